@@ -1,0 +1,197 @@
+using System.Collections.Immutable;
+using System.Net;
+
+namespace Cti.Media;
+
+/// <summary>
+/// The media side of a node, as call actors see it. Every method returns at once and may be called from any thread; what takes time
+/// (files, the loop's own cadence) is reported to <see cref="IMediaEvents"/>. Commands for one session take effect in the order of the calls.
+/// A command for a session that is not open is ignored: its close was already reported.
+/// </summary>
+public interface IMediaPort
+{
+    /// <summary>
+    /// Opens a session: binds an RTP/RTCP port pair on the media address of the family that <paramref name="options"/> asks for.
+    /// </summary>
+    /// <returns>Where RTP is to be sent to, or null when no port is free or every loop is over its budget (answer 503).</returns>
+    IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events);
+
+    /// <summary>Sets or changes what was negotiated: from now on RTP flows accordingly.</summary>
+    void Configure(MediaSessionId session, MediaDescription description);
+
+    /// <summary>Starts a play; the files are loaded first, a missing or broken one ends the play before anything is heard. Ends with <see cref="PlayEnded"/>, always.</summary>
+    void StartPlay(MediaSessionId session, PlayRequest request);
+
+    /// <summary>Stops the play of that action; ends with <see cref="PlayEnded"/> unless it has ended already. Takes effect at the next packet.</summary>
+    void StopPlay(MediaSessionId session, long action);
+
+    /// <summary>Starts a recording; ends with <see cref="RecordEnded"/>, always.</summary>
+    void StartRecord(MediaSessionId session, RecordRequest request);
+
+    /// <summary>Stops a recording: the file is completed, then <see cref="RecordEnded"/> follows.</summary>
+    void StopRecord(MediaSessionId session, long action);
+
+    /// <summary>Sends keys; ends with <see cref="SendKeysEnded"/>, always.</summary>
+    void SendKeys(MediaSessionId session, SendKeysRequest request);
+
+    /// <summary>Ends everything that runs in the session (with the ends of the actions), sends RTCP BYE, frees the ports, reports <see cref="SessionClosed"/> last.</summary>
+    void Close(MediaSessionId session);
+}
+
+/// <summary>What media sessions report. Calls come from the media side's own threads, in order per session; receivers only post to a mailbox.</summary>
+public interface IMediaEvents
+{
+    /// <summary>Something happened in a session.</summary>
+    void OnMediaEvent(MediaSessionId session, MediaEvent happened);
+}
+
+/// <summary>Names a session on this node for its lifetime; never reused.</summary>
+public readonly record struct MediaSessionId(long Value);
+
+/// <summary>How a session is opened.</summary>
+/// <param name="IPv6">The address family towards the far end.</param>
+/// <param name="InactivityMillis">Silence (no RTP, no RTCP, while receiving is negotiated) after which <see cref="MediaInactive"/> is reported once; 0 never.</param>
+public sealed record MediaSessionOptions(bool IPv6 = false, int InactivityMillis = 0);
+
+/// <summary>The audio codecs of this version.</summary>
+public enum AudioCodec
+{
+    /// <summary>G.711 mu-law, RTP payload type 0.</summary>
+    Pcmu,
+    /// <summary>G.711 A-law, RTP payload type 8.</summary>
+    Pcma,
+}
+
+/// <summary>What offer and answer agreed on for one audio stream.</summary>
+/// <param name="Remote">Where RTP goes.</param>
+/// <param name="RemoteRtcp">Where RTCP goes.</param>
+/// <param name="Codec">The codec sent and expected.</param>
+/// <param name="PayloadType">Its payload type, 0..127.</param>
+/// <param name="TelephoneEventPayloadType">RFC 4733's payload type, or -1 where it was not agreed: keys are then detected and sent in-band.</param>
+/// <param name="Send">Whether we may send (their direction is sendrecv or recvonly).</param>
+/// <param name="Receive">Whether they send (sendrecv or sendonly).</param>
+public sealed record MediaDescription(IPEndPoint Remote, IPEndPoint RemoteRtcp, AudioCodec Codec, int PayloadType,
+    int TelephoneEventPayloadType, bool Send, bool Receive);
+
+/// <summary>A play.</summary>
+/// <param name="Action">The caller's number for it, in every report about it.</param>
+/// <param name="Files">Names, played one after the other; relative ones are looked up under the media root, then among the built-in prompts.</param>
+/// <param name="Repeat">How many times more; 0..1000, or -1 for ever.</param>
+/// <param name="OffsetMillis">How much of the whole was played before (after a take-over).</param>
+public sealed record PlayRequest(long Action, ImmutableArray<string> Files, int Repeat = 0, long OffsetMillis = 0);
+
+/// <summary>How a recording is stored.</summary>
+public enum RecordFormat
+{
+    /// <summary>WAV, unsigned linear PCM, 8 kHz 8 bit.</summary>
+    Pcm8,
+    /// <summary>WAV, A-law.</summary>
+    Alaw,
+    /// <summary>WAV, mu-law.</summary>
+    Ulaw,
+    /// <summary>WAV, IMA ADPCM.</summary>
+    ImaAdpcm,
+    /// <summary>WAV, GSM 06.10.</summary>
+    Gsm,
+    /// <summary>MP3.</summary>
+    Mp3,
+    /// <summary>Raw OKI (Dialogic) ADPCM.</summary>
+    OkiAdpcm,
+    /// <summary>WAV, G.726 at 32 kbit/s.</summary>
+    G726,
+    /// <summary>WAV, G.721 (the same coding at 32 kbit/s).</summary>
+    G721,
+}
+
+/// <summary>A recording.</summary>
+/// <param name="Action">The caller's number for it.</param>
+/// <param name="FullPath">The file, inside the record root: checked by the caller.</param>
+/// <param name="Format">How it is stored.</param>
+/// <param name="Beep">A tone to the far end first; it is not in the file.</param>
+public sealed record RecordRequest(long Action, string FullPath, RecordFormat Format, bool Beep);
+
+/// <summary>How keys are sent.</summary>
+public enum KeySending
+{
+    /// <summary>RFC 4733 where agreed, else in-band tones.</summary>
+    Negotiated,
+    /// <summary>In-band tones.</summary>
+    InBand,
+}
+
+/// <summary>Keys to send.</summary>
+/// <param name="Action">The caller's number for it.</param>
+/// <param name="Keys">Of <c>0-9*#A-D</c> and <c>,</c> (a pause of 500 ms).</param>
+/// <param name="How">By what.</param>
+public sealed record SendKeysRequest(long Action, string Keys, KeySending How = KeySending.Negotiated);
+
+/// <summary>Something that happened in a session.</summary>
+public abstract record MediaEvent;
+
+/// <summary>Why an action in the media side ended.</summary>
+public enum MediaOutcome
+{
+    /// <summary>It ran to its end.</summary>
+    Completed,
+    /// <summary>It was stopped, or the session was closed.</summary>
+    Stopped,
+    /// <summary>A file does not exist.</summary>
+    NotFound,
+    /// <summary>A file or format is not supported or broken.</summary>
+    Unsupported,
+    /// <summary>A fault of ours or of the disk.</summary>
+    Failed,
+}
+
+/// <summary>A play began to be heard: everything is loaded.</summary>
+/// <param name="Action">Which.</param>
+public sealed record PlayStarted(long Action) : MediaEvent;
+
+/// <summary>A play ended.</summary>
+/// <param name="Action">Which.</param>
+/// <param name="Outcome">Why.</param>
+/// <param name="Detail">With a failure: which file and what is wrong with it.</param>
+public sealed record PlayEnded(long Action, MediaOutcome Outcome, string? Detail = null) : MediaEvent;
+
+/// <summary>A recording's file is open and sound goes into it (after the beep).</summary>
+/// <param name="Action">Which.</param>
+public sealed record RecordStarted(long Action) : MediaEvent;
+
+/// <summary>A recording ended; its file is complete on disk.</summary>
+/// <param name="Action">Which.</param>
+/// <param name="Outcome">Why.</param>
+/// <param name="DurationMillis">How much sound is in it.</param>
+/// <param name="Detail">With a failure: what is wrong.</param>
+public sealed record RecordEnded(long Action, MediaOutcome Outcome, long DurationMillis, string? Detail = null) : MediaEvent;
+
+/// <summary>The sending of keys ended.</summary>
+/// <param name="Action">Which.</param>
+/// <param name="Outcome">Why.</param>
+public sealed record SendKeysEnded(long Action, MediaOutcome Outcome) : MediaEvent;
+
+/// <summary>The far end pressed a key: one report a key, however long it was held.</summary>
+/// <param name="Key">One of <c>0-9*#A-D</c>. Never logged.</param>
+public sealed record KeyPressed(char Key) : MediaEvent
+{
+    /// <summary>Keeps the digit out of logs.</summary>
+    public override string ToString() => "KeyPressed";
+}
+
+/// <summary>Nothing came for the agreed time.</summary>
+public sealed record MediaInactive : MediaEvent;
+
+/// <summary>The session is closed and its ports are free: the last report.</summary>
+/// <param name="Statistics">How the streams were.</param>
+public sealed record SessionClosed(StreamStatistics Statistics) : MediaEvent;
+
+/// <summary>Quality of a session's streams (RFC 3550 section 6.4).</summary>
+/// <param name="Codec">The codec last used.</param>
+/// <param name="PacketsSent">RTP packets sent.</param>
+/// <param name="PacketsReceived">RTP packets received.</param>
+/// <param name="PacketsLost">Expected and not received; not below 0.</param>
+/// <param name="JitterMillis">Interarrival jitter as received.</param>
+/// <param name="RoundTripMillis">From RTCP; -1 when unknown.</param>
+/// <param name="RemoteLossFraction">What the far end reported lost, 0..1; -1 when unknown.</param>
+/// <param name="Mos">Estimated mean opinion score, 1..4.5 (ITU-T G.107 reduced to loss and delay).</param>
+public sealed record StreamStatistics(AudioCodec Codec, long PacketsSent, long PacketsReceived, long PacketsLost, double JitterMillis,
+    double RoundTripMillis, double RemoteLossFraction, double Mos);

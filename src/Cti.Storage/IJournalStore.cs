@@ -1,0 +1,164 @@
+namespace Cti.Storage;
+
+/// <summary>
+/// The durable side of a cluster: journal, events, ownership, permits, feed positions, idempotency and call records behind one port.
+/// An instance's owner is its only writer; every append names owner, epoch and expected tail and is refused alone when one of them is wrong.
+/// Transport faults surface as <see cref="StoreUnavailableException"/> (the outcome is unknown); anything else that is thrown is a bug.
+/// </summary>
+public interface IJournalStore : IAsyncDisposable
+{
+    /// <summary>
+    /// Creates or migrates the schema and fixes the number of instances at creation.
+    /// </summary>
+    /// <exception cref="StoreMismatchException">The store was created with another number of instances or by a newer version.</exception>
+    ValueTask OpenAsync(int instanceCount, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Takes ownership of instances for <paramref name="node"/>: raises each epoch by one in one transaction and answers epoch and tail as they are now.
+    /// </summary>
+    ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default);
+
+    /// <summary>Owner, epoch and tail of every instance, in order of id. An instance never claimed has owner "" and epoch 0.</summary>
+    ValueTask<IReadOnlyList<InstanceOwnership>> ReadOwnershipAsync(CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Appends a batch in one transaction. Outcomes stand in the order of <paramref name="appends"/>: each is accepted, or refused alone
+    /// because owner, epoch or tail did not match (then nothing of it was written). Two appends of one instance in one batch must be in order.
+    /// </summary>
+    ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default);
+
+    /// <summary>The journal of an instance's live resources, in order of position: what a new owner replays.</summary>
+    ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default);
+
+    /// <summary>Idempotency rows of an instance whose time is at or after <paramref name="sinceUnixMillis"/>.</summary>
+    ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(int instance, long sinceUnixMillis, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Events of one application in one instance behind <paramref name="afterPosition"/> (exclusive), in order, at most <paramref name="limit"/> (1..10000).
+    /// </summary>
+    ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default);
+
+    /// <summary>The position of the newest event that was dropped for age, per instance (0: none was): a cursor before it has expired.</summary>
+    ValueTask<IReadOnlyList<long>> ReadExpiredAsync(CancellationToken cancellation = default);
+
+    /// <summary>The stored positions of a group of consumers, by instance; instances without one are absent.</summary>
+    ValueTask<IReadOnlyDictionary<int, long>> ReadFeedPositionsAsync(string application, string group, CancellationToken cancellation = default);
+
+    /// <summary>Stores positions of a group of consumers; a position never moves back.</summary>
+    ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions, CancellationToken cancellation = default);
+
+    /// <summary>Takes one of <paramref name="max"/> permits of a trunk for <paramref name="permitId"/>; false when all are in use. Repeating a permit id that is held is true and takes nothing.</summary>
+    ValueTask<bool> TryAcquirePermitAsync(string trunk, int max, string permitId, long nowUnixMillis, CancellationToken cancellation = default);
+
+    /// <summary>Frees a permit that did not become part of a resource. Freeing what is not held does nothing.</summary>
+    ValueTask ReleasePermitAsync(string permitId, CancellationToken cancellation = default);
+
+    /// <summary>How many permits of each trunk are in use.</summary>
+    ValueTask<IReadOnlyDictionary<string, int>> ReadPermitsInUseAsync(CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Drops what is past its time: events older than <paramref name="eventsBeforeUnixMillis"/> (call records stay), idempotency rows older than
+    /// <paramref name="idempotencyBeforeUnixMillis"/>, permits older than <paramref name="permitsBeforeUnixMillis"/> that no live resource holds.
+    /// </summary>
+    ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis, CancellationToken cancellation = default);
+
+    /// <summary>Call records behind <paramref name="afterId"/> (exclusive; the row number, 0 for all) that <paramref name="node"/> wrote, in order: what the CSV writer copies.</summary>
+    ValueTask<IReadOnlyList<StoredCallRecord>> ReadCallRecordsAsync(string node, long afterId, int limit, CancellationToken cancellation = default);
+}
+
+/// <summary>Who owns an instance.</summary>
+/// <param name="Instance">0..N-1.</param>
+/// <param name="Owner">The node's name, "" before the first claim.</param>
+/// <param name="Epoch">Raised by one at every claim.</param>
+/// <param name="Tail">The position of the instance's last entry; 0 when empty.</param>
+public readonly record struct InstanceOwnership(int Instance, string Owner, long Epoch, long Tail);
+
+/// <summary>
+/// What one decision of one resource adds to its instance: all of it or nothing. Positions are numbered by the owner without gaps:
+/// the first row has ExpectedTail + 1; entries and events share the numbering.
+/// </summary>
+public sealed class InstanceAppend
+{
+    /// <summary>The instance written to.</summary>
+    public required int Instance { get; init; }
+    /// <summary>The node that believes to own it.</summary>
+    public required string Owner { get; init; }
+    /// <summary>The epoch under which it does.</summary>
+    public required long Epoch { get; init; }
+    /// <summary>The tail before this append.</summary>
+    public required long ExpectedTail { get; init; }
+    /// <summary>The tail after it: ExpectedTail plus the number of positions used (at least 1).</summary>
+    public required long NewTail { get; init; }
+    /// <summary>Journal entries, in order.</summary>
+    public IReadOnlyList<JournalEntry> Entries { get; init; } = [];
+    /// <summary>Events for the application's feed, in order.</summary>
+    public IReadOnlyList<StoredEvent> Events { get; init; } = [];
+    /// <summary>Results to remember for repeated requests.</summary>
+    public IReadOnlyList<IdempotencyRow> Idempotency { get; init; } = [];
+    /// <summary>Call records.</summary>
+    public IReadOnlyList<CallRecordRow> CallRecords { get; init; } = [];
+    /// <summary>Resources that were released: their journal entries are deleted in this transaction.</summary>
+    public IReadOnlyList<string> ReleasedResources { get; init; } = [];
+    /// <summary>Trunk permits freed in this transaction.</summary>
+    public IReadOnlyList<string> ReleasedPermits { get; init; } = [];
+    /// <summary>Trunk permits that this transaction ties to a resource, so that no sweep frees them: permit id and resource id.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> BoundPermits { get; init; } = [];
+}
+
+/// <summary>How one append ended.</summary>
+public enum AppendOutcome
+{
+    /// <summary>It is durable.</summary>
+    Accepted,
+    /// <summary>Owner or epoch did not match: this node was deposed and must stand down.</summary>
+    Fenced,
+    /// <summary>Owner and epoch match but the tail does not: a resent batch that was already written, or a bug of the writer.</summary>
+    TailMismatch,
+}
+
+/// <summary>One journal entry.</summary>
+/// <param name="Position">Its number in the instance.</param>
+/// <param name="ResourceId">Whose it is.</param>
+/// <param name="Version">The version of the payload's form.</param>
+/// <param name="Payload">Opaque bytes.</param>
+public sealed record JournalEntry(long Position, string ResourceId, int Version, ReadOnlyMemory<byte> Payload);
+
+/// <summary>One event of an application's feed.</summary>
+/// <param name="Application">Whose feed.</param>
+/// <param name="Instance">The instance it belongs to.</param>
+/// <param name="Position">Its number in the instance.</param>
+/// <param name="ResourceId">The resource it tells of.</param>
+/// <param name="Sequence">Its number among the resource's events, from 1 without gaps.</param>
+/// <param name="UnixMillis">When it was decided.</param>
+/// <param name="Method">E.g. <c>sys.call.on_incoming</c>.</param>
+/// <param name="Params">UTF-8 JSON of <c>params</c>.</param>
+/// <param name="Media">UTF-8 JSON of <c>meta.media</c>; empty for most events.</param>
+public sealed record StoredEvent(string Application, int Instance, long Position, string ResourceId, int Sequence, long UnixMillis,
+    string Method, ReadOnlyMemory<byte> Params, ReadOnlyMemory<byte> Media);
+
+/// <summary>The remembered outcome of a request.</summary>
+/// <param name="Application">Who asked.</param>
+/// <param name="RequestId">The UUID of the request.</param>
+/// <param name="ParametersHash">A hash of method and parameters: the same id with other content is refused.</param>
+/// <param name="UnixMillis">When.</param>
+/// <param name="Reply">UTF-8 JSON of the answer (an object with <c>result</c> or <c>error</c>).</param>
+public sealed record IdempotencyRow(string Application, Guid RequestId, ulong ParametersHash, long UnixMillis, ReadOnlyMemory<byte> Reply);
+
+/// <summary>A call record to be written.</summary>
+/// <param name="Id">Identifies repeats downstream.</param>
+/// <param name="Node">The node that closed the channel.</param>
+/// <param name="ResourceId">The resource it is for.</param>
+/// <param name="UnixMillis">When the channel was closed.</param>
+/// <param name="Fields">UTF-8 JSON array of the contract's fields in its order, followed by one object with the media quality.</param>
+public sealed record CallRecordRow(Guid Id, string Node, string ResourceId, long UnixMillis, ReadOnlyMemory<byte> Fields);
+
+/// <summary>A call record as stored.</summary>
+/// <param name="RowNumber">Rises with every record.</param>
+/// <param name="Record">The record.</param>
+public sealed record StoredCallRecord(long RowNumber, CallRecordRow Record);
+
+/// <summary>The store could not be reached or the connection broke: whether a write happened is unknown.</summary>
+public sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>The store is not the one that the configuration describes.</summary>
+public sealed class StoreMismatchException(string message) : Exception(message);
