@@ -38,6 +38,8 @@ public sealed record ConstructCall : CallCommand
     public string? UserData { get; init; }
     /// <summary>The SDP offer.</summary>
     public required string LocalSdp { get; init; }
+    /// <summary>The tag of our From: it leads in-dialog requests back to this call.</summary>
+    public required string LocalTag { get; init; }
 }
 
 /// <summary>Creates an inbound call: an INVITE came that a route gives to an application.</summary>

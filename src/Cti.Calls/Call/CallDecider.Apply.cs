@@ -67,6 +67,7 @@ public static partial class CallDecider
         MaxAnswerSeconds = made.MaxAnswerSeconds,
         MaxRingSeconds = made.MaxRingSeconds,
         LocalSdp = made.LocalSdp,
+        LocalTag = made.LocalTag,
     };
 
     private static CallState Create(Offered offered) => new()
@@ -82,6 +83,7 @@ public static partial class CallDecider
         Dialog = offered.Dialog,
         Audio = offered.Audio,
         LocalSdp = offered.LocalSdp,
+        LocalTag = offered.Dialog.LocalTag,
     };
 
     private static ResourceId ParseId(string text) =>

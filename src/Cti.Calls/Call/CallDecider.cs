@@ -119,7 +119,7 @@ public static partial class CallDecider
     private static CallDecision Construct(Decision decision, ConstructCall make)
     {
         decision.Add(new Constructed(make.Id.ToString(), make.Application, make.FromUri, make.ToUri, make.SipCallId, make.Trunk, make.Permit,
-            make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp));
+            make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag));
         return decision.Do(new SendInvite()).Reply(CallEvents.ConstructResult(decision.State)).Build();
     }
 

@@ -37,7 +37,7 @@ public abstract record CallEntry
 
 /// <summary>An outbound call exists; its INVITE is intended.</summary>
 public sealed record Constructed(string Id, string Application, string FromUri, string ToUri, string SipCallId, string? Trunk, string? Permit,
-    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp) : CallEntry;
+    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag) : CallEntry;
 
 /// <summary>An inbound call exists.</summary>
 public sealed record Offered(string Id, string Application, string FromUri, string ToUri, string? Trunk, DialogState Dialog, string LocalSdp,

@@ -75,6 +75,8 @@ public sealed record CallState
     public required string ToUri { get; init; }
     /// <summary>The SIP Call-ID.</summary>
     public required string SipCallId { get; init; }
+    /// <summary>The tag on our side of the dialog.</summary>
+    public required string LocalTag { get; init; }
     /// <summary>The trunk it goes over, null for a source that is none.</summary>
     public string? Trunk { get; init; }
     /// <summary>The trunk's permit that it holds.</summary>

@@ -49,7 +49,7 @@ public sealed class InstanceJournal
             var rows = fill(expected + 1);
             if (rows.Count < 1) throw new InvalidOperationException("an append without rows has no position");
             tail = expected + rows.Count;
-            writer.Enqueue(new PendingAppend(this, observer, new InstanceAppend
+            writer.Enqueue(new PendingAppend(this, observer, rows.Tag, new InstanceAppend
             {
                 Instance = Instance,
                 Owner = owner,
@@ -89,6 +89,9 @@ public sealed class JournalRows
     /// <summary>Permits tied to a resource.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> BoundPermits { get; init; } = [];
 
+    /// <summary>Handed back when it is durable.</summary>
+    public object? Tag { get; init; }
+
     /// <summary>Positions used.</summary>
     public int Count => Entries.Count + Events.Count;
 }
@@ -96,11 +99,16 @@ public sealed class JournalRows
 /// <summary>Told when appends are durable, or never will be.</summary>
 public interface IDurabilityObserver
 {
-    /// <summary>Everything up to <paramref name="position"/> that this observer appended is durable.</summary>
-    void OnDurable(long position);
+    /// <summary>
+    /// Everything up to <paramref name="position"/> that this observer appended is durable. Called before the events of the append are published, so that
+    /// whoever hears of an event finds what it tells of.
+    /// </summary>
+    /// <param name="position">The append's last position.</param>
+    /// <param name="tag">Its <see cref="JournalRows.Tag"/>.</param>
+    void OnDurable(long position, object? tag);
 
     /// <summary>The instance was taken over: what was not reported durable never will be; stand down without touching anything outside.</summary>
     void OnDeposed();
 }
 
-internal sealed record PendingAppend(InstanceJournal Journal, IDurabilityObserver Observer, InstanceAppend Append);
+internal sealed record PendingAppend(InstanceJournal Journal, IDurabilityObserver Observer, object? Tag, InstanceAppend Append);

@@ -149,15 +149,18 @@ public sealed class JournalWriter : IWorkItem
         List<StoredEvent>? events = null;
         for (var i = 0; i < batch.Count; i++)
         {
-            if (outcomes[i] == AppendOutcome.Accepted) (events ??= []).AddRange(batch[i].Append.Events);
-        }
-        if (events is { Count: > 0 }) publish(events);
-        for (var i = 0; i < batch.Count; i++)
-        {
             var pending = batch[i];
-            if (outcomes[i] == AppendOutcome.Accepted) pending.Observer.OnDurable(pending.Append.NewTail);
-            else Depose(pending, outcomes[i]);
+            if (outcomes[i] == AppendOutcome.Accepted)
+            {
+                pending.Observer.OnDurable(pending.Append.NewTail, pending.Tag);
+                if (pending.Append.Events.Count > 0) (events ??= []).AddRange(pending.Append.Events);
+            }
+            else
+            {
+                Depose(pending, outcomes[i]);
+            }
         }
+        if (events is not null) publish(events);
     }
 
     private void Depose(PendingAppend pending, AppendOutcome outcome)
