@@ -1,6 +1,4 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography;
-using System.Text;
 using Cti.Sip.Auth;
 
 namespace Cti.Sip.Tests.Auth;
@@ -50,17 +48,14 @@ public sealed class DigestTests
             "response=\"1949323746fe6a43ef61f9606e7febea\", opaque=\"5ccc069c403ebaf9f0171e9517f40e41\"");
     }
 
+    // Computed apart from this code: H(H(H(u:r:p):n:c):n:0000000a:c:auth:H(INVITE:sip:a@b)).
     [Theory]
-    [InlineData("MD5-sess")]
-    [InlineData("SHA-256-sess")]
-    public void The_session_variants_hash_nonce_and_cnonce_into_the_secret(string algorithm)
+    [InlineData("MD5-sess", "1f7a32596161d951985a0b655e88f18c")]
+    [InlineData("SHA-256-sess", "db9277f5e2d41c6aee26397e6d0b8a7a10501373f5fb77cc5b53ffd5f8e3dd60")]
+    public void The_session_variants_hash_nonce_and_cnonce_into_the_secret(string algorithm, string response)
     {
         var challenge = Parse($"Digest realm=\"r\", nonce=\"n\", qop=\"auth\", algorithm={algorithm}");
-        var header = DigestClient.Authorize(challenge, new DigestCredentials("u", "p"), "INVITE", "sip:a@b", "c", 10);
-        Func<string, string> hash = algorithm[0] == 'M'
-            ? text => Convert.ToHexStringLower(MD5.HashData(Encoding.ASCII.GetBytes(text)))
-            : text => Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(text)));
-        ResponseOf(header).ShouldBe(hash($"{hash($"{hash("u:r:p")}:n:c")}:n:0000000a:c:auth:{hash("INVITE:sip:a@b")}"));
+        ResponseOf(DigestClient.Authorize(challenge, new DigestCredentials("u", "p"), "INVITE", "sip:a@b", "c", 10)).ShouldBe(response);
     }
 
     [Theory]
