@@ -44,8 +44,9 @@ public static partial class CallDecider
             CallerCancelled => Cancelled(decision),
             ByeArrived bye => HungUp(decision, bye),
             DialogChanged changed => decision.Add(new DialogUpdated(changed.Dialog, changed.Audio, changed.LocalSdp))
-                .Do(new ConfigureMedia(changed.Audio)).Build(),
-            DialogLost lost => Release(decision, new Ending(false, lost.Status, SipClosing.None, ErrorCodes.Gone, "the call was hung up")),
+                .Do(new ConfigureMedia(changed.Audio)).Do(new ConfirmChange()).Build(),
+            // Without an answer the far end may still be there, only deaf: it gets a BYE (RFC 3261 section 12.2.1.2).
+            DialogLost lost => Release(decision, new Ending(false, lost.Status, lost.Status == 481 ? SipClosing.None : SipClosing.Bye, ErrorCodes.Gone, "the far end lost the call")),
             PlayFinished played => PlayHasFinished(decision, played),
             RecordBegan began => RecordHasBegun(decision, began),
             RecordFinished recorded => RecordHasFinished(decision, recorded),

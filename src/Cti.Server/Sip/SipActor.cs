@@ -113,7 +113,7 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
     /// <inheritdoc/>
     public void OnCancel(ServerTransaction invite, SipRequest cancel)
     {
-        if (invite.UserState is CallCell owner && owner.Actor.Tell(new InviteCancelled(invite))) return;
+        if (invite.UserState is CallCell owner && owner.Actor.Tell(new InviteWasCancelled(invite, cancel))) return;
         invite.Respond(SipResponse.For(invite.Request, 487, null, layer.NewToken()));
     }
 

@@ -47,7 +47,7 @@ internal sealed record InviteOffered(ServerTransaction Transaction, string Appli
 internal sealed record InDialogRequest(ServerTransaction Transaction) : ISystemMessage;
 
 /// <summary>The caller cancelled its INVITE.</summary>
-internal sealed record InviteCancelled(ServerTransaction Transaction) : ISystemMessage;
+internal sealed record InviteWasCancelled(ServerTransaction Transaction, SipRequest Cancel) : ISystemMessage;
 
 /// <summary>An ACK of a 2xx.</summary>
 internal sealed record AckCame(SipRequest Ack) : ISystemMessage;
