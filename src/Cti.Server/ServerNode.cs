@@ -119,6 +119,7 @@ public sealed class ServerNode : INodeInfo
             Sip = sip,
             SipTimers = options.SipTimers,
             Trunks = trunks,
+            ReleasePermit = permit => _ = ReleasePermitAsync(permit),
         };
         Router = null!;
     }
@@ -262,6 +263,19 @@ public sealed class ServerNode : INodeInfo
         var now = options.Clock.UnixMillis;
         _ = SweepAsync(now);
         sweep = options.Timers.Schedule(SweepIntervalMillis, Sweep, null);
+    }
+
+    private async Task ReleasePermitAsync(string permit)
+    {
+        try
+        {
+            await options.Store.ReleasePermitAsync(permit).ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException fault)
+        {
+            // The sweep frees it: it is tied to no resource.
+            options.Log.Write(LogEvents.JournalUnreachable, fault.Message);
+        }
     }
 
     private async Task SweepAsync(long now)

@@ -27,6 +27,7 @@ internal sealed class CallServices
     public required ISipNode Sip { get; init; }
     public required SipTimers SipTimers { get; init; }
     public required TrunkTable Trunks { get; init; }
+    public required Action<string> ReleasePermit { get; init; }
 }
 
 /// <summary>Whether an application listens.</summary>

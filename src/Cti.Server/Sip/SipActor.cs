@@ -33,7 +33,7 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
             case RespondNow respond: Respond(respond); break;
             case StartNow start: Start(start); break;
             case CancelNow cancel: Cancel(cancel); break;
-            case AcknowledgeNow acknowledge: layer.SendAck(acknowledge.Ack, acknowledge.Flow); break;
+            case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
             case TickNow: armed = long.MaxValue; layer.Tick(); break;
             default: return false;
         }
@@ -54,6 +54,13 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
             return;
         }
         start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle);
+    }
+
+    private void Acknowledge(AcknowledgeNow acknowledge)
+    {
+        // A repeated ACK is the same request; each sending gets a Via of its own.
+        acknowledge.Ack.Remove(HeaderId.Via);
+        layer.SendAck(acknowledge.Ack, acknowledge.Flow);
     }
 
     private static void Cancel(CancelNow cancel)
