@@ -96,7 +96,7 @@ public sealed class InviteServerUsageTests
             Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE
             Supported: timer
             Content-Type: application/sdp
-            Content-Length: 149
+            Content-Length: 135
 
             v=0
             o=- 42 1 IN IP4 192.0.2.1
