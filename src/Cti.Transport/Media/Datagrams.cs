@@ -1,5 +1,5 @@
 using System.Net;
-using Cti.Transport.Native;
+using Cti.Media;
 
 namespace Cti.Transport.Media;
 
@@ -7,10 +7,10 @@ namespace Cti.Transport.Media;
 internal abstract class DatagramSocket : IDisposable
 {
     /// <summary>Bytes of the next packet and its source, or -1 when there is none. A longer packet is cut.</summary>
-    public abstract unsafe int Receive(byte* buffer, int length, out DatagramAddress source);
+    public abstract unsafe int Receive(byte* buffer, int length, out SocketAddressKey source);
 
     /// <summary>False when the packet could not be given to the network: it is lost, as any datagram may be.</summary>
-    public abstract unsafe bool Send(byte* buffer, int length, in DatagramAddress target);
+    public abstract unsafe bool Send(byte* buffer, int length, SocketAddressKey target);
 
     public abstract void Dispose();
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Cti.Media;
 using Cti.Transport.Native;
 
 namespace Cti.Transport.Media;
@@ -10,35 +11,42 @@ internal sealed unsafe class LinuxDatagramSocket : DatagramSocket
 {
     private int _descriptor;
 
-    private LinuxDatagramSocket(int descriptor) => _descriptor = descriptor;
+    private readonly bool _ipv6;
+
+    private LinuxDatagramSocket(int descriptor, bool ipv6)
+    {
+        _descriptor = descriptor;
+        _ipv6 = ipv6;
+    }
 
     public int Descriptor => _descriptor;
 
     public static LinuxDatagramSocket? TryBind(IPEndPoint local, SocketTuning tuning)
     {
-        var address = DatagramAddress.From(local);
-        var descriptor = Libc.Socket(address.IPv6 ? Libc.AfInet6 : Libc.AfInet, Libc.SockDgram | Libc.SockNonblock | Libc.SockCloexec, 0);
+        var address = SocketAddressKey.From(local);
+        var ipv6 = local.AddressFamily == AddressFamily.InterNetworkV6;
+        var descriptor = Libc.Socket(ipv6 ? Libc.AfInet6 : Libc.AfInet, Libc.SockDgram | Libc.SockNonblock | Libc.SockCloexec, 0);
         if (descriptor < 0)
             throw new SocketException(Marshal.GetLastPInvokeError());
-        if (address.IPv6)
+        if (ipv6)
             Set(descriptor, Libc.IpProtoIPv6, Libc.IPv6V6Only, 1);
         if (tuning.BufferBytes > 0)
             Set(descriptor, Libc.SolSocket, Libc.SoRcvbuf, tuning.BufferBytes);
         if (tuning.TrafficClass > 0)
-            Set(descriptor, address.IPv6 ? Libc.IpProtoIPv6 : Libc.IpProtoIp, address.IPv6 ? Libc.IPv6Tclass : Libc.IpTos, tuning.TrafficClass);
-        var sockAddr = stackalloc byte[DatagramAddress.SockAddrBytesMax];
-        var length = address.WriteSockAddr(new Span<byte>(sockAddr, DatagramAddress.SockAddrBytesMax));
+            Set(descriptor, ipv6 ? Libc.IpProtoIPv6 : Libc.IpProtoIp, ipv6 ? Libc.IPv6Tclass : Libc.IpTos, tuning.TrafficClass);
+        var sockAddr = stackalloc byte[SockAddr.BytesMax];
+        var length = SockAddr.Write(address, ipv6, new Span<byte>(sockAddr, SockAddr.BytesMax));
         if (Libc.Bind(descriptor, sockAddr, (uint)length) == 0)
-            return new LinuxDatagramSocket(descriptor);
+            return new LinuxDatagramSocket(descriptor, ipv6);
         var error = Marshal.GetLastPInvokeError();
         _ = Libc.Close(descriptor);
         return error == Libc.EAddrInUse ? null : throw new SocketException(error);
     }
 
-    public override int Receive(byte* buffer, int length, out DatagramAddress source)
+    public override int Receive(byte* buffer, int length, out SocketAddressKey source)
     {
-        var sockAddr = stackalloc byte[DatagramAddress.SockAddrBytesMax];
-        uint sockAddrLength = DatagramAddress.SockAddrBytesMax;
+        var sockAddr = stackalloc byte[SockAddr.BytesMax];
+        uint sockAddrLength = SockAddr.BytesMax;
         var received = Libc.ReceiveFrom(_descriptor, buffer, (nuint)length, Libc.MsgDontWait, sockAddr, &sockAddrLength);
         if (received < 0)
         {
@@ -46,14 +54,14 @@ internal sealed unsafe class LinuxDatagramSocket : DatagramSocket
             return -1;
         }
 
-        source = DatagramAddress.ReadSockAddr(new ReadOnlySpan<byte>(sockAddr, DatagramAddress.SockAddrBytesMax));
+        source = SockAddr.Read(new ReadOnlySpan<byte>(sockAddr, SockAddr.BytesMax));
         return (int)received;
     }
 
-    public override bool Send(byte* buffer, int length, in DatagramAddress target)
+    public override bool Send(byte* buffer, int length, SocketAddressKey target)
     {
-        var sockAddr = stackalloc byte[DatagramAddress.SockAddrBytesMax];
-        var sockAddrLength = target.WriteSockAddr(new Span<byte>(sockAddr, DatagramAddress.SockAddrBytesMax));
+        var sockAddr = stackalloc byte[SockAddr.BytesMax];
+        var sockAddrLength = SockAddr.Write(target, _ipv6, new Span<byte>(sockAddr, SockAddr.BytesMax));
         return Libc.SendTo(_descriptor, buffer, (nuint)length, Libc.MsgDontWait, sockAddr, (uint)sockAddrLength) == length;
     }
 

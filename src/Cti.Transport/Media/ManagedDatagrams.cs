@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using Cti.Transport.Native;
+using Cti.Media;
 
 namespace Cti.Transport.Media;
 
@@ -11,8 +11,8 @@ internal sealed class ManagedDatagramSocket : DatagramSocket
     private readonly SocketAddress _source;
     private readonly SocketAddress _target;
     private readonly IPEndPoint _factory;
-    private DatagramAddress _targetSeen;
-    private DatagramAddress _sourceSeen;
+    private SocketAddressKey _targetSeen;
+    private SocketAddressKey _sourceSeen;
     private readonly byte[] _sourceBytes;
 
     private ManagedDatagramSocket(Socket socket, AddressFamily family)
@@ -65,7 +65,7 @@ internal sealed class ManagedDatagramSocket : DatagramSocket
         }
     }
 
-    public override unsafe int Receive(byte* buffer, int length, out DatagramAddress source)
+    public override unsafe int Receive(byte* buffer, int length, out SocketAddressKey source)
     {
         source = default;
         try
@@ -84,7 +84,7 @@ internal sealed class ManagedDatagramSocket : DatagramSocket
         }
     }
 
-    public override unsafe bool Send(byte* buffer, int length, in DatagramAddress target)
+    public override unsafe bool Send(byte* buffer, int length, SocketAddressKey target)
     {
         try
         {
@@ -110,13 +110,13 @@ internal sealed class ManagedDatagramSocket : DatagramSocket
     public override void Dispose() => _socket.Dispose();
 
     // Parsing the platform's form allocates, so it is done only when the source changes.
-    private DatagramAddress SourceOf()
+    private SocketAddressKey SourceOf()
     {
         var bytes = _source.Buffer.Span[.._sourceBytes.Length];
         if (_sourceSeen != default && bytes.SequenceEqual(_sourceBytes))
             return _sourceSeen;
         bytes.CopyTo(_sourceBytes);
-        return _sourceSeen = DatagramAddress.From(_source, _factory);
+        return _sourceSeen = SocketAddressKey.From((IPEndPoint)_factory.Create(_source));
     }
 }
 

@@ -23,6 +23,7 @@ internal static unsafe partial class Libc
     public const int EpollCtlAdd = 1;
     public const uint EpollIn = 1;
     public const int ClockMonotonic = 1;
+    public const int ClockThreadCpuTime = 3;
     public const int TimerAbsTime = 1;
     public const int EIntr = 4;
     public const int EAgain = 11;
@@ -64,6 +65,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "getrusage", SetLastError = true)]
     public static partial int GetResourceUsage(int who, long* usage);
+
+    [LibraryImport("libc", EntryPoint = "gettid")]
+    public static partial int GetThreadId();
+
+    [LibraryImport("libc", EntryPoint = "setpriority", SetLastError = true)]
+    public static partial int SetPriority(int which, int who, int priority);
+
+    [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
+    public static partial int Prctl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 
     /// <summary>Bytes of one epoll_event: packed on x86-64, padded elsewhere.</summary>
     public static int EpollEventBytes { get; } = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
