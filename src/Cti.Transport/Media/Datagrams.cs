@@ -12,6 +12,15 @@ internal abstract class DatagramSocket : IDisposable
     /// <summary>False when the packet could not be given to the network: it is lost, as any datagram may be.</summary>
     public abstract unsafe bool Send(byte* buffer, int length, SocketAddressKey target);
 
+    /// <summary>What it is bound to.</summary>
+    public abstract IPEndPoint Local { get; }
+
+    /// <summary>Waits until there is a packet or an error to take; false when the time is over first. Not for media loops.</summary>
+    public abstract bool WaitReadable(int millis);
+
+    /// <summary>Takes one ICMP error: the destination that could not be reached. False when there is none, or it cannot be told.</summary>
+    public abstract bool TryTakeError(out SocketAddressKey destination);
+
     public abstract void Dispose();
 }
 
@@ -41,7 +50,8 @@ internal static class Datagrams
         OperatingSystem.IsLinux() && !managed ? new EpollPoller() : new ManagedPoller();
 }
 
-/// <summary>What is set on every RTP socket.</summary>
+/// <summary>What is set on a datagram socket.</summary>
 /// <param name="BufferBytes">Receive buffer; 0 leaves the system's.</param>
 /// <param name="TrafficClass">The IP header's TOS octet: 184 is DSCP EF (RFC 3246), 0 leaves it.</param>
-internal readonly record struct SocketTuning(int BufferBytes, int TrafficClass);
+/// <param name="ReportsErrors">ICMP errors are kept to be taken.</param>
+internal readonly record struct SocketTuning(int BufferBytes, int TrafficClass, bool ReportsErrors = false);

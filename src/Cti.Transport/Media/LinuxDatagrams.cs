@@ -32,6 +32,8 @@ internal sealed unsafe class LinuxDatagramSocket : DatagramSocket
             Set(descriptor, Libc.IpProtoIPv6, Libc.IPv6V6Only, 1);
         if (tuning.BufferBytes > 0)
             Set(descriptor, Libc.SolSocket, Libc.SoRcvbuf, tuning.BufferBytes);
+        if (tuning.ReportsErrors)
+            Set(descriptor, ipv6 ? Libc.IpProtoIPv6 : Libc.IpProtoIp, ipv6 ? Libc.IPv6RecvErr : Libc.IpRecvErr, 1);
         if (tuning.TrafficClass > 0)
             Set(descriptor, ipv6 ? Libc.IpProtoIPv6 : Libc.IpProtoIp, ipv6 ? Libc.IPv6Tclass : Libc.IpTos, tuning.TrafficClass);
         var sockAddr = stackalloc byte[SockAddr.BytesMax];
@@ -63,6 +65,42 @@ internal sealed unsafe class LinuxDatagramSocket : DatagramSocket
         var sockAddr = stackalloc byte[SockAddr.BytesMax];
         var sockAddrLength = SockAddr.Write(target, _ipv6, new Span<byte>(sockAddr, SockAddr.BytesMax));
         return Libc.SendTo(_descriptor, buffer, (nuint)length, Libc.MsgDontWait, sockAddr, (uint)sockAddrLength) == length;
+    }
+
+    public override IPEndPoint Local
+    {
+        get
+        {
+            var sockAddr = stackalloc byte[SockAddr.BytesMax];
+            uint length = SockAddr.BytesMax;
+            if (Libc.GetSockName(_descriptor, sockAddr, &length) != 0)
+                throw new SocketException(Marshal.GetLastPInvokeError());
+            var key = SockAddr.Read(new ReadOnlySpan<byte>(sockAddr, SockAddr.BytesMax));
+            return key.IsUnspecified ? new IPEndPoint(_ipv6 ? IPAddress.IPv6Any : IPAddress.Any, key.Port) : key.ToEndPoint();
+        }
+    }
+
+    public override bool WaitReadable(int millis)
+    {
+        var descriptor = new Libc.PollDescriptor { Descriptor = _descriptor, Events = Libc.PollIn };
+        return Libc.Poll(&descriptor, 1, millis) > 0;
+    }
+
+    public override bool TryTakeError(out SocketAddressKey destination)
+    {
+        destination = default;
+        var name = stackalloc byte[SockAddr.BytesMax];
+        var quoted = stackalloc byte[64];
+        var control = stackalloc byte[256];
+        var vector = new Libc.IoVector { Base = quoted, Length = 64 };
+        var message = new Libc.MessageHeader
+        {
+            Name = name, NameLength = SockAddr.BytesMax, Vectors = &vector, VectorCount = 1, Control = control, ControlLength = 256,
+        };
+        if (Libc.ReceiveMessage(_descriptor, &message, Libc.MsgErrQueue | Libc.MsgDontWait) < 0)
+            return false;
+        destination = SockAddr.Read(new ReadOnlySpan<byte>(name, SockAddr.BytesMax));
+        return true;
     }
 
     public override void Dispose()

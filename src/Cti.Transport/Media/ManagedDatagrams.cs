@@ -65,6 +65,30 @@ internal sealed class ManagedDatagramSocket : DatagramSocket
         }
     }
 
+    public override IPEndPoint Local => (IPEndPoint)_socket.LocalEndPoint!;
+
+    public override bool WaitReadable(int millis)
+    {
+        try
+        {
+            return _socket.Poll(millis * 1_000, SelectMode.SelectRead);
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+        catch (ObjectDisposedException)
+        {
+            return false;
+        }
+    }
+
+    public override bool TryTakeError(out SocketAddressKey destination)
+    {
+        destination = default;
+        return false;
+    }
+
     public override unsafe int Receive(byte* buffer, int length, out SocketAddressKey source)
     {
         source = default;
@@ -88,14 +112,17 @@ internal sealed class ManagedDatagramSocket : DatagramSocket
     {
         try
         {
-            if (target != _targetSeen)
+            lock (_target)
             {
-                var serialized = target.ToEndPoint().Serialize();
-                serialized.Buffer.Span[..serialized.Size].CopyTo(_target.Buffer.Span);
-                _targetSeen = target;
-            }
+                if (target != _targetSeen)
+                {
+                    var serialized = target.ToEndPoint().Serialize();
+                    serialized.Buffer.Span[..serialized.Size].CopyTo(_target.Buffer.Span);
+                    _targetSeen = target;
+                }
 
-            return _socket.SendTo(new ReadOnlySpan<byte>(buffer, length), SocketFlags.None, _target) == length;
+                return _socket.SendTo(new ReadOnlySpan<byte>(buffer, length), SocketFlags.None, _target) == length;
+            }
         }
         catch (SocketException)
         {

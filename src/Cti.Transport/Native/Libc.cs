@@ -18,6 +18,11 @@ internal static unsafe partial class Libc
     public const int IpProtoIPv6 = 41;
     public const int IPv6V6Only = 26;
     public const int IPv6Tclass = 67;
+    public const int IpRecvErr = 11;
+    public const int IPv6RecvErr = 25;
+    public const int MsgErrQueue = 0x2000;
+    public const short PollIn = 1;
+    public const int EConnRefused = 111;
     public const int MsgDontWait = 0x40;
     public const int EpollCloexec = 0x80000;
     public const int EpollCtlAdd = 1;
@@ -46,6 +51,15 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "sendto", SetLastError = true)]
     public static partial nint SendTo(int socket, byte* buffer, nuint length, int flags, byte* address, uint addressLength);
+
+    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    public static partial nint ReceiveMessage(int socket, MessageHeader* message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "getsockname", SetLastError = true)]
+    public static partial int GetSockName(int socket, byte* address, uint* length);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    public static partial int Poll(PollDescriptor* descriptors, nuint count, int timeoutMillis);
 
     [LibraryImport("libc", EntryPoint = "epoll_create1", SetLastError = true)]
     public static partial int EpollCreate(int flags);
@@ -80,6 +94,33 @@ internal static unsafe partial class Libc
 
     /// <summary>Where the caller's data starts in an epoll_event.</summary>
     public static int EpollDataOffset { get; } = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct PollDescriptor
+    {
+        public int Descriptor;
+        public short Events;
+        public short Happened;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct IoVector
+    {
+        public byte* Base;
+        public nuint Length;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct MessageHeader
+    {
+        public byte* Name;
+        public uint NameLength;
+        public IoVector* Vectors;
+        public nuint VectorCount;
+        public byte* Control;
+        public nuint ControlLength;
+        public int Flags;
+    }
 
     [StructLayout(LayoutKind.Sequential)]
     public struct Timespec
