@@ -25,4 +25,8 @@ public static partial class Limits
     public const long IdempotencyMillis = 10 * 60 * 1000;
     /// <summary>Events kept in memory for the live feeds of one application: about ten seconds of one busy node.</summary>
     public const int LiveEventsMax = 8_192;
+    /// <summary>Bytes of a prompt file: an hour of 16-bit 8 kHz fits.</summary>
+    public const int PromptFileBytesMax = 64 * 1024 * 1024;
+    /// <summary>Bytes of encoded sound between a media loop and the disk, per recording: 8 s, longer than a disk may stall before calls notice.</summary>
+    public const int RecordingRingBytes = 64 * 1024;
 }
