@@ -19,6 +19,10 @@ public static partial class Limits
     public const int SipMessageBytesMax = 64 * 1024;
     /// <summary>Header fields of one SIP message: RFC 4475's largest has under 30; proxies add a Via and a Record-Route each.</summary>
     public const int SipHeadersMax = 200;
+    /// <summary>Transactions of one SIP stack: 1000 calls/s with three transactions each that linger 32 s (64 T1). Past it new requests get 503.</summary>
+    public const int SipTransactionsMax = 100_000;
+    /// <summary>Bytes of a SIP request above which UDP is avoided: RFC 3261 section 18.1.1, path MTU unknown.</summary>
+    public const int SipDatagramRequestBytesMax = 1300;
     /// <summary>Messages that wait in one actor's mailbox: past it the sender is refused (a request) or the message is dropped and counted (a datagram).</summary>
     public const int MailboxMax = 10_000;
     /// <summary>How long the result of a request that changes something is remembered, in milliseconds: the contract's 10 minutes.</summary>
