@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Cti.Transport.Media;
 
@@ -11,8 +12,8 @@ internal sealed class MpscRing<T>
 {
     private readonly Cell[] _cells;
     private readonly int _mask;
-    private Position _head;
-    private Position _tail;
+    private RingPosition _head;
+    private RingPosition _tail;
 
     public MpscRing(int capacity)
     {
@@ -69,12 +70,12 @@ internal sealed class MpscRing<T>
         public long Turn;
         public T Item;
     }
+}
 
-    // A cache line of its own: readers and writers would otherwise take it from each other at every item.
-    [System.Runtime.InteropServices.StructLayout(System.Runtime.InteropServices.LayoutKind.Explicit, Size = 128)]
-    private struct Position
-    {
-        [System.Runtime.InteropServices.FieldOffset(64)]
-        public long Value;
-    }
+/// <summary>A cache line of its own: readers and writers would otherwise take it from each other at every item.</summary>
+[StructLayout(LayoutKind.Explicit, Size = 128)]
+internal struct RingPosition
+{
+    [FieldOffset(64)]
+    public long Value;
 }
