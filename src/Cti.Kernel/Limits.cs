@@ -1,7 +1,7 @@
 namespace Cti.Kernel;
 
 /// <summary>Every bound that is not configuration, in one place; each says where it comes from.</summary>
-public static class Limits
+public static partial class Limits
 {
     /// <summary>Bytes of a JSON-RPC request: the contract's bound.</summary>
     public const int RequestBytesMax = 32 * 1024;
