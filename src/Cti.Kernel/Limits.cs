@@ -33,8 +33,10 @@ public static class Limits
     public const int JsonDepthMax = 16;
     /// <summary>Requests of one WebSocket that wait for their owners: past it the gateway stops reading from that socket.</summary>
     public const int RequestsInFlightMax = 256;
-    /// <summary>Bytes that wait to be sent to one WebSocket or SSE reader: past it the reader is too slow and is closed with 4008.</summary>
-    public const int OutgoingBytesMax = 4 * 1024 * 1024;
+    /// <summary>Bytes of answers that wait to be sent to one WebSocket: past it the reader is too slow and is closed with 4008. A full window of list answers fits.</summary>
+    public const int OutgoingBytesMax = 16 * 1024 * 1024;
+    /// <summary>Bytes that wait to be sent to one WebSocket, above which no event is added and no request is read: a few TCP windows.</summary>
+    public const int OutgoingBytesHigh = 1024 * 1024;
     /// <summary>Milliseconds that a WebSocket or SSE reader may take none of what waits for it: past it the reader is too slow.</summary>
     public const int SlowReaderMillis = 30_000;
     /// <summary>Events taken from a feed at once: a few TCP windows' worth.</summary>
