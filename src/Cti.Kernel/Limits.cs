@@ -41,4 +41,24 @@ public static partial class Limits
     public const int PromptFileBytesMax = 64 * 1024 * 1024;
     /// <summary>Bytes of encoded sound between a media loop and the disk, per recording: 8 s, longer than a disk may stall before calls notice.</summary>
     public const int RecordingRingBytes = 64 * 1024;
+    /// <summary>Characters of a URI in a request: several times the longest that carriers send, and well inside a UDP datagram with the rest of an INVITE.</summary>
+    public const int UriCharsMax = 512;
+    /// <summary>Characters of a file name in a request: Linux's PATH_MAX is 4096 bytes, a character has up to four.</summary>
+    public const int FileNameCharsMax = 1024;
+    /// <summary>Nesting of a JSON-RPC text: a batch of requests with a list of lists as play content has 5 levels.</summary>
+    public const int JsonDepthMax = 16;
+    /// <summary>Requests of one WebSocket that wait for their owners: past it the gateway stops reading from that socket.</summary>
+    public const int RequestsInFlightMax = 256;
+    /// <summary>Bytes of answers that wait to be sent to one WebSocket: past it the reader is too slow and is closed with 4008. A full window of list answers fits.</summary>
+    public const int OutgoingBytesMax = 16 * 1024 * 1024;
+    /// <summary>Bytes that wait to be sent to one WebSocket, above which no event is added and no request is read: a few TCP windows.</summary>
+    public const int OutgoingBytesHigh = 1024 * 1024;
+    /// <summary>Milliseconds that a WebSocket or SSE reader may take none of what waits for it: past it the reader is too slow.</summary>
+    public const int SlowReaderMillis = 30_000;
+    /// <summary>Events taken from a feed at once: a few TCP windows' worth.</summary>
+    public const int FeedBatchMax = 256;
+    /// <summary>Milliseconds until a request that its owner did not answer gets 504: five times the worst fail-over.</summary>
+    public const int OwnerAnswerMillis = 10_000;
+    /// <summary>Series of one metric: bounds what tags can do to the memory of the exporter.</summary>
+    public const int MetricSeriesMax = 1_000;
 }
