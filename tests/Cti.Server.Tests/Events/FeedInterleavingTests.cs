@@ -250,12 +250,14 @@ public sealed class FeedInterleavingTests
             _members.Add(new Member(feed));
         }
 
+        // What the connection had read by then it got; from here on it is not living, and the others may get the same.
         private void Leave(Member member)
         {
+            Collect();
+            _members.Remove(member);
             Done(member.Feed.DisposeAsync());
             Bench.Runtime.RunAll();
             Collect();
-            _members.Remove(member);
         }
 
         private void Collect()
