@@ -55,7 +55,7 @@ internal static class ValueReader
         value = null;
         if (!TryInteger(ref reader, out var number)) return "must be an integer";
         if (number < parameter.Min || number > parameter.Max) return $"must be {parameter.Min}..{parameter.Max}";
-        value = parameter.Kind == ParameterKind.Int32 ? (int)number : number;
+        value = parameter.Kind == ParameterKind.Int32 ? (object)(int)number : number;
         return null;
     }
 
