@@ -138,7 +138,9 @@ internal static class ValueReader
                 }
                 return parameter.Kind == ParameterKind.PlayFile ? FileNames.CheckJoined(text, roots.Play) : FileNames.Check(text, roots.Record);
             default:
-                return null;
+                if (text.Length == 0 && !parameter.EmptyAllowed) return "must not be empty";
+                return parameter.Kind == ParameterKind.Text && parameter.Max > 0 && text.Length > parameter.Max
+                    ? $"is longer than {parameter.Max} characters" : null;
         }
     }
 }
