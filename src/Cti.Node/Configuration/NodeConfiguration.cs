@@ -93,11 +93,12 @@ public sealed record HostPort(string Host, int? Port)
 /// <param name="Listen">At least one for a media node.</param>
 /// <param name="Advertise">Host and port for Via and Contact; null: the local address towards the peer.</param>
 /// <param name="AcceptAny">Whether anyone may call in, to the default application.</param>
+/// <param name="DialAny">Whether applications may dial hosts that are no trunk.</param>
 /// <param name="UserAgent">User-Agent and Server; empty: none is sent.</param>
 /// <param name="Timers">RFC 3261's T1, T2, T4.</param>
 /// <param name="ReceiveBuffer">Bytes of the UDP sockets' receive buffer, as far as the system allows.</param>
 /// <param name="Tcp">Limits of connections.</param>
-public sealed record SipSettings(ImmutableArray<SipListener> Listen, HostPort? Advertise, bool AcceptAny, string UserAgent, SipTimerSettings Timers,
+public sealed record SipSettings(ImmutableArray<SipListener> Listen, HostPort? Advertise, bool AcceptAny, bool DialAny, string UserAgent, SipTimerSettings Timers,
     int ReceiveBuffer, SipTcpSettings Tcp);
 
 /// <summary>cti.sip.timers: RFC 3261 section 17.</summary>
