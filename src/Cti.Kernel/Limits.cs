@@ -15,6 +15,14 @@ public static class Limits
     public const int KeysMax = 255;
     /// <summary>Elements of a play list: the contract's bound.</summary>
     public const int PlayElementsMax = 30;
+    /// <summary>Bytes of one session description: WebRTC gateways with every codec and candidate stay under 8 KiB; twice that.</summary>
+    public const int SdpBytesMax = 16 * 1024;
+    /// <summary>Lines of one session description: what fits twice into the largest seen from a video conference unit.</summary>
+    public const int SdpLinesMax = 512;
+    /// <summary>Media descriptions of one session description: video conference units offer up to eight.</summary>
+    public const int SdpMediaMax = 16;
+    /// <summary>Formats of one media description: RTP has 128 payload types.</summary>
+    public const int SdpFormatsMax = 128;
     /// <summary>Bytes of one SIP message over a stream, header and body: four times the largest UDP datagram seen from real proxies.</summary>
     public const int SipMessageBytesMax = 64 * 1024;
     /// <summary>Header fields of one SIP message: RFC 4475's largest has under 30; proxies add a Via and a Record-Route each.</summary>
