@@ -126,7 +126,7 @@ public static partial class CallDecider
     private static CallDecision Offer(Decision decision, OfferCall offer)
     {
         decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp, offer.Audio));
-        return decision.Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State)).Build();
+        return decision.Do(new SendRinging()).Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State)).Build();
     }
 
     private static CallDecision Touch(Decision decision)

@@ -18,6 +18,9 @@ public abstract record CallEffect
 /// <summary>Sends the INVITE.</summary>
 public sealed record SendInvite : CallEffect;
 
+/// <summary>Sends 180, so that the caller hears ringing while the application makes up its mind.</summary>
+public sealed record SendRinging : CallEffect;
+
 /// <summary>Sends our 200 to the INVITE and retransmits it until its ACK.</summary>
 public sealed record SendOk : CallEffect;
 
