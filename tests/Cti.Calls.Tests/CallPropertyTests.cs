@@ -230,7 +230,7 @@ public sealed class CallPropertyTests
             6 => new AckMissing(),
             7 => new AckUnusable(),
             8 => new CallerCancelled(),
-            9 => new DialogLost(481),
+            9 => new DialogLost(random.Next(2) == 0 ? 481 : 408),
             10 => new MediaLost(),
             11 => new SubscriberMissing(),
             12 => new NodeLost(),

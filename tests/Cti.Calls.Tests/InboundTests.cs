@@ -261,7 +261,7 @@ public sealed class InboundTests
     {
         var call = Some.In(CallPhase.Play);
         var moved = Some.InboundDialog with { RemoteTarget = "sip:1001@192.0.2.77", RemoteCSeq = 18 };
-        call.Trace(new DialogChanged(moved, Some.Held, "v=0\r\n")).ShouldBe(["+ DialogUpdated", "> ConfigureMedia 0.0.0.0:4000"]);
+        call.Trace(new DialogChanged(moved, Some.Held, "v=0\r\n")).ShouldBe(["+ DialogUpdated", "> ConfigureMedia 0.0.0.0:4000", "> ConfirmChange"]);
         call.Phase.ShouldBe(CallPhase.Play);
         call.State!.Dialog.ShouldBe(moved);
         call.State.Audio.ShouldBe(Some.Held);
@@ -278,5 +278,11 @@ public sealed class InboundTests
             call.Closed(4),
             "> CloseMedia",
         ]);
+    }
+
+    [Fact]
+    public void A_far_end_that_no_longer_answers_gets_a_BYE()
+    {
+        Some.In(CallPhase.Idle).Trace(new DialogLost(408)).ShouldContain("> SendBye 408");
     }
 }

@@ -45,8 +45,9 @@ public static partial class CallDecider
     {
         var call = decision.State;
         if (IsOffered(call)) return decision.Build();
-        var closing = IsDialling(call) ? SipClosing.Cancel : SipClosing.None;
-        return Release(decision, new Ending(false, lost.Status, closing, ErrorCodes.Gone, "the far end no longer knows the call"));
+        // Without an answer (408) the far end may still be there, only deaf: it gets a BYE (RFC 3261 section 12.2.1.2).
+        var closing = IsDialling(call) ? SipClosing.Cancel : lost.Status == 481 ? SipClosing.None : SipClosing.Bye;
+        return Release(decision, new Ending(false, lost.Status, closing, ErrorCodes.Gone, "the far end lost the call"));
     }
 
     private static CallDecision Interrupted(Decision decision, string message)

@@ -46,7 +46,7 @@ public static partial class CallDecider
             CallerCancelled => Cancelled(decision),
             ByeArrived bye => HungUp(decision, bye),
             DialogChanged changed => decision.Add(new DialogUpdated(changed.Dialog, changed.Audio, changed.LocalSdp))
-                .Do(new ConfigureMedia(changed.Audio)).Build(),
+                .Do(new ConfigureMedia(changed.Audio)).Do(new ConfirmChange()).Build(),
             DialogLost lost => LostDialog(decision, lost),
             PlayFinished played => PlayHasFinished(decision, played),
             RecordBegan began => RecordHasBegun(decision, began),

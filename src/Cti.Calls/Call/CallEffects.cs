@@ -29,6 +29,9 @@ public sealed record SendOk : CallEffect;
 /// <param name="Contact">The Contact of a 302.</param>
 public sealed record SendRefusal(int Status, string? Contact = null) : CallEffect;
 
+/// <summary>Answers the re-INVITE or UPDATE that changed the session.</summary>
+public sealed record ConfirmChange : CallEffect;
+
 /// <summary>Acknowledges the first 2xx.</summary>
 public sealed record SendAck : CallEffect;
 

@@ -38,15 +38,17 @@ public sealed class InstanceJournal
     public bool IsStalled => deposed || writer.IsStalled;
 
     /// <summary>
-    /// Reserves positions and queues one append. <paramref name="fill"/> runs under the lock: it is given the first free position and answers what to write.
+    /// Reserves positions and queues one append. <paramref name="fill"/> runs under the lock: it is given the first free position and answers what to write,
+    /// or null to write nothing.
     /// </summary>
-    /// <returns>The position of its last row: <see cref="Durable"/> reports it.</returns>
-    public long Append(Func<long, JournalRows> fill, IDurabilityObserver observer)
+    /// <returns>The position of its last row, which <see cref="IDurabilityObserver.OnDurable"/> reports; 0 when nothing is written.</returns>
+    public long Append(Func<long, JournalRows?> fill, IDurabilityObserver observer)
     {
         lock (gate)
         {
             var expected = tail;
             var rows = fill(expected + 1);
+            if (rows is null) return 0;
             if (rows.Count < 1) throw new InvalidOperationException("an append without rows has no position");
             tail = expected + rows.Count;
             writer.Enqueue(new PendingAppend(this, observer, rows.Tag, new InstanceAppend

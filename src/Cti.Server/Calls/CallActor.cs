@@ -6,6 +6,7 @@ using Cti.Calls.Call;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Server.Sip;
 using Cti.Storage;
 
 namespace Cti.Server.Calls;
@@ -271,11 +272,15 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             case StopMediaRecord stop:
                 ForwardToMedia(media => services.Media.Port.StopRecord(media, stop.Number));
                 break;
+            case StartMediaKeys keys when cell.Leg is CallLeg { SendsKeysByInfo: true } byInfo:
+                byInfo.SendKeysByInfo(keys.Number, keys.Keys);
+                break;
             case StartMediaKeys keys:
-                if (!ForwardToMedia(media => services.Media.Port.SendKeys(media, new SendKeysRequest(keys.Number, keys.Keys))))
+                var how = cell.Leg is CallLeg { SendsKeysInBand: true } ? KeySending.InBand : KeySending.Negotiated;
+                if (!ForwardToMedia(media => services.Media.Port.SendKeys(media, new SendKeysRequest(keys.Number, keys.Keys, how))))
                     Self.Tell(new MediaHappened(new SendKeysEnded(keys.Number, MediaOutcome.Failed)));
                 break;
-            case CloseMedia:
+            case Cti.Calls.Call.CloseMedia:
                 CloseMedia();
                 break;
             case ConfigureMedia:
@@ -329,6 +334,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
 
     private void Recover()
     {
+        cell.Leg ??= CallLeg.ForRecovered(services, cell, System);
         if (cell.State!.Action is RecordAction record) services.Recordings.Repair(record.FullPath);
         if (CallDecider.Resume(cell.State!) is { } command) Run(command, null);
         else if (CallDecider.Owed(cell.State!) is { } owed) cell.Leg?.Perform(owed, cell.State!);

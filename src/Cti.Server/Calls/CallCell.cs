@@ -24,6 +24,13 @@ internal sealed class CallCell(InstanceJournal journal) : IDurabilityObserver, I
     /// <summary>The state as last made durable: what queries answer from, on any thread.</summary>
     public CallState? Durable => Volatile.Read(ref durable);
 
+    /// <summary>Takes over what the journal tells.</summary>
+    public void Restore(CallState state)
+    {
+        State = state;
+        Volatile.Write(ref durable, state);
+    }
+
     public Queue<CommittedEffects> Waiting { get; } = new();
 
     public long LastPosition { get; set; }

@@ -3,6 +3,7 @@ using Cti.Kernel;
 using Cti.Server.Media;
 using Cti.Server.Sip;
 using Cti.Server.Trunks;
+using Cti.Sip;
 
 namespace Cti.Server.Calls;
 
@@ -24,7 +25,9 @@ internal sealed class CallServices
     public required ISubscribers Subscribers { get; init; }
     public required IRecordings Recordings { get; init; }
     public required ISipNode Sip { get; init; }
+    public required SipTimers SipTimers { get; init; }
     public required TrunkTable Trunks { get; init; }
+    public required Action<string> ReleasePermit { get; init; }
 }
 
 /// <summary>Whether an application listens.</summary>

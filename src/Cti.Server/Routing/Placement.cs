@@ -1,7 +1,7 @@
 using Cti.Calls.Api;
 using Cti.Kernel;
 using Cti.Server.Trunks;
-using Cti.Sip.Message;
+using Cti.Sip;
 using Cti.Storage;
 
 namespace Cti.Server.Routing;

@@ -1,0 +1,116 @@
+namespace Cti.Sip;
+
+/// <summary>What client and server transactions share.</summary>
+public abstract class SipTransaction
+{
+    private protected SipTransaction(TransactionLayer layer, long id, SipRequest request, SipFlow flow)
+    {
+        Layer = layer;
+        Id = id;
+        Request = request;
+        Flow = flow;
+        IsInvite = request.Method == SipMethods.Invite;
+    }
+
+    /// <summary>Unique in its layer.</summary>
+    public long Id { get; }
+
+    /// <summary>The request.</summary>
+    public SipRequest Request { get; }
+
+    /// <summary>By what it goes or came.</summary>
+    public SipFlow Flow { get; internal set; }
+
+    /// <summary>Whether this is an INVITE's.</summary>
+    public bool IsInvite { get; }
+
+    /// <summary>Where it stands.</summary>
+    public TransactionPhase Phase => State.Phase;
+
+    /// <summary>Whatever the user wants to find again.</summary>
+    public object? UserState { get; set; }
+
+    internal TransactionLayer Layer { get; }
+
+    internal TransactionState State { get; set; } = TransactionState.Initial;
+
+    internal int HeapIndex { get; set; } = -1;
+
+    internal long Deadline { get; set; }
+
+    /// <summary>What was sent last.</summary>
+    internal ReadOnlyMemory<byte> LastSent { get; set; }
+}
+
+/// <summary>A request of ours.</summary>
+public sealed class ClientTransaction : SipTransaction
+{
+    internal ClientTransaction(TransactionLayer layer, long id, SipRequest request, SipFlow flow, ClientKey key)
+        : base(layer, id, request, flow) => Key = key;
+
+    /// <summary>The status of the last response; 0 before the first.</summary>
+    public int LastStatus { get; internal set; }
+
+    /// <summary>Whether <see cref="Cancel"/> was called.</summary>
+    public bool IsCancelled { get; internal set; }
+
+    internal ClientKey Key { get; }
+
+    internal bool CancelSent { get; set; }
+
+    internal string? CancelReason { get; set; }
+
+    /// <summary>Where a request that went by TCP only for its size is sent when no connection can be opened.</summary>
+    internal SipFlow? FallBack { get; set; }
+
+    /// <summary>Set for the CANCEL itself: the layer's own, of which the user hears nothing.</summary>
+    internal bool IsInternal { get; set; }
+
+    /// <summary>The ACK of a failure, sent again for each repetition.</summary>
+    internal ReadOnlyMemory<byte> AckBytes { get; set; }
+
+    /// <summary>
+    /// Cancels an INVITE (RFC 3261 section 9.1): CANCEL goes out as soon as a provisional response has come, and never after a final one. The INVITE's own
+    /// final response (487, or a 2xx that crossed) still follows; without one the transaction times out 64 T1 after the CANCEL.
+    /// </summary>
+    /// <param name="reason">Value of a Reason header field (RFC 3326), or null.</param>
+    public void Cancel(string? reason = null) => Layer.Cancel(this, reason);
+}
+
+/// <summary>A request of someone else's.</summary>
+public sealed class ServerTransaction : SipTransaction
+{
+    internal ServerTransaction(TransactionLayer layer, long id, SipRequest request, SipFlow flow, ServerKey key)
+        : base(layer, id, request, flow) => Key = key;
+
+    /// <summary>The status sent last; 0 before the first response.</summary>
+    public int LastStatus { get; internal set; }
+
+    /// <summary>The To tag of what was answered; null before.</summary>
+    public string? ToTag { get; internal set; }
+
+    /// <summary>Whether a CANCEL came for this INVITE.</summary>
+    public bool IsCancelled { get; internal set; }
+
+    internal ServerKey Key { get; }
+
+    /// <summary>How many responses the user had sent.</summary>
+    internal int Sends { get; set; }
+
+    internal MergeKey? MergeKey { get; set; }
+
+    /// <summary>The transaction of the same request by another path, until the user was told.</summary>
+    internal ServerTransaction? MergedWith { get; set; }
+
+    /// <summary>The connection went away: answers go by a new one to the address and port of the top Via (RFC 3261 section 18.2.2).</summary>
+    internal bool Rerouted { get; set; }
+
+    /// <summary>
+    /// Sends a response. False, and nothing is sent, when the state does not allow it: a final response was sent before, or the transaction is over.
+    /// A 2xx to INVITE may be sent again until 64 T1 after the first: repeating it until the ACK is the caller's job (RFC 6026).
+    /// </summary>
+    public bool Respond(SipResponse response) => Layer.Respond(this, response);
+
+    /// <summary>Sends 100 now rather than after 200 ms.</summary>
+    public void SendTrying() => Layer.Respond(this, SipResponse.For(Request, 100));
+}

@@ -1,0 +1,126 @@
+using System.Net;
+using Cti.Kernel;
+
+namespace Cti.Sip;
+
+public sealed partial class TransactionLayer
+{
+    internal bool Respond(ServerTransaction server, SipResponse response)
+    {
+        var input = response.IsProvisional ? TransactionInput.Provisional : response.IsSuccess ? TransactionInput.Success : TransactionInput.Failure;
+        var sent = server.Sends;
+        Step(server, input, response);
+        return server.Sends != sent;
+    }
+
+    private void ReceiveRequest(SipRequest request, SipFlow flow)
+    {
+        var isAck = request.Method == SipMethods.Ack;
+        var key = ServerKey.Of(request, isAck ? SipMethods.Invite : request.Method);
+        NoteSource(request, flow);
+        if (servers.TryGetValue(key, out var existing))
+        {
+            if (!isAck) Step(existing, TransactionInput.Repeat);
+            else if (key.Port != 0 || existing.ToTag is null || existing.ToTag == request.To.Tag) Step(existing, TransactionInput.Ack, request);
+            return;
+        }
+        if (isAck)
+        {
+            user.OnAck(request, flow, null);
+            return;
+        }
+        if (byId.Count >= max)
+        {
+            Refuse(request, flow);
+            return;
+        }
+        var server = new ServerTransaction(this, ++lastId, request, ResponseFlow(request, flow), key);
+        servers.Add(key, server);
+        Register(server);
+        Counters.ServerStarted++;
+        NoteMerge(server);
+        Step(server, TransactionInput.Start);
+    }
+
+    private void Refuse(SipRequest request, SipFlow flow)
+    {
+        Counters.Refused++;
+        if (!full) log.Write(LogEvents.SipTransactionsFull, max);
+        full = true;
+        RespondStateless(request, flow, 503);
+    }
+
+    // RFC 3261 section 8.2.2.2: only requests outside of a dialog, and only those that can be told apart.
+    private void NoteMerge(ServerTransaction server)
+    {
+        var request = server.Request;
+        if (request.Method == SipMethods.Cancel || request.To.Tag is not null || request.From.Tag is not { } tag) return;
+        var key = new MergeKey(request.CallId, tag, request.CSeq.Number, request.Method);
+        if (merged.TryGetValue(key, out var first)) server.MergedWith = first;
+        else merged.Add(key, server);
+        server.MergeKey = key;
+    }
+
+    private void PerformServer(ServerTransaction server, TransactionActions actions, SipMessage? message, SipSendFailure failure)
+    {
+        if ((actions & TransactionActions.SendTrying) != 0) Answer(server, SipResponse.For(server.Request, 100));
+        if ((actions & TransactionActions.Send) != 0) Answer(server, (SipResponse)message!);
+        if ((actions & TransactionActions.Resend) != 0) Transmit(server, again: true);
+        if ((actions & TransactionActions.Deliver) != 0) Deliver(server, message);
+        if ((actions & TransactionActions.ReportTimeout) != 0) user.OnServerFailed(server, null);
+        if ((actions & TransactionActions.ReportTransportError) != 0 && server.Request.Method != SipMethods.Cancel) user.OnServerFailed(server, failure);
+    }
+
+    private void Answer(ServerTransaction server, SipResponse response)
+    {
+        server.LastStatus = response.Status;
+        server.Sends++;
+        if (response.ToOrNull?.Tag is { } tag) server.ToTag = tag;
+        server.LastSent = SipMessageWriter.ToArray(response);
+        Transmit(server, again: false);
+    }
+
+    private void Deliver(ServerTransaction server, SipMessage? message)
+    {
+        if (message is SipRequest ack)
+        {
+            user.OnAck(ack, server.Flow, server);
+            return;
+        }
+        if (server.Request.Method == SipMethods.Cancel)
+        {
+            DeliverCancel(server);
+            return;
+        }
+        if (server.MergedWith is not { } first)
+        {
+            user.OnRequest(server);
+            return;
+        }
+        Counters.Merged++;
+        server.MergedWith = null;
+        if (!user.OnMerged(first, server)) server.Respond(SipResponse.For(server.Request, 482, null, NewToken()));
+    }
+
+    // RFC 3261 section 9.2.
+    private void DeliverCancel(ServerTransaction cancel)
+    {
+        if (!servers.TryGetValue(cancel.Key with { Method = SipMethods.Invite }, out var invite))
+        {
+            cancel.Respond(SipResponse.For(cancel.Request, 481, null, NewToken()));
+            return;
+        }
+        cancel.Respond(SipResponse.For(cancel.Request, 200, null, invite.ToTag ?? NewToken()));
+        if (invite.Phase != TransactionPhase.Proceeding || invite.IsCancelled) return;
+        invite.IsCancelled = true;
+        user.OnCancel(invite, cancel.Request);
+    }
+
+    // The stream that the request came by is gone: a new one to the address that it came from and the port that its sender named.
+    private void Reroute(ServerTransaction server)
+    {
+        server.Rerouted = true;
+        server.Flow = server.Flow with { Remote = new IPEndPoint(server.Flow.Remote.Address, server.Request.TopVia.PortOrDefault), Connection = 0 };
+        Transmit(server, again: true);
+    }
+}

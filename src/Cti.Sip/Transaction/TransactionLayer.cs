@@ -1,0 +1,202 @@
+using System.Globalization;
+using System.Net;
+using Cti.Kernel;
+
+namespace Cti.Sip;
+
+/// <summary>
+/// Holds the transactions of one SIP stack (RFC 3261 section 17 with RFC 6026). Single-threaded: callers serialise. After every call, and whenever
+/// <see cref="NextDeadline"/> is reached, the caller sees to it that <see cref="Tick"/> is called by the next deadline.
+/// </summary>
+public sealed partial class TransactionLayer
+{
+    private readonly ISipTransport transport;
+    private readonly ITransactionUser user;
+    private readonly IClock clock;
+    private readonly IRandom random;
+    private readonly ILog log;
+    private readonly SipTimers timers;
+    private readonly int max;
+    private readonly ulong tagSecret;
+    private readonly Dictionary<ServerKey, ServerTransaction> servers = [];
+    private readonly Dictionary<ClientKey, ClientTransaction> clients = [];
+    private readonly Dictionary<MergeKey, ServerTransaction> merged = [];
+    private readonly Dictionary<long, SipTransaction> byId = [];
+    private readonly DeadlineHeap deadlines = new();
+    private long lastId;
+    private bool full;
+
+    /// <summary>Makes an empty layer.</summary>
+    /// <param name="transport">Where messages go.</param>
+    /// <param name="user">Who gets what arrives.</param>
+    /// <param name="clock">Time; only its monotonic side is used.</param>
+    /// <param name="random">For branches and tags.</param>
+    /// <param name="timers">Null for the RFC's own.</param>
+    /// <param name="maxTransactions">Past this many transactions new requests get 503; 1 or more. Requests of our own are bounded by the calls.</param>
+    /// <param name="log">Null for none.</param>
+    public TransactionLayer(ISipTransport transport, ITransactionUser user, IClock clock, IRandom random, SipTimers? timers = null,
+        int maxTransactions = Limits.SipTransactionsMax, ILog? log = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(maxTransactions, 1);
+        this.transport = transport;
+        this.user = user;
+        this.clock = clock;
+        this.random = random;
+        this.timers = timers ?? new SipTimers();
+        this.log = log ?? NullLog.Instance;
+        max = maxTransactions;
+        tagSecret = random.NextUInt64();
+    }
+
+    /// <summary>When <see cref="Tick"/> has to be called, in milliseconds of the monotonic clock; <see cref="long.MaxValue"/> where nothing is waited for.</summary>
+    public long NextDeadline => deadlines.Next;
+
+    /// <summary>How many transactions there are.</summary>
+    public int Count => byId.Count;
+
+    /// <summary>What was counted.</summary>
+    public TransactionCounters Counters { get; } = new();
+
+    /// <summary>The timers in use.</summary>
+    public SipTimers Timers => timers;
+
+    private long Now => clock.MonotonicNanos / 1_000_000;
+
+    /// <summary>Does what is due.</summary>
+    public void Tick()
+    {
+        var now = Now;
+        while (deadlines.Next <= now) Step(deadlines.First, TransactionInput.Timer);
+    }
+
+    /// <summary>Takes a message from the network.</summary>
+    public void Receive(in ReceivedMessage received)
+    {
+        if (received.Message is SipRequest request) ReceiveRequest(request, received.Flow);
+        else ReceiveResponse((SipResponse)received.Message, received.Flow);
+    }
+
+    /// <summary>Takes what the parser rejected: counts it, and answers it statelessly where that can be done.</summary>
+    public void ReceiveRejected(in SipParseResult rejected, SipFlow flow)
+    {
+        Counters.CountRejected(rejected.Rejection);
+        if (log.IsEnabled(LogSeverity.Debug)) log.Write(LogEvents.SipRejected, flow.Remote, rejected.Rejection);
+        if (rejected.Message is not SipRequest request || rejected.Status == 0) return;
+        NoteSource(request, flow);
+        SendStateless(SipResponse.For(request, rejected.Status, null, StatelessTag(request)), request, flow);
+    }
+
+    /// <summary>The transport could not send what was given to it with that id.</summary>
+    public void SendFailed(long sendId, SipSendFailure failure)
+    {
+        if (!byId.TryGetValue(sendId, out var transaction)) return;
+        if (transaction is ServerTransaction { Rerouted: false } server && server.Flow is { IsReliable: true, Connection: not 0 })
+        {
+            Reroute(server);
+            return;
+        }
+        if (transaction is ClientTransaction { FallBack: { } flow } client)
+        {
+            FallBack(client, flow);
+            return;
+        }
+        Step(transaction, TransactionInput.TransportError, failure: failure);
+    }
+
+    /// <summary>Answers a request without a transaction; repetitions get the same To tag.</summary>
+    public void RespondStateless(SipRequest request, SipFlow flow, int status)
+    {
+        if (request.Method == SipMethods.Ack) return;
+        SendStateless(SipResponse.For(request, status, null, StatelessTag(request)), request, flow);
+    }
+
+    /// <summary>64 random bits in hexadecimal: for tags and branches.</summary>
+    public string NewToken() => random.NextHex(8);
+
+    private void SendStateless(SipResponse response, SipRequest request, SipFlow flow)
+    {
+        if (response.Status == 503) response.Add(HeaderId.RetryAfter, "1");
+        transport.Send(ResponseFlow(request, flow), SipMessageWriter.ToArray(response), 0);
+    }
+
+    private void Step(SipTransaction transaction, TransactionInput input, SipMessage? message = null, SipSendFailure failure = SipSendFailure.Unreachable)
+    {
+        var now = Now;
+        var reliable = transaction.Flow.IsReliable;
+        var step = transaction switch
+        {
+            ClientTransaction { IsInvite: true } => InviteClientMachine.Step(transaction.State, input, now, timers, reliable),
+            ClientTransaction => NonInviteClientMachine.Step(transaction.State, input, now, timers, reliable),
+            { IsInvite: true } => InviteServerMachine.Step(transaction.State, input, now, timers, reliable),
+            _ => NonInviteServerMachine.Step(transaction.State, input, now, timers, reliable),
+        };
+        transaction.State = step.State;
+        deadlines.Place(transaction, step.State.NextDeadline);
+        if (step.State.IsOver) Forget(transaction);
+        if (step.Actions == TransactionActions.None) return;
+        if (transaction is ClientTransaction client) PerformClient(client, step.Actions, message as SipResponse, failure);
+        else PerformServer((ServerTransaction)transaction, step.Actions, message, failure);
+    }
+
+    private void Register(SipTransaction transaction) => byId.Add(transaction.Id, transaction);
+
+    private void Forget(SipTransaction transaction)
+    {
+        if (!byId.Remove(transaction.Id)) return;
+        if (transaction is ClientTransaction client)
+        {
+            clients.Remove(client.Key);
+            return;
+        }
+        var server = (ServerTransaction)transaction;
+        servers.Remove(server.Key);
+        if (server.MergeKey is { } key && merged.TryGetValue(key, out var first) && first == server) merged.Remove(key);
+        if (full && byId.Count < max - (max / 10)) full = false;
+    }
+
+    private void Transmit(SipTransaction transaction, bool again)
+    {
+        if (transaction.LastSent.IsEmpty) return;
+        if (again) Counters.Retransmitted++;
+        transport.Send(transaction.Flow, transaction.LastSent, transaction.Id);
+    }
+
+    private string NewBranch() => ViaValue.MagicCookie + random.NextHex(8);
+
+    private ViaValue NewVia(SipFlow flow, string branch)
+    {
+        var local = transport.LocalAddress(flow.Kind, flow.Listener);
+        return new ViaValue(flow.ViaTransport, local.Host, local.Port, new SipParams([new SipParam("rport", null), new SipParam("branch", branch)]));
+    }
+
+    // RFC 3261 section 8.2.7: without state, the same request has to get the same tag.
+    private string StatelessTag(SipRequest request)
+    {
+        var hash = tagSecret ^ 14695981039346656037UL;
+        foreach (var c in request.CallIdOrNull ?? "") hash = (hash ^ c) * 1099511628211UL;
+        foreach (var c in request.Vias.Count > 0 ? request.TopVia.Branch ?? "" : "") hash = (hash ^ c) * 1099511628211UL;
+        return hash.ToString("x16", CultureInfo.InvariantCulture);
+    }
+
+    // RFC 3261 section 18.2.1 and RFC 3581 section 4.
+    private static void NoteSource(SipRequest request, SipFlow flow)
+    {
+        if (request.Vias.Count == 0) return;
+        var via = request.TopVia;
+        var address = flow.Remote.Address.IsIPv4MappedToIPv6 ? flow.Remote.Address.MapToIPv4() : flow.Remote.Address;
+        var sameHost = IPAddress.TryParse(via.Host, out var written) && written.Equals(address);
+        if (sameHost && !via.HasRPort && via.Received is null) return;
+        via = via.With("received", address.ToString());
+        if (via.HasRPort) via = via.With("rport", flow.Remote.Port.ToString(CultureInfo.InvariantCulture));
+        request.ReplaceTopVia(via);
+    }
+
+    // RFC 3261 section 18.2.2: a stream's answers use the stream; a datagram's go to where it came from, at the port that its sender named.
+    private static SipFlow ResponseFlow(SipRequest request, SipFlow flow)
+    {
+        if (flow.IsReliable || request.Vias.Count == 0) return flow;
+        var via = request.TopVia;
+        var port = via.HasRPort ? flow.Remote.Port : via.PortOrDefault;
+        return port == flow.Remote.Port ? flow : flow with { Remote = new IPEndPoint(flow.Remote.Address, port) };
+    }
+}

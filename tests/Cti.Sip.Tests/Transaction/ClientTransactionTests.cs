@@ -1,0 +1,325 @@
+namespace Cti.Sip.Tests.Transaction;
+
+public sealed class ClientTransactionTests
+{
+    private readonly TransactionBench bench = new();
+
+    private static SipFlow Udp => TransactionBench.Udp;
+
+    private static SipFlow Tcp => TransactionBench.Tcp;
+
+    [Fact]
+    public void An_unanswered_INVITE_over_UDP_is_sent_seven_times_and_times_out_after_32_s()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.RunUntil(60_000);
+        bench.Trace.ShouldBe(["0 > INVITE", "500 > INVITE", "1500 > INVITE", "3500 > INVITE", "7500 > INVITE", "15500 > INVITE", "31500 > INVITE", "32000 timeout INVITE"]);
+        bench.Layer.Count.ShouldBe(0);
+        bench.Layer.NextDeadline.ShouldBe(long.MaxValue);
+        bench.Sent.Select(s => Convert.ToHexString(s.Bytes)).Distinct().Count().ShouldBe(1, "a retransmission is the same bytes");
+    }
+
+    [Fact]
+    public void An_unanswered_INVITE_over_TCP_is_sent_once_and_times_out_after_32_s()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("INVITE"), Tcp);
+        bench.RunUntil(60_000);
+        bench.Trace.ShouldBe(["0 > INVITE tcp", "32000 timeout INVITE"]);
+    }
+
+    [Fact]
+    public void Other_timers_are_the_stacks_own()
+    {
+        var quick = new TransactionBench(new SipTimers(T1: 10, T2: 40, T4: 50));
+        quick.Layer.StartClient(TransactionBench.Request("OPTIONS"), Udp);
+        quick.RunUntil(200);
+        quick.Trace.ShouldBe(["0 > OPTIONS", "10 > OPTIONS", "30 > OPTIONS", "70 > OPTIONS", "110 > OPTIONS", "150 > OPTIONS", "190 > OPTIONS"]);
+        quick.RunUntil(1_000);
+        quick.Trace[^1].ShouldBe("640 timeout OPTIONS");
+    }
+
+    [Fact]
+    public void A_provisional_response_stops_the_INVITE_from_being_repeated_and_from_timing_out()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.RunUntil(600);
+        bench.Answer(0, 180);
+        bench.RunUntil(200_000);
+        bench.Trace.ShouldBe(["0 > INVITE", "500 > INVITE", "600 response 180"]);
+        bench.Layer.Count.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_failure_is_acknowledged_each_time_it_comes_until_timer_D_and_reported_once()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.Answer(0, 486);
+        bench.RunUntil(500);
+        bench.Answer(0, 486);
+        bench.RunUntil(31_999);
+        bench.Answer(0, 486);
+        bench.Layer.Count.ShouldBe(1);
+        bench.RunUntil(32_000);
+        bench.Layer.Count.ShouldBe(0);
+        bench.Answer(0, 486);
+        bench.Trace.ShouldBe(["0 > INVITE", "0 > ACK", "0 response 486", "500 > ACK", "31999 > ACK"]);
+        bench.Layer.Counters.StrayResponses.ShouldBe(1);
+    }
+
+    [Fact]
+    public void The_ACK_of_a_failure_has_the_INVITEs_Via_Route_and_URI_and_the_responses_To()
+    {
+        var invite = TransactionBench.Request("INVITE", 7);
+        invite.Add(HeaderId.Route, "<sip:proxy.example.com;lr>");
+        invite.Add(HeaderId.Route, "<sip:proxy2.example.com;lr>");
+        bench.Layer.StartClient(invite, Udp);
+        bench.Answer(0, 404, "far-tag");
+        var ack = (SipRequest)bench.Sent[1].Message;
+        ack.Method.ShouldBe("ACK");
+        ack.Uri.Text.ShouldBe("sip:bob@192.0.2.9");
+        ack.Vias.Count.ShouldBe(1);
+        ack.TopVia.ToString().ShouldBe(bench.Sent[0].Message.TopVia.ToString());
+        ack.Routes.Select(r => r.ToString()).ShouldBe(["<sip:proxy.example.com;lr>", "<sip:proxy2.example.com;lr>"]);
+        ack.To.Tag.ShouldBe("far-tag");
+        ack.From.Tag.ShouldBe("near");
+        ack.CallId.ShouldBe("call-1");
+        ack.CSeq.ShouldBe(new CSeqValue(7, "ACK"));
+    }
+
+    [Fact]
+    public void Over_TCP_a_failure_ends_the_transaction_at_once()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("INVITE"), Tcp);
+        bench.Answer(0, 603);
+        bench.Trace.ShouldBe(["0 > INVITE tcp", "0 > ACK tcp", "0 response 603"]);
+        bench.Layer.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public void Every_2xx_within_64_T1_reaches_the_user_and_none_is_acknowledged_by_the_layer()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.Answer(0, 200, "fork-a");
+        bench.RunUntil(500);
+        bench.Answer(0, 200, "fork-a");
+        bench.RunUntil(800);
+        bench.Answer(0, 200, "fork-b");
+        bench.Answer(0, 486, "fork-c");
+        bench.RunUntil(31_999);
+        bench.Answer(0, 200, "fork-a");
+        bench.RunUntil(32_000);
+        bench.Answer(0, 200, "fork-a");
+        bench.Trace.ShouldBe(["0 > INVITE", "0 response 200", "500 response 200", "800 response 200", "31999 response 200", "32000 stray 200"]);
+        bench.Layer.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_non_INVITE_is_repeated_at_most_every_4_s_and_every_4_s_once_it_is_proceeding()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("BYE"), Udp);
+        bench.RunUntil(3_600);
+        bench.Answer(0, 100);
+        bench.RunUntil(60_000);
+        bench.Trace.ShouldBe(["0 > BYE", "500 > BYE", "1500 > BYE", "3500 > BYE", "3600 response 100", "7500 > BYE", "11500 > BYE", "15500 > BYE", "19500 > BYE",
+            "23500 > BYE", "27500 > BYE", "31500 > BYE", "32000 timeout BYE"]);
+    }
+
+    [Fact]
+    public void A_non_INVITE_absorbs_repeated_answers_until_timer_K()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("BYE"), Udp);
+        bench.Answer(0, 200);
+        bench.RunUntil(4_999);
+        bench.Answer(0, 200);
+        bench.Layer.Count.ShouldBe(1);
+        bench.RunUntil(5_000);
+        bench.Layer.Count.ShouldBe(0);
+        bench.Trace.ShouldBe(["0 > BYE", "0 response 200"]);
+    }
+
+    [Fact]
+    public void Over_TCP_an_answered_non_INVITE_is_over_at_once()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("BYE"), Tcp);
+        bench.Answer(0, 200);
+        bench.Layer.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_CANCEL_waits_for_a_provisional_response()
+    {
+        var client = bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        client.Cancel("SIP;cause=200;text=\"Call completed elsewhere\"");
+        bench.RunUntil(600);
+        bench.Trace.ShouldBe(["0 > INVITE", "500 > INVITE"]);
+        bench.Answer(0, 100);
+        bench.Trace[^1].ShouldBe("600 > CANCEL");
+        var cancel = (SipRequest)bench.LastSent;
+        cancel.TopVia.ToString().ShouldBe(bench.Sent[0].Message.TopVia.ToString());
+        cancel.Vias.Count.ShouldBe(1);
+        cancel.Uri.Text.ShouldBe(((SipRequest)bench.Sent[0].Message).Uri.Text);
+        cancel.To.Tag.ShouldBeNull();
+        cancel.CSeq.ShouldBe(new CSeqValue(1, "CANCEL"));
+        cancel.Get("Reason").ShouldBe("SIP;cause=200;text=\"Call completed elsewhere\"");
+    }
+
+    [Fact]
+    public void A_cancelled_INVITE_ends_with_its_487_and_the_CANCELs_own_answer_is_not_reported()
+    {
+        var client = bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.Answer(0, 180);
+        client.Cancel();
+        client.Cancel();
+        bench.RunUntil(500);
+        bench.Answer(1, 200);
+        bench.Answer(0, 487);
+        bench.RunUntil(60_000);
+        bench.Trace.ShouldBe(["0 > INVITE", "0 response 180", "0 > CANCEL", "500 > CANCEL", "500 > ACK", "500 response 487"]);
+        bench.Layer.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_200_that_crosses_the_CANCEL_is_reported()
+    {
+        var client = bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.Answer(0, 180);
+        client.Cancel();
+        bench.Answer(0, 200);
+        bench.Answer(1, 481);
+        bench.Trace.ShouldBe(["0 > INVITE", "0 response 180", "0 > CANCEL", "0 response 200"]);
+        client.IsCancelled.ShouldBeTrue();
+        client.Phase.ShouldBe(TransactionPhase.Accepted);
+    }
+
+    [Fact]
+    public void A_CANCEL_after_the_final_response_does_nothing()
+    {
+        var client = bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.Answer(0, 200);
+        client.Cancel();
+        bench.Answer(0, 180);
+        bench.Trace.ShouldBe(["0 > INVITE", "0 response 200"]);
+    }
+
+    [Fact]
+    public void An_INVITE_whose_CANCEL_brings_no_final_response_times_out_after_64_T1()
+    {
+        var client = bench.Layer.StartClient(TransactionBench.Request("INVITE"), Tcp);
+        bench.Answer(0, 180);
+        bench.RunUntil(10_000);
+        client.Cancel();
+        bench.Answer(1, 200);
+        bench.RunUntil(100_000);
+        bench.Trace.ShouldBe(["0 > INVITE tcp", "0 response 180", "10000 > CANCEL tcp", "42000 timeout INVITE"]);
+    }
+
+    [Fact]
+    public void A_user_may_cancel_from_within_the_report_of_a_response()
+    {
+        var client = bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.WhenResponse = (transaction, _) => transaction.Cancel();
+        bench.Answer(0, 180);
+        bench.Trace.ShouldBe(["0 > INVITE", "0 response 180", "0 > CANCEL"]);
+        client.IsCancelled.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_send_that_fails_ends_the_transaction()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("INVITE"), Tcp);
+        bench.Layer.SendFailed(bench.Sent[0].Id, SipSendFailure.ConnectFailed);
+        bench.Trace.ShouldBe(["0 > INVITE tcp", "0 failed ConnectFailed"]);
+        bench.Layer.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_request_over_1300_bytes_goes_by_TCP()
+    {
+        var request = TransactionBench.Request("INVITE");
+        request.SetBody("application/sdp", new byte[1200]);
+        bench.Layer.StartClient(request, Udp);
+        bench.RunUntil(1_000);
+        bench.Trace.ShouldBe(["0 > INVITE tcp"]);
+        bench.LastSent.TopVia.Transport.ShouldBe("TCP");
+        bench.Sent[0].Flow.Remote.ShouldBe(TransactionBench.Peer);
+    }
+
+    [Fact]
+    public void A_large_request_goes_by_UDP_after_all_where_no_TCP_connection_opens()
+    {
+        var request = TransactionBench.Request("INVITE");
+        request.SetBody("application/sdp", new byte[1200]);
+        bench.Layer.StartClient(request, Udp);
+        bench.RunUntil(300);
+        bench.Layer.SendFailed(bench.Sent[0].Id, SipSendFailure.ConnectFailed);
+        bench.RunUntil(1_000);
+        bench.Trace.ShouldBe(["0 > INVITE tcp", "300 > INVITE", "800 > INVITE"]);
+        bench.LastSent.TopVia.Transport.ShouldBe("UDP");
+        bench.Answer(2, 200);
+        bench.Trace[^1].ShouldBe("1000 response 200");
+    }
+
+    [Fact]
+    public void A_large_request_goes_by_UDP_where_there_is_no_TCP_listener()
+    {
+        bench.HasTcp = false;
+        var request = TransactionBench.Request("INVITE");
+        request.SetBody("application/sdp", new byte[1200]);
+        bench.Layer.StartClient(request, Udp);
+        bench.Trace.ShouldBe(["0 > INVITE"]);
+    }
+
+    [Fact]
+    public void Our_Via_names_us_asks_for_rport_and_has_a_fresh_branch()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("OPTIONS"), Udp);
+        bench.Layer.StartClient(TransactionBench.Request("OPTIONS"), Udp);
+        var via = bench.Sent[0].Message.TopVia;
+        via.ToString().ShouldBe($"SIP/2.0/UDP 192.0.2.1:5060;rport;branch={via.Branch}");
+        via.Branch!.ShouldMatch("^z9hG4bK[0-9a-f]{16}$");
+        bench.Sent[1].Message.TopVia.Branch.ShouldNotBe(via.Branch);
+    }
+
+    [Fact]
+    public void A_kept_Via_stays_as_it_is()
+    {
+        var cancel = TransactionBench.Request("CANCEL");
+        cancel.AddFirst(HeaderId.Via, "SIP/2.0/UDP 192.0.2.77:5060;branch=z9hG4bKdead;rport");
+        bench.Layer.StartClient(cancel, Udp, keepVia: true);
+        bench.LastSent.Vias.Select(v => v.ToString()).ShouldBe(["SIP/2.0/UDP 192.0.2.77:5060;branch=z9hG4bKdead;rport"]);
+        bench.Answer(0, 200);
+        bench.Trace.ShouldBe(["0 > CANCEL", "0 response 200"]);
+    }
+
+    [Fact]
+    public void Responses_with_another_method_another_branch_or_more_than_one_Via_belong_to_nothing()
+    {
+        bench.Layer.StartClient(TransactionBench.Request("OPTIONS"), Udp);
+        var good = Texts.Of(SipResponse.For((SipRequest)bench.Sent[0].Message, 200, null, "far"));
+        bench.Receive(good.Replace("1 OPTIONS", "1 BYE", StringComparison.Ordinal));
+        bench.Receive(good.Replace("branch=z9hG4bK", "branch=z9hG4bKx", StringComparison.Ordinal));
+        bench.Receive(good.Replace("Via: ", "Via: SIP/2.0/UDP other;branch=z9hG4bKy\r\nVia: ", StringComparison.Ordinal));
+        bench.Trace.ShouldBe(["0 > OPTIONS"]);
+        bench.Layer.Counters.StrayResponses.ShouldBe(3);
+    }
+
+    [Fact]
+    public void A_stray_2xx_that_does_not_name_us_is_not_reported()
+    {
+        var foreign = TransactionBench.Request("INVITE");
+        foreign.AddFirst(HeaderId.Via, "SIP/2.0/UDP 203.0.113.5;branch=z9hG4bKother");
+        bench.Receive(Texts.Of(SipResponse.For(foreign, 200, null, "x")));
+        bench.Trace.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void The_ACK_of_a_2xx_is_sent_with_a_branch_of_its_own_and_the_same_bytes_again_on_demand()
+    {
+        var bytes = bench.Layer.SendAck(TransactionBench.Request("ACK"), Udp);
+        bench.Layer.SendAgain(bytes, Udp);
+        bench.Trace.ShouldBe(["0 > ACK", "0 > ACK"]);
+        bench.Sent[1].Bytes.ShouldBe(bench.Sent[0].Bytes);
+        bench.Layer.Count.ShouldBe(0);
+        Should.Throw<ArgumentException>(() => bench.Layer.StartClient(TransactionBench.Request("ACK"), Udp));
+    }
+}
