@@ -51,7 +51,17 @@ public readonly record struct MediaSessionId(long Value);
 /// <summary>How a session is opened.</summary>
 /// <param name="IPv6">The address family towards the far end.</param>
 /// <param name="InactivityMillis">Silence (no RTP, no RTCP, while receiving is negotiated) after which <see cref="MediaInactive"/> is reported once; 0 never.</param>
-public sealed record MediaSessionOptions(bool IPv6 = false, int InactivityMillis = 0);
+/// <param name="Idle">What is sent while nothing plays.</param>
+public sealed record MediaSessionOptions(bool IPv6 = false, int InactivityMillis = 0, IdleSending Idle = IdleSending.Silence);
+
+/// <summary>What a session sends while sending is negotiated and nothing plays.</summary>
+public enum IdleSending
+{
+    /// <summary>Silence of the codec, a packet every 20 ms: keeps NAT bindings and the far end's inactivity timer alive.</summary>
+    Silence,
+    /// <summary>No packets.</summary>
+    Nothing,
+}
 
 /// <summary>The audio codecs of this version.</summary>
 public enum AudioCodec

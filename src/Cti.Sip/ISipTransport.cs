@@ -57,6 +57,9 @@ public interface ISipTransport
 
     /// <summary>Host and port that a listener is known by: its advertised address, else what it is bound to.</summary>
     SipHostPort LocalAddress(SipTransportKind kind, int listener);
+
+    /// <summary>Host and port by which the peer of a flow reaches us: where a listener is bound to every address, the one that faces the peer.</summary>
+    SipHostPort LocalAddressTowards(SipFlow flow) => LocalAddress(flow.Kind, flow.Listener);
 }
 
 /// <summary>Why a send failed.</summary>

@@ -14,7 +14,8 @@ public interface IJournalStore : IAsyncDisposable
     ValueTask OpenAsync(int instanceCount, CancellationToken cancellation = default);
 
     /// <summary>
-    /// Takes ownership of instances for <paramref name="node"/>: raises each epoch by one in one transaction and answers epoch and tail as they are now.
+    /// Takes ownership of instances for <paramref name="node"/>: raises each epoch by one in one transaction and answers epoch and tail as they are now,
+    /// in the order of <paramref name="instances"/>.
     /// </summary>
     ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default);
 
@@ -25,12 +26,13 @@ public interface IJournalStore : IAsyncDisposable
     /// Appends a batch in one transaction. Outcomes stand in the order of <paramref name="appends"/>: each is accepted, or refused alone
     /// because owner, epoch or tail did not match (then nothing of it was written). Two appends of one instance in one batch must be in order.
     /// </summary>
+    /// <exception cref="ArgumentException">An append breaks the numbering rules of <see cref="InstanceAppend"/>; nothing of the batch is written.</exception>
     ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default);
 
     /// <summary>The journal of an instance's live resources, in order of position: what a new owner replays.</summary>
     ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default);
 
-    /// <summary>Idempotency rows of an instance whose time is at or after <paramref name="sinceUnixMillis"/>.</summary>
+    /// <summary>Idempotency rows of an instance whose time is at or after <paramref name="sinceUnixMillis"/>, oldest first.</summary>
     ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(int instance, long sinceUnixMillis, CancellationToken cancellation = default);
 
     /// <summary>
@@ -38,8 +40,11 @@ public interface IJournalStore : IAsyncDisposable
     /// </summary>
     ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default);
 
-    /// <summary>The position of the newest event that was dropped for age, per instance (0: none was): a cursor before it has expired.</summary>
-    ValueTask<IReadOnlyList<long>> ReadExpiredAsync(CancellationToken cancellation = default);
+    /// <summary>
+    /// The position of the application's newest event that was dropped for age, per instance (0: none was): a cursor before it has expired.
+    /// By application, because a cursor of one that was quiet for days must not expire with another's events.
+    /// </summary>
+    ValueTask<IReadOnlyList<long>> ReadExpiredAsync(string application, CancellationToken cancellation = default);
 
     /// <summary>The stored positions of a group of consumers, by instance; instances without one are absent.</summary>
     ValueTask<IReadOnlyDictionary<int, long>> ReadFeedPositionsAsync(string application, string group, CancellationToken cancellation = default);
@@ -62,7 +67,7 @@ public interface IJournalStore : IAsyncDisposable
     /// </summary>
     ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis, CancellationToken cancellation = default);
 
-    /// <summary>Call records behind <paramref name="afterId"/> (exclusive; the row number, 0 for all) that <paramref name="node"/> wrote, in order: what the CSV writer copies.</summary>
+    /// <summary>Call records behind <paramref name="afterId"/> (exclusive; the row number, 0 for all) that <paramref name="node"/> wrote, in order, at most <paramref name="limit"/> (1..10000): what the CSV writer copies.</summary>
     ValueTask<IReadOnlyList<StoredCallRecord>> ReadCallRecordsAsync(string node, long afterId, int limit, CancellationToken cancellation = default);
 }
 
@@ -97,7 +102,7 @@ public sealed class InstanceAppend
     public IReadOnlyList<IdempotencyRow> Idempotency { get; init; } = [];
     /// <summary>Call records.</summary>
     public IReadOnlyList<CallRecordRow> CallRecords { get; init; } = [];
-    /// <summary>Resources that were released: their journal entries are deleted in this transaction.</summary>
+    /// <summary>Resources that were released: their journal entries, this append's included, are deleted and permits bound to them freed in this transaction.</summary>
     public IReadOnlyList<string> ReleasedResources { get; init; } = [];
     /// <summary>Trunk permits freed in this transaction.</summary>
     public IReadOnlyList<string> ReleasedPermits { get; init; } = [];

@@ -37,7 +37,7 @@ public sealed class RpcArguments(IReadOnlyDictionary<string, object?> values)
 }
 
 /// <summary>Play content as parsed from a request: file names in order (a string joined by <c>|</c> is split).</summary>
-/// <param name="Elements">At most 30.</param>
+/// <param name="Elements">From a list of at most 30; none when all elements of the list were of a negative type, which are left out.</param>
 public sealed record PlayContent(ImmutableArray<PlayElement> Elements);
 
 /// <summary>One element of play content.</summary>

@@ -1,0 +1,35 @@
+using Cti.Kernel;
+
+namespace Cti.Calls.Api;
+
+public static partial class Catalogue
+{
+    /// <summary>Names of the methods that act on the connection itself, not on a resource.</summary>
+    public const string Subscribe = "sys.event.subscribe", Acknowledge = "sys.event.ack", Discover = "rpc.discover", ListNodes = "sys.node.list";
+
+    private static IEnumerable<MethodDefinition> SystemMethods()
+    {
+        var cursor = new ResultDefinition(FieldType.Object, "Where the feed stands.", [new("cursor", FieldType.String, "The cursor.")]);
+        yield return new(Subscribe, "Replaces the connection's live feed. WebSocket only.",
+            [
+                new("from", ParameterKind.Text, "A cursor, `earliest`, or null for now; a group's stored position wins over it.") { Nullable = true, EmptyAllowed = false },
+                new("group", ParameterKind.Text, "Connections of one group share the application's feed, divided by instance.") { Nullable = true, EmptyAllowed = false, Max = Limits.GroupNameCharsMax },
+            ], cursor)
+        { Errors = [ErrorCodes.Gone] };
+        yield return new(Acknowledge, "Moves the group's position to the cursor; covers what was delivered to this connection. WebSocket only.",
+            [new("cursor", ParameterKind.Text, "`meta.cursor` of an event.") { Required = true, EmptyAllowed = false }], cursor);
+        yield return new(Discover, "This API as an OpenRPC document.", [], new(FieldType.Object, "The document.", []));
+        yield return new(ListNodes, "The cluster's nodes.", [], new(FieldType.Array, "The nodes.",
+        [
+            new("name", FieldType.String, "Its name."), new("roles", FieldType.Array, "Its roles."), new("version", FieldType.String, "Its version."),
+            new("instances", FieldType.Integer, "Instances that it owns."), new("calls", FieldType.Integer, "Calls that are up."),
+            new("draining", FieldType.Boolean, "Whether it takes no new call."),
+        ]))
+        { AdminOnly = true };
+    }
+
+    private static IEnumerable<EventDefinition> SystemEvents() =>
+    [
+        new("sys.on_chan_closed", "A SIP channel closed; its CDR.", [new("data", FieldType.Array, "The CDR's fields, in the order of the CDR page.")]),
+    ];
+}

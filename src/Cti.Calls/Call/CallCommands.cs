@@ -1,0 +1,201 @@
+using System.Collections.Immutable;
+using Cti.Calls.Api;
+using Cti.Kernel;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+
+namespace Cti.Calls.Call;
+
+/// <summary>Something that a call decides on: a request of its application, or news from SIP, media or the clock.</summary>
+public abstract record CallCommand;
+
+/// <summary>A request of the application; the decision replies to it or refuses it.</summary>
+/// <param name="Method">The method's full name, for refusals.</param>
+public abstract record CallRequest(string Method) : CallCommand;
+
+/// <summary>Creates an outbound call; ids, tags and the local media address come with it.</summary>
+public sealed record ConstructCall : CallCommand
+{
+    /// <summary>The new resource.</summary>
+    public required ResourceId Id { get; init; }
+    /// <summary>Whose.</summary>
+    public required string Application { get; init; }
+    /// <summary>Caller, "" when the line decides.</summary>
+    public required string FromUri { get; init; }
+    /// <summary>The chosen URI.</summary>
+    public required string ToUri { get; init; }
+    /// <summary>The SIP Call-ID to use.</summary>
+    public required string SipCallId { get; init; }
+    /// <summary>The trunk.</summary>
+    public string? Trunk { get; init; }
+    /// <summary>The trunk's permit.</summary>
+    public string? Permit { get; init; }
+    /// <summary>Limit on the answered time in seconds.</summary>
+    public required int MaxAnswerSeconds { get; init; }
+    /// <summary>Limit on ringing in seconds.</summary>
+    public required int MaxRingSeconds { get; init; }
+    /// <summary>The application's own data.</summary>
+    public string? UserData { get; init; }
+    /// <summary>The SDP offer.</summary>
+    public required string LocalSdp { get; init; }
+    /// <summary>The tag of our From: it leads in-dialog requests back to this call.</summary>
+    public required string LocalTag { get; init; }
+}
+
+/// <summary>Creates an inbound call: an INVITE came that a route gives to an application.</summary>
+public sealed record OfferCall : CallCommand
+{
+    /// <summary>The new resource.</summary>
+    public required ResourceId Id { get; init; }
+    /// <summary>Whose.</summary>
+    public required string Application { get; init; }
+    /// <summary>Caller.</summary>
+    public required string FromUri { get; init; }
+    /// <summary>Called.</summary>
+    public required string ToUri { get; init; }
+    /// <summary>The trunk that it came over, null for a source that is none.</summary>
+    public string? Trunk { get; init; }
+    /// <summary>The dialog as it will be.</summary>
+    public required DialogState Dialog { get; init; }
+    /// <summary>Our answer, or our offer where the INVITE had none.</summary>
+    public required string LocalSdp { get; init; }
+    /// <summary>What was agreed; null until the ACK brings the answer to our offer.</summary>
+    public NegotiatedAudio? Audio { get; init; }
+}
+
+/// <summary><c>answer</c>.</summary>
+public sealed record AnswerCall(int MaxAnswerSeconds, string? UserData) : CallRequest("sys.call.answer");
+
+/// <summary><c>reject</c>.</summary>
+public sealed record RejectCall(int Cause, string? UserData) : CallRequest("sys.call.reject");
+
+/// <summary><c>redirect</c>.</summary>
+/// <param name="Contact">The Contact URI as it goes into the 302.</param>
+/// <param name="UserData">The application's own data.</param>
+public sealed record RedirectCall(string Contact, string? UserData) : CallRequest("sys.call.redirect");
+
+/// <summary><c>drop</c>.</summary>
+public sealed record DropCall(int Cause, ApiGeneration Generation) : CallRequest("sys.call.drop");
+
+/// <summary><c>nop</c>.</summary>
+public sealed record TouchCall() : CallRequest("sys.call.nop");
+
+/// <summary><c>play_start</c>.</summary>
+public sealed record StartPlay(ImmutableArray<string> Files, string FinishKeys, int Repeat) : CallRequest("sys.call.play_start");
+
+/// <summary><c>play_stop</c>.</summary>
+public sealed record StopPlay() : CallRequest("sys.call.play_stop");
+
+/// <summary><c>record_start</c>; the path was resolved and checked.</summary>
+public sealed record StartRecord(int MaxSeconds, bool Beep, string FullPath, string Format, string FinishKeys) : CallRequest("sys.call.record_start");
+
+/// <summary><c>record_stop</c>.</summary>
+public sealed record StopRecord() : CallRequest("sys.call.record_stop");
+
+/// <summary><c>send_dtmf_start</c>.</summary>
+public sealed record StartSendKeys(string Keys) : CallRequest("sys.call.send_dtmf_start")
+{
+    /// <summary>Keeps keys out of logs.</summary>
+    public override string ToString() => "StartSendKeys";
+}
+
+/// <summary><c>receive_dtmf_start</c>.</summary>
+public sealed record StartReceiveKeys(ReceiveKeysSpec Spec) : CallRequest("sys.call.receive_dtmf_start");
+
+/// <summary><c>stop_receive_dtmf_start</c>, <c>receive_dtmf_stop</c>.</summary>
+public sealed record StopReceiveKeys() : CallRequest("sys.call.stop_receive_dtmf_start");
+
+/// <summary>The far end rings (180, 183 or another provisional response but 100).</summary>
+public sealed record FarEndRings : CallCommand;
+
+/// <summary>The far end answered; its ACK waits for this decision.</summary>
+/// <param name="Dialog">The confirmed dialog.</param>
+/// <param name="Audio">What was agreed.</param>
+public sealed record FarEndAnswered(DialogState Dialog, NegotiatedAudio Audio) : CallCommand;
+
+/// <summary>The dialling failed.</summary>
+/// <param name="Status">The SIP status, 300..699; 408 for a time-out and 503 for a transport failure of ours.</param>
+/// <param name="Reason">Its text.</param>
+public sealed record DialFailed(int Status, string Reason) : CallCommand;
+
+/// <summary>The far end answered with something that we cannot talk to: it must be acknowledged and hung up.</summary>
+/// <param name="Dialog">The confirmed dialog.</param>
+/// <param name="Status">What the application is told, e.g. 488.</param>
+/// <param name="Reason">Its text.</param>
+public sealed record FarEndUnusable(DialogState Dialog, int Status, string Reason) : CallCommand;
+
+/// <summary>The ACK of our 200 came.</summary>
+/// <param name="Audio">What was agreed, where only the ACK brought the answer.</param>
+public sealed record AckArrived(NegotiatedAudio? Audio) : CallCommand;
+
+/// <summary>No ACK of our 200 came in 64 T1.</summary>
+public sealed record AckMissing : CallCommand;
+
+/// <summary>The ACK brought no usable answer to our offer.</summary>
+public sealed record AckUnusable : CallCommand;
+
+/// <summary>The caller gave up before we answered.</summary>
+public sealed record CallerCancelled : CallCommand;
+
+/// <summary>The far end's BYE came; its 200 has gone out.</summary>
+/// <param name="ReasonCause">The SIP cause of its Reason header.</param>
+public sealed record ByeArrived(int? ReasonCause) : CallCommand;
+
+/// <summary>A re-INVITE changed the dialog or the media.</summary>
+public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : CallCommand;
+
+/// <summary>A request of ours within the dialog showed that the far end has lost it (481, 408).</summary>
+/// <param name="Status">The status.</param>
+public sealed record DialogLost(int Status) : CallCommand;
+
+/// <summary>How the media side ended something.</summary>
+public enum MediaEnd
+{
+    /// <summary>It ran to its end.</summary>
+    Completed,
+    /// <summary>It was stopped.</summary>
+    Stopped,
+    /// <summary>File not found.</summary>
+    NotFound,
+    /// <summary>Format not supported or broken.</summary>
+    Unsupported,
+    /// <summary>A fault.</summary>
+    Failed,
+}
+
+/// <summary>A play ended in the media side.</summary>
+public sealed record PlayFinished(long Number, MediaEnd End, string? Detail) : CallCommand;
+
+/// <summary>A recording's beep is over and sound goes into the file.</summary>
+public sealed record RecordBegan(long Number) : CallCommand;
+
+/// <summary>A recording's file is complete.</summary>
+public sealed record RecordFinished(long Number, MediaEnd End, string? Detail) : CallCommand;
+
+/// <summary>The keys are sent.</summary>
+public sealed record KeysSent(long Number, MediaEnd End) : CallCommand;
+
+/// <summary>The far end pressed a key.</summary>
+public sealed record KeyArrived(char Key) : CallCommand
+{
+    /// <summary>Keeps the digit out of logs.</summary>
+    public override string ToString() => "KeyArrived";
+}
+
+/// <summary>Nothing came from the far end for the configured time.</summary>
+public sealed record MediaLost : CallCommand;
+
+/// <summary>The time that <see cref="CallDecider.NextDeadline"/> named has come.</summary>
+public sealed record TimeReached : CallCommand;
+
+/// <summary>The application has had no live subscriber for 5 s.</summary>
+public sealed record SubscriberMissing : CallCommand;
+
+/// <summary>The node that held the call is gone and its media cannot be resumed: everything ends with 503.</summary>
+public sealed record NodeLost : CallCommand;
+
+/// <summary>The node stops: the call is dropped by the system.</summary>
+public sealed record NodeStops : CallCommand;
+
+/// <summary>What the released call owed its far end is settled.</summary>
+public sealed record FarEndSettled : CallCommand;

@@ -1,0 +1,128 @@
+using Cti.Kernel;
+
+namespace Cti.Calls.Call;
+
+/// <summary>Playing, recording and sending keys: exactly one completion per accepted start.</summary>
+public static partial class CallDecider
+{
+    private static CallDecision PlayStart(Decision decision, StartPlay play)
+    {
+        if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, play, "Idle");
+        var action = new PlayAction
+        {
+            Number = decision.State.ActionCount + 1, BeginMillis = decision.Now, Files = play.Files, Repeat = play.Repeat, FinishKeys = play.FinishKeys,
+        };
+        decision.Add(new ActionStarted(action)).ReplyNull();
+        if (play.Files.IsEmpty) EndAction(decision, action, new ActionEnding());
+        else decision.Do(new StartMediaPlay(action.Number, play.Files, play.Repeat));
+        return decision.Build();
+    }
+
+    private static CallDecision PlayStop(Decision decision, StopPlay stop)
+    {
+        if (decision.State.Action is not PlayAction play) return Refuse(decision, stop, "Play");
+        decision.Do(new StopMediaPlay(play.Number)).ReplyNull();
+        EndAction(decision, play, new ActionEnding());
+        return decision.Build();
+    }
+
+    private static CallDecision PlayHasFinished(Decision decision, PlayFinished played)
+    {
+        switch (decision.State.Action)
+        {
+            case PlayAction play when play.Number == played.Number:
+                EndAction(decision, play, EndingOf(played.End, played.Detail));
+                break;
+            case ReceiveKeysAction receive when receive.Number == played.Number && receive.Prompting:
+                return PromptHasEnded(decision, receive, played);
+        }
+        return decision.Build();
+    }
+
+    private static CallDecision RecordStart(Decision decision, StartRecord record)
+    {
+        if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, record, "Idle");
+        var action = new RecordAction
+        {
+            Number = decision.State.ActionCount + 1, BeginMillis = decision.Now, FullPath = record.FullPath, Format = record.Format,
+            Beep = record.Beep, MaxSeconds = record.MaxSeconds, FinishKeys = record.FinishKeys,
+        };
+        decision.Add(new ActionStarted(action)).Do(new StartMediaRecord(action.Number, record.FullPath, record.Format, record.Beep));
+        return decision.Reply(System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(record.FullPath, RecordJson.Default.String)).Build();
+    }
+
+    private static CallDecision RecordStop(Decision decision, StopRecord stop)
+    {
+        if (decision.State.Action is not RecordAction record) return Refuse(decision, stop, "Record");
+        // A second stop while the file is being completed changes nothing: the first one's ending stands.
+        if (record.Ending is null) StopRecording(decision, record, new ActionEnding(ErrorCodes.Terminated, "stopped by record_stop"));
+        return decision.ReplyNull().Build();
+    }
+
+    /// <summary>The completion waits for the media side's report, so that the file is complete when the application hears of it.</summary>
+    private static Decision StopRecording(Decision decision, RecordAction record, ActionEnding ending) =>
+        decision.Add(new ActionChanged(record with { Ending = ending })).Do(new StopMediaRecord(record.Number));
+
+    private static CallDecision RecordHasBegun(Decision decision, RecordBegan began)
+    {
+        if (decision.State.Action is RecordAction { BeganMillis: null } record && record.Number == began.Number)
+            decision.Add(new ActionChanged(record with { BeganMillis = decision.Now }));
+        return decision.Build();
+    }
+
+    private static CallDecision RecordHasFinished(Decision decision, RecordFinished finished)
+    {
+        if (decision.State.Action is not RecordAction record || record.Number != finished.Number) return decision.Build();
+        var failure = finished.End is MediaEnd.Completed or MediaEnd.Stopped ? null : EndingOf(finished.End, finished.Detail);
+        EndAction(decision, record, failure ?? record.Ending ?? new ActionEnding());
+        return decision.Build();
+    }
+
+    private static CallDecision SendKeysStart(Decision decision, StartSendKeys send)
+    {
+        if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, send, "Idle");
+        var action = new SendKeysAction { Number = decision.State.ActionCount + 1, BeginMillis = decision.Now, Keys = send.Keys };
+        return decision.Add(new ActionStarted(action)).Do(new StartMediaKeys(action.Number, send.Keys)).ReplyNull().Build();
+    }
+
+    private static CallDecision KeysWereSent(Decision decision, KeysSent sent)
+    {
+        if (decision.State.Action is SendKeysAction action && action.Number == sent.Number)
+            EndAction(decision, action, EndingOf(sent.End, null));
+        return decision.Build();
+    }
+
+    private static CallDecision KeyHasArrived(Decision decision, char key)
+    {
+        switch (decision.State.Action)
+        {
+            case PlayAction play when play.FinishKeys.Contains(key, StringComparison.Ordinal):
+                decision.Do(new StopMediaPlay(play.Number));
+                EndAction(decision, play, new ActionEnding(FinishKey: key.ToString()));
+                break;
+            case RecordAction { Ending: null } record when record.FinishKeys.Contains(key, StringComparison.Ordinal):
+                StopRecording(decision, record, new ActionEnding(FinishKey: key.ToString()));
+                break;
+            case ReceiveKeysAction receive when receive.Spec.ValidKeys.Contains(key, StringComparison.Ordinal):
+                return KeyCollected(decision, receive, key);
+        }
+        return decision.Build();
+    }
+
+    private static void EndAction(Decision decision, CallAction action, ActionEnding ending)
+    {
+        decision.Add(new ActionEnded());
+        decision.Emit(CallEvents.CompletionOf(action), CallEvents.ActionCompleted(decision.State, action, ending, decision.Now));
+    }
+
+    private static ActionEnding EndingOf(MediaEnd end, string? detail) => end switch
+    {
+        MediaEnd.Completed or MediaEnd.Stopped => new ActionEnding(),
+        MediaEnd.NotFound => new ActionEnding(ErrorCodes.NotFound, detail ?? "file not found"),
+        MediaEnd.Unsupported => new ActionEnding(ErrorCodes.Unsupported, detail ?? "format not supported"),
+        _ => new ActionEnding(ErrorCodes.ServerError, detail ?? "a fault in the media side"),
+    };
+}
+
+[System.Text.Json.Serialization.JsonSerializable(typeof(string))]
+internal sealed partial class RecordJson : System.Text.Json.Serialization.JsonSerializerContext;

@@ -1,0 +1,91 @@
+using Cti.Kernel;
+
+namespace Cti.Calls.Call;
+
+public static partial class CallDecider
+{
+    /// <summary>Folds one fact into the state. Total and without side effects: live handling, recovery and simulation run it alike.</summary>
+    /// <exception cref="InvalidOperationException">The journal is broken: an entry other than a creating one for a call that does not exist.</exception>
+    public static CallState Apply(CallState? state, CallEntry entry)
+    {
+        var next = entry switch
+        {
+            Constructed made => Create(made),
+            Offered offered => Create(offered),
+            _ when state is null => throw new InvalidOperationException($"the journal begins with {entry.GetType().Name}"),
+            RingingBegan => state with { Phase = CallPhase.Ring, RingMillis = entry.AtMillis },
+            DialAnswered up => ToIdle(state, entry) with { Dialog = up.Dialog, Audio = up.Audio, AnswerMillis = entry.AtMillis },
+            AnswerRequested answer => state with
+            {
+                Phase = CallPhase.Answer, MaxAnswerSeconds = answer.MaxAnswerSeconds, AnswerRequestedMillis = entry.AtMillis,
+            },
+            AnswerConfirmed ack => ToIdle(state, entry) with { Audio = ack.Audio ?? state.Audio, AnswerMillis = entry.AtMillis },
+            UserDataSet data => state with { UserData = data.UserData },
+            Touched => state with { IdleSinceMillis = entry.AtMillis },
+            ActionStarted started => state with
+            {
+                Phase = PhaseOf(started.Action), Action = started.Action, ActionCount = started.Action.Number,
+            },
+            ActionChanged changed => state with { Action = changed.Action, ActionCount = Math.Max(state.ActionCount, changed.Action.Number) },
+            ActionEnded => ToIdle(state, entry),
+            DialogUpdated updated => state with { Dialog = updated.Dialog, Audio = updated.Audio, LocalSdp = updated.LocalSdp },
+            CallReleased released => state with
+            {
+                Phase = CallPhase.Released, Action = null, Closing = released.Closing, ClosingCause = released.Cause,
+                Dialog = released.Dialog ?? state.Dialog,
+            },
+            Settled => state with { Closing = SipClosing.None },
+            _ => throw new InvalidOperationException($"unknown entry {entry.GetType().Name}"),
+        };
+        return next with { LastMillis = entry.AtMillis, EventCount = next.EventCount + entry.Events };
+    }
+
+    private static CallState ToIdle(CallState state, CallEntry entry) =>
+        state with { Phase = CallPhase.Idle, Action = null, IdleSinceMillis = entry.AtMillis };
+
+    private static CallPhase PhaseOf(CallAction action) => action switch
+    {
+        PlayAction => CallPhase.Play,
+        RecordAction => CallPhase.Record,
+        SendKeysAction => CallPhase.SendDtmf,
+        ReceiveKeysAction => CallPhase.ReceiveDtmf,
+        _ => throw new InvalidOperationException($"unknown action {action.GetType().Name}"),
+    };
+
+    private static CallState Create(Constructed made) => new()
+    {
+        Id = ParseId(made.Id),
+        Application = made.Application,
+        Direction = CallDirection.Outbound,
+        FromUri = made.FromUri,
+        ToUri = made.ToUri,
+        SipCallId = made.SipCallId,
+        Trunk = made.Trunk,
+        Permit = made.Permit,
+        UserData = made.UserData,
+        BeginMillis = made.AtMillis,
+        MaxAnswerSeconds = made.MaxAnswerSeconds,
+        MaxRingSeconds = made.MaxRingSeconds,
+        LocalSdp = made.LocalSdp,
+        LocalTag = made.LocalTag,
+    };
+
+    private static CallState Create(Offered offered) => new()
+    {
+        Id = ParseId(offered.Id),
+        Application = offered.Application,
+        Direction = CallDirection.Inbound,
+        FromUri = offered.FromUri,
+        ToUri = offered.ToUri,
+        SipCallId = offered.Dialog.CallId,
+        Trunk = offered.Trunk,
+        BeginMillis = offered.AtMillis,
+        Dialog = offered.Dialog,
+        Audio = offered.Audio,
+        LocalSdp = offered.LocalSdp,
+        LocalTag = offered.Dialog.LocalTag,
+    };
+
+    private static ResourceId ParseId(string text) =>
+        ResourceId.TryParse(text, out var id) ? id : throw new InvalidOperationException($"the journal names a resource {text}");
+}

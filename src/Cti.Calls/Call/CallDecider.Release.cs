@@ -1,0 +1,53 @@
+using Cti.Kernel;
+using Cti.Sip.Dialog;
+
+namespace Cti.Calls.Call;
+
+/// <summary>Ending: one decision completes what runs, releases, and says what the far end is still owed.</summary>
+public static partial class CallDecider
+{
+    /// <summary>How a call ends.</summary>
+    /// <param name="BySystem"><c>dropped_by</c>: by a method or a limit of ours.</param>
+    /// <param name="Cause">The SIP status of <c>on_released</c>.</param>
+    /// <param name="Closing">What the far end is owed.</param>
+    /// <param name="Error">The error of the completion that this cuts short.</param>
+    /// <param name="Message">Its message.</param>
+    private sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int Error, string Message)
+    {
+        public DialogState? Dialog { get; init; }
+    }
+
+    private static CallDecision HungUp(Decision decision, ByeArrived bye) =>
+        Release(decision, new Ending(false, bye.ReasonCause ?? 200, SipClosing.None, ErrorCodes.Gone, "the far end hung up"));
+
+    private static CallDecision Interrupted(Decision decision, string message)
+    {
+        var call = decision.State;
+        var closing = IsDialling(call) ? SipClosing.Cancel
+            : call.Phase == CallPhase.Initiated ? SipClosing.Refusal
+            : SipClosing.Bye;
+        if (closing == SipClosing.Refusal) decision.Do(new SendRefusal(ErrorCodes.Unavailable));
+        return Release(decision, new Ending(true, ErrorCodes.Unavailable, closing, ErrorCodes.Unavailable, message));
+    }
+
+    private static CallDecision Release(Decision decision, Ending ending)
+    {
+        var before = decision.State;
+        if (before.Action is { } action) EndAction(decision, action, new ActionEnding(ending.Error, ending.Message));
+        switch (ending.Closing)
+        {
+            case SipClosing.Cancel: decision.Do(new SendCancel()); break;
+            case SipClosing.Bye: decision.Do(new SendBye(ending.Cause)); break;
+        }
+        decision.Add(new CallReleased(ending.Closing, ending.Cause, ending.Dialog)).Do(new CloseMedia());
+        if (IsDialling(before))
+            decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(before, decision.Now, ending.Error, ending.Message));
+        if (before.Phase == CallPhase.Answer)
+            decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(before, decision.Now, ending.Error, ending.Message));
+        var call = decision.State;
+        decision.Emit("sys.call.on_released", CallEvents.Released(call, decision.Now, ending.BySystem ? "sys" : "usr", ending.Cause));
+        var record = CallRecords.Build(call, decision.Now, ending.BySystem, ending.Cause, decision.Settings);
+        decision.Record(record);
+        return decision.Emit("sys.on_chan_closed", CallEvents.ChannelClosed(record)).Build();
+    }
+}

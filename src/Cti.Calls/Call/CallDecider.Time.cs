@@ -1,0 +1,70 @@
+using Cti.Kernel;
+
+namespace Cti.Calls.Call;
+
+/// <summary>Limits on time. Deadlines are functions of the state, so a recovery cannot forget one.</summary>
+public static partial class CallDecider
+{
+    /// <summary>When the call next needs <see cref="TimeReached"/>, in Unix milliseconds, or null.</summary>
+    public static long? NextDeadline(CallState call, CallSettings settings)
+    {
+        if (call.Phase == CallPhase.Released) return null;
+        long? next = null;
+        if (call.AnswerMillis is { } answered) next = Earlier(next, answered + (call.MaxAnswerSeconds * 1000L));
+        switch (call.Phase)
+        {
+            case CallPhase.Initiated when call.Direction == CallDirection.Inbound:
+                next = Earlier(next, call.BeginMillis + settings.OfferTimeoutMillis);
+                break;
+            case CallPhase.Initiated:
+                next = Earlier(next, call.BeginMillis + settings.SetupTimeoutMillis);
+                break;
+            case CallPhase.Ring:
+                next = Earlier(next, call.RingMillis!.Value + (call.MaxRingSeconds * 1000L));
+                break;
+            case CallPhase.Idle when settings.IdleReleaseMillis > 0:
+                next = Earlier(next, call.IdleSinceMillis + settings.IdleReleaseMillis);
+                break;
+        }
+        return call.Action switch
+        {
+            RecordAction { Ending: null, BeganMillis: { } began } record => Earlier(next, began + (record.MaxSeconds * 1000L)),
+            ReceiveKeysAction { DeadlineMillis: { } deadline } => Earlier(next, deadline),
+            _ => next,
+        };
+    }
+
+    private static CallDecision TimeHasCome(Decision decision)
+    {
+        var call = decision.State;
+        var now = decision.Now;
+        if (call.AnswerMillis is { } answered && now >= answered + (call.MaxAnswerSeconds * 1000L))
+            return Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "max_answer_seconds is over"));
+        switch (call.Phase)
+        {
+            case CallPhase.Initiated when call.Direction == CallDirection.Inbound:
+                if (now >= call.BeginMillis + decision.Settings.OfferTimeoutMillis) return Unoffered(decision);
+                break;
+            case CallPhase.Initiated:
+                if (now >= call.BeginMillis + decision.Settings.SetupTimeoutMillis) return DialTimedOut(decision, "no ringing and no answer came");
+                break;
+            case CallPhase.Ring:
+                if (now >= call.RingMillis!.Value + (call.MaxRingSeconds * 1000L)) return DialTimedOut(decision, "max_ring_seconds is over");
+                break;
+            case CallPhase.Idle:
+                if (decision.Settings.IdleReleaseMillis > 0 && now >= call.IdleSinceMillis + decision.Settings.IdleReleaseMillis)
+                    return Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "idle for too long"));
+                break;
+            case CallPhase.Record when call.Action is RecordAction { Ending: null, BeganMillis: { } began } record && now >= began + (record.MaxSeconds * 1000L):
+                return StopRecording(decision, record, new ActionEnding(ErrorCodes.Timeout, "max_seconds is over")).Build();
+            case CallPhase.ReceiveDtmf when call.Action is ReceiveKeysAction { DeadlineMillis: { } deadline } receive && now >= deadline:
+                return KeyWaitIsOver(decision, receive);
+        }
+        return decision.Build();
+    }
+
+    private static CallDecision DialTimedOut(Decision decision, string message) =>
+        Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Cancel, ErrorCodes.Timeout, message));
+
+    private static long Earlier(long? first, long second) => first is { } value && value < second ? value : second;
+}

@@ -1,0 +1,141 @@
+using Cti.Kernel;
+
+namespace Cti.Calls.Call;
+
+/// <summary>
+/// The functional core of a call: pure functions of state, command and time. <see cref="Decide"/> answers with facts and what follows from them,
+/// <see cref="Apply"/> folds facts into the state, <see cref="Resume"/> derives what is still owed after a recovery.
+/// <code>
+///                 ┌────────── Initiated ──────────┐
+///   outbound 180  │              │ answer          │ refused, cancelled, time-out
+///                 ▼              ▼                 │
+///               Ring           Answer              │
+///       answered  │              │ ACK             ▼
+///                 └────► Idle ◄──┘ ─────────► Released
+///                        │  ▲
+///            *_start     ▼  │ completed
+///            Play · Record · SendDtmf · ReceiveDtmf
+/// </code>
+/// </summary>
+public static partial class CallDecider
+{
+    /// <summary>Decides on one command. <paramref name="state"/> is null for the creating ones only.</summary>
+    /// <param name="state">The call.</param>
+    /// <param name="command">What came.</param>
+    /// <param name="now">Unix milliseconds.</param>
+    /// <param name="settings">The configured limits.</param>
+    public static CallDecision Decide(CallState? state, CallCommand command, long now, CallSettings settings)
+    {
+        var decision = new Decision(state, now, settings);
+        if (command is ConstructCall construct) return Construct(decision, construct);
+        if (command is OfferCall offer) return Offer(decision, offer);
+        if (state is null) throw new InvalidOperationException($"{command.GetType().Name} for a call that does not exist");
+        if (state.Phase == CallPhase.Released) return DecideReleased(decision, command);
+        return command switch
+        {
+            CallRequest request => DecideRequest(decision, request),
+            FarEndRings => FarEndRangs(decision),
+            FarEndAnswered answered => Answered(decision, answered),
+            FarEndUnusable unusable => Unusable(decision, unusable),
+            DialFailed failed => DialHasFailed(decision, failed),
+            AckArrived ack => AckHasArrived(decision, ack),
+            AckMissing => AnswerFailed(decision, ErrorCodes.Timeout, "the far end never acknowledged the answer", ErrorCodes.Timeout),
+            AckUnusable => AnswerFailed(decision, 488, "the far end's answer to our offer is not usable", 488),
+            CallerCancelled => Cancelled(decision),
+            ByeArrived bye => HungUp(decision, bye),
+            DialogChanged changed => decision.Add(new DialogUpdated(changed.Dialog, changed.Audio, changed.LocalSdp))
+                .Do(new ConfigureMedia(changed.Audio)).Do(new ConfirmChange()).Build(),
+            // Without an answer the far end may still be there, only deaf: it gets a BYE (RFC 3261 section 12.2.1.2).
+            DialogLost lost => Release(decision, new Ending(false, lost.Status, lost.Status == 481 ? SipClosing.None : SipClosing.Bye, ErrorCodes.Gone, "the far end lost the call")),
+            PlayFinished played => PlayHasFinished(decision, played),
+            RecordBegan began => RecordHasBegun(decision, began),
+            RecordFinished recorded => RecordHasFinished(decision, recorded),
+            KeysSent sent => KeysWereSent(decision, sent),
+            KeyArrived key => KeyHasArrived(decision, key.Key),
+            MediaLost => Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "no sound came from the far end for too long")),
+            TimeReached => TimeHasCome(decision),
+            SubscriberMissing => Unoffered(decision),
+            NodeLost => Interrupted(decision, "interrupted by the loss of a node"),
+            NodeStops => Interrupted(decision, "the node stops"),
+            FarEndSettled => decision.Build(),
+            _ => throw new InvalidOperationException($"unknown command {command.GetType().Name}"),
+        };
+    }
+
+    /// <summary>
+    /// The commands that a recovery gives to a call that its journal shows alive: what the dead process left undone.
+    /// </summary>
+    public static CallCommand? Resume(CallState state) => state.Phase == CallPhase.Released ? null : new NodeLost();
+
+    /// <summary>The SIP effects that a released call still owes after a recovery.</summary>
+    public static CallEffect? Owed(CallState state) => state.Closing switch
+    {
+        SipClosing.Bye => new SendBye(state.ClosingCause),
+        SipClosing.Cancel => new SendCancel(),
+        SipClosing.Refusal => new SendRefusal(state.ClosingCause),
+        _ => null,
+    };
+
+    private static CallDecision DecideRequest(Decision decision, CallRequest request) => request switch
+    {
+        AnswerCall answer => Answer(decision, answer),
+        RejectCall reject => Reject(decision, reject),
+        RedirectCall redirect => Redirect(decision, redirect),
+        DropCall drop => Drop(decision, drop),
+        TouchCall => Touch(decision),
+        StartPlay play => PlayStart(decision, play),
+        StopPlay stop => PlayStop(decision, stop),
+        StartRecord record => RecordStart(decision, record),
+        StopRecord stop => RecordStop(decision, stop),
+        StartSendKeys send => SendKeysStart(decision, send),
+        StartReceiveKeys receive => ReceiveKeysStart(decision, receive),
+        StopReceiveKeys stop => ReceiveKeysStop(decision, stop),
+        _ => throw new InvalidOperationException($"unknown request {request.GetType().Name}"),
+    };
+
+    /// <summary>Only what settles the far end matters any more; to the application the call is gone.</summary>
+    private static CallDecision DecideReleased(Decision decision, CallCommand command)
+    {
+        var call = decision.State;
+        switch (command)
+        {
+            case CallRequest:
+                return CallDecision.Refuse(RpcError.NoSuchResource(call.Id.ToString()));
+            case FarEndSettled or AckMissing or DialFailed or ByeArrived or DialogLost when call.Closing != SipClosing.None:
+                return decision.Add(new Settled()).Build();
+            case AckArrived or AckUnusable when call.Closing == SipClosing.Refusal:
+                return decision.Add(new Settled()).Build();
+            case FarEndAnswered crossed when call.Closing == SipClosing.Cancel:
+                // The 200 crossed our CANCEL: it must be acknowledged and hung up (RFC 3261 section 15).
+                return decision.Add(new CallReleased(SipClosing.Bye, call.ClosingCause, crossed.Dialog)).Do(new SendAck())
+                    .Do(new SendBye(call.ClosingCause)).Build();
+            case FarEndUnusable crossed when call.Closing == SipClosing.Cancel:
+                return decision.Add(new CallReleased(SipClosing.Bye, call.ClosingCause, crossed.Dialog)).Do(new SendAck())
+                    .Do(new SendBye(call.ClosingCause)).Build();
+            default:
+                return decision.Build();
+        }
+    }
+
+    private static CallDecision Construct(Decision decision, ConstructCall make)
+    {
+        decision.Add(new Constructed(make.Id.ToString(), make.Application, make.FromUri, make.ToUri, make.SipCallId, make.Trunk, make.Permit,
+            make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag));
+        return decision.Do(new SendInvite()).Reply(CallEvents.ConstructResult(decision.State)).Build();
+    }
+
+    private static CallDecision Offer(Decision decision, OfferCall offer)
+    {
+        decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp, offer.Audio));
+        return decision.Do(new SendRinging()).Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State)).Build();
+    }
+
+    private static CallDecision Touch(Decision decision)
+    {
+        if (decision.State.Phase == CallPhase.Idle) decision.Add(new Touched());
+        return decision.ReplyNull().Build();
+    }
+
+    private static CallDecision Refuse(Decision decision, CallRequest request, params string[] allowed) =>
+        CallDecision.Refuse(RpcError.WrongState(request.Method, decision.State.Phase.ToString(), allowed));
+}

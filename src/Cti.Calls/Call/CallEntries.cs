@@ -1,0 +1,85 @@
+using System.Text.Json.Serialization;
+using Cti.Calls.Api;
+using Cti.Kernel;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+
+namespace Cti.Calls.Call;
+
+/// <summary>
+/// A fact of a call's journal. Short discriminators keep the rows small; a discriminator or a member, once released, keeps its meaning for ever.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "t")]
+[JsonDerivedType(typeof(Constructed), "new")]
+[JsonDerivedType(typeof(Offered), "offer")]
+[JsonDerivedType(typeof(RingingBegan), "ring")]
+[JsonDerivedType(typeof(DialAnswered), "up")]
+[JsonDerivedType(typeof(AnswerRequested), "answer")]
+[JsonDerivedType(typeof(AnswerConfirmed), "ack")]
+[JsonDerivedType(typeof(UserDataSet), "data")]
+[JsonDerivedType(typeof(Touched), "nop")]
+[JsonDerivedType(typeof(ActionStarted), "act")]
+[JsonDerivedType(typeof(ActionChanged), "chg")]
+[JsonDerivedType(typeof(ActionEnded), "end")]
+[JsonDerivedType(typeof(DialogUpdated), "dlg")]
+[JsonDerivedType(typeof(CallReleased), "rel")]
+[JsonDerivedType(typeof(Settled), "set")]
+public abstract record CallEntry
+{
+    /// <summary>When, Unix milliseconds.</summary>
+    [JsonPropertyName("at")]
+    public long AtMillis { get; init; }
+
+    /// <summary>How many events went out with it.</summary>
+    [JsonPropertyName("ev"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Events { get; init; }
+}
+
+/// <summary>An outbound call exists; its INVITE is intended.</summary>
+public sealed record Constructed(string Id, string Application, string FromUri, string ToUri, string SipCallId, string? Trunk, string? Permit,
+    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag) : CallEntry;
+
+/// <summary>An inbound call exists.</summary>
+public sealed record Offered(string Id, string Application, string FromUri, string ToUri, string? Trunk, DialogState Dialog, string LocalSdp,
+    NegotiatedAudio? Audio) : CallEntry;
+
+/// <summary>The far end rings.</summary>
+public sealed record RingingBegan : CallEntry;
+
+/// <summary>The far end answered; our ACK is intended.</summary>
+public sealed record DialAnswered(DialogState Dialog, NegotiatedAudio Audio) : CallEntry;
+
+/// <summary>The application answers; our 200 is intended.</summary>
+public sealed record AnswerRequested(int MaxAnswerSeconds) : CallEntry;
+
+/// <summary>The ACK was seen.</summary>
+public sealed record AnswerConfirmed(NegotiatedAudio? Audio) : CallEntry;
+
+/// <summary>The application's own data changed.</summary>
+public sealed record UserDataSet(string? UserData) : CallEntry;
+
+/// <summary>The idle clock was restarted.</summary>
+public sealed record Touched : CallEntry;
+
+/// <summary>An action started.</summary>
+public sealed record ActionStarted(CallAction Action) : CallEntry;
+
+/// <summary>An action moved on.</summary>
+public sealed record ActionChanged(CallAction Action) : CallEntry;
+
+/// <summary>An action ended; the call is idle.</summary>
+public sealed record ActionEnded : CallEntry;
+
+/// <summary>A re-INVITE changed the dialog.</summary>
+public sealed record DialogUpdated(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : CallEntry;
+
+/// <summary>The call is over for the application.</summary>
+public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Dialog = null) : CallEntry;
+
+/// <summary>The far end knows too: nothing of the call is left.</summary>
+public sealed record Settled : CallEntry;
+
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(CallEntry))]
+[JsonSerializable(typeof(CallAction))]
+internal sealed partial class CallJson : JsonSerializerContext;

@@ -1,0 +1,52 @@
+using System.Collections.Immutable;
+using Cti.Calls.Api;
+
+namespace Cti.Calls.Call;
+
+/// <summary>Turns validated requests into commands.</summary>
+public static class CallRequests
+{
+    /// <summary>
+    /// The command of a request on an existing call, or null for a method that is none (construct, queries).
+    /// </summary>
+    /// <param name="request">The request.</param>
+    /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c> only.</param>
+    public static CallCommand? FromRpc(RpcRequest request, string? recordPath)
+    {
+        var args = request.Arguments;
+        return request.Method switch
+        {
+            "sys.call.answer" => new AnswerCall(args.Int32("max_answer_seconds"), args.OptionalString("user_data")),
+            "sys.call.reject" => new RejectCall(args.Int32("cause"), args.OptionalString("user_data")),
+            "sys.call.redirect" => new RedirectCall(args.String("redirect_uri"), args.OptionalString("user_data")),
+            "sys.call.drop" => new DropCall(args.Int32("cause"), request.Generation),
+            "sys.call.nop" => new TouchCall(),
+            "sys.call.play_start" => new StartPlay(Files(args.Content("content")), Text(args, "finish_keys"), args.Int32("repeat")),
+            "sys.call.play_stop" => new StopPlay(),
+            "sys.call.record_start" => new StartRecord(args.Int32("max_seconds"), args.Boolean("beep"),
+                recordPath ?? throw new ArgumentNullException(nameof(recordPath)), args.String("record_format"), Text(args, "finish_keys")),
+            "sys.call.record_stop" => new StopRecord(),
+            "sys.call.send_dtmf_start" => new StartSendKeys(args.String("keys")),
+            "sys.call.receive_dtmf_start" => new StartReceiveKeys(new ReceiveKeysSpec
+            {
+                ValidKeys = Text(args, "valid_keys"),
+                MaxKeys = args.Int32("max_keys"),
+                FinishKeys = Text(args, "finish_keys"),
+                FirstKeySeconds = args.Int32("first_key_timeout"),
+                NextKeySeconds = args.Int32("continues_keys_timeout"),
+                Files = Files(args.Content("play_content")),
+                PlayRepeat = args.Int32("play_repeat"),
+                BreakOnKey = args.Boolean("breaking_on_key"),
+                IncludeFinishKey = args.Boolean("including_finish_key"),
+            }),
+            "sys.call.stop_receive_dtmf_start" or "sys.call.receive_dtmf_stop" => new StopReceiveKeys(),
+            _ => null,
+        };
+    }
+
+    /// <summary>The file names of play content, in order.</summary>
+    public static ImmutableArray<string> Files(PlayContent? content) =>
+        content is null ? [] : [.. content.Elements.Where(element => element.Type is 0 or 7).Select(element => element.Text)];
+
+    private static string Text(RpcArguments args, string name) => args.OptionalString(name) ?? "";
+}

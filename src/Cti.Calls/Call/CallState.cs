@@ -1,0 +1,228 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+using Cti.Kernel;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+
+namespace Cti.Calls.Call;
+
+/// <summary>The documented states of a call (sys.call, <i>States</i>).</summary>
+public enum CallPhase
+{
+    /// <summary>Exists, not answered.</summary>
+    Initiated,
+    /// <summary>Outbound, ringing.</summary>
+    Ring,
+    /// <summary>Inbound, being answered.</summary>
+    Answer,
+    /// <summary>Up, no action running.</summary>
+    Idle,
+    /// <summary>A play runs.</summary>
+    Play,
+    /// <summary>A recording runs.</summary>
+    Record,
+    /// <summary>Keys are being sent.</summary>
+    SendDtmf,
+    /// <summary>Keys are being collected.</summary>
+    ReceiveDtmf,
+    /// <summary>A child call is being dialled on this parent.</summary>
+    Dial,
+    /// <summary>Bridged with another call.</summary>
+    Connect,
+    /// <summary>In a conference.</summary>
+    Conf,
+    /// <summary>Over. The application sees nothing of it; the actor lives on only until the far end knows too.</summary>
+    Released,
+}
+
+/// <summary>Who called whom.</summary>
+public enum CallDirection
+{
+    /// <summary>They called us.</summary>
+    Inbound,
+    /// <summary>We called them.</summary>
+    Outbound,
+}
+
+/// <summary>What a released call still owes its far end; derived effects are resent after a recovery until it is settled.</summary>
+public enum SipClosing
+{
+    /// <summary>Nothing: the far end hung up, or has confirmed.</summary>
+    None,
+    /// <summary>Our BYE, until it is answered.</summary>
+    Bye,
+    /// <summary>Our CANCEL, until the INVITE has its final response.</summary>
+    Cancel,
+    /// <summary>Our final refusal, until its ACK.</summary>
+    Refusal,
+}
+
+/// <summary>
+/// A call as its journal tells it: <see cref="CallDecider.Apply"/> folds entries into it, <see cref="CallDecider.Decide"/> reads it.
+/// Times are Unix milliseconds.
+/// </summary>
+public sealed record CallState
+{
+    /// <summary>The resource.</summary>
+    public required ResourceId Id { get; init; }
+    /// <summary>The application that it belongs to.</summary>
+    public required string Application { get; init; }
+    /// <summary>Who called whom.</summary>
+    public required CallDirection Direction { get; init; }
+    /// <summary>The caller's SIP URI, "" when the line decides.</summary>
+    public required string FromUri { get; init; }
+    /// <summary>The called SIP URI, as used.</summary>
+    public required string ToUri { get; init; }
+    /// <summary>The SIP Call-ID.</summary>
+    public required string SipCallId { get; init; }
+    /// <summary>The tag on our side of the dialog.</summary>
+    public required string LocalTag { get; init; }
+    /// <summary>The trunk it goes over, null for a source that is none.</summary>
+    public string? Trunk { get; init; }
+    /// <summary>The trunk's permit that it holds.</summary>
+    public string? Permit { get; init; }
+    /// <summary>The application's own data.</summary>
+    public string? UserData { get; init; }
+    /// <summary>The documented state.</summary>
+    public CallPhase Phase { get; init; }
+    /// <summary>When it began.</summary>
+    public required long BeginMillis { get; init; }
+    /// <summary>When it first rang.</summary>
+    public long? RingMillis { get; init; }
+    /// <summary>When it was answered.</summary>
+    public long? AnswerMillis { get; init; }
+    /// <summary>When the application asked to answer it.</summary>
+    public long? AnswerRequestedMillis { get; init; }
+    /// <summary>When it became idle last.</summary>
+    public long IdleSinceMillis { get; init; }
+    /// <summary>The time of its last entry: no later decision is before it.</summary>
+    public long LastMillis { get; init; }
+    /// <summary>The limit on the answered time, 1..604800 s; 0 before it is known.</summary>
+    public int MaxAnswerSeconds { get; init; }
+    /// <summary>The limit on ringing in seconds.</summary>
+    public int MaxRingSeconds { get; init; }
+    /// <summary>Events emitted so far: the last one's sequence number.</summary>
+    public int EventCount { get; init; }
+    /// <summary>Media actions started so far: the last one's number.</summary>
+    public long ActionCount { get; init; }
+    /// <summary>The dialog with the far end.</summary>
+    public DialogState? Dialog { get; init; }
+    /// <summary>What offer and answer agreed on.</summary>
+    public NegotiatedAudio? Audio { get; init; }
+    /// <summary>The SDP we sent last.</summary>
+    public string? LocalSdp { get; init; }
+    /// <summary>The action that runs.</summary>
+    public CallAction? Action { get; init; }
+    /// <summary>What is still owed to the far end of a released call.</summary>
+    public SipClosing Closing { get; init; }
+    /// <summary>The SIP status that <see cref="Closing"/> conveys.</summary>
+    public int ClosingCause { get; init; }
+
+    /// <summary>Whether the call was answered and is not released.</summary>
+    public bool IsUp => Phase is not (CallPhase.Initiated or CallPhase.Ring or CallPhase.Answer or CallPhase.Released);
+}
+
+/// <summary>An action that runs on a call.</summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "a")]
+[JsonDerivedType(typeof(PlayAction), "play")]
+[JsonDerivedType(typeof(RecordAction), "record")]
+[JsonDerivedType(typeof(SendKeysAction), "send")]
+[JsonDerivedType(typeof(ReceiveKeysAction), "receive")]
+public abstract record CallAction
+{
+    /// <summary>Its number in the media side; a receiving's prompt takes a new one at every repeat.</summary>
+    public required long Number { get; init; }
+    /// <summary>When it was started.</summary>
+    public required long BeginMillis { get; init; }
+    /// <summary>Set once it was told to end and only the media side's report is awaited: how it will then have ended.</summary>
+    public ActionEnding? Ending { get; init; }
+}
+
+/// <summary>How an action ends.</summary>
+/// <param name="Error">The event's error code, null for none.</param>
+/// <param name="Message">Its message.</param>
+/// <param name="FinishKey">The key that ended it.</param>
+public sealed record ActionEnding(int? Error = null, string? Message = null, string? FinishKey = null)
+{
+    /// <summary>Keeps keys out of logs.</summary>
+    public override string ToString() => $"ActionEnding {Error} {Message}";
+}
+
+/// <summary>A play.</summary>
+public sealed record PlayAction : CallAction
+{
+    /// <summary>File names in order.</summary>
+    public required ImmutableArray<string> Files { get; init; }
+    /// <summary>How many times more.</summary>
+    public int Repeat { get; init; }
+    /// <summary>Keys that stop it.</summary>
+    public string FinishKeys { get; init; } = "";
+}
+
+/// <summary>A recording.</summary>
+public sealed record RecordAction : CallAction
+{
+    /// <summary>The file.</summary>
+    public required string FullPath { get; init; }
+    /// <summary>The format's internal name.</summary>
+    public required string Format { get; init; }
+    /// <summary>A tone first.</summary>
+    public bool Beep { get; init; }
+    /// <summary>The limit in seconds from <see cref="BeganMillis"/> on.</summary>
+    public required int MaxSeconds { get; init; }
+    /// <summary>Keys that stop it.</summary>
+    public string FinishKeys { get; init; } = "";
+    /// <summary>When sound began to go into the file.</summary>
+    public long? BeganMillis { get; init; }
+}
+
+/// <summary>Keys being sent.</summary>
+public sealed record SendKeysAction : CallAction
+{
+    /// <summary>Which.</summary>
+    public required string Keys { get; init; }
+    /// <summary>Keeps keys out of logs.</summary>
+    public override string ToString() => $"SendKeysAction {Number}";
+}
+
+/// <summary>Keys being collected.</summary>
+public sealed record ReceiveKeysAction : CallAction
+{
+    /// <summary>The parameters.</summary>
+    public required ReceiveKeysSpec Spec { get; init; }
+    /// <summary>What came so far.</summary>
+    public string Keys { get; init; } = "";
+    /// <summary>Whether a valid key has come (a finish key ends at once, so these are the collected ones).</summary>
+    public bool AnyKey => Keys.Length > 0;
+    /// <summary>Whether the prompt is being heard.</summary>
+    public bool Prompting { get; init; }
+    /// <summary>How often the prompt may still be repeated.</summary>
+    public int RepeatsLeft { get; init; }
+    /// <summary>When the present wait ends; null while the prompt plays and nothing was pressed.</summary>
+    public long? DeadlineMillis { get; init; }
+    /// <summary>Keeps keys out of logs.</summary>
+    public override string ToString() => $"ReceiveKeysAction {Number}";
+}
+
+/// <summary>Parameters of <c>receive_dtmf_start</c>.</summary>
+public sealed record ReceiveKeysSpec
+{
+    /// <summary>Others are ignored.</summary>
+    public required string ValidKeys { get; init; }
+    /// <summary>1..255.</summary>
+    public required int MaxKeys { get; init; }
+    /// <summary>Keys that end it.</summary>
+    public required string FinishKeys { get; init; }
+    /// <summary>Seconds from the prompt's end to the first key.</summary>
+    public required int FirstKeySeconds { get; init; }
+    /// <summary>Seconds from key to key.</summary>
+    public required int NextKeySeconds { get; init; }
+    /// <summary>The prompt's files; empty for none.</summary>
+    public ImmutableArray<string> Files { get; init; } = [];
+    /// <summary>How often it repeats when no first key comes.</summary>
+    public int PlayRepeat { get; init; }
+    /// <summary>The first valid key stops the prompt.</summary>
+    public bool BreakOnKey { get; init; } = true;
+    /// <summary>The finish key is part of the keys.</summary>
+    public bool IncludeFinishKey { get; init; }
+}

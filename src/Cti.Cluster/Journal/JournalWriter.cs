@@ -1,0 +1,211 @@
+using Cti.Kernel;
+using Cti.Storage;
+
+namespace Cti.Cluster.Journal;
+
+/// <summary>
+/// Writes the appends of all instances of a node, in batches: what arrives while a commit runs goes into the next. When the outcome of a commit
+/// is unknown it reads the tails and resends only what was not written.
+/// </summary>
+public sealed class JournalWriter : IWorkItem
+{
+    /// <summary>Appends in one batch: above this a transaction only adds latency.</summary>
+    private const int BatchMax = 512;
+    /// <summary>Waiting appends past which new work is refused with 503: a second of a busy node.</summary>
+    private const int WaitingMax = 20_000;
+    private const int RetryMillisMin = 50, RetryMillisMax = 1000;
+
+    private readonly Lock gate = new();
+    private readonly IJournalStore store;
+    private readonly IScheduler scheduler;
+    private readonly ITimers timers;
+    private readonly ILog log;
+    private readonly Action<IReadOnlyList<StoredEvent>> publish;
+    private List<PendingAppend> waiting = [];
+    private List<PendingAppend> spare = [];
+    private bool running;
+    private volatile bool unreachable;
+
+    /// <summary>Creates the writer.</summary>
+    /// <param name="store">Where to.</param>
+    /// <param name="scheduler">Runs the batches.</param>
+    /// <param name="timers">Paces retries.</param>
+    /// <param name="log">Log.</param>
+    /// <param name="publish">Given the events of each batch once they are durable, in order per instance.</param>
+    public JournalWriter(IJournalStore store, IScheduler scheduler, ITimers timers, ILog log, Action<IReadOnlyList<StoredEvent>> publish)
+    {
+        this.store = store;
+        this.scheduler = scheduler;
+        this.timers = timers;
+        this.log = log;
+        this.publish = publish;
+    }
+
+    /// <summary>True while the store cannot be reached or the queue is past its bound.</summary>
+    public bool IsStalled
+    {
+        get
+        {
+            if (unreachable) return true;
+            lock (gate) return waiting.Count > WaitingMax;
+        }
+    }
+
+    /// <summary>Whether everything that was appended has been reported.</summary>
+    public bool IsIdle
+    {
+        get
+        {
+            lock (gate) return !running && waiting.Count == 0;
+        }
+    }
+
+    /// <summary>An instance just claimed by this node.</summary>
+    public InstanceJournal Open(string owner, InstanceOwnership ownership) => new(this, owner, ownership);
+
+    internal void Enqueue(PendingAppend append)
+    {
+        lock (gate)
+        {
+            waiting.Add(append);
+            if (running) return;
+            running = true;
+        }
+        scheduler.Post(this);
+    }
+
+    /// <summary>Writes until nothing waits. Posted by <see cref="Enqueue"/>; never twice at once.</summary>
+    public void Run() => _ = PumpAsync();
+
+    private async Task PumpAsync()
+    {
+        try
+        {
+            while (Take() is { Count: > 0 } batch) await WriteAsync(batch).ConfigureAwait(false);
+        }
+#pragma warning disable CA1031 // A bug here must be seen in the log: nothing else observes this task.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            unreachable = true;
+            log.Write(LogEvents.JournalFault, fault);
+        }
+    }
+
+    private List<PendingAppend>? Take()
+    {
+        lock (gate)
+        {
+            if (waiting.Count == 0)
+            {
+                running = false;
+                return null;
+            }
+            List<PendingAppend> batch;
+            if (waiting.Count <= BatchMax)
+            {
+                batch = waiting;
+                waiting = spare;
+                spare = [];
+            }
+            else
+            {
+                batch = waiting.GetRange(0, BatchMax);
+                waiting.RemoveRange(0, BatchMax);
+            }
+            return batch;
+        }
+    }
+
+    private async Task WriteAsync(List<PendingAppend> batch)
+    {
+        var retryMillis = RetryMillisMin;
+        while (batch.Count > 0)
+        {
+            try
+            {
+                var outcomes = await store.AppendAsync(batch.ConvertAll(static pending => pending.Append)).ConfigureAwait(false);
+                if (unreachable)
+                {
+                    unreachable = false;
+                    log.Write(LogEvents.JournalBack);
+                }
+                Report(batch, outcomes);
+                return;
+            }
+            catch (StoreUnavailableException fault)
+            {
+                if (!unreachable) log.Write(LogEvents.JournalUnreachable, fault.Message);
+                unreachable = true;
+            }
+            await PauseAsync(retryMillis).ConfigureAwait(false);
+            retryMillis = Math.Min(RetryMillisMax, retryMillis * 2);
+            batch = await DropWrittenAsync(batch).ConfigureAwait(false);
+        }
+    }
+
+    private void Report(List<PendingAppend> batch, IReadOnlyList<AppendOutcome> outcomes)
+    {
+        List<StoredEvent>? events = null;
+        for (var i = 0; i < batch.Count; i++)
+        {
+            var pending = batch[i];
+            if (outcomes[i] == AppendOutcome.Accepted)
+            {
+                pending.Observer.OnDurable(pending.Append.NewTail, pending.Tag);
+                if (pending.Append.Events.Count > 0) (events ??= []).AddRange(pending.Append.Events);
+            }
+            else
+            {
+                Depose(pending, outcomes[i]);
+            }
+        }
+        if (events is not null) publish(events);
+    }
+
+    private void Depose(PendingAppend pending, AppendOutcome outcome)
+    {
+        if (!pending.Journal.IsDeposed) log.Write(LogEvents.InstanceDeposed, pending.Append.Instance, pending.Append.Epoch, outcome);
+        pending.Journal.Depose();
+        pending.Observer.OnDeposed();
+    }
+
+    /// <summary>After a commit of unknown outcome: reports what the tails show to be written, and answers the rest.</summary>
+    private async Task<List<PendingAppend>> DropWrittenAsync(List<PendingAppend> batch)
+    {
+        IReadOnlyList<InstanceOwnership> ownership;
+        try
+        {
+            ownership = await store.ReadOwnershipAsync().ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException)
+        {
+            return batch;
+        }
+        var byInstance = ownership.ToDictionary(static row => row.Instance);
+        var rest = new List<PendingAppend>(batch.Count);
+        var outcomes = new List<AppendOutcome>();
+        var settled = new List<PendingAppend>();
+        foreach (var pending in batch)
+        {
+            var row = byInstance[pending.Append.Instance];
+            if (row.Owner == pending.Append.Owner && row.Epoch == pending.Append.Epoch && row.Tail < pending.Append.NewTail)
+            {
+                rest.Add(pending);
+                continue;
+            }
+            settled.Add(pending);
+            // A deposed owner cannot tell whether its last append was read by the new one: the new owner decides what it promised.
+            outcomes.Add(row.Owner == pending.Append.Owner && row.Epoch == pending.Append.Epoch ? AppendOutcome.Accepted : AppendOutcome.Fenced);
+        }
+        Report(settled, outcomes);
+        return rest;
+    }
+
+    private Task PauseAsync(int millis)
+    {
+        var elapsed = new TaskCompletionSource();
+        timers.Schedule(millis, static state => ((TaskCompletionSource)state!).TrySetResult(), elapsed);
+        return elapsed.Task;
+    }
+}

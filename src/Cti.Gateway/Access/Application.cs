@@ -1,0 +1,56 @@
+using Cti.Kernel;
+
+namespace Cti.Gateway.Access;
+
+/// <summary>An application as it stands on this gateway: its rights and what it uses of them.</summary>
+internal sealed class Application(ApplicationOptions options, IClock clock)
+{
+    private readonly TokenBucket? _bucket = options.RequestsPerSecond > 0
+        ? new TokenBucket(clock, options.RequestsPerSecond, options.Burst > 0 ? options.Burst : options.RequestsPerSecond)
+        : null;
+
+    private int _connections;
+
+    internal string Name => options.Name;
+
+    internal bool Admin => options.Admin;
+
+    /// <summary>Takes one request's worth of the rate. Answers 0, or in how many milliseconds there is one again.</summary>
+    internal int TakeRequest() => _bucket?.Take() ?? 0;
+
+    /// <summary>Takes one connection; false when all are in use.</summary>
+    internal bool TryConnect()
+    {
+        if (Interlocked.Increment(ref _connections) <= options.ConnectionsMax || options.ConnectionsMax == 0) return true;
+        Interlocked.Decrement(ref _connections);
+        return false;
+    }
+
+    internal void Disconnect() => Interlocked.Decrement(ref _connections);
+}
+
+/// <summary>So many requests per second on average, so many at once.</summary>
+internal sealed class TokenBucket(IClock clock, int perSecond, int burst)
+{
+    private const double NanosPerSecond = 1e9;
+    private readonly Lock _lock = new();
+    private double _tokens = burst;
+    private long _filledNanos = clock.MonotonicNanos;
+
+    /// <summary>Takes one. Answers 0, or in how many milliseconds (1 or more) there is one.</summary>
+    internal int Take()
+    {
+        lock (_lock)
+        {
+            var now = clock.MonotonicNanos;
+            _tokens = Math.Min(burst, _tokens + ((now - _filledNanos) / NanosPerSecond * perSecond));
+            _filledNanos = now;
+            if (_tokens >= 1)
+            {
+                _tokens--;
+                return 0;
+            }
+            return Math.Max(1, (int)Math.Ceiling((1 - _tokens) / perSecond * 1000));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+using Cti.Calls.Api;
+using Cti.Gateway.Metrics;
+using Cti.Gateway.Rpc;
+using Cti.Kernel;
+
+namespace Cti.Gateway.Connections;
+
+/// <summary>
+/// Moves events from a connection's feed to its outbox. A subscription takes the pump's turn: it stops the read under way, moves the feed,
+/// and lets the pump go on only after its answer is in the outbox, so no event of the old feed follows the answer.
+/// </summary>
+internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics metrics) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private readonly CancellationTokenSource _stop = new();
+    private CancellationTokenSource _read = new();
+
+    /// <summary>Runs until stopped. Answers false when the reader was too slow.</summary>
+    internal async Task<bool> RunAsync()
+    {
+        try
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                await _turn.WaitAsync(_stop.Token);
+                try
+                {
+                    await MoveAsync();
+                }
+                catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
+                {
+                    // A subscription wants the turn; it is queued on the semaphore already.
+                }
+                finally
+                {
+                    _turn.Release();
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        catch (FeedOverrunException)
+        {
+            return false;
+        }
+        return true;
+    }
+
+    /// <summary>What requests of one message use; to be disposed when the message's answer is in the outbox.</summary>
+    internal Turn NewTurn() => new(this);
+
+    internal void Stop()
+    {
+        _stop.Cancel();
+        _read.Cancel();
+    }
+
+    // The cancellation sources have no timers, so there is nothing to free in them, and a late Stop stays harmless.
+    public ValueTask DisposeAsync() => feed.DisposeAsync();
+
+    private async ValueTask MoveAsync()
+    {
+        await outbox.WaitForRoomAsync();
+        var events = await feed.ReadAsync(Limits.FeedBatchMax, _read.Token);
+        foreach (var happened in events)
+        {
+            await outbox.WaitForRoomAsync();
+            // Between the two bounds there is always room for one event.
+            outbox.TryAdd(RpcWriter.Event(happened));
+        }
+        metrics.EventsSent(events.Count);
+    }
+
+    private async ValueTask TakeTurnAsync()
+    {
+        var turn = _turn.WaitAsync(_stop.Token);
+        // Only once it is queued: the pump then finds the semaphore taken when it comes round.
+        await _read.CancelAsync();
+        await turn;
+        if (_stop.IsCancellationRequested)
+        {
+            _turn.Release();
+            throw new OperationCanceledException();
+        }
+        _read = new CancellationTokenSource();
+        if (_stop.IsCancellationRequested) await _read.CancelAsync();
+    }
+
+    /// <summary>One message's hold on the feed.</summary>
+    internal sealed class Turn(EventPump pump) : IConnectionFeed, IDisposable
+    {
+        private readonly SemaphoreSlim _mine = new(1, 1);
+        private bool _held;
+
+        public async ValueTask<FeedPosition> SubscribeAsync(string? from, string? group, CancellationToken cancellation)
+        {
+            await _mine.WaitAsync(cancellation);
+            try
+            {
+                if (!_held) await pump.TakeTurnAsync();
+                _held = true;
+                return await pump.FeedOf.SubscribeAsync(from, group, cancellation);
+            }
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                return Closing;
+            }
+            finally
+            {
+                _mine.Release();
+            }
+        }
+
+        public async ValueTask<FeedPosition> AcknowledgeAsync(string cursor, CancellationToken cancellation)
+        {
+            try
+            {
+                return await pump.FeedOf.AcknowledgeAsync(cursor, cancellation);
+            }
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                return Closing;
+            }
+        }
+
+        private static FeedPosition Closing => new(null, RpcError.Unavailable("the connection is closing"));
+
+        public void Dispose()
+        {
+            if (_held) pump._turn.Release();
+            _held = false;
+            _mine.Dispose();
+        }
+    }
+
+    private IEventFeed FeedOf => feed;
+}

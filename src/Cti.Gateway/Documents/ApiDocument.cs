@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Cti.Calls.Api;
+using Cti.Kernel;
+
+namespace Cti.Gateway.Documents;
+
+/// <summary>The catalogue as the text of <c>API.md</c>.</summary>
+public static class ApiDocument
+{
+    /// <summary>Markdown, lines ended by a line feed.</summary>
+    public static string Render()
+    {
+        var text = new StringBuilder(64 * 1024);
+        text.Append("""
+            # API
+
+            Made from the definitions that dispatch and validate requests (`Cti.Calls/Api/Catalogue*.cs`); a test compares the two.
+            How to connect, authenticate, retry and follow events: README. Parameters are given by name, or by position where a position is shown (v1 / v2).
+            Booleans are `true` and `false`, not 0 and 1. For file and key strings null and `""` are the same.
+
+
+            """);
+        text.Append("## Errors of every method\n\n");
+        foreach (var code in Catalogue.CommonErrors.Concat([ErrorCodes.ParseError, ErrorCodes.InvalidRequest, ErrorCodes.MethodNotFound]).Order())
+            Line(text, $"- `{code}`: {ErrorTexts.Of(code)}");
+        WriteFormats(text);
+        foreach (var module in Catalogue.Methods.Where(m => m.Available).GroupBy(m => m.Name[..m.Name.LastIndexOf('.')]))
+        {
+            Line(text, $"\n## {module.Key}");
+            foreach (var method in module) Write(text, method);
+        }
+        text.Append("\n## Events\n");
+        foreach (var happened in Catalogue.Events.Where(e => e.Available)) Write(text, happened);
+        return text.ToString();
+    }
+
+    private static void WriteFormats(StringBuilder text)
+    {
+        text.Append("\n## Recording formats\n\n| format | v1 | v2 |\n| --- | --- | --- |\n");
+        foreach (var name in RecordFormats.Of(ApiGeneration.V1).Concat(RecordFormats.Of(ApiGeneration.V2)).Select(f => f.Name).Distinct().Where(RecordFormats.IsAvailable))
+            Line(text, $"| {name} | {Number(ApiGeneration.V1, name)} | {Number(ApiGeneration.V2, name)} |");
+    }
+
+    private static string Number(ApiGeneration generation, string name) =>
+        RecordFormats.NumberOf(generation, name) is var number and > 0 ? number.ToString(CultureInfo.InvariantCulture) : "";
+
+    private static void Write(StringBuilder text, MethodDefinition method)
+    {
+        Line(text, $"\n### {method.Name}\n");
+        Line(text, $"{method.Doc}{(method.AdminOnly ? " Needs an administrator's key." : "")}\n");
+        if (!method.Parameters.IsEmpty)
+        {
+            text.Append("| parameter | position | values | default | |\n| --- | --- | --- | --- | --- |\n");
+            foreach (var parameter in method.Parameters)
+                Line(text, $"| {Names(parameter)} | {Position(method, parameter)} | {Values(parameter)} | {Default(parameter)} | {Cell(parameter.Doc)} |");
+            text.Append('\n');
+        }
+        Line(text, $"Answers {Result(method.Result)}");
+        if (States(method) is { Length: > 0 } states) Line(text, $"\nAllowed: {states}.");
+        if (!method.Errors.IsEmpty) Line(text, $"\nErrors besides those of every method: {string.Join(", ", method.Errors.Order().Select(c => $"`{c}`"))}.");
+    }
+
+    private static void Write(StringBuilder text, EventDefinition happened)
+    {
+        Line(text, $"\n### {happened.Name}\n");
+        Line(text, $"{happened.Doc}\n");
+        foreach (var field in happened.Parameters) Line(text, $"- `{field.Name}` ({TypeOf(field)}): {field.Doc}");
+    }
+
+    private static string Names(ParameterDefinition parameter) =>
+        $"`{parameter.Name}`{string.Concat(parameter.Aliases.Select(a => $", `{a}`"))}";
+
+    private static string Position(MethodDefinition method, ParameterDefinition parameter)
+    {
+        var v1 = method.PositionsIn(ApiGeneration.V1).IndexOf(parameter) + 1;
+        var v2 = method.PositionsIn(ApiGeneration.V2).IndexOf(parameter) + 1;
+        return (v1, v2) switch
+        {
+            (0, 0) => "by name",
+            _ when v1 == v2 => v1.ToString(CultureInfo.InvariantCulture),
+            _ => $"{(v1 == 0 ? "by name" : v1)} / {(v2 == 0 ? "by name" : v2)}",
+        };
+    }
+
+    private static string Values(ParameterDefinition parameter)
+    {
+        if (!parameter.Available) return "null (others come later)";
+        var values = parameter.Kind switch
+        {
+            ParameterKind.Int32 or ParameterKind.Int64 => $"integer {parameter.Min}..{parameter.Max}",
+            ParameterKind.Boolean => "boolean",
+            ParameterKind.Keys => $"keys of `{parameter.Alphabet}`{(parameter.EmptyAllowed ? "" : ", at least one")}",
+            ParameterKind.ResourceId => "resource id",
+            ParameterKind.CallerUri => "SIP URI or number",
+            ParameterKind.TargetUris => "SIP URI or list of them",
+            ParameterKind.RedirectUri => "SIP URI",
+            ParameterKind.PlayFile or ParameterKind.RecordFile => "file name",
+            ParameterKind.Content => "string or list",
+            ParameterKind.RecordFormat => "number of the format",
+            ParameterKind.RecordFormatV1 => "number of the format in v1",
+            ParameterKind.Choice => string.Join(", ", parameter.Choices.Select(c => $"`{c}`")),
+            _ => "string",
+        };
+        return parameter.Nullable ? values + "; null" : values;
+    }
+
+    private static string Default(ParameterDefinition parameter)
+    {
+        if (parameter.Required) return "required";
+        string v1 = DefaultText(parameter, ApiGeneration.V1), v2 = DefaultText(parameter, ApiGeneration.V2);
+        return v1 == v2 ? $"`{v1}`" : $"`{v1}` / `{v2}`";
+    }
+
+    private static string DefaultText(ParameterDefinition parameter, ApiGeneration generation)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream)) ParameterSchema.WriteDefault(writer, parameter, generation);
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    private static string Result(ResultDefinition result)
+    {
+        var shape = result.Type == FieldType.Null ? "null: accepted." : $"{(result.Type is FieldType.Integer or FieldType.Array or FieldType.Object ? "an" : "a")} {result.Type.ToString().ToLowerInvariant()}. {result.Doc}";
+        return result.Fields.IsEmpty ? shape : shape + "\n\n" + string.Join("\n", result.Fields.Select(f => $"- `{f.Name}` ({TypeOf(f)}): {f.Doc}"));
+    }
+
+    private static string TypeOf(FieldDefinition field) => field.Type.ToString().ToLowerInvariant() + (field.Nullable ? " or null" : "");
+
+    // One sentence when generations and directions agree, else one for each that differs.
+    private static string States(MethodDefinition method)
+    {
+        if (method.StateRules.IsEmpty) return "";
+        var lines = new List<(string Who, string States)>();
+        foreach (var generation in (ApiGeneration[])[ApiGeneration.V1, ApiGeneration.V2])
+        {
+            foreach (var direction in (CallDirection[])[CallDirection.Inbound, CallDirection.Outbound])
+            {
+                if ((method.OnlyDirection ?? direction) != direction) continue;
+                var states = method.AllowedIn(generation, direction);
+                lines.Add(($"v{(int)generation} {direction.ToString().ToLowerInvariant()}", states.IsEmpty ? "in every state" : "in " + string.Join(", ", states.Select(s => $"`{s}`"))));
+            }
+        }
+        var calls = method.OnlyDirection is { } only ? $" (only {only.ToString().ToLowerInvariant()} calls)" : "";
+        return lines.Select(l => l.States).Distinct().Count() == 1 ? lines[0].States + calls : string.Join("; ", lines.Select(l => $"{l.Who} {l.States}"));
+    }
+
+    private static string Cell(string doc) => doc.Replace("|", @"\|", StringComparison.Ordinal);
+
+    private static void Line(StringBuilder text, string line) => text.Append(line).Append('\n');
+}

@@ -1,0 +1,157 @@
+using System.Buffers;
+using System.Collections.Immutable;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using Cti.Calls.Api;
+using Cti.Kernel;
+
+namespace Cti.Gateway.Documents;
+
+/// <summary>The catalogue as an OpenRPC 1.3 document, one for each generation.</summary>
+public static class OpenRpcDocument
+{
+    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>UTF-8 JSON.</summary>
+    public static byte[] Render(ApiGeneration generation, string version)
+    {
+        var buffer = new ArrayBufferWriter<byte>(64 * 1024);
+        using (var writer = new Utf8JsonWriter(buffer, Options))
+        {
+            writer.WriteStartObject();
+            writer.WriteString("openrpc", "1.3.2");
+            writer.WriteStartObject("info");
+            writer.WriteString("title", $"Cti.Actors, API generation {(int)generation}");
+            writer.WriteString("version", version);
+            writer.WriteEndObject();
+            writer.WriteStartArray("servers");
+            writer.WriteStartObject();
+            writer.WriteString("name", "this gateway");
+            writer.WriteString("url", $"/v{(int)generation}/rpc");
+            writer.WriteEndObject();
+            writer.WriteEndArray();
+            writer.WriteStartArray("methods");
+            foreach (var method in Catalogue.Methods.Where(m => m.Available)) Write(writer, method, generation);
+            writer.WriteEndArray();
+            writer.WriteStartArray("x-events");
+            foreach (var happened in Catalogue.Events.Where(e => e.Available)) Write(writer, happened);
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        }
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    private static void Write(Utf8JsonWriter writer, MethodDefinition method, ApiGeneration generation)
+    {
+        var positions = method.PositionsIn(generation);
+        // OpenRPC wants required parameters first; where the signature has another order, only names are safe to generate clients from.
+        ParameterDefinition[] parameters = [.. method.Parameters.Where(p => p.Required), .. method.Parameters.Where(p => !p.Required)];
+        writer.WriteStartObject();
+        writer.WriteString("name", method.Name);
+        writer.WriteString("summary", method.Doc);
+        writer.WriteString("paramStructure", positions.SequenceEqual(parameters) ? "either" : "by-name");
+        writer.WriteStartArray("params");
+        foreach (var parameter in parameters) Write(writer, parameter, generation);
+        writer.WriteEndArray();
+        writer.WriteStartObject("result");
+        writer.WriteString("name", "result");
+        writer.WriteString("description", method.Result.Doc);
+        writer.WritePropertyName("schema");
+        Write(writer, method.Result);
+        writer.WriteEndObject();
+        writer.WriteStartArray("errors");
+        foreach (var code in Catalogue.CommonErrors.Concat(method.Errors).Distinct().Order())
+        {
+            writer.WriteStartObject();
+            writer.WriteNumber("code", code);
+            writer.WriteString("message", ErrorTexts.Of(code));
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+        WriteNames(writer, "x-positions", positions.Select(p => p.Name));
+        writer.WriteBoolean("x-changes", method.Changes);
+        writer.WriteBoolean("x-admin", method.AdminOnly);
+        if (!method.StateRules.IsEmpty)
+        {
+            writer.WriteStartObject("x-states");
+            WriteNames(writer, "inbound", method.OnlyDirection == CallDirection.Outbound ? [] : States(method, generation, CallDirection.Inbound));
+            WriteNames(writer, "outbound", method.OnlyDirection == CallDirection.Inbound ? [] : States(method, generation, CallDirection.Outbound));
+            writer.WriteEndObject();
+        }
+        writer.WriteEndObject();
+    }
+
+    private static ImmutableArray<string> States(MethodDefinition method, ApiGeneration generation, CallDirection direction) =>
+        method.AllowedIn(generation, direction) is { IsEmpty: false } states ? states : ["any"];
+
+    private static void WriteNames(Utf8JsonWriter writer, string member, IEnumerable<string> names)
+    {
+        writer.WriteStartArray(member);
+        foreach (var name in names) writer.WriteStringValue(name);
+        writer.WriteEndArray();
+    }
+
+    private static void Write(Utf8JsonWriter writer, ParameterDefinition parameter, ApiGeneration generation)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", parameter.NameIn(generation));
+        writer.WriteString("description", parameter.Doc);
+        writer.WriteBoolean("required", parameter.Required);
+        writer.WriteStartObject("schema");
+        ParameterSchema.Write(writer, parameter, generation);
+        if (!parameter.Required)
+        {
+            writer.WritePropertyName("default");
+            ParameterSchema.WriteDefault(writer, parameter, generation);
+        }
+        writer.WriteEndObject();
+        var others = parameter.Aliases.Append(parameter.Name).Where(n => n != parameter.NameIn(generation)).ToArray();
+        if (others.Length > 0) WriteNames(writer, "x-aliases", others);
+        writer.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter writer, ResultDefinition result)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("type", Name(result.Type));
+        if (!result.Fields.IsEmpty)
+        {
+            if (result.Type == FieldType.Array)
+            {
+                writer.WriteStartObject("items");
+                writer.WriteString("type", "object");
+            }
+            WriteProperties(writer, result.Fields);
+            if (result.Type == FieldType.Array) writer.WriteEndObject();
+        }
+        writer.WriteEndObject();
+    }
+
+    private static void WriteProperties(Utf8JsonWriter writer, ImmutableArray<FieldDefinition> fields)
+    {
+        writer.WriteStartObject("properties");
+        foreach (var field in fields)
+        {
+            writer.WriteStartObject(field.Name);
+            if (field.Nullable) WriteNames(writer, "type", [Name(field.Type), "null"]);
+            else writer.WriteString("type", Name(field.Type));
+            writer.WriteString("description", field.Doc);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter writer, EventDefinition happened)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", happened.Name);
+        writer.WriteString("summary", happened.Doc);
+        writer.WriteStartObject("params");
+        writer.WriteString("type", "object");
+        WriteProperties(writer, happened.Parameters);
+        writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+
+    private static string Name(FieldType type) => type.ToString().ToLowerInvariant();
+}

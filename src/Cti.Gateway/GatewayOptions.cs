@@ -1,0 +1,68 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography.X509Certificates;
+using Cti.Calls.Api;
+using Cti.Kernel;
+
+namespace Cti.Gateway;
+
+/// <summary>How a gateway is set up.</summary>
+public sealed record GatewayOptions
+{
+    /// <summary>URLs to listen on: <c>http(s)://ADDRESS:PORT</c>, the address being an IP address, <c>localhost</c> or <c>*</c>; port 0 picks one.</summary>
+    public required ImmutableArray<string> Listen { get; init; }
+
+    /// <summary>Who may come in.</summary>
+    public required ImmutableArray<ApplicationOptions> Applications { get; init; }
+
+    /// <summary>True while the only key is the one that was generated at first start: the gateway then refuses to listen beyond loopback.</summary>
+    public bool OnlyDefaultKey { get; init; }
+
+    /// <summary>The certificate for https URLs.</summary>
+    public X509Certificate2? Certificate { get; init; }
+
+    /// <summary>Folders of media files, for absolute file names in requests.</summary>
+    public MediaRoots MediaRoots { get; init; } = MediaRoots.None;
+
+    /// <summary>The server's version, for <c>rpc.discover</c>.</summary>
+    public string Version { get; init; } = "0.1.0";
+
+    /// <summary>Bytes of a request at most.</summary>
+    public int RequestBytesMax { get; init; } = Limits.RequestBytesMax;
+
+    /// <summary>Milliseconds until a request that its owner did not answer gets 504.</summary>
+    public int OwnerAnswerMillis { get; init; } = Limits.OwnerAnswerMillis;
+
+    /// <summary>Milliseconds between keep-alive pings of a WebSocket and keep-alive comments of an event stream.</summary>
+    public int KeepAliveMillis { get; init; } = 15_000;
+
+    /// <summary>Milliseconds that a reader may take nothing of what is sent to it.</summary>
+    public int SlowReaderMillis { get; init; } = Limits.SlowReaderMillis;
+
+    /// <summary>Milliseconds that a connection gets for its closing handshake.</summary>
+    public int CloseMillis { get; init; } = 5_000;
+}
+
+/// <summary>One application.</summary>
+/// <param name="Name">Its name; resources and events belong to it.</param>
+/// <param name="KeyHashes">SHA-256 hashes of its keys, 64 hexadecimal digits each, with or without the prefix <c>sha256:</c>.</param>
+public sealed record ApplicationOptions(string Name, ImmutableArray<string> KeyHashes)
+{
+    /// <summary>Whether its keys are an administrator's.</summary>
+    public bool Admin { get; init; }
+
+    /// <summary>Requests per second on average, over all its connections to this gateway; 0: unlimited.</summary>
+    public int RequestsPerSecond { get; init; }
+
+    /// <summary>Requests that may come at once after a pause; 0: one second's worth.</summary>
+    public int Burst { get; init; }
+
+    /// <summary>WebSockets and event streams at once on this gateway; 0: unlimited.</summary>
+    public int ConnectionsMax { get; init; }
+}
+
+/// <summary>What the gateway asks the node about itself.</summary>
+public interface IGatewayStatus
+{
+    /// <summary>Null when the node takes work (it has a journal, owns or can reach instances, is not draining), else why not.</summary>
+    string? WhyNotReady { get; }
+}

@@ -1,0 +1,253 @@
+using System.Collections.Concurrent;
+using System.Net.WebSockets;
+using Cti.Calls.Api;
+using Cti.Gateway.Access;
+using Cti.Gateway.Connections;
+using Cti.Gateway.Documents;
+using Cti.Gateway.Metrics;
+using Cti.Gateway.Rpc;
+using Cti.Kernel;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace Cti.Gateway;
+
+/// <summary>The gateway of a node: JSON-RPC over WebSocket and POST, event streams, health and metrics, on Kestrel.</summary>
+public sealed class GatewayServer : IAsyncDisposable
+{
+    private readonly GatewayOptions _options;
+    private readonly IEventFeeds _feeds;
+    private readonly IGatewayStatus _status;
+    private readonly ILog _log;
+    private readonly ApplicationDirectory _applications;
+    private readonly GatewayMetrics _metrics = new();
+    private readonly PrometheusExporter _exporter = new();
+    private readonly RequestDispatcher _dispatcher;
+    private readonly RpcPost _post;
+    private readonly WebApplication _web;
+    private readonly ConcurrentDictionary<RpcSocket, bool> _sockets = new();
+    private readonly CancellationTokenSource _stopping = new();
+    private int _isStopped;
+
+    private GatewayServer(GatewayOptions options, IRequestRouter router, IEventFeeds feeds, IGatewayStatus status, IClock clock, ILog log)
+    {
+        (_options, _feeds, _status, _log) = (options, feeds, status, log);
+        _applications = new ApplicationDirectory(options.Applications, clock);
+        _dispatcher = new RequestDispatcher(options, router, _metrics, log,
+            OpenRpcDocument.Render(ApiGeneration.V1, options.Version), OpenRpcDocument.Render(ApiGeneration.V2, options.Version));
+        _post = new RpcPost(options, _dispatcher);
+        _web = Build();
+    }
+
+    /// <summary>The URLs that it listens on, with the ports that were picked.</summary>
+    public IReadOnlyList<string> Urls { get; private set; } = [];
+
+    /// <summary>The port of the first URL.</summary>
+    public int Port => new Uri(Urls[0]).Port;
+
+    /// <summary>Starts a gateway and answers it when it listens.</summary>
+    /// <exception cref="ArgumentException">A URL, a key's hash or their combination is not acceptable; the message says what would be.</exception>
+    /// <exception cref="IOException">An address is in use or not this machine's.</exception>
+    public static async Task<GatewayServer> StartAsync(GatewayOptions options, IRequestRouter router, IEventFeeds feeds, IGatewayStatus status,
+        IClock clock, ILog log, CancellationToken cancellation = default)
+    {
+        var server = new GatewayServer(options, router, feeds, status, clock, log);
+        try
+        {
+            await server._web.StartAsync(cancellation);
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+        server.Urls = [.. server._web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses];
+        foreach (var url in server.Urls) log.Write(LogEvents.GatewayListening, url);
+        return server;
+    }
+
+    /// <summary>Accepts nothing more, closes every WebSocket with 1001, ends event streams, and returns when all are gone or the closing time is over.</summary>
+    public async Task StopAsync()
+    {
+        if (Interlocked.Exchange(ref _isStopped, 1) != 0) return;
+        await _stopping.CancelAsync();
+        foreach (var socket in _sockets.Keys) socket.Close(WebSocketCloseStatus.EndpointUnavailable, "the gateway is going away; connect to another");
+        using var deadline = new CancellationTokenSource(_options.CloseMillis + 1_000);
+        try
+        {
+            await _web.StopAsync(deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        _log.Write(LogEvents.GatewayStopped);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await _web.DisposeAsync();
+        _metrics.Dispose();
+        _exporter.Dispose();
+    }
+
+    private WebApplication Build()
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(GatewayServer).Assembly.GetName().Name });
+        // The node handles signals; a host inside it must not.
+        builder.Services.AddSingleton<IHostLifetime, NoSignals>();
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.MaxRequestBodySize = null;
+            foreach (var url in _options.Listen) ListenUrl.Parse(url, _options).Apply(kestrel);
+        });
+        var web = builder.Build();
+        web.UseWebSockets(new WebSocketOptions
+        {
+            KeepAliveInterval = TimeSpan.FromMilliseconds(_options.KeepAliveMillis),
+            KeepAliveTimeout = TimeSpan.FromMilliseconds(_options.KeepAliveMillis),
+        });
+        web.Run(HandleAsync);
+        return web;
+    }
+
+    private async Task HandleAsync(HttpContext context)
+    {
+        try
+        {
+            await RouteAsync(context);
+        }
+        catch (Exception e) when (e is OperationCanceledException or Microsoft.AspNetCore.Http.BadHttpRequestException or IOException or ConnectionAbortedException)
+        {
+            context.Abort();
+        }
+        catch (Exception e)
+        {
+            _log.Write(LogEvents.GatewayFault, context.Request.Path.Value, e);
+            if (!context.Response.HasStarted) context.Response.StatusCode = StatusCodes.Status500InternalServerError;
+        }
+    }
+
+    private Task RouteAsync(HttpContext context) => context.Request.Path.Value switch
+    {
+        "/v2/rpc" => RpcAsync(context, ApiGeneration.V2),
+        "/v1/rpc" => RpcAsync(context, ApiGeneration.V1),
+        "/v2/events" => EventsAsync(context),
+        "/healthz" => HttpReplies.WriteTextAsync(context, StatusCodes.Status200OK, "ok"),
+        "/readyz" => ReadyAsync(context),
+        "/metrics" => MetricsAsync(context),
+        _ => HttpReplies.WriteTextAsync(context, StatusCodes.Status404NotFound, "there are /v2/rpc, /v1/rpc, /v2/events, /healthz, /readyz and /metrics"),
+    };
+
+    private Task ReadyAsync(HttpContext context) =>
+        (_stopping.IsCancellationRequested ? "stopping" : _status.WhyNotReady) is { } reason
+            ? HttpReplies.WriteTextAsync(context, StatusCodes.Status503ServiceUnavailable, reason)
+            : HttpReplies.WriteTextAsync(context, StatusCodes.Status200OK, "ready");
+
+    private Task MetricsAsync(HttpContext context) =>
+        HttpReplies.WriteTextAsync(context, StatusCodes.Status200OK, _exporter.Render().TrimEnd('\n'), PrometheusExporter.ContentType);
+
+    private async Task RpcAsync(HttpContext context, ApiGeneration generation)
+    {
+        var isSocket = context.WebSockets.IsWebSocketRequest;
+        if (await AuthenticateAsync(context, tokenInQuery: isSocket) is not { } application) return;
+        if (isSocket) await SocketAsync(context, application, generation);
+        else if (HttpMethods.IsPost(context.Request.Method)) await _post.HandleAsync(context, application, generation);
+        else
+        {
+            context.Response.Headers.Allow = "POST";
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST a JSON-RPC request, or open a WebSocket");
+        }
+    }
+
+    private async Task SocketAsync(HttpContext context, Application application, ApiGeneration generation)
+    {
+        if (!await ConnectAsync(context, application)) return;
+        try
+        {
+            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            using var connection = new RpcSocket(_options, socket, application, generation, RemoteOf(context), _dispatcher, _feeds, _metrics, _log);
+            _sockets.TryAdd(connection, true);
+            if (_stopping.IsCancellationRequested) connection.Close(WebSocketCloseStatus.EndpointUnavailable, "the gateway is going away; connect to another");
+            try
+            {
+                await connection.RunAsync();
+            }
+            finally
+            {
+                _sockets.TryRemove(connection, out _);
+            }
+        }
+        finally
+        {
+            application.Disconnect();
+        }
+    }
+
+    private async Task EventsAsync(HttpContext context)
+    {
+        if (await AuthenticateAsync(context, tokenInQuery: false) is not { } application) return;
+        if (!HttpMethods.IsGet(context.Request.Method))
+        {
+            context.Response.Headers.Allow = "GET";
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "GET the stream");
+            return;
+        }
+        if (!await ConnectAsync(context, application)) return;
+        try
+        {
+            await new EventStream(_options, context, application.Name, _feeds, _metrics, _log, _stopping.Token).RunAsync();
+        }
+        finally
+        {
+            application.Disconnect();
+        }
+    }
+
+    private async ValueTask<bool> ConnectAsync(HttpContext context, Application application)
+    {
+        if (_stopping.IsCancellationRequested)
+        {
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping");
+            return false;
+        }
+        if (application.TryConnect()) return true;
+        context.Response.Headers.RetryAfter = "1";
+        await HttpReplies.WriteTextAsync(context, StatusCodes.Status429TooManyRequests, "the application has all its connections in use");
+        return false;
+    }
+
+    private async ValueTask<Application?> AuthenticateAsync(HttpContext context, bool tokenInQuery)
+    {
+        var header = context.Request.Headers.Authorization.ToString();
+        var key = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header[7..].Trim()
+            : tokenInQuery ? context.Request.Query["access_token"].ToString() : "";
+        if (key.Length > 0 && _applications.TryFind(key, out var application)) return application;
+        _metrics.Unauthorized();
+        _log.Write(LogEvents.GatewayUnauthorized, context.Request.Path.Value, RemoteOf(context));
+        context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        await HttpReplies.WriteJsonAsync(context, RpcWriter.Refusal(null,
+            new RpcError(ErrorCodes.Unauthorized, "no key or a wrong one; send Authorization: Bearer KEY")));
+        return null;
+    }
+
+    private static string RemoteOf(HttpContext context) => $"{context.Connection.RemoteIpAddress}:{context.Connection.RemotePort}";
+
+    private sealed class NoSignals : IHostLifetime
+    {
+        public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}

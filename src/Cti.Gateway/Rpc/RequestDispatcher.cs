@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Cti.Calls.Api;
+using Cti.Gateway.Access;
+using Cti.Gateway.Metrics;
+using Cti.Kernel;
+
+namespace Cti.Gateway.Rpc;
+
+/// <summary>What <c>sys.event.*</c> act on: the feed of the connection that a request came by.</summary>
+internal interface IConnectionFeed
+{
+    /// <summary>As <see cref="IEventFeed.SubscribeAsync"/>.</summary>
+    ValueTask<FeedPosition> SubscribeAsync(string? from, string? group, CancellationToken cancellation);
+
+    /// <summary>As <see cref="IEventFeed.AcknowledgeAsync"/>.</summary>
+    ValueTask<FeedPosition> AcknowledgeAsync(string cursor, CancellationToken cancellation);
+}
+
+/// <summary>Turns the text of one request into the text of its answer.</summary>
+internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter router, GatewayMetrics metrics, ILog log, byte[] openRpcV1, byte[] openRpcV2)
+{
+    /// <summary>
+    /// Carries a request out. Everything up to the hand-over to the router happens before this returns, so requests that are
+    /// begun one after the other reach their resources in that order; <paramref name="json"/> is not touched afterwards.
+    /// Answers null for a notification. Never throws.
+    /// </summary>
+    internal ValueTask<byte[]?> BeginAsync(Application application, ApiGeneration generation, ReadOnlySpan<byte> json, IConnectionFeed? feed)
+    {
+        var began = Stopwatch.GetTimestamp();
+        var envelope = RpcEnvelope.Read(json);
+        MethodDefinition? method = null;
+        ValueTask<RpcReply> pending;
+        try
+        {
+            pending = envelope.Error is { } error
+                ? Refuse(error)
+                : Begin(application, generation, envelope, json, feed, out method);
+        }
+        catch (Exception e)
+        {
+            pending = Refuse(Fault(envelope.Method, e));
+        }
+        return FinishAsync(application, envelope, method, pending, began);
+    }
+
+    private ValueTask<RpcReply> Begin(Application application, ApiGeneration generation, in RpcEnvelope envelope, ReadOnlySpan<byte> json,
+        IConnectionFeed? feed, out MethodDefinition? method)
+    {
+        method = Catalogue.Find(envelope.Method) is { Available: true } found ? found : null;
+        if (application.TakeRequest() is var wait and > 0)
+            return Refuse(new RpcError(ErrorCodes.TooMany, $"over the application's rate; try again in {wait} ms").With("retry_after_ms", wait));
+        if (method is null) return Refuse(new RpcError(ErrorCodes.MethodNotFound, "no such method; rpc.discover lists those that there are"));
+        if (method.AdminOnly && !application.Admin) return Refuse(new RpcError(ErrorCodes.Unauthorized, $"{method.Name} needs an administrator's key"));
+        if (ArgumentBinder.TryBind(method, generation, json[envelope.Params], options.MediaRoots, out var arguments) is { } error) return Refuse(error);
+        switch (method.Name)
+        {
+            case Catalogue.Discover:
+                return new(RpcReply.Ok(generation == ApiGeneration.V1 ? openRpcV1 : openRpcV2));
+            case Catalogue.Subscribe or Catalogue.Acknowledge when feed is null:
+                return Refuse(new RpcError(ErrorCodes.InvalidRequest, $"{method.Name} acts on the feed of a WebSocket, and this request came without one"));
+            case Catalogue.Subscribe:
+                return FromFeedAsync(feed.SubscribeAsync(arguments.OptionalString("from"), arguments.OptionalString("group"), CancellationToken.None));
+            case Catalogue.Acknowledge:
+                return FromFeedAsync(feed.AcknowledgeAsync(arguments.String("cursor"), CancellationToken.None));
+        }
+        var requestId = method.Changes ? envelope.RequestId : null;
+        var hash = requestId is null ? 0 : ArgumentsHash.Compute(method, arguments);
+        return AskAsync(new RpcRequest(application.Name, application.Admin, generation, method.Name, arguments, requestId, hash));
+    }
+
+    private async ValueTask<byte[]?> FinishAsync(Application application, RpcEnvelope envelope, MethodDefinition? method, ValueTask<RpcReply> pending, long began)
+    {
+        RpcReply reply;
+        try
+        {
+            reply = await pending;
+        }
+        catch (Exception e)
+        {
+            reply = RpcReply.Refused(Fault(envelope.Method, e));
+        }
+        metrics.Answered(method?.Name ?? "unknown", reply.Error?.Code ?? 0, Stopwatch.GetElapsedTime(began));
+        if (reply.Error?.Code == ErrorCodes.OwnerTimeout) log.Write(LogEvents.GatewayOwnerTimeout, envelope.Method, application.Name, options.OwnerAnswerMillis);
+        return envelope.Id is null && envelope.Error is null ? null : RpcWriter.Answer(envelope.Id, reply);
+    }
+
+    private ValueTask<RpcReply> AskAsync(RpcRequest request)
+    {
+        // The request is carried out even if its connection ends meanwhile, so only its own deadline cancels it.
+        var deadline = new CancellationTokenSource();
+        var pending = router.AskAsync(request, deadline.Token);
+        return pending.IsCompleted ? pending : WaitAsync(pending, deadline);
+    }
+
+    private async ValueTask<RpcReply> WaitAsync(ValueTask<RpcReply> pending, CancellationTokenSource deadline)
+    {
+        try
+        {
+            return await pending.AsTask().WaitAsync(TimeSpan.FromMilliseconds(options.OwnerAnswerMillis));
+        }
+        catch (TimeoutException)
+        {
+            await deadline.CancelAsync();
+            return RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the owner did not answer in time; the outcome is unknown, retry with the same id"));
+        }
+    }
+
+    private static async ValueTask<RpcReply> FromFeedAsync(ValueTask<FeedPosition> pending)
+    {
+        var position = await pending;
+        return position.Error is { } error ? RpcReply.Refused(error) : RpcReply.Ok(RpcWriter.Cursor(position.Cursor));
+    }
+
+    private RpcError Fault(string method, Exception e)
+    {
+        var trace = RandomNumberGenerator.GetHexString(16, lowercase: true);
+        log.Write(LogEvents.RequestFault, method, trace, e);
+        return new RpcError(ErrorCodes.Internal, $"a fault of the server; it is logged with trace id {trace}").With("trace_id", trace);
+    }
+
+    private static ValueTask<RpcReply> Refuse(RpcError error) => new(RpcReply.Refused(error));
+}

@@ -1,0 +1,37 @@
+namespace Cti.Kernel;
+
+public static partial class Limits
+{
+    /// <summary>Commands that wait for one media loop: a cadence of 5 ms empties it, so this is 1.6 million a second.</summary>
+    public const int MediaCommandsMax = 8_192;
+    /// <summary>Media events that wait for their receivers: a second of a full node where every session reports.</summary>
+    public const int MediaEventsMax = 16_384;
+    /// <summary>Plays and recordings that wait for a file to be opened; past it they fail.</summary>
+    public const int MediaLoadsMax = 2_048;
+    /// <summary>Sessions of one media loop: twice what one core carries (design: 2000 one-way).</summary>
+    public const int MediaSessionsPerLoopMax = 4_096;
+    /// <summary>Bytes of a received RTP or RTCP datagram: an Ethernet frame; a longer one is cut and then refused by its parser.</summary>
+    public const int MediaDatagramBytesMax = 1_500;
+    /// <summary>Packets read from one socket in one cadence of 5 ms: 16 times the rate of 20 ms audio, so a flood costs its own session only.</summary>
+    public const int MediaReadsPerCadenceMax = 4;
+    /// <summary>Pairs of ports tried before opening a session is refused: others on the machine may hold a few.</summary>
+    public const int MediaBindTriesMax = 32;
+    /// <summary>SIP connections over TCP or TLS at once: each costs a descriptor and about 10 KiB.</summary>
+    public const int SipConnectionsMax = 4_096;
+    /// <summary>SIP connections from one remote address: a proxy uses one or two, a NAT may hide many phones.</summary>
+    public const int SipConnectionsPerAddressMax = 256;
+    /// <summary>Bytes that wait to be sent on one SIP connection: past it the peer does not read, and the connection is closed.</summary>
+    public const int SipConnectionOutputBytesMax = 1024 * 1024;
+    /// <summary>Milliseconds in which a message begun on a stream must be complete (slow senders hold a connection for no longer).</summary>
+    public const int SipStreamMessageMillisMax = 30_000;
+    /// <summary>Milliseconds without a byte after which a SIP connection is closed: above RFC 5626's keep-alive interval of 2 minutes.</summary>
+    public const int SipConnectionIdleMillis = 10 * 60 * 1000;
+    /// <summary>Milliseconds in which an outgoing SIP connection must be up: below timer F, so that the next address can be tried.</summary>
+    public const int SipConnectMillisMax = 4_000;
+    /// <summary>Bytes of a UDP SIP datagram: UDP's own bound.</summary>
+    public const int SipDatagramBytesMax = 65_535;
+    /// <summary>Names kept by the DNS cache.</summary>
+    public const int DnsNamesMax = 1_024;
+    /// <summary>Milliseconds that one DNS answer is waited for, in all.</summary>
+    public const int DnsMillisMax = 5_000;
+}

@@ -1,0 +1,11 @@
+namespace Cti.Kernel;
+
+public static partial class LogEvents
+{
+    /// <summary>A trunk answers again.</summary>
+    public static readonly LogEvent TrunkUp = new(4101, LogSeverity.Information, "trunk {0} is up: {1}");
+    /// <summary>A trunk does not answer.</summary>
+    public static readonly LogEvent TrunkDown = new(4102, LogSeverity.Warning, "trunk {0} is down, no call is placed over it: {1}");
+    /// <summary>A registration failed.</summary>
+    public static readonly LogEvent TrunkRegisterFailed = new(4103, LogSeverity.Warning, "registering at trunk {0} failed with {1} {2}; tried again in 30 s");
+}

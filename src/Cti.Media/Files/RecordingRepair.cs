@@ -1,0 +1,65 @@
+namespace Cti.Media.Files;
+
+/// <summary>Completes recordings that a crash of the process left unfinished. Called at start, before any recording is opened.</summary>
+public static class RecordingRepair
+{
+    /// <summary>
+    /// Completes one unfinished file (the target's name and <c>.cti-part</c>): its sizes are set and it is moved to its target. One that holds no
+    /// sound is removed, and the target stays what it was.
+    /// </summary>
+    /// <returns>The target, or null when there was nothing to save or the file is none of ours.</returns>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    public static string? Repair(string partPath)
+    {
+        if (!partPath.EndsWith(RecordingHeader.PartSuffix, StringComparison.Ordinal) || !File.Exists(partPath)) return null;
+        var target = partPath[..^RecordingHeader.PartSuffix.Length];
+        using (var file = new FileStream(partPath, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0))
+        {
+            Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
+            var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
+            if (RecordingHeader.TryRead(header[..read], out var format))
+            {
+                Span<byte> own = stackalloc byte[RecordingHeader.BytesMax];
+                if (file.Length > RecordingHeader.Write(own, format, 0))
+                {
+                    RecordingHeader.Complete(file, format, file.Length);
+                    File.Move(partPath, target, overwrite: true);
+                    return target;
+                }
+            }
+            else if (read == RecordingHeader.BytesMax)
+            {
+                return null;
+            }
+        }
+        File.Delete(partPath);
+        return null;
+    }
+
+    /// <summary>Completes the unfinished file of one target, where there is one.</summary>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    public static string? RepairTarget(string targetPath) => Repair(targetPath + RecordingHeader.PartSuffix);
+
+    /// <summary>
+    /// Completes every unfinished recording under a folder, links not followed. A file that cannot be repaired is left as it is.
+    /// </summary>
+    /// <returns>The targets that were completed.</returns>
+    public static IReadOnlyList<string> RepairAll(string root)
+    {
+        var repaired = new List<string>();
+        if (!Directory.Exists(root)) return repaired;
+        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        foreach (var part in Directory.GetFiles(root, "*" + RecordingHeader.PartSuffix, options))
+        {
+            try
+            {
+                if (Repair(part) is { } target) repaired.Add(target);
+            }
+            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+            {
+                // One file on a bad spot must not stop the start; it stays where an operator finds it.
+            }
+        }
+        return repaired;
+    }
+}

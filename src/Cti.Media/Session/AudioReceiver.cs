@@ -1,0 +1,104 @@
+using Cti.Media.Dtmf;
+using Cti.Media.Files;
+using Cti.Media.Jitter;
+
+namespace Cti.Media;
+
+/// <summary>What listens to the far end's sound: recordings, and the search for keys in it. Nothing is decoded while nobody listens.</summary>
+internal sealed class AudioReceiver
+{
+    private readonly List<Recording> _recordings;
+    private readonly short[] _frame = new short[Audio.FrameSamples];
+    private JitterBuffer? _buffer;
+    private InBandDetector? _detector;
+    private AudioCodec _codec;
+
+    /// <param name="recordings">The session's recordings; those that run get the sound.</param>
+    public AudioReceiver(List<Recording> recordings) => _recordings = recordings;
+
+    private bool IsRecording
+    {
+        get
+        {
+            foreach (var recording in _recordings)
+            {
+                if (recording.Phase == RecordingPhase.Running) return true;
+            }
+            return false;
+        }
+    }
+
+    /// <summary>Sets what comes and whether keys are looked for in it.</summary>
+    public void Configure(AudioCodec codec, bool searchKeys)
+    {
+        if (codec != _codec) _buffer?.Reset();
+        _codec = codec;
+        _detector = searchKeys ? _detector ?? new InBandDetector() : null;
+        if (searchKeys) Prepare(isNew: false);
+    }
+
+    /// <summary>A recording begins with what comes from now on.</summary>
+    public void BeginRecording() => Prepare(isNew: _detector is null);
+
+    /// <summary>Takes an audio packet.</summary>
+    public PutResult Put(uint timestamp, ReadOnlySpan<byte> payload, long nowNanos) =>
+        _buffer is { } buffer && (_detector is not null || IsRecording) ? buffer.Put(timestamp, payload, _codec, nowNanos) : PutResult.Stored;
+
+    /// <summary>20 ms are over.</summary>
+    /// <param name="nowNanos">Now.</param>
+    /// <param name="skippedFrames">Frames of 20 ms in which nobody called: silence in recordings, so that their length stays true.</param>
+    /// <returns>The code of a key that was found, else -1.</returns>
+    public int Tick(long nowNanos, long skippedFrames)
+    {
+        if (_buffer is not { } buffer) return -1;
+        var isRecording = IsRecording;
+        if (!isRecording && _detector is null) return -1;
+        if (isRecording && skippedFrames > 0)
+        {
+            _frame.AsSpan().Clear();
+            for (; skippedFrames > 0; skippedFrames--) Record();
+        }
+        buffer.Pop(_frame, nowNanos);
+        if (isRecording) Record();
+        return _detector?.Listen(_frame) ?? -1;
+    }
+
+    private void Record()
+    {
+        foreach (var recording in _recordings)
+        {
+            if (recording.Phase == RecordingPhase.Running) recording.Recorder!.Write(_frame);
+        }
+    }
+
+    private void Prepare(bool isNew)
+    {
+        if (_buffer is null) _buffer = new JitterBuffer();
+        else if (isNew && !IsRecording) _buffer.Reset();
+    }
+}
+
+/// <summary>How far a recording is.</summary>
+internal enum RecordingPhase
+{
+    /// <summary>Its file is being opened elsewhere.</summary>
+    Preparing,
+    /// <summary>The tone before it is heard.</summary>
+    Beeping,
+    /// <summary>Sound goes into it.</summary>
+    Running,
+    /// <summary>Its file is being completed elsewhere.</summary>
+    Finishing,
+}
+
+/// <summary>A recording of a session.</summary>
+internal sealed class Recording(long action)
+{
+    public long Action { get; } = action;
+
+    public RecordingPhase Phase { get; set; }
+
+    public bool IsStopAsked { get; set; }
+
+    public WavRecorder? Recorder { get; set; }
+}

@@ -1,0 +1,510 @@
+using Cti.Media.Codecs;
+using Cti.Media.Dtmf;
+using Cti.Media.Files;
+using Cti.Media.Jitter;
+using Cti.Media.Rtcp;
+using Cti.Media.Rtp;
+using Cti.Media.Tones;
+
+namespace Cti.Media;
+
+/// <summary>
+/// One RTP session's engine. Single-threaded: only the media loop that owns it calls it. Allocates nothing per packet.
+/// The loop calls <see cref="Tick"/> once every 20 ms at the session's phase and <see cref="RtcpTick"/> after it, hands in what its sockets
+/// received, and applies commands in their order. After <see cref="MediaCommandKind.Close"/> it goes on ticking until <see cref="IsFinished"/>
+/// (recordings are completed elsewhere), frees the ports and calls <see cref="ReportClosed"/>.
+/// </summary>
+public sealed class MediaSession
+{
+    /// <summary>Bytes that <see cref="Tick"/> needs at most.</summary>
+    public const int RtpBytesMax = 256;
+
+    /// <summary>Bytes that <see cref="RtcpTick"/> needs at most.</summary>
+    public const int RtcpBytesMax = 256;
+
+    /// <summary>The cadence of <see cref="Tick"/>.</summary>
+    public const long TickNanos = 20_000_000;
+
+    /// <summary>A loop that was away for longer than so many frames is not expected to catch up.</summary>
+    private const int CatchUpFrames = 10;
+
+    /// <summary>Silence that a recording gets for the time that a loop was away: at most what its ring holds with room to spare, 4 s.</summary>
+    private const int SkippedFramesMax = 200;
+
+    private readonly MediaSessionOptions _options;
+    private readonly IMediaEvents _events;
+    private readonly MediaCounters _counters;
+    private readonly RtpSender _sender;
+    private readonly ReceiveStream _stream = new();
+    private readonly RemoteLatch _latch = new();
+    private readonly RtcpReporter _rtcp;
+    private readonly EventReceiver _eventReceiver = new();
+    private readonly KeySender _keys = new();
+    private readonly PlayCursor _play = new();
+    private readonly PlayCursor _beep = new();
+    private readonly List<Recording> _recordings = [];
+    private readonly AudioReceiver _audio;
+    private readonly short[] _tone = new short[Audio.FrameSamples];
+    private MediaDescription? _description;
+    private SocketAddressKey _signalled;
+    private SocketAddressKey _signalledRtcp;
+    private SocketAddressKey _learnedRtcp;
+    private long _playAction;
+    private bool _playLoaded;
+    private bool _playReported;
+    private bool _ticked;
+    private long _lastTickNanos;
+    private long _lastHeardNanos;
+    private bool _listening;
+    private bool _inactiveReported;
+    private bool _closing;
+    private bool _byeDone;
+    private bool _closedReported;
+
+    /// <summary>A session that has nothing negotiated yet.</summary>
+    /// <param name="id">Its name in every report.</param>
+    /// <param name="options">How it was opened.</param>
+    /// <param name="events">Where reports go; called from the loop.</param>
+    /// <param name="seed">The random numbers that it starts from.</param>
+    /// <param name="services">What the loop's sessions share.</param>
+    public MediaSession(MediaSessionId id, MediaSessionOptions options, IMediaEvents events, MediaSessionSeed seed, MediaServices services)
+    {
+        Id = id;
+        _options = options;
+        _events = events;
+        _counters = services.Counters;
+        _sender = new RtpSender(seed);
+        _rtcp = new RtcpReporter(seed, services.Clock);
+        _audio = new AudioReceiver(_recordings);
+    }
+
+    /// <summary>Which session.</summary>
+    public MediaSessionId Id { get; }
+
+    /// <summary>Where RTP is to be sent now; none while nothing is negotiated. Read it after each <see cref="Tick"/> that wrote a packet.</summary>
+    public SocketAddressKey Remote => _latch.Remote;
+
+    /// <summary>Where RTCP is to be sent now: where theirs came from; else as signalled; else, where RTP was latched elsewhere, the port above it.</summary>
+    public SocketAddressKey RemoteRtcp => !_learnedRtcp.IsNone ? _learnedRtcp
+        : _latch.Remote.HasSameAddress(_signalled) ? _signalledRtcp
+        : _latch.Remote.WithPort((ushort)(_latch.Remote.Port + 1));
+
+    /// <summary>After Close: every action has ended, BYE is written; the ports may be freed.</summary>
+    public bool IsFinished => _closing && _byeDone && _recordings.Count == 0;
+
+    /// <summary>The streams' quality until now.</summary>
+    public StreamStatistics Statistics
+    {
+        get
+        {
+            var loss = _stream.Expected == 0 ? 0 : _stream.Lost / (double)_stream.Expected;
+            // Packetisation and a playing delay of two packets stand in for what the far end's telephone adds.
+            var delay = 60 + Math.Max(0, _rtcp.RoundTripMillis / 2);
+            return new StreamStatistics(_description?.Codec ?? AudioCodec.Pcma, _sender.Packets, _stream.Received, _stream.Lost,
+                _stream.JitterSamples / Audio.MillisSamples, _rtcp.RoundTripMillis, _rtcp.RemoteLossFraction,
+                MosEstimate.From(loss, delay));
+        }
+    }
+
+    /// <summary>Applies a command. Every Prepare must be followed by its Start or Fail, also after Stop and Close.</summary>
+    public void Apply(in MediaCommand command)
+    {
+        switch (command.Kind)
+        {
+            case MediaCommandKind.Configure: Configure((MediaDescription)command.Payload!); break;
+            case MediaCommandKind.PreparePlay: PreparePlay(command.Action); break;
+            case MediaCommandKind.StartPlay: StartPlay(command.Action, (PlayList)command.Payload!); break;
+            case MediaCommandKind.FailPlay: EndPlay(command.Action, command.Outcome, (string?)command.Payload); break;
+            case MediaCommandKind.StopPlay: EndPlay(command.Action, MediaOutcome.Stopped, null); break;
+            case MediaCommandKind.PrepareRecord: PrepareRecord(command.Action); break;
+            case MediaCommandKind.StartRecord: StartRecord(command.Action, (WavRecorder)command.Payload!, command.Number != 0); break;
+            case MediaCommandKind.FailRecord: FailRecord(command); break;
+            case MediaCommandKind.StopRecord: StopRecord(Find(command.Action)); break;
+            case MediaCommandKind.SendKeys: SendKeys((SendKeysRequest)command.Payload!); break;
+            case MediaCommandKind.Close: Close(); break;
+            case MediaCommandKind.None: break;
+        }
+    }
+
+    /// <summary>Takes a datagram that came to the RTP port. Never throws, whatever is in it.</summary>
+    public void OnRtp(ReadOnlySpan<byte> packet, SocketAddressKey source, long nowNanos)
+    {
+        if (RtcpCompound.IsRtcp(packet))
+        {
+            AcceptRtcp(packet, source, nowNanos);
+            return;
+        }
+        if (!RtpPacket.TryParse(packet, out var rtp, out var reason))
+        {
+            _counters.CountDrop(reason);
+            return;
+        }
+        if (_closing || _description is not { } description)
+        {
+            _counters.CountDrop(DropReason.NotReceiving);
+            return;
+        }
+        var isEvent = rtp.PayloadType == description.TelephoneEventPayloadType;
+        // What was not agreed proves nothing about its source.
+        if (!isEvent && rtp.PayloadType != description.PayloadType)
+        {
+            OnOtherPayload(rtp, source, nowNanos);
+            return;
+        }
+        if (!_latch.Accept(source, rtp, nowNanos))
+        {
+            _counters.CountDrop(DropReason.ForeignSource);
+            return;
+        }
+        Heard(nowNanos);
+        if (!_stream.Accept(rtp, nowNanos))
+        {
+            _counters.CountDrop(DropReason.Duplicate);
+            return;
+        }
+        _counters.CountReceived();
+        if (!description.Receive) _counters.CountDrop(DropReason.NotReceiving);
+        else if (isEvent) OnEvent(rtp);
+        else if (_audio.Put(rtp.Timestamp, rtp.Payload, nowNanos) == PutResult.Late) _counters.CountDrop(DropReason.Late);
+    }
+
+    /// <summary>Takes a datagram that came to the RTCP port. Never throws, whatever is in it.</summary>
+    public void OnRtcp(ReadOnlySpan<byte> packet, SocketAddressKey source, long nowNanos)
+    {
+        if (AcceptRtcp(packet, source, nowNanos)) _learnedRtcp = source;
+    }
+
+    /// <summary>
+    /// 20 ms have passed: records, clocks what plays, and writes at most one RTP packet for <see cref="Remote"/>.
+    /// A loop that is late calls it several times in a row, up to 10; what is missing beyond 200 ms the session skips by itself.
+    /// </summary>
+    /// <returns>Bytes written, 0 for no packet.</returns>
+    public int Tick(long nowNanos, Span<byte> rtpOut)
+    {
+        var skipped = _ticked ? ((nowNanos - _lastTickNanos) / TickNanos) - 1 : 0;
+        if (skipped < CatchUpFrames) skipped = 0;
+        else _sender.Advance(skipped);
+        _ticked = true;
+        _lastTickNanos = nowNanos;
+        if (_recordings.Count > 0) PollRecordings();
+        var key = _audio.Tick(nowNanos, Math.Min(skipped, SkippedFramesMax));
+        if (key >= 0) Report(Keys.Report(key));
+        WatchActivity(nowNanos);
+        var length = _closing ? 0 : SendFrame(rtpOut);
+        if (length == 0) _sender.Pause();
+        else _counters.CountSent();
+        _sender.Advance(1);
+        return length;
+    }
+
+    /// <summary>Writes an RTCP compound for <see cref="RemoteRtcp"/> when one is due: a report about every 5 s, BYE after Close.</summary>
+    /// <returns>Bytes written, 0 for none.</returns>
+    public int RtcpTick(long nowNanos, Span<byte> rtcpOut)
+    {
+        if (_byeDone) return 0;
+        var reachable = _description is not null && !_latch.Remote.IsUnspecified;
+        if (_closing)
+        {
+            _byeDone = true;
+            // A participant that never sent anything must not say goodbye (RFC 3550 section 6.3.7).
+            return reachable && _sender.Packets > 0 ? _rtcp.Write(rtcpOut, _sender, _stream, nowNanos, bye: true) : 0;
+        }
+        return reachable && _rtcp.IsDue(nowNanos) ? _rtcp.Write(rtcpOut, _sender, _stream, nowNanos, bye: false) : 0;
+    }
+
+    /// <summary>Reports <see cref="SessionClosed"/>: the last report. Once, after the ports were freed.</summary>
+    public void ReportClosed()
+    {
+        if (_closedReported) return;
+        _closedReported = true;
+        Report(new SessionClosed(Statistics));
+    }
+
+    private void Report(MediaEvent happened) => _events.OnMediaEvent(Id, happened);
+
+    private void Configure(MediaDescription description)
+    {
+        if (_closing) return;
+        var remote = SocketAddressKey.From(description.Remote);
+        if (remote != _signalled) _learnedRtcp = default;
+        _signalled = remote;
+        _signalledRtcp = SocketAddressKey.From(description.RemoteRtcp);
+        _latch.Signal(remote);
+        if (!description.Receive || _description is not { Receive: true }) _listening = false;
+        _description = description;
+        _audio.Configure(description.Codec, description.Receive && description.TelephoneEventPayloadType < 0);
+        if (!description.Send) EndKeys(MediaOutcome.Failed);
+    }
+
+    private void PreparePlay(long action)
+    {
+        EndPlay(_playAction, MediaOutcome.Stopped, null);
+        _playAction = action;
+        _playLoaded = false;
+        _playReported = false;
+        if (_closing) EndPlay(action, MediaOutcome.Stopped, null);
+    }
+
+    private void StartPlay(long action, PlayList list)
+    {
+        if (action == 0 || action != _playAction || _playLoaded) return;
+        _play.Start(list);
+        _playLoaded = true;
+    }
+
+    private void EndPlay(long action, MediaOutcome outcome, string? detail)
+    {
+        if (action == 0 || action != _playAction) return;
+        _playAction = 0;
+        _playLoaded = false;
+        _play.Stop();
+        Report(new PlayEnded(action, outcome, detail));
+    }
+
+    private void PrepareRecord(long action)
+    {
+        if (_closing)
+        {
+            Report(new RecordEnded(action, MediaOutcome.Stopped, 0));
+            return;
+        }
+        _recordings.Add(new Recording(action));
+    }
+
+    private void StartRecord(long action, WavRecorder recorder, bool beep)
+    {
+        if (Find(action) is not { Phase: RecordingPhase.Preparing } recording)
+        {
+            recorder.Discard();
+            return;
+        }
+        recording.Recorder = recorder;
+        if (recording.IsStopAsked) Finish(recording);
+        else if (beep)
+        {
+            recording.Phase = RecordingPhase.Beeping;
+            _beep.Start(new PlayList([Cadence.Beep]));
+        }
+        else
+        {
+            Begin(recording);
+        }
+    }
+
+    private void FailRecord(in MediaCommand command)
+    {
+        if (Find(command.Action) is not { } recording) return;
+        _recordings.Remove(recording);
+        Report(new RecordEnded(command.Action, command.Outcome, 0, (string?)command.Payload));
+    }
+
+    private void StopRecord(Recording? recording)
+    {
+        if (recording is null) return;
+        recording.IsStopAsked = true;
+        if (recording.Phase == RecordingPhase.Beeping) _beep.Stop();
+        if (recording.Recorder is not null) Finish(recording);
+    }
+
+    private void Begin(Recording recording)
+    {
+        _audio.BeginRecording();
+        recording.Phase = RecordingPhase.Running;
+        Report(new RecordStarted(recording.Action));
+    }
+
+    private static void Finish(Recording recording)
+    {
+        recording.Phase = RecordingPhase.Finishing;
+        recording.Recorder!.Finish();
+    }
+
+    private Recording? Find(long action)
+    {
+        foreach (var recording in _recordings)
+        {
+            if (recording.Action == action) return recording;
+        }
+        return null;
+    }
+
+    private void PollRecordings()
+    {
+        for (var i = _recordings.Count - 1; i >= 0; i--)
+        {
+            var recording = _recordings[i];
+            if (recording.Recorder is not { IsDone: true } recorder) continue;
+            _recordings.RemoveAt(i);
+            Report(new RecordEnded(recording.Action, recorder.Failure is null ? MediaOutcome.Stopped : MediaOutcome.Failed,
+                recorder.DurationMillis, recorder.Failure));
+        }
+    }
+
+    private void SendKeys(SendKeysRequest request)
+    {
+        EndKeys(MediaOutcome.Stopped);
+        foreach (var key in request.Keys)
+        {
+            if (key == Keys.Pause || Keys.Code(key) >= 0) continue;
+            Report(new SendKeysEnded(request.Action, MediaOutcome.Unsupported));
+            return;
+        }
+        if (_closing || _description is not { Send: true } description)
+        {
+            Report(new SendKeysEnded(request.Action, _closing ? MediaOutcome.Stopped : MediaOutcome.Failed));
+            return;
+        }
+        if (request.Keys.Length == 0)
+        {
+            Report(new SendKeysEnded(request.Action, MediaOutcome.Completed));
+            return;
+        }
+        _keys.Start(request.Action, request.Keys, request.How == KeySending.InBand || description.TelephoneEventPayloadType < 0);
+    }
+
+    private void EndKeys(MediaOutcome outcome)
+    {
+        if (!_keys.IsActive) return;
+        var action = _keys.Action;
+        _keys.Stop();
+        Report(new SendKeysEnded(action, outcome));
+    }
+
+    private void Close()
+    {
+        if (_closing) return;
+        _closing = true;
+        EndPlay(_playAction, MediaOutcome.Stopped, null);
+        EndKeys(MediaOutcome.Stopped);
+        foreach (var recording in _recordings) StopRecord(recording);
+        _beep.Stop();
+    }
+
+    private void Heard(long nowNanos)
+    {
+        _lastHeardNanos = nowNanos;
+        _inactiveReported = false;
+    }
+
+    private void WatchActivity(long nowNanos)
+    {
+        if (_options.InactivityMillis <= 0 || _closing || _description is not { Receive: true }) return;
+        if (!_listening)
+        {
+            _listening = true;
+            Heard(nowNanos);
+        }
+        if (_inactiveReported || nowNanos - _lastHeardNanos < _options.InactivityMillis * 1_000_000L) return;
+        _inactiveReported = true;
+        Report(new MediaInactive());
+    }
+
+    /// <summary>Comfort noise and the like keep a session alive and count in the stream, but bring no sound and choose no source.</summary>
+    private void OnOtherPayload(in RtpPacket rtp, SocketAddressKey source, long nowNanos)
+    {
+        _counters.CountDrop(DropReason.UnknownPayloadType);
+        if (source != _latch.Remote) return;
+        Heard(nowNanos);
+        _stream.Accept(rtp, nowNanos);
+    }
+
+    private void OnEvent(in RtpPacket rtp)
+    {
+        var code = _eventReceiver.Accept(rtp.Ssrc, rtp.Timestamp, rtp.Marker, rtp.Payload);
+        if (code >= 0) Report(Keys.Report(code));
+        else if (code == EventReceiver.NoKey) _counters.CountDrop(DropReason.BadEvent);
+    }
+
+    private bool AcceptRtcp(ReadOnlySpan<byte> packet, SocketAddressKey source, long nowNanos)
+    {
+        if (_description is null || (!source.HasSameAddress(_latch.Remote) && source != _signalledRtcp))
+        {
+            _counters.CountDrop(DropReason.ForeignSource);
+            return false;
+        }
+        if (!_rtcp.Accept(packet, _sender.Ssrc, nowNanos))
+        {
+            _counters.CountDrop(DropReason.BadRtcp);
+            return false;
+        }
+        Heard(nowNanos);
+        return true;
+    }
+
+    private int SendFrame(Span<byte> packet)
+    {
+        if (_description is not { } description) return 0;
+        var canSend = description.Send && !_latch.Remote.IsUnspecified;
+        var payload = packet.Slice(RtpPacket.HeaderBytes, Audio.FrameSamples);
+        if (_keys.IsActive) return SendKeyFrame(packet, payload, description, canSend);
+        var hasSound = _options.Idle == IdleSending.Silence;
+        if (IsBeeping(out var recording))
+        {
+            _beep.Take(payload, description.Codec);
+            hasSound = true;
+            if (!_beep.IsActive) Begin(recording!);
+        }
+        else if (_playLoaded)
+        {
+            hasSound |= TakePlay(payload, description.Codec);
+        }
+        else
+        {
+            payload.Fill(G711.Silence(description.Codec));
+        }
+        return hasSound && canSend ? _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples) : 0;
+    }
+
+    private bool IsBeeping(out Recording? recording)
+    {
+        recording = null;
+        if (!_beep.IsActive) return false;
+        foreach (var candidate in _recordings)
+        {
+            if (candidate.Phase == RecordingPhase.Beeping) recording = candidate;
+        }
+        return recording is not null;
+    }
+
+    private bool TakePlay(Span<byte> payload, AudioCodec codec)
+    {
+        if (!_playReported)
+        {
+            _playReported = true;
+            Report(new PlayStarted(_playAction));
+        }
+        var hadSound = _play.IsActive;
+        _play.Take(payload, codec);
+        // The end is reported with the last packet, so nothing is heard between two plays but the way of the report and the next command.
+        if (!_play.IsActive) EndPlay(_playAction, MediaOutcome.Completed, null);
+        return hadSound;
+    }
+
+    private int SendKeyFrame(Span<byte> packet, Span<byte> payload, MediaDescription description, bool canSend)
+    {
+        var length = 0;
+        switch (_keys.Begin(_sender.Timestamp))
+        {
+            case KeyFrame.Event:
+                _keys.WriteEvent(payload);
+                if (canSend && description.TelephoneEventPayloadType >= 0)
+                {
+                    length = _sender.WriteEvent(packet, description.TelephoneEventPayloadType, _keys.Marker, _keys.EventTimestamp,
+                        EventReceiver.PayloadBytes);
+                }
+                break;
+            case KeyFrame.Tone:
+                _keys.WriteTone(_tone);
+                G711.Encode(description.Codec, _tone, payload);
+                if (canSend) length = _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples);
+                break;
+            case KeyFrame.Gap or KeyFrame.Idle:
+                payload.Fill(G711.Silence(description.Codec));
+                if (canSend && _options.Idle == IdleSending.Silence)
+                    length = _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples);
+                break;
+        }
+        if (_keys.End()) EndKeys(MediaOutcome.Completed);
+        return length;
+    }
+}

@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Net;
+
+namespace Cti.Node.Configuration;
+
+/// <summary>Reads the small texts that configuration values are: addresses, networks, hashes. Null where one is not right.</summary>
+internal static class ConfigurationTexts
+{
+    public const string ListenerForm = "udp:ADDRESS:PORT or tcp:ADDRESS:PORT (IPv6 in brackets)";
+    public const string HostPortForm = "HOST or HOST:PORT (IPv6 in brackets)";
+
+    public static SipListener? Listener(string text)
+    {
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        if (colon < 0) return null;
+        SipProtocol? protocol = text[..colon] switch { "udp" => SipProtocol.Udp, "tcp" => SipProtocol.Tcp, _ => null };
+        return protocol is { } known && EndPoint(text[(colon + 1)..]) is { } address ? new SipListener(known, address) : null;
+    }
+
+    /// <summary>ADDRESS:PORT, both needed.</summary>
+    public static IPEndPoint? EndPoint(string text)
+    {
+        var colon = text.LastIndexOf(':');
+        if (colon <= 0 || !TryPort(text[(colon + 1)..], 0, out var port)) return null;
+        var host = text[..colon];
+        var bracketed = host.StartsWith('[') && host.EndsWith(']');
+        if (host.Contains(':', StringComparison.Ordinal) != bracketed) return null;
+        return IPAddress.TryParse(host, out var address) ? new IPEndPoint(address, port) : null;
+    }
+
+    public static HostPort? HostAndPort(string text)
+    {
+        if (text.Length is 0 or > 255) return null;
+        string host;
+        var rest = "";
+        if (text[0] == '[')
+        {
+            var close = text.IndexOf(']', StringComparison.Ordinal);
+            if (close < 0) return null;
+            (host, rest) = (text[1..close], text[(close + 1)..]);
+            if (!IPAddress.TryParse(host, out var v6) || v6.AddressFamily != System.Net.Sockets.AddressFamily.InterNetworkV6) return null;
+        }
+        else
+        {
+            var colon = text.IndexOf(':', StringComparison.Ordinal);
+            (host, rest) = colon < 0 ? (text, "") : (text[..colon], text[colon..]);
+            if (!IsHost(host)) return null;
+        }
+        if (rest.Length == 0) return new HostPort(host, null);
+        return rest[0] == ':' && TryPort(rest[1..], 1, out var port) ? new HostPort(host, port) : null;
+    }
+
+    public static bool IsHost(string text) =>
+        text.Length is > 0 and <= 253 && text.Split('.').All(label => label.Length is > 0 and <= 63 && label.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
+
+    /// <summary>An address, or a network as ADDRESS/BITS.</summary>
+    public static IPNetwork? Network(string text)
+    {
+        if (IPNetwork.TryParse(text, out var network)) return network;
+        return IPAddress.TryParse(text, out var address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8) : null;
+    }
+
+    public static IPAddress? Address(string text) => IPAddress.TryParse(text, out var address) && text.Any(c => c is '.' or ':') ? address : null;
+
+    public static Uri? GatewayUrl(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == "http" && url.Host.Length > 0 && url.PathAndQuery == "/" && url.UserInfo.Length == 0 && url.Fragment.Length == 0 ? url : null;
+
+    /// <summary><c>sha256:</c> and 64 hexadecimal digits; answers the digits in lower case.</summary>
+    public static string? KeyHash(string text) =>
+        text.StartsWith("sha256:", StringComparison.Ordinal) && text.Length == 71 && text.AsSpan(7).IndexOfAnyExcept(HexDigits) < 0 ? text[7..].ToLowerInvariant() : null;
+
+    private static readonly System.Buffers.SearchValues<char> HexDigits = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF");
+
+    public static (int First, int Last)? PortRange(string text)
+    {
+        var dash = text.IndexOf('-', StringComparison.Ordinal);
+        if (dash < 0 || !TryPort(text[..dash].Trim(), 1024, out var first) || !TryPort(text[(dash + 1)..].Trim(), 1024, out var last)) return null;
+        return first % 2 == 0 && last > first ? (first, last) : null;
+    }
+
+    /// <summary>A name that fits into a path, a URL and a log line.</summary>
+    public static string? Name(string text) =>
+        text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') ? text : null;
+
+    private static bool TryPort(string text, int min, out int port) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port >= min && port <= 65535;
+}

@@ -1,0 +1,247 @@
+using System.Collections.Immutable;
+using System.Net;
+using Cti.Kernel;
+
+namespace Cti.Node.Configuration;
+
+/// <summary>Everything that an operator can set, checked. <c>config/reference.conf</c> explains each key.</summary>
+/// <param name="Node">cti.node: this process.</param>
+/// <param name="Area">cti.area: first part of every resource id, 0..999999.</param>
+/// <param name="Station">cti.station: second part of every resource id, 0..999999.</param>
+/// <param name="Instances">cti.instances: shards of the cluster, 1..65536; fixed when the cluster is created.</param>
+/// <param name="Data">cti.data: the folder of everything that must survive, as a full path.</param>
+/// <param name="Demo">cti.demo: whether <c>sip:demo@…</c> answers.</param>
+/// <param name="Sip">cti.sip.</param>
+/// <param name="Media">cti.media.</param>
+/// <param name="Gateway">cti.gateway.</param>
+/// <param name="Journal">cti.journal.</param>
+/// <param name="Trunks">cti.trunks: carriers and PBXes, the only ones that may call in.</param>
+/// <param name="Routes">cti.routes: which application an inbound call goes to; the first that fits.</param>
+/// <param name="Cluster">cti.cluster.</param>
+/// <param name="Call">cti.call: limits that no method sets.</param>
+/// <param name="Events">cti.events.</param>
+/// <param name="Cdr">cti.cdr.</param>
+/// <param name="Log">cti.log.</param>
+/// <param name="Warnings">What was ignored and deserves a line at the start.</param>
+public sealed record NodeConfiguration(
+    NodeSettings Node,
+    int Area,
+    int Station,
+    int Instances,
+    string Data,
+    bool Demo,
+    SipSettings Sip,
+    MediaSettings Media,
+    GatewaySettings Gateway,
+    JournalSettings Journal,
+    ImmutableArray<TrunkSettings> Trunks,
+    ImmutableArray<RouteSettings> Routes,
+    ClusterSettings Cluster,
+    CallSettings Call,
+    EventSettings Events,
+    CdrSettings Cdr,
+    LogSettings Log,
+    ImmutableArray<string> Warnings);
+
+/// <summary>What a node does in a cluster.</summary>
+[Flags]
+public enum NodeRoles
+{
+    /// <summary>Nothing.</summary>
+    None = 0,
+    /// <summary>Serves applications.</summary>
+    Gateway = 1,
+    /// <summary>Owns instances: calls, SIP and RTP.</summary>
+    Media = 2,
+}
+
+/// <summary>cti.node.</summary>
+/// <param name="Name">Unique in the cluster; the host's name where it was not set.</param>
+/// <param name="Roles">At least one.</param>
+/// <param name="DrainTimeout">How long a stop waits for calls to end before it drops them, 0..24 h.</param>
+public sealed record NodeSettings(string Name, NodeRoles Roles, TimeSpan DrainTimeout);
+
+/// <summary>A SIP transport.</summary>
+public enum SipProtocol
+{
+    /// <summary>UDP.</summary>
+    Udp,
+    /// <summary>TCP.</summary>
+    Tcp,
+}
+
+/// <summary>Where SIP is listened for: <c>udp:0.0.0.0:5060</c>, <c>tcp:[::]:5060</c>.</summary>
+/// <param name="Protocol">The transport.</param>
+/// <param name="Address">The local address; port 0 takes any free one.</param>
+public sealed record SipListener(SipProtocol Protocol, IPEndPoint Address)
+{
+    /// <summary>As it is configured.</summary>
+    public override string ToString() => (Protocol == SipProtocol.Udp ? "udp:" : "tcp:") + Address;
+}
+
+/// <summary>A host and, where given, a port.</summary>
+/// <param name="Host">A name or an address; IPv6 without brackets.</param>
+/// <param name="Port">1..65535, or null: the protocol's own.</param>
+public sealed record HostPort(string Host, int? Port)
+{
+    /// <summary>As it is configured.</summary>
+    public override string ToString() =>
+        (Host.Contains(':', StringComparison.Ordinal) ? $"[{Host}]" : Host) + (Port is { } port ? FormattableString.Invariant($":{port}") : "");
+}
+
+/// <summary>cti.sip.</summary>
+/// <param name="Listen">At least one for a media node.</param>
+/// <param name="Advertise">Host and port for Via and Contact; null: the local address towards the peer.</param>
+/// <param name="AcceptAny">Whether anyone may call in, to the default application.</param>
+/// <param name="UserAgent">User-Agent and Server; empty: none is sent.</param>
+/// <param name="Timers">RFC 3261's T1, T2, T4.</param>
+/// <param name="ReceiveBuffer">Bytes of the UDP sockets' receive buffer, as far as the system allows.</param>
+/// <param name="Tcp">Limits of connections.</param>
+public sealed record SipSettings(ImmutableArray<SipListener> Listen, HostPort? Advertise, bool AcceptAny, string UserAgent, SipTimerSettings Timers,
+    int ReceiveBuffer, SipTcpSettings Tcp);
+
+/// <summary>cti.sip.timers: RFC 3261 section 17.</summary>
+/// <param name="T1">Estimate of the round trip, 10 ms..10 s.</param>
+/// <param name="T2">Longest interval of retransmissions, T1..60 s.</param>
+/// <param name="T4">How long a message can stay in the network, T1..60 s.</param>
+public sealed record SipTimerSettings(TimeSpan T1, TimeSpan T2, TimeSpan T4);
+
+/// <summary>cti.sip.tcp.</summary>
+/// <param name="MaxConnections">Open at once, 1..100000.</param>
+/// <param name="IdleTimeout">An unused connection is closed after it.</param>
+/// <param name="ConnectTimeout">A connection that is not up by then counts as refused.</param>
+public sealed record SipTcpSettings(int MaxConnections, TimeSpan IdleTimeout, TimeSpan ConnectTimeout);
+
+/// <summary>cti.media.</summary>
+/// <param name="Address">Local address of RTP; null: that towards the peer.</param>
+/// <param name="Advertise">Address in SDP; null: the local one.</param>
+/// <param name="PortFirst">First RTP port, even, 1024..65534.</param>
+/// <param name="PortLast">Last port, above the first.</param>
+/// <param name="Root">Folder of prompts, a full path.</param>
+/// <param name="RecordRoot">Folder of recordings, a full path.</param>
+/// <param name="Codecs">Offered in this order: PCMA, PCMU.</param>
+/// <param name="DtmfPayloadType">Payload type offered for telephone-event, 96..127.</param>
+/// <param name="Inactivity">A call that receives no RTP for so long is released; zero: never.</param>
+/// <param name="JitterMax">The longest that the jitter buffer delays.</param>
+/// <param name="Loops">Media threads; 0: half the processors, at least one.</param>
+public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int PortFirst, int PortLast, string Root, string RecordRoot,
+    ImmutableArray<string> Codecs, int DtmfPayloadType, TimeSpan Inactivity, TimeSpan JitterMax, int Loops);
+
+/// <summary>cti.gateway.</summary>
+/// <param name="Listen">The URLs to listen on: scheme http, an address or host, a port (0: any free one).</param>
+/// <param name="KeysFile">Where the default application's key is kept, a full path.</param>
+/// <param name="DefaultApplication">Name of the application that gets what no route names.</param>
+/// <param name="Applications">By name; empty: only the default one, with the key in <paramref name="KeysFile"/>.</param>
+/// <param name="RequestBytes">Largest request, 1 KiB..16 MiB.</param>
+/// <param name="MaxConnections">WebSockets and event streams at once.</param>
+/// <param name="MaxUnsentBytes">Bytes that wait for one slow reader before it is disconnected.</param>
+public sealed record GatewaySettings(ImmutableArray<Uri> Listen, string KeysFile, string DefaultApplication,
+    ImmutableSortedDictionary<string, ApplicationSettings> Applications, int RequestBytes, int MaxConnections, int MaxUnsentBytes);
+
+/// <summary>cti.gateway.applications.NAME.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Keys">SHA-256 of each key that is valid, 64 lower-case hexadecimal digits without a prefix.</param>
+/// <param name="Admin">Whether it may inspect nodes.</param>
+/// <param name="Rate">Requests a second, 1..1000000.</param>
+/// <param name="Burst">Requests at once above the rate, at least 1.</param>
+/// <param name="MaxConnections">WebSockets and event streams at once.</param>
+/// <param name="MaxCalls">Calls at once, 0: no limit.</param>
+public sealed record ApplicationSettings(string Name, ImmutableArray<string> Keys, bool Admin, int Rate, int Burst, int MaxConnections, int MaxCalls);
+
+/// <summary>Where the journal is.</summary>
+public enum JournalProvider
+{
+    /// <summary>A file, for one node.</summary>
+    Sqlite,
+    /// <summary>A database, for a cluster.</summary>
+    PostgreSql,
+    /// <summary>Nothing survives; for tests and benchmarks.</summary>
+    Memory,
+}
+
+/// <summary>cti.journal.</summary>
+/// <param name="Provider">Which.</param>
+/// <param name="File">SQLite's file, a full path.</param>
+/// <param name="ConnectionString">PostgreSQL's.</param>
+public sealed record JournalSettings(JournalProvider Provider, string File, Secret? ConnectionString);
+
+/// <summary>How keys are sent where RFC 4733 was not agreed.</summary>
+public enum DtmfMode
+{
+    /// <summary>RFC 4733 where agreed, else SIP INFO.</summary>
+    Rfc4733,
+    /// <summary>SIP INFO.</summary>
+    Info,
+    /// <summary>As tones in the audio.</summary>
+    Inband,
+}
+
+/// <summary>One of cti.trunks.</summary>
+/// <param name="Name">Unique.</param>
+/// <param name="Address">Where its requests go to and, with <paramref name="AcceptFrom"/>, come from.</param>
+/// <param name="Transport">Over which transport.</param>
+/// <param name="AcceptFrom">Further networks that its calls come from.</param>
+/// <param name="MaxCalls">Calls at once in the cluster; 0: no limit.</param>
+/// <param name="Auth">For digest authentication, or null.</param>
+/// <param name="Register">Whether to register there.</param>
+/// <param name="RegisterExpires">Asked-for life of a registration, 60 s..24 h.</param>
+/// <param name="FromUser">User of From where the caller did not give one, or null.</param>
+/// <param name="FromDomain">Host of From, or null: our own.</param>
+/// <param name="AssertIdentity">Whether P-Asserted-Identity is sent (RFC 3325).</param>
+/// <param name="Dtmf">How keys are sent.</param>
+/// <param name="OptionsInterval">How often OPTIONS asks whether it is up; zero: never, it counts as up.</param>
+/// <param name="Codecs">Offered to it in this order; empty: as cti.media.codecs.</param>
+public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, ImmutableArray<IPNetwork> AcceptFrom, int MaxCalls, TrunkAuth? Auth,
+    bool Register, TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval,
+    ImmutableArray<string> Codecs);
+
+/// <summary>cti.trunks[].auth.</summary>
+/// <param name="User">The user.</param>
+/// <param name="Password">The password.</param>
+public sealed record TrunkAuth(string User, Secret Password);
+
+/// <summary>One of cti.routes: an inbound call that fits all of its patterns goes to its application.</summary>
+/// <param name="To">What was dialled: user, or user@host where the pattern has an @.</param>
+/// <param name="From">Who calls: the same.</param>
+/// <param name="Trunk">Name of the trunk, or null: any.</param>
+/// <param name="Application">Name of the application.</param>
+public sealed record RouteSettings(WildcardPattern To, WildcardPattern From, string? Trunk, string Application);
+
+/// <summary>cti.cluster.</summary>
+/// <param name="Listen">For links between nodes; null: a single node.</param>
+/// <param name="Advertise">Where the other nodes reach this one; null: <paramref name="Listen"/>.</param>
+/// <param name="Secret">Shared by all nodes.</param>
+/// <param name="Lease">A node that has not renewed for so long is dead, 500 ms..60 s.</param>
+public sealed record ClusterSettings(IPEndPoint? Listen, HostPort? Advertise, Secret? Secret, TimeSpan Lease);
+
+/// <summary>cti.call.</summary>
+/// <param name="SetupTimeout">Of an outbound call without ringing or answer.</param>
+/// <param name="OfferTimeout">Of an inbound call that nobody answers, rejects or redirects.</param>
+/// <param name="SubscriberGrace">How long an application may have no connection before its inbound calls are refused.</param>
+/// <param name="IdleRelease">Of a call in Idle without a command; zero: never.</param>
+/// <param name="MaxCalls">Calls at once on this node, 1..100000; past it 503.</param>
+public sealed record CallSettings(TimeSpan SetupTimeout, TimeSpan OfferTimeout, TimeSpan SubscriberGrace, TimeSpan IdleRelease, int MaxCalls);
+
+/// <summary>cti.events.</summary>
+/// <param name="Retention">How long events can be read again.</param>
+public sealed record EventSettings(TimeSpan Retention);
+
+/// <summary>cti.cdr.</summary>
+/// <param name="Csv">Whether CSV files are written.</param>
+/// <param name="Directory">Their folder, a full path.</param>
+/// <param name="TimeZone">Of the times in records.</param>
+public sealed record CdrSettings(bool Csv, string Directory, TimeZoneInfo TimeZone);
+
+/// <summary>How log lines look.</summary>
+public enum LogFormat
+{
+    /// <summary>A line a reader likes.</summary>
+    Text,
+    /// <summary>A JSON object a line.</summary>
+    Json,
+}
+
+/// <summary>cti.log.</summary>
+/// <param name="Level">The least that is written.</param>
+/// <param name="Format">How.</param>
+public sealed record LogSettings(LogSeverity Level, LogFormat Format);

@@ -1,0 +1,275 @@
+using System.Collections.Immutable;
+using System.Net;
+using Cti.Kernel;
+using Cti.Node.Hocon;
+
+namespace Cti.Node.Configuration;
+
+/// <summary>Turns values into <see cref="NodeConfiguration"/>. What it asks for is what there is: the reference and the documentation are tested against it.</summary>
+internal sealed class NodeConfigurationBinder(SettingsJournal journal)
+{
+    private static readonly (string, SipProtocol)[] Protocols = [("udp", SipProtocol.Udp), ("tcp", SipProtocol.Tcp)];
+
+    private static readonly (string, JournalProvider)[] Providers =
+        [("sqlite", JournalProvider.Sqlite), ("postgresql", JournalProvider.PostgreSql), ("memory", JournalProvider.Memory)];
+
+    private static readonly (string, DtmfMode)[] DtmfModes = [("rfc4733", DtmfMode.Rfc4733), ("info", DtmfMode.Info), ("inband", DtmfMode.Inband)];
+
+    private static readonly (string, LogSeverity)[] Levels =
+        [("debug", LogSeverity.Debug), ("information", LogSeverity.Information), ("warning", LogSeverity.Warning), ("error", LogSeverity.Error)];
+
+    private static readonly (string, LogFormat)[] Formats = [("text", LogFormat.Text), ("json", LogFormat.Json)];
+
+    public NodeConfiguration Bind(HoconObject values, bool fromFile)
+    {
+        var top = new SettingsReader(values, "", "", journal, values.Origin);
+        var cti = top.Section("cti");
+        var node = Node(cti);
+        var trunks = cti.Objects("trunks", Trunk);
+        var gateway = Gateway(cti);
+        var configuration = new NodeConfiguration(
+            node,
+            cti.Integer("area", 0, 999_999),
+            cti.Integer("station", 0, 999_999),
+            cti.Integer("instances", 1, 65_536),
+            cti.FilePath("data"),
+            cti.FlagOrNull("demo") ?? !fromFile,
+            Sip(cti, node.Roles),
+            Media(cti),
+            gateway,
+            Journal(cti),
+            trunks,
+            cti.Objects("routes", Route),
+            Cluster(cti),
+            Call(cti),
+            Events(cti),
+            Cdr(cti),
+            Log(cti),
+            []);
+        CheckNames(cti, configuration);
+        cti.Close();
+        top.Close();
+        return configuration;
+    }
+
+    private static NodeSettings Node(SettingsReader cti)
+    {
+        var node = cti.Section("node");
+        var names = node.List("roles", "gateway or media", text => text is "gateway" or "media" ? text : null, min: 1);
+        var roles = NodeRoles.None;
+        foreach (var name in names) roles |= name == "gateway" ? NodeRoles.Gateway : NodeRoles.Media;
+        var settings = new NodeSettings(
+            node.Parsed("name", "a name of letters, digits, - _ and .", ConfigurationTexts.Name) ?? ConfigurationTexts.Name(Environment.MachineName) ?? "node",
+            roles,
+            node.Duration("drain-timeout", "0s", "24h"));
+        node.Close();
+        return settings;
+    }
+
+    private static SipSettings Sip(SettingsReader cti, NodeRoles roles)
+    {
+        var sip = cti.Section("sip");
+        var timers = sip.Section("timers");
+        var tcp = sip.Section("tcp");
+        var settings = new SipSettings(
+            sip.List("listen", ConfigurationTexts.ListenerForm, ConfigurationTexts.Listener, min: roles.HasFlag(NodeRoles.Media) ? 1 : 0, max: 32),
+            sip.Parsed("advertise", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort),
+            sip.Flag("accept-any"),
+            sip.Parsed("user-agent", "a text of printable ASCII", text => text.All(c => c is >= ' ' and <= '~') ? text : null) ?? "",
+            new SipTimerSettings(timers.Duration("t1", "10ms", "10s"), timers.Duration("t2", "10ms", "60s"), timers.Duration("t4", "10ms", "60s")),
+            sip.Size("receive-buffer", "64KiB", "256MiB"),
+            new SipTcpSettings(tcp.Integer("max-connections", 1, 100_000), tcp.Duration("idle-timeout", "1s", "24h"), tcp.Duration("connect-timeout", "100ms", "60s")));
+        if (settings.Timers.T2 < settings.Timers.T1) timers.Problem("t2", "shorter than t1; right is t1 or longer");
+        if (settings.Timers.T4 < settings.Timers.T1) timers.Problem("t4", "shorter than t1; right is t1 or longer");
+        timers.Close();
+        tcp.Close();
+        sip.Close();
+        return settings;
+    }
+
+    private static MediaSettings Media(SettingsReader cti)
+    {
+        var media = cti.Section("media");
+        var ports = media.Required("ports", "FIRST-LAST, FIRST even, both 1024..65535", text => ConfigurationTexts.PortRange(text) is { } range ? new PortRange(range.First, range.Last) : null,
+            new PortRange(20000, 29999));
+        var settings = new MediaSettings(
+            media.Parsed("address", "an IP address of this host", ConfigurationTexts.Address),
+            media.Parsed("advertise", "an IP address", ConfigurationTexts.Address),
+            ports.First,
+            ports.Last,
+            media.FilePath("root"),
+            media.FilePath("record-root"),
+            Codecs(media, min: 1),
+            media.Integer("dtmf-payload-type", 96, 127),
+            media.Duration("inactivity", "1s", "24h", orZero: true),
+            media.Duration("jitter-max", "20ms", "1s"),
+            media.Integer("loops", 0, 256));
+        media.Close();
+        return settings;
+    }
+
+    private sealed record PortRange(int First, int Last);
+
+    private static ImmutableArray<string> Codecs(SettingsReader reader, int min)
+    {
+        var codecs = reader.List("codecs", "PCMA or PCMU", text => text.ToUpperInvariant() is "PCMA" or "PCMU" ? text.ToUpperInvariant() : null, min, max: 16);
+        if (codecs.Distinct().Count() != codecs.Length) reader.Problem("codecs", "the same codec twice; right is each once");
+        return codecs;
+    }
+
+    private static GatewaySettings Gateway(SettingsReader cti)
+    {
+        var gateway = cti.Section("gateway");
+        var settings = new GatewaySettings(
+            gateway.List("listen", "http://ADDRESS:PORT", ConfigurationTexts.GatewayUrl, min: 1, max: 16),
+            gateway.FilePath("keys-file"),
+            gateway.Required("default-application", "a name of letters, digits, - _ and .", ConfigurationTexts.Name, "default"),
+            gateway.Named("applications", (name, reader) => Application(gateway, name, reader)),
+            gateway.Size("request-bytes", "1KiB", "16MiB"),
+            gateway.Integer("max-connections", 1, 1_000_000),
+            gateway.Size("max-unsent", "64KiB", "1GiB"));
+        gateway.Close();
+        return settings;
+    }
+
+    private static ApplicationSettings Application(SettingsReader gateway, string name, SettingsReader application)
+    {
+        if (ConfigurationTexts.Name(name) is null) gateway.Problem("applications", $"\"{name}\" is no name; right are up to 64 letters, digits, - _ and .");
+        return new ApplicationSettings(
+            name,
+            application.List("keys", "sha256: and 64 hexadecimal digits, as `cti key new` prints them", ConfigurationTexts.KeyHash, min: 1),
+            application.FlagOrNull("admin") ?? false,
+            application.Has("rate") ? application.Integer("rate", 1, 1_000_000) : Ask(application, "rate", 1_000),
+            application.Has("burst") ? application.Integer("burst", 1, 1_000_000) : Ask(application, "burst", 1_000),
+            application.Has("max-connections") ? application.Integer("max-connections", 1, 1_000_000) : Ask(application, "max-connections", 100),
+            application.Has("max-calls") ? application.Integer("max-calls", 0, 1_000_000) : Ask(application, "max-calls", 0));
+    }
+
+    /// <summary>A key of a list's or map's element that is not set: it counts as known, and its default stands here and in the reference's example.</summary>
+    private static T Ask<T>(SettingsReader reader, string key, T otherwise)
+    {
+        reader.TextOrNull(key);
+        return otherwise;
+    }
+
+    private static JournalSettings Journal(SettingsReader cti)
+    {
+        var journal = cti.Section("journal");
+        var settings = new JournalSettings(journal.Choice("provider", Providers), journal.FilePath("file"), journal.SecretOrNull("connection-string"));
+        if (settings is { Provider: JournalProvider.PostgreSql, ConnectionString: null })
+            journal.Problem("connection-string", "not set; postgresql needs one, e.g. \"Host=db;Username=cti;Password=...;Database=cti\"");
+        journal.Close();
+        return settings;
+    }
+
+    private static TrunkSettings Trunk(SettingsReader trunk)
+    {
+        var auth = trunk.Has("auth") ? Auth(trunk.Section("auth")) : null;
+        var register = trunk.FlagOrNull("register") ?? false;
+        var settings = new TrunkSettings(
+            trunk.Required("name", "a name of letters, digits, - _ and .", ConfigurationTexts.Name, "?"),
+            trunk.Required("address", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort, new HostPort("invalid", null)),
+            trunk.Has("transport") ? trunk.Choice("transport", Protocols) : Ask(trunk, "transport", SipProtocol.Udp),
+            [.. trunk.List("accept-from", "an IP address, or a network as ADDRESS/BITS", text => ConfigurationTexts.Network(text) is { } n ? new Box<IPNetwork>(n) : null).Select(n => n.Value)],
+            trunk.Has("max-calls") ? trunk.Integer("max-calls", 0, 100_000) : Ask(trunk, "max-calls", 0),
+            auth,
+            register,
+            trunk.Has("register-expires") ? trunk.Duration("register-expires", "60s", "24h") : Ask(trunk, "register-expires", TimeSpan.FromHours(1)),
+            trunk.TextOrNull("from-user"),
+            trunk.Parsed("from-domain", "a host name or address", text => ConfigurationTexts.HostAndPort(text) is { Port: null } ? text : null),
+            trunk.FlagOrNull("assert-identity") ?? false,
+            trunk.Has("dtmf") ? trunk.Choice("dtmf", DtmfModes) : Ask(trunk, "dtmf", DtmfMode.Rfc4733),
+            trunk.Has("options-interval") ? trunk.Duration("options-interval", "1s", "1h", orZero: true) : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)),
+            Codecs(trunk, min: 0));
+        if (register && auth is null) trunk.Problem("register", "needs auth { user = ..., password = ... }");
+        return settings;
+    }
+
+    private sealed record Box<T>(T Value);
+
+    private static TrunkAuth Auth(SettingsReader auth)
+    {
+        var settings = new TrunkAuth(auth.NonEmpty("user"), auth.SecretOrNull("password") ?? new Secret(""));
+        if (settings.Password.Reveal().Length == 0) auth.Problem("password", "not set; right is a text that is not empty");
+        auth.Close();
+        return settings;
+    }
+
+    private static RouteSettings Route(SettingsReader route) => new(
+        Pattern(route, "to"),
+        Pattern(route, "from"),
+        route.TextOrNull("trunk"),
+        route.Required("application", "an application's name", ConfigurationTexts.Name, "?"));
+
+    private static WildcardPattern Pattern(SettingsReader route, string key) =>
+        route.Parsed(key, "a pattern of at most 200 characters, * for any, ? for one", text => text.Length is > 0 and <= 200 ? new WildcardPattern(text) : null) ?? WildcardPattern.Any;
+
+    private static ClusterSettings Cluster(SettingsReader cti)
+    {
+        var cluster = cti.Section("cluster");
+        var settings = new ClusterSettings(
+            cluster.Parsed("listen", "ADDRESS:PORT (IPv6 in brackets)", ConfigurationTexts.EndPoint),
+            cluster.Parsed("advertise", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort),
+            cluster.SecretOrNull("secret"),
+            cluster.Duration("lease", "500ms", "60s"));
+        if (settings.Listen is not null && (settings.Secret?.Reveal().Length ?? 0) < 16)
+            cluster.Problem("secret", "not set or too short; a cluster needs one of at least 16 characters, the same on every node");
+        cluster.Close();
+        return settings;
+    }
+
+    private static CallSettings Call(SettingsReader cti)
+    {
+        var call = cti.Section("call");
+        var settings = new CallSettings(
+            call.Duration("setup-timeout", "1s", "1h"),
+            call.Duration("offer-timeout", "1s", "1h"),
+            call.Duration("subscriber-grace", "100ms", "10m"),
+            call.Duration("idle-release", "1s", "7d", orZero: true),
+            call.Integer("max-calls", 1, 100_000));
+        call.Close();
+        return settings;
+    }
+
+    private static EventSettings Events(SettingsReader cti)
+    {
+        var events = cti.Section("events");
+        var settings = new EventSettings(events.Duration("retention", "1m", "90d"));
+        events.Close();
+        return settings;
+    }
+
+    private static CdrSettings Cdr(SettingsReader cti)
+    {
+        var cdr = cti.Section("cdr");
+        var settings = new CdrSettings(
+            cdr.Flag("csv"),
+            cdr.FilePath("directory"),
+            cdr.Required("time-zone", "a time zone of this system, e.g. UTC or Europe/Berlin", text => TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) ? zone : null, TimeZoneInfo.Utc));
+        cdr.Close();
+        return settings;
+    }
+
+    private static LogSettings Log(SettingsReader cti)
+    {
+        var log = cti.Section("log");
+        var settings = new LogSettings(log.Choice("level", Levels), log.Choice("format", Formats));
+        log.Close();
+        return settings;
+    }
+
+    /// <summary>Names that one part uses have to exist in another.</summary>
+    private static void CheckNames(SettingsReader cti, NodeConfiguration configuration)
+    {
+        var trunks = configuration.Trunks.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+        if (trunks.Count != configuration.Trunks.Length) cti.Problem("trunks", "two trunks of the same name; right are different ones");
+        var applications = configuration.Gateway.Applications.Keys.Append(configuration.Gateway.DefaultApplication).ToHashSet(StringComparer.Ordinal);
+        foreach (var route in configuration.Routes)
+        {
+            if (route.Trunk is { } trunk && !trunks.Contains(trunk))
+                cti.Problem("routes", $"no trunk is called \"{trunk}\"; right are: {(trunks.Count == 0 ? "none, cti.trunks is empty" : string.Join(", ", trunks.Order(StringComparer.Ordinal)))}");
+            if (!applications.Contains(route.Application))
+                cti.Problem("routes", $"no application is called \"{route.Application}\"; right are: {string.Join(", ", applications.Order(StringComparer.Ordinal))}");
+        }
+    }
+}

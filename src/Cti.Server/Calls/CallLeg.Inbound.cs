@@ -1,0 +1,114 @@
+using System.Net.Sockets;
+using Cti.Actors;
+using Cti.Calls.Call;
+using Cti.Kernel;
+using Cti.Server.Sip;
+using Cti.Sip;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+
+namespace Cti.Server.Calls;
+
+/// <summary>The inbound half: their INVITE, from the offer to the ACK.</summary>
+internal sealed partial class CallLeg
+{
+    private InviteServerState? server;
+    private ServerTransaction? serverTransaction;
+
+    /// <summary>
+    /// Makes the leg of an INVITE. The dialog's tag carries the resource id, so this runs when that is known.
+    /// </summary>
+    /// <param name="services">The node's.</param>
+    /// <param name="cell">The call.</param>
+    /// <param name="system">The runtime.</param>
+    /// <param name="transaction">Their INVITE.</param>
+    /// <param name="id">The new resource.</param>
+    /// <param name="local">Our side of the audio.</param>
+    /// <param name="trunkName">The trunk that it came over.</param>
+    /// <param name="refusal">The response where it must be refused at once.</param>
+    public static CallLeg? ForInvite(CallServices services, CallCell cell, ActorSystem system, ServerTransaction transaction, ResourceId id, LocalAudio local,
+        string? trunkName, out SipResponse? refusal)
+    {
+        var tag = DialogTag.Create(id, services.Random);
+        var contact = tag.ToContact(services.Sip.LocalAddress(transaction.Flow), transaction.Flow.Kind);
+        var begun = InviteServerUsage.Begin(transaction.Request, tag.ToString(), contact, DialogFlow.Format(transaction.Flow), out refusal);
+        if (begun is null) return null;
+        var trunk = trunkName is null ? null : services.Trunks.All.FirstOrDefault(known => known.Name == trunkName);
+        return new CallLeg(services, cell, system, local, trunk) { server = begun, serverTransaction = transaction, flow = transaction.Flow };
+    }
+
+    /// <summary>The leg of a call that the journal showed alive: it has a dialog to hang up in, nothing else.</summary>
+    public static CallLeg ForRecovered(CallServices services, CallCell cell, ActorSystem system) =>
+        new(services, cell, system, new LocalAudio("127.0.0.1", 9, 0, 0, services.MediaProfile.Codecs),
+            services.Trunks.All.FirstOrDefault(known => known.Name == cell.State?.Trunk));
+
+    /// <summary>The dialog of their INVITE.</summary>
+    public DialogState ServerDialog => server!.Dialog;
+
+    /// <summary>The address family that our answer must have.</summary>
+    public static bool WantsIPv6(SdpSession? offer, SipFlow flow) =>
+        ((offer is null ? null : SdpNegotiator.PreferredFamily(offer)) ?? flow.Remote.AddressFamily) == AddressFamily.InterNetworkV6
+        && !flow.Remote.Address.IsIPv4MappedToIPv6;
+
+    private CallCommand? ServeStep(InviteServerInput input)
+    {
+        if (server is null) return null;
+        var step = InviteServerUsage.Step(server, input, NowMillis, services.SipTimers);
+        server = step.State;
+        CallCommand? command = null;
+        NegotiatedAudio? agreed = null;
+        foreach (var action in step.Actions)
+        {
+            switch (action)
+            {
+                case SendResponse response:
+                    services.Sip.Respond(serverTransaction!, response.Response);
+                    break;
+                case MediaAgreed media:
+                    agreed = media.Media;
+                    break;
+                case InviteConfirmed confirmed:
+                    command = Confirmed(confirmed.Dialog, agreed);
+                    break;
+                case InviteFailed failed:
+                    // The BYE that the usage proposes is left to the decision, which is journaled before it goes out.
+                    command = failed.Status == 408 ? new AckMissing() : new AckUnusable();
+                    break;
+            }
+        }
+        return byeWhenAcknowledged is null ? command : HangUpAfterAll(command);
+    }
+
+    private AckArrived Confirmed(DialogState dialog, NegotiatedAudio? agreed)
+    {
+        var serving = server!;
+        session = new ReInviteState { Dialog = dialog, Local = local, LocalSdp = serving.LocalSdp!, Credentials = Credentials }
+            .WithTimer(serving.Timer, NowMillis);
+        return new AckArrived(serving.Offer is not null && agreed is null ? null : agreed);
+    }
+
+    private CallCommand? HangUpAfterAll(CallCommand? command)
+    {
+        if (command is not (AckArrived or AckMissing or AckUnusable)) return command;
+        var cause = byeWhenAcknowledged!.Value;
+        byeWhenAcknowledged = null;
+        HangUp(cause, cell.State!);
+        return null;
+    }
+
+    private CallCommand? CallerGaveUp(InviteWasCancelled cancelled, CallState state)
+    {
+        // Once we have decided to answer, the 200 wins; the caller hangs up with a BYE (RFC 3261 section 9.2).
+        if (server is not { Phase: InviteServerPhase.Offered } || state.Phase == CallPhase.Answer) return null;
+        ServeStep(new InviteServerInput.Cancelled(cancelled.Cancel));
+        return new CallerCancelled();
+    }
+
+    private void Refuse(SendRefusal refusal)
+    {
+        var contact = refusal.Contact is { } uri ? new NameAddr(SipUri.Parse(uri)) : null;
+        ServeStep(new InviteServerInput.Refuse(refusal.Status, null, contact));
+        // The transaction repeats the response until its ACK by itself; a journal entry per ACK would buy nothing.
+        cell.Actor.Tell(new Decide(new FarEndSettled()));
+    }
+}

@@ -1,0 +1,252 @@
+using Cti.Actors;
+using Cti.Calls.Call;
+using Cti.Kernel;
+using Cti.Server.Routing;
+using Cti.Server.Sip;
+using Cti.Server.Trunks;
+using Cti.Sip;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+using Usage = Cti.Sip.Dialog;
+
+namespace Cti.Server.Calls;
+
+/// <summary>The outbound half: our INVITE, from the look-up of its host to the ACK; keys by INFO.</summary>
+internal sealed partial class CallLeg
+{
+    private const int InfoKeyMillis = 160, InfoGapMillis = 100, InfoPauseMillis = 500;
+
+    private readonly List<RequestHandle> invites = [];
+    private InviteClientState? client;
+    private RequestHandle? infoRequest;
+    private SipUri target = null!;
+    private SipRequest? pendingAck;
+    private SdpSession offer = null!;
+    private string fromUri = "";
+    private bool inviteCancelled;
+    private string infoKeys = "";
+    private long infoNumber;
+
+    /// <summary>The leg of an outbound call; nothing is sent before its <see cref="SendInvite"/>.</summary>
+    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorSystem system, Placement placement, string? fromUri, LocalAudio local) =>
+        new(services, cell, system, local, placement.Trunk)
+        {
+            offer = SdpNegotiator.CreateOffer(local),
+            target = TargetOf(placement),
+            fromUri = fromUri ?? "",
+        };
+
+    /// <summary>Our offer as it stands in the INVITE.</summary>
+    public string OfferText => offer.ToString();
+
+    private static SipUri TargetOf(Placement placement)
+    {
+        if (placement.Trunk is not { } trunk) return placement.Target;
+        var parameters = trunk.Transport switch
+        {
+            SipTransportKind.Tcp => ";transport=tcp",
+            SipTransportKind.Tls => ";transport=tls",
+            _ => null,
+        };
+        return SipUri.Create(placement.Target.User!, trunk.Host, trunk.Port, parameters);
+    }
+
+    private void BeginInvite(CallState state) => Resolve(null, target, state);
+
+    /// <summary>Names are looked up away from the actor; the result comes back as a message.</summary>
+    private void Resolve(SipRequest? invite, SipUri nextHop, CallState state)
+    {
+        var lookup = services.Sip.ResolveAsync(nextHop);
+        if (lookup.IsCompletedSuccessfully)
+        {
+            var found = new TargetResolved(invite!, lookup.Result);
+            cell.Actor.Tell(found);
+            return;
+        }
+        _ = ReportAsync(lookup, invite);
+    }
+
+    private async Task ReportAsync(ValueTask<SipFlow?> lookup, SipRequest? invite)
+    {
+        SipFlow? found = null;
+        try
+        {
+            found = await lookup.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // A look-up that took too long found nothing.
+        }
+        cell.Actor.Tell(new TargetResolved(invite!, found));
+    }
+
+    private CallCommand? Resolved(TargetResolved resolved)
+    {
+        if (inviteCancelled) return new DialFailed(487, "cancelled before the INVITE was sent");
+        if (resolved.Flow is not { } found) return new DialFailed(503, $"host {target.Host} does not resolve, or no listener has its transport");
+        flow = found;
+        if (resolved.Invite is { } again)
+        {
+            StartInvite(again);
+            return null;
+        }
+        var invite = BuildInvite(cell.State!);
+        return ClientActions(InviteClientUsage.Begin(invite, offer, DialogFlow.Format(flow), new InviteClientPolicy(Credentials)));
+    }
+
+    private SipRequest BuildInvite(CallState state)
+    {
+        var address = services.Sip.LocalAddress(flow);
+        var identity = CallerIdentity.Of(CallerUri(address), trunk?.AssertIdentity ?? false);
+        DialogTag.TryParse(state.LocalTag, out var tag);
+        var initial = new InitialRequest(target, identity.From, new NameAddr(target), tag.ToContact(address, flow.Kind), state.SipCallId, state.LocalTag, 1, []);
+        return InitialRequests.Invite(initial, offer.ToBytes(), identity);
+    }
+
+    /// <summary>The From URI: what the application gave, a bare number at our domain, or the line's own.</summary>
+    private SipUri CallerUri(SipHostPort address)
+    {
+        var domain = trunk?.FromDomain ?? address.Host;
+        if (fromUri.Length == 0) return SipUri.Create(trunk?.FromUser ?? trunk?.User ?? "cti", domain, 0, null);
+        var text = fromUri.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || fromUri.StartsWith("sips:", StringComparison.OrdinalIgnoreCase) ? fromUri
+            : fromUri.Contains('@', StringComparison.Ordinal) ? $"sip:{fromUri}"
+            : $"sip:{fromUri}@{domain}";
+        return SipUri.TryParse(text, out var uri) ? uri : SipUri.Create("cti", domain, 0, null);
+    }
+
+    private CallCommand? ClientStep(InviteClientInput input) =>
+        client is null ? null : ClientActions(InviteClientUsage.Step(client, input, NowMillis, services.SipTimers));
+
+    private CallCommand? ClientActions(UsageStep<InviteClientState> step)
+    {
+        client = step.State;
+        CallCommand? command = null;
+        foreach (var action in step.Actions)
+        {
+            switch (action)
+            {
+                case SendRequest { Request.Method: SipMethods.Invite } invite:
+                    SendInviteTo(invite.Request);
+                    break;
+                case SendRequest other:
+                    Start(other.Request);
+                    break;
+                case CancelInvite cancel:
+                    if (invites.Count > 0) services.Sip.Cancel(invites[^1], cancel.Reason);
+                    break;
+                case Usage.SendAck ack when command is FarEndAnswered:
+                    pendingAck = ack.Ack;
+                    break;
+                case Usage.SendAck ack when ack.Ack != pendingAck:
+                    services.Sip.Acknowledge(ack.Ack, flow);
+                    break;
+                case InviteProgressed { Status: > 100 }:
+                    command = new FarEndRings();
+                    break;
+                case InviteAnswered answered:
+                    session = new ReInviteState { Dialog = answered.Dialog, Local = local, LocalSdp = offer, Credentials = Credentials, Digest = client.Digest }
+                        .WithTimer(client.Timer, NowMillis);
+                    command = new FarEndAnswered(answered.Dialog, answered.Media);
+                    break;
+                case InviteFailed failed:
+                    command = new DialFailed(failed.Status, failed.Response?.Reason ?? ReasonOf(failed.Status));
+                    break;
+            }
+        }
+        return command;
+    }
+
+    private static string ReasonOf(int status) => status switch
+    {
+        408 => "no answer from the gateway",
+        488 => "the far end's answer has no audio that we can do",
+        503 => "the gateway cannot be reached",
+        _ => "failed",
+    };
+
+    private void SendInviteTo(SipRequest invite)
+    {
+        if (invites.Count > 0 && !invite.Uri.Host.Equals(target.Host, StringComparison.OrdinalIgnoreCase) || invite.Uri.Port != target.Port)
+        {
+            target = invite.Uri;
+            Resolve(invite, invite.Uri, cell.State!);
+            return;
+        }
+        StartInvite(invite);
+    }
+
+    private void StartInvite(SipRequest invite) => invites.Add(Start(invite));
+
+    private bool IsInviteOfOurs(RequestHandle handle) => invites.Count > 0 && invites.Contains(handle);
+
+    /// <summary>The first 2xx is acknowledged once the answer is durable: what we tell the far end, we know after a crash.</summary>
+    private void ReleaseAck()
+    {
+        if (pendingAck is not { } ack) return;
+        pendingAck = null;
+        services.Sip.Acknowledge(ack, flow);
+    }
+
+    private void CancelInvite(CallState state)
+    {
+        inviteCancelled = true;
+        if (client is null)
+        {
+            // The journal of a dead process says that it was ringing; there is no transaction to cancel (a 2xx that still comes is hung up).
+            if (target is null) cell.Actor.Tell(new Decide(new FarEndSettled()));
+            return;
+        }
+        ClientStep(new InviteClientInput.Cancel(SipReason.Sip(state.ClosingCause)));
+    }
+
+    // ---- keys by INFO ----
+
+    /// <summary>Whether this call's trunk takes keys by SIP INFO.</summary>
+    public bool SendsKeysByInfo => trunk?.Dtmf == TrunkDtmf.Info;
+
+    /// <summary>Whether this call's trunk takes keys as tones only.</summary>
+    public bool SendsKeysInBand => trunk?.Dtmf == TrunkDtmf.InBand;
+
+    /// <summary>Sends keys one INFO after the other.</summary>
+    public void SendKeysByInfo(long number, string keys)
+    {
+        infoNumber = number;
+        infoKeys = keys;
+        cell.Actor.Tell(new InfoKeyDue());
+    }
+
+    private CallCommand? SendNextInfoKey()
+    {
+        if (session is null) return infoNumber == 0 ? null : InfoFailed();
+        if (infoKeys.Length == 0) return new KeysSent(infoNumber, MediaEnd.Completed);
+        var key = infoKeys[0];
+        infoKeys = infoKeys[1..];
+        if (key == ',')
+        {
+            Later(InfoPauseMillis);
+            return null;
+        }
+        var request = DialogRequests.Info(session.Dialog, InfoDtmf.RelayType, new InfoDtmf(key, InfoKeyMillis).ToBody(), out var next);
+        session = session with { Dialog = next };
+        infoRequest = Start(request);
+        return null;
+    }
+
+    private CallCommand? InfoAnswered(SipResponse response)
+    {
+        if (response.IsProvisional) return null;
+        infoRequest = null;
+        if (!response.IsSuccess) return InfoFailed();
+        Later(InfoKeyMillis + InfoGapMillis);
+        return null;
+    }
+
+    private KeysSent InfoFailed()
+    {
+        infoRequest = null;
+        infoKeys = "";
+        return new KeysSent(infoNumber, MediaEnd.Failed);
+    }
+
+    private void Later(int millis) => timers.Schedule(millis, static state => ((ActorRef)state!).Tell(new InfoKeyDue()), cell.Actor);
+}

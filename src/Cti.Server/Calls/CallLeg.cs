@@ -1,0 +1,334 @@
+using Cti.Actors;
+using Cti.Calls.Call;
+using Cti.Kernel;
+using Cti.Server.Sip;
+using Cti.Server.Trunks;
+using Cti.Sip;
+using Cti.Sip.Auth;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+using Usage = Cti.Sip.Dialog;
+
+namespace Cti.Server.Calls;
+
+/// <summary>
+/// A call's SIP side: holds the usages of its dialog (the INVITE's server or client, then the session) and carries what they say between the
+/// SIP actor and the call's decisions. What a decision must be durable for waits here for its effect; repetitions do not.
+/// </summary>
+internal sealed partial class CallLeg : ICallLeg
+{
+    private readonly CallServices services;
+    private readonly CallCell cell;
+    private readonly IClock clock;
+    private readonly ITimers timers;
+    private readonly LocalAudio local;
+    private readonly Trunk? trunk;
+    private readonly Queue<(ServerTransaction Transaction, SipResponse Response)> held = new();
+    private ReInviteState? session;
+    private ServerTransaction? sessionTransaction;
+    private RequestHandle? sessionRequest;
+    private RequestHandle? byeRequest;
+    private DigestSession byeDigest = DigestSession.Empty;
+    private SipFlow flow;
+    private ITimerHandle? timer;
+    private long armed = long.MaxValue;
+    private int? byeWhenAcknowledged;
+    private bool disposed;
+
+    private CallLeg(CallServices services, CallCell cell, ActorSystem system, LocalAudio local, Trunk? trunk)
+    {
+        this.services = services;
+        this.cell = cell;
+        this.local = local;
+        this.trunk = trunk;
+        clock = system.Clock;
+        timers = system.Timers;
+    }
+
+    private long NowMillis => clock.MonotonicNanos / 1_000_000;
+
+    private DigestCredentials? Credentials => trunk is { User: { } user, Password: { } password } ? new DigestCredentials(user, password) : null;
+
+    public void Perform(CallEffect effect, CallState state)
+    {
+        switch (effect)
+        {
+            case SendInvite: BeginInvite(state); break;
+            case Cti.Calls.Call.SendAck: ReleaseAck(); break;
+            case SendCancel: CancelInvite(state); break;
+            case SendRinging: ServeStep(new InviteServerInput.Provide(180)); break;
+            case SendOk: ServeStep(new InviteServerInput.Accept(local)); break;
+            case SendRefusal refusal: Refuse(refusal); break;
+            case SendBye bye: HangUp(bye.Cause, state); break;
+            case ConfirmChange: ReleaseHeld(); break;
+            default: throw new InvalidOperationException($"no SIP effect: {effect.GetType().Name}");
+        }
+        Arm();
+    }
+
+    public CallCommand? Translate(object message, CallState state, out bool accepted)
+    {
+        accepted = true;
+        var command = message switch
+        {
+            LegTick => Tick(),
+            InDialogRequest request => InDialog(request.Transaction, state),
+            InviteWasCancelled cancelled => CallerGaveUp(cancelled, state),
+            AckCame ack => Acknowledged(ack.Ack),
+            ResponseCame came => Responded(came.Handle, came.Response),
+            StrayResponseCame stray => Stray(stray.Response),
+            RequestTimedOut timedOut => NotAnswered(timedOut.Handle, 408),
+            RequestNotSent notSent => NotAnswered(notSent.Handle, 503),
+            TargetResolved resolved => Resolved(resolved),
+            InfoKeyDue => SendNextInfoKey(),
+            ResponseSettled => null,
+            _ => Unknown(out accepted),
+        };
+        Arm();
+        return command;
+    }
+
+    public void Dispose()
+    {
+        disposed = true;
+        timer?.Cancel();
+    }
+
+    private static CallCommand? Unknown(out bool accepted)
+    {
+        accepted = false;
+        return null;
+    }
+
+    private void Arm()
+    {
+        if (disposed) return;
+        var due = Math.Min(server?.Deadline ?? long.MaxValue, Math.Min(client?.Deadline ?? long.MaxValue, session?.Deadline ?? long.MaxValue));
+        if (due == armed) return;
+        armed = due;
+        timer?.Cancel();
+        timer = due == long.MaxValue ? null
+            : timers.Schedule(Math.Max(0, due - NowMillis), static state => ((ActorRef)state!).Tell(new LegTick()), cell.Actor);
+    }
+
+    private CallCommand? Tick()
+    {
+        armed = long.MaxValue;
+        if (server is { } serving && serving.Deadline <= NowMillis) return ServeStep(new InviteServerInput.Tick());
+        if (client is { } inviting && inviting.Deadline <= NowMillis) return ClientStep(new InviteClientInput.Tick());
+        if (session is { } running && running.Deadline <= NowMillis) return SessionStep(new ReInviteInput.Tick());
+        return null;
+    }
+
+    // ---- the confirmed dialog ----
+
+    private CallCommand? InDialog(ServerTransaction transaction, CallState state)
+    {
+        var request = transaction.Request;
+        switch (request.Method)
+        {
+            case SipMethods.Bye:
+                return ByeCame(transaction, state);
+            case SipMethods.Invite or SipMethods.Update when session is not null && state.Phase != CallPhase.Released:
+                sessionTransaction = transaction;
+                return SessionStep(new ReInviteInput.Received(request, services.Random.Next(11)));
+            case SipMethods.Invite or SipMethods.Update:
+                services.Sip.Respond(transaction, DialogChecks.TryLater(request, 1 + services.Random.Next(10)));
+                return null;
+            case SipMethods.Info:
+                return InfoCame(transaction);
+            case SipMethods.Options:
+                if (Passes(transaction)) services.Sip.Respond(transaction, SipCapabilities.AnswerOptions(request, null));
+                return null;
+            default:
+                services.Sip.Respond(transaction, SipCapabilities.RefuseMethod(request, null));
+                return null;
+        }
+    }
+
+    /// <summary>Answered at once, whatever the disk does: a far end that has hung up is not kept waiting.</summary>
+    private CallCommand? ByeCame(ServerTransaction transaction, CallState state)
+    {
+        var request = transaction.Request;
+        if (!Passes(transaction)) return null;
+        services.Sip.Respond(transaction, SipResponse.For(request, 200));
+        var cause = SipReason.SipCause(request);
+        if (server is { Phase: InviteServerPhase.Offered or InviteServerPhase.Accepted })
+        {
+            ServeStep(new InviteServerInput.Cancelled(request));
+            byeWhenAcknowledged = null;
+            if (state.Phase == CallPhase.Initiated) return new CallerCancelled();
+        }
+        session = null;
+        return new ByeArrived(cause);
+    }
+
+    private CallCommand? InfoCame(ServerTransaction transaction)
+    {
+        var request = transaction.Request;
+        if (!Passes(transaction)) return null;
+        if (!InfoDtmf.IsDtmf(request))
+        {
+            var status = request.Body.IsEmpty ? 200 : 415;
+            var response = SipResponse.For(request, status);
+            if (status == 415) response.Add(HeaderId.Accept, InfoDtmf.RelayType);
+            services.Sip.Respond(transaction, response);
+            return null;
+        }
+        var key = InfoDtmf.Read(request);
+        services.Sip.Respond(transaction, SipResponse.For(request, key is null ? 400 : 200));
+        return key is null ? null : new KeyArrived(key.Key);
+    }
+
+    /// <summary>Checks a request against the dialog, takes over its CSeq, and answers it where it does not fit.</summary>
+    private bool Passes(ServerTransaction transaction)
+    {
+        var dialog = session?.Dialog ?? server?.Dialog ?? client?.Dialog ?? cell.State?.Dialog;
+        var check = dialog is null
+            ? new DialogCheck(null, DialogChecks.NoSuchDialog(transaction.Request))
+            : DialogChecks.Check(dialog, transaction.Request, 1);
+        if (check.Refusal is { } refusal)
+        {
+            services.Sip.Respond(transaction, refusal);
+            return false;
+        }
+        if (session is not null) session = session with { Dialog = check.Next! };
+        else if (server is not null) server = server with { Dialog = check.Next! };
+        return true;
+    }
+
+    private CallCommand? SessionStep(ReInviteInput input)
+    {
+        var step = ReInviteUsage.Step(session!, input, NowMillis, services.SipTimers);
+        session = step.State;
+        CallCommand? command = null;
+        var over = step.Actions.Any(static action => action is DialogOver);
+        foreach (var action in step.Actions)
+        {
+            switch (action)
+            {
+                case SendResponse { Repeated: true } again when sessionTransaction is not null:
+                    services.Sip.Respond(sessionTransaction, again.Response);
+                    break;
+                case SendResponse response when sessionTransaction is not null:
+                    // A 2xx that changes the session waits until the change is durable; a refusal changes nothing.
+                    if (command is not null) held.Enqueue((sessionTransaction, response.Response));
+                    else services.Sip.Respond(sessionTransaction, response.Response);
+                    break;
+                case SendRequest request when !over:
+                    sessionRequest = Start(request.Request);
+                    break;
+                case Usage.SendAck ack:
+                    services.Sip.Acknowledge(ack.Ack, flow);
+                    break;
+                case MediaAgreed agreed:
+                    command = new DialogChanged(session.Dialog, agreed.Media, agreed.Local.ToString());
+                    break;
+                case DialogOver lost:
+                    command = new DialogLost(lost.Status);
+                    break;
+            }
+        }
+        return command;
+    }
+
+    private void ReleaseHeld()
+    {
+        while (held.TryDequeue(out var waiting)) services.Sip.Respond(waiting.Transaction, waiting.Response);
+    }
+
+    private CallCommand? Acknowledged(SipRequest ack)
+    {
+        if (server is { Phase: InviteServerPhase.Accepted }) return ServeStep(new InviteServerInput.Acknowledged(ack));
+        return session is null ? null : SessionStep(new ReInviteInput.Acknowledged(ack));
+    }
+
+    private CallCommand? Responded(RequestHandle handle, SipResponse response)
+    {
+        if (handle == byeRequest) return ByeAnswered(response);
+        if (handle == infoRequest) return InfoAnswered(response);
+        if (handle == sessionRequest && session is not null)
+            return SessionStep(new ReInviteInput.Responded(response, services.Random.NextHex(16), services.Random.Next(1 << 20)));
+        return IsInviteOfOurs(handle) ? ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16))) : null;
+    }
+
+    private CallCommand? Stray(SipResponse response)
+    {
+        if (sessionRequest is not null && session is not null && response.CSeq.Number == sessionRequest.Request.CSeq.Number)
+            return SessionStep(new ReInviteInput.Responded(response, "", 0));
+        return client is null ? null : ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)));
+    }
+
+    private CallCommand? NotAnswered(RequestHandle handle, int status)
+    {
+        if (handle == byeRequest) return new FarEndSettled();
+        if (handle == infoRequest) return InfoFailed();
+        if (handle == sessionRequest && session is not null) return SessionStep(new ReInviteInput.Failed(status));
+        if (!IsInviteOfOurs(handle)) return null;
+        if (status == 503 && trunk is not null) services.Trunks.SetUp(trunk.Name, trunk.OptionsIntervalMillis == 0);
+        return ClientStep(new InviteClientInput.Failed(status));
+    }
+
+    // ---- hanging up ----
+
+    private void HangUp(int cause, CallState state)
+    {
+        if (server is { Phase: InviteServerPhase.Accepted })
+        {
+            // The callee may not hang up before it has seen the ACK (RFC 3261 section 15).
+            byeWhenAcknowledged = cause;
+            return;
+        }
+        var dialog = session?.Dialog ?? server?.Dialog ?? client?.Dialog ?? state.Dialog;
+        session = null;
+        if (dialog is null)
+        {
+            cell.Actor.Tell(new Decide(new FarEndSettled()));
+            return;
+        }
+        UseFlowOf(dialog);
+        byeRequest = Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(cause)));
+        byeCause = cause;
+    }
+
+    private DialogState? byeDialog;
+    private int byeCause;
+
+    private CallCommand? ByeAnswered(SipResponse response)
+    {
+        if (response.IsProvisional) return null;
+        if (response.Status is 401 or 407 && Credentials is { } credentials && byeDialog is { } dialog
+            && byeDigest.TryChallenge(DigestChallenges.Read(response), out var digest))
+        {
+            var again = DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(byeCause));
+            byeDigest = DigestChallenges.AddTo(again, digest, credentials, services.Random.NextHex(16));
+            byeRequest = Start(again);
+            return null;
+        }
+        return new FarEndSettled();
+    }
+
+    private void UseFlowOf(DialogState dialog)
+    {
+        if (DialogFlow.TryParse(dialog.Flow, out var parsed)) flow = parsed;
+    }
+
+    /// <summary>
+    /// Sends a request within the dialog by the flow that the call came or went by: what stands in route set and target is reached through it.
+    /// </summary>
+    private RequestHandle Start(SipRequest request)
+    {
+        var handle = new RequestHandle(cell.Actor, request);
+        services.Sip.Start(request, flow, handle);
+        return handle;
+    }
+}
+
+/// <summary>The leg's earliest deadline came.</summary>
+internal sealed record LegTick : ISystemMessage;
+
+/// <summary>A next hop was looked up.</summary>
+internal sealed record TargetResolved(SipRequest Invite, SipFlow? Flow) : ISystemMessage;
+
+/// <summary>The next key may be sent by INFO.</summary>
+internal sealed record InfoKeyDue : ISystemMessage;

@@ -1,0 +1,62 @@
+using Cti.Calls.Call;
+using Cti.Kernel;
+using Cti.Server.Media;
+using Cti.Server.Sip;
+using Cti.Server.Trunks;
+using Cti.Sip;
+
+namespace Cti.Server.Calls;
+
+/// <summary>What every call of a node uses.</summary>
+internal sealed class CallServices
+{
+    /// <summary>How long an offered call waits for a live subscriber of its application: the contract's 5 s.</summary>
+    public const long SubscriberGraceMillis = 5000;
+
+    public required string NodeName { get; init; }
+    public required int Area { get; init; }
+    public required int Station { get; init; }
+    public required int InstanceCount { get; init; }
+    public required CallSettings Settings { get; init; }
+    public required CallDirectory Directory { get; init; }
+    public required MediaNode Media { get; init; }
+    public required MediaProfile MediaProfile { get; init; }
+    public required IRandom Random { get; init; }
+    public required ISubscribers Subscribers { get; init; }
+    public required IRecordings Recordings { get; init; }
+    public required ISipNode Sip { get; init; }
+    public required SipTimers SipTimers { get; init; }
+    public required TrunkTable Trunks { get; init; }
+    public required Action<string> ReleasePermit { get; init; }
+}
+
+/// <summary>Whether an application listens.</summary>
+public interface ISubscribers
+{
+    /// <summary>Unix milliseconds since when the application has had no live subscriber on any node; null while it has one.</summary>
+    long? MissingSinceMillis(string application);
+}
+
+/// <summary>The recordings' disk.</summary>
+public interface IRecordings
+{
+    /// <summary>
+    /// Resolves <c>record_file</c> under the record root, with the extension that the format sets.
+    /// </summary>
+    /// <returns>The full path, or null when it leaves the root, after <c>..</c> and links.</returns>
+    string? Resolve(string file, string format);
+
+    /// <summary>Completes a file that a dead process left unfinished, as far as it goes; does nothing when there is none.</summary>
+    void Repair(string fullPath);
+
+    /// <summary>Whether a prompt's name stays inside the media root (or is built in), after <c>..</c> and links.</summary>
+    bool StaysInside(string promptName);
+
+    /// <summary>Whether the format can be written here; else what is missing.</summary>
+    string? WhyUnsupported(string format);
+}
+
+/// <summary>How this node does audio.</summary>
+/// <param name="Codecs">Encoding names, the preferred first.</param>
+/// <param name="InactivityMillis">Silence after which a call is lost; 0 never.</param>
+public sealed record MediaProfile(System.Collections.Immutable.ImmutableArray<string> Codecs, int InactivityMillis);

@@ -1,0 +1,36 @@
+using System.Net;
+using Cti.Calls.Call;
+using Cti.Media;
+using Cti.Sip.Sdp;
+
+namespace Cti.Server.Calls;
+
+/// <summary>Between what SDP agreed on and what the media side is told, and back.</summary>
+internal static class MediaDescriptions
+{
+    public static MediaDescription From(NegotiatedAudio audio) => new(
+        new IPEndPoint(IPAddress.Parse(audio.RemoteAddress), audio.RemotePort),
+        new IPEndPoint(IPAddress.Parse(audio.RemoteRtcpAddress), audio.RemoteRtcpPort),
+        audio.Codec.Equals("PCMU", StringComparison.OrdinalIgnoreCase) ? AudioCodec.Pcmu : AudioCodec.Pcma,
+        audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive);
+
+    public static CallCommand? ToCommand(MediaEvent happened) => happened switch
+    {
+        PlayEnded ended => new PlayFinished(ended.Action, ToEnd(ended.Outcome), ended.Detail),
+        RecordStarted started => new RecordBegan(started.Action),
+        RecordEnded ended => new RecordFinished(ended.Action, ToEnd(ended.Outcome), ended.Detail),
+        SendKeysEnded ended => new KeysSent(ended.Action, ToEnd(ended.Outcome)),
+        KeyPressed pressed => new KeyArrived(pressed.Key),
+        MediaInactive => new MediaLost(),
+        _ => null,
+    };
+
+    private static MediaEnd ToEnd(MediaOutcome outcome) => outcome switch
+    {
+        MediaOutcome.Completed => MediaEnd.Completed,
+        MediaOutcome.Stopped => MediaEnd.Stopped,
+        MediaOutcome.NotFound => MediaEnd.NotFound,
+        MediaOutcome.Unsupported => MediaEnd.Unsupported,
+        _ => MediaEnd.Failed,
+    };
+}

@@ -1,0 +1,177 @@
+using System.Text.Json;
+using Cti.Actors;
+using Cti.Calls.Api;
+using Cti.Cluster.Journal;
+using Cti.Kernel;
+using Cti.Server.Calls;
+using Cti.Server.Routing;
+using Cti.Storage;
+
+namespace Cti.Server.Instances;
+
+/// <summary>
+/// One instance on its owner: the shard's coordinator. It creates its calls, hands requests to them, and remembers what requests with a UUID
+/// were answered, so that a repeat does nothing again.
+/// </summary>
+internal sealed class InstanceActor : Actor
+{
+    private readonly CallServices services;
+    private readonly InstanceJournal journal;
+    private readonly CallPlacer placer;
+    private readonly IJournalStore store;
+    private readonly Dictionary<(string Application, Guid Id), Remembered> remembered = [];
+    private readonly Queue<(long ExpiresMillis, string Application, Guid Id)> expiry = new();
+
+    public InstanceActor(CallServices services, InstanceJournal journal, CallPlacer placer, IJournalStore store, IReadOnlyList<IdempotencyRow> rows)
+    {
+        this.services = services;
+        this.journal = journal;
+        this.placer = placer;
+        this.store = store;
+        foreach (var row in rows)
+        {
+            remembered[(row.Application, row.RequestId)] = new Remembered(row.ParametersHash) { Answer = ReadReply(row.Reply) };
+            expiry.Enqueue((row.UnixMillis + Limits.IdempotencyMillis, row.Application, row.RequestId));
+        }
+    }
+
+    protected override void OnStart() => Become(Owning);
+
+    protected override void OnUndelivered(object message)
+    {
+        if (message is CallAsk ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
+    }
+
+    private bool Owning(object message)
+    {
+        switch (message)
+        {
+            case CallAsk ask:
+                Forget();
+                if (Recall(ask) is { } first) Dispatch(first);
+                return true;
+            case Placed placed:
+                Spawn(placed);
+                return true;
+            case Answered answered:
+                Settle(answered);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    /// <summary>Answers a repeat or lets it wait for the first; answers the request to carry out otherwise.</summary>
+    private CallAsk? Recall(CallAsk ask)
+    {
+        if (ask.Request.RequestId is not { } id) return ask;
+        var key = (ask.Request.Application, id);
+        if (!remembered.TryGetValue(key, out var known))
+        {
+            remembered[key] = new Remembered(ask.Request.ParametersHash);
+            expiry.Enqueue((System.Clock.UnixMillis + Limits.IdempotencyMillis, ask.Request.Application, id));
+            return ask with { ReplyTo = new RememberingReply(this, key, ask.ReplyTo) };
+        }
+        if (known.ParametersHash != ask.Request.ParametersHash)
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.InvalidParam("id", "this UUID was used for another request in the last 10 minutes; a retry must repeat the same request")));
+        else if (known.Answer is { } answer) ask.ReplyTo.Reply(answer);
+        else known.Waiting.Add(ask.ReplyTo);
+        return null;
+    }
+
+    private void Dispatch(CallAsk ask)
+    {
+        if (ask.Request.Method == "sys.call.construct")
+        {
+            Place(ask);
+            return;
+        }
+        var text = ask.Request.Arguments.String("res_id");
+        if (!ResourceId.TryParse(text, out var id) || services.Directory.Find(id) is not { } cell || cell.Durable?.Application != ask.Request.Application
+            || !cell.Actor.Tell(ask))
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(text)));
+    }
+
+    private void Place(CallAsk ask)
+    {
+        if (journal.IsStalled)
+        {
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
+            return;
+        }
+        _ = PlaceAsync(ask);
+    }
+
+    private async Task PlaceAsync(CallAsk ask)
+    {
+        try
+        {
+            var (placement, error) = await placer.PlaceAsync(ask.Request.Arguments.Strings("to_uri")).ConfigureAwait(false);
+            if (placement is null) ask.ReplyTo.Reply(RpcReply.Refused(error!));
+            else if (!Self.Tell(new Placed(ask, placement)))
+            {
+                if (placement.Permit is { } permit) await store.ReleasePermitAsync(permit).ConfigureAwait(false);
+                ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the instance has too much to do")));
+            }
+        }
+        catch (StoreUnavailableException)
+        {
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
+        }
+    }
+
+    private void Spawn(Placed placed)
+    {
+        var cell = new CallCell(journal);
+        cell.Actor = System.Spawn($"call to {placed.Placement.Target.Host}", () => new CallActor(services, cell));
+        cell.Actor.Tell(new PlaceCall(placed.Ask, placed.Placement));
+    }
+
+    private void Settle(Answered answered)
+    {
+        if (!remembered.TryGetValue(answered.Key, out var known)) return;
+        foreach (var waiting in known.Waiting) waiting.Reply(answered.Reply);
+        known.Waiting.Clear();
+        // What may go otherwise next time is not remembered (rpc.md, Retrying safely).
+        if (answered.Reply.Error is { Code: ErrorCodes.TooMany or ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout }) remembered.Remove(answered.Key);
+        else known.Answer = answered.Reply;
+    }
+
+    private void Forget()
+    {
+        while (expiry.TryPeek(out var oldest) && oldest.ExpiresMillis <= System.Clock.UnixMillis)
+        {
+            expiry.Dequeue();
+            if (remembered.TryGetValue((oldest.Application, oldest.Id), out var known) && known.Answer is not null) remembered.Remove((oldest.Application, oldest.Id));
+        }
+    }
+
+    private static RpcReply ReadReply(ReadOnlyMemory<byte> stored)
+    {
+        using var document = JsonDocument.Parse(stored);
+        return RpcReply.Ok(JsonSerializer.SerializeToUtf8Bytes(document.RootElement.GetProperty("result"), ReplyJson.Default.JsonElement));
+    }
+
+    private sealed class Remembered(ulong parametersHash)
+    {
+        public ulong ParametersHash { get; } = parametersHash;
+        public RpcReply? Answer { get; set; }
+        public List<IReplyTo> Waiting { get; } = [];
+    }
+
+    private sealed class RememberingReply(InstanceActor owner, (string Application, Guid Id) key, IReplyTo next) : IReplyTo
+    {
+        public void Reply(RpcReply reply)
+        {
+            owner.Self.Tell(new Answered(key, reply));
+            next.Reply(reply);
+        }
+    }
+
+    private sealed record Placed(CallAsk Ask, Placement Placement) : ISystemMessage;
+
+    private sealed record Answered((string Application, Guid Id) Key, RpcReply Reply) : ISystemMessage;
+}
+
+[System.Text.Json.Serialization.JsonSerializable(typeof(JsonElement))]
+internal sealed partial class ReplyJson : System.Text.Json.Serialization.JsonSerializerContext;

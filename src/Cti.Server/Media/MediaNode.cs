@@ -1,0 +1,28 @@
+using Cti.Kernel;
+using Cti.Media;
+
+namespace Cti.Server.Media;
+
+/// <summary>Owns this node's RTP sessions: numbers them and counts the open ones.</summary>
+internal sealed class MediaNode(IMediaPort port)
+{
+    private long last;
+    private int open;
+
+    public IMediaPort Port { get; } = port;
+
+    /// <summary>Sessions open now.</summary>
+    public int OpenSessions => Volatile.Read(ref open);
+
+    /// <summary>Opens a session; null when no port is free or every loop is over its budget.</summary>
+    public (MediaSessionId Session, System.Net.IPEndPoint Local)? TryOpen(MediaSessionOptions options, IMediaEvents events)
+    {
+        var session = new MediaSessionId(Interlocked.Increment(ref last));
+        if (Port.TryOpen(session, options, events) is not { } local) return null;
+        Interlocked.Increment(ref open);
+        return (session, local);
+    }
+
+    /// <summary>A session reported its close.</summary>
+    public void Closed() => Interlocked.Decrement(ref open);
+}

@@ -1,0 +1,48 @@
+using Cti.Calls.Api;
+using Cti.Kernel;
+using Cti.Server.Trunks;
+using Cti.Sip;
+using Cti.Storage;
+
+namespace Cti.Server.Routing;
+
+/// <summary>Where an outbound call goes.</summary>
+/// <param name="ToUri">The URI as the application gave it, with <c>sip:</c>.</param>
+/// <param name="Target">The same, parsed.</param>
+/// <param name="Trunk">The trunk; null for a host that is none, where that is allowed.</param>
+/// <param name="Permit">The permit taken, where the trunk has a limit.</param>
+internal sealed record Placement(string ToUri, SipUri Target, Trunk? Trunk, string? Permit);
+
+/// <summary>Picks the first gateway of a list that is known, up and below its concurrency, cluster-wide.</summary>
+internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, IRandom random, IClock clock, bool dialAny)
+{
+    /// <summary>The placement, or why there is none (480, or -32602 for a URI that is none).</summary>
+    public async ValueTask<(Placement? Placement, RpcError? Error)> PlaceAsync(IReadOnlyList<string> uris)
+    {
+        var gateways = new List<string>(uris.Count);
+        foreach (var text in uris)
+        {
+            var full = text.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || text.StartsWith("sips:", StringComparison.OrdinalIgnoreCase) ? text : "sip:" + text;
+            if (!SipUri.TryParse(full, out var uri) || string.IsNullOrEmpty(uri.User))
+                return (null, RpcError.InvalidParam("to_uri", $"{text} is not a SIP URI with a user part: [sip:]user@host[:port]"));
+            var trunk = trunks.ForHost(uri.Host, uri.Port == 0 ? null : uri.Port);
+            if (trunk is null && !dialAny)
+            {
+                gateways.Add($"{uri.Host}: unknown");
+                continue;
+            }
+            if (trunk is not null && !trunks.IsUp(trunk))
+            {
+                gateways.Add($"{uri.Host}: down");
+                continue;
+            }
+            if (trunk is not { MaxCalls: > 0 }) return (new Placement(full, uri, trunk, null), null);
+            var permit = random.NextHex(16);
+            if (await store.TryAcquirePermitAsync(trunk.Name, trunk.MaxCalls, permit, clock.UnixMillis).ConfigureAwait(false))
+                return (new Placement(full, uri, trunk, permit), null);
+            gateways.Add($"{uri.Host}: full");
+        }
+        var error = new RpcError(ErrorCodes.NoGateway, $"no usable gateway: {string.Join(", ", gateways)}").With("gateways", gateways.ToArray());
+        return (null, error);
+    }
+}

@@ -1,0 +1,109 @@
+using System.Net;
+using System.Net.Sockets;
+using Cti.Actors;
+using Cti.Cluster.Journal;
+using Cti.Server.Calls;
+using Cti.Server.Trunks;
+using Cti.Sip;
+
+namespace Cti.Server.Sip;
+
+/// <summary>Who may call in, and to which application.</summary>
+/// <param name="Routes">First match wins.</param>
+/// <param name="AcceptAny">Unknown sources are let in, to the default application.</param>
+/// <param name="DefaultApplication">Where a call goes that no route names.</param>
+/// <param name="Demo">Anyone on loopback or a private range may call <c>sip:demo@…</c>.</param>
+public sealed record InboundPolicy(IReadOnlyList<InboundRoute> Routes, bool AcceptAny, string DefaultApplication, bool Demo)
+{
+    /// <summary>The built-in application's name and the user part that reaches it.</summary>
+    public const string DemoName = "demo";
+}
+
+/// <summary>Turns INVITEs into calls: checks who calls, picks application and instance, creates the call's actor.</summary>
+internal sealed class InboundCalls(CallServices services, InboundPolicy policy, IReadOnlyList<InstanceJournal> owned, ActorSystem system, Func<bool> isDraining) : IInboundCalls
+{
+    private int next;
+
+    public bool IsAvailable => !isDraining();
+
+    public TransactionLayer? Layer { get; private set; }
+
+    public void Observe(TransactionLayer layer) => Layer = layer;
+
+    public InviteRefusal? Accept(ServerTransaction transaction)
+    {
+        if (isDraining()) return new InviteRefusal(503);
+        var trunk = services.Trunks.ForSource(transaction.Flow.Remote);
+        var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, trunk);
+        if (application is null) return refusal;
+        var journal = NextOwned();
+        if (journal is null || journal.IsStalled) return new InviteRefusal(503);
+        var cell = new CallCell(journal);
+        cell.Actor = system.Spawn($"call from {transaction.Flow.Remote}", () => new CallActor(services, cell));
+        transaction.UserState = cell;
+        return cell.Actor.Tell(new InviteOffered(transaction, application, trunk?.Name)) ? null : new InviteRefusal(503);
+    }
+
+    private (string? Application, InviteRefusal? Refusal) Route(SipRequest invite, IPEndPoint source, Trunk? trunk)
+    {
+        var called = invite.Uri.User ?? "";
+        if (trunk is null && !policy.AcceptAny)
+        {
+            var toDemo = policy.Demo && called.Equals(InboundPolicy.DemoName, StringComparison.OrdinalIgnoreCase) && IsNear(source.Address);
+            return toDemo ? (InboundPolicy.DemoName, null) : (null, new InviteRefusal(403, "Only configured trunks may call in"));
+        }
+        if (policy.Demo && trunk is null && called.Equals(InboundPolicy.DemoName, StringComparison.OrdinalIgnoreCase) && IsNear(source.Address)) return (InboundPolicy.DemoName, null);
+        var caller = invite.From.Uri.User ?? "";
+        foreach (var route in policy.Routes)
+        {
+            if (route.Trunk is { } name && !name.Equals(trunk?.Name, StringComparison.OrdinalIgnoreCase)) continue;
+            if (route.To is { } to && !Matches(to, called)) continue;
+            if (route.From is { } from && !Matches(from, caller)) continue;
+            return (route.Application, null);
+        }
+        return trunk is null || policy.Routes.Count == 0 ? (policy.DefaultApplication, null) : (null, new InviteRefusal(404, "No route takes this number"));
+    }
+
+    private InstanceJournal? NextOwned() => owned.Count == 0 ? null : owned[(int)((uint)Interlocked.Increment(ref next) % (uint)owned.Count)];
+
+    /// <summary>Loopback and the private ranges (RFC 1918, RFC 4193, link-local).</summary>
+    internal static bool IsNear(IPAddress address)
+    {
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        if (IPAddress.IsLoopback(address)) return true;
+        if (address.AddressFamily == AddressFamily.InterNetworkV6) return address.IsIPv6LinkLocal || address.IsIPv6UniqueLocal;
+        Span<byte> bytes = stackalloc byte[4];
+        address.TryWriteBytes(bytes, out _);
+        return bytes[0] == 10 || (bytes[0] == 172 && bytes[1] is >= 16 and < 32) || (bytes[0] == 192 && bytes[1] == 168) || (bytes[0] == 169 && bytes[1] == 254);
+    }
+
+    /// <summary>Whether a text matches a pattern in which <c>*</c> stands for any run of characters.</summary>
+    internal static bool Matches(string pattern, string text)
+    {
+        int p = 0, t = 0, star = -1, mark = 0;
+        while (t < text.Length)
+        {
+            if (p < pattern.Length && pattern[p] == '*')
+            {
+                star = p++;
+                mark = t;
+            }
+            else if (p < pattern.Length && pattern[p] == text[t])
+            {
+                p++;
+                t++;
+            }
+            else if (star >= 0)
+            {
+                p = star + 1;
+                t = ++mark;
+            }
+            else
+            {
+                return false;
+            }
+        }
+        while (p < pattern.Length && pattern[p] == '*') p++;
+        return p == pattern.Length;
+    }
+}

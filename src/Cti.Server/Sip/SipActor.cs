@@ -1,0 +1,212 @@
+using System.Globalization;
+using Cti.Actors;
+using Cti.Kernel;
+using Cti.Server.Calls;
+using Cti.Sip;
+using Cti.Sip.Dialog;
+
+namespace Cti.Server.Sip;
+
+/// <summary>
+/// Owns the node's SIP transactions (RFC 3261's transaction user for all of them): finds whose each message is and posts it to that call.
+/// A transaction stays on the node whose socket it uses; what a message means for a call is decided in the call's actor.
+/// </summary>
+internal sealed class SipActor(ISipTransport transport, CallDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers) : Actor, ITransactionUser
+{
+    private static readonly SipRequestRules Rules = new(
+        [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update],
+        [SipCapabilities.Timer], ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
+
+    private TransactionLayer layer = null!;
+    private long armed = long.MaxValue;
+
+    protected override void OnStart()
+    {
+        layer = new TransactionLayer(transport, this, System.Clock, random, timers, log: System.Log);
+        inbound.Observe(layer);
+        Become(Serving);
+    }
+
+    private bool Serving(object message)
+    {
+        switch (message)
+        {
+            case MessageCame came: layer.Receive(came.Received); break;
+            case RejectedCame rejected: layer.ReceiveRejected(rejected.Rejected, rejected.Flow); break;
+            case SendFailedCame failed: layer.SendFailed(failed.SendId, failed.Failure); break;
+            case RespondNow respond: Respond(respond); break;
+            case StartNow start: Start(start); break;
+            case CancelNow cancel: Cancel(cancel); break;
+            case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
+            case TickNow: armed = long.MaxValue; layer.Tick(); break;
+            default: return false;
+        }
+        Arm();
+        return true;
+    }
+
+    private static void Respond(RespondNow respond)
+    {
+        if (!respond.Transaction.Respond(respond.Response) && respond.Response.IsFinal) Settled(respond.Transaction);
+    }
+
+    private void Start(StartNow start)
+    {
+        if (start.Handle.Cancelled)
+        {
+            start.Handle.Owner.Tell(new RequestTimedOut(start.Handle));
+            return;
+        }
+        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle);
+    }
+
+    private void Acknowledge(AcknowledgeNow acknowledge)
+    {
+        // A repeated ACK is the same request; each sending gets a Via of its own.
+        acknowledge.Ack.Remove(HeaderId.Via);
+        layer.SendAck(acknowledge.Ack, acknowledge.Flow);
+    }
+
+    private static void Cancel(CancelNow cancel)
+    {
+        if (cancel.Handle.Transaction is { } transaction) transaction.Cancel(cancel.Reason);
+        else cancel.Handle.Cancelled = true;
+    }
+
+    private void Arm()
+    {
+        var next = layer.NextDeadline;
+        if (next == armed) return;
+        armed = next;
+        if (next == long.MaxValue) CancelTimer("tick");
+        else StartTimer("tick", Math.Max(0, next - (System.Clock.MonotonicNanos / 1_000_000)), new TickNow());
+    }
+
+    /// <inheritdoc/>
+    public void OnRequest(ServerTransaction transaction)
+    {
+        var request = transaction.Request;
+        if (request.To.Tag is not null)
+        {
+            InDialog(transaction);
+            return;
+        }
+        if (SipRequestValidator.Find(request, Rules) is { } refusal)
+        {
+            transaction.Respond(refusal.ToResponse(request, layer.NewToken()));
+            return;
+        }
+        switch (request.Method)
+        {
+            case SipMethods.Invite:
+                if (inbound.Accept(transaction) is { } refused) transaction.Respond(SipResponse.For(request, refused.Status, refused.Reason, layer.NewToken()));
+                break;
+            case SipMethods.Options:
+                transaction.Respond(SipCapabilities.AnswerOptions(request, layer.NewToken(), inbound.IsAvailable));
+                break;
+            default:
+                transaction.Respond(SipResponse.For(request, 481, null, layer.NewToken()));
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnAck(SipRequest ack, SipFlow flow, ServerTransaction? transaction)
+    {
+        if (OwnerOf(ack.To.Tag) is { } owner) owner.Actor.Tell(new AckCame(ack));
+    }
+
+    /// <inheritdoc/>
+    public void OnCancel(ServerTransaction invite, SipRequest cancel)
+    {
+        if (invite.UserState is CallCell owner && owner.Actor.Tell(new InviteWasCancelled(invite, cancel))) return;
+        invite.Respond(SipResponse.For(invite.Request, 487, null, layer.NewToken()));
+    }
+
+    /// <inheritdoc/>
+    public void OnResponse(ClientTransaction transaction, SipResponse response)
+    {
+        if (transaction.UserState is not RequestHandle handle) return;
+        if (!handle.Owner.Tell(new ResponseCame(handle, response)) && transaction.IsInvite && response.IsSuccess) HangUpStray(response, transaction.Flow);
+    }
+
+    /// <inheritdoc/>
+    public void OnStrayResponse(SipResponse response, SipFlow flow)
+    {
+        if (OwnerOf(response.From.Tag) is { } owner && owner.Actor.Tell(new StrayResponseCame(response, flow))) return;
+        HangUpStray(response, flow);
+    }
+
+    /// <inheritdoc/>
+    public void OnTimeout(ClientTransaction transaction)
+    {
+        if (transaction.UserState is RequestHandle handle) handle.Owner.Tell(new RequestTimedOut(handle));
+    }
+
+    /// <inheritdoc/>
+    public void OnTransportError(ClientTransaction transaction, SipSendFailure failure)
+    {
+        if (transaction.UserState is RequestHandle handle) handle.Owner.Tell(new RequestNotSent(handle, failure));
+    }
+
+    /// <inheritdoc/>
+    public void OnServerFailed(ServerTransaction transaction, SipSendFailure? failure) => Settled(transaction);
+
+    private static void Settled(ServerTransaction transaction)
+    {
+        if (transaction.UserState is CallCell owner) owner.Actor.Tell(new ResponseSettled(transaction));
+    }
+
+    private void InDialog(ServerTransaction transaction)
+    {
+        if (DialogTag.TryFind(transaction.Request, out var tag) && directory.Find(tag.Resource) is { } owner)
+        {
+            transaction.UserState = owner;
+            if (owner.Actor.Tell(new InDialogRequest(transaction))) return;
+        }
+        transaction.Respond(DialogChecks.NoSuchDialog(transaction.Request));
+    }
+
+    private CallCell? OwnerOf(string? tag) => DialogTag.TryParse(tag, out var parsed) ? directory.Find(parsed.Resource) : null;
+
+    /// <summary>
+    /// A call of ours that nobody knows any more was answered: a late fork, or the node restarted while it rang. It is acknowledged and hung up, so
+    /// that no phone stays in a call with nobody.
+    /// </summary>
+    private void HangUpStray(SipResponse response, SipFlow flow)
+    {
+        if (response.Contact is not { } target) return;
+        var dialog = new DialogState(response.CallId, response.From.Tag ?? "", response.To.Tag ?? "", response.From.WithoutTag().ToString(),
+            response.To.WithoutTag().ToString(), "", target.Uri.Text, [.. response.RecordRoutes.Reverse().Select(static route => route.ToString())],
+            response.CSeq.Number, 0, DialogFlow.Format(flow), false, true, true);
+        var ack = new SipRequest(SipMethods.Ack, target.Uri);
+        ack.Add(HeaderId.MaxForwards, "70");
+        foreach (var route in dialog.RouteSet) ack.Add(HeaderId.Route, route);
+        ack.Add(HeaderId.From, response.From.ToString());
+        ack.Add(HeaderId.To, response.To.ToString());
+        ack.Add(HeaderId.CallId, response.CallId);
+        ack.Add(HeaderId.CSeq, string.Create(CultureInfo.InvariantCulture, $"{response.CSeq.Number} ACK"));
+        layer.SendAck(ack, flow);
+        layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow);
+    }
+
+    private sealed record TickNow;
+}
+
+/// <summary>What becomes of INVITEs outside a dialog.</summary>
+internal interface IInboundCalls
+{
+    /// <summary>Whether OPTIONS is answered with 200: neither draining nor stopping.</summary>
+    bool IsAvailable { get; }
+
+    /// <summary>Gives the INVITE to a new call, or says why not.</summary>
+    InviteRefusal? Accept(ServerTransaction transaction);
+
+    /// <summary>Given the layer at start, for counting.</summary>
+    void Observe(TransactionLayer layer);
+}
+
+/// <summary>Why an INVITE is refused before a call exists.</summary>
+/// <param name="Status">400..699.</param>
+/// <param name="Reason">Its phrase.</param>
+internal sealed record InviteRefusal(int Status, string? Reason = null);

@@ -1,0 +1,68 @@
+using Cti.Actors;
+using Cti.Server.Calls;
+using Cti.Sip;
+
+namespace Cti.Server.Sip;
+
+/// <summary>The node's SIP side as its calls see it: everything is posted to the actor that owns the transactions.</summary>
+internal interface ISipNode
+{
+    /// <summary>Sends a response.</summary>
+    void Respond(ServerTransaction transaction, SipResponse response);
+
+    /// <summary>Sends a request in a transaction of its own; news of it goes to the handle's owner.</summary>
+    void Start(SipRequest request, SipFlow flow, RequestHandle handle);
+
+    /// <summary>Cancels an INVITE.</summary>
+    void Cancel(RequestHandle handle, string? reason);
+
+    /// <summary>Sends the ACK of a 2xx.</summary>
+    void Acknowledge(SipRequest ack, SipFlow flow);
+
+    /// <summary>Sends the OPTIONS, REGISTER or INVITE next hop of a URI; answers null when the host is unknown.</summary>
+    ValueTask<SipFlow?> ResolveAsync(SipUri nextHop);
+
+    /// <summary>Host and port by which a flow's peer reaches us.</summary>
+    SipHostPort LocalAddress(SipFlow flow);
+}
+
+/// <summary>A request of ours, as its owner knows it.</summary>
+internal sealed class RequestHandle(ActorRef owner, SipRequest request)
+{
+    public ActorRef Owner { get; } = owner;
+
+    public SipRequest Request { get; } = request;
+
+    /// <summary>Set and read by the SIP actor only.</summary>
+    public ClientTransaction? Transaction { get; set; }
+
+    /// <summary>Cancelled before the transaction was made.</summary>
+    public bool Cancelled { get; set; }
+}
+
+/// <summary>A new INVITE for an application; the first message of an inbound call.</summary>
+internal sealed record InviteOffered(ServerTransaction Transaction, string Application, string? Trunk);
+
+/// <summary>A request within the call's dialog.</summary>
+internal sealed record InDialogRequest(ServerTransaction Transaction) : ISystemMessage;
+
+/// <summary>The caller cancelled its INVITE.</summary>
+internal sealed record InviteWasCancelled(ServerTransaction Transaction, SipRequest Cancel) : ISystemMessage;
+
+/// <summary>An ACK of a 2xx.</summary>
+internal sealed record AckCame(SipRequest Ack) : ISystemMessage;
+
+/// <summary>A response to a request of ours.</summary>
+internal sealed record ResponseCame(RequestHandle Handle, SipResponse Response) : ISystemMessage;
+
+/// <summary>A 2xx to our INVITE after its transaction was over.</summary>
+internal sealed record StrayResponseCame(SipResponse Response, SipFlow Flow) : ISystemMessage;
+
+/// <summary>No final response came.</summary>
+internal sealed record RequestTimedOut(RequestHandle Handle) : ISystemMessage;
+
+/// <summary>A request could not be sent.</summary>
+internal sealed record RequestNotSent(RequestHandle Handle, SipSendFailure Failure) : ISystemMessage;
+
+/// <summary>A refusal of ours is acknowledged or given up, or a response could not be sent.</summary>
+internal sealed record ResponseSettled(ServerTransaction Transaction) : ISystemMessage;

@@ -1,0 +1,62 @@
+using Cti.Actors;
+using Cti.Sip;
+
+namespace Cti.Server.Sip;
+
+/// <summary>The front of the SIP actor: posts everything to its mailbox; what does not fit is dropped and counted, as a full socket would.</summary>
+internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEvents
+{
+    private ActorRef actor = null!;
+    private ISipTransport transport = null!;
+    private long dropped;
+
+    /// <summary>Messages from the network that found the mailbox full.</summary>
+    public long Dropped => Interlocked.Read(ref dropped);
+
+    public void Attach(ActorRef sipActor, ISipTransport sipTransport)
+    {
+        actor = sipActor;
+        transport = sipTransport;
+    }
+
+    public void Respond(ServerTransaction transaction, SipResponse response) => actor.Tell(new RespondNow(transaction, response));
+
+    public void Start(SipRequest request, SipFlow flow, RequestHandle handle) => actor.Tell(new StartNow(request, flow, handle));
+
+    public void Cancel(RequestHandle handle, string? reason) => actor.Tell(new CancelNow(handle, reason));
+
+    public void Acknowledge(SipRequest ack, SipFlow flow) => actor.Tell(new AcknowledgeNow(ack, flow));
+
+    public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop) => resolver.ResolveAsync(nextHop);
+
+    public SipHostPort LocalAddress(SipFlow flow) => transport.LocalAddressTowards(flow);
+
+    public void OnReceived(in ReceivedMessage received)
+    {
+        if (!actor.Tell(new MessageCame(received))) Interlocked.Increment(ref dropped);
+    }
+
+    public void OnRejected(in SipParseResult rejected, SipFlow flow)
+    {
+        if (!actor.Tell(new RejectedCame(rejected, flow))) Interlocked.Increment(ref dropped);
+    }
+
+    public void OnSendFailed(SipFlow flow, long sendId, SipSendFailure failure)
+    {
+        if (sendId != 0) actor.Tell(new SendFailedCame(sendId, failure));
+    }
+}
+
+internal sealed record RespondNow(ServerTransaction Transaction, SipResponse Response) : ISystemMessage;
+
+internal sealed record StartNow(SipRequest Request, SipFlow Flow, RequestHandle Handle) : ISystemMessage;
+
+internal sealed record CancelNow(RequestHandle Handle, string? Reason) : ISystemMessage;
+
+internal sealed record AcknowledgeNow(SipRequest Ack, SipFlow Flow) : ISystemMessage;
+
+internal sealed record MessageCame(ReceivedMessage Received);
+
+internal sealed record RejectedCame(SipParseResult Rejected, SipFlow Flow);
+
+internal sealed record SendFailedCame(long SendId, SipSendFailure Failure) : ISystemMessage;

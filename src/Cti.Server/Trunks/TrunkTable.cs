@@ -1,0 +1,135 @@
+using System.Collections.Immutable;
+using System.Net;
+using Cti.Sip;
+
+namespace Cti.Server.Trunks;
+
+/// <summary>How keys are sent where the trunk says so.</summary>
+public enum TrunkDtmf
+{
+    /// <summary>RFC 4733, or in-band where it was not agreed.</summary>
+    Rfc4733,
+    /// <summary>SIP INFO.</summary>
+    Info,
+    /// <summary>Tones.</summary>
+    InBand,
+}
+
+/// <summary>A VoIP gateway or carrier, as configured.</summary>
+public sealed record Trunk
+{
+    /// <summary>Its name.</summary>
+    public required string Name { get; init; }
+    /// <summary>Host name or address.</summary>
+    public required string Host { get; init; }
+    /// <summary>1..65535.</summary>
+    public int Port { get; init; } = 5060;
+    /// <summary>By what.</summary>
+    public SipTransportKind Transport { get; init; }
+    /// <summary>Calls at once, cluster-wide; 0 for no limit.</summary>
+    public int MaxCalls { get; init; }
+    /// <summary>Digest user.</summary>
+    public string? User { get; init; }
+    /// <summary>Digest password.</summary>
+    public string? Password { get; init; }
+    /// <summary>Whether to register there.</summary>
+    public bool Register { get; init; }
+    /// <summary>The From user where a call leaves it to the line.</summary>
+    public string? FromUser { get; init; }
+    /// <summary>The From domain; null for our own address.</summary>
+    public string? FromDomain { get; init; }
+    /// <summary>Send P-Asserted-Identity.</summary>
+    public bool AssertIdentity { get; init; }
+    /// <summary>How keys are sent.</summary>
+    public TrunkDtmf Dtmf { get; init; }
+    /// <summary>Between two OPTIONS in milliseconds; 0 sends none and takes it to be up.</summary>
+    public int OptionsIntervalMillis { get; init; }
+
+    /// <summary>Keeps the password out of logs.</summary>
+    public override string ToString() => $"trunk {Name} {Host}:{Port}";
+}
+
+/// <summary>Which application an inbound call goes to, or which trunk an outbound one takes. First match wins; null matches everything.</summary>
+/// <param name="To">A pattern for the called user part (<c>*</c> for any run of characters), or null.</param>
+/// <param name="From">A pattern for the caller's user part, or null.</param>
+/// <param name="Trunk">The trunk that it came over, or null.</param>
+/// <param name="Application">The application.</param>
+public sealed record InboundRoute(string? To, string? From, string? Trunk, string Application);
+
+/// <summary>The trunks with what is known of them now. Reads and writes from any thread.</summary>
+public sealed class TrunkTable
+{
+    private readonly ImmutableArray<Trunk> trunks;
+    private readonly ImmutableDictionary<string, TrunkHealth> health;
+
+    /// <summary>Creates the table; every trunk counts as up until it is found down.</summary>
+    public TrunkTable(IEnumerable<Trunk> configured)
+    {
+        trunks = [.. configured];
+        health = trunks.ToImmutableDictionary(static trunk => trunk.Name, static _ => new TrunkHealth(), StringComparer.OrdinalIgnoreCase);
+    }
+
+    /// <summary>All.</summary>
+    public ImmutableArray<Trunk> All => trunks;
+
+    /// <summary>The trunk that a URI's host names: by trunk name, or by its host and port.</summary>
+    public Trunk? ForHost(string host, int? port)
+    {
+        foreach (var trunk in trunks)
+        {
+            if (trunk.Name.Equals(host, StringComparison.OrdinalIgnoreCase)) return trunk;
+            if (trunk.Host.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? 5060) == trunk.Port) return trunk;
+        }
+        return null;
+    }
+
+    /// <summary>The trunk that a request came from: by source address; the port counts only where several trunks share an address.</summary>
+    public Trunk? ForSource(IPEndPoint source)
+    {
+        Trunk? found = null;
+        var address = Plain(source.Address);
+        foreach (var trunk in trunks)
+        {
+            if (!health[trunk.Name].Addresses.Contains(address)) continue;
+            if (trunk.Port == source.Port) return trunk;
+            found ??= trunk;
+        }
+        return found;
+    }
+
+    /// <summary>Whether a trunk answers (OPTIONS, or calls that did not fail for transport).</summary>
+    public bool IsUp(Trunk trunk) => health[trunk.Name].Up;
+
+    /// <summary>Notes whether a trunk answers; true when that is news.</summary>
+    public bool SetUp(string trunk, bool up)
+    {
+        var known = health[trunk];
+        var news = known.Up != up;
+        known.Up = up;
+        return news;
+    }
+
+    /// <summary>Notes the addresses that a trunk's host resolves to.</summary>
+    public void SetAddresses(string trunk, IEnumerable<IPAddress> addresses) =>
+        health[trunk].Addresses = [.. addresses.Select(Plain)];
+
+    private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
+    private sealed class TrunkHealth
+    {
+        private volatile bool up = true;
+        private ImmutableHashSet<IPAddress> addresses = [];
+
+        public bool Up
+        {
+            get => up;
+            set => up = value;
+        }
+
+        public ImmutableHashSet<IPAddress> Addresses
+        {
+            get => Volatile.Read(ref addresses);
+            set => Volatile.Write(ref addresses, value);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using Cti.Sip.Auth;
+using Cti.Sip.Sdp;
+
+namespace Cti.Sip.Dialog;
+
+/*
+   The client of an INVITE, RFC 3261 section 13.2 above RFC 6026's transaction
+
+                        | Begin: INVITE
+                        V
+                  +-----------+  1xx: progress, early dialogs
+                  |  Inviting |-----+   401, 407: INVITE again, once a realm
+                  |           |<----+   3xx: INVITE to the Contacts, at most 5
+                  +-----------+         422: INVITE again, once
+       2xx: answered |   | 300-699, no answer, transport: failed
+       ACK           |   | Cancel: CANCEL, then 487, or
+                     |   |         2xx that crossed: ACK, BYE, failed with 487
+                     V   V
+             +----------+ +-------+
+             | Answered | | Ended |  both: 2xx of the winner again: ACK again
+             +----------+ +-------+        2xx of another fork: ACK, BYE
+*/
+
+/// <summary>Where the client of an INVITE stands.</summary>
+public enum InviteClientPhase
+{
+    /// <summary>No final outcome yet.</summary>
+    Inviting,
+    /// <summary>The first 2xx came: the call is up.</summary>
+    Answered,
+    /// <summary>Failed or cancelled.</summary>
+    Ended,
+}
+
+/// <summary>What the client of an INVITE may do by itself.</summary>
+/// <param name="Credentials">For challenges; null to take a 401 or 407 as final.</param>
+/// <param name="RedirectAnywhere">Whether a 3xx may lead to another host than that of the first Request-URI.</param>
+public sealed record InviteClientPolicy(DigestCredentials? Credentials = null, bool RedirectAnywhere = false);
+
+/// <summary>The client of an INVITE.</summary>
+public sealed record InviteClientState
+{
+    /// <summary>Where it stands.</summary>
+    public required InviteClientPhase Phase { get; init; }
+    /// <summary>The INVITE sent last.</summary>
+    public required SipRequest Invite { get; init; }
+    /// <summary>Our offer.</summary>
+    public required SdpSession Offer { get; init; }
+    /// <summary>What it went by.</summary>
+    public required string Flow { get; init; }
+    /// <summary>What it may do by itself.</summary>
+    public required InviteClientPolicy Policy { get; init; }
+    /// <summary>Challenges answered so far; the dialog goes on with it.</summary>
+    public DigestSession Digest { get; init; } = DigestSession.Empty;
+    /// <summary>The dialog of the first 2xx.</summary>
+    public DialogState? Dialog { get; init; }
+    /// <summary>The session timer that the 2xx agreed to.</summary>
+    public SessionTimer? Timer { get; init; }
+    /// <summary>The number of our last request in any dialog of this call: what a retry goes on from.</summary>
+    public uint LastCSeq { get; init; }
+    /// <summary>When <see cref="InviteClientInput.Tick"/> is due; <see cref="long.MaxValue"/> for never.</summary>
+    public long Deadline { get; init; } = long.MaxValue;
+
+    internal ImmutableDictionary<string, EarlyDialog> Early { get; init; } = ImmutableDictionary<string, EarlyDialog>.Empty;
+    internal ImmutableDictionary<string, SipRequest> Acks { get; init; } = ImmutableDictionary<string, SipRequest>.Empty;
+    internal ImmutableList<SipUri> Tried { get; init; } = [];
+    internal ImmutableList<SipUri> Targets { get; init; } = [];
+    internal bool CancelRequested { get; init; }
+    internal bool IntervalRaised { get; init; }
+
+    internal sealed record EarlyDialog(DialogState Dialog, SdpSession? Remote);
+}
+
+/// <summary>What can happen to the client of an INVITE.</summary>
+public abstract record InviteClientInput
+{
+    private InviteClientInput()
+    {
+    }
+
+    /// <summary>A response to an INVITE of this call came, also a repeated, stray or forked one.</summary>
+    /// <param name="Response">The response.</param>
+    /// <param name="Cnonce">Fresh random text of at least 16 hexadecimal digits, for a challenge.</param>
+    public sealed record Responded(SipResponse Response, string Cnonce) : InviteClientInput;
+
+    /// <summary>The transaction of our last INVITE ended without a final response.</summary>
+    /// <param name="Status">408 for no answer in time, 503 for a transport error (RFC 3261 section 8.1.3.1).</param>
+    public sealed record Failed(int Status) : InviteClientInput;
+
+    /// <summary>The call is not wanted any more.</summary>
+    /// <param name="Reason">Told to the far end, or null.</param>
+    public sealed record Cancel(SipReason? Reason = null) : InviteClientInput;
+
+    /// <summary><see cref="InviteClientState.Deadline"/> has come.</summary>
+    public sealed record Tick : InviteClientInput;
+}
+
+/// <summary>The client of an INVITE: pure.</summary>
+public static class InviteClientUsage
+{
+    private const int RedirectsMax = 5;
+    private const int ForksMax = 16;
+
+    /// <summary>Begins with a request of <see cref="InitialRequests.Invite"/> that carries <paramref name="offer"/>; the first action sends it.</summary>
+    public static UsageStep<InviteClientState> Begin(SipRequest invite, SdpSession offer, string flow, InviteClientPolicy policy) => new(new InviteClientState
+    {
+        Phase = InviteClientPhase.Inviting, Invite = invite, Offer = offer, Flow = flow, Policy = policy, LastCSeq = invite.CSeq.Number, Tried = [invite.Uri],
+    }, [new SendRequest(invite)]);
+
+    /// <summary>One step. What does not fit the phase changes nothing.</summary>
+    public static UsageStep<InviteClientState> Step(InviteClientState state, InviteClientInput input, long nowMillis, SipTimers timers) => input switch
+    {
+        InviteClientInput.Responded { Response.CSeq.Method: not SipMethods.Invite } => new(state, []),
+        InviteClientInput.Responded { Response: { IsSuccess: true } success } => Succeeded(state, success, nowMillis, timers),
+        InviteClientInput.Responded responded when state.Phase == InviteClientPhase.Inviting && responded.Response.CSeq.Number == state.Invite.CSeq.Number =>
+            responded.Response.IsProvisional ? Progressed(state, responded.Response) : Refused(state, responded.Response, responded.Cnonce),
+        InviteClientInput.Failed failed when state.Phase == InviteClientPhase.Inviting => NextTarget(state, state.CancelRequested ? 487 : failed.Status, null, []),
+        InviteClientInput.Cancel cancel when state is { Phase: InviteClientPhase.Inviting, CancelRequested: false } =>
+            new(state with { CancelRequested = true }, [new CancelInvite(cancel.Reason?.ToString())]),
+        InviteClientInput.Tick when nowMillis >= state.Deadline => new(state with { Deadline = long.MaxValue }, [new UsageEnded()]),
+        _ => new(state, []),
+    };
+
+    private static UsageStep<InviteClientState> Progressed(InviteClientState state, SipResponse response)
+    {
+        if (response.Status == 100) return new(state, []);
+        var remote = InviteResponses.FindSdp(response);
+        DialogState? dialog = null;
+        var next = state;
+        if (DialogState.TryCreateAsUac(state.Invite, response, state.Flow, out var made))
+        {
+            var known = state.Early.GetValueOrDefault(made.RemoteTag);
+            dialog = known?.Dialog.RefreshTarget(response) ?? made;
+            if (known is not null || state.Early.Count < ForksMax)
+                next = state with { Early = state.Early.SetItem(made.RemoteTag, new InviteClientState.EarlyDialog(dialog, remote ?? known?.Remote)) };
+        }
+        var early = remote is null ? null : SdpNegotiator.ApplyAnswer(state.Offer, remote).Audio;
+        return new(next, [new InviteProgressed(response.Status, dialog, early)]);
+    }
+
+    private static UsageStep<InviteClientState> Succeeded(InviteClientState state, SipResponse success, long now, SipTimers timers)
+    {
+        var tag = success.To.Tag ?? "";
+        if (state.Acks.TryGetValue(tag, out var earlier)) return new(state, [new SendAck(earlier, Repeated: true)]);
+        // An older INVITE's 2xx has nothing left here to acknowledge it with; past the bound of forks somebody plays games.
+        if (success.CSeq.Number != state.Invite.CSeq.Number || state.Acks.Count == ForksMax) return new(state, []);
+        if (!DialogState.TryCreateAsUac(state.Invite, success, state.Flow, out var dialog)) return new(state, []);
+        var early = state.Early.GetValueOrDefault(tag);
+        // A 2xx without Contact is broken; what the early dialog said is better than the Request-URI.
+        if (early is not null && success.Contact is null) dialog = early.Dialog.Confirm(success);
+        var ack = DialogRequests.Ack(dialog, state.Invite);
+        var next = state with { Acks = state.Acks.Add(tag, ack) };
+        if (state.Phase != InviteClientPhase.Inviting) return HangUp(next, dialog, ack);
+
+        next = next with { Deadline = now + timers.Limit };
+        if (state.CancelRequested) return HangUp(next with { Phase = InviteClientPhase.Ended }, dialog, ack, new InviteFailed(487, success));
+        // Some far ends put the answer only into the 183; RFC 3261 section 13.2.1 lets a 2xx repeat it, not replace it.
+        var remote = InviteResponses.FindSdp(success) ?? early?.Remote;
+        var media = remote is null ? null : SdpNegotiator.ApplyAnswer(state.Offer, remote).Audio;
+        if (media is null) return HangUp(next with { Phase = InviteClientPhase.Ended }, dialog, ack, new InviteFailed(488, success));
+        next = next with { Phase = InviteClientPhase.Answered, Dialog = dialog, Digest = state.Digest.Accept(), Timer = SessionTimer.FromResponse(success) };
+        return new(next, [new InviteAnswered(dialog, media, remote!), new SendAck(ack, Repeated: false)]);
+    }
+
+    private static UsageStep<InviteClientState> HangUp(InviteClientState state, DialogState dialog, SipRequest ack, params ReadOnlySpan<UsageAction> then)
+    {
+        var bye = DialogRequests.Bye(dialog, out _);
+        return new(state, [new SendAck(ack, Repeated: false), new SendRequest(bye), .. then]);
+    }
+
+    private static UsageStep<InviteClientState> Refused(InviteClientState state, SipResponse response, string cnonce)
+    {
+        if (state.CancelRequested) return End(state, response.Status, response);
+        switch (response.Status)
+        {
+            case 300 or 301 or 302:
+                return Redirected(state, response);
+            case 401 or 407 when state.Policy.Credentials is { } credentials && state.Digest.TryChallenge(DigestChallenges.Read(response), out var digest):
+                var answered = InitialRequests.Again(state.Invite, state.LastCSeq + 1);
+                digest = DigestChallenges.AddTo(answered, digest, credentials, cnonce);
+                return Again(state with { Digest = digest }, answered);
+            case 422 when !state.IntervalRaised:
+                // The credentials stay out: they are for the old number; a challenge to this one is answered anew.
+                var raised = InitialRequests.Again(state.Invite, state.LastCSeq + 1);
+                if (!SessionTimer.TryRetry(response, raised)) break;
+                return Again(state with { IntervalRaised = true, Digest = state.Digest.Accept() }, raised);
+        }
+        return NextTarget(state, response.Status, response, []);
+    }
+
+    private static UsageStep<InviteClientState> Redirected(InviteClientState state, SipResponse response)
+    {
+        var refused = ImmutableArray.CreateBuilder<SipUri>();
+        var targets = state.Targets;
+        foreach (var contact in response.Contacts.OrderByDescending(Preference))
+        {
+            var target = DialogRequests.AsRequestUri(contact.Uri);
+            if (targets.Count + refused.Count >= RedirectsMax) break;
+            // Where we have been is a loop; where we shall go anyway needs no second entry.
+            if (state.Tried.Exists(target.IsEquivalentTo) || targets.Exists(target.IsEquivalentTo)) continue;
+            if (MayFollow(state, target)) targets = targets.Add(target);
+            else refused.Add(target);
+        }
+        ImmutableArray<UsageAction> first = refused.Count == 0 ? [] : [new RedirectRefused(refused.DrainToImmutable())];
+        return NextTarget(state with { Targets = targets }, response.Status, response, first);
+    }
+
+    private static bool MayFollow(InviteClientState state, SipUri target)
+    {
+        var origin = state.Tried[0];
+        // A sips target would need TLS all the way, which the route to the trunk does not promise.
+        if (target.Scheme != origin.Scheme || !target.IsSip) return false;
+        return state.Policy.RedirectAnywhere || target.Host.Equals(origin.Host, StringComparison.OrdinalIgnoreCase);
+    }
+
+    private static double Preference(NameAddr contact) =>
+        double.TryParse(contact.Params["q"], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var q) ? q : 1;
+
+    /// <summary>Goes on with the next target of a redirection, or ends with the status that was got last. A 6xx holds for all targets (section 21.6).</summary>
+    private static UsageStep<InviteClientState> NextTarget(InviteClientState state, int status, SipResponse? response, ImmutableArray<UsageAction> first)
+    {
+        if (state.Targets.IsEmpty || status >= 600 || state.CancelRequested || state.Tried.Count > RedirectsMax)
+        {
+            var ended = End(state, status, response);
+            return ended with { Actions = [.. first, .. ended.Actions] };
+        }
+        var target = state.Targets[0];
+        var invite = InitialRequests.Again(state.Invite, state.LastCSeq + 1, target);
+        var step = Again(state with { Targets = state.Targets.RemoveAt(0), Tried = state.Tried.Add(target), Digest = DigestSession.Empty }, invite);
+        return step with { Actions = [.. first, new InviteRedirected(target), .. step.Actions] };
+    }
+
+    private static UsageStep<InviteClientState> Again(InviteClientState state, SipRequest invite) => new(state with
+    {
+        Invite = invite, LastCSeq = invite.CSeq.Number, Early = ImmutableDictionary<string, InviteClientState.EarlyDialog>.Empty,
+    }, [new SendRequest(invite)]);
+
+    private static UsageStep<InviteClientState> End(InviteClientState state, int status, SipResponse? response) =>
+        new(state with { Phase = InviteClientPhase.Ended }, [new InviteFailed(status, response)]);
+}

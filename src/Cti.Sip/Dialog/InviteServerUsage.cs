@@ -1,0 +1,219 @@
+using System.Collections.Immutable;
+using Cti.Sip.Sdp;
+
+namespace Cti.Sip.Dialog;
+
+/*
+   The server of an INVITE, RFC 3261 section 13.3 above RFC 6026's transaction
+
+                    | INVITE: dialog made, offer read (400, 415, 420, 422 at once)
+                    V
+               +---------+  Provide: 1xx
+               | Offered |-------+          CANCEL, BYE: 487; a second INVITE: 500
+               |         |<------+   +----------------------------+
+               +---------+-----------+  Refuse: 3xx-6xx           |
+                    | Accept: 200 with answer, or our offer       |
+                    |         (488 when there is nothing to agree)|
+                    V                                             |
+               +----------+ T1, 2 T1, 4 T1 … T2: 200 again        |
+               | Accepted |-------+                               |
+               |          |<------+  64 T1: BYE, failed with 408  |
+               +----------+-------------------------------------->|
+                    | ACK (with the answer to our offer:          |
+                    |      488 and BYE when it cannot be)         V
+               +-----------+                                  +-------+
+               | Confirmed |                                  | Ended |
+               +-----------+                                  +-------+
+*/
+
+/// <summary>Where the server of an INVITE stands.</summary>
+public enum InviteServerPhase
+{
+    /// <summary>Not answered.</summary>
+    Offered,
+    /// <summary>2xx sent, waiting for the ACK.</summary>
+    Accepted,
+    /// <summary>ACK seen: the call is up.</summary>
+    Confirmed,
+    /// <summary>Refused, cancelled or failed.</summary>
+    Ended,
+}
+
+/// <summary>The server of an INVITE.</summary>
+/// <param name="Phase">Where it stands.</param>
+/// <param name="Invite">Their INVITE.</param>
+/// <param name="Dialog">The dialog, early until accepted.</param>
+/// <param name="Offer">Their SDP; null when we make the offer.</param>
+/// <param name="LocalSdp">Ours, once sent.</param>
+/// <param name="Timer">The session timer that the 2xx agrees to; null for none.</param>
+/// <param name="Success">The 2xx, for repeating.</param>
+/// <param name="ResendAt">When it is repeated, in milliseconds of the monotonic clock; <see cref="long.MaxValue"/> for never.</param>
+/// <param name="Interval">What <paramref name="ResendAt"/> ends.</param>
+/// <param name="EndAt">When waiting for the ACK ends; <see cref="long.MaxValue"/> for never.</param>
+public sealed record InviteServerState(InviteServerPhase Phase, SipRequest Invite, DialogState Dialog, SdpSession? Offer, SdpSession? LocalSdp,
+    SessionTimer? Timer, SipResponse? Success, long ResendAt, int Interval, long EndAt)
+{
+    /// <summary>When <see cref="InviteServerInput.Tick"/> is due; <see cref="long.MaxValue"/> for never.</summary>
+    public long Deadline => Math.Min(ResendAt, EndAt);
+}
+
+/// <summary>What can happen to the server of an INVITE.</summary>
+public abstract record InviteServerInput
+{
+    private InviteServerInput()
+    {
+    }
+
+    /// <summary>Send a provisional response.</summary>
+    /// <param name="Status">101..199.</param>
+    /// <param name="EarlyMedia">Our side, to send the answer early; null for none. Of no effect where they made no offer.</param>
+    public sealed record Provide(int Status, LocalAudio? EarlyMedia = null) : InviteServerInput;
+
+    /// <summary>Answer the call.</summary>
+    /// <param name="Local">Our side.</param>
+    public sealed record Accept(LocalAudio Local) : InviteServerInput;
+
+    /// <summary>Refuse or redirect it.</summary>
+    /// <param name="Status">300..699.</param>
+    /// <param name="Phrase">The reason phrase; null for the RFC's.</param>
+    /// <param name="Contact">Where to, for a 3xx.</param>
+    public sealed record Refuse(int Status, string? Phrase = null, NameAddr? Contact = null) : InviteServerInput;
+
+    /// <summary>A CANCEL came (and was answered by the layer), or a BYE in the early dialog (which the owner answers with 200).</summary>
+    /// <param name="Request">The CANCEL or BYE.</param>
+    public sealed record Cancelled(SipRequest Request) : InviteServerInput;
+
+    /// <summary>A re-INVITE or UPDATE came in the early dialog: too early (RFC 3261 section 14.2).</summary>
+    /// <param name="Request">It.</param>
+    /// <param name="RetryAfterSeconds">0..10, random.</param>
+    public sealed record Overlapped(SipRequest Request, int RetryAfterSeconds) : InviteServerInput;
+
+    /// <summary>An ACK came.</summary>
+    /// <param name="Request">The ACK.</param>
+    public sealed record Acknowledged(SipRequest Request) : InviteServerInput;
+
+    /// <summary><see cref="InviteServerState.Deadline"/> has come.</summary>
+    public sealed record Tick : InviteServerInput;
+}
+
+/// <summary>The server of an INVITE: pure.</summary>
+public static class InviteServerUsage
+{
+    /// <summary>
+    /// Takes an INVITE outside any dialog.
+    /// </summary>
+    /// <param name="invite">Theirs.</param>
+    /// <param name="localTag">Our tag.</param>
+    /// <param name="contact">Our Contact.</param>
+    /// <param name="flow">What it came by.</param>
+    /// <param name="refusal">The response where it must be refused at once: 400, 415, 420 or 422.</param>
+    /// <returns>The usage, or null with a refusal.</returns>
+    public static InviteServerState? Begin(SipRequest invite, string localTag, NameAddr contact, string flow, out SipResponse? refusal)
+    {
+        SdpSession? offer = null;
+        SessionTimer? timer = null;
+        refusal = SipCapabilities.RefuseExtensions(invite, localTag)
+            ?? InviteResponses.ReadSdp(invite, localTag, out offer)
+            ?? SessionTimer.Answer(invite, localTag, out timer);
+        if (refusal is not null) return null;
+        if (!DialogState.TryCreateAsUas(invite, localTag, contact, flow, out var dialog))
+        {
+            refusal = SipResponse.For(invite, 400, "Missing Contact", localTag);
+            return null;
+        }
+        return new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, null, timer, null, long.MaxValue, 0, long.MaxValue);
+    }
+
+    /// <summary>One step. What does not fit the phase changes nothing.</summary>
+    public static UsageStep<InviteServerState> Step(InviteServerState state, InviteServerInput input, long nowMillis, SipTimers timers) => (state.Phase, input) switch
+    {
+        (InviteServerPhase.Offered, InviteServerInput.Provide provide) => Provide(state, provide),
+        (InviteServerPhase.Offered, InviteServerInput.Accept accept) => Accept(state, accept.Local, nowMillis, timers),
+        (InviteServerPhase.Offered, InviteServerInput.Refuse refuse) => Refuse(state, refuse),
+        (InviteServerPhase.Offered, InviteServerInput.Cancelled cancelled) => End(state,
+            new SendResponse(state.Invite, SipResponse.For(state.Invite, 487, null, state.Dialog.LocalTag)), new InviteCancelled(SipReason.SipCause(cancelled.Request))),
+        (InviteServerPhase.Offered, InviteServerInput.Overlapped overlapped) =>
+            new(state, [new SendResponse(overlapped.Request, DialogChecks.TryLater(overlapped.Request, overlapped.RetryAfterSeconds))]),
+        (InviteServerPhase.Accepted, InviteServerInput.Acknowledged ack) => Acknowledged(state, ack.Request),
+        // A BYE that overtook the ACK: the far end has seen our 2xx. A CANCEL that crossed it has no effect (RFC 3261 section 9.2).
+        (InviteServerPhase.Accepted, InviteServerInput.Cancelled { Request.Method: SipMethods.Bye }) => End(state),
+        (InviteServerPhase.Accepted, InviteServerInput.Tick) => Tick(state, nowMillis, timers),
+        _ => new(state, []),
+    };
+
+    private static UsageStep<InviteServerState> Provide(InviteServerState state, InviteServerInput.Provide provide)
+    {
+        if (provide.EarlyMedia is null || state.Offer is null || state.LocalSdp is not null)
+            return new(state, [new SendResponse(state.Invite, InviteResponses.Build(state.Invite, provide.Status, null, state.Dialog, state.LocalSdp))]);
+        var outcome = SdpNegotiator.Answer(state.Offer, provide.EarlyMedia);
+        if (outcome.Local is null) return NotAcceptable(state, outcome.Refusal);
+        var next = state with { LocalSdp = outcome.Local };
+        return new(next, [new MediaAgreed(outcome.Audio!, outcome.Local), new SendResponse(state.Invite, InviteResponses.Build(state.Invite, provide.Status, null, state.Dialog, outcome.Local))]);
+    }
+
+    private static UsageStep<InviteServerState> Accept(InviteServerState state, LocalAudio local, long now, SipTimers timers)
+    {
+        var actions = ImmutableArray.CreateBuilder<UsageAction>(2);
+        var sdp = state.LocalSdp;
+        if (state.Offer is null)
+        {
+            sdp = SdpNegotiator.CreateOffer(local);
+        }
+        else if (sdp is null)
+        {
+            var outcome = SdpNegotiator.Answer(state.Offer, local);
+            if (outcome.Local is null) return NotAcceptable(state, outcome.Refusal);
+            sdp = outcome.Local;
+            actions.Add(new MediaAgreed(outcome.Audio!, sdp));
+        }
+        var dialog = state.Dialog.Confirm();
+        var success = InviteResponses.Build(state.Invite, 200, null, dialog, sdp, state.Timer);
+        actions.Add(new SendResponse(state.Invite, success));
+        // The 2xx is repeated end to end over every transport: the next hop's being reliable says nothing about those behind it.
+        var next = state with
+        {
+            Phase = InviteServerPhase.Accepted, Dialog = dialog, LocalSdp = sdp, Success = success,
+            ResendAt = now + timers.T1, Interval = timers.T1, EndAt = now + timers.Limit,
+        };
+        return new(next, actions.DrainToImmutable());
+    }
+
+    private static UsageStep<InviteServerState> Refuse(InviteServerState state, InviteServerInput.Refuse refuse)
+    {
+        var response = SipResponse.For(state.Invite, refuse.Status, refuse.Phrase, state.Dialog.LocalTag);
+        if (refuse.Contact is not null) response.Add(HeaderId.Contact, refuse.Contact.ToString());
+        return End(state, new SendResponse(state.Invite, response));
+    }
+
+    private static UsageStep<InviteServerState> NotAcceptable(InviteServerState state, SdpRefusal refusal) =>
+        End(state, new SendResponse(state.Invite, InviteResponses.NotAcceptable(state.Invite, state.Dialog.LocalTag, refusal)), new InviteFailed(488));
+
+    private static UsageStep<InviteServerState> Acknowledged(InviteServerState state, SipRequest ack)
+    {
+        if (!state.Dialog.Owns(ack) || ack.CSeq.Number != state.Invite.CSeq.Number) return new(state, []);
+        var confirmed = state with { Phase = InviteServerPhase.Confirmed, ResendAt = long.MaxValue, EndAt = long.MaxValue };
+        if (state.Offer is not null) return new(confirmed, [new InviteConfirmed(state.Dialog)]);
+        var answer = InviteResponses.FindSdp(ack);
+        var outcome = answer is null ? null : SdpNegotiator.ApplyAnswer(state.LocalSdp!, answer);
+        if (outcome?.Audio is null) return HangUp(state, 488);
+        return new(confirmed with { Offer = answer }, [new MediaAgreed(outcome.Audio, state.LocalSdp!), new InviteConfirmed(state.Dialog)]);
+    }
+
+    private static UsageStep<InviteServerState> Tick(InviteServerState state, long now, SipTimers timers)
+    {
+        // Without an ACK the dialog exists, yet the session must end (RFC 3261 section 13.3.1.4).
+        if (now >= state.EndAt) return HangUp(state, 408);
+        if (now < state.ResendAt) return new(state, []);
+        var interval = Math.Min(state.Interval * 2, timers.T2);
+        return new(state with { Interval = interval, ResendAt = now + interval }, [new SendResponse(state.Invite, state.Success!, Repeated: true)]);
+    }
+
+    private static UsageStep<InviteServerState> HangUp(InviteServerState state, int status)
+    {
+        var bye = DialogRequests.Bye(state.Dialog, out var dialog, SipReason.Sip(status));
+        return End(state with { Dialog = dialog }, new SendRequest(bye), new InviteFailed(status));
+    }
+
+    private static UsageStep<InviteServerState> End(InviteServerState state, params ReadOnlySpan<UsageAction> actions) =>
+        new(state with { Phase = InviteServerPhase.Ended, ResendAt = long.MaxValue, EndAt = long.MaxValue }, [.. actions]);
+}

@@ -1,0 +1,55 @@
+namespace Cti.Sip.Dialog;
+
+/// <summary>What this stack says of itself.</summary>
+public static class SipCapabilities
+{
+    /// <summary>The Allow header. No PRACK: reliable provisional responses are neither asked for nor given.</summary>
+    public const string Allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+    /// <summary>The Accept header.</summary>
+    public const string Accept = "application/sdp";
+
+    /// <summary>The option tag of RFC 4028.</summary>
+    public const string Timer = "timer";
+
+    /// <summary>Whether that method has a meaning here; any other is answered 405 with Allow.</summary>
+    public static bool IsAllowed(string method) => method is SipMethods.Invite or SipMethods.Ack or SipMethods.Cancel or SipMethods.Bye
+        or SipMethods.Options or SipMethods.Info or SipMethods.Update;
+
+    /// <summary>
+    /// The 420 for a request that requires what we do not do, such as 100rel; null when there is nothing to refuse (RFC 3261 section 8.2.2.3).
+    /// CANCEL and ACK are never refused.
+    /// </summary>
+    /// <param name="request">The request.</param>
+    /// <param name="toTag">Our tag.</param>
+    public static SipResponse? RefuseExtensions(SipRequest request, string? toTag)
+    {
+        if (request.Method is SipMethods.Ack or SipMethods.Cancel || !request.Has(HeaderId.Require)) return null;
+        var unknown = request.Require.Where(tag => !tag.Equals(Timer, StringComparison.OrdinalIgnoreCase)).ToList();
+        if (unknown.Count == 0) return null;
+        var response = SipResponse.For(request, 420, null, toTag);
+        response.Add(HeaderId.Unsupported, string.Join(", ", unknown));
+        return response;
+    }
+
+    /// <summary>The 200 to OPTIONS (RFC 3261 section 11.2), or 503 while draining.</summary>
+    /// <param name="request">The OPTIONS.</param>
+    /// <param name="toTag">Our tag; null within a dialog.</param>
+    /// <param name="available">False while the node takes no new call.</param>
+    public static SipResponse AnswerOptions(SipRequest request, string? toTag, bool available = true)
+    {
+        var response = SipResponse.For(request, available ? 200 : 503, null, toTag);
+        response.Add(HeaderId.Allow, Allow);
+        response.Add(HeaderId.Accept, Accept);
+        response.Add(HeaderId.Supported, Timer);
+        return response;
+    }
+
+    /// <summary>The 405 to a method that has no meaning here.</summary>
+    public static SipResponse RefuseMethod(SipRequest request, string? toTag)
+    {
+        var response = SipResponse.For(request, 405, null, toTag);
+        response.Add(HeaderId.Allow, Allow);
+        return response;
+    }
+}

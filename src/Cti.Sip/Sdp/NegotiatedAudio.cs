@@ -1,0 +1,55 @@
+using System.Collections.Immutable;
+
+namespace Cti.Sip.Sdp;
+
+/// <summary>What offer and answer agreed on for the audio stream. Plain values: it is journaled.</summary>
+/// <param name="RemoteAddress">IP literal RTP goes to; "0.0.0.0" or "::" in a hold of the old kind, then <paramref name="Send"/> is false.</param>
+/// <param name="RemotePort">1..65535.</param>
+/// <param name="RemoteRtcpAddress">IP literal RTCP goes to (RFC 3605, else the same as RTP).</param>
+/// <param name="RemoteRtcpPort">Port of RTCP (RFC 3605, else RTP's + 1); 0 where there is none.</param>
+/// <param name="Codec">Encoding name: PCMU or PCMA.</param>
+/// <param name="PayloadType">Its payload type, 0..127.</param>
+/// <param name="TelephoneEventPayloadType">RFC 4733's payload type, or -1 where it was not agreed.</param>
+/// <param name="Send">Whether we may send.</param>
+/// <param name="Receive">Whether they may send.</param>
+public sealed record NegotiatedAudio(string RemoteAddress, int RemotePort, string RemoteRtcpAddress, int RemoteRtcpPort, string Codec,
+    int PayloadType, int TelephoneEventPayloadType, bool Send, bool Receive);
+
+/// <summary>Our side of an audio stream: what an offer or answer of ours is made of.</summary>
+/// <param name="Address">IP literal at which we receive; its family is the stream's.</param>
+/// <param name="RtpPort">1..65535.</param>
+/// <param name="SessionId">The o= line's id, for the first description of a dialog; later ones keep the previous one's.</param>
+/// <param name="Version">The o= line's version, for the first description of a dialog.</param>
+/// <param name="Codecs">Encoding names we can do, the preferred first: the order of our offers. At least one, of PCMU and PCMA.</param>
+/// <param name="Direction">What we want: our sending is its sending half.</param>
+/// <param name="TelephoneEventPayloadType">RFC 4733's payload type in our offers, 96..127, or -1 to neither offer nor accept it.</param>
+public sealed record LocalAudio(string Address, int RtpPort, ulong SessionId, ulong Version, ImmutableArray<string> Codecs,
+    SdpDirection Direction = SdpDirection.SendReceive, int TelephoneEventPayloadType = 101);
+
+/// <summary>Why offer and answer came to nothing: the answer to an offer is 488 (RFC 3261 section 13.3.1.3), an answer ends the call.</summary>
+public enum SdpRefusal
+{
+    /// <summary>They came to something.</summary>
+    None,
+    /// <summary>No audio stream at all.</summary>
+    NoAudio,
+    /// <summary>The audio is switched off (port 0).</summary>
+    Disabled,
+    /// <summary>Not RTP/AVP.</summary>
+    UnsupportedProfile,
+    /// <summary>Not a unicast IP literal, or not of our stream's family.</summary>
+    UnusableAddress,
+    /// <summary>No codec in common.</summary>
+    NoCommonCodec,
+    /// <summary>An answer whose media descriptions do not match the offer's.</summary>
+    MediaMismatch,
+}
+
+/// <summary>What came of an offer or answer.</summary>
+/// <param name="Local">Our answer, when we were asked for one and accepted.</param>
+/// <param name="Audio">What was agreed, or null with a refusal.</param>
+/// <param name="Refusal">Why nothing was agreed.</param>
+public sealed record SdpOutcome(SdpSession? Local, NegotiatedAudio? Audio, SdpRefusal Refusal)
+{
+    internal static SdpOutcome Refused(SdpRefusal refusal) => new(null, null, refusal);
+}

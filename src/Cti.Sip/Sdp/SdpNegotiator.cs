@@ -1,0 +1,267 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Cti.Sip.Sdp;
+
+/// <summary>
+/// Offer and answer (RFC 3264) for one audio stream of G.711 with telephone events; pure. We always send packets of 20 ms, whatever
+/// ptime and maxptime say: receivers must take 0..200 ms for these codecs (RFC 3551 section 4.2).
+/// </summary>
+public static class SdpNegotiator
+{
+    private const string Profile = "RTP/AVP";
+    private const string TelephoneEvent = "telephone-event";
+    private const int ClockRate = 8000;
+
+    /// <summary>
+    /// Our offer. With <paramref name="previous"/>, the last description we sent in this dialog, it is a re-offer: same o= id, version
+    /// raised by one only when something changed, the same media descriptions in the same places (RFC 3264 section 8).
+    /// </summary>
+    public static SdpSession CreateOffer(LocalAudio local, SdpSession? previous = null)
+    {
+        var eventType = local.TelephoneEventPayloadType;
+        var media = ImmutableArray.CreateBuilder<SdpMedia>();
+        var place = previous is null ? -1 : IndexOfLiveAudio(previous);
+        if (previous is not null)
+        {
+            // A payload type keeps its meaning for the whole session (RFC 3264 section 8.3.2).
+            if (place >= 0 && eventType >= 0 && FindTelephoneEvent(previous.Media[place]) is >= 0 and var earlier) eventType = earlier;
+            foreach (var description in previous.Media) media.Add(SwitchedOff(description));
+        }
+        var formats = local.Codecs.Select(StaticFormat).ToImmutableArray();
+        var audio = AudioLine(local.RtpPort, formats, eventType, local.Direction);
+        if (place < 0) media.Add(audio);
+        else media[place] = audio;
+        return Versioned(Compose(local, "0 0", media.DrainToImmutable()), previous);
+    }
+
+    /// <summary>
+    /// Our answer: the first audio stream we can do gets the first of its codecs that we have (the offerer's order) and telephone-event
+    /// under the offer's payload type; every other stream is refused with port 0 in its place.
+    /// </summary>
+    /// <param name="offer">Theirs.</param>
+    /// <param name="local">Ours; its address must be of the family of <see cref="PreferredFamily"/>.</param>
+    /// <param name="previous">The last description we sent in this dialog, or null for the first.</param>
+    public static SdpOutcome Answer(SdpSession offer, LocalAudio local, SdpSession? previous = null)
+    {
+        var reason = SdpRefusal.NoAudio;
+        for (var i = 0; i < offer.Media.Length; i++)
+        {
+            var refusal = Examine(offer, offer.Media[i], local.Codecs, FamilyOf(local.Address), out var remote, out var format);
+            if (refusal != SdpRefusal.None)
+            {
+                // The first audio's reason tells most; what else is refused is beside the point.
+                if (reason == SdpRefusal.NoAudio) reason = refusal;
+                continue;
+            }
+            var eventType = local.TelephoneEventPayloadType < 0 ? -1 : FindTelephoneEvent(offer.Media[i]);
+            var theirs = offer.DirectionOf(offer.Media[i]);
+            var send = theirs.Receives() && local.Direction.Sends() && !remote.IsHeld;
+            var receive = theirs.Sends() && local.Direction.Receives();
+            var answered = ImmutableArray.CreateBuilder<SdpMedia>(offer.Media.Length);
+            for (var j = 0; j < offer.Media.Length; j++)
+                answered.Add(j == i ? AudioLine(local.RtpPort, [format], eventType, SdpDirections.Of(send, receive)) : SwitchedOff(offer.Media[j]));
+            var answer = Versioned(Compose(local, offer.Timing, answered.DrainToImmutable()), previous);
+            return new SdpOutcome(answer, remote.Negotiated(format, eventType, send, receive), SdpRefusal.None);
+        }
+        return SdpOutcome.Refused(reason);
+    }
+
+    /// <summary>What their <paramref name="answer"/> to our <paramref name="offer"/> agreed on: of several codecs the first, as the preferred.</summary>
+    public static SdpOutcome ApplyAnswer(SdpSession offer, SdpSession answer)
+    {
+        var place = IndexOfLiveAudio(offer);
+        if (place < 0) return SdpOutcome.Refused(SdpRefusal.NoAudio);
+        if (answer.Media.Length <= place || answer.Media[place].Kind != "audio") return SdpOutcome.Refused(SdpRefusal.MediaMismatch);
+        var ours = offer.Media[place];
+        var media = answer.Media[place];
+        var codecs = Formats(ours).Where(format => format.Name != TelephoneEvent).Select(format => format.Name).ToImmutableArray();
+        var family = FamilyOf(offer.ConnectionOf(ours)?.Address ?? "");
+        var refusal = Examine(answer, media, codecs, family, out var remote, out var format);
+        if (refusal != SdpRefusal.None) return SdpOutcome.Refused(refusal);
+        var eventType = FindTelephoneEvent(ours) < 0 ? -1 : FindTelephoneEvent(media);
+        var wanted = offer.DirectionOf(ours);
+        var theirs = answer.DirectionOf(media);
+        var send = wanted.Sends() && theirs.Receives() && !remote.IsHeld;
+        var receive = wanted.Receives() && theirs.Sends();
+        return new SdpOutcome(null, remote.Negotiated(format, eventType, send, receive), SdpRefusal.None);
+    }
+
+    /// <summary>
+    /// The address family that an answer's stream must have: of the first audio stream that is switched on and has an IP literal; null when none has.
+    /// </summary>
+    public static AddressFamily? PreferredFamily(SdpSession offer)
+    {
+        foreach (var media in offer.Media)
+        {
+            if (!IsAudio(media) || media.Port == 0) continue;
+            if (offer.ConnectionOf(media) is { } connection && FamilyOf(connection.Address) is { } family) return family;
+        }
+        return null;
+    }
+
+    private static SdpRefusal Examine(SdpSession session, SdpMedia media, ImmutableArray<string> codecs, AddressFamily? family,
+        out RemoteEnd remote, out AudioFormat format)
+    {
+        remote = default;
+        format = default;
+        if (!IsAudio(media)) return SdpRefusal.NoAudio;
+        if (media.Port == 0) return SdpRefusal.Disabled;
+        if (!media.Protocol.Equals(Profile, StringComparison.OrdinalIgnoreCase)) return SdpRefusal.UnsupportedProfile;
+        if (!RemoteEnd.TryFind(session, media, family, out remote)) return SdpRefusal.UnusableAddress;
+        foreach (var candidate in Formats(media))
+        {
+            if (!codecs.Contains(candidate.Name, StringComparer.Ordinal)) continue;
+            format = candidate;
+            return SdpRefusal.None;
+        }
+        return SdpRefusal.NoCommonCodec;
+    }
+
+    private static SdpSession Compose(LocalAudio local, string timing, ImmutableArray<SdpMedia> media)
+    {
+        var connection = SdpConnection.Of(local.Address);
+        var origin = new SdpOrigin("-", Text(local.SessionId), Text(local.Version), connection.AddressType, local.Address);
+        return new SdpSession(origin, "-", connection, timing, [], media);
+    }
+
+    private static SdpSession Versioned(SdpSession session, SdpSession? previous)
+    {
+        if (previous is null) return session;
+        var origin = previous.Origin;
+        var same = session with { Origin = session.Origin with { SessionId = origin.SessionId, Version = origin.Version } };
+        if (same.ToString() == previous.ToString()) return previous;
+        // Ours started from a ulong, so it reads back as one.
+        var version = ulong.TryParse(origin.Version, NumberStyles.None, CultureInfo.InvariantCulture, out var last) ? last + 1 : 1;
+        return same with { Origin = same.Origin with { Version = Text(version) } };
+    }
+
+    private static SdpMedia AudioLine(int port, ImmutableArray<AudioFormat> formats, int eventType, SdpDirection direction)
+    {
+        var types = ImmutableArray.CreateBuilder<string>(formats.Length + 1);
+        var attributes = ImmutableArray.CreateBuilder<SdpAttribute>(formats.Length + 4);
+        foreach (var format in formats)
+        {
+            types.Add(Text((ulong)format.PayloadType));
+            attributes.Add(new SdpAttribute("rtpmap", string.Create(CultureInfo.InvariantCulture, $"{format.PayloadType} {format.Name}/{ClockRate}")));
+        }
+        if (eventType >= 0)
+        {
+            types.Add(Text((ulong)eventType));
+            attributes.Add(new SdpAttribute("rtpmap", string.Create(CultureInfo.InvariantCulture, $"{eventType} {TelephoneEvent}/{ClockRate}")));
+            attributes.Add(new SdpAttribute("fmtp", string.Create(CultureInfo.InvariantCulture, $"{eventType} 0-15")));
+        }
+        attributes.Add(new SdpAttribute("ptime", "20"));
+        attributes.Add(new SdpAttribute(direction.ToAttribute()));
+        return new SdpMedia("audio", port, Profile, types.DrainToImmutable(), null, attributes.DrainToImmutable());
+    }
+
+    private static SdpMedia SwitchedOff(SdpMedia media) => media with { Port = 0, Connection = null, Attributes = [] };
+
+    private static bool IsAudio(SdpMedia media) => media.Kind.Equals("audio", StringComparison.OrdinalIgnoreCase);
+
+    private static int IndexOfLiveAudio(SdpSession session)
+    {
+        for (var i = 0; i < session.Media.Length; i++)
+            if (IsAudio(session.Media[i]) && session.Media[i].Port != 0) return i;
+        return -1;
+    }
+
+    private static int FindTelephoneEvent(SdpMedia media)
+    {
+        foreach (var format in Formats(media))
+            if (format.Name == TelephoneEvent) return format.PayloadType;
+        return -1;
+    }
+
+    /// <summary>The m= line's formats with an 8 kHz mono encoding we know by name, in order; static types need no rtpmap (RFC 3551 table 4).</summary>
+    private static IEnumerable<AudioFormat> Formats(SdpMedia media)
+    {
+        foreach (var text in media.Formats)
+        {
+            if (!byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var type) || type > 127) continue;
+            var name = FindMap(media, text) is { } map ? NameOf(map) : type switch { 0 => "PCMU", 8 => "PCMA", _ => null };
+            if (name is not null) yield return new AudioFormat(name, type);
+        }
+    }
+
+    private static string? FindMap(SdpMedia media, string type)
+    {
+        foreach (var attribute in media.Attributes)
+        {
+            if (attribute.Name != "rtpmap" || attribute.Value is not { } value) continue;
+            var blank = value.IndexOf(' ', StringComparison.Ordinal);
+            if (blank > 0 && value.AsSpan(0, blank).SequenceEqual(type)) return value[(blank + 1)..].Trim();
+        }
+        return null;
+    }
+
+    private static string? NameOf(string map)
+    {
+        var parts = map.Split('/');
+        if (parts.Length is < 2 or > 3 || parts[1] != "8000" || (parts.Length == 3 && parts[2] != "1")) return null;
+        if (parts[0].Equals("PCMU", StringComparison.OrdinalIgnoreCase)) return "PCMU";
+        if (parts[0].Equals("PCMA", StringComparison.OrdinalIgnoreCase)) return "PCMA";
+        return parts[0].Equals(TelephoneEvent, StringComparison.OrdinalIgnoreCase) ? TelephoneEvent : null;
+    }
+
+    private static AudioFormat StaticFormat(string codec) => codec switch
+    {
+        "PCMU" => new AudioFormat("PCMU", 0),
+        "PCMA" => new AudioFormat("PCMA", 8),
+        _ => throw new ArgumentException($"codec {codec} is not one of PCMU, PCMA", nameof(codec)),
+    };
+
+    private static AddressFamily? FamilyOf(string address) => IPAddress.TryParse(address, out var parsed) ? parsed.AddressFamily : null;
+
+    private static string Text(ulong number) => number.ToString(CultureInfo.InvariantCulture);
+
+    private readonly record struct AudioFormat(string Name, int PayloadType);
+
+    /// <summary>Where their stream is received.</summary>
+    private readonly record struct RemoteEnd(string Address, int Port, string RtcpAddress, int RtcpPort, bool IsHeld)
+    {
+        public static bool TryFind(SdpSession session, SdpMedia media, AddressFamily? family, out RemoteEnd remote)
+        {
+            remote = default;
+            if (session.ConnectionOf(media) is not { } connection) return false;
+            // The old way to hold (RFC 3264 section 8.4), also in IPv6 where a name under .invalid stands for it (RFC 6157 section 4.1).
+            var held = connection.Address is "0.0.0.0" or "::" || connection.Address.EndsWith(".invalid", StringComparison.OrdinalIgnoreCase);
+            if (held)
+            {
+                var none = connection.AddressType == "IP6" ? "::" : "0.0.0.0";
+                remote = new RemoteEnd(none, media.Port, none, 0, true);
+                return true;
+            }
+            if (!TryUnicast(connection.Address, family)) return false;
+            remote = new RemoteEnd(connection.Address, media.Port, connection.Address, media.Port < 65535 ? media.Port + 1 : 0, false);
+            remote = remote.WithRtcp(media.AttributeValue("rtcp"), family);
+            return true;
+        }
+
+        public NegotiatedAudio Negotiated(AudioFormat format, int eventType, bool send, bool receive) =>
+            new(Address, Port, RtcpAddress, RtcpPort, format.Name, format.PayloadType, eventType, send, receive);
+
+        /// <summary><c>a=rtcp:PORT [IN IP4|IP6 ADDRESS]</c> (RFC 3605); one that cannot be used is as good as none.</summary>
+        private RemoteEnd WithRtcp(string? value, AddressFamily? family)
+        {
+            if (value is null) return this;
+            var fields = value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (fields.Length is not (1 or 4)) return this;
+            if (!ushort.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0) return this;
+            if (fields.Length == 1) return this with { RtcpPort = port };
+            return TryUnicast(fields[3], family) ? this with { RtcpAddress = fields[3], RtcpPort = port } : this;
+        }
+
+        private static bool TryUnicast(string address, AddressFamily? family)
+        {
+            if (!IPAddress.TryParse(address, out var parsed) || parsed.AddressFamily != family) return false;
+            if (parsed.AddressFamily == AddressFamily.InterNetworkV6) return !parsed.IsIPv6Multicast && !parsed.Equals(IPAddress.IPv6Any);
+            // "1" and "0x7f.1" are addresses to the platform, not to RFC 8866.
+            Span<byte> bytes = stackalloc byte[4];
+            return parsed.TryWriteBytes(bytes, out _) && bytes[0] is > 0 and < 224 && parsed.ToString() == address;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using System.Collections.Immutable;
+using System.Text;
+
+namespace Cti.Sip.Sdp;
+
+/// <summary>
+/// A session description (RFC 8866): what offer/answer needs of it. Lines that play no part there (i, u, e, p, b, k, r, z) are checked for
+/// form and dropped, so a parsed description written again is equivalent for negotiation, not byte for byte.
+/// </summary>
+/// <param name="Origin">The o= line.</param>
+/// <param name="Name">The s= line; "-" where it was missing or blank.</param>
+/// <param name="Connection">The session's c= line, or null: then every media description has its own.</param>
+/// <param name="Timing">The first t= line, e.g. "0 0"; an answer repeats the offer's (RFC 3264 section 6).</param>
+/// <param name="Attributes">The a= lines before the first m=.</param>
+/// <param name="Media">The media descriptions, in order.</param>
+public sealed record SdpSession(SdpOrigin Origin, string Name, SdpConnection? Connection, string Timing,
+    ImmutableArray<SdpAttribute> Attributes, ImmutableArray<SdpMedia> Media)
+{
+    /// <summary>The wire text, with CRLF.</summary>
+    public override string ToString() => SdpWriter.Write(this);
+
+    /// <summary>The wire bytes.</summary>
+    public byte[] ToBytes() => Encoding.UTF8.GetBytes(SdpWriter.Write(this));
+
+    /// <summary>The c= that holds for <paramref name="media"/>: its own, else the session's, else null.</summary>
+    public SdpConnection? ConnectionOf(SdpMedia media) => media.Connection ?? Connection;
+
+    /// <summary>The direction that holds for <paramref name="media"/>: its own attribute, else the session's, else sendrecv (RFC 8866 section 6.7).</summary>
+    public SdpDirection DirectionOf(SdpMedia media) =>
+        SdpDirections.Find(media.Attributes) ?? SdpDirections.Find(Attributes) ?? SdpDirection.SendReceive;
+}
+
+/// <summary>An o= line (RFC 8866 section 5.2). Numbers stay text: some far ends send more than 64 bits.</summary>
+/// <param name="Username">Who made it, or "-".</param>
+/// <param name="SessionId">Digits.</param>
+/// <param name="Version">Digits; raised by one with every change (RFC 3264 section 8).</param>
+/// <param name="AddressType">IP4 or IP6.</param>
+/// <param name="Address">Address or host name.</param>
+public sealed record SdpOrigin(string Username, string SessionId, string Version, string AddressType, string Address);
+
+/// <summary>A c= line (RFC 8866 section 5.7).</summary>
+/// <param name="AddressType">IP4 or IP6.</param>
+/// <param name="Address">Address or host name, without TTL and count.</param>
+public sealed record SdpConnection(string AddressType, string Address)
+{
+    /// <summary>The c= for an address literal; its family follows from the text.</summary>
+    public static SdpConnection Of(string address) => new(address.Contains(':', StringComparison.Ordinal) ? "IP6" : "IP4", address);
+}
+
+/// <summary>An a= line: <c>a=name</c> or <c>a=name:value</c>.</summary>
+/// <param name="Name">Its name, case-sensitive.</param>
+/// <param name="Value">Its value, or null for a property.</param>
+public sealed record SdpAttribute(string Name, string? Value = null);
+
+/// <summary>An m= line with what belongs to it (RFC 8866 section 5.14).</summary>
+/// <param name="Kind">audio, video, image, text, application, message…</param>
+/// <param name="Port">0..65535; 0 means refused or switched off.</param>
+/// <param name="Protocol">RTP/AVP, RTP/SAVP, udptl…</param>
+/// <param name="Formats">At least one; for RTP, payload types.</param>
+/// <param name="Connection">Its own c= line, or null.</param>
+/// <param name="Attributes">Its a= lines.</param>
+public sealed record SdpMedia(string Kind, int Port, string Protocol, ImmutableArray<string> Formats,
+    SdpConnection? Connection, ImmutableArray<SdpAttribute> Attributes)
+{
+    /// <summary>The value of the first attribute of that name; null when absent or a property.</summary>
+    public string? AttributeValue(string name)
+    {
+        foreach (var attribute in Attributes)
+            if (attribute.Name == name) return attribute.Value;
+        return null;
+    }
+}
+
+/// <summary>Who sends in a stream, seen from the writer of the description (RFC 8866 section 6.7).</summary>
+public enum SdpDirection
+{
+    /// <summary>Both send.</summary>
+    SendReceive,
+    /// <summary>Only the writer sends.</summary>
+    SendOnly,
+    /// <summary>Only the reader sends.</summary>
+    ReceiveOnly,
+    /// <summary>Nobody sends.</summary>
+    Inactive,
+}
+
+/// <summary>Arithmetic of directions.</summary>
+public static class SdpDirections
+{
+    /// <summary>Whether the writer sends.</summary>
+    public static bool Sends(this SdpDirection direction) => direction is SdpDirection.SendReceive or SdpDirection.SendOnly;
+
+    /// <summary>Whether the writer wants to receive.</summary>
+    public static bool Receives(this SdpDirection direction) => direction is SdpDirection.SendReceive or SdpDirection.ReceiveOnly;
+
+    /// <summary>The direction with these two halves.</summary>
+    public static SdpDirection Of(bool sends, bool receives) => (sends, receives) switch
+    {
+        (true, true) => SdpDirection.SendReceive,
+        (true, false) => SdpDirection.SendOnly,
+        (false, true) => SdpDirection.ReceiveOnly,
+        (false, false) => SdpDirection.Inactive,
+    };
+
+    /// <summary>The attribute's name.</summary>
+    public static string ToAttribute(this SdpDirection direction) => direction switch
+    {
+        SdpDirection.SendReceive => "sendrecv",
+        SdpDirection.SendOnly => "sendonly",
+        SdpDirection.ReceiveOnly => "recvonly",
+        _ => "inactive",
+    };
+
+    internal static SdpDirection? Find(ImmutableArray<SdpAttribute> attributes)
+    {
+        foreach (var attribute in attributes)
+        {
+            switch (attribute.Name)
+            {
+                case "sendrecv": return SdpDirection.SendReceive;
+                case "sendonly": return SdpDirection.SendOnly;
+                case "recvonly": return SdpDirection.ReceiveOnly;
+                case "inactive": return SdpDirection.Inactive;
+            }
+        }
+        return null;
+    }
+}

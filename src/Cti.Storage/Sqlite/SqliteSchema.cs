@@ -1,0 +1,82 @@
+using System.Globalization;
+
+namespace Cti.Storage.Sqlite;
+
+/// <summary>The tables, as a list of migrations that is only ever added to: a file of any older version is brought up to date when opened.</summary>
+internal static class SqliteSchema
+{
+    // Tables without a row id keep a row once, in the order in which it is read. A secondary index carries the primary key behind its own columns.
+    private static readonly string[] Migrations =
+    [
+        """
+        CREATE TABLE setting(name TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TABLE instance(id INTEGER NOT NULL PRIMARY KEY, owner TEXT NOT NULL, epoch INTEGER NOT NULL, tail INTEGER NOT NULL);
+        CREATE TABLE journal(instance INTEGER NOT NULL, pos INTEGER NOT NULL, res_id TEXT NOT NULL, version INTEGER NOT NULL, payload BLOB NOT NULL,
+            PRIMARY KEY(instance, pos)) WITHOUT ROWID;
+        CREATE INDEX journal_resource ON journal(res_id);
+        CREATE TABLE event(app TEXT NOT NULL, instance INTEGER NOT NULL, pos INTEGER NOT NULL, res_id TEXT NOT NULL, seq INTEGER NOT NULL,
+            time INTEGER NOT NULL, method TEXT NOT NULL, params BLOB NOT NULL, media BLOB NOT NULL, PRIMARY KEY(app, instance, pos)) WITHOUT ROWID;
+        CREATE INDEX event_time ON event(time);
+        CREATE TABLE expired(app TEXT NOT NULL, instance INTEGER NOT NULL, pos INTEGER NOT NULL, PRIMARY KEY(app, instance)) WITHOUT ROWID;
+        CREATE TABLE idempotency(instance INTEGER NOT NULL, app TEXT NOT NULL, request_id BLOB NOT NULL, params_hash INTEGER NOT NULL,
+            time INTEGER NOT NULL, reply BLOB NOT NULL, PRIMARY KEY(instance, app, request_id)) WITHOUT ROWID;
+        CREATE INDEX idempotency_time ON idempotency(time);
+        CREATE TABLE trunk(name TEXT NOT NULL PRIMARY KEY, used INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE permit(id TEXT NOT NULL PRIMARY KEY, trunk TEXT NOT NULL, time INTEGER NOT NULL, res_id TEXT) WITHOUT ROWID;
+        CREATE INDEX permit_resource ON permit(res_id);
+        CREATE TABLE feed_position(app TEXT NOT NULL, grp TEXT NOT NULL, instance INTEGER NOT NULL, pos INTEGER NOT NULL,
+            PRIMARY KEY(app, grp, instance)) WITHOUT ROWID;
+        CREATE TABLE cdr(id INTEGER PRIMARY KEY AUTOINCREMENT, uuid BLOB NOT NULL, node TEXT NOT NULL, res_id TEXT NOT NULL, time INTEGER NOT NULL,
+            fields BLOB NOT NULL);
+        """,
+    ];
+
+    /// <summary>Creates or migrates, and checks that the store is the one that the configuration describes.</summary>
+    internal static void Open(SqliteConnection connection, int instanceCount)
+    {
+        connection.ExecuteScript("BEGIN IMMEDIATE");
+        try
+        {
+            connection.ExecuteScript("CREATE TABLE IF NOT EXISTS schema_migration(version INTEGER NOT NULL PRIMARY KEY, applied_at TEXT NOT NULL)");
+            var version = (int)Single(connection, "SELECT COALESCE(MAX(version), 0) FROM schema_migration");
+            if (version > Migrations.Length)
+                throw new StoreMismatchException($"the store has schema version {version}, this program knows up to {Migrations.Length}: it was written by a newer version");
+            for (; version < Migrations.Length; version++)
+            {
+                connection.ExecuteScript(Migrations[version]);
+                connection.Prepare("INSERT INTO schema_migration(version, applied_at) VALUES(?, datetime('now'))").Bind(version + 1).Run();
+            }
+            FixInstances(connection, instanceCount);
+            connection.ExecuteScript("COMMIT");
+        }
+        catch
+        {
+            connection.Rollback();
+            throw;
+        }
+    }
+
+    private static void FixInstances(SqliteConnection connection, int instanceCount)
+    {
+        var stored = Single(connection, "SELECT COALESCE((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'instances'), 0)");
+        if (stored == instanceCount) return;
+        if (stored != 0)
+            throw new StoreMismatchException($"the store was created with {stored} instances, the configuration says {instanceCount}");
+        connection.Prepare("INSERT INTO setting(name, value) VALUES('instances', ?)").Bind(instanceCount.ToString(CultureInfo.InvariantCulture)).Run();
+        for (var id = 0; id < instanceCount; id++)
+            connection.Prepare("INSERT INTO instance(id, owner, epoch, tail) VALUES(?, '', 0, 0)").Bind(id).Run();
+    }
+
+    private static long Single(SqliteConnection connection, string sql)
+    {
+        var statement = connection.Prepare(sql);
+        try
+        {
+            return statement.Step() ? statement.Int64(0) : 0;
+        }
+        finally
+        {
+            statement.Reset();
+        }
+    }
+}

@@ -1,0 +1,221 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Cti.Kernel;
+using Cti.Media;
+using Cti.Media.Files;
+using Cti.Transport.Native;
+
+namespace Cti.Transport.Media;
+
+/// <summary>
+/// The media side of a node: port pairs, the media loops and the threads beside them. A session is bound in the caller's thread, belongs to the
+/// loop with the fewest sessions, and is told everything through that loop's ring. Reports come from one dispatcher thread.
+/// </summary>
+public sealed class MediaEngine : IMediaPort, IDisposable
+{
+    private const int ExpeditedForwardingOctet = 46 << 2;
+    private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(3);
+
+    private readonly MediaEngineOptions _options;
+    private readonly IRandom _random;
+    private readonly ILog _log;
+    private readonly PortPool _ports;
+    private readonly EventDispatcher _dispatcher;
+    private readonly MediaLoader _loader;
+    private readonly MediaLoop[] _loops;
+    private readonly ConcurrentDictionary<long, SessionSlot> _sessions = new();
+    private readonly IPAddress? _told4;
+    private readonly IPAddress? _told6;
+    private readonly SocketTuning _tuning;
+    private bool _disposed;
+
+    /// <summary>Starts the threads.</summary>
+    public MediaEngine(MediaEngineOptions options, IPromptSource prompts, IClock clock, IRandom random, ILog log)
+    {
+        _options = options;
+        _random = random;
+        _log = log;
+        _ports = new PortPool(options.PortFirst, options.PortLast);
+        _told4 = Told(options.IPv4, options.AdvertisedIPv4);
+        _told6 = Told(options.IPv6, options.AdvertisedIPv6);
+        _tuning = new SocketTuning(options.SocketBufferBytes, options.ExpeditedForwarding ? ExpeditedForwardingOctet : 0);
+        _dispatcher = new EventDispatcher(log);
+        _loader = new MediaLoader(prompts, options.LoaderThreads);
+        _loops = new MediaLoop[options.Loops > 0 ? options.Loops : Math.Max(1, Environment.ProcessorCount / 2)];
+        for (var i = 0; i < _loops.Length; i++)
+        {
+            _loops[i] = new MediaLoop($"media loop {i}", clock, options.ManagedSockets, _dispatcher, FreePorts, log);
+            _loops[i].Start();
+        }
+    }
+
+    /// <summary>Port pairs that are free.</summary>
+    public int FreePairs => _ports.Free;
+
+    /// <summary>Sessions that are open or closing.</summary>
+    public int SessionCount => _sessions.Count;
+
+    /// <summary>Recordings whose files are not complete yet.</summary>
+    public int RecordingCount => _loader.Recording;
+
+    internal IReadOnlyList<MediaLoop> Loops => _loops;
+
+    /// <summary>How each loop is doing.</summary>
+    public IReadOnlyList<MediaLoopStatistics> Snapshot() => [.. _loops.Select(loop => loop.Snapshot())];
+
+    /// <inheritdoc/>
+    public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        var bind = options.IPv6 ? _options.IPv6 : _options.IPv4;
+        var told = options.IPv6 ? _told6 : _told4;
+        if (bind is null || told is null || Place() is not { } loop)
+            return Refuse(session, "no address of that family, or every loop is over its budget");
+        if (BindPair(bind, out var port, out var rtp, out var rtcp) is false)
+        {
+            loop.Release();
+            return Refuse(session, "no free port");
+        }
+
+        var slot = new SessionSlot(session, loop, events, _dispatcher, port, rtp!, rtcp!);
+        slot.Session = new MediaSession(session, options, slot, MediaSessionSeed.Draw(_random), loop.Services);
+        if (!_sessions.TryAdd(session.Value, slot))
+        {
+            rtp!.Dispose();
+            rtcp!.Dispose();
+            _ports.Return(port);
+            loop.Release();
+            throw new ArgumentException($"media session {session.Value} is open already", nameof(session));
+        }
+
+        loop.Open(slot);
+        return new IPEndPoint(told, port);
+    }
+
+    /// <inheritdoc/>
+    public void Configure(MediaSessionId session, MediaDescription description)
+    {
+        if (!_sessions.TryGetValue(session.Value, out var slot))
+            return;
+        slot.Codec = description.Codec;
+        slot.Loop.Post(slot, MediaCommand.Configure(description));
+    }
+
+    /// <inheritdoc/>
+    public void StartPlay(MediaSessionId session, PlayRequest request)
+    {
+        if (!_sessions.TryGetValue(session.Value, out var slot))
+            return;
+        slot.Loop.Post(slot, MediaCommand.PreparePlay(request.Action));
+        if (!_loader.TryLoad(slot, request))
+            slot.Loop.Post(slot, MediaCommand.FailPlay(request.Action, MediaOutcome.Failed, "too many files wait to be loaded"));
+    }
+
+    /// <inheritdoc/>
+    public void StopPlay(MediaSessionId session, long action) => Post(session, MediaCommand.StopPlay(action));
+
+    /// <inheritdoc/>
+    public void StartRecord(MediaSessionId session, RecordRequest request)
+    {
+        if (!_sessions.TryGetValue(session.Value, out var slot))
+            return;
+        slot.Loop.Post(slot, MediaCommand.PrepareRecord(request.Action));
+        if (!_loader.TryOpen(slot, request))
+            slot.Loop.Post(slot, MediaCommand.FailRecord(request.Action, MediaOutcome.Failed, "too many files wait to be opened"));
+    }
+
+    /// <inheritdoc/>
+    public void StopRecord(MediaSessionId session, long action) => Post(session, MediaCommand.StopRecord(action));
+
+    /// <inheritdoc/>
+    public void SendKeys(MediaSessionId session, SendKeysRequest request) => Post(session, MediaCommand.SendKeys(request));
+
+    /// <inheritdoc/>
+    public void Close(MediaSessionId session) => Post(session, MediaCommand.Close());
+
+    /// <summary>Closes every session with its reports, completes the recordings and stops the threads; what has not ended in 3 s is cut off.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        foreach (var slot in _sessions.Values)
+            slot.Loop.Post(slot, MediaCommand.Close());
+        var deadline = LoopThread.Now() + s_stopPatience.Ticks * 100;
+        while (!_sessions.IsEmpty && LoopThread.Now() < deadline)
+            Thread.Sleep(5);
+        _loader.Dispose();
+        foreach (var loop in _loops)
+            loop.Dispose();
+        _dispatcher.Dispose();
+    }
+
+    private void Post(MediaSessionId session, in MediaCommand command)
+    {
+        if (_sessions.TryGetValue(session.Value, out var slot))
+            slot.Loop.Post(slot, command);
+    }
+
+    private MediaLoop? Place()
+    {
+        MediaLoop? best = null;
+        foreach (var loop in _loops)
+        {
+            if (loop.BusyFraction <= _options.BusyFractionMax && !loop.IsCongested && (best is null || loop.Sessions < best.Sessions))
+                best = loop;
+        }
+
+        return best is not null && best.TryReserve(_options.SessionsPerLoopMax) ? best : null;
+    }
+
+    private bool BindPair(IPAddress address, out int port, out DatagramSocket? rtp, out DatagramSocket? rtcp)
+    {
+        rtp = rtcp = null;
+        for (var tries = 0; tries < Limits.MediaBindTriesMax; tries++)
+        {
+            port = _ports.Take();
+            if (port < 0)
+                return false;
+            try
+            {
+                rtp = Datagrams.TryBind(new IPEndPoint(address, port), _tuning, _options.ManagedSockets);
+                rtcp = rtp is null ? null : Datagrams.TryBind(new IPEndPoint(address, port + 1), _tuning, _options.ManagedSockets);
+            }
+            catch (SocketException error)
+            {
+                // Out of descriptors, or an address that is not this machine's: the next pair would meet the same.
+                _log.Write(LogEvents.MediaBindFailed, address, port, error.Message);
+                tries = Limits.MediaBindTriesMax;
+            }
+
+            if (rtcp is not null)
+                return true;
+            rtp?.Dispose();
+            rtp = null;
+            _ports.Return(port);
+        }
+
+        port = -1;
+        return false;
+    }
+
+    // On the loop's thread, between the closing of the sockets and SessionClosed.
+    private void FreePorts(SessionSlot slot)
+    {
+        _ports.Return(slot.Port);
+        _sessions.TryRemove(slot.Id.Value, out _);
+    }
+
+    private IPEndPoint? Refuse(MediaSessionId session, string why)
+    {
+        _log.Write(LogEvents.MediaOverBudget, session.Value, why);
+        return null;
+    }
+
+    private static IPAddress? Told(IPAddress? bound, IPAddress? advertised) =>
+        bound is null ? null
+        : advertised is not null ? advertised
+        : bound.Equals(IPAddress.Any) || bound.Equals(IPAddress.IPv6Any) ? LocalAddress.OfDefaultRoute(bound.AddressFamily)
+        : bound;
+}

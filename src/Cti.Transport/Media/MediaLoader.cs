@@ -1,0 +1,156 @@
+using Cti.Kernel;
+using Cti.Media;
+using Cti.Media.Files;
+
+namespace Cti.Transport.Media;
+
+/// <summary>
+/// The threads that touch the disk for the loops: loaders open prompts and recordings, a writer carries recorded sound to the files every 100 ms.
+/// </summary>
+internal sealed class MediaLoader : IDisposable
+{
+    private const int WriteEveryMillis = 100;
+    private readonly IPromptSource _prompts;
+    private readonly Queue<Load> _loads = new();
+    private readonly Queue<WavRecorder> _opened = new();
+    private readonly object _writerGate = new();
+    private readonly Thread[] _loaders;
+    private readonly Thread _writer;
+    private bool _stopping;
+    private bool _writerStopping;
+    private int _recording;
+
+    public MediaLoader(IPromptSource prompts, int threads)
+    {
+        _prompts = prompts;
+        _loaders = new Thread[Math.Clamp(threads, 1, 16)];
+        for (var i = 0; i < _loaders.Length; i++)
+        {
+            _loaders[i] = new Thread(RunLoads) { IsBackground = true, Name = $"media loader {i}" };
+            _loaders[i].Start();
+        }
+
+        _writer = new Thread(RunWriter) { IsBackground = true, Name = "media writer" };
+        _writer.Start();
+    }
+
+    /// <summary>Recordings whose files are not complete yet.</summary>
+    public int Recording => Volatile.Read(ref _recording);
+
+    /// <summary>False when too much waits.</summary>
+    public bool TryLoad(SessionSlot slot, PlayRequest request) => TryQueue(new Load(slot, request, null));
+
+    /// <summary>False when too much waits.</summary>
+    public bool TryOpen(SessionSlot slot, RecordRequest request) => TryQueue(new Load(slot, null, request));
+
+    /// <summary>Stops the loaders, then completes every recording whose session has ended.</summary>
+    public void Dispose()
+    {
+        lock (_loads)
+        {
+            _stopping = true;
+            Monitor.PulseAll(_loads);
+        }
+
+        foreach (var loader in _loaders)
+            loader.Join();
+        lock (_writerGate)
+        {
+            _writerStopping = true;
+            Monitor.Pulse(_writerGate);
+        }
+
+        _writer.Join();
+    }
+
+    private bool TryQueue(Load load)
+    {
+        lock (_loads)
+        {
+            if (_stopping || _loads.Count >= Limits.MediaLoadsMax)
+                return false;
+            _loads.Enqueue(load);
+            Monitor.Pulse(_loads);
+            return true;
+        }
+    }
+
+    private void RunLoads()
+    {
+        while (true)
+        {
+            Load load;
+            lock (_loads)
+            {
+                while (!_loads.TryDequeue(out load))
+                {
+                    if (_stopping)
+                        return;
+                    Monitor.Wait(_loads);
+                }
+            }
+
+            if (load.Play is { } play)
+                LoadPlay(load.Slot, play);
+            else if (load.Record is { } record)
+                OpenRecording(load.Slot, record);
+        }
+    }
+
+    private void LoadPlay(SessionSlot slot, PlayRequest request)
+    {
+        var loaded = PlayList.Load(_prompts, request, slot.Codec);
+        slot.Loop.Post(slot, loaded.List is { } list
+            ? MediaCommand.StartPlay(request.Action, list)
+            : MediaCommand.FailPlay(request.Action, loaded.Outcome, loaded.Detail));
+    }
+
+    private void OpenRecording(SessionSlot slot, RecordRequest request)
+    {
+        var opening = WavRecorder.Open(request.FullPath, request.Format);
+        if (opening.Recorder is not { } recorder)
+        {
+            slot.Loop.Post(slot, MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail));
+            return;
+        }
+
+        Interlocked.Increment(ref _recording);
+        lock (_writerGate)
+        {
+            _opened.Enqueue(recorder);
+            Monitor.Pulse(_writerGate);
+        }
+
+        slot.Loop.Post(slot, MediaCommand.StartRecord(request.Action, recorder, request.Beep));
+    }
+
+    private void RunWriter()
+    {
+        var open = new List<WavRecorder>();
+        while (true)
+        {
+            bool stopping;
+            lock (_writerGate)
+            {
+                if (!_writerStopping)
+                {
+                    if (open.Count == 0 && _opened.Count == 0)
+                        Monitor.Wait(_writerGate);
+                    else
+                        Monitor.Wait(_writerGate, WriteEveryMillis);
+                }
+
+                while (_opened.TryDequeue(out var recorder))
+                    open.Add(recorder);
+                stopping = _writerStopping;
+            }
+
+            var completed = open.RemoveAll(recorder => recorder.Drain());
+            Interlocked.Add(ref _recording, -completed);
+            if (stopping)
+                return;
+        }
+    }
+
+    private readonly record struct Load(SessionSlot Slot, PlayRequest? Play, RecordRequest? Record);
+}

@@ -1,0 +1,47 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Cti.Transport.Native;
+
+/// <summary>Which of the machine's addresses the routing table uses towards a destination: asked by connecting a UDP socket, which sends nothing.</summary>
+internal static class LocalAddress
+{
+    private const int CachedMax = 4_096;
+    private const long KeptMillis = 30_000;
+    private static readonly ConcurrentDictionary<IPAddress, (IPAddress Local, long ExpiresMillis)> s_cache = new();
+    // Documentation addresses (RFC 5737, RFC 3849): they follow the default route and nobody answers at them.
+    private static readonly IPAddress s_anywhere4 = IPAddress.Parse("192.0.2.1");
+    private static readonly IPAddress s_anywhere6 = IPAddress.Parse("2001:db8::1");
+
+    /// <summary>The address of the default route; loopback where there is none.</summary>
+    public static IPAddress OfDefaultRoute(AddressFamily family) =>
+        family == AddressFamily.InterNetwork ? Towards(s_anywhere4) : Towards(s_anywhere6);
+
+    /// <summary>The address used towards a destination; loopback where there is no route.</summary>
+    public static IPAddress Towards(IPAddress destination)
+    {
+        var now = Environment.TickCount64;
+        if (s_cache.TryGetValue(destination, out var known) && known.ExpiresMillis > now)
+            return known.Local;
+        var local = Probe(destination);
+        if (s_cache.Count >= CachedMax)
+            s_cache.Clear();
+        s_cache[destination] = (local, now + KeptMillis);
+        return local;
+    }
+
+    private static IPAddress Probe(IPAddress destination)
+    {
+        using var socket = new Socket(destination.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        try
+        {
+            socket.Connect(destination, 9);
+            return ((IPEndPoint)socket.LocalEndPoint!).Address;
+        }
+        catch (SocketException)
+        {
+            return destination.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Loopback : IPAddress.IPv6Loopback;
+        }
+    }
+}

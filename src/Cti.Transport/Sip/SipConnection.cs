@@ -1,0 +1,367 @@
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+using System.Net.Sockets;
+using Cti.Kernel;
+using Cti.Sip;
+
+namespace Cti.Transport.Sip;
+
+/// <summary>
+/// A stream to one peer: cuts what comes into messages, queues what goes.
+/// <code>
+/// (opened by us) Connecting ──up──► Open ──error, end, time-out, full queue──► Closed
+/// (accepted)                          ▲└──unframable input──► Draining ──answer sent or 1 s──► Closed
+/// </code>
+/// What had not left when it closes is reported as failed, once each.
+/// </summary>
+internal sealed class SipConnection
+{
+    private const int FirstBufferBytes = 4 * 1024;
+    private const int BufferBytesMax = Limits.SipMessageBytesMax + 8 * 1024;
+    private const int DrainMillis = 1_000;
+    private static readonly byte[] s_pong = "\r\n"u8.ToArray();
+
+    private readonly SipTransportContext _context;
+    private readonly ConnectionTable _table;
+    private readonly Socket _socket;
+    private readonly object _gate = new();
+    private readonly Queue<(ReadOnlyMemory<byte> Bytes, long SendId)> _output = new();
+    private int _outputBytes;
+    private bool _sending;
+    private State _state;
+    private long _begunMillis;
+    private long _activeMillis;
+    private int _lineEnds;
+
+    /// <summary>A connection that is being opened (<paramref name="isOutgoing"/>) or was accepted.</summary>
+    public SipConnection(SipTransportContext context, ConnectionTable table, Socket socket, SipFlow flow, bool isOutgoing)
+    {
+        _context = context;
+        _table = table;
+        _socket = socket;
+        Flow = flow;
+        IsOutgoing = isOutgoing;
+        _state = isOutgoing ? State.Connecting : State.Open;
+        _begunMillis = _activeMillis = NowMillis;
+    }
+
+    private enum State
+    {
+        Connecting,
+        Open,
+        Draining,
+        Closed,
+    }
+
+    private enum Fate
+    {
+        Queued,
+        First,
+        TooLate,
+        TooMuch,
+    }
+
+    public SipFlow Flow { get; }
+
+    public bool IsOutgoing { get; }
+
+    private long NowMillis => _context.Clock.MonotonicNanos / 1_000_000;
+
+    /// <summary>Connects, then reads until the connection ends.</summary>
+    public async Task ConnectAsync()
+    {
+        try
+        {
+            await _socket.ConnectAsync(Flow.Remote).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            Close(SipSendFailure.ConnectFailed);
+            return;
+        }
+
+        lock (_gate)
+        {
+            if (_state != State.Connecting)
+                return;
+            _state = State.Open;
+            _begunMillis = 0; // The far end owes nothing yet: it speaks when it is spoken to.
+            _activeMillis = NowMillis;
+            _sending = true;
+        }
+
+        _ = PumpAsync();
+        await ReadAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Queues a message. Returns at once.</summary>
+    public void Send(ReadOnlyMemory<byte> message, long sendId)
+    {
+        var fate = Fate.Queued;
+        lock (_gate)
+        {
+            if (_state == State.Closed)
+                fate = Fate.TooLate;
+            else if (_outputBytes + message.Length > _context.Options.OutputBytesMax)
+                fate = Fate.TooMuch;
+            else
+                Queue(message, sendId, out fate);
+        }
+
+        switch (fate)
+        {
+            case Fate.First:
+                _ = PumpAsync();
+                break;
+            case Fate.TooLate:
+                _context.Fail(Flow, sendId, SipSendFailure.ConnectionGone);
+                break;
+            case Fate.TooMuch:
+                _context.Fail(Flow, sendId, SipSendFailure.Overloaded);
+                Close(SipSendFailure.ConnectionGone);
+                break;
+        }
+    }
+
+    /// <summary>Closes what has taken too long.</summary>
+    public void CheckTime()
+    {
+        var now = NowMillis;
+        bool isOver;
+        State state;
+        lock (_gate)
+        {
+            state = _state;
+            isOver = state switch
+            {
+                State.Connecting => now - _activeMillis > _context.Options.ConnectMillisMax,
+                State.Open => (_begunMillis != 0 && now - _begunMillis > _context.Options.MessageMillisMax)
+                    || now - _activeMillis > _context.Options.IdleMillis,
+                State.Draining => now - _begunMillis > DrainMillis,
+                _ => false,
+            };
+        }
+
+        if (!isOver)
+            return;
+        Interlocked.Increment(ref _context.Counts.ConnectionsTimedOut);
+        Close(state == State.Connecting ? SipSendFailure.ConnectFailed : SipSendFailure.ConnectionGone);
+    }
+
+    /// <summary>Closes it and reports what had not left.</summary>
+    public void Close(SipSendFailure failure)
+    {
+        (ReadOnlyMemory<byte> Bytes, long SendId)[] unsent;
+        lock (_gate)
+        {
+            if (_state == State.Closed)
+                return;
+            _state = State.Closed;
+            unsent = [.. _output];
+            _output.Clear();
+            _outputBytes = 0;
+        }
+
+        _table.Remove(this);
+        _socket.Dispose();
+        foreach (var (_, sendId) in unsent)
+            _context.Fail(Flow, sendId, failure);
+    }
+
+    /// <summary>Reads until the connection ends.</summary>
+    [SuppressMessage("Design", "CA1031", Justification = "A receiver's bug ends this connection, not the process.")]
+    public async Task ReadAsync()
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
+        var filled = 0;
+        try
+        {
+            while (true)
+            {
+                var received = await _socket.ReceiveAsync(buffer.AsMemory(filled)).ConfigureAwait(false);
+                if (received == 0)
+                    break;
+                filled += received;
+                var used = TakeMessages(buffer.AsSpan(0, filled), out var goesOn);
+                if (!goesOn)
+                    return;
+                buffer.AsSpan(used, filled - used).CopyTo(buffer);
+                filled -= used;
+                MarkPart(filled > 0);
+                if (filled == buffer.Length)
+                    buffer = Grow(buffer, filled);
+            }
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            // The connection is gone: told below to whom it concerns.
+        }
+        catch (Exception fault)
+        {
+            _context.Log.Write(LogEvents.SipReceiverFault, Flow.Remote, fault);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        CloseUnlessDraining();
+    }
+
+    private void Queue(ReadOnlyMemory<byte> message, long sendId, out Fate fate)
+    {
+        _output.Enqueue((message, sendId));
+        _outputBytes += message.Length;
+        fate = _sending || _state == State.Connecting ? Fate.Queued : Fate.First;
+        _sending |= fate == Fate.First;
+    }
+
+    // Returns how much was used; false where the stream cannot be read any further.
+    private int TakeMessages(ReadOnlySpan<byte> bytes, out bool goesOn)
+    {
+        var used = 0;
+        goesOn = true;
+        while (used < bytes.Length)
+        {
+            used += TakeLineEnds(bytes[used..]);
+            if (used == bytes.Length)
+                break;
+            var result = SipParser.ParseStream(bytes[used..]);
+            if (result.Outcome == SipParseOutcome.NeedMore)
+                break;
+            used += result.Consumed;
+            _lineEnds = 0;
+            if (result.Outcome == SipParseOutcome.Message)
+            {
+                MarkWhole();
+                Interlocked.Increment(ref _context.Counts.StreamMessagesReceived);
+                _context.Events.OnReceived(new ReceivedMessage(result.Message!, Flow, _context.Clock.MonotonicNanos));
+                continue;
+            }
+
+            if (result.IsFatal)
+                Drain();
+            _context.Reject(result, Flow);
+            if (!result.IsFatal)
+                continue;
+            goesOn = false;
+            if (result.Status == 0)
+                Close(SipSendFailure.ConnectionGone);
+            break;
+        }
+
+        return used;
+    }
+
+    // RFC 5626 section 3.5.1: two line ends are a ping, one is the pong. They may come in pieces.
+    private int TakeLineEnds(ReadOnlySpan<byte> bytes)
+    {
+        var count = SipParser.LeadingLineEnds(bytes);
+        for (var i = 0; i < count; i += 2)
+        {
+            if (++_lineEnds < 2)
+                continue;
+            _lineEnds = 0;
+            Interlocked.Increment(ref _context.Counts.KeepAlives);
+            Send(s_pong, 0);
+        }
+
+        return count;
+    }
+
+    // No message can be found behind this: the answer to the one at fault is all that still goes out.
+    private void Drain()
+    {
+        lock (_gate)
+        {
+            if (_state != State.Open)
+                return;
+            _state = State.Draining;
+            _begunMillis = NowMillis;
+        }
+    }
+
+    private void CloseUnlessDraining()
+    {
+        lock (_gate)
+        {
+            if (_state == State.Draining)
+                return;
+        }
+
+        Close(SipSendFailure.ConnectionGone);
+    }
+
+    private void MarkPart(bool isThere)
+    {
+        lock (_gate)
+        {
+            _activeMillis = NowMillis;
+            if (!isThere)
+                _begunMillis = 0;
+            else if (_begunMillis == 0)
+                _begunMillis = _activeMillis;
+        }
+    }
+
+    private void MarkWhole()
+    {
+        lock (_gate)
+        {
+            if (_state == State.Open)
+                _begunMillis = 0;
+        }
+    }
+
+    private static byte[] Grow(byte[] buffer, int filled)
+    {
+        // The parser refuses what is longer than a message may be, so this bound is never met by what it waits for.
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Min(buffer.Length * 2, BufferBytesMax));
+        buffer.AsSpan(0, filled).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(buffer);
+        return larger;
+    }
+
+    private async Task PumpAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                ReadOnlyMemory<byte> next;
+                long sendId;
+                bool isDrained;
+                lock (_gate)
+                {
+                    isDrained = !_output.TryPeek(out var head) || _state == State.Closed;
+                    (next, sendId) = head;
+                    if (isDrained)
+                        _sending = false;
+                }
+
+                if (isDrained)
+                    return;
+                while (!next.IsEmpty)
+                    next = next[await _socket.SendAsync(next).ConfigureAwait(false)..];
+                var isAnswered = false;
+                lock (_gate)
+                {
+                    _activeMillis = NowMillis;
+                    if (_output.TryDequeue(out var sent))
+                        _outputBytes -= sent.Bytes.Length;
+                    isAnswered = _state == State.Draining && _output.Count == 0;
+                }
+
+                if (sendId != 0)
+                    Interlocked.Increment(ref _context.Counts.StreamMessagesSent);
+                if (isAnswered)
+                    Close(SipSendFailure.ConnectionGone);
+            }
+        }
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+            Close(SipSendFailure.ConnectionGone);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using Cti.Sip;
+
+namespace Cti.Transport.Sip;
+
+/// <summary>What the SIP sockets have done since they were opened.</summary>
+/// <param name="DatagramsReceived">UDP datagrams, of any content.</param>
+/// <param name="DatagramsSent">UDP datagrams given to the network.</param>
+/// <param name="StreamMessagesReceived">Messages over connections.</param>
+/// <param name="StreamMessagesSent">Messages given to connections.</param>
+/// <param name="KeepAlives">Keep-alives answered or ignored.</param>
+/// <param name="Connections">Connections open now.</param>
+/// <param name="ConnectionsRefused">Connections over a limit, closed at once.</param>
+/// <param name="ConnectionsTimedOut">Connections closed because a message was not completed in time or nothing came.</param>
+/// <param name="Rejected">What the parser rejected, by reason.</param>
+/// <param name="SendFailures">Sends that failed, by reason.</param>
+public sealed record SipTransportStatistics(long DatagramsReceived, long DatagramsSent, long StreamMessagesReceived, long StreamMessagesSent,
+    long KeepAlives, int Connections, long ConnectionsRefused, long ConnectionsTimedOut, IReadOnlyDictionary<SipRejection, long> Rejected,
+    IReadOnlyDictionary<SipSendFailure, long> SendFailures);
+
+/// <summary>The counts themselves, written from every thread.</summary>
+internal sealed class SipTransportCounts
+{
+    private readonly long[] _rejected = new long[Enum.GetValues<SipRejection>().Length];
+    private readonly long[] _failures = new long[Enum.GetValues<SipSendFailure>().Length];
+
+    public long DatagramsReceived;
+    public long DatagramsSent;
+    public long StreamMessagesReceived;
+    public long StreamMessagesSent;
+    public long KeepAlives;
+    public long ConnectionsRefused;
+    public long ConnectionsTimedOut;
+
+    public void Count(SipRejection rejection) => Interlocked.Increment(ref _rejected[(int)rejection]);
+
+    public void Count(SipSendFailure failure) => Interlocked.Increment(ref _failures[(int)failure]);
+
+    public SipTransportStatistics Snapshot(int connections) => new(Volatile.Read(ref DatagramsReceived), Volatile.Read(ref DatagramsSent),
+        Volatile.Read(ref StreamMessagesReceived), Volatile.Read(ref StreamMessagesSent), Volatile.Read(ref KeepAlives), connections,
+        Volatile.Read(ref ConnectionsRefused), Volatile.Read(ref ConnectionsTimedOut),
+        Enum.GetValues<SipRejection>().ToDictionary(reason => reason, reason => Volatile.Read(ref _rejected[(int)reason])),
+        Enum.GetValues<SipSendFailure>().ToDictionary(reason => reason, reason => Volatile.Read(ref _failures[(int)reason])));
+}
+
+/// <summary>What listeners and connections share.</summary>
+internal sealed record SipTransportContext(SipTransportOptions Options, ISipTransportEvents Events, SipTransportCounts Counts, Cti.Kernel.IClock Clock,
+    Cti.Kernel.ILog Log)
+{
+    /// <summary>Counts and reports a failed send; number 0 is a send that nobody waits for.</summary>
+    public void Fail(SipFlow flow, long sendId, SipSendFailure failure)
+    {
+        Counts.Count(failure);
+        if (sendId == 0)
+            return;
+        Events.OnSendFailed(flow, sendId, failure);
+    }
+
+    /// <summary>Counts and hands on what the parser rejected; line ends alone are a keep-alive and go no further.</summary>
+    public void Reject(in SipParseResult rejected, SipFlow flow)
+    {
+        if (rejected.Rejection == SipRejection.Empty)
+        {
+            Interlocked.Increment(ref Counts.KeepAlives);
+            return;
+        }
+
+        Counts.Count(rejected.Rejection);
+        Events.OnRejected(rejected, flow);
+    }
+}

@@ -1,0 +1,58 @@
+using System.Collections.Immutable;
+using System.Net;
+using Cti.Kernel;
+using Cti.Sip;
+
+namespace Cti.Transport.Sip;
+
+/// <summary>One address to listen at.</summary>
+/// <param name="Kind">UDP or TCP.</param>
+/// <param name="Local">Where; port 0 lets the system choose. An unspecified IPv6 address listens to IPv6 only.</param>
+/// <param name="Advertised">What far ends are told in Via and Contact; null: the bound address, or the default route's where that is unspecified.</param>
+public sealed record SipListenerOptions(SipTransportKind Kind, IPEndPoint Local, SipHostPort? Advertised = null)
+{
+    /// <summary>Reads <c>udp:0.0.0.0:5060</c> or <c>tcp:[::]:5060</c>; null when it is not one.</summary>
+    public static SipListenerOptions? Parse(string text)
+    {
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        if (colon <= 0 || !IPEndPoint.TryParse(text.AsSpan(colon + 1), out var local) || !text.EndsWith($":{local.Port}", StringComparison.Ordinal))
+            return null;
+        return text[..colon].ToLowerInvariant() switch
+        {
+            "udp" => new SipListenerOptions(SipTransportKind.Udp, local),
+            "tcp" => new SipListenerOptions(SipTransportKind.Tcp, local),
+            _ => null,
+        };
+    }
+}
+
+/// <summary>How the SIP sockets are set up.</summary>
+public sealed record SipTransportOptions
+{
+    /// <summary>Where to listen; a flow names a listener by its index here.</summary>
+    public required ImmutableArray<SipListenerOptions> Listeners { get; init; }
+
+    /// <summary>Connections at once, accepted and opened.</summary>
+    public int ConnectionsMax { get; init; } = Limits.SipConnectionsMax;
+
+    /// <summary>Connections from one address at once.</summary>
+    public int ConnectionsPerAddressMax { get; init; } = Limits.SipConnectionsPerAddressMax;
+
+    /// <summary>Bytes that may wait on one connection.</summary>
+    public int OutputBytesMax { get; init; } = Limits.SipConnectionOutputBytesMax;
+
+    /// <summary>Milliseconds in which a message begun must be complete, and a new connection must bring its first.</summary>
+    public int MessageMillisMax { get; init; } = Limits.SipStreamMessageMillisMax;
+
+    /// <summary>Milliseconds without a byte in either direction after which a connection is closed.</summary>
+    public int IdleMillis { get; init; } = Limits.SipConnectionIdleMillis;
+
+    /// <summary>Milliseconds in which an outgoing connection must be up.</summary>
+    public int ConnectMillisMax { get; init; } = Limits.SipConnectMillisMax;
+
+    /// <summary>Receive buffer of UDP listeners in bytes: a burst of some 4000 requests.</summary>
+    public int ReceiveBufferBytes { get; init; } = 4 * 1024 * 1024;
+
+    /// <summary>Uses the framework's UDP sockets where Linux's own calls would be used.</summary>
+    internal bool ManagedSockets { get; init; }
+}

@@ -1,0 +1,178 @@
+using System.Collections.Immutable;
+using System.Net;
+using Cti.Node.Configuration;
+
+namespace Cti.Node.Tests.Configuration;
+
+public sealed class ConfigurationTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cti-config-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private string File(string text)
+    {
+        var path = Path.Combine(_folder.FullName, "node.conf");
+        System.IO.File.WriteAllText(path, text);
+        return path;
+    }
+
+    private static NodeConfiguration Load(string? file = null, (string Name, string Value)[]? environment = null, params string[] sets) =>
+        NodeConfigurationLoader.Load(new ConfigurationSources(file, (environment ?? []).ToImmutableDictionary(e => e.Name, e => e.Value), [.. sets]));
+
+    private static string ProblemOf(string? file = null, (string Name, string Value)[]? environment = null, params string[] sets) =>
+        Should.Throw<ConfigurationException>(() => Load(file, environment, sets)).Problems.ShouldHaveSingleItem();
+
+    [Fact]
+    public void The_embedded_defaults_alone_make_a_node()
+    {
+        var c = Load();
+
+        c.Demo.ShouldBeTrue();
+        c.Instances.ShouldBe(64);
+        c.Data.ShouldBe(Path.GetFullPath("./data"));
+        c.Node.Roles.ShouldBe(NodeRoles.Gateway | NodeRoles.Media);
+        c.Sip.Listen.Select(l => l.ToString()).ShouldBe(["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]);
+        c.Sip.Timers.ShouldBe(new SipTimerSettings(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(5)));
+        (c.Media.PortFirst, c.Media.PortLast).ShouldBe((20000, 29999));
+        c.Media.RecordRoot.ShouldBe(Path.GetFullPath("./data/recordings"));
+        c.Gateway.Listen.ShouldHaveSingleItem().ShouldBe(new Uri("http://127.0.0.1:8080"));
+        c.Gateway.KeysFile.ShouldBe(Path.GetFullPath("./data/default.key"));
+        c.Gateway.RequestBytes.ShouldBe(32 * 1024);
+        c.Journal.Provider.ShouldBe(JournalProvider.Sqlite);
+        c.Call.IdleRelease.ShouldBe(TimeSpan.FromHours(1));
+        c.Events.Retention.ShouldBe(TimeSpan.FromHours(24));
+        c.Warnings.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_file_switches_the_demo_off_and_can_switch_it_on()
+    {
+        Load(File("cti.area = 1")).Demo.ShouldBeFalse();
+        Load(File("cti.demo = true")).Demo.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void Later_sources_lie_on_top()
+    {
+        var file = File("cti { area = 1, station = 1, instances = 1, data = /file }");
+
+        var c = Load(file, [("CTI_STATION", "2"), ("CTI_INSTANCES", "2")], "cti.instances=3");
+
+        (c.Area, c.Station, c.Instances).ShouldBe((1, 2, 3));
+        c.Gateway.KeysFile.ShouldBe("/file/default.key", "a default that refers to a key follows it");
+    }
+
+    [Fact]
+    public void A_shell_value_is_literal_unless_it_starts_like_HOCON()
+    {
+        var c = Load(null, [("CTI_SIP_LISTEN", """["udp:127.0.0.1:5070", "tcp:[::1]:5071"]""")],
+            "cti.gateway.listen=http://127.0.0.1:9090", "cti.sip.accept-any=true", """cti.trunks=[{name = t, address = "10.0.0.1:5080", auth { user = u, password = "s#cret" }}]""",
+            "cti.sip.user-agent=\"\"", "cti.data=/tmp/a=b");
+
+        c.Sip.Listen.Select(l => l.ToString()).ShouldBe(["udp:127.0.0.1:5070", "tcp:[::1]:5071"]);
+        c.Gateway.Listen.ShouldHaveSingleItem().Port.ShouldBe(9090);
+        c.Sip.AcceptAny.ShouldBeTrue();
+        c.Sip.UserAgent.ShouldBe("");
+        c.Data.ShouldBe("/tmp/a=b");
+        var trunk = c.Trunks.ShouldHaveSingleItem();
+        trunk.Address.ShouldBe(new HostPort("10.0.0.1", 5080));
+        trunk.Dtmf.ShouldBe(DtmfMode.Rfc4733);
+        trunk.OptionsInterval.ShouldBe(TimeSpan.FromSeconds(30));
+        trunk.Auth!.Password.Reveal().ShouldBe("s#cret");
+        c.ToString().ShouldNotContain("s#cret");
+    }
+
+    [Fact]
+    public void An_unknown_variable_is_a_warning_with_what_was_probably_meant() =>
+        Load(null, [("CTI_SIP_LISTENS", "x"), ("CTI_SERVICE_HOST", "10.0.0.1")]).Warnings.ShouldBe(
+        [
+            "environment variable CTI_SERVICE_HOST is no key and is ignored",
+            "environment variable CTI_SIP_LISTENS is no key and is ignored; CTI_SIP_LISTEN is probably meant",
+        ]);
+
+    public static TheoryData<string, string> Wrong => new()
+    {
+        { "cti.sip.lisen = []", "1:17: cti.sip.lisen: unknown key; cti.sip.listen is probably meant" },
+        { "ctl.area = 1", "1:1: ctl: unknown key; cti is probably meant" },
+        { "cti.xyzzy = 1", "1:13: cti.xyzzy: unknown key; right are here: area, call, cdr" },
+        { "cti {\n  area = many\n}", "2:10: cti.area: \"many\" is wrong; right is a whole number 0..999999" },
+        { "cti.instances = 0", "1:17: cti.instances: \"0\" is wrong; right is a whole number 1..65536" },
+        { "cti.instances = null", "cti.instances: not set; right is a whole number 1..65536" },
+        { "cti.sip.accept-any = maybe", "1:22: cti.sip.accept-any: \"maybe\" is wrong; right is true or false" },
+        { "cti.sip.listen = [\"udp:0.0.0.0:5060\", \"tls:0.0.0.0:5061\"]", "1:39: cti.sip.listen[1]: \"tls:0.0.0.0:5061\" is wrong; right is udp:ADDRESS:PORT" },
+        { "cti.sip.listen = []", "1:18: cti.sip.listen: 0 elements; right is 1..32" },
+        { "cti.sip = 5", "1:11: cti.sip: \"5\" is wrong; right is an object" },
+        { "cti.sip.timers.t1 = 4500ms", "cti.sip.timers.t2: shorter than t1" },
+        { "cti.call.offer-timeout = 5 parsecs", "1:26: cti.call.offer-timeout: \"5 parsecs\" is wrong; right is a duration 1s..1h (units ns, us, ms, s, m, h, d; without one ms)" },
+        { "cti.gateway.request-bytes = 1GiB", "right is a size 1KiB..16MiB" },
+        { "cti.gateway.listen = \"https://x:1\"", "right is http://ADDRESS:PORT" },
+        { "cti.media.ports = \"20001-20005\"", "right is FIRST-LAST, FIRST even" },
+        { "cti.media.codecs = [PCMA, pcma]", "the same codec twice" },
+        { "cti.journal.provider = mysql", "right is one of sqlite, postgresql, memory" },
+        { "cti.journal.provider = postgresql", "cti.journal.connection-string: not set; postgresql needs one" },
+        { "cti.cluster.listen = \"0.0.0.0:7400\"", "at least 16 characters" },
+        { "cti.log.level = loud", "right is one of debug, information, warning, error" },
+        { "cti.cdr.time-zone = Mars", "right is a time zone of this system" },
+        { "cti.trunks = [{ name = a }]", "1:15: cti.trunks[0].address: not set; right is HOST or HOST:PORT" },
+        { "cti.trunks = [{ name = a, address = h, mx-calls = 1 }]", "1:51: cti.trunks[0].mx-calls: unknown key; cti.trunks[0].max-calls is probably meant" },
+        { "cti.trunks = [{ name = a, address = h, register = true }]", "cti.trunks[0].register: needs auth" },
+        { "cti.trunks = [{ name = a, address = h }, { name = a, address = h }]", "two trunks of the same name" },
+        { "cti.routes = [{ application = default, trunk = t }]", "no trunk is called \"t\"; right are: none" },
+        { "cti.routes = [{ application = x }]", "no application is called \"x\"; right are: default" },
+        { "cti.gateway.applications.a { keys = [abc] }", "cti.gateway.applications.a.keys[0]: \"abc\" is wrong; right is sha256:" },
+        { "cti.gateway.applications.a {}", "cti.gateway.applications.a.keys: not set" },
+        { "cti.sip.advertise = \"a b\"", "right is HOST or HOST:PORT" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Wrong))]
+    public void What_is_wrong_stops_with_place_key_and_what_would_be_right(string text, string says)
+    {
+        var file = File(text);
+
+        var problem = ProblemOf(file);
+
+        problem.ShouldContain(says);
+        if (char.IsAsciiDigit(says[0])) problem.ShouldStartWith(file + ":");
+    }
+
+    [Fact]
+    public void Problems_from_shell_and_environment_say_so_and_all_show_at_once()
+    {
+        ProblemOf(null, [("CTI_AREA", "x")]).ShouldStartWith("environment variable CTI_AREA: cti.area: \"x\" is wrong");
+        ProblemOf(null, null, "cti.area=x").ShouldStartWith("--set cti.area: cti.area: \"x\" is wrong");
+        ProblemOf(null, null, "cti.trunks=[{").ShouldStartWith("--set cti.trunks:1:2: this { is not closed");
+        ProblemOf(null, null, "cti.area").ShouldBe("--set cti.area: right is --set KEY=VALUE");
+        Should.Throw<ConfigurationException>(() => Load(null, null, "cti.area=x", "cti.station=y", "cti.nod.name=z")).Problems.Length.ShouldBe(3);
+    }
+
+    [Fact]
+    public void A_secret_is_not_in_the_message_about_it() =>
+        ProblemOf(null, null, "cti.cluster.secret=[hunter2]").ShouldNotContain("hunter2");
+
+    [Fact]
+    public void Addresses_read_and_write()
+    {
+        var c = Load(null, null, "cti.sip.advertise=[::1]:5060".Replace("[::1]", "example.org", StringComparison.Ordinal), "cti.media.address=127.0.0.1",
+            """cti.trunks=[{name = t, address = "[2001:db8::1]:5070", accept-from = ["192.0.2.0/24", "2001:db8::2"]}]""");
+
+        c.Sip.Advertise.ShouldBe(new HostPort("example.org", 5060));
+        c.Media.Address.ShouldBe(IPAddress.Loopback);
+        c.Trunks[0].Address.ToString().ShouldBe("[2001:db8::1]:5070");
+        c.Trunks[0].AcceptFrom[0].Contains(IPAddress.Parse("192.0.2.77")).ShouldBeTrue();
+        c.Trunks[0].AcceptFrom[1].Contains(IPAddress.Parse("2001:db8::2")).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("*", "100", "h", true)]
+    [InlineData("0800*", "0800123", "h", true)]
+    [InlineData("0800*", "1800123", "h", false)]
+    [InlineData("1??", "123", "h", true)]
+    [InlineData("1??", "1234", "h", false)]
+    [InlineData("*9*", "129", "h", true)]
+    [InlineData("Alice@*.example", "alice", "pbx.EXAMPLE", true)]
+    [InlineData("alice@*.example", "bob", "pbx.example", false)]
+    [InlineData("", "", "h", true)]
+    public void Patterns_fit(string pattern, string user, string host, bool fits) => new WildcardPattern(pattern).Fits(user, host).ShouldBe(fits);
+}

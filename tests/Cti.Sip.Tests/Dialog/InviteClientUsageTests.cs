@@ -1,0 +1,266 @@
+using System.Text;
+using Cti.Sip.Auth;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+
+namespace Cti.Sip.Tests.Dialog;
+
+public sealed class InviteClientUsageTests
+{
+    private static readonly SipTimers Timers = new();
+    private static readonly SdpSession Offer = SdpNegotiator.CreateOffer(Sdps.Us);
+    private const string Challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"";
+    private readonly List<string> trace = [];
+    private InviteClientState state;
+
+    public InviteClientUsageTests() => state = Begin(new InviteClientPolicy(new DigestCredentials("u", "p")));
+
+    private InviteClientState Begin(InviteClientPolicy policy)
+    {
+        var initial = new InitialRequest(SipUri.Parse("sip:200@198.51.100.7"), new NameAddr(SipUri.Parse("sip:100@192.0.2.1")),
+            new NameAddr(SipUri.Parse("sip:200@198.51.100.7")), new NameAddr(SipUri.Parse("sip:us@192.0.2.1:5060")), "c1", "u1", 1, ["<sip:proxy;lr>"]);
+        var step = InviteClientUsage.Begin(InitialRequests.Invite(initial, Offer.ToBytes()), Offer, "flow", policy);
+        trace.Clear();
+        foreach (var action in step.Actions) trace.Add(InviteServerUsageTests.Describe(action));
+        return step.State;
+    }
+
+    private UsageAction[] Step(InviteClientInput input, long now = 0)
+    {
+        var step = InviteClientUsage.Step(state, input, now, Timers);
+        state = step.State;
+        foreach (var action in step.Actions) trace.Add(InviteServerUsageTests.Describe(action));
+        return [.. step.Actions];
+    }
+
+    private UsageAction[] Respond(int status, string? tag = null, string? sdp = null, params string[] headers) =>
+        Step(new InviteClientInput.Responded(Wire.Answer(state.Invite, status, tag, sdp, headers), "0123456789abcdef"));
+
+    [Fact]
+    public void Rings_and_is_answered()
+    {
+        Respond(100);
+        Respond(180, "b1");
+        Respond(200, "b1", Sdps.Theirs());
+        trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "progress 180 b1", "answered PCMA 4000", "ACK 1 sip:bob@198.51.100.7:5070"]);
+        (state.Dialog!.RemoteTag, state.Dialog.IsConfirmed, state.Dialog.LocalCSeq).ShouldBe(("b1", true, 1u));
+    }
+
+    [Fact]
+    public void A_repeated_200_is_acknowledged_again_until_no_more_can_come()
+    {
+        Respond(200, "b1", Sdps.Theirs());
+        trace.Clear();
+        Respond(200, "b1", Sdps.Theirs());
+        trace.ShouldBe(["ACK 1 sip:bob@198.51.100.7:5070 again"]);
+        state.Deadline.ShouldBe(32_000);
+        Step(new InviteClientInput.Tick(), 31_999).ShouldBeEmpty();
+        Step(new InviteClientInput.Tick(), 32_000).ShouldBe([new UsageEnded()]);
+    }
+
+    [Fact]
+    public void Of_several_forks_the_first_wins_and_the_others_get_ACK_and_BYE()
+    {
+        Respond(180, "b1");
+        Respond(183, "b2", Sdps.Theirs());
+        Respond(200, "b2", Sdps.Theirs());
+        var other = Respond(200, "b1", Sdps.Theirs());
+        Respond(200, "b1", Sdps.Theirs());
+        trace.ShouldBe([
+            "INVITE 1 sip:200@198.51.100.7", "progress 180 b1", "progress 183 b2 early",
+            "answered PCMA 4000", "ACK 1 sip:bob@198.51.100.7:5070",
+            "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070",
+            "ACK 1 sip:bob@198.51.100.7:5070 again"]);
+        ((SendRequest)other[1]).Request.To.Tag.ShouldBe("b1");
+        state.Dialog!.RemoteTag.ShouldBe("b2");
+    }
+
+    [Fact]
+    public void An_answer_that_came_with_the_183_only_counts()
+    {
+        Respond(183, "b1", Sdps.Theirs(codecs: "0"));
+        Respond(200, "b1");
+        trace[2].ShouldBe("answered PCMU 4000");
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("18")]
+    public void An_answer_that_cannot_be_is_acknowledged_and_hung_up(string? codecs)
+    {
+        Respond(200, "b1", codecs is null ? null : Sdps.Theirs(codecs: codecs));
+        trace.Skip(1).ShouldBe(["ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "failed 488"]);
+        state.Phase.ShouldBe(InviteClientPhase.Ended);
+    }
+
+    [Theory]
+    [InlineData(404)]
+    [InlineData(408)]
+    [InlineData(480)]
+    [InlineData(486)]
+    [InlineData(491)]
+    [InlineData(503)]
+    [InlineData(603)]
+    public void A_refusal_is_final(int status)
+    {
+        Respond(180, "b1");
+        Respond(status, "b1");
+        Respond(486, "b1");
+        trace.Skip(2).ShouldBe([$"failed {status}"]);
+    }
+
+    [Theory]
+    [InlineData(408)]
+    [InlineData(503)]
+    public void No_answer_and_no_way_are_final(int status)
+    {
+        Step(new InviteClientInput.Failed(status));
+        trace.Skip(1).ShouldBe([$"failed {status}"]);
+    }
+
+    [Fact]
+    public void A_challenge_is_answered_once_a_realm_and_again_when_stale()
+    {
+        var retried = Respond(401, "x", null, Challenge);
+        var invite = ((SendRequest)retried.Single()).Request;
+        (invite.CSeq.Number, invite.CallId, invite.From.Tag, invite.To.Tag).ShouldBe((2u, "c1", "u1", null));
+        invite.Get(HeaderId.Route).ShouldBe("<sip:proxy;lr>");
+        invite.Get(HeaderId.Authorization)!.ShouldContain("uri=\"sip:200@198.51.100.7\"");
+        invite.Body.Span.SequenceEqual(Offer.ToBytes()).ShouldBeTrue();
+        Respond(407, "x", null, "Proxy-Authenticate: Digest realm=\"p\", nonce=\"n2\"");
+        state.Invite.Has(HeaderId.Authorization).ShouldBeTrue();
+        state.Invite.Has(HeaderId.ProxyAuthorization).ShouldBeTrue();
+        Respond(401, "x", null, Challenge + ", stale=true");
+        Respond(401, "x", null, Challenge);
+        trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "INVITE 2 sip:200@198.51.100.7", "INVITE 3 sip:200@198.51.100.7", "INVITE 4 sip:200@198.51.100.7", "failed 401"]);
+    }
+
+    [Fact]
+    public void The_ACK_carries_the_credentials_and_the_dialog_goes_on_from_the_last_number()
+    {
+        Respond(401, "x", null, Challenge);
+        var actions = Respond(200, "b1", Sdps.Theirs());
+        ((SendAck)actions[1]).Ack.Get(HeaderId.Authorization).ShouldBe(state.Invite.Get(HeaderId.Authorization));
+        DialogRequests.Bye(state.Dialog!, out _).CSeq.Number.ShouldBe(3u);
+    }
+
+    [Fact]
+    public void Without_credentials_or_with_an_unknown_scheme_a_challenge_is_final()
+    {
+        Respond(401, "x", null, "WWW-Authenticate: Bearer x");
+        trace.Skip(1).ShouldBe(["failed 401"]);
+        state = Begin(new InviteClientPolicy());
+        Respond(401, "x", null, Challenge);
+        trace.Skip(1).ShouldBe(["failed 401"]);
+    }
+
+    [Fact]
+    public void A_cancelled_call_is_not_tried_again()
+    {
+        Step(new InviteClientInput.Cancel(SipReason.Sip(487, "bye")));
+        Step(new InviteClientInput.Cancel());
+        Respond(180, "b1");
+        Respond(401, "x", null, Challenge);
+        trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "CANCEL SIP;cause=487;text=\"bye\"", "progress 180 b1", "failed 401"]);
+    }
+
+    [Fact]
+    public void A_CANCEL_ends_with_487_or_without_any_answer()
+    {
+        Step(new InviteClientInput.Cancel());
+        Respond(487, "b1");
+        trace.Skip(1).ShouldBe(["CANCEL", "failed 487"]);
+        state = Begin(new InviteClientPolicy());
+        Step(new InviteClientInput.Cancel());
+        Step(new InviteClientInput.Failed(408));
+        trace.Skip(1).ShouldBe(["CANCEL", "failed 487"]);
+    }
+
+    [Fact]
+    public void A_200_that_crosses_the_CANCEL_gets_ACK_and_BYE()
+    {
+        Respond(180, "b1");
+        Step(new InviteClientInput.Cancel());
+        Respond(200, "b1", Sdps.Theirs());
+        Respond(200, "b1", Sdps.Theirs());
+        trace.Skip(2).ShouldBe(["CANCEL", "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "failed 487", "ACK 1 sip:bob@198.51.100.7:5070 again"]);
+    }
+
+    [Fact]
+    public void A_late_200_after_a_failure_gets_ACK_and_BYE()
+    {
+        Respond(486, "b1");
+        Respond(200, "b2", Sdps.Theirs());
+        trace.Skip(1).ShouldBe(["failed 486", "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070"]);
+    }
+
+    [Fact]
+    public void A_redirection_within_the_trunk_is_followed_in_the_order_of_preference()
+    {
+        var moved = Respond(302, "x", null, "Contact: <sip:301@198.51.100.7>;q=0.5, <sip:302@198.51.100.7?Subject=x>, <sip:200@198.51.100.7>");
+        var invite = ((SendRequest)moved[1]).Request;
+        (invite.Uri.Text, invite.To.Uri.Text, invite.CSeq.Number, invite.CallId).ShouldBe(("sip:302@198.51.100.7", "sip:200@198.51.100.7", 2u, "c1"));
+        Respond(486, "y");
+        Respond(486, "z");
+        trace.ShouldBe([
+            "INVITE 1 sip:200@198.51.100.7",
+            "redirected sip:302@198.51.100.7", "INVITE 2 sip:302@198.51.100.7",
+            "redirected sip:301@198.51.100.7", "INVITE 3 sip:301@198.51.100.7", "failed 486"]);
+    }
+
+    [Fact]
+    public void A_6xx_holds_for_all_targets()
+    {
+        Respond(302, "x", null, "Contact: <sip:301@198.51.100.7>, <sip:302@198.51.100.7>");
+        Respond(603, "y");
+        trace.Last().ShouldBe("failed 603");
+    }
+
+    [Fact]
+    public void A_redirection_to_elsewhere_is_refused_unless_allowed()
+    {
+        Respond(302, "x", null, "Contact: <sip:900@premium.example.com>, <tel:+900>, <sips:200@198.51.100.7>");
+        trace.Skip(1).ShouldBe(["redirect refused sip:900@premium.example.com tel:+900 sips:200@198.51.100.7", "failed 302"]);
+        state = Begin(new InviteClientPolicy(null, RedirectAnywhere: true));
+        Respond(301, "x", null, "Contact: <sip:900@other.example.com>");
+        trace.Skip(1).ShouldBe(["redirected sip:900@other.example.com", "INVITE 2 sip:900@other.example.com"]);
+    }
+
+    [Fact]
+    public void Redirections_in_a_circle_and_without_end_are_not_followed()
+    {
+        Respond(302, "x", null, "Contact: <sip:300@198.51.100.7>");
+        Respond(302, "x", null, "Contact: <sip:200@198.51.100.7>");
+        trace.Last().ShouldBe("failed 302");
+        state = Begin(new InviteClientPolicy());
+        for (var i = 0; i < 10; i++) Respond(302, "x", null, $"Contact: <sip:{300 + i}@198.51.100.7>");
+        trace.Count(line => line.StartsWith("INVITE", StringComparison.Ordinal)).ShouldBe(6);
+        trace.Last().ShouldBe("failed 302");
+    }
+
+    [Fact]
+    public void A_422_is_obeyed_once_with_the_far_end_to_refresh()
+    {
+        var again = Respond(422, "x", null, "Min-SE: 1800");
+        var invite = ((SendRequest)again.Single()).Request;
+        (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE), invite.Get(HeaderId.Supported)).ShouldBe(("1800;refresher=uas", "1800", "timer"));
+        Respond(422, "x", null, "Min-SE: 3600");
+        trace.Last().ShouldBe("failed 422");
+    }
+
+    [Fact]
+    public void A_session_timer_in_the_200_is_kept()
+    {
+        Respond(200, "b1", Sdps.Theirs(), "Session-Expires: 1800;refresher=uas");
+        state.Timer.ShouldBe(new SessionTimer(1800, false));
+    }
+
+    [Fact]
+    public void Responses_to_other_requests_are_not_for_the_INVITE()
+    {
+        var bye = new SipRequest(SipMethods.Bye, SipUri.Parse("sip:a@b"));
+        foreach (var (id, value) in new[] { (HeaderId.From, "<sip:a@b>;tag=u1"), (HeaderId.To, "<sip:b@b>;tag=b"), (HeaderId.CallId, "c1"), (HeaderId.CSeq, "1 BYE") }) bye.Add(id, value);
+        Step(new InviteClientInput.Responded(SipResponse.For(bye, 200), "c")).ShouldBeEmpty();
+        state.Phase.ShouldBe(InviteClientPhase.Inviting);
+    }
+}

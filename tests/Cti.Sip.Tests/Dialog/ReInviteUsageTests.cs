@@ -1,0 +1,291 @@
+using System.Collections.Immutable;
+using System.Text;
+using Cti.Sip.Auth;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+
+namespace Cti.Sip.Tests.Dialog;
+
+public sealed class ReInviteUsageTests
+{
+    private static readonly SipTimers Timers = new();
+    private readonly List<string> trace = [];
+    private ReInviteState state = new()
+    {
+        Dialog = new DialogState("c1", "t1", "b1", "<sip:100@192.0.2.1>", "<sip:bob@198.51.100.7>", "<sip:us@192.0.2.1:5060>", "sip:bob@198.51.100.7",
+            ["<sip:p;lr>"], 5, 10, "", false, true, true),
+        Local = Sdps.Us,
+        LocalSdp = SdpNegotiator.CreateOffer(Sdps.Us),
+        Credentials = new DigestCredentials("u", "p"),
+    };
+
+    private static SipRequest Request(string method, uint number, string? sdp = null, string more = "")
+    {
+        var text = $"{method} sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bK{number}\r\nMax-Forwards: 70\r\n" +
+            $"From: <sip:bob@198.51.100.7>;tag=b1\r\nTo: <sip:100@192.0.2.1>;tag=t1\r\nCall-ID: c1\r\nCSeq: {number} {method}\r\n{more}";
+        if (method != "ACK") text += "Contact: <sip:bob@198.51.100.7>\r\n";
+        return Wire.Request(sdp is null ? text + "\r\n" : text + "Content-Type: application/sdp\r\n\r\n" + sdp);
+    }
+
+    private ImmutableArray<UsageAction> Step(ReInviteInput input, long now = 0)
+    {
+        var step = ReInviteUsage.Step(state, input, now, Timers);
+        state = step.State;
+        foreach (var action in step.Actions) trace.Add($"{now} {InviteServerUsageTests.Describe(action)}");
+        return step.Actions;
+    }
+
+    private SipResponse Receive(SipRequest request, long now = 0) => Step(new ReInviteInput.Received(request, 3), now).OfType<SendResponse>().Single().Response;
+
+    private SipRequest Send(LocalAudio local, long now = 0) => ((SendRequest)Step(new ReInviteInput.Offer(local), now).Single()).Request;
+
+    private ImmutableArray<UsageAction> Respond(SipRequest request, int status, string? sdp = null, long now = 0, int random = 0, params string[] headers) =>
+        Step(new ReInviteInput.Responded(Wire.Answer(request, status, null, sdp, headers), "0123456789abcdef", random), now);
+
+    private void TickUntil(long end)
+    {
+        while (state.Deadline <= end) Step(new ReInviteInput.Tick(), state.Deadline);
+    }
+
+    [Fact]
+    public void Hold_and_resume()
+    {
+        var held = Receive(Request("INVITE", 11, Sdps.Theirs("a=sendonly\r\n")));
+        Encoding.ASCII.GetString(held.Body.Span).ShouldEndWith("a=recvonly\r\n");
+        held.Get(HeaderId.Contact).ShouldBe("<sip:us@192.0.2.1:5060>");
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 11)));
+        Receive(Request("INVITE", 12, Sdps.Theirs()), 100);
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 12)), 110);
+        TickUntil(100_000);
+        trace.ShouldBe(["0 media PCMA 198.51.100.7:4000 receive", "0 200+sdp", "100 media PCMA 198.51.100.7:4000 send receive", "100 200+sdp"]);
+        state.LocalSdp.Origin.Version.ShouldBe("3");
+        state.Dialog.RemoteCSeq.ShouldBe(12u);
+    }
+
+    [Fact]
+    public void A_new_address_and_a_new_target()
+    {
+        var moved = Request("INVITE", 11, Sdps.Theirs("c=IN IP4 198.51.100.99\r\n", port: 5000));
+        moved.Set(HeaderId.Contact, "<sip:bob@198.51.100.99>");
+        Receive(moved);
+        trace.ShouldBe(["0 media PCMA 198.51.100.99:5000 send receive", "0 200+sdp"]);
+        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.99");
+    }
+
+    [Fact]
+    public void Without_SDP_we_offer_in_the_200_and_the_ACK_answers()
+    {
+        Receive(Request("INVITE", 11));
+        Receive(Request("INVITE", 12, Sdps.Theirs())).Status.ShouldBe(491);
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 11, Sdps.Theirs(codecs: "0"))), 50);
+        trace.ShouldBe(["0 200+sdp", "0 491", "50 media PCMU 198.51.100.7:4000 send receive"]);
+        Receive(Request("INVITE", 13), 60);
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 13)), 70);
+        trace.Skip(3).ShouldBe(["60 200+sdp", "70 BYE 6 sip:bob@198.51.100.7", "70 over 488"]);
+    }
+
+    [Fact]
+    public void A_200_without_ACK_is_repeated_and_ends_the_call_after_32_s()
+    {
+        Receive(Request("INVITE", 11, Sdps.Theirs()));
+        trace.Clear();
+        TickUntil(100_000);
+        trace.Take(3).ShouldBe(["500 200+sdp again", "1500 200+sdp again", "3500 200+sdp again"]);
+        trace.TakeLast(3).ShouldBe(["31500 200+sdp again", "32000 BYE 6 sip:bob@198.51.100.7", "32000 over 408"]);
+    }
+
+    [Fact]
+    public void What_cannot_be_agreed_leaves_the_session_as_it_was()
+    {
+        var before = state.LocalSdp;
+        Receive(Request("INVITE", 11, Sdps.Theirs(codecs: "18"))).Status.ShouldBe(488);
+        Receive(Request("INVITE", 12, "v=0\r\n")).Status.ShouldBe(400);
+        Receive(Request("INVITE", 13, Sdps.Theirs(), "Require: 100rel\r\n")).Status.ShouldBe(420);
+        state.LocalSdp.ShouldBeSameAs(before);
+        trace.ShouldBe(["0 488", "0 400", "0 420"]);
+    }
+
+    [Fact]
+    public void Out_of_order_repeated_and_foreign_requests_are_refused()
+    {
+        var late = Receive(Request("INVITE", 9, Sdps.Theirs()));
+        (late.Status, late.Get(HeaderId.RetryAfter)).ShouldBe((500, "3"));
+        Receive(Request("INVITE", 11, Sdps.Theirs()));
+        Receive(Request("INVITE", 11, Sdps.Theirs())).Status.ShouldBe(500);
+        var foreign = Request("INVITE", 12, Sdps.Theirs());
+        foreign.Set(HeaderId.To, "<sip:100@192.0.2.1>;tag=other");
+        Receive(foreign).Status.ShouldBe(481);
+    }
+
+    [Fact]
+    public void A_lost_ACK_does_not_block_the_next_change()
+    {
+        Receive(Request("INVITE", 11, Sdps.Theirs("a=sendonly\r\n")));
+        Receive(Request("INVITE", 12, Sdps.Theirs()), 400);
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 11)), 410);
+        TickUntil(950);
+        trace.TakeLast(2).ShouldBe(["400 200+sdp", "900 200+sdp again"]);
+    }
+
+    [Fact]
+    public void Our_hold_is_offered_acknowledged_and_acknowledged_again()
+    {
+        var request = Send(Sdps.Us with { Direction = SdpDirection.SendOnly });
+        request.Get(HeaderId.Route).ShouldBe("<sip:p;lr>");
+        Encoding.ASCII.GetString(request.Body.Span).ShouldContain("o=- 42 2 IN IP4 192.0.2.1");
+        Respond(request, 100);
+        Respond(request, 200, Sdps.Theirs("a=recvonly\r\n"), 20);
+        Respond(request, 200, Sdps.Theirs("a=recvonly\r\n"), 520);
+        trace.ShouldBe([
+            "0 INVITE 6 sip:bob@198.51.100.7", "20 ACK 6 sip:bob@198.51.100.7:5070", "20 media PCMA 198.51.100.7:4000 send", "20 completed",
+            "520 ACK 6 sip:bob@198.51.100.7:5070 again"]);
+        (state.Dialog.LocalCSeq, state.Dialog.RemoteTarget, state.LocalSdp.Origin.Version).ShouldBe((6u, "sip:bob@198.51.100.7:5070", "2"));
+    }
+
+    [Theory]
+    [InlineData(true, 0, 2_100)]
+    [InlineData(true, 190, 4_000)]
+    [InlineData(true, 191, 2_100)]
+    [InlineData(false, 0, 0)]
+    [InlineData(false, 200, 2_000)]
+    public void Glare_waits_by_who_made_the_call(bool isUac, int random, long waitMillis)
+    {
+        state = state with { Dialog = state.Dialog with { IsUac = isUac } };
+        var request = Send(Sdps.Us);
+        Receive(Request("INVITE", 11, Sdps.Theirs()), 10).Status.ShouldBe(491);
+        Respond(request, 491, null, 100, random);
+        // The other one came first after all.
+        Receive(Request("INVITE", 12, Sdps.Theirs("a=sendonly\r\n")), 100).Status.ShouldBe(200);
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 12)), 100);
+        state.Deadline.ShouldBe(100 + waitMillis);
+        trace.Clear();
+        TickUntil(100 + waitMillis);
+        trace.ShouldBe([$"{100 + waitMillis} INVITE 7 sip:bob@198.51.100.7"]);
+    }
+
+    [Fact]
+    public void A_retry_waits_for_the_ACK_of_theirs()
+    {
+        var request = Send(Sdps.Us);
+        Respond(request, 491);
+        Receive(Request("INVITE", 12, Sdps.Theirs()), 2_000);
+        TickUntil(2_600);
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 12)), 2_700);
+        trace.Clear();
+        Step(new ReInviteInput.Tick(), 2_700);
+        trace.ShouldBe(["2700 INVITE 7 sip:bob@198.51.100.7"]);
+    }
+
+    [Fact]
+    public void A_500_with_Retry_After_is_obeyed_and_tries_are_counted()
+    {
+        var request = Send(Sdps.Us);
+        Respond(request, 500, null, 0, 0, "Retry-After: 5 (busy)");
+        state.Deadline.ShouldBe(5_000);
+        for (var i = 0; i < 3; i++)
+        {
+            request = ((SendRequest)Step(new ReInviteInput.Tick(), state.Deadline).Single()).Request;
+            Respond(request, 500, null, 10_000 * (i + 1), 0, "Retry-After: 1");
+        }
+        trace.Count(line => line.Contains("INVITE", StringComparison.Ordinal)).ShouldBe(4);
+        trace.Last().ShouldBe("30000 refused 500");
+    }
+
+    [Theory]
+    [InlineData(488)]
+    [InlineData(500)]
+    [InlineData(503)]
+    [InlineData(603)]
+    public void Other_refusals_leave_the_session_as_it_was(int status)
+    {
+        var before = state.LocalSdp;
+        Respond(Send(Sdps.Us with { Direction = SdpDirection.SendOnly }), status);
+        trace.Last().ShouldBe($"0 refused {status}");
+        state.LocalSdp.ShouldBeSameAs(before);
+        state.IsOffering.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_dialog_that_is_gone_is_over()
+    {
+        Respond(Send(Sdps.Us), 481);
+        trace.Skip(1).ShouldBe(["0 over 481"]);
+    }
+
+    [Fact]
+    public void No_answer_ends_the_dialog_with_a_BYE()
+    {
+        Send(Sdps.Us);
+        Step(new ReInviteInput.Failed(408), 32_000);
+        trace.Skip(1).ShouldBe(["32000 BYE 7 sip:bob@198.51.100.7", "32000 over 408"]);
+        state.Deadline.ShouldBe(long.MaxValue);
+    }
+
+    [Fact]
+    public void A_challenge_is_answered()
+    {
+        Respond(Send(Sdps.Us), 407, null, 0, 0, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"");
+        trace.ShouldBe(["0 INVITE 6 sip:bob@198.51.100.7", "0 INVITE 7 sip:bob@198.51.100.7"]);
+        var again = ReInviteUsage.Step(state, new ReInviteInput.Offer(Sdps.Us), 0, Timers).State;
+        again.IsOffering.ShouldBeTrue();
+    }
+
+    [Fact]
+    public void The_newest_wish_goes_out_when_the_one_under_way_has_ended()
+    {
+        var first = Send(Sdps.Us with { Direction = SdpDirection.SendOnly });
+        Step(new ReInviteInput.Offer(Sdps.Us with { Direction = SdpDirection.Inactive })).ShouldBeEmpty();
+        Step(new ReInviteInput.Offer(Sdps.Us)).ShouldBeEmpty();
+        var actions = Respond(first, 200, Sdps.Theirs("a=recvonly\r\n"));
+        Encoding.ASCII.GetString(((SendRequest)actions.Last()).Request.Body.Span).ShouldEndWith("a=sendrecv\r\n");
+        trace.ShouldBe(["0 INVITE 6 sip:bob@198.51.100.7", "0 ACK 6 sip:bob@198.51.100.7:5070", "0 media PCMA 198.51.100.7:4000 send", "0 completed", "0 INVITE 7 sip:bob@198.51.100.7:5070"]);
+    }
+
+    [Fact]
+    public void An_answer_to_us_that_cannot_be_is_acknowledged_and_hung_up()
+    {
+        Respond(Send(Sdps.Us), 200, Sdps.Theirs(codecs: "18"));
+        trace.Skip(1).ShouldBe(["0 ACK 6 sip:bob@198.51.100.7:5070", "0 BYE 7 sip:bob@198.51.100.7:5070", "0 over 488"]);
+    }
+
+    [Fact]
+    public void UPDATE_refreshes_and_changes()
+    {
+        var refreshed = Receive(Request("UPDATE", 11, null, "Session-Expires: 90;refresher=uac\r\nSupported: timer\r\n"));
+        (refreshed.Status, refreshed.Body.IsEmpty, refreshed.Get(HeaderId.SessionExpires), refreshed.Get(HeaderId.Require)).ShouldBe((200, true, "90;refresher=uac", "timer"));
+        Receive(Request("UPDATE", 12, Sdps.Theirs("a=inactive\r\n")), 10);
+        trace.Skip(1).ShouldBe(["10 media PCMA 198.51.100.7:4000", "10 200+sdp"]);
+        Send(Sdps.Us);
+        Receive(Request("UPDATE", 13, Sdps.Theirs()), 20).Status.ShouldBe(491);
+        Receive(Request("UPDATE", 14), 20).Status.ShouldBe(200);
+    }
+
+    [Fact]
+    public void A_session_that_the_far_end_does_not_refresh_in_time_is_ended()
+    {
+        Receive(Request("UPDATE", 11, null, "Session-Expires: 90;refresher=uac\r\nSupported: timer\r\n"));
+        Receive(Request("UPDATE", 12, null, "Session-Expires: 90;refresher=uac\r\nSupported: timer\r\n"), 45_000);
+        trace.Clear();
+        TickUntil(1_000_000);
+        trace.ShouldBe(["105000 BYE 6 sip:bob@198.51.100.7", "105000 over 408"]);
+    }
+
+    [Fact]
+    public void A_session_that_is_ours_to_refresh_is_refreshed_with_what_holds()
+    {
+        Receive(Request("INVITE", 11, Sdps.Theirs("a=sendonly\r\n"), "Session-Expires: 100;refresher=uas\r\nSupported: timer\r\n"));
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 11)), 10);
+        var held = state.LocalSdp;
+        trace.Clear();
+        var refresh = ((SendRequest)Step(new ReInviteInput.Tick(), state.Deadline).Single()).Request;
+        refresh.Get(HeaderId.SessionExpires).ShouldBe("100;refresher=uac");
+        refresh.Body.Span.SequenceEqual(held.ToBytes()).ShouldBeTrue();
+        Respond(refresh, 200, Sdps.Theirs("a=sendonly\r\n"), 50_100, 0, "Session-Expires: 100;refresher=uac", "Require: timer");
+        state.Deadline.ShouldBe(100_100);
+        trace[0].ShouldBe("50000 INVITE 6 sip:bob@198.51.100.7");
+        var again = ((SendRequest)Step(new ReInviteInput.Tick(), 100_100).Single()).Request;
+        Respond(again, 503, null, 100_200);
+        TickUntil(1_000_000);
+        trace.TakeLast(3).ShouldBe(["100200 refused 503", "118100 BYE 8 sip:bob@198.51.100.7:5070", "118100 over 408"]);
+    }
+}

@@ -1,0 +1,180 @@
+using System.Runtime.Versioning;
+using Cti.Storage.Sqlite;
+
+namespace Cti.Storage.Tests.Sqlite;
+
+public sealed class SqliteJournalStoreTests : JournalStoreSpecification
+{
+    private readonly string _directory = Path.Combine(Path.GetTempPath(), "cti-storage-" + Guid.NewGuid().ToString("n"));
+
+    private string DatabasePath => Path.Combine(_directory, "data", "journal.db");
+
+    protected override IJournalStore Create() => new SqliteJournalStore(new SqliteOptions { Path = DatabasePath });
+
+    public override async Task DisposeAsync()
+    {
+        await base.DisposeAsync();
+        Directory.Delete(_directory, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_second_node_on_the_same_file_is_refused_with_the_files_name()
+    {
+        await using var second = Create();
+        var refusal = await Should.ThrowAsync<StoreMismatchException>(async () => await second.OpenAsync(Instances));
+        refusal.Message.ShouldContain(DatabasePath);
+        refusal.Message.ShouldContain("in use");
+        (await ClaimAsync(0)).ShouldBe(1);
+    }
+
+    [Fact]
+    [UnsupportedOSPlatform("windows")]
+    public async Task The_files_are_for_their_owner_only()
+    {
+        await ClaimAsync(0);
+        var files = Directory.GetFiles(Path.GetDirectoryName(DatabasePath)!);
+        files.Select(Path.GetFileName).ShouldBe(["journal.db", "journal.db-shm", "journal.db-wal", "journal.db.lock"], ignoreOrder: true);
+        foreach (var file in files) File.GetUnixFileMode(file).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite, file);
+        File.GetUnixFileMode(Path.GetDirectoryName(DatabasePath)!).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    [Fact]
+    public async Task The_systems_library_is_used_where_there_is_one()
+    {
+        await ClaimAsync(0);
+        var maps = await File.ReadAllTextAsync($"/proc/{Environment.ProcessId}/maps");
+        var system = Directory.GetFiles("/usr/lib", "libsqlite3.so.0", SearchOption.AllDirectories).Length > 0;
+        maps.Contains("libsqlite3.so.0", StringComparison.Ordinal).ShouldBe(system);
+        maps.Contains("libe_sqlite3.so", StringComparison.Ordinal).ShouldBe(!system);
+        Version.Parse(SqliteJournalStore.LibraryVersion).ShouldBeGreaterThan(new Version(3, 24));
+    }
+
+    [Fact]
+    public async Task A_full_disk_makes_the_store_unavailable_and_what_was_accepted_stays()
+    {
+        await Store.DisposeAsync();
+        await using var small = new SqliteJournalStore(new SqliteOptions { Path = DatabasePath, PageCountMax = 64 });
+        await small.OpenAsync(Instances);
+        var epoch = (await small.ClaimAsync("a", [0]))[0].Epoch;
+        var tail = 0;
+        var failure = await Should.ThrowAsync<StoreUnavailableException>(async () =>
+        {
+            for (; ; tail++)
+            {
+                await small.AppendAsync([new InstanceAppend
+                {
+                    Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1,
+                    Entries = [new JournalEntry(tail + 1, "r", 1, new byte[20_000])],
+                }]);
+            }
+        });
+        failure.Message.ShouldContain("full");
+        tail.ShouldBeGreaterThan(0);
+        (await small.ReadJournalAsync(0)).Count.ShouldBe(tail);
+        // Space was made: the same append goes through.
+        (await small.AppendAsync([new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1, ReleasedResources = ["r"] }]))
+            .ShouldBe([AppendOutcome.Accepted]);
+        (await small.AppendAsync([Entries(0, epoch, tail + 1)])).ShouldBe([AppendOutcome.Accepted]);
+    }
+
+    [Fact]
+    public async Task A_file_that_is_no_database_is_refused()
+    {
+        var path = Path.Combine(_directory, "other.db");
+        await File.WriteAllTextAsync(path, new string('x', 8_192));
+        await using var store = new SqliteJournalStore(new SqliteOptions { Path = path });
+        await Should.ThrowAsync<StoreMismatchException>(async () => await store.OpenAsync(Instances));
+        (await File.ReadAllTextAsync(path)).ShouldBe(new string('x', 8_192));
+    }
+
+    [Fact]
+    public async Task A_path_that_cannot_be_made_is_unavailable_and_names_the_path()
+    {
+        // The database's own file stands where a directory would have to be.
+        var path = Path.Combine(DatabasePath, "journal.db");
+        await using var store = new SqliteJournalStore(new SqliteOptions { Path = path });
+        (await Should.ThrowAsync<StoreUnavailableException>(async () => await store.OpenAsync(Instances))).Message.ShouldContain(path);
+    }
+
+    [Fact]
+    public async Task A_store_of_a_newer_version_is_refused()
+    {
+        await Store.DisposeAsync();
+        using (var connection = SqliteConnection.Open(DatabasePath, 0))
+            connection.ExecuteScript("INSERT INTO schema_migration(version, applied_at) VALUES(99, '')");
+        await using (var store = Create())
+            (await Should.ThrowAsync<StoreMismatchException>(async () => await store.OpenAsync(Instances))).Message.ShouldContain("99");
+        using (var connection = SqliteConnection.Open(DatabasePath, 0))
+            connection.ExecuteScript("DELETE FROM schema_migration WHERE version = 99");
+        await ReopenAsync();
+    }
+
+    [Fact]
+    public async Task Appends_that_arrive_while_a_commit_runs_share_the_next()
+    {
+        var store = (SqliteJournalStore)Store;
+        var epochs = (await store.ClaimAsync("a", [.. Enumerable.Range(0, Instances)])).Select(claim => claim.Epoch).ToArray();
+        var before = store.Commits;
+        var appends = new List<Task<AppendOutcome>>();
+        for (var round = 0; round < 40; round++)
+        {
+            for (var instance = 0; instance < Instances; instance++) appends.Add(AppendAsync(Entries(instance, epochs[instance], round)));
+        }
+        (await Task.WhenAll(appends)).ShouldAllBe(outcome => outcome == AppendOutcome.Accepted);
+        (store.Commits - before).ShouldBeLessThan(appends.Count / 4);
+    }
+
+    [Fact]
+    public async Task Reads_wait_for_no_writer()
+    {
+        var epoch = await ClaimAsync(0);
+        await AppendAsync(Events(0, epoch, 0, 3));
+        using var blocker = SqliteConnection.Open(DatabasePath, 0);
+        blocker.Execute("BEGIN IMMEDIATE");
+        var blocked = AppendAsync(Events(0, epoch, 3));
+        (await Store.ReadEventsAsync("app", 0, 0, 10)).Count.ShouldBe(3);
+        blocked.IsCompleted.ShouldBeFalse();
+        blocker.Execute("ROLLBACK");
+        (await blocked).ShouldBe(AppendOutcome.Accepted);
+    }
+
+    [Fact]
+    public async Task A_bug_in_one_callers_work_fails_that_caller_alone()
+    {
+        var epochs = (await Store.ClaimAsync("a", [0, 1, 2])).Select(claim => claim.Epoch).ToArray();
+        // A row forged into the file makes one append's insert hit a duplicate key.
+        using (var connection = SqliteConnection.Open(DatabasePath, 1_000))
+            connection.ExecuteScript("INSERT INTO journal(instance, pos, res_id, version, payload) VALUES(1, 1, 'forged', 1, x'')");
+        var appends = new[] { AppendAsync(Entries(0, epochs[0], 0)), AppendAsync(Entries(1, epochs[1], 0)), AppendAsync(Entries(2, epochs[2], 0)) };
+        (await appends[0]).ShouldBe(AppendOutcome.Accepted);
+        await Should.ThrowAsync<InvalidOperationException>(() => appends[1]);
+        (await appends[2]).ShouldBe(AppendOutcome.Accepted);
+        (await Store.ReadOwnershipAsync()).Take(3).Select(owned => owned.Tail).ShouldBe([1, 0, 1]);
+    }
+
+    [Fact]
+    public async Task A_cancelled_append_that_was_not_begun_writes_nothing()
+    {
+        var epoch = await ClaimAsync(0);
+        using var blocker = SqliteConnection.Open(DatabasePath, 0);
+        blocker.Execute("BEGIN IMMEDIATE");
+        var first = AppendAsync(Entries(0, epoch, 0));
+        using var cancel = new CancellationTokenSource();
+        await cancel.CancelAsync();
+        await Should.ThrowAsync<OperationCanceledException>(async () => await Store.AppendAsync([Entries(0, epoch, 1)], cancel.Token));
+        blocker.Execute("ROLLBACK");
+        await first;
+        (await Store.ReadOwnershipAsync())[0].Tail.ShouldBe(1);
+    }
+
+    [Fact]
+    public async Task After_the_store_is_disposed_every_call_is_refused_and_what_was_queued_is_written()
+    {
+        var epoch = await ClaimAsync(0);
+        var appends = Enumerable.Range(0, 20).Select(tail => AppendAsync(Entries(0, epoch, tail))).ToArray();
+        await Store.DisposeAsync();
+        (await Task.WhenAll(appends)).ShouldAllBe(outcome => outcome == AppendOutcome.Accepted);
+        await Should.ThrowAsync<ObjectDisposedException>(() => AppendAsync(Entries(0, epoch, 20)));
+        await Should.ThrowAsync<ObjectDisposedException>(async () => await Store.ReadOwnershipAsync());
+    }
+}

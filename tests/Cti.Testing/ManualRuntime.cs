@@ -1,0 +1,130 @@
+using Cti.Kernel;
+
+namespace Cti.Testing;
+
+/// <summary>
+/// Virtual time and a single-threaded scheduler: nothing runs but what a test asks for; due timers fire one by one, with the clock set to each.
+/// </summary>
+public sealed class ManualRuntime : IScheduler, IClock, ITimers
+{
+    private readonly Queue<IWorkItem> ready = new();
+    private readonly PriorityQueue<VirtualTimer, (long Due, long Order)> timers = new();
+    private readonly Func<int, int>? choose;
+    private readonly List<IWorkItem> pool = [];
+    private long order;
+    private long nowMillis;
+    private readonly long startUnixMillis;
+
+    /// <summary>Starts at the given Unix time. With <paramref name="choose"/>, which ready item runs next is drawn (0..n-1) instead of first come first served.</summary>
+    public ManualRuntime(long startUnixMillis = 1_700_000_000_000, Func<int, int>? choose = null)
+    {
+        this.startUnixMillis = startUnixMillis;
+        this.choose = choose;
+    }
+
+    public long MonotonicNanos => nowMillis * 1_000_000;
+
+    public long UnixMillis => startUnixMillis + nowMillis;
+
+    /// <summary>Milliseconds since the start.</summary>
+    public long ElapsedMillis => nowMillis;
+
+    /// <summary>Timers that were started and neither fired nor were cancelled.</summary>
+    public int PendingTimers => timers.UnorderedItems.Count(item => !item.Element.Cancelled);
+
+    /// <summary>The time of the next timer in milliseconds since the start, or null.</summary>
+    public long? NextTimerMillis
+    {
+        get
+        {
+            DropCancelled();
+            return timers.TryPeek(out var timer, out _) ? timer.DueMillis : null;
+        }
+    }
+
+    public void Post(IWorkItem item)
+    {
+        if (choose is null) ready.Enqueue(item);
+        else pool.Add(item);
+    }
+
+    public ITimerHandle Schedule(long delayMillis, Action<object?> callback, object? state)
+    {
+        var timer = new VirtualTimer(nowMillis + Math.Max(0, delayMillis), callback, state);
+        timers.Enqueue(timer, (timer.DueMillis, ++order));
+        return timer;
+    }
+
+    /// <summary>Runs what is ready until nothing is; answers how many items ran.</summary>
+    public int RunAll(int limit = 10_000_000)
+    {
+        var ran = 0;
+        while (TryTake(out var item))
+        {
+            if (++ran > limit) throw new InvalidOperationException($"more than {limit} work items without time passing: a livelock");
+            item.Run();
+        }
+        return ran;
+    }
+
+    /// <summary>Lets time pass: fires each due timer at its own time and runs what that makes ready.</summary>
+    public void Advance(long millis)
+    {
+        var end = nowMillis + millis;
+        RunAll();
+        while (NextTimerMillis is { } due && due <= end) FireNext();
+        nowMillis = end;
+        RunAll();
+    }
+
+    /// <summary>Advances to the next timer and fires it; false when there is none.</summary>
+    public bool Step()
+    {
+        RunAll();
+        if (NextTimerMillis is null) return false;
+        FireNext();
+        return true;
+    }
+
+    private void FireNext()
+    {
+        var timer = timers.Dequeue();
+        nowMillis = Math.Max(nowMillis, timer.DueMillis);
+        timer.Fire();
+        RunAll();
+    }
+
+    private bool TryTake(out IWorkItem item)
+    {
+        if (choose is null) return ready.TryDequeue(out item!);
+        if (pool.Count == 0)
+        {
+            item = null!;
+            return false;
+        }
+        var index = choose(pool.Count);
+        item = pool[index];
+        pool.RemoveAt(index);
+        return true;
+    }
+
+    private void DropCancelled()
+    {
+        while (timers.TryPeek(out var timer, out _) && timer.Cancelled) timers.Dequeue();
+    }
+
+    private sealed class VirtualTimer(long dueMillis, Action<object?> callback, object? state) : ITimerHandle
+    {
+        public long DueMillis { get; } = dueMillis;
+        public bool Cancelled { get; private set; }
+
+        public void Cancel() => Cancelled = true;
+
+        public void Fire()
+        {
+            if (Cancelled) return;
+            Cancelled = true;
+            callback(state);
+        }
+    }
+}
