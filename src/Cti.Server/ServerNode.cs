@@ -152,14 +152,12 @@ public sealed class ServerNode : INodeInfo
     public bool IsDraining => draining;
 
     /// <summary>
-    /// Opens the store, claims every instance, recovers what the journal shows alive, and opens the SIP side.
+    /// Claims every instance of the opened store, recovers what the journal shows alive, and opens the SIP side.
     /// </summary>
-    /// <exception cref="StoreMismatchException">The store is not the one that the configuration describes.</exception>
-    /// <exception cref="StoreUnavailableException">It cannot be reached.</exception>
+    /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
     public async Task StartAsync(CancellationToken cancellation = default)
     {
         startedAtMillis = options.Clock.UnixMillis;
-        await options.Store.OpenAsync(options.InstanceCount, cancellation).ConfigureAwait(false);
         var all = Enumerable.Range(0, options.InstanceCount).ToArray();
         var claims = await options.Store.ClaimAsync(options.NodeName, all, cancellation).ConfigureAwait(false);
         var placer = new CallPlacer(trunks, options.Store, options.Random, options.Clock, options.DialAny);
