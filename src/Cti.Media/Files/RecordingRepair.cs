@@ -36,6 +36,10 @@ public static class RecordingRepair
         return null;
     }
 
+    /// <summary>Completes the unfinished file of one target, where there is one.</summary>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    public static string? RepairTarget(string targetPath) => Repair(targetPath + RecordingHeader.PartSuffix);
+
     /// <summary>
     /// Completes every unfinished recording under a folder, links not followed. A file that cannot be repaired is left as it is.
     /// </summary>

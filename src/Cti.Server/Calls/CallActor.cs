@@ -8,6 +8,7 @@ using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Sip;
 using Cti.Storage;
+using CallDirection = Cti.Calls.Call.CallDirection;
 
 namespace Cti.Server.Calls;
 

@@ -13,6 +13,10 @@ namespace Cti.Server.Sip;
 /// </summary>
 internal sealed class SipActor(ISipTransport transport, CallDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers) : Actor, ITransactionUser
 {
+    private static readonly SipRequestRules Rules = new(
+        [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update],
+        [SipCapabilities.Timer], ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
+
     private TransactionLayer layer = null!;
     private long armed = long.MaxValue;
 
@@ -87,14 +91,9 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
             InDialog(transaction);
             return;
         }
-        if (!SipCapabilities.IsAllowed(request.Method))
+        if (SipRequestValidator.Find(request, Rules) is { } refusal)
         {
-            transaction.Respond(SipCapabilities.RefuseMethod(request, layer.NewToken()));
-            return;
-        }
-        if (SipRequestValidator.Validate(request, transaction.Flow) is { } refusal)
-        {
-            transaction.Respond(refusal);
+            transaction.Respond(refusal.ToResponse(request, layer.NewToken()));
             return;
         }
         switch (request.Method)

@@ -128,6 +128,9 @@ public static class SipMethods
     private static readonly string[] All =
         [Invite, Ack, Bye, Cancel, Options, Register, Prack, Update, Info, Refer, Notify, Subscribe, Message, Publish];
 
+    /// <summary>Whether this stack has heard of the method.</summary>
+    public static bool IsKnown(string method) => All.AsSpan().Contains(method);
+
     /// <summary>The method's text; no allocation for a known one.</summary>
     public static string Intern(ReadOnlySpan<byte> name)
     {

@@ -291,7 +291,7 @@ public abstract class SipMessage
 
     private static byte[] Encode(string value)
     {
-        if (value.AsSpan().ContainsAny('\r', '\n', '\0')) throw new ArgumentException("a header value holds a line end", nameof(value));
+        if (value.AsSpan().ContainsAny('\r', '\n')) throw new ArgumentException("a header value holds a line end", nameof(value));
         return Encoding.UTF8.GetBytes(value);
     }
 
@@ -341,7 +341,7 @@ public sealed class SipResponse : SipMessage
     public SipResponse(int status, string? reason = null)
     {
         if (status is < 100 or > 699) throw new ArgumentOutOfRangeException(nameof(status), status, "a SIP status is 100..699");
-        if (reason is not null && reason.AsSpan().ContainsAny('\r', '\n', '\0')) throw new ArgumentException("a reason phrase holds a line end", nameof(reason));
+        if (reason is not null && reason.AsSpan().ContainsAny('\r', '\n')) throw new ArgumentException("a reason phrase holds a line end", nameof(reason));
         Status = status;
         Reason = reason ?? ReasonPhrases.Of(status);
     }

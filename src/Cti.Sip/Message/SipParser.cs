@@ -93,8 +93,8 @@ public static class SipParser
             if (rejection == SipRejection.None) return new SipParseResult(SipParseOutcome.Message, message, consumed);
         }
         if (status == 0) status = 400;
-        // Only a request is answered, never an ACK, and only where there is a Via to send the answer to.
-        var answerable = message is SipRequest { Method: not SipMethods.Ack } && message.Vias.Count > 0;
+        // Only a request is answered, never an ACK, and only where there is a Via, however malformed, by which its sender knows the answer.
+        var answerable = message is SipRequest { Method: not SipMethods.Ack } && message.Has(HeaderId.Via);
         return new SipParseResult(SipParseOutcome.Rejected, message, consumed, rejection, answerable ? status : 0);
     }
 

@@ -174,13 +174,14 @@ public sealed partial class TransactionLayer
     {
         var hash = tagSecret ^ 14695981039346656037UL;
         foreach (var c in request.CallIdOrNull ?? "") hash = (hash ^ c) * 1099511628211UL;
-        foreach (var c in request.TopVia.Branch ?? "") hash = (hash ^ c) * 1099511628211UL;
+        foreach (var c in request.Vias.Count > 0 ? request.TopVia.Branch ?? "" : "") hash = (hash ^ c) * 1099511628211UL;
         return hash.ToString("x16", CultureInfo.InvariantCulture);
     }
 
     // RFC 3261 section 18.2.1 and RFC 3581 section 4.
     private static void NoteSource(SipRequest request, SipFlow flow)
     {
+        if (request.Vias.Count == 0) return;
         var via = request.TopVia;
         var address = flow.Remote.Address.IsIPv4MappedToIPv6 ? flow.Remote.Address.MapToIPv4() : flow.Remote.Address;
         var sameHost = IPAddress.TryParse(via.Host, out var written) && written.Equals(address);
@@ -193,7 +194,7 @@ public sealed partial class TransactionLayer
     // RFC 3261 section 18.2.2: a stream's answers use the stream; a datagram's go to where it came from, at the port that its sender named.
     private static SipFlow ResponseFlow(SipRequest request, SipFlow flow)
     {
-        if (flow.IsReliable) return flow;
+        if (flow.IsReliable || request.Vias.Count == 0) return flow;
         var via = request.TopVia;
         var port = via.HasRPort ? flow.Remote.Port : via.PortOrDefault;
         return port == flow.Remote.Port ? flow : flow with { Remote = new IPEndPoint(flow.Remote.Address, port) };

@@ -90,8 +90,10 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
     [Fact]
     public async Task A_path_that_cannot_be_made_is_unavailable_and_names_the_path()
     {
-        await using var store = new SqliteJournalStore(new SqliteOptions { Path = "/proc/none/journal.db" });
-        (await Should.ThrowAsync<StoreUnavailableException>(async () => await store.OpenAsync(Instances))).Message.ShouldContain("/proc/none/journal.db");
+        // The database's own file stands where a directory would have to be.
+        var path = Path.Combine(DatabasePath, "journal.db");
+        await using var store = new SqliteJournalStore(new SqliteOptions { Path = path });
+        (await Should.ThrowAsync<StoreUnavailableException>(async () => await store.OpenAsync(Instances))).Message.ShouldContain(path);
     }
 
     [Fact]
