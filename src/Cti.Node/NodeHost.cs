@@ -47,7 +47,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private NodeHost(NodeConfiguration configuration)
     {
         this.configuration = configuration;
-        log = new ConsoleLog(configuration.Log.Level, configuration.Log.Format == LogFormat.Json, Console.Error);
+        log = new ConsoleLog(configuration.Log.Level, Console.Error);
         scheduler = new PoolScheduler(log);
         timers = new SystemTimers(clock, scheduler);
     }
@@ -138,7 +138,6 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
             Trunks = [.. configuration.Trunks.Select(ToTrunk)],
             DialAny = configuration.Sip.DialAny,
             EventRetentionMillis = (long)configuration.Events.Retention.TotalMilliseconds,
-            CallsMax = configuration.Call.MaxCalls,
             Version = Version,
             Scheduler = scheduler,
             Clock = clock,
@@ -263,7 +262,7 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
         };
     }
 
-    private static InboundRoute ToRoute(RouteSettings route) => new(route.To.Fits, route.From.Fits, route.Trunk, route.Application);
+    private static InboundRoute ToRoute(RouteSettings route) => new(route.To ?? "*", route.From ?? "*", route.Trunk, route.Application);
 
     private static Trunk ToTrunk(TrunkSettings trunk) => new()
     {
@@ -271,12 +270,10 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
         Host = trunk.Address.Host,
         Port = trunk.Address.Port ?? 5060,
         Transport = trunk.Transport == SipProtocol.Udp ? SipTransportKind.Udp : SipTransportKind.Tcp,
-        AcceptFrom = trunk.AcceptFrom,
         MaxCalls = trunk.MaxCalls,
         User = trunk.Auth?.User,
         Password = trunk.Auth?.Password.Reveal(),
         Register = trunk.Register,
-        RegisterSeconds = (int)trunk.RegisterExpires.TotalSeconds,
         FromUser = trunk.FromUser,
         FromDomain = trunk.FromDomain,
         AssertIdentity = trunk.AssertIdentity,

@@ -57,7 +57,7 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         foreach (var route in policy.Routes)
         {
             if (route.Trunk is { } name && !name.Equals(trunk?.Name, StringComparison.OrdinalIgnoreCase)) continue;
-            if (!route.To(called, invite.Uri.Host) || !route.From(caller, invite.From.Uri.Host)) continue;
+            if (!NumberPattern.Matches(route.To, called) || !NumberPattern.Matches(route.From, caller)) continue;
             return (route.Application, null);
         }
         return trunk is null || policy.Routes.Count == 0 ? (policy.DefaultApplication, null) : (null, new InviteRefusal(404, "No route takes this number"));

@@ -54,11 +54,11 @@ public sealed record Trunk
 }
 
 /// <summary>Which application an inbound call goes to, or which trunk an outbound one takes. First match wins.</summary>
-/// <param name="To">Whether the called user part and host fit.</param>
-/// <param name="From">Whether the caller's user part and host fit.</param>
+/// <param name="To">A <see cref="NumberPattern"/> for the called user part.</param>
+/// <param name="From">A <see cref="NumberPattern"/> for the caller's user part.</param>
 /// <param name="Trunk">The trunk that it came over, or null.</param>
 /// <param name="Application">The application.</param>
-public sealed record InboundRoute(Func<string, string, bool> To, Func<string, string, bool> From, string? Trunk, string Application);
+public sealed record InboundRoute(string To, string From, string? Trunk, string Application);
 
 /// <summary>The trunks with what is known of them now. Reads and writes from any thread.</summary>
 public sealed class TrunkTable
