@@ -67,4 +67,6 @@ public static partial class Limits
     public const int OwnerAnswerMillis = 10_000;
     /// <summary>Series of one metric: bounds what tags can do to the memory of the exporter.</summary>
     public const int MetricSeriesMax = 1_000;
+    /// <summary>Characters of an event group's name: it is a key of a table.</summary>
+    public const int GroupNameCharsMax = 128;
 }

@@ -1,1 +1,10 @@
-return 0;
+using Cti.Benchmarks;
+
+switch (args)
+{
+    case ["media"]:
+        return MediaBenchmark.Run();
+    default:
+        Console.Error.WriteLine("benchmarks: media");
+        return 2;
+}

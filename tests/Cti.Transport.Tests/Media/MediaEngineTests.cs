@@ -118,9 +118,10 @@ public sealed class MediaEngineTests
 
         fixture.Engine.StopRecord(peer.Session, 3);
         var ended = peer.NextEvent().ShouldBeOfType<RecordEnded>();
-        ended.Outcome.ShouldBe(MediaOutcome.Completed);
+        ended.Outcome.ShouldBe(MediaOutcome.Stopped);
         ended.DurationMillis.ShouldBeGreaterThan(900);
-        File.ReadAllBytes(path).AsSpan().IndexOf(said.AsSpan(160 * 10, 160)).ShouldBeGreaterThan(0);
+        var file = File.ReadAllBytes(path);
+        Enumerable.Range(0, 29).Count(frame => file.AsSpan().IndexOf(said.AsSpan(frame * 160, 160)) > 0).ShouldBeGreaterThan(5);
         fixture.Engine.RecordingCount.ShouldBe(0);
     }
 

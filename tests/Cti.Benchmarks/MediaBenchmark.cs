@@ -1,0 +1,219 @@
+using System.Diagnostics;
+using System.Net;
+using Cti.Kernel;
+using Cti.Media;
+using Cti.Media.Files;
+using Cti.Transport.Media;
+using Cti.Transport.Runtime;
+
+namespace Cti.Benchmarks;
+
+/// <summary>
+/// Playing and receiving over loopback, 20 ms of A-law a packet, against the bare C loop in the same run. CPU is that of the media loop's thread and, in
+/// brackets, of the whole process; jitter is how far the gaps between a stream's packets are from 20 ms, by the receiving kernel's time stamps.
+/// </summary>
+internal static class MediaBenchmark
+{
+    private const double Seconds = 3;
+    private const int BarePort = 31_000;
+    private const int BarePeerPort = 36_000;
+    private const int FirstPort = 40_000;
+
+    public static int Run()
+    {
+        var program = BareLoop.Compile();
+        if (program is null)
+        {
+            Console.Error.WriteLine("media: gcc is needed for the far end and for comparison (apt-get install gcc libc6-dev)");
+            return 1;
+        }
+
+        try
+        {
+            var rows = ((int[])[100, 500, 1_000]).Select(streams => Measure(program, streams)).ToList();
+            Print(rows);
+            return 0;
+        }
+        finally
+        {
+            File.Delete(program);
+        }
+    }
+
+    private static Row Measure(string program, int streams)
+    {
+        Console.Error.WriteLine($"media: {streams} streams …");
+        var (bareSend, bareReceive) = Bare(program, streams, "recv");
+        var (_, bareGaps) = Bare(program, streams, "sink");
+        var play = Play(program, streams);
+        var receive = Receive(program, streams);
+        return new Row(streams, bareSend["cpu_us"] / bareSend["packets"], bareReceive["cpu_us"] / bareReceive["packets"], bareGaps, play, receive);
+    }
+
+    private static (Dictionary<string, double> Sender, Dictionary<string, double> Receiver) Bare(string program, int streams, string receiverMode)
+    {
+        using var receiver = BareLoop.Start(program, receiverMode, streams, Seconds + 0.5, BarePort, []);
+        using var sender = BareLoop.Start(program, "send", streams, Seconds, BarePeerPort, Enumerable.Range(BarePort, streams));
+        receiver.Go();
+        sender.Go();
+        return (sender.Result(), receiver.Result());
+    }
+
+    private static Ours Play(string program, int streams)
+    {
+        using var bench = new Bench(streams);
+        using var sink = BareLoop.Start(program, "sink", streams, Seconds, BarePort, []);
+        bench.Configure(BarePort, send: true);
+        bench.PlayForEver();
+        var ours = bench.Observe(() =>
+        {
+            sink.Go();
+            return sink.Result();
+        });
+        return ours with { Packets = ours.Sent };
+    }
+
+    private static Ours Receive(string program, int streams)
+    {
+        using var bench = new Bench(streams);
+        bench.Configure(BarePeerPort, send: false);
+        using var sender = BareLoop.Start(program, "send", streams, Seconds, BarePeerPort, bench.Ports);
+        var ours = bench.Observe(() =>
+        {
+            sender.Go();
+            return sender.Result();
+        });
+        return ours with { Packets = ours.Received };
+    }
+
+    private static void Print(List<Row> rows)
+    {
+        Console.WriteLine();
+        Console.WriteLine("RTP, CPU in µs a packet       streams    bare C      ours (process)    ratio   bytes allocated a packet");
+        foreach (var row in rows)
+        {
+            Line("played", row.Streams, row.BareSend, row.Play);
+            Line("received", row.Streams, row.BareReceive, row.Receive);
+        }
+
+        Console.WriteLine();
+        Console.WriteLine("Gap's deviation from 20 ms    streams    p50 µs    p99 µs    max µs    packets");
+        foreach (var row in rows)
+        {
+            Gaps("bare C", row.Streams, row.BareGaps);
+            Gaps("ours", row.Streams, row.Play.Far);
+        }
+
+        Console.WriteLine();
+        Console.WriteLine("Loop while playing            streams      busy    late cadences    latest start µs");
+        foreach (var row in rows)
+            Console.WriteLine($"{"",-30}{row.Streams,7}{row.Play.Busy,10:P1}{row.Play.Late,17}{row.Play.LatestMicros,19}");
+    }
+
+    private static void Line(string what, int streams, double bare, Ours ours) =>
+        Console.WriteLine($"{what,-30}{streams,7}{bare,10:F2}{ours.ThreadMicros / ours.Packets,10:F2} ({ours.ProcessMicros / ours.Packets,5:F2})"
+            + $"{ours.ThreadMicros / ours.Packets / bare,9:F2}{ours.ThreadBytes / (double)ours.Packets,12:F3} ({ours.ProcessBytes / (double)ours.Packets:F3})");
+
+    private static void Gaps(string whose, int streams, Dictionary<string, double> far) =>
+        Console.WriteLine($"{whose,-30}{streams,7}{far.GetValueOrDefault("p50"),10:F0}{far.GetValueOrDefault("p99"),10:F0}"
+            + $"{far.GetValueOrDefault("max"),10:F0}{far["packets"],11:F0}");
+
+    private sealed record Row(int Streams, double BareSend, double BareReceive, Dictionary<string, double> BareGaps, Ours Play, Ours Receive);
+
+    private sealed record Ours(long Packets, long Sent, long Received, double ThreadMicros, double ProcessMicros, long ThreadBytes, long ProcessBytes,
+        Dictionary<string, double> Far, double Busy, long Late, long LatestMicros);
+
+    /// <summary>An engine of one loop with its sessions.</summary>
+    private sealed class Bench : IMediaEvents, IDisposable
+    {
+        private readonly string _root = Directory.CreateTempSubdirectory("cti-bench-").FullName;
+        private readonly MediaEngine _engine;
+        private readonly CountdownEvent _started;
+
+        public Bench(int streams)
+        {
+            WriteAlaw(Path.Combine(_root, "sound.wav"), 8_000 * 10);
+            var options = new MediaEngineOptions
+            {
+                IPv4 = IPAddress.Loopback, PortFirst = FirstPort, PortLast = FirstPort + 2 * streams + 199, Loops = 1, BusyFractionMax = 2,
+            };
+            _engine = new MediaEngine(options, new PromptCache(_root, null, 64 << 20), new SystemClock(), SystemRandom.Instance, NullLog.Instance);
+            _engine.Loops[0].MeasuresThreadTime = true;
+            _started = new CountdownEvent(streams);
+            Ports = [.. Enumerable.Range(1, streams).Select(Open)];
+        }
+
+        public int[] Ports { get; }
+
+        public void Configure(int remotePort, bool send)
+        {
+            for (var i = 0; i < Ports.Length; i++)
+            {
+                var remote = new IPEndPoint(IPAddress.Loopback, remotePort + i);
+                _engine.Configure(new MediaSessionId(i + 1), new MediaDescription(remote, remote, AudioCodec.Pcma, 8, 101, send, !send));
+            }
+        }
+
+        public void PlayForEver()
+        {
+            for (var i = 0; i < Ports.Length; i++)
+                _engine.StartPlay(new MediaSessionId(i + 1), new PlayRequest(1, ["sound.wav"], Repeat: -1));
+            _started.Wait();
+        }
+
+        public Ours Observe(Func<Dictionary<string, double>> farEnd)
+        {
+            var loop = _engine.Loops[0];
+            using var process = Process.GetCurrentProcess();
+            // Long enough for the loop's code to be compiled for good, and for its averages to settle.
+            Thread.Sleep(1_000);
+            var before = loop.Snapshot();
+            var (threadNanos, threadBytes) = (loop.ThreadNanos, loop.ThreadAllocatedBytes);
+            var (processTime, processBytes) = (process.TotalProcessorTime, GC.GetTotalAllocatedBytes());
+            var far = farEnd();
+            process.Refresh();
+            var after = loop.Snapshot();
+            return new Ours(0, after.RtpSent - before.RtpSent, after.RtpReceived - before.RtpReceived, (loop.ThreadNanos - threadNanos) / 1_000.0,
+                (process.TotalProcessorTime - processTime).TotalMicroseconds, loop.ThreadAllocatedBytes - threadBytes,
+                GC.GetTotalAllocatedBytes() - processBytes, far, after.BusyFraction, after.LateCadences - before.LateCadences, after.LatenessMaxMicros);
+        }
+
+        public void OnMediaEvent(MediaSessionId session, MediaEvent happened)
+        {
+            if (happened is PlayStarted)
+                _started.Signal();
+        }
+
+        public void Dispose()
+        {
+            _engine.Dispose();
+            _started.Dispose();
+            Directory.Delete(_root, recursive: true);
+        }
+
+        private int Open(int number) =>
+            (_engine.TryOpen(new MediaSessionId(number), new MediaSessionOptions(Idle: IdleSending.Nothing), this)
+                ?? throw new InvalidOperationException("no session: are ports or descriptors short?")).Port;
+
+        private static void WriteAlaw(string path, int length)
+        {
+            using var file = new BinaryWriter(File.Create(path));
+            file.Write("RIFF"u8);
+            file.Write(36 + length);
+            file.Write("WAVEfmt "u8);
+            file.Write(16);
+            file.Write((short)6);
+            file.Write((short)1);
+            file.Write(8000);
+            file.Write(8000);
+            file.Write((short)1);
+            file.Write((short)8);
+            file.Write("data"u8);
+            file.Write(length);
+            var sound = new byte[length];
+            for (var i = 0; i < length; i++)
+                sound[i] = (byte)(i * 31);
+            file.Write(sound);
+        }
+    }
+}
