@@ -151,7 +151,7 @@ public static partial class Catalogue
         yield return CallMethod("list", "The application's own calls.", ListResult,
             new("state", ParameterKind.Choice, "Only those in this state.") { Nullable = true, Choices = CallStates },
             Int("limit", 1, 1000, "How many at most.") with { Default = 100 },
-            new("after", ParameterKind.Text, "`next` of the page before.") { Nullable = true }) with
+            new("after", ParameterKind.Text, "`next` of the page before.") { Nullable = true, EmptyAllowed = false }) with
         { Changes = false, Errors = [] };
     }
 

@@ -12,12 +12,12 @@ public static partial class Catalogue
         var cursor = new ResultDefinition(FieldType.Object, "Where the feed stands.", [new("cursor", FieldType.String, "The cursor.")]);
         yield return new(Subscribe, "Replaces the connection's live feed. WebSocket only.",
             [
-                new("from", ParameterKind.Text, "A cursor, `earliest`, or null for now; a group's stored position wins over it.") { Nullable = true },
-                new("group", ParameterKind.Text, "Connections of one group share the application's feed, divided by instance.") { Nullable = true },
+                new("from", ParameterKind.Text, "A cursor, `earliest`, or null for now; a group's stored position wins over it.") { Nullable = true, EmptyAllowed = false },
+                new("group", ParameterKind.Text, "Connections of one group share the application's feed, divided by instance.") { Nullable = true, EmptyAllowed = false, Max = Limits.GroupNameCharsMax },
             ], cursor)
         { Errors = [ErrorCodes.Gone] };
         yield return new(Acknowledge, "Moves the group's position to the cursor; covers what was delivered to this connection. WebSocket only.",
-            [new("cursor", ParameterKind.Text, "`meta.cursor` of an event.") { Required = true }], cursor);
+            [new("cursor", ParameterKind.Text, "`meta.cursor` of an event.") { Required = true, EmptyAllowed = false }], cursor);
         yield return new(Discover, "This API as an OpenRPC document.", [], new(FieldType.Object, "The document.", []));
         yield return new(ListNodes, "The cluster's nodes.", [], new(FieldType.Array, "The nodes.",
         [

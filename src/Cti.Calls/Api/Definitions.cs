@@ -59,13 +59,13 @@ public sealed record ParameterDefinition(string Name, ParameterKind Kind, string
     /// <summary>Smallest integer.</summary>
     public long Min { get; init; }
 
-    /// <summary>Largest integer.</summary>
+    /// <summary>Largest integer; of a <see cref="ParameterKind.Text"/> the most characters, 0: only the request's size bounds it.</summary>
     public long Max { get; init; }
 
     /// <summary>The keys that a <see cref="ParameterKind.Keys"/> string may have.</summary>
     public string Alphabet { get; init; } = Catalogue.DtmfKeys;
 
-    /// <summary>Whether a <see cref="ParameterKind.Keys"/> or file string may be empty.</summary>
+    /// <summary>Whether a string may be empty.</summary>
     public bool EmptyAllowed { get; init; } = true;
 
     /// <summary>Values of a <see cref="ParameterKind.Choice"/>.</summary>

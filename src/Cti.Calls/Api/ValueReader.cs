@@ -55,7 +55,7 @@ internal static class ValueReader
         value = null;
         if (!TryInteger(ref reader, out var number)) return "must be an integer";
         if (number < parameter.Min || number > parameter.Max) return $"must be {parameter.Min}..{parameter.Max}";
-        value = parameter.Kind == ParameterKind.Int32 ? (int)number : number;
+        value = parameter.Kind == ParameterKind.Int32 ? (object)(int)number : number;
         return null;
     }
 
@@ -138,7 +138,9 @@ internal static class ValueReader
                 }
                 return parameter.Kind == ParameterKind.PlayFile ? FileNames.CheckJoined(text, roots.Play) : FileNames.Check(text, roots.Record);
             default:
-                return null;
+                if (text.Length == 0 && !parameter.EmptyAllowed) return "must not be empty";
+                return parameter.Kind == ParameterKind.Text && parameter.Max > 0 && text.Length > parameter.Max
+                    ? $"is longer than {parameter.Max} characters" : null;
         }
     }
 }

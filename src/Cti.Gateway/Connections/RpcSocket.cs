@@ -171,14 +171,14 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Applic
         if (!isBatch)
         {
             // In flight is bounded; while it is full nothing is read, and TCP slows the far end down.
-            await _slots.WaitAsync();
+            await _slots.WaitAsync(_abort.Token);
             Forget(AnswerAsync(dispatcher.BeginAsync(application, generation, message.Span, turn), turn));
             return;
         }
         var pending = new List<Task<byte[]?>>(_elements.Count);
         foreach (var element in _elements)
         {
-            await _slots.WaitAsync();
+            await _slots.WaitAsync(_abort.Token);
             pending.Add(ReleaseAsync(dispatcher.BeginAsync(application, generation, message.Span[element], turn)));
         }
         Forget(AnswerBatchAsync(pending, turn));

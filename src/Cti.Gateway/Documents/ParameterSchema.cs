@@ -56,6 +56,8 @@ internal static class ParameterSchema
                 break;
             default:
                 Type(writer, parameter, "string");
+                if (!parameter.EmptyAllowed) writer.WriteNumber("minLength", 1);
+                if (parameter.Kind == ParameterKind.Text && parameter.Max > 0) writer.WriteNumber("maxLength", parameter.Max);
                 break;
         }
     }

@@ -115,7 +115,7 @@ internal sealed class MetricFamily
     private MetricSeries Add(int hash, KeyValuePair<string, object?>[] tags)
     {
         // Tags that never end must not fill the memory: what is too much is counted together.
-        if (Interlocked.Increment(ref _count) > Limits.MetricSeriesMax) return _series.GetOrAdd(int.MinValue, _ => new MetricSeries([new("overflow", "true")], _bounds, null));
+        if (Volatile.Read(ref _count) >= Limits.MetricSeriesMax || Interlocked.Increment(ref _count) > Limits.MetricSeriesMax) return _series.GetOrAdd(int.MinValue, _ => new MetricSeries([new("overflow", "true")], _bounds, null));
         while (true)
         {
             var head = _series.GetValueOrDefault(hash);

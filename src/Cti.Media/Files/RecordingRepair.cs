@@ -13,7 +13,7 @@ public static class RecordingRepair
     {
         if (!partPath.EndsWith(RecordingHeader.PartSuffix, StringComparison.Ordinal) || !File.Exists(partPath)) return null;
         var target = partPath[..^RecordingHeader.PartSuffix.Length];
-        using (var file = new FileStream(partPath, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0))
+        using (var file = new FileStream(partPath, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
         {
             Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
             var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
@@ -35,6 +35,10 @@ public static class RecordingRepair
         File.Delete(partPath);
         return null;
     }
+
+    /// <summary>Completes the unfinished file of one target, where there is one.</summary>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    public static string? RepairTarget(string targetPath) => Repair(targetPath + RecordingHeader.PartSuffix);
 
     /// <summary>
     /// Completes every unfinished recording under a folder, links not followed. A file that cannot be repaired is left as it is.

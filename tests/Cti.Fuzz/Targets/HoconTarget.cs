@@ -30,8 +30,8 @@ public sealed class HoconTarget : IFuzzTarget
         {
             if (e.Origin.Source.Length == 0 || e.Problem.Length == 0) throw new InvalidOperationException("an error without place or text", e);
         }
-        HoconUnits.TryParseDuration(text, out _);
-        HoconUnits.TryParseSize(text, out _);
+        _ = HoconUnits.TryParseDuration(text, out _);
+        _ = HoconUnits.TryParseSize(text, out _);
     }
 
     private static void Check(HoconValue value, int depth)

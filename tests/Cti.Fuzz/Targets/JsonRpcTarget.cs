@@ -1,30 +1,59 @@
+using System.Text;
+using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Gateway.Rpc;
 using Cti.Kernel;
 
 namespace Cti.Fuzz.Targets;
 
-/// <summary>Feeds arbitrary bytes to everything that reads a request before it reaches a resource.</summary>
-public static class JsonRpcTarget
+/// <summary>
+/// Everything that reads a request before it reaches a resource: any text is a request of known parameters or a refusal, and the answer is JSON whatever the id was.
+/// </summary>
+public sealed class JsonRpcTarget : IFuzzTarget
 {
-    /// <summary>Reads a JSON-RPC text as both generations would; any exception is a finding.</summary>
-    public static void Run(ReadOnlySpan<byte> input)
+    public string Name => "jsonrpc";
+
+    public IEnumerable<byte[]> Seeds =>
+    [
+        .. new[]
+        {
+            """{"jsonrpc":"2.0","id":"123e4567-e89b-12d3-a456-426614174000","method":"sys.call.construct","params":{"from_uri":"+8610","to_uri":["sip:100@[::1]:5060;transport=tcp","100@gw"],"max_answer_seconds":60,"ring_play_file":null,"user_data":"\u6570\n"}}""",
+            """[{"jsonrpc":"2.0","id":1,"method":"sys.call.play_start","params":["0.0.7-sys.call-1",[["a.wav|b/../c.wav",7,"lang=en-US"],["2012-9-8 1:5:3",4,""],[1086.30,6,null],[null,-1,""]],"*#",3]},{"jsonrpc":"2.0","method":"sys.call.nop","params":["r"]},1]""",
+            """{"id":-1.5e3,"params":{"res_id":"r","valid_keys":"0123456789","max_keys":4,"if_break_on_key":false,"play_content":"a|b","including_finish_key":true},"method":"sys.call.receive_dtmf_start","jsonrpc":"2.0"}""",
+            """{"jsonrpc":"2.0","id":null,"method":"sys.call.record_start","params":{"res_id":"r","max_seconds":5.0,"beep":false,"record_file":"../x","record_format":21,"finish_keys":""}}""",
+            """{"jsonrpc":"2.0","id":"\ud83d\ude00","method":"sys.call.redirect","params":["r","sip:gw.example.com:5070"],"meta":{"a":[1,{"b":2}]}}""",
+        }.Select(Encoding.UTF8.GetBytes),
+    ];
+
+    public void Run(ReadOnlySpan<byte> input)
     {
         var elements = new List<Range>();
-        if (RpcText.Scan(input, elements, out _) is { } error) RpcWriter.Refusal(null, error);
+        var answers = new List<byte[]?>();
+        if (RpcText.Scan(input, elements, out _) is { } error) answers.Add(RpcWriter.Refusal(null, error));
         foreach (var element in elements)
         {
             var envelope = RpcEnvelope.Read(input[element]);
-            if (envelope.Error is null && Catalogue.Find(envelope.Method) is { } method) Bind(method, input[element][envelope.Params]);
-            RpcWriter.Refusal(envelope.Id, envelope.Error ?? RpcError.InvalidParam("x", envelope.Method));
+            var refusal = envelope.Error;
+            if (refusal is null && Catalogue.Find(envelope.Method) is { } method) refusal = Bind(method, input[element][envelope.Params]);
+            answers.Add(RpcWriter.Refusal(envelope.Id, refusal ?? RpcError.InvalidParam("x", envelope.Method)));
         }
-        // The same bytes as params of every method: the fuzzer need not find their names first.
-        foreach (var method in Catalogue.Methods) Bind(method, input);
+        // The same bytes as params of every method: mutation need not find their names first.
+        foreach (var method in Catalogue.Methods) answers.Add(RpcWriter.Refusal(null, Bind(method, input) ?? RpcError.InvalidParam("x", "y")));
+        if (RpcWriter.Batch(answers) is not { } batch) return;
+        using var document = JsonDocument.Parse(batch);
+        if (document.RootElement.GetArrayLength() != answers.Count) throw new InvalidOperationException("an answer is missing");
     }
 
-    private static void Bind(MethodDefinition method, ReadOnlySpan<byte> json)
+    private static RpcError? Bind(MethodDefinition method, ReadOnlySpan<byte> json)
     {
+        RpcError? first = null;
         foreach (var generation in (ReadOnlySpan<ApiGeneration>)[ApiGeneration.V1, ApiGeneration.V2])
-            if (ArgumentBinder.TryBind(method, generation, json, MediaRoots.None, out var arguments) is null) ArgumentsHash.Compute(method, arguments);
+        {
+            var error = ArgumentBinder.TryBind(method, generation, json, MediaRoots.None, out var arguments);
+            if (error is { Code: not ErrorCodes.InvalidParams }) throw new InvalidOperationException($"refused with {error.Code}");
+            if (error is null && ArgumentsHash.Compute(method, arguments) != ArgumentsHash.Compute(method, arguments)) throw new InvalidOperationException("the hash changes");
+            first ??= error;
+        }
+        return first;
     }
 }

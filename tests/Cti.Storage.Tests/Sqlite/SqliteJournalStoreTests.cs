@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using Cti.Storage.Sqlite;
 
@@ -43,7 +44,7 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
     {
         await ClaimAsync(0);
         var maps = await File.ReadAllTextAsync($"/proc/{Environment.ProcessId}/maps");
-        var system = Directory.GetFiles("/usr/lib", "libsqlite3.so.0", SearchOption.AllDirectories).Length > 0;
+        var system = NativeLibrary.TryLoad("libsqlite3.so.0", out _);
         maps.Contains("libsqlite3.so.0", StringComparison.Ordinal).ShouldBe(system);
         maps.Contains("libe_sqlite3.so", StringComparison.Ordinal).ShouldBe(!system);
         Version.Parse(SqliteJournalStore.LibraryVersion).ShouldBeGreaterThan(new Version(3, 24));
@@ -90,8 +91,10 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
     [Fact]
     public async Task A_path_that_cannot_be_made_is_unavailable_and_names_the_path()
     {
-        await using var store = new SqliteJournalStore(new SqliteOptions { Path = "/proc/none/journal.db" });
-        (await Should.ThrowAsync<StoreUnavailableException>(async () => await store.OpenAsync(Instances))).Message.ShouldContain("/proc/none/journal.db");
+        // The database's own file stands where a directory would have to be.
+        var path = Path.Combine(DatabasePath, "journal.db");
+        await using var store = new SqliteJournalStore(new SqliteOptions { Path = path });
+        (await Should.ThrowAsync<StoreUnavailableException>(async () => await store.OpenAsync(Instances))).Message.ShouldContain(path);
     }
 
     [Fact]

@@ -1,0 +1,163 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Cti.Calls.Api;
+using Cti.Kernel;
+
+namespace Cti.Gateway.Tests;
+
+/// <summary>Every method of the catalogue against missing, unknown, mistyped and out-of-range parameters, in both generations.</summary>
+public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : IClassFixture<ParameterTableTests.Gateway>
+{
+    public sealed class Gateway : IAsyncLifetime
+    {
+        internal GatewayUnderTest Under { get; private set; } = null!;
+
+        public async Task InitializeAsync() => Under = await GatewayUnderTest.StartAsync();
+
+        public async Task DisposeAsync() => await Under.DisposeAsync();
+    }
+
+    public static TheoryData<string, ApiGeneration> Methods => Rows(_ => true);
+
+    public static TheoryData<string, ApiGeneration> Served => Rows(m => m.Available);
+
+    private static TheoryData<string, ApiGeneration> Rows(Func<MethodDefinition, bool> which)
+    {
+        var rows = new TheoryData<string, ApiGeneration>();
+        foreach (var method in Catalogue.Methods.Where(which))
+        {
+            rows.Add(method.Name, ApiGeneration.V1);
+            rows.Add(method.Name, ApiGeneration.V2);
+        }
+        return rows;
+    }
+
+    // What is wrong with the params of a method, and which parameter the refusal must name.
+    private static IEnumerable<(string Case, string Params, string Names)> Faults(MethodDefinition method, ApiGeneration generation)
+    {
+        var required = Samples.Required(method, generation);
+        foreach (var parameter in method.Parameters)
+        {
+            var name = parameter.NameIn(generation);
+            if (parameter.Required) yield return ("missing", Samples.Text(required.Where(r => r.Key != name).ToDictionary()), parameter.Name);
+            foreach (var value in Samples.Mistyped(parameter)) yield return ("mistyped", Samples.Text(new(required) { [name] = value }), parameter.Name);
+            foreach (var value in Samples.OutOfRange(parameter)) yield return ("out of range", Samples.Text(new(required) { [name] = value }), parameter.Name);
+            var isEmptyKeys = parameter.Kind == ParameterKind.Keys && parameter.EmptyAllowed;
+            if (!parameter.Nullable && !isEmptyKeys) yield return ("null", Samples.Text(new(required) { [name] = "null" }), parameter.Name);
+            var valid = Samples.Valid(parameter, generation);
+            yield return ("twice", $"{Samples.Text(new(required) { [name] = valid })[..^1]},\"{name}\":{valid}}}", parameter.Name);
+            foreach (var alias in parameter.Aliases)
+                yield return ("two spellings", Samples.Text(new(required.Where(r => r.Key != name).ToDictionary()) { [parameter.Name] = valid, [alias] = valid }), parameter.Name);
+        }
+        yield return ("unknown", Samples.Text(new(required) { ["no_such_parameter"] = "1" }), "no_such_parameter");
+        yield return ("too many positions", $"[{string.Join(',', method.PositionsIn(generation).Select(p => Samples.Valid(p, generation)).Append("1"))}]", "params");
+    }
+
+    [Theory, MemberData(nameof(Methods))]
+    public void Every_fault_of_a_parameter_is_refused_and_named(string name, ApiGeneration generation)
+    {
+        var method = Catalogue.Find(name)!;
+        foreach (var (what, text, names) in Faults(method, generation))
+        {
+            var error = ArgumentBinder.TryBind(method, generation, System.Text.Encoding.UTF8.GetBytes(text), MediaRoots.None, out _);
+            error.ShouldNotBeNull($"{what}: {text}");
+            error.Code.ShouldBe(ErrorCodes.InvalidParams, text);
+            error.Data!["param"].ShouldBe(names, $"{what}: {text}");
+            ((string)error.Data["reason"]).ShouldNotBeNullOrWhiteSpace();
+        }
+    }
+
+    [Theory, MemberData(nameof(Served))]
+    public async Task Over_the_wire_a_fault_is_answered_and_nothing_reaches_the_router(string name, ApiGeneration generation)
+    {
+        var under = gateway.Under;
+        under.Router.Forget();
+        foreach (var (what, text, names) in Faults(Catalogue.Find(name)!, generation))
+        {
+            var answer = await under.CallAsync(name, text, generation, GatewayUnderTest.AdminKey);
+            var error = answer.GetProperty("error");
+            error.GetProperty("code").GetInt32().ShouldBe(ErrorCodes.InvalidParams, $"{what}: {text}");
+            error.GetProperty("data").GetProperty("param").GetString().ShouldBe(names);
+            error.GetProperty("data").GetProperty("reason").GetString().ShouldNotBeNullOrWhiteSpace();
+            error.GetProperty("message").GetString()!.ShouldContain(names);
+        }
+        under.Router.Asked.ShouldBeEmpty();
+    }
+
+    [Theory, MemberData(nameof(Methods))]
+    public void Left_out_parameters_get_the_generations_default(string name, ApiGeneration generation)
+    {
+        var method = Catalogue.Find(name)!;
+        var bound = Bind(method, generation, Samples.Text(Samples.Required(method, generation)));
+        bound.Values.Keys.ShouldBe(method.Parameters.Select(p => p.Name), ignoreOrder: true);
+        foreach (var parameter in method.Parameters.Where(p => !p.Required)) bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
+    }
+
+    [Theory, MemberData(nameof(Methods))]
+    public void By_position_and_by_name_the_same_arguments_arrive_with_the_same_hash(string name, ApiGeneration generation)
+    {
+        var method = Catalogue.Find(name)!;
+        var positions = method.PositionsIn(generation);
+        var named = Bind(method, generation, Samples.Text(positions.ToDictionary(p => p.NameIn(generation), p => Samples.Valid(p, generation))));
+        var listed = Bind(method, generation, $"[{string.Join(',', positions.Select(p => Samples.Valid(p, generation)))}]");
+        foreach (var parameter in method.Parameters) Canonical(listed.Values[parameter.Name]).ShouldBe(Canonical(named.Values[parameter.Name]), parameter.Name);
+        ArgumentsHash.Compute(method, listed).ShouldBe(ArgumentsHash.Compute(method, named));
+    }
+
+    [Theory, MemberData(nameof(Methods))]
+    public void Null_in_an_array_means_the_default(string name, ApiGeneration generation)
+    {
+        var method = Catalogue.Find(name)!;
+        var bound = Bind(method, generation,
+            $"[{string.Join(',', method.PositionsIn(generation).Select(p => p.Required ? Samples.Valid(p, generation) : "null"))}]");
+        foreach (var parameter in method.Parameters.Where(p => !p.Required)) bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
+    }
+
+    [Theory, MemberData(nameof(Methods))]
+    public void Every_parameter_has_the_type_that_commands_are_built_from(string name, ApiGeneration generation)
+    {
+        var method = Catalogue.Find(name)!;
+        var bound = Bind(method, generation, Samples.Text(method.Parameters.ToDictionary(p => p.NameIn(generation), p => Samples.Valid(p, generation))));
+        foreach (var parameter in method.Parameters.Where(p => p.Available))
+        {
+            var type = parameter.Kind switch
+            {
+                ParameterKind.Int32 => typeof(int),
+                ParameterKind.Int64 => typeof(long),
+                ParameterKind.Boolean => typeof(bool),
+                ParameterKind.TargetUris => typeof(ImmutableArray<string>),
+                ParameterKind.Content => typeof(PlayContent),
+                _ => typeof(string),
+            };
+            bound.Values[parameter.Name].ShouldNotBeNull().GetType().ShouldBe(type, parameter.Name);
+        }
+    }
+
+    [Fact]
+    public async Task Methods_of_a_later_version_are_unknown_over_the_wire()
+    {
+        foreach (var method in Catalogue.Methods.Where(m => !m.Available))
+            (await gateway.Under.CallAsync(method.Name, "{}")).GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.MethodNotFound);
+    }
+
+    [Fact]
+    public void The_catalogue_names_each_thing_once()
+    {
+        Catalogue.Methods.Select(m => m.Name).ShouldBeUnique();
+        Catalogue.Events.Select(e => e.Name).ShouldBeUnique();
+        foreach (var method in Catalogue.Methods) method.Parameters.SelectMany(p => p.Aliases.Append(p.Name)).ShouldBeUnique();
+    }
+
+    private static RpcArguments Bind(MethodDefinition method, ApiGeneration generation, string text)
+    {
+        ArgumentBinder.TryBind(method, generation, System.Text.Encoding.UTF8.GetBytes(text), MediaRoots.None, out var arguments).ShouldBeNull(text);
+        return arguments;
+    }
+
+    private static string Canonical(object? value) => value switch
+    {
+        ImmutableArray<string> list => string.Join(' ', list),
+        PlayContent content => string.Join(' ', content.Elements),
+        _ => JsonSerializer.Serialize(value),
+    };
+}
