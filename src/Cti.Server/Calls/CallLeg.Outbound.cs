@@ -98,7 +98,7 @@ internal sealed partial class CallLeg
     {
         var address = services.Sip.LocalAddress(flow);
         var identity = CallerIdentity.Of(CallerUri(address), trunk?.AssertIdentity ?? false);
-        DialogTag.TryParse(state.LocalTag, out var tag);
+        if (!DialogTag.TryParse(state.LocalTag, out var tag)) throw new InvalidOperationException($"{state.LocalTag} is no tag of ours");
         var initial = new InitialRequest(target, identity.From, new NameAddr(target), tag.ToContact(address, flow.Kind), state.SipCallId, state.LocalTag, 1, []);
         return InitialRequests.Invite(initial, offer.ToBytes(), identity);
     }
