@@ -28,6 +28,8 @@ public sealed class ServerNodeOptions
     public int Station { get; init; }
     /// <summary>How many instances the cluster has, 1 or more; fixed when the store is created.</summary>
     public int InstanceCount { get; init; } = 64;
+    /// <summary>Calls at once on this node; past it new ones are refused with 503.</summary>
+    public int CallsMax { get; init; } = 4000;
     /// <summary>Limits of calls.</summary>
     public CallSettings Calls { get; init; } = new();
     /// <summary>SIP timers.</summary>
@@ -109,6 +111,7 @@ public sealed class ServerNode : INodeInfo
             Area = options.Area,
             Station = options.Station,
             InstanceCount = options.InstanceCount,
+            CallsMax = options.CallsMax,
             Settings = options.Calls,
             Directory = new CallDirectory(),
             Media = new MediaNode(options.Media),

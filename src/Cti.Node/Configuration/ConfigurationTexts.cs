@@ -7,6 +7,7 @@ namespace Cti.Node.Configuration;
 internal static class ConfigurationTexts
 {
     public const string ListenerForm = "udp:ADDRESS:PORT or tcp:ADDRESS:PORT (IPv6 in brackets)";
+    public const string GatewayUrlForm = "http://ADDRESS:PORT, ADDRESS being an IP address (IPv6 in brackets), localhost or *";
     public const string HostPortForm = "HOST or HOST:PORT (IPv6 in brackets)";
 
     public static SipListener? Listener(string text)
@@ -53,17 +54,23 @@ internal static class ConfigurationTexts
     public static bool IsHost(string text) =>
         text.Length is > 0 and <= 253 && text.Split('.').All(label => label.Length is > 0 and <= 63 && label.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
 
-    /// <summary>An address, or a network as ADDRESS/BITS.</summary>
-    public static IPNetwork? Network(string text)
-    {
-        if (IPNetwork.TryParse(text, out var network)) return network;
-        return IPAddress.TryParse(text, out var address) ? new IPNetwork(address, address.GetAddressBytes().Length * 8) : null;
-    }
-
     public static IPAddress? Address(string text) => IPAddress.TryParse(text, out var address) && text.Any(c => c is '.' or ':') ? address : null;
 
-    public static Uri? GatewayUrl(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == "http" && url.Host.Length > 0 && url.PathAndQuery == "/" && url.UserInfo.Length == 0 && url.Fragment.Length == 0 ? url : null;
+    /// <summary>http:// and an IP address (IPv6 in brackets), localhost or *, and a port.</summary>
+    public static string? GatewayUrl(string text)
+    {
+        if (!text.StartsWith("http://", StringComparison.Ordinal)) return null;
+        var rest = text[7..].TrimEnd('/');
+        var colon = rest.LastIndexOf(':');
+        if (colon <= 0 || !TryPort(rest[(colon + 1)..], 0, out _)) return null;
+        return rest[..colon] is "localhost" or "*" || EndPoint(rest) is not null ? text : null;
+    }
+
+    public static bool IsLoopback(string gatewayUrl)
+    {
+        var rest = gatewayUrl[7..].TrimEnd('/');
+        return rest.StartsWith("localhost:", StringComparison.Ordinal) || (EndPoint(rest) is { } address && IPAddress.IsLoopback(address.Address));
+    }
 
     /// <summary><c>sha256:</c> and 64 hexadecimal digits; answers the digits in lower case.</summary>
     public static string? KeyHash(string text) =>

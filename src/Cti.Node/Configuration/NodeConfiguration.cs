@@ -93,11 +93,11 @@ public sealed record HostPort(string Host, int? Port)
 /// <param name="Listen">At least one for a media node.</param>
 /// <param name="Advertise">Host and port for Via and Contact; null: the local address towards the peer.</param>
 /// <param name="AcceptAny">Whether anyone may call in, to the default application.</param>
-/// <param name="UserAgent">User-Agent and Server; empty: none is sent.</param>
+/// <param name="DialAny">Whether applications may call hosts that are no trunk.</param>
 /// <param name="Timers">RFC 3261's T1, T2, T4.</param>
 /// <param name="ReceiveBuffer">Bytes of the UDP sockets' receive buffer, as far as the system allows.</param>
 /// <param name="Tcp">Limits of connections.</param>
-public sealed record SipSettings(ImmutableArray<SipListener> Listen, HostPort? Advertise, bool AcceptAny, string UserAgent, SipTimerSettings Timers,
+public sealed record SipSettings(ImmutableArray<SipListener> Listen, HostPort? Advertise, bool AcceptAny, bool DialAny, SipTimerSettings Timers,
     int ReceiveBuffer, SipTcpSettings Tcp);
 
 /// <summary>cti.sip.timers: RFC 3261 section 17.</summary>
@@ -120,23 +120,19 @@ public sealed record SipTcpSettings(int MaxConnections, TimeSpan IdleTimeout, Ti
 /// <param name="Root">Folder of prompts, a full path.</param>
 /// <param name="RecordRoot">Folder of recordings, a full path.</param>
 /// <param name="Codecs">Offered in this order: PCMA, PCMU.</param>
-/// <param name="DtmfPayloadType">Payload type offered for telephone-event, 96..127.</param>
 /// <param name="Inactivity">A call that receives no RTP for so long is released; zero: never.</param>
-/// <param name="JitterMax">The longest that the jitter buffer delays.</param>
 /// <param name="Loops">Media threads; 0: half the processors, at least one.</param>
 public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int PortFirst, int PortLast, string Root, string RecordRoot,
-    ImmutableArray<string> Codecs, int DtmfPayloadType, TimeSpan Inactivity, TimeSpan JitterMax, int Loops);
+    ImmutableArray<string> Codecs, TimeSpan Inactivity, int Loops);
 
 /// <summary>cti.gateway.</summary>
-/// <param name="Listen">The URLs to listen on: scheme http, an address or host, a port (0: any free one).</param>
+/// <param name="Listen">The URLs to listen on: http://, an IP address, localhost or *, a port (0: any free one).</param>
 /// <param name="KeysFile">Where the default application's key is kept, a full path.</param>
 /// <param name="DefaultApplication">Name of the application that gets what no route names.</param>
 /// <param name="Applications">By name; empty: only the default one, with the key in <paramref name="KeysFile"/>.</param>
 /// <param name="RequestBytes">Largest request, 1 KiB..16 MiB.</param>
-/// <param name="MaxConnections">WebSockets and event streams at once.</param>
-/// <param name="MaxUnsentBytes">Bytes that wait for one slow reader before it is disconnected.</param>
-public sealed record GatewaySettings(ImmutableArray<Uri> Listen, string KeysFile, string DefaultApplication,
-    ImmutableSortedDictionary<string, ApplicationSettings> Applications, int RequestBytes, int MaxConnections, int MaxUnsentBytes);
+public sealed record GatewaySettings(ImmutableArray<string> Listen, string KeysFile, string DefaultApplication,
+    ImmutableSortedDictionary<string, ApplicationSettings> Applications, int RequestBytes);
 
 /// <summary>cti.gateway.applications.NAME.</summary>
 /// <param name="Name">Its name.</param>
@@ -145,8 +141,7 @@ public sealed record GatewaySettings(ImmutableArray<Uri> Listen, string KeysFile
 /// <param name="Rate">Requests a second, 1..1000000.</param>
 /// <param name="Burst">Requests at once above the rate, at least 1.</param>
 /// <param name="MaxConnections">WebSockets and event streams at once.</param>
-/// <param name="MaxCalls">Calls at once, 0: no limit.</param>
-public sealed record ApplicationSettings(string Name, ImmutableArray<string> Keys, bool Admin, int Rate, int Burst, int MaxConnections, int MaxCalls);
+public sealed record ApplicationSettings(string Name, ImmutableArray<string> Keys, bool Admin, int Rate, int Burst, int MaxConnections);
 
 /// <summary>Where the journal is.</summary>
 public enum JournalProvider
@@ -165,10 +160,10 @@ public enum JournalProvider
 /// <param name="ConnectionString">PostgreSQL's.</param>
 public sealed record JournalSettings(JournalProvider Provider, string File, Secret? ConnectionString);
 
-/// <summary>How keys are sent where RFC 4733 was not agreed.</summary>
+/// <summary>How keys are sent.</summary>
 public enum DtmfMode
 {
-    /// <summary>RFC 4733 where agreed, else SIP INFO.</summary>
+    /// <summary>RFC 4733 where agreed, else as tones.</summary>
     Rfc4733,
     /// <summary>SIP INFO.</summary>
     Info,
@@ -178,22 +173,18 @@ public enum DtmfMode
 
 /// <summary>One of cti.trunks.</summary>
 /// <param name="Name">Unique.</param>
-/// <param name="Address">Where its requests go to and, with <paramref name="AcceptFrom"/>, come from.</param>
+/// <param name="Address">Where its requests go to and its calls come from.</param>
 /// <param name="Transport">Over which transport.</param>
-/// <param name="AcceptFrom">Further networks that its calls come from.</param>
 /// <param name="MaxCalls">Calls at once in the cluster; 0: no limit.</param>
 /// <param name="Auth">For digest authentication, or null.</param>
 /// <param name="Register">Whether to register there.</param>
-/// <param name="RegisterExpires">Asked-for life of a registration, 60 s..24 h.</param>
 /// <param name="FromUser">User of From where the caller did not give one, or null.</param>
 /// <param name="FromDomain">Host of From, or null: our own.</param>
 /// <param name="AssertIdentity">Whether P-Asserted-Identity is sent (RFC 3325).</param>
 /// <param name="Dtmf">How keys are sent.</param>
 /// <param name="OptionsInterval">How often OPTIONS asks whether it is up; zero: never, it counts as up.</param>
-/// <param name="Codecs">Offered to it in this order; empty: as cti.media.codecs.</param>
-public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, ImmutableArray<IPNetwork> AcceptFrom, int MaxCalls, TrunkAuth? Auth,
-    bool Register, TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval,
-    ImmutableArray<string> Codecs);
+public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, int MaxCalls, TrunkAuth? Auth, bool Register,
+    string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval);
 
 /// <summary>cti.trunks[].auth.</summary>
 /// <param name="User">The user.</param>
@@ -201,11 +192,11 @@ public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Tr
 public sealed record TrunkAuth(string User, Secret Password);
 
 /// <summary>One of cti.routes: an inbound call that fits all of its patterns goes to its application.</summary>
-/// <param name="To">What was dialled: user, or user@host where the pattern has an @.</param>
-/// <param name="From">Who calls: the same.</param>
+/// <param name="To">Pattern of the dialled user part, * for any characters, or null: any.</param>
+/// <param name="From">Pattern of the caller's user part, or null: any.</param>
 /// <param name="Trunk">Name of the trunk, or null: any.</param>
 /// <param name="Application">Name of the application.</param>
-public sealed record RouteSettings(WildcardPattern To, WildcardPattern From, string? Trunk, string Application);
+public sealed record RouteSettings(string? To, string? From, string? Trunk, string Application);
 
 /// <summary>cti.cluster.</summary>
 /// <param name="Listen">For links between nodes; null: a single node.</param>
@@ -217,31 +208,17 @@ public sealed record ClusterSettings(IPEndPoint? Listen, HostPort? Advertise, Se
 /// <summary>cti.call.</summary>
 /// <param name="SetupTimeout">Of an outbound call without ringing or answer.</param>
 /// <param name="OfferTimeout">Of an inbound call that nobody answers, rejects or redirects.</param>
-/// <param name="SubscriberGrace">How long an application may have no connection before its inbound calls are refused.</param>
 /// <param name="IdleRelease">Of a call in Idle without a command; zero: never.</param>
-/// <param name="MaxCalls">Calls at once on this node, 1..100000; past it 503.</param>
-public sealed record CallSettings(TimeSpan SetupTimeout, TimeSpan OfferTimeout, TimeSpan SubscriberGrace, TimeSpan IdleRelease, int MaxCalls);
+public sealed record CallSettings(TimeSpan SetupTimeout, TimeSpan OfferTimeout, TimeSpan IdleRelease);
 
 /// <summary>cti.events.</summary>
 /// <param name="Retention">How long events can be read again.</param>
 public sealed record EventSettings(TimeSpan Retention);
 
 /// <summary>cti.cdr.</summary>
-/// <param name="Csv">Whether CSV files are written.</param>
-/// <param name="Directory">Their folder, a full path.</param>
 /// <param name="TimeZone">Of the times in records.</param>
-public sealed record CdrSettings(bool Csv, string Directory, TimeZoneInfo TimeZone);
-
-/// <summary>How log lines look.</summary>
-public enum LogFormat
-{
-    /// <summary>A line a reader likes.</summary>
-    Text,
-    /// <summary>A JSON object a line.</summary>
-    Json,
-}
+public sealed record CdrSettings(TimeZoneInfo TimeZone);
 
 /// <summary>cti.log.</summary>
 /// <param name="Level">The least that is written.</param>
-/// <param name="Format">How.</param>
-public sealed record LogSettings(LogSeverity Level, LogFormat Format);
+public sealed record LogSettings(LogSeverity Level);

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Net;
 using Cti.Kernel;
 using Cti.Node.Hocon;
 
@@ -18,8 +17,6 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     private static readonly (string, LogSeverity)[] Levels =
         [("debug", LogSeverity.Debug), ("information", LogSeverity.Information), ("warning", LogSeverity.Warning), ("error", LogSeverity.Error)];
 
-    private static readonly (string, LogFormat)[] Formats = [("text", LogFormat.Text), ("json", LogFormat.Json)];
-
     public NodeConfiguration Bind(HoconObject values, bool fromFile)
     {
         var top = new SettingsReader(values, "", "", journal, values.Origin);
@@ -34,7 +31,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             cti.Integer("instances", 1, 65_536),
             cti.FilePath("data"),
             cti.FlagOrNull("demo") ?? !fromFile,
-            Sip(cti, node.Roles),
+            Sip(cti, node.Roles, fromFile),
             Media(cti),
             gateway,
             Journal(cti),
@@ -66,7 +63,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         return settings;
     }
 
-    private static SipSettings Sip(SettingsReader cti, NodeRoles roles)
+    private static SipSettings Sip(SettingsReader cti, NodeRoles roles, bool fromFile)
     {
         var sip = cti.Section("sip");
         var timers = sip.Section("timers");
@@ -75,7 +72,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             sip.List("listen", ConfigurationTexts.ListenerForm, ConfigurationTexts.Listener, min: roles.HasFlag(NodeRoles.Media) ? 1 : 0, max: 32),
             sip.Parsed("advertise", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort),
             sip.Flag("accept-any"),
-            sip.Parsed("user-agent", "a text of printable ASCII", text => text.All(c => c is >= ' ' and <= '~') ? text : null) ?? "",
+            sip.FlagOrNull("dial-any") ?? !fromFile,
             new SipTimerSettings(timers.Duration("t1", "10ms", "10s"), timers.Duration("t2", "10ms", "60s"), timers.Duration("t4", "10ms", "60s")),
             sip.Size("receive-buffer", "64KiB", "256MiB"),
             new SipTcpSettings(tcp.Integer("max-connections", 1, 100_000), tcp.Duration("idle-timeout", "1s", "24h"), tcp.Duration("connect-timeout", "100ms", "60s")));
@@ -99,10 +96,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             ports.Last,
             media.FilePath("root"),
             media.FilePath("record-root"),
-            Codecs(media, min: 1),
-            media.Integer("dtmf-payload-type", 96, 127),
+            Codecs(media),
             media.Duration("inactivity", "1s", "24h", orZero: true),
-            media.Duration("jitter-max", "20ms", "1s"),
             media.Integer("loops", 0, 256));
         media.Close();
         return settings;
@@ -110,9 +105,9 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private sealed record PortRange(int First, int Last);
 
-    private static ImmutableArray<string> Codecs(SettingsReader reader, int min)
+    private static ImmutableArray<string> Codecs(SettingsReader reader)
     {
-        var codecs = reader.List("codecs", "PCMA or PCMU", text => text.ToUpperInvariant() is "PCMA" or "PCMU" ? text.ToUpperInvariant() : null, min, max: 16);
+        var codecs = reader.List("codecs", "PCMA or PCMU", text => text.ToUpperInvariant() is "PCMA" or "PCMU" ? text.ToUpperInvariant() : null, min: 1, max: 16);
         if (codecs.Distinct().Count() != codecs.Length) reader.Problem("codecs", "the same codec twice; right is each once");
         return codecs;
     }
@@ -121,13 +116,13 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     {
         var gateway = cti.Section("gateway");
         var settings = new GatewaySettings(
-            gateway.List("listen", "http://ADDRESS:PORT", ConfigurationTexts.GatewayUrl, min: 1, max: 16),
+            gateway.List("listen", ConfigurationTexts.GatewayUrlForm, ConfigurationTexts.GatewayUrl, min: 1, max: 16),
             gateway.FilePath("keys-file"),
             gateway.Required("default-application", "a name of letters, digits, - _ and .", ConfigurationTexts.Name, "default"),
             gateway.Named("applications", (name, reader) => Application(gateway, name, reader)),
-            gateway.Size("request-bytes", "1KiB", "16MiB"),
-            gateway.Integer("max-connections", 1, 1_000_000),
-            gateway.Size("max-unsent", "64KiB", "1GiB"));
+            gateway.Size("request-bytes", "1KiB", "16MiB"));
+        if (settings.Applications.IsEmpty && settings.Listen.FirstOrDefault(url => !ConfigurationTexts.IsLoopback(url)) is { } open)
+            gateway.Problem("listen", $"{open} is not loopback, and the only key is the one made at the first start; right is 127.0.0.1, or a key of your own under cti.gateway.applications");
         gateway.Close();
         return settings;
     }
@@ -141,8 +136,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             application.FlagOrNull("admin") ?? false,
             application.Has("rate") ? application.Integer("rate", 1, 1_000_000) : Ask(application, "rate", 1_000),
             application.Has("burst") ? application.Integer("burst", 1, 1_000_000) : Ask(application, "burst", 1_000),
-            application.Has("max-connections") ? application.Integer("max-connections", 1, 1_000_000) : Ask(application, "max-connections", 100),
-            application.Has("max-calls") ? application.Integer("max-calls", 0, 1_000_000) : Ask(application, "max-calls", 0));
+            application.Has("max-connections") ? application.Integer("max-connections", 1, 1_000_000) : Ask(application, "max-connections", 100));
     }
 
     /// <summary>A key of a list's or map's element that is not set: it counts as known, and its default stands here and in the reference's example.</summary>
@@ -170,22 +164,17 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             trunk.Required("name", "a name of letters, digits, - _ and .", ConfigurationTexts.Name, "?"),
             trunk.Required("address", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort, new HostPort("invalid", null)),
             trunk.Has("transport") ? trunk.Choice("transport", Protocols) : Ask(trunk, "transport", SipProtocol.Udp),
-            [.. trunk.List("accept-from", "an IP address, or a network as ADDRESS/BITS", text => ConfigurationTexts.Network(text) is { } n ? new Box<IPNetwork>(n) : null).Select(n => n.Value)],
             trunk.Has("max-calls") ? trunk.Integer("max-calls", 0, 100_000) : Ask(trunk, "max-calls", 0),
             auth,
             register,
-            trunk.Has("register-expires") ? trunk.Duration("register-expires", "60s", "24h") : Ask(trunk, "register-expires", TimeSpan.FromHours(1)),
             trunk.TextOrNull("from-user"),
             trunk.Parsed("from-domain", "a host name or address", text => ConfigurationTexts.HostAndPort(text) is { Port: null } ? text : null),
             trunk.FlagOrNull("assert-identity") ?? false,
             trunk.Has("dtmf") ? trunk.Choice("dtmf", DtmfModes) : Ask(trunk, "dtmf", DtmfMode.Rfc4733),
-            trunk.Has("options-interval") ? trunk.Duration("options-interval", "1s", "1h", orZero: true) : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)),
-            Codecs(trunk, min: 0));
+            trunk.Has("options-interval") ? trunk.Duration("options-interval", "1s", "1h", orZero: true) : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)));
         if (register && auth is null) trunk.Problem("register", "needs auth { user = ..., password = ... }");
         return settings;
     }
-
-    private sealed record Box<T>(T Value);
 
     private static TrunkAuth Auth(SettingsReader auth)
     {
@@ -201,8 +190,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         route.TextOrNull("trunk"),
         route.Required("application", "an application's name", ConfigurationTexts.Name, "?"));
 
-    private static WildcardPattern Pattern(SettingsReader route, string key) =>
-        route.Parsed(key, "a pattern of at most 200 characters, * for any, ? for one", text => text.Length is > 0 and <= 200 ? new WildcardPattern(text) : null) ?? WildcardPattern.Any;
+    private static string? Pattern(SettingsReader route, string key) =>
+        route.Parsed(key, "a pattern of 1..200 characters, * for any", text => text.Length is > 0 and <= 200 ? text : null);
 
     private static ClusterSettings Cluster(SettingsReader cti)
     {
@@ -224,9 +213,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         var settings = new CallSettings(
             call.Duration("setup-timeout", "1s", "1h"),
             call.Duration("offer-timeout", "1s", "1h"),
-            call.Duration("subscriber-grace", "100ms", "10m"),
-            call.Duration("idle-release", "1s", "7d", orZero: true),
-            call.Integer("max-calls", 1, 100_000));
+            call.Duration("idle-release", "1s", "7d", orZero: true));
         call.Close();
         return settings;
     }
@@ -243,8 +230,6 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     {
         var cdr = cti.Section("cdr");
         var settings = new CdrSettings(
-            cdr.Flag("csv"),
-            cdr.FilePath("directory"),
             cdr.Required("time-zone", "a time zone of this system, e.g. UTC or Europe/Berlin", text => TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) ? zone : null, TimeZoneInfo.Utc));
         cdr.Close();
         return settings;
@@ -253,7 +238,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     private static LogSettings Log(SettingsReader cti)
     {
         var log = cti.Section("log");
-        var settings = new LogSettings(log.Choice("level", Levels), log.Choice("format", Formats));
+        var settings = new LogSettings(log.Choice("level", Levels));
         log.Close();
         return settings;
     }

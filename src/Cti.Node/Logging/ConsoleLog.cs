@@ -1,30 +1,26 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Threading.Channels;
 using Cti.Kernel;
 
 namespace Cti.Node.Logging;
 
-/// <summary>Log lines on standard error, as text or JSON; written by one task, so that nobody waits for a slow terminal. Bounded: past it lines are dropped and counted.</summary>
+/// <summary>Log lines on standard error; written by one task, so that nobody waits for a slow terminal. Bounded: past it lines are dropped and counted.</summary>
 public sealed class ConsoleLog : ILog, IAsyncDisposable
 {
     private const int QueueMax = 10_000;
 
     private readonly Channel<string> lines = Channel.CreateBounded<string>(new BoundedChannelOptions(QueueMax) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
     private readonly LogSeverity level;
-    private readonly bool json;
     private readonly TextWriter writer;
     private readonly Task pump;
     private long dropped;
 
     /// <summary>Starts the log.</summary>
     /// <param name="level">Lines below it go nowhere.</param>
-    /// <param name="json">One JSON object a line instead of text.</param>
     /// <param name="writer">Where to.</param>
-    public ConsoleLog(LogSeverity level, bool json, TextWriter writer)
+    public ConsoleLog(LogSeverity level, TextWriter writer)
     {
         this.level = level;
-        this.json = json;
         this.writer = writer;
         pump = PumpAsync();
     }
@@ -37,9 +33,7 @@ public sealed class ConsoleLog : ILog, IAsyncDisposable
     {
         if (kind.Severity < level) return;
         var text = string.Format(CultureInfo.InvariantCulture, kind.Template, arguments);
-        var line = json
-            ? JsonSerializer.Serialize(new LogLine(DateTimeOffset.UtcNow, kind.Id, kind.Severity.ToString(), text), LogJson.Default.LogLine)
-            : string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {Short(kind.Severity)} {kind.Id} {text}");
+        var line = string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {Short(kind.Severity)} {kind.Id} {text}");
         if (!lines.Writer.TryWrite(line)) Interlocked.Increment(ref dropped);
     }
 
@@ -68,9 +62,3 @@ public sealed class ConsoleLog : ILog, IAsyncDisposable
         _ => "ERROR",
     };
 }
-
-internal sealed record LogLine(DateTimeOffset Time, int Id, string Level, string Message);
-
-[System.Text.Json.Serialization.JsonSourceGenerationOptions(PropertyNamingPolicy = System.Text.Json.Serialization.JsonKnownNamingPolicy.CamelCase)]
-[System.Text.Json.Serialization.JsonSerializable(typeof(LogLine))]
-internal sealed partial class LogJson : System.Text.Json.Serialization.JsonSerializerContext;

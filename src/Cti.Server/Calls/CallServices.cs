@@ -14,6 +14,7 @@ internal sealed class CallServices
     public required int Area { get; init; }
     public required int Station { get; init; }
     public required int InstanceCount { get; init; }
+    public required int CallsMax { get; init; }
     public required CallSettings Settings { get; init; }
     public required CallDirectory Directory { get; init; }
     public required MediaNode Media { get; init; }

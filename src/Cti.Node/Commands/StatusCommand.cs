@@ -1,0 +1,46 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace Cti.Node.Commands;
+
+/// <summary><c>cti status</c>: whether the node is ready, and the nodes of its cluster.</summary>
+internal static class StatusCommand
+{
+    public static Command Build(Terminal terminal)
+    {
+        var access = new GatewayAccess();
+        var command = new Command("status", "Shows whether a node is ready, and the nodes of its cluster. Fails if it is not ready.");
+        access.AddTo(command);
+        command.SetAction(async (result, cancellation) =>
+        {
+            using var client = access.Connect(result);
+            return await RunAsync(terminal, client, cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(Terminal terminal, GatewayClient client, CancellationToken cancellation)
+    {
+        var whyNot = await client.WhyNotReadyAsync(cancellation);
+        terminal.Say(whyNot is null ? $"{client.Url} is ready" : $"{client.Url} is not ready: {whyNot}");
+        var nodes = await client.AskAsync("sys.node.list", [], cancellation) as JsonArray ?? [];
+        var table = new Table().AddColumns("node", "roles", "version", "instances", "calls", "state", "trunks");
+        foreach (var node in nodes.OfType<JsonObject>())
+        {
+            table.AddRow(
+                Cell(node["name"]),
+                Cell(string.Join(", ", (node["roles"] as JsonArray ?? []).Select(r => r?.ToString()))),
+                Cell(node["version"]),
+                Cell(node["instances"]),
+                Cell(node["calls"]),
+                Cell((bool?)node["draining"] == true ? "draining" : "up"),
+                Cell(string.Join(", ", (node["trunks"] as JsonArray ?? []).OfType<JsonObject>().Select(t => $"{t["name"]} {((bool?)t["up"] == true ? "up" : "down")}"))));
+        }
+        terminal.Out.Write(table);
+        return whyNot is null ? CommandLine.Done : CommandLine.Failed;
+    }
+
+    /// <summary>A value as plain text: nothing in it is markup.</summary>
+    internal static Text Cell(object? value) => new(value?.ToString() ?? "");
+}
