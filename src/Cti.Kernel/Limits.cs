@@ -37,6 +37,12 @@ public static partial class Limits
     public const long IdempotencyMillis = 10 * 60 * 1000;
     /// <summary>Events kept in memory for the live feeds of one application: about ten seconds of one busy node.</summary>
     public const int LiveEventsMax = 8_192;
+    /// <summary>Delivered and unacknowledged events of one connection of a group, then delivery pauses: as many as are kept live.</summary>
+    public const int UnacknowledgedEventsMax = 8_192;
+    /// <summary>How long a group's instance that shall move to another connection waits for acknowledgements, in milliseconds: longer than a consumer works on a batch, shorter than an operator waits.</summary>
+    public const long FeedHandoverMillis = 10_000;
+    /// <summary>After how long without a live subscriber an application's inbound calls are refused, in milliseconds: the contract's 5 s.</summary>
+    public const long UnattendedMillis = 5_000;
     /// <summary>Bytes of a prompt file: an hour of 16-bit 8 kHz fits.</summary>
     public const int PromptFileBytesMax = 64 * 1024 * 1024;
     /// <summary>Bytes of encoded sound between a media loop and the disk, per recording: 8 s, longer than a disk may stall before calls notice.</summary>

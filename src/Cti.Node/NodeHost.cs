@@ -1,15 +1,288 @@
+using System.Globalization;
+using System.Net;
+using System.Reflection;
+using System.Runtime;
+using Cti.Gateway;
+using Cti.Gateway.Access;
+using Cti.Kernel;
+using Cti.Media.Files;
 using Cti.Node.Configuration;
+using Cti.Node.Demo;
+using Cti.Node.Logging;
+using Cti.Server;
+using Cti.Server.Calls;
+using Cti.Server.Events;
+using Cti.Server.Media;
+using Cti.Server.Sip;
+using Cti.Server.Trunks;
+using Cti.Sip;
+using Cti.Storage;
+using Cti.Storage.Memory;
+using Cti.Storage.Sqlite;
+using Cti.Transport.Media;
+using Cti.Transport.Runtime;
+using Cti.Transport.Sip;
 
 namespace Cti.Node;
 
-/// <summary>One running node.</summary>
-public static class NodeHost
+/// <summary>One running node: makes every port for real, starts the parts in order, and stops them in reverse.</summary>
+public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
 {
-    /// <summary>Runs a node until it is told to stop.</summary>
-    /// <returns>The process's exit code.</returns>
-    public static Task<int> RunAsync(NodeConfiguration configuration, CancellationToken cancellation)
+    private const long PromptCacheBytes = 256L * 1024 * 1024;
+
+    private readonly NodeConfiguration configuration;
+    private readonly ConsoleLog log;
+    private readonly SystemClock clock = new();
+    private readonly PoolScheduler scheduler;
+    private readonly SystemTimers timers;
+    private readonly CancellationTokenSource demoStop = new();
+    private IJournalStore? store;
+    private MediaEngine? media;
+    private SipTransport? sip;
+    private ServerNode? server;
+    private GatewayServer? gateway;
+    private NodeMetrics? metrics;
+    private Task demo = Task.CompletedTask;
+
+    private NodeHost(NodeConfiguration configuration)
+    {
+        this.configuration = configuration;
+        log = new ConsoleLog(configuration.Log.Level, Console.Error);
+        scheduler = new PoolScheduler(log);
+        timers = new SystemTimers(clock, scheduler);
+    }
+
+    /// <summary>The program's version.</summary>
+    public static string Version { get; } = typeof(NodeHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+
+    string? IGatewayStatus.WhyNotReady => server switch
+    {
+        null => "the node is starting",
+        { IsReady: true } => null,
+        { IsDraining: true } => "the node is draining",
+        _ => "the journal cannot be reached",
+    };
+
+    /// <summary>Runs a node until it is told to stop; calls that are up get the configured time to end.</summary>
+    /// <returns>The process's exit code: 0, or 1 when it could not start.</returns>
+    public static async Task<int> RunAsync(NodeConfiguration configuration, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(configuration);
-        return cancellation.IsCancellationRequested ? Task.FromCanceled<int>(cancellation) : Task.FromResult(0);
+        GCSettings.LatencyMode = GCLatencyMode.SustainedLowLatency;
+        var host = new NodeHost(configuration);
+        await using (host.ConfigureAwait(false))
+        {
+            try
+            {
+                await host.StartAsync(cancellation).ConfigureAwait(false);
+            }
+            catch (Exception fault) when (fault is StoreMismatchException or StoreUnavailableException or IOException or UnauthorizedAccessException
+                or System.Net.Sockets.SocketException or ArgumentException or InvalidDataException)
+            {
+                await Console.Error.WriteLineAsync($"cti: the node cannot start: {fault.Message}").ConfigureAwait(false);
+                return 1;
+            }
+            await WaitAsync(cancellation).ConfigureAwait(false);
+            await host.DrainAsync().ConfigureAwait(false);
+            return 0;
+        }
     }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await demoStop.CancelAsync().ConfigureAwait(false);
+        await demo.ConfigureAwait(false);
+        if (gateway is not null) await gateway.DisposeAsync().ConfigureAwait(false);
+        metrics?.Dispose();
+        server?.Stop();
+        sip?.Dispose();
+        media?.Dispose();
+        if (store is not null) await store.DisposeAsync().ConfigureAwait(false);
+        timers.Dispose();
+        demoStop.Dispose();
+        log.Write(LogEvents.NodeStopped);
+        await log.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task StartAsync(CancellationToken cancellation)
+    {
+        foreach (var warning in configuration.Warnings) log.Write(LogEvents.ConfigurationWarning, warning);
+        var recordRoot = Path.GetFullPath(configuration.Media.RecordRoot);
+        var mediaRoot = Path.GetFullPath(configuration.Media.Root);
+        var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");
+        Directory.CreateDirectory(recordRoot);
+        if (RecordingRepair.RepairAll(recordRoot) is { Count: > 0 } repaired) log.Write(LogEvents.RecordingsRepaired, repaired.Count);
+
+        store = OpenStore();
+        await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);
+        var hub = await EventHub.CreateAsync(store, scheduler, clock, timers, cancellation).ConfigureAwait(false);
+media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, PromptCacheBytes), clock, SystemRandom.Instance, log);
+        var resolver = new SipResolver((kind, family) => sip!.FindListener(kind, family), clock, SystemRandom.Instance);
+        server = new ServerNode(new ServerNodeOptions
+        {
+            NodeName = configuration.Node.Name,
+            Area = configuration.Area,
+            Station = configuration.Station,
+            InstanceCount = configuration.Instances,
+            Calls = new Cti.Calls.Call.CallSettings
+            {
+                SetupTimeoutMillis = (long)configuration.Call.SetupTimeout.TotalMilliseconds,
+                OfferTimeoutMillis = (long)configuration.Call.OfferTimeout.TotalMilliseconds,
+                IdleReleaseMillis = (long)configuration.Call.IdleRelease.TotalMilliseconds,
+                TimeZone = configuration.Cdr.TimeZone,
+            },
+            SipTimers = new SipTimers((int)configuration.Sip.Timers.T1.TotalMilliseconds, (int)configuration.Sip.Timers.T2.TotalMilliseconds, (int)configuration.Sip.Timers.T4.TotalMilliseconds),
+            MediaProfile = new MediaProfile(configuration.Media.Codecs, (int)configuration.Media.Inactivity.TotalMilliseconds),
+            Inbound = new InboundPolicy([.. configuration.Routes.Select(ToRoute)], configuration.Sip.AcceptAny, configuration.Gateway.DefaultApplication, configuration.Demo),
+            Trunks = [.. configuration.Trunks.Select(ToTrunk)],
+            DialAny = configuration.Sip.DialAny,
+            EventRetentionMillis = (long)configuration.Events.Retention.TotalMilliseconds,
+            Version = Version,
+            Scheduler = scheduler,
+            Clock = clock,
+            Timers = timers,
+            Random = SystemRandom.Instance,
+            Log = log,
+            Store = store,
+            Media = media,
+            Recordings = new MediaFiles(mediaRoot, prompts, recordRoot),
+            Resolver = resolver,
+            SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),
+            Publish = hub.Publish,
+            Subscribers = hub,
+        });
+        await server.StartAsync(cancellation).ConfigureAwait(false);
+        sip!.Start();
+        metrics = new NodeMetrics(server, media, sip);
+        gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
+        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", log).RunAsync(demoStop.Token);
+        log.Write(LogEvents.NodeStarted, configuration.Node.Name, string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())),
+            string.Join(", ", gateway.Urls), Path.GetFullPath(configuration.Data));
+    }
+
+    private async Task DrainAsync()
+    {
+        var limit = configuration.Node.DrainTimeout;
+        server!.Drain();
+        log.Write(LogEvents.NodeStopping, server.CallCount, limit.TotalSeconds.ToString(CultureInfo.InvariantCulture));
+        if (await CallsEndAsync(limit).ConfigureAwait(false)) return;
+        log.Write(LogEvents.NodeDropping, server.CallCount);
+        server.DropAll();
+        await CallsEndAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
+    }
+
+    private async Task<bool> CallsEndAsync(TimeSpan limit)
+    {
+        using var over = new CancellationTokenSource(limit);
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        try
+        {
+            while (server!.CallCount > 0 || !server.IsJournalIdle) await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private static async Task WaitAsync(CancellationToken cancellation)
+    {
+        var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using (cancellation.Register(() => stopped.TrySetResult()).ConfigureAwait(false)) await stopped.Task.ConfigureAwait(false);
+    }
+
+    private IJournalStore OpenStore() => configuration.Journal.Provider switch
+    {
+        JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(configuration.Journal.File) }),
+        JournalProvider.Memory => new MemoryJournalStore(new MemoryDisk()),
+        _ => throw new ArgumentException("cti.journal.provider = postgresql needs a cluster, which this version does not have yet; use sqlite"),
+    };
+
+    private MediaEngineOptions MediaOptions()
+    {
+        var address = configuration.Media.Address;
+        var advertised = configuration.Media.Advertise;
+        var isIPv6 = address?.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
+        return new MediaEngineOptions
+        {
+            IPv4 = address is null || !isIPv6 ? address ?? IPAddress.Any : null,
+            IPv6 = address is null ? IPAddress.IPv6Any : isIPv6 ? address : null,
+            AdvertisedIPv4 = advertised is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetwork } ? advertised : null,
+            AdvertisedIPv6 = advertised is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6 } ? advertised : null,
+            PortFirst = configuration.Media.PortFirst,
+            PortLast = configuration.Media.PortLast,
+            Loops = configuration.Media.Loops,
+        };
+    }
+
+    private SipTransportOptions SipOptions()
+    {
+        var advertise = configuration.Sip.Advertise;
+        return new SipTransportOptions
+        {
+            Listeners = [.. configuration.Sip.Listen.Select(listener => new SipListenerOptions(
+                listener.Protocol == SipProtocol.Udp ? SipTransportKind.Udp : SipTransportKind.Tcp,
+                listener.Address,
+                advertise is null ? null : new SipHostPort(advertise.Host, advertise.Port ?? listener.Address.Port)))],
+            ConnectionsMax = configuration.Sip.Tcp.MaxConnections,
+            IdleMillis = (int)configuration.Sip.Tcp.IdleTimeout.TotalMilliseconds,
+            ConnectMillisMax = (int)configuration.Sip.Tcp.ConnectTimeout.TotalMilliseconds,
+            ReceiveBufferBytes = configuration.Sip.ReceiveBuffer,
+        };
+    }
+
+    private GatewayOptions GatewayOptions(string mediaRoot, string recordRoot)
+    {
+        var applications = configuration.Gateway.Applications.Values.Select(static application => new ApplicationOptions(application.Name, [.. application.Keys])
+        {
+            Admin = application.Admin,
+            RequestsPerSecond = application.Rate,
+            Burst = application.Burst,
+            ConnectionsMax = application.MaxConnections,
+        }).ToList();
+        var onlyDefault = applications.Count == 0;
+        if (onlyDefault)
+        {
+            var file = Path.GetFullPath(configuration.Gateway.KeysFile);
+            var (key, isNew) = DefaultKey.LoadOrCreate(file);
+            applications.Add(new ApplicationOptions(configuration.Gateway.DefaultApplication, [DefaultKey.Hash(key)]) { Admin = true });
+            // Printed once, to the terminal of whoever starts it first; never logged.
+            if (isNew) Console.WriteLine($"A key for application {configuration.Gateway.DefaultApplication} was made: {key}\nIt is kept in {file}, readable by you only.");
+        }
+        return new GatewayOptions
+        {
+            Listen = [.. configuration.Gateway.Listen.Select(static url => url.ToString())],
+            Applications = [.. applications],
+            OnlyDefaultKey = onlyDefault,
+            MediaRoots = new Cti.Calls.Api.MediaRoots(mediaRoot, recordRoot),
+            Version = Version,
+            RequestBytesMax = configuration.Gateway.RequestBytes,
+        };
+    }
+
+    private static InboundRoute ToRoute(RouteSettings route) => new(route.To ?? "*", route.From ?? "*", route.Trunk, route.Application);
+
+    private static Trunk ToTrunk(TrunkSettings trunk) => new()
+    {
+        Name = trunk.Name,
+        Host = trunk.Address.Host,
+        Port = trunk.Address.Port ?? 5060,
+        Transport = trunk.Transport == SipProtocol.Udp ? SipTransportKind.Udp : SipTransportKind.Tcp,
+        MaxCalls = trunk.MaxCalls,
+        User = trunk.Auth?.User,
+        Password = trunk.Auth?.Password.Reveal(),
+        Register = trunk.Register,
+        FromUser = trunk.FromUser,
+        FromDomain = trunk.FromDomain,
+        AssertIdentity = trunk.AssertIdentity,
+        Dtmf = trunk.Dtmf switch
+        {
+            DtmfMode.Info => TrunkDtmf.Info,
+            DtmfMode.Inband => TrunkDtmf.InBand,
+            _ => TrunkDtmf.Rfc4733,
+        },
+        OptionsIntervalMillis = (int)trunk.OptionsInterval.TotalMilliseconds,
+    };
 }

@@ -28,6 +28,8 @@ public sealed class ServerNodeOptions
     public int Station { get; init; }
     /// <summary>How many instances the cluster has, 1 or more; fixed when the store is created.</summary>
     public int InstanceCount { get; init; } = 64;
+    /// <summary>Calls at once on this node; past it new ones are refused with 503.</summary>
+    public int CallsMax { get; init; } = 4000;
     /// <summary>Limits of calls.</summary>
     public CallSettings Calls { get; init; } = new();
     /// <summary>SIP timers.</summary>
@@ -109,6 +111,7 @@ public sealed class ServerNode : INodeInfo
             Area = options.Area,
             Station = options.Station,
             InstanceCount = options.InstanceCount,
+            CallsMax = options.CallsMax,
             Settings = options.Calls,
             Directory = new CallDirectory(),
             Media = new MediaNode(options.Media),
@@ -152,14 +155,12 @@ public sealed class ServerNode : INodeInfo
     public bool IsDraining => draining;
 
     /// <summary>
-    /// Opens the store, claims every instance, recovers what the journal shows alive, and opens the SIP side.
+    /// Claims every instance of the opened store, recovers what the journal shows alive, and opens the SIP side.
     /// </summary>
-    /// <exception cref="StoreMismatchException">The store is not the one that the configuration describes.</exception>
-    /// <exception cref="StoreUnavailableException">It cannot be reached.</exception>
+    /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
     public async Task StartAsync(CancellationToken cancellation = default)
     {
         startedAtMillis = options.Clock.UnixMillis;
-        await options.Store.OpenAsync(options.InstanceCount, cancellation).ConfigureAwait(false);
         var all = Enumerable.Range(0, options.InstanceCount).ToArray();
         var claims = await options.Store.ClaimAsync(options.NodeName, all, cancellation).ConfigureAwait(false);
         var placer = new CallPlacer(trunks, options.Store, options.Random, options.Clock, options.DialAny);

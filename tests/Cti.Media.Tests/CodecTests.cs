@@ -20,19 +20,19 @@ public sealed class CodecTests
     }
 
     [Theory, MemberData(nameof(Codecs))]
-    public void Every_linear_value_becomes_the_nearest_code(int codec, bool _)
+    public void Every_linear_value_becomes_the_code_between_whose_decision_values_it_lies(int codec, bool _)
     {
+        var isAlaw = codec == (int)AudioCodec.Pcma;
         var decode = G711.DecodeTable((AudioCodec)codec).ToArray();
         var encode = G711.EncodeTable((AudioCodec)codec).ToArray();
-        var levels = decode.Order().ToArray();
+        var clip = isAlaw ? 32_767 : 32_635;
         for (int value = short.MinValue; value <= short.MaxValue; value++)
         {
-            var at = Array.BinarySearch(levels, (short)value);
-            var above = at >= 0 ? at : ~at;
-            var nearest = Math.Min(Math.Abs(levels[Math.Min(above, 255)] - value), Math.Abs(levels[Math.Max(above - 1, 0)] - value));
-            var error = Math.Abs(decode[encode[(ushort)(short)value]] - value);
-            // The law's decision values are on a grid of 4 (mu) and 16 (A): up to the grid's step less one beside the middle.
-            (error - nearest).ShouldBeInRange(0, codec == 1 ? 1 : 3, $"value {value}");
+            var code = encode[(ushort)(short)value];
+            var segment = ((isAlaw ? code ^ 0x55 : ~code) >> 4) & 7;
+            var step = isAlaw ? 16 << Math.Max(0, segment - 1) : 8 << segment;
+            var error = Math.Abs(decode[code] - Math.Clamp(value, -clip, clip));
+            if (error > step / 2) Assert.Fail($"{value} became {code:X2}, that is {decode[code]}");
         }
     }
 

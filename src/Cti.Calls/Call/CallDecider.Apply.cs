@@ -18,6 +18,7 @@ public static partial class CallDecider
             AnswerRequested answer => state with
             {
                 Phase = CallPhase.Answer, MaxAnswerSeconds = answer.MaxAnswerSeconds, AnswerRequestedMillis = entry.AtMillis,
+                Dialog = state.Dialog?.Confirm(),
             },
             AnswerConfirmed ack => ToIdle(state, entry) with { Audio = ack.Audio ?? state.Audio, AnswerMillis = entry.AtMillis },
             UserDataSet data => state with { UserData = data.UserData },
@@ -32,6 +33,7 @@ public static partial class CallDecider
             CallReleased released => state with
             {
                 Phase = CallPhase.Released, Action = null, Closing = released.Closing, ClosingCause = released.Cause,
+                ClosingContact = released.Contact,
                 Dialog = released.Dialog ?? state.Dialog,
             },
             Settled => state with { Closing = SipClosing.None },

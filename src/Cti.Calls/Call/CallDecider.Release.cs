@@ -15,10 +15,40 @@ public static partial class CallDecider
     private sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int Error, string Message)
     {
         public DialogState? Dialog { get; init; }
+
+        public string? Contact { get; init; }
+
+        /// <summary>What the far end is told, where that is not <see cref="Cause"/>.</summary>
+        public int? Told { get; init; }
     }
 
-    private static CallDecision HungUp(Decision decision, ByeArrived bye) =>
-        Release(decision, new Ending(false, bye.ReasonCause ?? 200, SipClosing.None, ErrorCodes.Gone, "the far end hung up"));
+    private static CallDecision HungUp(Decision decision, ByeArrived bye)
+    {
+        var call = decision.State;
+        var cause = bye.ReasonCause ?? 200;
+        if (IsOffered(call))
+        {
+            // A BYE on the early dialog ends it; the INVITE still needs its final response (RFC 3261 section 15.1.2).
+            decision.Do(new SendRefusal(ErrorCodes.Terminated));
+            return Release(decision, new Ending(false, cause, SipClosing.Refusal, ErrorCodes.Gone, "the far end hung up") { Told = ErrorCodes.Terminated });
+        }
+        // A far end whose 200 was lost may hang up first; our INVITE is then still pending.
+        var closing = IsDialling(call) ? SipClosing.Cancel : SipClosing.None;
+        return Release(decision, new Ending(false, cause, closing, ErrorCodes.Gone, "the far end hung up"));
+    }
+
+    private static CallDecision SoundLost(Decision decision) => decision.State.IsUp
+        ? Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "no sound came from the far end for too long"))
+        : decision.Build();
+
+    private static CallDecision LostDialog(Decision decision, DialogLost lost)
+    {
+        var call = decision.State;
+        if (IsOffered(call)) return decision.Build();
+        // Without an answer (408) the far end may still be there, only deaf: it gets a BYE (RFC 3261 section 12.2.1.2).
+        var closing = IsDialling(call) ? SipClosing.Cancel : lost.Status == 481 ? SipClosing.None : SipClosing.Bye;
+        return Release(decision, new Ending(false, lost.Status, closing, ErrorCodes.Gone, "the far end lost the call"));
+    }
 
     private static CallDecision Interrupted(Decision decision, string message)
     {
@@ -39,7 +69,7 @@ public static partial class CallDecider
             case SipClosing.Cancel: decision.Do(new SendCancel()); break;
             case SipClosing.Bye: decision.Do(new SendBye(ending.Cause)); break;
         }
-        decision.Add(new CallReleased(ending.Closing, ending.Cause, ending.Dialog)).Do(new CloseMedia());
+        decision.Add(new CallReleased(ending.Closing, ending.Told ?? ending.Cause, ending.Dialog, ending.Contact)).Do(new CloseMedia());
         if (IsDialling(before))
             decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(before, decision.Now, ending.Error, ending.Message));
         if (before.Phase == CallPhase.Answer)

@@ -9,6 +9,8 @@ public static partial class CallDecider
     private static bool IsDialling(CallState call) =>
         call.Direction == CallDirection.Outbound && call.Phase is CallPhase.Initiated or CallPhase.Ring;
 
+    private static bool IsOffered(CallState call) => call is { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated };
+
     private static CallDecision FarEndRangs(Decision decision)
     {
         if (decision.State is not { Direction: CallDirection.Outbound, Phase: CallPhase.Initiated }) return decision.Build();
@@ -37,8 +39,8 @@ public static partial class CallDecider
 
     private static CallDecision Answer(Decision decision, AnswerCall answer)
     {
-        if (decision.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated })
-            return Refuse(decision, answer, "Initiated (inbound)");
+        if (!IsOffered(decision.State))
+            return RefuseUnlessOffered(decision, answer);
         decision.Add(new AnswerRequested(answer.MaxAnswerSeconds));
         SetUserData(decision, answer.UserData);
         if (decision.State.Audio is { } audio) decision.Do(new ConfigureMedia(audio));
@@ -61,8 +63,8 @@ public static partial class CallDecider
 
     private static CallDecision Reject(Decision decision, RejectCall reject)
     {
-        if (decision.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated })
-            return Refuse(decision, reject, "Initiated (inbound)");
+        if (!IsOffered(decision.State))
+            return RefuseUnlessOffered(decision, reject);
         SetUserData(decision, reject.UserData);
         decision.ReplyNull().Do(new SendRefusal(reject.Cause));
         return Release(decision, new Ending(true, reject.Cause, SipClosing.Refusal, ErrorCodes.Terminated, "rejected"));
@@ -70,25 +72,25 @@ public static partial class CallDecider
 
     private static CallDecision Redirect(Decision decision, RedirectCall redirect)
     {
-        if (decision.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated })
-            return Refuse(decision, redirect, "Initiated (inbound)");
+        if (!IsOffered(decision.State))
+            return RefuseUnlessOffered(decision, redirect);
         SetUserData(decision, redirect.UserData);
-        decision.ReplyNull().Do(new SendRefusal(302, redirect.Contact));
-        return Release(decision, new Ending(true, 302, SipClosing.Refusal, ErrorCodes.Terminated, "redirected"));
+        var contact = ContactOf(redirect.Contact, decision.State.ToUri);
+        decision.ReplyNull().Do(new SendRefusal(302, contact));
+        return Release(decision, new Ending(true, 302, SipClosing.Refusal, ErrorCodes.Terminated, "redirected") { Contact = contact });
     }
 
     private static CallDecision Drop(Decision decision, DropCall drop)
     {
         var call = decision.State;
-        if (call.Direction == CallDirection.Inbound && call.Phase == CallPhase.Initiated)
+        if (drop.Generation == ApiGeneration.V2 && call.Direction == CallDirection.Inbound && !call.IsUp)
+            return Refuse(decision, drop, "Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf");
+        if (IsOffered(call))
         {
-            if (drop.Generation == ApiGeneration.V2) return Refuse(decision, drop, "Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf");
             if (drop.Cause < 400) return CallDecision.Refuse(RpcError.InvalidParam("cause", $"{drop.Cause} does not refuse a call; 400..699 does"));
             decision.ReplyNull().Do(new SendRefusal(drop.Cause));
             return Release(decision, new Ending(true, drop.Cause, SipClosing.Refusal, ErrorCodes.Terminated, "dropped"));
         }
-        if (call.Phase == CallPhase.Answer && drop.Generation == ApiGeneration.V2)
-            return Refuse(decision, drop, "Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf");
         decision.ReplyNull();
         return IsDialling(call)
             ? Release(decision, new Ending(true, drop.Cause, SipClosing.Cancel, ErrorCodes.Terminated, "the dialling was dropped"))
@@ -98,15 +100,25 @@ public static partial class CallDecider
     private static CallDecision Cancelled(Decision decision)
     {
         // In Answer our 200 is intended or sent: it wins, and the caller hangs up with a BYE (RFC 3261 section 9.2).
-        if (decision.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated }) return decision.Build();
+        if (!IsOffered(decision.State)) return decision.Build();
         return Release(decision, new Ending(false, ErrorCodes.Terminated, SipClosing.None, ErrorCodes.Terminated, "the caller gave up"));
     }
 
     private static CallDecision Unoffered(Decision decision)
     {
-        if (decision.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated }) return decision.Build();
+        if (!IsOffered(decision.State)) return decision.Build();
         decision.Do(new SendRefusal(480));
         return Release(decision, new Ending(true, 480, SipClosing.Refusal, 480, "no application took the call"));
+    }
+
+    /// <summary>The Contact of a 302: a target without a user part keeps the dialled one.</summary>
+    private static string ContactOf(string target, string dialled)
+    {
+        var hasScheme = target.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || target.StartsWith("sips:", StringComparison.OrdinalIgnoreCase);
+        var scheme = hasScheme ? target[..(target.IndexOf(':', StringComparison.Ordinal) + 1)] : "sip:";
+        var rest = hasScheme ? target[scheme.Length..] : target;
+        var user = CallRecords.UserOf(dialled);
+        return rest.Contains('@', StringComparison.Ordinal) || user.Length == 0 ? scheme + rest : $"{scheme}{user}@{rest}";
     }
 
     private static void SetUserData(Decision decision, string? userData)

@@ -27,6 +27,8 @@ public static partial class CallDecider
     public static CallDecision Decide(CallState? state, CallCommand command, long now, CallSettings settings)
     {
         var decision = new Decision(state, now, settings);
+        if (command is ConstructCall or OfferCall && state is not null)
+            throw new InvalidOperationException($"{command.GetType().Name} for a call that exists");
         if (command is ConstructCall construct) return Construct(decision, construct);
         if (command is OfferCall offer) return Offer(decision, offer);
         if (state is null) throw new InvalidOperationException($"{command.GetType().Name} for a call that does not exist");
@@ -45,14 +47,13 @@ public static partial class CallDecider
             ByeArrived bye => HungUp(decision, bye),
             DialogChanged changed => decision.Add(new DialogUpdated(changed.Dialog, changed.Audio, changed.LocalSdp))
                 .Do(new ConfigureMedia(changed.Audio)).Do(new ConfirmChange()).Build(),
-            // Without an answer the far end may still be there, only deaf: it gets a BYE (RFC 3261 section 12.2.1.2).
-            DialogLost lost => Release(decision, new Ending(false, lost.Status, lost.Status == 481 ? SipClosing.None : SipClosing.Bye, ErrorCodes.Gone, "the far end lost the call")),
+            DialogLost lost => LostDialog(decision, lost),
             PlayFinished played => PlayHasFinished(decision, played),
             RecordBegan began => RecordHasBegun(decision, began),
             RecordFinished recorded => RecordHasFinished(decision, recorded),
             KeysSent sent => KeysWereSent(decision, sent),
             KeyArrived key => KeyHasArrived(decision, key.Key),
-            MediaLost => Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "no sound came from the far end for too long")),
+            MediaLost => SoundLost(decision),
             TimeReached => TimeHasCome(decision),
             SubscriberMissing => Unoffered(decision),
             NodeLost => Interrupted(decision, "interrupted by the loss of a node"),
@@ -72,7 +73,7 @@ public static partial class CallDecider
     {
         SipClosing.Bye => new SendBye(state.ClosingCause),
         SipClosing.Cancel => new SendCancel(),
-        SipClosing.Refusal => new SendRefusal(state.ClosingCause),
+        SipClosing.Refusal => new SendRefusal(state.ClosingCause, state.ClosingContact),
         _ => null,
     };
 
@@ -137,5 +138,14 @@ public static partial class CallDecider
     }
 
     private static CallDecision Refuse(Decision decision, CallRequest request, params string[] allowed) =>
-        CallDecision.Refuse(RpcError.WrongState(request.Method, decision.State.Phase.ToString(), allowed));
+        CallDecision.Refuse(RpcError.WrongState(request.Method, CallQueries.StateName(decision.State, request.Generation), allowed));
+
+    /// <summary>A refusal of what only an inbound call allows before it is answered.</summary>
+    private static CallDecision RefuseUnlessOffered(Decision decision, CallRequest request)
+    {
+        var refused = Refuse(decision, request, nameof(CallPhase.Initiated));
+        return decision.State.Direction == CallDirection.Inbound
+            ? refused
+            : refused with { Refusal = refused.Refusal! with { Message = $"{request.Method} is for inbound calls in state Initiated; this call is outbound" } };
+    }
 }

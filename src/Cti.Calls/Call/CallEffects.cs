@@ -62,12 +62,8 @@ public sealed record StopMediaPlay(long Number) : CallEffect
 /// <summary>Starts a recording.</summary>
 public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep) : CallEffect;
 
-/// <summary>Stops a recording.</summary>
-public sealed record StopMediaRecord(long Number) : CallEffect
-{
-    /// <inheritdoc/>
-    public override bool IsReflex => true;
-}
+/// <summary>Stops a recording. Committed like its start: overtaking a start that waits for the disk, it would stop nothing and the recording would never end.</summary>
+public sealed record StopMediaRecord(long Number) : CallEffect;
 
 /// <summary>Sends keys.</summary>
 public sealed record StartMediaKeys(long Number, string Keys) : CallEffect

@@ -74,7 +74,11 @@ public sealed record ActionEnded : CallEntry;
 public sealed record DialogUpdated(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : CallEntry;
 
 /// <summary>The call is over for the application.</summary>
-public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Dialog = null) : CallEntry;
+/// <param name="Closing">What the far end is owed.</param>
+/// <param name="Cause">The SIP status that it conveys.</param>
+/// <param name="Dialog">The dialog, where only the release made it.</param>
+/// <param name="Contact">The Contact of a 302.</param>
+public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Dialog = null, string? Contact = null) : CallEntry;
 
 /// <summary>The far end knows too: nothing of the call is left.</summary>
 public sealed record Settled : CallEntry;

@@ -60,11 +60,18 @@ public static class CallRecords
         TimeZoneInfo.ConvertTime(DateTimeOffset.FromUnixTimeMilliseconds(millis), settings.TimeZone)
             .ToString("yyyy-MM-dd HH:mm:ss", CultureInfo.InvariantCulture);
 
-    /// <summary>The user part of a SIP URI: the number.</summary>
+    /// <summary>The number of <c>[sip:]user[:password]@host</c> or of a bare number; "" where a URI has no user part.</summary>
     internal static string UserOf(string uri)
     {
-        var start = uri.IndexOf(':', StringComparison.Ordinal) + 1;
-        var end = uri.IndexOf('@', start);
-        return end < 0 ? "" : uri[start..end];
+        var rest = uri.AsSpan();
+        var hasScheme = true;
+        if (rest.StartsWith("sip:", StringComparison.OrdinalIgnoreCase)) rest = rest[4..];
+        else if (rest.StartsWith("sips:", StringComparison.OrdinalIgnoreCase)) rest = rest[5..];
+        else hasScheme = false;
+        var at = rest.IndexOf('@');
+        if (at < 0) return hasScheme ? "" : rest.ToString();
+        var user = rest[..at];
+        var password = user.IndexOf(':');
+        return (password < 0 ? user : user[..password]).ToString();
     }
 }

@@ -11,7 +11,10 @@ public static class CallRequests
     /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c> only.</param>
-    public static CallCommand? FromRpc(RpcRequest request, string? recordPath)
+    public static CallCommand? FromRpc(RpcRequest request, string? recordPath) =>
+        Read(request, recordPath) is { } read ? read with { Generation = request.Generation } : null;
+
+    private static CallRequest? Read(RpcRequest request, string? recordPath)
     {
         var args = request.Arguments;
         return request.Method switch

@@ -117,6 +117,8 @@ public sealed record CallState
     public SipClosing Closing { get; init; }
     /// <summary>The SIP status that <see cref="Closing"/> conveys.</summary>
     public int ClosingCause { get; init; }
+    /// <summary>The Contact of a 302 that is still owed.</summary>
+    public string? ClosingContact { get; init; }
 
     /// <summary>Whether the call was answered and is not released.</summary>
     public bool IsUp => Phase is not (CallPhase.Initiated or CallPhase.Ring or CallPhase.Answer or CallPhase.Released);

@@ -13,7 +13,7 @@ public static class RecordingRepair
     {
         if (!partPath.EndsWith(RecordingHeader.PartSuffix, StringComparison.Ordinal) || !File.Exists(partPath)) return null;
         var target = partPath[..^RecordingHeader.PartSuffix.Length];
-        using (var file = new FileStream(partPath, FileMode.Open, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0))
+        using (var file = new FileStream(partPath, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
         {
             Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
             var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);

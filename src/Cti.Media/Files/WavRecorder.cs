@@ -70,7 +70,8 @@ public sealed class WavRecorder
         {
             if (Path.GetDirectoryName(fullPath) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
             var part = fullPath + RecordingHeader.PartSuffix;
-            file = new FileStream(part, FileMode.Create, FileAccess.ReadWrite, FileShare.Read, bufferSize: 0);
+            // Not shared: a second recording into the same file is refused instead of mixing with this one.
+            file = new FileStream(part, FileMode.Create, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
             Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
             file.Write(header[..RecordingHeader.Write(header, tag, 0)]);
             return new RecorderOpening(MediaOutcome.Completed, new WavRecorder(fullPath, part, tag, file), null);

@@ -17,7 +17,7 @@ internal enum PutResult
 /// An adaptive jitter buffer over a timeline of decoded samples, so packets of any length, in any order, fall into place by their timestamps.
 /// How late packets come is measured against the fastest of the last 2.5 to 5 s; the playing point follows the largest recent lateness
 /// (rising at once, sinking slowly) by 20 to 200 ms. That fastest packet drifts with the two clocks, so skew corrects itself: the playing point is
-/// moved by one frame when it has gone off by more than a frame or two, by an overlapped cut or by a concealed frame.
+/// moved by one frame when it has gone off, by an overlapped cut or by a concealed frame.
 /// </summary>
 internal sealed class JitterBuffer
 {
@@ -41,6 +41,12 @@ internal sealed class JitterBuffer
 
     private const int SinkShift = 8;
 
+    /// <summary>What the playing point may be early without waiting a frame, 5 ms: the cadence of the loops. The delay has as much to spare.</summary>
+    private const int SlackSamples = 5 * Audio.MillisSamples;
+
+    /// <summary>A frame is cut when it is late by more than this: two frames, so one that waited is not cut again at once.</summary>
+    private const int CutSamples = 2 * Audio.FrameSamples;
+
     private readonly short[] _samples = new short[Size];
     private readonly bool[] _present = new bool[Size];
     private readonly Concealer _concealer = new();
@@ -62,7 +68,7 @@ internal sealed class JitterBuffer
     public long Concealed { get; private set; }
 
     /// <summary>The present delay in samples, <see cref="DelayMin"/>..<see cref="DelayMax"/>.</summary>
-    public int Delay => Math.Clamp(_lateness + DelayMin, DelayMin, DelayMax);
+    public int Delay => Math.Clamp(_lateness + DelayMin + SlackSamples, DelayMin, DelayMax);
 
     private int Fastest => Math.Min(_fastest, _fastestBefore);
 
@@ -125,14 +131,14 @@ internal sealed class JitterBuffer
             return;
         }
         var behind = (int)(ideal - _playout);
-        if (behind < -Audio.FrameSamples)
+        if (behind < -SlackSamples)
         {
             _concealer.Conceal(frame, []);
             Concealed++;
             return;
         }
         Read(frame);
-        if (behind > 2 * Audio.FrameSamples) Cut(frame);
+        if (behind > CutSamples) Cut(frame);
     }
 
     private static uint Now(long nowNanos) => (uint)(nowNanos / Audio.SampleNanos);

@@ -31,7 +31,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             cti.Integer("instances", 1, 65_536),
             cti.FilePath("data"),
             cti.FlagOrNull("demo") ?? !fromFile,
-            Sip(cti, node.Roles),
+            Sip(cti, node.Roles, fromFile),
             Media(cti),
             gateway,
             Journal(cti),
@@ -63,7 +63,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         return settings;
     }
 
-    private static SipSettings Sip(SettingsReader cti, NodeRoles roles)
+    private static SipSettings Sip(SettingsReader cti, NodeRoles roles, bool fromFile)
     {
         var sip = cti.Section("sip");
         var timers = sip.Section("timers");
@@ -72,7 +72,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             sip.List("listen", ConfigurationTexts.ListenerForm, ConfigurationTexts.Listener, min: roles.HasFlag(NodeRoles.Media) ? 1 : 0, max: 32),
             sip.Parsed("advertise", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort),
             sip.Flag("accept-any"),
-            sip.Flag("dial-any"),
+            sip.FlagOrNull("dial-any") ?? !fromFile,
             new SipTimerSettings(timers.Duration("t1", "10ms", "10s"), timers.Duration("t2", "10ms", "60s"), timers.Duration("t4", "10ms", "60s")),
             sip.Size("receive-buffer", "64KiB", "256MiB"),
             new SipTcpSettings(tcp.Integer("max-connections", 1, 100_000), tcp.Duration("idle-timeout", "1s", "24h"), tcp.Duration("connect-timeout", "100ms", "60s")));

@@ -328,8 +328,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
     private void LookForSubscriber()
     {
         if (cell.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated } call) return;
-        var missingSince = services.Subscribers.MissingSinceMillis(call.Application);
-        if (missingSince is { } since && System.Clock.UnixMillis - since >= CallServices.SubscriberGraceMillis) Run(new SubscriberMissing(), null);
+        if (services.Subscribers.IsUnattended(call.Application)) Run(new SubscriberMissing(), null);
         else StartTimer("subscriber", 1000, new CheckSubscriber());
     }
 

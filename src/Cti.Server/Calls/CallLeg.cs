@@ -17,6 +17,9 @@ namespace Cti.Server.Calls;
 /// </summary>
 internal sealed partial class CallLeg : ICallLeg
 {
+    /// <summary>Re-INVITEs that may still be answered: the last one, and those before it whose ACK is outstanding.</summary>
+    private const int ChangesMax = 4;
+
     private readonly CallServices services;
     private readonly CallCell cell;
     private readonly IClock clock;
@@ -25,7 +28,7 @@ internal sealed partial class CallLeg : ICallLeg
     private readonly Trunk? trunk;
     private readonly Queue<(ServerTransaction Transaction, SipResponse Response)> held = new();
     private ReInviteState? session;
-    private ServerTransaction? sessionTransaction;
+    private readonly Queue<ServerTransaction> changes = new();
     private RequestHandle? sessionRequest;
     private RequestHandle? byeRequest;
     private DigestSession byeDigest = DigestSession.Empty;
@@ -129,8 +132,10 @@ internal sealed partial class CallLeg : ICallLeg
         {
             case SipMethods.Bye:
                 return ByeCame(transaction, state);
-            case SipMethods.Invite or SipMethods.Update when session is not null && state.Phase != CallPhase.Released:
-                sessionTransaction = transaction;
+            // While the answer to one change waits for the disk, the next one has to wait as well.
+            case SipMethods.Invite or SipMethods.Update when session is not null && state.Phase != CallPhase.Released && held.Count == 0:
+                changes.Enqueue(transaction);
+                if (changes.Count > ChangesMax) changes.Dequeue();
                 return SessionStep(new ReInviteInput.Received(request, services.Random.Next(11)));
             case SipMethods.Invite or SipMethods.Update:
                 services.Sip.Respond(transaction, DialogChecks.TryLater(request, 1 + services.Random.Next(10)));
@@ -207,13 +212,10 @@ internal sealed partial class CallLeg : ICallLeg
         {
             switch (action)
             {
-                case SendResponse { Repeated: true } again when sessionTransaction is not null:
-                    services.Sip.Respond(sessionTransaction, again.Response);
-                    break;
-                case SendResponse response when sessionTransaction is not null:
+                case SendResponse response when changes.FirstOrDefault(change => change.Request == response.Request) is { } transaction:
                     // A 2xx that changes the session waits until the change is durable; a refusal changes nothing.
-                    if (command is not null) held.Enqueue((sessionTransaction, response.Response));
-                    else services.Sip.Respond(sessionTransaction, response.Response);
+                    if (command is not null && !response.Repeated) held.Enqueue((transaction, response.Response));
+                    else services.Sip.Respond(transaction, response.Response);
                     break;
                 case SendRequest request when !over:
                     sessionRequest = Start(request.Request);

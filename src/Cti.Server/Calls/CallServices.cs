@@ -10,13 +10,11 @@ namespace Cti.Server.Calls;
 /// <summary>What every call of a node uses.</summary>
 internal sealed class CallServices
 {
-    /// <summary>How long an offered call waits for a live subscriber of its application: the contract's 5 s.</summary>
-    public const long SubscriberGraceMillis = 5000;
-
     public required string NodeName { get; init; }
     public required int Area { get; init; }
     public required int Station { get; init; }
     public required int InstanceCount { get; init; }
+    public required int CallsMax { get; init; }
     public required CallSettings Settings { get; init; }
     public required CallDirectory Directory { get; init; }
     public required MediaNode Media { get; init; }
@@ -33,8 +31,8 @@ internal sealed class CallServices
 /// <summary>Whether an application listens.</summary>
 public interface ISubscribers
 {
-    /// <summary>Unix milliseconds since when the application has had no live subscriber on any node; null while it has one.</summary>
-    long? MissingSinceMillis(string application);
+    /// <summary>True when the application has had no live subscriber for 5 s: its inbound calls are refused.</summary>
+    bool IsUnattended(string application);
 }
 
 /// <summary>The recordings' disk.</summary>

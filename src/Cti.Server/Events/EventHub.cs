@@ -1,5 +1,6 @@
 using Cti.Calls.Api;
 using Cti.Kernel;
+using Cti.Server.Calls;
 using Cti.Storage;
 
 namespace Cti.Server.Events;
@@ -13,7 +14,7 @@ namespace Cti.Server.Events;
 /// </para>
 /// All state stands under one short lock; nothing is awaited and no reader is resumed under it.
 /// </summary>
-public sealed class EventHub : IEventFeeds
+public sealed class EventHub : IEventFeeds, ISubscribers
 {
     private readonly Lock _gate = new();
     private readonly IScheduler _scheduler;

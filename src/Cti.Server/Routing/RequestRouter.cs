@@ -33,6 +33,7 @@ internal sealed class RequestRouter(CallServices services, IReadOnlyList<ActorRe
     private ValueTask<RpcReply> Construct(RpcRequest request, CancellationToken cancellation)
     {
         if (isDraining()) return Refused(RpcError.Unavailable("the node is draining; another node takes new calls", 1000));
+        if (services.Directory.Count >= services.CallsMax) return Refused(RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit"));
         if (owned.Length == 0) return Refused(RpcError.Unavailable("this node owns no instance"));
         // A retry must meet the same writer, so the request's id chooses the instance (rpc.md, Retrying safely).
         var index = request.RequestId is { } id

@@ -32,7 +32,7 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
 
     public InviteRefusal? Accept(ServerTransaction transaction)
     {
-        if (isDraining()) return new InviteRefusal(503);
+        if (isDraining() || services.Directory.Count >= services.CallsMax) return new InviteRefusal(503);
         var trunk = services.Trunks.ForSource(transaction.Flow.Remote);
         var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, trunk);
         if (application is null) return refusal;
@@ -57,8 +57,7 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         foreach (var route in policy.Routes)
         {
             if (route.Trunk is { } name && !name.Equals(trunk?.Name, StringComparison.OrdinalIgnoreCase)) continue;
-            if (route.To is { } to && !Matches(to, called)) continue;
-            if (route.From is { } from && !Matches(from, caller)) continue;
+            if (!NumberPattern.Matches(route.To, called) || !NumberPattern.Matches(route.From, caller)) continue;
             return (route.Application, null);
         }
         return trunk is null || policy.Routes.Count == 0 ? (policy.DefaultApplication, null) : (null, new InviteRefusal(404, "No route takes this number"));
@@ -75,35 +74,5 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         Span<byte> bytes = stackalloc byte[4];
         address.TryWriteBytes(bytes, out _);
         return bytes[0] == 10 || (bytes[0] == 172 && bytes[1] is >= 16 and < 32) || (bytes[0] == 192 && bytes[1] == 168) || (bytes[0] == 169 && bytes[1] == 254);
-    }
-
-    /// <summary>Whether a text matches a pattern in which <c>*</c> stands for any run of characters.</summary>
-    internal static bool Matches(string pattern, string text)
-    {
-        int p = 0, t = 0, star = -1, mark = 0;
-        while (t < text.Length)
-        {
-            if (p < pattern.Length && pattern[p] == '*')
-            {
-                star = p++;
-                mark = t;
-            }
-            else if (p < pattern.Length && pattern[p] == text[t])
-            {
-                p++;
-                t++;
-            }
-            else if (star >= 0)
-            {
-                p = star + 1;
-                t = ++mark;
-            }
-            else
-            {
-                return false;
-            }
-        }
-        while (p < pattern.Length && pattern[p] == '*') p++;
-        return p == pattern.Length;
     }
 }

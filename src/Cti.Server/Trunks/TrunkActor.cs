@@ -18,7 +18,7 @@ namespace Cti.Server.Trunks;
 /// </summary>
 internal sealed class TrunkActor(Trunk trunk, CallServices services) : Actor
 {
-    private const int LookUpMillis = 60_000, RegisterRetryMillis = 30_000, RegisterSeconds = 600;
+    private const int LookUpMillis = 60_000, RegisterRetryMillis = 30_000;
 
     private SipFlow? flow;
     private RequestHandle? options;
@@ -63,7 +63,7 @@ internal sealed class TrunkActor(Trunk trunk, CallServices services) : Actor
                 SendOptions();
                 return true;
             case RegisterDue:
-                SendRegister(RegisterSeconds, null);
+                SendRegister(trunk.RegisterSeconds, null);
                 return true;
             case ResponseCame came:
                 Responded(came.Handle, came.Response);
@@ -111,7 +111,7 @@ internal sealed class TrunkActor(Trunk trunk, CallServices services) : Actor
         if (!IPAddress.TryParse(trunk.Host.Trim('[', ']'), out _)) StartTimer("lookup", LookUpMillis, new LookUpDue());
         if (!first) return;
         if (trunk.OptionsIntervalMillis > 0) SendOptions();
-        if (trunk.Register) SendRegister(RegisterSeconds, null);
+        if (trunk.Register) SendRegister(trunk.RegisterSeconds, null);
     }
 
     private void SendOptions()
@@ -160,7 +160,7 @@ internal sealed class TrunkActor(Trunk trunk, CallServices services) : Actor
         if (response.Status is 401 or 407 && digest.TryChallenge(DigestChallenges.Read(response), out var next))
         {
             digest = next;
-            SendRegister(RegisterSeconds, services.Random.NextHex(16));
+            SendRegister(trunk.RegisterSeconds, services.Random.NextHex(16));
             return;
         }
         if (!response.IsSuccess)
@@ -171,7 +171,7 @@ internal sealed class TrunkActor(Trunk trunk, CallServices services) : Actor
             return;
         }
         digest = digest.Accept();
-        var seconds = InitialRequests.RegisteredSeconds(response, sent.Contact!, RegisterSeconds) ?? RegisterSeconds;
+        var seconds = InitialRequests.RegisteredSeconds(response, sent.Contact!, trunk.RegisterSeconds) ?? trunk.RegisterSeconds;
         StartTimer("register", Math.Max(10, seconds * 4 / 5) * 1000, new RegisterDue());
     }
 

@@ -26,6 +26,8 @@ public sealed record Trunk
     public int Port { get; init; } = 5060;
     /// <summary>By what.</summary>
     public SipTransportKind Transport { get; init; }
+    /// <summary>Addresses that its calls come from beside those that its host resolves to.</summary>
+    public ImmutableArray<IPNetwork> AcceptFrom { get; init; } = [];
     /// <summary>Calls at once, cluster-wide; 0 for no limit.</summary>
     public int MaxCalls { get; init; }
     /// <summary>Digest user.</summary>
@@ -34,6 +36,8 @@ public sealed record Trunk
     public string? Password { get; init; }
     /// <summary>Whether to register there.</summary>
     public bool Register { get; init; }
+    /// <summary>For how long a registration is asked for, in seconds.</summary>
+    public int RegisterSeconds { get; init; } = 600;
     /// <summary>The From user where a call leaves it to the line.</summary>
     public string? FromUser { get; init; }
     /// <summary>The From domain; null for our own address.</summary>
@@ -49,12 +53,12 @@ public sealed record Trunk
     public override string ToString() => $"trunk {Name} {Host}:{Port}";
 }
 
-/// <summary>Which application an inbound call goes to, or which trunk an outbound one takes. First match wins; null matches everything.</summary>
-/// <param name="To">A pattern for the called user part (<c>*</c> for any run of characters), or null.</param>
-/// <param name="From">A pattern for the caller's user part, or null.</param>
+/// <summary>Which application an inbound call goes to, or which trunk an outbound one takes. First match wins.</summary>
+/// <param name="To">A <see cref="NumberPattern"/> for the called user part.</param>
+/// <param name="From">A <see cref="NumberPattern"/> for the caller's user part.</param>
 /// <param name="Trunk">The trunk that it came over, or null.</param>
 /// <param name="Application">The application.</param>
-public sealed record InboundRoute(string? To, string? From, string? Trunk, string Application);
+public sealed record InboundRoute(string To, string From, string? Trunk, string Application);
 
 /// <summary>The trunks with what is known of them now. Reads and writes from any thread.</summary>
 public sealed class TrunkTable
@@ -90,7 +94,7 @@ public sealed class TrunkTable
         var address = Plain(source.Address);
         foreach (var trunk in trunks)
         {
-            if (!health[trunk.Name].Addresses.Contains(address)) continue;
+            if (!health[trunk.Name].Addresses.Contains(address) && !trunk.AcceptFrom.Any(network => network.Contains(address))) continue;
             if (trunk.Port == source.Port) return trunk;
             found ??= trunk;
         }

@@ -38,6 +38,9 @@ public sealed record DigestChallenge(string Realm, string Nonce, string? Opaque,
         challenge = null;
         var rest = value.AsSpan().Trim();
         if (rest.Length > ValueCharsMax || rest.Length < 7) return false;
+        // What is sent back must not break our own header.
+        foreach (var c in rest)
+            if (c is < ' ' and not '\t') return false;
         if (!rest[..6].Equals("Digest", StringComparison.OrdinalIgnoreCase) || rest[6] is not (' ' or '\t')) return false;
         if (!DigestParameters.TryParse(rest[7..], out var found)) return false;
         if (found.GetValueOrDefault("realm") is not { } realm || found.GetValueOrDefault("nonce") is not { Length: > 0 } nonce) return false;
@@ -93,6 +96,8 @@ internal static class DigestParameters
             {
                 var comma = text.IndexOf(',');
                 value = (comma < 0 ? text : text[..comma]).Trim().ToString();
+                // It goes back between quotes.
+                if (value.AsSpan().IndexOfAny('"', '\\') >= 0) return false;
                 text = comma < 0 ? default : text[comma..];
             }
             // A parameter twice is forbidden; the first one counts, so that nobody can append another.

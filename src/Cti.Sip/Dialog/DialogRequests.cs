@@ -109,8 +109,9 @@ public static class DialogRequests
     {
         if (!uri.IsSip) return uri;
         var text = uri.Text;
-        if (uri.HeadersText.Length > 0) text = text[..text.IndexOf('?', text.IndexOf(uri.Host, StringComparison.Ordinal))];
-        var start = text.IndexOf(";method=", StringComparison.OrdinalIgnoreCase);
+        if (uri.HeadersText.Length > 0) text = text[..^(uri.HeadersText.Length + 1)];
+        // The user part may hold the same letters: look behind it.
+        var start = text.IndexOf(";method=", text.IndexOf('@', StringComparison.Ordinal) + 1, StringComparison.OrdinalIgnoreCase);
         if (start >= 0 && uri.Params.Has("method"))
         {
             var end = text.IndexOf(';', start + 1);

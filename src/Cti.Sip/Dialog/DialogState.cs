@@ -27,11 +27,11 @@ public sealed record DialogState(string CallId, string LocalTag, string RemoteTa
     /// <summary>
     /// The dialog that a response to our INVITE makes: early with a 1xx, confirmed with a 2xx (RFC 3261 section 12.1.2).
     /// </summary>
-    /// <returns>False for a 100, a failure, and a 1xx without a tag.</returns>
+    /// <returns>False for a 100, a failure, a 1xx without a tag, and a tag that is not a token.</returns>
     public static bool TryCreateAsUac(SipRequest request, SipResponse response, string flow, [NotNullWhen(true)] out DialogState? dialog)
     {
         dialog = null;
-        if (response.Status is <= 100 or >= 300 || (response.To.Tag is null && !response.IsSuccess)) return false;
+        if (response.Status is <= 100 or >= 300 || (response.To.Tag is null && !response.IsSuccess) || !IsTag(response.To.Tag)) return false;
         dialog = new DialogState(request.CallId, request.From.Tag ?? "", response.To.Tag ?? "", Party(request.From), Party(response.To),
             request.Get(HeaderId.Contact) ?? "", response.Contact?.Uri.Text ?? request.Uri.Text, Reversed(response.RecordRoutes),
             request.CSeq.Number, 0, flow, request.Uri.Scheme == "sips", true, response.IsSuccess);
@@ -44,13 +44,13 @@ public sealed record DialogState(string CallId, string LocalTag, string RemoteTa
     /// <param name="localContact">Our Contact, likewise.</param>
     /// <param name="flow">What it came by.</param>
     /// <param name="dialog">The dialog.</param>
-    /// <returns>False without a Contact: the answer is 400.</returns>
+    /// <returns>False without a Contact or with a tag that is not a token: the answer is 400.</returns>
     public static bool TryCreateAsUas(SipRequest request, string localTag, NameAddr localContact, string flow, [NotNullWhen(true)] out DialogState? dialog)
     {
         dialog = null;
-        if (request.Contact is not { } contact) return false;
+        if (request.Contact is not { } contact || !IsTag(request.From.Tag)) return false;
         dialog = new DialogState(request.CallId, localTag, request.From.Tag ?? "", Party(request.To), Party(request.From), localContact.ToString(),
-            contact.Uri.Text, [.. request.RecordRoutes.Select(route => route.ToString())], 0, request.CSeq.Number, flow, request.Uri.Scheme == "sips", false, false);
+            contact.Uri.Text, [.. request.RecordRoutes.Select(Text)], 0, request.CSeq.Number, flow, request.Uri.Scheme == "sips", false, false);
         return true;
     }
 
@@ -79,7 +79,19 @@ public sealed record DialogState(string CallId, string LocalTag, string RemoteTa
         return (local ?? "") == LocalTag && (remote ?? "") == RemoteTag;
     }
 
-    private static string Party(NameAddr address) => address.WithoutTag().ToString();
+    private static string Party(NameAddr address) => Text(address.WithoutTag());
 
-    private static ImmutableArray<string> Reversed(IReadOnlyList<NameAddr> routes) => [.. routes.Reverse().Select(route => route.ToString())];
+    private static ImmutableArray<string> Reversed(IReadOnlyList<NameAddr> routes) => [.. routes.Reverse().Select(Text)];
+
+    private static bool IsTag(string? tag) => tag is null || Ascii.IsToken(tag);
+
+    /// <summary>The parser lets control characters stand in quoted strings; they must not come out of us again.</summary>
+    private static string Text(NameAddr address)
+    {
+        var text = address.ToString();
+        return text.AsSpan().IndexOfAnyInRange('\0', '\x1f') < 0 ? text : string.Create(text.Length, text, static (span, source) =>
+        {
+            for (var i = 0; i < span.Length; i++) span[i] = source[i] < ' ' ? ' ' : source[i];
+        });
+    }
 }

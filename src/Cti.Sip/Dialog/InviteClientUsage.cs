@@ -146,7 +146,11 @@ public static class InviteClientUsage
         if (state.Acks.TryGetValue(tag, out var earlier)) return new(state, [new SendAck(earlier, Repeated: true)]);
         // An older INVITE's 2xx has nothing left here to acknowledge it with; past the bound of forks somebody plays games.
         if (success.CSeq.Number != state.Invite.CSeq.Number || state.Acks.Count == ForksMax) return new(state, []);
-        if (!DialogState.TryCreateAsUac(state.Invite, success, state.Flow, out var dialog)) return new(state, []);
+        if (!DialogState.TryCreateAsUac(state.Invite, success, state.Flow, out var dialog))
+        {
+            // Nothing can be sent in a dialog whose tag cannot be written: as from a broken gateway.
+            return state.Phase == InviteClientPhase.Inviting ? End(state, 502, success) : new(state, []);
+        }
         var early = state.Early.GetValueOrDefault(tag);
         // A 2xx without Contact is broken; what the early dialog said is better than the Request-URI.
         if (early is not null && success.Contact is null) dialog = early.Dialog.Confirm(success);

@@ -118,7 +118,7 @@ public static class InviteServerUsage
         if (refusal is not null) return null;
         if (!DialogState.TryCreateAsUas(invite, localTag, contact, flow, out var dialog))
         {
-            refusal = SipResponse.For(invite, 400, "Missing Contact", localTag);
+            refusal = SipResponse.For(invite, 400, "Missing Contact or bad tag", localTag);
             return null;
         }
         return new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, null, timer, null, long.MaxValue, 0, long.MaxValue);

@@ -23,7 +23,10 @@ namespace Cti.Sip.Dialog;
       over                                                          408, 481, no answer: over
 */
 
-/// <summary>Changes of the session in a confirmed dialog, from either side: pure.</summary>
+/// <summary>
+/// Changes of the session in a confirmed dialog, from either side: pure. An owner that holds a 2xx back until it is durable feeds the next
+/// request after that, or refuses it meanwhile with <see cref="DialogChecks.TryLater"/> (RFC 3261 section 14.2).
+/// </summary>
 public static class ReInviteUsage
 {
     private const int TriesMax = 4;

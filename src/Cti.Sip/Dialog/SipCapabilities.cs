@@ -28,7 +28,8 @@ public static class SipCapabilities
         var unknown = request.Require.Where(tag => !tag.Equals(Timer, StringComparison.OrdinalIgnoreCase)).ToList();
         if (unknown.Count == 0) return null;
         var response = SipResponse.For(request, 420, null, toTag);
-        response.Add(HeaderId.Unsupported, string.Join(", ", unknown));
+        unknown.RemoveAll(tag => !Ascii.IsToken(tag));
+        if (unknown.Count > 0) response.Add(HeaderId.Unsupported, string.Join(", ", unknown));
         return response;
     }
 

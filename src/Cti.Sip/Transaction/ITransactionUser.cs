@@ -29,7 +29,9 @@ public interface ITransactionUser
     /// <summary>No final response came in time (RFC 3261 section 8.1.3.1: as if 408 had come).</summary>
     void OnTimeout(ClientTransaction transaction);
 
-    /// <summary>The request could not be sent (RFC 3261 section 8.1.3.1: as if 503 had come).</summary>
+    /// <summary>
+    /// The request could not be sent (RFC 3261 section 8.1.3.1: as if 503 had come); after a final response of 300-699 to INVITE: its ACK could not.
+    /// </summary>
     void OnTransportError(ClientTransaction transaction, SipSendFailure failure);
 
     /// <summary>A final response of 300-699 to INVITE was not acknowledged in time, or a response could not be sent (<paramref name="failure"/> is then set).</summary>

@@ -98,7 +98,7 @@ public sealed partial class TransactionLayer
             if (client is { IsCancelled: true, CancelSent: false, Phase: TransactionPhase.Proceeding }) SendCancel(client);
             return;
         }
-        if (response.IsSuccess && response.CSeq.Method == SipMethods.Invite && IsOurs(response))
+        if (response.IsSuccess && response.CSeq.Method == SipMethods.Invite && IsOurs(response, flow))
         {
             user.OnStrayResponse(response, flow);
             return;
@@ -107,21 +107,11 @@ public sealed partial class TransactionLayer
     }
 
     // RFC 3261 section 18.1.2: what does not name us on top, or names more than us, was not for us.
-    private bool IsOurs(SipResponse response)
+    private bool IsOurs(SipResponse response, SipFlow flow)
     {
         if (response.Vias.Count != 1) return false;
-        var via = response.TopVia;
-        foreach (var kind in Enum.GetValues<SipTransportKind>())
-        {
-            foreach (var family in (ReadOnlySpan<System.Net.Sockets.AddressFamily>)[System.Net.Sockets.AddressFamily.InterNetwork, System.Net.Sockets.AddressFamily.InterNetworkV6])
-            {
-                var listener = transport.FindListener(kind, family);
-                if (listener < 0) continue;
-                var local = transport.LocalAddress(kind, listener);
-                if (via.PortOrDefault == local.Port && via.Host.Equals(local.Host, StringComparison.OrdinalIgnoreCase)) return true;
-            }
-        }
-        return false;
+        var local = transport.LocalAddress(flow.Kind, flow.Listener);
+        return response.TopVia.PortOrDefault == local.Port && response.TopVia.Host.Equals(local.Host, StringComparison.OrdinalIgnoreCase);
     }
 
     private void PerformClient(ClientTransaction client, TransactionActions actions, SipResponse? response, SipSendFailure failure)

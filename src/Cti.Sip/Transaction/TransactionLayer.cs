@@ -43,6 +43,8 @@ public sealed partial class TransactionLayer
         this.clock = clock;
         this.random = random;
         this.timers = timers ?? new SipTimers();
+        ArgumentOutOfRangeException.ThrowIfLessThan(this.timers.T1, 1, nameof(timers));
+        ArgumentOutOfRangeException.ThrowIfLessThan(this.timers.T2, this.timers.T1, nameof(timers));
         this.log = log ?? NullLog.Instance;
         max = maxTransactions;
         tagSecret = random.NextUInt64();

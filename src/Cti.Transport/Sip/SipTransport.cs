@@ -119,6 +119,9 @@ public sealed class SipTransport : ISipTransport, IDisposable
             : LocalAddress(_options.Listeners[listener].Kind, listener);
     }
 
+    /// <inheritdoc/>
+    public SipHostPort LocalAddressTowards(SipFlow flow) => LocalAddressTowards(flow.Listener, flow.Remote.Address);
+
     /// <summary>Closes every socket; sends that had not left are reported.</summary>
     public void Dispose()
     {

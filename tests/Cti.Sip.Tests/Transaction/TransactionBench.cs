@@ -30,7 +30,6 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
     public Action<ClientTransaction, SipResponse>? WhenResponse { get; set; }
     public bool TakesMerged { get; set; }
     public bool HasTcp { get; set; } = true;
-    public int SentBytesMax { get; private set; }
 
     public long MonotonicNanos => nowMillis * 1_000_000;
     public long UnixMillis => nowMillis;
@@ -81,7 +80,6 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
         var result = SipParser.ParseDatagram(message.Span);
         result.Outcome.ShouldBe(SipParseOutcome.Message, Texts.Of(message));
         Sent.Add((flow, result.Message!, message.ToArray(), sendId));
-        SentBytesMax = Math.Max(SentBytesMax, message.Length);
         var name = result.Message is SipRequest request ? request.Method : ((SipResponse)result.Message!).Status.ToString(System.Globalization.CultureInfo.InvariantCulture) + " " + result.Message!.CSeq.Method;
         Trace.Add($"{Now} > {name}" + (flow.Kind == SipTransportKind.Udp ? "" : " tcp"));
     }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using Cti.Storage.Sqlite;
 
@@ -43,7 +44,7 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
     {
         await ClaimAsync(0);
         var maps = await File.ReadAllTextAsync($"/proc/{Environment.ProcessId}/maps");
-        var system = Directory.GetFiles("/usr/lib", "libsqlite3.so.0", SearchOption.AllDirectories).Length > 0;
+        var system = NativeLibrary.TryLoad("libsqlite3.so.0", out _);
         maps.Contains("libsqlite3.so.0", StringComparison.Ordinal).ShouldBe(system);
         maps.Contains("libe_sqlite3.so", StringComparison.Ordinal).ShouldBe(!system);
         Version.Parse(SqliteJournalStore.LibraryVersion).ShouldBeGreaterThan(new Version(3, 24));

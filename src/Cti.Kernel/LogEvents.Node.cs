@@ -1,0 +1,19 @@
+namespace Cti.Kernel;
+
+public static partial class LogEvents
+{
+    /// <summary>The node runs.</summary>
+    public static readonly LogEvent NodeStarted = new(1001, LogSeverity.Information, "node {0} is up: SIP on {1}, gateway on {2}, data in {3}");
+    /// <summary>The node is stopping.</summary>
+    public static readonly LogEvent NodeStopping = new(1002, LogSeverity.Information, "stopping: no new calls; {0} are up and get up to {1} s to end");
+    /// <summary>The time for calls to end is over.</summary>
+    public static readonly LogEvent NodeDropping = new(1003, LogSeverity.Warning, "{0} calls are still up at the deadline and are dropped");
+    /// <summary>The node has stopped.</summary>
+    public static readonly LogEvent NodeStopped = new(1004, LogSeverity.Information, "stopped");
+    /// <summary>Something in the configuration is allowed but worth a look.</summary>
+    public static readonly LogEvent ConfigurationWarning = new(1005, LogSeverity.Warning, "configuration: {0}");
+    /// <summary>The demo application was refused something.</summary>
+    public static readonly LogEvent DemoRefused = new(1006, LogSeverity.Warning, "demo application: {0} was refused: {1}");
+    /// <summary>Recordings that a dead process left were completed.</summary>
+    public static readonly LogEvent RecordingsRepaired = new(1007, LogSeverity.Information, "{0} recordings that the last run left unfinished were completed");
+}

@@ -1,0 +1,186 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Cti.Kernel;
+using Cti.Sip;
+
+namespace Cti.Transport.Sip;
+
+/// <summary>
+/// Finds next hops by RFC 3263, as far as one flow an answer goes: numeric hosts at once; a name with a port by its addresses; a name without one by
+/// SRV (UDP first, then TCP), and where there is none by its addresses. NAPTR is not asked. Answers are kept for 30 s, failures for 5 s.
+/// </summary>
+public sealed class SipResolver : ISipResolver
+{
+    private const long KeptNanos = 30_000_000_000;
+    private const long FailureKeptNanos = 5_000_000_000;
+    private readonly Func<SipTransportKind, AddressFamily, int> _findListener;
+    private readonly IClock _clock;
+    private readonly IRandom _random;
+    private readonly SrvClient _srv;
+    private readonly Kept<IPAddress> _addresses;
+    private readonly Kept<SrvRecord> _records;
+
+    /// <param name="findListener">The transport's <see cref="ISipTransport.FindListener"/>.</param>
+    /// <param name="clock">For the cache.</param>
+    /// <param name="random">For query ids and for choosing by weight.</param>
+    public SipResolver(Func<SipTransportKind, AddressFamily, int> findListener, IClock clock, IRandom random)
+        : this(findListener, clock, random, SrvClient.SystemServers())
+    {
+    }
+
+    internal SipResolver(Func<SipTransportKind, AddressFamily, int> findListener, IClock clock, IRandom random, IReadOnlyList<IPEndPoint> nameServers)
+    {
+        _findListener = findListener;
+        _clock = clock;
+        _random = random;
+        _srv = new SrvClient(random, nameServers);
+        _addresses = new Kept<IPAddress>(clock, LookUpAddressesAsync);
+        _records = new Kept<SrvRecord>(clock, _srv.QueryAsync);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
+    {
+        if (!nextHop.IsSip)
+            return ValueTask.FromResult<SipFlow?>(null);
+        var host = nextHop.Params["maddr"] is { Length: > 0 } maddr ? maddr : nextHop.Host;
+        SipTransportKind? asked = nextHop.Params["transport"]?.ToUpperInvariant() switch
+        {
+            null when nextHop.Scheme == "sips" => SipTransportKind.Tls,
+            null => null,
+            "UDP" => SipTransportKind.Udp,
+            "TCP" when nextHop.Scheme == "sips" => SipTransportKind.Tls,
+            "TCP" => SipTransportKind.Tcp,
+            "TLS" => SipTransportKind.Tls,
+            _ => (SipTransportKind)(-1),
+        };
+        if (asked == (SipTransportKind)(-1))
+            return ValueTask.FromResult<SipFlow?>(null);
+        return IPAddress.TryParse(host.Trim('[', ']'), out var address)
+            ? ValueTask.FromResult(Numeric(address, nextHop.Port, asked))
+            : new ValueTask<SipFlow?>(ByNameAsync(host.TrimEnd('.').ToLowerInvariant(), nextHop.Port, asked));
+    }
+
+    // RFC 3263 section 4.1: without a word about it, UDP; here also TCP where UDP is not listened at.
+    private SipFlow? Numeric(IPAddress address, int port, SipTransportKind? asked) =>
+        asked is { } kind
+            ? FlowTo([address], port, kind)
+            : FlowTo([address], port, SipTransportKind.Udp) ?? FlowTo([address], port, SipTransportKind.Tcp);
+
+    private async Task<SipFlow?> ByNameAsync(string name, int port, SipTransportKind? asked)
+    {
+        if (port == 0 && name.Contains('.', StringComparison.Ordinal))
+        {
+            foreach (var kind in asked is { } only ? (SipTransportKind[])[only] : [SipTransportKind.Udp, SipTransportKind.Tcp])
+            {
+                if (await ByServiceAsync(name, kind).ConfigureAwait(false) is { } flow)
+                    return flow;
+            }
+        }
+
+        var addresses = await _addresses.GetAsync(name).ConfigureAwait(false);
+        return asked is { } wanted
+            ? FlowTo(addresses, port, wanted)
+            : FlowTo(addresses, port, SipTransportKind.Udp) ?? FlowTo(addresses, port, SipTransportKind.Tcp);
+    }
+
+    private async Task<SipFlow?> ByServiceAsync(string name, SipTransportKind kind)
+    {
+        if (!HasListener(kind))
+            return null;
+        var service = kind switch
+        {
+            SipTransportKind.Udp => "_sip._udp.",
+            SipTransportKind.Tcp => "_sip._tcp.",
+            _ => "_sips._tcp.",
+        };
+        foreach (var record in InOrder(await _records.GetAsync(service + name).ConfigureAwait(false)))
+        {
+            IReadOnlyList<IPAddress> addresses = IPAddress.TryParse(record.Target, out var numeric)
+                ? [numeric]
+                : await _addresses.GetAsync(record.Target.ToLowerInvariant()).ConfigureAwait(false);
+            if (FlowTo(addresses, record.Port, kind) is { } flow)
+                return flow;
+        }
+
+        return null;
+    }
+
+    // RFC 2782: by priority, within one by chance in proportion to the weight.
+    private List<SrvRecord> InOrder(IReadOnlyList<SrvRecord> records)
+    {
+        var left = records.OrderBy(record => record.Priority).ThenBy(record => record.Weight).ToList();
+        var order = new List<SrvRecord>(left.Count);
+        while (left.Count > 0)
+        {
+            var same = left.TakeWhile(record => record.Priority == left[0].Priority).ToList();
+            var drawn = _random.Next(same.Sum(record => record.Weight) + 1);
+            var chosen = same[^1];
+            foreach (var record in same)
+            {
+                if ((drawn -= record.Weight) > 0)
+                    continue;
+                chosen = record;
+                break;
+            }
+
+            order.Add(chosen);
+            left.Remove(chosen);
+        }
+
+        return order;
+    }
+
+    private SipFlow? FlowTo(IReadOnlyList<IPAddress> addresses, int port, SipTransportKind kind)
+    {
+        foreach (var address in addresses)
+        {
+            var listener = _findListener(kind, address.AddressFamily);
+            if (listener >= 0)
+                return new SipFlow(kind, listener, new IPEndPoint(address, port != 0 ? port : kind == SipTransportKind.Tls ? 5061 : 5060));
+        }
+
+        return null;
+    }
+
+    private bool HasListener(SipTransportKind kind) =>
+        _findListener(kind, AddressFamily.InterNetwork) >= 0 || _findListener(kind, AddressFamily.InterNetworkV6) >= 0;
+
+    private static async Task<IReadOnlyList<IPAddress>> LookUpAddressesAsync(string name)
+    {
+        try
+        {
+            return await Dns.GetHostAddressesAsync(name).WaitAsync(TimeSpan.FromMilliseconds(Limits.DnsMillisMax)).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is SocketException or TimeoutException or ArgumentException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Answers by name for a while; those who ask for the same name at once share one look-up.</summary>
+    private sealed class Kept<T>(IClock clock, Func<string, Task<IReadOnlyList<T>>> lookUp)
+    {
+        private readonly ConcurrentDictionary<string, (Lazy<Task<IReadOnlyList<T>>> Answer, long SinceNanos)> _answers = new(StringComparer.Ordinal);
+
+        public Task<IReadOnlyList<T>> GetAsync(string name)
+        {
+            var now = clock.MonotonicNanos;
+            if (_answers.TryGetValue(name, out var known) && !IsStale(known, now))
+                return known.Answer.Value;
+            if (_answers.Count >= Limits.DnsNamesMax)
+                _answers.Clear();
+            var fresh = (new Lazy<Task<IReadOnlyList<T>>>(() => lookUp(name)), now);
+            return _answers.AddOrUpdate(name, fresh, (_, other) => IsStale(other, now) ? fresh : other).Item1.Value;
+        }
+
+        private static bool IsStale((Lazy<Task<IReadOnlyList<T>>> Answer, long SinceNanos) entry, long now)
+        {
+            var age = now - entry.SinceNanos;
+            if (!entry.Answer.IsValueCreated || !entry.Answer.Value.IsCompleted)
+                return age > KeptNanos;
+            return age > (entry.Answer.Value is { IsCompletedSuccessfully: true, Result.Count: > 0 } ? KeptNanos : FailureKeptNanos);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Cti.Calls.Call;
+
+namespace Cti.Calls.Tests;
+
+/// <summary>
+/// The bytes of every kind of entry, version 1, as files: what an older release wrote must be read for ever. CTI_REGENERATE=1 writes files that are missing
+/// or that changed before a release.
+/// </summary>
+public sealed class GoldenEntryTests
+{
+    private static readonly RecordAction Recording = new()
+    {
+        Number = 5, BeginMillis = 1_700_000_010_000, FullPath = "/rec/a.wav", Format = "alaw", Beep = true, MaxSeconds = 60, FinishKeys = "#",
+    };
+
+    private static readonly ReceiveKeysAction Receiving = new()
+    {
+        Number = 7, BeginMillis = 1_700_000_020_000, Spec = Some.Keys with { Files = ["enter.wav"], PlayRepeat = 2, IncludeFinishKey = true }, Prompting = true, RepeatsLeft = 2,
+    };
+
+    internal static Dictionary<string, CallEntry> Samples { get; } = new()
+    {
+        ["new"] = At(new Constructed(Some.Id, "app", Some.FromUri, Some.ToUri, Some.OutboundCallId, "carrier", "permit-1", 600, 50, "mine é", Some.LocalSdp, "local-tag")),
+        ["new.bare"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag")),
+        ["offer"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, "carrier", Some.InboundDialog, Some.LocalSdp, Some.Audio)) with { Events = 1 },
+        ["offer.bare"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null)) with { Events = 1 },
+        ["ring"] = At(new RingingBegan()) with { Events = 1 },
+        ["up"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio)) with { Events = 1 },
+        ["answer"] = At(new AnswerRequested(600)),
+        ["ack"] = At(new AnswerConfirmed(Some.Audio)) with { Events = 1 },
+        ["ack.bare"] = At(new AnswerConfirmed(null)) with { Events = 1 },
+        ["data"] = At(new UserDataSet("mine")),
+        ["nop"] = At(new Touched()),
+        ["act.play"] = At(new ActionStarted(new PlayAction { Number = 4, BeginMillis = 1_700_000_000_500, Files = ["a.wav", "b.wav"], Repeat = 3, FinishKeys = "*#" })),
+        ["act.record"] = At(new ActionStarted(Recording)),
+        ["act.send"] = At(new ActionStarted(new SendKeysAction { Number = 6, BeginMillis = 1_700_000_015_000, Keys = "12#" })),
+        ["act.receive"] = At(new ActionStarted(Receiving)),
+        ["chg.record"] = At(new ActionChanged(Recording with { BeganMillis = 1_700_000_010_300, Ending = new ActionEnding(487, "stopped by record_stop") })),
+        ["chg.record.key"] = At(new ActionChanged(Recording with { Ending = new ActionEnding(FinishKey: "#") })),
+        ["chg.receive"] = At(new ActionChanged(Receiving with { Keys = "12", Prompting = false, DeadlineMillis = 1_700_000_050_000 })),
+        ["end"] = At(new ActionEnded()) with { Events = 1 },
+        ["dlg"] = At(new DialogUpdated(Some.InboundDialog, Some.Held, Some.LocalSdp)),
+        ["rel"] = At(new CallReleased(SipClosing.Bye, 603)) with { Events = 3 },
+        ["rel.dialog"] = At(new CallReleased(SipClosing.Bye, 488, Some.OutboundDialog)) with { Events = 3 },
+        ["rel.contact"] = At(new CallReleased(SipClosing.Refusal, 302, null, "sip:2002@c.example")) with { Events = 2 },
+        ["rel.none"] = At(new CallReleased(SipClosing.None, 200)) with { Events = 2 },
+        ["set"] = At(new Settled()),
+    };
+
+    public static TheoryData<string> Names => [.. Samples.Keys];
+
+    private static CallEntry At(CallEntry entry) => entry with { AtMillis = Some.Start + 1234 };
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void An_entry_has_the_bytes_that_its_version_always_had(string name)
+    {
+        var file = Path.Combine(Folder(), $"{name}.v{CallEntryCodec.Version}.json");
+        var bytes = CallEntryCodec.Encode(Samples[name]);
+        if (Environment.GetEnvironmentVariable("CTI_REGENERATE") == "1") File.WriteAllBytes(file, [.. bytes, (byte)'\n']);
+        var golden = File.ReadAllBytes(file).AsSpan().TrimEnd((byte)'\n').ToArray();
+        Encoding.UTF8.GetString(bytes).ShouldBe(Encoding.UTF8.GetString(golden));
+        var read = CallEntryCodec.Decode(CallEntryCodec.Version, golden);
+        read.GetType().ShouldBe(Samples[name].GetType());
+        CallEntryCodec.Encode(read).ShouldBe(golden, "what is read says the same when it is written again");
+    }
+
+    [Fact]
+    public void There_is_a_file_for_every_kind_of_entry_and_of_action()
+    {
+        Kinds<CallEntry>().ShouldBe(Samples.Keys.Select(name => name.Split('.')[0]).Distinct().Order());
+        Kinds<CallAction>().ShouldBe(Samples.Keys.Where(name => name.StartsWith("act.", StringComparison.Ordinal)).Select(name => name[4..]).Order());
+        Directory.GetFiles(Folder(), "*.json").Select(Path.GetFileName).Order().ShouldBe(Samples.Keys.Select(name => $"{name}.v1.json").Order());
+    }
+
+    [Fact]
+    public void A_newer_version_is_refused_and_broken_bytes_are_an_error()
+    {
+        Should.Throw<NotSupportedException>(() => CallEntryCodec.Decode(CallEntryCodec.Version + 1, "{}"u8));
+        Should.Throw<JsonException>(() => CallEntryCodec.Decode(CallEntryCodec.Version, "null"u8));
+        Should.Throw<JsonException>(() => CallEntryCodec.Decode(CallEntryCodec.Version, """{"t":"ring","at":17"""u8));
+        Should.Throw<JsonException>(() => CallEntryCodec.Decode(CallEntryCodec.Version, """{"t":"unheard-of","at":17}"""u8));
+    }
+
+    [Fact]
+    public void A_member_that_a_later_release_added_is_skipped()
+    {
+        var read = CallEntryCodec.Decode(CallEntryCodec.Version, """{"t":"ring","at":17,"ev":1,"later":{"x":[1]}}"""u8);
+        read.ShouldBe(new RingingBegan { AtMillis = 17, Events = 1 });
+    }
+
+    private static IEnumerable<string> Kinds<T>() => typeof(T).GetCustomAttributes(typeof(JsonDerivedTypeAttribute), false)
+        .Cast<JsonDerivedTypeAttribute>().Select(kind => (string)kind.TypeDiscriminator!).Order();
+
+    private static string Folder([CallerFilePath] string source = "") => Path.Combine(Path.GetDirectoryName(source)!, "golden");
+}

@@ -1,0 +1,111 @@
+using System.Collections.Immutable;
+using Cti.Calls.Api;
+using Cti.Calls.Call;
+using Cti.Kernel;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+
+namespace Cti.Calls.Tests;
+
+/// <summary>The values that tests share.</summary>
+internal static class Some
+{
+    /// <summary>2023-11-14 22:13:20 UTC, the start of every test, in Unix milliseconds.</summary>
+    public const long Start = 1_700_000_000_000;
+    public const string Id = "0.0.7-sys.call-42";
+    public const string FromUri = "sip:1001@a.example";
+    public const string ToUri = "sip:2002@b.example";
+    public const string OutboundCallId = "out-42@cti";
+    public const string InboundCallId = "in-42@phone";
+    public const string LocalSdp = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n";
+
+    public static readonly ResourceId Resource = new(0, 0, 7, Modules.Call, 42);
+
+    public static readonly NegotiatedAudio Audio = new("192.0.2.9", 4000, "192.0.2.9", 4001, "PCMA", 8, 101, true, true);
+
+    public static readonly NegotiatedAudio Held = Audio with { Send = false, RemoteAddress = "0.0.0.0" };
+
+    public static readonly DialogState OutboundDialog = new(OutboundCallId, "local-tag", "remote-tag", FromUri, ToUri, "<sip:42@192.0.2.1:5060>",
+        "sip:2002@192.0.2.9:5060", ["<sip:proxy.example;lr>"], 1, 0, "udp:0:192.0.2.9:5060", false, true, true);
+
+    public static readonly DialogState InboundDialog = new(InboundCallId, "local-tag", "remote-tag", ToUri, FromUri, "<sip:42@192.0.2.1:5060>",
+        "sip:1001@192.0.2.9:5060", [], 0, 17, "udp:0:192.0.2.9:5060", false, false, false);
+
+    public static ConstructCall Construct => new()
+    {
+        Id = Resource, Application = "app", FromUri = FromUri, ToUri = ToUri, SipCallId = OutboundCallId, Trunk = "carrier", Permit = "permit-1",
+        MaxAnswerSeconds = 600, MaxRingSeconds = 50, UserData = "mine", LocalSdp = LocalSdp, LocalTag = "local-tag",
+    };
+
+    public static OfferCall Offer => new()
+    {
+        Id = Resource, Application = "app", FromUri = FromUri, ToUri = ToUri, Trunk = "carrier", Dialog = InboundDialog, LocalSdp = LocalSdp, Audio = Audio,
+    };
+
+    public static FarEndAnswered FarEndAnswered => new(OutboundDialog, Audio);
+
+    public static StartPlay Play => new(["welcome.wav"], "", 0);
+
+    public static StartRecord Record => new(60, true, "/rec/a.wav", "alaw", "");
+
+    public static StartSendKeys SendKeys => new("12#");
+
+    public static StartReceiveKeys ReceiveKeys => new(Keys);
+
+    /// <summary>The contract's defaults.</summary>
+    public static ReceiveKeysSpec Keys => new()
+    {
+        ValidKeys = "0123456789*#ABCD", MaxKeys = 11, FinishKeys = "#", FirstKeySeconds = 45, NextKeySeconds = 30,
+    };
+
+    /// <summary>One of every request.</summary>
+    public static ImmutableArray<CallRequest> Requests =>
+    [
+        new AnswerCall(600, null), new RejectCall(603, null), new RedirectCall("sip:3003@c.example", null), new DropCall(603, ApiGeneration.V2), new TouchCall(),
+        Play, new StopPlay(), Record, new StopRecord(), SendKeys, ReceiveKeys, new StopReceiveKeys(),
+    ];
+
+    /// <summary>A call in the state asked for; a state that this version's commands do not lead to (Dial, Connect, Conf) is set by hand.</summary>
+    public static CallDriver In(CallPhase phase, CallDirection direction = CallDirection.Inbound, CallSettings? settings = null)
+    {
+        var call = new CallDriver(settings);
+        if (direction == CallDirection.Outbound)
+        {
+            call.Do(Construct);
+            if (phase == CallPhase.Initiated) return call;
+            if (phase == CallPhase.Ring)
+            {
+                call.Do(new FarEndRings());
+                return call;
+            }
+            call.Do(FarEndAnswered);
+        }
+        else
+        {
+            call.Do(Offer);
+            if (phase == CallPhase.Initiated) return call;
+            call.Do(new AnswerCall(600, null));
+            if (phase == CallPhase.Answer) return call;
+            call.Do(new AckArrived(null));
+        }
+        switch (phase)
+        {
+            case CallPhase.Idle: break;
+            case CallPhase.Play: call.Do(Play); break;
+            case CallPhase.Record: call.Do(Record); break;
+            case CallPhase.SendDtmf: call.Do(SendKeys); break;
+            case CallPhase.ReceiveDtmf: call.Do(ReceiveKeys); break;
+            case CallPhase.Released: call.Do(new ByeArrived(null)); break;
+            case CallPhase.Dial or CallPhase.Connect or CallPhase.Conf: call.Force(phase); break;
+            default: throw new ArgumentOutOfRangeException(nameof(phase), phase, $"an {direction} call is never there");
+        }
+        return call;
+    }
+
+    /// <summary>Every reachable pair, and the three states of other features.</summary>
+    public static IEnumerable<(CallPhase Phase, CallDirection Direction)> Situations =>
+        from direction in Enum.GetValues<CallDirection>()
+        from phase in Enum.GetValues<CallPhase>()
+        where phase != (direction == CallDirection.Inbound ? CallPhase.Ring : CallPhase.Answer)
+        select (phase, direction);
+}
