@@ -8,6 +8,7 @@ using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Sip;
+using Cti.Sip;
 using Cti.Storage;
 using CallDirection = Cti.Calls.Call.CallDirection;
 
@@ -58,10 +59,16 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 Guard(place.Ask, () => Place(place));
                 return true;
             case InviteOffered offered:
-                Offer(offered);
+                Guard(offered);
                 return true;
             case RecoverCall:
                 throw new InvalidOperationException("a recovered call has a state");
+            case MediaHappened { Event: SessionClosed }:
+                // The creating message crashed: nothing was journaled, nothing is left.
+                cell.Media = null;
+                services.Media.Closed();
+                StopSelf();
+                return true;
             case MediaHappened or WasDeposed or BecameDurable:
                 return true;
             default:
@@ -142,6 +149,24 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             var trace = services.Random.NextHex(8);
             System.Log.Write(LogEvents.RequestFault, ask.Request.Method, trace, fault.Message);
             ask.ReplyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.Internal, "a fault of the server; its log has the trace id").With("trace_id", trace)));
+            if (cell.State is null) CloseMedia();
+            throw;
+        }
+    }
+
+    private void Guard(InviteOffered offered)
+    {
+        try
+        {
+            Offer(offered);
+        }
+        catch
+        {
+            if (cell.State is null)
+            {
+                services.Sip.Respond(offered.Transaction, SipResponse.For(offered.Transaction.Request, 500, null, services.Random.NextHex(8)));
+                CloseMedia();
+            }
             throw;
         }
     }
