@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
@@ -162,7 +163,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         var decision = CallDecider.Decide(cell.State, command, System.Clock.UnixMillis, services.Settings);
         if (decision.Refusal is { } refusal)
         {
-            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal)));
+            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal, ask)));
             return;
         }
         if (decision.Entries.IsEmpty) After(cell.LastPosition, decision, ask);
@@ -349,6 +350,11 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         else StartTimer("deadline", Math.Max(0, due - System.Clock.UnixMillis), new DeadlineCame());
     }
 
-    private RpcError Concerning(RpcError error) =>
-        error.Code == ErrorCodes.NotFound || cell.State is not { } state ? error : error.With("ipsc_info", state.Id.ProcessId);
+    /// <summary>What a refusal says about the resource, in the words of the generation that asked.</summary>
+    private RpcError Concerning(RpcError error, CallAsk? ask)
+    {
+        if (error.Code == ErrorCodes.NotFound || cell.State is not { } state) return error;
+        if (error.Code == ErrorCodes.Conflict && ask is not null) error = error.With("state", CallQueries.StateName(state, ask.Request.Generation));
+        return error.With("ipsc_info", ImmutableDictionary<string, object>.Empty.Add("process_id", state.Id.ProcessId));
+    }
 }
