@@ -12,7 +12,7 @@ internal static class CallsBenchmark
     private const int StepSeconds = 4;
     private const int HoldMillis = 100;
     private const double P99MillisMax = 500;
-    private static readonly int[] Rates = [100, 200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000];
+    private static readonly int[] Rates = [200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000];
 
     /// <summary>One rate's figures; CPU in seconds per 1000 calls.</summary>
     public sealed record Step(int Rate, double Achieved, long Calls, long Failed, long Retransmissions, double P50, double P99, double NodeCpu, double SippCpu, double ApplicationCpu)
@@ -26,8 +26,8 @@ internal static class CallsBenchmark
         using var node = NodeProcess.Start();
         Console.WriteLine();
         Console.WriteLine("Calls, CPU in seconds per 1000       rate/s  reached   calls  failed  resent  p50 ms  p99 ms   cti  SIPp  application");
-        var inbound = await InboundAsync(node, TimeSpan.FromSeconds(32));
-        var outbound = await OutboundAsync(node, TimeSpan.FromSeconds(24));
+        var inbound = await InboundAsync(node, TimeSpan.FromSeconds(30));
+        var outbound = await OutboundAsync(node, TimeSpan.FromSeconds(22));
         foreach (var (what, steps) in ((string, List<Step>)[])[("in", inbound), ("out", outbound)])
         {
             if (steps.LastOrDefault(static step => step.Held) is not { } best)
@@ -47,7 +47,7 @@ internal static class CallsBenchmark
     public static async Task<List<Step>> InboundAsync(NodeProcess node, TimeSpan limit)
     {
         await using var application = await Application.ConnectAsync(node.Socket, NodeProcess.Key, Answer);
-        InboundStep(node, application, 100, 4); // Compiled for good, pools filled.
+        InboundStep(node, application, 200, 8); // Compiled for good, pools filled.
         return Rise("in", limit, rate => InboundStep(node, application, rate, StepSeconds));
     }
 
@@ -64,13 +64,21 @@ internal static class CallsBenchmark
         var steps = new List<Step>();
         foreach (var rate in Rates)
         {
+            var step = Once(rate);
+            // A neighbour's burst is not our limit: what fails once may try again.
+            if (!step.Held) step = Once(rate);
+            if (!step.Held || Stopwatch.GetElapsedTime(began) > limit - TimeSpan.FromSeconds(StepSeconds)) break;
+        }
+        return steps;
+
+        Step Once(int rate)
+        {
             var step = run(rate);
             steps.Add(step);
             Console.WriteLine($"{what,-36}{step.Rate,7}{step.Achieved,9:F0}{step.Calls,8}{step.Failed,8}{step.Retransmissions,8}{step.P50,8:F1}{step.P99,8:F1}"
                 + $"{step.NodeCpu,6:F2}{step.SippCpu,6:F2}{step.ApplicationCpu,13:F2}{(step.Held ? "" : "   not held")}");
-            if (!step.Held || Stopwatch.GetElapsedTime(began) > limit - TimeSpan.FromSeconds(StepSeconds)) break;
+            return step;
         }
-        return steps;
     }
 
     private static Step InboundStep(NodeProcess node, Application application, int rate, int seconds)
@@ -94,7 +102,7 @@ internal static class CallsBenchmark
         var calls = new OutboundCalls();
         await using var application = await Application.ConnectAsync(node.Socket, NodeProcess.Key, calls.Take);
         using var sipp = Sipp.Callee();
-        calls.Run(node, sipp, application, 100, 3);
+        calls.Run(node, sipp, application, 200, 4);
         return Rise("out", limit, rate => calls.Run(node, sipp, application, rate, StepSeconds));
     }
 
