@@ -43,6 +43,9 @@ internal sealed class TestPhone : IAsyncDisposable
     /// <summary>What OPTIONS is answered with; 0: not at all.</summary>
     public int OptionsStatus { get; set; } = 200;
 
+    /// <summary>A CANCEL is answered, and the INVITE is not: it was answered just then.</summary>
+    public bool CancelIsTooLate { get; set; }
+
     /// <summary>Sends an INVITE; the call's first final response is for the test to take.</summary>
     public PhoneCall Call(NodeProcess node, string user, string codecs = "8 0 101", string? from = null, string? body = null, string extra = "")
     {
@@ -143,7 +146,7 @@ internal sealed class TestPhone : IAsyncDisposable
                     break;
                 case "CANCEL":
                     Answer(message, Respond(message, 200, "OK"), from);
-                    foreach (var call in _calls.Where(c => c.Invited?.Branch == message.Branch)) call.Refuse(487);
+                    foreach (var call in _calls.Where(c => !CancelIsTooLate && c.Invited?.Branch == message.Branch)) call.Refuse(487);
                     break;
             }
         }
