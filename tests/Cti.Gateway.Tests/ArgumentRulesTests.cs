@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text;
 using Cti.Calls.Api;
 using Cti.Kernel;
+using CallDirection = Cti.Calls.Call.CallDirection;
 
 namespace Cti.Gateway.Tests;
 

@@ -65,6 +65,7 @@ internal static class Samples
                 "[[\"1\",1,\"\"]]", "[[\"x\",1,\"\"]]", "[[\"1e5\",2,\"\"]]", "[[\"a\",8,\"\"]]", "[[\"a\",0,\"speed=2\"]]", $"[{string.Join(',', Enumerable.Repeat("[\"a.wav\",0,\"\"]", 31))}]",
             ],
             ParameterKind.Choice => ["\"Nowhere\"", "\"\""],
+            ParameterKind.Text => [.. parameter.EmptyAllowed ? [] : (string[])["\"\""], .. parameter.Max > 0 ? (string[])[$"\"{new string('x', (int)parameter.Max + 1)}\""] : []],
             _ => [],
         };
     }

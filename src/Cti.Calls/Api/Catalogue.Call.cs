@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Cti.Kernel;
+using CallDirection = Cti.Calls.Call.CallDirection;
 
 namespace Cti.Calls.Api;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using CallDirection = Cti.Calls.Call.CallDirection;
 
 namespace Cti.Calls.Api;
 
@@ -121,15 +122,6 @@ public sealed record ResultDefinition(FieldType Type, string Doc, ImmutableArray
 {
     /// <summary>Null: accepted.</summary>
     public static readonly ResultDefinition Accepted = new(FieldType.Null, "Accepted.", []);
-}
-
-/// <summary>The direction of a call, where a rule depends on it.</summary>
-public enum CallDirection
-{
-    /// <summary>The far end called us.</summary>
-    Inbound,
-    /// <summary>We called the far end.</summary>
-    Outbound,
 }
 
 /// <summary>In which states a method is allowed, for a generation and a direction or for all.</summary>

@@ -20,7 +20,8 @@ internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics m
     {
         try
         {
-            while (!_stop.IsCancellationRequested)
+            // A closed outbox takes nothing, so reading on would only empty the feed.
+            while (!_stop.IsCancellationRequested && !outbox.IsCompleted)
             {
                 await _turn.WaitAsync(_stop.Token);
                 try

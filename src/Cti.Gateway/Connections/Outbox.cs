@@ -21,6 +21,15 @@ internal sealed class Outbox(int bytesHigh, int bytesMax)
         }
     }
 
+    /// <summary>Whether nothing is taken any more.</summary>
+    internal bool IsCompleted
+    {
+        get
+        {
+            lock (_lock) return _completed;
+        }
+    }
+
     /// <summary>Adds a message; false when it would pass the bound. After completion messages are dropped, which is no failure.</summary>
     internal bool TryAdd(byte[] message)
     {

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Kernel;
+using CallDirection = Cti.Calls.Call.CallDirection;
 
 namespace Cti.Gateway.Documents;
 

@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Kernel;
+using CallDirection = Cti.Calls.Call.CallDirection;
 
 namespace Cti.Gateway.Documents;
 

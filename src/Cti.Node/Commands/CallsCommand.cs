@@ -17,7 +17,7 @@ internal static class CallsCommand
         var limit = new Option<int>("--limit") { Description = "How many at most.", HelpName = "N", DefaultValueFactory = _ => 100 };
         limit.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() < 1) result.AddError("--limit is at least 1");
+            if (result.Tokens is [var token] && int.TryParse(token.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out var n) && n < 1) result.AddError("--limit is at least 1");
         });
         var command = new Command("calls", "Lists the application's calls.") { state, limit };
         access.AddTo(command);

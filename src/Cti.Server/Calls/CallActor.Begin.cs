@@ -59,7 +59,8 @@ internal sealed partial class CallActor
     private void Offer(InviteOffered offered)
     {
         var invite = offered.Transaction.Request;
-        SdpParser.TryParse(SdpBody.Find(invite.Get(HeaderId.ContentType), invite.Body.Span), out var sdp, out _);
+        // A body that is none is refused below, by the usage that reads it for good.
+        var sdp = SdpParser.TryParse(SdpBody.Find(invite.Get(HeaderId.ContentType), invite.Body.Span), out var parsed, out _) ? parsed : null;
         var options = new MediaSessionOptions(CallLeg.WantsIPv6(sdp, offered.Transaction.Flow), services.MediaProfile.InactivityMillis);
         if (services.Media.TryOpen(options, cell) is not { } media)
         {

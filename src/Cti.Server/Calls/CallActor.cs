@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
@@ -7,6 +8,7 @@ using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Sip;
+using Cti.Sip;
 using Cti.Storage;
 using CallDirection = Cti.Calls.Call.CallDirection;
 
@@ -57,10 +59,16 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 Guard(place.Ask, () => Place(place));
                 return true;
             case InviteOffered offered:
-                Offer(offered);
+                Guard(offered);
                 return true;
             case RecoverCall:
                 throw new InvalidOperationException("a recovered call has a state");
+            case MediaHappened { Event: SessionClosed }:
+                // The creating message crashed: nothing was journaled, nothing is left.
+                cell.Media = null;
+                services.Media.Closed();
+                StopSelf();
+                return true;
             case MediaHappened or WasDeposed or BecameDurable:
                 return true;
             default:
@@ -141,6 +149,24 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             var trace = services.Random.NextHex(8);
             System.Log.Write(LogEvents.RequestFault, ask.Request.Method, trace, fault.Message);
             ask.ReplyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.Internal, "a fault of the server; its log has the trace id").With("trace_id", trace)));
+            if (cell.State is null) CloseMedia();
+            throw;
+        }
+    }
+
+    private void Guard(InviteOffered offered)
+    {
+        try
+        {
+            Offer(offered);
+        }
+        catch
+        {
+            if (cell.State is null)
+            {
+                services.Sip.Respond(offered.Transaction, SipResponse.For(offered.Transaction.Request, 500, null, services.Random.NextHex(8)));
+                CloseMedia();
+            }
             throw;
         }
     }
@@ -162,7 +188,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         var decision = CallDecider.Decide(cell.State, command, System.Clock.UnixMillis, services.Settings);
         if (decision.Refusal is { } refusal)
         {
-            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal)));
+            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal, ask)));
             return;
         }
         if (decision.Entries.IsEmpty) After(cell.LastPosition, decision, ask);
@@ -349,6 +375,11 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         else StartTimer("deadline", Math.Max(0, due - System.Clock.UnixMillis), new DeadlineCame());
     }
 
-    private RpcError Concerning(RpcError error) =>
-        error.Code == ErrorCodes.NotFound || cell.State is not { } state ? error : error.With("ipsc_info", state.Id.ProcessId);
+    /// <summary>What a refusal says about the resource, in the words of the generation that asked.</summary>
+    private RpcError Concerning(RpcError error, CallAsk? ask)
+    {
+        if (error.Code == ErrorCodes.NotFound || cell.State is not { } state) return error;
+        if (error.Code == ErrorCodes.Conflict && ask is not null) error = error.With("state", CallQueries.StateName(state, ask.Request.Generation));
+        return error.With("ipsc_info", ImmutableDictionary<string, object>.Empty.Add("process_id", state.Id.ProcessId));
+    }
 }

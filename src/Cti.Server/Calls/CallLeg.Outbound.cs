@@ -98,7 +98,7 @@ internal sealed partial class CallLeg
     {
         var address = services.Sip.LocalAddress(flow);
         var identity = CallerIdentity.Of(CallerUri(address), trunk?.AssertIdentity ?? false);
-        DialogTag.TryParse(state.LocalTag, out var tag);
+        if (!DialogTag.TryParse(state.LocalTag, out var tag)) throw new InvalidOperationException($"{state.LocalTag} is no tag of ours");
         var initial = new InitialRequest(target, identity.From, new NameAddr(target), tag.ToContact(address, flow.Kind), state.SipCallId, state.LocalTag, 1, []);
         return InitialRequests.Invite(initial, offer.ToBytes(), identity);
     }
@@ -138,7 +138,7 @@ internal sealed partial class CallLeg
                     pendingAck = ack.Ack;
                     break;
                 case Usage.SendAck ack when ack.Ack != pendingAck:
-                    services.Sip.Acknowledge(ack.Ack, flow);
+                    Acknowledge(ack.Ack);
                     break;
                 case InviteProgressed { Status: > 100 }:
                     command = new FarEndRings();
@@ -175,7 +175,13 @@ internal sealed partial class CallLeg
         StartInvite(invite);
     }
 
-    private void StartInvite(SipRequest invite) => invites.Add(Start(invite));
+    private void StartInvite(SipRequest invite)
+    {
+        // The first INVITE, and each after a redirection, goes where the look-up led.
+        var handle = new RequestHandle(cell.Actor, invite);
+        invites.Add(handle);
+        services.Sip.Start(invite, flow, handle);
+    }
 
     private bool IsInviteOfOurs(RequestHandle handle) => invites.Count > 0 && invites.Contains(handle);
 
@@ -184,7 +190,7 @@ internal sealed partial class CallLeg
     {
         if (pendingAck is not { } ack) return;
         pendingAck = null;
-        services.Sip.Acknowledge(ack, flow);
+        Acknowledge(ack);
     }
 
     private void CancelInvite(CallState state)

@@ -1,0 +1,242 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.RegularExpressions;
+using Cti.Calls.Api;
+using Cti.Gateway;
+using Cti.Kernel;
+using Cti.Node.Commands;
+using Cti.Node.Configuration;
+using Spectre.Console;
+
+namespace Cti.Node.Tests.Commands;
+
+public sealed class CommandTests
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private static async Task<(int Code, string Out, string Error)> RunAsync(params string[] arguments)
+    {
+        var (output, error) = (new StringWriter(), new StringWriter());
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(output) });
+        console.Profile.Width = 200;
+        var code = await CommandLine.RunAsync(arguments, new Terminal(console, error), CancellationToken.None).WaitAsync(Patience);
+        return (code, output.ToString(), error.ToString());
+    }
+
+    private static string[] With(ScriptedGateway gateway, params string[] arguments) => [.. arguments, "--url", gateway.Url, "--key", ScriptedGateway.Key];
+
+    [Fact]
+    public async Task Status_shows_whether_the_node_is_ready_and_the_nodes()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = request => request.Method == "sys.node.list"
+            ? ScriptedGateway.Result("""[{"name":"[a]","roles":["gateway","media"],"version":"1.2","instances":64,"calls":3,"draining":false,"trunks":[{"name":"t","up":true},{"name":"u","up":false}]}]""")
+            : ScriptedGateway.Result("null");
+
+        var up = await RunAsync(With(gateway, "status"));
+        gateway.WhyNotReady = "draining";
+        var down = await RunAsync(With(gateway, "status"));
+
+        up.Code.ShouldBe(0);
+        up.Out.ShouldStartWith($"{new Uri(gateway.Url)} is ready");
+        Regex.Replace(up.Out, " +", " ").ShouldContain("[a] │ gateway, media │ 1.2 │ 64 │ 3 │ up │ t up, u down");
+        down.Code.ShouldBe(1);
+        down.Out.ShouldContain("is not ready: ");
+        down.Out.ShouldContain("draining");
+    }
+
+    [Fact]
+    public async Task Calls_follows_pages_up_to_the_limit()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = request => ScriptedGateway.Result(request.Arguments.OptionalString("after") is null
+            ? """{"items":[{"res_id":"0.0.1-sys.call-1","call_dir":"inbound","state":"Idle","from_uri":"sip:a@b","to_uri":"sip:c@d","begin_time":1700000000}],"next":"0.0.1-sys.call-1"}"""
+            : """{"items":[{"res_id":"0.0.1-sys.call-2","call_dir":"outbound","state":"Idle","from_uri":null,"to_uri":"sip:e@f","begin_time":1700000001}],"next":"0.0.1-sys.call-2"}""");
+
+        var result = await RunAsync(With(gateway, "calls", "--state", "Idle", "--limit", "2"));
+
+        result.Code.ShouldBe(0);
+        result.Out.ShouldContain("2023-11-14 22:13:20");
+        result.Out.ShouldContain("sip:e@f");
+        result.Out.TrimEnd().ShouldEndWith("2 calls, and more: raise --limit");
+        gateway.Asked.Select(r => (r.Arguments.OptionalString("state"), r.Arguments.Int32("limit"), r.Arguments.OptionalString("after")))
+            .ShouldBe([("Idle", 2, null), ("Idle", 1, "0.0.1-sys.call-1")]);
+    }
+
+    [Fact]
+    public async Task Call_plays_when_answered_hangs_up_and_prints_the_events()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        const string Id = "0.0.1-sys.call-1";
+        gateway.Answer = request =>
+        {
+            switch (request.Method)
+            {
+                case "sys.call.construct":
+                    gateway.Publish("sys.call.on_ringing", """{"res_id":"0.0.1-sys.call-9","ring_time":1}""");
+                    gateway.Publish("sys.call.on_ringing", $$"""{"res_id":"{{Id}}","ring_time":1}""");
+                    gateway.Publish("sys.call.on_dial_completed", $$"""{"res_id":"{{Id}}","error":null}""");
+                    return ScriptedGateway.Result($$"""{"res_id":"{{Id}}","to_uri":"sip:100@127.0.0.1"}""");
+                case "sys.call.play_start":
+                    gateway.Publish("sys.call.on_play_completed", $$"""{"res_id":"{{Id}}","error":null}""");
+                    return ScriptedGateway.Result("null");
+                case "sys.call.drop":
+                    gateway.Publish("sys.call.on_released", $$"""{"res_id":"{{Id}}","cause":603}""");
+                    return ScriptedGateway.Result("null");
+                default:
+                    return RpcReply.Refused(new RpcError(ErrorCodes.Internal, request.Method));
+            }
+        };
+
+        var result = await RunAsync(With(gateway, "call", "sip:100@127.0.0.1", "--play", "welcome.wav", "--from", "200"));
+
+        result.Error.ShouldBe("");
+        result.Code.ShouldBe(0);
+        gateway.Asked.Select(r => r.Method).ShouldBe(["sys.call.construct", "sys.call.play_start", "sys.call.drop"]);
+        var construct = gateway.Asked.First().Arguments;
+        construct.Strings("to_uri").ShouldBe(["sip:100@127.0.0.1"]);
+        construct.OptionalString("from_uri").ShouldBe("200");
+        result.Out.Split('\n').Where(l => l.Contains("sys.call.on_", StringComparison.Ordinal)).Select(l => l.Split(' ')[1])
+            .ShouldBe(["sys.call.on_ringing", "sys.call.on_dial_completed", "sys.call.on_play_completed", "sys.call.on_released"]);
+        result.Out.ShouldContain("22:13:20.000 sys.call.on_released");
+    }
+
+    [Fact]
+    public async Task Call_that_nobody_answers_fails()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ =>
+        {
+            gateway.Publish("sys.call.on_dial_completed", """{"res_id":"0.0.1-sys.call-1","error":{"code":486,"message":"Busy Here"}}""");
+            gateway.Publish("sys.call.on_released", """{"res_id":"0.0.1-sys.call-1","cause":486}""");
+            return ScriptedGateway.Result("""{"res_id":"0.0.1-sys.call-1","to_uri":"sip:100@127.0.0.1"}""");
+        };
+
+        var result = await RunAsync(With(gateway, "call", "sip:100@127.0.0.1", "--play", "welcome.wav"));
+
+        result.Code.ShouldBe(1);
+        result.Error.ShouldBe("cti: the call was not answered\n");
+        gateway.Asked.Select(r => r.Method).ShouldBe(["sys.call.construct"]);
+    }
+
+    [Fact]
+    public async Task A_refusal_and_a_wrong_key_say_what_the_gateway_said()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ => RpcReply.Refused(new RpcError(ErrorCodes.NoGateway, "no usable gateway"));
+
+        var refused = await RunAsync(With(gateway, "call", "sip:100@127.0.0.1", "--play", "x"));
+        var post = await RunAsync("calls", "--url", gateway.Url, "--key", "another");
+        var socket = await RunAsync("call", "sip:100@127.0.0.1", "--play", "x", "--url", gateway.Url, "--key", "another");
+
+        (refused.Code, refused.Error).ShouldBe((1, "cti: sys.call.construct: no usable gateway (error 480)\n"));
+        foreach (var wrong in new[] { post, socket })
+            (wrong.Code, wrong.Error).ShouldBe((1, $"cti: {new Uri(gateway.Url)} refuses the key; name the right one with --keys-file or --key\n"));
+    }
+
+    [Theory]
+    [InlineData("status")]
+    [InlineData("calls")]
+    [InlineData("call", "sip:a@b", "--play", "x")]
+    public async Task Without_a_node_the_error_names_the_URL_and_what_to_do(params string[] arguments)
+    {
+        using var closed = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        closed.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var url = $"http://127.0.0.1:{((IPEndPoint)closed.LocalEndPoint!).Port}/";
+
+        var result = await RunAsync([.. arguments, "--url", url, "--key", "k"]);
+
+        result.Code.ShouldBe(1);
+        result.Error.ShouldStartWith($"cti: no gateway answers at {url} (");
+        result.Error.ShouldContain("start a node with cti run");
+    }
+
+    [Fact]
+    public async Task Without_a_key_the_error_names_the_file_and_what_to_do()
+    {
+        var result = await RunAsync("calls", "--keys-file", "/no/such/file");
+
+        result.Code.ShouldBe(1);
+        result.Error.ShouldContain("/no/such/file");
+        result.Error.ShouldContain("--keys-file");
+    }
+
+    [Fact]
+    public async Task The_key_comes_from_the_first_line_of_the_file()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ => ScriptedGateway.Result("""{"items":[],"next":null}""");
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, ScriptedGateway.Key + "\n");
+
+            var result = await RunAsync("calls", "--url", gateway.Url, "--keys-file", file);
+
+            (result.Code, result.Out).ShouldBe((0, "0 calls\n"));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
+    public async Task A_new_key_comes_with_a_line_that_the_configuration_takes()
+    {
+        var result = await RunAsync("key", "new", "my.app");
+
+        result.Code.ShouldBe(0);
+        var lines = result.Out.Split('\n');
+        var (key, line) = (lines[1], lines[3]);
+        key.Length.ShouldBeGreaterThan(32);
+        result.Out.Split(key).Length.ShouldBe(2, "the key is shown once");
+        var file = Path.GetTempFileName();
+        try
+        {
+            await File.WriteAllTextAsync(file, line);
+            var application = NodeConfigurationLoader.Load(ConfigurationSources.None with { File = file }).Gateway.Applications["my.app"];
+            ("sha256:" + application.Keys.ShouldHaveSingleItem()).ShouldBe(DefaultKey.Hash(key));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+        (await RunAsync("key", "new", "a b")).Error.ShouldContain("is no name of an application");
+    }
+
+    [Fact]
+    public async Task Run_with_a_wrong_configuration_prints_every_problem_and_does_not_start()
+    {
+        var result = await RunAsync("run", "--set", "cti.area=x", "--set", "cti.sip.lisen=y");
+
+        result.Code.ShouldBe(2);
+        result.Error.ShouldContain("--set cti.area: cti.area: \"x\" is wrong; right is a whole number 0..999999\n");
+        result.Error.ShouldContain("--set cti.sip.lisen: cti.sip.lisen: unknown key; cti.sip.listen is probably meant\n");
+        result.Error.ShouldEndWith("The configuration is wrong in 2 places; the node does not start.\n");
+        (await RunAsync("run", "--config", "/no/such.conf")).Error.ShouldStartWith("/no/such.conf: no such file\n");
+    }
+
+    [Theory]
+    [InlineData("bogus")]
+    [InlineData("call", "sip:a@b")]
+    [InlineData("calls", "--limit", "0")]
+    [InlineData("calls", "--limit", "many")]
+    [InlineData("key", "new")]
+    public async Task A_wrong_command_line_is_refused(params string[] arguments)
+    {
+        var result = await RunAsync(arguments);
+
+        result.Code.ShouldBe(2);
+        result.Error.ShouldStartWith("cti: ");
+    }
+
+    [Fact]
+    public async Task Help_lists_the_commands()
+    {
+        var result = await RunAsync("--help");
+
+        result.Code.ShouldBe(0);
+        foreach (var command in new[] { "run", "status", "calls", "call", "key" }) result.Out.ShouldMatch($@"(?m)^\s+{command}\b");
+    }
+}

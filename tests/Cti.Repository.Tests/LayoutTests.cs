@@ -1,0 +1,90 @@
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace Cti.Repository.Tests;
+
+/// <summary>The architecture's table of projects, and what may stand at the top.</summary>
+public sealed partial class LayoutTests
+{
+    /// <summary>What each project may refer to. A reference that is not here is a decision, to be written into src/ARCHITECTURE.md first.</summary>
+    private static readonly Dictionary<string, string[]> References = new()
+    {
+        ["Cti.Kernel"] = [],
+        ["Cti.Sip"] = ["Cti.Kernel"],
+        ["Cti.Media"] = ["Cti.Kernel"],
+        ["Cti.Calls"] = ["Cti.Kernel", "Cti.Sip"],
+        ["Cti.Storage"] = ["Cti.Kernel"],
+        ["Cti.Transport"] = ["Cti.Kernel", "Cti.Sip", "Cti.Media"],
+        ["Cti.Actors"] = ["Cti.Kernel"],
+        ["Cti.Cluster"] = ["Cti.Kernel", "Cti.Actors", "Cti.Storage"],
+        ["Cti.Server"] = ["Cti.Kernel", "Cti.Sip", "Cti.Media", "Cti.Calls", "Cti.Storage", "Cti.Actors", "Cti.Cluster"],
+        ["Cti.Gateway"] = ["Cti.Kernel", "Cti.Calls"],
+        ["Cti.Node"] = ["Cti.Kernel", "Cti.Sip", "Cti.Media", "Cti.Calls", "Cti.Storage", "Cti.Transport", "Cti.Actors", "Cti.Cluster", "Cti.Server", "Cti.Gateway"],
+    };
+
+    /// <summary>Packages of the product; tests take what Directory.Packages.props has.</summary>
+    private static readonly Dictionary<string, string[]> Packages = new()
+    {
+        ["Cti.Storage"] = ["Microsoft.Data.Sqlite.Core", "SQLitePCLRaw.bundle_e_sqlite3"],
+        ["Cti.Node"] = ["System.CommandLine", "Spectre.Console"],
+    };
+
+    private static readonly string[] Ambient = ["Cti.Transport", "Cti.Storage", "Cti.Gateway", "Cti.Node"];
+
+    public static TheoryData<string> Projects => [.. References.Keys];
+
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void A_project_refers_only_to_what_the_architecture_allows(string project)
+    {
+        var xml = XDocument.Parse(Repository.Read($"src/{project}/{project}.csproj"));
+        var references = xml.Descendants("ProjectReference").Select(r => Path.GetFileNameWithoutExtension(((string)r.Attribute("Include")!).Replace('\\', '/')));
+        var packages = xml.Descendants("PackageReference").Select(r => (string)r.Attribute("Include")!);
+
+        references.Except(References[project]).ShouldBeEmpty();
+        packages.Except(Packages.GetValueOrDefault(project, [])).ShouldBeEmpty();
+        (xml.Descendants("AllowAmbient").Any(a => a.Value == "true") && !Ambient.Contains(project))
+            .ShouldBeFalse("only transport, storage, gateway and node may read clocks, sleep and start threads");
+    }
+
+    [Fact]
+    public void Every_project_is_in_the_table_in_the_solution_and_has_tests()
+    {
+        var solution = Repository.Read("Cti.Actors.sln");
+        var projects = Repository.Files.Where(f => f.EndsWith(".csproj", StringComparison.Ordinal)).ToList();
+
+        projects.Where(f => f.StartsWith("src/", StringComparison.Ordinal)).Select(Path.GetFileNameWithoutExtension).Order().ShouldBe(References.Keys.Order());
+        foreach (var project in projects) solution.Replace('\\', '/').ShouldContain(project);
+        var names = projects.Select(Path.GetFileNameWithoutExtension).ToHashSet();
+        foreach (var project in References.Keys) names.ShouldContain(project + ".Tests");
+    }
+
+    [Fact]
+    public void Versions_stand_in_one_place()
+    {
+        foreach (var project in Repository.Files.Where(f => f.EndsWith(".csproj", StringComparison.Ordinal)))
+            XDocument.Parse(Repository.Read(project)).Descendants("PackageReference").Select(p => p.Attribute("Version")?.Value).OfType<string>().ShouldBeEmpty(project);
+    }
+
+    [Fact]
+    public void The_top_holds_what_it_is_meant_to_hold()
+    {
+        string[] allowed = ["src", "tests", "config", "cluster-compose", "Cti.Actors.sln", "build.cake", "README.md", "HOCON.md", "global.json", "LICENSE", "build.sh"];
+        var top = Repository.Files.Select(f => f.Split('/')[0]).Distinct().Where(f => !f.StartsWith('.') && !DirectoryFile().IsMatch(f));
+
+        top.Except(allowed).ShouldBeEmpty();
+    }
+
+    [GeneratedRegex(@"^Directory\.[A-Za-z]+\.(props|targets)$")]
+    private static partial Regex DirectoryFile();
+
+    [Fact]
+    public void The_build_tools_are_pinned()
+    {
+        using var tools = JsonDocument.Parse(Repository.Read(".config/dotnet-tools.json"));
+
+        tools.RootElement.GetProperty("tools").GetProperty("cake.tool").GetProperty("version").GetString().ShouldBe("7.0.0");
+        Repository.Read("LICENSE").ShouldContain("Apache License");
+    }
+}
