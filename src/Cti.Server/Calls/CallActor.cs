@@ -188,7 +188,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         var decision = CallDecider.Decide(cell.State, command, System.Clock.UnixMillis, services.Settings);
         if (decision.Refusal is { } refusal)
         {
-            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal, ask)));
+            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal)));
             return;
         }
         if (decision.Entries.IsEmpty) After(cell.LastPosition, decision, ask);
@@ -288,6 +288,8 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat))))
                     Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
                 break;
+            case StopMediaPlay stop when ForgetWaiting(stop.Number):
+                break;
             case StopMediaPlay stop:
                 ForwardToMedia(media => services.Media.Port.StopPlay(media, stop.Number));
                 break;
@@ -316,6 +318,16 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 cell.Leg?.Perform(effect, cell.State!);
                 break;
         }
+    }
+
+    /// <summary>A stop is a reflex and may come before the play that it stops has become durable: then that play never starts.</summary>
+    private bool ForgetWaiting(long number)
+    {
+        foreach (var waiting in cell.Waiting)
+        {
+            if (waiting.Effects.RemoveAll(effect => effect is StartMediaPlay start && start.Number == number) > 0) return true;
+        }
+        return false;
     }
 
     private bool ForwardToMedia(Action<MediaSessionId> command)
@@ -375,11 +387,9 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         else StartTimer("deadline", Math.Max(0, due - System.Clock.UnixMillis), new DeadlineCame());
     }
 
-    /// <summary>What a refusal says about the resource, in the words of the generation that asked.</summary>
-    private RpcError Concerning(RpcError error, CallAsk? ask)
+    private RpcError Concerning(RpcError error)
     {
         if (error.Code == ErrorCodes.NotFound || cell.State is not { } state) return error;
-        if (error.Code == ErrorCodes.Conflict && ask is not null) error = error.With("state", CallQueries.StateName(state, ask.Request.Generation));
         return error.With("ipsc_info", ImmutableDictionary<string, object>.Empty.Add("process_id", state.Id.ProcessId));
     }
 }
