@@ -288,6 +288,8 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat))))
                     Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
                 break;
+            case StopMediaPlay stop when Withdraw(stop.Number):
+                break;
             case StopMediaPlay stop:
                 ForwardToMedia(media => services.Media.Port.StopPlay(media, stop.Number));
                 break;
@@ -316,6 +318,16 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 cell.Leg?.Perform(effect, cell.State!);
                 break;
         }
+    }
+
+    /// <summary>A stop overtakes a start that still waits for the disk: then there is nothing to stop, and nothing to start any more.</summary>
+    private bool Withdraw(long number)
+    {
+        foreach (var waiting in cell.Waiting)
+        {
+            if (waiting.Effects.RemoveAll(effect => effect is StartMediaPlay start && start.Number == number) > 0) return true;
+        }
+        return false;
     }
 
     private bool ForwardToMedia(Action<MediaSessionId> command)
