@@ -46,7 +46,7 @@ make_pieces_en() {
     for word in zero one two three four five six seven eight nine; do en "digit-$number" $word; number=$((number + 1)); done
     for word in ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen \
         twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion quadrillion \
-        minus point and \
+        minus point and at \
         first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth \
         seventeenth eighteenth nineteenth twentieth thirtieth \
         January February March April May June July August September October November December; do
