@@ -35,7 +35,7 @@ public sealed class ConfigurationTests : IDisposable
         c.Sip.Listen.Select(l => l.ToString()).ShouldBe(["udp:0.0.0.0:5060", "tcp:0.0.0.0:5060"]);
         c.Sip.Timers.ShouldBe(new SipTimerSettings(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(5)));
         (c.Media.PortFirst, c.Media.PortLast).ShouldBe((20000, 29999));
-        c.Media.RecordRoot.ShouldBe(Path.GetFullPath("./data/recordings"));
+        c.Media.RecordRoot.ShouldBe(Path.GetFullPath("./media/recordings"));
         c.Gateway.Listen.ShouldHaveSingleItem().ShouldBe("http://127.0.0.1:8080");
         c.Gateway.KeysFile.ShouldBe(Path.GetFullPath("./data/default.key"));
         c.Gateway.RequestBytes.ShouldBe(32 * 1024);

@@ -9,7 +9,7 @@ namespace Cti.Server.Tests.Events;
 /// <summary>A hub over a store in memory, on one thread and virtual time. An event names its instance in its resource ("i3") and its position in its sequence.</summary>
 internal sealed class FeedBench
 {
-    internal const int Instances = 4;
+    internal const int InstanceCount = 4;
     internal const string App = "app";
 
     private FeedBench(ManualRuntime runtime, IJournalStore store, IStoreFaults? faults)
@@ -28,13 +28,13 @@ internal sealed class FeedBench
 
     internal EventHub Hub { get; private set; } = null!;
 
-    internal long[] Tails { get; } = new long[Instances];
+    internal long[] Tails { get; } = new long[InstanceCount];
 
     internal static FeedBench Create(FeedBounds? bounds = null, IStoreFaults? faults = null, ManualRuntime? runtime = null)
     {
         var bench = new FeedBench(runtime ?? new ManualRuntime(), new MemoryJournalStore(), faults);
-        Done(bench.Disk.OpenAsync(Instances));
-        Done(bench.Disk.ClaimAsync("a", [.. Enumerable.Range(0, Instances)]));
+        Done(bench.Disk.OpenAsync(InstanceCount));
+        Done(bench.Disk.ClaimAsync("a", [.. Enumerable.Range(0, InstanceCount)]));
         bench.Restart(bounds);
         return bench;
     }

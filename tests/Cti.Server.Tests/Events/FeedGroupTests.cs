@@ -24,7 +24,7 @@ public sealed class FeedGroupTests
     {
         var bench = Create();
         IEventFeed[] members = [Join(bench), Join(bench), Join(bench)];
-        for (var instance = 0; instance < Instances; instance++) bench.Publish(instance, 2);
+        for (var instance = 0; instance < InstanceCount; instance++) bench.Publish(instance, 2);
         var seen = members.Select(member => bench.Drain(member)).ToArray();
         string.Join(' ', seen).Split(' ').Order().ShouldBe(["0:1", "0:2", "1:1", "1:2", "2:1", "2:2", "3:1", "3:2"]);
         seen.Select(text => InstancesOf(text).Length).Order().ShouldBe([1, 1, 2]);
@@ -36,12 +36,12 @@ public sealed class FeedGroupTests
         var bench = Create();
         var first = Join(bench);
         var second = Join(bench);
-        for (var instance = 0; instance < Instances; instance++) bench.Publish(instance);
+        for (var instance = 0; instance < InstanceCount; instance++) bench.Publish(instance);
         var (before1, before2) = (bench.DrainEvents(first), bench.DrainEvents(second));
         bench.Acknowledge(first, before1[^1].Cursor);
         bench.Acknowledge(second, before2[^1].Cursor);
         var third = Join(bench);
-        for (var instance = 0; instance < Instances; instance++) bench.Publish(instance);
+        for (var instance = 0; instance < InstanceCount; instance++) bench.Publish(instance);
         InstancesOf(bench.Drain(third)).Length.ShouldBe(1);
         InstancesOf(bench.Drain(first)).ShouldBeSubsetOf(InstancesOf(Text(before1)));
         InstancesOf(bench.Drain(second)).ShouldBeSubsetOf(InstancesOf(Text(before2)));
@@ -51,8 +51,8 @@ public sealed class FeedGroupTests
     public void More_connections_than_instances_leave_some_in_reserve()
     {
         var bench = Create();
-        var members = Enumerable.Range(0, Instances + 1).Select(_ => Join(bench)).ToArray();
-        for (var instance = 0; instance < Instances; instance++) bench.Publish(instance);
+        var members = Enumerable.Range(0, InstanceCount + 1).Select(_ => Join(bench)).ToArray();
+        for (var instance = 0; instance < InstanceCount; instance++) bench.Publish(instance);
         members.Count(member => bench.Drain(member).Length == 0).ShouldBe(1);
     }
 
@@ -105,14 +105,14 @@ public sealed class FeedGroupTests
         var bench = Create();
         var first = Join(bench);
         var second = Join(bench);
-        for (var instance = 0; instance < Instances; instance++) bench.Publish(instance, 2);
+        for (var instance = 0; instance < InstanceCount; instance++) bench.Publish(instance, 2);
         var mine = bench.DrainEvents(first);
         bench.DrainEvents(second);
         bench.Publish(InstancesOf(Text(mine))[0]);
         // Everything that exists, far beyond what was delivered to the first.
         bench.Acknowledge(first, FeedCursor.Encode(bench.Tails)).Error.ShouldBeNull();
         var stored = await bench.Disk.ReadFeedPositionsAsync(App, "g");
-        for (var instance = 0; instance < Instances; instance++)
+        for (var instance = 0; instance < InstanceCount; instance++)
             stored[instance].ShouldBe(InstancesOf(Text(mine)).Contains(instance) ? 2 : 0);
     }
 
@@ -242,7 +242,7 @@ public sealed class FeedGroupTests
         var first = Join(bench);
         var second = Join(bench);
         bench.Subscribe(first);
-        for (var instance = 0; instance < Instances; instance++) bench.Publish(instance);
+        for (var instance = 0; instance < InstanceCount; instance++) bench.Publish(instance);
         bench.Drain(second).ShouldBe("0:1 1:1 2:1 3:1");
         bench.Drain(first).ShouldBe("0:1 1:1 2:1 3:1");
     }

@@ -39,7 +39,7 @@ public sealed class FeedInterleavingTests
     /// <summary>What both runs share: a world in which everything that may wait is resumed in a drawn order.</summary>
     private abstract class Run
     {
-        private readonly Queue<StoredEvent>[] _unpublished = [.. Enumerable.Range(0, Instances).Select(_ => new Queue<StoredEvent>())];
+        private readonly Queue<StoredEvent>[] _unpublished = [.. Enumerable.Range(0, InstanceCount).Select(_ => new Queue<StoredEvent>())];
 
         protected Run(int seed)
         {
@@ -57,11 +57,11 @@ public sealed class FeedInterleavingTests
         protected FeedBench Bench { get; }
 
         /// <summary>The application's durable events, by instance.</summary>
-        protected List<long>[] Durable { get; } = [.. Enumerable.Range(0, Instances).Select(_ => new List<long>())];
+        protected List<long>[] Durable { get; } = [.. Enumerable.Range(0, InstanceCount).Select(_ => new List<long>())];
 
         protected void Append()
         {
-            var instance = Random.Next(Instances);
+            var instance = Random.Next(InstanceCount);
             var ours = Random.Next(4) > 0;
             foreach (var happened in Bench.Append(instance, 1 + Random.Next(4), ours ? App : "other"))
             {
@@ -94,7 +94,7 @@ public sealed class FeedInterleavingTests
         private Task<IReadOnlyList<FeedEvent>>? _read;
         private CancellationTokenSource _stop = new();
         private string? _cursor;
-        private long[] _seen = new long[Instances];
+        private long[] _seen = new long[InstanceCount];
 
         public void Dispose() => _stop.Dispose();
 
@@ -103,7 +103,7 @@ public sealed class FeedInterleavingTests
             for (var step = 0; step < 150; step++) Act();
             Publish(all: true);
             Settle();
-            for (var instance = 0; instance < Instances; instance++)
+            for (var instance = 0; instance < InstanceCount; instance++)
                 Check(_seen[instance] >= Durable[instance].LastOrDefault(), $"instance {instance} ended at {_seen[instance]}, not {Durable[instance].LastOrDefault()}");
         }
 
@@ -149,7 +149,7 @@ public sealed class FeedInterleavingTests
             var answer = subscribing.GetAwaiter().GetResult();
             Check(answer.Error is null, $"refused: {answer.Error}");
             _cursor = answer.Cursor;
-            _seen = FeedCursor.Decode(_cursor!, Instances, out _)!;
+            _seen = FeedCursor.Decode(_cursor!, InstanceCount, out _)!;
         }
 
         private void Read()
@@ -186,7 +186,7 @@ public sealed class FeedInterleavingTests
                 Check(position == expected, $"got {instance}:{position}, expected {instance}:{expected}");
                 _seen[instance] = position;
                 _cursor = happened.Cursor;
-                Check(FeedCursor.Decode(_cursor, Instances, out _)!.SequenceEqual(_seen), $"the cursor of {instance}:{position} is of another place");
+                Check(FeedCursor.Decode(_cursor, InstanceCount, out _)!.SequenceEqual(_seen), $"the cursor of {instance}:{position} is of another place");
             }
         }
 
@@ -207,7 +207,7 @@ public sealed class FeedInterleavingTests
     {
         private readonly List<Member> _members = [];
         private readonly HashSet<(int, long)> _delivered = [];
-        private readonly long[] _begin = new long[Instances];
+        private readonly long[] _begin = new long[InstanceCount];
 
         internal void Play()
         {
@@ -215,13 +215,13 @@ public sealed class FeedInterleavingTests
             for (var step = 0; step < 200; step++) Act();
             Publish(all: true);
             Settle();
-            for (var instance = 0; instance < Instances; instance++)
+            for (var instance = 0; instance < InstanceCount; instance++)
             {
                 foreach (var position in Durable[instance].Where(position => position > _begin[instance]))
                     Check(_delivered.Contains((instance, position)), $"{instance}:{position} was never delivered");
             }
             var stored = Done(Bench.Disk.ReadFeedPositionsAsync(App, "g"));
-            for (var instance = 0; instance < Instances; instance++)
+            for (var instance = 0; instance < InstanceCount; instance++)
                 Check(stored[instance] >= Durable[instance].LastOrDefault(), $"instance {instance} is acknowledged to {stored[instance]} only");
         }
 

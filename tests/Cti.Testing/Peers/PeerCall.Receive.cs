@@ -1,0 +1,219 @@
+using System.Net;
+using Cti.Sip;
+
+namespace Cti.Testing.Peers;
+
+/// <summary>What a far end makes of what it gets.</summary>
+public sealed partial class PeerCall
+{
+    private bool hasProvisional;
+    private bool hangsUpAfterAck;
+    private readonly Dictionary<uint, byte[]> acks = [];
+
+    /// <summary>Their INVITE that makes the call: 100 goes out at once, so that the script may take its time.</summary>
+    internal void Offered(SipRequest request)
+    {
+        invite = request;
+        remoteCSeq = request.CSeq.Number;
+        Remote = SdpFacts.Read(request.Body);
+        routes = [.. request.RecordRoutes.Select(route => route.ToString())];
+        answered[Key(request)] = peer.Transmit(server, RawSip.Respond(request, 100, localTag, peer.Local));
+    }
+
+    internal void Receive(IPEndPoint from, SipMessage message)
+    {
+        if (message is SipResponse response)
+        {
+            ReceiveResponse(response);
+            return;
+        }
+        var request = (SipRequest)message;
+        if (request.Method == SipMethods.Ack) ReceiveAck(request);
+        else if (answered.TryGetValue(Key(request), out var bytes))
+        {
+            if (bytes is not null) peer.Transmit(from, bytes, $"answer to {request.Method} again");
+        }
+        else if (request.Method == SipMethods.Cancel) ReceiveCancel(from, request);
+        else ReceiveInDialog(from, request);
+    }
+
+    private void ReceiveAck(SipRequest ack)
+    {
+        var key = AckKey(ack.CSeq.Number);
+        if (!pending.TryGetValue(key, out var waiting))
+        {
+            if (answered.Keys.All(known => !known.EndsWith("|INVITE", StringComparison.Ordinal))) Violated("ACK without an INVITE");
+            return;
+        }
+        Stop(key);
+        if (waiting.Method != "200 INVITE") return;
+        if (Remote is null && SdpFacts.Read(ack.Body) is { } answer) Remote = answer;
+        if (Phase != PeerPhase.Answered) return;
+        Become(PeerPhase.Up);
+        if (hangsUpAfterAck) HangUp();
+    }
+
+    private void ReceiveCancel(IPEndPoint from, SipRequest cancel)
+    {
+        var known = invite is not null && invite.TopVia.Branch == cancel.TopVia.Branch;
+        if (known && cancel.CSeq.Number != invite!.CSeq.Number) Violated("a CANCEL with another CSeq than its INVITE");
+        Answer(from, cancel, known ? 200 : 481);
+        if (!known || Phase != PeerPhase.Offered) return;
+        EndReason = cancel.Get(HeaderId.Reason);
+        EndedByThem = true;
+        Respond(487);
+    }
+
+    private void ReceiveInDialog(IPEndPoint from, SipRequest request)
+    {
+        if (request.To.Tag != localTag)
+        {
+            Answer(from, request, 481);
+            return;
+        }
+        if (Phase == PeerPhase.Ended)
+        {
+            // Of a dialog that is over nothing is known any more.
+            Answer(from, request, 481);
+            return;
+        }
+        if (remoteCSeq != 0 && request.CSeq.Number <= remoteCSeq)
+        {
+            // Not a retransmission (those were answered above): out of order on the way, or a number used twice.
+            if (request.CSeq.Number == remoteCSeq) Violated($"{request.Method} reuses CSeq {remoteCSeq}");
+            Answer(from, request, 500);
+            return;
+        }
+        remoteCSeq = request.CSeq.Number;
+        switch (request.Method)
+        {
+            case SipMethods.Bye: ReceiveBye(from, request); break;
+            case SipMethods.Invite: ReceiveReInvite(from, request); break;
+            default: Answer(from, request, Phase == PeerPhase.Ended ? 481 : request.Method is SipMethods.Update or SipMethods.Info or SipMethods.Options or SipMethods.Prack ? 200 : 405); break;
+        }
+    }
+
+    private void ReceiveBye(IPEndPoint from, SipRequest bye)
+    {
+        Answer(from, bye, 200);
+        if (Phase is PeerPhase.Ended) return;
+        EndReason = bye.Get(HeaderId.Reason);
+        EndedByThem = Phase != PeerPhase.HangingUp;
+        StopTimers();
+        Become(PeerPhase.Ended);
+    }
+
+    private void ReceiveReInvite(IPEndPoint from, SipRequest request)
+    {
+        if (Phase is not PeerPhase.Up)
+        {
+            Answer(from, request, Phase is PeerPhase.Ended or PeerPhase.HangingUp ? 481 : 491);
+            return;
+        }
+        var status = RefuseNextReInvite != 0 ? RefuseNextReInvite : pending.Values.Any(waiting => waiting.Method == SipMethods.Invite) ? 491 : 200;
+        RefuseNextReInvite = 0;
+        var response = RawSip.Respond(request, status, localTag, peer.Local);
+        if (status == 200)
+        {
+            if (request.Contact is { } contact) RemoteTarget = contact.Uri;
+            var offer = SdpFacts.Read(request.Body);
+            if (offer is not null) Remote = offer;
+            response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++sdpVersion, offer?.Answer ?? "sendrecv", offer));
+        }
+        var bytes = peer.Transmit(from, response);
+        answered[Key(request)] = bytes;
+        AwaitAck(request, status, bytes);
+    }
+
+    private void Answer(IPEndPoint from, SipRequest request, int status) =>
+        answered[Key(request)] = peer.Transmit(from, RawSip.Respond(request, status, localTag, peer.Local));
+
+    private void ReceiveResponse(SipResponse response)
+    {
+        var branch = response.TopVia.Branch ?? "";
+        var method = response.CSeq.Method;
+        if (method == SipMethods.Invite)
+        {
+            ReceiveInviteResponse(branch, response);
+            return;
+        }
+        var key = method == SipMethods.Cancel ? $"{branch}|CANCEL" : branch;
+        if (!pending.ContainsKey(key) || response.IsProvisional) return;
+        Stop(key);
+        if (method == SipMethods.Bye) Become(PeerPhase.Ended);
+    }
+
+    private void ReceiveInviteResponse(string branch, SipResponse response)
+    {
+        if (invite is null || branch != invite.TopVia.Branch)
+        {
+            // A 2xx that comes again for an INVITE before the last one is acknowledged again; the rest is late.
+            if (response.IsSuccess) SendAck(response.CSeq.Number);
+            return;
+        }
+        if (response.IsProvisional)
+        {
+            hasProvisional = true;
+            if (pending.TryGetValue(branch, out var waiting)) waiting.Timer?.Cancel();
+            if (response.Status > 100) Rang = true;
+            if (isCancelled && !pending.ContainsKey($"{branch}|CANCEL")) SendCancel();
+            return;
+        }
+        Stop(branch);
+        if (response.IsSuccess) Accepted(response);
+        else Refused(response);
+    }
+
+    private void Accepted(SipResponse response)
+    {
+        var number = response.CSeq.Number;
+        if (acks.ContainsKey(number))
+        {
+            if (LoseAcks > 0) LoseAcks--;
+            else SendAck(number);
+            return;
+        }
+        if (Phase == PeerPhase.Ended && WasUp) return;
+        if (!WasUp)
+        {
+            RemoteParty = response.Get(HeaderId.To)!;
+            routes = [.. response.RecordRoutes.Reverse().Select(route => route.ToString())];
+        }
+        if (response.To.Tag is null) Violated("a 200 without a tag");
+        if (response.Contact is { } contact) RemoteTarget = contact.Uri;
+        else Violated("a 200 to INVITE without Contact");
+        var theirs = SdpFacts.Read(response.Body);
+        if (theirs is null) Violated("a 200 to INVITE without a session description");
+        else Remote = theirs;
+        var ack = NewRequest(SipMethods.Ack, number);
+        if (invite!.Body.IsEmpty && theirs is not null) ack.SetBody("application/sdp", RawSip.Sdp(Rtp, ++sdpVersion, theirs.Answer, theirs));
+        acks[number] = SipMessageWriter.ToArray(ack);
+        if (LoseAcks > 0) LoseAcks--;
+        else SendAck(number);
+        if (WasUp) return;
+        cancelDeadline?.Cancel();
+        FinalStatus = response.Status;
+        Become(PeerPhase.Up);
+        // Our CANCEL came too late: the call is up and has to be hung up.
+        if (isCancelled) HangUp();
+    }
+
+    private void Refused(SipResponse response)
+    {
+        var ack = new SipRequest(SipMethods.Ack, invite!.Uri);
+        ack.Add(HeaderId.Via, invite.Get(HeaderId.Via)!);
+        ack.Add(HeaderId.MaxForwards, "70");
+        ack.AddAll(invite, HeaderId.Route);
+        ack.AddAll(invite, HeaderId.From);
+        ack.AddAll(response, HeaderId.To);
+        ack.AddAll(invite, HeaderId.CallId);
+        ack.Add(HeaderId.CSeq, $"{invite.CSeq.Number} ACK");
+        peer.Transmit(server, ack);
+        if (Phase != PeerPhase.Calling) return;
+        cancelDeadline?.Cancel();
+        FinalStatus = response.Status;
+        RedirectedTo = response.Status is >= 300 and < 400 ? response.Contact?.Uri.Text : null;
+        EndedByThem = !isCancelled;
+        Become(PeerPhase.Ended);
+    }
+}

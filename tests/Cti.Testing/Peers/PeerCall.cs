@@ -1,0 +1,195 @@
+using System.Globalization;
+using System.Net;
+using Cti.Kernel;
+using Cti.Sip;
+
+namespace Cti.Testing.Peers;
+
+/// <summary>Where a call stands, as its far end sees it.</summary>
+public enum PeerPhase
+{
+    /// <summary>Ours, not answered.</summary>
+    Calling,
+    /// <summary>Theirs, not answered.</summary>
+    Offered,
+    /// <summary>Theirs, our 200 is out, its ACK is not here.</summary>
+    Answered,
+    /// <summary>Up.</summary>
+    Up,
+    /// <summary>Our BYE is out.</summary>
+    HangingUp,
+    /// <summary>Over.</summary>
+    Ended,
+}
+
+/// <summary>
+/// One call of a <see cref="SipPeer"/>: the mechanics of RFC 3261 for a user agent over UDP (retransmissions, ACK, CANCEL, dialogs), by hand.
+/// What it does of its own accord (answer, hang up, …) is the script's to say.
+/// </summary>
+public sealed partial class PeerCall
+{
+    private readonly SipPeer peer;
+    private readonly IPEndPoint server;
+    private readonly string localTag;
+    private readonly Dictionary<string, Pending> pending = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, byte[]?> answered = new(StringComparer.Ordinal);
+    private string[] routes = [];
+    private uint localCSeq;
+    private uint remoteCSeq;
+    private int sdpVersion;
+
+    internal PeerCall(SipPeer peer, IPEndPoint server, string callId, bool isCaller, IPEndPoint rtp)
+    {
+        this.peer = peer;
+        this.server = server;
+        CallId = callId;
+        IsCaller = isCaller;
+        Rtp = rtp;
+        localTag = peer.NewTag();
+        Phase = isCaller ? PeerPhase.Calling : PeerPhase.Offered;
+    }
+
+    public string CallId { get; }
+
+    /// <summary>Whether the call is from here.</summary>
+    public bool IsCaller { get; }
+
+    /// <summary>Where this side takes sound.</summary>
+    public IPEndPoint Rtp { get; }
+
+    /// <summary>What the other side described last.</summary>
+    public SdpFacts? Remote { get; private set; }
+
+    public PeerPhase Phase { get; private set; }
+
+    /// <summary>Whether it was ever up.</summary>
+    public bool WasUp { get; private set; }
+
+    /// <summary>The status that ended the INVITE, or 0.</summary>
+    public int FinalStatus { get; private set; }
+
+    /// <summary>Whether a 180 or 183 was seen.</summary>
+    public bool Rang { get; private set; }
+
+    /// <summary>Whether the other side hung up or cancelled.</summary>
+    public bool EndedByThem { get; private set; }
+
+    /// <summary>The Reason header of what ended it, or null.</summary>
+    public string? EndReason { get; private set; }
+
+    /// <summary>The Contact of a 3xx.</summary>
+    public string? RedirectedTo { get; private set; }
+
+    /// <summary>2xx of ours that will not be acknowledged.</summary>
+    public int LoseAcks { get; set; }
+
+    /// <summary>Every request goes out twice.</summary>
+    public bool SendsTwice { get; set; }
+
+    /// <summary>Answers re-INVITEs and UPDATEs with that status once.</summary>
+    public int RefuseNextReInvite { get; set; }
+
+    /// <summary>Told whenever the phase changes.</summary>
+    public Action<PeerCall>? Changed { get; set; }
+
+    /// <summary>Requests whose answer is awaited, and responses whose ACK is.</summary>
+    public int PendingCount => pending.Count;
+
+    internal string LocalParty { get; init; } = "";
+    internal string RemoteParty { get; set; } = "";
+    internal SipUri RemoteTarget { get; set; } = null!;
+
+    private string LocalHeader => LocalParty.Contains(";tag=", StringComparison.Ordinal) ? LocalParty : $"{LocalParty};tag={localTag}";
+
+    internal void StopTimers()
+    {
+        cancelDeadline?.Cancel();
+        foreach (var waiting in pending.Values) waiting.Timer?.Cancel();
+        pending.Clear();
+    }
+
+    private void Become(PeerPhase phase)
+    {
+        if (Phase == phase) return;
+        Phase = phase;
+        if (phase == PeerPhase.Up) WasUp = true;
+        Changed?.Invoke(this);
+    }
+
+    private void Violated(string what) =>
+        peer.Violations.Add(string.Create(CultureInfo.InvariantCulture, $"{peer.Runtime.ElapsedMillis} {CallId}: {what}"));
+
+    /// <summary>A request within this call; the CSeq moves unless it is an ACK or a CANCEL.</summary>
+    private SipRequest NewRequest(string method, uint cseq)
+    {
+        var request = new SipRequest(method, RemoteTarget);
+        request.Add(HeaderId.Via, peer.NewVia());
+        request.Add(HeaderId.MaxForwards, "70");
+        foreach (var route in routes) request.Add(HeaderId.Route, route);
+        request.Add(HeaderId.From, LocalHeader);
+        request.Add(HeaderId.To, RemoteParty);
+        request.Add(HeaderId.CallId, CallId);
+        request.Add(HeaderId.CSeq, string.Create(CultureInfo.InvariantCulture, $"{cseq} {method}"));
+        if (method is SipMethods.Invite or SipMethods.Update) request.Add(HeaderId.Contact, $"<sip:phone@{RawSip.Host(peer.Local)}>");
+        return request;
+    }
+
+    private Pending Start(SipRequest request)
+    {
+        var bytes = peer.Transmit(server, request);
+        if (SendsTwice) peer.Transmit(server, bytes, $"{request.Method} again");
+        var waiting = new Pending(request.TopVia.Branch!, request.Method, request, bytes, peer.Runtime.ElapsedMillis, peer.T1);
+        pending[waiting.Key] = waiting;
+        Repeat(waiting);
+        return waiting;
+    }
+
+    /// <summary>Timers A, E and G: repeats until stopped, with doubling intervals (capped at T2 but for INVITE), for 64 T1.</summary>
+    private void Repeat(Pending waiting) => waiting.Timer = peer.Runtime.After(waiting.NextMillis, () =>
+    {
+        if (peer.Runtime.ElapsedMillis - waiting.SinceMillis >= 64L * peer.T1)
+        {
+            pending.Remove(waiting.Key);
+            GaveUp(waiting);
+            return;
+        }
+        peer.Transmit(server, waiting.Bytes, $"{waiting.Method} again");
+        waiting.NextMillis = waiting.Method == SipMethods.Invite ? waiting.NextMillis * 2 : Math.Min(waiting.NextMillis * 2, 8 * peer.T1);
+        Repeat(waiting);
+    });
+
+    private void Stop(string key)
+    {
+        if (pending.Remove(key, out var waiting)) waiting.Timer?.Cancel();
+    }
+
+    private void GaveUp(Pending waiting)
+    {
+        peer.Note($"- no answer to {waiting.Method}");
+        switch (waiting.Method)
+        {
+            case SipMethods.Invite when Phase == PeerPhase.Calling:
+                FinalStatus = 408;
+                Become(PeerPhase.Ended);
+                break;
+            case "200 INVITE" when Phase == PeerPhase.Answered:
+                // No ACK of the 200: the dialog is up all the same and must be hung up (RFC 3261 section 13.3.1.4).
+                HangUp();
+                break;
+            case SipMethods.Bye:
+                Become(PeerPhase.Ended);
+                break;
+        }
+    }
+
+    private sealed class Pending(string key, string method, SipRequest? request, byte[] bytes, long sinceMillis, int t1)
+    {
+        public string Key { get; } = key;
+        public string Method { get; } = method;
+        public SipRequest? Request { get; } = request;
+        public byte[] Bytes { get; } = bytes;
+        public long SinceMillis { get; } = sinceMillis;
+        public long NextMillis { get; set; } = t1;
+        public ITimerHandle? Timer { get; set; }
+    }
+}

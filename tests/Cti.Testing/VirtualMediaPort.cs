@@ -1,0 +1,257 @@
+using System.Net;
+using Cti.Kernel;
+using Cti.Media;
+
+namespace Cti.Testing;
+
+/// <summary>A recording that a simulated media side wrote.</summary>
+/// <param name="DurationMillis">How long it is.</param>
+/// <param name="IsComplete">Whether it was closed; a crash leaves it open.</param>
+public sealed record VirtualRecording(long DurationMillis, bool IsComplete);
+
+/// <summary>
+/// The media side of a simulated node: files that have a length instead of sound, keys that a peer injects, ports that are counted. It keeps the promises of
+/// <see cref="IMediaPort"/>: every start ends once, reports are in order per session, <see cref="SessionClosed"/> is the last. It throws where a caller breaks its own.
+/// </summary>
+public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, int firstPort = 20_000, int sessionsMax = 1000) : IMediaPort
+{
+    private const int BeepMillis = 300;
+    private const int KeyMillis = 200;
+    private const int PauseMillis = 500;
+
+    private readonly Dictionary<MediaSessionId, Session> sessions = [];
+    private readonly HashSet<MediaSessionId> seen = [];
+    private readonly SortedSet<int> freePorts = [.. Enumerable.Range(0, sessionsMax).Select(index => firstPort + (2 * index))];
+
+    /// <summary>Lengths of the files that exist, in milliseconds.</summary>
+    public Dictionary<string, long> Files { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Files that exist and do not play.</summary>
+    public HashSet<string> Broken { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What was recorded, by full path.</summary>
+    public Dictionary<string, VirtualRecording> Recordings { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Milliseconds from a start to its first report: loading.</summary>
+    public int LoadMillis { get; set; } = 5;
+
+    /// <summary>No port is free: opening fails.</summary>
+    public bool NoPort { get; set; }
+
+    /// <summary>The disk is full: recordings fail.</summary>
+    public bool DiskFull { get; set; }
+
+    /// <summary>Told each key that reaches a far end: its RTP address and the key.</summary>
+    public Action<IPEndPoint, char>? KeySent { get; set; }
+
+    public int OpenSessions => sessions.Count;
+
+    /// <summary>Ports that are not free again: 0 when nothing leaks.</summary>
+    public int PortsInUse => sessionsMax - freePorts.Count;
+
+    /// <summary>Sessions that were ever opened.</summary>
+    public int Opened => seen.Count;
+
+    /// <summary>Plays, recordings and sendings that run.</summary>
+    public int RunningActions => sessions.Values.Sum(session => session.Running.Count);
+
+    public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events)
+    {
+        if (!seen.Add(session)) throw new InvalidOperationException($"session {session.Value} is opened twice");
+        if (NoPort || freePorts.Count == 0)
+        {
+            seen.Remove(session);
+            return null;
+        }
+        var port = freePorts.Min;
+        freePorts.Remove(port);
+        sessions.Add(session, new Session(session, events, new IPEndPoint(options.IPv6 ? IPAddress.IPv6Loopback : address, port)));
+        return new IPEndPoint(options.IPv6 ? IPAddress.IPv6Loopback : address, port);
+    }
+
+    public void Configure(MediaSessionId session, MediaDescription description)
+    {
+        if (Find(session) is { } open) open.Description = description;
+    }
+
+    public void StartPlay(MediaSessionId session, PlayRequest request)
+    {
+        if (Find(session) is not { } open) return;
+        var action = open.Begin(request.Action, MediaKind.Play);
+        foreach (var file in request.Files)
+        {
+            var missing = !Files.ContainsKey(file);
+            if (!missing && !Broken.Contains(file)) continue;
+            action.Outcome = missing ? MediaOutcome.NotFound : MediaOutcome.Unsupported;
+            action.Detail = missing ? $"{file}: no such file" : $"{file}: cannot be played";
+            action.Timer = runtime.After(LoadMillis, () => End(open, action));
+            return;
+        }
+        var total = request.Files.Sum(file => Files[file]);
+        action.Timer = runtime.After(LoadMillis, () =>
+        {
+            Report(open, new PlayStarted(action.Number));
+            if (request.Repeat >= 0) action.Timer = runtime.After(Math.Max(0, (total * (request.Repeat + 1)) - request.OffsetMillis), () => End(open, action));
+        });
+    }
+
+    public void StopPlay(MediaSessionId session, long action) => Stop(session, action, MediaKind.Play);
+
+    public void StartRecord(MediaSessionId session, RecordRequest request)
+    {
+        if (Find(session) is not { } open) return;
+        var action = open.Begin(request.Action, MediaKind.Record);
+        action.Path = request.FullPath;
+        if (DiskFull)
+        {
+            action.Outcome = MediaOutcome.Failed;
+            action.Detail = $"{request.FullPath}: no space left";
+            action.Timer = runtime.After(LoadMillis, () => End(open, action));
+            return;
+        }
+        action.Timer = runtime.After(LoadMillis + (request.Beep ? BeepMillis : 0), () =>
+        {
+            action.BeganMillis = runtime.ElapsedMillis;
+            Recordings[request.FullPath] = new VirtualRecording(0, false);
+            Report(open, new RecordStarted(action.Number));
+        });
+    }
+
+    public void StopRecord(MediaSessionId session, long action) => Stop(session, action, MediaKind.Record);
+
+    public void SendKeys(MediaSessionId session, SendKeysRequest request)
+    {
+        if (Find(session) is not { } open) return;
+        var action = open.Begin(request.Action, MediaKind.Keys);
+        SendNext(open, action, request.Keys, 0);
+    }
+
+    public void Close(MediaSessionId session)
+    {
+        if (Find(session) is not { Closing: false } open) return;
+        open.Closing = true;
+        foreach (var action in open.Running.Values.ToList()) Stop(open, action);
+        var statistics = new StreamStatistics(open.Description?.Codec ?? AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, 4.4);
+        Report(open, new SessionClosed(statistics), () =>
+        {
+            sessions.Remove(open.Id);
+            freePorts.Add(open.Local.Port);
+        });
+    }
+
+    /// <summary>The far end of the session at <paramref name="local"/> presses a key; false when there is none that hears it.</summary>
+    public bool Press(IPEndPoint local, char key)
+    {
+        var open = sessions.Values.FirstOrDefault(session => session.Local.Equals(local) && session is { Closing: false, Description.Receive: true });
+        if (open is null) return false;
+        Report(open, new KeyPressed(key));
+        return true;
+    }
+
+    /// <summary>Nothing has come from the far end for the agreed time.</summary>
+    public void FallSilent(IPEndPoint local)
+    {
+        foreach (var open in sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList()) Report(open, new MediaInactive());
+    }
+
+    /// <summary>What a crash of the node does: nothing is reported any more; recordings stay as they are.</summary>
+    public void Crash()
+    {
+        foreach (var open in sessions.Values)
+        {
+            open.Dead = true;
+            foreach (var action in open.Running.Values) action.Timer?.Cancel();
+            freePorts.Add(open.Local.Port);
+        }
+        sessions.Clear();
+    }
+
+    private Session? Find(MediaSessionId session) => sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;
+
+    private void Stop(MediaSessionId session, long number, MediaKind kind)
+    {
+        if (Find(session) is { } open && open.Running.TryGetValue(number, out var action) && action.Kind == kind) Stop(open, action);
+    }
+
+    private void Stop(Session open, RunningAction action)
+    {
+        if (action.Outcome == MediaOutcome.Completed) action.Outcome = MediaOutcome.Stopped;
+        End(open, action);
+    }
+
+    private void End(Session open, RunningAction action)
+    {
+        if (!open.Running.Remove(action.Number)) return;
+        action.Timer?.Cancel();
+        var duration = action.BeganMillis is { } began ? runtime.ElapsedMillis - began : 0;
+        if (action is { Path: { } path, Outcome: not MediaOutcome.Failed }) Recordings[path] = new VirtualRecording(duration, true);
+        Report(open, action.Kind switch
+        {
+            MediaKind.Play => new PlayEnded(action.Number, action.Outcome, action.Detail),
+            MediaKind.Record => new RecordEnded(action.Number, action.Outcome, duration, action.Detail),
+            _ => new SendKeysEnded(action.Number, action.Outcome),
+        });
+    }
+
+    private void SendNext(Session open, RunningAction action, string keys, int index)
+    {
+        if (index == keys.Length)
+        {
+            End(open, action);
+            return;
+        }
+        action.Timer = runtime.After(keys[index] == ',' ? PauseMillis : KeyMillis, () =>
+        {
+            if (keys[index] != ',' && open.Description is { } description) KeySent?.Invoke(description.Remote, keys[index]);
+            SendNext(open, action, keys, index + 1);
+        });
+    }
+
+    /// <summary>Timers of equal time fire in the order in which they were set, so reports stay in order per session.</summary>
+    private void Report(Session open, MediaEvent happened, Action? then = null) => runtime.After(0, () =>
+    {
+        if (open.Dead) return;
+        then?.Invoke();
+        open.Events.OnMediaEvent(open.Id, happened);
+    });
+
+    private enum MediaKind
+    {
+        Play,
+        Record,
+        Keys,
+    }
+
+    private sealed class Session(MediaSessionId id, IMediaEvents events, IPEndPoint local)
+    {
+        private readonly HashSet<long> numbers = [];
+
+        public MediaSessionId Id { get; } = id;
+        public IMediaEvents Events { get; } = events;
+        public IPEndPoint Local { get; } = local;
+        public MediaDescription? Description { get; set; }
+        public Dictionary<long, RunningAction> Running { get; } = [];
+        public bool Closing { get; set; }
+        public bool Dead { get; set; }
+
+        public RunningAction Begin(long number, MediaKind kind)
+        {
+            if (!numbers.Add(number)) throw new InvalidOperationException($"action {number} of session {Id.Value} is started twice");
+            if (Running.Values.Any(action => action.Kind == kind)) throw new InvalidOperationException($"a second {kind} runs in session {Id.Value}");
+            var action = new RunningAction(number, kind);
+            Running.Add(number, action);
+            return action;
+        }
+    }
+
+    private sealed class RunningAction(long number, MediaKind kind)
+    {
+        public long Number { get; } = number;
+        public MediaKind Kind { get; } = kind;
+        public MediaOutcome Outcome { get; set; } = MediaOutcome.Completed;
+        public string? Detail { get; set; }
+        public string? Path { get; set; }
+        public long? BeganMillis { get; set; }
+        public ITimerHandle? Timer { get; set; }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Net;
+using System.Net.Sockets;
+using Cti.Kernel;
+using Cti.Sip;
+
+namespace Cti.Testing;
+
+/// <summary>
+/// The SIP sockets of a simulated node: datagrams on a <see cref="VirtualNetwork"/>, read by the real parser. Whatever is sent must be acceptable to that
+/// parser too: a node that sends rubbish stops the simulation. Disposing it is what a crash does to sockets.
+/// </summary>
+public sealed class VirtualSipTransport : ISipTransport, IDisposable
+{
+    private readonly VirtualNetwork network;
+    private readonly ManualRuntime runtime;
+    private readonly ISipTransportEvents events;
+    private readonly IPEndPoint[] listeners;
+    private readonly IDisposable[] bindings;
+    private bool disposed;
+
+    /// <summary>Binds UDP listeners.</summary>
+    public VirtualSipTransport(VirtualNetwork network, ManualRuntime runtime, ISipTransportEvents events, params IPEndPoint[] listeners)
+    {
+        this.network = network;
+        this.runtime = runtime;
+        this.events = events;
+        this.listeners = listeners;
+        bindings = new IDisposable[listeners.Length];
+        for (var i = 0; i < listeners.Length; i++)
+        {
+            var listener = i;
+            bindings[i] = network.Bind(listeners[i], (from, bytes) => Receive(listener, from, bytes));
+        }
+    }
+
+    /// <summary>Messages sent, for what a test says about retransmissions.</summary>
+    public long Sent { get; private set; }
+
+    public void Send(SipFlow flow, ReadOnlyMemory<byte> message, long sendId)
+    {
+        if (disposed) return;
+        if (flow.Kind != SipTransportKind.Udp || (uint)flow.Listener >= (uint)listeners.Length)
+        {
+            runtime.After(0, () => Fail(flow, sendId, SipSendFailure.ConnectFailed));
+            return;
+        }
+        var parsed = SipParser.ParseDatagram(message.Span);
+        if (parsed.Outcome != SipParseOutcome.Message)
+            throw new InvalidOperationException($"the node sends what its own parser rejects ({parsed.Rejection}): {System.Text.Encoding.UTF8.GetString(message.Span)}");
+        Sent++;
+        network.Send(listeners[flow.Listener], flow.Remote, message, () => Fail(flow, sendId, SipSendFailure.Unreachable));
+    }
+
+    public int FindListener(SipTransportKind kind, AddressFamily family) =>
+        kind == SipTransportKind.Udp ? Array.FindIndex(listeners, listener => listener.AddressFamily == family) : -1;
+
+    public SipHostPort LocalAddress(SipTransportKind kind, int listener)
+    {
+        var endpoint = listeners[listener];
+        return new SipHostPort(endpoint.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{endpoint.Address}]" : endpoint.Address.ToString(), endpoint.Port);
+    }
+
+    public void Dispose()
+    {
+        disposed = true;
+        foreach (var binding in bindings) binding.Dispose();
+    }
+
+    private void Fail(SipFlow flow, long sendId, SipSendFailure failure)
+    {
+        if (!disposed) events.OnSendFailed(flow, sendId, failure);
+    }
+
+    private void Receive(int listener, IPEndPoint from, ReadOnlyMemory<byte> bytes)
+    {
+        var flow = new SipFlow(SipTransportKind.Udp, listener, from);
+        var parsed = SipParser.ParseDatagram(bytes);
+        if (parsed.Outcome == SipParseOutcome.Message) events.OnReceived(new ReceivedMessage(parsed.Message!, flow, runtime.MonotonicNanos));
+        else if (parsed.Rejection != SipRejection.Empty) events.OnRejected(parsed, flow);
+    }
+}
+
+/// <summary>Finds next hops in a simulated world: numeric hosts at once, names from a table, nothing else.</summary>
+public sealed class VirtualResolver : ISipResolver
+{
+    /// <summary>Names that resolve.</summary>
+    public Dictionary<string, IPEndPoint> Names { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
+    {
+        if (Names.TryGetValue(nextHop.Host, out var named)) return new(new SipFlow(SipTransportKind.Udp, 0, named));
+        return IPAddress.TryParse(nextHop.Host.Trim('[', ']'), out var address)
+            ? new(new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(address, nextHop.Port == 0 ? 5060 : nextHop.Port)))
+            : new((SipFlow?)null);
+    }
+}
