@@ -61,6 +61,38 @@ public sealed class LifecycleTests
     }
 
     [Fact]
+    public async Task After_kill_9_a_call_that_rings_is_given_up_and_one_that_was_offered_is_released()
+    {
+        await using var node = await NodeProcess.StartAsync();
+        await using var phone = new TestPhone();
+        await using var app = await RpcClient.ConnectAsync(node);
+        var made = await app.AskAsync("sys.call.construct", new { to_uri = $"sip:rings@{phone.Address}", max_answer_seconds = 60 });
+        var outbound = (string)made!["res_id"]!;
+        var rings = await phone.InvitedAsync();
+        rings.Ring();
+        await app.ExpectAsync("sys.call.on_ringing", outbound);
+        phone.Call(node, "offered");
+        var inbound = await app.IncomingAsync("offered");
+        var last = app.Events.All[^1].Cursor;
+
+        await node.KillAsync();
+        await node.LaunchAsync();
+
+        await using var again = await RpcClient.ConnectAsync(node);
+        await again.AskAsync("sys.event.subscribe", new { from = last });
+        (await again.ExpectAsync("sys.call.on_dial_completed", outbound)).Error.ShouldBe(503);
+        foreach (var res in new[] { outbound, inbound })
+        {
+            ((int)(await again.ExpectAsync("sys.call.on_released", res)).Params["cause"]!).ShouldBe(503);
+            await again.ExpectAsync("sys.on_chan_closed", res);
+            var seqs = app.Events.All.Concat(again.Events.All).Where(e => e.ResId == res).Select(static e => e.Seq).Order().ToArray();
+            seqs.ShouldBe(Enumerable.Range(1, seqs.Length).Select(static n => (long)n));
+        }
+        // The dead node's own CANCEL: the same branch, so the far end knows which INVITE it ends.
+        (await rings.ReceivedAsync("CANCEL")).Branch.ShouldBe(rings.Invited!.Branch);
+    }
+
+    [Fact]
     public async Task A_request_repeated_after_a_crash_does_not_dial_again()
     {
         await using var node = await NodeProcess.StartAsync();
