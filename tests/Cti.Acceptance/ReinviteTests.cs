@@ -14,8 +14,10 @@ public sealed class ReinviteTests(SharedNode shared) : CallTest(shared)
         await App.AskAsync("sys.call.play_start", new { res_id = res, content = file });
         await Patience.UntilAsync(() => call.Rtp.Packets.Count > 10, "sound arrives at the old port");
         await using var other = new RtpEndpoint();
+        await call.Rtp.MuteAsync();
         var moved = await call.ReinviteAsync(call.Offer().Replace($"m=audio {call.Rtp.Port} ", $"m=audio {other.Port} ", StringComparison.Ordinal));
         moved.Status.ShouldBe(200);
+        other.Connect(call.Rtp.Remote, 8);
         await Patience.UntilAsync(() => other.Packets.Count > 10, "sound arrives at the new port");
         var before = call.Rtp.Packets.Count;
         await Patience.WhileAsync(() => call.Rtp.Packets.Count <= before + 5, "the old port is quiet", TimeSpan.FromMilliseconds(300));
