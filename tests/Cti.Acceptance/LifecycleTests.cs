@@ -51,13 +51,45 @@ public sealed class LifecycleTests
             (await again.RefusedAsync("sys.call.get", new { res_id = res })).ShouldBe(404);
         }
         await Patience.UntilAsync(() => File.Exists(path), "the recording is there");
-        Sound.Share(said, Sound.Read(path).Samples).ShouldBeGreaterThan(0.9);
+        Sound.ShouldBeHeard(said, Sound.Read(path).Samples);
         (await node.QueryAsync("select count(*) from journal")).ShouldBe(["0"], "what is released needs no recovery");
         // The same port, the same journal: the node goes on.
         var next = phone.Call(node, "after");
         var fresh = await again.IncomingAsync("after");
         await again.AskAsync("sys.call.reject", new { res_id = fresh, cause = 486 });
         await next.RefusedAsync(486);
+    }
+
+    [Fact]
+    public async Task After_kill_9_calls_that_were_not_answered_are_completed_and_released()
+    {
+        await using var node = await NodeProcess.StartAsync();
+        await using var phone = new TestPhone();
+        await using var app = await RpcClient.ConnectAsync(node);
+        var made = await app.AskAsync("sys.call.construct", new { to_uri = $"sip:rings@{phone.Address}", max_answer_seconds = 60 });
+        var outbound = (string)made!["res_id"]!;
+        var rings = await phone.InvitedAsync();
+        rings.Ring();
+        await app.ExpectAsync("sys.call.on_ringing", outbound);
+        phone.Call(node, "offered");
+        var inbound = await app.IncomingAsync("offered");
+        var last = app.Events.All[^1].Cursor;
+
+        await node.KillAsync();
+        await node.LaunchAsync();
+
+        await using var again = await RpcClient.ConnectAsync(node);
+        await again.AskAsync("sys.event.subscribe", new { from = last });
+        (await again.ExpectAsync("sys.call.on_dial_completed", outbound)).Error.ShouldBe(503);
+        foreach (var res in new[] { outbound, inbound })
+        {
+            ((int)(await again.ExpectAsync("sys.call.on_released", res)).Params["cause"]!).ShouldBe(503);
+            await again.ExpectAsync("sys.on_chan_closed", res);
+            var seqs = app.Events.All.Concat(again.Events.All).Where(e => e.ResId == res).Select(static e => e.Seq).Order().ToArray();
+            seqs.ShouldBe(Enumerable.Range(1, seqs.Length).Select(static n => (long)n));
+        }
+        again.Story(outbound).Where(static m => m != "sys.on_chan_closed").ShouldBe(["on_dial_completed", "on_released"]);
+        phone.Arrived.All.Count(static m => m is { IsRequest: true, Method: "INVITE" }).ShouldBe(1, "it never rings twice");
     }
 
     [Fact]

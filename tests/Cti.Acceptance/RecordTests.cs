@@ -29,7 +29,7 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
         ((string)done.Params["record_file"]!).ShouldBe(path);
         var (written, heard, _) = Sound.Read(path);
         written.ShouldBe(waveFormat);
-        Sound.Share(said, heard).ShouldBeGreaterThan(0.9, Sound.Shifts(said, heard));
+        Sound.ShouldBeHeard(said, heard);
         await DropAsync(call, res);
     }
 
@@ -46,7 +46,7 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
         var done = await App.ExpectAsync("sys.call.on_record_completed", res);
         done.Error.ShouldBe(487);
         done.Params["finish_key"].ShouldBeNull();
-        Sound.Share(said, Sound.Read(path).Samples).ShouldBeGreaterThan(0.9);
+        Sound.ShouldBeHeard(said, Sound.Read(path).Samples);
         await DropAsync(call, res);
     }
 
@@ -84,7 +84,7 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
         await ReleasedAsync(res);
         // The event does not wait for the last of the file (the release follows within milliseconds), so the file may come a moment later.
         await Patience.UntilAsync(() => File.Exists(path), "the recording is there");
-        Sound.Share(said, Sound.Read(path).Samples).ShouldBeGreaterThan(0.9);
+        Sound.ShouldBeHeard(said, Sound.Read(path).Samples);
     }
 
     [Fact]

@@ -43,14 +43,14 @@ internal sealed class Baresip : IAsyncDisposable
         int sip = Ports.Free(), console = Ports.Free();
         await File.WriteAllTextAsync(Path.Combine(folder, "config"), string.Create(CultureInfo.InvariantCulture, $"""
             sip_listen 127.0.0.1:{sip}
-            net_interface lo
-            audio_source ausine,440
+            net_interface 127.0.0.1
+            audio_source aufile,{folder}/says.wav
             audio_player aubridge,player
             audio_alert aubridge,alert
             module_path {modules}
             module cons.so
             module g711.so
-            module ausine.so
+            module aufile.so
             module aubridge.so
             module sndfile.so
             module_tmp account.so
@@ -61,6 +61,10 @@ internal sealed class Baresip : IAsyncDisposable
             """));
         await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}>;regint=0;audio_codecs=PCMA\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
+        // Two minutes: longer than any test.
+        var says = new byte[2 * 8000 * 120];
+        Buffer.BlockCopy(Sound.Rising(120), 0, says, 0, says.Length);
+        Sound.Write(folder, "says.wav", Sound.Pcm, says);
         var process = Process.Start(new ProcessStartInfo(program, ["-f", folder])
         {
             RedirectStandardOutput = true,

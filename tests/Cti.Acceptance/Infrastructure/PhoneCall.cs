@@ -106,9 +106,9 @@ internal sealed class PhoneCall
         return final;
     }
 
-    public void Ack(SipText final)
+    public void Ack(SipText final, string body = "")
     {
-        var ack = Request("ACK", final.CSeq, NewBranch(), "");
+        var ack = Request("ACK", final.CSeq, NewBranch(), body);
         _phone.RememberAck(CallId, final.CSeq, ack);
         _phone.Send(ack, Node);
     }
@@ -116,13 +116,21 @@ internal sealed class PhoneCall
     public void Cancel() => _phone.Send(Request("CANCEL", _cseq, _inviteBranch, "", uri: _inviteUri, inDialog: false), Node);
 
     /// <summary>A re-INVITE, acknowledged when it was accepted.</summary>
-    public async Task<SipText> ReinviteAsync(string body)
+    public async Task<SipText> ReinviteAsync(string body, bool answerInAck = false)
     {
         _cseq++;
         Invite(body);
         var final = await FinalAsync();
-        if (final.Status == 200) Ack(final);
+        if (final.Status == 200) Ack(final, answerInAck ? Offer() : "");
         return final;
+    }
+
+    /// <summary>Acknowledges an answer that is an offer, with our answer, and starts sending.</summary>
+    public void Accept(SipText final, string answer)
+    {
+        Learn(final);
+        Ack(final, answer);
+        Listen(final);
     }
 
     public async Task HangUpAsync(string extra = "")

@@ -8,6 +8,8 @@ internal static class Sound
 {
     public const int ALaw = 6, MuLaw = 7, Pcm = 1;
 
+    private static readonly byte[] s_aLaw = NearestOf(FromALaw), s_muLaw = NearestOf(FromMuLaw);
+
     /// <summary>Bytes in which every value occurs and no stretch repeats.</summary>
     public static byte[] Noise(int seed, int length, params byte[] without)
     {
@@ -36,9 +38,9 @@ internal static class Sound
     /// <summary>Half a second of silence after it: what a jitter buffer still holds when a key ends a recording is no part of it.</summary>
     public static short[] WithPause(short[] samples) => [.. samples, .. new short[4000]];
 
-    public static byte[] ToALaw(short[] samples) => [.. samples.Select(static s => Nearest(s, FromALaw))];
+    public static byte[] ToALaw(short[] samples) => [.. samples.Select(static s => s_aLaw[s + 32768])];
 
-    public static byte[] ToMuLaw(short[] samples) => [.. samples.Select(static s => Nearest(s, FromMuLaw))];
+    public static byte[] ToMuLaw(short[] samples) => [.. samples.Select(static s => s_muLaw[s + 32768])];
 
     /// <summary>G.711, table 1.</summary>
     public static short FromALaw(byte value)
@@ -134,8 +136,15 @@ internal static class Sound
         return pieces == 0 ? 0 : (double)found / pieces;
     }
 
+    /// <summary>What was said is there, nearly all of it; what is not is told.</summary>
+    public static void ShouldBeHeard(short[] said, short[] heard)
+    {
+        var share = Share(said, heard);
+        if (share < 0.9) throw new ShouldAssertException($"{share:P0} of what was said is there. {Shifts(said, heard)}");
+    }
+
     /// <summary>Where each 20 ms of a sound are in another, as runs of equal shift: "+320×12, missing×1, +480×40".</summary>
-    public static string Shifts(short[] said, short[] heard)
+    private static string Shifts(short[] said, short[] heard)
     {
         List<(string Shift, int Count)> runs = [];
         for (var at = 0; at + 160 <= said.Length; at += 160)
@@ -175,13 +184,16 @@ internal static class Sound
         _ => throw new ShouldAssertException($"WAV format {format} with {bits} bits"),
     };
 
-    private static byte Nearest(short sample, Func<byte, short> decode)
+    private static byte[] NearestOf(Func<byte, short> decode)
     {
-        var best = 0;
-        for (var value = 1; value < 256; value++)
+        var codes = Enumerable.Range(0, 256).Select(static v => (byte)v).OrderBy(decode).ToArray();
+        var table = new byte[65536];
+        var at = 0;
+        for (var sample = -32768; sample < 32768; sample++)
         {
-            if (Math.Abs(decode((byte)value) - sample) < Math.Abs(decode((byte)best) - sample)) best = value;
+            while (at + 1 < codes.Length && Math.Abs(decode(codes[at + 1]) - sample) <= Math.Abs(decode(codes[at]) - sample)) at++;
+            table[sample + 32768] = codes[at];
         }
-        return (byte)best;
+        return table;
     }
 }
