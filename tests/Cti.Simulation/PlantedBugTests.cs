@@ -21,7 +21,7 @@ public sealed class PlantedBugTests
     public void An_append_that_is_reported_before_it_is_durable_is_seen_on_the_wire() => Find(new EarlyReports(), "durable");
 
     [Fact]
-    public void A_request_that_is_carried_out_twice_is_noticed() => Find(new ForgetsRequestIds(), "was answered", "accepted", "durable");
+    public void A_request_that_is_carried_out_twice_is_noticed() => Find(new ForgetsRequestIds(), "its repeat", "accepted", "with other content");
 
     [Fact]
     public void A_media_session_whose_close_is_not_reported_is_a_leak() => Find(new SilentMedia(), "never end", "left", "leak");
@@ -89,8 +89,12 @@ public sealed class PlantedBugTests
 
         private sealed class Forgets(IRequestRouter inner) : IRequestRouter
         {
+            private readonly HashSet<Guid> seen = [];
+            private byte last;
+
+            // Each repeat looks like a new request.
             public ValueTask<RpcReply> AskAsync(RpcRequest request, CancellationToken cancellation) =>
-                inner.AskAsync(request with { RequestId = null }, cancellation);
+                inner.AskAsync(request.RequestId is not { } id || seen.Add(id) ? request : request with { RequestId = new Guid(++last, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }, cancellation);
         }
     }
 

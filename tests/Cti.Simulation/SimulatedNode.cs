@@ -77,6 +77,7 @@ internal sealed class SimulatedNode
         {
             NodeName = "n1",
             InstanceCount = world.Plan.Instances,
+            CallsMax = world.Plan.CallsMax,
             Calls = world.Plan.Calls,
             Inbound = new InboundPolicy([], true, RandomApplication.Name, false),
             Trunks = [world.Trunk],
@@ -90,7 +91,7 @@ internal sealed class SimulatedNode
             Store = store,
             Media = world.Bugs.Media(new GatedMedia(world, Process, world.Media)),
             Recordings = new VirtualFiles(),
-            Resolver = world.Resolver,
+            Resolver = new SlowResolver(Process),
             SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)),
             Publish = events =>
             {

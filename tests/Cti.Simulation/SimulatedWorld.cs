@@ -35,9 +35,11 @@ internal sealed class SimulatedWorld
         })];
         Trunk = new Trunk
         {
-            Name = "carrier", Host = PhoneAddresses[0], MaxCalls = plan.TrunkCalls, OptionsIntervalMillis = plan.OptionsIntervalMillis,
+            Name = "carrier", Host = PhoneAddresses[0], MaxCalls = plan.TrunkCalls, OptionsIntervalMillis = plan.OptionsIntervalMillis, Dtmf = plan.TrunkDtmf,
         };
         Application = new RandomApplication(this, Random.Fork());
+        Group = new GroupOfConsumers(this, Random.Fork());
+        Trouble = new WorldTrouble(this, Random.Fork());
     }
 
     public SimulationPlan Plan { get; }
@@ -47,13 +49,14 @@ internal sealed class SimulatedWorld
     public Trace Trace { get; }
     public VirtualNetwork Network { get; }
     public VirtualMediaPort Media { get; private set; }
-    public VirtualResolver Resolver { get; } = new();
     public MemoryDisk Disk { get; } = new();
     public Ledger Ledger { get; }
     public WireChecks Wire { get; }
     public IReadOnlyList<RandomPhone> Phones { get; }
     public Trunk Trunk { get; }
     public RandomApplication Application { get; }
+    public GroupOfConsumers Group { get; }
+    public WorldTrouble Trouble { get; }
 
     /// <summary>The present life of the node, serving or starting; null while it is down.</summary>
     public SimulatedNode? Node { get; private set; }
@@ -80,7 +83,9 @@ internal sealed class SimulatedWorld
     public void NodeServes(SimulatedNode node)
     {
         Trace.Add("node serves");
-        if (crashes.TryPeek(out var next) && next.Moment == CrashMoment.AtTime) Runtime.After(Math.Max(0, next.Count), () => CrashIf(node.Process, next));
+        if (!crashes.TryPeek(out var next)) return;
+        if (next.Moment == CrashMoment.AtTime) Runtime.After(next.Count, () => CrashIf(node.Process, next));
+        if (next.Moment == CrashMoment.Drain) Runtime.After(next.Count, () => Drain(node, next));
     }
 
     /// <summary>The node passed a moment at which it may be planned to die.</summary>
@@ -97,6 +102,7 @@ internal sealed class SimulatedWorld
         Media = NewMedia();
         if (Node == node) Node = null;
         Application.LostNode();
+        Group.LostNode();
         Runtime.After(downMillis, StartNode);
     }
 
@@ -106,6 +112,35 @@ internal sealed class SimulatedWorld
         IsHealed = true;
         Network.Heal();
         Network.Drop = Drop;
+    }
+
+    /// <summary>The program's own stop: refuses what is new, waits, drops what is left, waits again, ends.</summary>
+    private void Drain(SimulatedNode node, CrashPoint stop)
+    {
+        if (IsHealed || !node.Process.IsAlive) return;
+        Trace.Add("drain");
+        node.Server!.Drain();
+        Runtime.After(3_000, () =>
+        {
+            if (!node.Process.IsAlive) return;
+            Trace.Add("drop all");
+            node.Server.DropAll();
+            EndWhenDrained(node, stop, Runtime.ElapsedMillis + 5_000);
+        });
+    }
+
+    private void EndWhenDrained(SimulatedNode node, CrashPoint stop, long latestMillis)
+    {
+        if (!node.Process.IsAlive) return;
+        var isEmpty = node.Server is { CallCount: 0, IsJournalIdle: true };
+        if (!isEmpty && Runtime.ElapsedMillis < latestMillis)
+        {
+            Runtime.After(50, () => EndWhenDrained(node, stop, latestMillis));
+            return;
+        }
+        if (isEmpty && Ledger.Calls.FirstOrDefault(call => !call.IsGone) is { } left) Fail($"the node is drained, {left.Id} is not over");
+        if (!IsHealed) CrashIf(node.Process, stop);
+        else NodeDied(node, stop.DownMillis);
     }
 
     private void CrashIf(NodeProcess process, CrashPoint crash)
