@@ -188,7 +188,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         var decision = CallDecider.Decide(cell.State, command, System.Clock.UnixMillis, services.Settings);
         if (decision.Refusal is { } refusal)
         {
-            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal, ask)));
+            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal)));
             return;
         }
         if (decision.Entries.IsEmpty) After(cell.LastPosition, decision, ask);
@@ -387,11 +387,9 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         else StartTimer("deadline", Math.Max(0, due - System.Clock.UnixMillis), new DeadlineCame());
     }
 
-    /// <summary>What a refusal says about the resource, in the words of the generation that asked.</summary>
-    private RpcError Concerning(RpcError error, CallAsk? ask)
+    private RpcError Concerning(RpcError error)
     {
         if (error.Code == ErrorCodes.NotFound || cell.State is not { } state) return error;
-        if (error.Code == ErrorCodes.Conflict && ask is not null) error = error.With("state", CallQueries.StateName(state, ask.Request.Generation));
         return error.With("ipsc_info", ImmutableDictionary<string, object>.Empty.Add("process_id", state.Id.ProcessId));
     }
 }
