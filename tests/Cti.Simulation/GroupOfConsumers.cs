@@ -79,10 +79,10 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
                     Leave(member, random.Pick(0, 500, 15_000));
                     return;
                 }
-                if (!random.Chance(30)) continue;
-                var position = await feed.AcknowledgeAsync(batch[random.Next(batch.Count)].Cursor, CancellationToken.None);
+                if (random.Chance(30)) await AcknowledgeAsync(member, feed, session, batch[random.Next(batch.Count)].Cursor);
                 if (session != member.Session) return;
-                if (position.Error is { } refused && refused.Code != ErrorCodes.Unavailable) world.Fail($"an acknowledgement is refused: {refused.Code} {refused.Message}");
+                var last = batch[^1].Cursor;
+                Later(random.Between(100, 3_000), () => _ = AcknowledgeAsync(member, feed, session, last));
             }
         }
         catch (FeedOverrunException)
@@ -98,6 +98,23 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
 #pragma warning restore CA1031
         {
             world.Fail($"the group's feed breaks: {fault}");
+        }
+    }
+
+    private async Task AcknowledgeAsync(Member member, IEventFeed feed, int session, string cursor)
+    {
+        if (session != member.Session) return;
+        try
+        {
+            var position = await feed.AcknowledgeAsync(cursor, CancellationToken.None);
+            if (session != member.Session || position.Error is not { } refused) return;
+            if (refused.Code != ErrorCodes.Unavailable) world.Fail($"an acknowledgement is refused: {refused.Code} {refused.Message}");
+            // It is to be repeated.
+            Later(500, () => _ = AcknowledgeAsync(member, feed, session, cursor));
+        }
+        catch (ObjectDisposedException) when (session != member.Session)
+        {
+            // Left while it was stored.
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Cti.Server.Trunks;
+using Cti.Sip;
 using Cti.Storage.Memory;
 using Cti.Testing;
 using Cti.Testing.Peers;
@@ -12,6 +13,7 @@ internal sealed class SimulatedWorld
 {
     private static readonly string[] PhoneAddresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
     private readonly Queue<CrashPoint> crashes;
+    private readonly bool keepsTrace;
     private int crashCount;
     private int starts;
 
@@ -19,6 +21,7 @@ internal sealed class SimulatedWorld
     {
         Plan = plan;
         Bugs = bugs;
+        keepsTrace = keepTrace;
         Random = new SeededRandom(plan.Seed);
         var order = Random.Fork();
         Runtime = new ManualRuntime(choose: order.Next);
@@ -155,9 +158,13 @@ internal sealed class SimulatedWorld
 
     private bool Drop(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram)
     {
-        Trace.Add($"{from} -> {to}", datagram.Span);
+        Trace.Add(keepsTrace ? $"{from} -> {to} {Describe(datagram)}" : $"{from} -> {to}", datagram.Span);
         return Bugs.Drops(from, to, datagram);
     }
+
+    private static string Describe(ReadOnlyMemory<byte> datagram) => SipParser.ParseDatagram(datagram).Message is { } message
+        ? $"{(message is SipResponse response ? response.Status.ToString(CultureInfo.InvariantCulture) : ((SipRequest)message).Method)} of {message.CSeq.Number} {message.CSeq.Method} {message.CallId}"
+        : "no SIP";
 
     // The dead node's commands must not reach the media side of the next life, so each life has its own.
     private VirtualMediaPort NewMedia()

@@ -57,6 +57,8 @@ internal sealed record SimulationPlan
     /// <summary>Whether ports run out, disks fill up and far ends fall silent.</summary>
     public bool HasMediaTrouble { get; init; }
     public int CallsMax { get; init; } = 4000;
+    /// <summary>Whether the feeds' bounds are so small that readers fall behind.</summary>
+    public bool HasSmallFeeds { get; init; }
     public TrunkDtmf TrunkDtmf { get; init; }
     public PhoneHabits Phones { get; init; } = new();
     /// <summary>Percent of requests that are sent again with the same id.</summary>
@@ -115,7 +117,7 @@ internal sealed record SimulationPlan
             var from = random.Between(0, plan.SpreadMillis + 15_000);
             plan = plan with { Cuts = [new Cut(random.Next(3), from, from + random.Pick(2_000, 20_000, 50_000))] };
         }
-        plan = plan with { HasMediaTrouble = random.Chance(25), CallsMax = random.Pick(4, 4000, 4000), TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand) };
+        plan = plan with { HasMediaTrouble = random.Chance(25), HasSmallFeeds = random.Chance(30), CallsMax = random.Pick(4, 4000, 4000), TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand) };
         return plan;
     }
 
@@ -124,7 +126,7 @@ internal sealed record SimulationPlan
         + $"{Network.DelayMillisMin}..{Network.DelayMillisMax} ms; journal {StoreSlowPercent} % up to {StoreDelayMillisMax} ms late, {StoreFailPercent} % failing, "
         + $"outages [{string.Join(", ", Outages.Select(outage => $"{outage.FromMillis}..{outage.ToMillis}"))}]; "
         + $"crashes [{string.Join(", ", Crashes.Select(crash => $"{crash.Moment} {crash.Count}, down {crash.DownMillis} ms"))}]; trunk {TrunkCalls}, options {OptionsIntervalMillis}; "
-        + $"cuts [{string.Join(", ", Cuts.Select(cut => $"telephone {cut.Phone + 1} {cut.FromMillis}..{cut.ToMillis}"))}]; media trouble {HasMediaTrouble}; at most {CallsMax} calls, keys by {TrunkDtmf}";
+        + $"cuts [{string.Join(", ", Cuts.Select(cut => $"telephone {cut.Phone + 1} {cut.FromMillis}..{cut.ToMillis}"))}]; media trouble {HasMediaTrouble}; at most {CallsMax} calls, keys by {TrunkDtmf}; small feeds {HasSmallFeeds}";
 
     private static IReadOnlyList<CrashPoint> DrawCrashes(SeededRandom random, SimulationPlan plan)
     {
