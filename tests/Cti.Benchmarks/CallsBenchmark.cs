@@ -20,7 +20,7 @@ internal static class CallsBenchmark
         : [200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000];
 
     /// <summary>One rate's figures; CPU in seconds per 1000 calls.</summary>
-    public sealed record Step(int Rate, double Achieved, long Calls, long Failed, long Retransmissions, double P50, double P99, double NodeCpu, double SippCpu, double ApplicationCpu, double AllocatedKib)
+    public sealed record Step(int Rate, double Achieved, long Calls, long Failed, long Retransmissions, double P50, double P99, double NodeCpu, double SippCpu, double ApplicationCpu, double AllocatedKib, string Threads)
     {
         public bool Held => Failed == 0 && Achieved >= 0.93 * Rate && P99 <= P99MillisMax;
     }
@@ -42,6 +42,7 @@ internal static class CallsBenchmark
             }
             report.AtMost($"CPU of cti per 1000 calls {what}, at {best.Rate}/s", 0.75, best.NodeCpu, "s");
             report.Fact($"SIPp's own CPU per 1000 calls {what}", best.SippCpu, "s");
+            Console.WriteLine($"calls {what} at {best.Rate}/s, the node's CPU by thread: {best.Threads}");
             report.Fact($"calls {what} a second held", best.Achieved, "/s");
             report.Fact($"time to answer, calls {what}, p99", best.P99, "ms");
         }
@@ -51,7 +52,7 @@ internal static class CallsBenchmark
     /// <summary>Raises the rate of calls in until one is not held or the time is over; <paramref name="application"/> answers them.</summary>
     public static List<Step> Inbound(NodeProcess node, Application application, TimeSpan limit)
     {
-        InboundStep(node, application, 200, 8); // Compiled for good, pools filled.
+        InboundStep(node, application, 300, 12); // Compiled for good, pools filled.
         return Rise("in", limit, rate => InboundStep(node, application, rate, StepSeconds));
     }
 
@@ -89,6 +90,7 @@ internal static class CallsBenchmark
     {
         using var self = Process.GetCurrentProcess();
         var allocated = node.Metric(Allocated);
+        var threads = ProcessCost.CpuByThread(node.Id);
         var (cpu, own, refused) = (node.CpuSeconds, self.TotalProcessorTime, application.Refused);
         using var sipp = Sipp.Caller(node.SipPort, rate, rate * seconds, HoldMillis);
         var result = sipp.Result();
@@ -100,7 +102,7 @@ internal static class CallsBenchmark
         return new Step(rate, achieved, result.Succeeded, result.Failed + application.Refused - refused, result.Retransmissions,
             Report.Percentile(result.ResponseMillis, 0.5), Report.Percentile(result.ResponseMillis, 0.99),
             (node.CpuSeconds - cpu) / thousands, result.CpuSeconds / thousands, (self.TotalProcessorTime - own).TotalSeconds / thousands,
-            (node.Metric(Allocated) - allocated) / 1024_000 / thousands);
+            (node.Metric(Allocated) - allocated) / 1024_000 / thousands, Threads(node, threads));
     }
 
     private static async Task<List<Step>> InboundAsync(NodeProcess node, TimeSpan limit)
@@ -116,6 +118,14 @@ internal static class CallsBenchmark
         using var sipp = Sipp.Callee();
         calls.Run(node, sipp, application, 200, 4);
         return Rise("out", limit, rate => calls.Run(node, sipp, application, rate, StepSeconds));
+    }
+
+    /// <summary>Where a step's CPU went: the runtime's compiler (".NET Tiered Com") is idle in a node that has run for a minute.</summary>
+    private static string Threads(NodeProcess node, Dictionary<string, double> before)
+    {
+        var spent = ProcessCost.CpuByThread(node.Id).Select(thread => (thread.Key, Seconds: thread.Value - before.GetValueOrDefault(thread.Key))).Where(static thread => thread.Seconds > 0).ToList();
+        var all = spent.Sum(static thread => thread.Seconds);
+        return string.Join(", ", spent.OrderByDescending(static thread => thread.Seconds).Select(thread => $"{thread.Key} {thread.Seconds / all:P0}"));
     }
 
     private static void WaitUntilGone(NodeProcess node)
@@ -156,6 +166,7 @@ internal static class CallsBenchmark
             _millis = [];
             _failed = _released = 0;
             var allocated = node.Metric(Allocated);
+            var threads = ProcessCost.CpuByThread(node.Id);
             var (cpu, sippCpu, own, refused) = (node.CpuSeconds, sipp.CpuSeconds, self.TotalProcessorTime, application.Refused);
             var parameters = $$"""{"to_uri":"sip:bench@127.0.0.1:{{sipp.Port}}","max_answer_seconds":600}""";
             var total = rate * seconds;
@@ -176,7 +187,7 @@ internal static class CallsBenchmark
             return new Step(rate, released / Math.Max(seconds, took - 0.1), released, total - released + application.Refused - refused, 0,
                 Report.Percentile(millis, 0.5), Report.Percentile(millis, 0.99),
                 (node.CpuSeconds - cpu) / thousands, (sipp.CpuSeconds - sippCpu) / thousands, (self.TotalProcessorTime - own).TotalSeconds / thousands,
-                (node.Metric(Allocated) - allocated) / 1024_000 / thousands);
+                (node.Metric(Allocated) - allocated) / 1024_000 / thousands, Threads(node, threads));
         }
 
         private async Task PlaceAsync(Application application, string parameters)
