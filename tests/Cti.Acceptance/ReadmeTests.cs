@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.RegularExpressions;
 using Cti.Acceptance.Infrastructure;
 
@@ -16,7 +17,8 @@ public sealed partial class ReadmeTests
         await using var node = await NodeProcess.StartAsync();
         var source = Snippet(language).Replace("127.0.0.1:8080", $"127.0.0.1:{node.HttpPort}", StringComparison.Ordinal);
         await File.WriteAllTextAsync(Path.Combine(node.Folder, file), source);
-        using var application = Start(Tools.Find(program, package), program == "dotnet" ? ["run", file] : [file], node.Folder);
+        var said = new StringBuilder();
+        using var application = Start(said, Tools.Find(program, package), program == "dotnet" ? ["run", file] : [file], node.Folder);
         try
         {
             await using var phone = new TestPhone();
@@ -24,6 +26,10 @@ public sealed partial class ReadmeTests
             var call = await phone.CallAnsweredAsync(node, "hello");
             await call.Rtp.PressAsync("4#");
             await call.ByeAsync(TimeSpan.FromSeconds(10));
+        }
+        catch (Exception fault) when (fault is not OperationCanceledException)
+        {
+            lock (said) throw new InvalidOperationException($"{fault.Message}; the application said: {said}", fault);
         }
         finally
         {
@@ -53,14 +59,22 @@ public sealed partial class ReadmeTests
         return Regex.Match(text, $"```{language}\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
     }
 
-    private static Process Start(string program, string[] arguments, string folder)
+    private static Process Start(StringBuilder said, string program, string[] arguments, string folder)
     {
-        var process = Process.Start(new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
-        process.OutputDataReceived += static (_, _) => { };
-        process.ErrorDataReceived += static (_, _) => { };
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        // What the test's own SDK process set up for itself would lead another one astray.
+        foreach (var name in start.Environment.Keys.Where(static name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToList()) start.Environment.Remove(name);
+        var process = Process.Start(start)!;
+        process.OutputDataReceived += (_, line) => Note(line.Data);
+        process.ErrorDataReceived += (_, line) => Note(line.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
         return process;
+
+        void Note(string? line)
+        {
+            lock (said) said.AppendLine(line);
+        }
     }
 
     [GeneratedRegex(@"^cti_gateway_connections\S* [1-9]", RegexOptions.Multiline)]
