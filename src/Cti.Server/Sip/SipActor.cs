@@ -123,7 +123,7 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
     /// <inheritdoc/>
     public void OnCancel(ServerTransaction invite, SipRequest cancel)
     {
-        if (invite.UserState is CallCell owner && owner.Actor.Tell(new InviteWasCancelled(invite, cancel))) return;
+        if (invite.UserState is ActorRef owner && owner.Tell(new InviteWasCancelled(invite, cancel))) return;
         invite.Respond(SipResponse.For(invite.Request, 487, null, layer.NewToken()));
     }
 
@@ -159,14 +159,14 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
 
     private static void Settled(ServerTransaction transaction)
     {
-        if (transaction.UserState is CallCell owner) owner.Actor.Tell(new ResponseSettled(transaction));
+        if (transaction.UserState is ActorRef owner) owner.Tell(new ResponseSettled(transaction));
     }
 
     private void InDialog(ServerTransaction transaction)
     {
         if (DialogTag.TryFind(transaction.Request, out var tag) && directory.Find(tag.Resource) is { } owner)
         {
-            transaction.UserState = owner;
+            transaction.UserState = owner.Actor;
             if (owner.Actor.Tell(new InDialogRequest(transaction))) return;
         }
         transaction.Respond(DialogChecks.NoSuchDialog(transaction.Request));
