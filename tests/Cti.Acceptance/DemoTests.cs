@@ -40,6 +40,6 @@ public sealed class DemoTests
         var (_, said, _) = Sound.Read(Path.Combine(Path.GetDirectoryName(NodeProcess.Program)!, "prompts", "en-US", prompt));
         // A second of it is enough: the demo's prompts break on keys.
         var piece = said[..Math.Min(said.Length, 8000)];
-        await Patience.UntilAsync(() => Sound.Share(piece, softphone.Heard()) > 0.6, $"{prompt} is heard", TimeSpan.FromSeconds(25));
+        await Patience.UntilAsync(() => Sound.Share(piece, softphone.Heard(), 100) > 0.6, $"{prompt} is heard", TimeSpan.FromSeconds(25));
     }
 }

@@ -131,7 +131,7 @@ public sealed class PlayTests(SharedNode shared) : CallTest(shared)
         var (call, res) = await InboundAsync();
         await App.AskAsync("sys.call.play_start", new { res_id = res, content = "converted.wav" });
         (await App.ExpectAsync("sys.call.on_play_completed", res)).Error.ShouldBeNull();
-        await Patience.UntilAsync(() => Sound.Share(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)]) >= 0.7, "the sound is heard", TimeSpan.FromSeconds(3));
+        await Patience.UntilAsync(() => Sound.Share(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)], 100) >= 0.7, "the sound is heard", TimeSpan.FromSeconds(3));
         await DropAsync(call, res);
     }
 

@@ -189,6 +189,19 @@ public sealed class RtpTests
     }
 
     [Fact]
+    public void A_private_signalled_address_counts_again_once_the_latched_source_is_silent_whatever_its_ssrc()
+    {
+        var latch = new RemoteLatch();
+        latch.Signal(Key("192.168.1.20:4000"));
+        // What was under way from the address before the change.
+        Packets(latch, Key("192.168.1.20:3000"), 5);
+        latch.Remote.ShouldBe(Key("192.168.1.20:3000"));
+        Packets(latch, Key("192.168.1.20:4000"), 5, nanos: 1_000_000_000, ssrc: 8).ShouldBe(0);
+        Packets(latch, Key("192.168.1.20:4000"), 5, nanos: 2_000_000_000, ssrc: 8).ShouldBe(5);
+        latch.Remote.ShouldBe(Key("192.168.1.20:4000"));
+    }
+
+    [Fact]
     public void The_same_description_again_keeps_the_latch_and_a_new_one_drops_it()
     {
         var latch = new RemoteLatch();

@@ -49,7 +49,8 @@ internal sealed class RemoteLatch
             _lastNanos = nowNanos;
             return true;
         }
-        if (source == _signalled && (!_latched || !_signalled.IsPrivate)) return Latch(source, packet.Ssrc, nowNanos);
+        // Once the other source has gone silent even a private signalled address is right again: late packets of an old address had been latched.
+        if (source == _signalled && (!_latched || !_signalled.IsPrivate || nowNanos - _lastNanos >= SilenceNanos)) return Latch(source, packet.Ssrc, nowNanos);
         if (_latched && (nowNanos - _lastNanos < SilenceNanos || packet.Ssrc != _ssrc)) return false;
         return IsConsistent(source, packet) && Latch(source, packet.Ssrc, nowNanos);
     }

@@ -112,24 +112,24 @@ internal static class Sound
     }
 
     /// <summary>
-    /// The share of a sound's pieces of 100 ms that another holds, in their order, each with a correlation above 0.99. Unlike the correlation of the whole it does not
+    /// The share of a sound's pieces (of 20 ms: packets) that another holds, in their order, each with a correlation above 0.99. Unlike the correlation of the whole it does not
     /// fall to nothing when a loaded machine was once late and everything after it is shifted.
     /// </summary>
-    public static double Share(short[] said, short[] heard)
+    public static double Share(short[] said, short[] heard, int pieceMillis = 20)
     {
-        const int Piece = 800;
+        var length = pieceMillis * 8;
         int found = 0, pieces = 0, from = 0;
-        for (var at = 0; at + Piece <= said.Length; at += Piece)
+        for (var at = 0; at + length <= said.Length; at += length)
         {
-            var piece = said.AsSpan(at, Piece);
+            var piece = said.AsSpan(at, length);
             // Silence is like any silence.
             if (piece.IndexOfAnyExceptInRange((short)-200, (short)200) < 0) continue;
             pieces++;
-            for (var to = from; to + Piece <= heard.Length; to++)
+            for (var to = from; to + length <= heard.Length; to++)
             {
-                if (Normalised(piece, heard.AsSpan(to, Piece)) <= 0.99) continue;
+                if (Normalised(piece, heard.AsSpan(to, length)) <= 0.99) continue;
                 found++;
-                from = to + Piece - 80;
+                from = to + length - 80;
                 break;
             }
         }
