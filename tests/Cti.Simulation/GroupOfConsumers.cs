@@ -52,7 +52,7 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
     {
         world.Trace.Add("a member leaves");
         member.Session++;
-        if (member.Feed is { } feed) _ = feed.DisposeAsync();
+        if (member.Feed is { } feed) _ = feed.DisposeAsync().AsTask();
         member.Feed = null;
         Later(awayMillis, () => Connect(member));
     }

@@ -12,8 +12,9 @@ namespace Cti.Simulation;
 /// <param name="Hash">Of everything that happened.</param>
 /// <param name="Calls">Calls that existed.</param>
 /// <param name="Actions">Actions that were started.</param>
+/// <param name="HasCrashed">Whether a planned crash happened.</param>
 /// <param name="Trace">The last lines, or all.</param>
-internal sealed record SimulationResult(SimulationPlan Plan, IReadOnlyList<string> Failures, ulong Hash, int Calls, int Actions, IReadOnlyList<string> Trace)
+internal sealed record SimulationResult(SimulationPlan Plan, IReadOnlyList<string> Failures, ulong Hash, int Calls, int Actions, bool HasCrashed, IReadOnlyList<string> Trace)
 {
     public string Describe()
     {
@@ -58,7 +59,7 @@ internal sealed class NodeSimulation
             {
                 world.Fail(fault.ToString());
             }
-            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count, world.Ledger.Calls.Sum(call => call.Starts), [.. world.Trace.Lines]);
+            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count, world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines]);
         }
         finally
         {

@@ -58,7 +58,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
     {
         world.Trace.Add($"app disconnects for {awayMillis}");
         session++;
-        if (feed is { } present) _ = present.DisposeAsync();
+        if (feed is { } present) _ = present.DisposeAsync().AsTask();
         feed = null;
         Later(awayMillis, Connect);
     }
@@ -140,12 +140,15 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         switch (happened.Method)
         {
             case "sys.call.on_incoming":
-                call.IsInbound = true;
+                if (!Exists(call) && world.Ledger.Find(call.Id)!.Release is null) world.Fail($"{call.Id} is offered and does not exist");
                 if (!random.Chance(10)) Later(random.Pick(0, 5, 300, 3000, 12_000), () => Decide(call));
                 break;
             case "sys.call.on_dial_completed" or "sys.call.on_answer_completed":
                 call.IsUp = IsWithoutError(happened);
                 if (call.IsUp) Later(random.Between(0, 2000), () => Fidget(call));
+                break;
+            case "sys.call.on_record_completed":
+                CheckRecording(happened);
                 break;
             case "sys.call.on_released":
                 call.IsReleased = true;
@@ -157,8 +160,18 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
     private bool Exists(CallView call)
     {
         if (world.Node?.Router is not { } router) return false;
-        var asked = router.AskAsync(Build("sys.call.exists", Res(call), null), CancellationToken.None);
+        var asked = router.AskAsync(Build("sys.call.exists", Res(call), null), CancellationToken.None).AsTask();
         return Encoding.UTF8.GetString(asked.Result.Result.Span) == "true";
+    }
+
+    /// <summary>Stopped, ended by a key or at its limit, the file is complete when the application hears of it.</summary>
+    private void CheckRecording(FeedEvent happened)
+    {
+        using var json = JsonDocument.Parse(happened.Params);
+        var error = json.RootElement.GetProperty("error");
+        var path = json.RootElement.GetProperty("record_file").GetString()!;
+        var isWhole = error.ValueKind == JsonValueKind.Null || error.GetProperty("code").GetInt32() is ErrorCodes.Timeout or ErrorCodes.Terminated;
+        if (isWhole && world.Media.Recordings.TryGetValue(path, out var recording) && !recording.IsComplete) world.Fail($"{happened.ResourceId}: {path} is completed and not complete");
     }
 
     private static bool IsWithoutError(FeedEvent happened)
@@ -363,7 +376,6 @@ internal sealed class CallView(string id)
 {
     public string Id { get; } = id;
     public int Seen { get; set; }
-    public bool IsInbound { get; set; }
     public bool IsUp { get; set; }
     public bool IsReleased { get; set; }
 }

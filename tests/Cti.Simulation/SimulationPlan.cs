@@ -70,6 +70,12 @@ internal sealed record SimulationPlan
     public int OptionsIntervalMillis { get; init; }
     public CallSettings Calls { get; init; } = new();
 
+    /// <summary>A few calls between polite telephones and a patient application over a good network, and one crash.</summary>
+    public static SimulationPlan Calm(ulong seed, CrashPoint crash) => new()
+    {
+        Seed = seed, Inbound = 2, Outbound = 2, Instances = 2, SpreadMillis = 3_000, Phones = PhoneHabits.Polite, DisconnectPercent = 0, Crashes = [crash],
+    };
+
     /// <summary>Whether nothing may keep the node from doing things in time.</summary>
     public bool IsPunctual => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && Crashes.Count == 0;
 

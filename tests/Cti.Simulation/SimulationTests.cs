@@ -5,36 +5,73 @@ namespace Cti.Simulation;
 
 public sealed class SimulationTests(ITestOutputHelper output)
 {
+    /// <summary>Some 9000 calls, half a minute.</summary>
+    private const ulong SeedsByDefault = 700;
+
     /// <summary>Seeds that once showed a defect, with what it was.</summary>
-    public static TheoryData<ulong> FormerFailures => [1];
+    /// <remarks>A seed means something else once the plan or the order of draws changes; then another one takes its place.</remarks>
+    public static TheoryData<ulong, string> FormerFailures => new()
+    {
+        { 35, "a crash between the ACK of a stray answer and its BYE left a telephone in a call with nobody" },
+        { 44, "a BYE after a recovery had a CSeq that the dead process had used: 500, and the telephone stayed" },
+        { 90, "a play that was stopped before its start was durable started later, beside the next one" },
+        { 141, "a feed that caught up showed an event that the node itself did not know yet to be durable" },
+        { 188, "the same play, on an outbound call" },
+        { 1899, "keys by INFO used CSeq numbers that the recovered dialog used again" },
+    };
 
     [Fact]
     public void A_node_keeps_its_promises_whatever_happens()
     {
         var (first, count) = Seeds();
         int calls = 0, actions = 0;
+        var hash = 0ul;
         var failed = new List<string>();
         for (var seed = first; seed < first + count; seed++)
         {
             var result = NodeSimulation.Run(seed);
             calls += result.Calls;
             actions += result.Actions;
+            hash = (hash ^ result.Hash) * 1099511628211;
             if (Environment.GetEnvironmentVariable("CTI_SIM_TRACE") == "1") output.WriteLine(result.Describe());
             if (result.Failures.Count == 0) continue;
             failed.Add(result.Describe());
             output.WriteLine(result.Describe());
             if (failed.Count == FailuresMax()) break;
         }
-        output.WriteLine($"seeds {first}..{first + count - 1}: {calls} calls, {actions} actions, {failed.Count} seeds failed");
+        output.WriteLine($"seeds {first}..{first + count - 1}: {calls} calls, {actions} actions, {failed.Count} seeds failed; hash of all that happened {hash:x16}");
         failed.ShouldBeEmpty();
     }
 
     [Theory]
     [MemberData(nameof(FormerFailures))]
-    public void A_seed_that_once_failed_passes(ulong seed)
+    public void A_seed_that_once_failed_passes(ulong seed, string defect)
     {
         var result = NodeSimulation.Run(seed);
-        result.Failures.ShouldBeEmpty(result.Describe());
+        result.Failures.ShouldBeEmpty($"{defect}\n{result.Describe()}");
+    }
+
+    [Theory]
+    [InlineData("BeforeAppend")]
+    [InlineData("AfterAppend")]
+    [InlineData("BeforeSend")]
+    [InlineData("AfterSend")]
+    [InlineData("AtMedia")]
+    public void A_node_may_die_on_either_side_of_every_effect(string at)
+    {
+        var moment = Enum.Parse<CrashMoment>(at);
+        var count = 0;
+        for (var seed = 1ul; seed <= 3; seed++)
+        {
+            for (count = 1; ; count++)
+            {
+                var result = NodeSimulation.Run(SimulationPlan.Calm(seed, new CrashPoint(moment, count, 700)));
+                result.Failures.ShouldBeEmpty($"{moment} {count}: {result.Describe()}");
+                if (!result.HasCrashed) break;
+            }
+            count.ShouldBeGreaterThan(8);
+        }
+        output.WriteLine($"{moment}: {count - 1} places in the last scenario");
     }
 
     [Fact]
@@ -50,6 +87,6 @@ public sealed class SimulationTests(ITestOutputHelper output)
         var seed = Environment.GetEnvironmentVariable("CTI_SIM_SEED");
         var count = Environment.GetEnvironmentVariable("CTI_SIM_COUNT");
         var first = string.IsNullOrEmpty(seed) ? 1ul : ulong.Parse(seed, CultureInfo.InvariantCulture);
-        return (first, !string.IsNullOrEmpty(count) ? ulong.Parse(count, CultureInfo.InvariantCulture) : string.IsNullOrEmpty(seed) ? 300ul : 1ul);
+        return (first, !string.IsNullOrEmpty(count) ? ulong.Parse(count, CultureInfo.InvariantCulture) : string.IsNullOrEmpty(seed) ? SeedsByDefault : 1ul);
     }
 }
