@@ -42,6 +42,19 @@ public static class CallRequests
                 BreakOnKey = args.Boolean("breaking_on_key"),
                 IncludeFinishKey = args.Boolean("including_finish_key"),
             }),
+            "sys.call.connect_start" => new StartConnect(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec
+            {
+                MaxSeconds = args.Int32("max_seconds"),
+                Mode = args.Int32("connect_mode"),
+                LocalVolume = args.OptionalInt32("local_volume") ?? 0,
+                RemoteVolume = args.OptionalInt32("remote_volume") ?? 0,
+                RecordPath = recordPath,
+                RecordFormat = recordPath is null ? null : args.String("record_format"),
+                ScheduleAtSeconds = args.Int64("schedule_play_time"),
+                ScheduleFile = args.OptionalString("schedule_play_file"),
+                ScheduleTimes = args.Int32("schedule_play_loop"),
+            }),
+            "sys.call.connect_stop" => new StopConnect(),
             "sys.call.stop_receive_dtmf_start" or "sys.call.receive_dtmf_stop" => new StopReceiveKeys(),
             _ => null,
         };
