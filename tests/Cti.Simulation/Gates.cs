@@ -48,6 +48,22 @@ internal sealed class GatedTransport(SimulatedWorld world, NodeProcess process, 
     public SipHostPort LocalAddress(SipTransportKind kind, int listener) => inner.LocalAddress(kind, listener);
 }
 
+/// <summary>As the program does it: what comes before the node is ready meets no socket.</summary>
+internal sealed class SocketsOpenLast(SimulatedNode node, ISipTransportEvents inner) : ISipTransportEvents
+{
+    public void OnReceived(in ReceivedMessage received)
+    {
+        if (node.IsServing) inner.OnReceived(received);
+    }
+
+    public void OnRejected(in SipParseResult rejected, SipFlow flow)
+    {
+        if (node.IsServing) inner.OnRejected(rejected, flow);
+    }
+
+    public void OnSendFailed(SipFlow flow, long sendId, SipSendFailure failure) => inner.OnSendFailed(flow, sendId, failure);
+}
+
 /// <summary>A node's way to its media side, which dies with it.</summary>
 internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, VirtualMediaPort inner) : IMediaPort
 {

@@ -23,7 +23,8 @@ internal sealed class Ledger(SimulatedWorld world)
 
     public CallBook? Find(string resource) => calls.GetValueOrDefault(resource);
 
-    public CallBook? FindBySipCallId(string callId) => calls.Values.FirstOrDefault(call => call.State.SipCallId == callId);
+    /// <summary>The calls of a telephone's call: an INVITE that is repeated to a node that has restarted makes a second one.</summary>
+    public IReadOnlyList<CallBook> FindBySipCallId(string callId) => [.. calls.Values.Where(call => call.State.SipCallId == callId)];
 
     /// <summary>The result that a request's effects were stored with.</summary>
     public IdempotencyRow? ResultOf(Guid request) => results.GetValueOrDefault(request);

@@ -129,8 +129,8 @@ internal sealed class NodeSimulation
         foreach (var request in world.Application.Requests.Where(request => request.Outstanding > 0)) world.Fail($"{request.Method} {request.Resource} is never answered");
         foreach (var call in world.Phones.SelectMany(phone => phone.Calls).Where(call => call.Phase != PeerPhase.Ended))
         {
-            var book = world.Ledger.FindBySipCallId(call.CallId);
-            world.Fail($"a telephone stays in its call, {call.Phase}, the node's is {book?.State.Phase.ToString() ?? "none"}: {call.CallId} {book?.Id}");
+            var books = string.Join(", ", world.Ledger.FindBySipCallId(call.CallId).Select(book => $"{book.Id} {book.State.Phase}"));
+            world.Fail($"a telephone stays in its call {call.CallId}, {call.Phase}; the node's: {books}");
         }
         foreach (var call in world.Ledger.Calls)
         {
@@ -171,10 +171,14 @@ internal sealed class NodeSimulation
     /// <summary>Both ends tell the same story.</summary>
     private void CheckAgreement(PeerCall phone)
     {
-        if (world.Ledger.FindBySipCallId(phone.CallId) is not { } book) return;
-        if (book.WasConfirmed && !phone.WasUp) world.Fail($"{book.Id}: its ACK was seen, the telephone was never up");
-        if (book.WasDialAnswered && phone.FinalStatus != 200) world.Fail($"{book.Id}: answered, but the telephone said {phone.FinalStatus}");
-        if (phone is { IsCaller: true, FinalStatus: 200 } && !book.WasAnswerRequested) world.Fail($"{book.Id}: the telephone was answered, nobody asked for it");
+        var books = world.Ledger.FindBySipCallId(phone.CallId);
+        foreach (var book in books)
+        {
+            if (book.WasConfirmed && !phone.WasUp) world.Fail($"{book.Id}: its ACK was seen, the telephone was never up");
+            if (book.WasDialAnswered && phone.FinalStatus != 200) world.Fail($"{book.Id}: answered, but the telephone said {phone.FinalStatus}");
+        }
+        if (books.Count > 1 && !world.HasCrashed) world.Fail($"one INVITE made {string.Join(", ", books.Select(book => book.Id))}");
+        if (phone is { IsCaller: true, FinalStatus: 200 } && !books.Any(book => book.WasAnswerRequested)) world.Fail($"{phone.CallId}: the telephone was answered, nobody asked for it");
     }
 
     private void CheckStarts(CallBook book)

@@ -91,7 +91,7 @@ internal sealed class SimulatedNode
             Media = world.Bugs.Media(new GatedMedia(world, Process, world.Media)),
             Recordings = new VirtualFiles(),
             Resolver = world.Resolver,
-            SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, events, Address)),
+            SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)),
             Publish = events =>
             {
                 if (Process.IsAlive) publish(events);

@@ -288,7 +288,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat))))
                     Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
                 break;
-            case StopMediaPlay stop when ForgetWaiting(stop.Number):
+            case StopMediaPlay stop when Withdraw(stop.Number):
                 break;
             case StopMediaPlay stop:
                 ForwardToMedia(media => services.Media.Port.StopPlay(media, stop.Number));
@@ -320,8 +320,8 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         }
     }
 
-    /// <summary>A stop is a reflex and may come before the play that it stops has become durable: then that play never starts.</summary>
-    private bool ForgetWaiting(long number)
+    /// <summary>A stop overtakes a start that still waits for the disk: then there is nothing to stop, and nothing to start any more.</summary>
+    private bool Withdraw(long number)
     {
         foreach (var waiting in cell.Waiting)
         {
