@@ -10,11 +10,12 @@ public static class CallRequests
     /// The command of a request on an existing call, or null for a method that is none (construct, queries).
     /// </summary>
     /// <param name="request">The request.</param>
-    /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c> only.</param>
-    public static CallCommand? FromRpc(RpcRequest request, string? recordPath) =>
-        Read(request, recordPath) is { } read ? read with { Generation = request.Generation } : null;
+    /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c>.</param>
+    /// <param name="op">A new name for a saga over two resources; needed for <c>connect_start</c>.</param>
+    public static CallCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) =>
+        Read(request, recordPath, op) is { } read ? read with { Generation = request.Generation } : null;
 
-    private static CallRequest? Read(RpcRequest request, string? recordPath)
+    private static CallRequest? Read(RpcRequest request, string? recordPath, string? op)
     {
         var args = request.Arguments;
         return request.Method switch
