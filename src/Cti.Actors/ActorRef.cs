@@ -18,7 +18,7 @@ public sealed class ActorRef : IWorkItem
     private int phase;
     private volatile bool stopped;
     private Actor? actor;
-    private readonly Func<Actor> factory;
+    private Func<Actor>? factory;
     private int crashes;
 
     internal ActorRef(ActorSystem system, string name, Func<Actor> factory, int capacity)
@@ -75,7 +75,7 @@ public sealed class ActorRef : IWorkItem
         {
             if (actor is null)
             {
-                actor = factory();
+                actor = factory!();
                 actor.Attach(system, this);
                 actor.Start();
             }
@@ -114,6 +114,8 @@ public sealed class ActorRef : IWorkItem
         actor = null;
         last?.CancelTimers();
         last?.Stopped();
+        // Whoever still holds the address (a transaction lingers for half a minute) does not hold what the actor held.
+        factory = null;
         system.Removed(this);
         while (queue.TryDequeue(out var undelivered))
         {

@@ -31,6 +31,8 @@ public static partial class Limits
     public const int SipTransactionsMax = 100_000;
     /// <summary>Bytes of a SIP request above which UDP is avoided: RFC 3261 section 18.1.1, path MTU unknown.</summary>
     public const int SipDatagramRequestBytesMax = 1300;
+    /// <summary>CSeq numbers that a process may use in a dialog without journaling them: more keys by INFO than a call of a day takes, and 2^31 has room for a thousand recoveries.</summary>
+    public const uint SipCSeqReserve = 1 << 20;
     /// <summary>Messages that wait in one actor's mailbox: past it the sender is refused (a request) or the message is dropped and counted (a datagram).</summary>
     public const int MailboxMax = 10_000;
     /// <summary>How long the result of a request that changes something is remembered, in milliseconds: the contract's 10 minutes.</summary>

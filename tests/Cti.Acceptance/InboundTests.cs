@@ -154,9 +154,13 @@ public sealed class InboundTests(SharedNode shared) : CallTest(shared)
     public async Task A_request_in_a_dialog_that_is_not_there_gets_481()
     {
         var (call, res) = await InboundAsync();
+        var right = call.RemoteTag;
+        call.RemoteTag = "0123456789abcdef";
+        foreach (var method in new[] { "BYE", "INFO", "UPDATE" }) (await call.AskAsync(method)).Status.ShouldBe(481, method);
+        call.RemoteTag = right;
+        // The call itself has not noticed.
+        ((string)(await App.AskAsync("sys.call.get", new { res_id = res }))!["state"]!).ShouldBe("Idle");
         await DropAsync(call, res);
-        (await call.AskAsync("BYE")).Status.ShouldBe(481);
-        (await call.AskAsync("INFO")).Status.ShouldBe(481);
     }
 
     [Fact]

@@ -115,6 +115,26 @@ public sealed class PlayTests(SharedNode shared) : CallTest(shared)
         await DropAsync(call, res);
     }
 
+    [Theory]
+    [InlineData("-r 44100 -c 2 -b 16 -e signed")]
+    [InlineData("-r 16000 -c 1 -b 16 -e signed")]
+    [InlineData("-r 8000 -c 1 -b 8 -e unsigned")]
+    [InlineData("-r 8000 -c 2 -e mu-law")]
+    public async Task A_file_of_any_rate_width_and_number_of_channels_is_heard(string encoding)
+    {
+        var said = Sound.Rising(1);
+        var bytes = new byte[said.Length * 2];
+        Buffer.BlockCopy(said, 0, bytes, 0, bytes.Length);
+        Sound.Write(Node.MediaRoot, "rising.wav", Sound.Pcm, bytes);
+        var (made, text) = await Tools.RunAsync("sox", "sox", ["-D", "rising.wav", .. encoding.Split(' '), "converted.wav"], Node.MediaRoot);
+        made.ShouldBe(0, text);
+        var (call, res) = await InboundAsync();
+        await App.AskAsync("sys.call.play_start", new { res_id = res, content = "converted.wav" });
+        (await App.ExpectAsync("sys.call.on_play_completed", res)).Error.ShouldBeNull();
+        await Patience.UntilAsync(() => Sound.Share(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)]) >= 0.7, "the sound is heard", TimeSpan.FromSeconds(3));
+        await DropAsync(call, res);
+    }
+
     [Fact]
     public async Task Hold_stops_the_sound_and_resume_brings_it_back()
     {

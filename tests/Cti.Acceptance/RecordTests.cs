@@ -19,7 +19,7 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
         var (call, res) = await InboundAsync(codecs);
         var path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"formats/{res}-{format}.wav", record_format = format, finish_keys = "#" }))!;
         path.ShouldStartWith(Node.MediaRoot);
-        var spoken = codecs.StartsWith('8') ? Sound.ToALaw(said) : Sound.ToMuLaw(said);
+        var spoken = codecs.StartsWith('8') ? Sound.ToALaw(Sound.WithPause(said)) : Sound.ToMuLaw(Sound.WithPause(said));
         await call.Rtp.SayAsync(spoken);
         await call.Rtp.PressAsync("#");
         var done = await App.ExpectAsync("sys.call.on_record_completed", res);
@@ -29,7 +29,7 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
         ((string)done.Params["record_file"]!).ShouldBe(path);
         var (written, heard, _) = Sound.Read(path);
         written.ShouldBe(waveFormat);
-        Sound.Correlation(said, heard).ShouldBeGreaterThan(0.99);
+        Sound.ShouldBeHeard(said, heard);
         await DropAsync(call, res);
     }
 
@@ -40,13 +40,13 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
         var (call, res) = await InboundAsync();
         var path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"stop-{res}" }))!;
         path.ShouldEndWith(".wav");
-        await call.Rtp.SayAsync(Sound.ToALaw(said));
+        await call.Rtp.SayAsync(Sound.ToALaw(Sound.WithPause(said)));
         await call.Rtp.PressAsync("1");
         await App.AskAsync("sys.call.record_stop", new { res_id = res });
         var done = await App.ExpectAsync("sys.call.on_record_completed", res);
         done.Error.ShouldBe(487);
         done.Params["finish_key"].ShouldBeNull();
-        Sound.Correlation(said, Sound.Read(path).Samples).ShouldBeGreaterThan(0.99);
+        Sound.ShouldBeHeard(said, Sound.Read(path).Samples);
         await DropAsync(call, res);
     }
 
@@ -77,12 +77,14 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
         var said = Sound.Rising(1);
         var (call, res) = await InboundAsync();
         var path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"hangup-{res}.wav" }))!;
-        await call.Rtp.SayAsync(Sound.ToALaw(said));
+        await call.Rtp.SayAsync(Sound.ToALaw(Sound.WithPause(said)));
         await call.Rtp.PressAsync("1");
         await call.HangUpAsync();
         (await App.ExpectAsync("sys.call.on_record_completed", res)).Error.ShouldBe(410);
         await ReleasedAsync(res);
-        Sound.Correlation(said, Sound.Read(path).Samples).ShouldBeGreaterThan(0.99);
+        // The event does not wait for the last of the file (the release follows within milliseconds), so the file may come a moment later.
+        await Patience.UntilAsync(() => File.Exists(path), "the recording is there");
+        Sound.ShouldBeHeard(said, Sound.Read(path).Samples);
     }
 
     [Fact]
@@ -91,12 +93,12 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
         var said = Sound.Rising(1);
         var (call, res) = await InboundAsync();
         var path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"back-{res}.wav", finish_keys = "#" }))!;
-        await call.Rtp.SayAsync(Sound.ToALaw(said));
+        await call.Rtp.SayAsync(Sound.ToALaw(Sound.WithPause(said)));
         await call.Rtp.PressAsync("#");
         await App.ExpectAsync("sys.call.on_record_completed", res);
         await App.AskAsync("sys.call.play_start", new { res_id = res, content = path });
         (await App.ExpectAsync("sys.call.on_play_completed", res)).Error.ShouldBeNull();
-        await Patience.UntilAsync(() => Sound.Correlation(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)]) > 0.99, "what was said is heard", TimeSpan.FromSeconds(3));
+        await Patience.UntilAsync(() => Sound.Share(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)]) > 0.9, "what was said is heard", TimeSpan.FromSeconds(3));
         await DropAsync(call, res);
     }
 

@@ -12,10 +12,15 @@ internal static class CallsBenchmark
     private const int StepSeconds = 4;
     private const int HoldMillis = 100;
     private const double P99MillisMax = 500;
-    private static readonly int[] Rates = [200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000];
+    private const string Allocated = "cti_gc_allocated_bytes_total";
+
+    // CTI_BENCH_RATES=500,500,500 compares two builds at one rate, on a machine that is not quiet.
+    private static readonly int[] Rates = Environment.GetEnvironmentVariable("CTI_BENCH_RATES") is { Length: > 0 } asked
+        ? [.. asked.Split(',').Select(static rate => int.Parse(rate, System.Globalization.CultureInfo.InvariantCulture))]
+        : [200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000];
 
     /// <summary>One rate's figures; CPU in seconds per 1000 calls.</summary>
-    public sealed record Step(int Rate, double Achieved, long Calls, long Failed, long Retransmissions, double P50, double P99, double NodeCpu, double SippCpu, double ApplicationCpu)
+    public sealed record Step(int Rate, double Achieved, long Calls, long Failed, long Retransmissions, double P50, double P99, double NodeCpu, double SippCpu, double ApplicationCpu, double AllocatedKib, string Threads)
     {
         public bool Held => Failed == 0 && Achieved >= 0.93 * Rate && P99 <= P99MillisMax;
     }
@@ -25,7 +30,7 @@ internal static class CallsBenchmark
     {
         using var node = NodeProcess.Start();
         Console.WriteLine();
-        Console.WriteLine("Calls, CPU in seconds per 1000       rate/s  reached   calls  failed  resent  p50 ms  p99 ms   cti  SIPp  application");
+        Console.WriteLine("Calls, CPU in seconds per 1000       rate/s  reached   calls  failed  resent  p50 ms  p99 ms   cti  SIPp  application  KiB/call");
         var inbound = await InboundAsync(node, TimeSpan.FromSeconds(30));
         var outbound = await OutboundAsync(node, TimeSpan.FromSeconds(22));
         foreach (var (what, steps) in ((string, List<Step>)[])[("in", inbound), ("out", outbound)])
@@ -37,17 +42,17 @@ internal static class CallsBenchmark
             }
             report.AtMost($"CPU of cti per 1000 calls {what}, at {best.Rate}/s", 0.75, best.NodeCpu, "s");
             report.Fact($"SIPp's own CPU per 1000 calls {what}", best.SippCpu, "s");
+            Console.WriteLine($"calls {what} at {best.Rate}/s, the node's CPU by thread: {best.Threads}");
             report.Fact($"calls {what} a second held", best.Achieved, "/s");
             report.Fact($"time to answer, calls {what}, p99", best.P99, "ms");
         }
         return inbound.LastOrDefault(static step => step.Held)?.Rate ?? 100;
     }
 
-    /// <summary>Raises the rate of calls in until one is not held or the time is over.</summary>
-    public static async Task<List<Step>> InboundAsync(NodeProcess node, TimeSpan limit)
+    /// <summary>Raises the rate of calls in until one is not held or the time is over; <paramref name="application"/> answers them.</summary>
+    public static List<Step> Inbound(NodeProcess node, Application application, TimeSpan limit)
     {
-        await using var application = await Application.ConnectAsync(node.Socket, NodeProcess.Key, Answer);
-        InboundStep(node, application, 200, 8); // Compiled for good, pools filled.
+        InboundStep(node, application, 300, 12); // Compiled for good, pools filled.
         return Rise("in", limit, rate => InboundStep(node, application, rate, StepSeconds));
     }
 
@@ -76,7 +81,7 @@ internal static class CallsBenchmark
             var step = run(rate);
             steps.Add(step);
             Console.WriteLine($"{what,-36}{step.Rate,7}{step.Achieved,9:F0}{step.Calls,8}{step.Failed,8}{step.Retransmissions,8}{step.P50,8:F1}{step.P99,8:F1}"
-                + $"{step.NodeCpu,6:F2}{step.SippCpu,6:F2}{step.ApplicationCpu,13:F2}{(step.Held ? "" : "   not held")}");
+                + $"{step.NodeCpu,6:F2}{step.SippCpu,6:F2}{step.ApplicationCpu,13:F2}{step.AllocatedKib,10:F0}{(step.Held ? "" : "   not held")}");
             return step;
         }
     }
@@ -84,6 +89,8 @@ internal static class CallsBenchmark
     private static Step InboundStep(NodeProcess node, Application application, int rate, int seconds)
     {
         using var self = Process.GetCurrentProcess();
+        var allocated = node.Metric(Allocated);
+        var threads = ProcessCost.CpuByThread(node.Id);
         var (cpu, own, refused) = (node.CpuSeconds, self.TotalProcessorTime, application.Refused);
         using var sipp = Sipp.Caller(node.SipPort, rate, rate * seconds, HoldMillis);
         var result = sipp.Result();
@@ -94,7 +101,14 @@ internal static class CallsBenchmark
         var achieved = result.Succeeded / Math.Max(seconds, result.Seconds - HoldMillis / 1000.0 - 0.2);
         return new Step(rate, achieved, result.Succeeded, result.Failed + application.Refused - refused, result.Retransmissions,
             Report.Percentile(result.ResponseMillis, 0.5), Report.Percentile(result.ResponseMillis, 0.99),
-            (node.CpuSeconds - cpu) / thousands, result.CpuSeconds / thousands, (self.TotalProcessorTime - own).TotalSeconds / thousands);
+            (node.CpuSeconds - cpu) / thousands, result.CpuSeconds / thousands, (self.TotalProcessorTime - own).TotalSeconds / thousands,
+            (node.Metric(Allocated) - allocated) / 1024_000 / thousands, Threads(node, threads));
+    }
+
+    private static async Task<List<Step>> InboundAsync(NodeProcess node, TimeSpan limit)
+    {
+        await using var application = await Application.ConnectAsync(node.Socket, NodeProcess.Key, Answer);
+        return Inbound(node, application, limit);
     }
 
     private static async Task<List<Step>> OutboundAsync(NodeProcess node, TimeSpan limit)
@@ -104,6 +118,14 @@ internal static class CallsBenchmark
         using var sipp = Sipp.Callee();
         calls.Run(node, sipp, application, 200, 4);
         return Rise("out", limit, rate => calls.Run(node, sipp, application, rate, StepSeconds));
+    }
+
+    /// <summary>Where a step's CPU went: the runtime's compiler (".NET Tiered Com") is idle in a node that has run for a minute.</summary>
+    private static string Threads(NodeProcess node, Dictionary<string, double> before)
+    {
+        var spent = ProcessCost.CpuByThread(node.Id).Select(thread => (thread.Key, Seconds: thread.Value - before.GetValueOrDefault(thread.Key))).Where(static thread => thread.Seconds > 0).ToList();
+        var all = spent.Sum(static thread => thread.Seconds);
+        return string.Join(", ", spent.OrderByDescending(static thread => thread.Seconds).Select(thread => $"{thread.Key} {thread.Seconds / all:P0}"));
     }
 
     private static void WaitUntilGone(NodeProcess node)
@@ -143,6 +165,8 @@ internal static class CallsBenchmark
             _placed.Clear();
             _millis = [];
             _failed = _released = 0;
+            var allocated = node.Metric(Allocated);
+            var threads = ProcessCost.CpuByThread(node.Id);
             var (cpu, sippCpu, own, refused) = (node.CpuSeconds, sipp.CpuSeconds, self.TotalProcessorTime, application.Refused);
             var parameters = $$"""{"to_uri":"sip:bench@127.0.0.1:{{sipp.Port}}","max_answer_seconds":600}""";
             var total = rate * seconds;
@@ -162,7 +186,8 @@ internal static class CallsBenchmark
             var millis = _millis.ToArray();
             return new Step(rate, released / Math.Max(seconds, took - 0.1), released, total - released + application.Refused - refused, 0,
                 Report.Percentile(millis, 0.5), Report.Percentile(millis, 0.99),
-                (node.CpuSeconds - cpu) / thousands, (sipp.CpuSeconds - sippCpu) / thousands, (self.TotalProcessorTime - own).TotalSeconds / thousands);
+                (node.CpuSeconds - cpu) / thousands, (sipp.CpuSeconds - sippCpu) / thousands, (self.TotalProcessorTime - own).TotalSeconds / thousands,
+                (node.Metric(Allocated) - allocated) / 1024_000 / thousands, Threads(node, threads));
         }
 
         private async Task PlaceAsync(Application application, string parameters)

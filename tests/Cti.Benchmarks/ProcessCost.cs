@@ -15,6 +15,26 @@ internal static class ProcessCost
         return (Ticks(fields[11]) + Ticks(fields[12])) / TicksPerSecond;
     }
 
+    /// <summary>CPU seconds of a process's threads so far, by name; threads that have ended are left out.</summary>
+    public static Dictionary<string, double> CpuByThread(int processId)
+    {
+        var byName = new Dictionary<string, double>(StringComparer.Ordinal);
+        foreach (var task in Directory.GetDirectories($"/proc/{processId.ToString(CultureInfo.InvariantCulture)}/task"))
+        {
+            try
+            {
+                var name = File.ReadAllText(Path.Combine(task, "comm")).Trim();
+                var fields = Stat(Path.Combine(task, "stat"));
+                byName[name] = byName.GetValueOrDefault(name) + ((Ticks(fields[11]) + Ticks(fields[12])) / TicksPerSecond);
+            }
+            catch (IOException)
+            {
+                // It ended meanwhile.
+            }
+        }
+        return byName;
+    }
+
     /// <summary>User and system CPU of all children of this process that have ended, in seconds.</summary>
     public static double EndedChildrenCpuSeconds()
     {

@@ -16,7 +16,7 @@ internal static class RpcBenchmark
     {
         using var node = NodeProcess.Start();
         await using var answering = await Application.ConnectAsync(node.Socket, NodeProcess.Key, CallsBenchmark.Answer);
-        var highest = highestRate ?? (await CallsBenchmark.InboundAsync(node, TimeSpan.FromSeconds(25))).LastOrDefault(static step => step.Held)?.Rate ?? 100;
+        var highest = highestRate ?? CallsBenchmark.Inbound(node, answering, TimeSpan.FromSeconds(25)).LastOrDefault(static step => step.Held)?.Rate ?? 100;
         var rate = highest / 2;
         using var callee = Sipp.Callee();
         var up = new ConcurrentQueue<string>();

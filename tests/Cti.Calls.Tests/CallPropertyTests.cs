@@ -226,7 +226,7 @@ public sealed class CallPropertyTests
             2 => new RejectCall(486, null),
             3 => new RedirectCall("c.example", "moved"),
             4 => new DialFailed(486, "Busy Here"),
-            5 => new DialFailed(488, "no common codec"),
+            5 => new FarEndUnusable(Some.OutboundDialog, 488, "no common codec"),
             6 => new AckMissing(),
             7 => new AckUnusable(),
             8 => new CallerCancelled(),

@@ -156,6 +156,33 @@ public sealed class OutboundTests
     }
 
     [Fact]
+    public void An_unusable_200_that_crosses_our_CANCEL_is_acknowledged_and_hung_up_too()
+    {
+        var call = Some.In(CallPhase.Initiated, CallDirection.Outbound);
+        call.Do(new DropCall(603, ApiGeneration.V2));
+        call.Trace(new FarEndUnusable(Some.OutboundDialog, 488, "no common codec")).ShouldBe(["+ CallReleased", "> SendAck", "> SendBye 603"]);
+    }
+
+    [Fact]
+    public void An_answer_that_we_cannot_talk_to_is_acknowledged_hung_up_and_reported()
+    {
+        var call = Some.In(CallPhase.Ring, CallDirection.Outbound);
+        call.Trace(new FarEndUnusable(Some.OutboundDialog, 488, "no common codec")).ShouldBe(
+        [
+            "+ CallReleased",
+            Event(2, Dialled, """
+                "error":{"code":488,"message":"no common codec"},"begin_time":1700000000,"answer_time":null,"end_time":1700000000,"user_data":"mine"
+                """),
+            Event(3, Released, ReleasedBy("sys", 488, 1700000000)),
+            call.Closed(4),
+            "> SendAck",
+            "> SendBye 488",
+            "> CloseMedia",
+        ]);
+        call.State!.Dialog.ShouldBe(Some.OutboundDialog);
+    }
+
+    [Fact]
     public void A_far_end_that_hangs_up_before_its_200_came_is_cancelled_and_a_late_200_hung_up()
     {
         var call = Some.In(CallPhase.Ring, CallDirection.Outbound);

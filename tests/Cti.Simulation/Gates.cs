@@ -112,6 +112,27 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
     }
 }
 
+/// <summary>Names that take their time, beside addresses.</summary>
+internal sealed class SlowResolver(NodeProcess process) : ISipResolver
+{
+    private readonly VirtualResolver addresses = new();
+
+    public async ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
+    {
+        switch (nextHop.Host)
+        {
+            case "slow.example":
+                await process.DelayAsync(1_500);
+                return new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(IPAddress.Parse("10.0.0.2"), 5060));
+            case "never.example":
+                await process.DelayAsync(7_000);
+                throw new OperationCanceledException();
+            default:
+                return await addresses.ResolveAsync(nextHop);
+        }
+    }
+}
+
 /// <summary>A disk without files: every name inside the root is there.</summary>
 internal sealed class VirtualFiles : IRecordings
 {

@@ -85,6 +85,8 @@ internal sealed class Ledger(SimulatedWorld world)
             if (calls.Values.Any(call => call.State.Id.Instance == born.Id.Instance && call.State.Id.ProcessId >= born.Id.ProcessId))
                 world.Fail($"{entry.ResourceId}: process ids of its instance do not rise");
             calls.Add(entry.ResourceId, new CallBook(born, fact));
+            if (born.Permit is not null && world.Trunk.MaxCalls < calls.Values.Count(call => call.State is { Permit: not null, Phase: not CallPhase.Released }))
+                world.Fail($"{entry.ResourceId}: more than {world.Trunk.MaxCalls} calls over the trunk");
             return;
         }
         book.Fold(fact, world);
@@ -101,6 +103,7 @@ internal sealed class Ledger(SimulatedWorld world)
 internal sealed class CallBook(CallState born, CallEntry first)
 {
     private static readonly string[] ActionEvents = ["sys.call.on_play_completed", "sys.call.on_record_completed", "sys.call.on_send_dtmf_completed", "sys.call.on_receive_dtmf_completed"];
+    private const int LateMillisMax = 10;
     private readonly int[] started = new int[4];
     private readonly int[] completed = new int[4];
     private readonly List<StoredEvent> events = [];
@@ -127,6 +130,8 @@ internal sealed class CallBook(CallState born, CallEntry first)
         if (IsGone) world.Fail($"{Id}: {fact.GetType().Name} after its journal was dropped");
         if (State.Phase == CallPhase.Released && fact is not (Settled or CallReleased)) world.Fail($"{Id}: {fact.GetType().Name} after the release");
         if (fact.AtMillis < State.LastMillis) world.Fail($"{Id}: time goes back to {fact.AtMillis} from {State.LastMillis}");
+        if (world.Plan.IsPunctual && CallDecider.NextDeadline(State, world.Plan.Calls) is { } due && fact.AtMillis > due + LateMillisMax)
+            world.Fail($"{Id}: {fact.GetType().Name} {fact.AtMillis - due} ms after its limit");
         switch (fact)
         {
             case Constructed or Offered: world.Fail($"{Id}: created twice"); break;

@@ -196,7 +196,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
             < 13 => "\"sip:200@10.0.0.2\"",
             < 16 => "[\"sip:1@10.0.0.1\",\"sip:2@10.0.0.3:5060\"]",
             16 => "\"sip:5@10.0.0.9\"",
-            17 => "\"sip:5@nowhere.example\"",
+            17 => random.Pick("\"sip:5@nowhere.example\"", "\"sip:6@slow.example\"", "\"sip:7@never.example\""),
             _ => "\"sip:300@10.0.0.3\"",
         };
         Send("sys.call.construct", $$"""{"to_uri":{{to}},"max_answer_seconds":{{random.Pick(2, 30, 90)}},"max_ring_seconds":{{random.Pick(1, 5, 40)}},"user_data":"mine"}""");
@@ -205,6 +205,8 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
     private void Fidget(CallView call)
     {
         if (call.IsReleased) return;
+        if (random.Chance(4)) Pry(call);
+        if (random.Chance(4)) List();
         var id = call.Id;
         switch (random.Next(16))
         {
@@ -224,6 +226,33 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         Later(random.Pick(0, 40, 700, 2500), () => Fidget(call));
     }
 
+    /// <summary>Another application touches the call: its existence is none of its business.</summary>
+    private void Pry(CallView call)
+    {
+        if (world.Node is not { IsServing: true, Router: { } router }) return;
+        Span<byte> bits = stackalloc byte[16];
+        random.Fill(bits);
+        var request = Build(random.Pick("sys.call.drop", "sys.call.nop", "sys.call.get"), Res(call), new Guid(bits)) with { Application = "other" };
+        When(router.AskAsync(request, CancellationToken.None), reply =>
+        {
+            if (reply.Error?.Code != ErrorCodes.NotFound) world.Fail($"{request.Method} by another application is answered {reply.Error?.Code}");
+        });
+    }
+
+    private void List()
+    {
+        if (world.Node is not { IsServing: true, Router: { } router }) return;
+        When(router.AskAsync(Build("sys.call.list", """{"limit":1000}""", null), CancellationToken.None), reply =>
+        {
+            using var json = JsonDocument.Parse(reply.Result);
+            foreach (var item in json.RootElement.GetProperty("items").EnumerateArray())
+            {
+                var id = item.GetProperty("res_id").GetString()!;
+                if (world.Ledger.Find(id) is null) world.Fail($"{id} is listed before it is durable");
+            }
+        });
+    }
+
     private static string Res(CallView call) => $$"""{"res_id":"{{call.Id}}"}""";
 
     private void Send(string method, string json, ApiGeneration generation = ApiGeneration.V2)
@@ -234,6 +263,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         requests.Add(request.Id, request);
         Ask(request);
         if (random.Chance(world.Plan.RepeatPercent)) Later(random.Pick(0, 0, 20, 1500, 20_000), () => Ask(request));
+        if (random.Chance(4)) Later(random.Pick(0, 500, 9000), () => AskOther(request));
     }
 
     private static RpcRequest Build(string method, string json, Guid? id, ApiGeneration generation = ApiGeneration.V2)
@@ -254,9 +284,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         world.Trace.Add(string.Create(CultureInfo.InvariantCulture, $"app asks {request.Method} {request.Resource} {request.Id}"));
         request.Outstanding++;
         var life = node.Process;
-        var answer = router.AskAsync(request.Request, CancellationToken.None).AsTask();
-        answer.ContinueWith(
-            (task, _) => world.Runtime.Post(new ActionItem(() => Answered(request, life, task.Result))), null, CancellationToken.None, TaskContinuationOptions.None, InlineTasks.Instance);
+        When(router.AskAsync(request.Request, CancellationToken.None), reply => Answered(request, reply));
         // A client that does not know how its request ended repeats it.
         Later(12_000, () =>
         {
@@ -264,9 +292,27 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         });
     }
 
-    private void Answered(SentRequest request, NodeProcess life, RpcReply reply)
+    /// <summary>The same id with other content, once the first was accepted.</summary>
+    private void AskOther(SentRequest request)
     {
-        if (!life.IsAlive) return;
+        if (request.Result is null || LeavesNothing(request) || world.Node is not { IsServing: true, Router: { } router }) return;
+        When(router.AskAsync(request.Request with { ParametersHash = request.Request.ParametersHash + 1 }, CancellationToken.None), reply =>
+        {
+            if (reply.Error?.Code is not (ErrorCodes.InvalidParams or ErrorCodes.Unavailable)) world.Fail($"{request.Method} {request.Id} with other content is answered {reply.Error?.Code}");
+        });
+    }
+
+    private void When(ValueTask<RpcReply> asked, Action<RpcReply> then)
+    {
+        var life = world.Node!.Process;
+        asked.AsTask().ContinueWith((task, _) => world.Runtime.Post(new ActionItem(() =>
+        {
+            if (life.IsAlive) then(task.Result);
+        })), null, CancellationToken.None, TaskContinuationOptions.None, InlineTasks.Instance);
+    }
+
+    private void Answered(SentRequest request, RpcReply reply)
+    {
         request.Outstanding--;
         request.Replies++;
         world.Trace.Add($"app is answered {request.Method} {request.Resource}: {reply.Error?.Code.ToString(CultureInfo.InvariantCulture) ?? Encoding.UTF8.GetString(reply.Result.Span)}");

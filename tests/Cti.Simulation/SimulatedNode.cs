@@ -18,6 +18,8 @@ internal sealed class SimulatedNode
 {
     public static readonly IPEndPoint Address = new(IPAddress.Parse("10.0.0.100"), 5060);
 
+    private static readonly FeedBounds SmallFeeds = new() { LiveEventsMax = 8, UnacknowledgedMax = 12, PageRowsMax = 3, HandoverMillis = 1_500, RetryMillis = 100 };
+
     private SimulatedNode(NodeProcess process) => Process = process;
 
     public NodeProcess Process { get; }
@@ -71,12 +73,13 @@ internal sealed class SimulatedNode
         var faults = new PlannedStoreFaults(world, Process, world.Random.Fork());
         var store = new FaultyJournalStore(world.Bugs.Store(new BookkeepingStore(world.Bugs.Disk(new MemoryJournalStore(world.Disk)), world.Ledger), Process), faults);
         await store.OpenAsync(world.Plan.Instances);
-        Hub = await EventHub.CreateAsync(store, Process, world.Runtime, Process);
+        Hub = await EventHub.CreateAsync(store, Process, world.Runtime, Process, world.Plan.HasSmallFeeds ? SmallFeeds : new FeedBounds());
         var publish = world.Bugs.Publish(Hub.Publish);
         Server = new ServerNode(new ServerNodeOptions
         {
             NodeName = "n1",
             InstanceCount = world.Plan.Instances,
+            CallsMax = world.Plan.CallsMax,
             Calls = world.Plan.Calls,
             Inbound = new InboundPolicy([], true, RandomApplication.Name, false),
             Trunks = [world.Trunk],
@@ -90,7 +93,7 @@ internal sealed class SimulatedNode
             Store = store,
             Media = world.Bugs.Media(new GatedMedia(world, Process, world.Media)),
             Recordings = new VirtualFiles(),
-            Resolver = world.Resolver,
+            Resolver = new SlowResolver(Process),
             SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)),
             Publish = events =>
             {

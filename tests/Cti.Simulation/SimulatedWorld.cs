@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Cti.Server.Trunks;
+using Cti.Sip;
 using Cti.Storage.Memory;
 using Cti.Testing;
 using Cti.Testing.Peers;
@@ -12,6 +13,7 @@ internal sealed class SimulatedWorld
 {
     private static readonly string[] PhoneAddresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
     private readonly Queue<CrashPoint> crashes;
+    private readonly bool keepsTrace;
     private int crashCount;
     private int starts;
 
@@ -19,6 +21,7 @@ internal sealed class SimulatedWorld
     {
         Plan = plan;
         Bugs = bugs;
+        keepsTrace = keepTrace;
         Random = new SeededRandom(plan.Seed);
         var order = Random.Fork();
         Runtime = new ManualRuntime(choose: order.Next);
@@ -35,9 +38,11 @@ internal sealed class SimulatedWorld
         })];
         Trunk = new Trunk
         {
-            Name = "carrier", Host = PhoneAddresses[0], MaxCalls = plan.TrunkCalls, OptionsIntervalMillis = plan.OptionsIntervalMillis,
+            Name = "carrier", Host = PhoneAddresses[0], MaxCalls = plan.TrunkCalls, OptionsIntervalMillis = plan.OptionsIntervalMillis, Dtmf = plan.TrunkDtmf,
         };
         Application = new RandomApplication(this, Random.Fork());
+        Group = new GroupOfConsumers(this, Random.Fork());
+        Trouble = new WorldTrouble(this, Random.Fork());
     }
 
     public SimulationPlan Plan { get; }
@@ -47,13 +52,14 @@ internal sealed class SimulatedWorld
     public Trace Trace { get; }
     public VirtualNetwork Network { get; }
     public VirtualMediaPort Media { get; private set; }
-    public VirtualResolver Resolver { get; } = new();
     public MemoryDisk Disk { get; } = new();
     public Ledger Ledger { get; }
     public WireChecks Wire { get; }
     public IReadOnlyList<RandomPhone> Phones { get; }
     public Trunk Trunk { get; }
     public RandomApplication Application { get; }
+    public GroupOfConsumers Group { get; }
+    public WorldTrouble Trouble { get; }
 
     /// <summary>The present life of the node, serving or starting; null while it is down.</summary>
     public SimulatedNode? Node { get; private set; }
@@ -80,7 +86,9 @@ internal sealed class SimulatedWorld
     public void NodeServes(SimulatedNode node)
     {
         Trace.Add("node serves");
-        if (crashes.TryPeek(out var next) && next.Moment == CrashMoment.AtTime) Runtime.After(Math.Max(0, next.Count), () => CrashIf(node.Process, next));
+        if (!crashes.TryPeek(out var next)) return;
+        if (next.Moment == CrashMoment.AtTime) Runtime.After(next.Count, () => CrashIf(node.Process, next));
+        if (next.Moment == CrashMoment.Drain) Runtime.After(next.Count, () => Drain(node, next));
     }
 
     /// <summary>The node passed a moment at which it may be planned to die.</summary>
@@ -97,6 +105,7 @@ internal sealed class SimulatedWorld
         Media = NewMedia();
         if (Node == node) Node = null;
         Application.LostNode();
+        Group.LostNode();
         Runtime.After(downMillis, StartNode);
     }
 
@@ -106,6 +115,35 @@ internal sealed class SimulatedWorld
         IsHealed = true;
         Network.Heal();
         Network.Drop = Drop;
+    }
+
+    /// <summary>The program's own stop: refuses what is new, waits, drops what is left, waits again, ends.</summary>
+    private void Drain(SimulatedNode node, CrashPoint stop)
+    {
+        if (IsHealed || !node.Process.IsAlive) return;
+        Trace.Add("drain");
+        node.Server!.Drain();
+        Runtime.After(3_000, () =>
+        {
+            if (!node.Process.IsAlive) return;
+            Trace.Add("drop all");
+            node.Server.DropAll();
+            EndWhenDrained(node, stop, Runtime.ElapsedMillis + 5_000);
+        });
+    }
+
+    private void EndWhenDrained(SimulatedNode node, CrashPoint stop, long latestMillis)
+    {
+        if (!node.Process.IsAlive) return;
+        var isEmpty = node.Server is { CallCount: 0, IsJournalIdle: true };
+        if (!isEmpty && Runtime.ElapsedMillis < latestMillis)
+        {
+            Runtime.After(50, () => EndWhenDrained(node, stop, latestMillis));
+            return;
+        }
+        if (isEmpty && Ledger.Calls.FirstOrDefault(call => !call.IsGone) is { } left) Fail($"the node is drained, {left.Id} is not over");
+        if (!IsHealed) CrashIf(node.Process, stop);
+        else NodeDied(node, stop.DownMillis);
     }
 
     private void CrashIf(NodeProcess process, CrashPoint crash)
@@ -120,9 +158,13 @@ internal sealed class SimulatedWorld
 
     private bool Drop(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram)
     {
-        Trace.Add($"{from} -> {to}", datagram.Span);
+        Trace.Add(keepsTrace ? $"{from} -> {to} {Describe(datagram)}" : $"{from} -> {to}", datagram.Span);
         return Bugs.Drops(from, to, datagram);
     }
+
+    private static string Describe(ReadOnlyMemory<byte> datagram) => SipParser.ParseDatagram(datagram).Message is { } message
+        ? $"{(message is SipResponse response ? response.Status.ToString(CultureInfo.InvariantCulture) : ((SipRequest)message).Method)} of {message.CSeq.Number} {message.CSeq.Method} {message.CallId}"
+        : "no SIP";
 
     // The dead node's commands must not reach the media side of the next life, so each life has its own.
     private VirtualMediaPort NewMedia()

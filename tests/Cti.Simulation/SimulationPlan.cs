@@ -1,4 +1,5 @@
 using Cti.Calls.Call;
+using Cti.Server.Trunks;
 using Cti.Testing;
 using Cti.Testing.Peers;
 
@@ -19,6 +20,8 @@ internal enum CrashMoment
     AtMedia,
     /// <summary>Simply at a time: <see cref="CrashPoint.Count"/> milliseconds after the start.</summary>
     AtTime,
+    /// <summary>No crash: at a time the node is told to stop, drains, drops what is left and ends.</summary>
+    Drain,
 }
 
 /// <summary>A crash.</summary>
@@ -29,6 +32,9 @@ internal sealed record CrashPoint(CrashMoment Moment, int Count, int DownMillis)
 
 /// <summary>A time in which the journal cannot be reached.</summary>
 internal sealed record Outage(long FromMillis, long ToMillis);
+
+/// <summary>A time in which a telephone and the node do not reach each other.</summary>
+internal sealed record Cut(int Phone, long FromMillis, long ToMillis);
 
 /// <summary>What a seed means: how bad the world is and what is done in it.</summary>
 internal sealed record SimulationPlan
@@ -47,6 +53,13 @@ internal sealed record SimulationPlan
     public int StoreFailPercent { get; init; }
     public IReadOnlyList<Outage> Outages { get; init; } = [];
     public IReadOnlyList<CrashPoint> Crashes { get; init; } = [];
+    public IReadOnlyList<Cut> Cuts { get; init; } = [];
+    /// <summary>Whether ports run out, disks fill up and far ends fall silent.</summary>
+    public bool HasMediaTrouble { get; init; }
+    public int CallsMax { get; init; } = 4000;
+    /// <summary>Whether the feeds' bounds are so small that readers fall behind.</summary>
+    public bool HasSmallFeeds { get; init; }
+    public TrunkDtmf TrunkDtmf { get; init; }
     public PhoneHabits Phones { get; init; } = new();
     /// <summary>Percent of requests that are sent again with the same id.</summary>
     public int RepeatPercent { get; init; } = 15;
@@ -56,6 +69,9 @@ internal sealed record SimulationPlan
     public int TrunkCalls { get; init; } = 3;
     public int OptionsIntervalMillis { get; init; }
     public CallSettings Calls { get; init; } = new();
+
+    /// <summary>Whether nothing may keep the node from doing things in time.</summary>
+    public bool IsPunctual => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && Crashes.Count == 0;
 
     public static SimulationPlan Draw(ulong seed)
     {
@@ -96,6 +112,12 @@ internal sealed record SimulationPlan
             plan = plan with { Outages = [new Outage(from, from + random.Between(100, 20_000))] };
         }
         if (random.Chance(50)) plan = plan with { Crashes = DrawCrashes(random, plan) };
+        if (random.Chance(15))
+        {
+            var from = random.Between(0, plan.SpreadMillis + 15_000);
+            plan = plan with { Cuts = [new Cut(random.Next(3), from, from + random.Pick(2_000, 20_000, 50_000))] };
+        }
+        plan = plan with { HasMediaTrouble = random.Chance(25), HasSmallFeeds = random.Chance(30), CallsMax = random.Pick(4, 4000, 4000), TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand) };
         return plan;
     }
 
@@ -103,17 +125,18 @@ internal sealed record SimulationPlan
         $"{Inbound} in, {Outbound} out, {Instances} instances, within {SpreadMillis} ms; network {Network.LossPercent} % lost, {Network.DuplicatePercent} % twice, "
         + $"{Network.DelayMillisMin}..{Network.DelayMillisMax} ms; journal {StoreSlowPercent} % up to {StoreDelayMillisMax} ms late, {StoreFailPercent} % failing, "
         + $"outages [{string.Join(", ", Outages.Select(outage => $"{outage.FromMillis}..{outage.ToMillis}"))}]; "
-        + $"crashes [{string.Join(", ", Crashes.Select(crash => $"{crash.Moment} {crash.Count}, down {crash.DownMillis} ms"))}]; trunk {TrunkCalls}, options {OptionsIntervalMillis}";
+        + $"crashes [{string.Join(", ", Crashes.Select(crash => $"{crash.Moment} {crash.Count}, down {crash.DownMillis} ms"))}]; trunk {TrunkCalls}, options {OptionsIntervalMillis}; "
+        + $"cuts [{string.Join(", ", Cuts.Select(cut => $"telephone {cut.Phone + 1} {cut.FromMillis}..{cut.ToMillis}"))}]; media trouble {HasMediaTrouble}; at most {CallsMax} calls, keys by {TrunkDtmf}; small feeds {HasSmallFeeds}";
 
     private static IReadOnlyList<CrashPoint> DrawCrashes(SeededRandom random, SimulationPlan plan)
     {
         var crashes = new List<CrashPoint>();
         for (var left = random.Between(1, 3); left > 0; left--)
         {
-            var moment = (CrashMoment)random.Next(6);
+            var moment = (CrashMoment)random.Next(7);
             var count = moment switch
             {
-                CrashMoment.AtTime => random.Between(0, plan.SpreadMillis + 20_000),
+                CrashMoment.AtTime or CrashMoment.Drain => random.Between(0, plan.SpreadMillis + 20_000),
                 CrashMoment.AtMedia => random.Between(1, 30),
                 _ => random.Between(1, 150),
             };

@@ -157,6 +157,12 @@ public sealed record FarEndAnswered(DialogState Dialog, NegotiatedAudio Audio) :
 /// <param name="Reason">Its text.</param>
 public sealed record DialFailed(int Status, string Reason) : CallCommand;
 
+/// <summary>The far end answered with something that we cannot talk to: it must be acknowledged and hung up.</summary>
+/// <param name="Dialog">The confirmed dialog.</param>
+/// <param name="Status">What the application is told, e.g. 488.</param>
+/// <param name="Reason">Its text.</param>
+public sealed record FarEndUnusable(DialogState Dialog, int Status, string Reason) : CallCommand;
+
 /// <summary>The ACK of our 200 came.</summary>
 /// <param name="Audio">What was agreed, where only the ACK brought the answer.</param>
 public sealed record AckArrived(NegotiatedAudio? Audio) : CallCommand;

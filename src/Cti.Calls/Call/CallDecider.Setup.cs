@@ -24,6 +24,13 @@ public static partial class CallDecider
         return decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(decision.State, decision.Now, null, null)).Build();
     }
 
+    private static CallDecision Unusable(Decision decision, FarEndUnusable unusable)
+    {
+        if (!IsDialling(decision.State)) return decision.Build();
+        decision.Do(new SendAck());
+        return Release(decision, new Ending(true, unusable.Status, SipClosing.Bye, unusable.Status, unusable.Reason) { Dialog = unusable.Dialog });
+    }
+
     private static CallDecision DialHasFailed(Decision decision, DialFailed failed)
     {
         if (!IsDialling(decision.State)) return decision.Build();

@@ -38,6 +38,7 @@ public static partial class CallDecider
             CallRequest request => DecideRequest(decision, request),
             FarEndRings => FarEndRangs(decision),
             FarEndAnswered answered => Answered(decision, answered),
+            FarEndUnusable unusable => Unusable(decision, unusable),
             DialFailed failed => DialHasFailed(decision, failed),
             AckArrived ack => AckHasArrived(decision, ack),
             AckMissing => AnswerFailed(decision, ErrorCodes.Timeout, "the far end never acknowledged the answer", ErrorCodes.Timeout),
@@ -117,6 +118,9 @@ public static partial class CallDecider
                 return decision.Do(new PartBridge(joined.Second, joined.Op)).Build();
             case FarEndAnswered crossed when call.Closing == SipClosing.Cancel:
                 // The 200 crossed our CANCEL: it must be acknowledged and hung up (RFC 3261 section 15).
+                return decision.Add(new CallReleased(SipClosing.Bye, call.ClosingCause, crossed.Dialog)).Do(new SendAck())
+                    .Do(new SendBye(call.ClosingCause)).Build();
+            case FarEndUnusable crossed when call.Closing == SipClosing.Cancel:
                 return decision.Add(new CallReleased(SipClosing.Bye, call.ClosingCause, crossed.Dialog)).Do(new SendAck())
                     .Do(new SendBye(call.ClosingCause)).Build();
             default:

@@ -39,6 +39,7 @@ internal sealed partial class CallLeg : ICallLeg
     private ITimerHandle? timer;
     private long armed = long.MaxValue;
     private int? byeWhenAcknowledged;
+    private bool isRecovered;
     private bool disposed;
 
     private CallLeg(CallServices services, CallCell cell, ActorSystem system, LocalAudio local, Trunk? trunk)
@@ -292,6 +293,8 @@ internal sealed partial class CallLeg : ICallLeg
             return;
         }
         UseFlowOf(dialog);
+        // The dead process may have sent requests that are not in the journal (keys by INFO, refreshes): a number below theirs would be refused.
+        if (isRecovered) dialog = dialog with { LocalCSeq = dialog.LocalCSeq + Limits.SipCSeqReserve };
         byeRequest = Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(cause)));
         byeCause = cause;
     }

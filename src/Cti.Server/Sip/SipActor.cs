@@ -20,7 +20,7 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
         [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update],
         [SipCapabilities.Timer], ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
 
-    private readonly Dictionary<(string CallId, string Tag), long> strays = [];
+    private readonly Dictionary<(string CallId, string Tag), StrayCall> strays = [];
     private TransactionLayer layer = null!;
     private long armed = long.MaxValue;
 
@@ -123,13 +123,14 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
     /// <inheritdoc/>
     public void OnCancel(ServerTransaction invite, SipRequest cancel)
     {
-        if (invite.UserState is CallCell owner && owner.Actor.Tell(new InviteWasCancelled(invite, cancel))) return;
+        if (invite.UserState is ActorRef owner && owner.Tell(new InviteWasCancelled(invite, cancel))) return;
         invite.Respond(SipResponse.For(invite.Request, 487, null, layer.NewToken()));
     }
 
     /// <inheritdoc/>
     public void OnResponse(ClientTransaction transaction, SipResponse response)
     {
+        if (transaction.UserState is StrayCall stray && !response.IsProvisional) stray.SayGoodbye(layer);
         if (transaction.UserState is not RequestHandle handle) return;
         if (!handle.Owner.Tell(new ResponseCame(handle, response)) && transaction.IsInvite && response.IsSuccess) HangUpStray(response, transaction.Flow);
     }
@@ -158,14 +159,14 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
 
     private static void Settled(ServerTransaction transaction)
     {
-        if (transaction.UserState is CallCell owner) owner.Actor.Tell(new ResponseSettled(transaction));
+        if (transaction.UserState is ActorRef owner) owner.Tell(new ResponseSettled(transaction));
     }
 
     private void InDialog(ServerTransaction transaction)
     {
         if (DialogTag.TryFind(transaction.Request, out var tag) && directory.Find(tag.Resource) is { } owner)
         {
-            transaction.UserState = owner;
+            transaction.UserState = owner.Actor;
             if (owner.Actor.Tell(new InDialogRequest(transaction))) return;
         }
         transaction.Respond(DialogChecks.NoSuchDialog(transaction.Request));
@@ -174,11 +175,17 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
     private CallCell? OwnerOf(string? tag) => DialogTag.TryParse(tag, out var parsed) ? directory.Find(parsed.Resource) : null;
 
     /// <summary>
-    /// A call of ours that nobody knows any more was answered: a late fork, or the node restarted while it rang. It is acknowledged and hung up, so
-    /// that no phone stays in a call with nobody.
+    /// A call of ours that nobody knows any more was answered: a late fork, or the node restarted while it rang. It is hung up, so that no phone stays in a
+    /// call with nobody, and acknowledged only when that has succeeded: if this process dies meanwhile, the answer is repeated to the next one.
     /// </summary>
     private void HangUpStray(SipResponse response, SipFlow flow)
     {
+        var key = (response.CallId, response.To.Tag ?? "");
+        if (strays.TryGetValue(key, out var known) && known.EndsMillis > NowMillis)
+        {
+            if (known.IsOver) known.SayGoodbye(layer);
+            return;
+        }
         if (response.Contact is not { } target) return;
         var dialog = new DialogState(response.CallId, response.From.Tag ?? "", response.To.Tag ?? "", response.From.WithoutTag().ToString(),
             response.To.WithoutTag().ToString(), "", target.Uri.Text, [.. response.RecordRoutes.Reverse().Select(static route => route.ToString())],
@@ -190,26 +197,39 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
         ack.Add(HeaderId.To, response.To.ToString());
         ack.Add(HeaderId.CallId, response.CallId);
         ack.Add(HeaderId.CSeq, string.Create(CultureInfo.InvariantCulture, $"{response.CSeq.Number} ACK"));
-        layer.SendAck(ack, flow);
-        // Each repetition of the answer is acknowledged; the BYE is repeated by its own transaction.
-        if (!IsFirst(response.CallId, response.To.Tag ?? "")) return;
-        layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow);
+        var stray = new StrayCall(ack, flow, NowMillis + timers.Limit);
+        Remember(key, stray);
+        layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow, stray);
     }
 
-    private bool IsFirst(string callId, string tag)
+    private long NowMillis => System.Clock.MonotonicNanos / 1_000_000;
+
+    private void Remember((string CallId, string Tag) key, StrayCall stray)
     {
-        var now = System.Clock.MonotonicNanos / 1_000_000;
         if (strays.Count >= StraysMax)
         {
-            foreach (var (old, until) in strays)
+            foreach (var (old, known) in strays)
             {
-                if (until <= now) strays.Remove(old);
+                if (known.EndsMillis <= NowMillis) strays.Remove(old);
             }
-            if (strays.Count >= StraysMax) return true;
         }
-        var isFirst = !strays.TryGetValue((callId, tag), out var ends) || ends <= now;
-        if (isFirst) strays[(callId, tag)] = now + timers.Limit;
-        return isFirst;
+        if (strays.Count < StraysMax) strays[key] = stray;
+    }
+
+    /// <summary>A stray call that is being hung up.</summary>
+    private sealed class StrayCall(SipRequest ack, SipFlow flow, long endsMillis)
+    {
+        public long EndsMillis { get; } = endsMillis;
+
+        /// <summary>Its BYE was answered.</summary>
+        public bool IsOver { get; private set; }
+
+        public void SayGoodbye(TransactionLayer layer)
+        {
+            IsOver = true;
+            ack.Remove(HeaderId.Via);
+            layer.SendAck(ack, flow);
+        }
     }
 
     private sealed record TickNow;

@@ -25,6 +25,9 @@ public sealed class SqliteJournalStore(SqliteOptions options) : IJournalStore
     // Rows that one sweep step deletes: about 20 ms of the writer, so appends pass between the steps.
     private const int SweepRowsMax = 2_000;
 
+    // The log's pages past which they are moved into the database, 32 MiB: a page that is written again and again (the end of a table) is moved once, not each time.
+    private const int CheckpointPages = 8_000;
+
     private FileStream? _lock;
     private SqliteConnection? _writing;
     private SqliteWriter? _writer;
@@ -55,7 +58,7 @@ public sealed class SqliteJournalStore(SqliteOptions options) : IJournalStore
             _writing.ExecuteScript($"""
                 PRAGMA journal_mode = WAL;
                 PRAGMA synchronous = {(options.Synchronous ? "FULL" : "OFF")};
-                PRAGMA wal_autocheckpoint = 2000;
+                PRAGMA wal_autocheckpoint = {CheckpointPages};
                 PRAGMA journal_size_limit = 67108864;
                 PRAGMA cache_size = -16384;
                 """);

@@ -10,7 +10,6 @@ internal sealed class PhoneCall
     private readonly TestPhone _phone;
     private readonly string _tag = "t" + Guid.NewGuid().ToString("N")[..10];
     private readonly List<string> _routes = [];
-    private string _remoteTag = "";
     private string _inviteBranch = "";
     private string _inviteUri = "";
     private int _cseq = 1;
@@ -29,7 +28,7 @@ internal sealed class PhoneCall
         Node = node;
         Invited = invite;
         CallId = invite.CallId;
-        _remoteTag = SipText.Parameter(invite.Header("From"), "tag");
+        RemoteTag = SipText.Parameter(invite.Header("From"), "tag");
         RemoteUri = SipText.Address(invite.Header("From"));
         LocalUri = SipText.Address(invite.Header("To"));
         Target = SipText.Address(invite.Header("Contact"));
@@ -51,6 +50,9 @@ internal sealed class PhoneCall
     public string Target { get; set; } = "";
 
     public string Codecs { get; init; } = "8 0 101";
+
+    /// <summary>The node's tag of the dialog.</summary>
+    public string RemoteTag { get; set; } = "";
 
     /// <summary>The SDP of the answer to our INVITE.</summary>
     public SipText? Answered { get; private set; }
@@ -104,9 +106,9 @@ internal sealed class PhoneCall
         return final;
     }
 
-    public void Ack(SipText final)
+    public void Ack(SipText final, string body = "")
     {
-        var ack = Request("ACK", final.CSeq, NewBranch(), "");
+        var ack = Request("ACK", final.CSeq, NewBranch(), body);
         _phone.RememberAck(CallId, final.CSeq, ack);
         _phone.Send(ack, Node);
     }
@@ -114,13 +116,21 @@ internal sealed class PhoneCall
     public void Cancel() => _phone.Send(Request("CANCEL", _cseq, _inviteBranch, "", uri: _inviteUri, inDialog: false), Node);
 
     /// <summary>A re-INVITE, acknowledged when it was accepted.</summary>
-    public async Task<SipText> ReinviteAsync(string body)
+    public async Task<SipText> ReinviteAsync(string body, bool answerInAck = false)
     {
         _cseq++;
         Invite(body);
         var final = await FinalAsync();
-        if (final.Status == 200) Ack(final);
+        if (final.Status == 200) Ack(final, answerInAck ? Offer() : "");
         return final;
+    }
+
+    /// <summary>Acknowledges an answer that is an offer, with our answer, and starts sending.</summary>
+    public void Accept(SipText final, string answer)
+    {
+        Learn(final);
+        Ack(final, answer);
+        Listen(final);
     }
 
     public async Task HangUpAsync(string extra = "")
@@ -180,7 +190,7 @@ internal sealed class PhoneCall
 
     private void Learn(SipText final)
     {
-        _remoteTag = SipText.Parameter(final.Header("To"), "tag");
+        RemoteTag = SipText.Parameter(final.Header("To"), "tag");
         if (final.Header("Contact") is { Length: > 0 } contact) Target = SipText.Address(contact);
         _routes.Clear();
         _routes.AddRange(final.All("Record-Route").Reverse());
@@ -198,7 +208,7 @@ internal sealed class PhoneCall
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{method} {uri ?? Target} SIP/2.0\r\nVia: SIP/2.0/UDP {_phone.Address};branch={branch};rport\r\nMax-Forwards: 70\r\n");
         foreach (var route in _routes) text.Append(CultureInfo.InvariantCulture, $"Route: {route}\r\n");
-        var remote = to ?? $"<{RemoteUri}>" + (inDialog && _remoteTag.Length > 0 ? ";tag=" + _remoteTag : "");
+        var remote = to ?? $"<{RemoteUri}>" + (inDialog && RemoteTag.Length > 0 ? ";tag=" + RemoteTag : "");
         text.Append(CultureInfo.InvariantCulture, $"From: <{LocalUri}>;tag={_tag}\r\nTo: {remote}\r\nCall-ID: {CallId}\r\nCSeq: {cseq} {method}\r\n{Contact}{extra}");
         if (body.Length > 0) text.Append("Content-Type: application/sdp\r\n");
         return text.Append(CultureInfo.InvariantCulture, $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}").ToString();

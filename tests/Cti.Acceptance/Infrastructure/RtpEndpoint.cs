@@ -37,6 +37,9 @@ internal sealed class RtpEndpoint : IAsyncDisposable
 
     public int Port => ((IPEndPoint)_socket.LocalEndPoint!).Port;
 
+    /// <summary>Where it sends to.</summary>
+    public IPEndPoint Remote => _remote ?? throw new InvalidOperationException("not connected");
+
     public TimeSpan Now => Stopwatch.GetElapsedTime(_started);
 
     public IReadOnlyList<RtpPacket> Packets
@@ -53,6 +56,13 @@ internal sealed class RtpEndpoint : IAsyncDisposable
         lock (_gate) _remote = remote;
         _payloadType = payloadType;
         if (_sending.IsCompleted) _sending = SendAsync();
+    }
+
+    /// <summary>Sends no more, and goes on listening.</summary>
+    public async Task MuteAsync()
+    {
+        await _stop.CancelAsync();
+        await _sending;
     }
 
     /// <summary>Says bytes of the codec, in packets of 20 ms; ends when the last has been sent.</summary>

@@ -43,6 +43,7 @@ internal sealed class Sipp : IAsyncDisposable
         var sipp = new Sipp(process, port, folder);
         // A far end that is called must be listening first.
         if (target is null) await Patience.UntilAsync(() => sipp.IsListening() || process.HasExited, "SIPp listens");
+        if (process.HasExited) await sipp.ShouldSucceedAsync();
         return sipp;
     }
 

@@ -8,6 +8,8 @@ internal static class Sound
 {
     public const int ALaw = 6, MuLaw = 7, Pcm = 1;
 
+    private static readonly byte[] s_aLaw = NearestOf(FromALaw), s_muLaw = NearestOf(FromMuLaw);
+
     /// <summary>Bytes in which every value occurs and no stretch repeats.</summary>
     public static byte[] Noise(int seed, int length, params byte[] without)
     {
@@ -33,9 +35,12 @@ internal static class Sound
         return samples;
     }
 
-    public static byte[] ToALaw(short[] samples) => [.. samples.Select(static s => Nearest(s, FromALaw))];
+    /// <summary>Half a second of silence after it: what a jitter buffer still holds when a key ends a recording is no part of it.</summary>
+    public static short[] WithPause(short[] samples) => [.. samples, .. new short[4000]];
 
-    public static byte[] ToMuLaw(short[] samples) => [.. samples.Select(static s => Nearest(s, FromMuLaw))];
+    public static byte[] ToALaw(short[] samples) => [.. samples.Select(static s => s_aLaw[s + 32768])];
+
+    public static byte[] ToMuLaw(short[] samples) => [.. samples.Select(static s => s_muLaw[s + 32768])];
 
     /// <summary>G.711, table 1.</summary>
     public static short FromALaw(byte value)
@@ -106,22 +111,57 @@ internal static class Sound
         throw new ShouldAssertException(file + " has no data");
     }
 
-    /// <summary>The best normalised correlation of a sound with any stretch of a longer one.</summary>
-    public static double Correlation(short[] said, short[] heard)
+    /// <summary>
+    /// The share of a sound's pieces of 100 ms that another holds, in their order, each with a correlation above 0.99. Unlike the correlation of the whole it does not
+    /// fall to nothing when a loaded machine was once late and everything after it is shifted.
+    /// </summary>
+    public static double Share(short[] said, short[] heard)
     {
-        if (heard.Length < said.Length) return 0;
-        var best = 0.0;
-        var bestAt = 0;
-        // A short probe finds the place, the whole is compared there.
-        var probe = said.AsSpan(said.Length / 2, Math.Min(1600, said.Length / 2));
-        for (var at = 0; at + said.Length <= heard.Length; at++)
+        const int Piece = 800;
+        int found = 0, pieces = 0, from = 0;
+        for (var at = 0; at + Piece <= said.Length; at += Piece)
         {
-            var here = Normalised(probe, heard.AsSpan(at + (said.Length / 2), probe.Length));
-            if (here <= best) continue;
-            best = here;
-            bestAt = at;
+            var piece = said.AsSpan(at, Piece);
+            // Silence is like any silence.
+            if (piece.IndexOfAnyExceptInRange((short)-200, (short)200) < 0) continue;
+            pieces++;
+            for (var to = from; to + Piece <= heard.Length; to++)
+            {
+                if (Normalised(piece, heard.AsSpan(to, Piece)) <= 0.99) continue;
+                found++;
+                from = to + Piece - 80;
+                break;
+            }
         }
-        return Normalised(said, heard.AsSpan(bestAt, said.Length));
+        return pieces == 0 ? 0 : (double)found / pieces;
+    }
+
+    /// <summary>What was said is there, nearly all of it; what is not is told.</summary>
+    public static void ShouldBeHeard(short[] said, short[] heard)
+    {
+        var share = Share(said, heard);
+        if (share < 0.9) throw new ShouldAssertException($"{share:P0} of what was said is there. {Shifts(said, heard)}");
+    }
+
+    /// <summary>Where each 20 ms of a sound are in another, as runs of equal shift: "+320×12, missing×1, +480×40".</summary>
+    private static string Shifts(short[] said, short[] heard)
+    {
+        List<(string Shift, int Count)> runs = [];
+        for (var at = 0; at + 160 <= said.Length; at += 160)
+        {
+            var best = 0.9;
+            var place = "missing";
+            for (var to = 0; to + 160 <= heard.Length; to++)
+            {
+                var here = Normalised(said.AsSpan(at, 160), heard.AsSpan(to, 160));
+                if (here <= best) continue;
+                best = here;
+                place = "+" + (to - at);
+            }
+            if (runs.Count > 0 && runs[^1].Shift == place) runs[^1] = (place, runs[^1].Count + 1);
+            else runs.Add((place, 1));
+        }
+        return $"{said.Length} samples said, {heard.Length} heard: " + string.Join(", ", runs.Select(static r => $"{r.Shift}×{r.Count}"));
     }
 
     private static double Normalised(ReadOnlySpan<short> a, ReadOnlySpan<short> b)
@@ -144,13 +184,16 @@ internal static class Sound
         _ => throw new ShouldAssertException($"WAV format {format} with {bits} bits"),
     };
 
-    private static byte Nearest(short sample, Func<byte, short> decode)
+    private static byte[] NearestOf(Func<byte, short> decode)
     {
-        var best = 0;
-        for (var value = 1; value < 256; value++)
+        var codes = Enumerable.Range(0, 256).Select(static v => (byte)v).OrderBy(decode).ToArray();
+        var table = new byte[65536];
+        var at = 0;
+        for (var sample = -32768; sample < 32768; sample++)
         {
-            if (Math.Abs(decode((byte)value) - sample) < Math.Abs(decode((byte)best) - sample)) best = value;
+            while (at + 1 < codes.Length && Math.Abs(decode(codes[at + 1]) - sample) <= Math.Abs(decode(codes[at]) - sample)) at++;
+            table[sample + 32768] = codes[at];
         }
-        return (byte)best;
+        return table;
     }
 }

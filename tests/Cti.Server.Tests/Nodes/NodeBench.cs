@@ -59,7 +59,7 @@ internal sealed class NodeBench
             Subscribers = Hub,
         });
         Server.Actors.CrashObserver = (name, fault) => Crashes.Add($"{name}: {fault}");
-        Done(new ValueTask(Server.StartAsync()));
+        ManualRuntime.Inline(() => Done(new ValueTask(Server.StartAsync())));
         Runtime.RunAll();
     }
 
@@ -86,7 +86,8 @@ internal sealed class NodeBench
         var definition = Catalogue.Find(method).ShouldNotBeNull();
         var json = new Dictionary<string, object?>(arguments.ToDictionary(pair => pair.Name, pair => pair.Value));
         ArgumentBinder.TryBind(definition, ApiGeneration.V2, JsonSerializer.SerializeToUtf8Bytes(json), MediaRoots.None, out var bound).ShouldBeNull();
-        var asked = Server.Router.AskAsync(new RpcRequest(App, true, ApiGeneration.V2, method, bound, null, 0), CancellationToken.None).AsTask();
+        Task<RpcReply> asked = null!;
+        ManualRuntime.Inline(() => asked = Server.Router.AskAsync(new RpcRequest(App, true, ApiGeneration.V2, method, bound, null, 0), CancellationToken.None).AsTask());
         for (var i = 0; i < 100 && !asked.IsCompleted; i++) Runtime.Advance(1);
         // The answer's continuation may run on a pool thread.
         asked.Wait(5000).ShouldBeTrue($"{method} is not answered");

@@ -111,6 +111,34 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
     }
 
     [Fact]
+    public async Task A_journal_of_the_first_version_is_brought_up_to_date_with_its_entries_in_order()
+    {
+        await Store.DisposeAsync();
+        using (var connection = SqliteConnection.Open(DatabasePath, 0))
+        {
+            connection.ExecuteScript("""
+                DROP TABLE journal;
+                CREATE TABLE journal(instance INTEGER NOT NULL, pos INTEGER NOT NULL, res_id TEXT NOT NULL, version INTEGER NOT NULL, payload BLOB NOT NULL,
+                    PRIMARY KEY(instance, pos)) WITHOUT ROWID;
+                CREATE INDEX journal_resource ON journal(res_id);
+                INSERT INTO journal VALUES(0, 1, 'z', 1, x'01'), (0, 2, 'a', 1, x'02'), (0, 3, 'z', 1, x'03'), (1, 1, 'a', 1, x'04');
+                UPDATE instance SET tail = 3 WHERE id = 0;
+                DELETE FROM schema_migration WHERE version > 1;
+                """);
+        }
+        await ReopenAsync();
+        (await Store.ReadJournalAsync(0)).Select(entry => (entry.Position, entry.ResourceId, entry.Payload.Span[0])).ShouldBe([(1, "z", 1), (2, "a", 2), (3, "z", 3)]);
+        var claim = (await Store.ClaimAsync("a", [0]))[0];
+        var release = new InstanceAppend
+        {
+            Instance = 0, Owner = "a", Epoch = claim.Epoch, ExpectedTail = 3, NewTail = 4, Entries = [Entry(4, "z")], ReleasedResources = ["z"],
+        };
+        (await AppendAsync(release)).ShouldBe(AppendOutcome.Accepted);
+        (await Store.ReadJournalAsync(0)).ShouldHaveSingleItem().ResourceId.ShouldBe("a");
+        (await Store.ReadJournalAsync(1)).ShouldHaveSingleItem().ResourceId.ShouldBe("a");
+    }
+
+    [Fact]
     public async Task Appends_that_arrive_while_a_commit_runs_share_the_next()
     {
         var store = (SqliteJournalStore)Store;
@@ -145,7 +173,7 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
         var epochs = (await Store.ClaimAsync("a", [0, 1, 2])).Select(claim => claim.Epoch).ToArray();
         // A row forged into the file makes one append's insert hit a duplicate key.
         using (var connection = SqliteConnection.Open(DatabasePath, 1_000))
-            connection.ExecuteScript("INSERT INTO journal(instance, pos, res_id, version, payload) VALUES(1, 1, 'forged', 1, x'')");
+            connection.ExecuteScript("INSERT INTO journal(instance, pos, res_id, version, payload) VALUES(1, 1, 'r', 1, x'')");
         var appends = new[] { AppendAsync(Entries(0, epochs[0], 0)), AppendAsync(Entries(1, epochs[1], 0)), AppendAsync(Entries(2, epochs[2], 0)) };
         (await appends[0]).ShouldBe(AppendOutcome.Accepted);
         await Should.ThrowAsync<InvalidOperationException>(() => appends[1]);

@@ -193,9 +193,10 @@ public sealed partial class PeerCall
         if (WasUp) return;
         cancelDeadline?.Cancel();
         FinalStatus = response.Status;
+        var wasOver = Phase == PeerPhase.Ended;
         Become(PeerPhase.Up);
-        // Our CANCEL came too late: the call is up and has to be hung up.
-        if (isCancelled) HangUp();
+        // Our CANCEL came too late, or a BYE overtook the answer: the call is up and has to be hung up.
+        if (isCancelled || wasOver) HangUp();
     }
 
     private void Refused(SipResponse response)
