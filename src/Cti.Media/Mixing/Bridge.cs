@@ -49,6 +49,7 @@ public sealed class Bridge
     private bool _decodesSecond;
     private long _relayedFirstNanos;
     private long _relayedSecondNanos;
+    private long _liveNanos;
     private bool _playSounds;
 
     /// <summary>A bridge that waits for its sides: <see cref="MediaCommand.Connect"/> to each of them.</summary>
@@ -212,6 +213,9 @@ public sealed class Bridge
         _recording.Write(_stereo);
     }
 
+    /// <summary>Whether the one that is listened to sends: only then the listener hears nothing else.</summary>
+    internal bool IsLive(long nowNanos) => _phase == Phase.Active && _liveNanos > 0 && nowNanos - _liveNanos < RelaySilenceNanos;
+
     /// <summary>A packet of a side's far end. What cannot be relayed to the other side now is lost, as any packet may be.</summary>
     internal void OnPacket(MediaSession source, in RtpPacket rtp, bool isEvent, long nowNanos)
     {
@@ -219,8 +223,9 @@ public sealed class Bridge
         var isFirst = source == First;
         if (isFirst ? !SecondHears : !FirstHears) return;
         var relays = isFirst ? _relaysFirst : _relaysSecond;
+        if (IsListening && !isEvent) _liveNanos = nowNanos;
         if (!isEvent && !relays) return;
-        if (!(isFirst ? Second : First).Relay(this, rtp, isEvent, relays)) return;
+        if (!(isFirst ? Second : First).Relay(this, rtp, isEvent, relays, nowNanos)) return;
         if (isFirst) _relayedFirstNanos = nowNanos;
         else _relayedSecondNanos = nowNanos;
     }
@@ -243,7 +248,6 @@ public sealed class Bridge
         if (hears) Mixer.Amplify(isFirst ? Second.Frame : First.Frame, isFirst ? _secondGain : _firstGain, _scratch);
         else _scratch.AsSpan().Clear();
         if (_playSounds) Mixer.AddSaturated(_scratch, _play.Frame);
-        else if (IsListening && Mixer.IsSilent(_scratch)) return Supply.None;
         G711.Encode(codec, _scratch, payload);
         return Supply.Frame;
     }

@@ -54,6 +54,9 @@ public sealed class Conference
     /// <summary>Which conference.</summary>
     public ConferenceId Id { get; }
 
+    /// <summary>What its loop keeps of it.</summary>
+    public object? Tag { get; set; }
+
     /// <summary>Members now.</summary>
     public int Members => _seats.Count;
 

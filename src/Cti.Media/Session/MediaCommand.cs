@@ -81,6 +81,9 @@ public readonly struct MediaCommand
     /// <summary>The action that it is about; 0 where none is.</summary>
     public long Action { get; }
 
+    /// <summary>The conference that a Join is about; null for other commands.</summary>
+    public Conference? Conference => (Payload as ConferenceJoin)?.Conference;
+
     internal object? Payload { get; }
 
     internal long Number { get; }

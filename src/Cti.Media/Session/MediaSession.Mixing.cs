@@ -127,11 +127,12 @@ public sealed partial class MediaSession
     /// <param name="rtp">The packet.</param>
     /// <param name="isEvent">A telephone event.</param>
     /// <param name="isRelaying">Whether audio is relayed as well: then events keep their place in it.</param>
+    /// <param name="nowNanos">Now.</param>
     /// <returns>False where it cannot be heard now.</returns>
-    internal bool Relay(Bridge by, in RtpPacket rtp, bool isEvent, bool isRelaying)
+    internal bool Relay(Bridge by, in RtpPacket rtp, bool isEvent, bool isRelaying, long nowNanos)
     {
         if (_closing || Output is not { } output || _description is not { Send: true } description || _latch.Remote.IsUnspecified) return false;
-        if (_keys.IsActive || _playLoaded || _beep.IsActive || (_listening is not null && _listening != by)) return false;
+        if (_keys.IsActive || _playLoaded || _beep.IsActive || (_listening is { } other && other != by && other.IsLive(nowNanos))) return false;
         var payloadType = isEvent ? description.TelephoneEventPayloadType : description.PayloadType;
         if (payloadType < 0 || rtp.Payload.Length > RelayedPayloadMax) return false;
         var length = isEvent && !isRelaying ? _sender.WriteRelayedEvent(by.Packet, payloadType, rtp) : _sender.WriteRelayed(by.Packet, payloadType, rtp);
@@ -232,11 +233,7 @@ public sealed partial class MediaSession
 
     private Supply TakeMix(Span<byte> payload, AudioCodec codec, long nowNanos)
     {
-        if (_listening is { } listening)
-        {
-            var supply = listening.Take(this, payload, codec, nowNanos);
-            if (supply != Supply.None) return supply;
-        }
+        if (_listening is { } listening && listening.IsLive(nowNanos)) return listening.Take(this, payload, codec, nowNanos);
         if (_bridge is { } bridge) return bridge.Take(this, payload, codec, nowNanos);
         return _seat?.Take(payload, codec) ?? Supply.None;
     }
