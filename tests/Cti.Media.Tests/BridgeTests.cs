@@ -181,6 +181,7 @@ public sealed class BridgeTests
             if (i % 25 == 0) recorder.Drain();
         };
         rig.Ticks(100);
+        rig.EachTick = null;
         first.Session.Apply(MediaCommand.Disconnect(5));
         rig.Ticks(2);
         first.Happened.OfType<BridgeEnded>().ShouldBeEmpty("its file is not complete");
