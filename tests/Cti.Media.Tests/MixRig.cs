@@ -96,7 +96,7 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
     /// <summary>What the far end sounds, in Hz; 0 for no packets.</summary>
     public double Tone { get; set; }
 
-    public double Amplitude { get; set; }
+    public double Amplitude { get; set; } = 6_000;
 
     public AudioCodec Codec { get; private set; }
 
