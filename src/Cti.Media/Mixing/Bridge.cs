@@ -41,6 +41,7 @@ public sealed class Bridge
     private readonly short[] _stereo = new short[2 * Audio.FrameSamples];
     private Phase _phase;
     private MediaOutcome _outcome;
+    private WavRecorder? _recorder;
     private bool _firstAttached;
     private bool _secondAttached;
     private bool _relaysFirst;
@@ -121,6 +122,7 @@ public sealed class Bridge
         session.Enter(this);
         _phase = Phase.Active;
         ReportToFirst(new BridgeStarted(Action));
+        StartHeldRecorder();
         Refresh();
     }
 
@@ -143,6 +145,7 @@ public sealed class Bridge
         _play.Stop();
         _playSounds = false;
         _recording.Stop();
+        StartHeldRecorder();
         Refresh();
         if (_secondAttached) Second.Exit(this);
         if (_firstAttached) First.Exit(this);
@@ -175,7 +178,9 @@ public sealed class Bridge
 
     internal void StartRecord(WavRecorder recorder)
     {
-        _recording.Start(Action, recorder);
+        // The recording begins with the bridge, however fast its file was opened.
+        if (_phase == Phase.Waiting) _recorder = recorder;
+        else _recording.Start(Action, recorder);
         Settle();
     }
 
@@ -262,6 +267,13 @@ public sealed class Bridge
         var records = isActive && _recording.IsOpen;
         Decode(First, ref _decodesFirst, isActive && (records || (SecondHears && !_relaysFirst)));
         Decode(Second, ref _decodesSecond, isActive && (records || (FirstHears && !_relaysSecond)));
+    }
+
+    private void StartHeldRecorder()
+    {
+        if (_recorder is not { } recorder) return;
+        _recorder = null;
+        _recording.Start(Action, recorder);
     }
 
     private static void Decode(MediaSession side, ref bool decodes, bool should)
