@@ -187,6 +187,8 @@ Task("test").Does(() =>
 
 Task("bench").Does(() =>
 {
+    // The program is measured as it is published.
+    Must("dotnet", "publish", "src/Cti.Node/Cti.Node.csproj", "-c", Configuration, "-o", "artifacts/cti", "-v", "q", "--nologo");
     Must("dotnet", "build", "tests/Cti.Benchmarks/Cti.Benchmarks.csproj", "-c", Configuration, "-v", "q", "--nologo");
     var name = Argument("name", "");
     Must("dotnet", ["run", "--project", "tests/Cti.Benchmarks/Cti.Benchmarks.csproj", "-c", Configuration, "--no-build", "--", .. (name == "" ? Array.Empty<string>() : [name])]);

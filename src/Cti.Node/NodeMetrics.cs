@@ -23,6 +23,7 @@ internal sealed class NodeMetrics : IDisposable
         meter.CreateObservableGauge("cti_media_busy_ratio", () => Loops(media, static loop => loop.BusyFraction), "1", "Share of its time that a media loop works");
         meter.CreateObservableCounter("cti_rtp_received", () => Loops(media, static loop => loop.RtpReceived), "{packet}", "RTP packets received");
         meter.CreateObservableCounter("cti_rtp_sent", () => Loops(media, static loop => loop.RtpSent), "{packet}", "RTP packets sent");
+        meter.CreateObservableGauge("cti_gc_heap", () => GC.GetTotalMemory(forceFullCollection: false), "By", "Managed memory in use, garbage not yet collected included");
         meter.CreateObservableGauge("cti_trunk_up", () => server.Trunks.All.Select(trunk =>
             new Measurement<int>(server.Trunks.IsUp(trunk) ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name))), "1", "Whether a trunk answers");
     }

@@ -19,7 +19,7 @@ internal static class MediaBenchmark
     private const int BarePeerPort = 36_000;
     private const int FirstPort = 40_000;
 
-    public static int Run()
+    public static int Run(Report report)
     {
         var program = BareLoop.Compile();
         if (program is null)
@@ -32,6 +32,7 @@ internal static class MediaBenchmark
         {
             var rows = ((int[])[100, 500, 1_000]).Select(streams => Measure(program, streams)).ToList();
             Print(rows);
+            Promise(report, rows[^1]);
             return 0;
         }
         finally
@@ -110,6 +111,18 @@ internal static class MediaBenchmark
             Console.WriteLine($"{"",-30}{row.Streams,7}{row.Play.Busy,10:P1}{row.Play.Late,17}{row.Play.LatestMicros,19}");
     }
 
+    private static void Promise(Report report, Row row)
+    {
+        var (play, receive) = (row.Play.ThreadMicros / row.Play.Packets, row.Receive.ThreadMicros / row.Receive.Packets);
+        report.AtMost($"CPU per RTP packet played, {row.Streams} streams", 7, play, "µs");
+        report.AtMost("  as a multiple of bare C", 1.5, play / row.BareSend, "×");
+        report.AtMost($"CPU per RTP packet received, {row.Streams} streams", 3, receive, "µs");
+        report.AtMost("  as a multiple of bare C", 2, receive / row.BareReceive, "×");
+        report.AtMost("allocated per RTP packet played", 0, row.Play.ThreadBytes / row.Play.Packets, "bytes");
+        report.AtMost("allocated per RTP packet received", 0, row.Receive.ThreadBytes / row.Receive.Packets, "bytes");
+        report.AtMost("gap's deviation from 20 ms, p99", 3, row.Play.Far.GetValueOrDefault("p99") / 1000, "ms");
+    }
+
     private static void Line(string what, int streams, double bare, Ours ours) =>
         Console.WriteLine($"{what,-30}{streams,7}{bare,10:F2}{ours.ThreadMicros / ours.Packets,10:F2} ({ours.ProcessMicros / ours.Packets,5:F2})"
             + $"{ours.ThreadMicros / ours.Packets / bare,9:F2}{ours.ThreadBytes / (double)ours.Packets,12:F3} ({ours.ProcessBytes / (double)ours.Packets:F3})");
@@ -132,7 +145,7 @@ internal static class MediaBenchmark
 
         public Bench(int streams)
         {
-            WriteAlaw(Path.Combine(_root, "sound.wav"), 8_000 * 10);
+            Sound.WriteAlaw(Path.Combine(_root, "sound.wav"), seconds: 10);
             var options = new MediaEngineOptions
             {
                 IPv4 = IPAddress.Loopback, PortFirst = FirstPort, PortLast = FirstPort + 2 * streams + 199, Loops = 1, BusyFractionMax = 2,
@@ -194,26 +207,5 @@ internal static class MediaBenchmark
         private int Open(int number) =>
             (_engine.TryOpen(new MediaSessionId(number), new MediaSessionOptions(Idle: IdleSending.Nothing), this)
                 ?? throw new InvalidOperationException("no session: are ports or descriptors short?")).Port;
-
-        private static void WriteAlaw(string path, int length)
-        {
-            using var file = new BinaryWriter(File.Create(path));
-            file.Write("RIFF"u8);
-            file.Write(36 + length);
-            file.Write("WAVEfmt "u8);
-            file.Write(16);
-            file.Write((short)6);
-            file.Write((short)1);
-            file.Write(8000);
-            file.Write(8000);
-            file.Write((short)1);
-            file.Write((short)8);
-            file.Write("data"u8);
-            file.Write(length);
-            var sound = new byte[length];
-            for (var i = 0; i < length; i++)
-                sound[i] = (byte)(i * 31);
-            file.Write(sound);
-        }
     }
 }

@@ -1,10 +1,33 @@
 using Cti.Benchmarks;
 
-switch (args)
+string[] names = ["media", "calls", "rpc", "memory"];
+var name = args is [] ? "all" : args[0];
+if (args.Length > 1 || name != "all" && !names.Contains(name))
 {
-    case ["media"]:
-        return MediaBenchmark.Run();
-    default:
-        Console.Error.WriteLine("benchmarks: media");
-        return 2;
+    Console.Error.WriteLine($"benchmarks: {string.Join(", ", names)}, all");
+    return 2;
 }
+
+Console.WriteLine($"{Environment.ProcessorCount} processors, load average {ProcessCost.LoadAverage()} before the start");
+var report = new Report();
+var status = 0;
+int? highestRate = null;
+foreach (var benchmark in name == "all" ? names : [name])
+{
+    try
+    {
+        if (benchmark == "media") status |= MediaBenchmark.Run(report);
+        else if (!Sipp.IsThere()) status = 1;
+        else if (benchmark == "calls") highestRate = await CallsBenchmark.RunAsync(report);
+        else if (benchmark == "rpc") await RpcBenchmark.RunAsync(report, highestRate);
+        else await MemoryBenchmark.RunAsync(report);
+    }
+    catch (Exception failure) when (name == "all")
+    {
+        // One that cannot be measured does not hide the others.
+        Console.Error.WriteLine($"{benchmark}: {failure}");
+        status = 1;
+    }
+}
+report.Print();
+return status;

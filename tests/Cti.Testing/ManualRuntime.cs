@@ -55,8 +55,33 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
         return timer;
     }
 
+    /// <summary>
+    /// Runs something with continuations on the spot: with a test framework's synchronization context in place they would go to the thread pool instead,
+    /// and no seed could repeat their order.
+    /// </summary>
+    public static void Inline(Action action)
+    {
+        var outer = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            action();
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(outer);
+        }
+    }
+
     /// <summary>Runs what is ready until nothing is; answers how many items ran.</summary>
     public int RunAll(int limit = 10_000_000)
+    {
+        var ran = 0;
+        Inline(() => ran = RunReady(limit));
+        return ran;
+    }
+
+    private int RunReady(int limit)
     {
         var ran = 0;
         while (TryTake(out var item))
@@ -90,7 +115,7 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
     {
         var timer = timers.Dequeue();
         nowMillis = Math.Max(nowMillis, timer.DueMillis);
-        timer.Fire();
+        Inline(timer.Fire);
         RunAll();
     }
 

@@ -14,6 +14,8 @@ public sealed class JournalWriter : IWorkItem
     /// <summary>Waiting appends past which new work is refused with 503: a second of a busy node.</summary>
     private const int WaitingMax = 20_000;
     private const int RetryMillisMin = 50, RetryMillisMax = 1000;
+    /// <summary>How often a resent append may find another tail before that counts as a bug of ours: each time an older copy of it landed late.</summary>
+    private const int LateCommitsMax = 3;
 
     private readonly Lock gate = new();
     private readonly IJournalStore store;
@@ -120,28 +122,65 @@ public sealed class JournalWriter : IWorkItem
     private async Task WriteAsync(List<PendingAppend> batch)
     {
         var retryMillis = RetryMillisMin;
+        var lateCommits = 0;
+        var isResent = false;
         while (batch.Count > 0)
         {
             try
             {
                 var outcomes = await store.AppendAsync(batch.ConvertAll(static pending => pending.Append)).ConfigureAwait(false);
-                if (unreachable)
-                {
-                    unreachable = false;
-                    log.Write(LogEvents.JournalBack);
-                }
+                Reached();
+                var rest = isResent && lateCommits++ < LateCommitsMax ? TakeLate(ref batch, ref outcomes) : [];
                 Report(batch, outcomes);
-                return;
+                batch = rest;
+                if (batch.Count == 0) return;
             }
             catch (StoreUnavailableException fault)
             {
                 if (!unreachable) log.Write(LogEvents.JournalUnreachable, fault.Message);
                 unreachable = true;
+                isResent = true;
             }
-            await PauseAsync(retryMillis).ConfigureAwait(false);
-            retryMillis = Math.Min(RetryMillisMax, retryMillis * 2);
-            batch = await DropWrittenAsync(batch).ConfigureAwait(false);
+            // Nothing is sent again before the tails have told what is missing.
+            List<PendingAppend>? missing;
+            do
+            {
+                await PauseAsync(retryMillis).ConfigureAwait(false);
+                retryMillis = Math.Min(RetryMillisMax, retryMillis * 2);
+                missing = await DropWrittenAsync(batch).ConfigureAwait(false);
+            }
+            while (missing is null);
+            batch = missing;
         }
+    }
+
+    private void Reached()
+    {
+        if (!unreachable) return;
+        unreachable = false;
+        log.Write(LogEvents.JournalBack);
+    }
+
+    /// <summary>
+    /// Takes out what found another tail: a copy whose outcome was unknown may have landed after the tails were read, and the tails will now tell.
+    /// </summary>
+    private static List<PendingAppend> TakeLate(ref List<PendingAppend> batch, ref IReadOnlyList<AppendOutcome> outcomes)
+    {
+        List<PendingAppend> late = [], others = [];
+        List<AppendOutcome> known = [];
+        for (var i = 0; i < batch.Count; i++)
+        {
+            if (outcomes[i] == AppendOutcome.TailMismatch)
+            {
+                late.Add(batch[i]);
+                continue;
+            }
+            others.Add(batch[i]);
+            known.Add(outcomes[i]);
+        }
+        batch = others;
+        outcomes = known;
+        return late;
     }
 
     private void Report(List<PendingAppend> batch, IReadOnlyList<AppendOutcome> outcomes)
@@ -170,8 +209,8 @@ public sealed class JournalWriter : IWorkItem
         pending.Observer.OnDeposed();
     }
 
-    /// <summary>After a commit of unknown outcome: reports what the tails show to be written, and answers the rest.</summary>
-    private async Task<List<PendingAppend>> DropWrittenAsync(List<PendingAppend> batch)
+    /// <summary>After a commit of unknown outcome: reports what the tails show to be written, and answers the rest; null when they cannot be read.</summary>
+    private async Task<List<PendingAppend>?> DropWrittenAsync(List<PendingAppend> batch)
     {
         IReadOnlyList<InstanceOwnership> ownership;
         try
@@ -180,7 +219,7 @@ public sealed class JournalWriter : IWorkItem
         }
         catch (StoreUnavailableException)
         {
-            return batch;
+            return null;
         }
         var byInstance = ownership.ToDictionary(static row => row.Instance);
         var rest = new List<PendingAppend>(batch.Count);
@@ -198,6 +237,7 @@ public sealed class JournalWriter : IWorkItem
             // A deposed owner cannot tell whether its last append was read by the new one: the new owner decides what it promised.
             outcomes.Add(row.Owner == pending.Append.Owner && row.Epoch == pending.Append.Epoch ? AppendOutcome.Accepted : AppendOutcome.Fenced);
         }
+        if (rest.Count == 0) Reached();
         Report(settled, outcomes);
         return rest;
     }

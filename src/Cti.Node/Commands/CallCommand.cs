@@ -72,9 +72,12 @@ internal static class CallCommand
                     _problem = $"{file} was not played to its end";
                     await TryAsync("sys.call.play_start", new JsonObject { ["res_id"] = call, ["content"] = file }, call);
                     break;
+                case "sys.call.on_dial_completed":
+                    _problem += Because(event_);
+                    break;
                 case "sys.call.on_play_completed":
-                    if (event_["error"] is null) _problem = null;
-                    await DropAsync(call);
+                    _problem = event_["error"] is null ? null : _problem + Because(event_);
+                    await DropAsync(call, cause: 200);
                     break;
             }
         }
@@ -93,11 +96,14 @@ internal static class CallCommand
             }
         }
 
-        private async Task DropAsync(string call)
+        private static string Because(JsonObject event_) =>
+            event_["error"] is JsonObject error ? $": {error["message"]} (error {error["code"]})" : "";
+
+        private async Task DropAsync(string call, int cause = 603)
         {
             try
             {
-                await socket.AskAsync("sys.call.drop", new JsonObject { ["res_id"] = call }, CancellationToken.None);
+                await socket.AskAsync("sys.call.drop", new JsonObject { ["res_id"] = call, ["cause"] = cause }, CancellationToken.None);
             }
             catch (CommandException)
             {

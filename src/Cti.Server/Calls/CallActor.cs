@@ -8,6 +8,7 @@ using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Sip;
+using Cti.Sip;
 using Cti.Storage;
 using CallDirection = Cti.Calls.Call.CallDirection;
 
@@ -58,10 +59,16 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 Guard(place.Ask, () => Place(place));
                 return true;
             case InviteOffered offered:
-                Offer(offered);
+                Guard(offered);
                 return true;
             case RecoverCall:
                 throw new InvalidOperationException("a recovered call has a state");
+            case MediaHappened { Event: SessionClosed }:
+                // The creating message crashed: nothing was journaled, nothing is left.
+                cell.Media = null;
+                services.Media.Closed();
+                StopSelf();
+                return true;
             case MediaHappened or WasDeposed or BecameDurable:
                 return true;
             default:
@@ -142,6 +149,24 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             var trace = services.Random.NextHex(8);
             System.Log.Write(LogEvents.RequestFault, ask.Request.Method, trace, fault.Message);
             ask.ReplyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.Internal, "a fault of the server; its log has the trace id").With("trace_id", trace)));
+            if (cell.State is null) CloseMedia();
+            throw;
+        }
+    }
+
+    private void Guard(InviteOffered offered)
+    {
+        try
+        {
+            Offer(offered);
+        }
+        catch
+        {
+            if (cell.State is null)
+            {
+                services.Sip.Respond(offered.Transaction, SipResponse.For(offered.Transaction.Request, 500, null, services.Random.NextHex(8)));
+                CloseMedia();
+            }
             throw;
         }
     }
@@ -163,7 +188,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         var decision = CallDecider.Decide(cell.State, command, System.Clock.UnixMillis, services.Settings);
         if (decision.Refusal is { } refusal)
         {
-            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal, ask)));
+            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal)));
             return;
         }
         if (decision.Entries.IsEmpty) After(cell.LastPosition, decision, ask);
@@ -263,6 +288,8 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat))))
                     Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
                 break;
+            case StopMediaPlay stop when Withdraw(stop.Number):
+                break;
             case StopMediaPlay stop:
                 ForwardToMedia(media => services.Media.Port.StopPlay(media, stop.Number));
                 break;
@@ -291,6 +318,16 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 cell.Leg?.Perform(effect, cell.State!);
                 break;
         }
+    }
+
+    /// <summary>A stop overtakes a start that still waits for the disk: then there is nothing to stop, and nothing to start any more.</summary>
+    private bool Withdraw(long number)
+    {
+        foreach (var waiting in cell.Waiting)
+        {
+            if (waiting.Effects.RemoveAll(effect => effect is StartMediaPlay start && start.Number == number) > 0) return true;
+        }
+        return false;
     }
 
     private bool ForwardToMedia(Action<MediaSessionId> command)
@@ -350,11 +387,9 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         else StartTimer("deadline", Math.Max(0, due - System.Clock.UnixMillis), new DeadlineCame());
     }
 
-    /// <summary>What a refusal says about the resource, in the words of the generation that asked.</summary>
-    private RpcError Concerning(RpcError error, CallAsk? ask)
+    private RpcError Concerning(RpcError error)
     {
         if (error.Code == ErrorCodes.NotFound || cell.State is not { } state) return error;
-        if (error.Code == ErrorCodes.Conflict && ask is not null) error = error.With("state", CallQueries.StateName(state, ask.Request.Generation));
         return error.With("ipsc_info", ImmutableDictionary<string, object>.Empty.Add("process_id", state.Id.ProcessId));
     }
 }

@@ -58,7 +58,7 @@ internal sealed class CallCell(InstanceJournal journal) : IDurabilityObserver, I
 /// <param name="Position">The position.</param>
 /// <param name="Effects">What to do, in order.</param>
 /// <param name="Ask">The request that they answer, if any.</param>
-internal sealed record CommittedEffects(long Position, IReadOnlyList<CallEffect> Effects, CallAsk? Ask);
+internal sealed record CommittedEffects(long Position, List<CallEffect> Effects, CallAsk? Ask);
 
 /// <summary>A call's SIP side. Its methods run in the call's actor.</summary>
 internal interface ICallLeg

@@ -120,11 +120,16 @@ internal sealed partial class CallLeg
     private CallCommand? ClientActions(UsageStep<InviteClientState> step)
     {
         client = step.State;
-        CallCommand? command = null;
+        var command = Unusable(step);
         foreach (var action in step.Actions)
         {
             switch (action)
             {
+                case Usage.SendAck ack when command is FarEndUnusable:
+                    pendingAck = ack.Ack;
+                    break;
+                case SendRequest or InviteFailed when command is FarEndUnusable:
+                    break;
                 case SendRequest { Request.Method: SipMethods.Invite } invite:
                     SendInviteTo(invite.Request);
                     break;
@@ -138,7 +143,7 @@ internal sealed partial class CallLeg
                     pendingAck = ack.Ack;
                     break;
                 case Usage.SendAck ack when ack.Ack != pendingAck:
-                    services.Sip.Acknowledge(ack.Ack, flow);
+                    Acknowledge(ack.Ack);
                     break;
                 case InviteProgressed { Status: > 100 }:
                     command = new FarEndRings();
@@ -154,6 +159,18 @@ internal sealed partial class CallLeg
             }
         }
         return command;
+    }
+
+    /// <summary>
+    /// A 2xx that we cannot use or do not want any more (it crossed our CANCEL). The usage would acknowledge it and hang up at once; that waits for the
+    /// decision, so that a crash in between leaves a BYE that is owed.
+    /// </summary>
+    private static CallCommand? Unusable(UsageStep<InviteClientState> step)
+    {
+        var failed = step.Actions.OfType<InviteFailed>().FirstOrDefault(static failed => failed.Response is { IsSuccess: true });
+        return failed?.Response is { } success && DialogState.TryCreateAsUac(step.State.Invite, success, step.State.Flow, out var dialog)
+            ? new FarEndUnusable(dialog, failed.Status, ReasonOf(failed.Status))
+            : null;
     }
 
     private static string ReasonOf(int status) => status switch
@@ -175,7 +192,13 @@ internal sealed partial class CallLeg
         StartInvite(invite);
     }
 
-    private void StartInvite(SipRequest invite) => invites.Add(Start(invite));
+    private void StartInvite(SipRequest invite)
+    {
+        // The first INVITE, and each after a redirection, goes where the look-up led.
+        var handle = new RequestHandle(cell.Actor, invite);
+        invites.Add(handle);
+        services.Sip.Start(invite, flow, handle);
+    }
 
     private bool IsInviteOfOurs(RequestHandle handle) => invites.Count > 0 && invites.Contains(handle);
 
@@ -184,7 +207,7 @@ internal sealed partial class CallLeg
     {
         if (pendingAck is not { } ack) return;
         pendingAck = null;
-        services.Sip.Acknowledge(ack, flow);
+        Acknowledge(ack);
     }
 
     private void CancelInvite(CallState state)

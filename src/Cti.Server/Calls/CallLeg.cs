@@ -1,3 +1,4 @@
+using System.Net;
 using Cti.Actors;
 using Cti.Calls.Call;
 using Cti.Kernel;
@@ -31,6 +32,8 @@ internal sealed partial class CallLeg : ICallLeg
     private readonly Queue<ServerTransaction> changes = new();
     private RequestHandle? sessionRequest;
     private RequestHandle? byeRequest;
+    private DialogState? byeDialog;
+    private int byeCause;
     private DigestSession byeDigest = DigestSession.Empty;
     private SipFlow flow;
     private ITimerHandle? timer;
@@ -221,7 +224,7 @@ internal sealed partial class CallLeg : ICallLeg
                     sessionRequest = Start(request.Request);
                     break;
                 case Usage.SendAck ack:
-                    services.Sip.Acknowledge(ack.Ack, flow);
+                    Acknowledge(ack.Ack);
                     break;
                 case MediaAgreed agreed:
                     command = new DialogChanged(session.Dialog, agreed.Media, agreed.Local.ToString());
@@ -263,7 +266,7 @@ internal sealed partial class CallLeg : ICallLeg
 
     private CallCommand? NotAnswered(RequestHandle handle, int status)
     {
-        if (handle == byeRequest) return new FarEndSettled();
+        if (handle == byeRequest) return ByeNotSent(status);
         if (handle == infoRequest) return InfoFailed();
         if (handle == sessionRequest && session is not null) return SessionStep(new ReInviteInput.Failed(status));
         if (!IsInviteOfOurs(handle)) return null;
@@ -293,8 +296,14 @@ internal sealed partial class CallLeg : ICallLeg
         byeCause = cause;
     }
 
-    private DialogState? byeDialog;
-    private int byeCause;
+    /// <summary>A BYE whose connection was gone is sent once more by a new one.</summary>
+    private FarEndSettled? ByeNotSent(int status)
+    {
+        if (status != 503 || flow.Connection == 0 || byeDialog is not { } dialog) return new FarEndSettled();
+        flow = flow with { Connection = 0 };
+        byeRequest = Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(byeCause)));
+        return null;
+    }
 
     private CallCommand? ByeAnswered(SipResponse response)
     {
@@ -310,19 +319,61 @@ internal sealed partial class CallLeg : ICallLeg
         return new FarEndSettled();
     }
 
-    private void UseFlowOf(DialogState dialog)
-    {
-        if (DialogFlow.TryParse(dialog.Flow, out var parsed)) flow = parsed;
-    }
-
-    /// <summary>
-    /// Sends a request within the dialog by the flow that the call came or went by: what stands in route set and target is reached through it.
-    /// </summary>
+    /// <summary>Sends a request within the dialog; news of it comes with the answered handle.</summary>
     private RequestHandle Start(SipRequest request)
     {
         var handle = new RequestHandle(cell.Actor, request);
-        services.Sip.Start(request, flow, handle);
+        Route(request, way => services.Sip.Start(request, way, handle));
         return handle;
+    }
+
+    private void Acknowledge(SipRequest ack) => Route(ack, way => services.Sip.Acknowledge(ack, way));
+
+    /// <summary>
+    /// Where a request within the dialog goes (RFC 3261 section 12.2.1.1): to the first route, else to the far end's Contact. What the call came by is
+    /// used where that says the same, and where the Contact is a private address behind a public one, which nothing but that way reaches.
+    /// </summary>
+    private void Route(SipRequest request, Action<SipFlow> send)
+    {
+        var hop = request.Routes.Count > 0 ? request.Routes[0].Uri : request.Uri;
+        if (KnownWay(hop) is { } known)
+        {
+            send(known);
+            return;
+        }
+        var lookup = services.Sip.ResolveAsync(hop);
+        if (lookup.IsCompletedSuccessfully) send(lookup.Result ?? flow);
+        else _ = RouteLaterAsync(lookup, send);
+    }
+
+    private async Task RouteLaterAsync(ValueTask<SipFlow?> lookup, Action<SipFlow> send)
+    {
+        SipFlow? found = null;
+        try
+        {
+            found = await lookup.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The way that the call came by is better than none.
+        }
+        send(found ?? flow);
+    }
+
+    private SipFlow? KnownWay(SipUri hop)
+    {
+        if (!IPAddress.TryParse(hop.Host.Trim('[', ']'), out var address)) return null;
+        var source = flow.Remote.Address.IsIPv4MappedToIPv6 ? flow.Remote.Address.MapToIPv4() : flow.Remote.Address;
+        if (InboundCalls.IsNear(address) && !InboundCalls.IsNear(source)) return flow;
+        if (!address.Equals(source)) return null;
+        var port = hop.Port == 0 ? 5060 : hop.Port;
+        return flow.IsReliable || port == flow.Remote.Port ? flow : flow with { Remote = new IPEndPoint(flow.Remote.Address, port) };
+    }
+
+    private void UseFlowOf(DialogState dialog)
+    {
+        // After a restart: the connection of that time is gone, one to the same peer may be opened.
+        if (flow.Remote is null && DialogFlow.TryParse(dialog.Flow, out var parsed)) flow = parsed with { Connection = 0 };
     }
 }
 

@@ -117,6 +117,14 @@ internal sealed class FeedReader : IEventFeed
         ObjectDisposedException.ThrowIf(_closed, this);
         if (page.Generation != _generation) return default(Step) with { Taken = [] };
         if (rows.Count < page.Limit) _behind.Remove(page.Instance);
+        // The store may be ahead of the node itself, which has not heard yet that an append succeeded. Whoever acted on such an event would meet a call
+        // that does not know of it: the event comes by the ring, once it is published.
+        var published = _hub.Published[page.Instance];
+        if (rows.Count > 0 && rows[^1].Position > published)
+        {
+            rows = [.. rows.TakeWhile(row => row.Position <= published)];
+            _behind.Remove(page.Instance);
+        }
         var before = Vector();
         foreach (var row in rows) Deliver(row);
         return new Step(rows, before, null, null);

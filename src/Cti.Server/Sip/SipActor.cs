@@ -13,10 +13,14 @@ namespace Cti.Server.Sip;
 /// </summary>
 internal sealed class SipActor(ISipTransport transport, CallDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers) : Actor, ITransactionUser
 {
+    /// <summary>Stray answers remembered, each for 64 T1: more than a node that restarted with all its calls ringing has; past it a BYE may go out twice.</summary>
+    private const int StraysMax = 4_000;
+
     private static readonly SipRequestRules Rules = new(
         [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update],
         [SipCapabilities.Timer], ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
 
+    private readonly Dictionary<(string CallId, string Tag), long> strays = [];
     private TransactionLayer layer = null!;
     private long armed = long.MaxValue;
 
@@ -187,7 +191,25 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
         ack.Add(HeaderId.CallId, response.CallId);
         ack.Add(HeaderId.CSeq, string.Create(CultureInfo.InvariantCulture, $"{response.CSeq.Number} ACK"));
         layer.SendAck(ack, flow);
+        // Each repetition of the answer is acknowledged; the BYE is repeated by its own transaction.
+        if (!IsFirst(response.CallId, response.To.Tag ?? "")) return;
         layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow);
+    }
+
+    private bool IsFirst(string callId, string tag)
+    {
+        var now = System.Clock.MonotonicNanos / 1_000_000;
+        if (strays.Count >= StraysMax)
+        {
+            foreach (var (old, until) in strays)
+            {
+                if (until <= now) strays.Remove(old);
+            }
+            if (strays.Count >= StraysMax) return true;
+        }
+        var isFirst = !strays.TryGetValue((callId, tag), out var ends) || ends <= now;
+        if (isFirst) strays[(callId, tag)] = now + timers.Limit;
+        return isFirst;
     }
 
     private sealed record TickNow;

@@ -79,14 +79,14 @@ internal sealed class TrunkActor(Trunk trunk, CallServices services) : Actor
         }
     }
 
-    private void LookUp() => _ = LookUpAsync();
+    private void LookUp() => _ = LookUpAsync(services.Sip.ResolveAsync(Target()));
 
-    private async Task LookUpAsync()
+    private async Task LookUpAsync(ValueTask<SipFlow?> lookup)
     {
         SipFlow? found = null;
         try
         {
-            found = await services.Sip.ResolveAsync(Target()).ConfigureAwait(false);
+            found = await lookup.ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -195,7 +195,7 @@ internal sealed class TrunkActor(Trunk trunk, CallServices services) : Actor
         if (services.Trunks.SetUp(trunk.Name, up)) System.Log.Write(up ? LogEvents.TrunkUp : LogEvents.TrunkDown, trunk.Name, why);
     }
 
-    private SipUri Target() => SipUri.Create("", trunk.Host, trunk.Port, trunk.Transport switch
+    private SipUri Target() => SipUri.Create(null, trunk.Host, trunk.Port, trunk.Transport switch
     {
         SipTransportKind.Tcp => ";transport=tcp",
         SipTransportKind.Tls => ";transport=tls",

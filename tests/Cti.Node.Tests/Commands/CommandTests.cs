@@ -96,6 +96,7 @@ public sealed class CommandTests
         var construct = gateway.Asked.First().Arguments;
         construct.Strings("to_uri").ShouldBe(["sip:100@127.0.0.1"]);
         construct.OptionalString("from_uri").ShouldBe("200");
+        gateway.Asked.Last().Arguments.Int32("cause").ShouldBe(200);
         result.Out.Split('\n').Where(l => l.Contains("sys.call.on_", StringComparison.Ordinal)).Select(l => l.Split(' ')[1])
             .ShouldBe(["sys.call.on_ringing", "sys.call.on_dial_completed", "sys.call.on_play_completed", "sys.call.on_released"]);
         result.Out.ShouldContain("22:13:20.000 sys.call.on_released");
@@ -115,7 +116,7 @@ public sealed class CommandTests
         var result = await RunAsync(With(gateway, "call", "sip:100@127.0.0.1", "--play", "welcome.wav"));
 
         result.Code.ShouldBe(1);
-        result.Error.ShouldBe("cti: the call was not answered\n");
+        result.Error.ShouldBe("cti: the call was not answered: Busy Here (error 486)\n");
         gateway.Asked.Select(r => r.Method).ShouldBe(["sys.call.construct"]);
     }
 

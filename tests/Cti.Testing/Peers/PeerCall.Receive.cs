@@ -71,6 +71,12 @@ public sealed partial class PeerCall
             Answer(from, request, 481);
             return;
         }
+        if (Phase == PeerPhase.Ended)
+        {
+            // Of a dialog that is over nothing is known any more.
+            Answer(from, request, 481);
+            return;
+        }
         if (remoteCSeq != 0 && request.CSeq.Number <= remoteCSeq)
         {
             // Not a retransmission (those were answered above): out of order on the way, or a number used twice.

@@ -1,0 +1,132 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Cti.Acceptance.Infrastructure;
+
+/// <summary>The softphone baresip without sound devices: it says a tone, and what it hears goes to a file.</summary>
+internal sealed class Baresip : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly string _folder;
+    private readonly int _console;
+    private readonly UdpClient _control = new(new IPEndPoint(IPAddress.Loopback, 0));
+    private readonly StringBuilder _output = new();
+
+    private Baresip(Process process, string folder, int console)
+    {
+        _process = process;
+        _folder = folder;
+        _console = console;
+        process.OutputDataReceived += (_, e) => Take(e.Data);
+        process.ErrorDataReceived += (_, e) => Take(e.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    public string Output
+    {
+        get
+        {
+            lock (_output) return _output.ToString();
+        }
+    }
+
+    public static async Task<Baresip> StartAsync()
+    {
+        var program = Tools.Find("baresip", "baresip-core");
+        var modules = new[] { "/usr/lib/baresip/modules", "/usr/lib64/baresip/modules" }.FirstOrDefault(Directory.Exists)
+            ?? throw new InvalidOperationException("baresip's modules are missing; on Debian: apt-get install baresip-core");
+        var folder = Directory.CreateTempSubdirectory("cti-baresip-").FullName;
+        int sip = Ports.Free(), console = Ports.Free();
+        await File.WriteAllTextAsync(Path.Combine(folder, "config"), string.Create(CultureInfo.InvariantCulture, $"""
+            sip_listen 127.0.0.1:{sip}
+            net_interface lo
+            audio_source ausine,440
+            audio_player aubridge,player
+            audio_alert aubridge,alert
+            module_path {modules}
+            module cons.so
+            module g711.so
+            module ausine.so
+            module aubridge.so
+            module sndfile.so
+            module_tmp account.so
+            module_app menu.so
+            cons_listen 127.0.0.1:{console}
+            snd_path {folder}
+
+            """));
+        await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}>;regint=0;audio_codecs=PCMA\n");
+        await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
+        var process = Process.Start(new ProcessStartInfo(program, ["-f", folder])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = folder,
+        })!;
+        process.StandardInput.Close();
+        var baresip = new Baresip(process, folder, console);
+        try
+        {
+            await Patience.UntilAsync(() => baresip.Output.Contains("baresip is ready", StringComparison.Ordinal) || process.HasExited, "baresip is ready");
+            process.HasExited.ShouldBeFalse(baresip.Output);
+            return baresip;
+        }
+        catch
+        {
+            await baresip.DisposeAsync();
+            throw;
+        }
+    }
+
+    public void Dial(string uri) => Console($"/dial {uri}\n");
+
+    public void HangUp() => Console("b");
+
+    /// <summary>Presses a key for a moment; the end of a transmission is baresip's sign that a key is released.</summary>
+    public async Task PressAsync(char key)
+    {
+        Console(key.ToString());
+        await Patience.Elapses(TimeSpan.FromMilliseconds(120));
+        Console("\u0004");
+        await Patience.Elapses(TimeSpan.FromMilliseconds(120));
+    }
+
+    /// <summary>What was heard so far; the file's header is complete only after the call.</summary>
+    public short[] Heard()
+    {
+        var file = Directory.GetFiles(_folder, "dump-*dec.wav").FirstOrDefault();
+        if (file is null) return [];
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        if (bytes.Length <= 44) return [];
+        var samples = new short[(bytes.Length - 44) / 2];
+        Buffer.BlockCopy(bytes, 44, samples, 0, samples.Length * 2);
+        return samples;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill();
+            await _process.WaitForExitAsync();
+        }
+        _process.Dispose();
+        _control.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private void Console(string text) => _control.Send(Encoding.UTF8.GetBytes(text), new IPEndPoint(IPAddress.Loopback, _console));
+
+    private void Take(string? line)
+    {
+        if (line is null) return;
+        lock (_output) _output.AppendLine(line);
+    }
+}

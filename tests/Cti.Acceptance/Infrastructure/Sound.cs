@@ -1,0 +1,187 @@
+using System.Buffers.Binary;
+using System.Text;
+
+namespace Cti.Acceptance.Infrastructure;
+
+/// <summary>Sounds, G.711 and WAV files, written from the standards and not from the product.</summary>
+internal static class Sound
+{
+    public const int ALaw = 6, MuLaw = 7, Pcm = 1;
+
+    /// <summary>Bytes in which every value occurs and no stretch repeats.</summary>
+    public static byte[] Noise(int seed, int length, params byte[] without)
+    {
+        var random = new Random(seed);
+        var bytes = new byte[length];
+        for (var i = 0; i < length;)
+        {
+            var value = (byte)random.Next(256);
+            if (!without.Contains(value)) bytes[i++] = value;
+        }
+        return bytes;
+    }
+
+    /// <summary>A tone that rises from 300 to 3000 Hz: unlike itself at every shift.</summary>
+    public static short[] Rising(double seconds)
+    {
+        var samples = new short[(int)(seconds * 8000)];
+        for (var i = 0; i < samples.Length; i++)
+        {
+            var t = i / 8000.0;
+            samples[i] = (short)(14_000 * Math.Sin(2 * Math.PI * ((300 * t) + (2700 / (2 * seconds) * t * t))));
+        }
+        return samples;
+    }
+
+    /// <summary>Half a second of silence after it: what a jitter buffer still holds when a key ends a recording is no part of it.</summary>
+    public static short[] WithPause(short[] samples) => [.. samples, .. new short[4000]];
+
+    public static byte[] ToALaw(short[] samples) => [.. samples.Select(static s => Nearest(s, FromALaw))];
+
+    public static byte[] ToMuLaw(short[] samples) => [.. samples.Select(static s => Nearest(s, FromMuLaw))];
+
+    /// <summary>G.711, table 1.</summary>
+    public static short FromALaw(byte value)
+    {
+        var code = value ^ 0x55;
+        var exponent = (code >> 4) & 7;
+        var magnitude = ((code & 0x0F) << 4) + 8;
+        if (exponent > 0) magnitude = (magnitude + 0x100) << (exponent - 1);
+        return (short)((code & 0x80) != 0 ? magnitude : -magnitude);
+    }
+
+    /// <summary>G.711, table 2.</summary>
+    public static short FromMuLaw(byte value)
+    {
+        var code = ~value & 0xFF;
+        var magnitude = ((((code & 0x0F) << 3) + 0x84) << ((code >> 4) & 7)) - 0x84;
+        return (short)((code & 0x80) != 0 ? -magnitude : magnitude);
+    }
+
+    /// <summary>Writes a WAV file; answers its name.</summary>
+    public static string Write(string folder, string name, int format, byte[] data)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, name))!);
+        using var file = new BinaryWriter(File.Create(Path.Combine(folder, name)));
+        var bits = format == Pcm ? 16 : 8;
+        file.Write(Encoding.ASCII.GetBytes("RIFF"));
+        file.Write(36 + data.Length);
+        file.Write(Encoding.ASCII.GetBytes("WAVEfmt "));
+        file.Write(16);
+        file.Write((short)format);
+        file.Write((short)1);
+        file.Write(8000);
+        file.Write(8000 * bits / 8);
+        file.Write((short)(bits / 8));
+        file.Write((short)bits);
+        file.Write(Encoding.ASCII.GetBytes("data"));
+        file.Write(data.Length);
+        file.Write(data);
+        return name;
+    }
+
+    /// <summary>Reads a WAV file strictly: every length must be what is there.</summary>
+    public static (int Format, short[] Samples, byte[] Data) Read(string file)
+    {
+        var bytes = File.ReadAllBytes(file);
+        Encoding.ASCII.GetString(bytes, 0, 4).ShouldBe("RIFF");
+        BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(4)).ShouldBe(bytes.Length - 8, "the RIFF length of " + file);
+        Encoding.ASCII.GetString(bytes, 8, 4).ShouldBe("WAVE");
+        int format = 0, bits = 0;
+        for (var at = 12; at + 8 <= bytes.Length;)
+        {
+            var kind = Encoding.ASCII.GetString(bytes, at, 4);
+            var length = BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at + 4));
+            (at + 8 + length).ShouldBeLessThanOrEqualTo(bytes.Length, $"the length of {kind} in {file}");
+            if (kind == "fmt ")
+            {
+                format = BinaryPrimitives.ReadInt16LittleEndian(bytes.AsSpan(at + 8));
+                bits = BinaryPrimitives.ReadInt16LittleEndian(bytes.AsSpan(at + 22));
+                BinaryPrimitives.ReadInt32LittleEndian(bytes.AsSpan(at + 12)).ShouldBe(8000);
+            }
+            if (kind == "data")
+            {
+                var data = bytes[(at + 8)..(at + 8 + length)];
+                return (format, [.. data.Select(b => Sample(format, bits, b))], data);
+            }
+            at += 8 + length + (length & 1);
+        }
+        throw new ShouldAssertException(file + " has no data");
+    }
+
+    /// <summary>
+    /// The share of a sound's pieces of 100 ms that another holds, in their order, each with a correlation above 0.99. Unlike the correlation of the whole it does not
+    /// fall to nothing when a loaded machine was once late and everything after it is shifted.
+    /// </summary>
+    public static double Share(short[] said, short[] heard)
+    {
+        const int Piece = 800;
+        int found = 0, pieces = 0, from = 0;
+        for (var at = 0; at + Piece <= said.Length; at += Piece)
+        {
+            var piece = said.AsSpan(at, Piece);
+            // Silence is like any silence.
+            if (piece.IndexOfAnyExceptInRange((short)-200, (short)200) < 0) continue;
+            pieces++;
+            for (var to = from; to + Piece <= heard.Length; to++)
+            {
+                if (Normalised(piece, heard.AsSpan(to, Piece)) <= 0.99) continue;
+                found++;
+                from = to + Piece - 80;
+                break;
+            }
+        }
+        return pieces == 0 ? 0 : (double)found / pieces;
+    }
+
+    /// <summary>Where each 20 ms of a sound are in another, as runs of equal shift: "+320×12, missing×1, +480×40".</summary>
+    public static string Shifts(short[] said, short[] heard)
+    {
+        List<(string Shift, int Count)> runs = [];
+        for (var at = 0; at + 160 <= said.Length; at += 160)
+        {
+            var best = 0.9;
+            var place = "missing";
+            for (var to = 0; to + 160 <= heard.Length; to++)
+            {
+                var here = Normalised(said.AsSpan(at, 160), heard.AsSpan(to, 160));
+                if (here <= best) continue;
+                best = here;
+                place = "+" + (to - at);
+            }
+            if (runs.Count > 0 && runs[^1].Shift == place) runs[^1] = (place, runs[^1].Count + 1);
+            else runs.Add((place, 1));
+        }
+        return $"{said.Length} samples said, {heard.Length} heard: " + string.Join(", ", runs.Select(static r => $"{r.Shift}×{r.Count}"));
+    }
+
+    private static double Normalised(ReadOnlySpan<short> a, ReadOnlySpan<short> b)
+    {
+        double ab = 0, aa = 0, bb = 0;
+        for (var i = 0; i < a.Length; i++)
+        {
+            ab += (double)a[i] * b[i];
+            aa += (double)a[i] * a[i];
+            bb += (double)b[i] * b[i];
+        }
+        return aa == 0 || bb == 0 ? 0 : ab / Math.Sqrt(aa * bb);
+    }
+
+    private static short Sample(int format, int bits, byte value) => (format, bits) switch
+    {
+        (ALaw, 8) => FromALaw(value),
+        (MuLaw, 8) => FromMuLaw(value),
+        (Pcm, 8) => (short)((value - 128) << 8),
+        _ => throw new ShouldAssertException($"WAV format {format} with {bits} bits"),
+    };
+
+    private static byte Nearest(short sample, Func<byte, short> decode)
+    {
+        var best = 0;
+        for (var value = 1; value < 256; value++)
+        {
+            if (Math.Abs(decode((byte)value) - sample) < Math.Abs(decode((byte)best) - sample)) best = value;
+        }
+        return (byte)best;
+    }
+}

@@ -1,0 +1,216 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using Cti.Calls.Api;
+using Cti.Calls.Call;
+using Cti.Kernel;
+using Cti.Server.Calls;
+using Cti.Server.Events;
+using Cti.Server.Sip;
+using Cti.Server.Trunks;
+using Cti.Sip;
+using Cti.Storage;
+using Cti.Storage.Memory;
+using Cti.Testing;
+
+namespace Cti.Server.Tests.Nodes;
+
+/// <summary>A whole node on one thread and virtual time, with far ends that send SIP written out by hand.</summary>
+internal sealed class NodeBench
+{
+    internal const string App = "app";
+    internal static readonly IPEndPoint Node = new(IPAddress.Parse("10.0.0.100"), 5060);
+
+    private readonly Dictionary<string, RawPeer> peers = [];
+    private readonly List<(string Method, JsonElement Params)> events = [];
+
+    internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000)
+    {
+        Network = new VirtualNetwork(Runtime, new SeededRandom(1));
+        // Trunks are spoken to as soon as the node starts, so they listen before.
+        foreach (var trunk in trunks ?? []) peers[trunk.Host] = new RawPeer(this, new IPEndPoint(IPAddress.Parse(trunk.Host), 5060));
+        Media = new VirtualMediaPort(Runtime, IPAddress.Parse("10.0.0.100"));
+        IJournalStore store = new MemoryJournalStore(disk ?? new MemoryDisk());
+        if (faults is not null) store = new FaultyJournalStore(store, faults);
+        Done(store.OpenAsync(4));
+        Hub = Done(EventHub.CreateAsync(store, Runtime, Runtime, Runtime));
+        Feed = Hub.Open(App); // a live subscriber
+        Server = new ServerNode(new ServerNodeOptions
+        {
+            NodeName = "n1",
+            InstanceCount = 4,
+            Inbound = inbound ?? new InboundPolicy([], true, App, false),
+            Trunks = trunks ?? [],
+            DialAny = dialAny,
+            CallsMax = callsMax,
+            Scheduler = Runtime,
+            Clock = Runtime,
+            Timers = Runtime,
+            Random = new SeededRandom(2),
+            Log = NullLog.Instance,
+            Store = store,
+            Media = Media,
+            Recordings = new AnyRecording(),
+            Resolver = Resolver,
+            SipTransport = events => new VirtualSipTransport(Network, Runtime, events, Node),
+            Publish = Publish,
+            Subscribers = Hub,
+        });
+        Server.Actors.CrashObserver = (name, fault) => Crashes.Add($"{name}: {fault}");
+        Done(new ValueTask(Server.StartAsync()));
+        Runtime.RunAll();
+    }
+
+    private void Publish(IReadOnlyList<StoredEvent> batch)
+    {
+        Hub.Publish(batch);
+        foreach (var happened in batch.Where(happened => happened.Application == App)) events.Add((happened.Method, JsonDocument.Parse(happened.Params).RootElement.Clone()));
+    }
+
+    internal ManualRuntime Runtime { get; } = new();
+    internal VirtualNetwork Network { get; }
+    internal VirtualMediaPort Media { get; }
+    internal VirtualResolver Resolver { get; } = new();
+    internal EventHub Hub { get; }
+    internal IEventFeed Feed { get; }
+    internal ServerNode Server { get; }
+    internal List<string> Crashes { get; } = [];
+
+    internal RawPeer Peer(string address, int port = 5060) => peers.GetValueOrDefault(address) ?? new(this, new IPEndPoint(IPAddress.Parse(address), port));
+
+    /// <summary>Asks and waits for the answer; what the method's definition lacks is filled with its defaults.</summary>
+    internal RpcReply Ask(string method, params (string Name, object? Value)[] arguments)
+    {
+        var definition = Catalogue.Find(method).ShouldNotBeNull();
+        var json = new Dictionary<string, object?>(arguments.ToDictionary(pair => pair.Name, pair => pair.Value));
+        ArgumentBinder.TryBind(definition, ApiGeneration.V2, JsonSerializer.SerializeToUtf8Bytes(json), MediaRoots.None, out var bound).ShouldBeNull();
+        var asked = Server.Router.AskAsync(new RpcRequest(App, true, ApiGeneration.V2, method, bound, null, 0), CancellationToken.None).AsTask();
+        for (var i = 0; i < 100 && !asked.IsCompleted; i++) Runtime.Advance(1);
+        // The answer's continuation may run on a pool thread.
+        asked.Wait(5000).ShouldBeTrue($"{method} is not answered");
+        return asked.Result;
+    }
+
+    internal string Construct(string toUri, params (string Name, object? Value)[] more)
+    {
+        var reply = Ask("sys.call.construct", [("to_uri", toUri), ("max_answer_seconds", 60), .. more]);
+        reply.Error.ShouldBeNull();
+        return JsonDocument.Parse(reply.Result).RootElement.GetProperty("res_id").GetString()!;
+    }
+
+    /// <summary>The next event of that name, waiting for it in virtual time.</summary>
+    internal JsonElement Expect(string method, int millis = 5000)
+    {
+        for (var i = 0; i <= millis; i += 5)
+        {
+            var index = events.FindIndex(happened => happened.Method == method);
+            if (index >= 0)
+            {
+                var found = events[index].Params;
+                events.RemoveAt(index);
+                return found;
+            }
+            Runtime.Advance(5);
+        }
+        throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", events.Select(happened => happened.Method))}; crashes: {string.Join("; ", Crashes)}");
+    }
+
+    internal static T Done<T>(ValueTask<T> task)
+    {
+        task.IsCompleted.ShouldBeTrue();
+        return task.Result;
+    }
+
+    private static void Done(ValueTask task)
+    {
+        task.IsCompleted.ShouldBeTrue();
+        task.GetAwaiter().GetResult();
+    }
+
+    private sealed class AnyRecording : IRecordings
+    {
+        public string? Resolve(string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/recordings/{file}.wav";
+
+        public void Repair(string fullPath)
+        {
+        }
+
+        public bool StaysInside(string promptName) => true;
+
+        public string? WhyUnsupported(string format) => null;
+    }
+}
+
+/// <summary>A far end whose messages the test writes itself.</summary>
+internal sealed class RawPeer
+{
+    private readonly NodeBench bench;
+    private readonly Queue<SipMessage> received = new();
+
+    internal RawPeer(NodeBench bench, IPEndPoint local)
+    {
+        this.bench = bench;
+        Local = local;
+        bench.Network.Bind(local, (_, bytes) => received.Enqueue(SipParser.ParseDatagram(bytes).Message!));
+    }
+
+    internal IPEndPoint Local { get; }
+
+    /// <summary>Sends lines (without the body's length, which is added) to the node.</summary>
+    internal void Send(string headers, string body = "")
+    {
+        var text = string.Create(CultureInfo.InvariantCulture, $"{headers.ReplaceLineEndings("\r\n").Trim()}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+        bench.Network.Send(Local, NodeBench.Node, Encoding.ASCII.GetBytes(text));
+        bench.Runtime.Advance(5);
+    }
+
+    internal void Respond(SipRequest request, int status, string more = "", string body = "", string tag = "far")
+    {
+        var to = request.Get(HeaderId.To)!;
+        if (request.To.Tag is null && status > 100) to += $";tag={tag}";
+        var vias = string.Join("\n", request.Vias.Select(via => $"Via: {via}"));
+        Send($"SIP/2.0 {status} Status\n{vias}\nFrom: {request.Get(HeaderId.From)}\nTo: {to}\nCall-ID: {request.CallId}\nCSeq: {request.Get(HeaderId.CSeq)}\n{more}", body);
+    }
+
+    internal void Invite(string user, string more, string branch = "z9hG4bK1") => Send($"""
+        INVITE sip:{user}@10.0.0.100 SIP/2.0
+        Via: SIP/2.0/UDP {Local};branch={branch}
+        Max-Forwards: 70
+        From: <sip:caller@{Local.Address}>;tag=caller
+        To: <sip:{user}@10.0.0.100>
+        Call-ID: call-{Local.Address}
+        CSeq: 1 INVITE
+        {more}
+        Content-Type: application/sdp
+        """, Sdp());
+
+    internal string Sdp(string direction = "sendrecv") =>
+        $"v=0\r\no=- 1 1 IN IP4 {Local.Address}\r\ns=-\r\nc=IN IP4 {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
+
+    internal SipRequest Request(string method, int millis = 5000) => (SipRequest)Next(message => message is SipRequest request && request.Method == method, method, millis);
+
+    internal SipResponse Response(int status, int millis = 5000) => (SipResponse)Next(message => message is SipResponse response && response.Status == status, $"{status}", millis);
+
+    internal bool Hears(string method, int millis)
+    {
+        bench.Runtime.Advance(millis);
+        return received.Any(message => message is SipRequest request && request.Method == method);
+    }
+
+    private SipMessage Next(Func<SipMessage, bool> wanted, string what, int millis)
+    {
+        for (var i = 0; i <= millis; i += 5)
+        {
+            for (var count = received.Count; count > 0; count--)
+            {
+                var message = received.Dequeue();
+                if (wanted(message)) return message;
+                received.Enqueue(message);
+            }
+            bench.Runtime.Advance(5);
+        }
+        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", received)}; crashes: {string.Join("; ", bench.Crashes)}");
+    }
+}

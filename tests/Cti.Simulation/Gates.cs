@@ -1,0 +1,127 @@
+using System.Net;
+using System.Net.Sockets;
+using Cti.Media;
+using Cti.Server.Calls;
+using Cti.Sip;
+using Cti.Storage;
+using Cti.Testing;
+
+namespace Cti.Simulation;
+
+/// <summary>What goes wrong with a node's journal, by its plan and its seed; a dead node is never answered.</summary>
+internal sealed class PlannedStoreFaults(SimulatedWorld world, NodeProcess process, SeededRandom random) : IStoreFaults
+{
+    public ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation) => ActAsync(operation, CrashMoment.BeforeAppend);
+
+    public ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation) => ActAsync(operation, CrashMoment.AfterAppend);
+
+    private async ValueTask ActAsync(StoreOperation operation, CrashMoment moment)
+    {
+        if (process.IsAlive && operation == StoreOperation.Append) world.Reach(process, moment);
+        if (!process.IsAlive) await NodeProcess.Never;
+        if (world.IsHealed) return;
+        var plan = world.Plan;
+        if (random.Chance(plan.StoreSlowPercent)) await process.DelayAsync(random.Between(1, plan.StoreDelayMillisMax));
+        var now = world.Runtime.ElapsedMillis;
+        var isOut = plan.Outages.Any(outage => now >= outage.FromMillis && now < outage.ToMillis);
+        // Two hooks an operation: each fails half as often.
+        if (isOut || random.Next(200) < plan.StoreFailPercent)
+            throw new StoreUnavailableException($"{operation} fails {(moment == CrashMoment.BeforeAppend ? "before" : "after")} it took effect");
+    }
+}
+
+/// <summary>A node's way to the network: ends with its process, and shows every message to the observer before it leaves.</summary>
+internal sealed class GatedTransport(SimulatedWorld world, NodeProcess process, VirtualSipTransport inner) : ISipTransport
+{
+    public void Send(SipFlow flow, ReadOnlyMemory<byte> message, long sendId)
+    {
+        if (!process.IsAlive) return;
+        world.Reach(process, CrashMoment.BeforeSend);
+        if (!process.IsAlive) return;
+        world.Wire.Leaves(message);
+        inner.Send(flow, message, sendId);
+        world.Reach(process, CrashMoment.AfterSend);
+    }
+
+    public int FindListener(SipTransportKind kind, AddressFamily family) => inner.FindListener(kind, family);
+
+    public SipHostPort LocalAddress(SipTransportKind kind, int listener) => inner.LocalAddress(kind, listener);
+}
+
+/// <summary>As the program does it: what comes before the node is ready meets no socket.</summary>
+internal sealed class SocketsOpenLast(SimulatedNode node, ISipTransportEvents inner) : ISipTransportEvents
+{
+    public void OnReceived(in ReceivedMessage received)
+    {
+        if (node.IsServing) inner.OnReceived(received);
+    }
+
+    public void OnRejected(in SipParseResult rejected, SipFlow flow)
+    {
+        if (node.IsServing) inner.OnRejected(rejected, flow);
+    }
+
+    public void OnSendFailed(SipFlow flow, long sendId, SipSendFailure failure) => inner.OnSendFailed(flow, sendId, failure);
+}
+
+/// <summary>A node's way to its media side, which dies with it.</summary>
+internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, VirtualMediaPort inner) : IMediaPort
+{
+    public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) =>
+        Passes() ? inner.TryOpen(session, options, events) : null;
+
+    public void Configure(MediaSessionId session, MediaDescription description)
+    {
+        if (Passes()) inner.Configure(session, description);
+    }
+
+    public void StartPlay(MediaSessionId session, PlayRequest request)
+    {
+        if (Passes()) inner.StartPlay(session, request);
+    }
+
+    public void StopPlay(MediaSessionId session, long action)
+    {
+        if (Passes()) inner.StopPlay(session, action);
+    }
+
+    public void StartRecord(MediaSessionId session, RecordRequest request)
+    {
+        if (Passes()) inner.StartRecord(session, request);
+    }
+
+    public void StopRecord(MediaSessionId session, long action)
+    {
+        if (Passes()) inner.StopRecord(session, action);
+    }
+
+    public void SendKeys(MediaSessionId session, SendKeysRequest request)
+    {
+        if (Passes()) inner.SendKeys(session, request);
+    }
+
+    public void Close(MediaSessionId session)
+    {
+        if (Passes()) inner.Close(session);
+    }
+
+    private bool Passes()
+    {
+        if (process.IsAlive) world.Reach(process, CrashMoment.AtMedia);
+        return process.IsAlive;
+    }
+}
+
+/// <summary>A disk without files: every name inside the root is there.</summary>
+internal sealed class VirtualFiles : IRecordings
+{
+    public string? Resolve(string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/rec/{file}";
+
+    public void Repair(string fullPath)
+    {
+    }
+
+    public bool StaysInside(string promptName) => !promptName.Contains("..", StringComparison.Ordinal);
+
+    public string? WhyUnsupported(string format) => format.Equals("Gsm", StringComparison.OrdinalIgnoreCase) ? "no GSM here" : null;
+}

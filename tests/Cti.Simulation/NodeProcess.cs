@@ -1,0 +1,98 @@
+using Cti.Kernel;
+using Cti.Testing;
+
+namespace Cti.Simulation;
+
+/// <summary>
+/// The process that a simulated node runs in: its share of the scheduler and of the timers. Killing it is a crash: nothing of it runs any more, whatever
+/// still holds a reference to it.
+/// </summary>
+internal sealed class NodeProcess(ManualRuntime runtime, int number) : IScheduler, ITimers, ILog
+{
+    private readonly int thread = Environment.CurrentManagedThreadId;
+
+    /// <summary>1 for the first start, raised with every restart.</summary>
+    public int Number { get; } = number;
+
+    public bool IsAlive { get; private set; } = true;
+
+    /// <summary>Timers that were started and neither fired nor were cancelled.</summary>
+    public int PendingTimers { get; private set; }
+
+    /// <summary>Given lines of a severity that no simulated fault explains.</summary>
+    public Action<string>? Alarm { get; init; }
+
+    public void Kill() => IsAlive = false;
+
+    /// <summary>What a call into a dead process becomes: it is never answered.</summary>
+    public static Task Never { get; } = new TaskCompletionSource().Task;
+
+    public void Post(IWorkItem item)
+    {
+        if (Environment.CurrentManagedThreadId != thread)
+            throw new InvalidOperationException("the node left the simulation's thread: something in it awaits past its ports");
+        if (IsAlive) runtime.Post(new Item(this, item));
+    }
+
+    public ITimerHandle Schedule(long delayMillis, Action<object?> callback, object? state)
+    {
+        var timer = new Timer(this, callback, state);
+        if (!IsAlive) return timer;
+        PendingTimers++;
+        timer.Inner = runtime.Schedule(delayMillis, static timer => ((Timer)timer!).Fire(), timer);
+        return timer;
+    }
+
+    /// <summary>Ends after that time, if the process lives so long.</summary>
+    public Task DelayAsync(long millis)
+    {
+        var elapsed = new TaskCompletionSource();
+        Schedule(millis, static state => ((TaskCompletionSource)state!).SetResult(), elapsed);
+        return elapsed.Task;
+    }
+
+    public bool IsEnabled(LogSeverity severity) => severity >= LogSeverity.Error;
+
+    public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments)
+    {
+        if (IsAlive && kind.Severity >= LogSeverity.Error && !ReferenceEquals(kind, LogEvents.JournalUnreachable))
+            Alarm?.Invoke(string.Format(System.Globalization.CultureInfo.InvariantCulture, kind.Template, arguments.ToArray()));
+    }
+
+    private sealed class Item(NodeProcess process, IWorkItem item) : IWorkItem
+    {
+        public void Run()
+        {
+            if (process.IsAlive) item.Run();
+        }
+    }
+
+    private sealed class Timer(NodeProcess process, Action<object?> callback, object? state) : ITimerHandle
+    {
+        private bool over;
+
+        public ITimerHandle? Inner { get; set; }
+
+        public void Cancel()
+        {
+            if (over) return;
+            over = true;
+            Inner?.Cancel();
+            if (Inner is not null) process.PendingTimers--;
+        }
+
+        public void Fire()
+        {
+            if (over) return;
+            over = true;
+            process.PendingTimers--;
+            if (process.IsAlive) callback(state);
+        }
+    }
+}
+
+/// <summary>An action as work for the scheduler.</summary>
+internal sealed class ActionItem(Action action) : IWorkItem
+{
+    public void Run() => action();
+}

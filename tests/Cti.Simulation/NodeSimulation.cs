@@ -1,0 +1,205 @@
+using System.Text;
+using Cti.Calls.Call;
+using Cti.Storage.Memory;
+using Cti.Testing;
+using Cti.Testing.Peers;
+
+namespace Cti.Simulation;
+
+/// <summary>How a run ended.</summary>
+/// <param name="Plan">What was run.</param>
+/// <param name="Failures">The rules that were broken; empty when all held.</param>
+/// <param name="Hash">Of everything that happened.</param>
+/// <param name="Calls">Calls that existed.</param>
+/// <param name="Actions">Actions that were started.</param>
+/// <param name="Trace">The last lines, or all.</param>
+internal sealed record SimulationResult(SimulationPlan Plan, IReadOnlyList<string> Failures, ulong Hash, int Calls, int Actions, IReadOnlyList<string> Trace)
+{
+    public string Describe()
+    {
+        var text = new StringBuilder();
+        text.AppendLine($"seed {Plan.Seed}: {Failures.Count} rules broken; replay it with: ./build.sh simulate --seed {Plan.Seed} (CTI_SIM_TRACE=1 prints all that happened)");
+        text.AppendLine(Plan.ToString());
+        foreach (var failure in Failures.Take(10)) text.AppendLine("  " + failure);
+        text.AppendLine("the last that happened:");
+        foreach (var line in Trace) text.AppendLine("  " + (line.Length > 300 ? line[..300] : line));
+        return text.ToString();
+    }
+}
+
+/// <summary>
+/// A whole node in one process, on one thread, in virtual time: random telephones on one side, a random application on the other, faults between.
+/// First safety: the rules hold while things go wrong. Then everything is healed and time passes: everything must come to its end, and nothing may be left.
+/// </summary>
+internal sealed class NodeSimulation
+{
+    private const int SettleMillisMax = 1_200_000;
+    private readonly SimulatedWorld world;
+
+    private NodeSimulation(SimulatedWorld world) => this.world = world;
+
+    public static SimulationResult Run(ulong seed, PlantedBugs? bugs = null) => Run(SimulationPlan.Draw(seed), bugs);
+
+    public static SimulationResult Run(SimulationPlan plan, PlantedBugs? bugs = null)
+    {
+        // A context of the test runner's would take continuations to other threads.
+        var context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            var world = new SimulatedWorld(plan, bugs ?? PlantedBugs.None, Environment.GetEnvironmentVariable("CTI_SIM_TRACE") == "1");
+            try
+            {
+                new NodeSimulation(world).Run();
+            }
+#pragma warning disable CA1031 // Whatever the world throws is a finding of this seed.
+            catch (Exception fault)
+#pragma warning restore CA1031
+            {
+                world.Fail(fault.ToString());
+            }
+            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count, world.Ledger.Calls.Sum(call => call.Starts), [.. world.Trace.Lines]);
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+    }
+
+    private void Run()
+    {
+        world.StartNode();
+        world.Application.Begin();
+        for (var i = 0; i < world.Plan.Inbound; i++)
+        {
+            var phone = world.Phones[world.Random.Next(world.Phones.Count)];
+            world.Runtime.After(world.Random.Next(world.Plan.SpreadMillis), () => phone.Dial(SimulatedNode.Address, $"sip:500@{SimulatedNode.Address}"));
+        }
+        if (!Advance(world.Plan.SpreadMillis + 20_000)) return;
+        world.Application.Stop();
+        world.Heal();
+        if (!Settle()) return;
+        // 64 T1 for the last transaction, and what timers hang on it.
+        if (!Advance(120_000)) return;
+        CheckEnd();
+    }
+
+    /// <summary>Lets time pass until a rule is broken.</summary>
+    private bool Advance(long millis)
+    {
+        var end = world.Runtime.ElapsedMillis + millis;
+        while (world.Failures.Count == 0 && world.Runtime.NextTimerMillis is { } due && due <= end) world.Runtime.Step();
+        if (world.Failures.Count == 0) world.Runtime.Advance(end - world.Runtime.ElapsedMillis);
+        return world.Failures.Count == 0;
+    }
+
+    private bool Settle()
+    {
+        var end = world.Runtime.ElapsedMillis + SettleMillisMax;
+        while (!IsSettled())
+        {
+            if (world.Runtime.ElapsedMillis > end)
+            {
+                SayWhatIsLeft();
+                return false;
+            }
+            if (!Advance(5_000)) return false;
+            // A telephone that a dead node left ringing is put down by hand; without a crash nobody may be left ringing.
+            if (world.HasCrashed && world.Node is { IsServing: true, Server.CallCount: 0 })
+            {
+                foreach (var call in world.Phones.SelectMany(phone => phone.Calls).Where(call => call.Phase == PeerPhase.Offered).ToList()) call.HangUp();
+            }
+        }
+        return true;
+    }
+
+    private bool IsSettled() => world.Node is { IsServing: true, Server: { CallCount: 0, IsJournalIdle: true } }
+        && world.Application.Unanswered == 0 && world.Phones.All(phone => phone.Active == 0)
+        && world.Ledger.Calls.All(call => call.IsGone && world.Application.Calls.FirstOrDefault(known => known.Id == call.Id)?.Seen == call.Events.Count);
+
+    private void SayWhatIsLeft()
+    {
+        if (world.Node is not { IsServing: true, Server: { } server })
+        {
+            world.Fail("the node does not serve again");
+            return;
+        }
+        if (server.CallCount > 0 || !server.IsJournalIdle) world.Fail($"{server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
+        foreach (var call in world.Ledger.Calls.Where(call => !call.IsGone)) world.Fail($"{call.Id} never ends: {call.State.Direction} {call.State.Phase} closing {call.State.Closing}, {call.State.SipCallId}");
+        foreach (var request in world.Application.Requests.Where(request => request.Outstanding > 0)) world.Fail($"{request.Method} {request.Resource} is never answered");
+        foreach (var call in world.Phones.SelectMany(phone => phone.Calls).Where(call => call.Phase != PeerPhase.Ended))
+        {
+            var books = string.Join(", ", world.Ledger.FindBySipCallId(call.CallId).Select(book => $"{book.Id} {book.State.Phase}"));
+            world.Fail($"a telephone stays in its call {call.CallId}, {call.Phase}; the node's: {books}");
+        }
+        foreach (var call in world.Ledger.Calls)
+        {
+            var seen = world.Application.Calls.FirstOrDefault(known => known.Id == call.Id)?.Seen ?? 0;
+            if (seen != call.Events.Count) world.Fail($"{call.Id}: the application has seen {seen} of {call.Events.Count} events");
+        }
+    }
+
+    private void CheckEnd()
+    {
+        var node = world.Node!;
+        var server = node.Server!;
+        Expect(0, server.MediaSessionCount, "media sessions by the node's count");
+        Expect(0, world.Media.OpenSessions, "media sessions");
+        Expect(0, world.Media.PortsInUse, "ports in use");
+        Expect(0, world.Media.RunningActions, "media actions");
+        Expect(0, server.TransactionCount, "SIP transactions");
+        if (server.Actors.AliveCount > node.IdleActors) world.Fail($"actors leak: {string.Join(", ", server.Actors.AliveNames.Order())}");
+        if (node.Process.PendingTimers > node.IdleTimers) world.Fail($"{node.Process.PendingTimers} timers are left, {node.IdleTimers} expected");
+        CheckDisk();
+        foreach (var phone in world.Phones)
+        {
+            foreach (var violation in phone.Violations) world.Fail($"telephone {phone.Local}: {violation}");
+        }
+        foreach (var call in world.Phones.SelectMany(phone => phone.Calls)) CheckAgreement(call);
+        foreach (var book in world.Ledger.Calls) CheckStarts(book);
+    }
+
+    private void CheckDisk()
+    {
+        var store = new MemoryJournalStore(world.Disk);
+        store.OpenAsync(world.Plan.Instances).AsTask().Wait();
+        for (var instance = 0; instance < world.Plan.Instances; instance++)
+            Expect(0, store.ReadJournalAsync(instance).AsTask().Result.Count, $"entries left in the journal of instance {instance}");
+        foreach (var (trunk, used) in store.ReadPermitsInUseAsync().AsTask().Result) Expect(0, used, $"permits of {trunk}");
+    }
+
+    /// <summary>Both ends tell the same story.</summary>
+    private void CheckAgreement(PeerCall phone)
+    {
+        var books = world.Ledger.FindBySipCallId(phone.CallId);
+        foreach (var book in books)
+        {
+            if (book.WasConfirmed && !phone.WasUp) world.Fail($"{book.Id}: its ACK was seen, the telephone was never up");
+            if (book.WasDialAnswered && phone.FinalStatus != 200) world.Fail($"{book.Id}: answered, but the telephone said {phone.FinalStatus}");
+        }
+        if (books.Count > 1 && !world.HasCrashed) world.Fail($"one INVITE made {string.Join(", ", books.Select(book => book.Id))}");
+        if (phone is { IsCaller: true, FinalStatus: 200 } && !books.Any(book => book.WasAnswerRequested)) world.Fail($"{phone.CallId}: the telephone was answered, nobody asked for it");
+    }
+
+    private void CheckStarts(CallBook book)
+    {
+        foreach (var (method, completion) in StartMethods)
+        {
+            var sent = world.Application.Requests.Where(request => request.Method == method && request.Resource == book.Id).ToList();
+            var accepted = sent.Count(request => request.Result is not null);
+            var started = book.StartsOf(completion);
+            if (started < accepted || started > sent.Count) world.Fail($"{book.Id}: {accepted} of {sent.Count} {method} accepted, {started} started");
+        }
+    }
+
+    private static readonly (string Method, string Completion)[] StartMethods =
+    [
+        ("sys.call.play_start", "sys.call.on_play_completed"), ("sys.call.record_start", "sys.call.on_record_completed"),
+        ("sys.call.send_dtmf_start", "sys.call.on_send_dtmf_completed"), ("sys.call.receive_dtmf_start", "sys.call.on_receive_dtmf_completed"),
+    ];
+
+    private void Expect(int expected, int actual, string what)
+    {
+        if (expected != actual) world.Fail($"{actual} {what}, not {expected}");
+    }
+}

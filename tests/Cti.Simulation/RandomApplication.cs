@@ -1,0 +1,335 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using Cti.Calls.Api;
+using Cti.Kernel;
+using Cti.Server.Events;
+using Cti.Testing;
+
+namespace Cti.Simulation;
+
+/// <summary>
+/// An application that behaves at random: takes, refuses, redirects or ignores calls, dials, starts and stops actions in right and wrong states, repeats
+/// requests, loses its connection and comes back with its cursor. It checks every answer and every event that it is given against the books.
+/// </summary>
+internal sealed class RandomApplication(SimulatedWorld world, SeededRandom random)
+{
+    public const string Name = "app";
+
+    private readonly Dictionary<string, CallView> calls = new(StringComparer.Ordinal);
+    private readonly Dictionary<Guid, SentRequest> requests = [];
+    private IEventFeed? feed;
+    private string cursor = "earliest";
+    private int session;
+    private bool isStopped;
+
+    public IReadOnlyCollection<SentRequest> Requests => requests.Values;
+
+    public IReadOnlyCollection<CallView> Calls => calls.Values;
+
+    /// <summary>Requests that the present node has not answered.</summary>
+    public int Unanswered => requests.Values.Count(request => request.Outstanding > 0);
+
+    public void Begin()
+    {
+        Connect();
+        for (var i = 0; i < world.Plan.Outbound; i++) world.Runtime.After(random.Next(world.Plan.SpreadMillis), Dial);
+        PlanTrouble();
+    }
+
+    /// <summary>No new call any more; those that are up go on.</summary>
+    public void Stop() => isStopped = true;
+
+    public void LostNode()
+    {
+        foreach (var request in requests.Values) request.Outstanding = 0;
+        feed = null;
+        session++;
+        Later(random.Between(10, 2000), Connect);
+    }
+
+    private void PlanTrouble() => Later(random.Between(500, 8000), () =>
+    {
+        if (!world.IsHealed && feed is not null && random.Chance(world.Plan.DisconnectPercent)) Disconnect(random.Pick(0, 200, 3000, 9000));
+        if (!world.IsHealed) PlanTrouble();
+    });
+
+    private void Disconnect(int awayMillis)
+    {
+        world.Trace.Add($"app disconnects for {awayMillis}");
+        session++;
+        if (feed is { } present) _ = present.DisposeAsync();
+        feed = null;
+        Later(awayMillis, Connect);
+    }
+
+    private void Connect()
+    {
+        if (feed is not null) return;
+        if (world.Node is not { IsServing: true, Hub: { } hub } node)
+        {
+            Later(500, Connect);
+            return;
+        }
+        world.Trace.Add($"app connects to life {node.Process.Number}");
+        feed = hub.Open(Name);
+        _ = ReadAsync(feed, ++session);
+    }
+
+    private async Task ReadAsync(IEventFeed reading, int ours)
+    {
+        try
+        {
+            var start = await reading.SubscribeAsync(cursor, null, CancellationToken.None);
+            if (ours != session) return;
+            if (start.Error is { } error)
+            {
+                if (error.Code != ErrorCodes.Unavailable) world.Fail($"the feed refuses its own cursor: {error.Code} {error.Message}");
+                Disconnect(1000);
+                return;
+            }
+            while (true)
+            {
+                var batch = await reading.ReadAsync(random.Between(1, 40), CancellationToken.None);
+                if (ours != session) return;
+                foreach (var happened in batch)
+                {
+                    Take(happened);
+                    cursor = happened.Cursor;
+                    if (world.IsHealed || !random.Chance(1)) continue;
+                    Disconnect(100);
+                    return;
+                }
+            }
+        }
+        catch (FeedOverrunException)
+        {
+            if (ours == session) Disconnect(50);
+        }
+        catch (ObjectDisposedException) when (ours != session)
+        {
+            // Closed by ourselves.
+        }
+#pragma warning disable CA1031 // Nothing observes this task but the failure list.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            world.Fail($"the feed breaks: {fault}");
+        }
+    }
+
+    private void Take(FeedEvent happened)
+    {
+        world.Trace.Add($"app takes {happened.ResourceId} {happened.Sequence} {happened.Method}");
+        if (!calls.TryGetValue(happened.ResourceId, out var call)) calls.Add(happened.ResourceId, call = new CallView(happened.ResourceId));
+        var stored = world.Ledger.Find(happened.ResourceId)?.Events.ElementAtOrDefault(happened.Sequence - 1);
+        if (stored is null || stored.Method != happened.Method || !stored.Params.Span.SequenceEqual(happened.Params.Span))
+        {
+            world.Fail($"the application is given {happened.Method} {happened.Sequence} of {happened.ResourceId}, which is not durable so");
+            return;
+        }
+        // At least once: what is known may come again.
+        if (happened.Sequence <= call.Seen) return;
+        if (happened.Sequence != call.Seen + 1) world.Fail($"{happened.ResourceId}: event {happened.Sequence} {happened.Method} follows {call.Seen}");
+        call.Seen = happened.Sequence;
+        React(call, happened);
+    }
+
+    private void React(CallView call, FeedEvent happened)
+    {
+        switch (happened.Method)
+        {
+            case "sys.call.on_incoming":
+                call.IsInbound = true;
+                if (!random.Chance(10)) Later(random.Pick(0, 5, 300, 3000, 12_000), () => Decide(call));
+                break;
+            case "sys.call.on_dial_completed" or "sys.call.on_answer_completed":
+                call.IsUp = IsWithoutError(happened);
+                if (call.IsUp) Later(random.Between(0, 2000), () => Fidget(call));
+                break;
+            case "sys.call.on_released":
+                call.IsReleased = true;
+                if (Exists(call)) world.Fail($"{call.Id} exists after its on_released");
+                break;
+        }
+    }
+
+    private bool Exists(CallView call)
+    {
+        if (world.Node?.Router is not { } router) return false;
+        var asked = router.AskAsync(Build("sys.call.exists", Res(call), null), CancellationToken.None);
+        return Encoding.UTF8.GetString(asked.Result.Result.Span) == "true";
+    }
+
+    private static bool IsWithoutError(FeedEvent happened)
+    {
+        using var json = JsonDocument.Parse(happened.Params);
+        return json.RootElement.GetProperty("error").ValueKind == JsonValueKind.Null;
+    }
+
+    private void Decide(CallView call)
+    {
+        if (call.IsReleased) return;
+        switch (random.Next(20))
+        {
+            case < 13:
+                Send("sys.call.answer", $$"""{"res_id":"{{call.Id}}","max_answer_seconds":{{random.Pick(1, 20, 90)}},"user_data":"u{{random.Next(9)}}"}""");
+                if (random.Chance(10)) Later(random.Between(0, 300), () => Decide(call));
+                break;
+            case < 15: Send("sys.call.reject", $$"""{"res_id":"{{call.Id}}","cause":{{random.Pick(486, 603, 480)}}}"""); break;
+            case < 16: Send("sys.call.redirect", $$"""{"res_id":"{{call.Id}}","redirect_uri":"sip:x@10.0.0.2"}"""); break;
+            case < 17: Send("sys.call.drop", Res(call), ApiGeneration.V1); break;
+            default:
+                // Not allowed now: tries again with something that is.
+                Send(random.Pick("sys.call.play_stop", "sys.call.nop", "sys.call.drop", "sys.call.record_stop"), Res(call));
+                Later(random.Between(10, 3000), () => Decide(call));
+                break;
+        }
+    }
+
+    private void Dial()
+    {
+        if (isStopped) return;
+        var to = random.Next(20) switch
+        {
+            < 9 => "\"sip:100@10.0.0.1\"",
+            < 13 => "\"sip:200@10.0.0.2\"",
+            < 16 => "[\"sip:1@10.0.0.1\",\"sip:2@10.0.0.3:5060\"]",
+            16 => "\"sip:5@10.0.0.9\"",
+            17 => "\"sip:5@nowhere.example\"",
+            _ => "\"sip:300@10.0.0.3\"",
+        };
+        Send("sys.call.construct", $$"""{"to_uri":{{to}},"max_answer_seconds":{{random.Pick(2, 30, 90)}},"max_ring_seconds":{{random.Pick(1, 5, 40)}},"user_data":"mine"}""");
+    }
+
+    private void Fidget(CallView call)
+    {
+        if (call.IsReleased) return;
+        var id = call.Id;
+        switch (random.Next(16))
+        {
+            case 0 or 1 or 2: Send("sys.call.play_start", $$"""{"res_id":"{{id}}","content":"{{random.Pick("short.wav", "short.wav|short.wav", "long.wav", "none.wav", "broken.wav")}}","finish_keys":"#1","repeat":{{random.Next(2)}}}"""); break;
+            case 3: Send("sys.call.play_stop", Res(call)); break;
+            case 4 or 5: Send("sys.call.record_start", $$"""{"res_id":"{{id}}","max_seconds":{{random.Pick(1, 10)}},"record_file":"r{{random.Next(1_000_000)}}.wav","finish_keys":"#","beep":{{(random.Chance(50) ? "true" : "false")}}}"""); break;
+            case 6: Send("sys.call.record_stop", Res(call)); break;
+            case 7 or 8: Send("sys.call.send_dtmf_start", $$"""{"res_id":"{{id}}","keys":"{{random.Pick("1", "12,3", "*0#")}}"}"""); break;
+            case 9 or 10 or 11:
+                Send("sys.call.receive_dtmf_start", $$"""{"res_id":"{{id}}","valid_keys":"0123456789#","max_keys":{{random.Between(1, 4)}},"first_key_timeout":{{random.Pick(1, 5)}},"continues_keys_timeout":{{random.Pick(1, 3)}},"play_content":{{random.Pick("null", "\"short.wav\"", "\"none.wav\"")}},"play_repeat":{{random.Next(2)}},"breaking_on_key":{{random.Pick("true", "false")}}}""");
+                break;
+            case 12: Send(random.Pick("sys.call.receive_dtmf_stop", "sys.call.stop_receive_dtmf_start"), Res(call)); break;
+            case 13: Send("sys.call.nop", Res(call)); break;
+            case 14: Send("sys.call.answer", $$"""{"res_id":"{{id}}","max_answer_seconds":9}"""); break;
+            default: if (random.Chance(50)) Send("sys.call.drop", $$"""{"res_id":"{{id}}","cause":{{random.Pick(200, 486, 603)}}}"""); break;
+        }
+        Later(random.Pick(0, 40, 700, 2500), () => Fidget(call));
+    }
+
+    private static string Res(CallView call) => $$"""{"res_id":"{{call.Id}}"}""";
+
+    private void Send(string method, string json, ApiGeneration generation = ApiGeneration.V2)
+    {
+        Span<byte> bits = stackalloc byte[16];
+        random.Fill(bits);
+        var request = new SentRequest(Build(method, json, new Guid(bits), generation));
+        requests.Add(request.Id, request);
+        Ask(request);
+        if (random.Chance(world.Plan.RepeatPercent)) Later(random.Pick(0, 0, 20, 1500, 20_000), () => Ask(request));
+    }
+
+    private static RpcRequest Build(string method, string json, Guid? id, ApiGeneration generation = ApiGeneration.V2)
+    {
+        var definition = Catalogue.Find(method)!;
+        if (ArgumentBinder.TryBind(definition, generation, Encoding.UTF8.GetBytes(json), MediaRoots.None, out var arguments) is { } error)
+            throw new InvalidOperationException($"{method} {json}: {error.Message}");
+        return new RpcRequest(Name, false, generation, method, arguments, id, ArgumentsHash.Compute(definition, arguments));
+    }
+
+    private void Ask(SentRequest request)
+    {
+        if (world.Node is not { IsServing: true, Router: { } router } node)
+        {
+            Later(1000, () => Ask(request));
+            return;
+        }
+        world.Trace.Add(string.Create(CultureInfo.InvariantCulture, $"app asks {request.Method} {request.Resource} {request.Id}"));
+        request.Outstanding++;
+        var life = node.Process;
+        var answer = router.AskAsync(request.Request, CancellationToken.None).AsTask();
+        answer.ContinueWith(
+            (task, _) => world.Runtime.Post(new ActionItem(() => Answered(request, life, task.Result))), null, CancellationToken.None, TaskContinuationOptions.None, InlineTasks.Instance);
+        // A client that does not know how its request ended repeats it.
+        Later(12_000, () =>
+        {
+            if (request.Replies == 0 && !life.IsAlive && !world.IsHealed) Ask(request);
+        });
+    }
+
+    private void Answered(SentRequest request, NodeProcess life, RpcReply reply)
+    {
+        if (!life.IsAlive) return;
+        request.Outstanding--;
+        request.Replies++;
+        world.Trace.Add($"app is answered {request.Method} {request.Resource}: {reply.Error?.Code.ToString(CultureInfo.InvariantCulture) ?? Encoding.UTF8.GetString(reply.Result.Span)}");
+        if (reply.Error is { } error)
+        {
+            if (error.Code is ErrorCodes.Internal or ErrorCodes.InvalidParams or ErrorCodes.MethodNotFound) world.Fail($"{request.Method} is refused with {error.Code} {error.Message}");
+            if (request.Result is not null && !LeavesNothing(request) && error.Code is not (ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout)) world.Fail($"{request.Method} {request.Id} was accepted, its repeat is refused with {error.Code}");
+            if (error.Code is ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout && request.Method == "sys.call.construct" && random.Chance(50)) Later(2000, () => Ask(request));
+            return;
+        }
+        Accepted(request, Encoding.UTF8.GetString(reply.Result.Span));
+    }
+
+    private void Accepted(SentRequest request, string result)
+    {
+        if (request.Result is { } before && before != result) world.Fail($"{request.Method} {request.Id} was answered {before}, its repeat {result}");
+        request.Result = result;
+        if (LeavesNothing(request)) return;
+        if (world.Ledger.ResultOf(request.Id) is null) world.Fail($"{request.Method} {request.Id} is answered before it is durable");
+        if (request.Method != "sys.call.construct") return;
+        using var json = JsonDocument.Parse(result);
+        request.Resource = json.RootElement.GetProperty("res_id").GetString()!;
+        if (world.Ledger.Find(request.Resource) is null) world.Fail($"{request.Resource} is answered before it is durable");
+        if (!calls.ContainsKey(request.Resource)) calls.Add(request.Resource, new CallView(request.Resource));
+        if (random.Chance(15)) Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
+    }
+
+    /// <summary>What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop.</summary>
+    private static bool LeavesNothing(SentRequest request) => request.Method is "sys.call.nop" or "sys.call.record_stop";
+
+    private void Later(int millis, Action act) => world.Runtime.After(millis, act);
+
+    /// <summary>Runs a task's continuation where it is completed: it only posts, so it may.</summary>
+    private sealed class InlineTasks : TaskScheduler
+    {
+        public static readonly InlineTasks Instance = new();
+
+        protected override void QueueTask(Task task) => TryExecuteTask(task);
+
+        protected override bool TryExecuteTaskInline(Task task, bool taskWasPreviouslyQueued) => TryExecuteTask(task);
+
+        protected override IEnumerable<Task> GetScheduledTasks() => [];
+    }
+}
+
+/// <summary>A call as the application knows it.</summary>
+internal sealed class CallView(string id)
+{
+    public string Id { get; } = id;
+    public int Seen { get; set; }
+    public bool IsInbound { get; set; }
+    public bool IsUp { get; set; }
+    public bool IsReleased { get; set; }
+}
+
+/// <summary>A request that was sent, once or more often.</summary>
+internal sealed class SentRequest(RpcRequest request)
+{
+    public RpcRequest Request { get; } = request;
+    public Guid Id => Request.RequestId!.Value;
+    public string Method => Request.Method;
+    public string Resource { get; set; } = request.Method == "sys.call.construct" ? "" : request.Arguments.String("res_id");
+    public int Outstanding { get; set; }
+    public int Replies { get; set; }
+    public string? Result { get; set; }
+}

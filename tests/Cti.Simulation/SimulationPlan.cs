@@ -1,0 +1,124 @@
+using Cti.Calls.Call;
+using Cti.Testing;
+using Cti.Testing.Peers;
+
+namespace Cti.Simulation;
+
+/// <summary>At which side of which effect the node dies.</summary>
+internal enum CrashMoment
+{
+    /// <summary>An append is lost with the process.</summary>
+    BeforeAppend,
+    /// <summary>An append is durable and nobody was told.</summary>
+    AfterAppend,
+    /// <summary>A SIP message does not go out.</summary>
+    BeforeSend,
+    /// <summary>A SIP message is out, and what follows it does not happen.</summary>
+    AfterSend,
+    /// <summary>A command does not reach the media side.</summary>
+    AtMedia,
+    /// <summary>Simply at a time: <see cref="CrashPoint.Count"/> milliseconds after the start.</summary>
+    AtTime,
+}
+
+/// <summary>A crash.</summary>
+/// <param name="Moment">Where.</param>
+/// <param name="Count">The how many-th since the last start of the node.</param>
+/// <param name="DownMillis">How long until it starts again.</param>
+internal sealed record CrashPoint(CrashMoment Moment, int Count, int DownMillis);
+
+/// <summary>A time in which the journal cannot be reached.</summary>
+internal sealed record Outage(long FromMillis, long ToMillis);
+
+/// <summary>What a seed means: how bad the world is and what is done in it.</summary>
+internal sealed record SimulationPlan
+{
+    public required ulong Seed { get; init; }
+    public int Inbound { get; init; }
+    public int Outbound { get; init; }
+    public int Instances { get; init; } = 4;
+    /// <summary>Calls begin within that time.</summary>
+    public int SpreadMillis { get; init; } = 30_000;
+    public NetworkConditions Network { get; init; } = NetworkConditions.Good;
+    /// <summary>Percent of the journal's operations that take time.</summary>
+    public int StoreSlowPercent { get; init; }
+    public int StoreDelayMillisMax { get; init; }
+    /// <summary>Percent of the journal's operations that fail, half of them after they took effect.</summary>
+    public int StoreFailPercent { get; init; }
+    public IReadOnlyList<Outage> Outages { get; init; } = [];
+    public IReadOnlyList<CrashPoint> Crashes { get; init; } = [];
+    public PhoneHabits Phones { get; init; } = new();
+    /// <summary>Percent of requests that are sent again with the same id.</summary>
+    public int RepeatPercent { get; init; } = 15;
+    /// <summary>Percent of the application's pauses in which it loses its connection.</summary>
+    public int DisconnectPercent { get; init; } = 20;
+    /// <summary>Calls at once over the trunk.</summary>
+    public int TrunkCalls { get; init; } = 3;
+    public int OptionsIntervalMillis { get; init; }
+    public CallSettings Calls { get; init; } = new();
+
+    public static SimulationPlan Draw(ulong seed)
+    {
+        var random = new SeededRandom(seed * 0x9E3779B97F4A7C15 + 1);
+        var badness = random.Next(4);
+        var network = badness switch
+        {
+            0 => NetworkConditions.Good,
+            1 => new NetworkConditions(2, 2, 1, 60),
+            2 => new NetworkConditions(8, 4, 5, 300),
+            _ => new NetworkConditions(random.Between(10, 25), random.Between(0, 20), 1, random.Between(50, 1500)),
+        };
+        var stormy = random.Chance(60);
+        var plan = new SimulationPlan
+        {
+            Seed = seed,
+            Inbound = random.Between(3, 14),
+            Outbound = random.Between(3, 14),
+            Instances = random.Pick(1, 2, 4, 7),
+            SpreadMillis = random.Pick(500, 5_000, 40_000),
+            Network = network,
+            StoreSlowPercent = stormy ? random.Pick(5, 50, 100) : 0,
+            StoreDelayMillisMax = random.Pick(3, 40, 800),
+            StoreFailPercent = stormy ? random.Pick(0, 1, 8, 25) : 0,
+            OptionsIntervalMillis = random.Pick(0, 0, 10_000),
+            TrunkCalls = random.Pick(0, 1, 3, 20),
+            RepeatPercent = random.Pick(0, 15, 40),
+            DisconnectPercent = random.Pick(0, 10, 40),
+            Calls = new CallSettings
+            {
+                SetupTimeoutMillis = random.Pick(5_000, 20_000), OfferTimeoutMillis = random.Pick(4_000, 30_000), IdleReleaseMillis = random.Pick(0, 8_000, 60_000),
+            },
+        };
+        if (random.Chance(25)) plan = plan with { Phones = PhoneHabits.Polite };
+        if (stormy && random.Chance(30))
+        {
+            var from = random.Between(0, plan.SpreadMillis + 20_000);
+            plan = plan with { Outages = [new Outage(from, from + random.Between(100, 20_000))] };
+        }
+        if (random.Chance(50)) plan = plan with { Crashes = DrawCrashes(random, plan) };
+        return plan;
+    }
+
+    public override string ToString() =>
+        $"{Inbound} in, {Outbound} out, {Instances} instances, within {SpreadMillis} ms; network {Network.LossPercent} % lost, {Network.DuplicatePercent} % twice, "
+        + $"{Network.DelayMillisMin}..{Network.DelayMillisMax} ms; journal {StoreSlowPercent} % up to {StoreDelayMillisMax} ms late, {StoreFailPercent} % failing, "
+        + $"outages [{string.Join(", ", Outages.Select(outage => $"{outage.FromMillis}..{outage.ToMillis}"))}]; "
+        + $"crashes [{string.Join(", ", Crashes.Select(crash => $"{crash.Moment} {crash.Count}, down {crash.DownMillis} ms"))}]; trunk {TrunkCalls}, options {OptionsIntervalMillis}";
+
+    private static IReadOnlyList<CrashPoint> DrawCrashes(SeededRandom random, SimulationPlan plan)
+    {
+        var crashes = new List<CrashPoint>();
+        for (var left = random.Between(1, 3); left > 0; left--)
+        {
+            var moment = (CrashMoment)random.Next(6);
+            var count = moment switch
+            {
+                CrashMoment.AtTime => random.Between(0, plan.SpreadMillis + 20_000),
+                CrashMoment.AtMedia => random.Between(1, 30),
+                _ => random.Between(1, 150),
+            };
+            crashes.Add(new CrashPoint(moment, count, random.Pick(10, 500, 4_000, 45_000)));
+        }
+        return crashes;
+    }
+}

@@ -1,0 +1,66 @@
+using Cti.Calls.Call;
+using Cti.Sip;
+using Cti.Sip.Dialog;
+
+namespace Cti.Simulation;
+
+/// <summary>
+/// Write-ahead, seen from the wire: what a far end is told must be durable before it leaves (INVITE, final responses, ACK of a 2xx, BYE, CANCEL).
+/// </summary>
+internal sealed class WireChecks(SimulatedWorld world)
+{
+    private readonly HashSet<string> inviteBranches = new(StringComparer.Ordinal);
+
+    public void Leaves(ReadOnlyMemory<byte> bytes)
+    {
+        var message = SipParser.ParseDatagram(bytes).Message ?? throw new InvalidOperationException("the node sends what is no message");
+        world.Trace.Add($"> {Describe(message)}", bytes.Span);
+        if (message is SipResponse response) Check(response);
+        else Check((SipRequest)message);
+    }
+
+    private static string Describe(SipMessage message) => message switch
+    {
+        SipRequest request => $"{request.Method} {request.CSeq.Number} {request.CallId}",
+        SipResponse response => $"{response.Status} {response.CSeq.Number} {response.CSeq.Method} {response.CallId}",
+        _ => "?",
+    };
+
+    private void Check(SipResponse response)
+    {
+        if (response.CSeq.Method != SipMethods.Invite || response.Status < 200 || !DialogTag.TryParse(response.To.Tag, out var tag)) return;
+        var book = world.Ledger.Find(tag.Resource.ToString());
+        if (book is null)
+        {
+            // Refused before a call existed: nothing was promised.
+            if (response.Status < 300) world.Fail($"a 200 for {tag.Resource}, of which nothing is durable");
+            return;
+        }
+        if (book.First is not Offered offered || response.CSeq.Number != offered.Dialog.RemoteCSeq) return;
+        if (response.Status < 300 && !book.WasAnswerRequested) world.Fail($"{book.Id}: a 200 before the answer is durable");
+        // 487 answers a far end that has given up, as the 200 to its BYE does: it promises nothing.
+        if (response.Status >= 300 && response.Status != 487 && book.Release is null) world.Fail($"{book.Id}: {response.Status} before the release is durable");
+    }
+
+    private void Check(SipRequest request)
+    {
+        if (!DialogTag.TryParse(request.From.Tag, out var tag)) return;
+        var book = world.Ledger.Find(tag.Resource.ToString());
+        switch (request.Method)
+        {
+            case SipMethods.Invite when request.To.Tag is null:
+                inviteBranches.Add(request.TopVia.Branch!);
+                if (book is null) world.Fail($"an INVITE of {tag.Resource}, which is not durable");
+                break;
+            case SipMethods.Cancel:
+                if (book?.Release is null) world.Fail($"{tag.Resource}: a CANCEL before the release is durable");
+                break;
+            case SipMethods.Bye:
+                if (book is { Release: null }) world.Fail($"{tag.Resource}: a BYE before the release is durable");
+                break;
+            case SipMethods.Ack when !inviteBranches.Contains(request.TopVia.Branch!) && book is { First: Constructed, WasDialAnswered: false, Release: null }:
+                world.Fail($"{tag.Resource}: the ACK of a 2xx before the answer is durable");
+                break;
+        }
+    }
+}
