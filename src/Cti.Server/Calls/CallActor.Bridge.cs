@@ -31,7 +31,7 @@ internal sealed partial class CallActor
                 ForwardToMedia(media => services.Media.Port.Disconnect(media, disconnect.Number));
                 break;
             case PlayToBridge play:
-                ForwardToMedia(media => services.Media.Port.PlayToBridge(media, play.Number, [play.File], play.Times));
+                ForwardToMedia(media => services.Media.Port.PlayToBridge(media, new PlayRequest(play.Number, [play.File], play.Times - 1)));
                 break;
             case ReplyRefused refused:
                 TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(Concerning(refused.Refusal)));
@@ -52,10 +52,12 @@ internal sealed partial class CallActor
     private void Connect(ConnectMedia connect)
     {
         var second = ResourceId.TryParse(connect.Peer, out var id) ? services.Directory.Find(id)?.Media : null;
-        if (second is not { } other || !ForwardToMedia(media => services.Media.Port.Connect(media, other, RequestOf(connect))))
-            Self.Tell(new MediaHappened(new BridgeEnded(connect.Number, MediaOutcome.Stopped)));
+        // Without a second session that party has hung up, and says so itself.
+        if (second is not { } other || cell.Media is not { } media || cell.MediaClosed) return;
+        if (!services.Media.Port.Connect(media, other, RequestOf(connect)))
+            Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Failed, "no media loop has room for the bridge")));
     }
 
     private static BridgeRequest RequestOf(ConnectMedia connect) => new(connect.Number, (BridgeMode)connect.Spec.Mode, connect.Spec.LocalVolume, connect.Spec.RemoteVolume,
-        connect.Spec.RecordPath, connect.Spec.RecordFormat is { } format ? Enum.Parse<RecordFormat>(format, ignoreCase: true) : RecordFormat.Alaw);
+        connect.Spec is { RecordPath: { } path, RecordFormat: { } format } ? new BridgeRecording(path, Enum.Parse<RecordFormat>(format, ignoreCase: true)) : null);
 }
