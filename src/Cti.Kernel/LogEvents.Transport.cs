@@ -12,6 +12,8 @@ public static partial class LogEvents
     public static readonly LogEvent MediaOverBudget = new(3803, LogSeverity.Warning, "media session {0} refused: {1}");
     /// <summary>RTP sockets could not be bound for another reason than a taken port.</summary>
     public static readonly LogEvent MediaBindFailed = new(3804, LogSeverity.Error, "cannot bind RTP at {0} port {1}: {2}");
+    /// <summary>A conference broke; it was closed, its members go on.</summary>
+    public static readonly LogEvent MediaConferenceFault = new(3805, LogSeverity.Error, "conference {0} broke and was closed: {1}");
     /// <summary>A receiver of SIP messages threw.</summary>
     public static readonly LogEvent SipReceiverFault = new(2801, LogSeverity.Error, "the receiver of a SIP message from {0} threw: {1}");
     /// <summary>A TCP connection could not be accepted.</summary>

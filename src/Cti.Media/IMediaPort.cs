@@ -8,7 +8,7 @@ namespace Cti.Media;
 /// (files, the loop's own cadence) is reported to <see cref="IMediaEvents"/>. Commands for one session take effect in the order of the calls.
 /// A command for a session that is not open is ignored: its close was already reported.
 /// </summary>
-public interface IMediaPort
+public partial interface IMediaPort
 {
     /// <summary>
     /// Opens a session: binds an RTP/RTCP port pair on the media address of the family that <paramref name="options"/> asks for.

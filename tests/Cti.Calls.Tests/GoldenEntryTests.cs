@@ -49,6 +49,13 @@ public sealed class GoldenEntryTests
         ["rel.contact"] = At(new CallReleased(SipClosing.Refusal, 302, null, "sip:2002@c.example")) with { Events = 2 },
         ["rel.none"] = At(new CallReleased(SipClosing.None, 200)) with { Events = 2 },
         ["set"] = At(new Settled()),
+        ["br"] = At(new BridgeBegan(new Bridge
+        {
+            Op = "0123456789abcdef", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Connected, BeginMillis = Some.Start, Number = 2,
+            Spec = new BridgeSpec { MaxSeconds = 60, Mode = 2, LocalVolume = -3, RemoteVolume = 4, RecordPath = "/r/a.wav", RecordFormat = "Alaw", ScheduleAtSeconds = 1_700_000_030, ScheduleFile = "soon.wav", ScheduleTimes = 2 },
+        })),
+        ["br.second"] = At(new BridgeBegan(new Bridge { Op = "0123456789abcdef", Peer = "0.0.2-sys.call-66", IsFirst = false, Stage = BridgeStage.Connected, BeginMillis = Some.Start })),
+        ["brx"] = At(new BridgeEnded()) with { Events = 1 },
     };
 
     public static TheoryData<string> Names => [.. Samples.Keys];

@@ -15,7 +15,8 @@ public sealed class MethodStateTableTests
         "sys.call.answer" or "sys.call.reject" or "sys.call.redirect" => ["Initiated"],
         "sys.call.drop" => direction == CallDirection.Inbound && generation == ApiGeneration.V2 ? Up : null,
         "sys.call.nop" => null,
-        "sys.call.play_start" or "sys.call.record_start" or "sys.call.send_dtmf_start" or "sys.call.receive_dtmf_start" => ["Idle"],
+        "sys.call.play_start" or "sys.call.record_start" or "sys.call.send_dtmf_start" or "sys.call.receive_dtmf_start" or "sys.call.connect_start" => ["Idle"],
+        "sys.call.connect_stop" => ["Connect"],
         "sys.call.play_stop" => ["Play"],
         "sys.call.record_stop" => ["Record"],
         "sys.call.stop_receive_dtmf_start" => ["ReceiveDtmf"],
@@ -59,7 +60,8 @@ public sealed class MethodStateTableTests
             if (accepted)
             {
                 decision.Refusal.ShouldBeNull(where);
-                decision.Effects.OfType<ReplyResult>().Count().ShouldBe(1, where);
+                // A connect is answered when the second party has answered.
+                decision.Effects.Count(effect => effect is ReplyResult or AskJoin).ShouldBe(1, where);
                 continue;
             }
             var refusal = decision.Refusal.ShouldNotBeNull(where);
@@ -89,7 +91,7 @@ public sealed class MethodStateTableTests
     {
         foreach (var (request, phase) in new (CallRequest, CallPhase)[]
         {
-            (Some.Play, CallPhase.Play), (Some.Record, CallPhase.Record), (Some.SendKeys, CallPhase.SendDtmf), (Some.ReceiveKeys, CallPhase.ReceiveDtmf),
+            (Some.Play, CallPhase.Play), (Some.Record, CallPhase.Record), (Some.SendKeys, CallPhase.SendDtmf), (Some.ReceiveKeys, CallPhase.ReceiveDtmf), (Some.Connect, CallPhase.Connect),
         })
         {
             var call = Some.In(CallPhase.Idle);

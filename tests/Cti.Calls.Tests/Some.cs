@@ -62,10 +62,15 @@ internal static class Some
     public static ImmutableArray<CallRequest> Requests =>
     [
         new AnswerCall(600, null), new RejectCall(603, null), new RedirectCall("sip:3003@c.example", null), new DropCall(603, ApiGeneration.V2), new TouchCall(),
-        Play, new StopPlay(), Record, new StopRecord(), SendKeys, ReceiveKeys, new StopReceiveKeys(),
+        Play, new StopPlay(), Record, new StopRecord(), SendKeys, ReceiveKeys, new StopReceiveKeys(), Connect, new StopConnect(),
     ];
 
-    /// <summary>A call in the state asked for; a state that this version's commands do not lead to (Dial, Connect, Conf) is set by hand.</summary>
+    public static StartConnect Connect => new("op-1", OtherId, new BridgeSpec { MaxSeconds = 60 });
+
+    /// <summary>A second call.</summary>
+    public const string OtherId = "0.0.3-sys.call-131";
+
+    /// <summary>A call in the state asked for; a state that this version's commands do not lead to (Dial, Conf) is set by hand.</summary>
     public static CallDriver In(CallPhase phase, CallDirection direction = CallDirection.Inbound, CallSettings? settings = null)
     {
         var call = new CallDriver(settings);
@@ -96,13 +101,17 @@ internal static class Some
             case CallPhase.SendDtmf: call.Do(SendKeys); break;
             case CallPhase.ReceiveDtmf: call.Do(ReceiveKeys); break;
             case CallPhase.Released: call.Do(new ByeArrived(null)); break;
-            case CallPhase.Dial or CallPhase.Connect or CallPhase.Conf: call.Force(phase); break;
+            case CallPhase.Connect:
+                call.Do(Connect);
+                call.Do(new JoinAnswered("op-1", OtherId, null));
+                break;
+            case CallPhase.Dial or CallPhase.Conf: call.Force(phase); break;
             default: throw new ArgumentOutOfRangeException(nameof(phase), phase, $"an {direction} call is never there");
         }
         return call;
     }
 
-    /// <summary>Every reachable pair, and the three states of other features.</summary>
+    /// <summary>Every reachable pair, and the two states of other features.</summary>
     public static IEnumerable<(CallPhase Phase, CallDirection Direction)> Situations =>
         from direction in Enum.GetValues<CallDirection>()
         from phase in Enum.GetValues<CallPhase>()

@@ -310,7 +310,7 @@ public sealed class FileTests
         recorder.Drain().ShouldBeTrue();
         // What a killed process leaves behind: the same without the sizes, under the name of an unfinished file.
         var left = File.ReadAllBytes(path);
-        RecordingHeader.TryRead(left, out var tag).ShouldBeTrue();
+        RecordingHeader.TryRead(left, out var tag, out _).ShouldBeTrue();
         RecordingHeader.Write(left, tag, 0);
         File.Delete(path);
         folder.Write("deep/a.wav" + RecordingHeader.PartSuffix, left);

@@ -130,6 +130,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
     {
         if (Find(session) is not { Closing: false } open) return;
         open.Closing = true;
+        Unbridge(session, MediaOutcome.Completed);
         foreach (var action in open.Running.Values.ToList()) Stop(open, action);
         var statistics = new StreamStatistics(open.Description?.Codec ?? AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, 4.4);
         Report(open, new SessionClosed(statistics), () =>
@@ -137,6 +138,33 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
             sessions.Remove(open.Id);
             freePorts.Add(open.Local.Port);
         });
+    }
+
+    /// <summary>Bridges that are up: first, second, action.</summary>
+    public List<(MediaSessionId First, MediaSessionId Second, BridgeRequest Request)> Bridges { get; } = [];
+
+    public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request)
+    {
+        if (Find(first) is not { } open || Find(second) is null) return true;
+        Unbridge(first, MediaOutcome.Completed);
+        Unbridge(second, MediaOutcome.Completed);
+        Bridges.Add((first, second, request));
+        Report(open, new BridgeStarted(request.Action));
+        return true;
+    }
+
+    public void Disconnect(MediaSessionId first, long action)
+    {
+        if (Bridges.Any(bridge => bridge.First == first && bridge.Request.Action == action)) Unbridge(first, MediaOutcome.Stopped);
+    }
+
+    private void Unbridge(MediaSessionId session, MediaOutcome outcome)
+    {
+        foreach (var bridge in Bridges.Where(bridge => bridge.First == session || bridge.Second == session).ToList())
+        {
+            Bridges.Remove(bridge);
+            if (sessions.TryGetValue(bridge.First, out var first)) Report(first, new BridgeEnded(bridge.Request.Action, outcome));
+        }
     }
 
     /// <summary>The far end of the session at <paramref name="local"/> presses a key; false when there is none that hears it.</summary>
@@ -164,6 +192,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
             freePorts.Add(open.Local.Port);
         }
         sessions.Clear();
+        Bridges.Clear();
     }
 
     private Session? Find(MediaSessionId session) => sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;

@@ -123,8 +123,8 @@ public static partial class Catalogue
             new("schedule_play_time", ParameterKind.Int64, "When to play `schedule_play_file` to both; 0: never. Unix seconds.") { Min = 0, Max = ResourceId.ProcessIdMax, Default = 0L },
             File("schedule_play_file", "What to play then."),
             Int("schedule_play_loop", 0, Limits.RepeatMax, "How many times.") with { Default = 0 }) with
-        { StateRules = InIdle, Available = false };
-        yield return CallMethod("connect_stop", "Ends the bridge; on the first party only.", null, Res("The first party.")) with { StateRules = [new(["Connect"])], Available = false };
+        { StateRules = InIdle };
+        yield return CallMethod("connect_stop", "Ends the bridge; on the first party only.", null, Res("The first party.")) with { StateRules = [new(["Connect"])] };
         yield return CallMethod("conf_enter", "Enters a conference; `on_conf_completed` follows when it has left.", null,
             Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true },
             Duration("max_seconds", "It leaves by itself after that.") with { Required = true },
@@ -179,7 +179,7 @@ public static partial class Catalogue
         yield return CallEvent("on_send_dtmf_completed", "The keys were sent.", ResField, ErrorField, BeginField, EndField, UserDataField);
         yield return CallEvent("on_receive_dtmf_completed", "The collecting of keys ended.", ResField, ErrorField, BeginField, EndField,
             new("keys", FieldType.String, "The keys so far."), FinishKey(), UserDataField);
-        yield return CallEvent("on_connect_completed", "The bridge ended; on the first party.", ResField, ErrorField, BeginField, EndField, UserDataField) with { Available = false };
+        yield return CallEvent("on_connect_completed", "The bridge ended; on the first party.", ResField, ErrorField, BeginField, EndField, UserDataField);
         yield return CallEvent("on_conf_completed", "The call left a conference.", ResField, ErrorField, BeginField, EndField, UserDataField) with { Available = false };
         yield return CallEvent("on_released", "The call is over, the resource is gone.", ResField,
             new("call_dir", FieldType.String, "`inbound` or `outbound`."), from, to, BeginField, answered, EndField, DroppedByField,

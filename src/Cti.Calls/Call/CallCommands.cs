@@ -120,6 +120,30 @@ public sealed record StartReceiveKeys(ReceiveKeysSpec Spec) : CallRequest("sys.c
 /// <summary><c>stop_receive_dtmf_start</c>, <c>receive_dtmf_stop</c>.</summary>
 public sealed record StopReceiveKeys() : CallRequest("sys.call.stop_receive_dtmf_start");
 
+/// <summary><c>connect_start</c> on the first party; the record path was resolved and checked.</summary>
+/// <param name="Op">A new name for the saga.</param>
+/// <param name="Peer">The second party.</param>
+/// <param name="Spec">The parameters.</param>
+public sealed record StartConnect(string Op, string Peer, BridgeSpec Spec) : CallRequest("sys.call.connect_start");
+
+/// <summary><c>connect_stop</c>.</summary>
+public sealed record StopConnect() : CallRequest("sys.call.connect_stop");
+
+/// <summary>A first party asks this call to join its bridge.</summary>
+public sealed record JoinAsked(string Op, string First) : CallCommand;
+
+/// <summary>The second party's answer.</summary>
+/// <param name="Op">The saga.</param>
+/// <param name="Second">The second party.</param>
+/// <param name="Refusal">Why not; null when it joined.</param>
+public sealed record JoinAnswered(string Op, string Second, RpcError? Refusal) : CallCommand;
+
+/// <summary>The other party left the bridge.</summary>
+public sealed record BridgeParted(string Op) : CallCommand;
+
+/// <summary>The media side ended the bridge.</summary>
+public sealed record BridgeFinished(long Number, MediaEnd End, string? Detail) : CallCommand;
+
 /// <summary>The far end rings (180, 183 or another provisional response but 100).</summary>
 public sealed record FarEndRings : CallCommand;
 

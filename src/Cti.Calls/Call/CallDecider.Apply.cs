@@ -29,6 +29,11 @@ public static partial class CallDecider
             },
             ActionChanged changed => state with { Action = changed.Action, ActionCount = Math.Max(state.ActionCount, changed.Action.Number) },
             ActionEnded => ToIdle(state, entry),
+            BridgeBegan began => state with
+            {
+                Phase = CallPhase.Connect, Bridge = began.Bridge, ActionCount = Math.Max(state.ActionCount, began.Bridge.Number),
+            },
+            BridgeEnded => ToIdle(state, entry) with { Bridge = null },
             DialogUpdated updated => state with { Dialog = updated.Dialog, Audio = updated.Audio, LocalSdp = updated.LocalSdp },
             CallReleased released => state with
             {

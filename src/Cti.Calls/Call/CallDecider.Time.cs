@@ -26,6 +26,7 @@ public static partial class CallDecider
                 next = Earlier(next, call.IdleSinceMillis + settings.IdleReleaseMillis);
                 break;
         }
+        if (call.Bridge is { } bridge && BridgeDeadline(bridge) is { } bridgeTime) next = Earlier(next, bridgeTime);
         return call.Action switch
         {
             RecordAction { Ending: null, BeganMillis: { } began } record => Earlier(next, began + (record.MaxSeconds * 1000L)),
@@ -55,6 +56,8 @@ public static partial class CallDecider
                 if (decision.Settings.IdleReleaseMillis > 0 && now >= call.IdleSinceMillis + decision.Settings.IdleReleaseMillis)
                     return Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "idle for too long"));
                 break;
+            case CallPhase.Connect when call.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } bridge:
+                return BridgeTime(decision, bridge);
             case CallPhase.Record when call.Action is RecordAction { Ending: null, BeganMillis: { } began } record && now >= began + (record.MaxSeconds * 1000L):
                 return StopRecording(decision, record, new ActionEnding(ErrorCodes.Timeout, "max_seconds is over")).Build();
             case CallPhase.ReceiveDtmf when call.Action is ReceiveKeysAction { DeadlineMillis: { } deadline } receive && now >= deadline:

@@ -52,6 +52,10 @@ public static partial class CallDecider
             RecordBegan began => RecordHasBegun(decision, began),
             RecordFinished recorded => RecordHasFinished(decision, recorded),
             KeysSent sent => KeysWereSent(decision, sent),
+            JoinAsked asked => JoinIsAsked(decision, asked),
+            JoinAnswered answered => JoinIsAnswered(decision, answered),
+            BridgeParted parted => BridgeIsParted(decision, parted),
+            BridgeFinished finished => BridgeHasFailed(decision, finished),
             KeyArrived key => KeyHasArrived(decision, key.Key),
             MediaLost => SoundLost(decision),
             TimeReached => TimeHasCome(decision),
@@ -90,6 +94,8 @@ public static partial class CallDecider
         StopRecord stop => RecordStop(decision, stop),
         StartSendKeys send => SendKeysStart(decision, send),
         StartReceiveKeys receive => ReceiveKeysStart(decision, receive),
+        StartConnect connect => ConnectStart(decision, connect),
+        StopConnect stop => ConnectStop(decision, stop),
         StopReceiveKeys stop => ReceiveKeysStop(decision, stop),
         _ => throw new InvalidOperationException($"unknown request {request.GetType().Name}"),
     };
@@ -106,6 +112,10 @@ public static partial class CallDecider
                 return decision.Add(new Settled()).Build();
             case AckArrived or AckUnusable when call.Closing == SipClosing.Refusal:
                 return decision.Add(new Settled()).Build();
+            case JoinAsked asked:
+                return decision.Do(new AnswerJoin(asked.First, asked.Op, RpcError.NoSuchResource(call.Id.ToString()))).Build();
+            case JoinAnswered { Refusal: null } joined:
+                return decision.Do(new PartBridge(joined.Second, joined.Op)).Build();
             case FarEndAnswered crossed when call.Closing == SipClosing.Cancel:
                 // The 200 crossed our CANCEL: it must be acknowledged and hung up (RFC 3261 section 15).
                 return decision.Add(new CallReleased(SipClosing.Bye, call.ClosingCause, crossed.Dialog)).Do(new SendAck())

@@ -79,6 +79,30 @@ public sealed record CloseMedia : CallEffect
     public override bool IsReflex => true;
 }
 
+/// <summary>Asks another call to join a bridge.</summary>
+public sealed record AskJoin(string Peer, string Op) : CallEffect;
+
+/// <summary>Answers such a question.</summary>
+/// <param name="First">Who asked.</param>
+/// <param name="Op">The saga.</param>
+/// <param name="Refusal">Why not; null when this call joined.</param>
+public sealed record AnswerJoin(string First, string Op, RpcError? Refusal) : CallEffect;
+
+/// <summary>Tells the other party that this one left.</summary>
+public sealed record PartBridge(string Peer, string Op) : CallEffect;
+
+/// <summary>Bridges the sound of this call and the peer's.</summary>
+public sealed record ConnectMedia(long Number, string Peer, BridgeSpec Spec) : CallEffect;
+
+/// <summary>Ends that.</summary>
+public sealed record DisconnectMedia(long Number) : CallEffect;
+
+/// <summary>Plays a file to both parties.</summary>
+public sealed record PlayToBridge(long Number, string File, int Times) : CallEffect;
+
+/// <summary>Refuses the request that has waited for another call's answer.</summary>
+public sealed record ReplyRefused(RpcError Refusal) : CallEffect;
+
 /// <summary>Answers the request.</summary>
 /// <param name="Result">UTF-8 JSON of <c>result</c>.</param>
 public sealed record ReplyResult(ReadOnlyMemory<byte> Result) : CallEffect;

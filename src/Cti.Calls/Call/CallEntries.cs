@@ -24,6 +24,8 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(DialogUpdated), "dlg")]
 [JsonDerivedType(typeof(CallReleased), "rel")]
 [JsonDerivedType(typeof(Settled), "set")]
+[JsonDerivedType(typeof(BridgeBegan), "br")]
+[JsonDerivedType(typeof(BridgeEnded), "brx")]
 public abstract record CallEntry
 {
     /// <summary>When, Unix milliseconds.</summary>
@@ -79,6 +81,12 @@ public sealed record DialogUpdated(DialogState Dialog, NegotiatedAudio Audio, st
 /// <param name="Dialog">The dialog, where only the release made it.</param>
 /// <param name="Contact">The Contact of a 302.</param>
 public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Dialog = null, string? Contact = null) : CallEntry;
+
+/// <summary>The call is in a bridge, or it moved on.</summary>
+public sealed record BridgeBegan(Bridge Bridge) : CallEntry;
+
+/// <summary>The bridge is over; the call is idle.</summary>
+public sealed record BridgeEnded : CallEntry;
 
 /// <summary>The far end knows too: nothing of the call is left.</summary>
 public sealed record Settled : CallEntry;

@@ -10,11 +10,12 @@ public static class CallRequests
     /// The command of a request on an existing call, or null for a method that is none (construct, queries).
     /// </summary>
     /// <param name="request">The request.</param>
-    /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c> only.</param>
-    public static CallCommand? FromRpc(RpcRequest request, string? recordPath) =>
-        Read(request, recordPath) is { } read ? read with { Generation = request.Generation } : null;
+    /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c>.</param>
+    /// <param name="op">A new name for a saga over two resources; needed for <c>connect_start</c>.</param>
+    public static CallCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) =>
+        Read(request, recordPath, op) is { } read ? read with { Generation = request.Generation } : null;
 
-    private static CallRequest? Read(RpcRequest request, string? recordPath)
+    private static CallRequest? Read(RpcRequest request, string? recordPath, string? op)
     {
         var args = request.Arguments;
         return request.Method switch
@@ -42,6 +43,19 @@ public static class CallRequests
                 BreakOnKey = args.Boolean("breaking_on_key"),
                 IncludeFinishKey = args.Boolean("including_finish_key"),
             }),
+            "sys.call.connect_start" => new StartConnect(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec
+            {
+                MaxSeconds = args.Int32("max_seconds"),
+                Mode = args.Int32("connect_mode"),
+                LocalVolume = args.OptionalInt32("local_volume") ?? 0,
+                RemoteVolume = args.OptionalInt32("remote_volume") ?? 0,
+                RecordPath = recordPath,
+                RecordFormat = recordPath is null ? null : args.String("record_format"),
+                ScheduleAtSeconds = args.Int64("schedule_play_time"),
+                ScheduleFile = args.OptionalString("schedule_play_file"),
+                ScheduleTimes = args.Int32("schedule_play_loop"),
+            }),
+            "sys.call.connect_stop" => new StopConnect(),
             "sys.call.stop_receive_dtmf_start" or "sys.call.receive_dtmf_stop" => new StopReceiveKeys(),
             _ => null,
         };

@@ -113,6 +113,8 @@ public sealed record CallState
     public string? LocalSdp { get; init; }
     /// <summary>The action that runs.</summary>
     public CallAction? Action { get; init; }
+    /// <summary>The bridge that it is in.</summary>
+    public Bridge? Bridge { get; init; }
     /// <summary>What is still owed to the far end of a released call.</summary>
     public SipClosing Closing { get; init; }
     /// <summary>The SIP status that <see cref="Closing"/> conveys.</summary>

@@ -20,8 +20,13 @@ internal static class Keys
 
     private static readonly KeyPressed[] Reports = [.. ByCode.Select(key => new KeyPressed(key))];
 
+    private static readonly string[] Texts = [.. ByCode.Select(key => key.ToString())];
+
     /// <summary>The event code 0..15, or -1 for what is not a key.</summary>
     public static int Code(char key) => ByCode.IndexOf(key, StringComparison.Ordinal);
+
+    /// <summary>The key as a text, made once.</summary>
+    public static string Text(int code) => Texts[code];
 
     /// <summary>The report of a key, made once.</summary>
     public static KeyPressed Report(int code) => Reports[code];

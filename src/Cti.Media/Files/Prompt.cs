@@ -39,6 +39,18 @@ public sealed class Prompt
 
     internal ReadOnlySpan<byte> Codes(AudioCodec codec) => Volatile.Read(ref _encoded[(int)codec]) ?? Encode(codec);
 
+    /// <summary>Linear sound from a position on, as much as <paramref name="destination"/> takes; both must be within the prompt.</summary>
+    internal void CopyLinear(int position, Span<short> destination)
+    {
+        if (_linear is { } linear)
+        {
+            linear.AsSpan(position, destination.Length).CopyTo(destination);
+            return;
+        }
+        var codec = Volatile.Read(ref _encoded[(int)AudioCodec.Pcma]) is null ? AudioCodec.Pcmu : AudioCodec.Pcma;
+        G711.Decode(codec, _encoded[(int)codec].AsSpan(position, destination.Length), destination);
+    }
+
     private byte[] Encode(AudioCodec codec)
     {
         var linear = _linear;

@@ -17,12 +17,12 @@ public static class RecordingRepair
         {
             Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
             var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
-            if (RecordingHeader.TryRead(header[..read], out var format))
+            if (RecordingHeader.TryRead(header[..read], out var format, out var channels))
             {
                 Span<byte> own = stackalloc byte[RecordingHeader.BytesMax];
-                if (file.Length > RecordingHeader.Write(own, format, 0))
+                if (file.Length > RecordingHeader.Write(own, format, 0, channels))
                 {
-                    RecordingHeader.Complete(file, format, file.Length);
+                    RecordingHeader.Complete(file, format, channels, file.Length);
                     File.Move(partPath, target, overwrite: true);
                     return target;
                 }

@@ -10,8 +10,8 @@ namespace Cti.Media.Files;
 public readonly record struct RecorderOpening(MediaOutcome Outcome, WavRecorder? Recorder, string? Detail);
 
 /// <summary>
-/// A recording into a WAV file of 8 kHz, one channel, one byte a sample. One media loop writes sound, one writer thread calls
-/// <see cref="Drain"/>; between them a lock-free ring of 8 s. The sound goes into a file beside the target, which takes the target's place when
+/// A recording into a WAV file of 8 kHz, one or two channels, one byte a sample. One media loop writes sound, one writer thread calls
+/// <see cref="Drain"/>; between them a lock-free ring of 8 s (4 s with two channels). The sound goes into a file beside the target, which takes the target's place when
 /// it is complete: what was there before stays until then. After a crash of the process <see cref="RecordingRepair"/> completes it.
 /// </summary>
 public sealed class WavRecorder
@@ -29,15 +29,18 @@ public sealed class WavRecorder
     private readonly string _part;
     private readonly ushort _format;
     private readonly FileStream _file;
+    private readonly int _channels;
     private readonly SoundRing _ring = new(Limits.RecordingRingBytes);
-    private readonly byte[] _codes = new byte[Audio.FrameSamples];
+    private readonly byte[] _codes;
     private long _samples;
     private int _phase;
     private bool _overflowed;
     private string? _failure;
 
-    private WavRecorder(string target, string part, ushort format, FileStream file)
+    private WavRecorder(string target, string part, ushort format, int channels, FileStream file)
     {
+        _channels = channels;
+        _codes = new byte[Audio.FrameSamples * channels];
         _target = target;
         _part = part;
         _format = format;
@@ -48,7 +51,7 @@ public sealed class WavRecorder
     public string FullPath => _target;
 
     /// <summary>How much sound was taken, in milliseconds.</summary>
-    public long DurationMillis => Volatile.Read(ref _samples) / Audio.MillisSamples;
+    public long DurationMillis => Volatile.Read(ref _samples) / _channels / Audio.MillisSamples;
 
     /// <summary>True once no more sound comes and the file waits to be completed: someone waits for it, so drain these first and often (every 5 to 20 ms).</summary>
     public bool IsEnding => Current is Phase.Finishing or Phase.Discarding;
@@ -62,7 +65,8 @@ public sealed class WavRecorder
     /// <summary>Opens the file beside its target; folders are made. Touches the disk: call it from a loader thread. Never throws.</summary>
     /// <param name="fullPath">The target; its folder is where the unfinished file lies too.</param>
     /// <param name="format">How it is stored.</param>
-    public static RecorderOpening Open(string fullPath, RecordFormat format)
+    /// <param name="channels">1 or 2.</param>
+    public static RecorderOpening Open(string fullPath, RecordFormat format, int channels = 1)
     {
         if (FormatTag(format) is not { } tag) return new RecorderOpening(MediaOutcome.Unsupported, null, Unsupported(format));
         FileStream? file = null;
@@ -73,8 +77,8 @@ public sealed class WavRecorder
             // Not shared: a second recording into the same file is refused instead of mixing with this one.
             file = new FileStream(part, FileMode.Create, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
             Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
-            file.Write(header[..RecordingHeader.Write(header, tag, 0)]);
-            return new RecorderOpening(MediaOutcome.Completed, new WavRecorder(fullPath, part, tag, file), null);
+            file.Write(header[..RecordingHeader.Write(header, tag, 0, channels)]);
+            return new RecorderOpening(MediaOutcome.Completed, new WavRecorder(fullPath, part, tag, channels, file), null);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
@@ -102,7 +106,7 @@ public sealed class WavRecorder
         }
     }
 
-    /// <summary>Loop: takes a frame of up to 20 ms.</summary>
+    /// <summary>Loop: takes a frame of up to 20 ms; with two channels left and right in turn.</summary>
     internal void Write(ReadOnlySpan<short> samples)
     {
         if (_overflowed || Current != Phase.Running) return;
@@ -141,7 +145,7 @@ public sealed class WavRecorder
             _ring.Advance(piece.Length);
         }
         if (phase != Phase.Finishing) return false;
-        RecordingHeader.Complete(_file, _format, _file.Position);
+        RecordingHeader.Complete(_file, _format, _channels, _file.Position);
         _file.Dispose();
         File.Move(_part, _target, overwrite: true);
         if (_overflowed) return Fail("the disk did not keep up; the file ends where sound was lost");

@@ -4,7 +4,7 @@ using Cti.Media.Jitter;
 
 namespace Cti.Media;
 
-/// <summary>What listens to the far end's sound: recordings, and the search for keys in it. Nothing is decoded while nobody listens.</summary>
+/// <summary>What listens to the far end's sound: recordings, mixes, and the search for keys in it. Nothing is decoded while nobody listens.</summary>
 internal sealed class AudioReceiver
 {
     private readonly List<Recording> _recordings;
@@ -15,6 +15,12 @@ internal sealed class AudioReceiver
 
     /// <param name="recordings">The session's recordings; those that run get the sound.</param>
     public AudioReceiver(List<Recording> recordings) => _recordings = recordings;
+
+    /// <summary>Mixes that listen.</summary>
+    public int Mixes { get; private set; }
+
+    /// <summary>The present frame; silence while nobody listens.</summary>
+    public ReadOnlySpan<short> Frame => _frame;
 
     private bool IsRecording
     {
@@ -38,11 +44,24 @@ internal sealed class AudioReceiver
     }
 
     /// <summary>A recording begins with what comes from now on.</summary>
-    public void BeginRecording() => Prepare(isNew: _detector is null);
+    public void BeginRecording() => Prepare(isNew: _detector is null && Mixes == 0);
+
+    /// <summary>A mix listens with what comes from now on.</summary>
+    public void AddMix()
+    {
+        if (Mixes == 0) Prepare(isNew: _detector is null);
+        Mixes++;
+    }
+
+    /// <summary>A mix listens no longer.</summary>
+    public void RemoveMix()
+    {
+        if (--Mixes == 0) _frame.AsSpan().Clear();
+    }
 
     /// <summary>Takes an audio packet.</summary>
     public PutResult Put(uint timestamp, ReadOnlySpan<byte> payload, long nowNanos) =>
-        _buffer is { } buffer && (_detector is not null || IsRecording) ? buffer.Put(timestamp, payload, _codec, nowNanos) : PutResult.Stored;
+        _buffer is { } buffer && (_detector is not null || Mixes > 0 || IsRecording) ? buffer.Put(timestamp, payload, _codec, nowNanos) : PutResult.Stored;
 
     /// <summary>20 ms are over.</summary>
     /// <param name="nowNanos">Now.</param>
@@ -52,7 +71,7 @@ internal sealed class AudioReceiver
     {
         if (_buffer is not { } buffer) return -1;
         var isRecording = IsRecording;
-        if (!isRecording && _detector is null) return -1;
+        if (!isRecording && _detector is null && Mixes == 0) return -1;
         if (isRecording && skippedFrames > 0)
         {
             _frame.AsSpan().Clear();

@@ -2,7 +2,7 @@ using Cti.Media.Files;
 
 namespace Cti.Media;
 
-/// <summary>What a session can be told.</summary>
+/// <summary>What a session or a conference can be told.</summary>
 public enum MediaCommandKind
 {
     /// <summary>Nothing: the default value.</summary>
@@ -27,12 +27,40 @@ public enum MediaCommandKind
     StopRecord,
     /// <summary>Keys are sent.</summary>
     SendKeys,
-    /// <summary>The session ends.</summary>
+    /// <summary>A session becomes a side of a bridge.</summary>
+    Connect,
+    /// <summary>A bridge ends.</summary>
+    Disconnect,
+    /// <summary>A play to both sides of a bridge was asked for; its files are being loaded.</summary>
+    PrepareBridgePlay,
+    /// <summary>The files of a prepared play to a bridge are loaded.</summary>
+    StartBridgePlay,
+    /// <summary>The files of a prepared play to a bridge cannot be loaded.</summary>
+    FailBridgePlay,
+    /// <summary>A play to a bridge is stopped, prepared or running.</summary>
+    StopBridgePlay,
+    /// <summary>The file of a bridge's recording is open.</summary>
+    StartBridgeRecord,
+    /// <summary>The file of a bridge's recording cannot be opened.</summary>
+    FailBridgeRecord,
+    /// <summary>A session enters a conference.</summary>
+    Join,
+    /// <summary>A session leaves a conference.</summary>
+    Leave,
+    /// <summary>A session takes part in its conference in another way.</summary>
+    SetMember,
+    /// <summary>A conference gets its background sound.</summary>
+    SetBackground,
+    /// <summary>A conference plays a sound beside its play.</summary>
+    AddSound,
+    /// <summary>A background or entry sound cannot be loaded.</summary>
+    FailSound,
+    /// <summary>The session or conference ends.</summary>
     Close,
 }
 
 /// <summary>
-/// A command to a <see cref="MediaSession"/>: a value, so that it travels through a ring without allocating.
+/// A command to a <see cref="MediaSession"/> or a <see cref="Conference"/>: a value, so that it travels through a ring without allocating.
 /// A play or recording comes in two steps, because files are loaded elsewhere: Prepare at once when it is asked for, so that Stop and Close
 /// find it, then Start or Fail when the loader is done. A Start whose action was stopped meanwhile is ignored (its recorder is discarded).
 /// </summary>
@@ -52,6 +80,9 @@ public readonly struct MediaCommand
 
     /// <summary>The action that it is about; 0 where none is.</summary>
     public long Action { get; }
+
+    /// <summary>The conference that a Join is about; null for other commands.</summary>
+    public Conference? Conference => (Payload as ConferenceJoin)?.Conference;
 
     internal object? Payload { get; }
 
@@ -92,6 +123,55 @@ public readonly struct MediaCommand
     /// <summary>Sends keys.</summary>
     public static MediaCommand SendKeys(SendKeysRequest request) => new(MediaCommandKind.SendKeys, request.Action, request);
 
+    /// <summary>The session becomes a side of the bridge; each of the two gets this.</summary>
+    public static MediaCommand Connect(Bridge bridge) => new(MediaCommandKind.Connect, bridge.Action, bridge);
+
+    /// <summary>Ends the bridge or listening of that action; to its first session.</summary>
+    public static MediaCommand Disconnect(long action) => new(MediaCommandKind.Disconnect, action);
+
+    /// <summary>A play to both sides was asked for; to the bridge's first session, like the four that follow.</summary>
+    public static MediaCommand PrepareBridgePlay(long action) => new(MediaCommandKind.PrepareBridgePlay, action);
+
+    /// <summary>Its files are loaded.</summary>
+    public static MediaCommand StartBridgePlay(long action, PlayList list) => new(MediaCommandKind.StartBridgePlay, action, list);
+
+    /// <summary>Its files cannot be loaded.</summary>
+    public static MediaCommand FailBridgePlay(long action, MediaOutcome outcome, string? detail) =>
+        new(MediaCommandKind.FailBridgePlay, action, detail, outcome: outcome);
+
+    /// <summary>Stops it, prepared or running.</summary>
+    public static MediaCommand StopBridgePlay(long action) => new(MediaCommandKind.StopBridgePlay, action);
+
+    /// <summary>The file of the bridge's recording is open, with two channels.</summary>
+    public static MediaCommand StartBridgeRecord(long action, WavRecorder recorder) => new(MediaCommandKind.StartBridgeRecord, action, recorder);
+
+    /// <summary>It cannot be opened.</summary>
+    public static MediaCommand FailBridgeRecord(long action, MediaOutcome outcome, string? detail) =>
+        new(MediaCommandKind.FailBridgeRecord, action, detail, outcome: outcome);
+
+    /// <summary>The session enters the conference.</summary>
+    public static MediaCommand Join(Conference conference, ConferenceMember member) =>
+        new(MediaCommandKind.Join, payload: new ConferenceJoin(conference, member));
+
+    /// <summary>The session leaves the conference, if it is in it.</summary>
+    public static MediaCommand Leave(Conference conference) => new(MediaCommandKind.Leave, payload: conference);
+
+    /// <summary>The session takes part in another way, if it is in the conference.</summary>
+    public static MediaCommand SetMember(Conference conference, ConferenceMember member) =>
+        new(MediaCommandKind.SetMember, payload: new ConferenceJoin(conference, member));
+
+    /// <summary>To a conference: its background sound is loaded.</summary>
+    public static MediaCommand SetBackground(PlayList list) => new(MediaCommandKind.SetBackground, payload: list);
+
+    /// <summary>To a conference: a sound to be heard beside its play is loaded.</summary>
+    public static MediaCommand AddSound(PlayList list) => new(MediaCommandKind.AddSound, payload: list);
+
+    /// <summary>To a conference: a background or entry sound cannot be loaded.</summary>
+    public static MediaCommand FailSound(MediaOutcome outcome, string? detail) => new(MediaCommandKind.FailSound, payload: detail, outcome: outcome);
+
     /// <summary>Ends the session: every action is ended, BYE becomes due.</summary>
     public static MediaCommand Close() => new(MediaCommandKind.Close);
 }
+
+/// <summary>Which conference, and how.</summary>
+internal sealed record ConferenceJoin(Conference Conference, ConferenceMember Member);

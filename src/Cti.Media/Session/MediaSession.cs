@@ -14,7 +14,7 @@ namespace Cti.Media;
 /// received, and applies commands in their order. After <see cref="MediaCommandKind.Close"/> it goes on ticking until <see cref="IsFinished"/>
 /// (recordings are completed elsewhere), frees the ports and calls <see cref="ReportClosed"/>.
 /// </summary>
-public sealed class MediaSession
+public sealed partial class MediaSession
 {
     /// <summary>Bytes that <see cref="Tick"/> needs at most.</summary>
     public const int RtpBytesMax = 256;
@@ -33,7 +33,7 @@ public sealed class MediaSession
 
     private readonly MediaSessionOptions _options;
     private readonly IMediaEvents _events;
-    private readonly MediaCounters _counters;
+    private MediaCounters _counters;
     private readonly RtpSender _sender;
     private readonly ReceiveStream _stream = new();
     private readonly RemoteLatch _latch = new();
@@ -53,9 +53,10 @@ public sealed class MediaSession
     private bool _playLoaded;
     private bool _playReported;
     private bool _ticked;
+    private bool _begun;
     private long _lastTickNanos;
     private long _lastHeardNanos;
-    private bool _listening;
+    private bool _watching;
     private bool _inactiveReported;
     private bool _closing;
     private bool _byeDone;
@@ -90,7 +91,7 @@ public sealed class MediaSession
         : _latch.Remote.WithPort((ushort)(_latch.Remote.Port + 1));
 
     /// <summary>After Close: every action has ended, BYE is written; the ports may be freed.</summary>
-    public bool IsFinished => _closing && _byeDone && _recordings.Count == 0;
+    public bool IsFinished => _closing && _byeDone && _recordings.Count == 0 && _awaited.Count == 0;
 
     /// <summary>The streams' quality until now.</summary>
     public StreamStatistics Statistics
@@ -121,8 +122,13 @@ public sealed class MediaSession
             case MediaCommandKind.FailRecord: FailRecord(command); break;
             case MediaCommandKind.StopRecord: StopRecord(Find(command.Action)); break;
             case MediaCommandKind.SendKeys: SendKeys((SendKeysRequest)command.Payload!); break;
+            case MediaCommandKind.Connect: Connect((Bridge)command.Payload!); break;
+            case MediaCommandKind.Join: Join((ConferenceJoin)command.Payload!); break;
+            case MediaCommandKind.Leave: Leave((Conference)command.Payload!); break;
+            case MediaCommandKind.SetMember: SetMember((ConferenceJoin)command.Payload!); break;
             case MediaCommandKind.Close: Close(); break;
             case MediaCommandKind.None: break;
+            default: ApplyToBridge(command); break;
         }
     }
 
@@ -164,8 +170,15 @@ public sealed class MediaSession
         }
         _counters.CountReceived();
         if (!description.Receive) _counters.CountDrop(DropReason.NotReceiving);
-        else if (isEvent) OnEvent(rtp);
+        else Use(rtp, isEvent, nowNanos);
+    }
+
+    private void Use(in RtpPacket rtp, bool isEvent, long nowNanos)
+    {
+        if (isEvent) OnEvent(rtp);
         else if (_audio.Put(rtp.Timestamp, rtp.Payload, nowNanos) == PutResult.Late) _counters.CountDrop(DropReason.Late);
+        _bridge?.OnPacket(this, rtp, isEvent, nowNanos);
+        _heardBy?.OnPacket(this, rtp, isEvent, nowNanos);
     }
 
     /// <summary>Takes a datagram that came to the RTCP port. Never throws, whatever is in it.</summary>
@@ -181,16 +194,9 @@ public sealed class MediaSession
     /// <returns>Bytes written, 0 for no packet.</returns>
     public int Tick(long nowNanos, Span<byte> rtpOut)
     {
-        var skipped = _ticked ? ((nowNanos - _lastTickNanos) / TickNanos) - 1 : 0;
-        if (skipped < CatchUpFrames) skipped = 0;
-        else _sender.Advance(skipped);
-        _ticked = true;
-        _lastTickNanos = nowNanos;
-        if (_recordings.Count > 0) PollRecordings();
-        var key = _audio.Tick(nowNanos, Math.Min(skipped, SkippedFramesMax));
-        if (key >= 0) Report(Keys.Report(key));
-        WatchActivity(nowNanos);
-        var length = _closing ? 0 : SendFrame(rtpOut);
+        if (!BeginTick(nowNanos)) return 0;
+        _begun = false;
+        var length = _closing ? 0 : SendFrame(rtpOut, nowNanos);
         if (length == 0) _sender.Pause();
         else _counters.CountSent();
         _sender.Advance(1);
@@ -220,7 +226,7 @@ public sealed class MediaSession
         Report(new SessionClosed(Statistics));
     }
 
-    private void Report(MediaEvent happened) => _events.OnMediaEvent(Id, happened);
+    internal void Report(MediaEvent happened) => _events.OnMediaEvent(Id, happened);
 
     private void Configure(MediaDescription description)
     {
@@ -230,10 +236,13 @@ public sealed class MediaSession
         _signalled = remote;
         _signalledRtcp = SocketAddressKey.From(description.RemoteRtcp);
         _latch.Signal(remote);
-        if (!description.Receive || _description is not { Receive: true }) _listening = false;
+        if (!description.Receive || _description is not { Receive: true }) _watching = false;
         _description = description;
         _audio.Configure(description.Codec, description.Receive && description.TelephoneEventPayloadType < 0);
         if (!description.Send) EndKeys(MediaOutcome.Failed);
+        _bridge?.OnConfigured();
+        _listening?.OnConfigured();
+        _heardBy?.OnConfigured();
     }
 
     private void PreparePlay(long action)
@@ -367,7 +376,7 @@ public sealed class MediaSession
         if (!_keys.IsActive) return;
         var action = _keys.Action;
         _keys.Stop();
-        Report(new SendKeysEnded(action, outcome));
+        if (action != ForwardedKeys) Report(new SendKeysEnded(action, outcome));
     }
 
     private void Close()
@@ -378,6 +387,7 @@ public sealed class MediaSession
         EndKeys(MediaOutcome.Stopped);
         foreach (var recording in _recordings) StopRecord(recording);
         _beep.Stop();
+        LeaveMixes();
     }
 
     private void Heard(long nowNanos)
@@ -389,9 +399,9 @@ public sealed class MediaSession
     private void WatchActivity(long nowNanos)
     {
         if (_options.InactivityMillis <= 0 || _closing || _description is not { Receive: true }) return;
-        if (!_listening)
+        if (!_watching)
         {
-            _listening = true;
+            _watching = true;
             Heard(nowNanos);
         }
         if (_inactiveReported || nowNanos - _lastHeardNanos < _options.InactivityMillis * 1_000_000L) return;
@@ -411,7 +421,11 @@ public sealed class MediaSession
     private void OnEvent(in RtpPacket rtp)
     {
         var code = _eventReceiver.Accept(rtp.Ssrc, rtp.Timestamp, rtp.Marker, rtp.Payload);
-        if (code >= 0) Report(Keys.Report(code));
+        if (code >= 0)
+        {
+            Report(Keys.Report(code));
+            _bridge?.OnKey(this, code);
+        }
         else if (code == EventReceiver.NoKey) _counters.CountDrop(DropReason.BadEvent);
     }
 
@@ -431,7 +445,7 @@ public sealed class MediaSession
         return true;
     }
 
-    private int SendFrame(Span<byte> packet)
+    private int SendFrame(Span<byte> packet, long nowNanos)
     {
         if (_description is not { } description) return 0;
         var canSend = description.Send && !_latch.Remote.IsUnspecified;
@@ -450,7 +464,12 @@ public sealed class MediaSession
         }
         else
         {
-            payload.Fill(G711.Silence(description.Codec));
+            switch (TakeMix(payload, description.Codec, nowNanos))
+            {
+                case Supply.Relayed: return 0;
+                case Supply.Frame: hasSound = true; break;
+                default: payload.Fill(G711.Silence(description.Codec)); break;
+            }
         }
         return hasSound && canSend ? _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples) : 0;
     }
@@ -483,6 +502,7 @@ public sealed class MediaSession
     private int SendKeyFrame(Span<byte> packet, Span<byte> payload, MediaDescription description, bool canSend)
     {
         var length = 0;
+        _sender.EndRelay();
         switch (_keys.Begin(_sender.Timestamp))
         {
             case KeyFrame.Event:

@@ -57,6 +57,24 @@ internal sealed class PlayCursor
         }
     }
 
+    /// <summary>The same as linear sound.</summary>
+    public void Take(Span<short> frame)
+    {
+        while (!frame.IsEmpty)
+        {
+            if (!IsActive)
+            {
+                frame.Clear();
+                return;
+            }
+            var count = Math.Min(_prompts[_piece].Samples - _position, frame.Length);
+            _prompts[_piece].CopyLinear(_position, frame[..count]);
+            frame = frame[count..];
+            _position += count;
+            Normalise();
+        }
+    }
+
     private void Skip(long samples, long total)
     {
         var turns = samples / total;

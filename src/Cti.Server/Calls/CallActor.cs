@@ -97,6 +97,10 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             case CheckSubscriber:
                 LookForSubscriber();
                 return true;
+            case Decide { Command: JoinAnswered { Refusal: null } joined }:
+                // The request that was held is answered by this decision, and remembered with it.
+                Run(joined, TakeHeld());
+                return true;
             case Decide decide:
                 Run(decide.Command, null);
                 return true;
@@ -178,7 +182,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
             return;
         }
-        var command = CallRequests.FromRpc(ask.Request, ask.RecordPath)
+        var command = CallRequests.FromRpc(ask.Request, ask.RecordPath, services.Random.NextHex(8))
             ?? throw new InvalidOperationException($"{ask.Request.Method} is not a request on a call");
         Run(command, ask);
     }
@@ -308,6 +312,9 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 var how = cell.Leg is CallLeg { SendsKeysInBand: true } ? KeySending.InBand : KeySending.Negotiated;
                 if (!ForwardToMedia(media => services.Media.Port.SendKeys(media, new SendKeysRequest(keys.Number, keys.Keys, how))))
                     Self.Tell(new MediaHappened(new SendKeysEnded(keys.Number, MediaOutcome.Failed)));
+                break;
+            case AskJoin or AnswerJoin or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge or ReplyRefused:
+                PerformBridge(effect, ask);
                 break;
             case Cti.Calls.Call.CloseMedia:
                 CloseMedia();

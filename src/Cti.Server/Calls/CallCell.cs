@@ -41,6 +41,9 @@ internal sealed class CallCell(InstanceJournal journal) : IDurabilityObserver, I
 
     public ICallLeg? Leg { get; set; }
 
+    /// <summary>The <c>connect_start</c> that waits for the second party's answer.</summary>
+    public CallAsk? Held { get; set; }
+
     public bool Deposed { get; set; }
 
     public void OnDurable(long position, object? tag)

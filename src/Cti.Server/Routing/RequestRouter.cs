@@ -60,12 +60,31 @@ internal sealed class RequestRouter(CallServices services, IReadOnlyList<ActorRe
                 path = services.Recordings.Resolve(request.Arguments.String("record_file"), format);
                 if (path is null) return Refused(RpcError.InvalidParam("record_file", "leaves the record root; give a path inside it"));
                 break;
+            case "sys.call.connect_start":
+                if (RefuseBridge(request, out path) is { } refusal) return Refused(refusal);
+                break;
             case "sys.call.play_start" when Escapes(request.Arguments.Content("content")) is { } name:
                 return Refused(RpcError.InvalidParam("content", $"{name} leaves the media root; give a path inside it"));
             case "sys.call.receive_dtmf_start" when Escapes(request.Arguments.Content("play_content")) is { } name:
                 return Refused(RpcError.InvalidParam("play_content", $"{name} leaves the media root; give a path inside it"));
         }
         return Ask(instance, request, path, cancellation);
+    }
+
+    private RpcError? RefuseBridge(RpcRequest request, out string? recordPath)
+    {
+        recordPath = null;
+        var args = request.Arguments;
+        var second = args.String("call_res_id");
+        if (!ResourceId.TryParse(second, out var id) || services.Directory.Find(id)?.Durable is not { } call || call.Application != request.Application || call.Phase == CallPhase.Released)
+            return RpcError.NoSuchResource(second);
+        if (args.OptionalString("schedule_play_file") is { Length: > 0 } file && !services.Recordings.StaysInside(file))
+            return RpcError.InvalidParam("schedule_play_file", $"{file} leaves the media root; give a path inside it");
+        if (args.OptionalString("record_file") is not { Length: > 0 } recording) return null;
+        var format = args.String("record_format");
+        if (services.Recordings.WhyUnsupported(format) is { } why) return new RpcError(ErrorCodes.Unsupported, why);
+        recordPath = services.Recordings.Resolve(recording, format);
+        return recordPath is null ? RpcError.InvalidParam("record_file", "leaves the record root; give a path inside it") : null;
     }
 
     private string? Escapes(PlayContent? content)

@@ -27,10 +27,10 @@ internal abstract class DatagramSocket : IDisposable
 /// <summary>Tells which of a loop's sockets have something to read.</summary>
 internal abstract class DatagramPoller : IDisposable
 {
-    /// <summary>Watches a socket until it is closed, under <paramref name="token"/>.</summary>
+    /// <summary>Watches a socket until it is removed, under <paramref name="token"/>.</summary>
     public abstract void Add(DatagramSocket socket, int token);
 
-    /// <summary>Forgets a socket that is about to be closed.</summary>
+    /// <summary>Forgets a socket: it is about to be closed, or goes to another loop.</summary>
     public abstract void Remove(DatagramSocket socket, int token);
 
     /// <summary>Tokens of readable sockets, as many as fit; does not wait.</summary>

@@ -141,9 +141,10 @@ internal sealed unsafe class EpollPoller : DatagramPoller
             throw new SocketException(Marshal.GetLastPInvokeError());
     }
 
-    // Closing the descriptor takes it out of the set.
     public override void Remove(DatagramSocket socket, int token)
     {
+        var happening = stackalloc byte[16];
+        _ = Libc.EpollControl(_epoll, Libc.EpollCtlDel, ((LinuxDatagramSocket)socket).Descriptor, happening);
     }
 
     public override int Poll(Span<int> tokens)

@@ -12,9 +12,10 @@ namespace Cti.Transport.Media;
 /// The media side of a node: port pairs, the media loops and the threads beside them. A session is bound in the caller's thread, belongs to the
 /// loop with the fewest sessions, and is told everything through that loop's ring. Reports come from one dispatcher thread.
 /// </summary>
-public sealed class MediaEngine : IMediaPort, IDisposable
+public sealed partial class MediaEngine : IMediaPort, IDisposable
 {
     private const int ExpeditedForwardingOctet = 46 << 2;
+    private const string TooManyLoads = "too many files wait to be opened";
     private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(3);
 
     private readonly MediaEngineOptions _options;
@@ -45,7 +46,7 @@ public sealed class MediaEngine : IMediaPort, IDisposable
         _loops = new MediaLoop[options.Loops > 0 ? options.Loops : Math.Max(1, Environment.ProcessorCount / 2)];
         for (var i = 0; i < _loops.Length; i++)
         {
-            _loops[i] = new MediaLoop($"media loop {i}", clock, options.ManagedSockets, _dispatcher, FreePorts, log);
+            _loops[i] = new MediaLoop($"media loop {i}", clock, options.ManagedSockets, _dispatcher, FreePorts, ForgetConference, log);
             _loops[i].Start();
         }
     }
@@ -79,7 +80,7 @@ public sealed class MediaEngine : IMediaPort, IDisposable
         }
 
         var slot = new SessionSlot(session, loop, events, _dispatcher, port, rtp!, rtcp!);
-        slot.Session = new MediaSession(session, options, slot, MediaSessionSeed.Draw(_random), loop.Services);
+        slot.Session = new MediaSession(session, options, slot, MediaSessionSeed.Draw(_random), loop.Services) { Output = slot };
         if (!_sessions.TryAdd(session.Value, slot))
         {
             rtp!.Dispose();
@@ -99,7 +100,7 @@ public sealed class MediaEngine : IMediaPort, IDisposable
         if (!_sessions.TryGetValue(session.Value, out var slot))
             return;
         slot.Codec = description.Codec;
-        slot.Loop.Post(slot, MediaCommand.Configure(description));
+        slot.Post(MediaCommand.Configure(description));
     }
 
     /// <inheritdoc/>
@@ -107,9 +108,11 @@ public sealed class MediaEngine : IMediaPort, IDisposable
     {
         if (!_sessions.TryGetValue(session.Value, out var slot))
             return;
-        slot.Loop.Post(slot, MediaCommand.PreparePlay(request.Action));
-        if (!_loader.TryLoad(slot, request))
-            slot.Loop.Post(slot, MediaCommand.FailPlay(request.Action, MediaOutcome.Failed, "too many files wait to be loaded"));
+        slot.Post(MediaCommand.PreparePlay(request.Action));
+        if (!_loader.TryLoad(request, () => slot.Codec, load => slot.Post(load.List is { } list
+                ? MediaCommand.StartPlay(request.Action, list)
+                : MediaCommand.FailPlay(request.Action, load.Outcome, load.Detail))))
+            slot.Post(MediaCommand.FailPlay(request.Action, MediaOutcome.Failed, TooManyLoads));
     }
 
     /// <inheritdoc/>
@@ -120,9 +123,11 @@ public sealed class MediaEngine : IMediaPort, IDisposable
     {
         if (!_sessions.TryGetValue(session.Value, out var slot))
             return;
-        slot.Loop.Post(slot, MediaCommand.PrepareRecord(request.Action));
-        if (!_loader.TryOpen(slot, request))
-            slot.Loop.Post(slot, MediaCommand.FailRecord(request.Action, MediaOutcome.Failed, "too many files wait to be opened"));
+        slot.Post(MediaCommand.PrepareRecord(request.Action));
+        if (!_loader.TryOpen(request.FullPath, request.Format, 1, opening => slot.Post(opening.Recorder is { } recorder
+                ? MediaCommand.StartRecord(request.Action, recorder, request.Beep)
+                : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail))))
+            slot.Post(MediaCommand.FailRecord(request.Action, MediaOutcome.Failed, TooManyLoads));
     }
 
     /// <inheritdoc/>
@@ -140,21 +145,30 @@ public sealed class MediaEngine : IMediaPort, IDisposable
         if (_disposed)
             return;
         _disposed = true;
+        foreach (var conference in _conferences.Values)
+            conference.Post(MediaCommand.Close());
         foreach (var slot in _sessions.Values)
-            slot.Loop.Post(slot, MediaCommand.Close());
+            slot.Post(MediaCommand.Close());
         var deadline = LoopThread.Now() + s_stopPatience.Ticks * 100;
-        while (!_sessions.IsEmpty && LoopThread.Now() < deadline)
+        while (!(_sessions.IsEmpty && _conferences.IsEmpty) && LoopThread.Now() < deadline)
             Thread.Sleep(5);
         _loader.Dispose();
         foreach (var loop in _loops)
             loop.Dispose();
+        // Only what was on its way between two loops is left.
+        foreach (var slot in _sessions.Values)
+        {
+            slot.Rtp.Dispose();
+            slot.Rtcp.Dispose();
+        }
+
         _dispatcher.Dispose();
     }
 
     private void Post(MediaSessionId session, in MediaCommand command)
     {
         if (_sessions.TryGetValue(session.Value, out var slot))
-            slot.Loop.Post(slot, command);
+            slot.Post(command);
     }
 
     private MediaLoop? Place()

@@ -11,7 +11,7 @@ internal sealed class MediaLoader : IDisposable
 {
     private const int WriteEveryMillis = 100;
     private readonly IPromptSource _prompts;
-    private readonly Queue<Load> _loads = new();
+    private readonly Queue<Action> _loads = new();
     private readonly Queue<WavRecorder> _opened = new();
     private readonly object _writerGate = new();
     private readonly Thread[] _loaders;
@@ -37,11 +37,13 @@ internal sealed class MediaLoader : IDisposable
     /// <summary>Recordings whose files are not complete yet.</summary>
     public int Recording => Volatile.Read(ref _recording);
 
-    /// <summary>False when too much waits.</summary>
-    public bool TryLoad(SessionSlot slot, PlayRequest request) => TryQueue(new Load(slot, request, null));
+    /// <summary>Loads a play for a codec and hands it over on a loader's thread; false when too much waits.</summary>
+    public bool TryLoad(PlayRequest request, Func<AudioCodec> codec, Action<PlayListLoad> then) =>
+        TryQueue(() => then(PlayList.Load(_prompts, request, codec())));
 
-    /// <summary>False when too much waits.</summary>
-    public bool TryOpen(SessionSlot slot, RecordRequest request) => TryQueue(new Load(slot, null, request));
+    /// <summary>Opens a recording and hands it over on a loader's thread, from when on somebody must end it; false when too much waits.</summary>
+    public bool TryOpen(string fullPath, RecordFormat format, int channels, Action<RecorderOpening> then) =>
+        TryQueue(() => OpenRecording(fullPath, format, channels, then));
 
     /// <summary>Stops the loaders, then completes every recording whose session has ended.</summary>
     public void Dispose()
@@ -63,7 +65,7 @@ internal sealed class MediaLoader : IDisposable
         _writer.Join();
     }
 
-    private bool TryQueue(Load load)
+    private bool TryQueue(Action load)
     {
         lock (_loads)
         {
@@ -79,7 +81,7 @@ internal sealed class MediaLoader : IDisposable
     {
         while (true)
         {
-            Load load;
+            Action? load;
             lock (_loads)
             {
                 while (!_loads.TryDequeue(out load))
@@ -90,38 +92,24 @@ internal sealed class MediaLoader : IDisposable
                 }
             }
 
-            if (load.Play is { } play)
-                LoadPlay(load.Slot, play);
-            else if (load.Record is { } record)
-                OpenRecording(load.Slot, record);
+            load();
         }
     }
 
-    private void LoadPlay(SessionSlot slot, PlayRequest request)
+    private void OpenRecording(string fullPath, RecordFormat format, int channels, Action<RecorderOpening> then)
     {
-        var loaded = PlayList.Load(_prompts, request, slot.Codec);
-        slot.Loop.Post(slot, loaded.List is { } list
-            ? MediaCommand.StartPlay(request.Action, list)
-            : MediaCommand.FailPlay(request.Action, loaded.Outcome, loaded.Detail));
-    }
-
-    private void OpenRecording(SessionSlot slot, RecordRequest request)
-    {
-        var opening = WavRecorder.Open(request.FullPath, request.Format);
-        if (opening.Recorder is not { } recorder)
+        var opening = WavRecorder.Open(fullPath, format, channels);
+        if (opening.Recorder is { } recorder)
         {
-            slot.Loop.Post(slot, MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail));
-            return;
+            Interlocked.Increment(ref _recording);
+            lock (_writerGate)
+            {
+                _opened.Enqueue(recorder);
+                Monitor.Pulse(_writerGate);
+            }
         }
 
-        Interlocked.Increment(ref _recording);
-        lock (_writerGate)
-        {
-            _opened.Enqueue(recorder);
-            Monitor.Pulse(_writerGate);
-        }
-
-        slot.Loop.Post(slot, MediaCommand.StartRecord(request.Action, recorder, request.Beep));
+        then(opening);
     }
 
     private void RunWriter()
@@ -151,6 +139,4 @@ internal sealed class MediaLoader : IDisposable
                 return;
         }
     }
-
-    private readonly record struct Load(SessionSlot Slot, PlayRequest? Play, RecordRequest? Record);
 }

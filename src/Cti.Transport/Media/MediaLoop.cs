@@ -8,11 +8,11 @@ namespace Cti.Transport.Media;
 /// <summary>
 /// One media loop: a thread that wakes every 5 ms, at absolute deadlines, and then
 /// <code>
-/// applies commands → reads what its sockets received → ticks the sessions of this phase of 20 ms → sends → sleeps
+/// applies commands → reads what its sockets received (and relays it) → ticks the conferences, then the sessions of this phase of 20 ms → sends → sleeps
 /// </code>
 /// Reading in batches of 5 ms costs a third of waking per packet. Nothing here allocates per packet, locks or waits; commands enter by a ring.
 /// </summary>
-internal sealed unsafe class MediaLoop : IDisposable
+internal sealed unsafe partial class MediaLoop : IDisposable
 {
     public const long CadenceNanos = 5_000_000;
     private const int Phases = 4;
@@ -46,12 +46,15 @@ internal sealed unsafe class MediaLoop : IDisposable
     /// <param name="managed">Framework sockets.</param>
     /// <param name="dispatcher">Where sessions report.</param>
     /// <param name="freePorts">Called on the loop's thread when a session's sockets are closed, before <see cref="SessionClosed"/>.</param>
+    /// <param name="forgetConference">Called on the loop's thread when a conference has ended, before <see cref="ConferenceClosed"/>.</param>
     /// <param name="log">For faults.</param>
-    public MediaLoop(string name, IClock clock, bool managed, EventDispatcher dispatcher, Action<SessionSlot> freePorts, ILog log)
+    public MediaLoop(string name, IClock clock, bool managed, EventDispatcher dispatcher, Action<SessionSlot> freePorts,
+        Action<ConferenceSlot> forgetConference, ILog log)
     {
         Services = new MediaServices(clock, new MediaCounters());
         _dispatcher = dispatcher;
         _freePorts = freePorts;
+        _forgetConference = forgetConference;
         _log = log;
         _poller = Datagrams.CreatePoller(managed);
         _receiveBuffer = (byte*)NativeMemory.AllocZeroed(Limits.MediaDatagramBytesMax);
@@ -100,10 +103,10 @@ internal sealed unsafe class MediaLoop : IDisposable
     public void Release() => Interlocked.Decrement(ref _sessions);
 
     /// <summary>The session begins with the next cadence.</summary>
-    public void Open(SessionSlot slot) => Write(new LoopCommand(slot, default));
+    public void Open(SessionSlot slot) => Write(new LoopCommand(LoopCommandKind.Open, slot, default));
 
     /// <summary>The command takes effect with the next cadence.</summary>
-    public void Post(SessionSlot slot, in MediaCommand command) => Write(new LoopCommand(slot, command));
+    public void Post(SessionSlot slot, in MediaCommand command) => Write(new LoopCommand(LoopCommandKind.Apply, slot, command));
 
     /// <summary>Stops the thread; sockets of sessions that are still open are closed without further reports.</summary>
     public void Dispose()
@@ -167,6 +170,7 @@ internal sealed unsafe class MediaLoop : IDisposable
             _cadence++;
             ApplyCommands();
             Receive(start);
+            TickConferences((int)(_cadence % Phases), start);
             TickPhase((int)(_cadence % Phases), start);
             _dispatcher.Announce();
             if (MeasuresThreadTime)
@@ -180,32 +184,86 @@ internal sealed unsafe class MediaLoop : IDisposable
     {
         while (_commands.TryRead(out var entry))
         {
-            try
+            if (entry.Subject is ConferenceSlot conference)
+                Execute(conference, entry);
+            else if (!IsHeldBack(entry))
+                Execute((SessionSlot)entry.Subject, entry);
+        }
+
+        if (_arriving.Count > 0)
+            SettleArrivals();
+    }
+
+    private void Execute(SessionSlot slot, in LoopCommand entry)
+    {
+        try
+        {
+            switch (entry.Kind)
             {
-                if (entry.Command.Kind == MediaCommandKind.None)
-                    Admit(entry.Slot);
-                else
-                    Apply(entry.Slot, entry.Command);
+                case LoopCommandKind.Open:
+                    slot.Owner = this;
+                    Admit(slot, EmptiestPhase());
+                    break;
+                case LoopCommandKind.Depart:
+                    LetGo(slot, entry.Target!);
+                    break;
+                case LoopCommandKind.Arrive:
+                    TakeOver(slot);
+                    break;
+                default:
+                    Apply(slot, entry.Command);
+                    break;
             }
-            catch (Exception fault) when (IsBug(fault))
-            {
-                Abandon(entry.Slot, fault);
-            }
+        }
+        catch (Exception fault) when (IsBug(fault))
+        {
+            Abandon(slot, fault);
         }
     }
 
     // A late Start for a closed session still reaches its engine, which discards the recorder.
-    private static void Apply(SessionSlot slot, in MediaCommand command)
+    private void Apply(SessionSlot slot, in MediaCommand command)
     {
         slot.Session.Apply(command);
+        if (command.Kind == MediaCommandKind.Join)
+            AlignWithConference(slot, command);
         if (command.Kind == MediaCommandKind.Close)
             slot.Closing = true;
     }
 
-    private void Admit(SessionSlot slot)
+    private void Admit(SessionSlot slot, int phase)
     {
         slot.Index = _freeIndexes[--_freeCount];
         _slots[slot.Index] = slot;
+        EnterPhase(slot, phase);
+        _poller.Add(slot.Rtp, RtpToken(slot));
+        _poller.Add(slot.Rtcp, RtcpToken(slot));
+    }
+
+    private void Remove(SessionSlot slot)
+    {
+        Detach(slot);
+        slot.Rtp.Dispose();
+        slot.Rtcp.Dispose();
+        slot.IsGone = true;
+        Release();
+        _freePorts(slot);
+        slot.Session.ReportClosed();
+    }
+
+    /// <summary>Takes it out of the loop's tables; its sockets stay as they are.</summary>
+    private void Detach(SessionSlot slot)
+    {
+        _poller.Remove(slot.Rtp, RtpToken(slot));
+        _poller.Remove(slot.Rtcp, RtcpToken(slot));
+        _slots[slot.Index] = null;
+        _freeIndexes[_freeCount++] = slot.Index;
+        slot.Index = -1;
+        LeavePhase(slot);
+    }
+
+    private int EmptiestPhase()
+    {
         var phase = 0;
         for (var i = 1; i < Phases; i++)
         {
@@ -213,30 +271,23 @@ internal sealed unsafe class MediaLoop : IDisposable
                 phase = i;
         }
 
+        return phase;
+    }
+
+    private void EnterPhase(SessionSlot slot, int phase)
+    {
         slot.Phase = phase;
         slot.PhaseIndex = _phaseCounts[phase]++;
         _phases[phase][slot.PhaseIndex] = slot;
-        _poller.Add(slot.Rtp, RtpToken(slot));
-        _poller.Add(slot.Rtcp, RtcpToken(slot));
     }
 
-    private void Remove(SessionSlot slot)
+    private void LeavePhase(SessionSlot slot)
     {
-        _poller.Remove(slot.Rtp, RtpToken(slot));
-        _poller.Remove(slot.Rtcp, RtcpToken(slot));
-        slot.Rtp.Dispose();
-        slot.Rtcp.Dispose();
-        _slots[slot.Index] = null;
-        _freeIndexes[_freeCount++] = slot.Index;
-        slot.Index = -1;
         var sessions = _phases[slot.Phase];
         var last = sessions[--_phaseCounts[slot.Phase]]!;
         sessions[slot.PhaseIndex] = last;
         last.PhaseIndex = slot.PhaseIndex;
         sessions[_phaseCounts[slot.Phase]] = null;
-        Release();
-        _freePorts(slot);
-        slot.Session.ReportClosed();
     }
 
     private void Receive(long now)
@@ -348,6 +399,7 @@ internal sealed unsafe class MediaLoop : IDisposable
             return;
         try
         {
+            slot.Session.LeaveMixes();
             Remove(slot);
         }
         catch (Exception second)
@@ -369,5 +421,17 @@ internal sealed unsafe class MediaLoop : IDisposable
 
     private static int RtcpToken(SessionSlot slot) => (slot.Index << 1) | 1;
 
-    private readonly record struct LoopCommand(SessionSlot Slot, MediaCommand Command);
+    private enum LoopCommandKind
+    {
+        /// <summary>A session or conference begins.</summary>
+        Open,
+        /// <summary>A command to it.</summary>
+        Apply,
+        /// <summary>A session goes to another loop.</summary>
+        Depart,
+        /// <summary>A session comes from another loop.</summary>
+        Arrive,
+    }
+
+    private readonly record struct LoopCommand(LoopCommandKind Kind, object Subject, MediaCommand Command, MediaLoop? Target = null);
 }

@@ -2,15 +2,35 @@ using Cti.Media;
 
 namespace Cti.Transport.Media;
 
-/// <summary>A session with its sockets and its place in a loop. Events that its engine reports pass through here to the dispatcher.</summary>
+/// <summary>
+/// A session with its sockets and its place in a loop. Events that its engine reports pass through here to the dispatcher.
+/// It moves between loops with nothing but its commands' order kept by a lock among those who command:
+/// <code>
+///   caller                      old loop                          new loop
+///   Depart to the old ring ──►  takes it out of its tables,
+///   Arrive to the new ring ─┐   sets the owner ─────────────────► Arrive: waits until the owner is set
+///   from here on commands ──┴───────────────────────────────────► wait behind Arrive
+/// </code>
+/// </summary>
 internal sealed class SessionSlot(MediaSessionId id, MediaLoop loop, IMediaEvents receiver, EventDispatcher dispatcher, int port,
-    DatagramSocket rtp, DatagramSocket rtcp) : IMediaEvents
+    DatagramSocket rtp, DatagramSocket rtcp) : IMediaEvents, IRtpOutput
 {
+    private readonly Lock _gate = new();
+    private MediaLoop _loop = loop;
+    private MediaLoop? _owner;
     private int _codec = (int)AudioCodec.Pcmu;
 
     public MediaSessionId Id { get; } = id;
 
-    public MediaLoop Loop { get; } = loop;
+    /// <summary>The loop that commands go to.</summary>
+    public MediaLoop Loop => Volatile.Read(ref _loop);
+
+    /// <summary>The loop whose tables it is in, or which may take it into them; set by the loop that had it before.</summary>
+    public MediaLoop? Owner
+    {
+        get => Volatile.Read(ref _owner);
+        set => Volatile.Write(ref _owner, value);
+    }
 
     public int Port { get; } = port;
 
@@ -43,6 +63,41 @@ internal sealed class SessionSlot(MediaSessionId id, MediaLoop loop, IMediaEvent
     public long RtpReadCadence { get; set; }
 
     public bool Closing { get; set; }
+
+    /// <summary>Its sockets are closed and its last report is made: a loop that it was still moving to drops it.</summary>
+    public bool IsGone { get; set; }
+
+    /// <summary>The command takes effect with the next cadence, after all that were posted before. Any thread but a loop's.</summary>
+    public void Post(in MediaCommand command)
+    {
+        lock (_gate)
+        {
+            _loop.Post(this, command);
+        }
+    }
+
+    /// <summary>Moves it to another loop, where a place was reserved. Any thread but a loop's.</summary>
+    public void Move(MediaLoop target)
+    {
+        lock (_gate)
+        {
+            _loop.Depart(this, target);
+            Volatile.Write(ref _loop, target);
+            target.Arrive(this);
+        }
+    }
+
+    unsafe void IRtpOutput.SendRtp(MediaSession session, ReadOnlySpan<byte> packet)
+    {
+        var counts = Owner!.Counts;
+        fixed (byte* bytes = packet)
+        {
+            if (Rtp.Send(bytes, packet.Length, session.Remote))
+                counts.RtpSent++;
+            else
+                counts.SendFailures++;
+        }
+    }
 
     void IMediaEvents.OnMediaEvent(MediaSessionId session, MediaEvent happened) => dispatcher.Report(session, happened, receiver);
 }

@@ -26,6 +26,7 @@ internal static unsafe partial class Libc
     public const int MsgDontWait = 0x40;
     public const int EpollCloexec = 0x80000;
     public const int EpollCtlAdd = 1;
+    public const int EpollCtlDel = 2;
     public const uint EpollIn = 1;
     public const int ClockMonotonic = 1;
     public const int ClockThreadCpuTime = 3;

@@ -81,17 +81,27 @@ internal sealed class NodeBench
     internal RawPeer Peer(string address, int port = 5060) => peers.GetValueOrDefault(address) ?? new(this, new IPEndPoint(IPAddress.Parse(address), port));
 
     /// <summary>Asks and waits for the answer; what the method's definition lacks is filled with its defaults.</summary>
-    internal RpcReply Ask(string method, params (string Name, object? Value)[] arguments)
+    internal RpcReply Ask(string method, params (string Name, object? Value)[] arguments) => AskTogether((method, arguments))[0];
+
+    /// <summary>Asks several at the same moment and waits for all answers.</summary>
+    internal RpcReply[] AskTogether(params (string Method, (string Name, object? Value)[] Arguments)[] requests)
     {
-        var definition = Catalogue.Find(method).ShouldNotBeNull();
-        var json = new Dictionary<string, object?>(arguments.ToDictionary(pair => pair.Name, pair => pair.Value));
-        ArgumentBinder.TryBind(definition, ApiGeneration.V2, JsonSerializer.SerializeToUtf8Bytes(json), MediaRoots.None, out var bound).ShouldBeNull();
-        Task<RpcReply> asked = null!;
-        ManualRuntime.Inline(() => asked = Server.Router.AskAsync(new RpcRequest(App, true, ApiGeneration.V2, method, bound, null, 0), CancellationToken.None).AsTask());
-        for (var i = 0; i < 100 && !asked.IsCompleted; i++) Runtime.Advance(1);
-        // The answer's continuation may run on a pool thread.
-        asked.Wait(5000).ShouldBeTrue($"{method} is not answered");
-        return asked.Result;
+        var asked = new List<Task<RpcReply>>();
+        ManualRuntime.Inline(() =>
+        {
+            foreach (var (method, arguments) in requests)
+            {
+                var definition = Catalogue.Find(method).ShouldNotBeNull();
+                var json = JsonSerializer.SerializeToUtf8Bytes(arguments.ToDictionary(pair => pair.Name, pair => pair.Value));
+                ArgumentBinder.TryBind(definition, ApiGeneration.V2, json, MediaRoots.None, out var bound).ShouldBeNull();
+                asked.Add(Server.Router.AskAsync(new RpcRequest(App, true, ApiGeneration.V2, method, bound, null, 0), CancellationToken.None).AsTask());
+            }
+        });
+        var all = Task.WhenAll(asked);
+        for (var i = 0; i < 100 && !all.IsCompleted; i++) Runtime.Advance(1);
+        // The answers' continuations may run on pool threads.
+        all.Wait(5000).ShouldBeTrue($"{requests[0].Method} is not answered");
+        return all.Result;
     }
 
     internal string Construct(string toUri, params (string Name, object? Value)[] more)

@@ -1,0 +1,123 @@
+using Cti.Kernel;
+
+namespace Cti.Calls.Call;
+
+/// <summary>Bridging two calls (<c>connect_start</c>, <c>connect_stop</c>).</summary>
+public static partial class CallDecider
+{
+    private static CallDecision ConnectStart(Decision decision, StartConnect connect)
+    {
+        if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, connect, "Idle");
+        if (connect.Peer == decision.State.Id.ToString())
+            return CallDecision.Refuse(RpcError.InvalidParam("call_res_id", "is the same call as res_id; give the second party"));
+        var bridge = new Bridge
+        {
+            Op = connect.Op, Peer = connect.Peer, IsFirst = true, Stage = BridgeStage.Requested, BeginMillis = decision.Now,
+            Number = decision.State.ActionCount + 1, Spec = connect.Spec,
+        };
+        // Further requests find the call in Connect from here on; this one is answered when the second party has.
+        return decision.Add(new BridgeBegan(bridge)).Do(new AskJoin(connect.Peer, connect.Op)).Build();
+    }
+
+    private static CallDecision JoinIsAsked(Decision decision, JoinAsked asked)
+    {
+        var call = decision.State;
+        if (call.Bridge is { IsFirst: true, Stage: BridgeStage.Requested } mine && mine.Peer == asked.First)
+        {
+            // Two calls that ask each other at once: the smaller resource id wins.
+            if (!IsSmaller(asked.First, call.Id.ToString())) return RefuseJoin(decision, asked);
+            decision.Add(new BridgeEnded()).Do(new ReplyRefused(RpcError.WrongState("sys.call.connect_start", nameof(CallPhase.Connect), nameof(CallPhase.Idle))));
+        }
+        else if (call.Phase != CallPhase.Idle)
+        {
+            return RefuseJoin(decision, asked);
+        }
+        var bridge = new Bridge { Op = asked.Op, Peer = asked.First, IsFirst = false, Stage = BridgeStage.Connected, BeginMillis = decision.Now };
+        return decision.Add(new BridgeBegan(bridge)).Do(new AnswerJoin(asked.First, asked.Op, null)).Build();
+    }
+
+    private static CallDecision RefuseJoin(Decision decision, JoinAsked asked)
+    {
+        var refusal = RpcError.WrongState("sys.call.connect_start", decision.State.Phase.ToString(), nameof(CallPhase.Idle)).With("res_id", decision.State.Id.ToString());
+        return decision.Do(new AnswerJoin(asked.First, asked.Op, refusal)).Build();
+    }
+
+    private static CallDecision JoinIsAnswered(Decision decision, JoinAnswered answered)
+    {
+        if (decision.State.Bridge is not { Stage: BridgeStage.Requested } bridge || bridge.Op != answered.Op)
+        {
+            // The first party has given up meanwhile: who joined has to leave again.
+            return answered.Refusal is null && decision.State.Bridge?.Op != answered.Op ? decision.Do(new PartBridge(answered.Second, answered.Op)).Build() : decision.Build();
+        }
+        if (answered.Refusal is { } refusal) return decision.Add(new BridgeEnded()).Do(new ReplyRefused(refusal)).Build();
+        var begun = bridge with { Stage = BridgeStage.Connected, BeginMillis = decision.Now };
+        return decision.Add(new BridgeBegan(begun)).Do(new ConnectMedia(begun.Number, begun.Peer, begun.Spec!)).ReplyNull().Build();
+    }
+
+    private static CallDecision ConnectStop(Decision decision, StopConnect stop)
+    {
+        if (decision.State.Bridge is not { IsFirst: true, Stage: BridgeStage.Connected } bridge) return Refuse(decision, stop, nameof(CallPhase.Connect));
+        decision.ReplyNull();
+        return EndBridge(decision, bridge, new ActionEnding());
+    }
+
+    private static CallDecision BridgeIsParted(Decision decision, BridgeParted parted)
+    {
+        if (decision.State.Bridge is not { } bridge || bridge.Op != parted.Op) return decision.Build();
+        if (!bridge.IsFirst) return decision.Add(new BridgeEnded()).Build();
+        if (bridge.Stage == BridgeStage.Requested)
+            return decision.Add(new BridgeEnded()).Do(new ReplyRefused(RpcError.NoSuchResource(bridge.Peer))).Build();
+        return EndBridge(decision, bridge, new ActionEnding(), tellPeer: false);
+    }
+
+    private static CallDecision BridgeHasFailed(Decision decision, BridgeFinished finished)
+    {
+        if (decision.State.Bridge is not { IsFirst: true, Stage: BridgeStage.Connected } bridge || bridge.Number != finished.Number) return decision.Build();
+        // A session that closed is a party that hung up: that party says so itself.
+        if (finished.End is MediaEnd.Completed or MediaEnd.Stopped) return decision.Build();
+        return EndBridge(decision, bridge, EndingOf(finished.End, finished.Detail));
+    }
+
+    private static CallDecision EndBridge(Decision decision, Bridge bridge, ActionEnding ending, bool tellPeer = true)
+    {
+        decision.Add(new BridgeEnded()).Do(new DisconnectMedia(bridge.Number));
+        if (tellPeer) decision.Do(new PartBridge(bridge.Peer, bridge.Op));
+        return decision.Emit("sys.call.on_connect_completed", CallEvents.ConnectCompleted(decision.State, bridge, ending, decision.Now)).Build();
+    }
+
+    /// <summary>What a release does to the bridge that the call is in.</summary>
+    private static void LeaveBridge(Decision decision, Bridge bridge, ActionEnding ending)
+    {
+        decision.Add(new BridgeEnded()).Do(new PartBridge(bridge.Peer, bridge.Op));
+        if (!bridge.IsFirst) return;
+        if (bridge.Stage == BridgeStage.Requested)
+        {
+            decision.Do(new ReplyRefused(RpcError.NoSuchResource(decision.State.Id.ToString())));
+            return;
+        }
+        decision.Do(new DisconnectMedia(bridge.Number));
+        decision.Emit("sys.call.on_connect_completed", CallEvents.ConnectCompleted(decision.State, bridge, ending, decision.Now));
+    }
+
+    private static long? BridgeDeadline(Bridge bridge)
+    {
+        if (bridge is not { Stage: BridgeStage.Connected, Spec: { } spec }) return null;
+        var limit = bridge.BeginMillis + (spec.MaxSeconds * 1000L);
+        return IsSchedulePending(bridge) ? Math.Min(limit, spec.ScheduleAtSeconds * 1000) : limit;
+    }
+
+    /// <summary>A time that was past when the bridge began plays nothing.</summary>
+    private static bool IsSchedulePending(Bridge bridge) => bridge is { IsSchedulePlayed: false, Spec: { ScheduleTimes: > 0, ScheduleFile: not null } spec }
+        && spec.ScheduleAtSeconds * 1000 >= bridge.BeginMillis;
+
+    private static CallDecision BridgeTime(Decision decision, Bridge bridge)
+    {
+        if (decision.Now >= bridge.BeginMillis + (bridge.Spec!.MaxSeconds * 1000L)) return EndBridge(decision, bridge, new ActionEnding());
+        if (!IsSchedulePending(bridge) || decision.Now < bridge.Spec.ScheduleAtSeconds * 1000) return decision.Build();
+        decision.Add(new BridgeBegan(bridge with { IsSchedulePlayed = true }));
+        return decision.Do(new PlayToBridge(bridge.Number, bridge.Spec.ScheduleFile!, bridge.Spec.ScheduleTimes)).Build();
+    }
+
+    private static bool IsSmaller(string one, string other) =>
+        ResourceId.TryParse(one, out var first) && ResourceId.TryParse(other, out var second) && first.ProcessId < second.ProcessId;
+}

@@ -1,0 +1,228 @@
+using System.Collections.Concurrent;
+using System.Collections.Immutable;
+using Cti.Media;
+using Cti.Media.Files;
+using Cti.Media.Tones;
+
+namespace Cti.Transport.Media;
+
+/// <content>
+/// Bridges and conferences: the sessions of one are brought to one loop, then told. Where they are is decided under one lock, so that the commands of one
+/// bridge or entry are not torn apart by another's; loops never take it.
+/// </content>
+public sealed partial class MediaEngine
+{
+    private readonly ConcurrentDictionary<long, ConferenceSlot> _conferences = new();
+    private readonly Lock _places = new();
+
+    /// <summary>Conferences that are open or closing.</summary>
+    public int ConferenceCount => _conferences.Count;
+
+    /// <inheritdoc/>
+    public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request)
+    {
+        if (!Bridge(first, second, request, isListening: false))
+            return false;
+        if (request.Record is { } record && _sessions.TryGetValue(first.Value, out var slot))
+        {
+            if (!_loader.TryOpen(record.FullPath, record.Format, 2, opening => slot.Post(opening.Recorder is { } recorder
+                    ? MediaCommand.StartBridgeRecord(request.Action, recorder)
+                    : MediaCommand.FailBridgeRecord(request.Action, opening.Outcome, opening.Detail))))
+                slot.Post(MediaCommand.FailBridgeRecord(request.Action, MediaOutcome.Failed, TooManyLoads));
+        }
+
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Disconnect(MediaSessionId first, long action) => Post(first, MediaCommand.Disconnect(action));
+
+    /// <inheritdoc/>
+    public void PlayToBridge(MediaSessionId first, PlayRequest request)
+    {
+        if (!_sessions.TryGetValue(first.Value, out var slot))
+            return;
+        slot.Post(MediaCommand.PrepareBridgePlay(request.Action));
+        if (!_loader.TryLoad(request, () => slot.Codec, load => slot.Post(load.List is { } list
+                ? MediaCommand.StartBridgePlay(request.Action, list)
+                : MediaCommand.FailBridgePlay(request.Action, load.Outcome, load.Detail))))
+            slot.Post(MediaCommand.FailBridgePlay(request.Action, MediaOutcome.Failed, TooManyLoads));
+    }
+
+    /// <inheritdoc/>
+    public void StopBridgePlay(MediaSessionId first, long action) => Post(first, MediaCommand.StopBridgePlay(action));
+
+    /// <inheritdoc/>
+    public bool Listen(MediaSessionId listener, MediaSessionId source, long action) =>
+        Bridge(listener, source, new BridgeRequest(action, BridgeMode.FirstHears), isListening: true);
+
+    /// <inheritdoc/>
+    public void StartTone(MediaSessionId session, long action, string country)
+    {
+        if (!_sessions.TryGetValue(session.Value, out var slot))
+            return;
+        slot.Post(MediaCommand.PreparePlay(action));
+        slot.Post(Tone(action, country));
+    }
+
+    /// <inheritdoc/>
+    public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        MediaLoop? best = null;
+        foreach (var loop in _loops)
+        {
+            if (CanTake(loop) && (best is null || loop.Sessions < best.Sessions))
+                best = loop;
+        }
+
+        if (best is null || !best.TryReserveConference())
+            return false;
+        var slot = new ConferenceSlot(conference, options, best, events, _dispatcher);
+        if (!_conferences.TryAdd(conference.Value, slot))
+        {
+            best.ReleaseConference();
+            throw new ArgumentException($"conference {conference.Value} is open already", nameof(conference));
+        }
+
+        best.Open(slot);
+        if (options.Background is { } background)
+            LoadSound(slot, background, MediaCommand.SetBackground, repeat: -1);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member)
+    {
+        if (!_conferences.TryGetValue(conference.Value, out var room) || !_sessions.TryGetValue(session.Value, out var slot))
+            return true;
+        lock (_places)
+        {
+            if (!TryBring(slot, room.Loop))
+                return false;
+            slot.Post(MediaCommand.Join(room.Conference, member));
+        }
+
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void Leave(ConferenceId conference, MediaSessionId session)
+    {
+        if (_conferences.TryGetValue(conference.Value, out var room))
+            Post(session, MediaCommand.Leave(room.Conference));
+    }
+
+    /// <inheritdoc/>
+    public void SetMember(ConferenceId conference, MediaSessionId session, ConferenceMember member)
+    {
+        if (_conferences.TryGetValue(conference.Value, out var room))
+            Post(session, MediaCommand.SetMember(room.Conference, member));
+    }
+
+    /// <inheritdoc/>
+    public void PlayToConference(ConferenceId conference, PlayRequest request)
+    {
+        if (!_conferences.TryGetValue(conference.Value, out var room))
+            return;
+        room.Post(MediaCommand.PreparePlay(request.Action));
+        if (!_loader.TryLoad(request, static () => AudioCodec.Pcma, load => room.Post(load.List is { } list
+                ? MediaCommand.StartPlay(request.Action, list)
+                : MediaCommand.FailPlay(request.Action, load.Outcome, load.Detail))))
+            room.Post(MediaCommand.FailPlay(request.Action, MediaOutcome.Failed, TooManyLoads));
+    }
+
+    /// <inheritdoc/>
+    public void StartConferenceTone(ConferenceId conference, long action, string country)
+    {
+        if (!_conferences.TryGetValue(conference.Value, out var room))
+            return;
+        room.Post(MediaCommand.PreparePlay(action));
+        room.Post(Tone(action, country));
+    }
+
+    /// <inheritdoc/>
+    public void StopConferencePlay(ConferenceId conference, long action) => Post(conference, MediaCommand.StopPlay(action));
+
+    /// <inheritdoc/>
+    public void PlayEntrySound(ConferenceId conference, string file)
+    {
+        if (_conferences.TryGetValue(conference.Value, out var room))
+            LoadSound(room, file, MediaCommand.AddSound, repeat: 0);
+    }
+
+    /// <inheritdoc/>
+    public void RecordConference(ConferenceId conference, RecordRequest request)
+    {
+        if (!_conferences.TryGetValue(conference.Value, out var room))
+            return;
+        room.Post(MediaCommand.PrepareRecord(request.Action));
+        if (!_loader.TryOpen(request.FullPath, request.Format, 1, opening => room.Post(opening.Recorder is { } recorder
+                ? MediaCommand.StartRecord(request.Action, recorder, beep: false)
+                : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail))))
+            room.Post(MediaCommand.FailRecord(request.Action, MediaOutcome.Failed, TooManyLoads));
+    }
+
+    /// <inheritdoc/>
+    public void StopConferenceRecord(ConferenceId conference, long action) => Post(conference, MediaCommand.StopRecord(action));
+
+    /// <inheritdoc/>
+    public void CloseConference(ConferenceId conference) => Post(conference, MediaCommand.Close());
+
+    private void Post(ConferenceId conference, in MediaCommand command)
+    {
+        if (_conferences.TryGetValue(conference.Value, out var room))
+            room.Post(command);
+    }
+
+    private bool Bridge(MediaSessionId first, MediaSessionId second, BridgeRequest request, bool isListening)
+    {
+        if (first == second)
+            throw new ArgumentException($"media session {first.Value} cannot be bridged with itself", nameof(second));
+        if (!_sessions.TryGetValue(first.Value, out var firstSlot))
+            return true;
+        if (!_sessions.TryGetValue(second.Value, out var secondSlot))
+        {
+            _dispatcher.Report(first, new BridgeEnded(request.Action, MediaOutcome.Completed), firstSlot);
+            return true;
+        }
+
+        lock (_places)
+        {
+            if (!TryBring(secondSlot, firstSlot.Loop) && (isListening || !TryBring(firstSlot, secondSlot.Loop)))
+                return false;
+            var bridge = new Bridge(request, firstSlot.Session, secondSlot.Session, isListening);
+            firstSlot.Post(MediaCommand.Connect(bridge));
+            secondSlot.Post(MediaCommand.Connect(bridge));
+        }
+
+        return true;
+    }
+
+    /// <summary>Moves a session unless it is there already; false when that loop is over its budget or full.</summary>
+    private bool TryBring(SessionSlot slot, MediaLoop loop)
+    {
+        if (slot.Loop == loop)
+            return true;
+        if (!CanTake(loop) || !loop.TryReserve(_options.SessionsPerLoopMax))
+            return false;
+        slot.Move(loop);
+        return true;
+    }
+
+    private bool CanTake(MediaLoop loop) => loop.BusyFraction <= _options.BusyFractionMax && !loop.IsCongested;
+
+    private void LoadSound(ConferenceSlot room, string file, Func<PlayList, MediaCommand> command, int repeat)
+    {
+        if (!_loader.TryLoad(new PlayRequest(0, [file], repeat), static () => AudioCodec.Pcma,
+                load => room.Post(load.List is { } list ? command(list) : MediaCommand.FailSound(load.Outcome, load.Detail))))
+            room.Post(MediaCommand.FailSound(MediaOutcome.Failed, TooManyLoads));
+    }
+
+    private static MediaCommand Tone(long action, string country) => RingBack.For(country) is { } tone
+        ? MediaCommand.StartPlay(action, new PlayList(ImmutableArray.Create(tone), Repeat: -1))
+        : MediaCommand.FailPlay(action, MediaOutcome.NotFound, $"there is no ring-back tone for country {country}");
+
+    // On the loop's thread, before ConferenceClosed.
+    private void ForgetConference(ConferenceSlot slot) => _conferences.TryRemove(slot.Conference.Id.Value, out _);
+}

@@ -1,0 +1,67 @@
+using Cti.Acceptance.Infrastructure;
+
+namespace Cti.Acceptance;
+
+/// <summary>Two telephones are bridged and hear each other, or not, as the mode says: tones told apart by frequency.</summary>
+[Collection(SharedNode.Name)]
+public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
+{
+    private const int FirstHertz = 440, SecondHertz = 1000, Rate = 8000;
+
+    [Theory]
+    [InlineData(1, true, true)]
+    [InlineData(2, false, true)]
+    [InlineData(3, true, false)]
+    public async Task Each_hears_what_the_mode_lets_it_hear_and_never_itself(int mode, bool firstHears, bool secondHears)
+    {
+        var (first, firstRes) = await InboundAsync();
+        var (second, secondRes) = await InboundAsync();
+        await App.AskAsync("sys.call.connect_start", new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60, connect_mode = mode });
+        ((string)(await App.AskAsync("sys.call.get", new { res_id = secondRes }))!["state"]!).ShouldBe("Connect");
+        await Task.WhenAll(first.Rtp.SayAsync(Tone(FirstHertz)), second.Rtp.SayAsync(Tone(SecondHertz)));
+        Hears(first, SecondHertz).ShouldBe(firstHears);
+        Hears(second, FirstHertz).ShouldBe(secondHears);
+        Hears(first, FirstHertz).ShouldBeFalse();
+        Hears(second, SecondHertz).ShouldBeFalse();
+        await App.AskAsync("sys.call.connect_stop", new { res_id = firstRes });
+        (await App.ExpectAsync("sys.call.on_connect_completed", firstRes)).Error.ShouldBeNull();
+        await first.HangUpAsync();
+        await second.HangUpAsync();
+    }
+
+    [Fact]
+    public async Task Codecs_that_differ_are_transcoded_and_a_hang_up_leaves_the_other_idle()
+    {
+        var (first, firstRes) = await InboundAsync("8 101");
+        var (second, secondRes) = await InboundAsync("0 101");
+        await App.AskAsync("sys.call.connect_start", new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60 });
+        await first.Rtp.SayAsync(Tone(FirstHertz));
+        Share(second.Rtp.Heard(0).Select(Sound.FromMuLaw), FirstHertz).ShouldBeGreaterThan(0.8);
+        await second.HangUpAsync();
+        (await App.ExpectAsync("sys.call.on_connect_completed", firstRes)).Error.ShouldBeNull();
+        ((string)(await App.AskAsync("sys.call.get", new { res_id = firstRes }))!["state"]!).ShouldBe("Idle");
+        await first.HangUpAsync();
+    }
+
+    private static byte[] Tone(int hertz) =>
+        Sound.ToALaw([.. Enumerable.Range(0, Rate * 3 / 2).Select(i => (short)(8000 * Math.Sin(2 * Math.PI * hertz * i / Rate)))]);
+
+    private static bool Hears(PhoneCall call, int hertz) => Share(call.Rtp.Heard(8).Select(Sound.FromALaw), hertz) > 0.5;
+
+    /// <summary>How much of the energy that was heard lies at one frequency (Goertzel over frames of 20 ms); 0 for silence.</summary>
+    private static double Share(IEnumerable<short> heard, int hertz)
+    {
+        double at = 0, all = 0;
+        foreach (var frame in heard.Chunk(160))
+        {
+            double one = 0, two = 0, factor = 2 * Math.Cos(2 * Math.PI * hertz / Rate);
+            foreach (var sample in frame)
+            {
+                (two, one) = (one, sample + (factor * one) - two);
+                all += (double)sample * sample;
+            }
+            at += ((one * one) + (two * two) - (factor * one * two)) * 2 / frame.Length;
+        }
+        return all < 160 * 160 ? 0 : at / all;
+    }
+}
