@@ -26,7 +26,7 @@ public sealed class LifecycleTests
         await app.AskAsync("sys.call.play_start", new { res_id = calls[1].Res, content = prompt });
         var path = (string)(await app.AskAsync("sys.call.record_start", new { res_id = calls[2].Res, max_seconds = 100, beep = false, record_file = "killed.wav" }))!;
         await app.AskAsync("sys.call.receive_dtmf_start", new { res_id = calls[3].Res });
-        await calls[2].Call.Rtp.SayAsync(Sound.ToALaw([.. said, .. new short[16_000]]));
+        await calls[2].Call.Rtp.SayAsync(Sound.ToALaw([.. Sound.WithPause(said), .. new short[12_000]]));
         await calls[3].Call.Rtp.PressAsync("12");
         var last = app.Events.All[^1].Cursor;
 
