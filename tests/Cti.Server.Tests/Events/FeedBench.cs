@@ -78,7 +78,7 @@ internal sealed class FeedBench
             var read = StartRead(feed, limit, stop.Token);
             if (!read.IsCompleted)
             {
-                stop.Cancel();
+                ManualRuntime.Inline(stop.Cancel);
                 read.IsCanceled.ShouldBeTrue();
                 return all;
             }
