@@ -125,6 +125,8 @@ internal sealed class FeedReader : IEventFeed
             rows = [.. rows.TakeWhile(row => row.Position <= published)];
             _behind.Remove(page.Instance);
         }
+        // Since the page was asked for, an earlier owner's ack may have covered some of it.
+        rows = [.. rows.SkipWhile(row => row.Position <= _delivered[page.Instance])];
         var before = Vector();
         foreach (var row in rows) Deliver(row);
         return new Step(rows, before, null, null);
@@ -344,10 +346,15 @@ internal sealed class FeedReader : IEventFeed
         _unacknowledged[instance].Clear();
     }
 
-    /// <summary>What was delivered of an instance up to a position needs no more memory.</summary>
+    /// <summary>
+    /// An instance of this connection is acknowledged up to a position: what was delivered up to there needs no more memory, and what was not yet is not
+    /// delivered any more. An ack of the owner before, stored after the move, goes beyond what was delivered here; delivered still, those events would be
+    /// outstanding for ever, as no ack moves the position that they wait for.
+    /// </summary>
     internal void Forget(int instance, long upTo)
     {
         if (_unacknowledged.Length == 0) return;
+        _delivered[instance] = Math.Max(_delivered[instance], upTo);
         var queue = _unacknowledged[instance];
         while (queue.TryPeek(out var position) && position <= upTo)
         {

@@ -141,10 +141,10 @@ public sealed class EventHubTests
         var read = bench.StartRead(feed);
         // Before the page is read (the page shows it) and after (it does not).
         var shown = bench.Append(0);
-        gate.SetResult();
+        ManualRuntime.Inline(gate.SetResult);
         bench.Publish(0);
         bench.Hub.Publish(shown);
-        late.SetResult();
+        ManualRuntime.Inline(late.SetResult);
         Text(await read).ShouldBe("0:1 0:2 0:3");
         bench.Publish(0);
         bench.Drain(feed).ShouldBe("0:4 0:5");
@@ -161,7 +161,7 @@ public sealed class EventHubTests
         var gate = faults.HoldNext(StoreOperation.ReadEvents, applied: true);
         var read = bench.StartRead(feed);
         for (var i = 0; i < 10; i++) bench.Publish(i % 2);
-        gate.SetResult();
+        ManualRuntime.Inline(gate.SetResult);
         Text(await read).ShouldBe("0:1");
         bench.Drain(feed).Split(' ').Order().ShouldBe(["0:2", "0:3", "0:4", "0:5", "0:6", "1:1", "1:2", "1:3", "1:4", "1:5"]);
         bench.Publish(3);

@@ -168,6 +168,37 @@ public sealed class FeedGroupTests
         bench.Drain(feed).ShouldBe("2:1 2:2");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task An_ack_stored_after_its_connection_is_gone_leaves_the_next_owner_nothing_outstanding(bool whileThePageIsRead)
+    {
+        var faults = new ScriptedStoreFaults();
+        var bench = Create(Small, faults);
+        var first = Join(bench);
+        var second = Join(bench);
+        bench.Publish(0, 4);
+        var events = bench.DrainEvents(first);
+        Text(events).ShouldBe("0:1 0:2 0:3 0:4");
+        var stored = faults.HoldNext(StoreOperation.WriteFeedPositions);
+        var acknowledging = first.AcknowledgeAsync(events[3].Cursor, default).AsTask();
+        await first.DisposeAsync();
+        var page = faults.HoldNext(StoreOperation.ReadEvents, applied: true);
+        if (!whileThePageIsRead) page.SetResult();
+        bench.Publish(0, 4);
+        var read = whileThePageIsRead ? bench.StartRead(second) : null;
+        ManualRuntime.Inline(stored.SetResult);
+        (await acknowledging).Error.ShouldBeNull();
+        if (read is null) read = bench.StartRead(second);
+        else ManualRuntime.Inline(page.SetResult);
+        bench.Runtime.RunAll();
+        List<FeedEvent> rest = [.. await read, .. bench.DrainEvents(second)];
+        Text(rest).ShouldBe("0:5 0:6 0:7 0:8");
+        bench.Acknowledge(second, rest[^1].Cursor).Error.ShouldBeNull();
+        bench.Publish(0, 4);
+        bench.Drain(second).ShouldBe("0:9 0:10 0:11 0:12");
+    }
+
     [Fact]
     public void While_its_connection_lives_no_event_is_delivered_twice_and_moves_wait_for_the_ack()
     {

@@ -209,6 +209,8 @@ public sealed class FeedInterleavingTests
     {
         private readonly List<Member> _members = [];
         private readonly HashSet<(int, long)> _delivered = [];
+        private readonly List<Task<FeedPosition>> _acknowledging = [];
+        private readonly long[] _acknowledged = new long[InstanceCount];
         private readonly long[] _begin = new long[InstanceCount];
 
         internal void Play()
@@ -234,8 +236,8 @@ public sealed class FeedInterleavingTests
             {
                 case < 3: Append(); break;
                 case < 5: Publish(); break;
-                case < 8: member?.Read(); break;
-                case 8: member?.Acknowledge(Random); break;
+                case < 8: member?.Read(_acknowledged); break;
+                case 8: Acknowledge(member, Random); break;
                 case 9 when Random.Next(3) == 0 && _members.Count < 6: Join(); break;
                 case 9 when Random.Next(3) == 0 && member is not null: Leave(member); break;
                 default: Bench.Runtime.RunAll(); break;
@@ -275,6 +277,17 @@ public sealed class FeedInterleavingTests
                 if (read.Exception?.InnerException is ObjectDisposedException) continue;
                 foreach (var happened in read.GetAwaiter().GetResult()) Delivered(member, happened);
             }
+            foreach (var answer in _acknowledging.Where(answer => answer.IsCompletedSuccessfully && answer.Result.Cursor is not null))
+            {
+                var positions = FeedCursor.Decode(answer.Result.Cursor!, InstanceCount, out _)!;
+                for (var instance = 0; instance < InstanceCount; instance++) _acknowledged[instance] = Math.Max(_acknowledged[instance], positions[instance]);
+            }
+            _acknowledging.RemoveAll(answer => answer.IsCompleted);
+        }
+
+        private void Acknowledge(Member? member, Random? random)
+        {
+            if (member?.Acknowledge(random) is { } acknowledging) _acknowledging.Add(acknowledging);
         }
 
         private void Delivered(Member member, FeedEvent happened)
@@ -284,6 +297,7 @@ public sealed class FeedInterleavingTests
             Check(before <= _begin[instance] || _delivered.Contains((instance, before)), $"{instance}:{position} overtook {instance}:{before}");
             // Virtual time stands still here, so no handover was forced: a living connection keeps what it got.
             foreach (var other in _members) Check(!other.Got.Contains((instance, position)), $"{instance}:{position} reached two living connections or one twice");
+            Check(position > member.Acknowledged[instance], $"{instance}:{position} was acknowledged before it was asked for");
             _delivered.Add((instance, position));
             member.Got.Add((instance, position));
             member.Cursors.Add(happened.Cursor);
@@ -295,10 +309,10 @@ public sealed class FeedInterleavingTests
             {
                 if (_members.Count == 0) Join();
                 var before = _delivered.Count;
-                foreach (var member in _members.ToArray()) member.Read();
+                foreach (var member in _members.ToArray()) member.Read(_acknowledged);
                 Bench.Runtime.RunAll();
                 Collect();
-                foreach (var member in _members) member.Acknowledge(null);
+                foreach (var member in _members) Acknowledge(member, null);
                 Bench.Runtime.RunAll();
                 Collect();
                 if (_delivered.Count > before) idle = 0;
@@ -315,7 +329,15 @@ public sealed class FeedInterleavingTests
 
             internal List<string> Cursors { get; } = [];
 
-            internal void Read() => _read ??= feed.ReadAsync(4, default).AsTask();
+            /// <summary>What the group had acknowledged when the last read began, whoever it was.</summary>
+            internal long[] Acknowledged { get; private set; } = new long[InstanceCount];
+
+            internal void Read(long[] acknowledged)
+            {
+                if (_read is not null) return;
+                Acknowledged = [.. acknowledged];
+                _read = feed.ReadAsync(4, default).AsTask();
+            }
 
             internal Task<IReadOnlyList<FeedEvent>>? Take()
             {
@@ -324,10 +346,8 @@ public sealed class FeedInterleavingTests
                 return read;
             }
 
-            internal void Acknowledge(Random? random)
-            {
-                if (Cursors.Count > 0) _ = feed.AcknowledgeAsync(Cursors[random is null ? ^1 : random.Next(Cursors.Count)], default).AsTask();
-            }
+            internal Task<FeedPosition>? Acknowledge(Random? random) =>
+                Cursors.Count == 0 ? null : feed.AcknowledgeAsync(Cursors[random is null ? ^1 : random.Next(Cursors.Count)], default).AsTask();
         }
     }
 
