@@ -57,7 +57,7 @@ internal readonly record struct FeedStart(long[]? Positions, RpcError? Error)
         return new FeedStart(null, error.With("earliest", FeedCursor.Encode(earliest)));
     }
 
-    // A cursor may be ahead of what is published (catching up shows what is durable), never of the store.
+    // A cursor may be ahead of what this hub has published (another connection of the group, a report under way), never of the store.
     private static async ValueTask<bool> ReachesBeyondAsync(EventHub hub, long[] cursor, CancellationToken cancellation)
     {
         var published = PublishedNow(hub);
