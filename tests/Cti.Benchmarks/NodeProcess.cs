@@ -136,12 +136,12 @@ internal sealed class NodeProcess : IDisposable
         _process.BeginErrorReadLine();
     }
 
-    /// <summary>The end of what it wrote.</summary>
+    /// <summary>The last lines that it wrote.</summary>
     public string Said
     {
         get
         {
-            lock (_said) return _said.ToString();
+            lock (_said) return string.Join('\n', _said.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries).TakeLast(6));
         }
     }
 
