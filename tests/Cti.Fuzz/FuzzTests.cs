@@ -40,6 +40,10 @@ public sealed class FuzzTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Every_parser_of_what_others_send_is_a_target() =>
+        Discover().Select(target => target.Name).Order(StringComparer.Ordinal).ShouldBe(["hocon", "jsonrpc", "rtp", "sdp", "sip"]);
+
+    [Fact]
     public void The_same_seed_makes_the_same_inputs()
     {
         byte[][] corpus = ["INVITE sip:a@b SIP/2.0\r\n"u8.ToArray(), [1, 2, 3]];
