@@ -140,8 +140,9 @@ internal static class Sound
     public static void ShouldBeHeard(short[] said, short[] heard)
     {
         var share = Share(said, heard);
-        // All of it on a machine that keeps up; each stall of a loaded one conceals a few packets of a sound that is a second long.
-        if (share < 0.85) throw new ShouldAssertException($"{share:P0} of what was said is there. {Shifts(said, heard)}");
+        // Nearly all of it. Where the phone itself was late, what it said had gaps, which the node conceals: then more than half must be there all the same.
+        var least = RtpEndpoint.TakeStalls() > 0 ? 0.6 : 0.85;
+        if (share < least) throw new ShouldAssertException($"{share:P0} of what was said is there. {Shifts(said, heard)}");
     }
 
     /// <summary>Where each 20 ms of a sound are in another, as runs of equal shift: "+320×12, missing×1, +480×40".</summary>
