@@ -17,6 +17,7 @@ var needs = new (string File, string Package)[]
     ("/usr/bin/gcc", "gcc"),
     ("/usr/include/stdio.h", "libc6-dev"),
     ("/usr/bin/python3", "python3"),
+    ("/usr/bin/node", "nodejs"),
     ("/usr/bin/git", "git"),
     ("/sbin/ip", "iproute2"),
     ("/usr/lib/*/libsqlite3.so.0", "libsqlite3-0"),
