@@ -10,6 +10,7 @@ using Cti.Node.Configuration;
 using Cti.Node.Demo;
 using Cti.Node.Logging;
 using Cti.Server;
+using Cti.Server.Resources;
 using Cti.Server.Calls;
 using Cti.Server.Events;
 using Cti.Server.Media;
