@@ -106,6 +106,80 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
         if (Passes()) inner.Close(session);
     }
 
+    public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request) => !Passes() || inner.Connect(first, second, request);
+
+    public void Disconnect(MediaSessionId first, long action)
+    {
+        if (Passes()) inner.Disconnect(first, action);
+    }
+
+    public void PlayToBridge(MediaSessionId first, PlayRequest request)
+    {
+        if (Passes()) inner.PlayToBridge(first, request);
+    }
+
+    public void StopBridgePlay(MediaSessionId first, long action)
+    {
+        if (Passes()) inner.StopBridgePlay(first, action);
+    }
+
+    public bool Listen(MediaSessionId listener, MediaSessionId source, long action) => !Passes() || ((IMediaPort)inner).Listen(listener, source, action);
+
+    public void StartTone(MediaSessionId session, long action, string country)
+    {
+        if (Passes()) ((IMediaPort)inner).StartTone(session, action, country);
+    }
+
+    public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events) =>
+        !Passes() || ((IMediaPort)inner).OpenConference(conference, options, events);
+
+    public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member) => !Passes() || ((IMediaPort)inner).Join(conference, session, member);
+
+    public void Leave(ConferenceId conference, MediaSessionId session)
+    {
+        if (Passes()) ((IMediaPort)inner).Leave(conference, session);
+    }
+
+    public void SetMember(ConferenceId conference, MediaSessionId session, ConferenceMember member)
+    {
+        if (Passes()) ((IMediaPort)inner).SetMember(conference, session, member);
+    }
+
+    public void PlayToConference(ConferenceId conference, PlayRequest request)
+    {
+        if (Passes()) ((IMediaPort)inner).PlayToConference(conference, request);
+    }
+
+    public void StartConferenceTone(ConferenceId conference, long action, string country)
+    {
+        if (Passes()) ((IMediaPort)inner).StartConferenceTone(conference, action, country);
+    }
+
+    public void StopConferencePlay(ConferenceId conference, long action)
+    {
+        if (Passes()) ((IMediaPort)inner).StopConferencePlay(conference, action);
+    }
+
+    public void PlayEntrySound(ConferenceId conference, string file)
+    {
+        if (Passes()) ((IMediaPort)inner).PlayEntrySound(conference, file);
+    }
+
+    public void RecordConference(ConferenceId conference, RecordRequest request)
+    {
+        if (Passes()) ((IMediaPort)inner).RecordConference(conference, request);
+    }
+
+    public void StopConferenceRecord(ConferenceId conference, long action)
+    {
+        if (Passes()) ((IMediaPort)inner).StopConferenceRecord(conference, action);
+    }
+
+    public void CloseConference(ConferenceId conference)
+    {
+        if (Passes()) ((IMediaPort)inner).CloseConference(conference);
+    }
+
     private bool Passes()
     {
         if (process.IsAlive) world.Reach(process, CrashMoment.AtMedia);

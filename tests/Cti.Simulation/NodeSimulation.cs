@@ -59,7 +59,7 @@ internal sealed class NodeSimulation
             {
                 world.Fail(fault.ToString());
             }
-            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count, world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines]);
+            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count(), world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines]);
         }
         finally
         {
@@ -91,7 +91,11 @@ internal sealed class NodeSimulation
     private bool Advance(long millis)
     {
         var end = world.Runtime.ElapsedMillis + millis;
-        while (world.Failures.Count == 0 && world.Runtime.NextTimerMillis is { } due && due <= end) world.Runtime.Step();
+        while (world.Failures.Count == 0 && world.Runtime.NextTimerMillis is { } due && due <= end)
+        {
+            world.Runtime.Step();
+            world.Rest.Look();
+        }
         if (world.Failures.Count == 0) world.Runtime.Advance(end - world.Runtime.ElapsedMillis);
         return world.Failures.Count == 0;
     }
@@ -119,7 +123,7 @@ internal sealed class NodeSimulation
 
     private bool IsSettled() => world.Node is { IsServing: true, Server: { CallCount: 0, IsJournalIdle: true } }
         && world.Application.Unanswered == 0 && world.Phones.All(phone => phone.Active == 0)
-        && world.Group.HasSeenAll && world.Ledger.Calls.All(call => call.IsGone && world.Application.Calls.FirstOrDefault(known => known.Id == call.Id)?.Seen == call.Events.Count);
+        && world.Group.HasSeenAll && world.Ledger.All.All(book => book.IsGone && world.Application.SeenOf(book.Id) == book.Events.Count);
 
     private void SayWhatIsLeft()
     {
@@ -129,7 +133,7 @@ internal sealed class NodeSimulation
             return;
         }
         if (server.CallCount > 0 || !server.IsJournalIdle) world.Fail($"{server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
-        foreach (var call in world.Ledger.Calls.Where(call => !call.IsGone)) world.Fail($"{call.Id} never ends: {call.State.Direction} {call.State.Phase} closing {call.State.Closing}, {call.State.SipCallId}");
+        foreach (var book in world.Ledger.Living) world.Fail($"{book.Id} never ends: {(book is CallBook call ? $"{call.State.Direction} {call.State.Phase} closing {call.State.Closing}, {call.State.SipCallId}" : book.Resource)}");
         foreach (var request in world.Application.Requests.Where(request => request.Outstanding > 0)) world.Fail($"{request.Method} {request.Resource} is never answered");
         foreach (var call in world.Phones.SelectMany(phone => phone.Calls).Where(call => call.Phase != PeerPhase.Ended))
         {
@@ -137,10 +141,10 @@ internal sealed class NodeSimulation
             world.Fail($"a telephone stays in its call {call.CallId}, {call.Phase}; the node's: {books}");
         }
         if (!world.Group.HasSeenAll) world.Fail($"the group of consumers has not seen all: {world.Group.Describe()}");
-        foreach (var call in world.Ledger.Calls)
+        foreach (var book in world.Ledger.All)
         {
-            var seen = world.Application.Calls.FirstOrDefault(known => known.Id == call.Id)?.Seen ?? 0;
-            if (seen != call.Events.Count) world.Fail($"{call.Id}: the application has seen {seen} of {call.Events.Count} events");
+            var seen = world.Application.SeenOf(book.Id);
+            if (seen != book.Events.Count) world.Fail($"{book.Id}: the application has seen {seen} of {book.Events.Count} events");
         }
     }
 
@@ -152,6 +156,7 @@ internal sealed class NodeSimulation
         Expect(0, world.Media.OpenSessions, "media sessions");
         Expect(0, world.Media.PortsInUse, "ports in use");
         Expect(0, world.Media.RunningActions, "media actions");
+        Expect(0, world.Media.Bridges.Count, "bridges in the media side");
         // The OPTIONS to the trunk go on for ever.
         if (server.TransactionCount > (world.Plan.OptionsIntervalMillis > 0 ? 1 : 0)) world.Fail($"{server.TransactionCount} SIP transactions are left");
         if (server.Actors.AliveCount > node.IdleActors) world.Fail($"actors leak: {string.Join(", ", server.Actors.AliveNames.Order())}");
@@ -202,6 +207,7 @@ internal sealed class NodeSimulation
     [
         ("sys.call.play_start", "sys.call.on_play_completed"), ("sys.call.record_start", "sys.call.on_record_completed"),
         ("sys.call.send_dtmf_start", "sys.call.on_send_dtmf_completed"), ("sys.call.receive_dtmf_start", "sys.call.on_receive_dtmf_completed"),
+        ("sys.call.connect_start", CallBook.Connected),
     ];
 
     private void Expect(int expected, int actual, string what)

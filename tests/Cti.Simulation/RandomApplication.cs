@@ -12,7 +12,7 @@ namespace Cti.Simulation;
 /// An application that behaves at random: takes, refuses, redirects or ignores calls, dials, starts and stops actions in right and wrong states, repeats
 /// requests, loses its connection and comes back with its cursor. It checks every answer and every event that it is given against the books.
 /// </summary>
-internal sealed class RandomApplication(SimulatedWorld world, SeededRandom random)
+internal sealed partial class RandomApplication(SimulatedWorld world, SeededRandom random)
 {
     public const string Name = "app";
 
@@ -26,6 +26,9 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
     public IReadOnlyCollection<SentRequest> Requests => requests.Values;
 
     public IReadOnlyCollection<CallView> Calls => calls.Values;
+
+    /// <summary>How many events of a resource it has seen.</summary>
+    public int SeenOf(string resource) => calls.GetValueOrDefault(resource)?.Seen ?? 0;
 
     /// <summary>Requests that the present node has not answered.</summary>
     public int Unanswered => requests.Values.Count(request => request.Outstanding > 0);
@@ -140,7 +143,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         switch (happened.Method)
         {
             case "sys.call.on_incoming":
-                if (!Exists(call) && world.Ledger.Find(call.Id)!.Release is null) world.Fail($"{call.Id} is offered and does not exist");
+                if (!Exists(call) && world.Ledger.Find<CallBook>(call.Id)!.Release is null) world.Fail($"{call.Id} is offered and does not exist");
                 if (!random.Chance(10)) Later(random.Pick(0, 5, 300, 3000, 12_000), () => Decide(call));
                 break;
             case "sys.call.on_dial_completed" or "sys.call.on_answer_completed":
@@ -220,6 +223,12 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         if (call.IsReleased) return;
         if (random.Chance(4)) Pry(call);
         if (random.Chance(4)) List();
+        if (together.Chance(world.Plan.TogetherPercent))
+        {
+            Mingle(call);
+            Later(together.Pick(0, 40, 700, 2500, 6000), () => Fidget(call));
+            return;
+        }
         var id = call.Id;
         switch (random.Next(16))
         {
@@ -268,7 +277,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
 
     private static string Res(CallView call) => $$"""{"res_id":"{{call.Id}}"}""";
 
-    private void Send(string method, string json, ApiGeneration generation = ApiGeneration.V2)
+    public SentRequest Send(string method, string json, ApiGeneration generation = ApiGeneration.V2)
     {
         Span<byte> bits = stackalloc byte[16];
         random.Fill(bits);
@@ -277,6 +286,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         Ask(request);
         if (random.Chance(world.Plan.RepeatPercent)) Later(random.Pick(0, 0, 20, 1500, 20_000), () => Ask(request));
         if (random.Chance(4)) Later(random.Pick(0, 500, 9000), () => AskOther(request));
+        return request;
     }
 
     private static RpcRequest Build(string method, string json, Guid? id, ApiGeneration generation = ApiGeneration.V2)

@@ -13,7 +13,7 @@ public sealed record VirtualRecording(long DurationMillis, bool IsComplete);
 /// The media side of a simulated node: files that have a length instead of sound, keys that a peer injects, ports that are counted. It keeps the promises of
 /// <see cref="IMediaPort"/>: every start ends once, reports are in order per session, <see cref="SessionClosed"/> is the last. It throws where a caller breaks its own.
 /// </summary>
-public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, int firstPort = 20_000, int sessionsMax = 1000) : IMediaPort
+public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress address, int firstPort = 20_000, int sessionsMax = 1000) : IMediaPort
 {
     private const int BeepMillis = 300;
     private const int KeyMillis = 200;
@@ -140,33 +140,6 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         });
     }
 
-    /// <summary>Bridges that are up: first, second, action.</summary>
-    public List<(MediaSessionId First, MediaSessionId Second, BridgeRequest Request)> Bridges { get; } = [];
-
-    public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request)
-    {
-        if (Find(first) is not { } open || Find(second) is null) return true;
-        Unbridge(first, MediaOutcome.Completed);
-        Unbridge(second, MediaOutcome.Completed);
-        Bridges.Add((first, second, request));
-        Report(open, new BridgeStarted(request.Action));
-        return true;
-    }
-
-    public void Disconnect(MediaSessionId first, long action)
-    {
-        if (Bridges.Any(bridge => bridge.First == first && bridge.Request.Action == action)) Unbridge(first, MediaOutcome.Stopped);
-    }
-
-    private void Unbridge(MediaSessionId session, MediaOutcome outcome)
-    {
-        foreach (var bridge in Bridges.Where(bridge => bridge.First == session || bridge.Second == session).ToList())
-        {
-            Bridges.Remove(bridge);
-            if (sessions.TryGetValue(bridge.First, out var first)) Report(first, new BridgeEnded(bridge.Request.Action, outcome));
-        }
-    }
-
     /// <summary>The far end of the session at <paramref name="local"/> presses a key; false when there is none that hears it.</summary>
     public bool Press(IPEndPoint local, char key)
     {
@@ -192,7 +165,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
             freePorts.Add(open.Local.Port);
         }
         sessions.Clear();
-        Bridges.Clear();
+        CrashBridges();
     }
 
     private Session? Find(MediaSessionId session) => sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;
@@ -236,13 +209,18 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         });
     }
 
-    /// <summary>Timers of equal time fire in the order in which they were set, so reports stay in order per session.</summary>
-    private void Report(Session open, MediaEvent happened, Action? then = null) => runtime.After(0, () =>
+    /// <summary>Reports of a session stay in order, whatever the order of timers of the same millisecond.</summary>
+    private void Report(Session open, MediaEvent happened, Action? then = null)
     {
-        if (open.Dead) return;
-        then?.Invoke();
-        open.Events.OnMediaEvent(open.Id, happened);
-    });
+        open.Reports.Enqueue((happened, then));
+        runtime.After(0, () =>
+        {
+            var (next, first) = open.Reports.Dequeue();
+            if (open.Dead) return;
+            first?.Invoke();
+            open.Events.OnMediaEvent(open.Id, next);
+        });
+    }
 
     private enum MediaKind
     {
@@ -260,6 +238,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         public IPEndPoint Local { get; } = local;
         public MediaDescription? Description { get; set; }
         public Dictionary<long, RunningAction> Running { get; } = [];
+        public Queue<(MediaEvent Happened, Action? First)> Reports { get; } = new();
         public bool Closing { get; set; }
         public bool Dead { get; set; }
 

@@ -1,0 +1,175 @@
+using System.Text.Json;
+using Cti.Calls.Call;
+using Cti.Calls.Resources;
+using Cti.Kernel;
+using Cti.Storage;
+
+namespace Cti.Simulation;
+
+/// <summary>One resource in the books.</summary>
+internal abstract class ResourceBook(ResourceId id)
+{
+    private readonly List<StoredEvent> events = [];
+    private readonly Dictionary<string, int> counts = new(StringComparer.Ordinal);
+
+    public string Id { get; } = id.ToString();
+    /// <summary>What its durable entries add up to.</summary>
+    public abstract ResourceState Resource { get; }
+    public IReadOnlyList<StoredEvent> Events => events;
+    /// <summary>Call records.</summary>
+    public int Records { get; set; }
+    /// <summary>Its journal was dropped.</summary>
+    public bool IsGone { get; set; }
+    /// <summary>The events that end something, with the error codes that each may have, beside null.</summary>
+    protected abstract IReadOnlyDictionary<string, Func<int, bool>> Completions { get; }
+    protected abstract string ReleasedEvent { get; }
+
+    /// <summary>Makes the book of a resource from its creating entry.</summary>
+    public static ResourceBook Begin(JournalEntry entry, out string fact)
+    {
+        if (!ResourceId.TryParse(entry.ResourceId, out var id)) throw new InvalidOperationException($"{entry.ResourceId} is no resource id");
+        switch (id.Module)
+        {
+            case Modules.Call:
+                var born = CallEntryCodec.Decode(entry.Version, entry.Payload.Span);
+                fact = born.GetType().Name;
+                return new CallBook(CallDecider.Apply(null, born), born);
+            default:
+                throw new InvalidOperationException($"{entry.ResourceId}: a module without books");
+        }
+    }
+
+    public int Count(string method) => counts.GetValueOrDefault(method);
+
+    /// <summary>Folds an entry; answers its name.</summary>
+    public abstract string Fold(JournalEntry entry, SimulatedWorld world);
+
+    public virtual void Happened(StoredEvent happened, SimulatedWorld world)
+    {
+        var previous = events.Count == 0 ? null : events[^1].Method;
+        events.Add(happened);
+        counts[happened.Method] = Count(happened.Method) + 1;
+        if (happened.Sequence != events.Count) world.Fail($"{Id}: event {happened.Method} has number {happened.Sequence}, {events.Count} is next");
+        if (happened.Application != Resource.Application) world.Fail($"{Id}: an event for {happened.Application}");
+        if (previous == "sys.on_chan_closed" || (previous == ReleasedEvent && happened.Method != "sys.on_chan_closed")) world.Fail($"{Id}: {happened.Method} after {previous}");
+        if (Completions.TryGetValue(happened.Method, out var allows) && ErrorOf(happened) is { } error && !allows(error)) world.Fail($"{Id}: {happened.Method} with error {error}");
+    }
+
+    /// <summary>What holds after every append.</summary>
+    public abstract void Check(SimulatedWorld world);
+
+    protected void CheckEntry(ResourceEntry fact, long lastMillis, SimulatedWorld world)
+    {
+        if (IsGone) world.Fail($"{Id}: {fact.GetType().Name} after its journal was dropped");
+        if (fact.AtMillis < lastMillis) world.Fail($"{Id}: time goes back to {fact.AtMillis} from {lastMillis}");
+    }
+
+    protected void Exactly(string method, int times, SimulatedWorld world)
+    {
+        if (Count(method) != times) world.Fail($"{Id}: {Count(method)} of {method}, not {times}, in {Resource.StateName(Cti.Calls.Api.ApiGeneration.V2)}");
+    }
+
+    /// <summary>The code of an event's error.</summary>
+    private static int? ErrorOf(StoredEvent happened)
+    {
+        using var json = JsonDocument.Parse(happened.Params);
+        return json.RootElement.GetProperty("error") is { ValueKind: JsonValueKind.Object } error ? error.GetProperty("code").GetInt32() : null;
+    }
+}
+
+/// <summary>One call in the books.</summary>
+internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(born.Id)
+{
+    public const string Connected = "sys.call.on_connect_completed";
+
+    private static readonly string[] ActionEvents = ["sys.call.on_play_completed", "sys.call.on_record_completed", "sys.call.on_send_dtmf_completed", "sys.call.on_receive_dtmf_completed"];
+
+    private static readonly Dictionary<string, Func<int, bool>> Errors = new(StringComparer.Ordinal)
+    {
+        ["sys.call.on_play_completed"] = static error => error is 404 or 410 or 415 or 487 or 500 or 503,
+        ["sys.call.on_record_completed"] = static error => error is 408 or 410 or 487 or 500 or 503,
+        ["sys.call.on_send_dtmf_completed"] = static error => error is 410 or 500 or 503,
+        ["sys.call.on_receive_dtmf_completed"] = static error => error is 404 or 408 or 410 or 415 or 500 or 503,
+        [Connected] = static error => error is 410 or 500 or 503,
+        ["sys.call.on_answer_completed"] = static error => error is 408 or 410 or 487 or 488 or 503,
+        ["sys.call.on_dial_completed"] = static error => error is >= 300 and < 700,
+    };
+
+    private const int LateMillisMax = 10;
+    private readonly int[] started = new int[4];
+
+    public CallState State { get; private set; } = born;
+    public override ResourceState Resource => State;
+    public CallEntry First { get; } = first;
+    public bool WasAnswerRequested { get; private set; }
+    public bool WasConfirmed { get; private set; }
+    public bool WasDialAnswered { get; private set; }
+    public CallReleased? Release { get; private set; }
+    /// <summary>Bridges that began with this call as the first party.</summary>
+    public int BridgeStarts { get; private set; }
+    public int Starts => started.Sum() + BridgeStarts;
+
+    protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => Errors;
+    protected override string ReleasedEvent => "sys.call.on_released";
+
+    public int StartsOf(string completion) => completion == Connected ? BridgeStarts : started[KindOf(completion)];
+
+    public override string Fold(JournalEntry entry, SimulatedWorld world)
+    {
+        var fact = CallEntryCodec.Decode(entry.Version, entry.Payload.Span);
+        CheckEntry(fact, State.LastMillis, world);
+        if (State.Phase == CallPhase.Released && fact is not (Settled or CallReleased)) world.Fail($"{Id}: {fact.GetType().Name} after the release");
+        if (world.Plan.IsPunctual && CallDecider.NextDeadline(State, world.Plan.Calls) is { } due && fact.AtMillis > due + LateMillisMax)
+            world.Fail($"{Id}: {fact.GetType().Name} {fact.AtMillis - due} ms after its limit");
+        switch (fact)
+        {
+            case Constructed or Offered: world.Fail($"{Id}: created twice"); break;
+            case AnswerRequested: WasAnswerRequested = true; break;
+            case AnswerConfirmed: WasConfirmed = true; break;
+            case DialAnswered: WasDialAnswered = true; break;
+            case ActionStarted { Action: var action }: started[KindOf(CallEvents.CompletionOf(action))]++; break;
+            case BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } } when State.Bridge is not { Stage: BridgeStage.Connected }: BridgeStarts++; break;
+            case CallReleased release: Release = release; break;
+        }
+        State = CallDecider.Apply(State, fact);
+        return fact.GetType().Name;
+    }
+
+    public override void Happened(StoredEvent happened, SimulatedWorld world)
+    {
+        base.Happened(happened, world);
+        if (State.Owner is not null)
+        {
+            if (happened.Method != "sys.on_chan_closed") world.Fail($"{Id}: {happened.Method} of a call that {State.Owner} drives");
+            return;
+        }
+        var isInbound = State.Direction == CallDirection.Inbound;
+        if (isInbound && Events.Count == 1 != (happened.Method == "sys.call.on_incoming")) world.Fail($"{Id}: {happened.Method} as event {Events.Count} of an inbound call");
+        if (happened.Method is "sys.call.on_ringing" or "sys.call.on_dial_completed" && isInbound) world.Fail($"{Id}: {happened.Method} of an inbound call");
+        if (happened.Method == "sys.call.on_ringing" && Count("sys.call.on_dial_completed") > 0) world.Fail($"{Id}: ringing after the dialling was over");
+    }
+
+    public override void Check(SimulatedWorld world)
+    {
+        var over = State.Phase == CallPhase.Released;
+        Exactly("sys.on_chan_closed", over ? 1 : 0, world);
+        if (Records != (over ? 1 : 0)) world.Fail($"{Id}: {Records} call records, {(over ? "released" : "not released")}");
+        if (Events.Count != State.EventCount) world.Fail($"{Id}: {Events.Count} events, its state counts {State.EventCount}");
+        // What an owned call has to tell, it tells its owner.
+        if (State.Owner is not null) return;
+        for (var kind = 0; kind < ActionEvents.Length; kind++)
+        {
+            var running = State.Action is { } action && KindOf(CallEvents.CompletionOf(action)) == kind ? 1 : 0;
+            if (started[kind] != Count(ActionEvents[kind]) + running)
+                world.Fail($"{Id}: {started[kind]} starts, {Count(ActionEvents[kind])} of {ActionEvents[kind]}, {running} running");
+        }
+        var bridged = State.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } ? 1 : 0;
+        if (BridgeStarts != Count(Connected) + bridged) world.Fail($"{Id}: {BridgeStarts} bridges began, {Count(Connected)} of {Connected}, {bridged} up");
+        Exactly("sys.call.on_released", over ? 1 : 0, world);
+        if (Count("sys.call.on_ringing") > 1) world.Fail($"{Id}: rings twice");
+        if (State.Direction == CallDirection.Outbound) Exactly("sys.call.on_dial_completed", over || WasDialAnswered ? 1 : 0, world);
+        else Exactly("sys.call.on_answer_completed", WasAnswerRequested && (over || WasConfirmed) ? 1 : 0, world);
+    }
+
+    private static int KindOf(string completion) => Array.IndexOf(ActionEvents, completion);
+}

@@ -1,0 +1,105 @@
+using Cti.Calls.Call;
+using Cti.Testing;
+using Cti.Testing.Peers;
+
+namespace Cti.Simulation;
+
+/// <content>What it does with two resources at a time, and with two requests at the same instant.</content>
+internal sealed partial class RandomApplication
+{
+    // A stream of its own: what single calls do stays what it was.
+    private readonly SeededRandom together = new(world.Plan.Seed ^ 0x746F6765);
+
+    /// <summary>One move that involves another call.</summary>
+    private void Mingle(CallView call)
+    {
+        var other = Another(call);
+        switch (together.Next(10))
+        {
+            case < 4: Connect(call.Id, other); break;
+            case 4: Collide(() => Connect(call.Id, other), () => Connect(other, call.Id)); break;
+            case 5: Collide(() => Connect(call.Id, other), () => HangUpSomehow(together.Chance(50) ? call.Id : other)); break;
+            case 6: Collide(() => StopConnect(FirstPartyOf(call.Id)), () => HangUpSomehow(together.Chance(50) ? call.Id : other)); break;
+            case 7: Collide(() => Connect(call.Id, other), () => StopConnect(call.Id)); break;
+            case 8: Collide(() => Connect(call.Id, other), () => StartSomething(other)); break;
+            default: StopConnect(FirstPartyOf(call.Id)); break;
+        }
+    }
+
+    /// <summary>
+    /// Does several things at once, in the order in which they stand or in the other: in one instant (then the seed orders them), or one or a few milliseconds apart, so that
+    /// one is under way when the next comes.
+    /// </summary>
+    private void Collide(params ReadOnlySpan<Action> acts)
+    {
+        var ordered = acts.ToArray();
+        if (together.Chance(50)) Array.Reverse(ordered);
+        var gap = together.Pick(0, 0, 1, 2, 30);
+        for (var i = 0; i < ordered.Length; i++)
+        {
+            var act = ordered[i];
+            if (gap == 0) world.Runtime.Post(new ActionItem(act));
+            else Later(i * gap, act);
+        }
+    }
+
+    /// <summary>Does something to a call at the very moment at which something else happens to it.</summary>
+    public void DoSomethingTo(string call)
+    {
+        if (!calls.TryGetValue(call, out var view)) return;
+        switch (together.Next(9))
+        {
+            case 0 or 1: HangUpSomehow(call); break;
+            case 2: StartSomething(call); break;
+            case 3: Connect(call, Another(view)); break;
+            case 4: Connect(Another(view), call); break;
+            case 5: StopConnect(FirstPartyOf(call)); break;
+            case 6: Send(together.Pick("sys.call.play_stop", "sys.call.record_stop", "sys.call.receive_dtmf_stop"), Res(view)); break;
+            case 7: Send("sys.call.nop", Res(view)); break;
+            default: Mingle(view); break;
+        }
+    }
+
+    /// <summary>Another call that is up, most of the time; sometimes one that is not.</summary>
+    private string Another(CallView call)
+    {
+        var up = calls.Values.Where(other => other != call && other.Id.Contains("sys.call", StringComparison.Ordinal) && (other is { IsUp: true, IsReleased: false } || together.Chance(3))).ToList();
+        return up.Count == 0 ? "0.0.0-sys.call-7" : up[together.Next(up.Count)].Id;
+    }
+
+    /// <summary>The first party of the bridge that the call is in, else the call.</summary>
+    private string FirstPartyOf(string call) => world.Ledger.Find<CallBook>(call)?.State.Bridge is { IsFirst: false } bridge && together.Chance(80) ? bridge.Peer : call;
+
+    private void Connect(string first, string second)
+    {
+        if (first == second) return;
+        var schedule = together.Chance(20) ? $$""","schedule_play_time":{{(world.Runtime.UnixMillis / 1000) + together.Between(-1, 4)}},"schedule_play_file":"{{together.Pick("short.wav", "none.wav")}}","schedule_play_loop":{{together.Between(0, 2)}}""" : "";
+        var record = together.Chance(25) ? $$""","record_file":"b{{together.Next(1_000_000)}}.wav" """ : "";
+        Send("sys.call.connect_start", $$"""{"res_id":"{{first}}","call_res_id":"{{second}}","max_seconds":{{together.Pick(1, 3, 20, 600)}},"connect_mode":{{together.Between(1, 3)}},"local_volume":{{together.Pick(0, 0, -20, 7)}},"remote_volume":{{together.Pick(0, 20)}}{{schedule}}{{record}}}""");
+    }
+
+    private void StopConnect(string first) => Send("sys.call.connect_stop", $$"""{"res_id":"{{first}}"}""");
+
+    private void StartSomething(string call)
+    {
+        switch (together.Next(4))
+        {
+            case 0: Send("sys.call.play_start", $$"""{"res_id":"{{call}}","content":"{{together.Pick("short.wav", "long.wav")}}"}"""); break;
+            case 1: Send("sys.call.record_start", $$"""{"res_id":"{{call}}","max_seconds":{{together.Pick(1, 10)}},"record_file":"t{{together.Next(1_000_000)}}.wav"}"""); break;
+            case 2: Send("sys.call.send_dtmf_start", $$"""{"res_id":"{{call}}","keys":"12"}"""); break;
+            default: Send("sys.call.receive_dtmf_start", $$"""{"res_id":"{{call}}","max_keys":2,"first_key_timeout":2,"continues_keys_timeout":1}"""); break;
+        }
+    }
+
+    /// <summary>The application drops the call, or its telephone hangs up.</summary>
+    private void HangUpSomehow(string call)
+    {
+        if (together.Chance(50)) Send("sys.call.drop", $$"""{"res_id":"{{call}}"}""");
+        else TelephoneOf(call)?.HangUp();
+    }
+
+    /// <summary>The far end of a call.</summary>
+    private PeerCall? TelephoneOf(string call) => world.Ledger.Find<CallBook>(call)?.State is { } state
+        ? world.Phones.SelectMany(phone => phone.Calls).FirstOrDefault(far => far.CallId == state.SipCallId)
+        : null;
+}
