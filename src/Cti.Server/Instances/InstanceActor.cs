@@ -49,7 +49,9 @@ internal sealed class InstanceActor : Actor
         {
             case RpcAsk ask:
                 Forget();
-                if (Recall(ask) is { } first) Dispatch(first);
+                if (Recall(ask) is not { } first) return true;
+                if (first.Refusal is { } refusal) first.ReplyTo.Reply(RpcReply.Refused(refusal));
+                else Dispatch(first);
                 return true;
             case Placed placed:
                 Spawn(placed);
