@@ -134,7 +134,7 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
                 TimeZone = configuration.Cdr.TimeZone,
             },
             SipTimers = new SipTimers((int)configuration.Sip.Timers.T1.TotalMilliseconds, (int)configuration.Sip.Timers.T2.TotalMilliseconds, (int)configuration.Sip.Timers.T4.TotalMilliseconds),
-            MediaProfile = new MediaProfile(configuration.Media.Codecs, (int)configuration.Media.Inactivity.TotalMilliseconds),
+            MediaProfile = new MediaProfile(configuration.Media.Codecs, (int)configuration.Media.Inactivity.TotalMilliseconds, configuration.Media.RingBackCountry),
             Inbound = new InboundPolicy([.. configuration.Routes.Select(ToRoute)], configuration.Sip.AcceptAny, configuration.Gateway.DefaultApplication, configuration.Demo),
             Trunks = [.. configuration.Trunks.Select(ToTrunk)],
             DialAny = configuration.Sip.DialAny,
@@ -157,7 +157,7 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
         sip!.Start();
         metrics = new NodeMetrics(server, media, sip);
         gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
-        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", log).RunAsync(demoStop.Token);
+        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
         log.Write(LogEvents.NodeStarted, configuration.Node.Name, string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())),
             string.Join(", ", gateway.Urls), Path.GetFullPath(configuration.Data));
     }

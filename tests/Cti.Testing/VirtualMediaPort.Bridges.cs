@@ -34,6 +34,7 @@ public sealed partial class VirtualMediaPort
 
     public void Disconnect(MediaSessionId first, long action)
     {
+        if (Unlisten(first, action)) return;
         if (Bridges.Any(bridge => bridge.First == first && bridge.Request.Action == action)) Unbridge(first, MediaOutcome.Stopped);
     }
 

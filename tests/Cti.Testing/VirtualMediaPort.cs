@@ -78,6 +78,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     {
         if (Find(session) is not { } open) return;
         var action = open.Begin(request.Action, MediaKind.Play);
+        action.Sound = $"{(request.Repeat < 0 ? "loop" : "file")} {string.Join('|', request.Files)}";
         foreach (var file in request.Files)
         {
             var missing = !Files.ContainsKey(file);
@@ -131,6 +132,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         if (Find(session) is not { Closing: false } open) return;
         open.Closing = true;
         Unbridge(session, MediaOutcome.Completed);
+        UnlistenAll(session);
         foreach (var action in open.Running.Values.ToList()) Stop(open, action);
         var statistics = new StreamStatistics(open.Description?.Codec ?? AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, 4.4);
         Report(open, new SessionClosed(statistics), () =>
@@ -166,6 +168,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         }
         sessions.Clear();
         CrashBridges();
+        listenings.Clear();
     }
 
     private Session? Find(MediaSessionId session) => sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;
@@ -259,6 +262,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         public MediaOutcome Outcome { get; set; } = MediaOutcome.Completed;
         public string? Detail { get; set; }
         public string? Path { get; set; }
+        public string? Sound { get; set; }
         public long? BeganMillis { get; set; }
         public ITimerHandle? Timer { get; set; }
     }
