@@ -34,6 +34,8 @@ public sealed record ConstructCall : ResourceCommand
     public required string LocalSdp { get; init; }
     /// <summary>The tag of our From: it leads in-dialog requests back to this call.</summary>
     public required string LocalTag { get; init; }
+    /// <summary>The flow that drives it; null for the application's own.</summary>
+    public string? Owner { get; init; }
 }
 
 /// <summary>Creates an inbound call: an INVITE came that a route gives to an application.</summary>

@@ -63,6 +63,7 @@ public static partial class CallDecider
             SubscriberMissing => Unoffered(decision),
             NodeLost => Interrupted(decision, "interrupted by the loss of a node"),
             NodeStops => Interrupted(decision, "the node stops"),
+            OwnerGone => Interrupted(decision, "the flow that drove it is gone"),
             FarEndSettled => decision.Build(),
             _ => throw new InvalidOperationException($"unknown command {command.GetType().Name}"),
         };
@@ -132,7 +133,7 @@ public static partial class CallDecider
     private static CallDecision Construct(CallDraft decision, ConstructCall make)
     {
         decision.Add(new Constructed(make.Id.ToString(), make.Application, make.FromUri, make.ToUri, make.SipCallId, make.Trunk, make.Permit,
-            make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag));
+            make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag, make.Owner));
         return decision.Do(new SendInvite()).Reply(CallEvents.ConstructResult(decision.State)).Build();
     }
 

@@ -44,6 +44,7 @@ internal sealed partial class CallActor
             UserData = args.OptionalString("user_data"),
             LocalSdp = leg.OfferText,
             LocalTag = DialogTag.Create(id, services.Random).ToString(),
+            Owner = place.Owner,
         }, System.Clock.UnixMillis, services.Settings), place.Ask);
     }
 
