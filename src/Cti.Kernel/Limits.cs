@@ -47,6 +47,8 @@ public static partial class Limits
     public const long UnattendedMillis = 5_000;
     /// <summary>Bytes of a prompt file: an hour of 16-bit 8 kHz fits.</summary>
     public const int PromptFileBytesMax = 64 * 1024 * 1024;
+    /// <summary>Milliseconds that a child waits for the file that its parent hears first: the longest file there can be, an hour.</summary>
+    public const long AnnouncementMillisMax = 3_600_000;
     /// <summary>Bytes of encoded sound between a media loop and the disk, per recording: 8 s, longer than a disk may stall before calls notice.</summary>
     public const int RecordingRingBytes = 64 * 1024;
     /// <summary>Characters of a URI in a request: several times the longest that carriers send, and well inside a UDP datagram with the rest of an INVITE.</summary>

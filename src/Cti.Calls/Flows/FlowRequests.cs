@@ -71,7 +71,8 @@ public static class FlowRequests
             // What limits it is the flow: its message, its keys, its connection.
             ["max_answer_seconds"] = Limits.DurationSecondsMax,
             ["max_ring_seconds"] = flow.Spec.MaxRingSeconds,
-            ["parent_call_res_id"] = null,
+            // The first party hears the ring-back of the second.
+            ["parent_call_res_id"] = duo is null ? null : flow.First.Call,
             ["parent_conf_res_id"] = null,
             ["ring_play_file"] = duo?.RingPlayFile,
             ["ring_play_mode"] = duo?.RingPlayMode ?? 0,

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Cti.Kernel;
+using Cti.Media.Tones;
 using Cti.Node.Hocon;
 
 namespace Cti.Node.Configuration;
@@ -98,10 +99,13 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             media.FilePath("record-root"),
             Codecs(media),
             media.Duration("inactivity", "1s", "24h", orZero: true),
-            media.Integer("loops", 0, 256));
+            media.Integer("loops", 0, 256),
+            media.Required("ring-back-country", $"one of {string.Join(", ", RingBack.Countries.Order())}", Country, "CN"));
         media.Close();
         return settings;
     }
+
+    private static string? Country(string text) => RingBack.Countries.FirstOrDefault(country => country.Equals(text, StringComparison.OrdinalIgnoreCase));
 
     private sealed record PortRange(int First, int Last);
 
