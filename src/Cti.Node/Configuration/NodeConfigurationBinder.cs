@@ -98,7 +98,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             media.FilePath("record-root"),
             Codecs(media),
             media.Duration("inactivity", "1s", "24h", orZero: true),
-            media.Integer("loops", 0, 256));
+            media.Integer("loops", 0, 256),
+            media.NonEmpty("sound-library"));
         media.Close();
         return settings;
     }
