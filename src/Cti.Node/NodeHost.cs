@@ -118,7 +118,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         store = OpenStore();
         await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);
         var hub = await EventHub.CreateAsync(store, scheduler, clock, timers, cancellation).ConfigureAwait(false);
-media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, PromptCacheBytes), clock, SystemRandom.Instance, log);
+        var soundLibrary = new SoundLibrary(configuration.Media.SoundLibrary);
+        media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary }, new PromptCache(mediaRoot, prompts, PromptCacheBytes, soundLibrary), clock, SystemRandom.Instance, log);
         var resolver = new SipResolver((kind, family) => sip!.FindListener(kind, family), clock, SystemRandom.Instance);
         server = new ServerNode(new ServerNodeOptions
         {
@@ -147,7 +148,7 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
             Log = log,
             Store = store,
             Media = media,
-            Recordings = new MediaFiles(mediaRoot, prompts, recordRoot),
+            Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
             Resolver = resolver,
             SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),
             Publish = hub.Publish,

@@ -3,11 +3,13 @@ using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Flows;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
+using Cti.Server.Flows;
 using Cti.Server.Instances;
 using Cti.Server.Media;
 using Cti.Server.Resources;
@@ -170,13 +172,13 @@ public sealed class ServerNode : INodeInfo
         inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
         var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers));
         sip.Attach(sipActor, transport);
-        var recovered = new List<CallCell>();
+        var recovered = new List<ResourceCell>();
         foreach (var claim in claims)
         {
             var journal = writer.Open(options.NodeName, claim);
             var since = options.Clock.UnixMillis - Limits.IdempotencyMillis;
             var remembered = await options.Store.ReadIdempotencyAsync(claim.Instance, since, cancellation).ConfigureAwait(false);
-            recovered.AddRange(Recover(journal, await options.Store.ReadJournalAsync(claim.Instance, cancellation).ConfigureAwait(false)));
+            recovered.AddRange(Recover(journal, placer, await options.Store.ReadJournalAsync(claim.Instance, cancellation).ConfigureAwait(false)));
             instances[claim.Instance] = system.Spawn($"instance {claim.Instance}", () => new InstanceActor(services, journal, placer, options.Store, remembered));
             owned.Add(journal);
         }
@@ -244,22 +246,37 @@ public sealed class ServerNode : INodeInfo
         return buffer.WrittenMemory;
     }
 
-    private IEnumerable<CallCell> Recover(InstanceJournal journal, IReadOnlyList<JournalEntry> entries)
+    private List<ResourceCell> Recover(InstanceJournal journal, CallPlacer placer, IReadOnlyList<JournalEntry> entries)
     {
-        var states = new Dictionary<string, CallState?>(StringComparer.Ordinal);
-        foreach (var entry in entries)
+        var cells = new List<ResourceCell>();
+        foreach (var own in entries.GroupBy(static entry => entry.ResourceId, StringComparer.Ordinal))
         {
-            states.TryGetValue(entry.ResourceId, out var state);
-            states[entry.ResourceId] = CallDecider.Apply(state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span));
+            if (!ResourceId.TryParse(own.Key, out var id)) throw new InvalidOperationException($"the journal names a resource {own.Key}");
+            ResourceCell cell = id.Module == Modules.Call ? RecoverCall(journal, own) : RecoverFlow(journal, placer, own);
+            services.Directory.Add(id, cell);
+            cells.Add(cell);
         }
-        foreach (var state in states.Values.OfType<CallState>())
-        {
-            var cell = new CallCell(journal);
-            cell.Restore(state);
-            cell.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, cell));
-            services.Directory.Add(state.Id, cell);
-            yield return cell;
-        }
+        return cells;
+    }
+
+    private CallCell RecoverCall(InstanceJournal journal, IEnumerable<JournalEntry> entries)
+    {
+        CallState? state = null;
+        foreach (var entry in entries) state = CallDecider.Apply(state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span));
+        var cell = new CallCell(journal);
+        cell.Restore(state!);
+        cell.Actor = system.Spawn($"call {state!.Id}", () => new CallActor(services, cell));
+        return cell;
+    }
+
+    private FlowCell RecoverFlow(InstanceJournal journal, CallPlacer placer, IEnumerable<JournalEntry> entries)
+    {
+        FlowState? state = null;
+        foreach (var entry in entries) state = FlowDecider.Apply(state, FlowEntryCodec.Decode(entry.Version, entry.Payload.Span));
+        var cell = new FlowCell(journal);
+        cell.Restore(state!);
+        cell.Actor = system.Spawn($"flow {state!.Id}", () => new FlowActor(services, cell, placer));
+        return cell;
     }
 
     private void Sweep(object? state)

@@ -211,9 +211,9 @@ public sealed class FileTests
         MediaLibrary.ResolveForWriting(root.Path, "new/deep/file.wav").ShouldBe(new Resolution(ResolutionKind.Missing, root.File("new/deep/file.wav")));
     }
 
-    private static WavRecorder Open(string path, RecordFormat format = RecordFormat.Alaw) => WavRecorder.Open(path, format).Recorder.ShouldNotBeNull();
+    private static SoundRecorder Open(string path, RecordFormat format = RecordFormat.Alaw) => SoundRecorder.Open(path, format).Recorder.ShouldNotBeNull();
 
-    private static void Record(WavRecorder recorder, short[] sound)
+    private static void Record(SoundRecorder recorder, short[] sound)
     {
         for (var at = 0; at < sound.Length; at += 160) recorder.Write(sound.AsSpan(at, Math.Min(160, sound.Length - at)));
     }
@@ -276,7 +276,7 @@ public sealed class FileTests
     public void Formats_that_are_not_supported_say_what_is(RecordFormat format)
     {
         using var folder = new TemporaryFolder();
-        var opening = WavRecorder.Open(folder.File("a.wav"), format);
+        var opening = SoundRecorder.Open(folder.File("a.wav"), format);
         opening.Outcome.ShouldBe(MediaOutcome.Unsupported);
         opening.Detail.ShouldNotBeNull().ShouldContain("Alaw");
         Directory.GetFiles(folder.Path).ShouldBeEmpty();
@@ -287,11 +287,11 @@ public sealed class FileTests
     {
         using var folder = new TemporaryFolder();
         var blocked = folder.Write("file", [1]);
-        WavRecorder.Open(Path.Join(blocked, "a.wav"), RecordFormat.Alaw).Outcome.ShouldBe(MediaOutcome.Failed);
+        SoundRecorder.Open(Path.Join(blocked, "a.wav"), RecordFormat.Alaw).Outcome.ShouldBe(MediaOutcome.Failed);
         var first = Open(folder.File("b.wav"));
         Record(first, Tone);
         first.Drain().ShouldBeFalse();
-        WavRecorder.Open(folder.File("b.wav"), RecordFormat.Alaw).Outcome.ShouldBe(MediaOutcome.Failed);
+        SoundRecorder.Open(folder.File("b.wav"), RecordFormat.Alaw).Outcome.ShouldBe(MediaOutcome.Failed);
         first.Finish();
         first.Drain().ShouldBeTrue();
         WavFile.Read(File.ReadAllBytes(folder.File("b.wav"))).Samples.ShouldBe(4000);

@@ -143,7 +143,7 @@ internal static class CallEvents
         members(json);
     });
 
-    private static void WriteError(Utf8JsonWriter json, int? code, string? message)
+    public static void WriteError(Utf8JsonWriter json, int? code, string? message)
     {
         if (code is null)
         {

@@ -100,7 +100,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             Codecs(media),
             media.Duration("inactivity", "1s", "24h", orZero: true),
             media.Integer("loops", 0, 256),
-            media.Required("ring-back-country", $"one of {string.Join(", ", RingBack.Countries.Order())}", Country, "CN"));
+            media.Required("ring-back-country", $"one of {string.Join(", ", RingBack.Countries.Order())}", Country, "CN"),
+            media.NonEmpty("sound-library"));
         media.Close();
         return settings;
     }

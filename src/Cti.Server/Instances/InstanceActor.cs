@@ -1,9 +1,11 @@
 using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
+using Cti.Calls.Flows;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Flows;
 using Cti.Server.Resources;
 using Cti.Server.Routing;
 using Cti.Storage;
@@ -89,6 +91,9 @@ internal sealed class InstanceActor : Actor
             case "sys.call.construct":
                 Place(ask, "to_uri");
                 return;
+            case var construct when FlowRequests.FirstTargets(construct) is { } targets:
+                Place(ask, targets);
+                return;
         }
         var text = ask.Request.Arguments.String("res_id");
         if (!ResourceId.TryParse(text, out var id) || services.Directory.Find(id) is not { } cell || cell.DurableState?.IsVisibleTo(ask.Request.Application) != true
@@ -126,6 +131,13 @@ internal sealed class InstanceActor : Actor
 
     private void Spawn(Placed placed)
     {
+        if (FlowRequests.FirstTargets(placed.Ask.Request.Method) is not null)
+        {
+            var flow = new FlowCell(journal);
+            flow.Actor = System.Spawn($"flow to {placed.Placement.Target.Host}", () => new FlowActor(services, flow, placer));
+            flow.Actor.Tell(new StartFlow(placed.Ask, placed.Placement));
+            return;
+        }
         var cell = new CallCell(journal);
         cell.Actor = System.Spawn($"call to {placed.Placement.Target.Host}", () => new CallActor(services, cell));
         cell.Actor.Tell(new PlaceCall(placed.Ask, placed.Placement));

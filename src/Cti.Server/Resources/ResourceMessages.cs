@@ -16,6 +16,11 @@ internal sealed record RpcAsk(RpcRequest Request, string? RecordPath, IReplyTo R
     public RpcError? Refusal { get; init; }
 }
 
+/// <summary>A request of the resource that drives this one. It is no new work from outside, so neither a stalled journal nor a full mailbox refuses it.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Ask">Where its answer goes.</param>
+internal sealed record OwnedAsk(ResourceRequest Request, RpcAsk Ask) : ISystemMessage;
+
 /// <summary>Entries up to a position are durable.</summary>
 internal sealed record BecameDurable(long Position) : ISystemMessage;
 

@@ -4,6 +4,9 @@ using Cti.Media.Files;
 
 namespace Cti.Transport.Media;
 
+/// <summary>A recording to open: see <see cref="SoundRecorder.Open"/>.</summary>
+internal readonly record struct RecordingTarget(string FullPath, RecordFormat Format, int Channels, int FileChannels, bool Append);
+
 /// <summary>
 /// The threads that touch the disk for the loops: loaders open prompts and recordings, a writer carries recorded sound to the files every 100 ms.
 /// </summary>
@@ -11,8 +14,9 @@ internal sealed class MediaLoader : IDisposable
 {
     private const int WriteEveryMillis = 100;
     private readonly IPromptSource _prompts;
+    private readonly SoundLibrary _library;
     private readonly Queue<Action> _loads = new();
-    private readonly Queue<WavRecorder> _opened = new();
+    private readonly Queue<SoundRecorder> _opened = new();
     private readonly object _writerGate = new();
     private readonly Thread[] _loaders;
     private readonly Thread _writer;
@@ -20,8 +24,9 @@ internal sealed class MediaLoader : IDisposable
     private bool _writerStopping;
     private int _recording;
 
-    public MediaLoader(IPromptSource prompts, int threads)
+    public MediaLoader(IPromptSource prompts, int threads, SoundLibrary library)
     {
+        _library = library;
         _prompts = prompts;
         _loaders = new Thread[Math.Clamp(threads, 1, 16)];
         for (var i = 0; i < _loaders.Length; i++)
@@ -42,8 +47,8 @@ internal sealed class MediaLoader : IDisposable
         TryQueue(() => then(PlayList.Load(_prompts, request, codec())));
 
     /// <summary>Opens a recording and hands it over on a loader's thread, from when on somebody must end it; false when too much waits.</summary>
-    public bool TryOpen(string fullPath, RecordFormat format, int channels, Action<RecorderOpening> then) =>
-        TryQueue(() => OpenRecording(fullPath, format, channels, then));
+    public bool TryOpen(RecordingTarget target, Action<RecorderOpening> then) =>
+        TryQueue(() => OpenRecording(target, then));
 
     /// <summary>Stops the loaders, then completes every recording whose session has ended.</summary>
     public void Dispose()
@@ -96,9 +101,9 @@ internal sealed class MediaLoader : IDisposable
         }
     }
 
-    private void OpenRecording(string fullPath, RecordFormat format, int channels, Action<RecorderOpening> then)
+    private void OpenRecording(RecordingTarget target, Action<RecorderOpening> then)
     {
-        var opening = WavRecorder.Open(fullPath, format, channels);
+        var opening = SoundRecorder.Open(target.FullPath, target.Format, target.Channels, target.FileChannels, target.Append, _library);
         if (opening.Recorder is { } recorder)
         {
             Interlocked.Increment(ref _recording);
@@ -114,7 +119,7 @@ internal sealed class MediaLoader : IDisposable
 
     private void RunWriter()
     {
-        var open = new List<WavRecorder>();
+        var open = new List<SoundRecorder>();
         while (true)
         {
             bool stopping;
