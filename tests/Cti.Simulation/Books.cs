@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Cti.Calls.Call;
+using Cti.Calls.Flows;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Storage;
@@ -34,6 +35,10 @@ internal abstract class ResourceBook(ResourceId id)
                 var born = CallEntryCodec.Decode(entry.Version, entry.Payload.Span);
                 fact = born.GetType().Name;
                 return new CallBook(CallDecider.Apply(null, born), born);
+            case Modules.NotifyCall or Modules.CaptchaCall or Modules.DuoCallback:
+                var begun = FlowEntryCodec.Decode(entry.Version, entry.Payload.Span);
+                fact = begun.GetType().Name;
+                return new FlowBook(FlowDecider.Apply(null, begun));
             default:
                 throw new InvalidOperationException($"{entry.ResourceId}: a module without books");
         }
@@ -105,6 +110,8 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     public bool WasConfirmed { get; private set; }
     public bool WasDialAnswered { get; private set; }
     public CallReleased? Release { get; private set; }
+    /// <summary>Its parent refused it: the application never had it.</summary>
+    public bool WasWithdrawn { get; private set; }
     /// <summary>Bridges that began with this call as the first party.</summary>
     public int BridgeStarts { get; private set; }
     public int Starts => started.Sum() + BridgeStarts;
@@ -129,7 +136,10 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
             case DialAnswered: WasDialAnswered = true; break;
             case ActionStarted { Action: var action }: started[KindOf(CallEvents.CompletionOf(action))]++; break;
             case BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } } when State.Bridge is not { Stage: BridgeStage.Connected }: BridgeStarts++; break;
-            case CallReleased release: Release = release; break;
+            case CallReleased release:
+                Release ??= release;
+                WasWithdrawn = State.Parent?.Stage == ParentStage.Asked;
+                break;
         }
         State = CallDecider.Apply(State, fact);
         return fact.GetType().Name;
@@ -151,7 +161,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
 
     public override void Check(SimulatedWorld world)
     {
-        var over = State.Phase == CallPhase.Released;
+        var over = State.Phase == CallPhase.Released && !WasWithdrawn;
         Exactly("sys.on_chan_closed", over ? 1 : 0, world);
         if (Records != (over ? 1 : 0)) world.Fail($"{Id}: {Records} call records, {(over ? "released" : "not released")}");
         if (Events.Count != State.EventCount) world.Fail($"{Id}: {Events.Count} events, its state counts {State.EventCount}");
@@ -172,4 +182,55 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     }
 
     private static int KindOf(string completion) => Array.IndexOf(ActionEvents, completion);
+}
+
+/// <summary>One ready-made flow in the books.</summary>
+internal sealed class FlowBook(FlowState born) : ResourceBook(born.Id)
+{
+    private static readonly Func<int, bool> AnyFailure = static error => error is >= 300 and < 700;
+
+    private readonly Dictionary<string, Func<int, bool>> errors = new(StringComparer.Ordinal)
+    {
+        [$"{born.Id.Module}.on_released"] = AnyFailure,
+        ["ext.duo_callback.on_dial1_completed"] = AnyFailure,
+        ["ext.duo_callback.on_dial2_completed"] = AnyFailure,
+    };
+
+    public FlowState State { get; private set; } = born;
+    public override ResourceState Resource => State;
+
+    protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => errors;
+    protected override string ReleasedEvent => $"{State.Id.Module}.on_released";
+
+    public override string Fold(JournalEntry entry, SimulatedWorld world)
+    {
+        var fact = FlowEntryCodec.Decode(entry.Version, entry.Payload.Span);
+        CheckEntry(fact, State.LastMillis, world);
+        if (fact is FlowBegan) world.Fail($"{Id}: created twice");
+        if (State.WasReleased) world.Fail($"{Id}: {fact.GetType().Name} after the release");
+        if (fact is FlowEnding && State.End is not null) world.Fail($"{Id}: its end is decided twice");
+        if (fact is FlowReleased) CheckParties(world);
+        State = FlowDecider.Apply(State, fact);
+        return fact.GetType().Name;
+    }
+
+    public override void Check(SimulatedWorld world)
+    {
+        Exactly(ReleasedEvent, State.WasReleased ? 1 : 0, world);
+        if (Events.Count != State.EventCount) world.Fail($"{Id}: {Events.Count} events, its state counts {State.EventCount}");
+        if (State.Spec is not DuoSpec) return;
+        Exactly("ext.duo_callback.on_dial1_completed", State.First.Stage == PartyStage.Calling ? 0 : 1, world);
+        Exactly("ext.duo_callback.on_dial2_started", State.Second!.Stage == PartyStage.Waiting ? 0 : 1, world);
+        Exactly("ext.duo_callback.on_dial2_completed", State.Second!.Stage is PartyStage.Waiting or PartyStage.Calling ? 0 : 1, world);
+    }
+
+    /// <summary>It is released last: when its calls are.</summary>
+    private void CheckParties(SimulatedWorld world)
+    {
+        if (world.HasCrashed) return;
+        foreach (var call in new[] { State.First.Call, State.Second?.Call })
+        {
+            if (call is not null && world.Ledger.Find<CallBook>(call)?.State is not { IsReleased: true }) world.Fail($"{Id} is released, its call {call} is not");
+        }
+    }
 }

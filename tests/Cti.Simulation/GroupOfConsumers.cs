@@ -15,15 +15,17 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
     private readonly Member[] members = [new(), new(), new()];
     private readonly Dictionary<string, int> seen = new(StringComparer.Ordinal);
 
-    public bool HasSeenAll => world.Ledger.All.All(call => seen.GetValueOrDefault(call.Id) == call.Events.Count);
+    public bool HasSeenAll => world.Plan.IsScripted || world.Ledger.All.All(call => seen.GetValueOrDefault(call.Id) == call.Events.Count);
 
     public void Begin()
     {
+        if (world.Plan.IsScripted) return;
         foreach (var member in members) Later(random.Between(0, 5_000), () => Connect(member));
     }
 
     public void LostNode()
     {
+        if (world.Plan.IsScripted) return;
         foreach (var member in members)
         {
             member.Feed = null;

@@ -41,7 +41,10 @@ internal sealed class NodeSimulation
 
     public static SimulationResult Run(ulong seed, PlantedBugs? bugs = null) => Run(SimulationPlan.Draw(seed), bugs);
 
-    public static SimulationResult Run(SimulationPlan plan, PlantedBugs? bugs = null)
+    /// <param name="plan">The world.</param>
+    /// <param name="bugs">What is wrong with it on purpose.</param>
+    /// <param name="script">What happens in it, in place of chance.</param>
+    public static SimulationResult Run(SimulationPlan plan, PlantedBugs? bugs = null, Action<NodeSimulation>? script = null)
     {
         // A context of the test runner's would take continuations to other threads.
         var context = SynchronizationContext.Current;
@@ -51,7 +54,9 @@ internal sealed class NodeSimulation
             var world = new SimulatedWorld(plan, bugs ?? PlantedBugs.None, Environment.GetEnvironmentVariable("CTI_SIM_TRACE") == "1");
             try
             {
-                new NodeSimulation(world).Run();
+                var simulation = new NodeSimulation(world);
+                if (script is null) simulation.Run();
+                else simulation.Run(script);
             }
 #pragma warning disable CA1031 // Whatever the world throws is a finding of this seed.
             catch (Exception fault)
@@ -87,8 +92,21 @@ internal sealed class NodeSimulation
         CheckEnd();
     }
 
+    private void Run(Action<NodeSimulation> script)
+    {
+        world.StartNode();
+        world.Application.Begin();
+        script(this);
+        if (world.Failures.Count > 0) return;
+        world.Application.Stop();
+        world.Heal();
+        if (Settle() && Advance(120_000)) CheckEnd();
+    }
+
+    public SimulatedWorld World => world;
+
     /// <summary>Lets time pass until a rule is broken.</summary>
-    private bool Advance(long millis)
+    public bool Advance(long millis)
     {
         var end = world.Runtime.ElapsedMillis + millis;
         while (world.Failures.Count == 0 && world.Runtime.NextTimerMillis is { } due && due <= end)
@@ -167,7 +185,7 @@ internal sealed class NodeSimulation
             foreach (var violation in phone.Violations) world.Fail($"telephone {phone.Local}: {violation}");
         }
         foreach (var call in world.Phones.SelectMany(phone => phone.Calls)) CheckAgreement(call);
-        foreach (var book in world.Ledger.Calls) CheckStarts(book);
+        foreach (var book in world.Ledger.Calls.Where(static book => book.State.Owner is null)) CheckStarts(book);
     }
 
     private void CheckDisk()

@@ -14,7 +14,7 @@ internal sealed partial class RandomApplication
     private void Mingle(CallView call)
     {
         var other = Another(call);
-        switch (together.Next(10))
+        switch (together.Next(16))
         {
             case < 4: Connect(call.Id, other); break;
             case 4: Collide(() => Connect(call.Id, other), () => Connect(other, call.Id)); break;
@@ -22,7 +22,53 @@ internal sealed partial class RandomApplication
             case 6: Collide(() => StopConnect(FirstPartyOf(call.Id)), () => HangUpSomehow(together.Chance(50) ? call.Id : other)); break;
             case 7: Collide(() => Connect(call.Id, other), () => StopConnect(call.Id)); break;
             case 8: Collide(() => Connect(call.Id, other), () => StartSomething(other)); break;
-            default: StopConnect(FirstPartyOf(call.Id)); break;
+            case 9: StopConnect(FirstPartyOf(call.Id)); break;
+            case < 13: DialOn(call.Id); break;
+            case 13: Collide(() => DialOn(call.Id), () => HangUpSomehow(call.Id)); break;
+            case 14: Collide(() => DialOn(call.Id), () => DialOn(call.Id)); break;
+            default: Collide(() => DialOn(call.Id), together.Chance(50) ? () => Connect(call.Id, other) : () => StartSomething(call.Id)); break;
+        }
+    }
+
+    /// <summary>Calls someone whose ring-back the call hears.</summary>
+    private void DialOn(string parent)
+    {
+        if (isStopped) return;
+        var file = together.Chance(60) ? $$""","ring_play_file":"{{together.Pick("short.wav", "long.wav", "none.wav", "broken.wav")}}" """ : "";
+        var to = together.Pick("sip:100@10.0.0.1", "sip:200@10.0.0.2", "sip:300@10.0.0.3", "sip:5@10.0.0.9");
+        var child = Send("sys.call.construct", $$"""{"to_uri":"{{to}}","parent_call_res_id":"{{parent}}","ring_play_mode":{{together.Next(4)}}{{file}},"max_answer_seconds":{{together.Pick(2, 30, 90)}},"max_ring_seconds":{{together.Pick(1, 5, 40)}}}""");
+        if (together.Chance(30)) Later(together.Pick(0, 1, 50, 1500), () =>
+        {
+            if (child.Resource.Length > 0) HangUpSomehow(child.Resource);
+        });
+    }
+
+    private void BeginFlow()
+    {
+        if (isStopped) return;
+        var to = $$"""["sip:{{together.Next(9)}}@10.0.0.{{together.Between(1, 3)}}"]""";
+        var ring = together.Pick(2, 30);
+        var flow = together.Next(4) switch
+        {
+            0 => Send("ext.notify_call.construct", $$"""{"to_uri":{{to}},"play_content":"{{together.Pick("short.wav", "long.wav", "none.wav")}}","play_repeat":{{together.Next(2)}},"max_ring_seconds":{{ring}}}"""),
+            1 => Send("ext.captcha_call.construct", $$"""{"to_uri":{{to}},"max_ring_seconds":{{ring}},"max_keys":{{together.Between(1, 3)}},"first_key_timeout":{{together.Pick(1, 8)}},"continues_keys_timeout":{{together.Pick(1, 5)}},"play_content":{{together.Pick("null", "\"short.wav\"", "\"none.wav\"")}}}"""),
+            _ => Send("ext.duo_callback.construct", $$"""{"to1_uri":{{to}},"to2_uri":"sip:2@10.0.0.{{together.Between(1, 3)}}","max_connect_seconds":{{together.Pick(2, 600)}},"max_ring_seconds":{{ring}},"ring_play_mode":{{together.Next(4)}}{{together.Pick("", ",\"ring_play_file\":\"short.wav\"")}},"record_mode":{{together.Next(3)}}{{(together.Chance(40) ? $",\"record_file\":\"d{together.Next(1_000_000)}.wav\"" : "")}}}"""),
+        };
+        for (var i = together.Next(3); i > 0; i--) Later(together.Pick(0, 30, 2_000, 9_000, 15_000), () => TroubleFlow(flow.Resource));
+    }
+
+    /// <summary>Drops or cancels a flow, or hangs one of its telephones up.</summary>
+    private void TroubleFlow(string flow)
+    {
+        if (world.Ledger.Find<FlowBook>(flow) is not { } book) return;
+        var module = ModuleOf(flow);
+        switch (together.Next(4))
+        {
+            case 0: Send($"{module}.drop", $$"""{"res_id":"{{flow}}"}"""); break;
+            case 1: Send(module == "ext.duo_callback" ? $"{module}.cancel" : $"{module}.drop", $$"""{"res_id":"{{flow}}"}"""); break;
+            default:
+                if ((together.Chance(50) ? book.State.First.Call : book.State.Second?.Call) is { } call) TelephoneOf(call)?.HangUp();
+                break;
         }
     }
 
@@ -46,6 +92,13 @@ internal sealed partial class RandomApplication
     /// <summary>Does something to a call at the very moment at which something else happens to it.</summary>
     public void DoSomethingTo(string call)
     {
+        if (world.Ledger.Find(call)?.Resource.Owner is { } owner)
+        {
+            // What drives it is the application's; itself it is not.
+            if (together.Chance(70)) TroubleFlow(owner);
+            else Send(together.Pick("sys.call.drop", "sys.call.nop", "sys.call.play_stop"), $$"""{"res_id":"{{call}}"}""");
+            return;
+        }
         if (!calls.TryGetValue(call, out var view)) return;
         switch (together.Next(9))
         {

@@ -37,7 +37,9 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
     {
         Connect();
         for (var i = 0; i < world.Plan.Outbound; i++) world.Runtime.After(random.Next(world.Plan.SpreadMillis), Dial);
+        if (world.Plan.IsScripted) return;
         PlanTrouble();
+        for (var i = 0; i < world.Plan.Flows; i++) Later(together.Next(world.Plan.SpreadMillis), BeginFlow);
     }
 
     /// <summary>No new call any more; those that are up go on.</summary>
@@ -99,7 +101,7 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
                 {
                     Take(happened);
                     cursor = happened.Cursor;
-                    if (world.IsHealed || !random.Chance(1)) continue;
+                    if (world.IsHealed || world.Plan.IsScripted || !random.Chance(1)) continue;
                     Disconnect(100);
                     return;
                 }
@@ -144,16 +146,16 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         {
             case "sys.call.on_incoming":
                 if (!Exists(call) && world.Ledger.Find<CallBook>(call.Id)!.Release is null) world.Fail($"{call.Id} is offered and does not exist");
-                if (!random.Chance(10)) Later(random.Pick(0, 5, 300, 3000, 12_000), () => Decide(call));
+                if (!world.Plan.IsScripted && !random.Chance(10)) Later(random.Pick(0, 5, 300, 3000, 12_000), () => Decide(call));
                 break;
             case "sys.call.on_dial_completed" or "sys.call.on_answer_completed":
                 call.IsUp = IsWithoutError(happened);
-                if (call.IsUp) Later(random.Between(0, 2000), () => Fidget(call));
+                if (call.IsUp && !world.Plan.IsScripted) Later(random.Between(0, 2000), () => Fidget(call));
                 break;
             case "sys.call.on_record_completed":
                 CheckRecording(happened);
                 break;
-            case "sys.call.on_released":
+            case var _ when happened.Method.EndsWith(".on_released", StringComparison.Ordinal):
                 call.IsReleased = true;
                 if (Exists(call)) world.Fail($"{call.Id} exists after its on_released");
                 break;
@@ -163,7 +165,7 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
     private bool Exists(CallView call)
     {
         if (world.Node?.Router is not { } router) return false;
-        var asked = router.AskAsync(Build("sys.call.exists", Res(call), null), CancellationToken.None).AsTask();
+        var asked = router.AskAsync(Build($"{ModuleOf(call.Id)}.exists", Res(call), null), CancellationToken.None).AsTask();
         return Encoding.UTF8.GetString(asked.Result.Result.Span) == "true";
     }
 
@@ -270,7 +272,8 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
             foreach (var item in json.RootElement.GetProperty("items").EnumerateArray())
             {
                 var id = item.GetProperty("res_id").GetString()!;
-                if (world.Ledger.Find(id) is null) world.Fail($"{id} is listed before it is durable");
+                if (world.Ledger.Find(id) is not { } book) world.Fail($"{id} is listed before it is durable");
+                else if (book.Resource.Owner is { } owner) world.Fail($"{id} is listed, which {owner} drives");
             }
         });
     }
@@ -341,9 +344,10 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         world.Trace.Add($"app is answered {request.Method} {request.Resource}: {reply.Error?.Code.ToString(CultureInfo.InvariantCulture) ?? Encoding.UTF8.GetString(reply.Result.Span)}");
         if (reply.Error is { } error)
         {
+            request.RefusedWith = error.Code;
             if (error.Code is ErrorCodes.Internal or ErrorCodes.InvalidParams or ErrorCodes.MethodNotFound) world.Fail($"{request.Method} is refused with {error.Code} {error.Message}");
             if (request.Result is not null && !LeavesNothing(request) && error.Code is not (ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout)) world.Fail($"{request.Method} {request.Id} was accepted, its repeat is refused with {error.Code}");
-            if (error.Code is ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout && request.Method == "sys.call.construct" && random.Chance(50)) Later(2000, () => Ask(request));
+            if (error.Code is ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout && request.IsConstruct && random.Chance(50)) Later(2000, () => Ask(request));
             return;
         }
         Accepted(request, Encoding.UTF8.GetString(reply.Result.Span));
@@ -355,16 +359,22 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         request.Result = result;
         if (LeavesNothing(request)) return;
         if (world.Ledger.ResultOf(request.Id) is null) world.Fail($"{request.Method} {request.Id} is answered before it is durable");
-        if (request.Method != "sys.call.construct") return;
+        if (!request.IsConstruct)
+        {
+            if (world.Ledger.Find(request.Resource)?.Resource.Owner is { } owner) world.Fail($"{request.Method} {request.Resource} is accepted, which {owner} drives");
+            return;
+        }
         using var json = JsonDocument.Parse(result);
         request.Resource = json.RootElement.GetProperty("res_id").GetString()!;
         if (world.Ledger.Find(request.Resource) is null) world.Fail($"{request.Resource} is answered before it is durable");
         if (!calls.ContainsKey(request.Resource)) calls.Add(request.Resource, new CallView(request.Resource));
-        if (random.Chance(15)) Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
+        if (request.Method == "sys.call.construct" && !world.Plan.IsScripted && random.Chance(15)) Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
     }
 
     /// <summary>What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop.</summary>
-    private static bool LeavesNothing(SentRequest request) => request.Method is "sys.call.nop" or "sys.call.record_stop";
+    private static bool LeavesNothing(SentRequest request) => request.Method is "sys.call.nop" or "sys.call.record_stop" or "sys.conf.nop" or "sys.conf.record_stop";
+
+    private static string ModuleOf(string resource) => resource.Split('-')[1];
 
     private void Later(int millis, Action act) => world.Runtime.After(millis, act);
 
@@ -396,7 +406,10 @@ internal sealed class SentRequest(RpcRequest request)
     public RpcRequest Request { get; } = request;
     public Guid Id => Request.RequestId!.Value;
     public string Method => Request.Method;
-    public string Resource { get; set; } = request.Method == "sys.call.construct" ? "" : request.Arguments.String("res_id");
+    public bool IsConstruct => Request.Method.EndsWith(".construct", StringComparison.Ordinal);
+    public string Resource { get; set; } = request.Method.EndsWith(".construct", StringComparison.Ordinal) ? "" : request.Arguments.String("res_id");
+    /// <summary>How it was refused last.</summary>
+    public int? RefusedWith { get; set; }
     public int Outstanding { get; set; }
     public int Replies { get; set; }
     public string? Result { get; set; }

@@ -1,5 +1,6 @@
 using System.Net;
 using Cti.Calls.Call;
+using Cti.Calls.Flows;
 
 namespace Cti.Simulation;
 
@@ -24,9 +25,64 @@ internal sealed class RestChecks(SimulatedWorld world)
         Times++;
         foreach (var book in world.Ledger.Living)
         {
-            if (book is CallBook { State: { IsReleased: false } } call) CheckBridge(call);
+            switch (book)
+            {
+                case CallBook { State.IsReleased: false } call:
+                    CheckBridge(call);
+                    CheckParent(call);
+                    CheckChild(call);
+                    CheckOwner(call);
+                    CheckSound(call);
+                    break;
+                case FlowBook { State.IsReleased: false } flow:
+                    CheckFlow(flow);
+                    break;
+            }
         }
         CheckMixing();
+    }
+
+    /// <summary>Who dials a child has one that is being dialled for it.</summary>
+    private void CheckParent(CallBook parent)
+    {
+        if (parent.State.Dialling is not { } dialling) return;
+        var child = world.Ledger.Find<CallBook>(dialling.Child);
+        var stage = dialling.Stage == DiallingStage.Announcing ? ParentStage.Waiting : ParentStage.Calling;
+        if (child?.State is not { IsDialling: true, Parent: { } heard } || heard.Resource != parent.Id || heard.Stage != stage)
+            world.Fail($"{parent.Id} dials {dialling.Child} ({dialling.Stage}), which is not: {child?.State.Phase} {child?.State.Parent}");
+    }
+
+    private void CheckChild(CallBook child)
+    {
+        if (child.State.Parent is not { } parent) return;
+        if (parent.Stage == ParentStage.Asked) world.Fail($"{child.Id} waits at rest for the answer of its parent {parent.Resource}");
+        if (world.Ledger.Find<CallBook>(parent.Resource) is { State: { IsReleased: false } state } && state.Dialling?.Child != child.Id)
+            world.Fail($"{child.Id} is dialled on {parent.Resource}, which is in {state.Phase} with {state.Dialling?.Child}");
+    }
+
+    private void CheckOwner(CallBook call)
+    {
+        if (call.State.Owner is not { } owner) return;
+        if (world.Ledger.Find<FlowBook>(owner)?.State is not { IsReleased: false } flow || (flow.First.Call != call.Id && flow.Second?.Call != call.Id))
+            world.Fail($"{call.Id} ({call.State.Phase}) is driven by {owner}, which knows nothing of it");
+    }
+
+    private void CheckFlow(FlowBook flow)
+    {
+        foreach (var party in new[] { flow.State.First, flow.State.Second })
+        {
+            if (party is { Stage: PartyStage.Calling or PartyStage.Up, Call: { } call } && world.Ledger.Find<CallBook>(call)?.State is not { IsReleased: false })
+                world.Fail($"{flow.Id} believes its call {call} to be {party.Stage}, which is over");
+        }
+        var isCalling = flow.State.First is { Stage: PartyStage.Calling, Call: null } || flow.State.Second is { Stage: PartyStage.Calling, Call: null };
+        if (flow.State.End is not null && !isCalling) world.Fail($"{flow.Id} is ending at rest and waits for nothing: {flow.State.First} {flow.State.Second}");
+    }
+
+    /// <summary>Nothing is played to a call that plays nothing.</summary>
+    private void CheckSound(CallBook call)
+    {
+        if (call.State is { Action: null, Dialling: null } && PortOf(call) is > 0 and var port && world.Media.HeardAt(new IPEndPoint(SimulatedNode.Address.Address, port)) is { } sound)
+            world.Fail($"{call.Id} hears {sound} in {call.State.Phase}");
     }
 
     private void CheckBridge(CallBook call)

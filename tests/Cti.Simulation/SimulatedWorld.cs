@@ -114,6 +114,15 @@ internal sealed class SimulatedWorld
         Runtime.After(downMillis, StartNode);
     }
 
+    /// <summary>A crash that a script wants at this very moment.</summary>
+    public void CrashNow(int downMillis)
+    {
+        if (Node is not { IsServing: true } node) return;
+        HasCrashed = true;
+        Trace.Add("crash: now");
+        NodeDied(node, downMillis);
+    }
+
     public void Heal()
     {
         Trace.Add("healed");

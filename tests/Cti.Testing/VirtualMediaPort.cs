@@ -157,6 +157,15 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         foreach (var open in sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList()) Report(open, new MediaInactive());
     }
 
+    /// <summary>Whatever runs in the session at <paramref name="local"/> has come to its end.</summary>
+    public void FinishAll(IPEndPoint local)
+    {
+        foreach (var open in sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList())
+        {
+            foreach (var action in open.Running.Values.ToList()) End(open, action);
+        }
+    }
+
     /// <summary>What a crash of the node does: nothing is reported any more; recordings stay as they are.</summary>
     public void Crash()
     {
