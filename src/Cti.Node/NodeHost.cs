@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Reflection;
 using System.Runtime;
+using Cti.Calls.Speech;
 using Cti.Gateway;
 using Cti.Gateway.Access;
 using Cti.Kernel;
@@ -22,6 +23,7 @@ using Cti.Storage.Sqlite;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
+using Cti.Transport.Speech;
 
 namespace Cti.Node;
 
@@ -38,6 +40,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private readonly CancellationTokenSource demoStop = new();
     private IJournalStore? store;
     private MediaEngine? media;
+    private HttpSpeechEngine? speechService;
     private SipTransport? sip;
     private ServerNode? server;
     private GatewayServer? gateway;
@@ -98,6 +101,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         server?.Stop();
         sip?.Dispose();
         media?.Dispose();
+        speechService?.Dispose();
         if (store is not null) await store.DisposeAsync().ConfigureAwait(false);
         timers.Dispose();
         demoStop.Dispose();
@@ -117,7 +121,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         store = OpenStore();
         await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);
         var hub = await EventHub.CreateAsync(store, scheduler, clock, timers, cancellation).ConfigureAwait(false);
-media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, PromptCacheBytes), clock, SystemRandom.Instance, log);
+        media = new MediaEngine(MediaOptions(), Prompts(mediaRoot, prompts), clock, SystemRandom.Instance, log);
         var resolver = new SipResolver((kind, family) => sip!.FindListener(kind, family), clock, SystemRandom.Instance);
         server = new ServerNode(new ServerNodeOptions
         {
@@ -200,6 +204,28 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
         _ => throw new ArgumentException("cti.journal.provider = postgresql needs a cluster, which this version does not have yet; use sqlite"),
     };
 
+    private PromptLibrary Prompts(string mediaRoot, string builtin)
+    {
+        var spoken = SpokenLanguages.FromTag(configuration.Media.Language)!.Value;
+        return new PromptLibrary(new PromptCache(mediaRoot, builtin, PromptCacheBytes), configuration.Media.Language, name => SpokenNames.Expand(name, spoken), TextToSpeech());
+    }
+
+    private SpeechCache? TextToSpeech()
+    {
+        var tts = configuration.Speech;
+        switch (tts.Engine)
+        {
+            case SpeechEngineKind.Espeak:
+                return new SpeechCache(new EspeakEngine(tts.Program, tts.Timeout), tts.Cache);
+            case SpeechEngineKind.Http:
+                var options = new HttpSpeechOptions(tts.Url!.Reveal(), [.. tts.Headers.Select(static header => (header.Name, header.Value.Reveal()))], tts.Timeout);
+                speechService = new HttpSpeechEngine(options);
+                return new SpeechCache(speechService, tts.Cache);
+            default:
+                return null;
+        }
+    }
+
     private MediaEngineOptions MediaOptions()
     {
         var address = configuration.Media.Address;
@@ -214,6 +240,7 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
             PortFirst = configuration.Media.PortFirst,
             PortLast = configuration.Media.PortLast,
             Loops = configuration.Media.Loops,
+            SpeechThreads = configuration.Speech.Concurrency,
         };
     }
 

@@ -89,9 +89,9 @@ internal sealed class RequestRouter(CallServices services, IReadOnlyList<ActorRe
 
     private string? Escapes(PlayContent? content)
     {
-        foreach (var file in CallRequests.Files(content))
+        foreach (var element in content?.Elements ?? [])
         {
-            if (!services.Recordings.StaysInside(file)) return file;
+            if (element.Type == PlayElement.TypeFile && !services.Recordings.StaysInside(element.Text)) return element.Text;
         }
         return null;
     }

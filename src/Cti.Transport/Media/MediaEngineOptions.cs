@@ -42,6 +42,9 @@ public sealed record MediaEngineOptions
     /// <summary>Threads that open and decode files, 1..16.</summary>
     public int LoaderThreads { get; init; } = 2;
 
+    /// <summary>Threads that wait for the speech engine, 1..64: as many texts are made at once.</summary>
+    public int SpeechThreads { get; init; } = 4;
+
     /// <summary>Uses the framework's sockets where Linux's own calls would be used.</summary>
     internal bool ManagedSockets { get; init; }
 }
