@@ -14,6 +14,7 @@ var needs = new (string File, string Package)[]
     ("/usr/bin/sipp", "sip-tester"),
     ("/usr/bin/baresip", "baresip-core"),
     ("/usr/bin/sox", "sox"),
+    ("/usr/bin/espeak-ng", "espeak-ng"),
     ("/usr/bin/gcc", "gcc"),
     ("/usr/include/stdio.h", "libc6-dev"),
     ("/usr/bin/python3", "python3"),

@@ -1,13 +1,14 @@
 namespace Cti.Media.Files;
 
 /// <summary>
-/// Makes a piece of speech join with any other: at most 20 ms of silence at either end, so 40 ms at a join, and no step that clicks. The built-in
+/// Makes a piece of speech join with any other: at most 16 ms of silence before it and 24 ms after it, so 40 ms at a join, and no step that clicks. The built-in
 /// prompts are made so and stay as they are; this is for the recordings that replace them.
 /// </summary>
 internal static class PieceEnds
 {
     private const int SamplesPerMilli = 8;
-    private const int SilenceMax = 20 * SamplesPerMilli;
+    private const int BeforeMax = 16 * SamplesPerMilli;
+    private const int AfterMax = 24 * SamplesPerMilli;
 
     /// <summary>What is left of longer silence: a speaker's breath, as at the ends of the built-in prompts.</summary>
     private const int SilenceLeft = 10 * SamplesPerMilli;
@@ -25,8 +26,8 @@ internal static class PieceEnds
         // A recording of silence is a pause that somebody wants.
         if (first < 0) return prompt;
         var end = samples.AsSpan().LastIndexOfAnyExceptInRange((short)-Quiet, (short)Quiet) + 1;
-        var from = first > SilenceMax ? first - SilenceLeft : 0;
-        var to = samples.Length - end > SilenceMax ? end + SilenceLeft : samples.Length;
+        var from = first > BeforeMax ? first - SilenceLeft : 0;
+        var to = samples.Length - end > AfterMax ? end + SilenceLeft : samples.Length;
         if (from == 0 && to == samples.Length && first > 0 && end < samples.Length) return prompt;
         var trimmed = samples[from..to];
         if (first == 0) FadeIn(trimmed);
