@@ -35,6 +35,9 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
     /// <summary>Milliseconds from a start to its first report: loading.</summary>
     public int LoadMillis { get; set; } = 5;
 
+    /// <summary>How long anything that is spoken lasts.</summary>
+    public int SpokenMillis { get; set; } = 400;
+
     /// <summary>No port is free: opening fails.</summary>
     public bool NoPort { get; set; }
 
@@ -80,14 +83,14 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         var action = open.Begin(request.Action, MediaKind.Play);
         foreach (var file in request.Files)
         {
-            var missing = !Files.ContainsKey(file);
+            var missing = !Files.ContainsKey(file) && !PromptNames.IsReserved(file);
             if (!missing && !Broken.Contains(file)) continue;
             action.Outcome = missing ? MediaOutcome.NotFound : MediaOutcome.Unsupported;
             action.Detail = missing ? $"{file}: no such file" : $"{file}: cannot be played";
             action.Timer = runtime.After(LoadMillis, () => End(open, action));
             return;
         }
-        var total = request.Files.Sum(file => Files[file]);
+        var total = request.Files.Sum(file => Files.GetValueOrDefault(file, SpokenMillis));
         action.Timer = runtime.After(LoadMillis, () =>
         {
             Report(open, new PlayStarted(action.Number));
