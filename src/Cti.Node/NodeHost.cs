@@ -10,6 +10,7 @@ using Cti.Node.Configuration;
 using Cti.Node.Demo;
 using Cti.Node.Logging;
 using Cti.Server;
+using Cti.Server.Resources;
 using Cti.Server.Calls;
 using Cti.Server.Events;
 using Cti.Server.Media;
@@ -157,7 +158,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         sip!.Start();
         metrics = new NodeMetrics(server, media, sip);
         gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
-        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", log).RunAsync(demoStop.Token);
+        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
         log.Write(LogEvents.NodeStarted, configuration.Node.Name, string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())),
             string.Join(", ", gateway.Urls), Path.GetFullPath(configuration.Data));
     }

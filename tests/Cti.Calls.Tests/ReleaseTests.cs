@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 
 namespace Cti.Calls.Tests;
 
@@ -16,7 +17,7 @@ public sealed class ReleaseTests
         { CallPhase.ReceiveDtmf, "sys.call.on_receive_dtmf_completed" },
     };
 
-    private static int? ErrorOf(CallEvent happened)
+    private static int? ErrorOf(ResourceEvent happened)
     {
         using var json = JsonDocument.Parse(happened.Params);
         var error = json.RootElement.GetProperty("error");
@@ -35,7 +36,7 @@ public sealed class ReleaseTests
     {
         foreach (var direction in Enum.GetValues<CallDirection>())
         {
-            foreach (var (command, droppedBy, cause, bye) in new (CallCommand, string, int, bool)[]
+            foreach (var (command, droppedBy, cause, bye) in new (ResourceCommand, string, int, bool)[]
             {
                 (new ByeArrived(null), "usr", 200, false),
                 (new DropCall(603, ApiGeneration.V2), "sys", 603, true),
@@ -126,7 +127,7 @@ public sealed class ReleaseTests
             foreach (var completion in decision.Events.Where(e => e.Method.EndsWith("_completed", StringComparison.Ordinal))) ErrorOf(completion).ShouldBe(503);
             var owed = (direction, phase) switch
             {
-                (CallDirection.Outbound, CallPhase.Initiated or CallPhase.Ring) => (CallEffect)new SendCancel(),
+                (CallDirection.Outbound, CallPhase.Initiated or CallPhase.Ring) => (ResourceEffect)new SendCancel(),
                 (CallDirection.Inbound, CallPhase.Initiated) => new SendRefusal(503),
                 _ => new SendBye(503),
             };
