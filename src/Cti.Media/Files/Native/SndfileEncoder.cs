@@ -85,6 +85,7 @@ internal sealed unsafe class SndfileEncoder : SoundEncoder
         _passes = false;
         _fault ??= new ObjectDisposedException(nameof(SndfileEncoder));
         Close();
+        base.Dispose();
     }
 
     private void Close()
