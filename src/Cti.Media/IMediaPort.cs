@@ -118,7 +118,14 @@ public enum RecordFormat
 /// <param name="FullPath">The file, inside the record root: checked by the caller.</param>
 /// <param name="Format">How it is stored.</param>
 /// <param name="Beep">A tone to the far end first; it is not in the file.</param>
-public sealed record RecordRequest(long Action, string FullPath, RecordFormat Format, bool Beep);
+/// <param name="Append">
+/// Goes on where the file ends that a dead process left unfinished, else where the complete file ends; it begins a new one where there is neither. The
+/// channels are then that file's. Another format than the file's is <see cref="MediaOutcome.Unsupported"/>.
+/// </param>
+/// <param name="Channels">
+/// 1; or 2 for a file that a bridge's recording can go on with: the far end on the left, silence on the right. Formats without stereo have one all the same.
+/// </param>
+public sealed record RecordRequest(long Action, string FullPath, RecordFormat Format, bool Beep, bool Append = false, int Channels = 1);
 
 /// <summary>How keys are sent.</summary>
 public enum KeySending

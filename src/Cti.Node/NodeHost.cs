@@ -122,7 +122,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         store = OpenStore();
         await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);
         var hub = await EventHub.CreateAsync(store, scheduler, clock, timers, cancellation).ConfigureAwait(false);
-        media = new MediaEngine(MediaOptions(), Prompts(mediaRoot, prompts), clock, SystemRandom.Instance, log);
+        var soundLibrary = new SoundLibrary(configuration.Media.SoundLibrary);
+        media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary }, Prompts(mediaRoot, prompts, soundLibrary), clock, SystemRandom.Instance, log);
         var resolver = new SipResolver((kind, family) => sip!.FindListener(kind, family), clock, SystemRandom.Instance);
         server = new ServerNode(new ServerNodeOptions
         {
@@ -151,7 +152,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Log = log,
             Store = store,
             Media = media,
-            Recordings = new MediaFiles(mediaRoot, prompts, recordRoot),
+            Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
             Resolver = resolver,
             SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),
             Publish = hub.Publish,
@@ -205,10 +206,10 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _ => throw new ArgumentException("cti.journal.provider = postgresql needs a cluster, which this version does not have yet; use sqlite"),
     };
 
-    private PromptLibrary Prompts(string mediaRoot, string builtin)
+    private PromptLibrary Prompts(string mediaRoot, string builtin, SoundLibrary soundLibrary)
     {
         var spoken = SpokenLanguages.FromTag(configuration.Media.Language)!.Value;
-        return new PromptLibrary(new PromptCache(mediaRoot, builtin, PromptCacheBytes), configuration.Media.Language, name => SpokenNames.Expand(name, spoken), TextToSpeech());
+        return new PromptLibrary(new PromptCache(mediaRoot, builtin, PromptCacheBytes, soundLibrary), configuration.Media.Language, name => SpokenNames.Expand(name, spoken), TextToSpeech());
     }
 
     private SpeechCache? TextToSpeech()

@@ -53,7 +53,14 @@ public sealed class ArgumentRulesTests
         Name(3, ApiGeneration.V2).ShouldBe("Alaw");
         Name(7, ApiGeneration.V2).ShouldBe("Ulaw");
         Name(8, ApiGeneration.V2).ShouldBe("Pcm8");
-        Refused("sys.call.record_start", $"{Params[..^1]},\"record_format\":6}}", ApiGeneration.V1).ShouldBe("6 (Mp3) is not available yet; there are 1 (Pcm8), 2 (Alaw), 3 (Ulaw)");
+        Name(6, ApiGeneration.V1).ShouldBe("Mp3");
+        Name(4, ApiGeneration.V1).ShouldBe("ImaAdpcm");
+        Name(5, ApiGeneration.V1).ShouldBe("Gsm");
+        Name(1, ApiGeneration.V2).ShouldBe("OkiAdpcm");
+        Name(4, ApiGeneration.V2).ShouldBe("G726");
+        Name(21, ApiGeneration.V2).ShouldBe("G721");
+        Refused("sys.call.record_start", $"{Params[..^1]},\"record_format\":7}}", ApiGeneration.V1)
+            .ShouldBe("must be one of 1 (Pcm8), 2 (Alaw), 3 (Ulaw), 4 (ImaAdpcm), 5 (Gsm), 6 (Mp3)");
         Refused("sys.call.record_start", $"{Params[..^1]},\"record_format\":2}}").ShouldBe("must be one of 1 (OkiAdpcm), 3 (Alaw), 4 (G726), 7 (Ulaw), 8 (Pcm8), 21 (G721)");
     }
 

@@ -179,7 +179,7 @@ public sealed class SessionTests
         var harness = new MediaHarness().Configured(codec);
         var path = folder.File("rec.wav");
         harness.Session.Apply(MediaCommand.PrepareRecord(9));
-        var recorder = WavRecorder.Open(path, format).Recorder!;
+        var recorder = SoundRecorder.Open(path, format).Recorder!;
         harness.Session.Apply(MediaCommand.StartRecord(9, recorder, beep));
         if (beep) harness.Ticks(10);
         harness.BeforeTick = i =>
@@ -260,9 +260,9 @@ public sealed class SessionTests
         harness.Session.Apply(MediaCommand.PrepareRecord(2));
         harness.Session.Apply(MediaCommand.StopRecord(2));
         harness.Session.Apply(MediaCommand.PrepareRecord(3));
-        var second = WavRecorder.Open(folder.File("2.wav"), RecordFormat.Alaw).Recorder!;
-        var third = WavRecorder.Open(folder.File("3.wav"), RecordFormat.Alaw).Recorder!;
-        var fourth = WavRecorder.Open(folder.File("4.wav"), RecordFormat.Alaw).Recorder!;
+        var second = SoundRecorder.Open(folder.File("2.wav"), RecordFormat.Alaw).Recorder!;
+        var third = SoundRecorder.Open(folder.File("3.wav"), RecordFormat.Alaw).Recorder!;
+        var fourth = SoundRecorder.Open(folder.File("4.wav"), RecordFormat.Alaw).Recorder!;
         harness.Session.Apply(MediaCommand.StartRecord(2, second, beep: true));
         harness.Session.Apply(MediaCommand.StartRecord(3, third, beep: false));
         harness.Session.Apply(MediaCommand.StartRecord(4, fourth, beep: false));
@@ -365,7 +365,7 @@ public sealed class SessionTests
     {
         using var folder = new TemporaryFolder();
         var harness = new MediaHarness().Configured();
-        var recorder = WavRecorder.Open(folder.File("a.wav"), RecordFormat.Pcm8).Recorder!;
+        var recorder = SoundRecorder.Open(folder.File("a.wav"), RecordFormat.Pcm8).Recorder!;
         harness.Session.Apply(MediaCommand.PrepareRecord(1));
         harness.Session.Apply(MediaCommand.StartRecord(1, recorder, beep: false));
         var payload = Sound.Encode(Sound.Sine(700, 160));

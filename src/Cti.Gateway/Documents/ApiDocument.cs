@@ -44,7 +44,7 @@ public static class ApiDocument
     private static void WriteFormats(StringBuilder text)
     {
         text.Append("\n## Recording formats\n\n| format | v1 | v2 |\n| --- | --- | --- |\n");
-        foreach (var name in RecordFormats.Of(ApiGeneration.V1).Concat(RecordFormats.Of(ApiGeneration.V2)).Select(f => f.Name).Distinct().Where(RecordFormats.IsAvailable))
+        foreach (var name in RecordFormats.Of(ApiGeneration.V1).Concat(RecordFormats.Of(ApiGeneration.V2)).Select(f => f.Name).Distinct())
             Line(text, $"| {name} | {Number(ApiGeneration.V1, name)} | {Number(ApiGeneration.V2, name)} |");
     }
 

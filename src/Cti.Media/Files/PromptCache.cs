@@ -9,6 +9,7 @@ public sealed class PromptCache : IPromptSource
     private readonly string _root;
     private readonly string? _builtinDirectory;
     private readonly long _bytesMax;
+    private readonly SoundLibrary? _library;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, LinkedListNode<Entry>> _entries = new(StringComparer.Ordinal);
     private readonly LinkedList<Entry> _byUse = new();
@@ -18,8 +19,10 @@ public sealed class PromptCache : IPromptSource
     /// <param name="root">The media root, absolute.</param>
     /// <param name="builtinDirectory">The built-in prompts, absolute; null for none.</param>
     /// <param name="bytesMax">What it may keep, in bytes of memory; what is playing stays alive beyond it.</param>
-    public PromptCache(string root, string? builtinDirectory, long bytesMax)
+    /// <param name="library">What decodes the kinds that have no code here; null for the system's.</param>
+    public PromptCache(string root, string? builtinDirectory, long bytesMax, SoundLibrary? library = null)
     {
+        _library = library;
         _root = root;
         _builtinDirectory = builtinDirectory;
         _bytesMax = bytesMax;
@@ -104,7 +107,7 @@ public sealed class PromptCache : IPromptSource
                 }
                 Remove(node);
             }
-            var entry = new Entry(path, written, length, new Lazy<PromptLoad>(() => SoundFile.Load(path, name)));
+            var entry = new Entry(path, written, length, new Lazy<PromptLoad>(() => SoundFile.Load(path, name, _library)));
             _entries[path] = _byUse.AddFirst(entry);
             return entry;
         }

@@ -118,7 +118,7 @@ public sealed partial class MediaSession
             case MediaCommandKind.FailPlay: EndPlay(command.Action, command.Outcome, (string?)command.Payload); break;
             case MediaCommandKind.StopPlay: EndPlay(command.Action, MediaOutcome.Stopped, null); break;
             case MediaCommandKind.PrepareRecord: PrepareRecord(command.Action); break;
-            case MediaCommandKind.StartRecord: StartRecord(command.Action, (WavRecorder)command.Payload!, command.Number != 0); break;
+            case MediaCommandKind.StartRecord: StartRecord(command.Action, (SoundRecorder)command.Payload!, command.Number != 0); break;
             case MediaCommandKind.FailRecord: FailRecord(command); break;
             case MediaCommandKind.StopRecord: StopRecord(Find(command.Action)); break;
             case MediaCommandKind.SendKeys: SendKeys((SendKeysRequest)command.Payload!); break;
@@ -280,7 +280,7 @@ public sealed partial class MediaSession
         _recordings.Add(new Recording(action));
     }
 
-    private void StartRecord(long action, WavRecorder recorder, bool beep)
+    private void StartRecord(long action, SoundRecorder recorder, bool beep)
     {
         if (Find(action) is not { Phase: RecordingPhase.Preparing } recording)
         {

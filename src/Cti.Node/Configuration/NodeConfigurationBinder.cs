@@ -104,7 +104,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             Codecs(media),
             media.Duration("inactivity", "1s", "24h", orZero: true),
             media.Integer("loops", 0, 256),
-            media.Required("language", "zh-CN or en-US", text => SpokenLanguages.FromTag(text)?.Tag(), "zh-CN"));
+            media.Required("language", "zh-CN or en-US", text => SpokenLanguages.FromTag(text)?.Tag(), "zh-CN"),
+            media.NonEmpty("sound-library"));
         media.Close();
         return settings;
     }

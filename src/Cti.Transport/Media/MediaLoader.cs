@@ -3,6 +3,9 @@ using Cti.Media.Files;
 
 namespace Cti.Transport.Media;
 
+/// <summary>A recording to open: see <see cref="SoundRecorder.Open"/>.</summary>
+internal readonly record struct RecordingTarget(string FullPath, RecordFormat Format, int Channels, int FileChannels, bool Append);
+
 /// <summary>
 /// The threads that touch the disk for the loops: loaders open prompts and recordings, a writer carries recorded sound to the files every 100 ms.
 /// What waits for a speech engine has loaders of its own, so that no prompt waits behind it.
@@ -13,14 +16,16 @@ internal sealed class MediaLoader : IDisposable
     private readonly IPromptSource _prompts;
     private readonly LoadLane _files;
     private readonly LoadLane _speech;
-    private readonly Queue<WavRecorder> _opened = new();
+    private readonly SoundLibrary _library;
+    private readonly Queue<SoundRecorder> _opened = new();
     private readonly object _writerGate = new();
     private readonly Thread _writer;
     private bool _writerStopping;
     private int _recording;
 
-    public MediaLoader(IPromptSource prompts, int threads, int speechThreads)
+    public MediaLoader(IPromptSource prompts, int threads, int speechThreads, SoundLibrary library)
     {
+        _library = library;
         _prompts = prompts;
         _files = new LoadLane("media loader", Math.Clamp(threads, 1, 16));
         _speech = new LoadLane("speech loader", Math.Clamp(speechThreads, 1, 64));
@@ -36,8 +41,8 @@ internal sealed class MediaLoader : IDisposable
         (MayTakeLong(request) ? _speech : _files).TryQueue(() => then(PlayList.Load(_prompts, request, codec())));
 
     /// <summary>Opens a recording and hands it over on a loader's thread, from when on somebody must end it; false when too much waits.</summary>
-    public bool TryOpen(string fullPath, RecordFormat format, int channels, Action<RecorderOpening> then) =>
-        _files.TryQueue(() => OpenRecording(fullPath, format, channels, then));
+    public bool TryOpen(RecordingTarget target, Action<RecorderOpening> then) =>
+        _files.TryQueue(() => OpenRecording(target, then));
 
     /// <summary>Stops the loaders, then completes every recording whose session has ended.</summary>
     public void Dispose()
@@ -61,9 +66,9 @@ internal sealed class MediaLoader : IDisposable
         return false;
     }
 
-    private void OpenRecording(string fullPath, RecordFormat format, int channels, Action<RecorderOpening> then)
+    private void OpenRecording(RecordingTarget target, Action<RecorderOpening> then)
     {
-        var opening = WavRecorder.Open(fullPath, format, channels);
+        var opening = SoundRecorder.Open(target.FullPath, target.Format, target.Channels, target.FileChannels, target.Append, _library);
         if (opening.Recorder is { } recorder)
         {
             Interlocked.Increment(ref _recording);
@@ -79,7 +84,7 @@ internal sealed class MediaLoader : IDisposable
 
     private void RunWriter()
     {
-        var open = new List<WavRecorder>();
+        var open = new List<SoundRecorder>();
         while (true)
         {
             bool stopping;
