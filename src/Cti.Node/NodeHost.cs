@@ -9,6 +9,7 @@ using Cti.Media.Files;
 using Cti.Node.Configuration;
 using Cti.Node.Demo;
 using Cti.Node.Logging;
+using Cti.Node.Records;
 using Cti.Server;
 using Cti.Server.Calls;
 using Cti.Server.Events;
@@ -42,6 +43,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private ServerNode? server;
     private GatewayServer? gateway;
     private NodeMetrics? metrics;
+    private CallRecordKeeper? records;
     private Task demo = Task.CompletedTask;
 
     private NodeHost(NodeConfiguration configuration)
@@ -98,6 +100,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         server?.Stop();
         sip?.Dispose();
         media?.Dispose();
+        if (records is not null) await records.DisposeAsync().ConfigureAwait(false);
         if (store is not null) await store.DisposeAsync().ConfigureAwait(false);
         timers.Dispose();
         demoStop.Dispose();
@@ -154,6 +157,8 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
         });
         await server.StartAsync(cancellation).ConfigureAwait(false);
         sip!.Start();
+        records = KeepRecords(store);
+        records.Start();
         metrics = new NodeMetrics(server, media, sip);
         gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
         if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", log).RunAsync(demoStop.Token);
@@ -191,6 +196,13 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
     {
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using (cancellation.Register(() => stopped.TrySetResult()).ConfigureAwait(false)) await stopped.Task.ConfigureAwait(false);
+    }
+
+    private CallRecordKeeper KeepRecords(IJournalStore from)
+    {
+        var cdr = configuration.Cdr;
+        var options = new CallRecordKeeperOptions { Node = configuration.Node.Name, RetentionMillis = (long)cdr.Retention.TotalMilliseconds };
+        return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone) : null, clock, timers, log);
     }
 
     private IJournalStore OpenStore() => configuration.Journal.Provider switch

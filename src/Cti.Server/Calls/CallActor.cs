@@ -238,10 +238,14 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         var entries = new List<JournalEntry>(decision.Entries.Length);
         foreach (var entry in decision.Entries)
             entries.Add(new JournalEntry(position++, id, CallEntryCodec.Version, CallEntryCodec.Encode(entry)));
+        var released = decision.Entries.Any(static entry => entry is CallReleased);
+        var quality = released && cell.Media is { } media ? MediaQuality.Encode(services.Media.Port.ReadStatistics(media)) : default;
         var events = new List<StoredEvent>(decision.Events.Length);
         foreach (var happened in decision.Events)
-            events.Add(new StoredEvent(state.Application, state.Id.Instance, position++, id, happened.Sequence, state.LastMillis, happened.Method, happened.Params, default));
-        var released = decision.Entries.Any(static entry => entry is CallReleased);
+        {
+            events.Add(new StoredEvent(state.Application, state.Id.Instance, position++, id, happened.Sequence, state.LastMillis, happened.Method, happened.Params,
+                happened.Method == MediaQuality.Event ? quality : default));
+        }
         var over = state is { Phase: CallPhase.Released, Closing: SipClosing.None };
         return new JournalRows
         {
@@ -249,7 +253,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             Entries = entries,
             Events = events,
             Idempotency = Remember(decision, ask, state.LastMillis),
-            CallRecords = decision.CallRecord.IsEmpty ? [] : [new CallRecordRow(CallRecords.IdOf(state), services.NodeName, id, state.LastMillis, decision.CallRecord)],
+            CallRecords = decision.CallRecord.IsEmpty ? [] : [new CallRecordRow(CallRecords.IdOf(state), services.NodeName, id, state.LastMillis, MediaQuality.Append(decision.CallRecord, quality))],
             ReleasedResources = over ? [id] : [],
             ReleasedPermits = released && state.Permit is { } permit ? [permit] : [],
             BoundPermits = decision.Entries is [Constructed { Permit: { } bound }, ..] ? [new(bound, id)] : [],
