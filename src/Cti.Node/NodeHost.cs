@@ -11,6 +11,7 @@ using Cti.Node.Demo;
 using Cti.Node.Logging;
 using Cti.Node.Records;
 using Cti.Server;
+using Cti.Server.Resources;
 using Cti.Server.Calls;
 using Cti.Server.Events;
 using Cti.Server.Media;

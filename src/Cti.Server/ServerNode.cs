@@ -3,12 +3,14 @@ using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
 using Cti.Server.Instances;
 using Cti.Server.Media;
+using Cti.Server.Resources;
 using Cti.Server.Routing;
 using Cti.Server.Sip;
 using Cti.Server.Trunks;
@@ -86,7 +88,7 @@ public sealed class ServerNode : INodeInfo
     private readonly ActorSystem system;
     private readonly JournalWriter writer;
     private readonly SipNode sip;
-    private readonly CallServices services;
+    private readonly NodeServices services;
     private readonly TrunkTable trunks;
     private readonly ActorRef?[] instances;
     private readonly List<InstanceJournal> owned = [];
@@ -105,7 +107,7 @@ public sealed class ServerNode : INodeInfo
         sip = new SipNode(options.Resolver);
         trunks = new TrunkTable(options.Trunks);
         instances = new ActorRef?[options.InstanceCount];
-        services = new CallServices
+        services = new NodeServices
         {
             NodeName = options.NodeName,
             Area = options.Area,
@@ -113,7 +115,7 @@ public sealed class ServerNode : INodeInfo
             InstanceCount = options.InstanceCount,
             CallsMax = options.CallsMax,
             Settings = options.Calls,
-            Directory = new CallDirectory(),
+            Directory = new ResourceDirectory(),
             Media = new MediaNode(options.Media),
             MediaProfile = options.MediaProfile,
             Random = options.Random,
@@ -134,7 +136,7 @@ public sealed class ServerNode : INodeInfo
     public ActorSystem Actors => system;
 
     /// <summary>Calls that live here, released ones whose far end is still being told included.</summary>
-    public int CallCount => services.Directory.Count;
+    public int CallCount => services.Directory.CallCount;
 
     /// <summary>RTP sessions open.</summary>
     public int MediaSessionCount => services.Media.OpenSessions;
@@ -180,7 +182,7 @@ public sealed class ServerNode : INodeInfo
         }
         options.Log.Write(LogEvents.InstancesClaimed, owned.Count, recovered.Count);
         Router = new RequestRouter(services, instances, () => draining, this);
-        foreach (var cell in recovered) cell.Actor.Tell(new RecoverCall());
+        foreach (var cell in recovered) cell.Actor.Tell(new Recover());
         foreach (var trunk in trunks.All)
         {
             var watched = trunk;
@@ -197,7 +199,7 @@ public sealed class ServerNode : INodeInfo
     public void DropAll()
     {
         // In order of creation: a table of its own order would be another in every process, and no seed could replay it.
-        foreach (var cell in services.Directory.All.OrderBy(static cell => cell.State?.Id.ProcessId)) cell.Actor.Tell(new Decide(new NodeStops()));
+        foreach (var cell in services.Directory.All.OrderBy(static cell => cell.Latest?.Id.ProcessId)) cell.Actor.Tell(new Decide(new NodeStops()));
     }
 
     /// <summary>Stops the periodic work. The ports are the caller's to close, after the calls are gone.</summary>

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 
 namespace Cti.Calls.Tests;
 
@@ -13,8 +14,8 @@ internal sealed class CallDriver(CallSettings? settings = null)
     public CallSettings Settings { get; } = settings ?? new CallSettings();
     public long Now { get; set; } = Some.Start;
     public List<CallEntry> Journal { get; } = [];
-    public List<CallEvent> Events { get; } = [];
-    public List<CallEffect> Effects { get; } = [];
+    public List<ResourceEvent> Events { get; } = [];
+    public List<ResourceEffect> Effects { get; } = [];
     public List<ReadOnlyMemory<byte>> CallRecords { get; } = [];
 
     /// <summary>Whether every decision is made twice and compared.</summary>
@@ -38,7 +39,7 @@ internal sealed class CallDriver(CallSettings? settings = null)
     }
 
     /// <summary>Decides, applies and checks.</summary>
-    public CallDecision Do(CallCommand command)
+    public CallDecision Do(ResourceCommand command)
     {
         var decision = CallDecider.Decide(State, command, Now, Settings);
         if (DecidesTwice)
@@ -74,13 +75,15 @@ internal sealed class CallDriver(CallSettings? settings = null)
     }
 
     /// <summary>What a command leads to, a line each: entries (+), events (!), effects (&gt;), in their orders.</summary>
-    public string[] Trace(CallCommand command) => Format(Do(command));
+    public string[] Trace(ResourceCommand command) => Format(Do(command));
 
     /// <summary>Puts the call into a state that this version's commands do not reach.</summary>
     public void Force(CallPhase phase)
     {
-        State = State! with { Phase = phase };
-        replayed = replayed! with { Phase = phase };
+        var seat = phase == CallPhase.Conf ? new ConferenceSeat { Op = "op", Conference = "0.0.2-sys.conf-130", Stage = SeatStage.Entered, BeginMillis = Now, MaxSeconds = 60 } : null;
+        var dialling = phase == CallPhase.Dial ? new ChildDialling { Child = "0.0.2-sys.call-194", Stage = DiallingStage.Calling, RingBack = new RingBackSpec(null, 0) } : null;
+        State = State! with { Seat = seat, Dialling = dialling };
+        replayed = replayed! with { Seat = seat, Dialling = dialling };
     }
 
     public static string Describe(CallState? state) => JsonSerializer.Serialize(state);
@@ -95,7 +98,7 @@ internal sealed class CallDriver(CallSettings? settings = null)
         return [.. lines];
     }
 
-    public static string Format(CallEffect effect) => effect switch
+    public static string Format(ResourceEffect effect) => effect switch
     {
         SendRefusal refusal => $"SendRefusal {refusal.Status}{(refusal.Contact is null ? "" : " " + refusal.Contact)}",
         SendBye bye => $"SendBye {bye.Cause}",

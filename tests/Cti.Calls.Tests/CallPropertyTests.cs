@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 
 namespace Cti.Calls.Tests;
 
@@ -70,7 +71,7 @@ public sealed class CallPropertyTests
             _ => random.Next(50_000),
         };
 
-        private void Step(CallCommand command)
+        private void Step(ResourceCommand command)
         {
             var before = call.State!;
             var dueBefore = call.Deadline;
@@ -81,7 +82,7 @@ public sealed class CallPropertyTests
             if (command is TimeReached) CheckTime(decision, dueBefore);
             if (decision.Entries.IsEmpty) decision.Events.ShouldBeEmpty();
             var replies = decision.Effects.OfType<ReplyResult>().Count();
-            replies.ShouldBe(command is CallRequest or ConstructCall ? 1 : 0, $"{command}");
+            replies.ShouldBe(command is ResourceRequest or ConstructCall ? 1 : 0, $"{command}");
             CheckMedia(command, decision);
             CheckRelease(before, decision);
         }
@@ -100,7 +101,7 @@ public sealed class CallPropertyTests
             if (call.Deadline is { } next) next.ShouldBeGreaterThan(call.Now, "what was due is done: the timer would fire for ever");
         }
 
-        private void CheckMedia(CallCommand command, CallDecision decision)
+        private void CheckMedia(ResourceCommand command, CallDecision decision)
         {
             switch (command)
             {
@@ -169,7 +170,7 @@ public sealed class CallPropertyTests
             foreach (var happened in call.Events) JsonDocument.Parse(happened.Params).Dispose();
         }
 
-        private CallCommand Draw() => random.Next(100) switch
+        private ResourceCommand Draw() => random.Next(100) switch
         {
             < 30 => new TimeReached(),
             < 36 => new FarEndRings(),
@@ -186,7 +187,7 @@ public sealed class CallPropertyTests
 
         private ApiGeneration Generation() => random.Next(2) == 0 ? ApiGeneration.V1 : ApiGeneration.V2;
 
-        private CallCommand Start() => random.Next(4) switch
+        private ResourceCommand Start() => random.Next(4) switch
         {
             0 => new StartPlay(random.Next(5) == 0 ? [] : ["a.wav"], random.Next(2) == 0 ? "" : "*#", random.Next(3)),
             1 => Some.Record with { MaxSeconds = random.Next(1, 30), FinishKeys = random.Next(2) == 0 ? "" : "#" },
@@ -199,7 +200,7 @@ public sealed class CallPropertyTests
             }),
         };
 
-        private CallCommand MediaReport()
+        private ResourceCommand MediaReport()
         {
             var number = Math.Max(1, lastNumber - (random.Next(4) == 0 ? 1 : 0));
             var end = (MediaEnd)random.Next(5);
@@ -212,14 +213,14 @@ public sealed class CallPropertyTests
             };
         }
 
-        private CallCommand Stop() => random.Next(3) switch
+        private ResourceCommand Stop() => random.Next(3) switch
         {
             0 => new StopPlay(),
             1 => new StopRecord(),
             _ => new StopReceiveKeys(),
         };
 
-        private CallCommand Ending() => random.Next(16) switch
+        private ResourceCommand Ending() => random.Next(16) switch
         {
             0 => new ByeArrived(random.Next(2) == 0 ? null : 486),
             1 => new DropCall(random.Next(200, 700), Generation()),

@@ -1,5 +1,6 @@
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Kernel;
 
 namespace Cti.Calls.Tests;
@@ -75,7 +76,7 @@ public sealed class MethodStateTableTests
     [Fact]
     public void The_table_holds_every_request_that_there_is()
     {
-        var known = typeof(CallRequest).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(CallRequest))).Select(type => type.Name).Order();
+        var known = typeof(ResourceRequest).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(ResourceRequest))).Select(type => type.Name).Order();
         Some.Requests.Select(request => request.GetType().Name).Order().ShouldBe(known);
     }
 
@@ -89,7 +90,7 @@ public sealed class MethodStateTableTests
     [Fact]
     public void What_is_accepted_leads_to_the_documented_state()
     {
-        foreach (var (request, phase) in new (CallRequest, CallPhase)[]
+        foreach (var (request, phase) in new (ResourceRequest, CallPhase)[]
         {
             (Some.Play, CallPhase.Play), (Some.Record, CallPhase.Record), (Some.SendKeys, CallPhase.SendDtmf), (Some.ReceiveKeys, CallPhase.ReceiveDtmf), (Some.Connect, CallPhase.Connect),
         })

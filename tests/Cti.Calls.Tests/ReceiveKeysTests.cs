@@ -1,4 +1,5 @@
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using static Cti.Calls.Tests.CallDriver;
 
 namespace Cti.Calls.Tests;

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 
 namespace Cti.Calls.Tests;
 
@@ -16,7 +17,7 @@ public sealed class ReleaseTests
         { CallPhase.ReceiveDtmf, "sys.call.on_receive_dtmf_completed" },
     };
 
-    private static int? ErrorOf(CallEvent happened)
+    private static int? ErrorOf(ResourceEvent happened)
     {
         using var json = JsonDocument.Parse(happened.Params);
         var error = json.RootElement.GetProperty("error");
@@ -35,7 +36,7 @@ public sealed class ReleaseTests
     {
         foreach (var direction in Enum.GetValues<CallDirection>())
         {
-            foreach (var (command, droppedBy, cause, bye) in new (CallCommand, string, int, bool)[]
+            foreach (var (command, droppedBy, cause, bye) in new (ResourceCommand, string, int, bool)[]
             {
                 (new ByeArrived(null), "usr", 200, false),
                 (new DropCall(603, ApiGeneration.V2), "sys", 603, true),
@@ -126,7 +127,7 @@ public sealed class ReleaseTests
             foreach (var completion in decision.Events.Where(e => e.Method.EndsWith("_completed", StringComparison.Ordinal))) ErrorOf(completion).ShouldBe(503);
             var owed = (direction, phase) switch
             {
-                (CallDirection.Outbound, CallPhase.Initiated or CallPhase.Ring) => (CallEffect)new SendCancel(),
+                (CallDirection.Outbound, CallPhase.Initiated or CallPhase.Ring) => (ResourceEffect)new SendCancel(),
                 (CallDirection.Inbound, CallPhase.Initiated) => new SendRefusal(503),
                 _ => new SendBye(503),
             };
@@ -198,6 +199,74 @@ public sealed class ReleaseTests
             CallRecords.IdOf(call.State!).ToString(), "0.0.7", "", "42", "in-42@phone", "42", "0:0:42", "1001", "2002", "", "", "0", "2", "sys.call", "0", "1", "", "486",
             "2023-11-14 22:13:20", "", "2023-11-14 22:13:21", "0", "sys", "call", "0.0.7-sys.call-42", "", "", "", "",
         ]);
+    }
+
+    public static TheoryData<string, string, string, string, string> Ends => new()
+    {
+        // How it ends; connected, ended by (1 us, 2 them), SIP status, seconds of talk.
+        { "their refusal of our dialling", "0", "2", "486", "0" },
+        { "our ending of a dialling", "0", "1", "603", "0" },
+        { "nobody answers our dialling", "0", "1", "408", "0" },
+        { "their hang-up", "1", "2", "200", "7" },
+        { "our hang-up", "1", "1", "480", "7" },
+        { "our refusal", "0", "1", "486", "0" },
+        { "their giving up", "0", "2", "487", "0" },
+        { "our redirection", "0", "1", "302", "0" },
+        { "our restart", "1", "1", "503", "7" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Ends))]
+    public void Every_end_of_a_channel_leaves_one_record_that_says_how(string end, string connected, string by, string cause, string talk)
+    {
+        var call = end switch
+        {
+            "their refusal of our dialling" => Dialling(driver => driver.After(7_000).Do(new DialFailed(486, "Busy Here"))),
+            "our ending of a dialling" => Dialling(driver => driver.After(7_000).Do(new DropCall(603, ApiGeneration.V2))),
+            "nobody answers our dialling" => Dialling(driver => driver.After(3_600_000).Do(new TimeReached())),
+            "their hang-up" => Talking(driver => driver.Do(new ByeArrived(null))),
+            "our hang-up" => Talking(driver => driver.Do(new DropCall(480, ApiGeneration.V2))),
+            "our restart" => Talking(driver => driver.Do(new NodeLost())),
+            "our refusal" => Offered(driver => driver.Do(new RejectCall(486, null))),
+            "our redirection" => Offered(driver => driver.Do(new RedirectCall("sip:3003@c.example", null))),
+            _ => Offered(driver => driver.Do(new CallerCancelled())),
+        };
+        var fields = Fields(call);
+        fields.Length.ShouldBe(CallRecords.Fields.Length);
+        string[] said = [Field("callstatus"), Field("endtype"), Field("callfailcause"), Field("talkduration")];
+        said.ShouldBe([connected, by, cause, talk]);
+        Field("connectbegintime").Length.ShouldBe(connected == "1" ? 19 : 0);
+        Field("dir").ShouldBe(call.State!.Direction == CallDirection.Outbound ? "1" : "0");
+
+        string Field(string name) => fields[CallRecords.Fields.IndexOf(name)];
+
+        static CallDriver Dialling(Action<CallDriver> end) => Ended(new CallDriver(), Some.Construct, end);
+        static CallDriver Offered(Action<CallDriver> end) => Ended(new CallDriver(), Some.Offer, end);
+
+        static CallDriver Talking(Action<CallDriver> end)
+        {
+            var driver = new CallDriver();
+            driver.Do(Some.Construct);
+            driver.Do(Some.FarEndAnswered);
+            end(driver.After(7_900));
+            return driver;
+        }
+
+        static CallDriver Ended(CallDriver driver, ResourceCommand begin, Action<CallDriver> end)
+        {
+            driver.Do(begin);
+            end(driver);
+            return driver;
+        }
+    }
+
+    [Fact]
+    public void The_call_record_of_a_flows_call_is_in_the_name_of_the_flow()
+    {
+        var call = Some.In(CallPhase.Idle).State! with { Owner = "0.0.7-ext.notify_call-41" };
+        using var json = JsonDocument.Parse(CallRecords.Build(call, Some.Start, bySystem: true, 200, new CallSettings()));
+        string[] said = [.. new[] { "busitype", "projectid", "flowid", "additionalinfo1", "processid" }.Select(name => json.RootElement[CallRecords.Fields.IndexOf(name)].ToString())];
+        said.ShouldBe(["ext.notify_call", "ext", "notify_call", "0.0.7-ext.notify_call-41", "42"]);
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
@@ -59,7 +60,7 @@ internal static class Some
     };
 
     /// <summary>One of every request.</summary>
-    public static ImmutableArray<CallRequest> Requests =>
+    public static ImmutableArray<ResourceRequest> Requests =>
     [
         new AnswerCall(600, null), new RejectCall(603, null), new RedirectCall("sip:3003@c.example", null), new DropCall(603, ApiGeneration.V2), new TouchCall(),
         Play, new StopPlay(), Record, new StopRecord(), SendKeys, ReceiveKeys, new StopReceiveKeys(), Connect, new StopConnect(),

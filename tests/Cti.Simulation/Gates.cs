@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Cti.Media;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 using Cti.Sip;
 using Cti.Storage;
 using Cti.Testing;

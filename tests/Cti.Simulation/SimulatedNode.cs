@@ -2,6 +2,7 @@ using System.Net;
 using Cti.Calls.Api;
 using Cti.Cluster.Journal;
 using Cti.Server;
+using Cti.Server.Resources;
 using Cti.Server.Calls;
 using Cti.Server.Events;
 using Cti.Server.Sip;

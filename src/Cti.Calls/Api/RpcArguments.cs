@@ -11,6 +11,9 @@ public sealed class RpcArguments(IReadOnlyDictionary<string, object?> values)
     /// <summary>All, by name.</summary>
     public IReadOnlyDictionary<string, object?> Values { get; } = values;
 
+    /// <summary>Whether the method has such a parameter.</summary>
+    public bool Has(string name) => Values.ContainsKey(name);
+
     /// <summary>A string that must be there.</summary>
     public string String(string name) => (string)Values[name]!;
 

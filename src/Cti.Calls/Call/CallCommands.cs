@@ -1,24 +1,14 @@
 using System.Collections.Immutable;
 using Cti.Calls.Api;
+using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
 
 namespace Cti.Calls.Call;
 
-/// <summary>Something that a call decides on: a request of its application, or news from SIP, media or the clock.</summary>
-public abstract record CallCommand;
-
-/// <summary>A request of the application; the decision replies to it or refuses it.</summary>
-/// <param name="Method">The method's full name, for refusals.</param>
-public abstract record CallRequest(string Method) : CallCommand
-{
-    /// <summary>Through which generation it came: a refusal names the state as that generation knows it.</summary>
-    public ApiGeneration Generation { get; init; } = ApiGeneration.V2;
-}
-
 /// <summary>Creates an outbound call; ids, tags and the local media address come with it.</summary>
-public sealed record ConstructCall : CallCommand
+public sealed record ConstructCall : ResourceCommand
 {
     /// <summary>The new resource.</summary>
     public required ResourceId Id { get; init; }
@@ -47,7 +37,7 @@ public sealed record ConstructCall : CallCommand
 }
 
 /// <summary>Creates an inbound call: an INVITE came that a route gives to an application.</summary>
-public sealed record OfferCall : CallCommand
+public sealed record OfferCall : ResourceCommand
 {
     /// <summary>The new resource.</summary>
     public required ResourceId Id { get; init; }
@@ -68,18 +58,18 @@ public sealed record OfferCall : CallCommand
 }
 
 /// <summary><c>answer</c>.</summary>
-public sealed record AnswerCall(int MaxAnswerSeconds, string? UserData) : CallRequest("sys.call.answer");
+public sealed record AnswerCall(int MaxAnswerSeconds, string? UserData) : ResourceRequest("sys.call.answer");
 
 /// <summary><c>reject</c>.</summary>
-public sealed record RejectCall(int Cause, string? UserData) : CallRequest("sys.call.reject");
+public sealed record RejectCall(int Cause, string? UserData) : ResourceRequest("sys.call.reject");
 
 /// <summary><c>redirect</c>.</summary>
 /// <param name="Contact">The Contact URI; scheme and user part may be missing, then it is a SIP URI with the dialled user part.</param>
 /// <param name="UserData">The application's own data.</param>
-public sealed record RedirectCall(string Contact, string? UserData) : CallRequest("sys.call.redirect");
+public sealed record RedirectCall(string Contact, string? UserData) : ResourceRequest("sys.call.redirect");
 
 /// <summary><c>drop</c>.</summary>
-public sealed record DropCall : CallRequest
+public sealed record DropCall : ResourceRequest
 {
     /// <summary>Creates it.</summary>
     public DropCall(int cause, ApiGeneration generation) : base("sys.call.drop")
@@ -93,148 +83,128 @@ public sealed record DropCall : CallRequest
 }
 
 /// <summary><c>nop</c>.</summary>
-public sealed record TouchCall() : CallRequest("sys.call.nop");
+public sealed record TouchCall() : ResourceRequest("sys.call.nop");
 
 /// <summary><c>play_start</c>.</summary>
-public sealed record StartPlay(ImmutableArray<string> Files, string FinishKeys, int Repeat) : CallRequest("sys.call.play_start");
+public sealed record StartPlay(ImmutableArray<string> Files, string FinishKeys, int Repeat) : ResourceRequest("sys.call.play_start");
 
 /// <summary><c>play_stop</c>.</summary>
-public sealed record StopPlay() : CallRequest("sys.call.play_stop");
+public sealed record StopPlay() : ResourceRequest("sys.call.play_stop");
 
 /// <summary><c>record_start</c>; the path was resolved and checked.</summary>
-public sealed record StartRecord(int MaxSeconds, bool Beep, string FullPath, string Format, string FinishKeys) : CallRequest("sys.call.record_start");
+public sealed record StartRecord(int MaxSeconds, bool Beep, string FullPath, string Format, string FinishKeys) : ResourceRequest("sys.call.record_start");
 
 /// <summary><c>record_stop</c>.</summary>
-public sealed record StopRecord() : CallRequest("sys.call.record_stop");
+public sealed record StopRecord() : ResourceRequest("sys.call.record_stop");
 
 /// <summary><c>send_dtmf_start</c>.</summary>
-public sealed record StartSendKeys(string Keys) : CallRequest("sys.call.send_dtmf_start")
+public sealed record StartSendKeys(string Keys) : ResourceRequest("sys.call.send_dtmf_start")
 {
     /// <summary>Keeps keys out of logs.</summary>
     public override string ToString() => "StartSendKeys";
 }
 
 /// <summary><c>receive_dtmf_start</c>.</summary>
-public sealed record StartReceiveKeys(ReceiveKeysSpec Spec) : CallRequest("sys.call.receive_dtmf_start");
+public sealed record StartReceiveKeys(ReceiveKeysSpec Spec) : ResourceRequest("sys.call.receive_dtmf_start");
 
 /// <summary><c>stop_receive_dtmf_start</c>, <c>receive_dtmf_stop</c>.</summary>
-public sealed record StopReceiveKeys() : CallRequest("sys.call.stop_receive_dtmf_start");
+public sealed record StopReceiveKeys() : ResourceRequest("sys.call.stop_receive_dtmf_start");
 
 /// <summary><c>connect_start</c> on the first party; the record path was resolved and checked.</summary>
 /// <param name="Op">A new name for the saga.</param>
 /// <param name="Peer">The second party.</param>
 /// <param name="Spec">The parameters.</param>
-public sealed record StartConnect(string Op, string Peer, BridgeSpec Spec) : CallRequest("sys.call.connect_start");
+public sealed record StartConnect(string Op, string Peer, BridgeSpec Spec) : ResourceRequest("sys.call.connect_start");
 
 /// <summary><c>connect_stop</c>.</summary>
-public sealed record StopConnect() : CallRequest("sys.call.connect_stop");
+public sealed record StopConnect() : ResourceRequest("sys.call.connect_stop");
 
 /// <summary>A first party asks this call to join its bridge.</summary>
-public sealed record JoinAsked(string Op, string First) : CallCommand;
+public sealed record JoinAsked(string Op, string First) : ResourceCommand;
 
 /// <summary>The second party's answer.</summary>
 /// <param name="Op">The saga.</param>
 /// <param name="Second">The second party.</param>
 /// <param name="Refusal">Why not; null when it joined.</param>
-public sealed record JoinAnswered(string Op, string Second, RpcError? Refusal) : CallCommand;
+public sealed record JoinAnswered(string Op, string Second, RpcError? Refusal) : ResourceCommand
+{
+    /// <inheritdoc/>
+    public override bool AnswersHeld => Refusal is null;
+}
 
 /// <summary>The other party left the bridge.</summary>
-public sealed record BridgeParted(string Op) : CallCommand;
+public sealed record BridgeParted(string Op) : ResourceCommand;
 
 /// <summary>The media side ended the bridge.</summary>
-public sealed record BridgeFinished(long Number, MediaEnd End, string? Detail) : CallCommand;
+public sealed record BridgeFinished(long Number, MediaEnd End, string? Detail) : ResourceCommand;
 
 /// <summary>The far end rings (180, 183 or another provisional response but 100).</summary>
-public sealed record FarEndRings : CallCommand;
+public sealed record FarEndRings : ResourceCommand;
 
 /// <summary>The far end answered; its ACK waits for this decision.</summary>
 /// <param name="Dialog">The confirmed dialog.</param>
 /// <param name="Audio">What was agreed.</param>
-public sealed record FarEndAnswered(DialogState Dialog, NegotiatedAudio Audio) : CallCommand;
+public sealed record FarEndAnswered(DialogState Dialog, NegotiatedAudio Audio) : ResourceCommand;
 
 /// <summary>The dialling failed.</summary>
 /// <param name="Status">The SIP status, 300..699; 408 for a time-out and 503 for a transport failure of ours.</param>
 /// <param name="Reason">Its text.</param>
-public sealed record DialFailed(int Status, string Reason) : CallCommand;
+public sealed record DialFailed(int Status, string Reason) : ResourceCommand;
 
 /// <summary>The far end answered with something that we cannot talk to: it must be acknowledged and hung up.</summary>
 /// <param name="Dialog">The confirmed dialog.</param>
 /// <param name="Status">What the application is told, e.g. 488.</param>
 /// <param name="Reason">Its text.</param>
-public sealed record FarEndUnusable(DialogState Dialog, int Status, string Reason) : CallCommand;
+public sealed record FarEndUnusable(DialogState Dialog, int Status, string Reason) : ResourceCommand;
 
 /// <summary>The ACK of our 200 came.</summary>
 /// <param name="Audio">What was agreed, where only the ACK brought the answer.</param>
-public sealed record AckArrived(NegotiatedAudio? Audio) : CallCommand;
+public sealed record AckArrived(NegotiatedAudio? Audio) : ResourceCommand;
 
 /// <summary>No ACK of our 200 came in 64 T1.</summary>
-public sealed record AckMissing : CallCommand;
+public sealed record AckMissing : ResourceCommand;
 
 /// <summary>The ACK brought no usable answer to our offer.</summary>
-public sealed record AckUnusable : CallCommand;
+public sealed record AckUnusable : ResourceCommand;
 
 /// <summary>The caller gave up before we answered.</summary>
-public sealed record CallerCancelled : CallCommand;
+public sealed record CallerCancelled : ResourceCommand;
 
 /// <summary>The far end's BYE came; its 200 has gone out.</summary>
 /// <param name="ReasonCause">The SIP cause of its Reason header.</param>
-public sealed record ByeArrived(int? ReasonCause) : CallCommand;
+public sealed record ByeArrived(int? ReasonCause) : ResourceCommand;
 
 /// <summary>A re-INVITE changed the dialog or the media.</summary>
-public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : CallCommand;
+public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : ResourceCommand;
 
 /// <summary>A request of ours within the dialog showed that the far end has lost it (481, 408).</summary>
 /// <param name="Status">The status.</param>
-public sealed record DialogLost(int Status) : CallCommand;
-
-/// <summary>How the media side ended something.</summary>
-public enum MediaEnd
-{
-    /// <summary>It ran to its end.</summary>
-    Completed,
-    /// <summary>It was stopped.</summary>
-    Stopped,
-    /// <summary>File not found.</summary>
-    NotFound,
-    /// <summary>Format not supported or broken.</summary>
-    Unsupported,
-    /// <summary>A fault.</summary>
-    Failed,
-}
+public sealed record DialogLost(int Status) : ResourceCommand;
 
 /// <summary>A play ended in the media side.</summary>
-public sealed record PlayFinished(long Number, MediaEnd End, string? Detail) : CallCommand;
+public sealed record PlayFinished(long Number, MediaEnd End, string? Detail) : ResourceCommand;
 
 /// <summary>A recording's beep is over and sound goes into the file.</summary>
-public sealed record RecordBegan(long Number) : CallCommand;
+public sealed record RecordBegan(long Number) : ResourceCommand;
 
 /// <summary>A recording's file is complete.</summary>
-public sealed record RecordFinished(long Number, MediaEnd End, string? Detail) : CallCommand;
+public sealed record RecordFinished(long Number, MediaEnd End, string? Detail) : ResourceCommand;
 
 /// <summary>The keys are sent.</summary>
-public sealed record KeysSent(long Number, MediaEnd End) : CallCommand;
+public sealed record KeysSent(long Number, MediaEnd End) : ResourceCommand;
 
 /// <summary>The far end pressed a key.</summary>
-public sealed record KeyArrived(char Key) : CallCommand
+public sealed record KeyArrived(char Key) : ResourceCommand
 {
     /// <summary>Keeps the digit out of logs.</summary>
     public override string ToString() => "KeyArrived";
 }
 
 /// <summary>Nothing came from the far end for the configured time.</summary>
-public sealed record MediaLost : CallCommand;
-
-/// <summary>The time that <see cref="CallDecider.NextDeadline"/> named has come.</summary>
-public sealed record TimeReached : CallCommand;
+public sealed record MediaLost : ResourceCommand;
 
 /// <summary>The application has had no live subscriber for 5 s.</summary>
-public sealed record SubscriberMissing : CallCommand;
-
-/// <summary>The node that held the call is gone and its media cannot be resumed: everything ends with 503.</summary>
-public sealed record NodeLost : CallCommand;
-
-/// <summary>The node stops: the call is dropped by the system.</summary>
-public sealed record NodeStops : CallCommand;
+public sealed record SubscriberMissing : ResourceCommand;
 
 /// <summary>What the released call owed its far end is settled.</summary>
-public sealed record FarEndSettled : CallCommand;
+public sealed record FarEndSettled : ResourceCommand;

@@ -1,3 +1,4 @@
+using Cti.Calls.Resources;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;
@@ -5,7 +6,7 @@ namespace Cti.Calls.Call;
 /// <summary>Playing, recording and sending keys: exactly one completion per accepted start.</summary>
 public static partial class CallDecider
 {
-    private static CallDecision PlayStart(Decision decision, StartPlay play)
+    private static CallDecision PlayStart(CallDraft decision, StartPlay play)
     {
         if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, play, "Idle");
         var action = new PlayAction
@@ -18,7 +19,7 @@ public static partial class CallDecider
         return decision.Build();
     }
 
-    private static CallDecision PlayStop(Decision decision, StopPlay stop)
+    private static CallDecision PlayStop(CallDraft decision, StopPlay stop)
     {
         if (decision.State.Action is not PlayAction play) return Refuse(decision, stop, "Play");
         decision.Do(new StopMediaPlay(play.Number)).ReplyNull();
@@ -26,7 +27,7 @@ public static partial class CallDecider
         return decision.Build();
     }
 
-    private static CallDecision PlayHasFinished(Decision decision, PlayFinished played)
+    private static CallDecision PlayHasFinished(CallDraft decision, PlayFinished played)
     {
         switch (decision.State.Action)
         {
@@ -39,7 +40,7 @@ public static partial class CallDecider
         return decision.Build();
     }
 
-    private static CallDecision RecordStart(Decision decision, StartRecord record)
+    private static CallDecision RecordStart(CallDraft decision, StartRecord record)
     {
         if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, record, "Idle");
         var action = new RecordAction
@@ -51,7 +52,7 @@ public static partial class CallDecider
         return decision.Reply(System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(record.FullPath, RecordJson.Default.String)).Build();
     }
 
-    private static CallDecision RecordStop(Decision decision, StopRecord stop)
+    private static CallDecision RecordStop(CallDraft decision, StopRecord stop)
     {
         if (decision.State.Action is not RecordAction record) return Refuse(decision, stop, "Record");
         // A second stop while the file is being completed changes nothing: the first one's ending stands.
@@ -60,17 +61,17 @@ public static partial class CallDecider
     }
 
     /// <summary>The completion waits for the media side's report, so that the file is complete when the application hears of it.</summary>
-    private static Decision StopRecording(Decision decision, RecordAction record, ActionEnding ending) =>
+    private static CallDraft StopRecording(CallDraft decision, RecordAction record, ActionEnding ending) =>
         decision.Add(new ActionChanged(record with { Ending = ending })).Do(new StopMediaRecord(record.Number));
 
-    private static CallDecision RecordHasBegun(Decision decision, RecordBegan began)
+    private static CallDecision RecordHasBegun(CallDraft decision, RecordBegan began)
     {
         if (decision.State.Action is RecordAction { BeganMillis: null } record && record.Number == began.Number)
             decision.Add(new ActionChanged(record with { BeganMillis = decision.Now }));
         return decision.Build();
     }
 
-    private static CallDecision RecordHasFinished(Decision decision, RecordFinished finished)
+    private static CallDecision RecordHasFinished(CallDraft decision, RecordFinished finished)
     {
         if (decision.State.Action is not RecordAction record || record.Number != finished.Number) return decision.Build();
         var failure = finished.End is MediaEnd.Completed or MediaEnd.Stopped ? null : EndingOf(finished.End, finished.Detail);
@@ -78,21 +79,21 @@ public static partial class CallDecider
         return decision.Build();
     }
 
-    private static CallDecision SendKeysStart(Decision decision, StartSendKeys send)
+    private static CallDecision SendKeysStart(CallDraft decision, StartSendKeys send)
     {
         if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, send, "Idle");
         var action = new SendKeysAction { Number = decision.State.ActionCount + 1, BeginMillis = decision.Now, Keys = send.Keys };
         return decision.Add(new ActionStarted(action)).Do(new StartMediaKeys(action.Number, send.Keys)).ReplyNull().Build();
     }
 
-    private static CallDecision KeysWereSent(Decision decision, KeysSent sent)
+    private static CallDecision KeysWereSent(CallDraft decision, KeysSent sent)
     {
         if (decision.State.Action is SendKeysAction action && action.Number == sent.Number)
             EndAction(decision, action, EndingOf(sent.End, null));
         return decision.Build();
     }
 
-    private static CallDecision KeyHasArrived(Decision decision, char key)
+    private static CallDecision KeyHasArrived(CallDraft decision, char key)
     {
         switch (decision.State.Action)
         {
@@ -109,7 +110,7 @@ public static partial class CallDecider
         return decision.Build();
     }
 
-    private static void EndAction(Decision decision, CallAction action, ActionEnding ending)
+    private static void EndAction(CallDraft decision, CallAction action, ActionEnding ending)
     {
         decision.Add(new ActionEnded());
         decision.Emit(CallEvents.CompletionOf(action), CallEvents.ActionCompleted(decision.State, action, ending, decision.Now));

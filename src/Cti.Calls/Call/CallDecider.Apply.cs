@@ -13,51 +13,33 @@ public static partial class CallDecider
             Constructed made => Create(made),
             Offered offered => Create(offered),
             _ when state is null => throw new InvalidOperationException($"the journal begins with {entry.GetType().Name}"),
-            RingingBegan => state with { Phase = CallPhase.Ring, RingMillis = entry.AtMillis },
-            DialAnswered up => ToIdle(state, entry) with { Dialog = up.Dialog, Audio = up.Audio, AnswerMillis = entry.AtMillis },
+            RingingBegan => state with { RingMillis = entry.AtMillis },
+            DialAnswered up => state with { Dialog = up.Dialog, Audio = up.Audio, AnswerMillis = entry.AtMillis },
             AnswerRequested answer => state with
             {
-                Phase = CallPhase.Answer, MaxAnswerSeconds = answer.MaxAnswerSeconds, AnswerRequestedMillis = entry.AtMillis,
-                Dialog = state.Dialog?.Confirm(),
+                MaxAnswerSeconds = answer.MaxAnswerSeconds, AnswerRequestedMillis = entry.AtMillis, Dialog = state.Dialog?.Confirm(),
             },
-            AnswerConfirmed ack => ToIdle(state, entry) with { Audio = ack.Audio ?? state.Audio, AnswerMillis = entry.AtMillis },
+            AnswerConfirmed ack => state with { Audio = ack.Audio ?? state.Audio, AnswerMillis = entry.AtMillis },
             UserDataSet data => state with { UserData = data.UserData },
             Touched => state with { IdleSinceMillis = entry.AtMillis },
-            ActionStarted started => state with
-            {
-                Phase = PhaseOf(started.Action), Action = started.Action, ActionCount = started.Action.Number,
-            },
+            ActionStarted started => state with { Action = started.Action, ActionCount = started.Action.Number },
             ActionChanged changed => state with { Action = changed.Action, ActionCount = Math.Max(state.ActionCount, changed.Action.Number) },
-            ActionEnded => ToIdle(state, entry),
-            BridgeBegan began => state with
-            {
-                Phase = CallPhase.Connect, Bridge = began.Bridge, ActionCount = Math.Max(state.ActionCount, began.Bridge.Number),
-            },
-            BridgeEnded => ToIdle(state, entry) with { Bridge = null },
+            ActionEnded => state with { Action = null },
+            BridgeBegan began => state with { Bridge = began.Bridge, ActionCount = Math.Max(state.ActionCount, began.Bridge.Number) },
+            BridgeEnded => state with { Bridge = null },
             DialogUpdated updated => state with { Dialog = updated.Dialog, Audio = updated.Audio, LocalSdp = updated.LocalSdp },
             CallReleased released => state with
             {
-                Phase = CallPhase.Released, Action = null, Closing = released.Closing, ClosingCause = released.Cause,
+                WasReleased = true, Action = null, Closing = released.Closing, ClosingCause = released.Cause,
                 ClosingContact = released.Contact,
                 Dialog = released.Dialog ?? state.Dialog,
             },
             Settled => state with { Closing = SipClosing.None },
             _ => throw new InvalidOperationException($"unknown entry {entry.GetType().Name}"),
         };
+        if (next.Phase == CallPhase.Idle && state?.Phase != CallPhase.Idle) next = next with { IdleSinceMillis = entry.AtMillis };
         return next with { LastMillis = entry.AtMillis, EventCount = next.EventCount + entry.Events };
     }
-
-    private static CallState ToIdle(CallState state, CallEntry entry) =>
-        state with { Phase = CallPhase.Idle, Action = null, IdleSinceMillis = entry.AtMillis };
-
-    private static CallPhase PhaseOf(CallAction action) => action switch
-    {
-        PlayAction => CallPhase.Play,
-        RecordAction => CallPhase.Record,
-        SendKeysAction => CallPhase.SendDtmf,
-        ReceiveKeysAction => CallPhase.ReceiveDtmf,
-        _ => throw new InvalidOperationException($"unknown action {action.GetType().Name}"),
-    };
 
     private static CallState Create(Constructed made) => new()
     {

@@ -1,3 +1,4 @@
+using Cti.Calls.Resources;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;
@@ -5,7 +6,7 @@ namespace Cti.Calls.Call;
 /// <summary>Bridging two calls (<c>connect_start</c>, <c>connect_stop</c>).</summary>
 public static partial class CallDecider
 {
-    private static CallDecision ConnectStart(Decision decision, StartConnect connect)
+    private static CallDecision ConnectStart(CallDraft decision, StartConnect connect)
     {
         if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, connect, "Idle");
         if (connect.Peer == decision.State.Id.ToString())
@@ -19,7 +20,7 @@ public static partial class CallDecider
         return decision.Add(new BridgeBegan(bridge)).Do(new AskJoin(connect.Peer, connect.Op)).Build();
     }
 
-    private static CallDecision JoinIsAsked(Decision decision, JoinAsked asked)
+    private static CallDecision JoinIsAsked(CallDraft decision, JoinAsked asked)
     {
         var call = decision.State;
         if (call.Bridge is { IsFirst: true, Stage: BridgeStage.Requested } mine && mine.Peer == asked.First)
@@ -36,13 +37,13 @@ public static partial class CallDecider
         return decision.Add(new BridgeBegan(bridge)).Do(new AnswerJoin(asked.First, asked.Op, null)).Build();
     }
 
-    private static CallDecision RefuseJoin(Decision decision, JoinAsked asked)
+    private static CallDecision RefuseJoin(CallDraft decision, JoinAsked asked)
     {
         var refusal = RpcError.WrongState("sys.call.connect_start", decision.State.Phase.ToString(), nameof(CallPhase.Idle)).With("res_id", decision.State.Id.ToString());
         return decision.Do(new AnswerJoin(asked.First, asked.Op, refusal)).Build();
     }
 
-    private static CallDecision JoinIsAnswered(Decision decision, JoinAnswered answered)
+    private static CallDecision JoinIsAnswered(CallDraft decision, JoinAnswered answered)
     {
         if (decision.State.Bridge is not { Stage: BridgeStage.Requested } bridge || bridge.Op != answered.Op)
         {
@@ -54,14 +55,14 @@ public static partial class CallDecider
         return decision.Add(new BridgeBegan(begun)).Do(new ConnectMedia(begun.Number, begun.Peer, begun.Spec!)).ReplyNull().Build();
     }
 
-    private static CallDecision ConnectStop(Decision decision, StopConnect stop)
+    private static CallDecision ConnectStop(CallDraft decision, StopConnect stop)
     {
         if (decision.State.Bridge is not { IsFirst: true, Stage: BridgeStage.Connected } bridge) return Refuse(decision, stop, nameof(CallPhase.Connect));
         decision.ReplyNull();
         return EndBridge(decision, bridge, new ActionEnding());
     }
 
-    private static CallDecision BridgeIsParted(Decision decision, BridgeParted parted)
+    private static CallDecision BridgeIsParted(CallDraft decision, BridgeParted parted)
     {
         if (decision.State.Bridge is not { } bridge || bridge.Op != parted.Op) return decision.Build();
         if (!bridge.IsFirst) return decision.Add(new BridgeEnded()).Build();
@@ -70,7 +71,7 @@ public static partial class CallDecider
         return EndBridge(decision, bridge, new ActionEnding(), tellPeer: false);
     }
 
-    private static CallDecision BridgeHasFailed(Decision decision, BridgeFinished finished)
+    private static CallDecision BridgeHasFailed(CallDraft decision, BridgeFinished finished)
     {
         if (decision.State.Bridge is not { IsFirst: true, Stage: BridgeStage.Connected } bridge || bridge.Number != finished.Number) return decision.Build();
         // A session that closed is a party that hung up: that party says so itself.
@@ -78,7 +79,7 @@ public static partial class CallDecider
         return EndBridge(decision, bridge, EndingOf(finished.End, finished.Detail));
     }
 
-    private static CallDecision EndBridge(Decision decision, Bridge bridge, ActionEnding ending, bool tellPeer = true)
+    private static CallDecision EndBridge(CallDraft decision, Bridge bridge, ActionEnding ending, bool tellPeer = true)
     {
         decision.Add(new BridgeEnded()).Do(new DisconnectMedia(bridge.Number));
         if (tellPeer) decision.Do(new PartBridge(bridge.Peer, bridge.Op));
@@ -86,7 +87,7 @@ public static partial class CallDecider
     }
 
     /// <summary>What a release does to the bridge that the call is in.</summary>
-    private static void LeaveBridge(Decision decision, Bridge bridge, ActionEnding ending)
+    private static void LeaveBridge(CallDraft decision, Bridge bridge, ActionEnding ending)
     {
         decision.Add(new BridgeEnded()).Do(new PartBridge(bridge.Peer, bridge.Op));
         if (!bridge.IsFirst) return;
@@ -110,7 +111,7 @@ public static partial class CallDecider
     private static bool IsSchedulePending(Bridge bridge) => bridge is { IsSchedulePlayed: false, Spec: { ScheduleTimes: > 0, ScheduleFile: not null } spec }
         && spec.ScheduleAtSeconds * 1000 >= bridge.BeginMillis;
 
-    private static CallDecision BridgeTime(Decision decision, Bridge bridge)
+    private static CallDecision BridgeTime(CallDraft decision, Bridge bridge)
     {
         if (decision.Now >= bridge.BeginMillis + (bridge.Spec!.MaxSeconds * 1000L)) return EndBridge(decision, bridge, new ActionEnding());
         if (!IsSchedulePending(bridge) || decision.Now < bridge.Spec.ScheduleAtSeconds * 1000) return decision.Build();

@@ -1,3 +1,4 @@
+using Cti.Calls.Resources;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;
@@ -5,7 +6,7 @@ namespace Cti.Calls.Call;
 /// <summary>Collecting keys (<c>receive_dtmf_start</c>).</summary>
 public static partial class CallDecider
 {
-    private static CallDecision ReceiveKeysStart(Decision decision, StartReceiveKeys receive)
+    private static CallDecision ReceiveKeysStart(CallDraft decision, StartReceiveKeys receive)
     {
         if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, receive, "Idle");
         var spec = receive.Spec;
@@ -20,14 +21,14 @@ public static partial class CallDecider
         return decision.Build();
     }
 
-    private static CallDecision ReceiveKeysStop(Decision decision, StopReceiveKeys stop)
+    private static CallDecision ReceiveKeysStop(CallDraft decision, StopReceiveKeys stop)
     {
         if (decision.State.Action is not ReceiveKeysAction receive) return Refuse(decision, stop, "ReceiveDtmf");
         decision.ReplyNull();
         return EndReceiving(decision, receive, new ActionEnding());
     }
 
-    private static CallDecision KeyCollected(Decision decision, ReceiveKeysAction receive, char key)
+    private static CallDecision KeyCollected(CallDraft decision, ReceiveKeysAction receive, char key)
     {
         var spec = receive.Spec;
         if (spec.FinishKeys.Contains(key, StringComparison.Ordinal))
@@ -45,7 +46,7 @@ public static partial class CallDecider
         return decision.Add(new ActionChanged(next)).Build();
     }
 
-    private static CallDecision PromptHasEnded(Decision decision, ReceiveKeysAction receive, PlayFinished played)
+    private static CallDecision PromptHasEnded(CallDraft decision, ReceiveKeysAction receive, PlayFinished played)
     {
         if (played.End is not (MediaEnd.Completed or MediaEnd.Stopped))
             return EndReceiving(decision, receive with { Prompting = false }, EndingOf(played.End, played.Detail));
@@ -53,7 +54,7 @@ public static partial class CallDecider
         return decision.Add(new ActionChanged(receive with { Prompting = false, DeadlineMillis = deadline })).Build();
     }
 
-    private static CallDecision KeyWaitIsOver(Decision decision, ReceiveKeysAction receive)
+    private static CallDecision KeyWaitIsOver(CallDraft decision, ReceiveKeysAction receive)
     {
         if (receive.AnyKey || receive.RepeatsLeft == 0 || receive.Spec.Files.IsEmpty)
             return EndReceiving(decision, receive, new ActionEnding(ErrorCodes.Timeout, receive.AnyKey ? "no further key came in time" : "no key came in time"));
@@ -64,7 +65,7 @@ public static partial class CallDecider
         return decision.Add(new ActionChanged(again)).Do(new StartMediaPlay(again.Number, again.Spec.Files, 0)).Build();
     }
 
-    private static CallDecision EndReceiving(Decision decision, ReceiveKeysAction receive, ActionEnding ending)
+    private static CallDecision EndReceiving(CallDraft decision, ReceiveKeysAction receive, ActionEnding ending)
     {
         if (receive.Prompting) decision.Do(new StopMediaPlay(receive.Number));
         EndAction(decision, receive, ending);

@@ -22,45 +22,45 @@ public static partial class CallDecider
         public int? Told { get; init; }
     }
 
-    private static CallDecision HungUp(Decision decision, ByeArrived bye)
+    private static CallDecision HungUp(CallDraft decision, ByeArrived bye)
     {
         var call = decision.State;
         var cause = bye.ReasonCause ?? 200;
-        if (IsOffered(call))
+        if (call.IsOffered)
         {
             // A BYE on the early dialog ends it; the INVITE still needs its final response (RFC 3261 section 15.1.2).
             decision.Do(new SendRefusal(ErrorCodes.Terminated));
             return Release(decision, new Ending(false, cause, SipClosing.Refusal, ErrorCodes.Gone, "the far end hung up") { Told = ErrorCodes.Terminated });
         }
         // A far end whose 200 was lost may hang up first; our INVITE is then still pending.
-        var closing = IsDialling(call) ? SipClosing.Cancel : SipClosing.None;
+        var closing = call.IsDialling ? SipClosing.Cancel : SipClosing.None;
         return Release(decision, new Ending(false, cause, closing, ErrorCodes.Gone, "the far end hung up"));
     }
 
-    private static CallDecision SoundLost(Decision decision) => decision.State.IsUp
+    private static CallDecision SoundLost(CallDraft decision) => decision.State.IsUp
         ? Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "no sound came from the far end for too long"))
         : decision.Build();
 
-    private static CallDecision LostDialog(Decision decision, DialogLost lost)
+    private static CallDecision LostDialog(CallDraft decision, DialogLost lost)
     {
         var call = decision.State;
-        if (IsOffered(call)) return decision.Build();
+        if (call.IsOffered) return decision.Build();
         // Without an answer (408) the far end may still be there, only deaf: it gets a BYE (RFC 3261 section 12.2.1.2).
-        var closing = IsDialling(call) ? SipClosing.Cancel : lost.Status == 481 ? SipClosing.None : SipClosing.Bye;
+        var closing = call.IsDialling ? SipClosing.Cancel : lost.Status == 481 ? SipClosing.None : SipClosing.Bye;
         return Release(decision, new Ending(false, lost.Status, closing, ErrorCodes.Gone, "the far end lost the call"));
     }
 
-    private static CallDecision Interrupted(Decision decision, string message)
+    private static CallDecision Interrupted(CallDraft decision, string message)
     {
         var call = decision.State;
-        var closing = IsDialling(call) ? SipClosing.Cancel
-            : call.Phase == CallPhase.Initiated ? SipClosing.Refusal
+        var closing = call.IsDialling ? SipClosing.Cancel
+            : call.IsOffered ? SipClosing.Refusal
             : SipClosing.Bye;
         if (closing == SipClosing.Refusal) decision.Do(new SendRefusal(ErrorCodes.Unavailable));
         return Release(decision, new Ending(true, ErrorCodes.Unavailable, closing, ErrorCodes.Unavailable, message));
     }
 
-    private static CallDecision Release(Decision decision, Ending ending)
+    private static CallDecision Release(CallDraft decision, Ending ending)
     {
         var before = decision.State;
         if (before.Bridge is { } bridge) LeaveBridge(decision, bridge, new ActionEnding(ending.Error, ending.Message));
@@ -71,7 +71,7 @@ public static partial class CallDecider
             case SipClosing.Bye: decision.Do(new SendBye(ending.Cause)); break;
         }
         decision.Add(new CallReleased(ending.Closing, ending.Told ?? ending.Cause, ending.Dialog, ending.Contact)).Do(new CloseMedia());
-        if (IsDialling(before))
+        if (before.IsDialling)
             decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(before, decision.Now, ending.Error, ending.Message));
         if (before.Phase == CallPhase.Answer)
             decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(before, decision.Now, ending.Error, ending.Message));
@@ -79,6 +79,6 @@ public static partial class CallDecider
         decision.Emit("sys.call.on_released", CallEvents.Released(call, decision.Now, ending.BySystem ? "sys" : "usr", ending.Cause));
         var record = CallRecords.Build(call, decision.Now, ending.BySystem, ending.Cause, decision.Settings);
         decision.Record(record);
-        return decision.Emit("sys.on_chan_closed", CallEvents.ChannelClosed(record)).Build();
+        return decision.EmitAlways("sys.on_chan_closed", CallEvents.ChannelClosed(record)).Build();
     }
 }

@@ -6,40 +6,35 @@ namespace Cti.Calls.Call;
 /// <summary>Setting up: ringing, answering, refusing; and how it fails.</summary>
 public static partial class CallDecider
 {
-    private static bool IsDialling(CallState call) =>
-        call.Direction == CallDirection.Outbound && call.Phase is CallPhase.Initiated or CallPhase.Ring;
-
-    private static bool IsOffered(CallState call) => call is { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated };
-
-    private static CallDecision FarEndRangs(Decision decision)
+    private static CallDecision FarEndRangs(CallDraft decision)
     {
-        if (decision.State is not { Direction: CallDirection.Outbound, Phase: CallPhase.Initiated }) return decision.Build();
+        if (decision.State is not { IsDialling: true, RingMillis: null }) return decision.Build();
         return decision.Add(new RingingBegan()).Emit("sys.call.on_ringing", CallEvents.Ringing(decision.State, decision.Now)).Build();
     }
 
-    private static CallDecision Answered(Decision decision, FarEndAnswered answered)
+    private static CallDecision Answered(CallDraft decision, FarEndAnswered answered)
     {
-        if (!IsDialling(decision.State)) return decision.Build();
+        if (!decision.State.IsDialling) return decision.Build();
         decision.Add(new DialAnswered(answered.Dialog, answered.Audio)).Do(new ConfigureMedia(answered.Audio)).Do(new SendAck());
         return decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(decision.State, decision.Now, null, null)).Build();
     }
 
-    private static CallDecision Unusable(Decision decision, FarEndUnusable unusable)
+    private static CallDecision Unusable(CallDraft decision, FarEndUnusable unusable)
     {
-        if (!IsDialling(decision.State)) return decision.Build();
+        if (!decision.State.IsDialling) return decision.Build();
         decision.Do(new SendAck());
         return Release(decision, new Ending(true, unusable.Status, SipClosing.Bye, unusable.Status, unusable.Reason) { Dialog = unusable.Dialog });
     }
 
-    private static CallDecision DialHasFailed(Decision decision, DialFailed failed)
+    private static CallDecision DialHasFailed(CallDraft decision, DialFailed failed)
     {
-        if (!IsDialling(decision.State)) return decision.Build();
+        if (!decision.State.IsDialling) return decision.Build();
         return Release(decision, new Ending(false, failed.Status, SipClosing.None, failed.Status, failed.Reason));
     }
 
-    private static CallDecision Answer(Decision decision, AnswerCall answer)
+    private static CallDecision Answer(CallDraft decision, AnswerCall answer)
     {
-        if (!IsOffered(decision.State))
+        if (!decision.State.IsOffered)
             return RefuseUnlessOffered(decision, answer);
         decision.Add(new AnswerRequested(answer.MaxAnswerSeconds));
         SetUserData(decision, answer.UserData);
@@ -47,7 +42,7 @@ public static partial class CallDecider
         return decision.Do(new SendOk()).ReplyNull().Build();
     }
 
-    private static CallDecision AckHasArrived(Decision decision, AckArrived ack)
+    private static CallDecision AckHasArrived(CallDraft decision, AckArrived ack)
     {
         if (decision.State.Phase != CallPhase.Answer) return decision.Build();
         decision.Add(new AnswerConfirmed(ack.Audio));
@@ -55,24 +50,24 @@ public static partial class CallDecider
         return decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(decision.State, decision.Now, null, null)).Build();
     }
 
-    private static CallDecision AnswerFailed(Decision decision, int error, string message, int cause)
+    private static CallDecision AnswerFailed(CallDraft decision, int error, string message, int cause)
     {
         if (decision.State.Phase != CallPhase.Answer) return decision.Build();
         return Release(decision, new Ending(true, cause, SipClosing.Bye, error, message));
     }
 
-    private static CallDecision Reject(Decision decision, RejectCall reject)
+    private static CallDecision Reject(CallDraft decision, RejectCall reject)
     {
-        if (!IsOffered(decision.State))
+        if (!decision.State.IsOffered)
             return RefuseUnlessOffered(decision, reject);
         SetUserData(decision, reject.UserData);
         decision.ReplyNull().Do(new SendRefusal(reject.Cause));
         return Release(decision, new Ending(true, reject.Cause, SipClosing.Refusal, ErrorCodes.Terminated, "rejected"));
     }
 
-    private static CallDecision Redirect(Decision decision, RedirectCall redirect)
+    private static CallDecision Redirect(CallDraft decision, RedirectCall redirect)
     {
-        if (!IsOffered(decision.State))
+        if (!decision.State.IsOffered)
             return RefuseUnlessOffered(decision, redirect);
         SetUserData(decision, redirect.UserData);
         var contact = ContactOf(redirect.Contact, decision.State.ToUri);
@@ -80,33 +75,33 @@ public static partial class CallDecider
         return Release(decision, new Ending(true, 302, SipClosing.Refusal, ErrorCodes.Terminated, "redirected") { Contact = contact });
     }
 
-    private static CallDecision Drop(Decision decision, DropCall drop)
+    private static CallDecision Drop(CallDraft decision, DropCall drop)
     {
         var call = decision.State;
         if (drop.Generation == ApiGeneration.V2 && call.Direction == CallDirection.Inbound && !call.IsUp)
             return Refuse(decision, drop, "Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf");
-        if (IsOffered(call))
+        if (call.IsOffered)
         {
             if (drop.Cause < 400) return CallDecision.Refuse(RpcError.InvalidParam("cause", $"{drop.Cause} does not refuse a call; 400..699 does"));
             decision.ReplyNull().Do(new SendRefusal(drop.Cause));
             return Release(decision, new Ending(true, drop.Cause, SipClosing.Refusal, ErrorCodes.Terminated, "dropped"));
         }
         decision.ReplyNull();
-        return IsDialling(call)
+        return call.IsDialling
             ? Release(decision, new Ending(true, drop.Cause, SipClosing.Cancel, ErrorCodes.Terminated, "the dialling was dropped"))
             : Release(decision, new Ending(true, drop.Cause, SipClosing.Bye, ErrorCodes.Gone, "the call was hung up"));
     }
 
-    private static CallDecision Cancelled(Decision decision)
+    private static CallDecision Cancelled(CallDraft decision)
     {
         // In Answer our 200 is intended or sent: it wins, and the caller hangs up with a BYE (RFC 3261 section 9.2).
-        if (!IsOffered(decision.State)) return decision.Build();
+        if (!decision.State.IsOffered) return decision.Build();
         return Release(decision, new Ending(false, ErrorCodes.Terminated, SipClosing.None, ErrorCodes.Terminated, "the caller gave up"));
     }
 
-    private static CallDecision Unoffered(Decision decision)
+    private static CallDecision Unoffered(CallDraft decision)
     {
-        if (!IsOffered(decision.State)) return decision.Build();
+        if (!decision.State.IsOffered) return decision.Build();
         decision.Do(new SendRefusal(480));
         return Release(decision, new Ending(true, 480, SipClosing.Refusal, 480, "no application took the call"));
     }
@@ -121,7 +116,7 @@ public static partial class CallDecider
         return rest.Contains('@', StringComparison.Ordinal) || user.Length == 0 ? scheme + rest : $"{scheme}{user}@{rest}";
     }
 
-    private static void SetUserData(Decision decision, string? userData)
+    private static void SetUserData(CallDraft decision, string? userData)
     {
         if (userData is not null) decision.Add(new UserDataSet(userData));
     }

@@ -1,3 +1,4 @@
+using Cti.Calls.Resources;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;
@@ -11,21 +12,10 @@ public static partial class CallDecider
         if (call.Phase == CallPhase.Released) return null;
         long? next = null;
         if (call.AnswerMillis is { } answered) next = Earlier(next, answered + (call.MaxAnswerSeconds * 1000L));
-        switch (call.Phase)
-        {
-            case CallPhase.Initiated when call.Direction == CallDirection.Inbound:
-                next = Earlier(next, call.BeginMillis + settings.OfferTimeoutMillis);
-                break;
-            case CallPhase.Initiated:
-                next = Earlier(next, call.BeginMillis + settings.SetupTimeoutMillis);
-                break;
-            case CallPhase.Ring:
-                next = Earlier(next, call.RingMillis!.Value + (call.MaxRingSeconds * 1000L));
-                break;
-            case CallPhase.Idle when settings.IdleReleaseMillis > 0:
-                next = Earlier(next, call.IdleSinceMillis + settings.IdleReleaseMillis);
-                break;
-        }
+        if (call.IsOffered) next = Earlier(next, call.BeginMillis + settings.OfferTimeoutMillis);
+        // What is above the dialling (a conference entered early) does not stop its clocks.
+        if (call.IsDialling) next = Earlier(next, call.RingMillis is { } rang ? rang + (call.MaxRingSeconds * 1000L) : call.BeginMillis + settings.SetupTimeoutMillis);
+        if (call.Phase == CallPhase.Idle && settings.IdleReleaseMillis > 0) next = Earlier(next, call.IdleSinceMillis + settings.IdleReleaseMillis);
         if (call.Bridge is { } bridge && BridgeDeadline(bridge) is { } bridgeTime) next = Earlier(next, bridgeTime);
         return call.Action switch
         {
@@ -35,29 +25,25 @@ public static partial class CallDecider
         };
     }
 
-    private static CallDecision TimeHasCome(Decision decision)
+    private static CallDecision TimeHasCome(CallDraft decision)
     {
         var call = decision.State;
         var now = decision.Now;
         if (call.AnswerMillis is { } answered && now >= answered + (call.MaxAnswerSeconds * 1000L))
             return Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "max_answer_seconds is over"));
+        if (call.IsOffered && now >= call.BeginMillis + decision.Settings.OfferTimeoutMillis) return Unoffered(decision);
+        if (call.IsDialling)
+        {
+            if (call.RingMillis is { } rang && now >= rang + (call.MaxRingSeconds * 1000L)) return DialTimedOut(decision, "max_ring_seconds is over");
+            if (call.RingMillis is null && now >= call.BeginMillis + decision.Settings.SetupTimeoutMillis) return DialTimedOut(decision, "no ringing and no answer came");
+        }
+        if (call.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } bridge) return BridgeTime(decision, bridge);
         switch (call.Phase)
         {
-            case CallPhase.Initiated when call.Direction == CallDirection.Inbound:
-                if (now >= call.BeginMillis + decision.Settings.OfferTimeoutMillis) return Unoffered(decision);
-                break;
-            case CallPhase.Initiated:
-                if (now >= call.BeginMillis + decision.Settings.SetupTimeoutMillis) return DialTimedOut(decision, "no ringing and no answer came");
-                break;
-            case CallPhase.Ring:
-                if (now >= call.RingMillis!.Value + (call.MaxRingSeconds * 1000L)) return DialTimedOut(decision, "max_ring_seconds is over");
-                break;
             case CallPhase.Idle:
                 if (decision.Settings.IdleReleaseMillis > 0 && now >= call.IdleSinceMillis + decision.Settings.IdleReleaseMillis)
                     return Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "idle for too long"));
                 break;
-            case CallPhase.Connect when call.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } bridge:
-                return BridgeTime(decision, bridge);
             case CallPhase.Record when call.Action is RecordAction { Ending: null, BeganMillis: { } began } record && now >= began + (record.MaxSeconds * 1000L):
                 return StopRecording(decision, record, new ActionEnding(ErrorCodes.Timeout, "max_seconds is over")).Build();
             case CallPhase.ReceiveDtmf when call.Action is ReceiveKeysAction { DeadlineMillis: { } deadline } receive && now >= deadline:
@@ -66,7 +52,7 @@ public static partial class CallDecider
         return decision.Build();
     }
 
-    private static CallDecision DialTimedOut(Decision decision, string message) =>
+    private static CallDecision DialTimedOut(CallDraft decision, string message) =>
         Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Cancel, ErrorCodes.Timeout, message));
 
     private static long Earlier(long? first, long second) => first is { } value && value < second ? value : second;

@@ -1,3 +1,4 @@
+using Cti.Calls.Resources;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;
@@ -24,9 +25,9 @@ public static partial class CallDecider
     /// <param name="command">What came.</param>
     /// <param name="now">Unix milliseconds.</param>
     /// <param name="settings">The configured limits.</param>
-    public static CallDecision Decide(CallState? state, CallCommand command, long now, CallSettings settings)
+    public static CallDecision Decide(CallState? state, ResourceCommand command, long now, CallSettings settings)
     {
-        var decision = new Decision(state, now, settings);
+        var decision = new CallDraft(state, now, settings, Apply);
         if (command is ConstructCall or OfferCall && state is not null)
             throw new InvalidOperationException($"{command.GetType().Name} for a call that exists");
         if (command is ConstructCall construct) return Construct(decision, construct);
@@ -35,7 +36,7 @@ public static partial class CallDecider
         if (state.Phase == CallPhase.Released) return DecideReleased(decision, command);
         return command switch
         {
-            CallRequest request => DecideRequest(decision, request),
+            ResourceRequest request => DecideRequest(decision, request),
             FarEndRings => FarEndRangs(decision),
             FarEndAnswered answered => Answered(decision, answered),
             FarEndUnusable unusable => Unusable(decision, unusable),
@@ -70,10 +71,10 @@ public static partial class CallDecider
     /// <summary>
     /// The commands that a recovery gives to a call that its journal shows alive: what the dead process left undone.
     /// </summary>
-    public static CallCommand? Resume(CallState state) => state.Phase == CallPhase.Released ? null : new NodeLost();
+    public static ResourceCommand? Resume(CallState state) => state.Phase == CallPhase.Released ? null : new NodeLost();
 
     /// <summary>The SIP effects that a released call still owes after a recovery.</summary>
-    public static CallEffect? Owed(CallState state) => state.Closing switch
+    public static ResourceEffect? Owed(CallState state) => state.Closing switch
     {
         SipClosing.Bye => new SendBye(state.ClosingCause),
         SipClosing.Cancel => new SendCancel(),
@@ -81,7 +82,7 @@ public static partial class CallDecider
         _ => null,
     };
 
-    private static CallDecision DecideRequest(Decision decision, CallRequest request) => request switch
+    private static CallDecision DecideRequest(CallDraft decision, ResourceRequest request) => request switch
     {
         AnswerCall answer => Answer(decision, answer),
         RejectCall reject => Reject(decision, reject),
@@ -101,12 +102,12 @@ public static partial class CallDecider
     };
 
     /// <summary>Only what settles the far end matters any more; to the application the call is gone.</summary>
-    private static CallDecision DecideReleased(Decision decision, CallCommand command)
+    private static CallDecision DecideReleased(CallDraft decision, ResourceCommand command)
     {
         var call = decision.State;
         switch (command)
         {
-            case CallRequest:
+            case ResourceRequest:
                 return CallDecision.Refuse(RpcError.NoSuchResource(call.Id.ToString()));
             case FarEndSettled or AckMissing or DialFailed or ByeArrived or DialogLost when call.Closing != SipClosing.None:
                 return decision.Add(new Settled()).Build();
@@ -128,30 +129,30 @@ public static partial class CallDecider
         }
     }
 
-    private static CallDecision Construct(Decision decision, ConstructCall make)
+    private static CallDecision Construct(CallDraft decision, ConstructCall make)
     {
         decision.Add(new Constructed(make.Id.ToString(), make.Application, make.FromUri, make.ToUri, make.SipCallId, make.Trunk, make.Permit,
             make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag));
         return decision.Do(new SendInvite()).Reply(CallEvents.ConstructResult(decision.State)).Build();
     }
 
-    private static CallDecision Offer(Decision decision, OfferCall offer)
+    private static CallDecision Offer(CallDraft decision, OfferCall offer)
     {
         decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp, offer.Audio));
         return decision.Do(new SendRinging()).Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State)).Build();
     }
 
-    private static CallDecision Touch(Decision decision)
+    private static CallDecision Touch(CallDraft decision)
     {
         if (decision.State.Phase == CallPhase.Idle) decision.Add(new Touched());
         return decision.ReplyNull().Build();
     }
 
-    private static CallDecision Refuse(Decision decision, CallRequest request, params string[] allowed) =>
-        CallDecision.Refuse(RpcError.WrongState(request.Method, CallQueries.StateName(decision.State, request.Generation), allowed));
+    private static CallDecision Refuse(CallDraft decision, ResourceRequest request, params string[] allowed) =>
+        CallDecision.Refuse(RpcError.WrongState(request.Method, decision.State.StateName(request.Generation), allowed));
 
     /// <summary>A refusal of what only an inbound call allows before it is answered.</summary>
-    private static CallDecision RefuseUnlessOffered(Decision decision, CallRequest request)
+    private static CallDecision RefuseUnlessOffered(CallDraft decision, ResourceRequest request)
     {
         var refused = Refuse(decision, request, nameof(CallPhase.Initiated));
         return decision.State.Direction == CallDirection.Inbound

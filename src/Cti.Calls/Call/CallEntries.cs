@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
-using Cti.Calls.Api;
-using Cti.Kernel;
+using Cti.Calls.Resources;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
 
@@ -26,16 +25,7 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(Settled), "set")]
 [JsonDerivedType(typeof(BridgeBegan), "br")]
 [JsonDerivedType(typeof(BridgeEnded), "brx")]
-public abstract record CallEntry
-{
-    /// <summary>When, Unix milliseconds.</summary>
-    [JsonPropertyName("at")]
-    public long AtMillis { get; init; }
-
-    /// <summary>How many events went out with it.</summary>
-    [JsonPropertyName("ev"), JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
-    public int Events { get; init; }
-}
+public abstract record CallEntry : ResourceEntry;
 
 /// <summary>An outbound call exists; its INVITE is intended.</summary>
 public sealed record Constructed(string Id, string Application, string FromUri, string ToUri, string SipCallId, string? Trunk, string? Permit,

@@ -6,15 +6,11 @@ namespace Cti.Calls.Call;
 /// <summary>Answers to questions about a call.</summary>
 public static class CallQueries
 {
-    /// <summary>The documented name of the state; the older generation knows no <c>Ring</c>.</summary>
-    public static string StateName(CallState call, ApiGeneration generation) =>
-        generation == ApiGeneration.V1 && call.Phase == CallPhase.Ring ? nameof(CallPhase.Initiated) : call.Phase.ToString();
-
     /// <summary>UTF-8 JSON of <c>sys.call.get</c>; also one item of <c>sys.call.list</c>.</summary>
     public static ReadOnlyMemory<byte> Get(CallState call, ApiGeneration generation) => CallEvents.Object(json =>
     {
         json.WriteString("res_id"u8, call.Id.ToString());
-        json.WriteString("state"u8, StateName(call, generation));
+        json.WriteString("state"u8, call.StateName(generation));
         json.WriteString("call_dir"u8, call.Direction == CallDirection.Inbound ? "inbound"u8 : "outbound"u8);
         json.WriteString("from_uri"u8, call.FromUri.Length == 0 ? null : call.FromUri);
         json.WriteString("to_uri"u8, call.ToUri);

@@ -32,10 +32,10 @@ public static class CallRecords
     /// <param name="bySystem">Whether a method or a limit of ours ended it.</param>
     /// <param name="cause">The SIP status.</param>
     /// <param name="settings">For the time zone.</param>
-    /// <param name="owner">The id of the resource that drives the call, for the calls inside <c>ext.*</c>: the record is in its name.</param>
-    internal static ReadOnlyMemory<byte> Build(CallState call, long now, bool bySystem, int cause, CallSettings settings, string? owner = null)
+    internal static ReadOnlyMemory<byte> Build(CallState call, long now, bool bySystem, int cause, CallSettings settings)
     {
-        var resource = ResourceId.TryParse(owner, out var owning) ? owning : call.Id;
+        // The calls inside ext.* are recorded in the name of the resource that drives them.
+        var resource = ResourceId.TryParse(call.Owner, out var owner) ? owner : call.Id;
         var module = resource.Module.AsSpan();
         var dot = module.IndexOf('.');
         var buffer = new ArrayBufferWriter<byte>(512);

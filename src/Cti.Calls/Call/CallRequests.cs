@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Cti.Calls.Api;
+using Cti.Calls.Resources;
 
 namespace Cti.Calls.Call;
 
@@ -12,10 +13,10 @@ public static class CallRequests
     /// <param name="request">The request.</param>
     /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c>.</param>
     /// <param name="op">A new name for a saga over two resources; needed for <c>connect_start</c>.</param>
-    public static CallCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) =>
+    public static ResourceCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) =>
         Read(request, recordPath, op) is { } read ? read with { Generation = request.Generation } : null;
 
-    private static CallRequest? Read(RpcRequest request, string? recordPath, string? op)
+    private static ResourceRequest? Read(RpcRequest request, string? recordPath, string? op)
     {
         var args = request.Arguments;
         return request.Method switch

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
+using Cti.Calls.Api;
+using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
@@ -61,12 +63,8 @@ public enum SipClosing
 /// A call as its journal tells it: <see cref="CallDecider.Apply"/> folds entries into it, <see cref="CallDecider.Decide"/> reads it.
 /// Times are Unix milliseconds.
 /// </summary>
-public sealed record CallState
+public sealed record CallState : ResourceState
 {
-    /// <summary>The resource.</summary>
-    public required ResourceId Id { get; init; }
-    /// <summary>The application that it belongs to.</summary>
-    public required string Application { get; init; }
     /// <summary>Who called whom.</summary>
     public required CallDirection Direction { get; init; }
     /// <summary>The caller's SIP URI, "" when the line decides.</summary>
@@ -81,12 +79,6 @@ public sealed record CallState
     public string? Trunk { get; init; }
     /// <summary>The trunk's permit that it holds.</summary>
     public string? Permit { get; init; }
-    /// <summary>The application's own data.</summary>
-    public string? UserData { get; init; }
-    /// <summary>The documented state.</summary>
-    public CallPhase Phase { get; init; }
-    /// <summary>When it began.</summary>
-    public required long BeginMillis { get; init; }
     /// <summary>When it first rang.</summary>
     public long? RingMillis { get; init; }
     /// <summary>When it was answered.</summary>
@@ -95,14 +87,10 @@ public sealed record CallState
     public long? AnswerRequestedMillis { get; init; }
     /// <summary>When it became idle last.</summary>
     public long IdleSinceMillis { get; init; }
-    /// <summary>The time of its last entry: no later decision is before it.</summary>
-    public long LastMillis { get; init; }
     /// <summary>The limit on the answered time, 1..604800 s; 0 before it is known.</summary>
     public int MaxAnswerSeconds { get; init; }
     /// <summary>The limit on ringing in seconds.</summary>
     public int MaxRingSeconds { get; init; }
-    /// <summary>Events emitted so far: the last one's sequence number.</summary>
-    public int EventCount { get; init; }
     /// <summary>Media actions started so far: the last one's number.</summary>
     public long ActionCount { get; init; }
     /// <summary>The dialog with the far end.</summary>
@@ -115,6 +103,12 @@ public sealed record CallState
     public CallAction? Action { get; init; }
     /// <summary>The bridge that it is in.</summary>
     public Bridge? Bridge { get; init; }
+    /// <summary>The conference that it is in, or enters.</summary>
+    public ConferenceSeat? Seat { get; init; }
+    /// <summary>The child call that is being dialled on it.</summary>
+    public ChildDialling? Dialling { get; init; }
+    /// <summary>The call or conference that hears the ring-back while this one is dialled.</summary>
+    public RingBackParent? Parent { get; init; }
     /// <summary>What is still owed to the far end of a released call.</summary>
     public SipClosing Closing { get; init; }
     /// <summary>The SIP status that <see cref="Closing"/> conveys.</summary>
@@ -122,8 +116,54 @@ public sealed record CallState
     /// <summary>The Contact of a 302 that is still owed.</summary>
     public string? ClosingContact { get; init; }
 
+    /// <summary>Whether it is over for the application, whatever its far end is still owed.</summary>
+    public bool WasReleased { get; init; }
+
+    /// <summary>
+    /// The documented state. It follows from the facts, the uppermost first: so a call returns by itself to the state that it came from.
+    /// </summary>
+    public CallPhase Phase
+    {
+        get
+        {
+            if (WasReleased) return CallPhase.Released;
+            if (Seat is not null) return CallPhase.Conf;
+            if (Dialling is not null) return CallPhase.Dial;
+            if (Bridge is not null) return CallPhase.Connect;
+            return Action switch
+            {
+                PlayAction => CallPhase.Play,
+                RecordAction => CallPhase.Record,
+                SendKeysAction => CallPhase.SendDtmf,
+                ReceiveKeysAction => CallPhase.ReceiveDtmf,
+                _ when AnswerMillis is not null => CallPhase.Idle,
+                _ when Direction == CallDirection.Inbound => AnswerRequestedMillis is null ? CallPhase.Initiated : CallPhase.Answer,
+                _ => RingMillis is null ? CallPhase.Initiated : CallPhase.Ring,
+            };
+        }
+    }
+
+    /// <inheritdoc/>
+    public override bool IsReleased => WasReleased;
+
+    /// <inheritdoc/>
+    public override bool IsOver => WasReleased && Closing == SipClosing.None;
+
     /// <summary>Whether the call was answered and is not released.</summary>
-    public bool IsUp => Phase is not (CallPhase.Initiated or CallPhase.Ring or CallPhase.Answer or CallPhase.Released);
+    public bool IsUp => AnswerMillis is not null && !WasReleased;
+
+    /// <summary>Whether our INVITE has no final response yet.</summary>
+    public bool IsDialling => Direction == CallDirection.Outbound && AnswerMillis is null && !WasReleased;
+
+    /// <summary>Whether a caller waits for the application to answer, reject or redirect.</summary>
+    public bool IsOffered => Direction == CallDirection.Inbound && AnswerRequestedMillis is null && !WasReleased;
+
+    /// <inheritdoc/>
+    public override string StateName(ApiGeneration generation) =>
+        generation == ApiGeneration.V1 && Phase == CallPhase.Ring ? nameof(CallPhase.Initiated) : Phase.ToString();
+
+    /// <inheritdoc/>
+    public override ReadOnlyMemory<byte> Describe(ApiGeneration generation) => CallQueries.Get(this, generation);
 }
 
 /// <summary>An action that runs on a call.</summary>

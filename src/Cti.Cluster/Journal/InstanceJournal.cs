@@ -74,7 +74,7 @@ public sealed class InstanceJournal
 }
 
 /// <summary>What one append writes.</summary>
-public sealed class JournalRows
+public sealed record JournalRows
 {
     /// <summary>Journal entries, numbered by the caller from the first free position on.</summary>
     public IReadOnlyList<JournalEntry> Entries { get; init; } = [];

@@ -3,6 +3,7 @@ using Cti.Calls.Call;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Server.Resources;
 using Cti.Server.Routing;
 using Cti.Server.Sip;
 using Cti.Sip;
@@ -29,31 +30,21 @@ internal sealed partial class CallActor
         var from = args.OptionalString("from_uri");
         var leg = CallLeg.ForPlacement(services, cell, System, place.Placement, from, LocalAudioAt(media.Local));
         cell.Leg = leg;
-        CallDecision? decision = null;
-        var position = cell.Journal.Append(first =>
+        Create(Modules.Call, id => CallDecider.Decide(null, new ConstructCall
         {
-            var id = NewId(first);
-            decision = CallDecider.Decide(null, new ConstructCall
-            {
-                Id = id,
-                Application = place.Ask.Request.Application,
-                FromUri = from ?? "",
-                ToUri = place.Placement.ToUri,
-                SipCallId = $"{services.Random.NextHex(16)}@{services.NodeName}",
-                Trunk = place.Placement.Trunk?.Name,
-                Permit = place.Placement.Permit,
-                MaxAnswerSeconds = args.Int32("max_answer_seconds"),
-                MaxRingSeconds = args.Int32("max_ring_seconds"),
-                UserData = args.OptionalString("user_data"),
-                LocalSdp = leg.OfferText,
-                LocalTag = DialogTag.Create(id, services.Random).ToString(),
-            }, System.Clock.UnixMillis, services.Settings);
-            cell.State = decision.State;
-            services.Directory.Add(id, cell);
-            return Rows(first, decision, place.Ask);
-        }, cell);
-        Become(Living);
-        After(position, decision!, place.Ask);
+            Id = id,
+            Application = place.Ask.Request.Application,
+            FromUri = from ?? "",
+            ToUri = place.Placement.ToUri,
+            SipCallId = $"{services.Random.NextHex(16)}@{services.NodeName}",
+            Trunk = place.Placement.Trunk?.Name,
+            Permit = place.Placement.Permit,
+            MaxAnswerSeconds = args.Int32("max_answer_seconds"),
+            MaxRingSeconds = args.Int32("max_ring_seconds"),
+            UserData = args.OptionalString("user_data"),
+            LocalSdp = leg.OfferText,
+            LocalTag = DialogTag.Create(id, services.Random).ToString(),
+        }, System.Clock.UnixMillis, services.Settings), place.Ask);
     }
 
     private void Offer(InviteOffered offered)
@@ -75,14 +66,12 @@ internal sealed partial class CallActor
             Refuse(offered, SipResponse.For(invite, 488, null, services.Random.NextHex(8)));
             return;
         }
-        CallDecision? decision = null;
         SipResponse? refusal = null;
-        var position = cell.Journal.Append(first =>
+        var isCreated = Create(Modules.Call, id =>
         {
-            var id = NewId(first);
             if (CallLeg.ForInvite(services, cell, System, offered.Transaction, id, local, offered.Trunk, out refusal) is not { } leg) return null;
             cell.Leg = leg;
-            decision = CallDecider.Decide(null, new OfferCall
+            return CallDecider.Decide(null, new OfferCall
             {
                 Id = id,
                 Application = offered.Application,
@@ -93,18 +82,9 @@ internal sealed partial class CallActor
                 LocalSdp = (outcome?.Local ?? SdpNegotiator.CreateOffer(local)).ToString(),
                 Audio = outcome?.Audio,
             }, System.Clock.UnixMillis, services.Settings);
-            cell.State = decision.State;
-            services.Directory.Add(id, cell);
-            return Rows(first, decision, null);
-        }, cell);
-        if (decision is null)
-        {
-            Refuse(offered, refusal ?? SipResponse.For(invite, 400, null, services.Random.NextHex(8)));
-            return;
-        }
-        Become(Living);
-        After(position, decision, null);
-        LookForSubscriber();
+        }, null);
+        if (isCreated) LookForSubscriber();
+        else Refuse(offered, refusal ?? SipResponse.For(invite, 400, null, services.Random.NextHex(8)));
     }
 
     /// <summary>No call comes of it: nothing is journaled, the application never hears of it.</summary>
@@ -130,9 +110,6 @@ internal sealed partial class CallActor
                 return true;
         }
     }
-
-    private ResourceId NewId(long position) =>
-        new(services.Area, services.Station, cell.Journal.Instance, Modules.Call, (position * services.InstanceCount) + cell.Journal.Instance);
 
     private LocalAudio LocalAudioAt(global::System.Net.IPEndPoint endpoint)
     {

@@ -1,7 +1,9 @@
 using System.Net.Sockets;
 using Cti.Actors;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Kernel;
+using Cti.Server.Resources;
 using Cti.Server.Sip;
 using Cti.Sip;
 using Cti.Sip.Dialog;
@@ -26,7 +28,7 @@ internal sealed partial class CallLeg
     /// <param name="local">Our side of the audio.</param>
     /// <param name="trunkName">The trunk that it came over.</param>
     /// <param name="refusal">The response where it must be refused at once.</param>
-    public static CallLeg? ForInvite(CallServices services, CallCell cell, ActorSystem system, ServerTransaction transaction, ResourceId id, LocalAudio local,
+    public static CallLeg? ForInvite(NodeServices services, CallCell cell, ActorSystem system, ServerTransaction transaction, ResourceId id, LocalAudio local,
         string? trunkName, out SipResponse? refusal)
     {
         var tag = DialogTag.Create(id, services.Random);
@@ -38,7 +40,7 @@ internal sealed partial class CallLeg
     }
 
     /// <summary>The leg of a call that the journal showed alive: it has a dialog to hang up in, nothing else.</summary>
-    public static CallLeg ForRecovered(CallServices services, CallCell cell, ActorSystem system) =>
+    public static CallLeg ForRecovered(NodeServices services, CallCell cell, ActorSystem system) =>
         new(services, cell, system, new LocalAudio("127.0.0.1", 9, 0, 0, services.MediaProfile.Codecs),
             services.Trunks.All.FirstOrDefault(known => known.Name == cell.State?.Trunk)) { isRecovered = true };
 
@@ -50,12 +52,12 @@ internal sealed partial class CallLeg
         ((offer is null ? null : SdpNegotiator.PreferredFamily(offer)) ?? flow.Remote.AddressFamily) == AddressFamily.InterNetworkV6
         && !flow.Remote.Address.IsIPv4MappedToIPv6;
 
-    private CallCommand? ServeStep(InviteServerInput input)
+    private ResourceCommand? ServeStep(InviteServerInput input)
     {
         if (server is null) return null;
         var step = InviteServerUsage.Step(server, input, NowMillis, services.SipTimers);
         server = step.State;
-        CallCommand? command = null;
+        ResourceCommand? command = null;
         NegotiatedAudio? agreed = null;
         foreach (var action in step.Actions)
         {
@@ -87,7 +89,7 @@ internal sealed partial class CallLeg
         return new AckArrived(serving.Offer is not null && agreed is null ? null : agreed);
     }
 
-    private CallCommand? HangUpAfterAll(CallCommand? command)
+    private ResourceCommand? HangUpAfterAll(ResourceCommand? command)
     {
         if (command is not (AckArrived or AckMissing or AckUnusable)) return command;
         var cause = byeWhenAcknowledged!.Value;
@@ -96,7 +98,7 @@ internal sealed partial class CallLeg
         return null;
     }
 
-    private CallCommand? CallerGaveUp(InviteWasCancelled cancelled, CallState state)
+    private ResourceCommand? CallerGaveUp(InviteWasCancelled cancelled, CallState state)
     {
         // Once we have decided to answer, the 200 wins; the caller hangs up with a BYE (RFC 3261 section 9.2).
         if (server is not { Phase: InviteServerPhase.Offered } || state.Phase == CallPhase.Answer) return null;

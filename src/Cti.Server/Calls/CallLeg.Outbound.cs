@@ -1,6 +1,8 @@
 using Cti.Actors;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Kernel;
+using Cti.Server.Resources;
 using Cti.Server.Routing;
 using Cti.Server.Sip;
 using Cti.Server.Trunks;
@@ -28,7 +30,7 @@ internal sealed partial class CallLeg
     private long infoNumber;
 
     /// <summary>The leg of an outbound call; nothing is sent before its <see cref="SendInvite"/>.</summary>
-    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorSystem system, Placement placement, string? fromUri, LocalAudio local) =>
+    public static CallLeg ForPlacement(NodeServices services, CallCell cell, ActorSystem system, Placement placement, string? fromUri, LocalAudio local) =>
         new(services, cell, system, local, placement.Trunk)
         {
             offer = SdpNegotiator.CreateOffer(local),
@@ -80,7 +82,7 @@ internal sealed partial class CallLeg
         cell.Actor.Tell(new TargetResolved(invite!, found));
     }
 
-    private CallCommand? Resolved(TargetResolved resolved)
+    private ResourceCommand? Resolved(TargetResolved resolved)
     {
         if (inviteCancelled) return new DialFailed(487, "cancelled before the INVITE was sent");
         if (resolved.Flow is not { } found) return new DialFailed(503, $"host {target.Host} does not resolve, or no listener has its transport");
@@ -114,10 +116,10 @@ internal sealed partial class CallLeg
         return SipUri.TryParse(text, out var uri) ? uri : SipUri.Create("cti", domain, 0, null);
     }
 
-    private CallCommand? ClientStep(InviteClientInput input) =>
+    private ResourceCommand? ClientStep(InviteClientInput input) =>
         client is null ? null : ClientActions(InviteClientUsage.Step(client, input, NowMillis, services.SipTimers));
 
-    private CallCommand? ClientActions(UsageStep<InviteClientState> step)
+    private ResourceCommand? ClientActions(UsageStep<InviteClientState> step)
     {
         client = step.State;
         var command = Unusable(step);
@@ -165,7 +167,7 @@ internal sealed partial class CallLeg
     /// A 2xx that we cannot use or do not want any more (it crossed our CANCEL). The usage would acknowledge it and hang up at once; that waits for the
     /// decision, so that a crash in between leaves a BYE that is owed.
     /// </summary>
-    private static CallCommand? Unusable(UsageStep<InviteClientState> step)
+    private static ResourceCommand? Unusable(UsageStep<InviteClientState> step)
     {
         var failed = step.Actions.OfType<InviteFailed>().FirstOrDefault(static failed => failed.Response is { IsSuccess: true });
         return failed?.Response is { } success && DialogState.TryCreateAsUac(step.State.Invite, success, step.State.Flow, out var dialog)
@@ -238,7 +240,7 @@ internal sealed partial class CallLeg
         cell.Actor.Tell(new InfoKeyDue());
     }
 
-    private CallCommand? SendNextInfoKey()
+    private ResourceCommand? SendNextInfoKey()
     {
         if (session is null) return infoNumber == 0 ? null : InfoFailed();
         if (infoKeys.Length == 0) return new KeysSent(infoNumber, MediaEnd.Completed);
@@ -255,7 +257,7 @@ internal sealed partial class CallLeg
         return null;
     }
 
-    private CallCommand? InfoAnswered(SipResponse response)
+    private ResourceCommand? InfoAnswered(SipResponse response)
     {
         if (response.IsProvisional) return null;
         infoRequest = null;

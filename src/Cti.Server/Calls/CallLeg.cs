@@ -1,7 +1,9 @@
 using System.Net;
 using Cti.Actors;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Kernel;
+using Cti.Server.Resources;
 using Cti.Server.Sip;
 using Cti.Server.Trunks;
 using Cti.Sip;
@@ -21,7 +23,7 @@ internal sealed partial class CallLeg : ICallLeg
     /// <summary>Re-INVITEs that may still be answered: the last one, and those before it whose ACK is outstanding.</summary>
     private const int ChangesMax = 4;
 
-    private readonly CallServices services;
+    private readonly NodeServices services;
     private readonly CallCell cell;
     private readonly IClock clock;
     private readonly ITimers timers;
@@ -42,7 +44,7 @@ internal sealed partial class CallLeg : ICallLeg
     private bool isRecovered;
     private bool disposed;
 
-    private CallLeg(CallServices services, CallCell cell, ActorSystem system, LocalAudio local, Trunk? trunk)
+    private CallLeg(NodeServices services, CallCell cell, ActorSystem system, LocalAudio local, Trunk? trunk)
     {
         this.services = services;
         this.cell = cell;
@@ -56,7 +58,7 @@ internal sealed partial class CallLeg : ICallLeg
 
     private DigestCredentials? Credentials => trunk is { User: { } user, Password: { } password } ? new DigestCredentials(user, password) : null;
 
-    public void Perform(CallEffect effect, CallState state)
+    public void Perform(ResourceEffect effect, CallState state)
     {
         switch (effect)
         {
@@ -73,7 +75,7 @@ internal sealed partial class CallLeg : ICallLeg
         Arm();
     }
 
-    public CallCommand? Translate(object message, CallState state, out bool accepted)
+    public ResourceCommand? Translate(object message, CallState state, out bool accepted)
     {
         accepted = true;
         var command = message switch
@@ -101,7 +103,7 @@ internal sealed partial class CallLeg : ICallLeg
         timer?.Cancel();
     }
 
-    private static CallCommand? Unknown(out bool accepted)
+    private static ResourceCommand? Unknown(out bool accepted)
     {
         accepted = false;
         return null;
@@ -118,7 +120,7 @@ internal sealed partial class CallLeg : ICallLeg
             : timers.Schedule(Math.Max(0, due - NowMillis), static state => ((ActorRef)state!).Tell(new LegTick()), cell.Actor);
     }
 
-    private CallCommand? Tick()
+    private ResourceCommand? Tick()
     {
         armed = long.MaxValue;
         if (server is { } serving && serving.Deadline <= NowMillis) return ServeStep(new InviteServerInput.Tick());
@@ -129,7 +131,7 @@ internal sealed partial class CallLeg : ICallLeg
 
     // ---- the confirmed dialog ----
 
-    private CallCommand? InDialog(ServerTransaction transaction, CallState state)
+    private ResourceCommand? InDialog(ServerTransaction transaction, CallState state)
     {
         var request = transaction.Request;
         switch (request.Method)
@@ -156,7 +158,7 @@ internal sealed partial class CallLeg : ICallLeg
     }
 
     /// <summary>Answered at once, whatever the disk does: a far end that has hung up is not kept waiting.</summary>
-    private CallCommand? ByeCame(ServerTransaction transaction, CallState state)
+    private ResourceCommand? ByeCame(ServerTransaction transaction, CallState state)
     {
         var request = transaction.Request;
         if (!Passes(transaction)) return null;
@@ -172,7 +174,7 @@ internal sealed partial class CallLeg : ICallLeg
         return new ByeArrived(cause);
     }
 
-    private CallCommand? InfoCame(ServerTransaction transaction)
+    private ResourceCommand? InfoCame(ServerTransaction transaction)
     {
         var request = transaction.Request;
         if (!Passes(transaction)) return null;
@@ -206,11 +208,11 @@ internal sealed partial class CallLeg : ICallLeg
         return true;
     }
 
-    private CallCommand? SessionStep(ReInviteInput input)
+    private ResourceCommand? SessionStep(ReInviteInput input)
     {
         var step = ReInviteUsage.Step(session!, input, NowMillis, services.SipTimers);
         session = step.State;
-        CallCommand? command = null;
+        ResourceCommand? command = null;
         var over = step.Actions.Any(static action => action is DialogOver);
         foreach (var action in step.Actions)
         {
@@ -243,13 +245,13 @@ internal sealed partial class CallLeg : ICallLeg
         while (held.TryDequeue(out var waiting)) services.Sip.Respond(waiting.Transaction, waiting.Response);
     }
 
-    private CallCommand? Acknowledged(SipRequest ack)
+    private ResourceCommand? Acknowledged(SipRequest ack)
     {
         if (server is { Phase: InviteServerPhase.Accepted }) return ServeStep(new InviteServerInput.Acknowledged(ack));
         return session is null ? null : SessionStep(new ReInviteInput.Acknowledged(ack));
     }
 
-    private CallCommand? Responded(RequestHandle handle, SipResponse response)
+    private ResourceCommand? Responded(RequestHandle handle, SipResponse response)
     {
         if (handle == byeRequest) return ByeAnswered(response);
         if (handle == infoRequest) return InfoAnswered(response);
@@ -258,14 +260,14 @@ internal sealed partial class CallLeg : ICallLeg
         return IsInviteOfOurs(handle) ? ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16))) : null;
     }
 
-    private CallCommand? Stray(SipResponse response)
+    private ResourceCommand? Stray(SipResponse response)
     {
         if (sessionRequest is not null && session is not null && response.CSeq.Number == sessionRequest.Request.CSeq.Number)
             return SessionStep(new ReInviteInput.Responded(response, "", 0));
         return client is null ? null : ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)));
     }
 
-    private CallCommand? NotAnswered(RequestHandle handle, int status)
+    private ResourceCommand? NotAnswered(RequestHandle handle, int status)
     {
         if (handle == byeRequest) return ByeNotSent(status);
         if (handle == infoRequest) return InfoFailed();
@@ -308,7 +310,7 @@ internal sealed partial class CallLeg : ICallLeg
         return null;
     }
 
-    private CallCommand? ByeAnswered(SipResponse response)
+    private ResourceCommand? ByeAnswered(SipResponse response)
     {
         if (response.IsProvisional) return null;
         if (response.Status is 401 or 407 && Credentials is { } credentials && byeDialog is { } dialog

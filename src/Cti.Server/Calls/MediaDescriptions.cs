@@ -1,5 +1,6 @@
 using System.Net;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Media;
 using Cti.Sip.Sdp;
 
@@ -14,7 +15,7 @@ internal static class MediaDescriptions
         audio.Codec.Equals("PCMU", StringComparison.OrdinalIgnoreCase) ? AudioCodec.Pcmu : AudioCodec.Pcma,
         audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive);
 
-    public static CallCommand? ToCommand(MediaEvent happened) => happened switch
+    public static ResourceCommand? ToCommand(MediaEvent happened) => happened switch
     {
         PlayEnded ended => new PlayFinished(ended.Action, ToEnd(ended.Outcome), ended.Detail),
         RecordStarted started => new RecordBegan(started.Action),

@@ -1,6 +1,7 @@
 using Cti.Calls.Api;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 using Cti.Storage;
 
 namespace Cti.Server.Events;

@@ -4,6 +4,7 @@ using Cti.Calls.Api;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 using Cti.Server.Routing;
 using Cti.Storage;
 
@@ -15,14 +16,14 @@ namespace Cti.Server.Instances;
 /// </summary>
 internal sealed class InstanceActor : Actor
 {
-    private readonly CallServices services;
+    private readonly NodeServices services;
     private readonly InstanceJournal journal;
     private readonly CallPlacer placer;
     private readonly IJournalStore store;
     private readonly Dictionary<(string Application, Guid Id), Remembered> remembered = [];
     private readonly Queue<(long ExpiresMillis, string Application, Guid Id)> expiry = new();
 
-    public InstanceActor(CallServices services, InstanceJournal journal, CallPlacer placer, IJournalStore store, IReadOnlyList<IdempotencyRow> rows)
+    public InstanceActor(NodeServices services, InstanceJournal journal, CallPlacer placer, IJournalStore store, IReadOnlyList<IdempotencyRow> rows)
     {
         this.services = services;
         this.journal = journal;
@@ -39,14 +40,14 @@ internal sealed class InstanceActor : Actor
 
     protected override void OnUndelivered(object message)
     {
-        if (message is CallAsk ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
+        if (message is RpcAsk ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
     }
 
     private bool Owning(object message)
     {
         switch (message)
         {
-            case CallAsk ask:
+            case RpcAsk ask:
                 Forget();
                 if (Recall(ask) is { } first) Dispatch(first);
                 return true;
@@ -62,7 +63,7 @@ internal sealed class InstanceActor : Actor
     }
 
     /// <summary>Answers a repeat or lets it wait for the first; answers the request to carry out otherwise.</summary>
-    private CallAsk? Recall(CallAsk ask)
+    private RpcAsk? Recall(RpcAsk ask)
     {
         if (ask.Request.RequestId is not { } id) return ask;
         var key = (ask.Request.Application, id);
@@ -79,34 +80,35 @@ internal sealed class InstanceActor : Actor
         return null;
     }
 
-    private void Dispatch(CallAsk ask)
+    private void Dispatch(RpcAsk ask)
     {
-        if (ask.Request.Method == "sys.call.construct")
+        switch (ask.Request.Method)
         {
-            Place(ask);
-            return;
+            case "sys.call.construct":
+                Place(ask, "to_uri");
+                return;
         }
         var text = ask.Request.Arguments.String("res_id");
-        if (!ResourceId.TryParse(text, out var id) || services.Directory.Find(id) is not { } cell || cell.Durable?.Application != ask.Request.Application
+        if (!ResourceId.TryParse(text, out var id) || services.Directory.Find(id) is not { } cell || cell.DurableState?.IsVisibleTo(ask.Request.Application) != true
             || !cell.Actor.Tell(ask))
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(text)));
     }
 
-    private void Place(CallAsk ask)
+    private void Place(RpcAsk ask, string targets)
     {
         if (journal.IsStalled)
         {
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
             return;
         }
-        _ = PlaceAsync(ask);
+        _ = PlaceAsync(ask, ask.Request.Arguments.Strings(targets));
     }
 
-    private async Task PlaceAsync(CallAsk ask)
+    private async Task PlaceAsync(RpcAsk ask, IReadOnlyList<string> targets)
     {
         try
         {
-            var (placement, error) = await placer.PlaceAsync(ask.Request.Arguments.Strings("to_uri")).ConfigureAwait(false);
+            var (placement, error) = await placer.PlaceAsync(targets).ConfigureAwait(false);
             if (placement is null) ask.ReplyTo.Reply(RpcReply.Refused(error!));
             else if (!Self.Tell(new Placed(ask, placement)))
             {
@@ -168,7 +170,7 @@ internal sealed class InstanceActor : Actor
         }
     }
 
-    private sealed record Placed(CallAsk Ask, Placement Placement) : ISystemMessage;
+    private sealed record Placed(RpcAsk Ask, Placement Placement) : ISystemMessage;
 
     private sealed record Answered((string Application, Guid Id) Key, RpcReply Reply) : ISystemMessage;
 }

@@ -1,6 +1,7 @@
 using Cti.Media;
 using Cti.Media.Files;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 
 namespace Cti.Server.Media;
 

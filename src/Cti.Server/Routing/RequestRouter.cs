@@ -3,8 +3,9 @@ using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Kernel;
-using Cti.Server.Calls;
+using Cti.Server.Resources;
 
 namespace Cti.Server.Routing;
 
@@ -12,102 +13,118 @@ namespace Cti.Server.Routing;
 /// Carries requests to the owner of their resource. Up to the hand-over to the owner's mailbox it runs on the caller's thread, so requests keep
 /// the order in which they are given to it.
 /// </summary>
-internal sealed class RequestRouter(CallServices services, IReadOnlyList<ActorRef?> instances, Func<bool> isDraining, INodeInfo node) : IRequestRouter
+internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRef?> instances, Func<bool> isDraining, INodeInfo node) : IRequestRouter
 {
     private readonly int[] owned = [.. Enumerable.Range(0, instances.Count).Where(index => instances[index] is not null)];
 
     /// <inheritdoc/>
-    public ValueTask<RpcReply> AskAsync(RpcRequest request, CancellationToken cancellation) => request.Method switch
+    public ValueTask<RpcReply> AskAsync(RpcRequest request, CancellationToken cancellation)
     {
-        "sys.call.construct" => Construct(request, cancellation),
-        "sys.call.exists" => new ValueTask<RpcReply>(RpcReply.Ok(Find(request) is null ? "false"u8.ToArray() : "true"u8.ToArray())),
-        "sys.call.get" => new ValueTask<RpcReply>(Find(request) is { } call
-            ? RpcReply.Ok(CallQueries.Get(call, request.Generation))
-            : RpcReply.Refused(RpcError.NoSuchResource(request.Arguments.String("res_id")))),
-        "sys.call.list" => new ValueTask<RpcReply>(List(request)),
-        "sys.node.list" => new ValueTask<RpcReply>(RpcReply.Ok(node.Describe())),
-        _ when request.Method.StartsWith("sys.call.", StringComparison.Ordinal) => Operate(request, cancellation),
-        _ => new ValueTask<RpcReply>(RpcReply.Refused(new RpcError(ErrorCodes.MethodNotFound, $"no method {request.Method}"))),
-    };
+        if (request.Method == "sys.node.list") return new ValueTask<RpcReply>(RpcReply.Ok(node.Describe()));
+        if (Catalogue.Find(request.Method) is not { } method) return Refused(new RpcError(ErrorCodes.MethodNotFound, $"no method {request.Method}"));
+        var dot = request.Method.LastIndexOf('.');
+        var module = request.Method[..dot];
+        return request.Method[(dot + 1)..] switch
+        {
+            "construct" => Construct(request, method, cancellation),
+            "exists" => new ValueTask<RpcReply>(RpcReply.Ok(Find(request, module) is null ? "false"u8.ToArray() : "true"u8.ToArray())),
+            "get" => new ValueTask<RpcReply>(Find(request, module) is { } found
+                ? RpcReply.Ok(found.Describe(request.Generation))
+                : RpcReply.Refused(RpcError.NoSuchResource(request.Arguments.String("res_id")))),
+            "list" => new ValueTask<RpcReply>(List(request, module)),
+            _ => Operate(request, method, module, cancellation),
+        };
+    }
 
-    private ValueTask<RpcReply> Construct(RpcRequest request, CancellationToken cancellation)
+    private ValueTask<RpcReply> Construct(RpcRequest request, MethodDefinition method, CancellationToken cancellation)
     {
         if (isDraining()) return Refused(RpcError.Unavailable("the node is draining; another node takes new calls", 1000));
-        if (services.Directory.Count >= services.CallsMax) return Refused(RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit"));
+        if (services.Directory.CallCount >= services.CallsMax) return Refused(RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit"));
         if (owned.Length == 0) return Refused(RpcError.Unavailable("this node owns no instance"));
-        // A retry must meet the same writer, so the request's id chooses the instance (rpc.md, Retrying safely).
-        var index = request.RequestId is { } id
-            ? StableHash(request.Application, id) % (ulong)instances.Count
-            : services.Random.NextUInt64() % (ulong)instances.Count;
-        var instance = instances[(int)index];
-        return instance is null
-            ? Refused(RpcError.Unavailable($"instance {index} is moving between nodes"))
-            : Ask(instance, request, null, cancellation);
+        if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
+        if (InstanceFor(request, out var index) is { } noParent) return Refused(noParent);
+        return instances[index] is { } instance
+            ? Ask(instance, request, path, cancellation)
+            : Refused(RpcError.Unavailable($"instance {index} is moving between nodes"));
     }
 
-    private ValueTask<RpcReply> Operate(RpcRequest request, CancellationToken cancellation)
+    /// <summary>A child lives where its parent does. Otherwise the request's id chooses, so that a retry meets the same writer (rpc.md, Retrying safely).</summary>
+    private RpcError? InstanceFor(RpcRequest request, out int index)
+    {
+        foreach (var (name, module) in (ReadOnlySpan<(string, string)>)[("parent_call_res_id", Modules.Call), ("parent_conf_res_id", Modules.Conference)])
+        {
+            if (!request.Arguments.Has(name) || request.Arguments.OptionalString(name) is not { Length: > 0 } parent) continue;
+            index = ResourceId.TryParse(parent, out var id) ? id.Instance : 0;
+            return id.Module == module && services.Directory.Find(id)?.DurableState is { } state && state.IsVisibleTo(request.Application) ? null : RpcError.NoSuchResource(parent);
+        }
+        index = (int)((request.RequestId is { } requestId ? StableHash(request.Application, requestId) : services.Random.NextUInt64()) % (ulong)instances.Count);
+        return null;
+    }
+
+    private ValueTask<RpcReply> Operate(RpcRequest request, MethodDefinition method, string module, CancellationToken cancellation)
     {
         var text = request.Arguments.String("res_id");
-        if (!ResourceId.TryParse(text, out var id) || id.Area != services.Area || id.Station != services.Station || id.Instance >= instances.Count)
+        if (!ResourceId.TryParse(text, out var id) || id.Module != module || id.Area != services.Area || id.Station != services.Station || id.Instance >= instances.Count)
             return Refused(RpcError.NoSuchResource(text));
         if (instances[id.Instance] is not { } instance) return Refused(RpcError.Unavailable("the resource is moving between nodes"));
-        string? path = null;
-        switch (request.Method)
-        {
-            case "sys.call.record_start":
-                var format = request.Arguments.String("record_format");
-                if (services.Recordings.WhyUnsupported(format) is { } why) return Refused(new RpcError(ErrorCodes.Unsupported, why));
-                path = services.Recordings.Resolve(request.Arguments.String("record_file"), format);
-                if (path is null) return Refused(RpcError.InvalidParam("record_file", "leaves the record root; give a path inside it"));
-                break;
-            case "sys.call.connect_start":
-                if (RefuseBridge(request, out path) is { } refusal) return Refused(refusal);
-                break;
-            case "sys.call.play_start" when Escapes(request.Arguments.Content("content")) is { } name:
-                return Refused(RpcError.InvalidParam("content", $"{name} leaves the media root; give a path inside it"));
-            case "sys.call.receive_dtmf_start" when Escapes(request.Arguments.Content("play_content")) is { } name:
-                return Refused(RpcError.InvalidParam("play_content", $"{name} leaves the media root; give a path inside it"));
-        }
-        return Ask(instance, request, path, cancellation);
+        if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
+        return OtherResource(request) is { } missing ? Refused(missing) : Ask(instance, request, path, cancellation);
     }
 
-    private RpcError? RefuseBridge(RpcRequest request, out string? recordPath)
+    /// <summary>A second resource that the request names must be there, and the application's own.</summary>
+    private RpcError? OtherResource(RpcRequest request)
+    {
+        var (name, module) = request.Method switch
+        {
+            "sys.call.connect_start" => ("call_res_id", Modules.Call),
+            "sys.call.conf_enter" => ("conf_res_id", Modules.Conference),
+            _ => (null, ""),
+        };
+        if (name is null) return null;
+        var other = request.Arguments.String(name);
+        return ResourceId.TryParse(other, out var id) && id.Module == module && services.Directory.Find(id)?.DurableState is { } state && state.IsVisibleTo(request.Application)
+            ? null
+            : RpcError.NoSuchResource(other);
+    }
+
+    /// <summary>Resolves the file that is recorded to; refuses files outside their roots and formats that cannot be written here.</summary>
+    private RpcError? CheckFiles(RpcRequest request, MethodDefinition method, out string? recordPath)
     {
         recordPath = null;
         var args = request.Arguments;
-        var second = args.String("call_res_id");
-        if (!ResourceId.TryParse(second, out var id) || services.Directory.Find(id)?.Durable is not { } call || call.Application != request.Application || call.Phase == CallPhase.Released)
-            return RpcError.NoSuchResource(second);
-        if (args.OptionalString("schedule_play_file") is { Length: > 0 } file && !services.Recordings.StaysInside(file))
-            return RpcError.InvalidParam("schedule_play_file", $"{file} leaves the media root; give a path inside it");
-        if (args.OptionalString("record_file") is not { Length: > 0 } recording) return null;
-        var format = args.String("record_format");
-        if (services.Recordings.WhyUnsupported(format) is { } why) return new RpcError(ErrorCodes.Unsupported, why);
-        recordPath = services.Recordings.Resolve(recording, format);
-        return recordPath is null ? RpcError.InvalidParam("record_file", "leaves the record root; give a path inside it") : null;
-    }
-
-    private string? Escapes(PlayContent? content)
-    {
-        foreach (var file in CallRequests.Files(content))
+        foreach (var parameter in method.Parameters)
         {
-            if (!services.Recordings.StaysInside(file)) return file;
+            switch (parameter.Kind)
+            {
+                case ParameterKind.Content when Escapes(CallRequests.Files(args.Content(parameter.Name))) is { } name:
+                    return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
+                case ParameterKind.PlayFile when args.OptionalString(parameter.Name) is { Length: > 0 } files && Escapes(files.Split('|')) is { } name:
+                    return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
+                case ParameterKind.RecordFile when args.OptionalString(parameter.Name) is { Length: > 0 } file:
+                    var format = args.Has("record_format") ? args.String("record_format") : RecordFormats.Default;
+                    if (services.Recordings.WhyUnsupported(format) is { } why) return new RpcError(ErrorCodes.Unsupported, why);
+                    recordPath = services.Recordings.Resolve(file, format);
+                    if (recordPath is null) return RpcError.InvalidParam(parameter.Name, "leaves the record root; give a path inside it");
+                    break;
+            }
         }
         return null;
     }
 
+    private string? Escapes(IEnumerable<string> files) => files.FirstOrDefault(file => !services.Recordings.StaysInside(file));
+
     private static ValueTask<RpcReply> Ask(ActorRef instance, RpcRequest request, string? path, CancellationToken cancellation)
     {
         var reply = new TaskReply();
-        if (!instance.Tell(new CallAsk(request, path, reply))) return Refused(RpcError.Unavailable("the instance has too much to do"));
+        if (!instance.Tell(new RpcAsk(request, path, reply))) return Refused(RpcError.Unavailable("the instance has too much to do"));
         return new ValueTask<RpcReply>(reply.Task.WaitAsync(cancellation));
     }
 
-    private CallState? Find(RpcRequest request) =>
-        ResourceId.TryParse(request.Arguments.String("res_id"), out var id) && services.Directory.Find(id)?.Durable is { } call
-            && call.Application == request.Application && call.Phase != CallPhase.Released ? call : null;
+    private ResourceState? Find(RpcRequest request, string module) =>
+        ResourceId.TryParse(request.Arguments.String("res_id"), out var id) && id.Module == module && services.Directory.Find(id)?.DurableState is { } state
+            && state.IsVisibleTo(request.Application) ? state : null;
 
-    private RpcReply List(RpcRequest request)
+    private RpcReply List(RpcRequest request, string module)
     {
         var args = request.Arguments;
         var state = args.OptionalString("state");
@@ -119,11 +136,11 @@ internal sealed class RequestRouter(CallServices services, IReadOnlyList<ActorRe
             if (!ResourceId.TryParse(after, out var parsed)) return RpcReply.Refused(RpcError.InvalidParam("after", "is not a resource id that an earlier list answered as next"));
             afterId = parsed;
         }
-        var found = services.Directory.All.Select(static cell => cell.Durable).OfType<CallState>()
-            .Where(call => call.Application == request.Application && call.Phase != CallPhase.Released)
-            .Where(call => state is null || CallQueries.StateName(call, request.Generation) == state)
-            .Where(call => afterId is not { } last || Compare(call.Id, last) > 0)
-            .Order(Comparer<CallState>.Create(static (one, other) => Compare(one.Id, other.Id)))
+        var found = services.Directory.All.Select(static cell => cell.DurableState).OfType<ResourceState>()
+            .Where(resource => resource.Id.Module == module && resource.IsVisibleTo(request.Application))
+            .Where(resource => state is null || resource.StateName(request.Generation) == state)
+            .Where(resource => afterId is not { } last || Compare(resource.Id, last) > 0)
+            .Order(Comparer<ResourceState>.Create(static (one, other) => Compare(one.Id, other.Id)))
             .Take(limit + 1).ToList();
         var more = found.Count > limit;
         if (more) found.RemoveAt(limit);
@@ -131,7 +148,7 @@ internal sealed class RequestRouter(CallServices services, IReadOnlyList<ActorRe
         using var json = new Utf8JsonWriter(buffer);
         json.WriteStartObject();
         json.WriteStartArray("items"u8);
-        foreach (var call in found) json.WriteRawValue(CallQueries.Get(call, request.Generation).Span);
+        foreach (var resource in found) json.WriteRawValue(resource.Describe(request.Generation).Span);
         json.WriteEndArray();
         json.WriteString("next"u8, more ? found[^1].Id.ToString() : null);
         json.WriteEndObject();

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Cti.Actors;
 using Cti.Cluster.Journal;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 using Cti.Server.Trunks;
 using Cti.Sip;
 
@@ -20,7 +21,7 @@ public sealed record InboundPolicy(IReadOnlyList<InboundRoute> Routes, bool Acce
 }
 
 /// <summary>Turns INVITEs into calls: checks who calls, picks application and instance, creates the call's actor.</summary>
-internal sealed class InboundCalls(CallServices services, InboundPolicy policy, IReadOnlyList<InstanceJournal> owned, ActorSystem system, Func<bool> isDraining) : IInboundCalls
+internal sealed class InboundCalls(NodeServices services, InboundPolicy policy, IReadOnlyList<InstanceJournal> owned, ActorSystem system, Func<bool> isDraining) : IInboundCalls
 {
     private int next;
 
@@ -32,7 +33,7 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
 
     public InviteRefusal? Accept(ServerTransaction transaction)
     {
-        if (isDraining() || services.Directory.Count >= services.CallsMax) return new InviteRefusal(503);
+        if (isDraining() || services.Directory.CallCount >= services.CallsMax) return new InviteRefusal(503);
         var trunk = services.Trunks.ForSource(transaction.Flow.Remote);
         var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, trunk);
         if (application is null) return refusal;

@@ -2,6 +2,7 @@ using System.Globalization;
 using Cti.Actors;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 using Cti.Sip;
 using Cti.Sip.Dialog;
 
@@ -11,7 +12,7 @@ namespace Cti.Server.Sip;
 /// Owns the node's SIP transactions (RFC 3261's transaction user for all of them): finds whose each message is and posts it to that call.
 /// A transaction stays on the node whose socket it uses; what a message means for a call is decided in the call's actor.
 /// </summary>
-internal sealed class SipActor(ISipTransport transport, CallDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers) : Actor, ITransactionUser
+internal sealed class SipActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers) : Actor, ITransactionUser
 {
     /// <summary>Stray answers remembered, each for 64 T1: more than a node that restarted with all its calls ringing has; past it a BYE may go out twice.</summary>
     private const int StraysMax = 4_000;
@@ -172,7 +173,7 @@ internal sealed class SipActor(ISipTransport transport, CallDirectory directory,
         transaction.Respond(DialogChecks.NoSuchDialog(transaction.Request));
     }
 
-    private CallCell? OwnerOf(string? tag) => DialogTag.TryParse(tag, out var parsed) ? directory.Find(parsed.Resource) : null;
+    private CallCell? OwnerOf(string? tag) => DialogTag.TryParse(tag, out var parsed) ? directory.Find<CallCell>(parsed.Resource) : null;
 
     /// <summary>
     /// A call of ours that nobody knows any more was answered: a late fork, or the node restarted while it rang. It is hung up, so that no phone stays in a

@@ -2,6 +2,7 @@ using System.Net;
 using Cti.Actors;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 using Cti.Server.Sip;
 using Cti.Sip;
 using Cti.Sip.Auth;
@@ -16,7 +17,7 @@ namespace Cti.Server.Trunks;
 ///                            └────────► REGISTER, 401 ──► REGISTER with credentials ──► refresh before it expires
 /// </code>
 /// </summary>
-internal sealed class TrunkActor(Trunk trunk, CallServices services) : Actor
+internal sealed class TrunkActor(Trunk trunk, NodeServices services) : Actor
 {
     private const int LookUpMillis = 60_000, RegisterRetryMillis = 30_000;
 

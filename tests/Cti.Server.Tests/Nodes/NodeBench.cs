@@ -7,6 +7,7 @@ using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 using Cti.Server.Events;
 using Cti.Server.Sip;
 using Cti.Server.Trunks;

@@ -5,10 +5,10 @@ using Cti.Server.Sip;
 using Cti.Server.Trunks;
 using Cti.Sip;
 
-namespace Cti.Server.Calls;
+namespace Cti.Server.Resources;
 
 /// <summary>What every call of a node uses.</summary>
-internal sealed class CallServices
+internal sealed class NodeServices
 {
     public required string NodeName { get; init; }
     public required int Area { get; init; }
@@ -16,7 +16,7 @@ internal sealed class CallServices
     public required int InstanceCount { get; init; }
     public required int CallsMax { get; init; }
     public required CallSettings Settings { get; init; }
-    public required CallDirectory Directory { get; init; }
+    public required ResourceDirectory Directory { get; init; }
     public required MediaNode Media { get; init; }
     public required MediaProfile MediaProfile { get; init; }
     public required IRandom Random { get; init; }

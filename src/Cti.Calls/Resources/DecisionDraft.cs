@@ -1,0 +1,78 @@
+using System.Collections.Immutable;
+using Cti.Calls.Call;
+
+namespace Cti.Calls.Resources;
+
+/// <summary>Collects a decision: each fact is applied as it is added, so what follows sees the state that it leads to.</summary>
+/// <param name="before">The state before it; null for a creating command.</param>
+/// <param name="now">Unix milliseconds.</param>
+/// <param name="settings">The configured limits.</param>
+/// <param name="apply">Folds a fact into the state.</param>
+internal sealed class DecisionDraft<TDecision, TState, TEntry>(TState? before, long now, CallSettings settings, Func<TState?, TEntry, TState> apply)
+    where TDecision : ResourceDecision<TState, TEntry>, new()
+    where TState : ResourceState
+    where TEntry : ResourceEntry
+{
+    private readonly ImmutableArray<TEntry>.Builder entries = ImmutableArray.CreateBuilder<TEntry>();
+    private readonly ImmutableArray<ResourceEvent>.Builder events = ImmutableArray.CreateBuilder<ResourceEvent>();
+    private readonly ImmutableArray<ResourceEffect>.Builder effects = ImmutableArray.CreateBuilder<ResourceEffect>();
+    private ReadOnlyMemory<byte> record;
+    private TState? state = before;
+    private int sequence = before?.EventCount ?? 0;
+
+    public TState State => state!;
+
+    /// <summary>When it is decided: never before the resource's last entry.</summary>
+    public long Now { get; } = Math.Max(now, before?.LastMillis ?? 0);
+
+    public CallSettings Settings { get; } = settings;
+
+    public DecisionDraft<TDecision, TState, TEntry> Add(TEntry entry)
+    {
+        entry = entry with { AtMillis = Now };
+        entries.Add(entry);
+        state = apply(state, entry);
+        return this;
+    }
+
+    /// <summary>Tells the application; of a resource that another one drives, its owner is told instead.</summary>
+    public DecisionDraft<TDecision, TState, TEntry> Emit(string method, ReadOnlyMemory<byte> parameters) =>
+        State.Owner is { } owner ? Do(new NotifyOwner(owner, method, parameters)) : EmitAlways(method, parameters);
+
+    /// <summary>Tells the application whoever drives the resource.</summary>
+    public DecisionDraft<TDecision, TState, TEntry> EmitAlways(string method, ReadOnlyMemory<byte> parameters)
+    {
+        events.Add(new ResourceEvent(++sequence, method, parameters));
+        return this;
+    }
+
+    public DecisionDraft<TDecision, TState, TEntry> Do(ResourceEffect effect)
+    {
+        effects.Add(effect);
+        return this;
+    }
+
+    public DecisionDraft<TDecision, TState, TEntry> Reply(ReadOnlyMemory<byte> json) => Do(new ReplyResult(json));
+
+    public DecisionDraft<TDecision, TState, TEntry> ReplyNull() => Reply("null"u8.ToArray());
+
+    public void Record(ReadOnlyMemory<byte> callRecord) => record = callRecord;
+
+    public TDecision Build()
+    {
+        if (events.Count > 0)
+        {
+            if (entries.Count == 0) throw new InvalidOperationException("an event without an entry would not survive a recovery");
+            entries[^1] = entries[^1] with { Events = events.Count };
+            state = state! with { EventCount = sequence };
+        }
+        return new TDecision
+        {
+            Entries = entries.ToImmutable(),
+            Events = events.ToImmutable(),
+            Effects = effects.ToImmutable(),
+            CallRecord = record,
+            State = state,
+        };
+    }
+}

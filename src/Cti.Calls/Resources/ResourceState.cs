@@ -1,0 +1,38 @@
+using Cti.Calls.Api;
+using Cti.Kernel;
+
+namespace Cti.Calls.Resources;
+
+/// <summary>What every resource (call, conference, ready-made flow) has in common, as its journal tells it. Times are Unix milliseconds.</summary>
+public abstract record ResourceState
+{
+    /// <summary>The resource.</summary>
+    public required ResourceId Id { get; init; }
+    /// <summary>The application that it belongs to.</summary>
+    public required string Application { get; init; }
+    /// <summary>The resource that drives this one in the application's place (a flow its calls); null for the application's own.</summary>
+    public string? Owner { get; init; }
+    /// <summary>The application's own data.</summary>
+    public string? UserData { get; init; }
+    /// <summary>When it began.</summary>
+    public required long BeginMillis { get; init; }
+    /// <summary>The time of its last entry: no later decision is before it.</summary>
+    public long LastMillis { get; init; }
+    /// <summary>Events emitted so far: the last one's sequence number.</summary>
+    public int EventCount { get; init; }
+
+    /// <summary>Whether it is over for the application.</summary>
+    public abstract bool IsReleased { get; }
+
+    /// <summary>Whether nothing is owed to anyone any more: its journal is deleted.</summary>
+    public abstract bool IsOver { get; }
+
+    /// <summary>The documented name of its state, as that generation knows it.</summary>
+    public abstract string StateName(ApiGeneration generation);
+
+    /// <summary>UTF-8 JSON of what <c>get</c> answers, which is also one item of <c>list</c>.</summary>
+    public abstract ReadOnlyMemory<byte> Describe(ApiGeneration generation);
+
+    /// <summary>Whether an application may see it.</summary>
+    public bool IsVisibleTo(string application) => Owner is null && !IsReleased && Application == application;
+}

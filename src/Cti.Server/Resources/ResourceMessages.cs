@@ -1,0 +1,27 @@
+using Cti.Actors;
+using Cti.Calls.Api;
+using Cti.Calls.Resources;
+using Cti.Server.Routing;
+
+namespace Cti.Server.Resources;
+
+/// <summary>A request on its way through the actors, with where its answer goes.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="RecordPath">The resolved path of its <c>record_file</c>.</param>
+/// <param name="ReplyTo">Given the answer, once.</param>
+internal sealed record RpcAsk(RpcRequest Request, string? RecordPath, IReplyTo ReplyTo);
+
+/// <summary>Entries up to a position are durable.</summary>
+internal sealed record BecameDurable(long Position) : ISystemMessage;
+
+/// <summary>The instance was taken over by another node.</summary>
+internal sealed record WasDeposed : ISystemMessage;
+
+/// <summary>The armed deadline came.</summary>
+internal sealed record DeadlineCame;
+
+/// <summary>Decides on a command that comes from the node itself or from another resource.</summary>
+internal sealed record Decide(ResourceCommand Command) : ISystemMessage;
+
+/// <summary>The first message of a resource that the journal showed alive at start.</summary>
+internal sealed record Recover : ISystemMessage;
