@@ -3,6 +3,7 @@ using System.Text;
 using Cti.Calls.Api;
 using Cti.Media;
 using Cti.Storage;
+using Cti.Testing;
 
 namespace Cti.Simulation;
 
