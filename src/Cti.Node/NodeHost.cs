@@ -162,7 +162,7 @@ media = new MediaEngine(MediaOptions(), new PromptCache(mediaRoot, prompts, Prom
         records.Start();
         metrics = new NodeMetrics(server, media, sip);
         gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
-        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", log).RunAsync(demoStop.Token);
+        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
         log.Write(LogEvents.NodeStarted, configuration.Node.Name, string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())),
             string.Join(", ", gateway.Urls), Path.GetFullPath(configuration.Data));
     }
