@@ -21,9 +21,11 @@ public sealed class CallRecordTests
         var bench = new NodeBench(disk: disk);
         bench.Media.Quality = new StreamStatistics(AudioCodec.Pcma, 150, 148, 2, 1.26, -1, -1, 4.2345);
         var phone = bench.Peer("10.0.0.7");
-        phone.Invite("service", $"Contact: <sip:caller@{phone.Local}>");
-        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
-        bench.Ask("sys.call.reject", ("res_id", call), ("cause", 486)).Error.ShouldBeNull();
+        var call = bench.Construct($"sip:someone@{phone.Local}");
+        phone.Respond(phone.Request("INVITE"), 200, $"Contact: <sip:someone@{phone.Local}>\nContent-Type: application/sdp", phone.Sdp());
+        phone.Request("ACK");
+        bench.Expect("sys.call.on_dial_completed");
+        bench.Ask("sys.call.drop", ("res_id", call), ("cause", 486)).Error.ShouldBeNull();
         bench.Expect("sys.call.on_released");
         var closed = bench.Expect("sys.on_chan_closed").GetProperty("data");
 
