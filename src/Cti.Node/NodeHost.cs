@@ -10,6 +10,7 @@ using Cti.Media.Files;
 using Cti.Node.Configuration;
 using Cti.Node.Demo;
 using Cti.Node.Logging;
+using Cti.Node.Records;
 using Cti.Server;
 using Cti.Server.Resources;
 using Cti.Server.Calls;
@@ -46,6 +47,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private ServerNode? server;
     private GatewayServer? gateway;
     private NodeMetrics? metrics;
+    private CallRecordKeeper? records;
     private Task demo = Task.CompletedTask;
 
     private NodeHost(NodeConfiguration configuration)
@@ -103,6 +105,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         sip?.Dispose();
         media?.Dispose();
         speechService?.Dispose();
+        if (records is not null) await records.DisposeAsync().ConfigureAwait(false);
         if (store is not null) await store.DisposeAsync().ConfigureAwait(false);
         timers.Dispose();
         demoStop.Dispose();
@@ -160,6 +163,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         });
         await server.StartAsync(cancellation).ConfigureAwait(false);
         sip!.Start();
+        records = KeepRecords(store);
+        records.Start();
         metrics = new NodeMetrics(server, media, sip);
         gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
         if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
@@ -197,6 +202,13 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     {
         var stopped = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using (cancellation.Register(() => stopped.TrySetResult()).ConfigureAwait(false)) await stopped.Task.ConfigureAwait(false);
+    }
+
+    private CallRecordKeeper KeepRecords(IJournalStore from)
+    {
+        var cdr = configuration.Cdr;
+        var options = new CallRecordKeeperOptions { Node = configuration.Node.Name, RetentionMillis = (long)cdr.Retention.TotalMilliseconds };
+        return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone) : null, clock, timers, log);
     }
 
     private IJournalStore OpenStore() => configuration.Journal.Provider switch

@@ -129,13 +129,21 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         SendNext(open, action, request.Keys, 0);
     }
 
+    /// <summary>What every session that has something negotiated reports; null: a stream without packets.</summary>
+    public StreamStatistics? Quality { get; set; }
+
+    public StreamStatistics? ReadStatistics(MediaSessionId session) => sessions.TryGetValue(session, out var open) ? StatisticsOf(open) : null;
+
+    private StreamStatistics? StatisticsOf(Session open) =>
+        open.Description is { } description ? Quality ?? new StreamStatistics(description.Codec, 0, 0, 0, 0, -1, -1, -1) : null;
+
     public void Close(MediaSessionId session)
     {
         if (Find(session) is not { Closing: false } open) return;
         open.Closing = true;
         Unbridge(session, MediaOutcome.Completed);
         foreach (var action in open.Running.Values.ToList()) Stop(open, action);
-        var statistics = new StreamStatistics(open.Description?.Codec ?? AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, 4.4);
+        var statistics = StatisticsOf(open) ?? new StreamStatistics(AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, -1);
         Report(open, new SessionClosed(statistics), () =>
         {
             sessions.Remove(open.Id);

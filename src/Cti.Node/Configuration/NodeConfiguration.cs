@@ -221,7 +221,10 @@ public sealed record EventSettings(TimeSpan Retention);
 
 /// <summary>cti.cdr.</summary>
 /// <param name="TimeZone">Of the times in records.</param>
-public sealed record CdrSettings(TimeZoneInfo TimeZone);
+/// <param name="Csv">Whether records are also written to files.</param>
+/// <param name="Directory">Where.</param>
+/// <param name="Retention">How long the table keeps records, zero: for ever.</param>
+public sealed record CdrSettings(TimeZoneInfo TimeZone, bool Csv, string Directory, TimeSpan Retention);
 
 /// <summary>cti.log.</summary>
 /// <param name="Level">The least that is written.</param>

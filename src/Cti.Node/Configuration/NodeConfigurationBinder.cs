@@ -267,7 +267,10 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     {
         var cdr = cti.Section("cdr");
         var settings = new CdrSettings(
-            cdr.Required("time-zone", "a time zone of this system, e.g. UTC or Europe/Berlin", text => TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) ? zone : null, TimeZoneInfo.Utc));
+            cdr.Required("time-zone", "a time zone of this system, e.g. UTC or Europe/Berlin", text => TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) ? zone : null, TimeZoneInfo.Utc),
+            cdr.Flag("csv"),
+            cdr.FilePath("directory"),
+            cdr.Duration("retention", "1d", "3650d", orZero: true));
         cdr.Close();
         return settings;
     }

@@ -137,6 +137,10 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
     public void SendKeys(MediaSessionId session, SendKeysRequest request) => Post(session, MediaCommand.SendKeys(request));
 
     /// <inheritdoc/>
+    public StreamStatistics? ReadStatistics(MediaSessionId session) =>
+        _sessions.TryGetValue(session.Value, out var slot) ? slot.Session.ReadStatistics() : null;
+
+    /// <inheritdoc/>
     public void Close(MediaSessionId session) => Post(session, MediaCommand.Close());
 
     /// <summary>Closes every session with its reports, completes the recordings and stops the threads; what has not ended in 3 s is cut off.</summary>
