@@ -13,7 +13,7 @@ public sealed record VirtualRecording(long DurationMillis, bool IsComplete);
 /// The media side of a simulated node: files that have a length instead of sound, keys that a peer injects, ports that are counted. It keeps the promises of
 /// <see cref="IMediaPort"/>: every start ends once, reports are in order per session, <see cref="SessionClosed"/> is the last. It throws where a caller breaks its own.
 /// </summary>
-public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, int firstPort = 20_000, int sessionsMax = 1000) : IMediaPort
+public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress address, int firstPort = 20_000, int sessionsMax = 1000) : IMediaPort
 {
     private const int BeepMillis = 300;
     private const int KeyMillis = 200;
@@ -81,6 +81,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
     {
         if (Find(session) is not { } open) return;
         var action = open.Begin(request.Action, MediaKind.Play);
+        action.Sound = $"{(request.Repeat < 0 ? "loop" : "file")} {string.Join('|', request.Files)}";
         foreach (var file in request.Files)
         {
             var missing = !Files.ContainsKey(file) && !PromptNames.IsReserved(file);
@@ -142,6 +143,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         if (Find(session) is not { Closing: false } open) return;
         open.Closing = true;
         Unbridge(session, MediaOutcome.Completed);
+        UnlistenAll(session);
         foreach (var action in open.Running.Values.ToList()) Stop(open, action);
         var statistics = StatisticsOf(open) ?? new StreamStatistics(AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, -1);
         Report(open, new SessionClosed(statistics), () =>
@@ -166,6 +168,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
 
     public void Disconnect(MediaSessionId first, long action)
     {
+        if (Unlisten(first, action)) return;
         if (Bridges.Any(bridge => bridge.First == first && bridge.Request.Action == action)) Unbridge(first, MediaOutcome.Stopped);
     }
 
@@ -204,6 +207,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         }
         sessions.Clear();
         Bridges.Clear();
+        listenings.Clear();
     }
 
     private Session? Find(MediaSessionId session) => sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;
@@ -291,6 +295,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         public MediaOutcome Outcome { get; set; } = MediaOutcome.Completed;
         public string? Detail { get; set; }
         public string? Path { get; set; }
+        public string? Sound { get; set; }
         public long? BeganMillis { get; set; }
         public ITimerHandle? Timer { get; set; }
     }

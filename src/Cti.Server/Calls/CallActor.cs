@@ -173,6 +173,9 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case AskJoin or AnswerJoin or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge:
                 PerformBridge(effect);
                 break;
+            case AskParent or AnswerChild or ReleaseChild or TellRinging or TellDone or StartRingBack or StopRingBack:
+                PerformDial(effect);
+                break;
             case Cti.Calls.Call.CloseMedia:
                 CloseMedia();
                 break;
@@ -210,6 +213,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             RunCommitted(-1);
             return;
         }
+        LogRingBack(happened);
         if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);
     }
 
