@@ -72,6 +72,7 @@ public static class ApiDocument
         Line(text, $"\n### {happened.Name}\n");
         Line(text, $"{happened.Doc}\n");
         foreach (var field in happened.Parameters) Line(text, $"- `{field.Name}` ({TypeOf(field)}): {field.Doc}");
+        if (happened.Media is { } media) Line(text, $"\n`meta.media`: {media}.");
     }
 
     private static string Names(ParameterDefinition parameter) =>
