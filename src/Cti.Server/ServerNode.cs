@@ -75,6 +75,8 @@ public sealed class ServerNodeOptions
     public required Action<IReadOnlyList<StoredEvent>> Publish { get; init; }
     /// <summary>Whether applications listen.</summary>
     public required ISubscribers Subscribers { get; init; }
+    /// <summary>Messages between resources that vanish: a defect that a simulation puts in to show that it is found; null everywhere else.</summary>
+    internal Func<ResourceCommand, bool>? Loses { get; init; }
 }
 
 /// <summary>
@@ -127,6 +129,7 @@ public sealed class ServerNode : INodeInfo
             SipTimers = options.SipTimers,
             Trunks = trunks,
             ReleasePermit = permit => _ = ReleasePermitAsync(permit),
+            Loses = options.Loses,
         };
         Router = null!;
     }

@@ -300,7 +300,7 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         return new RpcRequest(Name, false, generation, method, arguments, id, ArgumentsHash.Compute(definition, arguments));
     }
 
-    private void Ask(SentRequest request)
+    public void Ask(SentRequest request)
     {
         if (world.Node is not { IsServing: true, Router: { } router } node)
         {
@@ -371,8 +371,10 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         if (request.Method == "sys.call.construct" && !world.Plan.IsScripted && random.Chance(15)) Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
     }
 
-    /// <summary>What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop.</summary>
-    private static bool LeavesNothing(SentRequest request) => request.Method is "sys.call.nop" or "sys.call.record_stop" or "sys.conf.nop" or "sys.conf.record_stop";
+    /// <summary>What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop, a second drop of a flow.</summary>
+    private bool LeavesNothing(SentRequest request) => request.Method is "sys.call.nop" or "sys.call.record_stop" or "sys.conf.nop" or "sys.conf.record_stop"
+        // A flow that is ending ends as it was decided first.
+        || (world.Ledger.ResultOf(request.Id) is null && world.Ledger.Find<FlowBook>(request.Resource) is { State.End: not null });
 
     private static string ModuleOf(string resource) => resource.Split('-')[1];
 

@@ -253,7 +253,8 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     }
 
     /// <summary>Gives a command to another resource; false when it is gone.</summary>
-    protected bool Tell(string resource, ResourceCommand command) => services.Directory.Find(resource) is { } other && other.Actor.Tell(new Decide(command));
+    protected bool Tell(string resource, ResourceCommand command) =>
+        services.Loses?.Invoke(command) == true || (services.Directory.Find(resource) is { } other && other.Actor.Tell(new Decide(command)));
 
     private JournalRows Rows(long first, ResourceDecision<TState, TEntry> decision, RpcAsk? ask)
     {

@@ -1,3 +1,4 @@
+using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Testing.Peers;
 
@@ -50,6 +51,9 @@ internal static class RaceActions
         return new RaceAction($"{on}: {method}{(more.Contains("$other", StringComparison.Ordinal) ? $" {other}" : "")}",
             stage => stage.Send(method, $$"""{"res_id":"{{stage[on]}}"{{more.Replace("$other", stage[other], StringComparison.Ordinal)}}}"""));
     }
+
+    /// <summary>The older generation's drop, which refuses an offered call.</summary>
+    public static RaceAction DropV1(string on) => new($"{on}: sys.call.drop by /v1", stage => stage.World.Application.Send("sys.call.drop", $$"""{"res_id":"{{stage[on]}}"}""", ApiGeneration.V1));
 
     public static RaceAction DialOn(string parent, int mode) => new($"{parent}: sys.call.construct on it, mode {mode}",
         stage => stage.Send("sys.call.construct", $$"""{"to_uri":"{{stage.NextUri()}}","parent_call_res_id":"{{stage[parent]}}","ring_play_mode":{{mode}},"ring_play_file":"short.wav","max_answer_seconds":60,"max_ring_seconds":5}"""));

@@ -23,12 +23,12 @@ internal static partial class RaceScenes
 
     private static IEnumerable<RaceScene> Calls()
     {
-        yield return Scene("offered", "Initiated", CallDirection.Inbound, static stage => stage.Inbound("a"), RaceActions.Cancels("a"), RaceActions.Limit("a"));
+        yield return Scene("offered", "Initiated", CallDirection.Inbound, static stage => stage.Inbound("a"), RaceActions.Cancels("a"), RaceActions.Limit("a"), RaceActions.DropV1("a"));
         yield return Scene("being answered", "Answer", CallDirection.Inbound, static stage =>
         {
             stage.Inbound("a", loseAcks: 100);
             stage.Begin("a", "sys.call.answer", ""","max_answer_seconds":90""");
-        }, RaceActions.Acknowledges("a"), RaceActions.HangsUp("a"));
+        }, RaceActions.Acknowledges("a"), RaceActions.HangsUp("a"), RaceActions.DropV1("a"));
         yield return Scene("calling", "Initiated", CallDirection.Outbound, static stage => stage.DialAndReach("a"), Far("a", 180, 200, 486));
         yield return Scene("ringing", "Ring", CallDirection.Outbound, static stage =>
         {

@@ -120,5 +120,5 @@ public sealed class RaceTableTests(ITestOutputHelper output)
     };
 
     /// <summary>Telephones that do nothing by themselves.</summary>
-    private static readonly PhoneHabits Silent = PhoneHabits.Polite with { Rings = 0, NeverAnswers = 100, HangsUp = 0, Fidgets = 0 };
+    internal static readonly PhoneHabits Silent = PhoneHabits.Polite with { Rings = 0, NeverAnswers = 100, HangsUp = 0, Fidgets = 0 };
 }
