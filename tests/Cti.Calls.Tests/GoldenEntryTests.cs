@@ -56,6 +56,11 @@ public sealed class GoldenEntryTests
         })),
         ["br.second"] = At(new BridgeBegan(new Bridge { Op = "0123456789abcdef", Peer = "0.0.2-sys.call-66", IsFirst = false, Stage = BridgeStage.Connected, BeginMillis = Some.Start })),
         ["brx"] = At(new BridgeEnded()) with { Events = 1 },
+        ["cf"] = At(new SeatTaken(new ConferenceSeat
+        {
+            Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Entered, BeginMillis = Some.Start, MaxSeconds = 60,
+        })),
+        ["cfx"] = At(new SeatLeft()) with { Events = 1 },
     };
 
     public static TheoryData<string> Names => [.. Samples.Keys];

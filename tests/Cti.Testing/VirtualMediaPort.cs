@@ -13,7 +13,7 @@ public sealed record VirtualRecording(long DurationMillis, bool IsComplete);
 /// The media side of a simulated node: files that have a length instead of sound, keys that a peer injects, ports that are counted. It keeps the promises of
 /// <see cref="IMediaPort"/>: every start ends once, reports are in order per session, <see cref="SessionClosed"/> is the last. It throws where a caller breaks its own.
 /// </summary>
-public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, int firstPort = 20_000, int sessionsMax = 1000) : IMediaPort
+public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress address, int firstPort = 20_000, int sessionsMax = 1000) : IMediaPort
 {
     private const int BeepMillis = 300;
     private const int KeyMillis = 200;
@@ -131,6 +131,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         if (Find(session) is not { Closing: false } open) return;
         open.Closing = true;
         Unbridge(session, MediaOutcome.Completed);
+        Unseat(session);
         foreach (var action in open.Running.Values.ToList()) Stop(open, action);
         var statistics = new StreamStatistics(open.Description?.Codec ?? AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, 4.4);
         Report(open, new SessionClosed(statistics), () =>
@@ -148,6 +149,8 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         if (Find(first) is not { } open || Find(second) is null) return true;
         Unbridge(first, MediaOutcome.Completed);
         Unbridge(second, MediaOutcome.Completed);
+        Unseat(first);
+        Unseat(second);
         Bridges.Add((first, second, request));
         Report(open, new BridgeStarted(request.Action));
         return true;
@@ -193,6 +196,7 @@ public sealed class VirtualMediaPort(ManualRuntime runtime, IPAddress address, i
         }
         sessions.Clear();
         Bridges.Clear();
+        CrashConferences();
     }
 
     private Session? Find(MediaSessionId session) => sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;

@@ -63,6 +63,7 @@ public static partial class CallDecider
     private static CallDecision Release(CallDraft decision, Ending ending)
     {
         var before = decision.State;
+        if (before.Seat is { } seat) LeaveSeat(decision, seat, SeatEndingOf(ending));
         if (before.Bridge is { } bridge) LeaveBridge(decision, bridge, new ActionEnding(ending.Error, ending.Message));
         if (before.Action is { } action) EndAction(decision, action, new ActionEnding(ending.Error, ending.Message));
         switch (ending.Closing)

@@ -1,3 +1,4 @@
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 
@@ -57,6 +58,8 @@ public static partial class CallDecider
             JoinAnswered answered => JoinIsAnswered(decision, answered),
             BridgeParted parted => BridgeIsParted(decision, parted),
             BridgeFinished finished => BridgeHasFailed(decision, finished),
+            EnterAnswered answered => EntryIsAnswered(decision, answered),
+            ConferenceParted parted => ConferenceHasParted(decision, parted),
             KeyArrived key => KeyHasArrived(decision, key.Key),
             MediaLost => SoundLost(decision),
             TimeReached => TimeHasCome(decision),
@@ -97,6 +100,8 @@ public static partial class CallDecider
         StartReceiveKeys receive => ReceiveKeysStart(decision, receive),
         StartConnect connect => ConnectStart(decision, connect),
         StopConnect stop => ConnectStop(decision, stop),
+        EnterConference enter => ConfEnter(decision, enter),
+        ExitConference exit => ConfExit(decision, exit),
         StopReceiveKeys stop => ReceiveKeysStop(decision, stop),
         _ => throw new InvalidOperationException($"unknown request {request.GetType().Name}"),
     };
@@ -117,6 +122,8 @@ public static partial class CallDecider
                 return decision.Do(new AnswerJoin(asked.First, asked.Op, RpcError.NoSuchResource(call.Id.ToString()))).Build();
             case JoinAnswered { Refusal: null } joined:
                 return decision.Do(new PartBridge(joined.Second, joined.Op)).Build();
+            case EnterAnswered { Refusal: null } entered:
+                return decision.Do(new LeaveConference(entered.Conference, entered.Op)).Build();
             case FarEndAnswered crossed when call.Closing == SipClosing.Cancel:
                 // The 200 crossed our CANCEL: it must be acknowledged and hung up (RFC 3261 section 15).
                 return decision.Add(new CallReleased(SipClosing.Bye, call.ClosingCause, crossed.Dialog)).Do(new SendAck())

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Dialog;
@@ -94,6 +95,16 @@ public sealed record DisconnectMedia(long Number) : ResourceEffect;
 
 /// <summary>Plays a file to both parties.</summary>
 public sealed record PlayToBridge(long Number, string File, int Times) : ResourceEffect;
+
+/// <summary>Asks a conference to let this call in.</summary>
+public sealed record AskEntry(string Conference, EnterAsked Asked) : ResourceEffect
+{
+    /// <inheritdoc/>
+    public override bool HoldsRequest => true;
+}
+
+/// <summary>Tells a conference that this call has left, or gives up entering.</summary>
+public sealed record LeaveConference(string Conference, string Op) : ResourceEffect;
 
 /// <summary>What a command on a call leads to.</summary>
 public sealed record CallDecision : ResourceDecision<CallState, CallEntry>

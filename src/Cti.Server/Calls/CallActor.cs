@@ -170,6 +170,9 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case AskJoin or AnswerJoin or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge:
                 PerformBridge(effect);
                 break;
+            case AskEntry or LeaveConference:
+                PerformConference(effect);
+                break;
             case Cti.Calls.Call.CloseMedia:
                 CloseMedia();
                 break;

@@ -57,4 +57,5 @@ public interface IRecordings
 /// <summary>How this node does audio.</summary>
 /// <param name="Codecs">Encoding names, the preferred first.</param>
 /// <param name="InactivityMillis">Silence after which a call is lost; 0 never.</param>
-public sealed record MediaProfile(System.Collections.Immutable.ImmutableArray<string> Codecs, int InactivityMillis);
+/// <param name="RingBackCountry">Whose ring-back tone is generated where a line has none: ISO 3166, two letters.</param>
+public sealed record MediaProfile(System.Collections.Immutable.ImmutableArray<string> Codecs, int InactivityMillis, string RingBackCountry = "CN");
