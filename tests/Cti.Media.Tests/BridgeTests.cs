@@ -174,7 +174,7 @@ public sealed class BridgeTests
         var rig = new MixRig();
         var (first, second) = (rig.Open(tone: 400), rig.Open(tone: 700));
         MixRig.Connect(first, second, new BridgeRequest(5, Record: new BridgeRecording(folder.File("both.wav"), format)));
-        var recorder = WavRecorder.Open(folder.File("both.wav"), format, 2).Recorder!;
+        var recorder = SoundRecorder.Open(folder.File("both.wav"), format, 2).Recorder!;
         first.Session.Apply(MediaCommand.StartBridgeRecord(5, recorder));
         rig.EachTick = i =>
         {

@@ -120,7 +120,7 @@ public sealed class ConferenceTests
         var (rig, conference, members) = Three();
         conference.Apply(MediaCommand.PrepareRecord(4));
         conference.Apply(MediaCommand.PrepareRecord(5));
-        var recorder = WavRecorder.Open(folder.File("mix.wav"), RecordFormat.Alaw).Recorder!;
+        var recorder = SoundRecorder.Open(folder.File("mix.wav"), RecordFormat.Alaw).Recorder!;
         conference.Apply(MediaCommand.StartRecord(4, recorder, beep: false));
         rig.EachTick = i =>
         {
@@ -223,7 +223,7 @@ public sealed class ConferenceTests
         conference.Apply(MediaCommand.PreparePlay(1));
         conference.Apply(MediaCommand.StartPlay(1, new PlayList([Spectrum.Prompt(900, 1111)], Repeat: -1)));
         conference.Apply(MediaCommand.PrepareRecord(2));
-        var recorder = WavRecorder.Open(folder.File("mix.wav"), RecordFormat.Ulaw).Recorder!;
+        var recorder = SoundRecorder.Open(folder.File("mix.wav"), RecordFormat.Ulaw).Recorder!;
         conference.Apply(MediaCommand.StartRecord(2, recorder, beep: false));
         rig.EachTick = i =>
         {

@@ -179,7 +179,7 @@ public sealed class SessionTests
         var harness = new MediaHarness().Configured(codec);
         var path = folder.File("rec.wav");
         harness.Session.Apply(MediaCommand.PrepareRecord(9));
-        var recorder = WavRecorder.Open(path, format).Recorder!;
+        var recorder = SoundRecorder.Open(path, format).Recorder!;
         harness.Session.Apply(MediaCommand.StartRecord(9, recorder, beep));
         if (beep) harness.Ticks(10);
         harness.BeforeTick = i =>
@@ -241,6 +241,27 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void A_key_that_is_held_is_not_taken_for_jitter()
+    {
+        var harness = new MediaHarness();
+        harness.Session.ReadStatistics().ShouldBeNull();
+        harness.Configured();
+        for (var i = 0; i < 80; i++)
+        {
+            // All packets of the key carry the time of its beginning.
+            if (i is >= 40 and < 60) harness.ReceiveEvent(5, harness.FarTimestamp, (i - 39) * 160, marker: i == 40);
+            else harness.Receive(8, new byte[160]);
+            if (i == 59) harness.FarTimestamp += 20 * 160;
+            harness.Ticks(1);
+        }
+        var statistics = harness.Session.ReadStatistics().ShouldNotBeNull();
+        statistics.ShouldBe(harness.Session.Statistics);
+        (statistics.PacketsReceived, statistics.PacketsLost).ShouldBe((80, 0));
+        statistics.JitterMillis.ShouldBeLessThan(0.1);
+        statistics.Mos.ShouldBeGreaterThan(4.2);
+    }
+
+    [Fact]
     public void A_silent_source_is_recorded_as_silence_of_the_same_length()
     {
         var (harness, file, _) = RecordTone(200, RecordFormat.Alaw, beep: false, schedule: i => i is >= 50 and < 150 ? [] : [i]);
@@ -260,9 +281,9 @@ public sealed class SessionTests
         harness.Session.Apply(MediaCommand.PrepareRecord(2));
         harness.Session.Apply(MediaCommand.StopRecord(2));
         harness.Session.Apply(MediaCommand.PrepareRecord(3));
-        var second = WavRecorder.Open(folder.File("2.wav"), RecordFormat.Alaw).Recorder!;
-        var third = WavRecorder.Open(folder.File("3.wav"), RecordFormat.Alaw).Recorder!;
-        var fourth = WavRecorder.Open(folder.File("4.wav"), RecordFormat.Alaw).Recorder!;
+        var second = SoundRecorder.Open(folder.File("2.wav"), RecordFormat.Alaw).Recorder!;
+        var third = SoundRecorder.Open(folder.File("3.wav"), RecordFormat.Alaw).Recorder!;
+        var fourth = SoundRecorder.Open(folder.File("4.wav"), RecordFormat.Alaw).Recorder!;
         harness.Session.Apply(MediaCommand.StartRecord(2, second, beep: true));
         harness.Session.Apply(MediaCommand.StartRecord(3, third, beep: false));
         harness.Session.Apply(MediaCommand.StartRecord(4, fourth, beep: false));
@@ -365,7 +386,7 @@ public sealed class SessionTests
     {
         using var folder = new TemporaryFolder();
         var harness = new MediaHarness().Configured();
-        var recorder = WavRecorder.Open(folder.File("a.wav"), RecordFormat.Pcm8).Recorder!;
+        var recorder = SoundRecorder.Open(folder.File("a.wav"), RecordFormat.Pcm8).Recorder!;
         harness.Session.Apply(MediaCommand.PrepareRecord(1));
         harness.Session.Apply(MediaCommand.StartRecord(1, recorder, beep: false));
         var payload = Sound.Encode(Sound.Sine(700, 160));

@@ -14,13 +14,8 @@ public static class RecordFormats
     private static readonly ImmutableArray<(int Number, string Name)> V2 =
         [(1, "OkiAdpcm"), (3, "Alaw"), (4, "G726"), (7, "Ulaw"), (8, "Pcm8"), (21, "G721")];
 
-    private static readonly ImmutableArray<string> AvailableNames = ["Pcm8", "Alaw", "Ulaw"];
-
     /// <summary>Number and name of every format of a generation.</summary>
     public static ImmutableArray<(int Number, string Name)> Of(ApiGeneration generation) => generation == ApiGeneration.V1 ? V1 : V2;
-
-    /// <summary>Whether this version records in the format.</summary>
-    public static bool IsAvailable(string name) => AvailableNames.Contains(name);
 
     /// <summary>The number of a format in a generation; 0 when that generation has none.</summary>
     public static int NumberOf(ApiGeneration generation, string name) => Of(generation).FirstOrDefault(f => f.Name == name).Number;

@@ -77,10 +77,7 @@ internal static class ValueReader
         if (RecordFormats.NameOf(table, number) is not { } name)
             return "must be one of " + string.Join(", ", RecordFormats.Of(table).Select(f => $"{f.Number} ({f.Name})"));
         value = name;
-        return RecordFormats.IsAvailable(name)
-            ? null
-            : $"{number} ({name}) is not available yet; there are "
-                + string.Join(", ", RecordFormats.Of(table).Where(f => RecordFormats.IsAvailable(f.Name)).Select(f => $"{f.Number} ({f.Name})"));
+        return null;
     }
 
     private static string? ReadTargets(ref Utf8JsonReader reader, out object? value)

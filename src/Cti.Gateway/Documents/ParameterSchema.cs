@@ -27,8 +27,7 @@ internal static class ParameterSchema
             case ParameterKind.RecordFormat or ParameterKind.RecordFormatV1:
                 Type(writer, parameter, "integer");
                 writer.WriteStartArray("enum");
-                foreach (var (number, name) in RecordFormats.Of(TableOf(parameter, generation)))
-                    if (RecordFormats.IsAvailable(name)) writer.WriteNumberValue(number);
+                foreach (var (number, _) in RecordFormats.Of(TableOf(parameter, generation))) writer.WriteNumberValue(number);
                 writer.WriteEndArray();
                 break;
             case ParameterKind.Choice:

@@ -9,6 +9,7 @@ public sealed class PromptCache : IPromptSource
     private readonly string _root;
     private readonly string? _builtinDirectory;
     private readonly long _bytesMax;
+    private readonly SoundLibrary? _library;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, LinkedListNode<Entry>> _entries = new(StringComparer.Ordinal);
     private readonly LinkedList<Entry> _byUse = new();
@@ -18,8 +19,10 @@ public sealed class PromptCache : IPromptSource
     /// <param name="root">The media root, absolute.</param>
     /// <param name="builtinDirectory">The built-in prompts, absolute; null for none.</param>
     /// <param name="bytesMax">What it may keep, in bytes of memory; what is playing stays alive beyond it.</param>
-    public PromptCache(string root, string? builtinDirectory, long bytesMax)
+    /// <param name="library">What decodes the kinds that have no code here; null for the system's.</param>
+    public PromptCache(string root, string? builtinDirectory, long bytesMax, SoundLibrary? library = null)
     {
+        _library = library;
         _root = root;
         _builtinDirectory = builtinDirectory;
         _bytesMax = bytesMax;
@@ -70,6 +73,16 @@ public sealed class PromptCache : IPromptSource
         };
     }
 
+    /// <summary>Loads as <see cref="Load(string)"/> does, but after the media root itself looks in a folder of the language, there and among the built-in prompts.</summary>
+    /// <param name="name">As an application gave it.</param>
+    /// <param name="language">Name of the folder.</param>
+    public PromptLoad Load(string name, string language)
+    {
+        if (Path.IsPathRooted(name) || MediaLibrary.Resolve(_root, null, name).Kind != ResolutionKind.Missing) return Load(name);
+        var spoken = MediaLibrary.Resolve(_root, _builtinDirectory, $"{language}/{name}");
+        return spoken.Kind == ResolutionKind.Found ? LoadPath(spoken.FullPath!, name) : Load(name);
+    }
+
     private PromptLoad LoadPath(string path, string name)
     {
         var file = new FileInfo(path);
@@ -94,7 +107,7 @@ public sealed class PromptCache : IPromptSource
                 }
                 Remove(node);
             }
-            var entry = new Entry(path, written, length, new Lazy<PromptLoad>(() => SoundFile.Load(path, name)));
+            var entry = new Entry(path, written, length, new Lazy<PromptLoad>(() => SoundFile.Load(path, name, _library)));
             _entries[path] = _byUse.AddFirst(entry);
             return entry;
         }

@@ -2,70 +2,107 @@ using System.Buffers.Binary;
 
 namespace Cti.Media.Files;
 
-/// <summary>The headers of recordings: 44 bytes for PCM; 58 for the laws, whose fmt chunk is extended and followed by a fact chunk.</summary>
+/// <summary>The headers of recordings: 44 bytes for PCM; 58 or 60 for the others, whose fmt chunk is extended and followed by a fact chunk.</summary>
 internal static class RecordingHeader
 {
     /// <summary>What the file is called until it is complete.</summary>
     public const string PartSuffix = ".cti-part";
 
-    public const int BytesMax = 58;
+    public const int BytesMax = 60;
 
-    /// <summary>The header for a sound of <paramref name="dataBytes"/> samples of one byte, all channels together.</summary>
+    /// <summary>The length of a coding's header.</summary>
+    public static int Length(RecordingCoding coding) => coding.IsHeaderless ? 0 : coding.Format == RecordFormat.Pcm8 ? 44 : coding.Extension is null ? 58 : 60;
+
+    /// <summary>The header for encoded sound of <paramref name="dataBytes"/>, all channels together.</summary>
+    /// <param name="header">Takes it.</param>
+    /// <param name="coding">A coding with a header.</param>
+    /// <param name="dataBytes">Octets of encoded sound.</param>
+    /// <param name="channels">1 or 2.</param>
+    /// <param name="samples">Samples of each channel.</param>
+    /// <param name="rate">Samples a second.</param>
     /// <returns>Its length.</returns>
-    public static int Write(Span<byte> header, ushort format, uint dataBytes, int channels = 1)
+    public static int Write(Span<byte> header, RecordingCoding coding, uint dataBytes, int channels, long samples, int rate = Audio.Rate)
     {
-        var isLaw = format != WavFile.FormatPcm;
-        var length = isLaw ? 58 : 44;
+        var length = Length(coding);
+        var block = coding.BlockAlign > 0 ? coding.BlockAlign : coding.BlockBytes * channels;
         header[..length].Clear();
         "RIFF"u8.CopyTo(header);
         BinaryPrimitives.WriteUInt32LittleEndian(header[4..], (uint)length - 8 + dataBytes + (dataBytes & 1));
         "WAVEfmt "u8.CopyTo(header[8..]);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[16..], isLaw ? 18u : 16u);
-        BinaryPrimitives.WriteUInt16LittleEndian(header[20..], format);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[16..], coding.Format == RecordFormat.Pcm8 ? 16u : coding.Extension is null ? 18u : 20u);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[20..], coding.Tag);
         BinaryPrimitives.WriteUInt16LittleEndian(header[22..], (ushort)channels);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[24..], Audio.Rate);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[28..], (uint)(Audio.Rate * channels));
-        BinaryPrimitives.WriteUInt16LittleEndian(header[32..], (ushort)channels);
-        BinaryPrimitives.WriteUInt16LittleEndian(header[34..], 8);
-        if (isLaw)
+        BinaryPrimitives.WriteUInt32LittleEndian(header[24..], (uint)rate);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[28..], (uint)((long)rate * coding.BlockBytes * channels / coding.BlockSamples));
+        BinaryPrimitives.WriteUInt16LittleEndian(header[32..], (ushort)block);
+        BinaryPrimitives.WriteUInt16LittleEndian(header[34..], (ushort)coding.Bits);
+        if (coding.Extension is { } extension)
         {
-            "fact"u8.CopyTo(header[38..]);
-            BinaryPrimitives.WriteUInt32LittleEndian(header[42..], 4);
-            BinaryPrimitives.WriteUInt32LittleEndian(header[46..], dataBytes / (uint)channels);
+            BinaryPrimitives.WriteUInt16LittleEndian(header[36..], 2);
+            BinaryPrimitives.WriteUInt16LittleEndian(header[38..], extension);
+        }
+        if (length > 44)
+        {
+            "fact"u8.CopyTo(header[(length - 20)..]);
+            BinaryPrimitives.WriteUInt32LittleEndian(header[(length - 16)..], 4);
+            BinaryPrimitives.WriteUInt32LittleEndian(header[(length - 12)..], (uint)Math.Min(samples, uint.MaxValue));
         }
         "data"u8.CopyTo(header[(length - 8)..]);
         BinaryPrimitives.WriteUInt32LittleEndian(header[(length - 4)..], dataBytes);
         return length;
     }
 
-    /// <summary>The format and channels of a header of ours; false where the bytes are none.</summary>
-    public static bool TryRead(ReadOnlySpan<byte> header, out ushort format, out int channels)
+    /// <summary>The coding and channels of a header of ours, and how much sound it says there is; false where the bytes are none.</summary>
+    public static bool TryRead(ReadOnlySpan<byte> header, out RecordingCoding coding, out int channels, out uint dataBytes)
     {
-        format = 0;
+        coding = RecordingCoding.Of(RecordFormat.Alaw);
         channels = 0;
-        if (header.Length < 24) return false;
+        dataBytes = 0;
+        if (header.Length < 24 || RecordingCoding.OfTag(BinaryPrimitives.ReadUInt16LittleEndian(header[20..])) is not { } known) return false;
+        coding = known;
         channels = BinaryPrimitives.ReadUInt16LittleEndian(header[22..]);
-        format = BinaryPrimitives.ReadUInt16LittleEndian(header[20..]);
-        if (format is not (WavFile.FormatPcm or WavFile.FormatAlaw or WavFile.FormatUlaw) || channels is not (1 or 2)) return false;
+        if (channels < 1 || channels > coding.ChannelsMax) return false;
         Span<byte> own = stackalloc byte[BytesMax];
-        var length = Write(own, format, 0, channels);
-        return header.Length >= length && header[8..38].SequenceEqual(own[8..38]) && header[(length - 8)..(length - 4)].SequenceEqual("data"u8);
+        var length = Write(own, coding, 0, channels, 0);
+        // All but the sizes and the count of samples.
+        var fixedEnd = length > 44 ? length - 12 : length - 4;
+        if (header.Length < length || !header[8..fixedEnd].SequenceEqual(own[8..fixedEnd]) || !header[(length - 8)..(length - 4)].SequenceEqual("data"u8)) return false;
+        dataBytes = BinaryPrimitives.ReadUInt32LittleEndian(header[(length - 4)..]);
+        return true;
     }
 
-    /// <summary>Sets the sizes of a file that holds a header and sound, and pads it to an even length.</summary>
-    public static void Complete(FileStream file, ushort format, int channels, long fileBytes)
+    /// <summary>How much of a file's encoded sound is whole blocks.</summary>
+    public static uint WholeBlocks(RecordingCoding coding, int channels, long dataBytes)
     {
-        Span<byte> header = stackalloc byte[BytesMax];
-        var length = Write(header, format, 0, channels);
-        var data = (uint)Math.Min(fileBytes - length, uint.MaxValue - BytesMax - 1);
-        Write(header, format, data, channels);
-        if ((data & 1) != 0)
+        var block = coding.BlockBytes * channels;
+        return (uint)(Math.Clamp(dataBytes, 0, uint.MaxValue - BytesMax - 1) / block * block);
+    }
+
+    /// <summary>Samples of each channel in that many octets of whole blocks.</summary>
+    public static long Samples(RecordingCoding coding, int channels, long dataBytes) => dataBytes / (coding.BlockBytes * channels) * coding.BlockSamples;
+
+    /// <summary>Sets the sizes of a file that holds a header and sound, cuts off what is no whole block, and pads it to an even length.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="coding">Its coding; one without a header is only brought to the disk.</param>
+    /// <param name="channels">Its channels.</param>
+    /// <param name="samples">Samples of each channel where that is known; null for all that the blocks hold.</param>
+    public static void Complete(FileStream file, RecordingCoding coding, int channels, long? samples = null)
+    {
+        if (!coding.IsHeaderless)
         {
-            file.Position = length + data;
-            file.WriteByte(0);
+            Span<byte> header = stackalloc byte[BytesMax];
+            var length = Length(coding);
+            var data = WholeBlocks(coding, channels, file.Length - length);
+            Write(header, coding, data, channels, Math.Min(samples ?? long.MaxValue, Samples(coding, channels, data)));
+            file.SetLength(length + data);
+            if ((data & 1) != 0)
+            {
+                file.Position = length + data;
+                file.WriteByte(0);
+            }
+            file.Position = 0;
+            file.Write(header[..length]);
         }
-        file.Position = 0;
-        file.Write(header[..length]);
         file.Flush(flushToDisk: true);
     }
 }

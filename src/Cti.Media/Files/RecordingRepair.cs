@@ -4,7 +4,7 @@ namespace Cti.Media.Files;
 public static class RecordingRepair
 {
     /// <summary>
-    /// Completes one unfinished file (the target's name and <c>.cti-part</c>): its sizes are set and it is moved to its target. One that holds no
+    /// Completes one unfinished file (the target's name and <c>.cti-part</c>): its sizes are set, what is no whole block is cut off, and it is moved to its target. One that holds no
     /// sound is removed, and the target stays what it was.
     /// </summary>
     /// <returns>The target, or null when there was nothing to save or the file is none of ours.</returns>
@@ -15,26 +15,40 @@ public static class RecordingRepair
         var target = partPath[..^RecordingHeader.PartSuffix.Length];
         using (var file = new FileStream(partPath, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
         {
-            Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
-            var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
-            if (RecordingHeader.TryRead(header[..read], out var format, out var channels))
+            if (IsHeaderless(target))
             {
-                Span<byte> own = stackalloc byte[RecordingHeader.BytesMax];
-                if (file.Length > RecordingHeader.Write(own, format, 0, channels))
+                // Frames of MP3 and halves of bytes can end anywhere.
+                if (file.Length > 0)
                 {
-                    RecordingHeader.Complete(file, format, channels, file.Length);
                     File.Move(partPath, target, overwrite: true);
                     return target;
                 }
             }
-            else if (read == RecordingHeader.BytesMax)
+            else
             {
-                return null;
+                Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
+                var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
+                if (RecordingHeader.TryRead(header[..read], out var coding, out var channels, out _))
+                {
+                    if (RecordingHeader.WholeBlocks(coding, channels, file.Length - RecordingHeader.Length(coding)) > 0)
+                    {
+                        RecordingHeader.Complete(file, coding, channels);
+                        File.Move(partPath, target, overwrite: true);
+                        return target;
+                    }
+                }
+                else if (read == RecordingHeader.BytesMax)
+                {
+                    return null;
+                }
             }
         }
         File.Delete(partPath);
         return null;
     }
+
+    /// <summary>Whether recordings of that name are nothing but encoded sound.</summary>
+    internal static bool IsHeaderless(string target) => Path.GetExtension(target) is ".mp3" or ".vox";
 
     /// <summary>Completes the unfinished file of one target, where there is one.</summary>
     /// <exception cref="IOException">The disk refuses.</exception>
@@ -49,6 +63,7 @@ public static class RecordingRepair
         var repaired = new List<string>();
         if (!Directory.Exists(root)) return repaired;
         var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        foreach (var copy in Directory.GetFiles(root, "*" + RecordingFile.CopySuffix, options)) DeleteUnlessOpen(copy);
         foreach (var part in Directory.GetFiles(root, "*" + RecordingHeader.PartSuffix, options))
         {
             try
@@ -61,5 +76,17 @@ public static class RecordingRepair
             }
         }
         return repaired;
+    }
+
+    private static void DeleteUnlessOpen(string copy)
+    {
+        try
+        {
+            using var _ = new FileStream(copy, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // Another node's, on a shared disk: it is being made.
+        }
     }
 }

@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using Cti.Kernel;
 using Cti.Media.Codecs;
+using Cti.Media.Files.Native;
 
 namespace Cti.Media.Files;
 
@@ -7,22 +9,36 @@ namespace Cti.Media.Files;
 public sealed class UnsupportedSoundException(string message) : Exception(message);
 
 /// <summary>
-/// WAV (RIFF) with PCM 8 or 16 bit, A-law or mu-law, plain or extensible header, any rate from 1000 to 192000 a second, up to 8 channels,
-/// which are mixed. Chunks in any order; sizes that a crashed or streaming writer left open reach to the end of the file.
+/// WAV (RIFF) with PCM of 8 to 32 bit, floating point, A-law or mu-law, plain or extensible header, any rate from 1000 to 192000 a second, up to 8
+/// channels, which are mixed. Chunks in any order; sizes that a crashed or streaming writer left open reach to the end of the file. Other codings
+/// (GSM, IMA and Microsoft ADPCM, G.721, G.726) are left to libsndfile.
 /// </summary>
 public static class WavFile
 {
     internal const ushort FormatPcm = 1;
     internal const ushort FormatAlaw = 6;
     internal const ushort FormatUlaw = 7;
+    internal const ushort FormatImaAdpcm = 0x11;
+    internal const ushort FormatGsm = 0x31;
+    internal const ushort FormatG721 = 0x40;
+    internal const ushort FormatG726 = 0x64;
+    internal const int ChannelsMax = 8;
+    internal const int RateMin = 1000;
+    internal const int RateMax = 192_000;
+    private const ushort FormatReal = 3;
     private const ushort FormatExtensible = 0xFFFE;
-    private const string Supported = "supported are WAV with PCM 8 or 16 bit, A-law and mu-law, and raw .alaw and .ulaw";
+    private const string Supported = "supported are PCM of 8, 16, 24 and 32 bit, floating point, A-law, mu-law, GSM, IMA and Microsoft ADPCM, and G.726 at 32 kbit/s";
 
-    private readonly record struct Format(ushort Tag, int Channels, int Rate, int Bits);
+    private readonly record struct Format(ushort Tag, int Channels, int Rate, int Bits)
+    {
+        public bool IsOurs => Tag is FormatPcm or FormatReal or FormatAlaw or FormatUlaw;
+    }
 
     /// <summary>Reads a whole file in memory.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="library">What decodes the codings that this reader does not; null for none.</param>
     /// <exception cref="UnsupportedSoundException">It is broken or of a kind that is not supported.</exception>
-    public static Prompt Read(ReadOnlySpan<byte> file)
+    public static Prompt Read(ReadOnlySpan<byte> file, SoundLibrary? library = null)
     {
         if (file.Length < 12) throw Broken("it ends within the RIFF header");
         if (file.StartsWith("RIFX"u8) || file.StartsWith("RF64"u8)) throw Broken("big-endian (RIFX) and 64-bit (RF64) WAV are not supported");
@@ -49,8 +65,41 @@ public static class WavFile
             rest = isLast ? default : body[Math.Min(body.Length, (int)size + (int)(size & 1))..];
         }
         if (format is not { } known) throw Broken("it has no fmt chunk");
-        return hasData ? Decode(known, data) : throw Broken("it has no data chunk");
+        if (!hasData) throw Broken("it has no data chunk");
+        return known.IsOurs ? Decode(known, data) : DecodeByLibrary(known, file, data, library ?? throw Broken($"its coding is {CodingName(known.Tag)}"));
     }
+
+    internal static UnsupportedSoundException BadChannels(int channels) => Broken($"it has {channels} channels; 1 to {ChannelsMax} are supported");
+
+    internal static UnsupportedSoundException BadRate(int rate) => Broken($"its rate is {rate} a second; {RateMin} to {RateMax} are supported");
+
+    internal static UnsupportedSoundException TooLong() => Broken($"it is longer than {Limits.PromptSamplesMax} samples");
+
+    /// <summary>A sample of -1..1 in 16 bit; beyond that it is cut off.</summary>
+    internal static short FromReal(float sample) => (short)Math.Clamp(MathF.Round(sample * 32_767), short.MinValue, short.MaxValue);
+
+    /// <summary>Each byte's halves exchanged.</summary>
+    internal static void SwapNibbles(ReadOnlySpan<byte> source, Span<byte> target)
+    {
+        for (var i = 0; i < source.Length; i++) target[i] = (byte)((source[i] << 4) | (source[i] >> 4));
+    }
+
+    private static Prompt DecodeByLibrary(Format format, ReadOnlySpan<byte> file, ReadOnlySpan<byte> data, SoundLibrary library)
+    {
+        var kind = "WAV with " + CodingName(format.Tag);
+        if (data.IsEmpty) throw Broken("it holds no sound");
+        if (!IsG726(format.Tag)) return SndfileReader.Read(file.ToArray(), library, kind);
+        if (format.Tag != FormatG721 && format.Bits != 4) throw Broken($"its coding is {CodingName(format.Tag)} of {format.Bits} bit; 4 bit (32 kbit/s) are supported");
+        // The library knows only one of the numbers that this coding goes by, with the first sample in the lower half of a byte.
+        var coding = RecordingCoding.Of(RecordFormat.G721);
+        var copy = new byte[RecordingHeader.BytesMax + data.Length];
+        var header = RecordingHeader.Write(copy, coding, (uint)data.Length, format.Channels, 2L * data.Length, format.Rate);
+        if (format.Tag == FormatG721) data.CopyTo(copy.AsSpan(header));
+        else SwapNibbles(data, copy.AsSpan(header));
+        return SndfileReader.Read(copy[..(header + data.Length)], library, kind);
+    }
+
+    private static bool IsG726(ushort tag) => tag is FormatG721 or FormatG726 or 0x14 or 0x45;
 
     private static bool LooksLikeChunk(ReadOnlySpan<byte> body) =>
         body.Length >= 8 && body[..4].IndexOfAnyExceptInRange((byte)' ', (byte)'z') < 0
@@ -67,14 +116,17 @@ public static class WavFile
         }
         var format = new Format(tag, BinaryPrimitives.ReadUInt16LittleEndian(chunk[2..]),
             (int)Math.Min(BinaryPrimitives.ReadUInt32LittleEndian(chunk[4..]), int.MaxValue), BinaryPrimitives.ReadUInt16LittleEndian(chunk[14..]));
-        if (format.Channels is < 1 or > 8) throw Broken($"it has {format.Channels} channels; 1 to 8 are supported");
-        if (format.Rate is < 1000 or > 192_000) throw Broken($"its rate is {format.Rate} a second; 1000 to 192000 are supported");
+        if (format.Channels is < 1 or > ChannelsMax) throw BadChannels(format.Channels);
+        if (format.Rate is < RateMin or > RateMax) throw BadRate(format.Rate);
         return format.Tag switch
         {
-            FormatPcm when format.Bits is 8 or 16 => format,
+            FormatPcm when format.Bits is 8 or 16 or 24 or 32 => format,
+            FormatReal when format.Bits is 32 or 64 => format,
             FormatPcm => throw Broken($"it is PCM of {format.Bits} bit; {Supported}"),
             FormatAlaw or FormatUlaw when format.Bits == 8 => format,
             FormatAlaw or FormatUlaw => throw Broken($"it is G.711 of {format.Bits} bit instead of 8"),
+            FormatImaAdpcm or FormatGsm or 2 => format,
+            var number when IsG726(number) => format,
             _ => throw Broken($"its coding is {CodingName(format.Tag)}; {Supported}"),
         };
     }
@@ -82,12 +134,12 @@ public static class WavFile
     private static string CodingName(ushort tag) => tag switch
     {
         2 => "Microsoft ADPCM",
-        3 => "floating point",
+        FormatReal => "floating point of that size",
         0x10 => "OKI ADPCM",
-        0x11 => "IMA ADPCM",
-        0x31 => "GSM 06.10",
-        0x40 => "G.721",
-        0x45 => "G.726",
+        FormatImaAdpcm => "IMA ADPCM",
+        FormatGsm => "GSM 06.10",
+        FormatG721 => "G.721",
+        FormatG726 or 0x14 or 0x45 => "G.726",
         0x55 => "MP3",
         _ => $"number {tag}",
     };
@@ -97,7 +149,9 @@ public static class WavFile
         if (format is { Channels: 1, Rate: Resampler.Rate, Tag: FormatAlaw or FormatUlaw })
             return Prompt.FromEncoded(format.Tag == FormatAlaw ? AudioCodec.Pcma : AudioCodec.Pcmu, data.ToArray());
         var sampleBytes = format.Bits / 8;
-        var samples = new short[data.Length / (sampleBytes * format.Channels)];
+        var count = data.Length / (sampleBytes * format.Channels);
+        if (count > Limits.PromptSamplesMax) throw TooLong();
+        var samples = new short[count];
         for (var i = 0; i < samples.Length; i++)
         {
             var sum = 0;
@@ -112,7 +166,9 @@ public static class WavFile
     {
         FormatAlaw => G711.DecodeTable(AudioCodec.Pcma)[at[0]],
         FormatUlaw => G711.DecodeTable(AudioCodec.Pcmu)[at[0]],
-        _ => bytes == 1 ? (at[0] - 128) << 8 : BinaryPrimitives.ReadInt16LittleEndian(at),
+        FormatReal => FromReal(bytes == 4 ? BinaryPrimitives.ReadSingleLittleEndian(at) : (float)BinaryPrimitives.ReadDoubleLittleEndian(at)),
+        // The upper 16 bits are enough for what ends in 8 kHz G.711.
+        _ => bytes == 1 ? (at[0] - 128) << 8 : BinaryPrimitives.ReadInt16LittleEndian(at[(bytes - 2)..]),
     };
 
     private static UnsupportedSoundException Broken(string what) => new(what);

@@ -41,7 +41,7 @@ public sealed class Bridge
     private readonly short[] _stereo = new short[2 * Audio.FrameSamples];
     private Phase _phase;
     private MediaOutcome _outcome;
-    private WavRecorder? _recorder;
+    private SoundRecorder? _recorder;
     private bool _firstAttached;
     private bool _secondAttached;
     private bool _relaysFirst;
@@ -176,7 +176,7 @@ public sealed class Bridge
         Refresh();
     }
 
-    internal void StartRecord(WavRecorder recorder)
+    internal void StartRecord(SoundRecorder recorder)
     {
         // The recording begins with the bridge, however fast its file was opened.
         if (_phase == Phase.Waiting) _recorder = recorder;

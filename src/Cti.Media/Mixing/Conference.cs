@@ -77,7 +77,7 @@ public sealed class Conference
             case MediaCommandKind.FailPlay: _play.End(command.Action, command.Outcome, (string?)command.Payload); break;
             case MediaCommandKind.StopPlay: _play.End(command.Action, MediaOutcome.Stopped, null); break;
             case MediaCommandKind.PrepareRecord: PrepareRecord(command.Action); break;
-            case MediaCommandKind.StartRecord: _recording.Start(command.Action, (WavRecorder)command.Payload!); break;
+            case MediaCommandKind.StartRecord: _recording.Start(command.Action, (SoundRecorder)command.Payload!); break;
             case MediaCommandKind.FailRecord: _recording.Fail(command.Action, command.Outcome, (string?)command.Payload); break;
             case MediaCommandKind.StopRecord: _recording.Stop(command.Action); break;
             case MediaCommandKind.SetBackground when !IsClosing: _background.Start((PlayList)command.Payload!); break;

@@ -19,7 +19,7 @@ internal sealed class MixRecording(Action<MediaEvent> report)
         else report(new RecordEnded(action, MediaOutcome.Failed, 0, "a recording runs already"));
     }
 
-    public void Start(long action, WavRecorder recorder)
+    public void Start(long action, SoundRecorder recorder)
     {
         if (_recording is not { Phase: RecordingPhase.Preparing } recording || recording.Action != action)
         {

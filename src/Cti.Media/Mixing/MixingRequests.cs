@@ -30,8 +30,9 @@ public sealed record BridgeRequest(long Action, BridgeMode Mode = BridgeMode.Bot
 
 /// <summary>Where a bridge is recorded.</summary>
 /// <param name="FullPath">The file, inside the record root: checked by the caller.</param>
-/// <param name="Format">How it is stored; with two channels where the format allows.</param>
-public sealed record BridgeRecording(string FullPath, RecordFormat Format);
+/// <param name="Format">How it is stored: with two channels, or mixed into one for GSM, OKI ADPCM, G.726 and G.721, which have no stereo.</param>
+/// <param name="Append">As in <see cref="RecordRequest"/>: into a file with one channel both are mixed.</param>
+public sealed record BridgeRecording(string FullPath, RecordFormat Format, bool Append = false);
 
 /// <summary>What a member of a conference may do; the values are the contract's.</summary>
 public enum VoiceMode

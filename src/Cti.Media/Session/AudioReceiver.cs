@@ -119,5 +119,5 @@ internal sealed class Recording(long action)
 
     public bool IsStopAsked { get; set; }
 
-    public WavRecorder? Recorder { get; set; }
+    public SoundRecorder? Recorder { get; set; }
 }

@@ -112,7 +112,7 @@ public readonly struct MediaCommand
     public static MediaCommand PrepareRecord(long action) => new(MediaCommandKind.PrepareRecord, action);
 
     /// <summary>Its file is open: after the beep, if there is one, sound goes into it.</summary>
-    public static MediaCommand StartRecord(long action, WavRecorder recorder, bool beep) =>
+    public static MediaCommand StartRecord(long action, SoundRecorder recorder, bool beep) =>
         new(MediaCommandKind.StartRecord, action, recorder, beep ? 1 : 0);
 
     /// <summary>Its file cannot be opened.</summary>
@@ -145,7 +145,7 @@ public readonly struct MediaCommand
     public static MediaCommand StopBridgePlay(long action) => new(MediaCommandKind.StopBridgePlay, action);
 
     /// <summary>The file of the bridge's recording is open, with two channels.</summary>
-    public static MediaCommand StartBridgeRecord(long action, WavRecorder recorder) => new(MediaCommandKind.StartBridgeRecord, action, recorder);
+    public static MediaCommand StartBridgeRecord(long action, SoundRecorder recorder) => new(MediaCommandKind.StartBridgeRecord, action, recorder);
 
     /// <summary>It cannot be opened.</summary>
     public static MediaCommand FailBridgeRecord(long action, MediaOutcome outcome, string? detail) =>

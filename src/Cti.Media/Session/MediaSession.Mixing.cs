@@ -218,10 +218,10 @@ public sealed partial class MediaSession
                 OwnBridge?.EndPlay(command.Action, MediaOutcome.Stopped, null);
                 break;
             case MediaCommandKind.StartBridgeRecord when FindBridge(command.Action) is { } bridge:
-                bridge.StartRecord((WavRecorder)command.Payload!);
+                bridge.StartRecord((SoundRecorder)command.Payload!);
                 break;
             case MediaCommandKind.StartBridgeRecord:
-                ((WavRecorder)command.Payload!).Discard();
+                ((SoundRecorder)command.Payload!).Discard();
                 break;
             case MediaCommandKind.FailBridgeRecord:
                 FindBridge(command.Action)?.FailRecord(command.Outcome, (string?)command.Payload);

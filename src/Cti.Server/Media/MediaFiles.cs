@@ -9,7 +9,8 @@ namespace Cti.Server.Media;
 /// <param name="root">Where prompts are looked up.</param>
 /// <param name="builtin">The built-in prompts; null for none.</param>
 /// <param name="recordRoot">Where recordings go.</param>
-public sealed class MediaFiles(string root, string? builtin, string recordRoot) : IRecordings
+/// <param name="library">What writes the formats that the media side has no code for.</param>
+public sealed class MediaFiles(string root, string? builtin, string recordRoot, SoundLibrary library) : IRecordings
 {
     /// <inheritdoc/>
     public string? Resolve(string file, string format)
@@ -41,9 +42,5 @@ public sealed class MediaFiles(string root, string? builtin, string recordRoot) 
     public bool StaysInside(string promptName) => MediaLibrary.Resolve(root, builtin, promptName).Kind != ResolutionKind.LeavesRoot;
 
     /// <inheritdoc/>
-    public string? WhyUnsupported(string format) => Enum.Parse<RecordFormat>(format, ignoreCase: true) switch
-    {
-        RecordFormat.Pcm8 or RecordFormat.Alaw or RecordFormat.Ulaw => null,
-        var other => $"record_format {other} is not supported by this version; PCM, A-law and mu-law are",
-    };
+    public string? WhyUnsupported(string format) => library.WhyUnsupported(Enum.Parse<RecordFormat>(format, ignoreCase: true));
 }

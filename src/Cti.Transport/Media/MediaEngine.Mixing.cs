@@ -25,7 +25,7 @@ public sealed partial class MediaEngine
             return false;
         if (request.Record is { } record && _sessions.TryGetValue(first.Value, out var slot))
         {
-            if (!_loader.TryOpen(record.FullPath, record.Format, 2, opening => slot.Post(opening.Recorder is { } recorder
+            if (!_loader.TryOpen(new RecordingTarget(record.FullPath, record.Format, 2, 2, record.Append), opening => slot.Post(opening.Recorder is { } recorder
                     ? MediaCommand.StartBridgeRecord(request.Action, recorder)
                     : MediaCommand.FailBridgeRecord(request.Action, opening.Outcome, opening.Detail))))
                 slot.Post(MediaCommand.FailBridgeRecord(request.Action, MediaOutcome.Failed, TooManyLoads));
@@ -156,7 +156,7 @@ public sealed partial class MediaEngine
         if (!_conferences.TryGetValue(conference.Value, out var room))
             return;
         room.Post(MediaCommand.PrepareRecord(request.Action));
-        if (!_loader.TryOpen(request.FullPath, request.Format, 1, opening => room.Post(opening.Recorder is { } recorder
+        if (!_loader.TryOpen(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append), opening => room.Post(opening.Recorder is { } recorder
                 ? MediaCommand.StartRecord(request.Action, recorder, beep: false)
                 : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail))))
             room.Post(MediaCommand.FailRecord(request.Action, MediaOutcome.Failed, TooManyLoads));

@@ -1,5 +1,6 @@
 using System.Net;
 using Cti.Kernel;
+using Cti.Media.Files;
 
 namespace Cti.Transport.Media;
 
@@ -41,6 +42,12 @@ public sealed record MediaEngineOptions
 
     /// <summary>Threads that open and decode files, 1..16.</summary>
     public int LoaderThreads { get; init; } = 2;
+
+    /// <summary>Threads that wait for the speech engine, 1..64: as many texts are made at once.</summary>
+    public int SpeechThreads { get; init; } = 4;
+
+    /// <summary>What decodes and encodes the files that the media side has no code for; loaded when first needed.</summary>
+    public SoundLibrary SoundLibrary { get; init; } = SoundLibrary.Default;
 
     /// <summary>Uses the framework's sockets where Linux's own calls would be used.</summary>
     internal bool ManagedSockets { get; init; }

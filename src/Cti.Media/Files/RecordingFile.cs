@@ -1,0 +1,178 @@
+using System.Buffers.Binary;
+
+namespace Cti.Media.Files;
+
+/// <summary>
+/// The unfinished file of a recording, beside its target. It is locked while it is open: a second recording into the same file is refused instead of
+/// mixing with it, and one that can be opened is a dead process's.
+/// </summary>
+internal sealed class RecordingFile : IDisposable
+{
+    /// <summary>What a copy of the target is called until it is whole.</summary>
+    public const string CopySuffix = ".cti-copy";
+
+    private const int BufferBytes = 4096;
+
+    private readonly string _part;
+    private readonly long _start;
+    private readonly bool _isOfDeadProcess;
+
+    private RecordingFile(string target, RecordingCoding coding, FileStream stream, int channels, bool isOfDeadProcess)
+    {
+        Target = target;
+        Coding = coding;
+        Channels = channels;
+        Stream = stream;
+        _part = target + RecordingHeader.PartSuffix;
+        _start = stream.Position;
+        _isOfDeadProcess = isOfDeadProcess;
+    }
+
+    public string Target { get; }
+
+    public RecordingCoding Coding { get; }
+
+    public int Channels { get; }
+
+    /// <summary>Stands where sound is to be written.</summary>
+    public FileStream Stream { get; }
+
+    /// <summary>Opens it; folders are made.</summary>
+    /// <param name="target">Where it will be.</param>
+    /// <param name="coding">How it is stored.</param>
+    /// <param name="channels">Of a new file; one that is continued keeps its own.</param>
+    /// <param name="append">Whether to go on with what there is.</param>
+    /// <exception cref="UnsupportedSoundException">What there is has another format.</exception>
+    /// <exception cref="IOException">The disk refuses, or somebody records into it.</exception>
+    public static RecordingFile Open(string target, RecordingCoding coding, int channels, bool append)
+    {
+        if (Path.GetDirectoryName(target) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
+        var part = target + RecordingHeader.PartSuffix;
+        var isLeft = append && File.Exists(part);
+        if (append && !isLeft && File.Exists(target)) CopyTarget(target, part, coding);
+        var stream = new FileStream(part, append ? FileMode.OpenOrCreate : FileMode.Create, FileAccess.ReadWrite, FileShare.None, coding.IsTable ? 0 : BufferBytes);
+        try
+        {
+            if (stream.Length > 0)
+            {
+                channels = SeekEnd(stream, coding, out var end);
+                stream.SetLength(end);
+                stream.Position = end;
+            }
+            else if (!coding.IsHeaderless)
+            {
+                Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
+                stream.Write(header[..RecordingHeader.Write(header, coding, 0, channels, 0)]);
+                stream.Flush();
+            }
+            return new RecordingFile(target, coding, stream, channels, isLeft);
+        }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Shows an encoder the sound that is there already.</summary>
+    public void Follow(OkiEncoder encoder)
+    {
+        if (_start == 0) return;
+        var bytes = new byte[64 * 1024];
+        Stream.Position = 0;
+        for (int read; (read = Stream.Read(bytes)) > 0;) encoder.Follow(bytes.AsSpan(0, read));
+    }
+
+    /// <summary>Completes the file and moves it to its target.</summary>
+    /// <param name="samples">Samples of each channel that were written.</param>
+    public void Complete(long samples)
+    {
+        RecordingHeader.Complete(Stream, Coding, Channels, RecordingHeader.Samples(Coding, Channels, _start - RecordingHeader.Length(Coding)) + samples);
+        Stream.Dispose();
+        File.Move(_part, Target, overwrite: true);
+    }
+
+    /// <summary>Forgets what was written: a dead process's file is completed as it was found, any other is removed.</summary>
+    public void Discard()
+    {
+        if (!_isOfDeadProcess)
+        {
+            Stream.Dispose();
+            File.Delete(_part);
+            return;
+        }
+        Stream.SetLength(_start);
+        Stream.Dispose();
+        RecordingRepair.Repair(_part);
+    }
+
+    /// <summary>Closes it where it is; what was written stays for <see cref="RecordingRepair"/>.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            Stream.Dispose();
+        }
+        catch (IOException)
+        {
+            // The disk has failed already, which is what is reported.
+        }
+    }
+
+    /// <summary>
+    /// Copies the target, with open sizes, and only then gives it the name of an unfinished file: a crash on the way must not make half a copy replace
+    /// the whole.
+    /// </summary>
+    private static void CopyTarget(string target, string part, RecordingCoding coding)
+    {
+        var copy = target + CopySuffix;
+        try
+        {
+            using var to = new FileStream(copy, FileMode.Create, FileAccess.ReadWrite, FileShare.None);
+            using var from = new FileStream(target, FileMode.Open, FileAccess.Read, FileShare.Read);
+            var channels = SeekEnd(from, coding, out var end);
+            from.Position = 0;
+            from.CopyTo(to);
+            to.SetLength(end);
+            if (!coding.IsHeaderless)
+            {
+                Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
+                to.Position = 0;
+                to.Write(header[..RecordingHeader.Write(header, coding, 0, channels, 0)]);
+            }
+            to.Flush(flushToDisk: true);
+        }
+        catch
+        {
+            File.Delete(copy);
+            throw;
+        }
+        File.Move(copy, part, overwrite: false);
+    }
+
+    /// <summary>Finds where the sound of a file ends.</summary>
+    /// <returns>Its channels.</returns>
+    private static int SeekEnd(FileStream file, RecordingCoding coding, out long end)
+    {
+        Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
+        file.Position = 0;
+        header = header[..file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false)];
+        end = file.Length;
+        if (coding.Format == RecordFormat.OkiAdpcm) return 1;
+        if (coding.Format == RecordFormat.Mp3)
+        {
+            var frame = header.Length < 4 ? 0 : BinaryPrimitives.ReadUInt32BigEndian(header);
+            var length = MpegFrame.Length(frame);
+            if (length == 0 || MpegFrame.Rate(frame) != Audio.Rate) throw Other(coding);
+            // Ours are of constant length.
+            end -= end % length;
+            return MpegFrame.Channels(frame);
+        }
+        if (!RecordingHeader.TryRead(header, out var found, out var channels, out var said) || found.Format != coding.Format) throw Other(coding);
+        var start = RecordingHeader.Length(coding);
+        end = start + RecordingHeader.WholeBlocks(coding, channels, said == 0 ? end - start : Math.Min(said, end - start));
+        return channels;
+    }
+
+    private static UnsupportedSoundException Other(RecordingCoding coding) => new($"there is a file of another kind than a recording of 8 kHz as {coding.Format}; it cannot be continued");
+}

@@ -1,0 +1,221 @@
+using System.Runtime.InteropServices;
+using Cti.Kernel;
+
+namespace Cti.Media.Files;
+
+/// <summary>How the opening of a recording ended.</summary>
+/// <param name="Outcome"><see cref="MediaOutcome.Completed"/>, or Unsupported, Failed.</param>
+/// <param name="Recorder">The recorder, when completed.</param>
+/// <param name="Detail">Otherwise: what is wrong.</param>
+public readonly record struct RecorderOpening(MediaOutcome Outcome, SoundRecorder? Recorder, string? Detail);
+
+/// <summary>
+/// A recording into a file of 8 kHz, with one or two channels. One media loop writes sound, one writer thread calls <see cref="Drain"/>, which encodes it;
+/// between them a lock-free ring of 8 s (4 s with two channels). The sound goes into a file beside the target, which takes the target's place when it is
+/// complete: what was there before stays until then. After a crash of the process <see cref="RecordingRepair"/> completes it, or another recording goes on
+/// with it.
+/// </summary>
+public sealed class SoundRecorder
+{
+    private const int FramesAtOnce = 2048;
+
+    private enum Phase
+    {
+        Running,
+        Finishing,
+        Discarding,
+        Completed,
+        Failed,
+    }
+
+    private readonly RecordingFile _file;
+    private readonly RecordFormat _format;
+    private readonly SoundEncoder _encoder;
+    private readonly int _channels;
+    private readonly SoundRing _ring;
+    private readonly byte[]? _codes;
+    private readonly short[] _mapped;
+    private long _samples;
+    private long _drained;
+    private int _phase;
+    private bool _overflowed;
+    private string? _failure;
+
+    private SoundRecorder(RecordingFile file, SoundEncoder encoder, RecordFormat format, int channels)
+    {
+        _file = file;
+        _encoder = encoder;
+        _format = format;
+        _channels = channels;
+        // One byte a sample is made in the loop by a table, which is cheaper than to carry two; all else is the writer's work.
+        var isTable = file.Coding.IsTable && channels == file.Channels;
+        _codes = isTable ? new byte[Audio.FrameSamples * channels] : null;
+        _ring = new SoundRing(Limits.RecordingRingSamples * (isTable ? 1 : sizeof(short)));
+        _mapped = channels == file.Channels ? [] : new short[FramesAtOnce * file.Channels];
+    }
+
+    /// <summary>Where the file will be.</summary>
+    public string FullPath => _file.Target;
+
+    /// <summary>How much sound was taken, in milliseconds; what the file held before is not counted.</summary>
+    public long DurationMillis => Volatile.Read(ref _samples) / _channels / Audio.MillisSamples;
+
+    /// <summary>True once no more sound comes and the file waits to be completed: someone waits for it, so drain these first and often (every 5 to 20 ms).</summary>
+    public bool IsEnding => Current is Phase.Finishing or Phase.Discarding;
+
+    internal bool IsDone => Current is Phase.Completed or Phase.Failed;
+
+    internal string? Failure => Current == Phase.Failed ? _failure : null;
+
+    /// <summary>Channels of the file: those asked for, one where the format has no more, or those of the file that is continued.</summary>
+    internal int FileChannels => _file.Channels;
+
+    private Phase Current => (Phase)Volatile.Read(ref _phase);
+
+    /// <summary>Opens the file beside its target; folders are made. Touches the disk: call it from a loader thread. Never throws.</summary>
+    /// <param name="fullPath">The target; its folder is where the unfinished file lies too.</param>
+    /// <param name="format">How it is stored.</param>
+    /// <param name="channels">Channels of the sound that will be written: 1 or 2.</param>
+    /// <param name="fileChannels">
+    /// Channels of the file; null for the same. One channel goes to the left of two; two are mixed into one, as they are where the format has no stereo.
+    /// </param>
+    /// <param name="append">
+    /// Goes on where the file ends that a dead process left unfinished, else where the target ends; begins a new one where there is neither. The
+    /// channels are then those of that file. One of another format is <see cref="MediaOutcome.Unsupported"/>.
+    /// </param>
+    /// <param name="library">What encodes the formats that have no code here; null for the system's.</param>
+    public static RecorderOpening Open(string fullPath, RecordFormat format, int channels = 1, int? fileChannels = null, bool append = false, SoundLibrary? library = null)
+    {
+        library ??= SoundLibrary.Default;
+        if (library.WhyUnsupported(format) is { } why) return new RecorderOpening(MediaOutcome.Unsupported, null, why);
+        RecordingFile? file = null;
+        try
+        {
+            var coding = RecordingCoding.Of(format);
+            file = RecordingFile.Open(fullPath, coding, Math.Min(fileChannels ?? channels, coding.ChannelsMax), append);
+            var encoder = SoundEncoder.Create(coding, file.Channels, file.Stream, library);
+            if (encoder is OkiEncoder oki) file.Follow(oki);
+            return new RecorderOpening(MediaOutcome.Completed, new SoundRecorder(file, encoder, format, channels), null);
+        }
+        catch (UnsupportedSoundException fault)
+        {
+            file?.Discard();
+            return new RecorderOpening(MediaOutcome.Unsupported, null, $"{fullPath}: {fault.Message}");
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            file?.Dispose();
+            return new RecorderOpening(MediaOutcome.Failed, null, $"{fullPath}: {fault.Message}");
+        }
+    }
+
+    /// <summary>
+    /// Writes what has come to the disk; after the end it completes the file and moves it to its target. Call it from one thread at a time,
+    /// every 100 to 500 ms, until it answers true, beginning when the recorder was opened. Never throws: a fault of the disk ends the
+    /// recording as failed.
+    /// </summary>
+    /// <returns>True when there is nothing more to do: drop the recorder.</returns>
+    public bool Drain()
+    {
+        if (IsDone) return true;
+        try
+        {
+            return DrainToFile();
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ObjectDisposedException)
+        {
+            return Fail(fault.Message);
+        }
+    }
+
+    /// <summary>Loop: takes a frame of up to 20 ms; with two channels left and right in turn.</summary>
+    internal void Write(ReadOnlySpan<short> samples)
+    {
+        if (_overflowed || Current != Phase.Running) return;
+        if (!TryKeep(samples))
+        {
+            // Going on after a hole would shift all that follows; what there is stays usable.
+            _overflowed = true;
+            Interlocked.CompareExchange(ref _phase, (int)Phase.Finishing, (int)Phase.Running);
+            return;
+        }
+        Volatile.Write(ref _samples, _samples + samples.Length);
+    }
+
+    /// <summary>Loop: no more sound comes; <see cref="IsDone"/> becomes true when the file is complete.</summary>
+    internal void Finish() => Interlocked.CompareExchange(ref _phase, (int)Phase.Finishing, (int)Phase.Running);
+
+    /// <summary>Gives the recording up without a trace: the target stays what it was. For a recorder that no session took.</summary>
+    public void Discard() => Interlocked.CompareExchange(ref _phase, (int)Phase.Discarding, (int)Phase.Running);
+
+    private bool TryKeep(ReadOnlySpan<short> samples)
+    {
+        if (_codes is null) return _ring.TryWrite(MemoryMarshal.AsBytes(samples));
+        var codes = _codes.AsSpan(0, samples.Length);
+        SoundEncoder.EncodeTable(_format, samples, codes);
+        return _ring.TryWrite(codes);
+    }
+
+    private bool DrainToFile()
+    {
+        // The phase is read before the ring: what was written before the end is then in the ring for sure.
+        var phase = Current;
+        if (phase == Phase.Discarding)
+        {
+            _encoder.Dispose();
+            _file.Discard();
+            Volatile.Write(ref _phase, (int)Phase.Completed);
+            return true;
+        }
+        for (var piece = _ring.Peek(); !piece.IsEmpty; piece = _ring.Peek())
+        {
+            if (_codes is null) Encode(MemoryMarshal.Cast<byte, short>(piece));
+            else _file.Stream.Write(piece);
+            _drained += _codes is null ? piece.Length / sizeof(short) : piece.Length;
+            _ring.Advance(piece.Length);
+        }
+        _file.Stream.Flush();
+        if (phase != Phase.Finishing) return false;
+        _encoder.Finish();
+        _encoder.Dispose();
+        _file.Complete(_drained / _channels);
+        if (_overflowed) return Fail("the disk did not keep up; the file ends where sound was lost");
+        Volatile.Write(ref _phase, (int)Phase.Completed);
+        return true;
+    }
+
+    /// <summary>Brings the sound to the file's channels and encodes it.</summary>
+    private void Encode(ReadOnlySpan<short> samples)
+    {
+        if (_channels == _file.Channels)
+        {
+            _encoder.Encode(samples);
+            return;
+        }
+        while (!samples.IsEmpty)
+        {
+            var frames = Math.Min(FramesAtOnce, samples.Length / _channels);
+            var mapped = _mapped.AsSpan(0, frames * _file.Channels);
+            if (_channels == 2)
+            {
+                for (var i = 0; i < frames; i++) mapped[i] = (short)Math.Clamp(samples[2 * i] + samples[(2 * i) + 1], short.MinValue, short.MaxValue);
+            }
+            else
+            {
+                // The right stays the silence that it was made of.
+                for (var i = 0; i < frames; i++) mapped[2 * i] = samples[i];
+            }
+            _encoder.Encode(mapped);
+            samples = samples[(frames * _channels)..];
+        }
+    }
+
+    private bool Fail(string why)
+    {
+        _failure = $"{FullPath}: {why}";
+        _encoder.Dispose();
+        _file.Dispose();
+        Volatile.Write(ref _phase, (int)Phase.Failed);
+        return true;
+    }
+}
