@@ -91,7 +91,15 @@ internal sealed class ConferenceDriver
         PartMember part => $"PartMember {part.Call} {part.Op} {part.Error}".TrimEnd(),
         PlayEntrySound sound => $"PlayEntrySound {string.Join('|', sound.Files)}",
         StartConferenceSound start => $"StartConferenceSound {start.Number} {string.Join('|', start.Files)} loop={start.IsLoop}",
-        _ => effect.ToString(),
+        CloseMix => "CloseMix",
+        LeaveMedia leave => $"LeaveMedia {leave.Call}",
+        HearChild child => $"HearChild {child.Child}",
+        SetRingBack set => $"SetRingBack {set.On}",
+        StopConferenceSound stop => $"StopConferenceSound {stop.Number}",
+        StopMixRecord stop => $"StopMixRecord {stop.Number}",
+        SetMemberMedia set => $"SetMemberMedia {set.Call} {set.VoiceMode} {set.Volume}".TrimEnd(),
+        AnswerChild answer => $"AnswerChild {answer.Child} {answer.Refusal?.Code}".TrimEnd(),
+        _ => effect.GetType().Name,
     };
 
     public static string Event(string method, string rest) => $$"""! sys.conf.{{method}} {"res_id":"{{Id}}",{{rest}}}""";
