@@ -142,7 +142,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 TimeZone = configuration.Cdr.TimeZone,
             },
             SipTimers = new SipTimers((int)configuration.Sip.Timers.T1.TotalMilliseconds, (int)configuration.Sip.Timers.T2.TotalMilliseconds, (int)configuration.Sip.Timers.T4.TotalMilliseconds),
-            MediaProfile = new MediaProfile(configuration.Media.Codecs, (int)configuration.Media.Inactivity.TotalMilliseconds),
+            MediaProfile = new MediaProfile(configuration.Media.Codecs, (int)configuration.Media.Inactivity.TotalMilliseconds, configuration.Media.RingBackCountry),
             Inbound = new InboundPolicy([.. configuration.Routes.Select(ToRoute)], configuration.Sip.AcceptAny, configuration.Gateway.DefaultApplication, configuration.Demo),
             Trunks = [.. configuration.Trunks.Select(ToTrunk)],
             DialAny = configuration.Sip.DialAny,

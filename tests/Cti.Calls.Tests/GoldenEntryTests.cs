@@ -55,6 +55,15 @@ public sealed class GoldenEntryTests
             Spec = new BridgeSpec { MaxSeconds = 60, Mode = 2, LocalVolume = -3, RemoteVolume = 4, RecordPath = "/r/a.wav", RecordFormat = "Alaw", ScheduleAtSeconds = 1_700_000_030, ScheduleFile = "soon.wav", ScheduleTimes = 2 },
         })),
         ["br.second"] = At(new BridgeBegan(new Bridge { Op = "0123456789abcdef", Peer = "0.0.2-sys.call-66", IsFirst = false, Stage = BridgeStage.Connected, BeginMillis = Some.Start })),
+        ["new.child"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag",
+            new RingBackParent(Some.OtherId, ParentStage.Asked, new RingBackSpec("busy.wav", 3)))),
+        ["early"] = At(new EarlyMediaBegan(Some.Audio)),
+        ["par"] = At(new ParentMoved(ParentStage.Calling)),
+        ["dial"] = At(new DiallingMoved(new ChildDialling
+        {
+            Child = Duo.ChildId, Stage = DiallingStage.Ringing, RingBack = new RingBackSpec("busy.wav", 1), HasEarlyMedia = true, Number = 3,
+        })),
+        ["dialx"] = At(new DiallingEnded()),
         ["brx"] = At(new BridgeEnded()) with { Events = 1 },
         ["cf"] = At(new SeatTaken(new ConferenceSeat
         {

@@ -81,6 +81,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     {
         if (Find(session) is not { } open) return;
         var action = open.Begin(request.Action, MediaKind.Play);
+        action.Sound = $"{(request.Repeat < 0 ? "loop" : "file")} {string.Join('|', request.Files)}";
         foreach (var file in request.Files)
         {
             var missing = !Files.ContainsKey(file) && !PromptNames.IsReserved(file);
@@ -143,6 +144,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         open.Closing = true;
         Unbridge(session, MediaOutcome.Completed);
         Unseat(session);
+        UnlistenAll(session);
         foreach (var action in open.Running.Values.ToList()) Stop(open, action);
         var statistics = StatisticsOf(open) ?? new StreamStatistics(AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, -1);
         Report(open, new SessionClosed(statistics), () =>
@@ -169,6 +171,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
 
     public void Disconnect(MediaSessionId first, long action)
     {
+        if (Unlisten(first, action)) return;
         if (Bridges.Any(bridge => bridge.First == first && bridge.Request.Action == action)) Unbridge(first, MediaOutcome.Stopped);
     }
 
@@ -208,6 +211,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         sessions.Clear();
         Bridges.Clear();
         CrashConferences();
+        listenings.Clear();
     }
 
     private Session? Find(MediaSessionId session) => sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;
@@ -295,6 +299,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         public MediaOutcome Outcome { get; set; } = MediaOutcome.Completed;
         public string? Detail { get; set; }
         public string? Path { get; set; }
+        public string? Sound { get; set; }
         public long? BeganMillis { get; set; }
         public ITimerHandle? Timer { get; set; }
     }

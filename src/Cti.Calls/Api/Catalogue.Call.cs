@@ -31,8 +31,8 @@ public static partial class Catalogue
             From(), To(),
             Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true },
             RingSeconds(),
-            new("parent_call_res_id", ParameterKind.ResourceId, "A call that hears the ring-back.") { Nullable = true, Available = false },
-            new("parent_conf_res_id", ParameterKind.ResourceId, "A conference that hears the ring-back.") { Nullable = true, Available = false },
+            new("parent_call_res_id", ParameterKind.ResourceId, "A call that hears the ring-back: in `Idle` or `Connect`; it is in `Dial` until the dialling ends. Not together with `parent_conf_res_id`.") { Nullable = true },
+            new("parent_conf_res_id", ParameterKind.ResourceId, "A conference in which everyone hears the ring-back.") { Nullable = true },
             File("ring_play_file", "What the parent hears instead of the line's ring-back; without `parent_call_res_id` it does nothing."),
             Int("ring_play_mode", 0, 3, "0 from the ringing on; 1 from dialling until the ringing; 2 from dialling until the answer; 3 before dialling.") with { Default = 0 },
             UserData()) with

@@ -34,6 +34,10 @@ public sealed record ConstructCall : ResourceCommand
     public required string LocalSdp { get; init; }
     /// <summary>The tag of our From: it leads in-dialog requests back to this call.</summary>
     public required string LocalTag { get; init; }
+    /// <summary>The call or conference that hears the ring-back; null for none.</summary>
+    public string? Parent { get; init; }
+    /// <summary>What it is to hear.</summary>
+    public RingBackSpec RingBack { get; init; } = new(null, 0);
 }
 
 /// <summary>Creates an inbound call: an INVITE came that a route gives to an application.</summary>
@@ -157,7 +161,8 @@ public sealed record BridgeParted(string Op) : ResourceCommand;
 public sealed record BridgeFinished(long Number, MediaEnd End, string? Detail) : ResourceCommand;
 
 /// <summary>The far end rings (180, 183 or another provisional response but 100).</summary>
-public sealed record FarEndRings : ResourceCommand;
+/// <param name="Early">What its SDP agreed on: sound before the answer; null where it brought none.</param>
+public sealed record FarEndRings(NegotiatedAudio? Early = null) : ResourceCommand;
 
 /// <summary>The far end answered; its ACK waits for this decision.</summary>
 /// <param name="Dialog">The confirmed dialog.</param>

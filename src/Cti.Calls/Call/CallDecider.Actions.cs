@@ -29,6 +29,8 @@ public static partial class CallDecider
 
     private static CallDecision PlayHasFinished(CallDraft decision, PlayFinished played)
     {
+        if (decision.State.Dialling is { } dialling && dialling.Number == played.Number && HeardBy(decision.State) is RingBackFile or RingBackTone)
+            return RingBackHasEnded(decision, dialling, played);
         switch (decision.State.Action)
         {
             case PlayAction play when play.Number == played.Number:

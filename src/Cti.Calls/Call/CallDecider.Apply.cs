@@ -14,7 +14,7 @@ public static partial class CallDecider
             Offered offered => Create(offered),
             _ when state is null => throw new InvalidOperationException($"the journal begins with {entry.GetType().Name}"),
             RingingBegan => state with { RingMillis = entry.AtMillis },
-            DialAnswered up => state with { Dialog = up.Dialog, Audio = up.Audio, AnswerMillis = entry.AtMillis },
+            DialAnswered up => state with { Dialog = up.Dialog, Audio = up.Audio, AnswerMillis = entry.AtMillis, Parent = null },
             AnswerRequested answer => state with
             {
                 MaxAnswerSeconds = answer.MaxAnswerSeconds, AnswerRequestedMillis = entry.AtMillis, Dialog = state.Dialog?.Confirm(),
@@ -29,10 +29,18 @@ public static partial class CallDecider
             BridgeEnded => state with { Bridge = null },
             SeatTaken taken => state with { Seat = taken.Seat },
             SeatLeft => state with { Seat = null },
+            EarlyMediaBegan early => state with { Audio = early.Audio },
+            ParentMoved moved => state with
+            {
+                Parent = state.Parent is { } parent ? parent with { Stage = moved.Stage } : null,
+                InviteMillis = moved.Stage == ParentStage.Calling ? entry.AtMillis : state.InviteMillis,
+            },
+            DiallingMoved moved => state with { Dialling = moved.Dialling, ActionCount = Math.Max(state.ActionCount, moved.Dialling.Number) },
+            DiallingEnded => state with { Dialling = null },
             DialogUpdated updated => state with { Dialog = updated.Dialog, Audio = updated.Audio, LocalSdp = updated.LocalSdp },
             CallReleased released => state with
             {
-                WasReleased = true, Action = null, Closing = released.Closing, ClosingCause = released.Cause,
+                WasReleased = true, Action = null, Dialling = null, Parent = null, Closing = released.Closing, ClosingCause = released.Cause,
                 ClosingContact = released.Contact,
                 Dialog = released.Dialog ?? state.Dialog,
             },
@@ -59,6 +67,7 @@ public static partial class CallDecider
         MaxRingSeconds = made.MaxRingSeconds,
         LocalSdp = made.LocalSdp,
         LocalTag = made.LocalTag,
+        Parent = made.Parent,
     };
 
     private static CallState Create(Offered offered) => new()

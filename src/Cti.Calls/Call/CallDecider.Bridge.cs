@@ -57,7 +57,7 @@ public static partial class CallDecider
 
     private static CallDecision ConnectStop(CallDraft decision, StopConnect stop)
     {
-        if (decision.State.Bridge is not { IsFirst: true, Stage: BridgeStage.Connected } bridge) return Refuse(decision, stop, nameof(CallPhase.Connect));
+        if (decision.State is not { Phase: CallPhase.Connect, Bridge: { IsFirst: true, Stage: BridgeStage.Connected } bridge }) return Refuse(decision, stop, nameof(CallPhase.Connect));
         decision.ReplyNull();
         return EndBridge(decision, bridge, new ActionEnding());
     }
@@ -73,6 +73,7 @@ public static partial class CallDecider
 
     private static CallDecision BridgeHasFailed(CallDraft decision, BridgeFinished finished)
     {
+        if (decision.State.Dialling is { } dialling && dialling.Number == finished.Number) return LineHasFailed(decision, dialling, finished);
         if (decision.State.Bridge is not { IsFirst: true, Stage: BridgeStage.Connected } bridge || bridge.Number != finished.Number) return decision.Build();
         // A session that closed is a party that hung up: that party says so itself.
         if (finished.End is MediaEnd.Completed or MediaEnd.Stopped) return decision.Build();

@@ -82,7 +82,7 @@ public static partial class CallDecider
     }
 
     /// <summary>How a release ends the seat: to the conference a failed dialling is a hang-up too; only the loss of a node is told as such.</summary>
-    private static ActionEnding SeatEndingOf(Ending ending) => ending is { BySystem: true, Error: ErrorCodes.Unavailable }
+    private static ActionEnding SeatEndingOf(Ending ending) => ending.IsNodeGone
         ? new ActionEnding(ending.Error, ending.Message)
         : new ActionEnding(ErrorCodes.Gone, ending.Message);
 

@@ -1,3 +1,4 @@
+using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Dialog;
 
@@ -20,6 +21,9 @@ public static partial class CallDecider
 
         /// <summary>What the far end is told, where that is not <see cref="Cause"/>.</summary>
         public int? Told { get; init; }
+
+        /// <summary>Its node is gone or stops: so is everything else there.</summary>
+        public bool IsNodeGone { get; init; }
     }
 
     private static CallDecision HungUp(CallDraft decision, ByeArrived bye)
@@ -57,12 +61,17 @@ public static partial class CallDecider
             : call.IsOffered ? SipClosing.Refusal
             : SipClosing.Bye;
         if (closing == SipClosing.Refusal) decision.Do(new SendRefusal(ErrorCodes.Unavailable));
-        return Release(decision, new Ending(true, ErrorCodes.Unavailable, closing, ErrorCodes.Unavailable, message));
+        return Release(decision, new Ending(true, ErrorCodes.Unavailable, closing, ErrorCodes.Unavailable, message) { IsNodeGone = true });
     }
 
     private static CallDecision Release(CallDraft decision, Ending ending)
     {
         var before = decision.State;
+        if (before.Parent is { Stage: ParentStage.Asked })
+            return Withdraw(decision, new RpcError(ending.Error, ending.Message));
+        // A child that waits for its parent's file has sent nothing that could be cancelled.
+        if (before.IsAwaitingParent) ending = ending with { Closing = SipClosing.None };
+        if (before.Dialling is { Stage: DiallingStage.Announcing } announcing && !ending.IsNodeGone) decision.Do(new ReleaseChild(announcing.Child));
         if (before.Seat is { } seat) LeaveSeat(decision, seat, SeatEndingOf(ending));
         if (before.Bridge is { } bridge) LeaveBridge(decision, bridge, new ActionEnding(ending.Error, ending.Message));
         if (before.Action is { } action) EndAction(decision, action, new ActionEnding(ending.Error, ending.Message));

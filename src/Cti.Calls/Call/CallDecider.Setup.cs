@@ -6,22 +6,25 @@ namespace Cti.Calls.Call;
 /// <summary>Setting up: ringing, answering, refusing; and how it fails.</summary>
 public static partial class CallDecider
 {
-    private static CallDecision FarEndRangs(CallDraft decision)
+    private static CallDecision FarEndRangs(CallDraft decision, FarEndRings rings)
     {
-        if (decision.State is not { IsDialling: true, RingMillis: null }) return decision.Build();
+        if (decision.State is not { IsDialling: true, IsAwaitingParent: false }) return decision.Build();
+        // Of several early dialogs the newest is heard; a provisional response without SDP changes nothing.
+        if (rings.Early is { } early && early != decision.State.Audio) decision.Add(new EarlyMediaBegan(early)).Do(new ConfigureMedia(early));
+        if (decision.State.RingMillis is not null) return decision.Build();
         return decision.Add(new RingingBegan()).Emit("sys.call.on_ringing", CallEvents.Ringing(decision.State, decision.Now)).Build();
     }
 
     private static CallDecision Answered(CallDraft decision, FarEndAnswered answered)
     {
-        if (!decision.State.IsDialling) return decision.Build();
+        if (decision.State is not { IsDialling: true, IsAwaitingParent: false }) return decision.Build();
         decision.Add(new DialAnswered(answered.Dialog, answered.Audio)).Do(new ConfigureMedia(answered.Audio)).Do(new SendAck());
         return decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(decision.State, decision.Now, null, null)).Build();
     }
 
     private static CallDecision Unusable(CallDraft decision, FarEndUnusable unusable)
     {
-        if (!decision.State.IsDialling) return decision.Build();
+        if (decision.State is not { IsDialling: true, IsAwaitingParent: false }) return decision.Build();
         decision.Do(new SendAck());
         return Release(decision, new Ending(true, unusable.Status, SipClosing.Bye, unusable.Status, unusable.Reason) { Dialog = unusable.Dialog });
     }

@@ -14,7 +14,8 @@ public static partial class CallDecider
         if (call.AnswerMillis is { } answered) next = Earlier(next, answered + (call.MaxAnswerSeconds * 1000L));
         if (call.IsOffered) next = Earlier(next, call.BeginMillis + settings.OfferTimeoutMillis);
         // What is above the dialling (a conference entered early) does not stop its clocks.
-        if (call.IsDialling) next = Earlier(next, call.RingMillis is { } rang ? rang + (call.MaxRingSeconds * 1000L) : call.BeginMillis + settings.SetupTimeoutMillis);
+        if (ParentDeadline(call, settings) is { } waited) next = Earlier(next, waited);
+        else if (call.IsDialling) next = Earlier(next, call.RingMillis is { } rang ? rang + (call.MaxRingSeconds * 1000L) : SetupDeadline(call, settings));
         if (call.Phase == CallPhase.Idle && settings.IdleReleaseMillis > 0) next = Earlier(next, call.IdleSinceMillis + settings.IdleReleaseMillis);
         if (SeatLimitOf(call) is { } seatTime) next = Earlier(next, seatTime);
         if (call.Bridge is { } bridge && BridgeDeadline(bridge) is { } bridgeTime) next = Earlier(next, bridgeTime);
@@ -33,10 +34,14 @@ public static partial class CallDecider
         if (call.AnswerMillis is { } answered && now >= answered + (call.MaxAnswerSeconds * 1000L))
             return Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "max_answer_seconds is over"));
         if (call.IsOffered && now >= call.BeginMillis + decision.Settings.OfferTimeoutMillis) return Unoffered(decision);
-        if (call.IsDialling)
+        if (ParentDeadline(call, decision.Settings) is { } waited)
+        {
+            if (now >= waited) return ParentTime(decision, call.Parent!.Stage);
+        }
+        else if (call.IsDialling)
         {
             if (call.RingMillis is { } rang && now >= rang + (call.MaxRingSeconds * 1000L)) return DialTimedOut(decision, "max_ring_seconds is over");
-            if (call.RingMillis is null && now >= call.BeginMillis + decision.Settings.SetupTimeoutMillis) return DialTimedOut(decision, "no ringing and no answer came");
+            if (call.RingMillis is null && now >= SetupDeadline(call, decision.Settings)) return DialTimedOut(decision, "no ringing and no answer came");
         }
         if (SeatLimitOf(call) is { } leaveAt && now >= leaveAt) return LeaveSeat(decision, call.Seat!, new ActionEnding()).Build();
         if (call.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } bridge) return BridgeTime(decision, bridge);
@@ -53,6 +58,9 @@ public static partial class CallDecider
         }
         return decision.Build();
     }
+
+    /// <summary>It counts from the INVITE, which waits for a parent.</summary>
+    private static long SetupDeadline(CallState call, CallSettings settings) => (call.InviteMillis ?? call.BeginMillis) + settings.SetupTimeoutMillis;
 
     private static CallDecision DialTimedOut(CallDraft decision, string message) =>
         Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Cancel, ErrorCodes.Timeout, message));

@@ -26,7 +26,10 @@ public static partial class CallDecider
     /// <param name="command">What came.</param>
     /// <param name="now">Unix milliseconds.</param>
     /// <param name="settings">The configured limits.</param>
-    public static CallDecision Decide(CallState? state, ResourceCommand command, long now, CallSettings settings)
+    public static CallDecision Decide(CallState? state, ResourceCommand command, long now, CallSettings settings) =>
+        FollowDialling(state, DecideCommand(state, command, now, settings));
+
+    private static CallDecision DecideCommand(CallState? state, ResourceCommand command, long now, CallSettings settings)
     {
         var decision = new CallDraft(state, now, settings, Apply);
         if (command is ConstructCall or OfferCall && state is not null)
@@ -38,7 +41,7 @@ public static partial class CallDecider
         return command switch
         {
             ResourceRequest request => DecideRequest(decision, request),
-            FarEndRings => FarEndRangs(decision),
+            FarEndRings rings => FarEndRangs(decision, rings),
             FarEndAnswered answered => Answered(decision, answered),
             FarEndUnusable unusable => Unusable(decision, unusable),
             DialFailed failed => DialHasFailed(decision, failed),
@@ -60,6 +63,11 @@ public static partial class CallDecider
             BridgeFinished finished => BridgeHasFailed(decision, finished),
             EnterAnswered answered => EntryIsAnswered(decision, answered),
             ConferenceParted parted => ConferenceHasParted(decision, parted),
+            ParentAnswers answer => ParentHasAnswered(decision, answer),
+            ParentReleases released => ParentHasReleased(decision, released),
+            ChildAsks asked => ChildHasAsked(decision, asked),
+            ChildRings rings => ChildIsRinging(decision, rings),
+            ChildDone done => ChildIsDone(decision, done),
             KeyArrived key => KeyHasArrived(decision, key.Key),
             MediaLost => SoundLost(decision),
             TimeReached => TimeHasCome(decision),
@@ -124,6 +132,11 @@ public static partial class CallDecider
                 return decision.Do(new PartBridge(joined.Second, joined.Op)).Build();
             case EnterAnswered { Refusal: null } entered:
                 return decision.Do(new LeaveConference(entered.Conference, entered.Op)).Build();
+            case ChildAsks asked:
+                return decision.Do(new AnswerChild(asked.Child, RpcError.NoSuchResource(call.Id.ToString()), false)).Build();
+            case ParentAnswers { Refusal: null } answer:
+                // The call was withdrawn while its parent was asked: it is not to wait for it.
+                return decision.Do(new TellDone(answer.Parent)).Build();
             case FarEndAnswered crossed when call.Closing == SipClosing.Cancel:
                 // The 200 crossed our CANCEL: it must be acknowledged and hung up (RFC 3261 section 15).
                 return decision.Add(new CallReleased(SipClosing.Bye, call.ClosingCause, crossed.Dialog)).Do(new SendAck())
@@ -139,7 +152,10 @@ public static partial class CallDecider
     private static CallDecision Construct(CallDraft decision, ConstructCall make)
     {
         decision.Add(new Constructed(make.Id.ToString(), make.Application, make.FromUri, make.ToUri, make.SipCallId, make.Trunk, make.Permit,
-            make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag));
+            make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag,
+            make.Parent is { } resource ? new RingBackParent(resource, ParentStage.Asked, make.RingBack) : null));
+        // With a parent nothing is sent, and the application not answered, before it has agreed.
+        if (make.Parent is { } parent) return decision.Do(new AskParent(parent, make.RingBack)).Build();
         return decision.Do(new SendInvite()).Reply(CallEvents.ConstructResult(decision.State)).Build();
     }
 

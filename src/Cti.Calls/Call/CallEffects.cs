@@ -105,6 +105,13 @@ public sealed record AskEntry(string Conference, EnterAsked Asked) : ResourceEff
 
 /// <summary>Tells a conference that this call has left, or gives up entering.</summary>
 public sealed record LeaveConference(string Conference, string Op) : ResourceEffect;
+/// <summary>Lets a parent hear its child's dialling.</summary>
+public sealed record StartRingBack(long Number, RingBackSound Sound) : ResourceEffect;
+
+/// <summary>Ends that. Committed like its start, which it must not overtake.</summary>
+/// <param name="Number">The sound's number.</param>
+/// <param name="IsLine">Whether it is the child's line that was listened to.</param>
+public sealed record StopRingBack(long Number, bool IsLine) : ResourceEffect;
 
 /// <summary>What a command on a call leads to.</summary>
 public sealed record CallDecision : ResourceDecision<CallState, CallEntry>

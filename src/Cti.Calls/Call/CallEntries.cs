@@ -27,11 +27,15 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(BridgeEnded), "brx")]
 [JsonDerivedType(typeof(SeatTaken), "cf")]
 [JsonDerivedType(typeof(SeatLeft), "cfx")]
+[JsonDerivedType(typeof(EarlyMediaBegan), "early")]
+[JsonDerivedType(typeof(ParentMoved), "par")]
+[JsonDerivedType(typeof(DiallingMoved), "dial")]
+[JsonDerivedType(typeof(DiallingEnded), "dialx")]
 public abstract record CallEntry : ResourceEntry;
 
-/// <summary>An outbound call exists; its INVITE is intended.</summary>
+/// <summary>An outbound call exists; its INVITE is intended, unless a parent is asked first.</summary>
 public sealed record Constructed(string Id, string Application, string FromUri, string ToUri, string SipCallId, string? Trunk, string? Permit,
-    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag) : CallEntry;
+    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null) : CallEntry;
 
 /// <summary>An inbound call exists.</summary>
 public sealed record Offered(string Id, string Application, string FromUri, string ToUri, string? Trunk, DialogState Dialog, string LocalSdp,
@@ -85,6 +89,17 @@ public sealed record SeatTaken(ConferenceSeat Seat) : CallEntry;
 
 /// <summary>It is not in it any more.</summary>
 public sealed record SeatLeft : CallEntry;
+/// <summary>The far end sends sound before it answers.</summary>
+public sealed record EarlyMediaBegan(NegotiatedAudio Audio) : CallEntry;
+
+/// <summary>A child moved on with its parent; at <see cref="ParentStage.Calling"/> its INVITE is intended.</summary>
+public sealed record ParentMoved(ParentStage Stage) : CallEntry;
+
+/// <summary>A child is being dialled on this call, or that moved on.</summary>
+public sealed record DiallingMoved(ChildDialling Dialling) : CallEntry;
+
+/// <summary>The child's dialling ended; the call is where it was before.</summary>
+public sealed record DiallingEnded : CallEntry;
 
 /// <summary>The far end knows too: nothing of the call is left.</summary>
 public sealed record Settled : CallEntry;

@@ -109,6 +109,8 @@ public sealed record CallState : ResourceState
     public ChildDialling? Dialling { get; init; }
     /// <summary>The call or conference that hears the ring-back while this one is dialled.</summary>
     public RingBackParent? Parent { get; init; }
+    /// <summary>When its INVITE was intended, where that waited for a parent.</summary>
+    public long? InviteMillis { get; init; }
     /// <summary>What is still owed to the far end of a released call.</summary>
     public SipClosing Closing { get; init; }
     /// <summary>The SIP status that <see cref="Closing"/> conveys.</summary>
@@ -152,7 +154,16 @@ public sealed record CallState : ResourceState
     /// <summary>Whether the call was answered and is not released.</summary>
     public bool IsUp => AnswerMillis is not null && !WasReleased;
 
-    /// <summary>Whether our INVITE has no final response yet.</summary>
+    /// <summary>Whether a parent is asked, or hears a file, before the INVITE goes out.</summary>
+    public bool IsAwaitingParent => Parent is { Stage: not ParentStage.Calling };
+
+    /// <summary>Whether the far end sends sound before it answers.</summary>
+    public bool HasEarlyMedia => IsDialling && Audio is not null;
+
+    /// <inheritdoc/>
+    public override bool IsVisibleTo(string application) => base.IsVisibleTo(application) && Parent is not { Stage: ParentStage.Asked };
+
+    /// <summary>Whether our INVITE has no final response yet, or waits for a parent.</summary>
     public bool IsDialling => Direction == CallDirection.Outbound && AnswerMillis is null && !WasReleased;
 
     /// <summary>Whether a caller waits for the application to answer, reject or redirect.</summary>

@@ -79,10 +79,10 @@ public static partial class ConferenceDecider
         if (decision.State.ChildOf(asks.Child) is null)
         {
             if (decision.State.Children.Length >= Limits.ConferenceMembersMax)
-                return decision.Do(new AnswerChild(asks.Child, RpcError.Unavailable($"{Limits.ConferenceMembersMax} calls are dialled for the conference, its limit"))).Build();
+                return decision.Do(new AnswerChild(asks.Child, RpcError.Unavailable($"{Limits.ConferenceMembersMax} calls are dialled for the conference, its limit"), false)).Build();
             decision.Add(new ChildSet(new RingingChild(asks.Child)));
         }
-        return decision.Do(new AnswerChild(asks.Child, null)).Build();
+        return decision.Do(new AnswerChild(asks.Child, null, true)).Build();
     }
 
     private static ConferenceDecision ChildHasRung(ConferenceDraft decision, ChildRings rings)

@@ -100,7 +100,7 @@ public static partial class ConferenceDecider
         {
             ResourceRequest => ConferenceDecision.Refuse(gone),
             EnterAsked asked => decision.Do(new AnswerEntry(asked.Call, asked.Op, gone)).Build(),
-            ChildAsks asks => decision.Do(new AnswerChild(asks.Child, gone)).Build(),
+            ChildAsks asks => decision.Do(new AnswerChild(asks.Child, gone, false)).Build(),
             _ => decision.Build(),
         };
     }

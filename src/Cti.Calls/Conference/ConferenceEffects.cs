@@ -63,9 +63,6 @@ public sealed record AnswerEntry(string Call, string Op, RpcError? Refusal) : Re
 /// <param name="Message">Its message.</param>
 public sealed record PartMember(string Call, string Op, int? Error, string? Message) : ResourceEffect;
 
-/// <summary>Answers a child that asked to be heard.</summary>
-public sealed record AnswerChild(string Child, RpcError? Refusal) : ResourceEffect;
-
 /// <summary>What a command on a conference leads to.</summary>
 public sealed record ConferenceDecision : ResourceDecision<ConferenceState, ConferenceEntry>
 {

@@ -34,5 +34,5 @@ public abstract record ResourceState
     public abstract ReadOnlyMemory<byte> Describe(ApiGeneration generation);
 
     /// <summary>Whether an application may see it.</summary>
-    public bool IsVisibleTo(string application) => Owner is null && !IsReleased && Application == application;
+    public virtual bool IsVisibleTo(string application) => Owner is null && !IsReleased && Application == application;
 }

@@ -126,8 +126,9 @@ public sealed record SipTcpSettings(int MaxConnections, TimeSpan IdleTimeout, Ti
 /// <param name="Loops">Media threads; 0: half the processors, at least one.</param>
 /// <param name="Language">Tag of the language that is spoken where nothing else is asked for: zh-CN or en-US.</param>
 /// <param name="SoundLibrary">libsndfile's file name, or its full path.</param>
+/// <param name="RingBackCountry">Whose ring-back tone is generated: ISO 3166, two letters.</param>
 public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int PortFirst, int PortLast, string Root, string RecordRoot,
-    ImmutableArray<string> Codecs, TimeSpan Inactivity, int Loops, string Language, string SoundLibrary);
+    ImmutableArray<string> Codecs, TimeSpan Inactivity, int Loops, string Language, string SoundLibrary, string RingBackCountry);
 
 /// <summary>cti.gateway.</summary>
 /// <param name="Listen">The URLs to listen on: http://, an IP address, localhost or *, a port (0: any free one).</param>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Cti.Calls.Speech;
 using Cti.Kernel;
+using Cti.Media.Tones;
 using Cti.Node.Hocon;
 
 namespace Cti.Node.Configuration;
@@ -105,7 +106,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             media.Duration("inactivity", "1s", "24h", orZero: true),
             media.Integer("loops", 0, 256),
             media.Required("language", "zh-CN or en-US", text => SpokenLanguages.FromTag(text)?.Tag(), "zh-CN"),
-            media.NonEmpty("sound-library"));
+            media.NonEmpty("sound-library"),
+            media.Required("ring-back-country", $"one of {string.Join(", ", RingBack.Countries.Order())}", Country, "CN"));
         media.Close();
         return settings;
     }
@@ -139,6 +141,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         if (!ConfigurationTexts.IsHeaderValue(settings.Value.Reveal())) header.Problem("value", "not set or wrong; right is a text without line breaks and other control characters");
         return settings;
     }
+
+    private static string? Country(string text) => RingBack.Countries.FirstOrDefault(country => country.Equals(text, StringComparison.OrdinalIgnoreCase));
 
     private sealed record PortRange(int First, int Last);
 

@@ -28,6 +28,7 @@ internal sealed partial class CallActor
         }
         cell.Media = media.Session;
         var from = args.OptionalString("from_uri");
+        var parent = Given(args, "parent_call_res_id") ?? Given(args, "parent_conf_res_id");
         var leg = CallLeg.ForPlacement(services, cell, System, place.Placement, from, LocalAudioAt(media.Local));
         cell.Leg = leg;
         Create(Modules.Call, id => CallDecider.Decide(null, new ConstructCall
@@ -44,6 +45,8 @@ internal sealed partial class CallActor
             UserData = args.OptionalString("user_data"),
             LocalSdp = leg.OfferText,
             LocalTag = DialogTag.Create(id, services.Random).ToString(),
+            Parent = parent,
+            RingBack = RingBackOf(args),
         }, System.Clock.UnixMillis, services.Settings), place.Ask);
     }
 

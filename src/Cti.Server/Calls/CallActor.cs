@@ -176,6 +176,9 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case AskEntry or LeaveConference:
                 PerformConference(effect);
                 break;
+            case AskParent or AnswerChild or ReleaseChild or TellRinging or TellDone or StartRingBack or StopRingBack:
+                PerformDial(effect);
+                break;
             case Cti.Calls.Call.CloseMedia:
                 CloseMedia();
                 break;
@@ -213,6 +216,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             RunCommitted(-1);
             return;
         }
+        LogRingBack(happened);
         if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);
     }
 

@@ -147,8 +147,8 @@ internal sealed partial class CallLeg
                 case Usage.SendAck ack when ack.Ack != pendingAck:
                     Acknowledge(ack.Ack);
                     break;
-                case InviteProgressed { Status: > 100 }:
-                    command = new FarEndRings();
+                case InviteProgressed { Status: > 100 } progressed:
+                    command = new FarEndRings(progressed.Early);
                     break;
                 case InviteAnswered answered:
                     session = new ReInviteState { Dialog = answered.Dialog, Local = local, LocalSdp = offer, Credentials = Credentials, Digest = client.Digest }

@@ -140,7 +140,8 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
                 Tell(part.Call, new ConferenceParted(part.Op, part.Error, part.Message));
                 break;
             case AnswerChild answer:
-                Tell(answer.Child, new ParentAnswers(cell.State!.Id.ToString(), answer.Refusal, answer.Refusal is null));
+                if (!Tell(answer.Child, new ParentAnswers(cell.State!.Id.ToString(), answer.Refusal, answer.MayDial)) && answer.Refusal is null)
+                    Self.Tell(new Decide(new ChildDone(answer.Child)));
                 break;
             case CloseMix:
                 CloseTheMix();

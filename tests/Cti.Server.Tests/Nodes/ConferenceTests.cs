@@ -317,6 +317,34 @@ public sealed class ConferenceTests
     }
 
     [Fact]
+    public void Everyone_in_the_conference_hears_a_child_ring_until_it_is_answered()
+    {
+        var (ann, conference) = (Up(1), Conference());
+        Enter(ann, conference).Error.ShouldBeNull();
+        var room = bench.Media.Conferences.Single();
+        var peer = bench.Peer("192.0.2.2");
+        var child = bench.Construct("sip:2@192.0.2.2", ("parent_conf_res_id", conference));
+        var invite = peer.Request("INVITE");
+        phones[child] = (peer, invite, Port(invite));
+        room.RingBack.ShouldBeNull();
+        peer.Respond(invite, 180);
+        bench.Expect("sys.call.on_ringing");
+        room.RingBack.ShouldBe("CN");
+        peer.Respond(invite, 183, "Content-Type: application/sdp", peer.Sdp());
+        bench.Runtime.Advance(20);
+        room.RingBack.ShouldBeNull("its line brings sound of its own");
+        Hears(ann).ShouldBe(Ports(child));
+        bench.Ask("sys.conf.get_parts", ("res_id", conference)).Result.Length.ShouldBeLessThan(200, "the child is no member");
+        Answer(peer, invite);
+        bench.Expect("sys.call.on_dial_completed", 5000);
+        bench.Runtime.Advance(20);
+        Hears(ann).ShouldBeEmpty();
+        room.Members.Count.ShouldBe(1);
+        State(child).ShouldBe("Idle");
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void Who_talks_is_told_where_it_was_asked_for()
     {
         var (ann, conference) = (Up(1), Conference(("talker_events", true)));
