@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
 using Cti.Calls.Flows;
 using Cti.Calls.Resources;
 using Cti.Kernel;
@@ -35,6 +36,10 @@ internal abstract class ResourceBook(ResourceId id)
                 var born = CallEntryCodec.Decode(entry.Version, entry.Payload.Span);
                 fact = born.GetType().Name;
                 return new CallBook(CallDecider.Apply(null, born), born);
+            case Modules.Conference:
+                var made = ConferenceEntryCodec.Decode(entry.Version, entry.Payload.Span);
+                fact = made.GetType().Name;
+                return new ConferenceBook(ConferenceDecider.Apply(null, made));
             case Modules.NotifyCall or Modules.CaptchaCall or Modules.DuoCallback:
                 var begun = FlowEntryCodec.Decode(entry.Version, entry.Payload.Span);
                 fact = begun.GetType().Name;
@@ -86,6 +91,7 @@ internal abstract class ResourceBook(ResourceId id)
 internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(born.Id)
 {
     public const string Connected = "sys.call.on_connect_completed";
+    public const string LeftConference = "sys.call.on_conf_completed";
 
     private static readonly string[] ActionEvents = ["sys.call.on_play_completed", "sys.call.on_record_completed", "sys.call.on_send_dtmf_completed", "sys.call.on_receive_dtmf_completed"];
 
@@ -96,6 +102,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         ["sys.call.on_send_dtmf_completed"] = static error => error is 410 or 500 or 503,
         ["sys.call.on_receive_dtmf_completed"] = static error => error is 404 or 408 or 410 or 415 or 500 or 503,
         [Connected] = static error => error is 410 or 500 or 503,
+        [LeftConference] = static error => error is 410 or 500 or 503,
         ["sys.call.on_answer_completed"] = static error => error is 408 or 410 or 487 or 488 or 503,
         ["sys.call.on_dial_completed"] = static error => error is >= 300 and < 700,
     };
@@ -114,12 +121,19 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     public bool WasWithdrawn { get; private set; }
     /// <summary>Bridges that began with this call as the first party.</summary>
     public int BridgeStarts { get; private set; }
-    public int Starts => started.Sum() + BridgeStarts;
+    /// <summary>Conferences that it entered.</summary>
+    public int Entries { get; private set; }
+    public int Starts => started.Sum() + BridgeStarts + Entries;
 
     protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => Errors;
     protected override string ReleasedEvent => "sys.call.on_released";
 
-    public int StartsOf(string completion) => completion == Connected ? BridgeStarts : started[KindOf(completion)];
+    public int StartsOf(string completion) => completion switch
+    {
+        Connected => BridgeStarts,
+        LeftConference => Entries,
+        _ => started[KindOf(completion)],
+    };
 
     public override string Fold(JournalEntry entry, SimulatedWorld world)
     {
@@ -136,6 +150,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
             case DialAnswered: WasDialAnswered = true; break;
             case ActionStarted { Action: var action }: started[KindOf(CallEvents.CompletionOf(action))]++; break;
             case BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } } when State.Bridge is not { Stage: BridgeStage.Connected }: BridgeStarts++; break;
+            case SeatTaken { Seat.Stage: SeatStage.Entered } when State.Seat is not { Stage: SeatStage.Entered }: Entries++; break;
             case CallReleased release:
                 Release ??= release;
                 WasWithdrawn = State.Parent?.Stage == ParentStage.Asked;
@@ -175,6 +190,8 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         }
         var bridged = State.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } ? 1 : 0;
         if (BridgeStarts != Count(Connected) + bridged) world.Fail($"{Id}: {BridgeStarts} bridges began, {Count(Connected)} of {Connected}, {bridged} up");
+        var seated = State.Seat is { Stage: SeatStage.Entered } ? 1 : 0;
+        if (Entries != Count(LeftConference) + seated) world.Fail($"{Id}: entered {Entries} conferences, {Count(LeftConference)} of {LeftConference}, in {seated}");
         Exactly("sys.call.on_released", over ? 1 : 0, world);
         if (Count("sys.call.on_ringing") > 1) world.Fail($"{Id}: rings twice");
         if (State.Direction == CallDirection.Outbound) Exactly("sys.call.on_dial_completed", over || WasDialAnswered ? 1 : 0, world);
@@ -232,5 +249,80 @@ internal sealed class FlowBook(FlowState born) : ResourceBook(born.Id)
         {
             if (call is not null && world.Ledger.Find<CallBook>(call)?.State is not { IsReleased: true }) world.Fail($"{Id} is released, its call {call} is not");
         }
+    }
+}
+
+/// <summary>One conference in the books.</summary>
+internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.Id)
+{
+    private const string Played = "sys.conf.on_play_completed";
+    private const string Recorded = "sys.conf.on_record_completed";
+    private const int LateMillisMax = 10;
+
+    private static readonly Dictionary<string, Func<int, bool>> Errors = new(StringComparer.Ordinal)
+    {
+        [Played] = static error => error is 404 or 410 or 415 or 500 or 503,
+        [Recorded] = static error => error is 408 or 410 or 487 or 500 or 503,
+    };
+
+    private readonly HashSet<string> told = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, bool> talking = new(StringComparer.Ordinal);
+    private int plays;
+    private int recordings;
+
+    public ConferenceState State { get; private set; } = born;
+    public override ResourceState Resource => State;
+
+    /// <summary>How often each call was told to have left.</summary>
+    public Dictionary<string, int> Exits { get; } = new(StringComparer.Ordinal);
+
+    protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => Errors;
+    protected override string ReleasedEvent => "sys.conf.on_released";
+
+    public override string Fold(JournalEntry entry, SimulatedWorld world)
+    {
+        var fact = ConferenceEntryCodec.Decode(entry.Version, entry.Payload.Span);
+        CheckEntry(fact, State.LastMillis, world);
+        if (fact is ConferenceMade) world.Fail($"{Id}: created twice");
+        if (State.WasReleased) world.Fail($"{Id}: {fact.GetType().Name} after the release");
+        if (world.Plan.IsPunctual && ConferenceDecider.NextDeadline(State) is { } due && fact.AtMillis > due + LateMillisMax)
+            world.Fail($"{Id}: {fact.GetType().Name} {fact.AtMillis - due} ms after its limit");
+        if (fact is PlayBegan) plays++;
+        if (fact is RecordingSet { Recording: var recording } && recording.Number != State.Recording?.Number) recordings++;
+        State = ConferenceDecider.Apply(State, fact);
+        return fact.GetType().Name;
+    }
+
+    public override void Happened(StoredEvent happened, SimulatedWorld world)
+    {
+        base.Happened(happened, world);
+        if (happened.Method is not ("sys.conf.on_entered" or "sys.conf.on_exited" or "sys.conf.on_talker")) return;
+        using var json = JsonDocument.Parse(happened.Params);
+        var call = json.RootElement.GetProperty("call_res_id").GetString()!;
+        switch (happened.Method)
+        {
+            case "sys.conf.on_entered":
+                if (!told.Add(call)) world.Fail($"{Id}: {call} enters and is in already");
+                break;
+            case "sys.conf.on_exited":
+                if (!told.Remove(call)) world.Fail($"{Id}: {call} leaves and is not in");
+                if (talking.GetValueOrDefault(call)) world.Fail($"{Id}: {call} leaves and talks on");
+                Exits[call] = Exits.GetValueOrDefault(call) + 1;
+                break;
+            default:
+                var now = json.RootElement.GetProperty("talking").GetBoolean();
+                if (talking.GetValueOrDefault(call) == now) world.Fail($"{Id}: {call} is told twice to be talking: {now}");
+                talking[call] = now;
+                break;
+        }
+    }
+
+    public override void Check(SimulatedWorld world)
+    {
+        Exactly(ReleasedEvent, State.WasReleased ? 1 : 0, world);
+        if (Events.Count != State.EventCount) world.Fail($"{Id}: {Events.Count} events, its state counts {State.EventCount}");
+        if (!told.SetEquals(State.Members.Select(static member => member.Call))) world.Fail($"{Id}: by its events {string.Join(", ", told)} are in, by its journal {string.Join(", ", State.Members.Select(static member => member.Call))}");
+        if (plays != Count(Played) + (State.Play is null ? 0 : 1)) world.Fail($"{Id}: {plays} plays, {Count(Played)} of {Played}");
+        if (recordings != Count(Recorded) + (State.Recording is null ? 0 : 1)) world.Fail($"{Id}: {recordings} recordings, {Count(Recorded)} of {Recorded}");
     }
 }

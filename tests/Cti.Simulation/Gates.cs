@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Cti.Media;
@@ -125,61 +126,66 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
         if (Passes()) inner.StopBridgePlay(first, action);
     }
 
-    public bool Listen(MediaSessionId listener, MediaSessionId source, long action) => !Passes() || ((IMediaPort)inner).Listen(listener, source, action);
+    public bool Listen(MediaSessionId listener, MediaSessionId source, long action) => !Passes() || inner.Listen(listener, source, action);
 
     public void StartTone(MediaSessionId session, long action, string country)
     {
-        if (Passes()) ((IMediaPort)inner).StartTone(session, action, country);
+        if (Passes()) inner.StartTone(session, action, country);
     }
 
     public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events) =>
-        !Passes() || ((IMediaPort)inner).OpenConference(conference, options, events);
+        !Passes() || inner.OpenConference(conference, options, events);
 
-    public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member) => !Passes() || ((IMediaPort)inner).Join(conference, session, member);
+    public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member) => !Passes() || inner.Join(conference, session, member);
 
     public void Leave(ConferenceId conference, MediaSessionId session)
     {
-        if (Passes()) ((IMediaPort)inner).Leave(conference, session);
+        if (Passes()) inner.Leave(conference, session);
     }
 
     public void SetMember(ConferenceId conference, MediaSessionId session, ConferenceMember member)
     {
-        if (Passes()) ((IMediaPort)inner).SetMember(conference, session, member);
+        if (Passes()) inner.SetMember(conference, session, member);
     }
 
     public void PlayToConference(ConferenceId conference, PlayRequest request)
     {
-        if (Passes()) ((IMediaPort)inner).PlayToConference(conference, request);
+        if (Passes()) inner.PlayToConference(conference, request);
     }
 
-    public void StartConferenceTone(ConferenceId conference, long action, string country)
+    public void StartConferenceRingBack(ConferenceId conference, string country)
     {
-        if (Passes()) ((IMediaPort)inner).StartConferenceTone(conference, action, country);
+        if (Passes()) inner.StartConferenceRingBack(conference, country);
+    }
+
+    public void StopConferenceRingBack(ConferenceId conference)
+    {
+        if (Passes()) inner.StopConferenceRingBack(conference);
     }
 
     public void StopConferencePlay(ConferenceId conference, long action)
     {
-        if (Passes()) ((IMediaPort)inner).StopConferencePlay(conference, action);
+        if (Passes()) inner.StopConferencePlay(conference, action);
     }
 
-    public void PlayEntrySound(ConferenceId conference, string file)
+    public void PlayEntrySound(ConferenceId conference, ImmutableArray<string> files)
     {
-        if (Passes()) ((IMediaPort)inner).PlayEntrySound(conference, file);
+        if (Passes()) inner.PlayEntrySound(conference, files);
     }
 
     public void RecordConference(ConferenceId conference, RecordRequest request)
     {
-        if (Passes()) ((IMediaPort)inner).RecordConference(conference, request);
+        if (Passes()) inner.RecordConference(conference, request);
     }
 
     public void StopConferenceRecord(ConferenceId conference, long action)
     {
-        if (Passes()) ((IMediaPort)inner).StopConferenceRecord(conference, action);
+        if (Passes()) inner.StopConferenceRecord(conference, action);
     }
 
     public void CloseConference(ConferenceId conference)
     {
-        if (Passes()) ((IMediaPort)inner).CloseConference(conference);
+        if (Passes()) inner.CloseConference(conference);
     }
 
     private bool Passes()

@@ -139,7 +139,7 @@ internal sealed class NodeSimulation
         return true;
     }
 
-    private bool IsSettled() => world.Node is { IsServing: true, Server: { CallCount: 0, IsJournalIdle: true } }
+    private bool IsSettled() => world.Node is { IsServing: true, Server: { CallCount: 0, ConferenceCount: 0, IsJournalIdle: true } }
         && world.Application.Unanswered == 0 && world.Phones.All(phone => phone.Active == 0)
         && world.Group.HasSeenAll && world.Ledger.All.All(book => book.IsGone && world.Application.SeenOf(book.Id) == book.Events.Count);
 
@@ -175,6 +175,9 @@ internal sealed class NodeSimulation
         Expect(0, world.Media.PortsInUse, "ports in use");
         Expect(0, world.Media.RunningActions, "media actions");
         Expect(0, world.Media.Bridges.Count, "bridges in the media side");
+        Expect(0, world.Media.Conferences.Count, "conferences in the media side");
+        Expect(0, server.ConferenceCount, "conferences by the node's count");
+        CheckLeavers();
         // The OPTIONS to the trunk go on for ever.
         if (server.TransactionCount > (world.Plan.OptionsIntervalMillis > 0 ? 1 : 0)) world.Fail($"{server.TransactionCount} SIP transactions are left");
         if (server.Actors.AliveCount > node.IdleActors) world.Fail($"actors leak: {string.Join(", ", server.Actors.AliveNames.Order())}");
@@ -186,6 +189,18 @@ internal sealed class NodeSimulation
         }
         foreach (var call in world.Phones.SelectMany(phone => phone.Calls)) CheckAgreement(call);
         foreach (var book in world.Ledger.Calls.Where(static book => book.State.Owner is null)) CheckStarts(book);
+    }
+
+    /// <summary>Who says that it has left a conference was told by the conference to have left.</summary>
+    private void CheckLeavers()
+    {
+        var exits = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (call, times) in world.Ledger.All.OfType<ConferenceBook>().SelectMany(static book => book.Exits)) exits[call] = exits.GetValueOrDefault(call) + times;
+        foreach (var call in world.Ledger.Calls)
+        {
+            var left = call.Count(CallBook.LeftConference);
+            if (left > exits.GetValueOrDefault(call.Id)) world.Fail($"{call.Id} left conferences {left} times, they tell of {exits.GetValueOrDefault(call.Id)}");
+        }
     }
 
     private void CheckDisk()
@@ -225,7 +240,7 @@ internal sealed class NodeSimulation
     [
         ("sys.call.play_start", "sys.call.on_play_completed"), ("sys.call.record_start", "sys.call.on_record_completed"),
         ("sys.call.send_dtmf_start", "sys.call.on_send_dtmf_completed"), ("sys.call.receive_dtmf_start", "sys.call.on_receive_dtmf_completed"),
-        ("sys.call.connect_start", CallBook.Connected),
+        ("sys.call.connect_start", CallBook.Connected), ("sys.call.conf_enter", CallBook.LeftConference),
     ];
 
     private void Expect(int expected, int actual, string what)

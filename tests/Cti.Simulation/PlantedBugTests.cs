@@ -1,7 +1,9 @@
+using System.Collections.Immutable;
 using System.Net;
 using System.Text;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Media;
 using Cti.Storage;
@@ -52,6 +54,18 @@ public sealed class PlantedBugTests
 
     [Fact]
     public void A_bridge_that_the_media_side_keeps_is_found() => Find(new KeepsBridges(), "the media side bridges");
+
+    [Fact]
+    public void A_conference_that_does_not_hear_of_a_leaver_is_found() => Find(new LosesMessages<MemberLeaves>(), "believes");
+
+    [Fact]
+    public void A_member_that_is_not_told_of_the_release_is_found() => Find(new LosesMessages<ConferenceParted>(), "is in the conference");
+
+    [Fact]
+    public void A_call_that_is_never_let_in_is_found() => Find(new LosesMessages<EnterAsked>(), "waits at rest");
+
+    [Fact]
+    public void A_member_that_the_media_side_keeps_is_found() => Find(new KeepsMembers(), "the media side seats");
 
     private static void Find(PlantedBugs bugs, params string[] signs)
     {
@@ -169,6 +183,18 @@ public sealed class PlantedBugTests
         }
     }
 
+    private sealed class KeepsMembers : PlantedBugs
+    {
+        public override IMediaPort Media(IMediaPort media) => new Keeps(media);
+
+        private sealed class Keeps(IMediaPort inner) : PassingMedia(inner)
+        {
+            public override void Leave(ConferenceId conference, MediaSessionId session)
+            {
+            }
+        }
+    }
+
     /// <summary>A media side that passes everything on.</summary>
     private class PassingMedia(IMediaPort inner) : IMediaPort
     {
@@ -201,6 +227,29 @@ public sealed class PlantedBugTests
         public bool Listen(MediaSessionId listener, MediaSessionId source, long action) => inner.Listen(listener, source, action);
 
         public void StartTone(MediaSessionId session, long action, string country) => inner.StartTone(session, action, country);
-CONFERENCES
+
+        public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events) => inner.OpenConference(conference, options, events);
+
+        public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member) => inner.Join(conference, session, member);
+
+        public virtual void Leave(ConferenceId conference, MediaSessionId session) => inner.Leave(conference, session);
+
+        public void SetMember(ConferenceId conference, MediaSessionId session, ConferenceMember member) => inner.SetMember(conference, session, member);
+
+        public void PlayToConference(ConferenceId conference, PlayRequest request) => inner.PlayToConference(conference, request);
+
+        public void StartConferenceRingBack(ConferenceId conference, string country) => inner.StartConferenceRingBack(conference, country);
+
+        public void StopConferenceRingBack(ConferenceId conference) => inner.StopConferenceRingBack(conference);
+
+        public void StopConferencePlay(ConferenceId conference, long action) => inner.StopConferencePlay(conference, action);
+
+        public void PlayEntrySound(ConferenceId conference, ImmutableArray<string> files) => inner.PlayEntrySound(conference, files);
+
+        public void RecordConference(ConferenceId conference, RecordRequest request) => inner.RecordConference(conference, request);
+
+        public void StopConferenceRecord(ConferenceId conference, long action) => inner.StopConferenceRecord(conference, action);
+
+        public void CloseConference(ConferenceId conference) => inner.CloseConference(conference);
     }
 }

@@ -14,6 +14,11 @@ internal sealed partial class RandomApplication
     private void Mingle(CallView call)
     {
         var other = Another(call);
+        if (world.Plan.Conferences > 0 && together.Chance(45))
+        {
+            Confer(call);
+            return;
+        }
         switch (together.Next(16))
         {
             case < 4: Connect(call.Id, other); break;
@@ -100,8 +105,10 @@ internal sealed partial class RandomApplication
             return;
         }
         if (!calls.TryGetValue(call, out var view)) return;
-        switch (together.Next(9))
+        switch (together.Next(world.Plan.Conferences > 0 ? 11 : 9))
         {
+            case 9: Confer(view); break;
+            case 10: TroubleConference(together.Chance(60) ? ConferenceOf(call) : AnyConference()); break;
             case 0 or 1: HangUpSomehow(call); break;
             case 2: StartSomething(call); break;
             case 3: Connect(call, Another(view)); break;
@@ -116,7 +123,7 @@ internal sealed partial class RandomApplication
     /// <summary>Another call that is up, most of the time; sometimes one that is not.</summary>
     private string Another(CallView call)
     {
-        var up = calls.Values.Where(other => other != call && other.Id.Contains("sys.call", StringComparison.Ordinal) && (other is { IsUp: true, IsReleased: false } || together.Chance(3))).ToList();
+        var up = calls.Values.Where(other => other != call && other.IsCall && (other is { IsUp: true, IsReleased: false } || together.Chance(3))).ToList();
         return up.Count == 0 ? "0.0.0-sys.call-7" : up[together.Next(up.Count)].Id;
     }
 

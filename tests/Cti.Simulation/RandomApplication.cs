@@ -39,6 +39,7 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         for (var i = 0; i < world.Plan.Outbound; i++) world.Runtime.After(random.Next(world.Plan.SpreadMillis), Dial);
         if (world.Plan.IsScripted) return;
         PlanTrouble();
+        for (var i = 0; i < world.Plan.Conferences; i++) Later(together.Next(world.Plan.SpreadMillis), MakeConference);
         for (var i = 0; i < world.Plan.Flows; i++) Later(together.Next(world.Plan.SpreadMillis), BeginFlow);
     }
 
@@ -152,7 +153,10 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
                 call.IsUp = IsWithoutError(happened);
                 if (call.IsUp && !world.Plan.IsScripted) Later(random.Between(0, 2000), () => Fidget(call));
                 break;
-            case "sys.call.on_record_completed":
+            case "sys.call.on_ringing" when world.Plan.Conferences > 0:
+                if (together.Chance(world.Plan.TogetherPercent / 3)) Later(together.Pick(0, 1, 300), () => Enter(call.Id));
+                break;
+            case "sys.call.on_record_completed" or "sys.conf.on_record_completed":
                 CheckRecording(happened);
                 break;
             case var _ when happened.Method.EndsWith(".on_released", StringComparison.Ordinal):
@@ -400,6 +404,8 @@ internal sealed class CallView(string id)
     public int Seen { get; set; }
     public bool IsUp { get; set; }
     public bool IsReleased { get; set; }
+    public bool IsCall { get; } = id.Contains("-sys.call-", StringComparison.Ordinal);
+    public bool IsConference { get; } = id.Contains("-sys.conf-", StringComparison.Ordinal);
 }
 
 /// <summary>A request that was sent, once or more often.</summary>

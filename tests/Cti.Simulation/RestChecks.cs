@@ -1,5 +1,6 @@
 using System.Net;
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
 using Cti.Calls.Flows;
 
 namespace Cti.Simulation;
@@ -29,10 +30,14 @@ internal sealed class RestChecks(SimulatedWorld world)
             {
                 case CallBook { State.IsReleased: false } call:
                     CheckBridge(call);
+                    CheckSeat(call);
                     CheckParent(call);
                     CheckChild(call);
                     CheckOwner(call);
                     CheckSound(call);
+                    break;
+                case ConferenceBook { State.IsReleased: false } conference:
+                    CheckConference(conference);
                     break;
                 case FlowBook { State.IsReleased: false } flow:
                     CheckFlow(flow);
@@ -56,8 +61,32 @@ internal sealed class RestChecks(SimulatedWorld world)
     {
         if (child.State.Parent is not { } parent) return;
         if (parent.Stage == ParentStage.Asked) world.Fail($"{child.Id} waits at rest for the answer of its parent {parent.Resource}");
+        if (world.Ledger.Find<ConferenceBook>(parent.Resource) is { State: { IsReleased: false } conference } && conference.ChildOf(child.Id) is null)
+            world.Fail($"{child.Id} is dialled for {parent.Resource}, which knows nothing of it");
         if (world.Ledger.Find<CallBook>(parent.Resource) is { State: { IsReleased: false } state } && state.Dialling?.Child != child.Id)
             world.Fail($"{child.Id} is dialled on {parent.Resource}, which is in {state.Phase} with {state.Dialling?.Child}");
+    }
+
+    private void CheckSeat(CallBook call)
+    {
+        if (call.State.Seat is not { } seat) return;
+        if (seat.Stage == SeatStage.Requested) world.Fail($"{call.Id} waits at rest to be let into {seat.Conference}");
+        else if (world.Ledger.Find<ConferenceBook>(seat.Conference)?.State is not { IsReleased: false } conference || conference.MemberOf(call.Id)?.Op != seat.Op)
+            world.Fail($"{call.Id} is in the conference {seat.Conference}, which does not have it");
+    }
+
+    private void CheckConference(ConferenceBook conference)
+    {
+        foreach (var member in conference.State.Members)
+        {
+            if (world.Ledger.Find<CallBook>(member.Call)?.State is not { IsReleased: false, Seat: { Stage: SeatStage.Entered } seat } || seat.Op != member.Op || seat.Conference != conference.Id)
+                world.Fail($"{conference.Id} believes {member.Call} to be in, which is not");
+        }
+        foreach (var child in conference.State.Children)
+        {
+            if (world.Ledger.Find<CallBook>(child.Child)?.State is not { IsDialling: true, Parent: { } parent } || parent.Resource != conference.Id)
+                world.Fail($"{conference.Id} believes {child.Child} to be dialled for it, which is not");
+        }
     }
 
     private void CheckOwner(CallBook call)
@@ -108,7 +137,16 @@ internal sealed class RestChecks(SimulatedWorld world)
                 meant.Add((PortOf(call), PortOf(peer)));
         }
         meant.Sort();
-        if (!mixed.SequenceEqual(meant)) world.Fail($"the media side bridges {string.Join(", ", mixed)}, the journal {string.Join(", ", meant)}");
+        if (!mixed.SequenceEqual(meant))
+            world.Fail($"the media side bridges {string.Join(", ", mixed)}, the journal {string.Join(", ", meant)}");
+    }
+
+    /// <summary>Whom a conference hears: its members, and the lines of calls that are dialled for it.</summary>
+    private string PortsIn(ConferenceBook conference)
+    {
+        var calls = conference.State.Members.Select(static member => member.Call)
+            .Concat(conference.State.Children.Where(static child => child.HasEarlyMedia).Select(static child => child.Child)).Distinct(StringComparer.Ordinal);
+        return string.Join(",", calls.Select(call => world.Ledger.Find<CallBook>(call)).Select(static book => book is null ? 0 : PortOf(book)).Order());
     }
 
     /// <summary>The RTP port of a call's media session: the only thing of it that both the journal and the media side name.</summary>

@@ -74,6 +74,8 @@ internal sealed record SimulationPlan
     public int RushPercent { get; init; }
     /// <summary>Ready-made flows that are begun.</summary>
     public int Flows { get; init; }
+    /// <summary>Conferences that are made.</summary>
+    public int Conferences { get; init; }
     /// <summary>Whether a script says what the application and the telephones do, and nobody does anything else.</summary>
     public bool IsScripted { get; init; }
     /// <summary>Whether the order of timers of the same millisecond is drawn.</summary>
@@ -99,7 +101,7 @@ internal sealed record SimulationPlan
         {
             Inbound = random.Between(2, 9), Outbound = random.Between(2, 9),
             TogetherPercent = random.Pick(30, 60, 85), RushPercent = random.Pick(0, 5, 20), ShufflesTimers = true,
-            Flows = random.Between(0, 4),
+            Flows = random.Between(0, 4), Conferences = random.Between(0, 3),
         };
     }
 
@@ -158,7 +160,7 @@ internal sealed record SimulationPlan
         + $"outages [{string.Join(", ", Outages.Select(outage => $"{outage.FromMillis}..{outage.ToMillis}"))}]; "
         + $"crashes [{string.Join(", ", Crashes.Select(crash => $"{crash.Moment} {crash.Count}, down {crash.DownMillis} ms"))}]; trunk {TrunkCalls}, options {OptionsIntervalMillis}; "
         + $"cuts [{string.Join(", ", Cuts.Select(cut => $"telephone {cut.Phone + 1} {cut.FromMillis}..{cut.ToMillis}"))}]; media trouble {HasMediaTrouble}; at most {CallsMax} calls, keys by {TrunkDtmf}; small feeds {HasSmallFeeds}; "
-        + $"together {TogetherPercent}, {Flows} flows, rush {RushPercent}, timers {(ShufflesTimers ? "in any order" : "in order")}";
+        + $"together {TogetherPercent}, {Flows} flows, {Conferences} conferences, rush {RushPercent}, timers {(ShufflesTimers ? "in any order" : "in order")}";
 
     private static IReadOnlyList<CrashPoint> DrawCrashes(SeededRandom random, SimulationPlan plan)
     {

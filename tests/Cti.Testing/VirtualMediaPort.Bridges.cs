@@ -64,7 +64,11 @@ public sealed partial class VirtualMediaPort
     }
 
     /// <summary>A session leaves whatever it is mixed in.</summary>
-    private void Unmix(MediaSessionId session) => Unbridge(session, MediaOutcome.Completed);
+    private void Unmix(MediaSessionId session)
+    {
+        Unbridge(session, MediaOutcome.Completed);
+        Unseat(session);
+    }
 
     private void Unbridge(MediaSessionId session, MediaOutcome outcome)
     {

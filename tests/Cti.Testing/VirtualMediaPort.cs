@@ -143,6 +143,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         if (Find(session) is not { Closing: false } open) return;
         open.Closing = true;
         Unbridge(session, MediaOutcome.Completed);
+        Unseat(session);
         UnlistenAll(session);
         foreach (var action in open.Running.Values.ToList()) Stop(open, action);
         var statistics = StatisticsOf(open) ?? new StreamStatistics(AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, -1);
@@ -188,6 +189,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         }
         sessions.Clear();
         CrashBridges();
+        CrashConferences();
         listenings.Clear();
     }
 

@@ -5,6 +5,7 @@ using Cti.Calls.Flows;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Conferences;
 using Cti.Server.Flows;
 using Cti.Server.Resources;
 using Cti.Server.Routing;
@@ -91,6 +92,9 @@ internal sealed class InstanceActor : Actor
             case "sys.call.construct":
                 Place(ask, "to_uri");
                 return;
+            case "sys.conf.construct":
+                MakeConference(ask);
+                return;
             case var construct when FlowRequests.FirstTargets(construct) is { } targets:
                 Place(ask, targets);
                 return;
@@ -101,13 +105,24 @@ internal sealed class InstanceActor : Actor
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(text)));
     }
 
+    private void MakeConference(RpcAsk ask)
+    {
+        if (IsRefusedByStall(ask)) return;
+        var cell = new ConferenceCell(journal);
+        cell.Actor = System.Spawn("conference", () => new ConferenceActor(services, cell));
+        cell.Actor.Tell(new MakeConference(ask));
+    }
+
+    private bool IsRefusedByStall(RpcAsk ask)
+    {
+        if (!journal.IsStalled) return false;
+        ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
+        return true;
+    }
+
     private void Place(RpcAsk ask, string targets)
     {
-        if (journal.IsStalled)
-        {
-            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
-            return;
-        }
+        if (IsRefusedByStall(ask)) return;
         _ = PlaceAsync(ask, ask.Request.Arguments.Strings(targets));
     }
 

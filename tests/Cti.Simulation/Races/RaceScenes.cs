@@ -19,7 +19,7 @@ internal sealed record RaceScene(string Name, Action<RaceStage> Reach, IReadOnly
 /// </summary>
 internal static partial class RaceScenes
 {
-    public static IReadOnlyList<RaceScene> All { get; } = [.. Calls(), .. Bridges(), .. Diallings(), .. Flows()];
+    public static IReadOnlyList<RaceScene> All { get; } = [.. Calls(), .. Bridges(), .. Diallings(), .. Conferences(), .. Flows()];
 
     private static IEnumerable<RaceScene> Calls()
     {
@@ -128,6 +128,89 @@ internal static partial class RaceScenes
         ]);
     }
 
+    /// <summary>Whatever a call does, there is a conference that it may enter.</summary>
+    private static Action<RaceStage> WithConference(Action<RaceStage> reach) => stage =>
+    {
+        stage.Name("x", stage.Accepted("sys.conf.construct", """{"max_seconds":40,"talker_events":true}"""));
+        reach(stage);
+    };
+
+    private static IEnumerable<RaceScene> Conferences()
+    {
+        yield return Conference("an empty conference", "Initiated", static stage => Pair(stage),
+        [
+            RaceActions.Method("sys.call.conf_enter", "a", "b"), RaceActions.Method("sys.call.conf_enter", "b", "a"), RaceActions.HangsUp("a"), RaceActions.DialForConference(),
+            RaceActions.Method("sys.call.connect_start", "b", "a"),
+        ]);
+        yield return Conference("a conference of two", "Active", static stage =>
+        {
+            Pair(stage);
+            Enter(stage, "a");
+            Enter(stage, "b");
+        },
+        [
+            RaceActions.Method("sys.call.conf_exit", "a", "b"), RaceActions.Method("sys.call.conf_exit", "b", "a"), RaceActions.HangsUp("a"), RaceActions.HangsUp("b"),
+            RaceActions.Method("sys.call.drop", "b", "a"), RaceActions.Limit("a"), RaceActions.DialForConference(),
+        ]);
+        yield return Conference("a conference that plays and records", "Active", static stage =>
+        {
+            Pair(stage);
+            Enter(stage, "a");
+            stage.Begin("x", "sys.conf.play_start", ""","content":"long.wav" """);
+            stage.Begin("x", "sys.conf.record_start", ""","max_seconds":3,"record_file":"mix.wav" """);
+            stage.Advance(200);
+        }, [RaceActions.ConferenceLimit(), RaceActions.HangsUp("a"), RaceActions.Method("sys.call.conf_enter", "b", "a")]);
+        yield return Scene("in a conference", "Conf", CallDirection.Outbound, static stage =>
+        {
+            Pair(stage);
+            Enter(stage, "a");
+        },
+        [
+            RaceActions.HangsUp("a"), RaceActions.Holds("a"), RaceActions.Limit("a"), RaceActions.Method("sys.conf.release", "x", "a"),
+            RaceActions.Method("sys.call.conf_enter", "b", "a"), RaceActions.Method("sys.call.connect_start", "b", "a"), RaceActions.DialOn("a", 0),
+        ]);
+        yield return Scene("ringing in a conference", "Conf", CallDirection.Outbound, static stage =>
+        {
+            stage.InboundUp("b");
+            stage.DialAndReach("a");
+            stage.Ring("a", 183);
+            Enter(stage, "a", 15);
+        },
+        [
+            .. Far("a", 180, 200, 486), RaceActions.Limit("a"), RaceActions.Method("sys.conf.release", "x", "a"), RaceActions.Method("sys.call.conf_enter", "b", "a"),
+        ]);
+        yield return Scene("dialling in a conference", "Conf", CallDirection.Outbound, static stage =>
+        {
+            Pair(stage);
+            stage.DialAndReach("child", $$""","parent_call_res_id":"{{stage["a"]}}","ring_play_mode":1,"ring_play_file":"long.wav" """);
+            Enter(stage, "a", 15);
+        },
+        [
+            .. Far("child", 183, 200, 486), RaceActions.HangsUp("a"), RaceActions.Method("sys.conf.release", "x", "a"), RaceActions.Method("sys.call.conf_enter", "child", "a"),
+            RaceActions.Method("sys.call.drop", "child", "a"),
+        ]);
+        yield return Conference("dialling for a conference", "Active", static stage =>
+        {
+            Pair(stage);
+            Enter(stage, "a");
+            stage.DialAndReach("child", $$""","parent_conf_res_id":"{{stage["x"]}}" """);
+            stage.Ring("child", 183);
+        },
+        [
+            .. Far("child", 183, 200, 486), RaceActions.HangsUp("a"), RaceActions.Method("sys.call.conf_enter", "child", "a"), RaceActions.Method("sys.call.conf_exit", "a", "b"),
+            RaceActions.Method("sys.call.drop", "child", "a"), RaceActions.Limit("child"),
+        ], methods: ["sys.conf.release", "sys.conf.play_start", "sys.conf.set_part_voice_mode"]);
+    }
+
+    private static RaceScene Conference(string name, string state, Action<RaceStage> reach, RaceAction[] others, IReadOnlyList<string>? methods = null) => new(name, WithConference(reach),
+        [.. (methods ?? AllowedIn("sys.conf", state, null)).Select(static method => RaceActions.Method(method, "x", "a")), .. others]) { States = [$"sys.conf {state}"] };
+
+    private static void Enter(RaceStage stage, string name, int seconds = 5)
+    {
+        stage.Begin(name, "sys.call.conf_enter", $$""","conf_res_id":"{{stage["x"]}}","max_seconds":{{seconds}}""");
+        stage.UntilPhase(name, CallPhase.Conf);
+    }
+
     private static IEnumerable<RaceScene> Flows()
     {
         yield return Flow("notify: calling", "Initiated", "ext.notify_call", static stage => Notify(stage), Far("first", 180, 200, 486), RaceActions.Limit("first"));
@@ -197,7 +280,7 @@ internal static partial class RaceScenes
     private static RaceScene Scene(string name, string state, CallDirection direction, Action<RaceStage> reach, params IEnumerable<RaceAction> others) =>
         Scene(name, state, direction, reach, others.ToArray(), null);
 
-    private static RaceScene Scene(string name, string state, CallDirection direction, Action<RaceStage> reach, RaceAction[] others, IReadOnlyList<string>? methods) => new(name, reach,
+    private static RaceScene Scene(string name, string state, CallDirection direction, Action<RaceStage> reach, RaceAction[] others, IReadOnlyList<string>? methods) => new(name, WithConference(reach),
         [.. (methods ?? AllowedIn("sys.call", state, direction)).Select(method => RaceActions.Method(method, "a", "b")), .. others]) { States = [$"sys.call {state}"] };
 
     private static RaceScene Flow(string name, string state, string module, Action<RaceStage> reach, RaceAction[] others, params ReadOnlySpan<RaceAction> more) =>

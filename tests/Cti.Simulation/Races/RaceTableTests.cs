@@ -1,5 +1,6 @@
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
 using Cti.Calls.Flows;
 using Cti.Testing;
 using Cti.Testing.Peers;
@@ -73,7 +74,8 @@ public sealed class RaceTableTests(ITestOutputHelper output)
             .ShouldBeEmpty();
         RaceActions.Constructs.ShouldBe(Catalogue.Methods.Where(static method => method.Available && method.Name.EndsWith(".construct", StringComparison.Ordinal)).Select(static method => method.Name), ignoreOrder: true);
         var states = RaceScenes.All.SelectMany(static scene => scene.States).ToHashSet(StringComparer.Ordinal);
-        Enum.GetNames<CallPhase>().Where(state => state is not (nameof(CallPhase.Released) or nameof(CallPhase.Conf)) && !states.Contains($"sys.call {state}")).ShouldBeEmpty();
+        Enum.GetNames<CallPhase>().Where(state => state != nameof(CallPhase.Released) && !states.Contains($"sys.call {state}")).ShouldBeEmpty();
+        foreach (var state in Enum.GetNames<ConferencePhase>().Where(static state => state != nameof(ConferencePhase.Released))) states.ShouldContain($"sys.conf {state}");
         foreach (var state in Enum.GetNames<FlowPhase>().Where(static state => state != nameof(FlowPhase.Released)))
             states.ShouldContain($"ext.duo_callback {state}");
     }
