@@ -2,6 +2,7 @@ using System.Text;
 using Cti.Calls.Call;
 using Cti.Kernel;
 using Cti.Storage;
+using Cti.Testing;
 
 namespace Cti.Simulation;
 
