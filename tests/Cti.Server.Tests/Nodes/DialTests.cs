@@ -163,18 +163,19 @@ public sealed partial class DialTests
     public void A_repeat_is_answered_as_the_first_request_was_whatever_became_of_the_parent()
     {
         var parent = Up(1);
+        var far = bench.Peer("192.0.2.9");
         var (id, refused) = (Guid.NewGuid(), Guid.NewGuid());
         var first = Repeat(id, parent);
         var again = Repeat(id, parent);
         again.Result.Span.SequenceEqual(first.Result.Span).ShouldBeTrue();
         Repeat(refused, parent).Error!.Code.ShouldBe(ErrorCodes.Conflict, "it is in Dial");
-        bench.Peer("192.0.2.9").Request("INVITE");
+        far.Request("INVITE");
         HangUp(parent);
         bench.Expect("sys.call.on_released");
         Repeat(id, parent).Result.Span.SequenceEqual(first.Result.Span).ShouldBeTrue();
         Repeat(refused, parent).Error!.Code.ShouldBe(ErrorCodes.Conflict);
         Repeat(Guid.NewGuid(), parent).Error!.Code.ShouldBe(ErrorCodes.NotFound);
-        bench.Peer("192.0.2.9").Hears("INVITE", 100).ShouldBeFalse("one request, one call");
+        far.Hears("INVITE", 100).ShouldBeFalse("one request, one call");
     }
 
     private RpcReply Repeat(Guid id, string parent)
