@@ -3,11 +3,13 @@ using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
+using Cti.Server.Conferences;
 using Cti.Server.Instances;
 using Cti.Server.Media;
 using Cti.Server.Resources;
@@ -141,6 +143,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>RTP sessions open.</summary>
     public int MediaSessionCount => services.Media.OpenSessions;
 
+    /// <summary>Conferences that are open in the media side.</summary>
+    public int ConferenceCount => services.Media.OpenConferences;
+
     /// <summary>SIP transactions alive.</summary>
     public int TransactionCount => inbound?.Layer?.Count ?? 0;
 
@@ -170,7 +175,7 @@ public sealed class ServerNode : INodeInfo
         inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
         var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers));
         sip.Attach(sipActor, transport);
-        var recovered = new List<CallCell>();
+        var recovered = new List<ResourceCell>();
         foreach (var claim in claims)
         {
             var journal = writer.Open(options.NodeName, claim);
@@ -195,7 +200,7 @@ public sealed class ServerNode : INodeInfo
     /// <summary>Refuses new calls from now on; those that are up go on.</summary>
     public void Drain() => draining = true;
 
-    /// <summary>Drops every call that is up, as <c>sys</c> with cause 503.</summary>
+    /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()
     {
         // In order of creation: a table of its own order would be another in every process, and no seed could replay it.
@@ -244,22 +249,37 @@ public sealed class ServerNode : INodeInfo
         return buffer.WrittenMemory;
     }
 
-    private IEnumerable<CallCell> Recover(InstanceJournal journal, IReadOnlyList<JournalEntry> entries)
+    private IEnumerable<ResourceCell> Recover(InstanceJournal journal, IReadOnlyList<JournalEntry> entries)
     {
-        var states = new Dictionary<string, CallState?>(StringComparer.Ordinal);
-        foreach (var entry in entries)
+        var states = new Dictionary<string, ResourceState>(StringComparer.Ordinal);
+        foreach (var entry in entries) states[entry.ResourceId] = Fold(states.GetValueOrDefault(entry.ResourceId), entry);
+        foreach (var state in states.Values)
         {
-            states.TryGetValue(entry.ResourceId, out var state);
-            states[entry.ResourceId] = CallDecider.Apply(state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span));
-        }
-        foreach (var state in states.Values.OfType<CallState>())
-        {
-            var cell = new CallCell(journal);
+            var cell = CellOf(state, journal);
             cell.Restore(state);
-            cell.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, cell));
             services.Directory.Add(state.Id, cell);
             yield return cell;
         }
+    }
+
+    private static ResourceState Fold(ResourceState? state, JournalEntry entry) => ResourceId.TryParse(entry.ResourceId, out var id) ? id.Module switch
+    {
+        Modules.Call => CallDecider.Apply((CallState?)state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        Modules.Conference => ConferenceDecider.Apply((ConferenceState?)state, ConferenceEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        _ => throw new NotSupportedException($"the journal has a {id.Module}, which this version does not know"),
+    } : throw new InvalidOperationException($"the journal names a resource {entry.ResourceId}");
+
+    private ResourceCell CellOf(ResourceState state, InstanceJournal journal)
+    {
+        if (state is ConferenceState)
+        {
+            var conference = new ConferenceCell(journal);
+            conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));
+            return conference;
+        }
+        var call = new CallCell(journal);
+        call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));
+        return call;
     }
 
     private void Sweep(object? state)

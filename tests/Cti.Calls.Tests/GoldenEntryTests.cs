@@ -65,6 +65,11 @@ public sealed class GoldenEntryTests
         })),
         ["dialx"] = At(new DiallingEnded()),
         ["brx"] = At(new BridgeEnded()) with { Events = 1 },
+        ["cf"] = At(new SeatTaken(new ConferenceSeat
+        {
+            Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Entered, BeginMillis = Some.Start, MaxSeconds = 60,
+        })),
+        ["cfx"] = At(new SeatLeft()) with { Events = 1 },
     };
 
     public static TheoryData<string> Names => [.. Samples.Keys];

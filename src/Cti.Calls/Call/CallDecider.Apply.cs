@@ -27,6 +27,8 @@ public static partial class CallDecider
             ActionEnded => state with { Action = null },
             BridgeBegan began => state with { Bridge = began.Bridge, ActionCount = Math.Max(state.ActionCount, began.Bridge.Number) },
             BridgeEnded => state with { Bridge = null },
+            SeatTaken taken => state with { Seat = taken.Seat },
+            SeatLeft => state with { Seat = null },
             EarlyMediaBegan early => state with { Audio = early.Audio },
             ParentMoved moved => state with
             {

@@ -25,6 +25,8 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(Settled), "set")]
 [JsonDerivedType(typeof(BridgeBegan), "br")]
 [JsonDerivedType(typeof(BridgeEnded), "brx")]
+[JsonDerivedType(typeof(SeatTaken), "cf")]
+[JsonDerivedType(typeof(SeatLeft), "cfx")]
 [JsonDerivedType(typeof(EarlyMediaBegan), "early")]
 [JsonDerivedType(typeof(ParentMoved), "par")]
 [JsonDerivedType(typeof(DiallingMoved), "dial")]
@@ -82,6 +84,11 @@ public sealed record BridgeBegan(Bridge Bridge) : CallEntry;
 /// <summary>The bridge is over; the call is idle.</summary>
 public sealed record BridgeEnded : CallEntry;
 
+/// <summary>The call enters a conference, or is in it.</summary>
+public sealed record SeatTaken(ConferenceSeat Seat) : CallEntry;
+
+/// <summary>It is not in it any more.</summary>
+public sealed record SeatLeft : CallEntry;
 /// <summary>The far end sends sound before it answers.</summary>
 public sealed record EarlyMediaBegan(NegotiatedAudio Audio) : CallEntry;
 

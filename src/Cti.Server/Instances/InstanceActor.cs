@@ -4,6 +4,7 @@ using Cti.Calls.Api;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Conferences;
 using Cti.Server.Resources;
 using Cti.Server.Routing;
 using Cti.Storage;
@@ -90,6 +91,9 @@ internal sealed class InstanceActor : Actor
             case "sys.call.construct":
                 Place(ask, "to_uri");
                 return;
+            case "sys.conf.construct":
+                MakeConference(ask);
+                return;
         }
         var text = ask.Request.Arguments.String("res_id");
         if (!ResourceId.TryParse(text, out var id) || services.Directory.Find(id) is not { } cell || cell.DurableState?.IsVisibleTo(ask.Request.Application) != true
@@ -105,13 +109,24 @@ internal sealed class InstanceActor : Actor
         return string.IsNullOrEmpty(named) || services.Directory.Find(named)?.DurableState?.IsVisibleTo(request.Application) == true ? null : named;
     }
 
+    private void MakeConference(RpcAsk ask)
+    {
+        if (IsRefusedByStall(ask)) return;
+        var cell = new ConferenceCell(journal);
+        cell.Actor = System.Spawn("conference", () => new ConferenceActor(services, cell));
+        cell.Actor.Tell(new MakeConference(ask));
+    }
+
+    private bool IsRefusedByStall(RpcAsk ask)
+    {
+        if (!journal.IsStalled) return false;
+        ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
+        return true;
+    }
+
     private void Place(RpcAsk ask, string targets)
     {
-        if (journal.IsStalled)
-        {
-            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
-            return;
-        }
+        if (IsRefusedByStall(ask)) return;
         _ = PlaceAsync(ask, ask.Request.Arguments.Strings(targets));
     }
 

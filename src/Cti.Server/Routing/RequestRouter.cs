@@ -78,7 +78,8 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         var (name, module) = request.Method switch
         {
             "sys.call.connect_start" => ("call_res_id", Modules.Call),
-            "sys.call.conf_enter" => ("conf_res_id", Modules.Conference),
+            "sys.call.conf_enter" or "sys.call.conf_exit" => ("conf_res_id", Modules.Conference),
+            "sys.conf.set_part_voice_mode" or "sys.conf.set_part_volume" => ("call_res_id", Modules.Call),
             _ => (null, ""),
         };
         if (name is null) return null;
