@@ -102,6 +102,8 @@ internal sealed class Duo
                 Sounds.Add(Heard);
                 break;
             case StopRingBack stop:
+                // What has ended by itself meanwhile may be stopped once more.
+                if (Heard is null) break;
                 stop.Number.ShouldBe(heardNumber);
                 stop.IsLine.ShouldBe(Heard == "line");
                 Heard = null;
