@@ -55,6 +55,7 @@ public static partial class CallDecider
     {
         Id = ParseId(made.Id),
         Application = made.Application,
+        Owner = made.Owner,
         Direction = CallDirection.Outbound,
         FromUri = made.FromUri,
         ToUri = made.ToUri,
