@@ -89,6 +89,9 @@ internal sealed class InstanceActor : Actor
     {
         switch (ask.Request.Method)
         {
+            case "sys.call.construct" when MissingParent(ask.Request) is { } parent:
+                ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(parent)));
+                return;
             case "sys.call.construct":
                 Place(ask, "to_uri");
                 return;
@@ -103,6 +106,14 @@ internal sealed class InstanceActor : Actor
         if (!ResourceId.TryParse(text, out var id) || services.Directory.Find(id) is not { } cell || cell.DurableState?.IsVisibleTo(ask.Request.Application) != true
             || !cell.Actor.Tell(ask))
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(text)));
+    }
+
+    /// <summary>The parent that a request names and that is not there, or not the application's own.</summary>
+    private string? MissingParent(RpcRequest request)
+    {
+        var args = request.Arguments;
+        var named = args.OptionalString("parent_call_res_id") is { Length: > 0 } call ? call : args.OptionalString("parent_conf_res_id");
+        return string.IsNullOrEmpty(named) || services.Directory.Find(named)?.DurableState?.IsVisibleTo(request.Application) == true ? null : named;
     }
 
     private void MakeConference(RpcAsk ask)

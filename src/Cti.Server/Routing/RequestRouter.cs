@@ -54,8 +54,9 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         foreach (var (name, module) in (ReadOnlySpan<(string, string)>)[("parent_call_res_id", Modules.Call), ("parent_conf_res_id", Modules.Conference)])
         {
             if (!request.Arguments.Has(name) || request.Arguments.OptionalString(name) is not { Length: > 0 } parent) continue;
-            index = ResourceId.TryParse(parent, out var id) && id.Instance < instances.Count ? id.Instance : 0;
-            return id.Module == module && services.Directory.Find(id)?.DurableState is { } state && state.IsVisibleTo(request.Application) ? null : RpcError.NoSuchResource(parent);
+            // Whether it is still there the instance looks itself: a repeat is answered as the first request was, even when the parent is gone.
+            index = ResourceId.TryParse(parent, out var id) ? id.Instance : 0;
+            return id.Module == module && id.Area == services.Area && id.Station == services.Station && index < instances.Count ? null : RpcError.NoSuchResource(parent);
         }
         index = (int)((request.RequestId is { } requestId ? StableHash(request.Application, requestId) : services.Random.NextUInt64()) % (ulong)instances.Count);
         return null;
