@@ -106,6 +106,8 @@ public static partial class CallDecider
         StartReceiveKeys receive => ReceiveKeysStart(decision, receive),
         StartConnect connect => ConnectStart(decision, connect),
         StopConnect stop => ConnectStop(decision, stop),
+        StartSideRecord start => SideRecordStart(decision, start),
+        StopSideRecord => SideRecordStop(decision),
         StopReceiveKeys stop => ReceiveKeysStop(decision, stop),
         _ => throw new InvalidOperationException($"unknown request {request.GetType().Name}"),
     };
