@@ -145,8 +145,8 @@ public sealed class FlowPropertyTests
         {
             if (calls[party] is not { } call) return;
             call.Now = now;
-            if (command.AnswersHeld) reply = TakeHeld(party);
             var decision = call.Do(command);
+            if (command.AnswersHeld && decision.Effects.Any(effect => effect is ReplyResult)) reply = TakeHeld(party);
             if (decision.Refusal is { } refusal)
             {
                 reply?.Invoke(new OwnedReplied(party, FlowAsk.Drop, default, refusal));
