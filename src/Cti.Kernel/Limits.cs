@@ -47,8 +47,6 @@ public static partial class Limits
     public const long UnattendedMillis = 5_000;
     /// <summary>Bytes of a prompt file: an hour of 16-bit 8 kHz fits.</summary>
     public const int PromptFileBytesMax = 64 * 1024 * 1024;
-    /// <summary>Milliseconds that a child waits for the file that its parent hears first: the longest file there can be, an hour.</summary>
-    public const long AnnouncementMillisMax = 3_600_000;
     /// <summary>Samples of a prompt before it is brought to 8 kHz, since a small compressed file may hold days: 2 h 19 min at 8 kHz, 25 min at 44.1 kHz.</summary>
     public const int PromptSamplesMax = 64 * 1024 * 1024;
     /// <summary>
@@ -56,6 +54,8 @@ public static partial class Limits
     /// each for PCM and the laws, two for what the writer's thread encodes.
     /// </summary>
     public const int RecordingRingSamples = 64 * 1024;
+    /// <summary>Milliseconds that a child waits for the file that its parent hears first: the longest file there can be, an hour.</summary>
+    public const long AnnouncementMillisMax = 3_600_000;
     /// <summary>Characters of a URI in a request: several times the longest that carriers send, and well inside a UDP datagram with the rest of an INVITE.</summary>
     public const int UriCharsMax = 512;
     /// <summary>Characters of a file name in a request: Linux's PATH_MAX is 4096 bytes, a character has up to four.</summary>

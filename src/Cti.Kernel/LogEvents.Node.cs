@@ -16,4 +16,10 @@ public static partial class LogEvents
     public static readonly LogEvent DemoRefused = new(1006, LogSeverity.Warning, "demo application: {0} was refused: {1}");
     /// <summary>Recordings that a dead process left were completed.</summary>
     public static readonly LogEvent RecordingsRepaired = new(1007, LogSeverity.Information, "{0} recordings that the last run left unfinished were completed");
+    /// <summary>Call records cannot be written to their files; said once until they can.</summary>
+    public static readonly LogEvent CallRecordsHeld = new(1008, LogSeverity.Error, "call records cannot be written to {0}, they wait in the journal: {1}");
+    /// <summary>Call records go to their files again.</summary>
+    public static readonly LogEvent CallRecordsFlow = new(1009, LogSeverity.Information, "call records are written to {0} again");
+    /// <summary>The journal is not the one that the files were written from.</summary>
+    public static readonly LogEvent CallRecordsAnew = new(1010, LogSeverity.Warning, "the position in {0} is of another journal or unreadable: all call records of this journal are written");
 }

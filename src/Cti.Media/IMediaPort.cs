@@ -34,6 +34,12 @@ public partial interface IMediaPort
     /// <summary>Sends keys; ends with <see cref="SendKeysEnded"/>, always.</summary>
     void SendKeys(MediaSessionId session, SendKeysRequest request);
 
+    /// <summary>
+    /// How the streams are, as of the session's last tick (at most some 25 ms ago); null where the session is not open or nothing was negotiated yet.
+    /// Waits for nothing and disturbs nothing: the loop publishes counters, the reader puts them together.
+    /// </summary>
+    StreamStatistics? ReadStatistics(MediaSessionId session);
+
     /// <summary>Ends everything that runs in the session (with the ends of the actions), sends RTCP BYE, frees the ports, reports <see cref="SessionClosed"/> last.</summary>
     void Close(MediaSessionId session);
 }
@@ -209,6 +215,16 @@ public sealed record SessionClosed(StreamStatistics Statistics) : MediaEvent;
 /// <param name="JitterMillis">Interarrival jitter as received.</param>
 /// <param name="RoundTripMillis">From RTCP; -1 when unknown.</param>
 /// <param name="RemoteLossFraction">What the far end reported lost, 0..1; -1 when unknown.</param>
-/// <param name="Mos">Estimated mean opinion score, 1..4.5 (ITU-T G.107 reduced to loss and delay).</param>
+/// <param name="Mos">Estimated mean opinion score of what we receive, 1..4.5 (ITU-T G.107 reduced to loss and delay); -1 while nothing was received.</param>
 public sealed record StreamStatistics(AudioCodec Codec, long PacketsSent, long PacketsReceived, long PacketsLost, double JitterMillis,
-    double RoundTripMillis, double RemoteLossFraction, double Mos);
+    double RoundTripMillis, double RemoteLossFraction, double Mos)
+{
+    /// <summary>Packets of ours that the far end's last report calls lost; -1 when it never reported.</summary>
+    public long RemoteLost { get; init; } = -1;
+
+    /// <summary>The jitter of our packets in the far end's last report; -1 when it never reported.</summary>
+    public double RemoteJitterMillis { get; init; } = -1;
+
+    /// <summary>Estimated mean opinion score of what the far end receives; -1 when it never reported.</summary>
+    public double RemoteMos { get; init; } = -1;
+}

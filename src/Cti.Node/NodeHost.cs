@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Reflection;
 using System.Runtime;
+using Cti.Calls.Speech;
 using Cti.Gateway;
 using Cti.Gateway.Access;
 using Cti.Kernel;
@@ -9,6 +10,7 @@ using Cti.Media.Files;
 using Cti.Node.Configuration;
 using Cti.Node.Demo;
 using Cti.Node.Logging;
+using Cti.Node.Records;
 using Cti.Server;
 using Cti.Server.Resources;
 using Cti.Server.Calls;
@@ -23,6 +25,7 @@ using Cti.Storage.Sqlite;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
+using Cti.Transport.Speech;
 
 namespace Cti.Node;
 
@@ -39,10 +42,12 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private readonly CancellationTokenSource demoStop = new();
     private IJournalStore? store;
     private MediaEngine? media;
+    private HttpSpeechEngine? speechService;
     private SipTransport? sip;
     private ServerNode? server;
     private GatewayServer? gateway;
     private NodeMetrics? metrics;
+    private CallRecordKeeper? records;
     private Task demo = Task.CompletedTask;
 
     private NodeHost(NodeConfiguration configuration)
@@ -99,6 +104,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         server?.Stop();
         sip?.Dispose();
         media?.Dispose();
+        speechService?.Dispose();
+        if (records is not null) await records.DisposeAsync().ConfigureAwait(false);
         if (store is not null) await store.DisposeAsync().ConfigureAwait(false);
         timers.Dispose();
         demoStop.Dispose();
@@ -119,7 +126,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);
         var hub = await EventHub.CreateAsync(store, scheduler, clock, timers, cancellation).ConfigureAwait(false);
         var soundLibrary = new SoundLibrary(configuration.Media.SoundLibrary);
-        media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary }, new PromptCache(mediaRoot, prompts, PromptCacheBytes, soundLibrary), clock, SystemRandom.Instance, log);
+        media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary }, Prompts(mediaRoot, prompts, soundLibrary), clock, SystemRandom.Instance, log);
         var resolver = new SipResolver((kind, family) => sip!.FindListener(kind, family), clock, SystemRandom.Instance);
         server = new ServerNode(new ServerNodeOptions
         {
@@ -156,9 +163,11 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         });
         await server.StartAsync(cancellation).ConfigureAwait(false);
         sip!.Start();
+        records = KeepRecords(store);
+        records.Start();
         metrics = new NodeMetrics(server, media, sip);
         gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
-        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", log).RunAsync(demoStop.Token);
+        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
         log.Write(LogEvents.NodeStarted, configuration.Node.Name, string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())),
             string.Join(", ", gateway.Urls), Path.GetFullPath(configuration.Data));
     }
@@ -195,12 +204,41 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         await using (cancellation.Register(() => stopped.TrySetResult()).ConfigureAwait(false)) await stopped.Task.ConfigureAwait(false);
     }
 
+    private CallRecordKeeper KeepRecords(IJournalStore from)
+    {
+        var cdr = configuration.Cdr;
+        var options = new CallRecordKeeperOptions { Node = configuration.Node.Name, RetentionMillis = (long)cdr.Retention.TotalMilliseconds };
+        return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone) : null, clock, timers, log);
+    }
+
     private IJournalStore OpenStore() => configuration.Journal.Provider switch
     {
         JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(configuration.Journal.File) }),
         JournalProvider.Memory => new MemoryJournalStore(new MemoryDisk()),
         _ => throw new ArgumentException("cti.journal.provider = postgresql needs a cluster, which this version does not have yet; use sqlite"),
     };
+
+    private PromptLibrary Prompts(string mediaRoot, string builtin, SoundLibrary soundLibrary)
+    {
+        var spoken = SpokenLanguages.FromTag(configuration.Media.Language)!.Value;
+        return new PromptLibrary(new PromptCache(mediaRoot, builtin, PromptCacheBytes, soundLibrary), configuration.Media.Language, name => SpokenNames.Expand(name, spoken), TextToSpeech());
+    }
+
+    private SpeechCache? TextToSpeech()
+    {
+        var tts = configuration.Speech;
+        switch (tts.Engine)
+        {
+            case SpeechEngineKind.Espeak:
+                return new SpeechCache(new EspeakEngine(tts.Program, tts.Timeout), tts.Cache);
+            case SpeechEngineKind.Http:
+                var options = new HttpSpeechOptions(tts.Url!.Reveal(), [.. tts.Headers.Select(static header => (header.Name, header.Value.Reveal()))], tts.Timeout);
+                speechService = new HttpSpeechEngine(options);
+                return new SpeechCache(speechService, tts.Cache);
+            default:
+                return null;
+        }
+    }
 
     private MediaEngineOptions MediaOptions()
     {
@@ -216,6 +254,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             PortFirst = configuration.Media.PortFirst,
             PortLast = configuration.Media.PortLast,
             Loops = configuration.Media.Loops,
+            SpeechThreads = configuration.Speech.Concurrency,
         };
     }
 

@@ -69,6 +69,12 @@ public interface IJournalStore : IAsyncDisposable
 
     /// <summary>Call records behind <paramref name="afterId"/> (exclusive; the row number, 0 for all) that <paramref name="node"/> wrote, in order, at most <paramref name="limit"/> (1..10000): what the CSV writer copies.</summary>
     ValueTask<IReadOnlyList<StoredCallRecord>> ReadCallRecordsAsync(string node, long afterId, int limit, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Drops call records that <paramref name="node"/> wrote, the oldest first, whose row number is below <paramref name="beforeRowNumber"/> and whose
+    /// time is before <paramref name="beforeUnixMillis"/>. Row numbers are never used again.
+    /// </summary>
+    ValueTask DropCallRecordsAsync(string node, long beforeRowNumber, long beforeUnixMillis, CancellationToken cancellation = default);
 }
 
 /// <summary>Who owns an instance.</summary>
@@ -154,7 +160,7 @@ public sealed record IdempotencyRow(string Application, Guid RequestId, ulong Pa
 /// <param name="Node">The node that closed the channel.</param>
 /// <param name="ResourceId">The resource it is for.</param>
 /// <param name="UnixMillis">When the channel was closed.</param>
-/// <param name="Fields">UTF-8 JSON array of the contract's fields in its order, followed by one object with the media quality.</param>
+/// <param name="Fields">UTF-8 JSON array of the contract's fields in its order, followed by one object with the media quality (null for a call without media).</param>
 public sealed record CallRecordRow(Guid Id, string Node, string ResourceId, long UnixMillis, ReadOnlyMemory<byte> Fields);
 
 /// <summary>A call record as stored.</summary>

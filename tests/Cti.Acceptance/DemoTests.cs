@@ -35,11 +35,66 @@ public sealed class DemoTests
         await call.HangUpAsync();
     }
 
-    private static async Task HearsAsync(Baresip softphone, string prompt)
+    [Fact]
+    public async Task Two_is_for_the_time_and_date_read_aloud()
+    {
+        await using var node = await NodeProcess.StartAsync(acceptAny: false);
+        await using var phone = new TestPhone();
+        var call = await ChooseAsync(node, phone, "2#");
+        await HearsAsync(call, "demo-it-is.wav");
+        // The years of this century are two thousand and something.
+        await HearsAsync(call, "thousand.wav");
+        await HearsAsync(call, "demo-menu.wav");
+        await call.HangUpAsync();
+    }
+
+    [Fact]
+    public async Task One_is_for_a_conference_in_which_callers_meet()
+    {
+        await using var node = await NodeProcess.StartAsync(acceptAny: false);
+        await using var phone = new TestPhone();
+        var first = await ChooseAsync(node, phone, "1#");
+        await HearsAsync(first, "demo-joined.wav");
+        var second = await ChooseAsync(node, phone, "1#");
+        await HearsAsync(second, "demo-joined.wav");
+        var said = Sound.Rising(1);
+        await second.Rtp.SayAsync(Sound.ToALaw(Sound.WithPause(said)));
+        await Patience.UntilAsync(() => Sound.Share(said, [.. first.Rtp.Heard(8).Select(Sound.FromALaw)], 100) > 0.6, "the first hears the second");
+        await first.HangUpAsync();
+        await second.HangUpAsync();
+    }
+
+    [Fact]
+    public async Task Three_is_for_being_called_back()
+    {
+        await using var node = await NodeProcess.StartAsync(acceptAny: false);
+        await using var phone = new TestPhone();
+        var call = await ChooseAsync(node, phone, "3#");
+        await HearsAsync(call, "demo-call-back.wav");
+        await call.ByeAsync();
+        var back = await phone.InvitedAsync();
+        await back.PickUpAsync();
+        await HearsAsync(back, "demo-welcome.wav");
+        await back.HangUpAsync();
+    }
+
+    private static async Task<PhoneCall> ChooseAsync(NodeProcess node, TestPhone phone, string keys)
+    {
+        var call = await phone.CallAnsweredAsync(node, "demo");
+        await HearsAsync(call, "demo-welcome.wav");
+        await call.Rtp.PressAsync(keys);
+        return call;
+    }
+
+    private static Task HearsAsync(PhoneCall call, string prompt) => HearsAsync(() => [.. call.Rtp.Heard(8).Select(Sound.FromALaw)], prompt);
+
+    private static Task HearsAsync(Baresip softphone, string prompt) => HearsAsync(softphone.Heard, prompt);
+
+    private static async Task HearsAsync(Func<short[]> heard, string prompt)
     {
         var (_, said, _) = Sound.Read(Path.Combine(Path.GetDirectoryName(NodeProcess.Program)!, "prompts", "en-US", prompt));
         // A second of it is enough: the demo's prompts break on keys.
         var piece = said[..Math.Min(said.Length, 8000)];
-        await Patience.UntilAsync(() => Sound.Share(piece, softphone.Heard(), 100) > 0.6, $"{prompt} is heard", TimeSpan.FromSeconds(25));
+        await Patience.UntilAsync(() => Sound.Share(piece, heard(), 100) > 0.6, $"{prompt} is heard", TimeSpan.FromSeconds(25));
     }
 }

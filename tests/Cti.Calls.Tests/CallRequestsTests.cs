@@ -12,7 +12,7 @@ public sealed class CallRequestsTests
     [Fact]
     public void Every_method_on_a_call_becomes_its_command()
     {
-        var content = new PlayContent([new PlayElement(0, "a.wav", ""), new PlayElement(7, "b.wav", ""), new PlayElement(-1, "ignored", "")]);
+        var content = new PlayContent([new PlayElement(0, "a.wav", ""), new PlayElement(7, "b.wav", "")]);
         CallRequests.FromRpc(Request("sys.call.answer", values: [("max_answer_seconds", 60), ("user_data", "mine")]), null).ShouldBe(new AnswerCall(60, "mine"));
         CallRequests.FromRpc(Request("sys.call.reject", values: [("cause", 486), ("user_data", null)]), null).ShouldBe(new RejectCall(486, null));
         CallRequests.FromRpc(Request("sys.call.redirect", values: [("redirect_uri", "c.example"), ("user_data", null)]), null).ShouldBe(new RedirectCall("c.example", null));

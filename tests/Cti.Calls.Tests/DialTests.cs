@@ -336,7 +336,7 @@ public sealed class DialTests
                 case 11: duo.ToParent(new TimeReached()); break;
                 case 12: duo.ToParent(new BridgeFinished(duo.Parent.State!.Dialling?.Number ?? 0, (MediaEnd)random.Next(5), null)); break;
                 case 13 when !duo.Parent.State!.IsReleased && duo.Parent.Phase == CallPhase.Idle: duo.ToParent(Some.Play); duo.ToParent(new StopPlay()); break;
-                case 14: duo.ToParent(new ChildAsks("0.0.7-sys.call-999", new RingBackSpec(null, 0))); break;
+                case 14 when duo.Parent.State!.Dialling is not null: duo.ToParent(new ChildAsks("0.0.7-sys.call-999", new RingBackSpec(null, 0))); break;
                 case 15: duo.Deliver(); break;
                 case 16: duo.ToParent(new StopConnect()); break;
                 case 17: duo.ToChild(new TouchCall()); break;

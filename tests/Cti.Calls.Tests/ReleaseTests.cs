@@ -201,6 +201,74 @@ public sealed class ReleaseTests
         ]);
     }
 
+    public static TheoryData<string, string, string, string, string> Ends => new()
+    {
+        // How it ends; connected, ended by (1 us, 2 them), SIP status, seconds of talk.
+        { "their refusal of our dialling", "0", "2", "486", "0" },
+        { "our ending of a dialling", "0", "1", "603", "0" },
+        { "nobody answers our dialling", "0", "1", "408", "0" },
+        { "their hang-up", "1", "2", "200", "7" },
+        { "our hang-up", "1", "1", "480", "7" },
+        { "our refusal", "0", "1", "486", "0" },
+        { "their giving up", "0", "2", "487", "0" },
+        { "our redirection", "0", "1", "302", "0" },
+        { "our restart", "1", "1", "503", "7" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Ends))]
+    public void Every_end_of_a_channel_leaves_one_record_that_says_how(string end, string connected, string by, string cause, string talk)
+    {
+        var call = end switch
+        {
+            "their refusal of our dialling" => Dialling(driver => driver.After(7_000).Do(new DialFailed(486, "Busy Here"))),
+            "our ending of a dialling" => Dialling(driver => driver.After(7_000).Do(new DropCall(603, ApiGeneration.V2))),
+            "nobody answers our dialling" => Dialling(driver => driver.After(3_600_000).Do(new TimeReached())),
+            "their hang-up" => Talking(driver => driver.Do(new ByeArrived(null))),
+            "our hang-up" => Talking(driver => driver.Do(new DropCall(480, ApiGeneration.V2))),
+            "our restart" => Talking(driver => driver.Do(new NodeLost())),
+            "our refusal" => Offered(driver => driver.Do(new RejectCall(486, null))),
+            "our redirection" => Offered(driver => driver.Do(new RedirectCall("sip:3003@c.example", null))),
+            _ => Offered(driver => driver.Do(new CallerCancelled())),
+        };
+        var fields = Fields(call);
+        fields.Length.ShouldBe(CallRecords.Fields.Length);
+        string[] said = [Field("callstatus"), Field("endtype"), Field("callfailcause"), Field("talkduration")];
+        said.ShouldBe([connected, by, cause, talk]);
+        Field("connectbegintime").Length.ShouldBe(connected == "1" ? 19 : 0);
+        Field("dir").ShouldBe(call.State!.Direction == CallDirection.Outbound ? "1" : "0");
+
+        string Field(string name) => fields[CallRecords.Fields.IndexOf(name)];
+
+        static CallDriver Dialling(Action<CallDriver> end) => Ended(new CallDriver(), Some.Construct, end);
+        static CallDriver Offered(Action<CallDriver> end) => Ended(new CallDriver(), Some.Offer, end);
+
+        static CallDriver Talking(Action<CallDriver> end)
+        {
+            var driver = new CallDriver();
+            driver.Do(Some.Construct);
+            driver.Do(Some.FarEndAnswered);
+            end(driver.After(7_900));
+            return driver;
+        }
+
+        static CallDriver Ended(CallDriver driver, ResourceCommand begin, Action<CallDriver> end)
+        {
+            driver.Do(begin);
+            end(driver);
+            return driver;
+        }
+    }
+
+    [Fact]
+    public void The_call_record_of_a_flows_call_is_in_the_name_of_the_flow()
+    {
+        var call = Some.In(CallPhase.Idle).State! with { Owner = "0.0.7-ext.notify_call-41" };
+        using var json = JsonDocument.Parse(CallRecords.Build(call, Some.Start, bySystem: true, 200, new CallSettings()));
+        string[] said = [.. new[] { "busitype", "projectid", "flowid", "additionalinfo1", "processid" }.Select(name => json.RootElement[CallRecords.Fields.IndexOf(name)].ToString())];
+        said.ShouldBe(["ext.notify_call", "ext", "notify_call", "0.0.7-ext.notify_call-41", "42"]);
+    }
+
     [Theory]
     [InlineData("sip:1001@a.example", "1001")]
     [InlineData("SIPS:1001@a.example:5061", "1001")]

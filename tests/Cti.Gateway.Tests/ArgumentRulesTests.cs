@@ -53,7 +53,14 @@ public sealed class ArgumentRulesTests
         Name(3, ApiGeneration.V2).ShouldBe("Alaw");
         Name(7, ApiGeneration.V2).ShouldBe("Ulaw");
         Name(8, ApiGeneration.V2).ShouldBe("Pcm8");
-        Refused("sys.call.record_start", $"{Params[..^1]},\"record_format\":6}}", ApiGeneration.V1).ShouldBe("6 (Mp3) is not available yet; there are 1 (Pcm8), 2 (Alaw), 3 (Ulaw)");
+        Name(6, ApiGeneration.V1).ShouldBe("Mp3");
+        Name(4, ApiGeneration.V1).ShouldBe("ImaAdpcm");
+        Name(5, ApiGeneration.V1).ShouldBe("Gsm");
+        Name(1, ApiGeneration.V2).ShouldBe("OkiAdpcm");
+        Name(4, ApiGeneration.V2).ShouldBe("G726");
+        Name(21, ApiGeneration.V2).ShouldBe("G721");
+        Refused("sys.call.record_start", $"{Params[..^1]},\"record_format\":7}}", ApiGeneration.V1)
+            .ShouldBe("must be one of 1 (Pcm8), 2 (Alaw), 3 (Ulaw), 4 (ImaAdpcm), 5 (Gsm), 6 (Mp3)");
         Refused("sys.call.record_start", $"{Params[..^1]},\"record_format\":2}}").ShouldBe("must be one of 1 (OkiAdpcm), 3 (Alaw), 4 (G726), 7 (Ulaw), 8 (Pcm8), 21 (G721)");
     }
 
@@ -143,29 +150,93 @@ public sealed class ArgumentRulesTests
     }
 
     [Theory]
-    [InlineData("1", "\"0123\"", "12a")]
-    [InlineData("1", "42", "-1")]
-    [InlineData("2", "-5", "1e3")]
-    [InlineData("2", "\"9999999999999999.999999\"", "10000000000000000")]
-    [InlineData("3", "1086.30", "1.1234567")]
-    [InlineData("6", "\"0.05\"", "0.055")]
-    [InlineData("4", "\"2012-9-8 1:5:3\"", "2013-2-29")]
-    [InlineData("4", "\"2012-02-29\"", "2012-13")]
-    [InlineData("4", "\"2012-9\"", "2012-9 1:5")]
-    [InlineData("4", "\"23:59\"", "24:00")]
-    [InlineData("5", "\"99:99:99\"", "100:0")]
-    [InlineData("5", "\"1:23\"", "1")]
-    public void Spoken_values_are_checked_though_they_are_not_available_yet(string type, string fits, string doesNot)
+    [InlineData("1", "\"0123\"", "0123", "12a", "digits (type 1) must be digits only")]
+    [InlineData("1", "42", "42", "-1", "digits (type 1) must be digits only")]
+    [InlineData("2", "-5", "-5", "1e3", "must be a decimal number")]
+    [InlineData("2", "1.5e3", "1500", "1.1234567", "must have at most 6 decimals")]
+    [InlineData("2", "\"9999999999999999.999999\"", "9999999999999999.999999", "10000000000000000", "must be below 10^16")]
+    [InlineData("3", "1086.30", "1086.30", "1.1234567", "must have at most 6 decimals")]
+    [InlineData("6", "\"0.05\"", "0.05", "0.055", "must have at most 2 decimals")]
+    [InlineData("6", "5.0", "5.0", "1,5", "must be a decimal number")]
+    [InlineData("4", "\"2012-9-8 1:5:3\"", "2012-9-8 1:5:3", "2013-2-29", "must be a date that exists: 2013-02 has days 1..28")]
+    [InlineData("4", "\"2012-02-29\"", "2012-02-29", "2012-13", "months are 1..12")]
+    [InlineData("4", "\"2012-9\"", "2012-9", "2012-9 1:5", "must be YYYY-mm-dd HH:MM:SS")]
+    [InlineData("4", "\"23:59\"", "23:59", "24:00", "hours are 0..23")]
+    [InlineData("5", "\"99:99:99\"", "99:99:99", "100:0", "must be HH:MM:SS or HH:MM, each 0..99")]
+    [InlineData("5", "\"1:23\"", "1:23", "1", "must be HH:MM:SS or HH:MM, each 0..99")]
+    [InlineData("10", "\"你好\\n[[x\"", "你好\n[[x", " \\n ", "is blank")]
+    [InlineData("10", "\"Hello\"", "Hello", "a\\u0000b", "control character")]
+    public void Spoken_values_keep_their_text_and_what_does_not_fit_names_the_element(string type, string fits, string text, string doesNot, string reason)
     {
-        PlayRefused($"[[\"a\",0,\"\"],[{fits},{type},\"\"]]").ShouldBe($"[1]: type {type} is not available yet; 0 (file) and 7 (files) are");
-        var reason = PlayRefused($"[[\"{doesNot}\",{type},\"\"]]");
-        reason.ShouldStartWith("[0]: ");
-        reason.ShouldNotContain("available");
+        Play($"[[\"a\",0,\"\"],[{fits},{type},\"lang=en-US\"],[\"x\",-3,\"\"]]").ShouldBe(
+            [new PlayElement(0, "a", ""), new PlayElement(int.Parse(type, System.Globalization.CultureInfo.InvariantCulture), text, "lang=en-US")]);
+        var refused = PlayRefused($"[[1,-1,\"\"],[\"{doesNot}\",{type},\"\"]]");
+        refused.ShouldStartWith("[1]: ");
+        refused.ShouldContain(reason);
+    }
+
+    [Theory]
+    [InlineData("1e3", 1, "digits only")]
+    [InlineData("5.0", 1, "digits only")]
+    [InlineData("-1", 1, "digits only")]
+    [InlineData("1e16", 2, "below 10^16")]
+    [InlineData("1e-7", 3, "at most 6 decimals")]
+    [InlineData("1e-3", 6, "at most 2 decimals")]
+    [InlineData("5", 4, "the content must be a string")]
+    [InlineData("5", 5, "the content must be a string")]
+    [InlineData("5", 10, "the content must be a string")]
+    [InlineData("5", 0, "the content must be a string")]
+    [InlineData("null", 2, "the content must be a string or, where something is spoken, a number")]
+    [InlineData("[1]", 2, "the content must be a string or, where something is spoken, a number")]
+    [InlineData("\"\"", 2, "the content is empty")]
+    [InlineData("\"\"", 10, "the content is empty")]
+    [InlineData("\"1\"", 8, "there is no such type; there are below 0, 0..7 and 10")]
+    [InlineData("\"1\"", 9, "there is no such type")]
+    [InlineData("\"1\"", 11, "there is no such type")]
+    public void A_json_value_that_does_not_fit_its_type_is_refused(string content, int type, string reason) =>
+        PlayRefused($"[[{content},{type},\"\"]]").ShouldContain(reason);
+
+    [Theory]
+    [InlineData("lang=fr-FR")]
+    [InlineData("lang=")]
+    [InlineData("speed=2")]
+    [InlineData(" ")]
+    public void Another_option_is_refused_with_every_type(string option)
+    {
+        foreach (var type in (int[])[0, 1, 2, 3, 6, 7, 10])
+            PlayRefused($"[[\"a\",0,\"\"],[\"1\",{type},\"{option}\"]]").ShouldBe("[1]: unknown option; lang=zh-CN and lang=en-US are known");
     }
 
     [Fact]
-    public void Text_to_speech_is_not_available_yet() =>
-        PlayRefused("""[["你好",10,"lang=zh-CN"]]""").ShouldContain("type 10 is not available yet");
+    public void What_a_content_comes_to_is_bounded()
+    {
+        Play($"[[\"{new string('7', 1000)}\",1,\"\"]]").Single().Text.Length.ShouldBe(1000);
+        PlayRefused($"[[\"{new string('7', 1001)}\",1,\"\"]]").ShouldBe("[0]: digits (type 1) must be at most 1000 digits");
+        Play($"[[\"{new string('7', 4000)}\",10,\"\"]]").Length.ShouldBe(1);
+        PlayRefused($"[[\"{new string('7', 4001)}\",10,\"\"]]").ShouldBe("[0]: text (type 10) must be at most 4000 characters");
+        var thousand = $"[\"{new string('7', 1000)}\",1,\"\"]";
+        Play($"[{thousand},{thousand},{thousand}]").Length.ShouldBe(3);
+        PlayRefused($"[{thousand},{thousand},{thousand},[\"1\",2,\"\"]]").ShouldBe("[3]: the content comes to over 3000 files and spoken pieces");
+        Play($"\"{string.Join('|', Enumerable.Repeat("a", 3000))}\"").Length.ShouldBe(3000);
+        PlayRefused($"\"{string.Join('|', Enumerable.Repeat("a", 3001))}\"").ShouldBe("the content comes to over 3000 files and spoken pieces");
+    }
+
+    [Theory]
+    [InlineData("spoken:zh-CN:1:5")]
+    [InlineData("say::hello")]
+    [InlineData("Voice:zh-CN:a.wav")]
+    [InlineData("FILE:en-US:a.wav")]
+    public void Names_that_stand_for_spoken_content_are_no_file_names(string name)
+    {
+        foreach (var content in (string[])[$"\"{name}\"", $"\"a|{name}\"", $"[[\"{name}\",0,\"\"]]", $"[[\"a|{name}\",7,\"\"]]"])
+            PlayRefused(content).ShouldContain("a file name must not begin with spoken:, say:, voice: or file:");
+        Refused("sys.call.record_start", $$"""{"res_id":"r","max_seconds":1,"record_file":"{{name}}"}""").ShouldContain("must not begin with");
+    }
+
+    [Fact]
+    public void The_prompt_of_received_keys_takes_the_same_content() =>
+        Good("sys.call.receive_dtmf_start", """{"res_id":"r","play_content":[["x.wav",0,""],[12,1,"lang=zh-CN"],["Hello",10,"lang=en-US"]]}""").Content("play_content")!.Elements
+            .ShouldBe([new PlayElement(0, "x.wav", ""), new PlayElement(1, "12", "lang=zh-CN"), new PlayElement(10, "Hello", "lang=en-US")]);
 
     [Fact]
     public void An_escaped_lone_surrogate_is_refused() =>

@@ -166,6 +166,29 @@ internal static class Sound
         return best;
     }
 
+    /// <summary>
+    /// A sound is in another one from about a place on, up to 450 ms later (what codings delay) or 50 ms earlier: each 100 ms of it, but for the first and the
+    /// last, at the same shift.
+    /// </summary>
+    public static void ShouldHold(short[] heard, short[] said, double least, int from = 0, string what = "")
+    {
+        const int Piece = 800;
+        var (shift, best) = (0, -1.0);
+        var middle = said.Length / 2;
+        for (var candidate = Math.Max(-400, -from - middle); candidate < 3_600 && from + middle + candidate + Piece <= heard.Length; candidate++)
+        {
+            var here = Correlation(said.AsSpan(middle, Piece), heard.AsSpan(from + middle + candidate, Piece));
+            if (here > best) (shift, best) = (candidate, here);
+        }
+        for (var at = Piece; at + (2 * Piece) <= said.Length; at += Piece)
+        {
+            // Wherever a resampler puts the sound between two samples.
+            var start = from + at + shift - 2;
+            var found = start < 0 || start + Piece + 4 > heard.Length ? -1 : Correlation(said.AsSpan(at, Piece), heard.AsSpan(start, Piece + 4));
+            found.ShouldBeGreaterThan(least, $"{what} at {at}, shifted by {shift}, of {heard.Length}");
+        }
+    }
+
     /// <summary>The power of one frequency as a part of all, 0..1.</summary>
     public static double Purity(ReadOnlySpan<short> samples, double hertz)
     {

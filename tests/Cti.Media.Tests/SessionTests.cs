@@ -241,6 +241,27 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void A_key_that_is_held_is_not_taken_for_jitter()
+    {
+        var harness = new MediaHarness();
+        harness.Session.ReadStatistics().ShouldBeNull();
+        harness.Configured();
+        for (var i = 0; i < 80; i++)
+        {
+            // All packets of the key carry the time of its beginning.
+            if (i is >= 40 and < 60) harness.ReceiveEvent(5, harness.FarTimestamp, (i - 39) * 160, marker: i == 40);
+            else harness.Receive(8, new byte[160]);
+            if (i == 59) harness.FarTimestamp += 20 * 160;
+            harness.Ticks(1);
+        }
+        var statistics = harness.Session.ReadStatistics().ShouldNotBeNull();
+        statistics.ShouldBe(harness.Session.Statistics);
+        (statistics.PacketsReceived, statistics.PacketsLost).ShouldBe((80, 0));
+        statistics.JitterMillis.ShouldBeLessThan(0.1);
+        statistics.Mos.ShouldBeGreaterThan(4.2);
+    }
+
+    [Fact]
     public void A_silent_source_is_recorded_as_silence_of_the_same_length()
     {
         var (harness, file, _) = RecordTone(200, RecordFormat.Alaw, beep: false, schedule: i => i is >= 50 and < 150 ? [] : [i]);

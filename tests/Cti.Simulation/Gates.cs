@@ -101,6 +101,8 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
         if (Passes()) inner.SendKeys(session, request);
     }
 
+    public StreamStatistics? ReadStatistics(MediaSessionId session) => process.IsAlive ? inner.ReadStatistics(session) : null;
+
     public void Close(MediaSessionId session)
     {
         if (Passes()) inner.Close(session);

@@ -188,11 +188,11 @@ internal sealed class CallBook(CallState born, CallEntry first)
 }
 
 /// <summary>Shows the books what the store underneath took.</summary>
-internal sealed class BookkeepingStore(IJournalStore inner, Ledger ledger) : IJournalStore
+internal sealed class BookkeepingStore(IJournalStore inner, Ledger ledger) : ForwardingJournalStore(inner)
 {
-    public async ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default)
+    public override async ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default)
     {
-        var outcomes = await inner.AppendAsync(appends, cancellation);
+        var outcomes = await base.AppendAsync(appends, cancellation);
         for (var i = 0; i < outcomes.Count; i++)
         {
             if (outcomes[i] == AppendOutcome.Accepted) ledger.Accepted(appends[i]);
@@ -201,45 +201,10 @@ internal sealed class BookkeepingStore(IJournalStore inner, Ledger ledger) : IJo
         return outcomes;
     }
 
-    public async ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default)
+    public override async ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default)
     {
-        var claims = await inner.ClaimAsync(node, instances, cancellation);
+        var claims = await base.ClaimAsync(node, instances, cancellation);
         ledger.Claimed(claims);
         return claims;
     }
-
-    public ValueTask OpenAsync(int instanceCount, CancellationToken cancellation = default) => inner.OpenAsync(instanceCount, cancellation);
-
-    public ValueTask<IReadOnlyList<InstanceOwnership>> ReadOwnershipAsync(CancellationToken cancellation = default) => inner.ReadOwnershipAsync(cancellation);
-
-    public ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default) => inner.ReadJournalAsync(instance, cancellation);
-
-    public ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(int instance, long sinceUnixMillis, CancellationToken cancellation = default) =>
-        inner.ReadIdempotencyAsync(instance, sinceUnixMillis, cancellation);
-
-    public ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default) =>
-        inner.ReadEventsAsync(application, instance, afterPosition, limit, cancellation);
-
-    public ValueTask<IReadOnlyList<long>> ReadExpiredAsync(string application, CancellationToken cancellation = default) => inner.ReadExpiredAsync(application, cancellation);
-
-    public ValueTask<IReadOnlyDictionary<int, long>> ReadFeedPositionsAsync(string application, string group, CancellationToken cancellation = default) =>
-        inner.ReadFeedPositionsAsync(application, group, cancellation);
-
-    public ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions, CancellationToken cancellation = default) =>
-        inner.WriteFeedPositionsAsync(application, group, positions, cancellation);
-
-    public ValueTask<bool> TryAcquirePermitAsync(string trunk, int max, string permitId, long nowUnixMillis, CancellationToken cancellation = default) =>
-        inner.TryAcquirePermitAsync(trunk, max, permitId, nowUnixMillis, cancellation);
-
-    public ValueTask ReleasePermitAsync(string permitId, CancellationToken cancellation = default) => inner.ReleasePermitAsync(permitId, cancellation);
-
-    public ValueTask<IReadOnlyDictionary<string, int>> ReadPermitsInUseAsync(CancellationToken cancellation = default) => inner.ReadPermitsInUseAsync(cancellation);
-
-    public ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis, CancellationToken cancellation = default) =>
-        inner.SweepAsync(eventsBeforeUnixMillis, idempotencyBeforeUnixMillis, permitsBeforeUnixMillis, cancellation);
-
-    public ValueTask<IReadOnlyList<StoredCallRecord>> ReadCallRecordsAsync(string node, long afterId, int limit, CancellationToken cancellation = default) =>
-        inner.ReadCallRecordsAsync(node, afterId, limit, cancellation);
-
-    public ValueTask DisposeAsync() => inner.DisposeAsync();
 }

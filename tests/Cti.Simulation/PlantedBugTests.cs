@@ -3,6 +3,7 @@ using System.Text;
 using Cti.Calls.Api;
 using Cti.Media;
 using Cti.Storage;
+using Cti.Testing;
 
 namespace Cti.Simulation;
 
@@ -51,7 +52,7 @@ public sealed class PlantedBugTests
     {
         public override IJournalStore Disk(IJournalStore disk) => new Forgets(disk);
 
-        private sealed class Forgets(IJournalStore inner) : PassingStore(inner)
+        private sealed class Forgets(IJournalStore inner) : ForwardingJournalStore(inner)
         {
             private int appends;
 
@@ -64,7 +65,7 @@ public sealed class PlantedBugTests
     {
         public override IJournalStore Store(IJournalStore store, NodeProcess process) => new Hasty(store, process);
 
-        private sealed class Hasty(IJournalStore inner, NodeProcess process) : PassingStore(inner)
+        private sealed class Hasty(IJournalStore inner, NodeProcess process) : ForwardingJournalStore(inner)
         {
             private Task last = Task.CompletedTask;
 
@@ -118,6 +119,8 @@ public sealed class PlantedBugTests
 
             public void SendKeys(MediaSessionId session, SendKeysRequest request) => inner.SendKeys(session, request);
 
+            public StreamStatistics? ReadStatistics(MediaSessionId session) => inner.ReadStatistics(session);
+
             public void Close(MediaSessionId session) => inner.Close(session);
         }
 
@@ -134,50 +137,5 @@ public sealed class PlantedBugTests
     {
         public override bool Drops(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram) =>
             from.Equals(SimulatedNode.Address) && Encoding.ASCII.GetString(datagram.Span[..4]) == "BYE ";
-    }
-
-    /// <summary>A store that passes everything on.</summary>
-    private class PassingStore(IJournalStore inner) : IJournalStore
-    {
-        public virtual ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appended, CancellationToken cancellation = default) =>
-            inner.AppendAsync(appended, cancellation);
-
-        public ValueTask OpenAsync(int instanceCount, CancellationToken cancellation = default) => inner.OpenAsync(instanceCount, cancellation);
-
-        public ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
-            inner.ClaimAsync(node, instances, cancellation);
-
-        public ValueTask<IReadOnlyList<InstanceOwnership>> ReadOwnershipAsync(CancellationToken cancellation = default) => inner.ReadOwnershipAsync(cancellation);
-
-        public ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default) => inner.ReadJournalAsync(instance, cancellation);
-
-        public ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(int instance, long sinceUnixMillis, CancellationToken cancellation = default) =>
-            inner.ReadIdempotencyAsync(instance, sinceUnixMillis, cancellation);
-
-        public ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default) =>
-            inner.ReadEventsAsync(application, instance, afterPosition, limit, cancellation);
-
-        public ValueTask<IReadOnlyList<long>> ReadExpiredAsync(string application, CancellationToken cancellation = default) => inner.ReadExpiredAsync(application, cancellation);
-
-        public ValueTask<IReadOnlyDictionary<int, long>> ReadFeedPositionsAsync(string application, string group, CancellationToken cancellation = default) =>
-            inner.ReadFeedPositionsAsync(application, group, cancellation);
-
-        public ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions, CancellationToken cancellation = default) =>
-            inner.WriteFeedPositionsAsync(application, group, positions, cancellation);
-
-        public ValueTask<bool> TryAcquirePermitAsync(string trunk, int max, string permitId, long nowUnixMillis, CancellationToken cancellation = default) =>
-            inner.TryAcquirePermitAsync(trunk, max, permitId, nowUnixMillis, cancellation);
-
-        public ValueTask ReleasePermitAsync(string permitId, CancellationToken cancellation = default) => inner.ReleasePermitAsync(permitId, cancellation);
-
-        public ValueTask<IReadOnlyDictionary<string, int>> ReadPermitsInUseAsync(CancellationToken cancellation = default) => inner.ReadPermitsInUseAsync(cancellation);
-
-        public ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis, CancellationToken cancellation = default) =>
-            inner.SweepAsync(eventsBeforeUnixMillis, idempotencyBeforeUnixMillis, permitsBeforeUnixMillis, cancellation);
-
-        public ValueTask<IReadOnlyList<StoredCallRecord>> ReadCallRecordsAsync(string node, long afterId, int limit, CancellationToken cancellation = default) =>
-            inner.ReadCallRecordsAsync(node, afterId, limit, cancellation);
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

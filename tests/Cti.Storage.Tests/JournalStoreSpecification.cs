@@ -460,6 +460,39 @@ public abstract class JournalStoreSpecification : IAsyncLifetime
         (await Store.ReadCallRecordsAsync("a", 0, 10)).Count.ShouldBe(4);
     }
 
+    [Fact]
+    public async Task Call_records_are_dropped_by_age_up_to_a_row_and_row_numbers_are_never_used_again()
+    {
+        var epoch = await ClaimAsync(0);
+        var records = Enumerable.Range(0, 5).Select(i => new CallRecordRow(Guid.NewGuid(), i == 1 ? "b" : "a", $"r{i}", 100 + i, Encoding.UTF8.GetBytes($"[{i}]"))).ToList();
+        await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, CallRecords = records });
+        var rows = (await Store.ReadCallRecordsAsync("a", 0, 10)).Select(stored => stored.RowNumber).ToArray();
+        await Store.DropCallRecordsAsync("a", long.MaxValue, 100);
+        (await RowsAsync("a")).ShouldBe(rows);
+        await Store.DropCallRecordsAsync("a", rows[2], 1_000);
+        (await RowsAsync("a")).ShouldBe(rows[2..]);
+        await Store.DropCallRecordsAsync("a", long.MaxValue, 104);
+        (await RowsAsync("a")).ShouldBe(rows[3..]);
+        (await RowsAsync("b")).Length.ShouldBe(1);
+        await Store.DropCallRecordsAsync("a", long.MaxValue, long.MaxValue);
+        (await RowsAsync("a")).ShouldBeEmpty();
+        await ReopenAsync();
+        await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 1, NewTail = 2, CallRecords = [records[0]] });
+        (await RowsAsync("a")).ShouldHaveSingleItem().ShouldBeGreaterThan(rows[^1]);
+    }
+
+    [Fact]
+    public async Task Any_number_of_call_records_is_dropped_at_once()
+    {
+        var epoch = await ClaimAsync(0);
+        var records = Enumerable.Range(0, 4_100).Select(i => new CallRecordRow(Guid.NewGuid(), "a", "r", 100, ReadOnlyMemory<byte>.Empty)).ToList();
+        await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, CallRecords = records });
+        await Store.DropCallRecordsAsync("a", long.MaxValue, 101);
+        (await RowsAsync("a")).ShouldBeEmpty();
+    }
+
+    private async Task<long[]> RowsAsync(string node) => [.. (await Store.ReadCallRecordsAsync(node, 0, 10)).Select(stored => stored.RowNumber)];
+
     [Theory]
     [InlineData(Instances - 1)]
     [InlineData(Instances + 1)]

@@ -4,7 +4,7 @@ namespace Cti.Testing;
 public enum StoreOperation
 {
     Open, Claim, ReadOwnership, Append, ReadJournal, ReadIdempotency, ReadEvents, ReadExpired, ReadFeedPositions, WriteFeedPositions,
-    AcquirePermit, ReleasePermit, ReadPermits, Sweep, ReadCallRecords,
+    AcquirePermit, ReleasePermit, ReadPermits, Sweep, ReadCallRecords, DropCallRecords,
 }
 
 /// <summary>

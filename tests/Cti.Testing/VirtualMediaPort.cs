@@ -35,6 +35,9 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     /// <summary>Milliseconds from a start to its first report: loading.</summary>
     public int LoadMillis { get; set; } = 5;
 
+    /// <summary>How long anything that is spoken lasts.</summary>
+    public int SpokenMillis { get; set; } = 400;
+
     /// <summary>No port is free: opening fails.</summary>
     public bool NoPort { get; set; }
 
@@ -81,14 +84,14 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         action.Sound = $"{(request.Repeat < 0 ? "loop" : "file")} {string.Join('|', request.Files)}";
         foreach (var file in request.Files)
         {
-            var missing = !Files.ContainsKey(file);
+            var missing = !Files.ContainsKey(file) && !PromptNames.IsReserved(file);
             if (!missing && !Broken.Contains(file)) continue;
             action.Outcome = missing ? MediaOutcome.NotFound : MediaOutcome.Unsupported;
             action.Detail = missing ? $"{file}: no such file" : $"{file}: cannot be played";
             action.Timer = runtime.After(LoadMillis, () => End(open, action));
             return;
         }
-        var total = request.Files.Sum(file => Files[file]);
+        var total = request.Files.Sum(file => Files.GetValueOrDefault(file, SpokenMillis));
         action.Timer = runtime.After(LoadMillis, () =>
         {
             Report(open, new PlayStarted(action.Number));
@@ -127,6 +130,14 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         SendNext(open, action, request.Keys, 0);
     }
 
+    /// <summary>What every session that has something negotiated reports; null: a stream without packets.</summary>
+    public StreamStatistics? Quality { get; set; }
+
+    public StreamStatistics? ReadStatistics(MediaSessionId session) => sessions.TryGetValue(session, out var open) ? StatisticsOf(open) : null;
+
+    private StreamStatistics? StatisticsOf(Session open) =>
+        open.Description is { } description ? Quality ?? new StreamStatistics(description.Codec, 0, 0, 0, 0, -1, -1, -1) : null;
+
     public void Close(MediaSessionId session)
     {
         if (Find(session) is not { Closing: false } open) return;
@@ -134,7 +145,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         Unbridge(session, MediaOutcome.Completed);
         UnlistenAll(session);
         foreach (var action in open.Running.Values.ToList()) Stop(open, action);
-        var statistics = new StreamStatistics(open.Description?.Codec ?? AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, 4.4);
+        var statistics = StatisticsOf(open) ?? new StreamStatistics(AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, -1);
         Report(open, new SessionClosed(statistics), () =>
         {
             sessions.Remove(open.Id);

@@ -184,6 +184,10 @@ public static partial class Catalogue
         yield return CallEvent("on_released", "The call is over, the resource is gone.", ResField,
             new("call_dir", FieldType.String, "`inbound` or `outbound`."), from, to, BeginField, answered, EndField, DroppedByField,
             new("cause", FieldType.Integer, "The SIP status."), UserDataField,
-            new("ipsc_info", FieldType.Object, "`process_id` and `call_id`, the SIP Call-ID."));
+            new("ipsc_info", FieldType.Object, "`process_id` and `call_id`, the SIP Call-ID.")) with
+        {
+            Media = "for a call that had media an object with `received` and `sent`, the two RTP streams, each with `codec`, `packets`, `lost`, `jitter_ms`, `round_trip_ms` and `mos`, "
+                + "an estimated mean opinion score 1..4.5; what is lost of `sent`, and how it jitters, is as the far end last reported it; null: unknown",
+        };
     }
 }

@@ -1,3 +1,4 @@
+using Cti.Calls.Call;
 using Cti.Kernel;
 
 namespace Cti.Calls.Api;
@@ -30,6 +31,6 @@ public static partial class Catalogue
 
     private static IEnumerable<EventDefinition> SystemEvents() =>
     [
-        new("sys.on_chan_closed", "A SIP channel closed; its CDR.", [new("data", FieldType.Array, "The CDR's fields, in the order of the CDR page.")]),
+        new("sys.on_chan_closed", "A SIP channel closed; its CDR.", [new("data", FieldType.Array, $"The CDR's fields, in this order: {string.Join(", ", CallRecords.Fields.Select(static name => $"`{name}`"))}.")]),
     ];
 }

@@ -187,4 +187,7 @@ public sealed record EventDefinition(string Name, string Doc, ImmutableArray<Fie
 {
     /// <summary>False while the event belongs to a later version.</summary>
     public bool Available { get; init; } = true;
+
+    /// <summary>What its <c>meta.media</c> is, or null where it has none.</summary>
+    public string? Media { get; init; }
 }

@@ -34,6 +34,8 @@ internal static class FileNames
             if (char.IsControl(c)) return "a file name has a control character";
         if (name.StartsWith("http://", StringComparison.OrdinalIgnoreCase) || name.StartsWith("https://", StringComparison.OrdinalIgnoreCase))
             return "URLs are not available yet; name a file under the root";
+        if (PromptNames.IsReserved(name))
+            return "a file name must not begin with spoken:, say:, voice: or file:; spoken content is given as [content, type, options]";
         var rest = name;
         if (IsAbsolute(name))
         {

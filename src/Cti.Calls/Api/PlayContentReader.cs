@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text;
 using System.Text.Json;
+using Cti.Calls.Speech;
 using Cti.Kernel;
 
 namespace Cti.Calls.Api;
@@ -8,8 +9,7 @@ namespace Cti.Calls.Api;
 /// <summary>Reads play content from a request: a string, or a list of <c>[content, type, options]</c>.</summary>
 internal static class PlayContentReader
 {
-    private const int TypeFile = 0, TypeDigits = 1, TypeNumber = 2, TypeAmount = 3, TypeDateTime = 4, TypeDuration = 5,
-        TypeMoney = 6, TypeFiles = 7, TypeSpeech = 10;
+    private const int TypeDigits = 1, TypeNumber = 2, TypeAmount = 3, TypeMoney = 6, TypeFiles = 7, TypeSpeech = 10;
 
     /// <summary>
     /// Reads the value that the reader stands on. Answers null, or what is wrong. Elements of a negative type are left out, so the content may have no element.
@@ -17,28 +17,32 @@ internal static class PlayContentReader
     internal static string? Read(ref Utf8JsonReader reader, string? root, out PlayContent? content)
     {
         content = null;
+        var elements = ImmutableArray.CreateBuilder<PlayElement>();
+        var pieces = 0;
         if (reader.TokenType == JsonTokenType.String)
         {
             var names = reader.GetString()!;
             if (names.Length == 0) return "is empty";
-            if (FileNames.CheckJoined(names, root) is { } reason) return reason;
-            content = new PlayContent([.. names.Split('|').Select(name => new PlayElement(TypeFile, name, ""))]);
+            if ((AddFiles(names, "", root, elements, ref pieces) ?? TooMany(pieces)) is { } reason) return reason;
+            content = new PlayContent(elements.ToImmutable());
             return null;
         }
         if (reader.TokenType != JsonTokenType.StartArray) return "must be a string or a list of [content, type, options]";
-        var elements = ImmutableArray.CreateBuilder<PlayElement>();
         var count = 0;
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (++count > Limits.PlayElementsMax) return $"has more than {Limits.PlayElementsMax} elements";
-            if (ReadElement(ref reader, root, elements) is { } reason) return $"[{count - 1}]: {reason}";
+            if ((ReadElement(ref reader, root, elements, ref pieces) ?? TooMany(pieces)) is { } reason) return $"[{count - 1}]: {reason}";
         }
         if (count == 0) return "is empty";
         content = new PlayContent(elements.ToImmutable());
         return null;
     }
 
-    private static string? ReadElement(ref Utf8JsonReader reader, string? root, ImmutableArray<PlayElement>.Builder elements)
+    private static string? TooMany(int pieces) =>
+        pieces > Limits.PlayPiecesMax ? $"the content comes to over {Limits.PlayPiecesMax} files and spoken pieces" : null;
+
+    private static string? ReadElement(ref Utf8JsonReader reader, string? root, ImmutableArray<PlayElement>.Builder elements, ref int pieces)
     {
         const string Shape = "must be [content, type, options]";
         if (reader.TokenType != JsonTokenType.StartArray || !reader.Read() || reader.TokenType == JsonTokenType.EndArray) return Shape;
@@ -53,38 +57,60 @@ internal static class PlayContentReader
         var options = reader.TokenType == JsonTokenType.Null ? "" : reader.GetString()!;
         if (!reader.Read() || reader.TokenType != JsonTokenType.EndArray) return Shape;
         if (type < 0) return null;
+        if (!SpokenContent.IsSpoken(type) && type is not (PlayElement.TypeFile or TypeFiles or TypeSpeech)) return "there is no such type; there are below 0, 0..7 and 10";
         if (text is null) return "the content must be a string or, where something is spoken, a number";
-        if (options is not ("" or "lang=zh-CN" or "lang=en-US")) return "unknown option; lang=zh-CN and lang=en-US are known";
-        return Add(type, text, isNumber, options, root, elements);
-    }
-
-    private static string? Add(int type, string text, bool isNumber, string options, string? root, ImmutableArray<PlayElement>.Builder elements)
-    {
+        if (options.Length > 0 && !SpokenContent.IsOption(options)) return SpokenContent.UnknownOption;
         if (text.Length == 0) return "the content is empty";
         if (isNumber && type is not (TypeDigits or TypeNumber or TypeAmount or TypeMoney)) return "the content must be a string";
-        switch (type)
-        {
-            case TypeFile:
-                if (FileNames.Check(text, root) is { } badFile) return badFile;
-                elements.Add(new PlayElement(TypeFile, text, options));
-                return null;
-            case TypeFiles:
-                if (FileNames.CheckJoined(text, root) is { } badFiles) return badFiles;
-                foreach (var name in text.Split('|')) elements.Add(new PlayElement(TypeFile, name, options));
-                return null;
-            default:
-                return CheckSpoken(type, text) ?? $"type {type} is not available yet; 0 (file) and 7 (files) are";
-        }
+        // The digits of type 1 are said as they were written, so 1e3 is none of them.
+        if (isNumber && type != TypeDigits) text = SpokenContent.PlainNumber(text);
+        return Add(new PlayElement(type, text, options), root, elements, ref pieces);
     }
 
-    private static string? CheckSpoken(int type, string text) => type switch
+    private static string? Add(PlayElement element, string? root, ImmutableArray<PlayElement>.Builder elements, ref int pieces)
     {
-        TypeDigits => SpokenValues.CheckDigits(text),
-        TypeNumber or TypeAmount => SpokenValues.CheckNumber(text, 6),
-        TypeDateTime => SpokenValues.CheckDateTime(text),
-        TypeDuration => SpokenValues.CheckDuration(text),
-        TypeMoney => SpokenValues.CheckNumber(text, 2),
-        TypeSpeech => null,
-        _ => "there is no such type; there are below 0, 0..7 and 10",
-    };
+        switch (element.Type)
+        {
+            case PlayElement.TypeFile:
+                if (FileNames.Check(element.Text, root) is { } badFile) return badFile;
+                pieces++;
+                break;
+            case TypeFiles:
+                return AddFiles(element.Text, element.Options, root, elements, ref pieces);
+            case TypeSpeech:
+                if (CheckSpeech(element.Text) is { } badText) return badText;
+                pieces++;
+                break;
+            default:
+                // What is refused does not depend on the language.
+                var expansion = SpokenContent.Expand(element, SpokenLanguage.Chinese);
+                if (expansion.Reason is not null) return expansion.Reason;
+                pieces += expansion.Pieces.Length;
+                break;
+        }
+        elements.Add(element);
+        return null;
+    }
+
+    private static string? AddFiles(string names, string options, string? root, ImmutableArray<PlayElement>.Builder elements, ref int pieces)
+    {
+        foreach (var range in names.AsSpan().Split('|'))
+        {
+            var name = names[range];
+            if (FileNames.Check(name, root) is { } reason) return reason;
+            // Counted to the bound only: a longer list is refused whole.
+            if (++pieces > Limits.PlayPiecesMax) return null;
+            elements.Add(new PlayElement(PlayElement.TypeFile, name, options));
+        }
+        return null;
+    }
+
+    private static string? CheckSpeech(string text)
+    {
+        if (text.Length > Limits.SpeechCharsMax) return $"text (type 10) must be at most {Limits.SpeechCharsMax} characters";
+        if (string.IsNullOrWhiteSpace(text)) return "text (type 10) is blank";
+        foreach (var c in text)
+            if (char.IsControl(c) && c is not ('\t' or '\r' or '\n')) return "text (type 10) has a control character";
+        return null;
+    }
 }

@@ -39,12 +39,16 @@ public sealed class RpcArguments(IReadOnlyDictionary<string, object?> values)
     public PlayContent? Content(string name) => (PlayContent?)Values[name];
 }
 
-/// <summary>Play content as parsed from a request: file names in order (a string joined by <c>|</c> is split).</summary>
+/// <summary>Play content as parsed from a request, in order (names joined by <c>|</c> are elements of their own).</summary>
 /// <param name="Elements">From a list of at most 30; none when all elements of the list were of a negative type, which are left out.</param>
 public sealed record PlayContent(ImmutableArray<PlayElement> Elements);
 
 /// <summary>One element of play content.</summary>
 /// <param name="Type">The contract's number: 0 file, 1 digits, … 10 text to speech. A file name of a joined list is a type 0 element of its own.</param>
-/// <param name="Text">The content as text.</param>
+/// <param name="Text">The content as text, a number without an exponent.</param>
 /// <param name="Options">The option string, "" when none.</param>
-public sealed record PlayElement(int Type, string Text, string Options);
+public sealed record PlayElement(int Type, string Text, string Options)
+{
+    /// <summary>The type of a file.</summary>
+    public const int TypeFile = 0;
+}

@@ -1,14 +1,24 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Cti.Kernel;
 
 namespace Cti.Calls.Call;
 
 /// <summary>Builds a channel's call record: the contract's fields in their order.</summary>
 public static class CallRecords
 {
+    /// <summary>The fields' names, in the contract's order: the columns of the CSV file and of the table's view.</summary>
+    public static readonly ImmutableArray<string> Fields =
+    [
+        "id", "nodeid", "cdrid", "processid", "callid", "ch", "devno", "ani", "dnis", "dnis2", "orgcallno", "dir", "devtype", "busitype", "callstatus", "endtype",
+        "ipscreason", "callfailcause", "callbegintime", "connectbegintime", "callendtime", "talkduration", "projectid", "flowid",
+        "additionalinfo1", "additionalinfo2", "additionalinfo3", "additionalinfo4", "additionalinfo5",
+    ];
+
     /// <summary>The record's id, derived from the resource and its Call-ID: a decision that is made again after a recovery writes the same one.</summary>
     public static Guid IdOf(CallState call)
     {
@@ -17,8 +27,17 @@ public static class CallRecords
     }
 
     /// <summary>UTF-8 JSON array of the fields.</summary>
+    /// <param name="call">The call, as it is released.</param>
+    /// <param name="now">When, in Unix milliseconds.</param>
+    /// <param name="bySystem">Whether a method or a limit of ours ended it.</param>
+    /// <param name="cause">The SIP status.</param>
+    /// <param name="settings">For the time zone.</param>
     internal static ReadOnlyMemory<byte> Build(CallState call, long now, bool bySystem, int cause, CallSettings settings)
     {
+        // The calls inside ext.* are recorded in the name of the resource that drives them.
+        var resource = ResourceId.TryParse(call.Owner, out var owner) ? owner : call.Id;
+        var module = resource.Module.AsSpan();
+        var dot = module.IndexOf('.');
         var buffer = new ArrayBufferWriter<byte>(512);
         using var json = new Utf8JsonWriter(buffer);
         json.WriteStartArray();
@@ -35,7 +54,7 @@ public static class CallRecords
         json.WriteStringValue("");
         json.WriteNumberValue(call.Direction == CallDirection.Inbound ? 0 : 1);
         json.WriteNumberValue(2);
-        json.WriteStringValue(call.Id.Module);
+        json.WriteStringValue(module);
         json.WriteNumberValue(call.AnswerMillis is null ? 0 : 1);
         json.WriteNumberValue(bySystem ? 1 : 2);
         json.WriteStringValue("");
@@ -44,9 +63,9 @@ public static class CallRecords
         json.WriteStringValue(call.AnswerMillis is { } answered ? Local(answered, settings) : "");
         json.WriteStringValue(Local(now, settings));
         json.WriteNumberValue(call.AnswerMillis is { } since ? (now - since) / 1000 : 0);
-        json.WriteStringValue("sys");
-        json.WriteStringValue("call");
-        json.WriteStringValue(call.Id.ToString());
+        json.WriteStringValue(module[..dot]);
+        json.WriteStringValue(module[(dot + 1)..]);
+        json.WriteStringValue(resource.ToString());
         json.WriteStringValue(call.UserData ?? "");
         json.WriteStringValue("");
         json.WriteStringValue("");

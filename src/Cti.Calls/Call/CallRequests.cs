@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Cti.Calls.Api;
 using Cti.Calls.Resources;
+using Cti.Calls.Speech;
 
 namespace Cti.Calls.Call;
 
@@ -65,9 +66,9 @@ public static class CallRequests
         IncludeFinishKey = args.Boolean("including_finish_key"),
     };
 
-    /// <summary>The file names of play content, in order.</summary>
+    /// <summary>What play content plays, in order: names of files, and of what is spoken (<see cref="SpokenNames"/>).</summary>
     public static ImmutableArray<string> Files(PlayContent? content) =>
-        content is null ? [] : [.. content.Elements.Where(element => element.Type is 0 or 7).Select(element => element.Text)];
+        content is null ? [] : [.. content.Elements.Select(SpokenNames.Of)];
 
     private static string Text(RpcArguments args, string name) => args.OptionalString(name) ?? "";
 }

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Cti.Calls.Api;
+using Cti.Kernel;
 
 namespace Cti.Calls.Speech;
 
@@ -16,7 +17,12 @@ public static class SpokenContent
 {
     private const int TypeDigits = 1, TypeNumber = 2, TypeAmount = 3, TypeMoment = 4, TypeDuration = 5, TypeMoney = 6;
     private const int Decimals = 6, MoneyDecimals = 2;
-    private const string LanguageOption = "lang=";
+
+    /// <summary>What stands before the language in an element's options.</summary>
+    internal const string LanguageOption = "lang=";
+
+    /// <summary>What is wrong with an option that is none.</summary>
+    internal const string UnknownOption = "unknown option; lang=zh-CN and lang=en-US are known";
 
     /// <summary>True for the types that <see cref="Expand"/> knows: 1 digits, 2 number, 3 amount, 4 date and time, 5 duration, 6 amount in yuan, jiao and fen.</summary>
     public static bool IsSpoken(int type) => type is >= TypeDigits and <= TypeMoney;
@@ -27,7 +33,7 @@ public static class SpokenContent
     public static SpokenExpansion Expand(PlayElement element, SpokenLanguage defaultLanguage)
     {
         if (!IsSpoken(element.Type)) return Refuse($"type {element.Type} is not a spoken value; 1..6 are");
-        if (Language(element.Options, defaultLanguage) is not { } language) return Refuse("unknown option; lang=zh-CN and lang=en-US are known");
+        if (Language(element.Options, defaultLanguage) is not { } language) return Refuse(UnknownOption);
         if (element.Text.Length == 0) return Refuse($"{Kind(element.Type)} is empty");
         var pieces = ImmutableArray.CreateBuilder<string>();
         SpeechGrammar grammar = language == SpokenLanguage.Chinese ? new ChineseGrammar(pieces) : new EnglishGrammar(pieces);
@@ -48,6 +54,7 @@ public static class SpokenContent
         {
             case TypeDigits:
                 if (text.AsSpan().ContainsAnyExceptInRange('0', '9')) return "must be digits only, such as 0755";
+                if (text.Length > Limits.SpokenDigitsMax) return $"must be at most {Limits.SpokenDigitsMax} digits";
                 grammar.Digits(text);
                 return null;
             case TypeMoment:
@@ -71,6 +78,9 @@ public static class SpokenContent
         if (options.Length == 0) return defaultLanguage;
         return options.StartsWith(LanguageOption, StringComparison.Ordinal) ? SpokenLanguages.FromTag(options.AsSpan(LanguageOption.Length)) : null;
     }
+
+    /// <summary>Whether the options of an element, which are not empty, are known.</summary>
+    internal static bool IsOption(string options) => Language(options, SpokenLanguage.Chinese) is not null;
 
     private static string Kind(int type) => type switch
     {

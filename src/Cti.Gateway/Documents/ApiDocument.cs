@@ -26,6 +26,10 @@ public static class ApiDocument
         text.Append("## Errors of every method\n\n");
         foreach (var code in Catalogue.CommonErrors.Concat([ErrorCodes.ParseError, ErrorCodes.InvalidRequest, ErrorCodes.MethodNotFound]).Order())
             Line(text, $"- `{code}`: {ErrorTexts.Of(code)}");
+        text.Append("\n## Errors of some methods\n\n");
+        foreach (var code in (int[])[ErrorCodes.NotFound, ErrorCodes.Conflict, ErrorCodes.Gone, ErrorCodes.TooLarge, ErrorCodes.NoGateway])
+            Line(text, $"- `{code}`: {ErrorTexts.Of(code)}");
+        text.Append("\n`ipsc_info` (`process_id`) comes with every error that concerns a resource of the caller's own, never with 404.\n");
         WriteFormats(text);
         foreach (var module in Catalogue.Methods.Where(m => m.Available).GroupBy(m => m.Name[..m.Name.LastIndexOf('.')]))
         {
@@ -68,6 +72,7 @@ public static class ApiDocument
         Line(text, $"\n### {happened.Name}\n");
         Line(text, $"{happened.Doc}\n");
         foreach (var field in happened.Parameters) Line(text, $"- `{field.Name}` ({TypeOf(field)}): {field.Doc}");
+        if (happened.Media is { } media) Line(text, $"\n`meta.media`: {media}.");
     }
 
     private static string Names(ParameterDefinition parameter) =>

@@ -13,6 +13,12 @@ public interface IPromptSource
 {
     /// <summary>Loads a prompt by its name (relative names under the media root, then among the built-in prompts) or hands out the shared one.</summary>
     PromptLoad Load(string name);
+
+    /// <summary>What a name is played as: itself, or the pieces of a spoken value. Reads no file.</summary>
+    ImmutableArray<string> Pieces(string name) => [name];
+
+    /// <summary>Whether <see cref="Load"/> of the name waits for more than a disk, such as a speech engine: then it must not hold up others.</summary>
+    bool MayTakeLong(string name) => false;
 }
 
 /// <summary>How the loading of a play ended.</summary>
@@ -36,11 +42,14 @@ public sealed record PlayList(ImmutableArray<Prompt> Prompts, int Repeat = 0, lo
         var prompts = ImmutableArray.CreateBuilder<Prompt>(request.Files.Length);
         foreach (var file in request.Files)
         {
-            var load = source.Load(file);
-            if (load.Prompt is not { } prompt) return new PlayListLoad(load.Outcome, null, load.Detail);
-            prompt.Encoded(codec);
-            prompts.Add(prompt);
+            foreach (var piece in source.Pieces(file))
+            {
+                var load = source.Load(piece);
+                if (load.Prompt is not { } prompt) return new PlayListLoad(load.Outcome, null, load.Detail);
+                prompt.Encoded(codec);
+                prompts.Add(prompt);
+            }
         }
-        return new PlayListLoad(MediaOutcome.Completed, new PlayList(prompts.MoveToImmutable(), request.Repeat, request.OffsetMillis), null);
+        return new PlayListLoad(MediaOutcome.Completed, new PlayList(prompts.DrainToImmutable(), request.Repeat, request.OffsetMillis), null);
     }
 }

@@ -73,6 +73,16 @@ public sealed class PromptCache : IPromptSource
         };
     }
 
+    /// <summary>Loads as <see cref="Load(string)"/> does, but after the media root itself looks in a folder of the language, there and among the built-in prompts.</summary>
+    /// <param name="name">As an application gave it.</param>
+    /// <param name="language">Name of the folder.</param>
+    public PromptLoad Load(string name, string language)
+    {
+        if (Path.IsPathRooted(name) || MediaLibrary.Resolve(_root, null, name).Kind != ResolutionKind.Missing) return Load(name);
+        var spoken = MediaLibrary.Resolve(_root, _builtinDirectory, $"{language}/{name}");
+        return spoken.Kind == ResolutionKind.Found ? LoadPath(spoken.FullPath!, name) : Load(name);
+    }
+
     private PromptLoad LoadPath(string path, string name)
     {
         var file = new FileInfo(path);

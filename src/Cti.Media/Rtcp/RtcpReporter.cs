@@ -39,6 +39,12 @@ internal sealed class RtcpReporter
     /// <summary>What the far end reported lost since its report before, 0..1; -1 when unknown.</summary>
     public double RemoteLossFraction { get; private set; } = -1;
 
+    /// <summary>What the far end reported lost in all, not below 0; -1 when unknown.</summary>
+    public long RemoteLost { get; private set; } = -1;
+
+    /// <summary>The jitter that the far end reported, in units of 1/8000 s; -1 when unknown.</summary>
+    public long RemoteJitterSamples { get; private set; } = -1;
+
     /// <summary>True once the far end said goodbye.</summary>
     public bool RemoteLeft { get; private set; }
 
@@ -55,6 +61,8 @@ internal sealed class RtcpReporter
         RemoteLeft |= summary.HasBye;
         if (!summary.HasReport) return true;
         RemoteLossFraction = summary.Report.FractionLost / 256.0;
+        RemoteLost = Math.Max(0, summary.Report.CumulativeLost);
+        RemoteJitterSamples = summary.Report.Jitter;
         if (summary.Report.LastSenderReport == 0) return true;
         // All three in 1/65536 s, modulo 2^32; a negative result is a far end's mistake.
         var roundTrip = (int)((uint)(NtpTime(nowNanos) >> 16) - summary.Report.LastSenderReport - summary.Report.DelaySinceLastSenderReport);

@@ -53,13 +53,16 @@ internal sealed class ReceiveStream
     private long ExpectedNow => _started ? (long)ExtendedSequence - _baseSequence + 1 : 0;
 
     /// <summary>Takes a packet's numbers.</summary>
+    /// <param name="packet">The packet.</param>
+    /// <param name="nowNanos">When it came.</param>
+    /// <param name="isTimed">Whether its timestamp is that of its sending, so that it tells of jitter.</param>
     /// <returns>False for a duplicate, or one so far off that it is not believed yet.</returns>
-    public bool Accept(in RtpPacket packet, long nowNanos)
+    public bool Accept(in RtpPacket packet, long nowNanos, bool isTimed = true)
     {
         if (!_started || packet.Ssrc != Ssrc) Begin(packet.Ssrc, packet.Sequence);
         else if (!Advance(packet.Sequence)) return false;
         _received++;
-        Time(packet.Timestamp, nowNanos);
+        if (isTimed) Time(packet.Timestamp, nowNanos);
         return true;
     }
 

@@ -61,6 +61,7 @@ public sealed partial class MediaSession
     private bool _closing;
     private bool _byeDone;
     private bool _closedReported;
+    private readonly PublishedStatistics _published = new();
 
     /// <summary>A session that has nothing negotiated yet.</summary>
     /// <param name="id">Its name in every report.</param>
@@ -93,19 +94,18 @@ public sealed partial class MediaSession
     /// <summary>After Close: every action has ended, BYE is written; the ports may be freed.</summary>
     public bool IsFinished => _closing && _byeDone && _recordings.Count == 0 && _awaited.Count == 0;
 
-    /// <summary>The streams' quality until now.</summary>
+    /// <summary>The streams' quality until now. From the loop; other threads use <see cref="ReadStatistics"/>.</summary>
     public StreamStatistics Statistics
     {
         get
         {
-            var loss = _stream.Expected == 0 ? 0 : _stream.Lost / (double)_stream.Expected;
-            // Packetisation and a playing delay of two packets stand in for what the far end's telephone adds.
-            var delay = 60 + Math.Max(0, _rtcp.RoundTripMillis / 2);
-            return new StreamStatistics(_description?.Codec ?? AudioCodec.Pcma, _sender.Packets, _stream.Received, _stream.Lost,
-                _stream.JitterSamples / Audio.MillisSamples, _rtcp.RoundTripMillis, _rtcp.RemoteLossFraction,
-                MosEstimate.From(loss, delay));
+            Publish();
+            return _published.Read() ?? new StreamStatistics(AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, -1);
         }
     }
+
+    /// <summary>The streams' quality as of the last <see cref="Tick"/>; null while nothing was negotiated. Any thread; never waits.</summary>
+    public StreamStatistics? ReadStatistics() => _published.Read();
 
     /// <summary>Applies a command. Every Prepare must be followed by its Start or Fail, also after Stop and Close.</summary>
     public void Apply(in MediaCommand command)
@@ -163,7 +163,8 @@ public sealed partial class MediaSession
             return;
         }
         Heard(nowNanos);
-        if (!_stream.Accept(rtp, nowNanos))
+        // A key's packets all carry the time of its beginning (RFC 4733 section 2.3.3): they say nothing of jitter.
+        if (!_stream.Accept(rtp, nowNanos, isTimed: !isEvent))
         {
             _counters.CountDrop(DropReason.Duplicate);
             return;
@@ -200,6 +201,7 @@ public sealed partial class MediaSession
         if (length == 0) _sender.Pause();
         else _counters.CountSent();
         _sender.Advance(1);
+        Publish();
         return length;
     }
 
@@ -228,6 +230,12 @@ public sealed partial class MediaSession
 
     internal void Report(MediaEvent happened) => _events.OnMediaEvent(Id, happened);
 
+    private void Publish()
+    {
+        _published.Sent(_sender.Packets);
+        _published.Received(_stream.Received, _stream.Expected, _stream.JitterSamples / Audio.MillisSamples);
+    }
+
     private void Configure(MediaDescription description)
     {
         if (_closing) return;
@@ -238,6 +246,7 @@ public sealed partial class MediaSession
         _latch.Signal(remote);
         if (!description.Receive || _description is not { Receive: true }) _watching = false;
         _description = description;
+        _published.Negotiated(description.Codec);
         _audio.Configure(description.Codec, description.Receive && description.TelephoneEventPayloadType < 0);
         if (!description.Send) EndKeys(MediaOutcome.Failed);
         _bridge?.OnConfigured();
@@ -441,6 +450,7 @@ public sealed partial class MediaSession
             _counters.CountDrop(DropReason.BadRtcp);
             return false;
         }
+        _published.Reported(_rtcp, _sender.Packets);
         Heard(nowNanos);
         return true;
     }

@@ -91,4 +91,18 @@ internal static class ConfigurationTexts
 
     private static bool TryPort(string text, int min, out int port) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port >= min && port <= 65535;
+
+    public const string SpeechUrlForm = "an http:// or https:// URL, in which {lang} stands for the language and {text} for the text (without {text} it is the body of a POST)";
+
+    /// <summary>Whether it is the URL of a speech service, its places filled.</summary>
+    public static bool IsSpeechUrl(string text) =>
+        Uri.TryCreate(text.Replace("{lang}", "zh-CN", StringComparison.Ordinal).Replace("{text}", "x", StringComparison.Ordinal), UriKind.Absolute, out var url)
+            && (url.Scheme is "http" or "https") && url.Host.Length > 0;
+
+    /// <summary>A header field's name (RFC 9110, section 5.6.2), or null.</summary>
+    public static string? HeaderName(string text) =>
+        text.Length is > 0 and <= 200 && text.All(static c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)) ? text : null;
+
+    /// <summary>Whether it can be a header field's value.</summary>
+    public static bool IsHeaderValue(string text) => text.Length > 0 && !text.Any(static c => char.IsControl(c) || c > 0x7E);
 }

@@ -13,6 +13,7 @@ namespace Cti.Node.Configuration;
 /// <param name="Demo">cti.demo: whether <c>sip:demo@…</c> answers.</param>
 /// <param name="Sip">cti.sip.</param>
 /// <param name="Media">cti.media.</param>
+/// <param name="Speech">cti.tts: text to speech.</param>
 /// <param name="Gateway">cti.gateway.</param>
 /// <param name="Journal">cti.journal.</param>
 /// <param name="Trunks">cti.trunks: carriers and PBXes, the only ones that may call in.</param>
@@ -32,6 +33,7 @@ public sealed record NodeConfiguration(
     bool Demo,
     SipSettings Sip,
     MediaSettings Media,
+    SpeechSettings Speech,
     GatewaySettings Gateway,
     JournalSettings Journal,
     ImmutableArray<TrunkSettings> Trunks,
@@ -122,10 +124,11 @@ public sealed record SipTcpSettings(int MaxConnections, TimeSpan IdleTimeout, Ti
 /// <param name="Codecs">Offered in this order: PCMA, PCMU.</param>
 /// <param name="Inactivity">A call that receives no RTP for so long is released; zero: never.</param>
 /// <param name="Loops">Media threads; 0: half the processors, at least one.</param>
-/// <param name="RingBackCountry">Whose ring-back tone is generated: ISO 3166, two letters.</param>
+/// <param name="Language">Tag of the language that is spoken where nothing else is asked for: zh-CN or en-US.</param>
 /// <param name="SoundLibrary">libsndfile's file name, or its full path.</param>
+/// <param name="RingBackCountry">Whose ring-back tone is generated: ISO 3166, two letters.</param>
 public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int PortFirst, int PortLast, string Root, string RecordRoot,
-    ImmutableArray<string> Codecs, TimeSpan Inactivity, int Loops, string RingBackCountry, string SoundLibrary);
+    ImmutableArray<string> Codecs, TimeSpan Inactivity, int Loops, string Language, string SoundLibrary, string RingBackCountry);
 
 /// <summary>cti.gateway.</summary>
 /// <param name="Listen">The URLs to listen on: http://, an IP address, localhost or *, a port (0: any free one).</param>
@@ -219,7 +222,10 @@ public sealed record EventSettings(TimeSpan Retention);
 
 /// <summary>cti.cdr.</summary>
 /// <param name="TimeZone">Of the times in records.</param>
-public sealed record CdrSettings(TimeZoneInfo TimeZone);
+/// <param name="Csv">Whether records are also written to files.</param>
+/// <param name="Directory">Where.</param>
+/// <param name="Retention">How long the table keeps records, zero: for ever.</param>
+public sealed record CdrSettings(TimeZoneInfo TimeZone, bool Csv, string Directory, TimeSpan Retention);
 
 /// <summary>cti.log.</summary>
 /// <param name="Level">The least that is written.</param>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Cti.Calls.Speech;
 using Cti.Kernel;
 using Cti.Media.Tones;
 using Cti.Node.Hocon;
@@ -12,6 +13,9 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static readonly (string, JournalProvider)[] Providers =
         [("sqlite", JournalProvider.Sqlite), ("postgresql", JournalProvider.PostgreSql), ("memory", JournalProvider.Memory)];
+
+    private static readonly (string, SpeechEngineKind)[] SpeechEngines =
+        [("espeak", SpeechEngineKind.Espeak), ("http", SpeechEngineKind.Http), ("none", SpeechEngineKind.None)];
 
     private static readonly (string, DtmfMode)[] DtmfModes = [("rfc4733", DtmfMode.Rfc4733), ("info", DtmfMode.Info), ("inband", DtmfMode.Inband)];
 
@@ -34,6 +38,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             cti.FlagOrNull("demo") ?? !fromFile,
             Sip(cti, node.Roles, fromFile),
             Media(cti),
+            Speech(cti),
             gateway,
             Journal(cti),
             trunks,
@@ -100,9 +105,40 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             Codecs(media),
             media.Duration("inactivity", "1s", "24h", orZero: true),
             media.Integer("loops", 0, 256),
-            media.Required("ring-back-country", $"one of {string.Join(", ", RingBack.Countries.Order())}", Country, "CN"),
-            media.NonEmpty("sound-library"));
+            media.Required("language", "zh-CN or en-US", text => SpokenLanguages.FromTag(text)?.Tag(), "zh-CN"),
+            media.NonEmpty("sound-library"),
+            media.Required("ring-back-country", $"one of {string.Join(", ", RingBack.Countries.Order())}", Country, "CN"));
         media.Close();
+        return settings;
+    }
+
+    private static SpeechSettings Speech(SettingsReader cti)
+    {
+        var tts = cti.Section("tts");
+        var espeak = tts.Section("espeak");
+        var http = tts.Section("http");
+        var settings = new SpeechSettings(
+            tts.Choice("engine", SpeechEngines),
+            tts.Duration("timeout", "100ms", "60s"),
+            tts.Integer("concurrency", 1, 64),
+            tts.Size("cache", "0", "1GiB"),
+            espeak.NonEmpty("program"),
+            http.SecretOrNull("url"),
+            http.Objects("headers", SpeechHeader));
+        if (settings.Url is { } url && !ConfigurationTexts.IsSpeechUrl(url.Reveal())) http.Problem("url", "wrong; right is " + ConfigurationTexts.SpeechUrlForm);
+        if (settings is { Engine: SpeechEngineKind.Http, Url: null }) http.Problem("url", $"not set; cti.tts.engine = http needs {ConfigurationTexts.SpeechUrlForm}");
+        espeak.Close();
+        http.Close();
+        tts.Close();
+        return settings;
+    }
+
+    private static SpeechHeader SpeechHeader(SettingsReader header)
+    {
+        var settings = new SpeechHeader(
+            header.Required("name", "a header field's name", ConfigurationTexts.HeaderName, "?"),
+            header.SecretOrNull("value") ?? new Secret(""));
+        if (!ConfigurationTexts.IsHeaderValue(settings.Value.Reveal())) header.Problem("value", "not set or wrong; right is a text without line breaks and other control characters");
         return settings;
     }
 
@@ -235,7 +271,10 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     {
         var cdr = cti.Section("cdr");
         var settings = new CdrSettings(
-            cdr.Required("time-zone", "a time zone of this system, e.g. UTC or Europe/Berlin", text => TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) ? zone : null, TimeZoneInfo.Utc));
+            cdr.Required("time-zone", "a time zone of this system, e.g. UTC or Europe/Berlin", text => TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) ? zone : null, TimeZoneInfo.Utc),
+            cdr.Flag("csv"),
+            cdr.FilePath("directory"),
+            cdr.Duration("retention", "1d", "3650d", orZero: true));
         cdr.Close();
         return settings;
     }

@@ -32,6 +32,12 @@ zh() {
 
 make_sentences() {
     sentence demo-welcome "Welcome. This is C T I actors. Press some keys, and then the pound key."
+    sentence demo-menu "Or press one alone for a conference, two for the time and date, three to be called back."
+    sentence demo-conference "You are entering the conference. Hang up to leave it."
+    sentence demo-joined "Someone has joined."
+    sentence demo-it-is "It is now"
+    sentence demo-call-back "Hang up now, and I shall call you back."
+    sentence demo-no-call-back "Your telephone gives no address that I may call back."
     sentence demo-you-pressed "You pressed"
     sentence demo-no-keys "No keys were pressed."
     sentence demo-record "Now say something after the tone. Press pound when you are done."

@@ -124,11 +124,14 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     {
         var state = decision.State!;
         var released = decision.Entries.Any(static entry => entry is CallReleased);
+        // Read before the effects of this very decision close the session.
+        var quality = released && cell.Media is { } media ? MediaQuality.Encode(services.Media.Port.ReadStatistics(media)) : default;
         var records = decision.CallRecord.IsEmpty
             ? Array.Empty<CallRecordRow>()
-            : [new CallRecordRow(CallRecords.IdOf(state), services.NodeName, state.Id.ToString(), state.LastMillis, decision.CallRecord)];
+            : [new CallRecordRow(CallRecords.IdOf(state), services.NodeName, state.Id.ToString(), state.LastMillis, MediaQuality.Append(decision.CallRecord, quality))];
         return rows with
         {
+            Events = quality.IsEmpty ? rows.Events : [.. rows.Events.Select(happened => happened.Method == MediaQuality.Event ? happened with { Media = quality } : happened)],
             CallRecords = records,
             ReleasedPermits = released && state.Permit is { } permit ? [permit] : [],
             BoundPermits = decision.Entries is [Constructed { Permit: { } bound }, ..] ? [new(bound, state.Id.ToString())] : [],

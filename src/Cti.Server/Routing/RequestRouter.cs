@@ -96,7 +96,7 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         {
             switch (parameter.Kind)
             {
-                case ParameterKind.Content when Escapes(CallRequests.Files(args.Content(parameter.Name))) is { } name:
+                case ParameterKind.Content when Escapes(FileNames(args.Content(parameter.Name))) is { } name:
                     return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
                 case ParameterKind.PlayFile when args.OptionalString(parameter.Name) is { Length: > 0 } files && Escapes(files.Split('|')) is { } name:
                     return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
@@ -110,6 +110,10 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         }
         return null;
     }
+
+    /// <summary>The files of play content; what is spoken is none.</summary>
+    private static IEnumerable<string> FileNames(PlayContent? content) =>
+        content?.Elements.Where(static element => element.Type == PlayElement.TypeFile).Select(static element => element.Text) ?? [];
 
     private string? Escapes(IEnumerable<string> files) => files.FirstOrDefault(file => !services.Recordings.StaysInside(file));
 

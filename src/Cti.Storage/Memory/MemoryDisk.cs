@@ -20,6 +20,8 @@ public sealed class MemoryDisk
 
     internal List<StoredCallRecord> CallRecords { get; } = [];
 
+    internal long LastCallRecord { get; set; }
+
     internal IReadOnlyDictionary<string, int> PermitsInUse()
     {
         var used = new SortedDictionary<string, int>(StringComparer.Ordinal);

@@ -87,7 +87,7 @@ public sealed class MemoryJournalStore(MemoryDisk disk) : IJournalStore
         foreach (var row in append.Idempotency)
             instance.Idempotency[(row.Application, row.RequestId)] = row with { Reply = Copy(row.Reply) };
         foreach (var record in append.CallRecords)
-            disk.CallRecords.Add(new StoredCallRecord(disk.CallRecords.Count + 1, record with { Fields = Copy(record.Fields) }));
+            disk.CallRecords.Add(new StoredCallRecord(++disk.LastCallRecord, record with { Fields = Copy(record.Fields) }));
         foreach (var (permit, resource) in append.BoundPermits)
         {
             if (disk.Permits.TryGetValue(permit, out var held)) disk.Permits[permit] = held with { ResourceId = resource };
@@ -252,8 +252,19 @@ public sealed class MemoryJournalStore(MemoryDisk disk) : IJournalStore
         {
             Opened();
             return ValueTask.FromResult<IReadOnlyList<StoredCallRecord>>(
-                [.. disk.CallRecords.Skip((int)Math.Min(afterId, int.MaxValue)).Where(record => record.Record.Node == node).Take(limit)]);
+                [.. disk.CallRecords.Where(record => record.RowNumber > afterId && record.Record.Node == node).Take(limit)]);
         }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask DropCallRecordsAsync(string node, long beforeRowNumber, long beforeUnixMillis, CancellationToken cancellation = default)
+    {
+        lock (disk.Gate)
+        {
+            Opened();
+            disk.CallRecords.RemoveAll(stored => stored.Record.Node == node && stored.RowNumber < beforeRowNumber && stored.Record.UnixMillis < beforeUnixMillis);
+        }
+        return ValueTask.CompletedTask;
     }
 
     /// <inheritdoc/>

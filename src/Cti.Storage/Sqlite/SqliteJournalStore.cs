@@ -284,6 +284,24 @@ public sealed class SqliteJournalStore(SqliteOptions options) : IJournalStore
     }
 
     /// <inheritdoc/>
+    public async ValueTask DropCallRecordsAsync(string node, long beforeRowNumber, long beforeUnixMillis, CancellationToken cancellation = default)
+    {
+        while (await Writer.WriteAsync(connection => DropCallRecords(connection, node, beforeRowNumber, beforeUnixMillis), cancellation).ConfigureAwait(false) == SweepRowsMax)
+        {
+        }
+    }
+
+    // Rows are in order of time but for moments, so a look at the oldest is enough: nothing reads through what is kept for months.
+    private static int DropCallRecords(SqliteConnection connection, string node, long beforeRowNumber, long beforeUnixMillis)
+    {
+        connection.Prepare($"""
+            DELETE FROM cdr WHERE id IN
+            (SELECT id FROM (SELECT id, time FROM cdr WHERE node = ? AND id < ? ORDER BY id LIMIT {SweepRowsMax}) WHERE time < ?)
+            """).Bind(node).Bind(beforeRowNumber).Bind(beforeUnixMillis).Run();
+        return connection.Changes;
+    }
+
+    /// <inheritdoc/>
     public ValueTask DisposeAsync() => _lock is null ? ValueTask.CompletedTask : new ValueTask(Task.Run(Close));
 
     private void Close()

@@ -37,6 +37,26 @@ internal static class SqliteSchema
         DROP TABLE journal;
         ALTER TABLE journal_by_resource RENAME TO journal;
         """,
+        // For people: a record's fields and its quality by name. (Text, because SQLite's JSON functions take blobs only from version 3.45 on.)
+        """
+        CREATE VIEW call_record AS SELECT number, node, res_id, time,
+            json_extract(f, '$[0]') AS id, json_extract(f, '$[1]') AS nodeid, json_extract(f, '$[2]') AS cdrid, json_extract(f, '$[3]') AS processid,
+            json_extract(f, '$[4]') AS callid, json_extract(f, '$[5]') AS ch, json_extract(f, '$[6]') AS devno, json_extract(f, '$[7]') AS ani,
+            json_extract(f, '$[8]') AS dnis, json_extract(f, '$[9]') AS dnis2, json_extract(f, '$[10]') AS orgcallno, json_extract(f, '$[11]') AS dir,
+            json_extract(f, '$[12]') AS devtype, json_extract(f, '$[13]') AS busitype, json_extract(f, '$[14]') AS callstatus, json_extract(f, '$[15]') AS endtype,
+            json_extract(f, '$[16]') AS ipscreason, json_extract(f, '$[17]') AS callfailcause, json_extract(f, '$[18]') AS callbegintime,
+            json_extract(f, '$[19]') AS connectbegintime, json_extract(f, '$[20]') AS callendtime, json_extract(f, '$[21]') AS talkduration,
+            json_extract(f, '$[22]') AS projectid, json_extract(f, '$[23]') AS flowid, json_extract(f, '$[24]') AS additionalinfo1,
+            json_extract(f, '$[25]') AS additionalinfo2, json_extract(f, '$[26]') AS additionalinfo3, json_extract(f, '$[27]') AS additionalinfo4,
+            json_extract(f, '$[28]') AS additionalinfo5, json_extract(f, '$[29].received.codec') AS received_codec,
+            json_extract(f, '$[29].received.packets') AS received_packets, json_extract(f, '$[29].received.lost') AS received_lost,
+            json_extract(f, '$[29].received.jitter_ms') AS received_jitter_ms, json_extract(f, '$[29].received.round_trip_ms') AS received_round_trip_ms,
+            json_extract(f, '$[29].received.mos') AS received_mos, json_extract(f, '$[29].sent.codec') AS sent_codec,
+            json_extract(f, '$[29].sent.packets') AS sent_packets, json_extract(f, '$[29].sent.lost') AS sent_lost,
+            json_extract(f, '$[29].sent.jitter_ms') AS sent_jitter_ms, json_extract(f, '$[29].sent.round_trip_ms') AS sent_round_trip_ms,
+            json_extract(f, '$[29].sent.mos') AS sent_mos
+            FROM (SELECT id AS number, node, res_id, time, CAST(fields AS TEXT) AS f FROM cdr);
+        """,
     ];
 
     /// <summary>Creates or migrates, and checks that the store is the one that the configuration describes.</summary>

@@ -42,7 +42,7 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
         _told6 = Told(options.IPv6, options.AdvertisedIPv6);
         _tuning = new SocketTuning(options.SocketBufferBytes, options.ExpeditedForwarding ? ExpeditedForwardingOctet : 0);
         _dispatcher = new EventDispatcher(log);
-        _loader = new MediaLoader(prompts, options.LoaderThreads, options.SoundLibrary);
+        _loader = new MediaLoader(prompts, options.LoaderThreads, options.SpeechThreads, options.SoundLibrary);
         _loops = new MediaLoop[options.Loops > 0 ? options.Loops : Math.Max(1, Environment.ProcessorCount / 2)];
         for (var i = 0; i < _loops.Length; i++)
         {
@@ -135,6 +135,10 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
 
     /// <inheritdoc/>
     public void SendKeys(MediaSessionId session, SendKeysRequest request) => Post(session, MediaCommand.SendKeys(request));
+
+    /// <inheritdoc/>
+    public StreamStatistics? ReadStatistics(MediaSessionId session) =>
+        _sessions.TryGetValue(session.Value, out var slot) ? slot.Session.ReadStatistics() : null;
 
     /// <inheritdoc/>
     public void Close(MediaSessionId session) => Post(session, MediaCommand.Close());

@@ -43,6 +43,9 @@ public sealed record MediaEngineOptions
     /// <summary>Threads that open and decode files, 1..16.</summary>
     public int LoaderThreads { get; init; } = 2;
 
+    /// <summary>Threads that wait for the speech engine, 1..64: as many texts are made at once.</summary>
+    public int SpeechThreads { get; init; } = 4;
+
     /// <summary>What decodes and encodes the files that the media side has no code for; loaded when first needed.</summary>
     public SoundLibrary SoundLibrary { get; init; } = SoundLibrary.Default;
 

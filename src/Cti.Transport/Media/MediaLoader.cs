@@ -1,4 +1,3 @@
-using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Files;
 
@@ -9,32 +8,27 @@ internal readonly record struct RecordingTarget(string FullPath, RecordFormat Fo
 
 /// <summary>
 /// The threads that touch the disk for the loops: loaders open prompts and recordings, a writer carries recorded sound to the files every 100 ms.
+/// What waits for a speech engine has loaders of its own, so that no prompt waits behind it.
 /// </summary>
 internal sealed class MediaLoader : IDisposable
 {
     private const int WriteEveryMillis = 100;
     private readonly IPromptSource _prompts;
+    private readonly LoadLane _files;
+    private readonly LoadLane _speech;
     private readonly SoundLibrary _library;
-    private readonly Queue<Action> _loads = new();
     private readonly Queue<SoundRecorder> _opened = new();
     private readonly object _writerGate = new();
-    private readonly Thread[] _loaders;
     private readonly Thread _writer;
-    private bool _stopping;
     private bool _writerStopping;
     private int _recording;
 
-    public MediaLoader(IPromptSource prompts, int threads, SoundLibrary library)
+    public MediaLoader(IPromptSource prompts, int threads, int speechThreads, SoundLibrary library)
     {
         _library = library;
         _prompts = prompts;
-        _loaders = new Thread[Math.Clamp(threads, 1, 16)];
-        for (var i = 0; i < _loaders.Length; i++)
-        {
-            _loaders[i] = new Thread(RunLoads) { IsBackground = true, Name = $"media loader {i}" };
-            _loaders[i].Start();
-        }
-
+        _files = new LoadLane("media loader", Math.Clamp(threads, 1, 16));
+        _speech = new LoadLane("speech loader", Math.Clamp(speechThreads, 1, 64));
         _writer = new Thread(RunWriter) { IsBackground = true, Name = "media writer" };
         _writer.Start();
     }
@@ -44,23 +38,17 @@ internal sealed class MediaLoader : IDisposable
 
     /// <summary>Loads a play for a codec and hands it over on a loader's thread; false when too much waits.</summary>
     public bool TryLoad(PlayRequest request, Func<AudioCodec> codec, Action<PlayListLoad> then) =>
-        TryQueue(() => then(PlayList.Load(_prompts, request, codec())));
+        (MayTakeLong(request) ? _speech : _files).TryQueue(() => then(PlayList.Load(_prompts, request, codec())));
 
     /// <summary>Opens a recording and hands it over on a loader's thread, from when on somebody must end it; false when too much waits.</summary>
     public bool TryOpen(RecordingTarget target, Action<RecorderOpening> then) =>
-        TryQueue(() => OpenRecording(target, then));
+        _files.TryQueue(() => OpenRecording(target, then));
 
     /// <summary>Stops the loaders, then completes every recording whose session has ended.</summary>
     public void Dispose()
     {
-        lock (_loads)
-        {
-            _stopping = true;
-            Monitor.PulseAll(_loads);
-        }
-
-        foreach (var loader in _loaders)
-            loader.Join();
+        _files.Dispose();
+        _speech.Dispose();
         lock (_writerGate)
         {
             _writerStopping = true;
@@ -70,35 +58,12 @@ internal sealed class MediaLoader : IDisposable
         _writer.Join();
     }
 
-    private bool TryQueue(Action load)
+    private bool MayTakeLong(PlayRequest request)
     {
-        lock (_loads)
-        {
-            if (_stopping || _loads.Count >= Limits.MediaLoadsMax)
-                return false;
-            _loads.Enqueue(load);
-            Monitor.Pulse(_loads);
-            return true;
-        }
-    }
-
-    private void RunLoads()
-    {
-        while (true)
-        {
-            Action? load;
-            lock (_loads)
-            {
-                while (!_loads.TryDequeue(out load))
-                {
-                    if (_stopping)
-                        return;
-                    Monitor.Wait(_loads);
-                }
-            }
-
-            load();
-        }
+        foreach (var file in request.Files)
+            if (_prompts.MayTakeLong(file))
+                return true;
+        return false;
     }
 
     private void OpenRecording(RecordingTarget target, Action<RecorderOpening> then)

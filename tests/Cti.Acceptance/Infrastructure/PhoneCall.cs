@@ -157,6 +157,13 @@ internal sealed class PhoneCall
     /// <summary>Rings: 180.</summary>
     public void Ring() => _phone.Answer(Invited!, TestPhone.Respond(Invited!, 180, "Ringing", _tag, Contact), Node);
 
+    /// <summary>Sends sound before it answers: 183 with SDP.</summary>
+    public void RingWithSound()
+    {
+        _phone.Answer(Invited!, TestPhone.Respond(Invited!, 183, "Session Progress", _tag, Contact, Offer()), Node);
+        Listen(Invited!);
+    }
+
     /// <summary>200 with SDP; waits for the ACK and starts sending.</summary>
     public async Task PickUpAsync(bool waitForAck = true)
     {

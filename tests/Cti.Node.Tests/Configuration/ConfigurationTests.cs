@@ -46,6 +46,25 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void Text_to_speech_is_espeak_unless_a_service_is_named()
+    {
+        var c = Load();
+        c.Media.Language.ShouldBe("zh-CN");
+        c.Speech.ShouldBe(new SpeechSettings(SpeechEngineKind.Espeak, TimeSpan.FromSeconds(10), 4, 64 * 1024 * 1024, "espeak-ng", null, []));
+
+        var http = Load(null, null, "cti.media.language=en-US", "cti.tts.engine=http", "cti.tts.http.url=https://tts.example/{lang}?key=1", """cti.tts.http.headers=[{ name = X-Key, value = "k" }]""").Speech;
+        http.Url!.Reveal().ShouldBe("https://tts.example/{lang}?key=1");
+        http.Headers.ShouldBe([new SpeechHeader("X-Key", new Secret("k"))]);
+        http.ToString().ShouldNotContain("key=1");
+
+        ProblemOf(null, null, "cti.media.language=en").ShouldContain("right is zh-CN or en-US");
+        ProblemOf(null, null, "cti.tts.engine=http").ShouldContain("cti.tts.http.url: not set; cti.tts.engine = http needs an http:// or https:// URL");
+        ProblemOf(null, null, "cti.tts.http.url=file:///etc/passwd").ShouldContain("cti.tts.http.url: wrong; right is an http://");
+        ProblemOf(null, null, """cti.tts.http.headers=[{ name = "X Key", value = "k" }]""").ShouldContain("right is a header field's name");
+        ProblemOf(null, null, """cti.tts.http.headers=[{ name = X-Key }]""").ShouldContain("cti.tts.http.headers[0].value: not set or wrong");
+    }
+
+    [Fact]
     public void A_file_switches_the_demo_off_and_can_switch_it_on()
     {
         Load(File("cti.area = 1")).Demo.ShouldBeFalse();

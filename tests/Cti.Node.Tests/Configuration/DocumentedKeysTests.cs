@@ -171,5 +171,5 @@ public sealed partial class DocumentedKeysTests
 
     [Fact]
     public void Secrets_are_known_as_such() =>
-        LoadExamples().Journal.SecretKeys.Order().ShouldBe(["cti.cluster.secret", "cti.journal.connection-string", "cti.trunks[].auth.password"]);
+        LoadExamples().Journal.SecretKeys.Order().ShouldBe(["cti.cluster.secret", "cti.journal.connection-string", "cti.trunks[].auth.password", "cti.tts.http.headers[].value", "cti.tts.http.url"]);
 }

@@ -94,7 +94,7 @@ public sealed class FlowTests
     [Fact]
     public void Its_call_is_invisible()
     {
-        var flow = Notify();
+        var flow = Begin("notify_call", ("to_uri", "sip:1@a"), ("play_content", "message.wav"), ("play_repeat", 1000));
         var up = Answer(1);
         var items = JsonDocument.Parse(bench.Ask("sys.call.list").Result).RootElement.GetProperty("items");
         items.GetArrayLength().ShouldBe(0);

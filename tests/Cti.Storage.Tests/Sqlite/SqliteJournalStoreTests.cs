@@ -78,6 +78,30 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
         (await small.AppendAsync([Entries(0, epoch, tail + 1)])).ShouldBe([AppendOutcome.Accepted]);
     }
 
+    [Theory]
+    [InlineData(""","a5",{"received":{"codec":"PCMA","packets":148,"lost":2,"jitter_ms":1.3,"round_trip_ms":null,"mos":4.2},"sent":{"codec":"PCMA","packets":150,"lost":null}}]""", "PCMA|148|2|1.3||4.2|PCMA|150|||")]
+    [InlineData(""","a5",null]""", "||||||||||")]
+    [InlineData(""","a5"]""", "||||||||||")]
+    public async Task Call_records_can_be_read_by_the_names_of_their_fields(string end, string quality)
+    {
+        var epoch = await ClaimAsync(0);
+        var fields = "[" + string.Join(',', Enumerable.Range(0, 28).Select(i => i % 2 == 0 ? $"\"f{i}\"" : $"{i}")) + end;
+        await AppendAsync(new InstanceAppend
+        {
+            Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1,
+            CallRecords = [new CallRecordRow(Guid.NewGuid(), "a", "r", 70, System.Text.Encoding.UTF8.GetBytes(fields))],
+        });
+        using var connection = SqliteConnection.Open(DatabasePath, 0);
+        const string Names = "number node res_id time id nodeid cdrid processid callid ch devno ani dnis dnis2 orgcallno dir devtype busitype callstatus endtype ipscreason "
+            + "callfailcause callbegintime connectbegintime callendtime talkduration projectid flowid additionalinfo1 additionalinfo2 additionalinfo3 additionalinfo4 additionalinfo5 "
+            + "received_codec received_packets received_lost received_jitter_ms received_round_trip_ms received_mos sent_codec sent_packets sent_lost sent_jitter_ms sent_mos";
+        var columns = string.Join(" || '|' || ", Names.Split(' ').Select(name => $"COALESCE({name}, '')"));
+        var row = connection.Prepare($"SELECT {columns} FROM call_record");
+        row.Step().ShouldBeTrue();
+        row.Text(0).ShouldBe("1|a|r|70|" + string.Join('|', Enumerable.Range(0, 28).Select(i => i % 2 == 0 ? $"f{i}" : $"{i}")) + "|a5|" + quality);
+        row.Reset();
+    }
+
     [Fact]
     public async Task A_file_that_is_no_database_is_refused()
     {
@@ -117,6 +141,7 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
         using (var connection = SqliteConnection.Open(DatabasePath, 0))
         {
             connection.ExecuteScript("""
+                DROP VIEW call_record;
                 DROP TABLE journal;
                 CREATE TABLE journal(instance INTEGER NOT NULL, pos INTEGER NOT NULL, res_id TEXT NOT NULL, version INTEGER NOT NULL, payload BLOB NOT NULL,
                     PRIMARY KEY(instance, pos)) WITHOUT ROWID;

@@ -17,14 +17,20 @@ internal sealed class MediaFixture : IDisposable
     private static long s_lastSession;
     private static int s_portBlock;
 
-    public MediaFixture(Func<MediaEngineOptions, MediaEngineOptions>? change = null)
+    public MediaFixture(Func<MediaEngineOptions, MediaEngineOptions>? change = null, Func<PromptCache, IPromptSource>? prompts = null)
     {
         Root = Directory.CreateTempSubdirectory("cti-media-").FullName;
         // Ranges of their own, so that classes that run side by side do not count each other's pairs.
         var first = 21_000 + Interlocked.Increment(ref s_portBlock) * 40;
         var options = new MediaEngineOptions { IPv4 = IPAddress.Loopback, IPv6 = IPAddress.IPv6Loopback, PortFirst = first, PortLast = first + 39, Loops = 1 };
-        Engine = new MediaEngine(change is null ? options : change(options), new PromptCache(Root, null, 16 * 1024 * 1024), new SystemClock(),
+        Engine = new MediaEngine(change is null ? options : change(options), Prompts(prompts), new SystemClock(),
             SystemRandom.Instance, Log);
+    }
+
+    private IPromptSource Prompts(Func<PromptCache, IPromptSource>? prompts)
+    {
+        var files = new PromptCache(Root, null, 16 * 1024 * 1024);
+        return prompts is null ? files : prompts(files);
     }
 
     public string Root { get; }

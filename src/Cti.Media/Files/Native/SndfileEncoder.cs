@@ -61,8 +61,9 @@ internal sealed unsafe class SndfileEncoder : SoundEncoder
         var frames = samples.Length / _channels;
         fixed (short* first = samples)
         {
-            var written = Sndfile.WriteFrames(_file, first, frames);
+            // Counted first: it bounds what the library may hand over during the call.
             _frames += frames;
+            var written = Sndfile.WriteFrames(_file, first, frames);
             Rethrow();
             if (written != frames) throw new IOException("libsndfile: " + Sndfile.Describe(_file));
         }
@@ -84,6 +85,7 @@ internal sealed unsafe class SndfileEncoder : SoundEncoder
         _passes = false;
         _fault ??= new ObjectDisposedException(nameof(SndfileEncoder));
         Close();
+        base.Dispose();
     }
 
     private void Close()
