@@ -86,7 +86,7 @@ public static partial class CallDecider
             decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(before, decision.Now, ending.Error, ending.Message));
         var call = decision.State;
         decision.Emit("sys.call.on_released", CallEvents.Released(call, decision.Now, ending.BySystem ? "sys" : "usr", ending.Cause));
-        var record = CallRecords.Build(call, decision.Now, ending.BySystem, ending.Cause, decision.Settings, call.Owner);
+        var record = CallRecords.Build(call, decision.Now, ending.BySystem, ending.Cause, decision.Settings);
         decision.Record(record);
         return decision.EmitAlways("sys.on_chan_closed", CallEvents.ChannelClosed(record)).Build();
     }
