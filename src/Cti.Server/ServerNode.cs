@@ -3,12 +3,14 @@ using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
 using Cti.Calls.Flows;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
+using Cti.Server.Conferences;
 using Cti.Server.Flows;
 using Cti.Server.Instances;
 using Cti.Server.Media;
@@ -143,6 +145,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>RTP sessions open.</summary>
     public int MediaSessionCount => services.Media.OpenSessions;
 
+    /// <summary>Conferences that are open in the media side.</summary>
+    public int ConferenceCount => services.Media.OpenConferences;
+
     /// <summary>SIP transactions alive.</summary>
     public int TransactionCount => inbound?.Layer?.Count ?? 0;
 
@@ -197,7 +202,7 @@ public sealed class ServerNode : INodeInfo
     /// <summary>Refuses new calls from now on; those that are up go on.</summary>
     public void Drain() => draining = true;
 
-    /// <summary>Drops every call that is up, as <c>sys</c> with cause 503.</summary>
+    /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()
     {
         // In order of creation: a table of its own order would be another in every process, and no seed could replay it.
@@ -246,37 +251,44 @@ public sealed class ServerNode : INodeInfo
         return buffer.WrittenMemory;
     }
 
-    private List<ResourceCell> Recover(InstanceJournal journal, CallPlacer placer, IReadOnlyList<JournalEntry> entries)
+    private IEnumerable<ResourceCell> Recover(InstanceJournal journal, CallPlacer placer, IReadOnlyList<JournalEntry> entries)
     {
-        var cells = new List<ResourceCell>();
-        foreach (var own in entries.GroupBy(static entry => entry.ResourceId, StringComparer.Ordinal))
+        var states = new Dictionary<string, ResourceState>(StringComparer.Ordinal);
+        foreach (var entry in entries) states[entry.ResourceId] = Fold(states.GetValueOrDefault(entry.ResourceId), entry);
+        foreach (var state in states.Values)
         {
-            if (!ResourceId.TryParse(own.Key, out var id)) throw new InvalidOperationException($"the journal names a resource {own.Key}");
-            ResourceCell cell = id.Module == Modules.Call ? RecoverCall(journal, own) : RecoverFlow(journal, placer, own);
-            services.Directory.Add(id, cell);
-            cells.Add(cell);
+            var cell = CellOf(state, journal, placer);
+            cell.Restore(state);
+            services.Directory.Add(state.Id, cell);
+            yield return cell;
         }
-        return cells;
     }
 
-    private CallCell RecoverCall(InstanceJournal journal, IEnumerable<JournalEntry> entries)
+    private static ResourceState Fold(ResourceState? state, JournalEntry entry) => ResourceId.TryParse(entry.ResourceId, out var id) ? id.Module switch
     {
-        CallState? state = null;
-        foreach (var entry in entries) state = CallDecider.Apply(state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span));
-        var cell = new CallCell(journal);
-        cell.Restore(state!);
-        cell.Actor = system.Spawn($"call {state!.Id}", () => new CallActor(services, cell));
-        return cell;
-    }
+        Modules.Call => CallDecider.Apply((CallState?)state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        Modules.Conference => ConferenceDecider.Apply((ConferenceState?)state, ConferenceEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        Modules.NotifyCall or Modules.CaptchaCall or Modules.DuoCallback => FlowDecider.Apply((FlowState?)state, FlowEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        _ => throw new NotSupportedException($"the journal has a {id.Module}, which this version does not know"),
+    } : throw new InvalidOperationException($"the journal names a resource {entry.ResourceId}");
 
-    private FlowCell RecoverFlow(InstanceJournal journal, CallPlacer placer, IEnumerable<JournalEntry> entries)
+    private ResourceCell CellOf(ResourceState state, InstanceJournal journal, CallPlacer placer)
     {
-        FlowState? state = null;
-        foreach (var entry in entries) state = FlowDecider.Apply(state, FlowEntryCodec.Decode(entry.Version, entry.Payload.Span));
-        var cell = new FlowCell(journal);
-        cell.Restore(state!);
-        cell.Actor = system.Spawn($"flow {state!.Id}", () => new FlowActor(services, cell, placer));
-        return cell;
+        if (state is FlowState)
+        {
+            var flow = new FlowCell(journal);
+            flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
+            return flow;
+        }
+        if (state is ConferenceState)
+        {
+            var conference = new ConferenceCell(journal);
+            conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));
+            return conference;
+        }
+        var call = new CallCell(journal);
+        call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));
+        return call;
     }
 
     private void Sweep(object? state)

@@ -73,6 +73,11 @@ public sealed class GoldenEntryTests
         ["side"] = At(new SideRecordBegan(new SideRecording(1, "/r/a.wav", "Alaw"))),
         ["sidex"] = At(new SideRecordEnded()),
         ["brx"] = At(new BridgeEnded()) with { Events = 1 },
+        ["cf"] = At(new SeatTaken(new ConferenceSeat
+        {
+            Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Entered, BeginMillis = Some.Start, MaxSeconds = 60,
+        })),
+        ["cfx"] = At(new SeatLeft()) with { Events = 1 },
     };
 
     public static TheoryData<string> Names => [.. Samples.Keys];

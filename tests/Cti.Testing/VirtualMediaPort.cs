@@ -143,6 +143,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         if (Find(session) is not { Closing: false } open) return;
         open.Closing = true;
         Unbridge(session, MediaOutcome.Completed);
+        Unseat(session);
         UnlistenAll(session);
         foreach (var action in open.Running.Values.ToList()) Stop(open, action);
         var statistics = StatisticsOf(open) ?? new StreamStatistics(AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, -1);
@@ -161,6 +162,8 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         if (Find(first) is not { } open || Find(second) is null) return true;
         Unbridge(first, MediaOutcome.Completed);
         Unbridge(second, MediaOutcome.Completed);
+        Unseat(first);
+        Unseat(second);
         Bridges.Add((first, second, request));
         Report(open, new BridgeStarted(request.Action));
         return true;
@@ -207,6 +210,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         }
         sessions.Clear();
         Bridges.Clear();
+        CrashConferences();
         listenings.Clear();
     }
 

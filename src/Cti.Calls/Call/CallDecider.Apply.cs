@@ -29,6 +29,8 @@ public static partial class CallDecider
             BridgeEnded => state with { Bridge = null },
             SideRecordBegan began => state with { SideRecord = began.Recording, ActionCount = Math.Max(state.ActionCount, began.Recording.Number) },
             SideRecordEnded => state with { SideRecord = null },
+            SeatTaken taken => state with { Seat = taken.Seat },
+            SeatLeft => state with { Seat = null },
             EarlyMediaBegan early => state with { Audio = early.Audio },
             ParentMoved moved => state with
             {

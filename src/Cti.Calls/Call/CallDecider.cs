@@ -1,3 +1,4 @@
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 
@@ -60,6 +61,8 @@ public static partial class CallDecider
             JoinAnswered answered => JoinIsAnswered(decision, answered),
             BridgeParted parted => BridgeIsParted(decision, parted),
             BridgeFinished finished => BridgeHasFailed(decision, finished),
+            EnterAnswered answered => EntryIsAnswered(decision, answered),
+            ConferenceParted parted => ConferenceHasParted(decision, parted),
             ParentAnswers answer => ParentHasAnswered(decision, answer),
             ParentReleases released => ParentHasReleased(decision, released),
             ChildAsks asked => ChildHasAsked(decision, asked),
@@ -108,6 +111,8 @@ public static partial class CallDecider
         StopConnect stop => ConnectStop(decision, stop),
         StartSideRecord start => SideRecordStart(decision, start),
         StopSideRecord => SideRecordStop(decision),
+        EnterConference enter => ConfEnter(decision, enter),
+        ExitConference exit => ConfExit(decision, exit),
         StopReceiveKeys stop => ReceiveKeysStop(decision, stop),
         _ => throw new InvalidOperationException($"unknown request {request.GetType().Name}"),
     };
@@ -128,6 +133,8 @@ public static partial class CallDecider
                 return decision.Do(new AnswerJoin(asked.First, asked.Op, RpcError.NoSuchResource(call.Id.ToString()))).Build();
             case JoinAnswered { Refusal: null } joined:
                 return decision.Do(new PartBridge(joined.Second, joined.Op)).Build();
+            case EnterAnswered { Refusal: null } entered:
+                return decision.Do(new LeaveConference(entered.Conference, entered.Op)).Build();
             case ChildAsks asked:
                 return decision.Do(new AnswerChild(asked.Child, RpcError.NoSuchResource(call.Id.ToString()), false)).Build();
             case ParentAnswers { Refusal: null } answer:

@@ -27,6 +27,8 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(BridgeEnded), "brx")]
 [JsonDerivedType(typeof(SideRecordBegan), "side")]
 [JsonDerivedType(typeof(SideRecordEnded), "sidex")]
+[JsonDerivedType(typeof(SeatTaken), "cf")]
+[JsonDerivedType(typeof(SeatLeft), "cfx")]
 [JsonDerivedType(typeof(EarlyMediaBegan), "early")]
 [JsonDerivedType(typeof(ParentMoved), "par")]
 [JsonDerivedType(typeof(DiallingMoved), "dial")]
@@ -84,6 +86,11 @@ public sealed record BridgeBegan(Bridge Bridge) : CallEntry;
 /// <summary>The bridge is over; the call is idle.</summary>
 public sealed record BridgeEnded : CallEntry;
 
+/// <summary>The call enters a conference, or is in it.</summary>
+public sealed record SeatTaken(ConferenceSeat Seat) : CallEntry;
+
+/// <summary>It is not in it any more.</summary>
+public sealed record SeatLeft : CallEntry;
 /// <summary>The far end sends sound before it answers.</summary>
 public sealed record EarlyMediaBegan(NegotiatedAudio Audio) : CallEntry;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Cti.Calls.Api;
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Calls.Speech;
 
@@ -13,7 +14,7 @@ public static class CallRequests
     /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c>.</param>
-    /// <param name="op">A new name for a saga over two resources; needed for <c>connect_start</c>.</param>
+    /// <param name="op">A new name for a saga over two resources; needed for <c>connect_start</c> and <c>conf_enter</c>.</param>
     public static ResourceCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) =>
         Read(request, recordPath, op) is { } read ? read with { Generation = request.Generation } : null;
 
@@ -47,6 +48,14 @@ public static class CallRequests
                 ScheduleTimes = args.Int32("schedule_play_loop"),
             }),
             "sys.call.connect_stop" => new StopConnect(),
+            "sys.call.conf_enter" => new EnterConference(op ?? throw new ArgumentNullException(nameof(op)), args.String("conf_res_id"))
+            {
+                MaxSeconds = args.Int32("max_seconds"),
+                VoiceMode = args.Int32("voice_mode"),
+                Volume = args.OptionalInt32("volume"),
+                EntrySound = ConferenceRequests.Files(args.OptionalString("play_file")),
+            },
+            "sys.call.conf_exit" => new ExitConference(args.String("conf_res_id")),
             "sys.call.stop_receive_dtmf_start" or "sys.call.receive_dtmf_stop" => new StopReceiveKeys(),
             _ => null,
         };

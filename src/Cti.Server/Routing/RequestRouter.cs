@@ -54,8 +54,9 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         foreach (var (name, module) in (ReadOnlySpan<(string, string)>)[("parent_call_res_id", Modules.Call), ("parent_conf_res_id", Modules.Conference)])
         {
             if (!request.Arguments.Has(name) || request.Arguments.OptionalString(name) is not { Length: > 0 } parent) continue;
+            // Whether it is still there the instance looks itself: a repeat is answered as the first request was, even when the parent is gone.
             index = ResourceId.TryParse(parent, out var id) ? id.Instance : 0;
-            return id.Module == module && services.Directory.Find(id)?.DurableState is { } state && state.IsVisibleTo(request.Application) ? null : RpcError.NoSuchResource(parent);
+            return id.Module == module && id.Area == services.Area && id.Station == services.Station && index < instances.Count ? null : RpcError.NoSuchResource(parent);
         }
         index = (int)((request.RequestId is { } requestId ? StableHash(request.Application, requestId) : services.Random.NextUInt64()) % (ulong)instances.Count);
         return null;
@@ -77,7 +78,8 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         var (name, module) = request.Method switch
         {
             "sys.call.connect_start" => ("call_res_id", Modules.Call),
-            "sys.call.conf_enter" => ("conf_res_id", Modules.Conference),
+            "sys.call.conf_enter" or "sys.call.conf_exit" => ("conf_res_id", Modules.Conference),
+            "sys.conf.set_part_voice_mode" or "sys.conf.set_part_volume" => ("call_res_id", Modules.Call),
             _ => (null, ""),
         };
         if (name is null) return null;
