@@ -254,9 +254,8 @@ public sealed class ServerNode : INodeInfo
         return buffer.WrittenMemory;
     }
 
-    private List<ResourceCell> Recover(InstanceJournal journal, CallPlacer placer, IReadOnlyList<JournalEntry> entries)
+    private IEnumerable<ResourceCell> Recover(InstanceJournal journal, CallPlacer placer, IReadOnlyList<JournalEntry> entries)
     {
-        var cells = new List<ResourceCell>();
         var states = new Dictionary<string, ResourceState>(StringComparer.Ordinal);
         foreach (var entry in entries) states[entry.ResourceId] = Fold(states.GetValueOrDefault(entry.ResourceId), entry);
         foreach (var state in states.Values)
@@ -264,9 +263,8 @@ public sealed class ServerNode : INodeInfo
             var cell = CellOf(state, journal, placer);
             cell.Restore(state);
             services.Directory.Add(state.Id, cell);
-            cells.Add(cell);
+            yield return cell;
         }
-        return cells;
     }
 
     private static ResourceState Fold(ResourceState? state, JournalEntry entry) => ResourceId.TryParse(entry.ResourceId, out var id) ? id.Module switch
@@ -279,21 +277,21 @@ public sealed class ServerNode : INodeInfo
 
     private ResourceCell CellOf(ResourceState state, InstanceJournal journal, CallPlacer placer)
     {
-        switch (state)
+        if (state is FlowState)
         {
-            case ConferenceState:
-                var conference = new ConferenceCell(journal);
-                conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));
-                return conference;
-            case FlowState:
-                var flow = new FlowCell(journal);
-                flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
-                return flow;
-            default:
-                var call = new CallCell(journal);
-                call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));
-                return call;
+            var flow = new FlowCell(journal);
+            flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
+            return flow;
         }
+        if (state is ConferenceState)
+        {
+            var conference = new ConferenceCell(journal);
+            conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));
+            return conference;
+        }
+        var call = new CallCell(journal);
+        call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));
+        return call;
     }
 
     private void Sweep(object? state)
