@@ -1,7 +1,6 @@
 using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
-using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
@@ -46,29 +45,6 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         base.OnUndelivered(message);
         if (message is PlaceCall place) place.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
         if (message is Resources.Decide { Command: var command } && cell is { Deposed: false, State: { } call }) AnswerForTheDead(command, call.Id.ToString());
-    }
-
-    /// <summary>What another resource asked while this one was stopping: it waits for an answer, or believes that it has one here.</summary>
-    private void AnswerForTheDead(ResourceCommand command, string self)
-    {
-        switch (command)
-        {
-            case JoinAsked asked:
-                Tell(asked.First, new JoinAnswered(asked.Op, self, RpcError.NoSuchResource(self)));
-                break;
-            case JoinAnswered { Refusal: null } joined:
-                Tell(joined.Second, new BridgeParted(joined.Op));
-                break;
-            case ChildAsks asked:
-                Tell(asked.Child, new ParentAnswers(self, RpcError.NoSuchResource(self), false));
-                break;
-            case ParentAnswers { Refusal: null } answered:
-                Tell(answered.Parent, new ChildDone(self));
-                break;
-            case EnterAnswered { Refusal: null } entered:
-                Tell(entered.Conference, new MemberLeaves(entered.Op, self));
-                break;
-        }
     }
 
     protected override bool Unborn(object message)
