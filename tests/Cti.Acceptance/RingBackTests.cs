@@ -125,8 +125,18 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         return ((string)made!["res_id"]!, await Far.InvitedAsync());
     }
 
-    private async Task StateAsync(string res, string state) =>
-        ((string)(await App.AskAsync("sys.call.get", new { res_id = res }))!["state"]!).ShouldBe(state);
+    /// <summary>It comes to be in that state: <c>get</c> answers what is durable, which may be one commit behind.</summary>
+    private async Task StateAsync(string res, string state)
+    {
+        var began = System.Diagnostics.Stopwatch.GetTimestamp();
+        string now;
+        do
+        {
+            now = (string)(await App.AskAsync("sys.call.get", new { res_id = res }))!["state"]!;
+        }
+        while (now != state && System.Diagnostics.Stopwatch.GetElapsedTime(began) < Patience.Long);
+        now.ShouldBe(state);
+    }
 
     private string FileOf(double seconds) => Sound.Write(Node.MediaRoot, $"ringback{seconds * 10:0}.wav", Sound.ALaw, Sine(FileHertz, seconds));
 

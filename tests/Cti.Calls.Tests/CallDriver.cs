@@ -80,10 +80,9 @@ internal sealed class CallDriver(CallSettings? settings = null)
     /// <summary>Puts the call into a state that this version's commands do not reach.</summary>
     public void Force(CallPhase phase)
     {
-        var seat = phase == CallPhase.Conf ? new ConferenceSeat { Op = "op", Conference = "0.0.2-sys.conf-130", Stage = SeatStage.Entered, BeginMillis = Now, MaxSeconds = 60 } : null;
         var dialling = phase == CallPhase.Dial ? new ChildDialling { Child = "0.0.2-sys.call-194", Stage = DiallingStage.Calling, RingBack = new RingBackSpec(null, 0) } : null;
-        State = State! with { Seat = seat, Dialling = dialling };
-        replayed = replayed! with { Seat = seat, Dialling = dialling };
+        State = State! with { Dialling = dialling };
+        replayed = replayed! with { Dialling = dialling };
     }
 
     public static string Describe(CallState? state) => JsonSerializer.Serialize(state);

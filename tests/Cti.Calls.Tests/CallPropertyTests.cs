@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 
 namespace Cti.Calls.Tests;
@@ -34,7 +35,7 @@ public sealed class CallPropertyTests
             }
         }
         if (SeedsToRun.Take(2).Count() == 1) return;
-        var expected = Some.Situations.Where(s => s.Phase is not (CallPhase.Dial or CallPhase.Connect or CallPhase.Conf));
+        var expected = Some.Situations.Where(s => s.Phase is not (CallPhase.Dial or CallPhase.Connect));
         expected.ShouldBeSubsetOf(reached, "the sequences visit every state");
     }
 
@@ -45,6 +46,8 @@ public sealed class CallPropertyTests
         private readonly HashSet<long> playing = [];
         private readonly HashSet<long> recording = [];
         private long lastNumber;
+        private int entries;
+        private bool held;
 
         public void Run(HashSet<(CallPhase, CallDirection)> reached)
         {
@@ -82,9 +85,30 @@ public sealed class CallPropertyTests
             if (command is TimeReached) CheckTime(decision, dueBefore);
             if (decision.Entries.IsEmpty) decision.Events.ShouldBeEmpty();
             var replies = decision.Effects.OfType<ReplyResult>().Count();
-            replies.ShouldBe(command is ResourceRequest or ConstructCall ? 1 : 0, $"{command}");
+            // A request that asks another resource is answered by that one's answer.
+            var expected = decision.Effects.Any(effect => effect.HoldsRequest) ? 0 : command is ResourceRequest or ConstructCall ? 1 : 0;
+            if (command is EnterAnswered or ConferenceParted) (replies + decision.Effects.OfType<ReplyRefused>().Count()).ShouldBeLessThanOrEqualTo(1);
+            else replies.ShouldBe(expected, $"{command}");
+            CheckHeld(decision);
             CheckMedia(command, decision);
             CheckRelease(before, decision);
+        }
+
+        /// <summary>The request that another resource was asked for is answered once, whatever happens.</summary>
+        private void CheckHeld(CallDecision decision)
+        {
+            if (decision.Effects.Any(effect => effect.HoldsRequest))
+            {
+                held.ShouldBeFalse("one such request at a time");
+                held = true;
+            }
+            if (decision.Entries.Any(entry => entry is SeatTaken { Seat.Stage: SeatStage.Entered }) || decision.Effects.Any(effect => effect is ReplyRefused))
+            {
+                held.ShouldBeTrue("there is a request to answer");
+                held = false;
+            }
+            if (call.State!.Seat is { Stage: SeatStage.Requested }) held.ShouldBeTrue();
+            else held.ShouldBeFalse("no request is forgotten");
         }
 
         private static void CheckAfterRelease(CallDecision decision)
@@ -156,6 +180,7 @@ public sealed class CallPropertyTests
             Count("sys.call.on_record_completed").ShouldBe(started.Count(e => e.Action is RecordAction));
             Count("sys.call.on_send_dtmf_completed").ShouldBe(started.Count(e => e.Action is SendKeysAction));
             Count("sys.call.on_receive_dtmf_completed").ShouldBe(started.Count(e => e.Action is ReceiveKeysAction));
+            Count("sys.call.on_conf_completed").ShouldBe(call.Journal.OfType<SeatTaken>().Count(e => e.Seat.Stage == SeatStage.Entered));
             Count("sys.call.on_dial_completed").ShouldBe(call.Journal.OfType<Constructed>().Count());
             Count("sys.call.on_incoming").ShouldBe(call.Journal.OfType<Offered>().Count());
             Count("sys.call.on_answer_completed").ShouldBe(call.Journal.OfType<AnswerRequested>().Count());
@@ -179,7 +204,8 @@ public sealed class CallPropertyTests
             < 56 => new AckArrived(random.Next(2) == 0 ? null : Some.Audio),
             < 68 => new KeyArrived("0123456789*#ABCD"[random.Next(16)]),
             < 84 => Start(),
-            < 92 => MediaReport(),
+            < 88 => MediaReport(),
+            < 92 => Conference(),
             < 95 => Stop(),
             < 97 => random.Next(2) == 0 ? new TouchCall() : new DialogChanged(Some.InboundDialog, Some.Held, Some.LocalSdp),
             _ => Ending(),
@@ -210,6 +236,18 @@ public sealed class CallPropertyTests
                 1 => new RecordBegan(number),
                 2 => new RecordFinished(number, end, null),
                 _ => new KeysSent(number, end),
+            };
+        }
+
+        private ResourceCommand Conference()
+        {
+            var op = call.State!.Seat is { } seat && random.Next(5) > 0 ? seat.Op : $"op-{random.Next(1, entries + 1)}";
+            return random.Next(6) switch
+            {
+                0 or 1 => new EnterConference($"op-{++entries}", Some.ConferenceId) { MaxSeconds = random.Next(1, 100), Generation = Generation() },
+                2 or 3 => new EnterAnswered(op, Some.ConferenceId, random.Next(4) == 0 ? Kernel.RpcError.NoSuchResource(Some.ConferenceId) : null),
+                4 => new ConferenceParted(op, null, null),
+                _ => new ExitConference(Some.ConferenceId),
             };
         }
 

@@ -26,6 +26,7 @@ public sealed class GoldenEntryTests
     {
         ["new"] = At(new Constructed(Some.Id, "app", Some.FromUri, Some.ToUri, Some.OutboundCallId, "carrier", "permit-1", 600, 50, "mine é", Some.LocalSdp, "local-tag")),
         ["new.bare"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag")),
+        ["new.owned"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag", null, "0.0.7-ext.duo_callback-66")),
         ["offer"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, "carrier", Some.InboundDialog, Some.LocalSdp, Some.Audio)) with { Events = 1 },
         ["offer.bare"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null)) with { Events = 1 },
         ["ring"] = At(new RingingBegan()) with { Events = 1 },
@@ -65,6 +66,11 @@ public sealed class GoldenEntryTests
         })),
         ["dialx"] = At(new DiallingEnded()),
         ["brx"] = At(new BridgeEnded()) with { Events = 1 },
+        ["cf"] = At(new SeatTaken(new ConferenceSeat
+        {
+            Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Entered, BeginMillis = Some.Start, MaxSeconds = 60,
+        })),
+        ["cfx"] = At(new SeatLeft()) with { Events = 1 },
     };
 
     public static TheoryData<string> Names => [.. Samples.Keys];

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Dialog;
@@ -64,14 +65,20 @@ internal static class Some
     [
         new AnswerCall(600, null), new RejectCall(603, null), new RedirectCall("sip:3003@c.example", null), new DropCall(603, ApiGeneration.V2), new TouchCall(),
         Play, new StopPlay(), Record, new StopRecord(), SendKeys, ReceiveKeys, new StopReceiveKeys(), Connect, new StopConnect(),
+        Enter, new ExitConference(ConferenceId),
     ];
 
     public static StartConnect Connect => new("op-1", OtherId, new BridgeSpec { MaxSeconds = 60 });
 
+    public static EnterConference Enter => new("op-c", ConferenceId) { MaxSeconds = 60 };
+
+    /// <summary>A conference.</summary>
+    public const string ConferenceId = "0.0.2-sys.conf-130";
+
     /// <summary>A second call.</summary>
     public const string OtherId = "0.0.3-sys.call-131";
 
-    /// <summary>A call in the state asked for; a state that this version's commands do not lead to (Dial, Conf) is set by hand.</summary>
+    /// <summary>A call in the state asked for; a state that this version's commands do not lead to (Dial) is set by hand.</summary>
     public static CallDriver In(CallPhase phase, CallDirection direction = CallDirection.Inbound, CallSettings? settings = null)
     {
         var call = new CallDriver(settings);
@@ -106,13 +113,17 @@ internal static class Some
                 call.Do(Connect);
                 call.Do(new JoinAnswered("op-1", OtherId, null));
                 break;
-            case CallPhase.Dial or CallPhase.Conf: call.Force(phase); break;
+            case CallPhase.Conf:
+                call.Do(Enter);
+                call.Do(new EnterAnswered("op-c", ConferenceId, null));
+                break;
+            case CallPhase.Dial: call.Force(phase); break;
             default: throw new ArgumentOutOfRangeException(nameof(phase), phase, $"an {direction} call is never there");
         }
         return call;
     }
 
-    /// <summary>Every reachable pair, and the two states of other features.</summary>
+    /// <summary>Every reachable pair, and the state of another feature.</summary>
     public static IEnumerable<(CallPhase Phase, CallDirection Direction)> Situations =>
         from direction in Enum.GetValues<CallDirection>()
         from phase in Enum.GetValues<CallPhase>()

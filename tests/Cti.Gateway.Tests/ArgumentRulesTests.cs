@@ -36,7 +36,8 @@ public sealed class ArgumentRulesTests
         var v1 = Good("sys.call.construct", Array, ApiGeneration.V1);
         v1.OptionalString("ring_play_file").ShouldBe("ring.wav");
         v1.OptionalString("user_data").ShouldBe("data");
-        Refused("sys.call.construct", Array).ShouldBe("is not available yet; only null is accepted");
+        Good("sys.call.construct", Array).OptionalString("parent_conf_res_id").ShouldBe("ring.wav", "the present one has another parameter there");
+        Refused("sys.call.construct", """["1","2@gw",60,10,"a","b"]""").ShouldBe("must be null when parent_call_res_id is given");
         Good("sys.call.construct", """["1","2@gw",60,10,null,null,"ring.wav",2,"data"]""").Int32("ring_play_mode").ShouldBe(2);
     }
 

@@ -87,6 +87,45 @@ public sealed class ConferenceTests
     }
 
     [Fact]
+    public void A_ring_back_is_heard_beside_the_play_and_neither_ends_the_other()
+    {
+        var rig = new MixRig();
+        var conference = rig.OpenConference();
+        var listener = rig.Open();
+        MixRig.Join(conference, listener);
+        conference.Apply(MediaCommand.PreparePlay(1));
+        conference.Apply(MediaCommand.StartPlay(1, new PlayList([Spectrum.Prompt(900, 1000)], Repeat: -1)));
+        conference.Apply(MediaCommand.SetRingBack(new PlayList([Spectrum.Prompt(500, 100)], Repeat: -1)));
+        rig.Ticks(60);
+        Spectrum.Tones(listener.Heard(), 500, 900).ShouldBe([500, 900]);
+        conference.Apply(MediaCommand.StopPlay(1));
+        rig.Ticks(60);
+        Spectrum.Tones(listener.Heard(), 500, 900).ShouldBe([500]);
+        conference.Apply(MediaCommand.SetRingBack(null));
+        rig.Ticks(60);
+        Spectrum.Tones(listener.Heard(), 500, 900).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_session_that_joined_before_anything_was_agreed_is_heard_and_hears_once_it_is()
+    {
+        var rig = new MixRig();
+        var conference = rig.OpenConference();
+        var first = rig.Open(tone: 400);
+        var early = new MixParty(rig, 9);
+        rig.Parties.Add(early);
+        MixRig.Join(conference, first);
+        MixRig.Join(conference, early);
+        rig.Ticks(20);
+        early.Sent.ShouldBeEmpty();
+        early.Configure(AudioCodec.Pcmu);
+        early.Tone = 700;
+        rig.Ticks(60);
+        Spectrum.Tones(early.Heard(), 400, 700).ShouldBe([400]);
+        Spectrum.Tones(first.Heard(), 400, 700).ShouldBe([700]);
+    }
+
+    [Fact]
     public void Plays_entry_sounds_and_background_are_heard_together_and_end_on_their_own()
     {
         var rig = new MixRig();

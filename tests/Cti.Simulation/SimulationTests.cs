@@ -47,7 +47,7 @@ public sealed class SimulationTests(ITestOutputHelper output)
     [MemberData(nameof(FormerFailures))]
     public void A_seed_that_once_failed_passes(ulong seed, string defect)
     {
-        var result = NodeSimulation.Run(seed);
+        var result = NodeSimulation.Run(SimulationPlan.DrawSingles(seed));
         result.Failures.ShouldBeEmpty($"{defect}\n{result.Describe()}");
     }
 

@@ -132,12 +132,11 @@ public static partial class Catalogue
             Volume("volume", "Of its sound."),
             File("play_file", "Played to the conference on entry.")) with
         {
-            Available = false,
             StateRules = [new(["Idle"], ApiGeneration.V1), new(["Ring", "Idle", "Play", "Dial"], ApiGeneration.V2)],
         };
         yield return CallMethod("conf_exit", "Leaves a conference.", null,
             Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true }) with
-        { Available = false, StateRules = [new(["Conf"])] };
+        { StateRules = [new(["Conf"])] };
     }
 
     private static IEnumerable<MethodDefinition> CallInspectionMethods()
@@ -180,7 +179,7 @@ public static partial class Catalogue
         yield return CallEvent("on_receive_dtmf_completed", "The collecting of keys ended.", ResField, ErrorField, BeginField, EndField,
             new("keys", FieldType.String, "The keys so far."), FinishKey(), UserDataField);
         yield return CallEvent("on_connect_completed", "The bridge ended; on the first party.", ResField, ErrorField, BeginField, EndField, UserDataField);
-        yield return CallEvent("on_conf_completed", "The call left a conference.", ResField, ErrorField, BeginField, EndField, UserDataField) with { Available = false };
+        yield return CallEvent("on_conf_completed", "The call left a conference.", ResField, ErrorField, BeginField, EndField, UserDataField);
         yield return CallEvent("on_released", "The call is over, the resource is gone.", ResField,
             new("call_dir", FieldType.String, "`inbound` or `outbound`."), from, to, BeginField, answered, EndField, DroppedByField,
             new("cause", FieldType.Integer, "The SIP status."), UserDataField,

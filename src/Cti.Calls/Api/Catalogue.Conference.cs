@@ -7,7 +7,6 @@ public static partial class Catalogue
     private static MethodDefinition ConferenceMethod(string name, string doc, ResultDefinition? result, params ParameterDefinition[] parameters) =>
         new("sys.conf." + name, doc, [.. parameters], result ?? ResultDefinition.Accepted)
         {
-            Available = false,
             Changes = true,
             Errors = [ErrorCodes.NotFound, ErrorCodes.Conflict],
         };
@@ -48,7 +47,15 @@ public static partial class Catalogue
             Int("volume", -20, 20, "dB.") with { Required = true });
         yield return ConferenceMethod("nop", "Does nothing; answers whether the conference is there.", null, Res("The conference.")) with { Errors = [ErrorCodes.NotFound] };
         yield return ConferenceMethod("get", "A conference as last made durable.", new(FieldType.Object, "The conference.",
-            [ResField, new("state", FieldType.String, "Its state."), BeginField, UserDataField]), Res("The conference.")) with
+        [
+            ResField, new("state", FieldType.String, "`Initiated` (nobody is in) or `Active`."), BeginField,
+            new("max_seconds", FieldType.Integer, "Its limit."),
+            new("record_file", FieldType.String, "The full path of the recording that runs.", Nullable: true),
+            new("bg_file", FieldType.String, "The background.", Nullable: true),
+            new("parts_threshold", FieldType.Integer, "As last set."), UserDataField,
+            new("talker_events", FieldType.Boolean, "Whether `on_talker` is sent."),
+            new("ipsc_info", FieldType.Object, "`process_id`."),
+        ]), Res("The conference.")) with
         { Changes = false, Errors = [ErrorCodes.NotFound] };
         yield return ConferenceMethod("list", "The application's own conferences.", ListResult,
             new("state", ParameterKind.Choice, "Only those in this state.") { Nullable = true, Choices = ["Initiated", "Active"] },
@@ -65,15 +72,17 @@ public static partial class Catalogue
         var member = new FieldDefinition("call_res_id", FieldType.String, "The call.");
         return
         [
-            Later("sys.conf.on_entered", "A call entered.", ResField, member, UserDataField),
-            Later("sys.conf.on_exited", "A call left.", ResField, member, UserDataField),
-            Later("sys.conf.on_play_completed", "The play ended.", ResField, ErrorField, BeginField, EndField, UserDataField),
-            Later("sys.conf.on_record_completed", "The recording ended.", ResField, ErrorField, BeginField, EndField,
+            ConferenceEvent("sys.conf.on_entered", "A call entered.", ResField, member, UserDataField),
+            ConferenceEvent("sys.conf.on_exited", "A call left.", ResField, member, UserDataField),
+            ConferenceEvent("sys.conf.on_play_completed", "The play ended.", ResField, ErrorField, BeginField, EndField, UserDataField),
+            ConferenceEvent("sys.conf.on_record_completed", "The recording ended.", ResField, ErrorField, BeginField, EndField,
                 new FieldDefinition("record_file", FieldType.String, "Its full path."), UserDataField),
-            Later("sys.conf.on_released", "The conference is over.", ResField, BeginField, EndField, UserDataField),
-            Later("sys.conf.on_talker", "A member began or ceased to talk.", ResField, member, new FieldDefinition("talking", FieldType.Boolean, "Which of the two.")),
+            ConferenceEvent("sys.conf.on_released", "The conference is over.", ResField, BeginField, EndField, UserDataField),
+            ConferenceEvent("sys.conf.on_talker", "A member began or ceased to talk.", ResField, member, new FieldDefinition("talking", FieldType.Boolean, "Which of the two.")),
         ];
     }
+
+    private static EventDefinition ConferenceEvent(string name, string doc, params FieldDefinition[] parameters) => new(name, doc, [.. parameters]);
 
     private static EventDefinition Later(string name, string doc, params FieldDefinition[] parameters) =>
         new(name, doc, [.. parameters]) { Available = false };

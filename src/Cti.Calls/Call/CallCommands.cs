@@ -38,6 +38,8 @@ public sealed record ConstructCall : ResourceCommand
     public string? Parent { get; init; }
     /// <summary>What it is to hear.</summary>
     public RingBackSpec RingBack { get; init; } = new(null, 0);
+    /// <summary>The flow that drives it; null for the application's own.</summary>
+    public string? Owner { get; init; }
 }
 
 /// <summary>Creates an inbound call: an INVITE came that a route gives to an application.</summary>
@@ -122,6 +124,24 @@ public sealed record StartConnect(string Op, string Peer, BridgeSpec Spec) : Res
 
 /// <summary><c>connect_stop</c>.</summary>
 public sealed record StopConnect() : ResourceRequest("sys.call.connect_stop");
+
+/// <summary><c>conf_enter</c>.</summary>
+/// <param name="Op">A new name for the saga.</param>
+/// <param name="Conference">The conference.</param>
+public sealed record EnterConference(string Op, string Conference) : ResourceRequest("sys.call.conf_enter")
+{
+    /// <summary>It leaves by itself after that many seconds.</summary>
+    public required int MaxSeconds { get; init; }
+    /// <summary>1 talk and hear, 2 hear, 3 talk, 4 neither.</summary>
+    public int VoiceMode { get; init; } = 1;
+    /// <summary>Gain of its sound in dB, -20..20; null: unchanged.</summary>
+    public int? Volume { get; init; }
+    /// <summary>Files that are played to the conference on entry, in order.</summary>
+    public ImmutableArray<string> EntrySound { get; init; } = [];
+}
+
+/// <summary><c>conf_exit</c>.</summary>
+public sealed record ExitConference(string Conference) : ResourceRequest("sys.call.conf_exit");
 
 /// <summary>A first party asks this call to join its bridge.</summary>
 public sealed record JoinAsked(string Op, string First) : ResourceCommand;

@@ -21,7 +21,7 @@ public static partial class CallDecider
 
     private static CallDecision PlayStop(CallDraft decision, StopPlay stop)
     {
-        if (decision.State.Action is not PlayAction play) return Refuse(decision, stop, "Play");
+        if (decision.State is not { Phase: CallPhase.Play, Action: PlayAction play }) return Refuse(decision, stop, "Play");
         decision.Do(new StopMediaPlay(play.Number)).ReplyNull();
         EndAction(decision, play, new ActionEnding());
         return decision.Build();
@@ -118,7 +118,7 @@ public static partial class CallDecider
         decision.Emit(CallEvents.CompletionOf(action), CallEvents.ActionCompleted(decision.State, action, ending, decision.Now));
     }
 
-    private static ActionEnding EndingOf(MediaEnd end, string? detail) => end switch
+    internal static ActionEnding EndingOf(MediaEnd end, string? detail) => end switch
     {
         MediaEnd.Completed or MediaEnd.Stopped => new ActionEnding(),
         MediaEnd.NotFound => new ActionEnding(ErrorCodes.NotFound, detail ?? "file not found"),

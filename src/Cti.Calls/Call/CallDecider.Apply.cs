@@ -27,6 +27,8 @@ public static partial class CallDecider
             ActionEnded => state with { Action = null },
             BridgeBegan began => state with { Bridge = began.Bridge, ActionCount = Math.Max(state.ActionCount, began.Bridge.Number) },
             BridgeEnded => state with { Bridge = null },
+            SeatTaken taken => state with { Seat = taken.Seat },
+            SeatLeft => state with { Seat = null },
             EarlyMediaBegan early => state with { Audio = early.Audio },
             ParentMoved moved => state with
             {
@@ -53,6 +55,7 @@ public static partial class CallDecider
     {
         Id = ParseId(made.Id),
         Application = made.Application,
+        Owner = made.Owner,
         Direction = CallDirection.Outbound,
         FromUri = made.FromUri,
         ToUri = made.ToUri,

@@ -72,6 +72,7 @@ public static partial class CallDecider
         // A child that waits for its parent's file has sent nothing that could be cancelled.
         if (before.IsAwaitingParent) ending = ending with { Closing = SipClosing.None };
         if (before.Dialling is { Stage: DiallingStage.Announcing } announcing && !ending.IsNodeGone) decision.Do(new ReleaseChild(announcing.Child));
+        if (before.Seat is { } seat) LeaveSeat(decision, seat, SeatEndingOf(ending));
         if (before.Bridge is { } bridge) LeaveBridge(decision, bridge, new ActionEnding(ending.Error, ending.Message));
         if (before.Action is { } action) EndAction(decision, action, new ActionEnding(ending.Error, ending.Message));
         switch (ending.Closing)

@@ -17,6 +17,7 @@ public static partial class CallDecider
         if (ParentDeadline(call, settings) is { } waited) next = Earlier(next, waited);
         else if (call.IsDialling) next = Earlier(next, call.RingMillis is { } rang ? rang + (call.MaxRingSeconds * 1000L) : SetupDeadline(call, settings));
         if (call.Phase == CallPhase.Idle && settings.IdleReleaseMillis > 0) next = Earlier(next, call.IdleSinceMillis + settings.IdleReleaseMillis);
+        if (SeatLimitOf(call) is { } seatTime) next = Earlier(next, seatTime);
         if (call.Bridge is { } bridge && BridgeDeadline(bridge) is { } bridgeTime) next = Earlier(next, bridgeTime);
         return call.Action switch
         {
@@ -42,6 +43,7 @@ public static partial class CallDecider
             if (call.RingMillis is { } rang && now >= rang + (call.MaxRingSeconds * 1000L)) return DialTimedOut(decision, "max_ring_seconds is over");
             if (call.RingMillis is null && now >= SetupDeadline(call, decision.Settings)) return DialTimedOut(decision, "no ringing and no answer came");
         }
+        if (SeatLimitOf(call) is { } leaveAt && now >= leaveAt) return LeaveSeat(decision, call.Seat!, new ActionEnding()).Build();
         if (call.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } bridge) return BridgeTime(decision, bridge);
         switch (call.Phase)
         {

@@ -1,3 +1,4 @@
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 
@@ -60,6 +61,8 @@ public static partial class CallDecider
             JoinAnswered answered => JoinIsAnswered(decision, answered),
             BridgeParted parted => BridgeIsParted(decision, parted),
             BridgeFinished finished => BridgeHasFailed(decision, finished),
+            EnterAnswered answered => EntryIsAnswered(decision, answered),
+            ConferenceParted parted => ConferenceHasParted(decision, parted),
             ParentAnswers answer => ParentHasAnswered(decision, answer),
             ParentReleases released => ParentHasReleased(decision, released),
             ChildAsks asked => ChildHasAsked(decision, asked),
@@ -71,6 +74,7 @@ public static partial class CallDecider
             SubscriberMissing => Unoffered(decision),
             NodeLost => Interrupted(decision, "interrupted by the loss of a node"),
             NodeStops => Interrupted(decision, "the node stops"),
+            OwnerGone => Interrupted(decision, "the flow that drove it is gone"),
             FarEndSettled => decision.Build(),
             _ => throw new InvalidOperationException($"unknown command {command.GetType().Name}"),
         };
@@ -105,6 +109,8 @@ public static partial class CallDecider
         StartReceiveKeys receive => ReceiveKeysStart(decision, receive),
         StartConnect connect => ConnectStart(decision, connect),
         StopConnect stop => ConnectStop(decision, stop),
+        EnterConference enter => ConfEnter(decision, enter),
+        ExitConference exit => ConfExit(decision, exit),
         StopReceiveKeys stop => ReceiveKeysStop(decision, stop),
         _ => throw new InvalidOperationException($"unknown request {request.GetType().Name}"),
     };
@@ -125,6 +131,8 @@ public static partial class CallDecider
                 return decision.Do(new AnswerJoin(asked.First, asked.Op, RpcError.NoSuchResource(call.Id.ToString()))).Build();
             case JoinAnswered { Refusal: null } joined:
                 return decision.Do(new PartBridge(joined.Second, joined.Op)).Build();
+            case EnterAnswered { Refusal: null } entered:
+                return decision.Do(new LeaveConference(entered.Conference, entered.Op)).Build();
             case ChildAsks asked:
                 return decision.Do(new AnswerChild(asked.Child, RpcError.NoSuchResource(call.Id.ToString()), false)).Build();
             case ParentAnswers { Refusal: null } answer:
@@ -146,7 +154,7 @@ public static partial class CallDecider
     {
         decision.Add(new Constructed(make.Id.ToString(), make.Application, make.FromUri, make.ToUri, make.SipCallId, make.Trunk, make.Permit,
             make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag,
-            make.Parent is { } resource ? new RingBackParent(resource, ParentStage.Asked, make.RingBack) : null));
+            make.Parent is { } resource ? new RingBackParent(resource, ParentStage.Asked, make.RingBack) : null, make.Owner));
         // With a parent nothing is sent, and the application not answered, before it has agreed.
         if (make.Parent is { } parent) return decision.Do(new AskParent(parent, make.RingBack)).Build();
         return decision.Do(new SendInvite()).Reply(CallEvents.ConstructResult(decision.State)).Build();

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Dialog;
@@ -95,6 +96,15 @@ public sealed record DisconnectMedia(long Number) : ResourceEffect;
 /// <summary>Plays a file to both parties.</summary>
 public sealed record PlayToBridge(long Number, string File, int Times) : ResourceEffect;
 
+/// <summary>Asks a conference to let this call in.</summary>
+public sealed record AskEntry(string Conference, EnterAsked Asked) : ResourceEffect
+{
+    /// <inheritdoc/>
+    public override bool HoldsRequest => true;
+}
+
+/// <summary>Tells a conference that this call has left, or gives up entering.</summary>
+public sealed record LeaveConference(string Conference, string Op) : ResourceEffect;
 /// <summary>Lets a parent hear its child's dialling.</summary>
 public sealed record StartRingBack(long Number, RingBackSound Sound) : ResourceEffect;
 

@@ -25,15 +25,17 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(Settled), "set")]
 [JsonDerivedType(typeof(BridgeBegan), "br")]
 [JsonDerivedType(typeof(BridgeEnded), "brx")]
+[JsonDerivedType(typeof(SeatTaken), "cf")]
+[JsonDerivedType(typeof(SeatLeft), "cfx")]
 [JsonDerivedType(typeof(EarlyMediaBegan), "early")]
 [JsonDerivedType(typeof(ParentMoved), "par")]
 [JsonDerivedType(typeof(DiallingMoved), "dial")]
 [JsonDerivedType(typeof(DiallingEnded), "dialx")]
 public abstract record CallEntry : ResourceEntry;
 
-/// <summary>An outbound call exists; its INVITE is intended, unless a parent is asked first.</summary>
+/// <summary>An outbound call exists; its INVITE is intended, unless a parent is asked first. Its owner is the flow that drives it.</summary>
 public sealed record Constructed(string Id, string Application, string FromUri, string ToUri, string SipCallId, string? Trunk, string? Permit,
-    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null) : CallEntry;
+    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null, string? Owner = null) : CallEntry;
 
 /// <summary>An inbound call exists.</summary>
 public sealed record Offered(string Id, string Application, string FromUri, string ToUri, string? Trunk, DialogState Dialog, string LocalSdp,
@@ -82,6 +84,11 @@ public sealed record BridgeBegan(Bridge Bridge) : CallEntry;
 /// <summary>The bridge is over; the call is idle.</summary>
 public sealed record BridgeEnded : CallEntry;
 
+/// <summary>The call enters a conference, or is in it.</summary>
+public sealed record SeatTaken(ConferenceSeat Seat) : CallEntry;
+
+/// <summary>It is not in it any more.</summary>
+public sealed record SeatLeft : CallEntry;
 /// <summary>The far end sends sound before it answers.</summary>
 public sealed record EarlyMediaBegan(NegotiatedAudio Audio) : CallEntry;
 

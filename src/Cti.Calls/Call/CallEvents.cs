@@ -69,6 +69,14 @@ internal static class CallEvents
         WriteUserData(json, call);
     });
 
+    public static ReadOnlyMemory<byte> ConferenceCompleted(CallState call, ConferenceSeat seat, ActionEnding ending, long now) => Write(call, json =>
+    {
+        WriteError(json, ending.Error, ending.Message);
+        json.WriteNumber("begin_time"u8, Seconds(seat.BeginMillis));
+        json.WriteNumber("end_time"u8, Seconds(now));
+        WriteUserData(json, call);
+    });
+
     public static ReadOnlyMemory<byte> Released(CallState call, long now, string droppedBy, int cause) => Write(call, json =>
     {
         json.WriteString("call_dir"u8, call.Direction == CallDirection.Inbound ? "inbound"u8 : "outbound"u8);
@@ -143,7 +151,7 @@ internal static class CallEvents
         members(json);
     });
 
-    private static void WriteError(Utf8JsonWriter json, int? code, string? message)
+    public static void WriteError(Utf8JsonWriter json, int? code, string? message)
     {
         if (code is null)
         {

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Cti.Calls.Api;
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Calls.Speech;
 
@@ -13,7 +14,7 @@ public static class CallRequests
     /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c>.</param>
-    /// <param name="op">A new name for a saga over two resources; needed for <c>connect_start</c>.</param>
+    /// <param name="op">A new name for a saga over two resources; needed for <c>connect_start</c> and <c>conf_enter</c>.</param>
     public static ResourceCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) =>
         Read(request, recordPath, op) is { } read ? read with { Generation = request.Generation } : null;
 
@@ -33,18 +34,7 @@ public static class CallRequests
                 recordPath ?? throw new ArgumentNullException(nameof(recordPath)), args.String("record_format"), Text(args, "finish_keys")),
             "sys.call.record_stop" => new StopRecord(),
             "sys.call.send_dtmf_start" => new StartSendKeys(args.String("keys")),
-            "sys.call.receive_dtmf_start" => new StartReceiveKeys(new ReceiveKeysSpec
-            {
-                ValidKeys = Text(args, "valid_keys"),
-                MaxKeys = args.Int32("max_keys"),
-                FinishKeys = Text(args, "finish_keys"),
-                FirstKeySeconds = args.Int32("first_key_timeout"),
-                NextKeySeconds = args.Int32("continues_keys_timeout"),
-                Files = Files(args.Content("play_content")),
-                PlayRepeat = args.Int32("play_repeat"),
-                BreakOnKey = args.Boolean("breaking_on_key"),
-                IncludeFinishKey = args.Boolean("including_finish_key"),
-            }),
+            "sys.call.receive_dtmf_start" => new StartReceiveKeys(Keys(args)),
             "sys.call.connect_start" => new StartConnect(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec
             {
                 MaxSeconds = args.Int32("max_seconds"),
@@ -58,10 +48,32 @@ public static class CallRequests
                 ScheduleTimes = args.Int32("schedule_play_loop"),
             }),
             "sys.call.connect_stop" => new StopConnect(),
+            "sys.call.conf_enter" => new EnterConference(op ?? throw new ArgumentNullException(nameof(op)), args.String("conf_res_id"))
+            {
+                MaxSeconds = args.Int32("max_seconds"),
+                VoiceMode = args.Int32("voice_mode"),
+                Volume = args.OptionalInt32("volume"),
+                EntrySound = ConferenceRequests.Files(args.OptionalString("play_file")),
+            },
+            "sys.call.conf_exit" => new ExitConference(args.String("conf_res_id")),
             "sys.call.stop_receive_dtmf_start" or "sys.call.receive_dtmf_stop" => new StopReceiveKeys(),
             _ => null,
         };
     }
+
+    /// <summary>The parameters of <c>receive_dtmf_start</c>, which a flow takes as well.</summary>
+    internal static ReceiveKeysSpec Keys(RpcArguments args) => new()
+    {
+        ValidKeys = Text(args, "valid_keys"),
+        MaxKeys = args.Int32("max_keys"),
+        FinishKeys = Text(args, "finish_keys"),
+        FirstKeySeconds = args.Int32("first_key_timeout"),
+        NextKeySeconds = args.Int32("continues_keys_timeout"),
+        Files = Files(args.Content("play_content")),
+        PlayRepeat = args.Int32("play_repeat"),
+        BreakOnKey = args.Boolean("breaking_on_key"),
+        IncludeFinishKey = args.Boolean("including_finish_key"),
+    };
 
     /// <summary>What play content plays, in order: names of files, and of what is spoken (<see cref="SpokenNames"/>).</summary>
     public static ImmutableArray<string> Files(PlayContent? content) =>

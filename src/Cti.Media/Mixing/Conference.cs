@@ -10,7 +10,7 @@ namespace Cti.Media;
 /// <code>
 ///   members' frames ─► volume ─┐
 ///   play, entry sounds ────────┼─► sum (32 bit) ─► saturated ─► recording; encoded once a codec for all who are silent or may not talk
-///   background ────────────────┘        └─ minus own ─► saturated ─► encoded, for each who talks
+///   background, ring-back ─────┘        └─ minus own ─► saturated ─► encoded, for each who talks
 /// </code>
 /// Single-threaded: only the loop that owns it calls it, and all its members live there, in its phase: <see cref="Tick"/> comes before theirs.
 /// Allocates nothing per frame. After <see cref="MediaCommandKind.Close"/> it goes on ticking until <see cref="IsFinished"/>.
@@ -29,6 +29,7 @@ public sealed class Conference
     private readonly MixPlay _play;
     private readonly MixRecording _recording;
     private readonly PlayCursor _background = new();
+    private readonly PlayCursor _ringBack = new();
     private readonly List<PlayCursor> _sounds = [];
     private readonly int[] _sum = new int[Audio.FrameSamples];
     private readonly short[] _frame = new short[Audio.FrameSamples];
@@ -80,6 +81,7 @@ public sealed class Conference
             case MediaCommandKind.FailRecord: _recording.Fail(command.Action, command.Outcome, (string?)command.Payload); break;
             case MediaCommandKind.StopRecord: _recording.Stop(command.Action); break;
             case MediaCommandKind.SetBackground when !IsClosing: _background.Start((PlayList)command.Payload!); break;
+            case MediaCommandKind.SetRingBack: SetRingBack((PlayList?)command.Payload); break;
             case MediaCommandKind.AddSound: AddSound((PlayList)command.Payload!); break;
             case MediaCommandKind.FailSound when !IsClosing: Report(new ConferenceSoundFailed(command.Outcome, (string?)command.Payload)); break;
             case MediaCommandKind.Close: Close(); break;
@@ -153,6 +155,12 @@ public sealed class Conference
         else _recording.Prepare(action);
     }
 
+    private void SetRingBack(PlayList? list)
+    {
+        if (list is not null && !IsClosing) _ringBack.Start(list);
+        else _ringBack.Stop();
+    }
+
     private void AddSound(PlayList list)
     {
         if (IsClosing || _sounds.Count >= Limits.ConferenceSoundsMax) return;
@@ -165,6 +173,7 @@ public sealed class Conference
     {
         if (_play.Advance()) Mixer.Add(_sum, _play.Frame);
         if (_background.IsActive) Add(_background);
+        if (_ringBack.IsActive) Add(_ringBack);
         for (var i = _sounds.Count - 1; i >= 0; i--)
         {
             Add(_sounds[i]);
@@ -221,6 +230,7 @@ public sealed class Conference
         IsClosing = true;
         _play.Stop();
         _background.Stop();
+        _ringBack.Stop();
         _sounds.Clear();
         _recording.Stop();
         while (_seats.Count > 0) Remove(_seats[^1]);

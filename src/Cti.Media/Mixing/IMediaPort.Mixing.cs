@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Cti.Media;
 
 /// <content>
@@ -57,14 +59,17 @@ public partial interface IMediaPort
     /// <summary>Plays to all who hear; a play before it is stopped. Ends with <see cref="PlayEnded"/>, always.</summary>
     void PlayToConference(ConferenceId conference, PlayRequest request) => throw new NotSupportedException(NoMixing);
 
-    /// <summary>Plays a country's ring-back to all who hear, like <see cref="StartTone"/>.</summary>
-    void StartConferenceTone(ConferenceId conference, long action, string country) => throw new NotSupportedException(NoMixing);
+    /// <summary>Plays a country's ring-back (ISO 3166, two letters) to all who hear, beside the play, until it is stopped. Only an unknown country is reported: <see cref="ConferenceSoundFailed"/>.</summary>
+    void StartConferenceRingBack(ConferenceId conference, string country) => throw new NotSupportedException(NoMixing);
+
+    /// <summary>Ends it.</summary>
+    void StopConferenceRingBack(ConferenceId conference) => throw new NotSupportedException(NoMixing);
 
     /// <summary>Stops a play to a conference.</summary>
     void StopConferencePlay(ConferenceId conference, long action) => throw new NotSupportedException(NoMixing);
 
-    /// <summary>Plays a file once, beside the play and other such sounds. Only a failure is reported: <see cref="ConferenceSoundFailed"/>.</summary>
-    void PlayEntrySound(ConferenceId conference, string file) => throw new NotSupportedException(NoMixing);
+    /// <summary>Plays files once, in order, beside the play and other such sounds. Only a failure is reported: <see cref="ConferenceSoundFailed"/>.</summary>
+    void PlayEntrySound(ConferenceId conference, ImmutableArray<string> files) => throw new NotSupportedException(NoMixing);
 
     /// <summary>Records the whole mix, one recording at a time (a second one fails). Ends with <see cref="RecordEnded"/>, always. Its beep is not heard in conferences.</summary>
     void RecordConference(ConferenceId conference, RecordRequest request) => throw new NotSupportedException(NoMixing);

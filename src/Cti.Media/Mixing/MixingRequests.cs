@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Cti.Media;
 
 /// <summary>Names a conference on this node for its lifetime; never reused.</summary>
@@ -51,9 +53,9 @@ public enum VoiceMode
 public sealed record ConferenceMember(VoiceMode Mode = VoiceMode.TalkAndHear, double Volume = 0);
 
 /// <summary>How a conference is opened.</summary>
-/// <param name="Background">A file that is looped beneath everything else; null for none.</param>
+/// <param name="Background">Files that are looped beneath everything else, in order; none by default.</param>
 /// <param name="TalkerEvents">Whether <see cref="TalkerChanged"/> is reported.</param>
-public sealed record ConferenceOptions(string? Background = null, bool TalkerEvents = false);
+public sealed record ConferenceOptions(ImmutableArray<string> Background = default, bool TalkerEvents = false);
 
 /// <summary>
 /// What conferences report: of plays and recordings the same as sessions do (<see cref="PlayStarted"/>, <see cref="PlayEnded"/>,

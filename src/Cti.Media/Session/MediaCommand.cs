@@ -51,6 +51,8 @@ public enum MediaCommandKind
     SetMember,
     /// <summary>A conference gets its background sound.</summary>
     SetBackground,
+    /// <summary>A conference begins or ends its ring-back.</summary>
+    SetRingBack,
     /// <summary>A conference plays a sound beside its play.</summary>
     AddSound,
     /// <summary>A background or entry sound cannot be loaded.</summary>
@@ -162,6 +164,9 @@ public readonly struct MediaCommand
 
     /// <summary>To a conference: its background sound is loaded.</summary>
     public static MediaCommand SetBackground(PlayList list) => new(MediaCommandKind.SetBackground, payload: list);
+
+    /// <summary>To a conference: a ring-back beside everything else, until it is taken away with null.</summary>
+    public static MediaCommand SetRingBack(PlayList? list) => new(MediaCommandKind.SetRingBack, payload: list);
 
     /// <summary>To a conference: a sound to be heard beside its play is loaded.</summary>
     public static MediaCommand AddSound(PlayList list) => new(MediaCommandKind.AddSound, payload: list);

@@ -173,6 +173,9 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case AskJoin or AnswerJoin or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge:
                 PerformBridge(effect);
                 break;
+            case AskEntry or LeaveConference:
+                PerformConference(effect);
+                break;
             case AskParent or AnswerChild or ReleaseChild or TellRinging or TellDone or StartRingBack or StopRingBack:
                 PerformDial(effect);
                 break;

@@ -1,9 +1,12 @@
 using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
+using Cti.Calls.Flows;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Conferences;
+using Cti.Server.Flows;
 using Cti.Server.Resources;
 using Cti.Server.Routing;
 using Cti.Storage;
@@ -49,7 +52,9 @@ internal sealed class InstanceActor : Actor
         {
             case RpcAsk ask:
                 Forget();
-                if (Recall(ask) is { } first) Dispatch(first);
+                if (Recall(ask) is not { } first) return true;
+                if (first.Refusal is { } refusal) first.ReplyTo.Reply(RpcReply.Refused(refusal));
+                else Dispatch(first);
                 return true;
             case Placed placed:
                 Spawn(placed);
@@ -84,8 +89,17 @@ internal sealed class InstanceActor : Actor
     {
         switch (ask.Request.Method)
         {
+            case "sys.call.construct" when MissingParent(ask.Request) is { } parent:
+                ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(parent)));
+                return;
             case "sys.call.construct":
                 Place(ask, "to_uri");
+                return;
+            case "sys.conf.construct":
+                MakeConference(ask);
+                return;
+            case var construct when FlowRequests.FirstTargets(construct) is { } targets:
+                Place(ask, targets);
                 return;
         }
         var text = ask.Request.Arguments.String("res_id");
@@ -94,13 +108,32 @@ internal sealed class InstanceActor : Actor
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(text)));
     }
 
+    /// <summary>The parent that a request names and that is not there, or not the application's own.</summary>
+    private string? MissingParent(RpcRequest request)
+    {
+        var args = request.Arguments;
+        var named = args.OptionalString("parent_call_res_id") is { Length: > 0 } call ? call : args.OptionalString("parent_conf_res_id");
+        return string.IsNullOrEmpty(named) || services.Directory.Find(named)?.DurableState?.IsVisibleTo(request.Application) == true ? null : named;
+    }
+
+    private void MakeConference(RpcAsk ask)
+    {
+        if (IsRefusedByStall(ask)) return;
+        var cell = new ConferenceCell(journal);
+        cell.Actor = System.Spawn("conference", () => new ConferenceActor(services, cell));
+        cell.Actor.Tell(new MakeConference(ask));
+    }
+
+    private bool IsRefusedByStall(RpcAsk ask)
+    {
+        if (!journal.IsStalled) return false;
+        ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
+        return true;
+    }
+
     private void Place(RpcAsk ask, string targets)
     {
-        if (journal.IsStalled)
-        {
-            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
-            return;
-        }
+        if (IsRefusedByStall(ask)) return;
         _ = PlaceAsync(ask, ask.Request.Arguments.Strings(targets));
     }
 
@@ -124,6 +157,13 @@ internal sealed class InstanceActor : Actor
 
     private void Spawn(Placed placed)
     {
+        if (FlowRequests.FirstTargets(placed.Ask.Request.Method) is not null)
+        {
+            var flow = new FlowCell(journal);
+            flow.Actor = System.Spawn($"flow to {placed.Placement.Target.Host}", () => new FlowActor(services, flow, placer));
+            flow.Actor.Tell(new StartFlow(placed.Ask, placed.Placement));
+            return;
+        }
         var cell = new CallCell(journal);
         cell.Actor = System.Spawn($"call to {placed.Placement.Target.Host}", () => new CallActor(services, cell));
         cell.Actor.Tell(new PlaceCall(placed.Ask, placed.Placement));

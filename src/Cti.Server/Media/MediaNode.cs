@@ -7,12 +7,29 @@ namespace Cti.Server.Media;
 internal sealed class MediaNode(IMediaPort port)
 {
     private long last;
+    private long lastConference;
     private int open;
+    private int openConferences;
 
     public IMediaPort Port { get; } = port;
 
     /// <summary>Sessions open now.</summary>
     public int OpenSessions => Volatile.Read(ref open);
+
+    /// <summary>Conferences open now.</summary>
+    public int OpenConferences => Volatile.Read(ref openConferences);
+
+    /// <summary>Opens a conference; null when every loop is over its budget.</summary>
+    public ConferenceId? TryOpenConference(ConferenceOptions options, IConferenceEvents events)
+    {
+        var conference = new ConferenceId(Interlocked.Increment(ref lastConference));
+        if (!Port.OpenConference(conference, options, events)) return null;
+        Interlocked.Increment(ref openConferences);
+        return conference;
+    }
+
+    /// <summary>A conference reported its close.</summary>
+    public void ConferenceClosed() => Interlocked.Decrement(ref openConferences);
 
     /// <summary>Opens a session; null when no port is free or every loop is over its budget.</summary>
     public (MediaSessionId Session, System.Net.IPEndPoint Local)? TryOpen(MediaSessionOptions options, IMediaEvents events)

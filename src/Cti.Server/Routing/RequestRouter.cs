@@ -42,9 +42,9 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         if (services.Directory.CallCount >= services.CallsMax) return Refused(RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit"));
         if (owned.Length == 0) return Refused(RpcError.Unavailable("this node owns no instance"));
         if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
-        if (InstanceFor(request, out var index) is { } noParent) return Refused(noParent);
+        var noParent = InstanceFor(request, out var index);
         return instances[index] is { } instance
-            ? Ask(instance, request, path, cancellation)
+            ? Ask(instance, request, path, noParent, cancellation)
             : Refused(RpcError.Unavailable($"instance {index} is moving between nodes"));
     }
 
@@ -54,8 +54,9 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         foreach (var (name, module) in (ReadOnlySpan<(string, string)>)[("parent_call_res_id", Modules.Call), ("parent_conf_res_id", Modules.Conference)])
         {
             if (!request.Arguments.Has(name) || request.Arguments.OptionalString(name) is not { Length: > 0 } parent) continue;
+            // Whether it is still there the instance looks itself: a repeat is answered as the first request was, even when the parent is gone.
             index = ResourceId.TryParse(parent, out var id) ? id.Instance : 0;
-            return id.Module == module && services.Directory.Find(id)?.DurableState is { } state && state.IsVisibleTo(request.Application) ? null : RpcError.NoSuchResource(parent);
+            return id.Module == module && id.Area == services.Area && id.Station == services.Station && index < instances.Count ? null : RpcError.NoSuchResource(parent);
         }
         index = (int)((request.RequestId is { } requestId ? StableHash(request.Application, requestId) : services.Random.NextUInt64()) % (ulong)instances.Count);
         return null;
@@ -68,7 +69,7 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
             return Refused(RpcError.NoSuchResource(text));
         if (instances[id.Instance] is not { } instance) return Refused(RpcError.Unavailable("the resource is moving between nodes"));
         if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
-        return OtherResource(request) is { } missing ? Refused(missing) : Ask(instance, request, path, cancellation);
+        return Ask(instance, request, path, OtherResource(request), cancellation);
     }
 
     /// <summary>A second resource that the request names must be there, and the application's own.</summary>
@@ -77,7 +78,8 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         var (name, module) = request.Method switch
         {
             "sys.call.connect_start" => ("call_res_id", Modules.Call),
-            "sys.call.conf_enter" => ("conf_res_id", Modules.Conference),
+            "sys.call.conf_enter" or "sys.call.conf_exit" => ("conf_res_id", Modules.Conference),
+            "sys.conf.set_part_voice_mode" or "sys.conf.set_part_volume" => ("call_res_id", Modules.Call),
             _ => (null, ""),
         };
         if (name is null) return null;
@@ -117,10 +119,10 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
 
     private string? Escapes(IEnumerable<string> files) => files.FirstOrDefault(file => !services.Recordings.StaysInside(file));
 
-    private static ValueTask<RpcReply> Ask(ActorRef instance, RpcRequest request, string? path, CancellationToken cancellation)
+    private static ValueTask<RpcReply> Ask(ActorRef instance, RpcRequest request, string? path, RpcError? refusal, CancellationToken cancellation)
     {
         var reply = new TaskReply();
-        if (!instance.Tell(new RpcAsk(request, path, reply))) return Refused(RpcError.Unavailable("the instance has too much to do"));
+        if (!instance.Tell(new RpcAsk(request, path, reply) { Refusal = refusal })) return Refused(RpcError.Unavailable("the instance has too much to do"));
         return new ValueTask<RpcReply>(reply.Task.WaitAsync(cancellation));
     }
 

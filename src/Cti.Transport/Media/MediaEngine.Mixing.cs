@@ -86,8 +86,8 @@ public sealed partial class MediaEngine
         }
 
         best.Open(slot);
-        if (options.Background is { } background)
-            LoadSound(slot, background, MediaCommand.SetBackground, repeat: -1);
+        if (!options.Background.IsDefaultOrEmpty)
+            LoadSound(slot, options.Background, MediaCommand.SetBackground, repeat: -1);
         return true;
     }
 
@@ -133,22 +133,21 @@ public sealed partial class MediaEngine
     }
 
     /// <inheritdoc/>
-    public void StartConferenceTone(ConferenceId conference, long action, string country)
-    {
-        if (!_conferences.TryGetValue(conference.Value, out var room))
-            return;
-        room.Post(MediaCommand.PreparePlay(action));
-        room.Post(Tone(action, country));
-    }
+    public void StartConferenceRingBack(ConferenceId conference, string country) => Post(conference, RingBack.For(country) is { } tone
+        ? MediaCommand.SetRingBack(new PlayList(ImmutableArray.Create(tone), Repeat: -1))
+        : MediaCommand.FailSound(MediaOutcome.NotFound, NoTone(country)));
+
+    /// <inheritdoc/>
+    public void StopConferenceRingBack(ConferenceId conference) => Post(conference, MediaCommand.SetRingBack(null));
 
     /// <inheritdoc/>
     public void StopConferencePlay(ConferenceId conference, long action) => Post(conference, MediaCommand.StopPlay(action));
 
     /// <inheritdoc/>
-    public void PlayEntrySound(ConferenceId conference, string file)
+    public void PlayEntrySound(ConferenceId conference, ImmutableArray<string> files)
     {
         if (_conferences.TryGetValue(conference.Value, out var room))
-            LoadSound(room, file, MediaCommand.AddSound, repeat: 0);
+            LoadSound(room, files, MediaCommand.AddSound, repeat: 0);
     }
 
     /// <inheritdoc/>
@@ -212,16 +211,18 @@ public sealed partial class MediaEngine
 
     private bool CanTake(MediaLoop loop) => loop.BusyFraction <= _options.BusyFractionMax && !loop.IsCongested;
 
-    private void LoadSound(ConferenceSlot room, string file, Func<PlayList, MediaCommand> command, int repeat)
+    private void LoadSound(ConferenceSlot room, ImmutableArray<string> files, Func<PlayList, MediaCommand> command, int repeat)
     {
-        if (!_loader.TryLoad(new PlayRequest(0, [file], repeat), static () => AudioCodec.Pcma,
+        if (!_loader.TryLoad(new PlayRequest(0, files, repeat), static () => AudioCodec.Pcma,
                 load => room.Post(load.List is { } list ? command(list) : MediaCommand.FailSound(load.Outcome, load.Detail))))
             room.Post(MediaCommand.FailSound(MediaOutcome.Failed, TooManyLoads));
     }
 
     private static MediaCommand Tone(long action, string country) => RingBack.For(country) is { } tone
         ? MediaCommand.StartPlay(action, new PlayList(ImmutableArray.Create(tone), Repeat: -1))
-        : MediaCommand.FailPlay(action, MediaOutcome.NotFound, $"there is no ring-back tone for country {country}");
+        : MediaCommand.FailPlay(action, MediaOutcome.NotFound, NoTone(country));
+
+    private static string NoTone(string country) => $"there is no ring-back tone for country {country}";
 
     // On the loop's thread, before ConferenceClosed.
     private void ForgetConference(ConferenceSlot slot) => _conferences.TryRemove(slot.Conference.Id.Value, out _);

@@ -160,6 +160,53 @@ public sealed partial class DialTests
     }
 
     [Fact]
+    public void A_repeat_is_answered_as_the_first_request_was_whatever_became_of_the_parent()
+    {
+        var parent = Up(1);
+        var far = bench.Peer("192.0.2.9");
+        var (id, refused) = (Guid.NewGuid(), Guid.NewGuid());
+        var first = Repeat(id, parent);
+        var again = Repeat(id, parent);
+        again.Result.Span.SequenceEqual(first.Result.Span).ShouldBeTrue();
+        Repeat(refused, parent).Error!.Code.ShouldBe(ErrorCodes.Conflict, "it is in Dial");
+        far.Request("INVITE");
+        HangUp(parent);
+        bench.Expect("sys.call.on_released");
+        Repeat(id, parent).Result.Span.SequenceEqual(first.Result.Span).ShouldBeTrue();
+        Repeat(refused, parent).Error!.Code.ShouldBe(ErrorCodes.Conflict);
+        Repeat(Guid.NewGuid(), parent).Error!.Code.ShouldBe(ErrorCodes.NotFound);
+        far.Hears("INVITE", 100).ShouldBeFalse("one request, one call");
+    }
+
+    private RpcReply Repeat(Guid id, string parent)
+    {
+        var json = JsonSerializer.SerializeToUtf8Bytes(new { to_uri = "sip:9@192.0.2.9", max_answer_seconds = 60, parent_call_res_id = parent });
+        ArgumentBinder.TryBind(Catalogue.Find("sys.call.construct")!, ApiGeneration.V2, json, MediaRoots.None, out var bound).ShouldBeNull();
+        Task<RpcReply>? reply = null;
+        Cti.Testing.ManualRuntime.Inline(() => reply = bench.Server.Router.AskAsync(
+            new RpcRequest(NodeBench.App, true, ApiGeneration.V2, "sys.call.construct", bound, id, 7), CancellationToken.None).AsTask());
+        for (var i = 0; i < 100 && !reply!.IsCompleted; i++) bench.Runtime.Advance(1);
+        reply!.Wait(5000).ShouldBeTrue();
+        return reply.Result;
+    }
+
+    [Fact]
+    public void A_refused_child_gives_its_place_on_the_trunk_back()
+    {
+        var carrier = new Cti.Server.Trunks.Trunk { Name = "a", Host = "10.0.0.1", MaxCalls = 1 };
+        var small = new NodeBench([carrier]);
+        var peer = small.Peer("192.0.2.1");
+        var parent = small.Construct("sip:1@192.0.2.1");
+        peer.Request("INVITE");
+        for (var i = 0; i < 2; i++)
+        {
+            var refusal = small.Ask("sys.call.construct", ("to_uri", "sip:9@a"), ("max_answer_seconds", 60), ("parent_call_res_id", parent)).Error!;
+            (refusal.Code, refusal.Data!["state"]).ShouldBe((ErrorCodes.Conflict, "Initiated"));
+            small.Runtime.Advance(100);
+        }
+    }
+
+    [Fact]
     public void In_Dial_only_drop_is_allowed_and_a_second_child_is_refused()
     {
         var parent = Up(1);

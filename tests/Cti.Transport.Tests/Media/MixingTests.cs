@@ -225,7 +225,7 @@ public sealed class MixingTests
     {
         using var fixture = Fixture(2);
         var file = fixture.WriteAlaw("short.wav", MediaFixture.Pattern(800, 1));
-        var room = new Room(fixture, new ConferenceOptions(Background: "none.wav"));
+        var room = new Room(fixture, new ConferenceOptions(Background: ["none.wav"]));
         room.Next().ShouldBeOfType<ConferenceSoundFailed>().Outcome.ShouldBe(MediaOutcome.NotFound);
         using var peer = fixture.Open();
         fixture.Engine.Join(room.Id, peer.Session, new ConferenceMember(VoiceMode.Hear)).ShouldBeTrue();
@@ -233,14 +233,14 @@ public sealed class MixingTests
         var path = Path.Combine(fixture.Root, "mix.wav");
         fixture.Engine.RecordConference(room.Id, new RecordRequest(1, path, RecordFormat.Ulaw, Beep: true));
         room.Next().ShouldBe(new RecordStarted(1));
-        fixture.Engine.PlayEntrySound(room.Id, file);
+        fixture.Engine.PlayEntrySound(room.Id, [file]);
         fixture.Engine.PlayToConference(room.Id, new PlayRequest(2, [file]));
         room.Next().ShouldBe(new PlayStarted(2));
         room.Next().ShouldBe(new PlayEnded(2, MediaOutcome.Completed));
-        fixture.Engine.StartConferenceTone(room.Id, 3, "US");
-        room.Next().ShouldBe(new PlayStarted(3));
-        fixture.Engine.StopConferencePlay(room.Id, 3);
-        room.Next().ShouldBe(new PlayEnded(3, MediaOutcome.Stopped));
+        fixture.Engine.StartConferenceRingBack(room.Id, "XX");
+        room.Next().ShouldBeOfType<ConferenceSoundFailed>().Outcome.ShouldBe(MediaOutcome.NotFound);
+        fixture.Engine.StartConferenceRingBack(room.Id, "US");
+        fixture.Engine.StopConferenceRingBack(room.Id);
         fixture.Engine.Leave(room.Id, peer.Session);
         room.Next().ShouldBe(new MemberLeft(peer.Session));
         fixture.Engine.StopConferenceRecord(room.Id, 1);

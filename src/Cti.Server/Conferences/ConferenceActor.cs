@@ -1,0 +1,244 @@
+using Cti.Calls.Api;
+using Cti.Calls.Conference;
+using Cti.Calls.Resources;
+using Cti.Kernel;
+using Cti.Media;
+using Cti.Server.Calls;
+using Cti.Server.Resources;
+
+namespace Cti.Server.Conferences;
+
+/// <summary>
+/// One conference: turns requests, what calls ask of it and news from the media side into commands for <see cref="ConferenceDecider"/>, and carries out
+/// its effects. Every change to the mix is made here, so they take effect in the order in which they are decided.
+/// </summary>
+internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell) : ResourceActor<ConferenceState, ConferenceEntry>(services, cell)
+{
+    private readonly NodeServices services = services;
+    private readonly ConferenceCell cell = cell;
+
+    protected override int EntryVersion => ConferenceEntryCodec.Version;
+
+    protected override ResourceDecision<ConferenceState, ConferenceEntry> Decide(ConferenceState? state, ResourceCommand command, long now)
+    {
+        // The media side is asked first: a member that it has no room for is refused instead of entering and being put out again.
+        if (command is EnterAsked asked && state is not null && ConferenceDecider.WillEnter(state, asked) && !Join(asked.Call, MemberOf(asked.VoiceMode, asked.Volume)))
+            command = asked with { NoRoom = true };
+        return ConferenceDecider.Decide(state, command, now, services.Settings);
+    }
+
+    protected override ReadOnlyMemory<byte> Encode(ConferenceEntry entry) => ConferenceEntryCodec.Encode(entry);
+
+    protected override long? NextDeadline(ConferenceState state) => ConferenceDecider.NextDeadline(state);
+
+    protected override ResourceCommand CommandOf(RpcAsk ask) => ConferenceRequests.FromRpc(ask.Request, ask.RecordPath)
+        ?? throw new InvalidOperationException($"{ask.Request.Method} is not a request on a conference");
+
+    protected override void OnStop()
+    {
+        CloseTheMix();
+        base.OnStop();
+    }
+
+    protected override void OnUndelivered(object message)
+    {
+        base.OnUndelivered(message);
+        switch (message)
+        {
+            case MakeConference make:
+                make.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
+                break;
+            case Resources.Decide { Command: EnterAsked asked } when cell.State is { } state:
+                Tell(asked.Call, new EnterAnswered(asked.Op, state.Id.ToString(), RpcError.NoSuchResource(state.Id.ToString())));
+                break;
+            case Resources.Decide { Command: ChildAsks asks } when cell.State is { } state:
+                Tell(asks.Child, new ParentAnswers(state.Id.ToString(), RpcError.NoSuchResource(state.Id.ToString()), false));
+                break;
+        }
+    }
+
+    protected override bool Unborn(object message)
+    {
+        switch (message)
+        {
+            case MakeConference make:
+                Guard(make.Ask, () => MakeOrClose(make.Ask));
+                return true;
+            case Resources.Recover:
+                throw new InvalidOperationException("a recovered conference has a state");
+            case MixHappened { Event: Cti.Media.ConferenceClosed }:
+                // The creating message crashed: nothing was journaled, nothing is left.
+                MixIsClosed();
+                StopSelf();
+                return true;
+            case MixHappened or WasDeposed or BecameDurable:
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    protected override bool Receive(object message)
+    {
+        if (message is not MixHappened { Event: var happened }) return false;
+        switch (happened)
+        {
+            case Cti.Media.ConferenceClosed:
+                MixIsClosed();
+                if (cell.State is { WasReleased: false }) Run(new ConferenceBroke(), null);
+                RunCommitted(-1);
+                break;
+            case TalkerChanged talker when cell.CallsInMix.TryGetValue(talker.Session, out var call):
+                Run(new MemberTalks(call, talker.Talking), null);
+                break;
+            case ConferenceSoundFailed failed:
+                System.Log.Write(LogEvents.ConferenceSoundFailed, cell.State!.Id, failed.Detail);
+                break;
+            default:
+                if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);
+                break;
+        }
+        return true;
+    }
+
+    private void MakeOrClose(RpcAsk ask)
+    {
+        try
+        {
+            Make(ask);
+        }
+        catch
+        {
+            if (cell.State is null) CloseTheMix();
+            throw;
+        }
+    }
+
+    private void Make(RpcAsk ask)
+    {
+        var args = ask.Request.Arguments;
+        var options = new ConferenceOptions(ConferenceRequests.Files(args.OptionalString("bg_file")), args.Boolean("talker_events"));
+        if (services.Media.TryOpenConference(options, cell) is not { } mix)
+        {
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("no media loop has room for another conference")));
+            StopSelf();
+            return;
+        }
+        cell.Mix = mix;
+        Create(Modules.Conference, id => ConferenceDecider.Decide(null, ConferenceRequests.Construct(ask.Request, id, ask.RecordPath),
+            System.Clock.UnixMillis, services.Settings), ask);
+    }
+
+    protected override void Perform(ResourceEffect effect, RpcAsk? ask)
+    {
+        switch (effect)
+        {
+            case AnswerEntry answer:
+                Tell(answer.Call, new EnterAnswered(answer.Op, cell.State!.Id.ToString(), answer.Refusal));
+                break;
+            case PartMember part:
+                Tell(part.Call, new ConferenceParted(part.Op, part.Error, part.Message));
+                break;
+            case AnswerChild answer:
+                if (!Tell(answer.Child, new ParentAnswers(cell.State!.Id.ToString(), answer.Refusal, answer.MayDial)) && answer.Refusal is null)
+                    Self.Tell(new Decide(new ChildDone(answer.Child)));
+                break;
+            case CloseMix:
+                CloseTheMix();
+                break;
+            default:
+                if (cell is { Mix: { } mix, MixClosed: false }) PerformInMix(effect, services.Media.Port, mix);
+                break;
+        }
+    }
+
+    private void PerformInMix(ResourceEffect effect, IMediaPort port, ConferenceId mix)
+    {
+        switch (effect)
+        {
+            case SetMemberMedia set when SessionOf(set.Call) is { } session:
+                port.SetMember(mix, session, MemberOf(set.VoiceMode, set.Volume));
+                break;
+            case LeaveMedia leave:
+                Leave(port, mix, leave.Call);
+                break;
+            case HearChild child:
+                // A child that nobody can hear for want of room goes on ringing all the same.
+                Join(child.Child, new ConferenceMember(VoiceMode.Talk));
+                break;
+            case SetRingBack { On: true }:
+                port.StartConferenceRingBack(mix, services.MediaProfile.RingBackCountry);
+                break;
+            case SetRingBack:
+                port.StopConferenceRingBack(mix);
+                break;
+            case Cti.Calls.Conference.PlayEntrySound sound:
+                port.PlayEntrySound(mix, sound.Files);
+                break;
+            case StartConferenceSound start:
+                port.PlayToConference(mix, new PlayRequest(start.Number, start.Files, start.IsLoop ? -1 : 0));
+                break;
+            case StopConferenceSound stop:
+                port.StopConferencePlay(mix, stop.Number);
+                break;
+            case StartMixRecord start:
+                port.RecordConference(mix, new RecordRequest(start.Number, start.FullPath, Enum.Parse<RecordFormat>(start.Format, ignoreCase: true), Beep: false));
+                break;
+            case StopMixRecord stop:
+                port.StopConferenceRecord(mix, stop.Number);
+                break;
+        }
+    }
+
+    /// <summary>False only where the media side has no room: a call without a session has hung up, and says so itself.</summary>
+    private bool Join(string call, ConferenceMember member)
+    {
+        if (cell is not { Mix: { } mix, MixClosed: false } || SessionOf(call) is not { } session) return true;
+        if (!services.Media.Port.Join(mix, session, member)) return false;
+        cell.CallsInMix[session] = call;
+        return true;
+    }
+
+    private void Leave(IMediaPort port, ConferenceId mix, string call)
+    {
+        foreach (var (session, inMix) in cell.CallsInMix)
+        {
+            if (inMix != call) continue;
+            port.Leave(mix, session);
+            cell.CallsInMix.Remove(session);
+            return;
+        }
+    }
+
+    private MediaSessionId? SessionOf(string call) => ResourceId.TryParse(call, out var id) ? services.Directory.Find<CallCell>(id)?.Media : null;
+
+    private static ConferenceMember MemberOf(int voiceMode, int? volume) => new((VoiceMode)voiceMode, volume ?? 0);
+
+    private void CloseTheMix()
+    {
+        if (cell.Mix is not { } mix || cell.MixClosed) return;
+        cell.MixClosed = true;
+        services.Media.Port.CloseConference(mix);
+    }
+
+    private void MixIsClosed()
+    {
+        cell.Mix = null;
+        cell.CallsInMix.Clear();
+        services.Media.ConferenceClosed();
+    }
+
+    protected override bool IsOutsideGone()
+    {
+        // The actor outlives its mix, so that the end of the mix has someone to report to.
+        CloseTheMix();
+        return cell.Mix is null;
+    }
+
+    protected override void Recover()
+    {
+        if (cell.State!.Recording is { } record) services.Recordings.Repair(record.FullPath);
+        if (ConferenceDecider.Resume(cell.State) is { } command) Run(command, null);
+        else RunCommitted(-1);
+    }
+}

@@ -1,0 +1,26 @@
+using Cti.Actors;
+using Cti.Calls.Conference;
+using Cti.Cluster.Journal;
+using Cti.Media;
+using Cti.Server.Resources;
+
+namespace Cti.Server.Conferences;
+
+/// <summary>A conference: its state and its mix.</summary>
+internal sealed class ConferenceCell(InstanceJournal journal) : ResourceCell<ConferenceState>(journal), IConferenceEvents
+{
+    public ConferenceId? Mix { get; set; }
+
+    public bool MixClosed { get; set; }
+
+    /// <summary>Whose a session in the mix is. Only the actor touches it.</summary>
+    public Dictionary<MediaSessionId, string> CallsInMix { get; } = [];
+
+    public void OnConferenceEvent(ConferenceId conference, MediaEvent happened) => Actor.Tell(new MixHappened(happened));
+}
+
+/// <summary>The media side reported something.</summary>
+internal sealed record MixHappened(MediaEvent Event) : ISystemMessage;
+
+/// <summary>The first message of a conference.</summary>
+internal sealed record MakeConference(RpcAsk Ask);
