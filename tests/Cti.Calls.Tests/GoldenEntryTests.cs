@@ -65,6 +65,13 @@ public sealed class GoldenEntryTests
             Child = Duo.ChildId, Stage = DiallingStage.Ringing, RingBack = new RingBackSpec("busy.wav", 1), HasEarlyMedia = true, Number = 3,
         })),
         ["dialx"] = At(new DiallingEnded()),
+        ["br.on"] = At(new BridgeBegan(new Bridge
+        {
+            Op = "op", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Requested, BeginMillis = Some.Start, Number = 2,
+            Spec = new BridgeSpec { MaxSeconds = 60, RecordPath = "/r/a.wav", RecordFormat = "Alaw", AppendsRecording = true },
+        })),
+        ["side"] = At(new SideRecordBegan(new SideRecording(1, "/r/a.wav", "Alaw"))),
+        ["sidex"] = At(new SideRecordEnded()),
         ["brx"] = At(new BridgeEnded()) with { Events = 1 },
         ["cf"] = At(new SeatTaken(new ConferenceSeat
         {

@@ -53,6 +53,9 @@ public sealed record BridgeSpec
     public string? RecordPath { get; init; }
     /// <summary>Its format's internal name.</summary>
     public string? RecordFormat { get; init; }
+    /// <summary>Whether it goes on in the file that is there.</summary>
+    [System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingDefault)]
+    public bool AppendsRecording { get; init; }
     /// <summary>Unix seconds at which a file is played to both; 0 for none.</summary>
     public long ScheduleAtSeconds { get; init; }
     /// <summary>That file.</summary>

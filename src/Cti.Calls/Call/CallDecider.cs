@@ -109,6 +109,8 @@ public static partial class CallDecider
         StartReceiveKeys receive => ReceiveKeysStart(decision, receive),
         StartConnect connect => ConnectStart(decision, connect),
         StopConnect stop => ConnectStop(decision, stop),
+        StartSideRecord start => SideRecordStart(decision, start),
+        StopSideRecord => SideRecordStop(decision),
         EnterConference enter => ConfEnter(decision, enter),
         ExitConference exit => ConfExit(decision, exit),
         StopReceiveKeys stop => ReceiveKeysStop(decision, stop),

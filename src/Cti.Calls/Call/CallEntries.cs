@@ -25,6 +25,8 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(Settled), "set")]
 [JsonDerivedType(typeof(BridgeBegan), "br")]
 [JsonDerivedType(typeof(BridgeEnded), "brx")]
+[JsonDerivedType(typeof(SideRecordBegan), "side")]
+[JsonDerivedType(typeof(SideRecordEnded), "sidex")]
 [JsonDerivedType(typeof(SeatTaken), "cf")]
 [JsonDerivedType(typeof(SeatLeft), "cfx")]
 [JsonDerivedType(typeof(EarlyMediaBegan), "early")]

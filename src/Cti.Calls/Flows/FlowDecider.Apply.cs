@@ -21,6 +21,8 @@ public static partial class FlowDecider
             ActionBegan => state with { HasBegun = true },
             KeysCame came => state with { Keys = came.Keys },
             PartiesConnected connected => state with { ConnectMillis = connected.ConnectMillis },
+            RecordingBegan => state with { IsRecording = true },
+            RecordingEnded => state with { IsRecording = false },
             FlowEnding ending => state with { End = new FlowEnd(ending.Error, ending.Message) },
             FlowReleased => state with { WasReleased = true },
             _ => throw new InvalidOperationException($"unknown entry {entry.GetType().Name}"),

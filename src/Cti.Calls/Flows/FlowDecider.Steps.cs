@@ -43,6 +43,9 @@ public static partial class FlowDecider
                 if (told.Keys.Length > 0) decision.Add(new KeysCame(told.Keys));
                 if (told.End.Error != ErrorCodes.Gone) End(decision, told.End, Done);
                 break;
+            case "sys.call.on_record_completed":
+                RecordIsComplete(decision);
+                break;
             case "sys.call.on_released":
                 HungUp(decision, party, told.DroppedBy);
                 break;
@@ -78,22 +81,44 @@ public static partial class FlowDecider
                 decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Action, new StartReceiveKeys(captcha.Keys)));
                 break;
             case DuoSpec when party == 1:
+                RecordFrom(decision, DuoRecording.FromSecondCall);
                 decision.Add(new PartyCalled(2)).Do(new CallParty(2));
                 decision.Emit("ext.duo_callback.on_dial2_started", FlowEvents.DialStarted(decision.State));
                 break;
             case DuoSpec duo:
                 decision.Add(new PartiesConnected(flow.Second!.AnswerMillis!.Value));
-                decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Connect, new StartConnect(flow.Id.ToString(), flow.Second.Call!, BridgeOf(duo))));
+                // The connection's recording goes on in the same file, so that has to be complete first.
+                if (flow.IsRecording) decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Record, new StopSideRecord()));
+                else Connect(decision, duo);
                 break;
         }
     }
 
-    private static BridgeSpec BridgeOf(DuoSpec duo) => new()
+    private static void Connect(FlowDraft decision, DuoSpec duo)
     {
-        MaxSeconds = duo.MaxConnectSeconds,
-        RecordPath = duo.RecordPath,
-        RecordFormat = duo.RecordPath is null ? null : duo.RecordFormat,
-    };
+        var flow = decision.State;
+        var bridge = new BridgeSpec
+        {
+            MaxSeconds = duo.MaxConnectSeconds, RecordPath = duo.RecordPath, RecordFormat = duo.RecordPath is null ? null : duo.RecordFormat,
+            AppendsRecording = duo is { RecordPath: not null, RecordMode: not DuoRecording.FromConnection },
+        };
+        decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Connect, new StartConnect(flow.Id.ToString(), flow.Second!.Call!, bridge)));
+    }
+
+    private static void RecordFrom(FlowDraft decision, DuoRecording mode)
+    {
+        if (decision.State.Spec is not DuoSpec { RecordPath: { } path } duo || duo.RecordMode != mode) return;
+        decision.Add(new RecordingBegan());
+        decision.Do(new AskOwned(1, decision.State.First.Call!, FlowAsk.Record, new StartSideRecord(path, duo.RecordFormat)));
+    }
+
+    /// <summary>Complete, or failed: a recording that cannot be written does not keep the parties apart.</summary>
+    private static void RecordIsComplete(FlowDraft decision)
+    {
+        if (!decision.State.IsRecording) return;
+        decision.Add(new RecordingEnded());
+        if (decision.State is { ConnectMillis: not null, End: null, Spec: DuoSpec duo }) Connect(decision, duo);
+    }
 
     private static void HungUp(FlowDraft decision, int party, string droppedBy)
     {

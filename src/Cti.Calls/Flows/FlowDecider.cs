@@ -107,6 +107,7 @@ public static partial class FlowDecider
         var call = replied.Member("res_id");
         decision.Add(new PartyCreated(replied.Party, call, replied.Member("to_uri")));
         if (decision.State.End is not null) Hang(decision, replied.Party, ErrorCodes.Terminated);
+        else if (replied.Party == 1) RecordFrom(decision, DuoRecording.FromFirstCall);
     }
 
     private static void NotConstructed(FlowDraft decision, int party, RpcError refusal)

@@ -15,6 +15,8 @@ namespace Cti.Calls.Flows;
 [JsonDerivedType(typeof(ActionBegan), "act")]
 [JsonDerivedType(typeof(KeysCame), "keys")]
 [JsonDerivedType(typeof(PartiesConnected), "conn")]
+[JsonDerivedType(typeof(RecordingBegan), "rec")]
+[JsonDerivedType(typeof(RecordingEnded), "recx")]
 [JsonDerivedType(typeof(FlowEnding), "end")]
 [JsonDerivedType(typeof(FlowReleased), "rel")]
 public abstract record FlowEntry : ResourceEntry;
@@ -58,6 +60,12 @@ public sealed record KeysCame(string Keys) : FlowEntry
 /// <summary>The second party answered: the two are being connected.</summary>
 /// <param name="ConnectMillis">When, Unix milliseconds.</param>
 public sealed record PartiesConnected(long ConnectMillis) : FlowEntry;
+
+/// <summary>The first party is being recorded, before there is a connection.</summary>
+public sealed record RecordingBegan : FlowEntry;
+
+/// <summary>That recording's file is complete: the connection's can go on in it.</summary>
+public sealed record RecordingEnded : FlowEntry;
 
 /// <summary>It is decided how the flow ends; what is still up is being hung up.</summary>
 public sealed record FlowEnding(int? Error, string? Message) : FlowEntry;

@@ -68,6 +68,8 @@ public sealed record FlowState : ResourceState
     public string Keys { get; init; } = "";
     /// <summary>When the two parties were connected, in Unix milliseconds.</summary>
     public long? ConnectMillis { get; init; }
+    /// <summary>Whether the first party is being recorded before there is a connection.</summary>
+    public bool IsRecording { get; init; }
     /// <summary>How it ends, once that is decided.</summary>
     public FlowEnd? End { get; init; }
     /// <summary>Whether it is over.</summary>

@@ -101,7 +101,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 Arm();
                 return true;
             case Decide decide:
-                Run(decide.Command, decide.Command.AnswersHeld ? TakeHeld() : null);
+                Run(decide.Command, decide.Command.AnswersHeld ? cell.Held : null);
                 return true;
             case Resources.Recover:
                 Recover();
@@ -165,6 +165,12 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
         {
             ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal)));
             return;
+        }
+        if (ask is not null && ask == cell.Held)
+        {
+            // An answer that comes when the request is refused already answers nothing: the refusal is on its way.
+            if (decision.Effects.Any(static effect => effect is ReplyResult)) cell.Held = null;
+            else ask = null;
         }
         if (decision.Entries.IsEmpty) After(cell.LastPosition, decision, ask);
         else After(cell.Journal.Append(first => Rows(first, decision, ask), cell), decision, ask);

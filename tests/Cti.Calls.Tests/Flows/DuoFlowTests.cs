@@ -45,7 +45,7 @@ public sealed class DuoFlowTests
     {
         var flow = new FlowDriver();
         flow.Trace(SomeFlow.BeginOf(SomeFlow.Duo with { RecordPath = "/r/a.wav" })).ShouldBe([
-            "> call 1", $$"""> reply {"res_id":"{{SomeFlow.DuoId}}","record_file":"/r/a.wav",{{Users}},"ipsc_info":{"process_id":66}}"""]);
+            "> call 1", $$"""> reply {"res_id":"{{SomeFlow.DuoId}}","record_file":"/r/a.wav",{{Users}},"ipsc_info":{{SomeFlow.Process}}}"""]);
         flow.Made(1).ShouldBeEmpty();
         flow.After(2000).Answered(1).ShouldBe([
             Dialled(1, 1, "null", 0, $"{Begin + 2}", 2), Event(2, "on_dial2_started", $"\"begin_time\":{Begin + 2}"), "> call 2"]);
@@ -196,6 +196,43 @@ public sealed class DuoFlowTests
     }
 
     [Fact]
+    public void A_recording_from_the_first_call_on_goes_on_in_the_connection()
+    {
+        var flow = SomeFlow.Begin(SomeFlow.Duo with { RecordPath = "/r/a.wav", RecordMode = DuoRecording.FromFirstCall });
+        flow.Made(1).ShouldBe(["> 1 record /r/a.wav Alaw"]);
+        flow.Accepted(FlowAsk.Record).ShouldBeEmpty();
+        flow.Answered(1).Length.ShouldBe(3);
+        flow.Made(2);
+        flow.Answered(2)[1..].ShouldBe(["> 1 stop recording"]);
+        flow.Accepted(FlowAsk.Record).ShouldBeEmpty();
+        flow.Completed(1, "on_record_completed").ShouldBe([$"> 1 connect {FlowDriver.Call2} 600 /r/a.wav on"]);
+    }
+
+    [Fact]
+    public void A_recording_from_the_second_call_on_begins_beneath_its_dialling_and_one_that_fails_keeps_nobody_apart()
+    {
+        var flow = SomeFlow.Begin(SomeFlow.Duo with { RecordPath = "/r/a.wav", RecordMode = DuoRecording.FromSecondCall });
+        flow.Made(1).ShouldBeEmpty();
+        flow.Answered(1)[2..].ShouldBe(["> 1 record /r/a.wav Alaw", "> call 2"]);
+        flow.Made(2);
+        flow.Completed(1, "on_record_completed", 500).ShouldBeEmpty();
+        flow.Answered(2)[1..].ShouldBe([$"> 1 connect {FlowDriver.Call2} 600 /r/a.wav on"]);
+    }
+
+    [Fact]
+    public void A_hang_up_while_the_recording_is_completed_connects_nobody()
+    {
+        var flow = SomeFlow.Begin(SomeFlow.Duo with { RecordPath = "/r/a.wav", RecordMode = DuoRecording.FromSecondCall });
+        flow.Made(1);
+        flow.Answered(1);
+        flow.Made(2);
+        flow.Answered(2);
+        flow.Released(2, "usr").ShouldBe(["> 1 drop 200"]);
+        flow.Completed(1, "on_record_completed").ShouldBeEmpty();
+        flow.Released(1, "sys").Length.ShouldBe(1);
+    }
+
+    [Fact]
     public void After_the_loss_of_its_node_every_dialling_completes_and_it_is_over()
     {
         var flow = SomeFlow.Begin(SomeFlow.Duo);
@@ -216,5 +253,5 @@ public sealed class DuoFlowTests
     [Fact]
     public void Get_tells_what_construct_was_given() =>
         System.Text.Encoding.UTF8.GetString(SomeFlow.Begin(SomeFlow.Duo with { RecordPath = "/r/a.wav", RingPlayFile = "ring.wav", RingPlayMode = 2, RecordMode = DuoRecording.FromSecondCall }).State!.Describe(Api.ApiGeneration.V2).Span).ShouldBe(
-            $$"""{"res_id":"{{SomeFlow.DuoId}}","state":"Initiated","begin_time":{{Begin}},"from1_uri":"1001","to1_uri":"sip:1@b.example","from2_uri":null,"to2_uri":["sip:2@b.example"],"max_connect_seconds":600,"ring_play_file":"ring.wav","ring_play_mode":2,"record_file":"/r/a.wav","record_mode":2,"record_format":2,{{Users}},"max_ring_seconds":50,"ipsc_info":{"process_id":66}}""");
+            $$"""{"res_id":"{{SomeFlow.DuoId}}","state":"Initiated","begin_time":{{Begin}},"from1_uri":"1001","to1_uri":"sip:1@b.example","from2_uri":null,"to2_uri":["sip:2@b.example"],"max_connect_seconds":600,"ring_play_file":"ring.wav","ring_play_mode":2,"record_file":"/r/a.wav","record_mode":2,"record_format":2,{{Users}},"max_ring_seconds":50,"ipsc_info":{{SomeFlow.Process}}}""");
 }

@@ -51,7 +51,7 @@ internal sealed class FlowDriver
     public string[] Answered(int party) => Trace(Told(party, "on_dial_completed", $"\"error\":null,\"begin_time\":1,\"answer_time\":{Now / 1000},\"end_time\":{Now / 1000}"));
 
     public string[] NotAnswered(int party, int code) =>
-        Trace(Told(party, "on_dial_completed", $$"""error":{"code":{{code}},"message":"why"},"begin_time":1,"answer_time":null,"end_time":{{Now / 1000}}""".Insert(0, "\"")));
+        Trace(Told(party, "on_dial_completed", $$""" "error":{"code":{{code}},"message":"why"},"begin_time":1,"answer_time":null,"end_time":{{Now / 1000}}"""));
 
     public string[] Completed(int party, string method, int? code = null, string more = "") =>
         Trace(Told(party, method, (code is null ? "\"error\":null" : $$"""  "error":{"code":{{code}},"message":"why"}""") + $",\"begin_time\":1,\"end_time\":{Now / 1000}{more}"));
@@ -84,7 +84,9 @@ internal sealed class FlowDriver
         AskOwned { Request: DropCall drop } ask => $"{ask.Party} drop {drop.Cause}",
         AskOwned { Request: StartPlay play } ask => $"{ask.Party} play {string.Join('|', play.Files)} x{play.Repeat}",
         AskOwned { Request: StartReceiveKeys receive } ask => $"{ask.Party} receive {receive.Spec.MaxKeys}",
-        AskOwned { Request: StartConnect connect } ask => $"{ask.Party} connect {connect.Peer} {connect.Spec.MaxSeconds} {connect.Spec.RecordPath}",
+        AskOwned { Request: StartConnect connect } ask => $"{ask.Party} connect {connect.Peer} {connect.Spec.MaxSeconds} {connect.Spec.RecordPath}{(connect.Spec.AppendsRecording ? " on" : "")}",
+        AskOwned { Request: StartSideRecord record } ask => $"{ask.Party} record {record.FullPath} {record.Format}",
+        AskOwned { Request: StopSideRecord } ask => $"{ask.Party} stop recording",
         _ => effect.GetType().Name,
     };
 }
@@ -93,6 +95,8 @@ internal sealed class FlowDriver
 internal static class SomeFlow
 {
     internal const string NotifyId = "0.0.7-ext.notify_call-66", CaptchaId = "0.0.7-ext.captcha_call-66", DuoId = "0.0.7-ext.duo_callback-66";
+
+    internal const string Process = """{"process_id":66}""";
 
     internal static NotifySpec Notify => new()
     {

@@ -26,6 +26,8 @@ public sealed class FlowGoldenTests
         ["act"] = new ActionBegan(),
         ["keys"] = new KeysCame("12*#"),
         ["conn"] = new PartiesConnected(1_700_000_005_000) { Events = 1 },
+        ["rec"] = new RecordingBegan(),
+        ["recx"] = new RecordingEnded(),
         ["end"] = new FlowEnding(486, "Busy Here"),
         ["end.bare"] = new FlowEnding(null, null),
         ["rel"] = new FlowReleased { Events = 1 },

@@ -26,7 +26,7 @@ public sealed class NotifyFlowTests
     public void The_message_is_played_and_the_call_hung_up()
     {
         var flow = new FlowDriver();
-        flow.Trace(SomeFlow.BeginOf(SomeFlow.Notify)).ShouldBe(["> call 1", $$"""> reply {"res_id":"{{SomeFlow.NotifyId}}","user_data":"mine","ipsc_info":{"process_id":66}}"""]);
+        flow.Trace(SomeFlow.BeginOf(SomeFlow.Notify)).ShouldBe(["> call 1", $$"""> reply {"res_id":"{{SomeFlow.NotifyId}}","user_data":"mine","ipsc_info":{{SomeFlow.Process}}}"""]);
         flow.Made(1).ShouldBeEmpty();
         flow.State!.Phase.ShouldBe(FlowPhase.Initiated);
         flow.After(3000).Answered(1).ShouldBe(["> 1 play a.wav|b.wav x1"]);
@@ -165,6 +165,6 @@ public sealed class NotifyFlowTests
     {
         var flow = Playing();
         System.Text.Encoding.UTF8.GetString(flow.State!.Describe(Api.ApiGeneration.V2).Span).ShouldBe(
-            $$"""{"res_id":"{{SomeFlow.NotifyId}}","state":"Answered","begin_time":{{Begin}},"from_uri":"1001","to_uri":"sip:1@b.example","play_content":[["a.wav",0,""],["b.wav",0,""]],"play_repeat":1,"max_ring_seconds":50,"user_data":"mine","ipsc_info":{"process_id":66}}""");
+            $$"""{"res_id":"{{SomeFlow.NotifyId}}","state":"Answered","begin_time":{{Begin}},"from_uri":"1001","to_uri":"sip:1@b.example","play_content":[["a.wav",0,""],["b.wav",0,""]],"play_repeat":1,"max_ring_seconds":50,"user_data":"mine","ipsc_info":{{SomeFlow.Process}}}""");
     }
 }
