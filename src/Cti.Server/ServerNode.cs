@@ -254,8 +254,9 @@ public sealed class ServerNode : INodeInfo
         return buffer.WrittenMemory;
     }
 
-    private IEnumerable<ResourceCell> Recover(InstanceJournal journal, CallPlacer placer, IReadOnlyList<JournalEntry> entries)
+    private List<ResourceCell> Recover(InstanceJournal journal, CallPlacer placer, IReadOnlyList<JournalEntry> entries)
     {
+        var cells = new List<ResourceCell>();
         var states = new Dictionary<string, ResourceState>(StringComparer.Ordinal);
         foreach (var entry in entries) states[entry.ResourceId] = Fold(states.GetValueOrDefault(entry.ResourceId), entry);
         foreach (var state in states.Values)
@@ -263,8 +264,9 @@ public sealed class ServerNode : INodeInfo
             var cell = CellOf(state, journal, placer);
             cell.Restore(state);
             services.Directory.Add(state.Id, cell);
-            yield return cell;
+            cells.Add(cell);
         }
+        return cells;
     }
 
     private static ResourceState Fold(ResourceState? state, JournalEntry entry) => ResourceId.TryParse(entry.ResourceId, out var id) ? id.Module switch
@@ -277,13 +279,7 @@ public sealed class ServerNode : INodeInfo
 
     private ResourceCell CellOf(ResourceState state, InstanceJournal journal, CallPlacer placer)
     {
-        if (state is FlowState)
-        {
-            var flow = new FlowCell(journal);
-            flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
-            return flow;
-        }
-        if (state is ConferenceState)
+        switch (state)
         {
             var conference = new ConferenceCell(journal);
             conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));

@@ -95,11 +95,11 @@ internal sealed class InstanceActor : Actor
             case "sys.call.construct":
                 Place(ask, "to_uri");
                 return;
-            case var construct when FlowRequests.FirstTargets(construct) is { } targets:
-                Place(ask, targets);
-                return;
             case "sys.conf.construct":
                 MakeConference(ask);
+                return;
+            case var construct when FlowRequests.FirstTargets(construct) is { } targets:
+                Place(ask, targets);
                 return;
         }
         var text = ask.Request.Arguments.String("res_id");
