@@ -123,6 +123,8 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     public bool WasWithdrawn { get; private set; }
     /// <summary>Bridges that began with this call as the first party.</summary>
     public int BridgeStarts { get; private set; }
+    /// <summary>A bridge of it waited for its recording: a second connect_stop then changed nothing.</summary>
+    public bool WaitedForBridge { get; private set; }
     /// <summary>Conferences that it entered.</summary>
     public int Entries { get; private set; }
     public int Starts => started.Sum() + BridgeStarts + Entries;
@@ -152,6 +154,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
             case DialAnswered: WasDialAnswered = true; break;
             case ActionStarted { Action: var action }: started[KindOf(CallEvents.CompletionOf(action))]++; break;
             case BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } } when State.Bridge is not { Stage: BridgeStage.Connected }: BridgeStarts++; break;
+            case BridgeBegan { Bridge.Stage: BridgeStage.Ending }: WaitedForBridge = true; break;
             case SeatTaken { Seat.Stage: SeatStage.Entered } when State.Seat is not { Stage: SeatStage.Entered }: Entries++; break;
             case CallReleased release:
                 Release ??= release;
@@ -190,7 +193,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
             if (started[kind] != Count(ActionEvents[kind]) + running)
                 world.Fail($"{Id}: {started[kind]} starts, {Count(ActionEvents[kind])} of {ActionEvents[kind]}, {running} running");
         }
-        var bridged = State.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } ? 1 : 0;
+        var bridged = State.Bridge is { IsFirst: true, Stage: BridgeStage.Connected or BridgeStage.Ending } ? 1 : 0;
         if (BridgeStarts != Count(Connected) + bridged) world.Fail($"{Id}: {BridgeStarts} bridges began, {Count(Connected)} of {Connected}, {bridged} up");
         var seated = State.Seat is { Stage: SeatStage.Entered } ? 1 : 0;
         if (Entries != Count(LeftConference) + seated) world.Fail($"{Id}: entered {Entries} conferences, {Count(LeftConference)} of {LeftConference}, in {seated}");

@@ -375,9 +375,10 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         if (request.Method == "sys.call.construct" && !world.Plan.IsScripted && random.Chance(15)) Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
     }
 
-    /// <summary>What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop, a second drop of a flow.</summary>
+    /// <summary>What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop, connect_stop or drop of a flow that is ending.</summary>
     private bool LeavesNothing(SentRequest request) => request.Method is "sys.call.nop" or "sys.call.record_stop" or "sys.conf.nop" or "sys.conf.record_stop"
         // A flow that is ending ends as it was decided first.
+        || (request.Method == "sys.call.connect_stop" && world.Ledger.ResultOf(request.Id) is null && world.Ledger.Find<CallBook>(request.Resource) is { WaitedForBridge: true })
         || (world.Ledger.ResultOf(request.Id) is null && world.Ledger.Find<FlowBook>(request.Resource) is { State.End: not null });
 
     private static string ModuleOf(string resource) => resource.Split('-')[1];

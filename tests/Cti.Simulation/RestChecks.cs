@@ -123,6 +123,12 @@ internal sealed class RestChecks(SimulatedWorld world)
             return;
         }
         var peer = world.Ledger.Find<CallBook>(bridge.Peer);
+        if (bridge.Stage == BridgeStage.Ending)
+        {
+            // Only the file is awaited: the other party is out already.
+            if (peer?.State is { IsReleased: false, Bridge: { } left } && left.Op == bridge.Op) world.Fail($"{call.Id} has left the bridge {bridge.Op}, {peer.Id} is still in it");
+            return;
+        }
         if (peer?.State is not { IsReleased: false, Bridge: { Stage: BridgeStage.Connected } other } || other.Op != bridge.Op || other.Peer != call.Id || other.IsFirst == bridge.IsFirst)
             world.Fail($"{call.Id} is in a bridge ({bridge.Op}, first: {bridge.IsFirst}) with {bridge.Peer}, which is not: {peer?.State.Phase} {peer?.State.Bridge}");
     }
