@@ -292,7 +292,7 @@ internal static partial class RaceScenes
     /// <summary>The methods that the catalogue allows in a state.</summary>
     public static IReadOnlyList<string> AllowedIn(string module, string state, CallDirection? direction) =>
     [
-        .. Catalogue.Methods.Where(method => method is { Available: true, Changes: true } && method.Name.StartsWith(module + ".", StringComparison.Ordinal))
+        .. Catalogue.Methods.Where(method => method.Changes && method.Name.StartsWith(module + ".", StringComparison.Ordinal))
             .Where(static method => !method.Name.EndsWith(".construct", StringComparison.Ordinal))
             .Where(method => method.OnlyDirection is not { } only || direction is null || (int)only == (int)direction)
             .Where(method => method.StateRules.IsEmpty || method.StateRules.Any(rule =>
