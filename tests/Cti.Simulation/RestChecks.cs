@@ -139,6 +139,10 @@ internal sealed class RestChecks(SimulatedWorld world)
         meant.Sort();
         if (!mixed.SequenceEqual(meant))
             world.Fail($"the media side bridges {string.Join(", ", mixed)}, the journal {string.Join(", ", meant)}");
+        var seated = string.Join(" | ", world.Media.Seats.Select(static room => string.Join(",", room)).Order(StringComparer.Ordinal));
+        var rooms = world.Ledger.Living.OfType<ConferenceBook>().Where(static book => !book.State.IsReleased).Select(PortsIn).Where(static room => room.Length > 0);
+        var wanted = string.Join(" | ", rooms.Order(StringComparer.Ordinal));
+        if (seated != wanted) world.Fail($"the media side seats {seated}, the journal {wanted}");
     }
 
     /// <summary>Whom a conference hears: its members, and the lines of calls that are dialled for it.</summary>
