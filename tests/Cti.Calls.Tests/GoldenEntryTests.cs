@@ -55,6 +55,11 @@ public sealed class GoldenEntryTests
             Op = "0123456789abcdef", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Connected, BeginMillis = Some.Start, Number = 2,
             Spec = new BridgeSpec { MaxSeconds = 60, Mode = 2, LocalVolume = -3, RemoteVolume = 4, RecordPath = "/r/a.wav", RecordFormat = "Alaw", ScheduleAtSeconds = 1_700_000_030, ScheduleFile = "soon.wav", ScheduleTimes = 2 },
         })),
+        ["br.ending"] = At(new BridgeBegan(new Bridge
+        {
+            Op = "0123456789abcdef", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Ending, BeginMillis = Some.Start, Number = 2,
+            Spec = new BridgeSpec { MaxSeconds = 60, RecordPath = "/r/a.wav", RecordFormat = "Alaw" }, Ending = new ActionEnding(), EndingUntilMillis = Some.Start + 5000, IsMediaOver = true,
+        })),
         ["br.second"] = At(new BridgeBegan(new Bridge { Op = "0123456789abcdef", Peer = "0.0.2-sys.call-66", IsFirst = false, Stage = BridgeStage.Connected, BeginMillis = Some.Start })),
         ["new.child"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag",
             new RingBackParent(Some.OtherId, ParentStage.Asked, new RingBackSpec("busy.wav", 3)))),

@@ -15,6 +15,8 @@ internal abstract class ResourceBook(ResourceId id)
     private readonly Dictionary<string, int> counts = new(StringComparer.Ordinal);
 
     public string Id { get; } = id.ToString();
+    /// <summary>call, conf or flow.</summary>
+    public string Kind { get; } = id.Module switch { Modules.Call => "call", Modules.Conference => "conf", _ => "flow" };
     /// <summary>What its durable entries add up to.</summary>
     public abstract ResourceState Resource { get; }
     public IReadOnlyList<StoredEvent> Events => events;

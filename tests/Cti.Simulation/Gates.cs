@@ -70,7 +70,7 @@ internal sealed class SocketsOpenLast(SimulatedNode node, ISipTransportEvents in
 internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, VirtualMediaPort inner) : IMediaPort
 {
     public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) =>
-        Passes() ? inner.TryOpen(session, options, events) : null;
+        Passes() ? inner.TryOpen(session, options, new Ears(world, events)) : null;
 
     public void Configure(MediaSessionId session, MediaDescription description)
     {
@@ -192,6 +192,16 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
     {
         if (process.IsAlive) world.Reach(process, CrashMoment.AtMedia);
         return process.IsAlive;
+    }
+
+    /// <summary>A report is a moment at which something else may happen.</summary>
+    private sealed class Ears(SimulatedWorld world, IMediaEvents inner) : IMediaEvents
+    {
+        public void OnMediaEvent(MediaSessionId session, MediaEvent happened)
+        {
+            if (happened is not SessionClosed) world.Rush.Reports(world.Media.AddressOf(session));
+            inner.OnMediaEvent(session, happened);
+        }
     }
 }
 

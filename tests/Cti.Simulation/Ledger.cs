@@ -30,6 +30,9 @@ internal sealed class Ledger(SimulatedWorld world)
 
     public long Appends { get; private set; }
 
+    /// <summary>How often each fact was journaled, by its kind and name.</summary>
+    public Dictionary<string, int> Facts { get; } = new(StringComparer.Ordinal);
+
     public ResourceBook? Find(string resource) => books.GetValueOrDefault(resource);
 
     public TBook? Find<TBook>(string resource) where TBook : ResourceBook => books.GetValueOrDefault(resource) as TBook;
@@ -93,10 +96,13 @@ internal sealed class Ledger(SimulatedWorld world)
     {
         if (books.TryGetValue(entry.ResourceId, out var known))
         {
-            world.Trace.Add($"durable {entry.ResourceId} {known.Fold(entry, world)}", entry.Payload.Span);
+            var name = known.Fold(entry, world);
+            Count(known, name);
+            world.Trace.Add($"durable {entry.ResourceId} {name}", entry.Payload.Span);
             return;
         }
         var book = ResourceBook.Begin(entry, out var fact);
+        Count(book, fact);
         world.Trace.Add($"durable {entry.ResourceId} {fact}", entry.Payload.Span);
         var born = book.Resource.Id;
         if (born.ToString() != entry.ResourceId) world.Fail($"{entry.ResourceId}: its creating entry names {born}");
@@ -109,6 +115,12 @@ internal sealed class Ledger(SimulatedWorld world)
         same.Add(call);
         if (call.State.Permit is not null && world.Trunk.MaxCalls < living.Values.Count(other => other is CallBook { State: { Permit: not null, Phase: not CallPhase.Released } }))
             world.Fail($"{entry.ResourceId}: more than {world.Trunk.MaxCalls} calls over the trunk");
+    }
+
+    private void Count(ResourceBook book, string fact)
+    {
+        var key = $"{book.Kind} {fact}";
+        Facts[key] = Facts.GetValueOrDefault(key) + 1;
     }
 
     private void Happened(StoredEvent happened)

@@ -16,10 +16,18 @@ namespace Cti.Simulation;
 /// <param name="Trace">The last lines, or all.</param>
 internal sealed record SimulationResult(SimulationPlan Plan, IReadOnlyList<string> Failures, ulong Hash, int Calls, int Actions, bool HasCrashed, IReadOnlyList<string> Trace)
 {
+    /// <summary>How often each fact was journaled.</summary>
+    public required IReadOnlyDictionary<string, int> Facts { get; init; }
+
+    /// <summary>How often the world was at rest with something new, and was looked at.</summary>
+    public required int Rests { get; init; }
+
     public string Describe()
     {
         var text = new StringBuilder();
-        text.AppendLine($"seed {Plan.Seed}: {Failures.Count} rules broken; replay it with: ./build.sh simulate --seed {Plan.Seed} (CTI_SIM_TRACE=1 prints all that happened)");
+        text.AppendLine(Plan.IsScripted
+            ? $"{Failures.Count} rules broken (CTI_SIM_TRACE=1 prints all that happened)"
+            : $"seed {Plan.Seed}: {Failures.Count} rules broken; replay it with: ./build.sh simulate --seed {Plan.Seed} (CTI_SIM_TRACE=1 prints all that happened)");
         text.AppendLine(Plan.ToString());
         foreach (var failure in Failures.Take(10)) text.AppendLine("  " + failure);
         text.AppendLine("the last that happened:");
@@ -64,7 +72,10 @@ internal sealed class NodeSimulation
             {
                 world.Fail(fault.ToString());
             }
-            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count(), world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines]);
+            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count(), world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines])
+            {
+                Facts = world.Ledger.Facts, Rests = world.Rest.Times,
+            };
         }
         finally
         {

@@ -65,7 +65,7 @@ public sealed class PlantedBugTests
     public void A_call_that_is_never_let_in_is_found() => Find(new LosesMessages<EnterAsked>(), "waits at rest");
 
     [Fact]
-    public void A_member_that_the_media_side_keeps_is_found() => Find(new KeepsMembers(), "the media side seats");
+    public void A_member_that_the_media_side_keeps_is_found() => Find(new KeepsMembers(), "the media side seats", "the media side bridges");
 
     private static void Find(PlantedBugs bugs, params string[] signs)
     {

@@ -28,6 +28,11 @@ internal sealed partial class RandomApplication
     private void Confer(CallView call)
     {
         var other = Another(call);
+        if (together.Chance(50) && world.Ledger.Find<CallBook>(call.Id)?.State.Seat is not null)
+        {
+            Exit(call.Id);
+            return;
+        }
         switch (together.Next(12))
         {
             case < 4: Enter(call.Id); break;

@@ -39,7 +39,7 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         for (var i = 0; i < world.Plan.Outbound; i++) world.Runtime.After(random.Next(world.Plan.SpreadMillis), Dial);
         if (world.Plan.IsScripted) return;
         PlanTrouble();
-        for (var i = 0; i < world.Plan.Conferences; i++) Later(together.Next(world.Plan.SpreadMillis), MakeConference);
+        for (var i = 0; i < world.Plan.Conferences; i++) Later(together.Next(world.Plan.SpreadMillis / 2), MakeConference);
         for (var i = 0; i < world.Plan.Flows; i++) Later(together.Next(world.Plan.SpreadMillis), BeginFlow);
     }
 

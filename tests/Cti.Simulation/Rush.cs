@@ -1,3 +1,4 @@
+using System.Net;
 using Cti.Calls.Call;
 using Cti.Sip;
 using Cti.Testing;
@@ -25,9 +26,11 @@ internal sealed class Rush(SimulatedWorld world, SeededRandom random)
     }
 
     /// <summary>The media side is about to report something of the session at that address.</summary>
-    public void Reports(CallBook? book)
+    public void Reports(IPEndPoint? local)
     {
-        if (book is not null && IsDue()) In(random.Pick(0, 0, 1), book.Id);
+        if (local is null || !IsDue()) return;
+        if (world.Ledger.Living.OfType<CallBook>().FirstOrDefault(book => RestChecks.PortOf(book) == local.Port && !book.State.IsReleased) is { } call)
+            In(random.Pick(0, 0, 1), call.Id);
     }
 
     private void At(ReadOnlyMemory<byte> datagram, int millis)

@@ -101,7 +101,7 @@ internal sealed record SimulationPlan
         {
             Inbound = random.Between(2, 9), Outbound = random.Between(2, 9),
             TogetherPercent = random.Pick(30, 60, 85), RushPercent = random.Pick(0, 5, 20), ShufflesTimers = true,
-            Flows = random.Between(0, 4), Conferences = random.Between(0, 3),
+            Flows = random.Between(0, 4), Conferences = random.Pick(0, 1, 2, 4),
         };
     }
 

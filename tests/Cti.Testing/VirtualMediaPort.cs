@@ -169,6 +169,9 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         foreach (var open in sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList()) Report(open, new MediaInactive());
     }
 
+    /// <summary>Where an open session receives; null for any other.</summary>
+    public IPEndPoint? AddressOf(MediaSessionId session) => sessions.TryGetValue(session, out var open) ? open.Local : null;
+
     /// <summary>Whatever runs in the session at <paramref name="local"/> has come to its end.</summary>
     public void FinishAll(IPEndPoint local)
     {

@@ -44,6 +44,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     {
         base.OnUndelivered(message);
         if (message is PlaceCall place) place.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
+        if (message is Resources.Decide { Command: var command } && cell is { Deposed: false, State: { } call }) AnswerForTheDead(command, call.Id.ToString());
     }
 
     protected override bool Unborn(object message)

@@ -212,12 +212,12 @@ public sealed class FlowTests
         bench.Runtime.Advance(100);
         State(flow).ShouldBe("Connected");
         HeardBy(invite1).ShouldBeNull();
-        bench.Media.Recordings["/recordings/both.wav"].IsComplete.ShouldBeTrue("the connection's recording goes on in a complete file");
         bench.Media.Bridges.ShouldHaveSingleItem().Request.Record.ShouldBe(new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw, Append: true));
         bench.Ask("ext.duo_callback.cancel", ("res_id", flow)).Error!.Code.ShouldBe(ErrorCodes.Conflict);
         HangUp((Phone(2), invite2));
         IsHungUp((first, invite1));
         var over = bench.Expect("ext.duo_callback.on_released");
+        bench.Media.Recordings["/recordings/both.wav"].IsComplete.ShouldBeTrue();
         over.EnumerateObject().Select(member => member.Name).ShouldBe(["res_id", "error", "begin_time", "answer_time", "connect_time", "end_time", "user_data", "user_data1", "user_data2"]);
         Error(over).ShouldBeNull();
         (over.GetProperty("connect_time").GetInt64() - over.GetProperty("answer_time").GetInt64()).ShouldBeInRange(3, 4);

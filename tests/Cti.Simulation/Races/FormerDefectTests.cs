@@ -22,9 +22,32 @@ public sealed class FormerDefectTests
         connect.RefusedWith.ShouldBeNull();
     });
 
-    private static void Run(Action<RaceStage> script)
+    [Fact]
+    public void What_is_asked_of_a_call_that_has_just_stopped_is_answered()
     {
-        var plan = new SimulationPlan { Seed = 1, IsScripted = true, Phones = RaceTableTests.Silent, RepeatPercent = 0, Network = NetworkConditions.Good };
+        for (var gap = 0; gap < 40; gap++)
+        {
+            var later = gap;
+            Run(stage =>
+            {
+                stage.OutboundUp("a");
+                stage.InboundUp("b");
+                stage.Name("x", stage.Accepted("sys.conf.construct", """{"max_seconds":40}"""));
+                stage.Far("a")!.HangUp();
+                stage.Advance(later);
+                var asked = new[]
+                {
+                    stage.Send("sys.call.connect_start", $$"""{"res_id":"{{stage["b"]}}","max_seconds":60,"call_res_id":"{{stage["a"]}}"}"""),
+                    stage.Send("sys.call.construct", $$"""{"to_uri":"{{stage.NextUri()}}","parent_call_res_id":"{{stage["a"]}}","max_answer_seconds":60,"max_ring_seconds":5}"""),
+                };
+                stage.Until(() => asked.All(static request => request.Replies > 0), "all are answered");
+            }, (ulong)gap, journalMillis: 20);
+        }
+    }
+
+    private static void Run(Action<RaceStage> script, ulong seed = 1, int journalMillis = 0)
+    {
+        var plan = new SimulationPlan { Seed = seed, StoreSlowPercent = journalMillis > 0 ? 100 : 0, StoreDelayMillisMax = journalMillis, ShufflesTimers = true, IsScripted = true, Phones = RaceTableTests.Silent, RepeatPercent = 0, Network = NetworkConditions.Good };
         var result = NodeSimulation.Run(plan, script: simulation =>
         {
             var stage = new RaceStage(simulation);
