@@ -281,14 +281,14 @@ public sealed class ServerNode : INodeInfo
     {
         switch (state)
         {
-            case FlowState:
-                var flow = new FlowCell(journal);
-                flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
-                return flow;
             case ConferenceState:
                 var conference = new ConferenceCell(journal);
                 conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));
                 return conference;
+            case FlowState:
+                var flow = new FlowCell(journal);
+                flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
+                return flow;
             default:
                 var call = new CallCell(journal);
                 call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));

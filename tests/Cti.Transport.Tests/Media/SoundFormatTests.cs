@@ -21,8 +21,8 @@ public sealed class SoundFormatTests
         Record(fixture, peer, new RecordRequest(2, path, RecordFormat.Alaw, Beep: false, Append: true), second);
         var both = Data(path);
         both[..before.Length].ShouldBe(before);
-        Count(before, first).ShouldBeGreaterThan(5);
-        Count(both[before.Length..], second).ShouldBeGreaterThan(5);
+        Count(before, first).ShouldBeGreaterThan(2);
+        Count(both[before.Length..], second).ShouldBeGreaterThan(2);
         // Not appended, it replaces.
         Record(fixture, peer, new RecordRequest(3, path, RecordFormat.Alaw, Beep: false), second);
         Count(Data(path), first).ShouldBe(0);
@@ -38,7 +38,7 @@ public sealed class SoundFormatTests
         Record(fixture, peer, new RecordRequest(1, path, RecordFormat.Alaw, Beep: false, Channels: 2), said);
         File.ReadAllBytes(path)[22].ShouldBe((byte)2);
         var data = Data(path);
-        Count([.. data.Where((_, i) => i % 2 == 0)], said).ShouldBeGreaterThan(5);
+        Count([.. data.Where((_, i) => i % 2 == 0)], said).ShouldBeGreaterThan(2);
         data.Where((_, i) => i % 2 == 1).ShouldAllBe(code => code == 0xD5);
     }
 
@@ -94,6 +94,8 @@ public sealed class SoundFormatTests
     {
         fixture.Engine.StartRecord(peer.Session, request);
         peer.NextEvent().ShouldBe(new RecordStarted(request.Action));
+        // What was sent meanwhile would be answered all at once.
+        while (peer.Rtp.Available > 0) peer.ReceiveRtp();
         for (var i = 0; i < 30; i++)
         {
             // The session's own silence, a packet every 20 ms, paces the far end.

@@ -34,6 +34,7 @@ internal static unsafe partial class Sndfile
 
     public const int ContainerWav = 0x01_0000;
     public const int ContainerRaw = 0x04_0000;
+    public const int ContainerFlac = 0x17_0000;
     public const int ContainerMpeg = 0x23_0000;
 
     public const int CodingImaAdpcm = 0x12;
