@@ -125,6 +125,8 @@ public static partial class FlowDecider
         var before = decision.State;
         if (before.Party(party)!.Stage == PartyStage.Gone) return;
         decision.Add(new PartyGone(party, droppedBy));
+        // The first party's call tells when the connection is over and its recording complete; until then nothing is hung up.
+        if (party == 2 && before is { Phase: FlowPhase.Connected, End: null, IsRecording: false, First.Stage: PartyStage.Up, Spec: DuoSpec { RecordPath: not null } }) return;
         End(decision, before switch
         {
             { Phase: FlowPhase.Connected } => new FlowEnd(null, null),

@@ -89,6 +89,10 @@ public static partial class FlowDecider
             case (FlowAsk.Action, null):
                 decision.Add(new ActionBegan());
                 break;
+            case (FlowAsk.Connect, { Code: ErrorCodes.NotFound }) when decision.State is { End: null, Second.Stage: PartyStage.Gone, First.Stage: PartyStage.Up }:
+                // The second party hung up before the two were connected: there is no connection whose end could be waited for.
+                End(decision, new FlowEnd(null, null), Done);
+                break;
             case (_, null) or (_, { Code: ErrorCodes.NotFound }):
                 // A call that is gone has said so, or is about to: that is what decides.
                 break;

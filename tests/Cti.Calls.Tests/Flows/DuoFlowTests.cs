@@ -233,6 +233,32 @@ public sealed class DuoFlowTests
     }
 
     [Fact]
+    public void The_first_party_stays_until_the_recording_of_a_connection_that_the_second_left_is_complete()
+    {
+        var flow = SomeFlow.Begin(SomeFlow.Duo with { RecordPath = "/r/a.wav" });
+        flow.Made(1);
+        flow.Answered(1);
+        flow.Made(2);
+        flow.Answered(2);
+        flow.Released(2, "usr").ShouldBeEmpty();
+        flow.Completed(1, "on_connect_completed").ShouldBe(["> 1 drop 200"]);
+        flow.Released(1, "sys").Length.ShouldBe(1);
+    }
+
+    [Fact]
+    public void A_second_party_that_was_gone_before_the_connection_does_not_keep_the_first()
+    {
+        var flow = SomeFlow.Begin(SomeFlow.Duo with { RecordPath = "/r/a.wav" });
+        flow.Made(1);
+        flow.Answered(1);
+        flow.Made(2);
+        flow.Answered(2);
+        flow.Released(2, "usr").ShouldBeEmpty();
+        flow.Refused(FlowAsk.Connect, RpcError.NoSuchResource("0.0.2-sys.call-2")).ShouldBe(["> 1 drop 200"]);
+        flow.Released(1, "sys").Length.ShouldBe(1);
+    }
+
+    [Fact]
     public void After_the_loss_of_its_node_every_dialling_completes_and_it_is_over()
     {
         var flow = SomeFlow.Begin(SomeFlow.Duo);
