@@ -151,11 +151,11 @@ internal sealed class RestChecks(SimulatedWorld world)
         if (seated != wanted) world.Fail($"the media side seats {seated}, the journal {wanted}");
     }
 
-    /// <summary>Whom a conference hears: its members, and the lines of calls that are dialled for it.</summary>
+    /// <summary>Whom a conference hears: its members, and the lines of calls that are dialled for it and sit in no other.</summary>
     private string PortsIn(ConferenceBook conference)
     {
         var calls = conference.State.Members.Select(static member => member.Call)
-            .Concat(conference.State.Children.Where(static child => child.HasEarlyMedia).Select(static child => child.Child)).Distinct(StringComparer.Ordinal);
+            .Concat(conference.State.Children.Where(child => child.HasEarlyMedia && world.Ledger.Find<CallBook>(child.Child)?.State.Seat is null).Select(static child => child.Child)).Distinct(StringComparer.Ordinal);
         return string.Join(",", calls.Select(call => world.Ledger.Find<CallBook>(call)).Select(static book => book is null ? 0 : PortOf(book)).Order());
     }
 
