@@ -3,6 +3,7 @@ using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Kernel;
 
 namespace Cti.Calls.Tests;
 
@@ -117,8 +118,9 @@ public sealed class ReleaseTests
             var resume = CallDecider.Resume(call.State!);
             if (phase == CallPhase.Released)
             {
-                resume.ShouldBeNull();
-                call.Trace(new NodeLost()).ShouldBeEmpty();
+                // Nothing is told again; what the far end is owed is sent once more.
+                resume.ShouldBe(call.State!.IsOver ? null : new NodeLost());
+                call.Do(new NodeLost()).Events.ShouldBeEmpty();
                 continue;
             }
             var before = call.Effects.Count;
@@ -135,6 +137,22 @@ public sealed class ReleaseTests
             call.Effects.Skip(before).ShouldContain(owed);
             call.CallRecords.Count.ShouldBe(1);
         }
+    }
+
+    [Fact]
+    public void Every_recovery_goes_on_beyond_the_numbers_that_the_dead_process_may_have_used()
+    {
+        var call = Some.In(CallPhase.Idle);
+        var used = call.State!.Dialog!.LocalCSeq;
+        for (var recovery = 1u; recovery <= 3; recovery++)
+        {
+            call.Do(CallDecider.Resume(call.State!).ShouldBeOfType<NodeLost>()).Effects.OfType<SendBye>().ShouldHaveSingleItem();
+            call.State!.Dialog!.LocalCSeq.ShouldBe(used + (recovery * Limits.SipCSeqReserve));
+        }
+        call.Events.Count(e => e.Method == "sys.call.on_released").ShouldBe(1);
+        call.CallRecords.Count.ShouldBe(1);
+        call.Do(new FarEndSettled());
+        CallDecider.Resume(call.State!).ShouldBeNull();
     }
 
     [Fact]

@@ -54,15 +54,21 @@ public static partial class CallDecider
         return Release(decision, new Ending(false, lost.Status, closing, ErrorCodes.Gone, "the far end lost the call"));
     }
 
-    private static CallDecision Interrupted(CallDraft decision, string message)
+    private static CallDecision Interrupted(CallDraft decision, string message, DialogState? dialog = null)
     {
         var call = decision.State;
         var closing = call.IsDialling ? SipClosing.Cancel
             : call.IsOffered ? SipClosing.Refusal
             : SipClosing.Bye;
         if (closing == SipClosing.Refusal) decision.Do(new SendRefusal(ErrorCodes.Unavailable));
-        return Release(decision, new Ending(true, ErrorCodes.Unavailable, closing, ErrorCodes.Unavailable, message) { IsNodeGone = true });
+        return Release(decision, new Ending(true, ErrorCodes.Unavailable, closing, ErrorCodes.Unavailable, message) { IsNodeGone = true, Dialog = dialog });
     }
+
+    /// <summary>
+    /// The dead process may have sent requests that are not in the journal (keys by INFO, refreshes, the BYE itself): a number that it used would be refused, so each
+    /// recovery journals that it goes on beyond all that it may have used.
+    /// </summary>
+    private static DialogState? BeyondTheDead(DialogState? dialog) => dialog is null ? null : dialog with { LocalCSeq = dialog.LocalCSeq + Limits.SipCSeqReserve };
 
     private static CallDecision Release(CallDraft decision, Ending ending)
     {

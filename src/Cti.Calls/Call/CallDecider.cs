@@ -72,7 +72,7 @@ public static partial class CallDecider
             MediaLost => SoundLost(decision),
             TimeReached => TimeHasCome(decision),
             SubscriberMissing => Unoffered(decision),
-            NodeLost => Interrupted(decision, "interrupted by the loss of a node"),
+            NodeLost => Interrupted(decision, "interrupted by the loss of a node", BeyondTheDead(state.Dialog)),
             NodeStops => Interrupted(decision, "the node stops"),
             OwnerGone => Interrupted(decision, "the flow that drove it is gone"),
             FarEndSettled => decision.Build(),
@@ -80,10 +80,8 @@ public static partial class CallDecider
         };
     }
 
-    /// <summary>
-    /// The commands that a recovery gives to a call that its journal shows alive: what the dead process left undone.
-    /// </summary>
-    public static ResourceCommand? Resume(CallState state) => state.Phase == CallPhase.Released ? null : new NodeLost();
+    /// <summary>What a recovery gives to a call that its journal shows alive, or released with something still owed: what the dead process left undone.</summary>
+    public static ResourceCommand? Resume(CallState state) => state.IsOver ? null : new NodeLost();
 
     /// <summary>The SIP effects that a released call still owes after a recovery.</summary>
     public static ResourceEffect? Owed(CallState state) => state.Closing switch
@@ -129,6 +127,8 @@ public static partial class CallDecider
                 return decision.Add(new Settled()).Build();
             case AckArrived or AckUnusable when call.Closing == SipClosing.Refusal:
                 return decision.Add(new Settled()).Build();
+            case NodeLost when Owed(call) is { } owed:
+                return decision.Add(new CallReleased(call.Closing, call.ClosingCause, BeyondTheDead(call.Dialog), call.ClosingContact)).Do(owed).Build();
             case JoinAsked asked:
                 return decision.Do(new AnswerJoin(asked.First, asked.Op, RpcError.NoSuchResource(call.Id.ToString()))).Build();
             case JoinAnswered { Refusal: null } joined:

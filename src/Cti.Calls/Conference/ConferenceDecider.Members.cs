@@ -89,11 +89,11 @@ public static partial class ConferenceDecider
     {
         if (decision.State.ChildOf(rings.Child) is not { } child) return decision.Build();
         var now = child with { Rings = true, HasEarlyMedia = child.HasEarlyMedia || rings.HasEarlyMedia };
+        // A child that has entered is in the mix already; one that comes back from another conference says so once more.
+        if (rings.HasEarlyMedia && decision.State.MemberOf(child.Child) is null) decision.Do(new HearChild(child.Child));
         if (now == child) return decision.Build();
         var tone = decision.State.HearsRingBack;
         decision.Add(new ChildSet(now));
-        // A child that has entered is in the mix already.
-        if (now.HasEarlyMedia && !child.HasEarlyMedia && decision.State.MemberOf(child.Child) is null) decision.Do(new HearChild(child.Child));
         return RingBackAfter(decision, tone);
     }
 

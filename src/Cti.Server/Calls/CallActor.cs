@@ -250,6 +250,5 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             if (path is not null) services.Recordings.Repair(path);
         }
         if (CallDecider.Resume(cell.State!) is { } command) Run(command, null);
-        else if (CallDecider.Owed(cell.State!) is { } owed) cell.Leg?.Perform(owed, cell.State!);
     }
 }

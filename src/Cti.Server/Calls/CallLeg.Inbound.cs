@@ -42,7 +42,7 @@ internal sealed partial class CallLeg
     /// <summary>The leg of a call that the journal showed alive: it has a dialog to hang up in, nothing else.</summary>
     public static CallLeg ForRecovered(NodeServices services, CallCell cell, ActorSystem system) =>
         new(services, cell, system, new LocalAudio("127.0.0.1", 9, 0, 0, services.MediaProfile.Codecs),
-            services.Trunks.All.FirstOrDefault(known => known.Name == cell.State?.Trunk)) { isRecovered = true };
+            services.Trunks.All.FirstOrDefault(known => known.Name == cell.State?.Trunk));
 
     /// <summary>The dialog of their INVITE.</summary>
     public DialogState ServerDialog => server!.Dialog;

@@ -41,7 +41,6 @@ internal sealed partial class CallLeg : ICallLeg
     private ITimerHandle? timer;
     private long armed = long.MaxValue;
     private int? byeWhenAcknowledged;
-    private bool isRecovered;
     private bool disposed;
 
     private CallLeg(NodeServices services, CallCell cell, ActorSystem system, LocalAudio local, Trunk? trunk)
@@ -295,8 +294,6 @@ internal sealed partial class CallLeg : ICallLeg
             return;
         }
         UseFlowOf(dialog);
-        // The dead process may have sent requests that are not in the journal (keys by INFO, refreshes): a number below theirs would be refused.
-        if (isRecovered) dialog = dialog with { LocalCSeq = dialog.LocalCSeq + Limits.SipCSeqReserve };
         byeRequest = Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(cause)));
         byeCause = cause;
     }
