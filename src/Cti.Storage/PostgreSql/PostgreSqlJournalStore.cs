@@ -13,6 +13,7 @@ public sealed class PostgreSqlJournalStore : IJournalStore
     private const int SweepRowsMax = 2_000;
 
     private readonly NpgsqlConnectionStringBuilder _settings;
+    private readonly TimeSpan _commandTimeout;
     private PostgreSqlPool? _pool;
     private int _instanceCount;
 
@@ -22,6 +23,7 @@ public sealed class PostgreSqlJournalStore : IJournalStore
     {
         ArgumentNullException.ThrowIfNull(options);
         _settings = options.Complete();
+        _commandTimeout = options.CommandTimeout;
     }
 
     /// <inheritdoc/>
@@ -29,7 +31,7 @@ public sealed class PostgreSqlJournalStore : IJournalStore
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(instanceCount, 1);
         if (_pool is not null) throw new InvalidOperationException("the store is open already");
-        var pool = new PostgreSqlPool(_settings);
+        var pool = new PostgreSqlPool(_settings, _commandTimeout);
         try
         {
             await pool.OpenAsync(instanceCount, cancellation).ConfigureAwait(false);
@@ -47,7 +49,7 @@ public sealed class PostgreSqlJournalStore : IJournalStore
     {
         foreach (var id in instances) AppendRules.CheckInstance(id, _instanceCount);
         var ids = instances.ToArray();
-        var claimed = await Pool.RunAsync(async (connection, token) =>
+        var claimed = await Pool.RunAsync(async connection =>
         {
             // Two statements, because the second must see what the append wrote that the first waited for.
             var batch = new NpgsqlBatch(connection)
@@ -60,12 +62,12 @@ public sealed class PostgreSqlJournalStore : IJournalStore
             };
             await using (batch.ConfigureAwait(false))
             {
-                var reader = await batch.ExecuteReaderAsync(token).ConfigureAwait(false);
+                var reader = await batch.ExecuteReaderAsync().ConfigureAwait(false);
                 await using (reader.ConfigureAwait(false))
                 {
-                    await reader.NextResultAsync(token).ConfigureAwait(false);
+                    await reader.NextResultAsync().ConfigureAwait(false);
                     var owned = new Dictionary<int, InstanceOwnership>();
-                    while (await reader.ReadAsync(token).ConfigureAwait(false)) owned[reader.GetInt32(0)] = Ownership(reader);
+                    while (await reader.ReadAsync().ConfigureAwait(false)) owned[reader.GetInt32(0)] = Ownership(reader);
                     return owned;
                 }
             }
@@ -217,10 +219,10 @@ public sealed class PostgreSqlJournalStore : IJournalStore
     }
 
     private static async ValueTask WriteAsync(PostgreSqlPool pool, string sql, NpgsqlParameter[] parameters, CancellationToken cancellation) =>
-        await pool.RunAsync(async (connection, token) =>
+        await pool.RunAsync(async connection =>
         {
             var command = PostgreSqlPool.Command(connection, sql, parameters);
-            await using (command.ConfigureAwait(false)) return await command.ExecuteNonQueryAsync(token).ConfigureAwait(false);
+            await using (command.ConfigureAwait(false)) return await command.ExecuteNonQueryAsync().ConfigureAwait(false);
         }, isRepeatable: true, cancellation).ConfigureAwait(false);
 
     /// <inheritdoc/>

@@ -20,7 +20,7 @@ public sealed record PostgreSqlOptions
     /// <summary>How long a connection may take, 1..60 s (whole seconds; parts count as one).</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long the server may work on a statement, 1..60 s. A server that does not even end it by itself is given up one second later.</summary>
+    /// <summary>How long the server may work on a statement, 1..60 s. A server that does not even end it by itself is given up a second later.</summary>
     public TimeSpan CommandTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>How the server shows this client in <c>pg_stat_activity</c>; at most 63 bytes are kept.</summary>
@@ -58,9 +58,8 @@ public sealed record PostgreSqlOptions
             if (!set.ContainsSet("Host Recheck Seconds")) set.HostRecheckSeconds = 1;
         }
         set.Timeout = Seconds(ConnectTimeout);
-        set.CommandTimeout = Seconds(CommandTimeout) + 1;
-        // A server that does not answer in time would not answer a request to cancel either: the connection is dropped instead.
-        set.CancellationTimeout = -1;
+        // Kept by the server and, where that does not, by the pool.
+        set.CommandTimeout = 0;
         // Nothing here changes a session's state, so that nothing needs to be put back.
         set.NoResetOnClose = true;
         set.Options = ServerSettings() + (string.IsNullOrEmpty(set.Options) ? "" : " " + set.Options);

@@ -13,7 +13,7 @@ internal static class PostgreSqlSchema
     private const long AdvisoryLock = 0x6374_695F_6A72_6E6C;
 
     // A migration of a large table, or of another node that is waited for, may take longer than any statement of calls.
-    private const int SecondsMax = 300;
+    internal const int SecondsMax = 300;
 
     internal static async Task OpenAsync(NpgsqlConnection connection, int instanceCount, CancellationToken cancellation)
     {
@@ -68,13 +68,13 @@ internal static class PostgreSqlSchema
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellation)
     {
-        var command = new NpgsqlCommand(sql, connection) { CommandTimeout = SecondsMax };
+        var command = new NpgsqlCommand(sql, connection);
         await using (command.ConfigureAwait(false)) await command.ExecuteNonQueryAsync(cancellation).ConfigureAwait(false);
     }
 
     private static async Task<T> SingleAsync<T>(NpgsqlConnection connection, string sql, CancellationToken cancellation)
     {
-        var command = new NpgsqlCommand(sql, connection) { CommandTimeout = SecondsMax };
+        var command = new NpgsqlCommand(sql, connection);
         await using (command.ConfigureAwait(false)) return (T)(await command.ExecuteScalarAsync(cancellation).ConfigureAwait(false))!;
     }
 }

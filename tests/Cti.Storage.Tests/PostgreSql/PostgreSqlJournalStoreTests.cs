@@ -202,9 +202,9 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
     }
 
     [Theory]
-    [InlineData(""","a5",{"received":{"codec":"PCMA","packets":148,"lost":2,"jitter_ms":1.3,"round_trip_ms":null,"mos":4.2},"sent":{"codec":"PCMA","packets":150,"lost":null}}]""", "PCMA|148|2|1.3||4.2|PCMA|150|||")]
-    [InlineData(""","a5",null]""", "||||||||||")]
-    [InlineData(""","a5"]""", "||||||||||")]
+    [InlineData(""","a5",{"received":{"codec":"PCMA","packets":148,"lost":2,"jitter_ms":1.3,"round_trip_ms":null,"mos":4.2},"sent":{"codec":"PCMA","packets":150,"lost":null}}]""", "PCMA|148|2|1.3||4.2|PCMA|150||||")]
+    [InlineData(""","a5",null]""", "|||||||||||")]
+    [InlineData(""","a5"]""", "|||||||||||")]
     public async Task Call_records_can_be_read_by_the_names_of_their_fields(string end, string quality)
     {
         var epoch = await ClaimAsync(0);
