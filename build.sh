@@ -10,7 +10,7 @@ usage() {
 ./build.sh build                        build and publish to artifacts/cti/
 ./build.sh bench [NAME]                 the benchmarks
 ./build.sh fuzz [--target NAME] [--seconds N] [--seed N]
-./build.sh simulate [--seed N] [--count N]
+./build.sh simulate [--seed N] [--count N] [--races all]
 USAGE
 }
 

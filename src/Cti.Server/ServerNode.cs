@@ -4,12 +4,14 @@ using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
+using Cti.Calls.Flows;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
 using Cti.Server.Conferences;
+using Cti.Server.Flows;
 using Cti.Server.Instances;
 using Cti.Server.Media;
 using Cti.Server.Resources;
@@ -75,6 +77,8 @@ public sealed class ServerNodeOptions
     public required Action<IReadOnlyList<StoredEvent>> Publish { get; init; }
     /// <summary>Whether applications listen.</summary>
     public required ISubscribers Subscribers { get; init; }
+    /// <summary>Messages between resources that vanish: a defect that a simulation puts in to show that it is found; null everywhere else.</summary>
+    internal Func<ResourceCommand, bool>? Loses { get; init; }
 }
 
 /// <summary>
@@ -127,6 +131,7 @@ public sealed class ServerNode : INodeInfo
             SipTimers = options.SipTimers,
             Trunks = trunks,
             ReleasePermit = permit => _ = ReleasePermitAsync(permit),
+            Loses = options.Loses,
         };
         Router = null!;
     }
@@ -181,7 +186,7 @@ public sealed class ServerNode : INodeInfo
             var journal = writer.Open(options.NodeName, claim);
             var since = options.Clock.UnixMillis - Limits.IdempotencyMillis;
             var remembered = await options.Store.ReadIdempotencyAsync(claim.Instance, since, cancellation).ConfigureAwait(false);
-            recovered.AddRange(Recover(journal, await options.Store.ReadJournalAsync(claim.Instance, cancellation).ConfigureAwait(false)));
+            recovered.AddRange(Recover(journal, placer, await options.Store.ReadJournalAsync(claim.Instance, cancellation).ConfigureAwait(false)));
             instances[claim.Instance] = system.Spawn($"instance {claim.Instance}", () => new InstanceActor(services, journal, placer, options.Store, remembered));
             owned.Add(journal);
         }
@@ -249,37 +254,46 @@ public sealed class ServerNode : INodeInfo
         return buffer.WrittenMemory;
     }
 
-    private IEnumerable<ResourceCell> Recover(InstanceJournal journal, IReadOnlyList<JournalEntry> entries)
+    private List<ResourceCell> Recover(InstanceJournal journal, CallPlacer placer, IReadOnlyList<JournalEntry> entries)
     {
+        var cells = new List<ResourceCell>();
         var states = new Dictionary<string, ResourceState>(StringComparer.Ordinal);
         foreach (var entry in entries) states[entry.ResourceId] = Fold(states.GetValueOrDefault(entry.ResourceId), entry);
         foreach (var state in states.Values)
         {
-            var cell = CellOf(state, journal);
+            var cell = CellOf(state, journal, placer);
             cell.Restore(state);
             services.Directory.Add(state.Id, cell);
-            yield return cell;
+            cells.Add(cell);
         }
+        return cells;
     }
 
     private static ResourceState Fold(ResourceState? state, JournalEntry entry) => ResourceId.TryParse(entry.ResourceId, out var id) ? id.Module switch
     {
         Modules.Call => CallDecider.Apply((CallState?)state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span)),
         Modules.Conference => ConferenceDecider.Apply((ConferenceState?)state, ConferenceEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        Modules.NotifyCall or Modules.CaptchaCall or Modules.DuoCallback => FlowDecider.Apply((FlowState?)state, FlowEntryCodec.Decode(entry.Version, entry.Payload.Span)),
         _ => throw new NotSupportedException($"the journal has a {id.Module}, which this version does not know"),
     } : throw new InvalidOperationException($"the journal names a resource {entry.ResourceId}");
 
-    private ResourceCell CellOf(ResourceState state, InstanceJournal journal)
+    private ResourceCell CellOf(ResourceState state, InstanceJournal journal, CallPlacer placer)
     {
-        if (state is ConferenceState)
+        switch (state)
         {
-            var conference = new ConferenceCell(journal);
-            conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));
-            return conference;
+            case ConferenceState:
+                var conference = new ConferenceCell(journal);
+                conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));
+                return conference;
+            case FlowState:
+                var flow = new FlowCell(journal);
+                flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
+                return flow;
+            default:
+                var call = new CallCell(journal);
+                call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));
+                return call;
         }
-        var call = new CallCell(journal);
-        call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));
-        return call;
     }
 
     private void Sweep(object? state)

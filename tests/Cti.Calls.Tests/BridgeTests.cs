@@ -10,7 +10,6 @@ public sealed class BridgeTests
     private const string Connected = "sys.call.on_connect_completed";
     private const string First = "0.0.1-sys.call-65";
 
-
     private static CallDecision Ask(CallDriver call, string op = "op-9", string first = First) => call.Do(new JoinAsked(op, first));
 
     [Fact]
@@ -138,5 +137,60 @@ public sealed class BridgeTests
         call.Do(new BridgeFinished(call.State!.Bridge!.Number, MediaEnd.Failed, "no room"));
         System.Text.Encoding.UTF8.GetString(call.Events[^1].Params.Span).ShouldContain("\"code\":500");
         call.Phase.ShouldBe(CallPhase.Idle);
+    }
+
+    [Fact]
+    public void A_recorded_one_completes_when_its_file_is_complete()
+    {
+        foreach (var end in (ResourceCommand[])[new StopConnect(), new BridgeParted("op-1")])
+        {
+            var call = Recorded();
+            var number = call.State!.Bridge!.Number;
+            var told = call.Events.Count;
+            call.Do(end).Effects.OfType<DisconnectMedia>().ShouldHaveSingleItem();
+            (call.Phase, call.Events.Count).ShouldBe((CallPhase.Connect, told));
+            call.Do(new StopConnect()).Refusal.ShouldBeNull("a second stop changes nothing");
+            call.Do(new BridgeFinished(number, MediaEnd.Stopped, null)).Events.ShouldHaveSingleItem().Method.ShouldBe(Connected);
+            call.Phase.ShouldBe(CallPhase.Idle);
+            call.Do(new BridgeFinished(number, MediaEnd.Stopped, null)).Events.ShouldBeEmpty();
+        }
+    }
+
+    [Fact]
+    public void A_recorded_one_whose_media_is_over_already_waits_for_nothing()
+    {
+        var call = Recorded();
+        call.Do(new BridgeFinished(call.State!.Bridge!.Number, MediaEnd.Completed, null)).Events.ShouldBeEmpty("the other party says itself that it hung up");
+        call.Do(new BridgeParted("op-1")).Events.ShouldHaveSingleItem().Method.ShouldBe(Connected);
+        call.Phase.ShouldBe(CallPhase.Idle);
+    }
+
+    [Fact]
+    public void A_file_that_is_never_completed_keeps_nobody_waiting()
+    {
+        var call = Recorded();
+        call.Do(new StopConnect());
+        var asked = call.Now;
+        call.AtDeadline().ShouldContain(line => line.Contains(Connected, StringComparison.Ordinal));
+        (call.Now - asked, call.Phase).ShouldBe((5_000, CallPhase.Idle));
+    }
+
+    [Fact]
+    public void A_hang_up_while_the_file_is_completed_tells_how_it_had_ended()
+    {
+        var call = Recorded();
+        call.Do(new StopConnect());
+        var released = call.Do(new ByeArrived(null));
+        released.Events[0].Method.ShouldBe(Connected);
+        CallDriver.Text(released.Events[0].Params).ShouldContain("\"error\":null");
+        released.Effects.OfType<PartBridge>().ShouldBeEmpty("it was told before");
+    }
+
+    private static CallDriver Recorded()
+    {
+        var call = Some.In(CallPhase.Idle);
+        call.Do(Some.Connect with { Spec = Some.Connect.Spec with { RecordPath = "/r/both.wav", RecordFormat = "Alaw" } });
+        call.Do(new JoinAnswered("op-1", Some.OtherId, null));
+        return call;
     }
 }

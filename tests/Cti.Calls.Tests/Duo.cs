@@ -44,13 +44,13 @@ internal sealed class Duo
 
     public Duo Begin()
     {
-        Carry(Child, Child.Do(Some.Construct with { Id = Id(ChildId), Parent = Some.Id, RingBack = RingBack }));
+        Give(Child, Some.Construct with { Id = Id(ChildId), Parent = Some.Id, RingBack = RingBack });
         return this;
     }
 
-    public CallDecision ToChild(ResourceCommand command) => Carry(Child, Child.Do(command));
+    public CallDecision ToChild(ResourceCommand command) => Give(Child, command);
 
-    public CallDecision ToParent(ResourceCommand command) => Carry(Parent, Parent.Do(command));
+    public CallDecision ToParent(ResourceCommand command) => Give(Parent, command);
 
     public Duo After(long millis)
     {
@@ -66,6 +66,13 @@ internal sealed class Duo
     {
         Holds = false;
         while (Underway.TryDequeue(out var next)) Carry(next.To, next.To.Do(next.Command));
+    }
+
+    private CallDecision Give(CallDriver to, ResourceCommand command)
+    {
+        var decision = Carry(to, to.Do(command));
+        if (!Holds) Deliver();
+        return decision;
     }
 
     private CallDecision Carry(CallDriver from, CallDecision decision)
@@ -110,11 +117,8 @@ internal sealed class Duo
         }
     }
 
-    private void Send(CallDriver to, ResourceCommand command)
-    {
-        if (Holds || Underway.Count > 0) Underway.Enqueue((to, command));
-        else Carry(to, to.Do(command));
-    }
+    /// <summary>A message never interrupts what its sender is doing: it arrives afterwards.</summary>
+    private void Send(CallDriver to, ResourceCommand command) => Underway.Enqueue((to, command));
 
     public static ResourceId Id(string text) => ResourceId.TryParse(text, out var id) ? id : throw new FormatException(text);
 }

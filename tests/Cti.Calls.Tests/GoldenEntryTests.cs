@@ -26,6 +26,7 @@ public sealed class GoldenEntryTests
     {
         ["new"] = At(new Constructed(Some.Id, "app", Some.FromUri, Some.ToUri, Some.OutboundCallId, "carrier", "permit-1", 600, 50, "mine é", Some.LocalSdp, "local-tag")),
         ["new.bare"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag")),
+        ["new.owned"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag", null, "0.0.7-ext.duo_callback-66")),
         ["offer"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, "carrier", Some.InboundDialog, Some.LocalSdp, Some.Audio)) with { Events = 1 },
         ["offer.bare"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null)) with { Events = 1 },
         ["ring"] = At(new RingingBegan()) with { Events = 1 },
@@ -54,6 +55,11 @@ public sealed class GoldenEntryTests
             Op = "0123456789abcdef", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Connected, BeginMillis = Some.Start, Number = 2,
             Spec = new BridgeSpec { MaxSeconds = 60, Mode = 2, LocalVolume = -3, RemoteVolume = 4, RecordPath = "/r/a.wav", RecordFormat = "Alaw", ScheduleAtSeconds = 1_700_000_030, ScheduleFile = "soon.wav", ScheduleTimes = 2 },
         })),
+        ["br.ending"] = At(new BridgeBegan(new Bridge
+        {
+            Op = "0123456789abcdef", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Ending, BeginMillis = Some.Start, Number = 2,
+            Spec = new BridgeSpec { MaxSeconds = 60, RecordPath = "/r/a.wav", RecordFormat = "Alaw" }, Ending = new ActionEnding(), EndingUntilMillis = Some.Start + 5000, IsMediaOver = true,
+        })),
         ["br.second"] = At(new BridgeBegan(new Bridge { Op = "0123456789abcdef", Peer = "0.0.2-sys.call-66", IsFirst = false, Stage = BridgeStage.Connected, BeginMillis = Some.Start })),
         ["new.child"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag",
             new RingBackParent(Some.OtherId, ParentStage.Asked, new RingBackSpec("busy.wav", 3)))),
@@ -64,6 +70,13 @@ public sealed class GoldenEntryTests
             Child = Duo.ChildId, Stage = DiallingStage.Ringing, RingBack = new RingBackSpec("busy.wav", 1), HasEarlyMedia = true, Number = 3,
         })),
         ["dialx"] = At(new DiallingEnded()),
+        ["br.on"] = At(new BridgeBegan(new Bridge
+        {
+            Op = "op", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Requested, BeginMillis = Some.Start, Number = 2,
+            Spec = new BridgeSpec { MaxSeconds = 60, RecordPath = "/r/a.wav", RecordFormat = "Alaw", AppendsRecording = true },
+        })),
+        ["side"] = At(new SideRecordBegan(new SideRecording(1, "/r/a.wav", "Alaw"))),
+        ["sidex"] = At(new SideRecordEnded()),
         ["brx"] = At(new BridgeEnded()) with { Events = 1 },
         ["cf"] = At(new SeatTaken(new ConferenceSeat
         {

@@ -9,7 +9,9 @@ internal static class Samples
 {
     internal static string Valid(ParameterDefinition parameter, ApiGeneration generation) => parameter.Kind switch
     {
-        ParameterKind.ResourceId => parameter.Available ? $"\"0.0.7-sys.call-{parameter.Name.Length}\"" : "null",
+        // A call has one parent: where every parameter is given, this one is not.
+        _ when parameter.Name == "parent_conf_res_id" => "null",
+        ParameterKind.ResourceId => $"\"0.0.7-sys.call-{parameter.Name.Length}\"",
         ParameterKind.CallerUri => "\"sip:1000@example.com\"",
         ParameterKind.TargetUris => "\"sip:2000@example.com:5060\"",
         ParameterKind.RedirectUri => "\"sip:gateway.example.com:5070\"",
@@ -27,7 +29,6 @@ internal static class Samples
 
     internal static IEnumerable<string> Mistyped(ParameterDefinition parameter)
     {
-        if (!parameter.Available) return ["\"0.0.7-sys.call-1\"", "1"];
         return parameter.Kind switch
         {
             ParameterKind.Int32 or ParameterKind.Int64 or ParameterKind.RecordFormat or ParameterKind.RecordFormatV1 => ["\"5\"", "true", "5.5", "[5]", "{}"],
@@ -40,7 +41,6 @@ internal static class Samples
 
     internal static IEnumerable<string> OutOfRange(ParameterDefinition parameter)
     {
-        if (!parameter.Available) return [];
         return parameter.Kind switch
         {
             ParameterKind.Int32 or ParameterKind.Int64 =>
@@ -62,7 +62,7 @@ internal static class Samples
             ParameterKind.Content =>
             [
                 "\"../x.wav\"", "\"a.wav||b.wav\"", "\"https://h/x.wav\"", "[[\"../x\",0,\"\"]]", "[[\"a|../x\",7,\"\"]]", "[[\"\",0,\"\"]]",
-                "[[\"1\",1,\"\"]]", "[[\"x\",1,\"\"]]", "[[\"1e5\",2,\"\"]]", "[[\"a\",8,\"\"]]", "[[\"a\",0,\"speed=2\"]]", $"[{string.Join(',', Enumerable.Repeat("[\"a.wav\",0,\"\"]", 31))}]",
+                "[[\"x\",1,\"\"]]", "[[\"x\",1,\"\"]]", "[[\"1e5\",2,\"\"]]", "[[\"a\",8,\"\"]]", "[[\"a\",0,\"speed=2\"]]", $"[{string.Join(',', Enumerable.Repeat("[\"a.wav\",0,\"\"]", 31))}]",
             ],
             ParameterKind.Choice => ["\"Nowhere\"", "\"\""],
             ParameterKind.Text => [.. parameter.EmptyAllowed ? [] : (string[])["\"\""], .. parameter.Max > 0 ? (string[])[$"\"{new string('x', (int)parameter.Max + 1)}\""] : []],

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
 using Cti.Media;
@@ -69,7 +70,7 @@ internal sealed class SocketsOpenLast(SimulatedNode node, ISipTransportEvents in
 internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, VirtualMediaPort inner) : IMediaPort
 {
     public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) =>
-        Passes() ? inner.TryOpen(session, options, events) : null;
+        Passes() ? inner.TryOpen(session, options, new Ears(world, events)) : null;
 
     public void Configure(MediaSessionId session, MediaDescription description)
     {
@@ -108,10 +109,99 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
         if (Passes()) inner.Close(session);
     }
 
+    public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request) => !Passes() || inner.Connect(first, second, request);
+
+    public void Disconnect(MediaSessionId first, long action)
+    {
+        if (Passes()) inner.Disconnect(first, action);
+    }
+
+    public void PlayToBridge(MediaSessionId first, PlayRequest request)
+    {
+        if (Passes()) inner.PlayToBridge(first, request);
+    }
+
+    public void StopBridgePlay(MediaSessionId first, long action)
+    {
+        if (Passes()) inner.StopBridgePlay(first, action);
+    }
+
+    public bool Listen(MediaSessionId listener, MediaSessionId source, long action) => !Passes() || inner.Listen(listener, source, action);
+
+    public void StartTone(MediaSessionId session, long action, string country)
+    {
+        if (Passes()) inner.StartTone(session, action, country);
+    }
+
+    public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events) =>
+        !Passes() || inner.OpenConference(conference, options, events);
+
+    public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member) => !Passes() || inner.Join(conference, session, member);
+
+    public void Leave(ConferenceId conference, MediaSessionId session)
+    {
+        if (Passes()) inner.Leave(conference, session);
+    }
+
+    public void SetMember(ConferenceId conference, MediaSessionId session, ConferenceMember member)
+    {
+        if (Passes()) inner.SetMember(conference, session, member);
+    }
+
+    public void PlayToConference(ConferenceId conference, PlayRequest request)
+    {
+        if (Passes()) inner.PlayToConference(conference, request);
+    }
+
+    public void StartConferenceRingBack(ConferenceId conference, string country)
+    {
+        if (Passes()) inner.StartConferenceRingBack(conference, country);
+    }
+
+    public void StopConferenceRingBack(ConferenceId conference)
+    {
+        if (Passes()) inner.StopConferenceRingBack(conference);
+    }
+
+    public void StopConferencePlay(ConferenceId conference, long action)
+    {
+        if (Passes()) inner.StopConferencePlay(conference, action);
+    }
+
+    public void PlayEntrySound(ConferenceId conference, ImmutableArray<string> files)
+    {
+        if (Passes()) inner.PlayEntrySound(conference, files);
+    }
+
+    public void RecordConference(ConferenceId conference, RecordRequest request)
+    {
+        if (Passes()) inner.RecordConference(conference, request);
+    }
+
+    public void StopConferenceRecord(ConferenceId conference, long action)
+    {
+        if (Passes()) inner.StopConferenceRecord(conference, action);
+    }
+
+    public void CloseConference(ConferenceId conference)
+    {
+        if (Passes()) inner.CloseConference(conference);
+    }
+
     private bool Passes()
     {
         if (process.IsAlive) world.Reach(process, CrashMoment.AtMedia);
         return process.IsAlive;
+    }
+
+    /// <summary>A report is a moment at which something else may happen.</summary>
+    private sealed class Ears(SimulatedWorld world, IMediaEvents inner) : IMediaEvents
+    {
+        public void OnMediaEvent(MediaSessionId session, MediaEvent happened)
+        {
+            if (happened is not SessionClosed) world.Rush.Reports(world.Media.AddressOf(session));
+            inner.OnMediaEvent(session, happened);
+        }
     }
 }
 

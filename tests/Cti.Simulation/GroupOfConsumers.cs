@@ -15,15 +15,17 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
     private readonly Member[] members = [new(), new(), new()];
     private readonly Dictionary<string, int> seen = new(StringComparer.Ordinal);
 
-    public bool HasSeenAll => world.Ledger.Calls.All(call => seen.GetValueOrDefault(call.Id) == call.Events.Count);
+    public bool HasSeenAll => world.Plan.IsScripted || world.Ledger.All.All(call => seen.GetValueOrDefault(call.Id) == call.Events.Count);
 
     public void Begin()
     {
+        if (world.Plan.IsScripted) return;
         foreach (var member in members) Later(random.Between(0, 5_000), () => Connect(member));
     }
 
     public void LostNode()
     {
+        if (world.Plan.IsScripted) return;
         foreach (var member in members)
         {
             member.Feed = null;
@@ -32,7 +34,7 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
         }
     }
 
-    public string Describe() => string.Join(", ", world.Ledger.Calls.Where(call => seen.GetValueOrDefault(call.Id) != call.Events.Count)
+    public string Describe() => string.Join(", ", world.Ledger.All.Where(call => seen.GetValueOrDefault(call.Id) != call.Events.Count)
         .Select(call => $"{call.Id} {seen.GetValueOrDefault(call.Id)} of {call.Events.Count}"));
 
     private void Connect(Member member)

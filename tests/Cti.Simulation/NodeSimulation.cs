@@ -16,10 +16,18 @@ namespace Cti.Simulation;
 /// <param name="Trace">The last lines, or all.</param>
 internal sealed record SimulationResult(SimulationPlan Plan, IReadOnlyList<string> Failures, ulong Hash, int Calls, int Actions, bool HasCrashed, IReadOnlyList<string> Trace)
 {
+    /// <summary>How often each fact was journaled.</summary>
+    public required IReadOnlyDictionary<string, int> Facts { get; init; }
+
+    /// <summary>How often the world was at rest with something new, and was looked at.</summary>
+    public required int Rests { get; init; }
+
     public string Describe()
     {
         var text = new StringBuilder();
-        text.AppendLine($"seed {Plan.Seed}: {Failures.Count} rules broken; replay it with: ./build.sh simulate --seed {Plan.Seed} (CTI_SIM_TRACE=1 prints all that happened)");
+        text.AppendLine(Plan.IsScripted
+            ? $"{Failures.Count} rules broken (CTI_SIM_TRACE=1 prints all that happened)"
+            : $"seed {Plan.Seed}: {Failures.Count} rules broken; replay it with: ./build.sh simulate --seed {Plan.Seed} (CTI_SIM_TRACE=1 prints all that happened)");
         text.AppendLine(Plan.ToString());
         foreach (var failure in Failures.Take(10)) text.AppendLine("  " + failure);
         text.AppendLine("the last that happened:");
@@ -41,7 +49,10 @@ internal sealed class NodeSimulation
 
     public static SimulationResult Run(ulong seed, PlantedBugs? bugs = null) => Run(SimulationPlan.Draw(seed), bugs);
 
-    public static SimulationResult Run(SimulationPlan plan, PlantedBugs? bugs = null)
+    /// <param name="plan">The world.</param>
+    /// <param name="bugs">What is wrong with it on purpose.</param>
+    /// <param name="script">What happens in it, in place of chance.</param>
+    public static SimulationResult Run(SimulationPlan plan, PlantedBugs? bugs = null, Action<NodeSimulation>? script = null)
     {
         // A context of the test runner's would take continuations to other threads.
         var context = SynchronizationContext.Current;
@@ -51,7 +62,9 @@ internal sealed class NodeSimulation
             var world = new SimulatedWorld(plan, bugs ?? PlantedBugs.None, Environment.GetEnvironmentVariable("CTI_SIM_TRACE") == "1");
             try
             {
-                new NodeSimulation(world).Run();
+                var simulation = new NodeSimulation(world);
+                if (script is null) simulation.Run();
+                else simulation.Run(script);
             }
 #pragma warning disable CA1031 // Whatever the world throws is a finding of this seed.
             catch (Exception fault)
@@ -59,7 +72,10 @@ internal sealed class NodeSimulation
             {
                 world.Fail(fault.ToString());
             }
-            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count, world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines]);
+            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count(), world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines])
+            {
+                Facts = world.Ledger.Facts, Rests = world.Rest.Times,
+            };
         }
         finally
         {
@@ -87,11 +103,28 @@ internal sealed class NodeSimulation
         CheckEnd();
     }
 
+    private void Run(Action<NodeSimulation> script)
+    {
+        world.StartNode();
+        world.Application.Begin();
+        script(this);
+        if (world.Failures.Count > 0) return;
+        world.Application.Stop();
+        world.Heal();
+        if (Settle() && Advance(120_000)) CheckEnd();
+    }
+
+    public SimulatedWorld World => world;
+
     /// <summary>Lets time pass until a rule is broken.</summary>
-    private bool Advance(long millis)
+    public bool Advance(long millis)
     {
         var end = world.Runtime.ElapsedMillis + millis;
-        while (world.Failures.Count == 0 && world.Runtime.NextTimerMillis is { } due && due <= end) world.Runtime.Step();
+        while (world.Failures.Count == 0 && world.Runtime.NextTimerMillis is { } due && due <= end)
+        {
+            world.Runtime.Step();
+            world.Rest.Look();
+        }
         if (world.Failures.Count == 0) world.Runtime.Advance(end - world.Runtime.ElapsedMillis);
         return world.Failures.Count == 0;
     }
@@ -117,9 +150,9 @@ internal sealed class NodeSimulation
         return true;
     }
 
-    private bool IsSettled() => world.Node is { IsServing: true, Server: { CallCount: 0, IsJournalIdle: true } }
+    private bool IsSettled() => world.Node is { IsServing: true, Server: { CallCount: 0, ConferenceCount: 0, IsJournalIdle: true } }
         && world.Application.Unanswered == 0 && world.Phones.All(phone => phone.Active == 0)
-        && world.Group.HasSeenAll && world.Ledger.Calls.All(call => call.IsGone && world.Application.Calls.FirstOrDefault(known => known.Id == call.Id)?.Seen == call.Events.Count);
+        && world.Group.HasSeenAll && world.Ledger.All.All(book => book.IsGone && world.Application.SeenOf(book.Id) == book.Events.Count);
 
     private void SayWhatIsLeft()
     {
@@ -129,7 +162,7 @@ internal sealed class NodeSimulation
             return;
         }
         if (server.CallCount > 0 || !server.IsJournalIdle) world.Fail($"{server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
-        foreach (var call in world.Ledger.Calls.Where(call => !call.IsGone)) world.Fail($"{call.Id} never ends: {call.State.Direction} {call.State.Phase} closing {call.State.Closing}, {call.State.SipCallId}");
+        foreach (var book in world.Ledger.Living) world.Fail($"{book.Id} never ends: {(book is CallBook call ? $"{call.State.Direction} {call.State.Phase} closing {call.State.Closing}, {call.State.SipCallId}" : book.Resource)}");
         foreach (var request in world.Application.Requests.Where(request => request.Outstanding > 0)) world.Fail($"{request.Method} {request.Resource} is never answered");
         foreach (var call in world.Phones.SelectMany(phone => phone.Calls).Where(call => call.Phase != PeerPhase.Ended))
         {
@@ -137,10 +170,10 @@ internal sealed class NodeSimulation
             world.Fail($"a telephone stays in its call {call.CallId}, {call.Phase}; the node's: {books}");
         }
         if (!world.Group.HasSeenAll) world.Fail($"the group of consumers has not seen all: {world.Group.Describe()}");
-        foreach (var call in world.Ledger.Calls)
+        foreach (var book in world.Ledger.All)
         {
-            var seen = world.Application.Calls.FirstOrDefault(known => known.Id == call.Id)?.Seen ?? 0;
-            if (seen != call.Events.Count) world.Fail($"{call.Id}: the application has seen {seen} of {call.Events.Count} events");
+            var seen = world.Application.SeenOf(book.Id);
+            if (seen != book.Events.Count) world.Fail($"{book.Id}: the application has seen {seen} of {book.Events.Count} events");
         }
     }
 
@@ -152,6 +185,10 @@ internal sealed class NodeSimulation
         Expect(0, world.Media.OpenSessions, "media sessions");
         Expect(0, world.Media.PortsInUse, "ports in use");
         Expect(0, world.Media.RunningActions, "media actions");
+        Expect(0, world.Media.Bridges.Count, "bridges in the media side");
+        Expect(0, world.Media.Conferences.Count, "conferences in the media side");
+        Expect(0, server.ConferenceCount, "conferences by the node's count");
+        CheckLeavers();
         // The OPTIONS to the trunk go on for ever.
         if (server.TransactionCount > (world.Plan.OptionsIntervalMillis > 0 ? 1 : 0)) world.Fail($"{server.TransactionCount} SIP transactions are left");
         if (server.Actors.AliveCount > node.IdleActors) world.Fail($"actors leak: {string.Join(", ", server.Actors.AliveNames.Order())}");
@@ -162,7 +199,19 @@ internal sealed class NodeSimulation
             foreach (var violation in phone.Violations) world.Fail($"telephone {phone.Local}: {violation}");
         }
         foreach (var call in world.Phones.SelectMany(phone => phone.Calls)) CheckAgreement(call);
-        foreach (var book in world.Ledger.Calls) CheckStarts(book);
+        foreach (var book in world.Ledger.Calls.Where(static book => book.State.Owner is null)) CheckStarts(book);
+    }
+
+    /// <summary>Who says that it has left a conference was told by the conference to have left.</summary>
+    private void CheckLeavers()
+    {
+        var exits = new Dictionary<string, int>(StringComparer.Ordinal);
+        foreach (var (call, times) in world.Ledger.All.OfType<ConferenceBook>().SelectMany(static book => book.Exits)) exits[call] = exits.GetValueOrDefault(call) + times;
+        foreach (var call in world.Ledger.Calls)
+        {
+            var left = call.Count(CallBook.LeftConference);
+            if (left > exits.GetValueOrDefault(call.Id)) world.Fail($"{call.Id} left conferences {left} times, they tell of {exits.GetValueOrDefault(call.Id)}");
+        }
     }
 
     private void CheckDisk()
@@ -202,6 +251,7 @@ internal sealed class NodeSimulation
     [
         ("sys.call.play_start", "sys.call.on_play_completed"), ("sys.call.record_start", "sys.call.on_record_completed"),
         ("sys.call.send_dtmf_start", "sys.call.on_send_dtmf_completed"), ("sys.call.receive_dtmf_start", "sys.call.on_receive_dtmf_completed"),
+        ("sys.call.connect_start", CallBook.Connected), ("sys.call.conf_enter", CallBook.LeftConference),
     ];
 
     private void Expect(int expected, int actual, string what)

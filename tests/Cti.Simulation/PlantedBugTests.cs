@@ -1,6 +1,10 @@
+using System.Collections.Immutable;
 using System.Net;
 using System.Text;
 using Cti.Calls.Api;
+using Cti.Calls.Call;
+using Cti.Calls.Conference;
+using Cti.Calls.Resources;
 using Cti.Media;
 using Cti.Storage;
 using Cti.Testing;
@@ -29,6 +33,39 @@ public sealed class PlantedBugTests
 
     [Fact]
     public void A_telephone_whose_call_is_never_hung_up_is_found() => Find(new LosesByes(), "a telephone stays in its call");
+
+    [Fact]
+    public void A_bridge_of_which_one_party_does_not_hear_the_end_is_found() => Find(new LosesMessages<BridgeParted>(), "is in a bridge");
+
+    [Fact]
+    public void A_second_party_that_is_never_asked_is_found() => Find(new LosesMessages<JoinAsked>(), "to join");
+
+    [Fact]
+    public void A_parent_that_is_not_told_of_the_end_of_the_dialling_is_found() => Find(new LosesMessages<ChildDone>(), "dials");
+
+    [Fact]
+    public void A_child_that_is_never_let_go_is_found() => Find(new LosesMessages<ParentReleases>(), "dials", "never end");
+
+    [Fact]
+    public void A_flow_that_is_not_told_of_its_call_is_found() => Find(new LosesMessages<OwnedHappened>(), "believes its call", "is driven by", "never end", "is not");
+
+    [Fact]
+    public void A_flow_that_is_not_told_of_one_thing_is_found() => Find(new LosesReleases(), "believes its call", "is ending at rest", "never end");
+
+    [Fact]
+    public void A_bridge_that_the_media_side_keeps_is_found() => Find(new KeepsBridges(), "the media side bridges");
+
+    [Fact]
+    public void A_conference_that_does_not_hear_of_a_leaver_is_found() => Find(new LosesMessages<MemberLeaves>(), "believes");
+
+    [Fact]
+    public void A_member_that_is_not_told_of_the_release_is_found() => Find(new LosesMessages<ConferenceParted>(), "is in the conference");
+
+    [Fact]
+    public void A_call_that_is_never_let_in_is_found() => Find(new LosesMessages<EnterAsked>(), "waits at rest");
+
+    [Fact]
+    public void A_member_that_the_media_side_keeps_is_found() => Find(new KeepsMembers(), "the media side seats", "the media side bridges");
 
     private static void Find(PlantedBugs bugs, params string[] signs)
     {
@@ -103,25 +140,9 @@ public sealed class PlantedBugTests
     {
         public override IMediaPort Media(IMediaPort media) => new Silent(media);
 
-        private sealed class Silent(IMediaPort inner) : IMediaPort
+        private sealed class Silent(IMediaPort inner) : PassingMedia(inner)
         {
-            public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) => inner.TryOpen(session, options, new Ears(events));
-
-            public void Configure(MediaSessionId session, MediaDescription description) => inner.Configure(session, description);
-
-            public void StartPlay(MediaSessionId session, PlayRequest request) => inner.StartPlay(session, request);
-
-            public void StopPlay(MediaSessionId session, long action) => inner.StopPlay(session, action);
-
-            public void StartRecord(MediaSessionId session, RecordRequest request) => inner.StartRecord(session, request);
-
-            public void StopRecord(MediaSessionId session, long action) => inner.StopRecord(session, action);
-
-            public void SendKeys(MediaSessionId session, SendKeysRequest request) => inner.SendKeys(session, request);
-
-            public StreamStatistics? ReadStatistics(MediaSessionId session) => inner.ReadStatistics(session);
-
-            public void Close(MediaSessionId session) => inner.Close(session);
+            public override IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) => base.TryOpen(session, options, new Ears(events));
         }
 
         private sealed class Ears(IMediaEvents inner) : IMediaEvents
@@ -137,5 +158,98 @@ public sealed class PlantedBugTests
     {
         public override bool Drops(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram) =>
             from.Equals(SimulatedNode.Address) && Encoding.ASCII.GetString(datagram.Span[..4]) == "BYE ";
+    }
+
+    private sealed class LosesMessages<TCommand> : PlantedBugs
+        where TCommand : ResourceCommand
+    {
+        public override bool Loses(ResourceCommand command) => command is TCommand;
+    }
+
+    private sealed class LosesReleases : PlantedBugs
+    {
+        public override bool Loses(ResourceCommand command) => command is OwnedHappened { Method: "sys.call.on_released" };
+    }
+
+    private sealed class KeepsBridges : PlantedBugs
+    {
+        public override IMediaPort Media(IMediaPort media) => new Keeps(media);
+
+        private sealed class Keeps(IMediaPort inner) : PassingMedia(inner)
+        {
+            public override void Disconnect(MediaSessionId first, long action)
+            {
+            }
+        }
+    }
+
+    private sealed class KeepsMembers : PlantedBugs
+    {
+        public override IMediaPort Media(IMediaPort media) => new Keeps(media);
+
+        private sealed class Keeps(IMediaPort inner) : PassingMedia(inner)
+        {
+            public override void Leave(ConferenceId conference, MediaSessionId session)
+            {
+            }
+        }
+    }
+
+    /// <summary>A media side that passes everything on.</summary>
+    private class PassingMedia(IMediaPort inner) : IMediaPort
+    {
+        public virtual IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) => inner.TryOpen(session, options, events);
+
+        public void Configure(MediaSessionId session, MediaDescription description) => inner.Configure(session, description);
+
+        public void StartPlay(MediaSessionId session, PlayRequest request) => inner.StartPlay(session, request);
+
+        public void StopPlay(MediaSessionId session, long action) => inner.StopPlay(session, action);
+
+        public void StartRecord(MediaSessionId session, RecordRequest request) => inner.StartRecord(session, request);
+
+        public void StopRecord(MediaSessionId session, long action) => inner.StopRecord(session, action);
+
+        public void SendKeys(MediaSessionId session, SendKeysRequest request) => inner.SendKeys(session, request);
+
+        public StreamStatistics? ReadStatistics(MediaSessionId session) => inner.ReadStatistics(session);
+
+        public void Close(MediaSessionId session) => inner.Close(session);
+
+        public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request) => inner.Connect(first, second, request);
+
+        public virtual void Disconnect(MediaSessionId first, long action) => inner.Disconnect(first, action);
+
+        public void PlayToBridge(MediaSessionId first, PlayRequest request) => inner.PlayToBridge(first, request);
+
+        public void StopBridgePlay(MediaSessionId first, long action) => inner.StopBridgePlay(first, action);
+
+        public bool Listen(MediaSessionId listener, MediaSessionId source, long action) => inner.Listen(listener, source, action);
+
+        public void StartTone(MediaSessionId session, long action, string country) => inner.StartTone(session, action, country);
+
+        public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events) => inner.OpenConference(conference, options, events);
+
+        public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member) => inner.Join(conference, session, member);
+
+        public virtual void Leave(ConferenceId conference, MediaSessionId session) => inner.Leave(conference, session);
+
+        public void SetMember(ConferenceId conference, MediaSessionId session, ConferenceMember member) => inner.SetMember(conference, session, member);
+
+        public void PlayToConference(ConferenceId conference, PlayRequest request) => inner.PlayToConference(conference, request);
+
+        public void StartConferenceRingBack(ConferenceId conference, string country) => inner.StartConferenceRingBack(conference, country);
+
+        public void StopConferenceRingBack(ConferenceId conference) => inner.StopConferenceRingBack(conference);
+
+        public void StopConferencePlay(ConferenceId conference, long action) => inner.StopConferencePlay(conference, action);
+
+        public void PlayEntrySound(ConferenceId conference, ImmutableArray<string> files) => inner.PlayEntrySound(conference, files);
+
+        public void RecordConference(ConferenceId conference, RecordRequest request) => inner.RecordConference(conference, request);
+
+        public void StopConferenceRecord(ConferenceId conference, long action) => inner.StopConferenceRecord(conference, action);
+
+        public void CloseConference(ConferenceId conference) => inner.CloseConference(conference);
     }
 }

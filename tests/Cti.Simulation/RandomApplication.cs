@@ -12,7 +12,7 @@ namespace Cti.Simulation;
 /// An application that behaves at random: takes, refuses, redirects or ignores calls, dials, starts and stops actions in right and wrong states, repeats
 /// requests, loses its connection and comes back with its cursor. It checks every answer and every event that it is given against the books.
 /// </summary>
-internal sealed class RandomApplication(SimulatedWorld world, SeededRandom random)
+internal sealed partial class RandomApplication(SimulatedWorld world, SeededRandom random)
 {
     public const string Name = "app";
 
@@ -27,6 +27,9 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
 
     public IReadOnlyCollection<CallView> Calls => calls.Values;
 
+    /// <summary>How many events of a resource it has seen.</summary>
+    public int SeenOf(string resource) => calls.GetValueOrDefault(resource)?.Seen ?? 0;
+
     /// <summary>Requests that the present node has not answered.</summary>
     public int Unanswered => requests.Values.Count(request => request.Outstanding > 0);
 
@@ -34,7 +37,10 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
     {
         Connect();
         for (var i = 0; i < world.Plan.Outbound; i++) world.Runtime.After(random.Next(world.Plan.SpreadMillis), Dial);
+        if (world.Plan.IsScripted) return;
         PlanTrouble();
+        for (var i = 0; i < world.Plan.Conferences; i++) Later(together.Next(world.Plan.SpreadMillis / 2), MakeConference);
+        for (var i = 0; i < world.Plan.Flows; i++) Later(together.Next(world.Plan.SpreadMillis), BeginFlow);
     }
 
     /// <summary>No new call any more; those that are up go on.</summary>
@@ -96,7 +102,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
                 {
                     Take(happened);
                     cursor = happened.Cursor;
-                    if (world.IsHealed || !random.Chance(1)) continue;
+                    if (world.IsHealed || world.Plan.IsScripted || !random.Chance(1)) continue;
                     Disconnect(100);
                     return;
                 }
@@ -140,17 +146,20 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         switch (happened.Method)
         {
             case "sys.call.on_incoming":
-                if (!Exists(call) && world.Ledger.Find(call.Id)!.Release is null) world.Fail($"{call.Id} is offered and does not exist");
-                if (!random.Chance(10)) Later(random.Pick(0, 5, 300, 3000, 12_000), () => Decide(call));
+                if (!Exists(call) && world.Ledger.Find<CallBook>(call.Id)!.Release is null) world.Fail($"{call.Id} is offered and does not exist");
+                if (!world.Plan.IsScripted && !random.Chance(10)) Later(random.Pick(0, 5, 300, 3000, 12_000), () => Decide(call));
                 break;
             case "sys.call.on_dial_completed" or "sys.call.on_answer_completed":
                 call.IsUp = IsWithoutError(happened);
-                if (call.IsUp) Later(random.Between(0, 2000), () => Fidget(call));
+                if (call.IsUp && !world.Plan.IsScripted) Later(random.Between(0, 2000), () => Fidget(call));
                 break;
-            case "sys.call.on_record_completed":
+            case "sys.call.on_ringing" when world.Plan.Conferences > 0:
+                if (together.Chance(world.Plan.TogetherPercent / 3)) Later(together.Pick(0, 1, 300), () => Enter(call.Id));
+                break;
+            case "sys.call.on_record_completed" or "sys.conf.on_record_completed":
                 CheckRecording(happened);
                 break;
-            case "sys.call.on_released":
+            case var _ when happened.Method.EndsWith(".on_released", StringComparison.Ordinal):
                 call.IsReleased = true;
                 if (Exists(call)) world.Fail($"{call.Id} exists after its on_released");
                 break;
@@ -160,7 +169,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
     private bool Exists(CallView call)
     {
         if (world.Node?.Router is not { } router) return false;
-        var asked = router.AskAsync(Build("sys.call.exists", Res(call), null), CancellationToken.None).AsTask();
+        var asked = router.AskAsync(Build($"{ModuleOf(call.Id)}.exists", Res(call), null), CancellationToken.None).AsTask();
         return Encoding.UTF8.GetString(asked.Result.Result.Span) == "true";
     }
 
@@ -220,6 +229,12 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         if (call.IsReleased) return;
         if (random.Chance(4)) Pry(call);
         if (random.Chance(4)) List();
+        if (together.Chance(world.Plan.TogetherPercent))
+        {
+            Mingle(call);
+            Later(together.Pick(0, 40, 700, 2500, 6000), () => Fidget(call));
+            return;
+        }
         var id = call.Id;
         switch (random.Next(16))
         {
@@ -261,14 +276,15 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
             foreach (var item in json.RootElement.GetProperty("items").EnumerateArray())
             {
                 var id = item.GetProperty("res_id").GetString()!;
-                if (world.Ledger.Find(id) is null) world.Fail($"{id} is listed before it is durable");
+                if (world.Ledger.Find(id) is not { } book) world.Fail($"{id} is listed before it is durable");
+                else if (book.Resource.Owner is { } owner) world.Fail($"{id} is listed, which {owner} drives");
             }
         });
     }
 
     private static string Res(CallView call) => $$"""{"res_id":"{{call.Id}}"}""";
 
-    private void Send(string method, string json, ApiGeneration generation = ApiGeneration.V2)
+    public SentRequest Send(string method, string json, ApiGeneration generation = ApiGeneration.V2)
     {
         Span<byte> bits = stackalloc byte[16];
         random.Fill(bits);
@@ -277,6 +293,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         Ask(request);
         if (random.Chance(world.Plan.RepeatPercent)) Later(random.Pick(0, 0, 20, 1500, 20_000), () => Ask(request));
         if (random.Chance(4)) Later(random.Pick(0, 500, 9000), () => AskOther(request));
+        return request;
     }
 
     private static RpcRequest Build(string method, string json, Guid? id, ApiGeneration generation = ApiGeneration.V2)
@@ -287,7 +304,7 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         return new RpcRequest(Name, false, generation, method, arguments, id, ArgumentsHash.Compute(definition, arguments));
     }
 
-    private void Ask(SentRequest request)
+    public void Ask(SentRequest request)
     {
         if (world.Node is not { IsServing: true, Router: { } router } node)
         {
@@ -331,9 +348,10 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         world.Trace.Add($"app is answered {request.Method} {request.Resource}: {reply.Error?.Code.ToString(CultureInfo.InvariantCulture) ?? Encoding.UTF8.GetString(reply.Result.Span)}");
         if (reply.Error is { } error)
         {
+            request.RefusedWith = error.Code;
             if (error.Code is ErrorCodes.Internal or ErrorCodes.InvalidParams or ErrorCodes.MethodNotFound) world.Fail($"{request.Method} is refused with {error.Code} {error.Message}");
             if (request.Result is not null && !LeavesNothing(request) && error.Code is not (ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout)) world.Fail($"{request.Method} {request.Id} was accepted, its repeat is refused with {error.Code}");
-            if (error.Code is ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout && request.Method == "sys.call.construct" && random.Chance(50)) Later(2000, () => Ask(request));
+            if (error.Code is ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout && request.IsConstruct && random.Chance(50)) Later(2000, () => Ask(request));
             return;
         }
         Accepted(request, Encoding.UTF8.GetString(reply.Result.Span));
@@ -345,16 +363,25 @@ internal sealed class RandomApplication(SimulatedWorld world, SeededRandom rando
         request.Result = result;
         if (LeavesNothing(request)) return;
         if (world.Ledger.ResultOf(request.Id) is null) world.Fail($"{request.Method} {request.Id} is answered before it is durable");
-        if (request.Method != "sys.call.construct") return;
+        if (!request.IsConstruct)
+        {
+            if (world.Ledger.Find(request.Resource)?.Resource.Owner is { } owner) world.Fail($"{request.Method} {request.Resource} is accepted, which {owner} drives");
+            return;
+        }
         using var json = JsonDocument.Parse(result);
         request.Resource = json.RootElement.GetProperty("res_id").GetString()!;
         if (world.Ledger.Find(request.Resource) is null) world.Fail($"{request.Resource} is answered before it is durable");
         if (!calls.ContainsKey(request.Resource)) calls.Add(request.Resource, new CallView(request.Resource));
-        if (random.Chance(15)) Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
+        if (request.Method == "sys.call.construct" && !world.Plan.IsScripted && random.Chance(15)) Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
     }
 
-    /// <summary>What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop.</summary>
-    private static bool LeavesNothing(SentRequest request) => request.Method is "sys.call.nop" or "sys.call.record_stop";
+    /// <summary>What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop, connect_stop or drop of a flow that is ending.</summary>
+    private bool LeavesNothing(SentRequest request) => request.Method is "sys.call.nop" or "sys.call.record_stop" or "sys.conf.nop" or "sys.conf.record_stop"
+        // A flow that is ending ends as it was decided first.
+        || (request.Method == "sys.call.connect_stop" && world.Ledger.ResultOf(request.Id) is null && world.Ledger.Find<CallBook>(request.Resource) is { WaitedForBridge: true })
+        || (world.Ledger.ResultOf(request.Id) is null && world.Ledger.Find<FlowBook>(request.Resource) is { State.End: not null });
+
+    private static string ModuleOf(string resource) => resource.Split('-')[1];
 
     private void Later(int millis, Action act) => world.Runtime.After(millis, act);
 
@@ -378,6 +405,8 @@ internal sealed class CallView(string id)
     public int Seen { get; set; }
     public bool IsUp { get; set; }
     public bool IsReleased { get; set; }
+    public bool IsCall { get; } = id.Contains("-sys.call-", StringComparison.Ordinal);
+    public bool IsConference { get; } = id.Contains("-sys.conf-", StringComparison.Ordinal);
 }
 
 /// <summary>A request that was sent, once or more often.</summary>
@@ -386,7 +415,10 @@ internal sealed class SentRequest(RpcRequest request)
     public RpcRequest Request { get; } = request;
     public Guid Id => Request.RequestId!.Value;
     public string Method => Request.Method;
-    public string Resource { get; set; } = request.Method == "sys.call.construct" ? "" : request.Arguments.String("res_id");
+    public bool IsConstruct => Request.Method.EndsWith(".construct", StringComparison.Ordinal);
+    public string Resource { get; set; } = request.Method.EndsWith(".construct", StringComparison.Ordinal) ? "" : request.Arguments.String("res_id");
+    /// <summary>How it was refused last.</summary>
+    public int? RefusedWith { get; set; }
     public int Outstanding { get; set; }
     public int Replies { get; set; }
     public string? Result { get; set; }

@@ -1,5 +1,6 @@
 using System.Net;
 using Cti.Calls.Api;
+using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Server;
 using Cti.Server.Resources;
@@ -101,6 +102,7 @@ internal sealed class SimulatedNode
                 if (Process.IsAlive) publish(events);
             },
             Subscribers = Hub,
+            Loses = world.Bugs.Loses,
         });
         Server.Actors.CrashObserver = (name, fault) => world.Fail($"actor {name} crashed: {fault}");
         await Server.StartAsync();
@@ -128,6 +130,9 @@ internal class PlantedBugs
     public virtual Cti.Media.IMediaPort Media(Cti.Media.IMediaPort media) => media;
 
     public virtual IRequestRouter Router(IRequestRouter router) => router;
+
+    /// <summary>Messages between resources that vanish.</summary>
+    public virtual bool Loses(ResourceCommand command) => false;
 
     /// <summary>Datagrams that vanish even when the network is healed.</summary>
     public virtual bool Drops(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram) => false;

@@ -24,7 +24,8 @@ internal sealed class SimulatedWorld
         keepsTrace = keepTrace;
         Random = new SeededRandom(plan.Seed);
         var order = Random.Fork();
-        Runtime = new ManualRuntime(choose: order.Next);
+        var timers = new SeededRandom(plan.Seed ^ 0x74696D65);
+        Runtime = new ManualRuntime(choose: order.Next, chooseTimer: plan.ShufflesTimers ? timers.Next : null);
         Trace = new Trace(() => Runtime.ElapsedMillis, keepTrace);
         Network = new VirtualNetwork(Runtime, Random.Fork()) { Conditions = plan.Network, Drop = Drop };
         Ledger = new Ledger(this);
@@ -43,6 +44,8 @@ internal sealed class SimulatedWorld
         Application = new RandomApplication(this, Random.Fork());
         Group = new GroupOfConsumers(this, Random.Fork());
         Trouble = new WorldTrouble(this, Random.Fork());
+        Rush = new Rush(this, new SeededRandom(plan.Seed ^ 0x72757368));
+        Rest = new RestChecks(this);
     }
 
     public SimulationPlan Plan { get; }
@@ -60,6 +63,8 @@ internal sealed class SimulatedWorld
     public RandomApplication Application { get; }
     public GroupOfConsumers Group { get; }
     public WorldTrouble Trouble { get; }
+    public Rush Rush { get; }
+    public RestChecks Rest { get; }
 
     /// <summary>The present life of the node, serving or starting; null while it is down.</summary>
     public SimulatedNode? Node { get; private set; }
@@ -107,6 +112,15 @@ internal sealed class SimulatedWorld
         Application.LostNode();
         Group.LostNode();
         Runtime.After(downMillis, StartNode);
+    }
+
+    /// <summary>A crash that a script wants at this very moment.</summary>
+    public void CrashNow(int downMillis)
+    {
+        if (Node is not { IsServing: true } node) return;
+        HasCrashed = true;
+        Trace.Add("crash: now");
+        NodeDied(node, downMillis);
     }
 
     public void Heal()
@@ -158,6 +172,8 @@ internal sealed class SimulatedWorld
 
     private bool Drop(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram)
     {
+        if (!to.Equals(SimulatedNode.Address)) Rush.Sent(datagram);
+        else Rush.Arrives(datagram);
         Trace.Add(keepsTrace ? $"{from} -> {to} {Describe(datagram)}" : $"{from} -> {to}", datagram.Span);
         return Bugs.Drops(from, to, datagram);
     }

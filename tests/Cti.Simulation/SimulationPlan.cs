@@ -68,6 +68,18 @@ internal sealed record SimulationPlan
     /// <summary>Calls at once over the trunk.</summary>
     public int TrunkCalls { get; init; } = 3;
     public int OptionsIntervalMillis { get; init; }
+    /// <summary>Percent of a call's moves that involve another resource; 0: single calls only.</summary>
+    public int TogetherPercent { get; init; }
+    /// <summary>Percent of moments (a message of a far end, a report of the media side, a deadline) at which the application or a telephone does something to the very call.</summary>
+    public int RushPercent { get; init; }
+    /// <summary>Ready-made flows that are begun.</summary>
+    public int Flows { get; init; }
+    /// <summary>Conferences that are made.</summary>
+    public int Conferences { get; init; }
+    /// <summary>Whether a script says what the application and the telephones do, and nobody does anything else.</summary>
+    public bool IsScripted { get; init; }
+    /// <summary>Whether the order of timers of the same millisecond is drawn.</summary>
+    public bool ShufflesTimers { get; init; }
     public CallSettings Calls { get; init; } = new();
 
     /// <summary>A few calls between polite telephones and a patient application over a good network, and one crash.</summary>
@@ -79,7 +91,22 @@ internal sealed record SimulationPlan
     /// <summary>Whether nothing may keep the node from doing things in time.</summary>
     public bool IsPunctual => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && Crashes.Count == 0;
 
+    /// <summary>Calls with all that joins them, most of the time.</summary>
     public static SimulationPlan Draw(ulong seed)
+    {
+        var plan = DrawSingles(seed);
+        var random = new SeededRandom((seed * 0x9E3779B97F4A7C15) + 2);
+        if (random.Chance(20)) return plan;
+        return plan with
+        {
+            Inbound = random.Between(2, 9), Outbound = random.Between(2, 9),
+            TogetherPercent = random.Pick(30, 60, 85), RushPercent = random.Pick(0, 5, 20), ShufflesTimers = true,
+            Flows = random.Between(0, 4), Conferences = random.Pick(0, 1, 2, 4),
+        };
+    }
+
+    /// <summary>Calls that know nothing of each other.</summary>
+    public static SimulationPlan DrawSingles(ulong seed)
     {
         var random = new SeededRandom(seed * 0x9E3779B97F4A7C15 + 1);
         var badness = random.Next(4);
@@ -132,7 +159,8 @@ internal sealed record SimulationPlan
         + $"{Network.DelayMillisMin}..{Network.DelayMillisMax} ms; journal {StoreSlowPercent} % up to {StoreDelayMillisMax} ms late, {StoreFailPercent} % failing, "
         + $"outages [{string.Join(", ", Outages.Select(outage => $"{outage.FromMillis}..{outage.ToMillis}"))}]; "
         + $"crashes [{string.Join(", ", Crashes.Select(crash => $"{crash.Moment} {crash.Count}, down {crash.DownMillis} ms"))}]; trunk {TrunkCalls}, options {OptionsIntervalMillis}; "
-        + $"cuts [{string.Join(", ", Cuts.Select(cut => $"telephone {cut.Phone + 1} {cut.FromMillis}..{cut.ToMillis}"))}]; media trouble {HasMediaTrouble}; at most {CallsMax} calls, keys by {TrunkDtmf}; small feeds {HasSmallFeeds}";
+        + $"cuts [{string.Join(", ", Cuts.Select(cut => $"telephone {cut.Phone + 1} {cut.FromMillis}..{cut.ToMillis}"))}]; media trouble {HasMediaTrouble}; at most {CallsMax} calls, keys by {TrunkDtmf}; small feeds {HasSmallFeeds}; "
+        + $"together {TogetherPercent}, {Flows} flows, {Conferences} conferences, rush {RushPercent}, timers {(ShufflesTimers ? "in any order" : "in order")}";
 
     private static IReadOnlyList<CrashPoint> DrawCrashes(SeededRandom random, SimulationPlan plan)
     {

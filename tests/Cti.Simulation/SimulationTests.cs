@@ -1,11 +1,16 @@
 using System.Globalization;
+using System.Reflection;
+using System.Text.Json.Serialization;
+using Cti.Calls.Call;
+using Cti.Calls.Conference;
+using Cti.Calls.Flows;
 using Xunit.Abstractions;
 
 namespace Cti.Simulation;
 
 public sealed class SimulationTests(ITestOutputHelper output)
 {
-    /// <summary>Some 9000 calls, half a minute.</summary>
+    /// <summary>Some 9000 calls, 200 conferences and 1000 flows; half a minute.</summary>
     private const ulong SeedsByDefault = 700;
 
     /// <summary>Seeds that once showed a defect, with what it was.</summary>
@@ -27,12 +32,16 @@ public sealed class SimulationTests(ITestOutputHelper output)
         int calls = 0, actions = 0;
         var hash = 0ul;
         var failed = new List<string>();
+        var facts = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        var rests = 0L;
         for (var seed = first; seed < first + count; seed++)
         {
             var result = NodeSimulation.Run(seed);
             calls += result.Calls;
             actions += result.Actions;
             hash = (hash ^ result.Hash) * 1099511628211;
+            rests += result.Rests;
+            foreach (var (fact, times) in result.Facts) facts[fact] = facts.GetValueOrDefault(fact) + times;
             if (Environment.GetEnvironmentVariable("CTI_SIM_TRACE") == "1") output.WriteLine(result.Describe());
             if (result.Failures.Count == 0) continue;
             failed.Add(result.Describe());
@@ -40,14 +49,25 @@ public sealed class SimulationTests(ITestOutputHelper output)
             if (failed.Count == FailuresMax()) break;
         }
         output.WriteLine($"seeds {first}..{first + count - 1}: {calls} calls, {actions} actions, {failed.Count} seeds failed; hash of all that happened {hash:x16}");
+        output.WriteLine($"looked at {rests} times at rest; facts: {string.Join(", ", facts.Select(static fact => $"{fact.Key} {fact.Value}"))}");
         failed.ShouldBeEmpty();
+        if (count >= SeedsByDefault) AllFacts.Where(fact => facts.GetValueOrDefault(fact) < 5).ShouldBeEmpty("what hardly ever happens is not tested");
     }
+
+    /// <summary>Every fact that a journal can hold.</summary>
+    private static IEnumerable<string> AllFacts =>
+    [
+        .. FactsOf<CallEntry>("call"), .. FactsOf<ConferenceEntry>("conf"), .. FactsOf<FlowEntry>("flow"),
+    ];
+
+    private static IEnumerable<string> FactsOf<TEntry>(string kind) =>
+        typeof(TEntry).GetCustomAttributes<JsonDerivedTypeAttribute>().Select(derived => $"{kind} {derived.DerivedType.Name}");
 
     [Theory]
     [MemberData(nameof(FormerFailures))]
     public void A_seed_that_once_failed_passes(ulong seed, string defect)
     {
-        var result = NodeSimulation.Run(seed);
+        var result = NodeSimulation.Run(SimulationPlan.DrawSingles(seed));
         result.Failures.ShouldBeEmpty($"{defect}\n{result.Describe()}");
     }
 

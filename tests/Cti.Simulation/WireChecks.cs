@@ -29,7 +29,7 @@ internal sealed class WireChecks(SimulatedWorld world)
     private void Check(SipResponse response)
     {
         if (response.CSeq.Method != SipMethods.Invite || response.Status < 200 || !DialogTag.TryParse(response.To.Tag, out var tag)) return;
-        var book = world.Ledger.Find(tag.Resource.ToString());
+        var book = world.Ledger.Find<CallBook>(tag.Resource.ToString());
         if (book is null)
         {
             // Refused before a call existed: nothing was promised.
@@ -45,7 +45,7 @@ internal sealed class WireChecks(SimulatedWorld world)
     private void Check(SipRequest request)
     {
         if (!DialogTag.TryParse(request.From.Tag, out var tag)) return;
-        var book = world.Ledger.Find(tag.Resource.ToString());
+        var book = world.Ledger.Find<CallBook>(tag.Resource.ToString());
         switch (request.Method)
         {
             case SipMethods.Invite when request.To.Tag is null:

@@ -34,6 +34,13 @@ internal sealed class WorldTrouble(SimulatedWorld world, SeededRandom random)
     {
         world.Media.NoPort = !world.IsHealed && random.Chance(20);
         world.Media.DiskFull = !world.IsHealed && random.Chance(20);
+        if (world.Plan.TogetherPercent > 0)
+        {
+            world.Media.NoMixer = !world.IsHealed && random.Chance(20);
+            world.Media.NoMember = !world.IsHealed && random.Chance(10);
+            world.Media.NoConference = !world.IsHealed && random.Chance(10);
+            world.Media.NoRoomToListen = !world.IsHealed && random.Chance(20);
+        }
         if (world.IsHealed) return;
         if (random.Chance(20) && world.Phones.SelectMany(phone => phone.Calls).FirstOrDefault(call => call is { Phase: PeerPhase.Up, Remote: not null }) is { } silent)
         {

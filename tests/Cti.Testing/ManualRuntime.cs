@@ -8,16 +8,21 @@ namespace Cti.Testing;
 public sealed class ManualRuntime : IScheduler, IClock, ITimers
 {
     private readonly Queue<IWorkItem> ready = new();
-    private readonly PriorityQueue<VirtualTimer, (long Due, long Order)> timers = new();
+    private readonly PriorityQueue<VirtualTimer, (long Due, int Tie, long Order)> timers = new();
     private readonly Func<int, int>? choose;
+    private readonly Func<int, int>? chooseTimer;
     private readonly List<IWorkItem> pool = [];
     private long order;
     private long nowMillis;
     private readonly long startUnixMillis;
 
-    /// <summary>Starts at the given Unix time. With <paramref name="choose"/>, which ready item runs next is drawn (0..n-1) instead of first come first served.</summary>
-    public ManualRuntime(long startUnixMillis = 1_700_000_000_000, Func<int, int>? choose = null)
+    /// <summary>
+    /// Starts at the given Unix time. With <paramref name="choose"/>, which ready item runs next is drawn (0..n-1) instead of first come first served;
+    /// with <paramref name="chooseTimer"/> so is which of several timers of the same millisecond fires first.
+    /// </summary>
+    public ManualRuntime(long startUnixMillis = 1_700_000_000_000, Func<int, int>? choose = null, Func<int, int>? chooseTimer = null)
     {
+        this.chooseTimer = chooseTimer;
         this.startUnixMillis = startUnixMillis;
         this.choose = choose;
     }
@@ -51,7 +56,7 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
     public ITimerHandle Schedule(long delayMillis, Action<object?> callback, object? state)
     {
         var timer = new VirtualTimer(nowMillis + Math.Max(0, delayMillis), callback, state);
-        timers.Enqueue(timer, (timer.DueMillis, ++order));
+        timers.Enqueue(timer, (timer.DueMillis, chooseTimer?.Invoke(int.MaxValue) ?? 0, ++order));
         return timer;
     }
 

@@ -32,6 +32,7 @@ public sealed class VirtualConference(ConferenceOptions options)
     internal ITimerHandle? RecordTimer { get; set; }
     internal long RecordBegan { get; set; }
     internal bool Dead { get; set; }
+    internal Queue<MediaEvent> Reports { get; } = new();
 }
 
 /// <content>Conferences: a session is in one at a time, and not bridged while it is.</content>
@@ -41,6 +42,10 @@ public sealed partial class VirtualMediaPort
 
     /// <summary>Conferences that are open, in the order in which they were opened.</summary>
     public IReadOnlyList<VirtualConference> Conferences => [.. conferences.Values];
+
+    /// <summary>The RTP ports of the members of every conference that has any.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> Seats =>
+        [.. conferences.Values.Where(room => room.Members.Count > 0).Select(room => room.Members.Keys.Select(member => sessions[member].Local.Port).Order().ToList())];
 
     /// <summary>No loop takes another conference.</summary>
     public bool NoConference { get; set; }
@@ -216,8 +221,14 @@ public sealed partial class VirtualMediaPort
         conferences.Clear();
     }
 
-    private void Report(VirtualConference room, MediaEvent happened) => runtime.After(0, () =>
+    /// <summary>Reports of a conference stay in order, whatever the order of timers of the same millisecond.</summary>
+    private void Report(VirtualConference room, MediaEvent happened)
     {
-        if (!room.Dead) room.Events.OnConferenceEvent(room.Id, happened);
-    });
+        room.Reports.Enqueue(happened);
+        runtime.After(0, () =>
+        {
+            var next = room.Reports.Dequeue();
+            if (!room.Dead) room.Events.OnConferenceEvent(room.Id, next);
+        });
+    }
 }

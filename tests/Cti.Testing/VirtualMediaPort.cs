@@ -154,36 +154,6 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         });
     }
 
-    /// <summary>Bridges that are up: first, second, action.</summary>
-    public List<(MediaSessionId First, MediaSessionId Second, BridgeRequest Request)> Bridges { get; } = [];
-
-    public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request)
-    {
-        if (Find(first) is not { } open || Find(second) is null) return true;
-        Unbridge(first, MediaOutcome.Completed);
-        Unbridge(second, MediaOutcome.Completed);
-        Unseat(first);
-        Unseat(second);
-        Bridges.Add((first, second, request));
-        Report(open, new BridgeStarted(request.Action));
-        return true;
-    }
-
-    public void Disconnect(MediaSessionId first, long action)
-    {
-        if (Unlisten(first, action)) return;
-        if (Bridges.Any(bridge => bridge.First == first && bridge.Request.Action == action)) Unbridge(first, MediaOutcome.Stopped);
-    }
-
-    private void Unbridge(MediaSessionId session, MediaOutcome outcome)
-    {
-        foreach (var bridge in Bridges.Where(bridge => bridge.First == session || bridge.Second == session).ToList())
-        {
-            Bridges.Remove(bridge);
-            if (sessions.TryGetValue(bridge.First, out var first)) Report(first, new BridgeEnded(bridge.Request.Action, outcome));
-        }
-    }
-
     /// <summary>The far end of the session at <paramref name="local"/> presses a key; false when there is none that hears it.</summary>
     public bool Press(IPEndPoint local, char key)
     {
@@ -199,6 +169,18 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         foreach (var open in sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList()) Report(open, new MediaInactive());
     }
 
+    /// <summary>Where an open session receives; null for any other.</summary>
+    public IPEndPoint? AddressOf(MediaSessionId session) => sessions.TryGetValue(session, out var open) ? open.Local : null;
+
+    /// <summary>Whatever runs in the session at <paramref name="local"/> has come to its end.</summary>
+    public void FinishAll(IPEndPoint local)
+    {
+        foreach (var open in sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList())
+        {
+            foreach (var action in open.Running.Values.ToList()) End(open, action);
+        }
+    }
+
     /// <summary>What a crash of the node does: nothing is reported any more; recordings stay as they are.</summary>
     public void Crash()
     {
@@ -209,7 +191,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
             freePorts.Add(open.Local.Port);
         }
         sessions.Clear();
-        Bridges.Clear();
+        CrashBridges();
         CrashConferences();
         listenings.Clear();
     }
@@ -255,13 +237,18 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         });
     }
 
-    /// <summary>Timers of equal time fire in the order in which they were set, so reports stay in order per session.</summary>
-    private void Report(Session open, MediaEvent happened, Action? then = null) => runtime.After(0, () =>
+    /// <summary>Reports of a session stay in order, whatever the order of timers of the same millisecond.</summary>
+    private void Report(Session open, MediaEvent happened, Action? then = null)
     {
-        if (open.Dead) return;
-        then?.Invoke();
-        open.Events.OnMediaEvent(open.Id, happened);
-    });
+        open.Reports.Enqueue((happened, then));
+        runtime.After(0, () =>
+        {
+            var (next, first) = open.Reports.Dequeue();
+            if (open.Dead) return;
+            first?.Invoke();
+            open.Events.OnMediaEvent(open.Id, next);
+        });
+    }
 
     private enum MediaKind
     {
@@ -279,6 +266,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         public IPEndPoint Local { get; } = local;
         public MediaDescription? Description { get; set; }
         public Dictionary<long, RunningAction> Running { get; } = [];
+        public Queue<(MediaEvent Happened, Action? First)> Reports { get; } = new();
         public bool Closing { get; set; }
         public bool Dead { get; set; }
 

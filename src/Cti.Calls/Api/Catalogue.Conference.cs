@@ -83,7 +83,4 @@ public static partial class Catalogue
     }
 
     private static EventDefinition ConferenceEvent(string name, string doc, params FieldDefinition[] parameters) => new(name, doc, [.. parameters]);
-
-    private static EventDefinition Later(string name, string doc, params FieldDefinition[] parameters) =>
-        new(name, doc, [.. parameters]) { Available = false };
 }

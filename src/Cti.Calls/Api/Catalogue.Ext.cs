@@ -7,7 +7,6 @@ public static partial class Catalogue
     private static MethodDefinition ExtMethod(string name, string doc, ResultDefinition? result, params ParameterDefinition[] parameters) =>
         new("ext." + name, doc, [.. parameters], result ?? ResultDefinition.Accepted)
         {
-            Available = false,
             Changes = true,
             Errors = [ErrorCodes.NoGateway],
         };
@@ -28,7 +27,7 @@ public static partial class Catalogue
         {
             yield return ExtMethod(module + ".exists", "Whether it exists.", ExistsResult, Res()) with { Changes = false, Errors = [] };
             yield return ExtMethod(module + ".drop", "Hangs up whatever is up.", null, Res()) with { Errors = [ErrorCodes.NotFound] };
-            yield return ExtMethod(module + ".get", "It as last made durable.", new(FieldType.Object, "The resource.",
+            yield return ExtMethod(module + ".get", "It as last made durable: the parameters of `construct`, its state and its begin.", new(FieldType.Object, "The resource.",
                 [ResField, new("state", FieldType.String, "Its state."), BeginField]), Res()) with
             { Changes = false, Errors = [ErrorCodes.NotFound] };
         }
@@ -61,19 +60,21 @@ public static partial class Catalogue
         "record_file", "user_data1", "user_data2",
     ];
 
+    private static EventDefinition ExtEvent(string name, string doc, params FieldDefinition[] fields) => new("ext." + name, doc, [.. fields]);
+
     private static IEnumerable<EventDefinition> ExtEvents()
     {
         FieldDefinition answered = Time("answer_time", "When it was answered; null: never.", nullable: true),
             user1 = UserDataField with { Name = "user_data1" }, user2 = UserDataField with { Name = "user_data2" };
         return
         [
-            Later("ext.notify_call.on_released", "It is over.", ResField, ErrorField, BeginField, answered, EndField, DroppedByField, UserDataField),
-            Later("ext.captcha_call.on_released", "It is over.", ResField, ErrorField, BeginField, answered, EndField, DroppedByField,
+            ExtEvent("notify_call.on_released", "It is over.", ResField, ErrorField, BeginField, answered, EndField, DroppedByField, UserDataField),
+            ExtEvent("captcha_call.on_released", "It is over.", ResField, ErrorField, BeginField, answered, EndField, DroppedByField,
                 new FieldDefinition("keys", FieldType.String, "The keys that came."), UserDataField),
-            Later("ext.duo_callback.on_dial1_completed", "The first party answered or not.", ResField, ErrorField, BeginField, answered, EndField, user1, user2),
-            Later("ext.duo_callback.on_dial2_started", "The second party is being called.", ResField, BeginField, user1, user2),
-            Later("ext.duo_callback.on_dial2_completed", "The second party answered or not.", ResField, ErrorField, BeginField, answered, EndField, user1, user2),
-            Later("ext.duo_callback.on_released", "It is over.", ResField, ErrorField, BeginField, answered,
+            ExtEvent("duo_callback.on_dial1_completed", "The first party answered or not.", ResField, ErrorField, BeginField, answered, EndField, user1, user2),
+            ExtEvent("duo_callback.on_dial2_started", "The second party is being called.", ResField, BeginField, user1, user2),
+            ExtEvent("duo_callback.on_dial2_completed", "The second party answered or not.", ResField, ErrorField, BeginField, answered, EndField, user1, user2),
+            ExtEvent("duo_callback.on_released", "It is over.", ResField, ErrorField, BeginField, answered,
                 Time("connect_time", "When the connection began; null: never.", nullable: true), EndField, UserDataField, user1, user2),
         ];
     }

@@ -78,9 +78,6 @@ public sealed record ParameterDefinition(string Name, ParameterKind Kind, string
     /// <summary>The older generation's spelling, where it differs (it is one of <see cref="Aliases"/>).</summary>
     public string? NameInV1 { get; init; }
 
-    /// <summary>False while only null is accepted, because what it does comes with a later version.</summary>
-    public bool Available { get; init; } = true;
-
     /// <summary>The spelling of a generation's documents.</summary>
     public string NameIn(ApiGeneration generation) => generation == ApiGeneration.V1 && NameInV1 is not null ? NameInV1 : Name;
 
@@ -137,9 +134,6 @@ public sealed record StateRule(ImmutableArray<string> States, ApiGeneration? Gen
 /// <param name="Result">What it answers.</param>
 public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<ParameterDefinition> Parameters, ResultDefinition Result)
 {
-    /// <summary>False while the method belongs to a later version: not dispatched, not listed.</summary>
-    public bool Available { get; init; } = true;
-
     /// <summary>Whether it changes something, so that a repeat with the same UUID must answer the first one's result.</summary>
     public bool Changes { get; init; }
 
@@ -185,9 +179,6 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
 /// <param name="Parameters">What it carries.</param>
 public sealed record EventDefinition(string Name, string Doc, ImmutableArray<FieldDefinition> Parameters)
 {
-    /// <summary>False while the event belongs to a later version.</summary>
-    public bool Available { get; init; } = true;
-
     /// <summary>What its <c>meta.media</c> is, or null where it has none.</summary>
     public string? Media { get; init; }
 }

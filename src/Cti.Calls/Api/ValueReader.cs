@@ -12,7 +12,6 @@ internal static class ValueReader
     {
         value = null;
         if (reader.TokenType == JsonTokenType.Null) return ReadNull(parameter, out value);
-        if (!parameter.Available) return "is not available yet; only null is accepted";
         switch (parameter.Kind)
         {
             case ParameterKind.Boolean:

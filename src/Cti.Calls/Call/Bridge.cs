@@ -1,3 +1,5 @@
+using System.Text.Json.Serialization;
+
 namespace Cti.Calls.Call;
 
 /// <summary>How far a bridge is.</summary>
@@ -7,13 +9,15 @@ public enum BridgeStage
     Requested,
     /// <summary>Both are in it.</summary>
     Connected,
+    /// <summary>It is over, and its recording is being completed: the completion is told when the file is.</summary>
+    Ending,
 }
 
 /// <summary>
 /// A bridge between two calls, as each of them journals it. It spans two resources, so it is a saga: the first party asks, the second journals that it
 /// joined and says so, the first journals that it began and only then answers the application.
 /// <code>
-///   first   Idle ──request──► Requested ──joined──► Connected ──stop, limit, either hang-up──► Idle
+///   first   Idle ──request──► Requested ──joined──► Connected ──stop, limit, either hang-up──► (Ending: the file is completed) ──► Idle
 ///                                 └──refused──► Idle
 ///   second  Idle ──asked───────────────────────► Connected ──parted, own hang-up─────────────► Idle
 /// </code>
@@ -34,6 +38,14 @@ public sealed record Bridge
     public long Number { get; init; }
     /// <summary>What the application asked for; null with the second party.</summary>
     public BridgeSpec? Spec { get; init; }
+    /// <summary>How it will have ended, once its recording is complete.</summary>
+    public ActionEnding? Ending { get; init; }
+    /// <summary>When the wait for its recording ends whatever happens; 0 while it is not over.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long EndingUntilMillis { get; init; }
+    /// <summary>Whether the media side has already ended it, recording and all.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsMediaOver { get; init; }
     /// <summary>Whether the scheduled play was started, or is past.</summary>
     public bool IsSchedulePlayed { get; init; }
 }
@@ -53,6 +65,9 @@ public sealed record BridgeSpec
     public string? RecordPath { get; init; }
     /// <summary>Its format's internal name.</summary>
     public string? RecordFormat { get; init; }
+    /// <summary>Whether it goes on in the file that is there.</summary>
+    [System.Text.Json.Serialization.JsonIgnore(Condition = System.Text.Json.Serialization.JsonIgnoreCondition.WhenWritingDefault)]
+    public bool AppendsRecording { get; init; }
     /// <summary>Unix seconds at which a file is played to both; 0 for none.</summary>
     public long ScheduleAtSeconds { get; init; }
     /// <summary>That file.</summary>

@@ -38,6 +38,8 @@ public sealed record ConstructCall : ResourceCommand
     public string? Parent { get; init; }
     /// <summary>What it is to hear.</summary>
     public RingBackSpec RingBack { get; init; } = new(null, 0);
+    /// <summary>The flow that drives it; null for the application's own.</summary>
+    public string? Owner { get; init; }
 }
 
 /// <summary>Creates an inbound call: an INVITE came that a route gives to an application.</summary>

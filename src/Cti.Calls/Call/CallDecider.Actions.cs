@@ -75,6 +75,7 @@ public static partial class CallDecider
 
     private static CallDecision RecordHasFinished(CallDraft decision, RecordFinished finished)
     {
+        if (decision.State.SideRecord?.Number == finished.Number) return SideRecordHasEnded(decision, finished);
         if (decision.State.Action is not RecordAction record || record.Number != finished.Number) return decision.Build();
         var failure = finished.End is MediaEnd.Completed or MediaEnd.Stopped ? null : EndingOf(finished.End, finished.Detail);
         EndAction(decision, record, failure ?? record.Ending ?? new ActionEnding());

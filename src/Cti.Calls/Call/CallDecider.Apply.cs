@@ -27,6 +27,8 @@ public static partial class CallDecider
             ActionEnded => state with { Action = null },
             BridgeBegan began => state with { Bridge = began.Bridge, ActionCount = Math.Max(state.ActionCount, began.Bridge.Number) },
             BridgeEnded => state with { Bridge = null },
+            SideRecordBegan began => state with { SideRecord = began.Recording, ActionCount = Math.Max(state.ActionCount, began.Recording.Number) },
+            SideRecordEnded => state with { SideRecord = null },
             SeatTaken taken => state with { Seat = taken.Seat },
             SeatLeft => state with { Seat = null },
             EarlyMediaBegan early => state with { Audio = early.Audio },
@@ -40,7 +42,7 @@ public static partial class CallDecider
             DialogUpdated updated => state with { Dialog = updated.Dialog, Audio = updated.Audio, LocalSdp = updated.LocalSdp },
             CallReleased released => state with
             {
-                WasReleased = true, Action = null, Dialling = null, Parent = null, Closing = released.Closing, ClosingCause = released.Cause,
+                WasReleased = true, Action = null, SideRecord = null, Dialling = null, Parent = null, Closing = released.Closing, ClosingCause = released.Cause,
                 ClosingContact = released.Contact,
                 Dialog = released.Dialog ?? state.Dialog,
             },
@@ -55,6 +57,7 @@ public static partial class CallDecider
     {
         Id = ParseId(made.Id),
         Application = made.Application,
+        Owner = made.Owner,
         Direction = CallDirection.Outbound,
         FromUri = made.FromUri,
         ToUri = made.ToUri,

@@ -6,6 +6,9 @@ namespace Cti.Calls.Call;
 /// <summary>Bridging two calls (<c>connect_start</c>, <c>connect_stop</c>).</summary>
 public static partial class CallDecider
 {
+    // A disk that takes longer than this to complete a file keeps nobody waiting any more; the file is completed all the same.
+    private const long RecordingCompletionMillis = 5_000;
+
     private static CallDecision ConnectStart(CallDraft decision, StartConnect connect)
     {
         if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, connect, "Idle");
@@ -57,6 +60,8 @@ public static partial class CallDecider
 
     private static CallDecision ConnectStop(CallDraft decision, StopConnect stop)
     {
+        // A second stop while the file is being completed changes nothing.
+        if (decision.State is { Phase: CallPhase.Connect, Bridge: { IsFirst: true, Stage: BridgeStage.Ending } }) return decision.ReplyNull().Build();
         if (decision.State is not { Phase: CallPhase.Connect, Bridge: { IsFirst: true, Stage: BridgeStage.Connected } bridge }) return Refuse(decision, stop, nameof(CallPhase.Connect));
         decision.ReplyNull();
         return EndBridge(decision, bridge, new ActionEnding());
@@ -68,41 +73,50 @@ public static partial class CallDecider
         if (!bridge.IsFirst) return decision.Add(new BridgeEnded()).Build();
         if (bridge.Stage == BridgeStage.Requested)
             return decision.Add(new BridgeEnded()).Do(new ReplyRefused(RpcError.NoSuchResource(bridge.Peer))).Build();
+        if (bridge.Stage == BridgeStage.Ending) return decision.Build();
         return EndBridge(decision, bridge, new ActionEnding(), tellPeer: false);
     }
 
     private static CallDecision BridgeHasFailed(CallDraft decision, BridgeFinished finished)
     {
         if (decision.State.Dialling is { } dialling && dialling.Number == finished.Number) return LineHasFailed(decision, dialling, finished);
-        if (decision.State.Bridge is not { IsFirst: true, Stage: BridgeStage.Connected } bridge || bridge.Number != finished.Number) return decision.Build();
-        // A session that closed is a party that hung up: that party says so itself.
-        if (finished.End is MediaEnd.Completed or MediaEnd.Stopped) return decision.Build();
-        return EndBridge(decision, bridge, EndingOf(finished.End, finished.Detail));
+        if (decision.State.Bridge is not { IsFirst: true } bridge || bridge.Number != finished.Number) return decision.Build();
+        if (bridge.Stage == BridgeStage.Ending) return BridgeIsOver(decision, bridge, bridge.Ending!);
+        if (bridge.Stage != BridgeStage.Connected) return decision.Build();
+        if (finished.End is not (MediaEnd.Completed or MediaEnd.Stopped)) return EndBridge(decision, bridge with { IsMediaOver = true }, EndingOf(finished.End, finished.Detail));
+        // A session that closed is a party that hung up: that party says so itself. Its recording is complete now, which is remembered.
+        return bridge.Spec?.RecordPath is null ? decision.Build() : decision.Add(new BridgeBegan(bridge with { IsMediaOver = true })).Build();
     }
 
     private static CallDecision EndBridge(CallDraft decision, Bridge bridge, ActionEnding ending, bool tellPeer = true)
     {
-        decision.Add(new BridgeEnded()).Do(new DisconnectMedia(bridge.Number));
+        decision.Do(new DisconnectMedia(bridge.Number));
         if (tellPeer) decision.Do(new PartBridge(bridge.Peer, bridge.Op));
-        return decision.Emit("sys.call.on_connect_completed", CallEvents.ConnectCompleted(decision.State, bridge, ending, decision.Now)).Build();
+        if (bridge.Spec?.RecordPath is null || bridge.IsMediaOver) return BridgeIsOver(decision, bridge, ending);
+        return decision.Add(new BridgeBegan(bridge with { Stage = BridgeStage.Ending, Ending = ending, EndingUntilMillis = decision.Now + RecordingCompletionMillis })).Build();
     }
+
+    private static CallDecision BridgeIsOver(CallDraft decision, Bridge bridge, ActionEnding ending) => decision.Add(new BridgeEnded())
+        .Emit("sys.call.on_connect_completed", CallEvents.ConnectCompleted(decision.State, bridge, ending, decision.Now)).Build();
 
     /// <summary>What a release does to the bridge that the call is in.</summary>
     private static void LeaveBridge(CallDraft decision, Bridge bridge, ActionEnding ending)
     {
-        decision.Add(new BridgeEnded()).Do(new PartBridge(bridge.Peer, bridge.Op));
+        decision.Add(new BridgeEnded());
+        if (bridge.Stage != BridgeStage.Ending) decision.Do(new PartBridge(bridge.Peer, bridge.Op));
         if (!bridge.IsFirst) return;
         if (bridge.Stage == BridgeStage.Requested)
         {
             decision.Do(new ReplyRefused(RpcError.NoSuchResource(decision.State.Id.ToString())));
             return;
         }
-        decision.Do(new DisconnectMedia(bridge.Number));
-        decision.Emit("sys.call.on_connect_completed", CallEvents.ConnectCompleted(decision.State, bridge, ending, decision.Now));
+        if (bridge.Stage != BridgeStage.Ending) decision.Do(new DisconnectMedia(bridge.Number));
+        decision.Emit("sys.call.on_connect_completed", CallEvents.ConnectCompleted(decision.State, bridge, bridge.Ending ?? ending, decision.Now));
     }
 
     private static long? BridgeDeadline(Bridge bridge)
     {
+        if (bridge.Stage == BridgeStage.Ending) return bridge.EndingUntilMillis;
         if (bridge is not { Stage: BridgeStage.Connected, Spec: { } spec }) return null;
         var limit = bridge.BeginMillis + (spec.MaxSeconds * 1000L);
         return IsSchedulePending(bridge) ? Math.Min(limit, spec.ScheduleAtSeconds * 1000) : limit;
@@ -114,6 +128,7 @@ public static partial class CallDecider
 
     private static CallDecision BridgeTime(CallDraft decision, Bridge bridge)
     {
+        if (bridge.Stage == BridgeStage.Ending) return decision.Now >= bridge.EndingUntilMillis ? BridgeIsOver(decision, bridge, bridge.Ending!) : decision.Build();
         if (decision.Now >= bridge.BeginMillis + (bridge.Spec!.MaxSeconds * 1000L)) return EndBridge(decision, bridge, new ActionEnding());
         if (!IsSchedulePending(bridge) || decision.Now < bridge.Spec.ScheduleAtSeconds * 1000) return decision.Build();
         decision.Add(new BridgeBegan(bridge with { IsSchedulePlayed = true }));

@@ -44,7 +44,7 @@ public static partial class CallDecider
             if (call.RingMillis is null && now >= SetupDeadline(call, decision.Settings)) return DialTimedOut(decision, "no ringing and no answer came");
         }
         if (SeatLimitOf(call) is { } leaveAt && now >= leaveAt) return LeaveSeat(decision, call.Seat!, new ActionEnding()).Build();
-        if (call.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } bridge) return BridgeTime(decision, bridge);
+        if (call.Bridge is { IsFirst: true, Stage: not BridgeStage.Requested } bridge) return BridgeTime(decision, bridge);
         switch (call.Phase)
         {
             case CallPhase.Idle:

@@ -74,6 +74,7 @@ public static partial class CallDecider
             SubscriberMissing => Unoffered(decision),
             NodeLost => Interrupted(decision, "interrupted by the loss of a node"),
             NodeStops => Interrupted(decision, "the node stops"),
+            OwnerGone => Interrupted(decision, "the flow that drove it is gone"),
             FarEndSettled => decision.Build(),
             _ => throw new InvalidOperationException($"unknown command {command.GetType().Name}"),
         };
@@ -108,6 +109,8 @@ public static partial class CallDecider
         StartReceiveKeys receive => ReceiveKeysStart(decision, receive),
         StartConnect connect => ConnectStart(decision, connect),
         StopConnect stop => ConnectStop(decision, stop),
+        StartSideRecord start => SideRecordStart(decision, start),
+        StopSideRecord => SideRecordStop(decision),
         EnterConference enter => ConfEnter(decision, enter),
         ExitConference exit => ConfExit(decision, exit),
         StopReceiveKeys stop => ReceiveKeysStop(decision, stop),
@@ -153,7 +156,7 @@ public static partial class CallDecider
     {
         decision.Add(new Constructed(make.Id.ToString(), make.Application, make.FromUri, make.ToUri, make.SipCallId, make.Trunk, make.Permit,
             make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag,
-            make.Parent is { } resource ? new RingBackParent(resource, ParentStage.Asked, make.RingBack) : null));
+            make.Parent is { } resource ? new RingBackParent(resource, ParentStage.Asked, make.RingBack) : null, make.Owner));
         // With a parent nothing is sent, and the application not answered, before it has agreed.
         if (make.Parent is { } parent) return decision.Do(new AskParent(parent, make.RingBack)).Build();
         return decision.Do(new SendInvite()).Reply(CallEvents.ConstructResult(decision.State)).Build();

@@ -52,7 +52,7 @@ public sealed record StopMediaPlay(long Number) : ResourceEffect
 }
 
 /// <summary>Starts a recording.</summary>
-public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep) : ResourceEffect;
+public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep, int Channels = 1) : ResourceEffect;
 
 /// <summary>Stops a recording. Committed like its start: overtaking a start that waits for the disk, it would stop nothing and the recording would never end.</summary>
 public sealed record StopMediaRecord(long Number) : ResourceEffect;

@@ -25,6 +25,8 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(Settled), "set")]
 [JsonDerivedType(typeof(BridgeBegan), "br")]
 [JsonDerivedType(typeof(BridgeEnded), "brx")]
+[JsonDerivedType(typeof(SideRecordBegan), "side")]
+[JsonDerivedType(typeof(SideRecordEnded), "sidex")]
 [JsonDerivedType(typeof(SeatTaken), "cf")]
 [JsonDerivedType(typeof(SeatLeft), "cfx")]
 [JsonDerivedType(typeof(EarlyMediaBegan), "early")]
@@ -33,9 +35,9 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(DiallingEnded), "dialx")]
 public abstract record CallEntry : ResourceEntry;
 
-/// <summary>An outbound call exists; its INVITE is intended, unless a parent is asked first.</summary>
+/// <summary>An outbound call exists; its INVITE is intended, unless a parent is asked first. Its owner is the flow that drives it.</summary>
 public sealed record Constructed(string Id, string Application, string FromUri, string ToUri, string SipCallId, string? Trunk, string? Permit,
-    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null) : CallEntry;
+    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null, string? Owner = null) : CallEntry;
 
 /// <summary>An inbound call exists.</summary>
 public sealed record Offered(string Id, string Application, string FromUri, string ToUri, string? Trunk, DialogState Dialog, string LocalSdp,

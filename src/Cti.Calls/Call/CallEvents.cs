@@ -61,6 +61,12 @@ internal static class CallEvents
         WriteUserData(json, call);
     });
 
+    public static ReadOnlyMemory<byte> SideRecordCompleted(CallState call, ActionEnding ending, long now) => Write(call, json =>
+    {
+        WriteError(json, ending.Error, ending.Message);
+        json.WriteNumber("end_time"u8, Seconds(now));
+    });
+
     public static ReadOnlyMemory<byte> ConnectCompleted(CallState call, Bridge bridge, ActionEnding ending, long now) => Write(call, json =>
     {
         WriteError(json, ending.Error, ending.Message);

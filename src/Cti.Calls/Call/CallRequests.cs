@@ -34,18 +34,7 @@ public static class CallRequests
                 recordPath ?? throw new ArgumentNullException(nameof(recordPath)), args.String("record_format"), Text(args, "finish_keys")),
             "sys.call.record_stop" => new StopRecord(),
             "sys.call.send_dtmf_start" => new StartSendKeys(args.String("keys")),
-            "sys.call.receive_dtmf_start" => new StartReceiveKeys(new ReceiveKeysSpec
-            {
-                ValidKeys = Text(args, "valid_keys"),
-                MaxKeys = args.Int32("max_keys"),
-                FinishKeys = Text(args, "finish_keys"),
-                FirstKeySeconds = args.Int32("first_key_timeout"),
-                NextKeySeconds = args.Int32("continues_keys_timeout"),
-                Files = Files(args.Content("play_content")),
-                PlayRepeat = args.Int32("play_repeat"),
-                BreakOnKey = args.Boolean("breaking_on_key"),
-                IncludeFinishKey = args.Boolean("including_finish_key"),
-            }),
+            "sys.call.receive_dtmf_start" => new StartReceiveKeys(Keys(args)),
             "sys.call.connect_start" => new StartConnect(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec
             {
                 MaxSeconds = args.Int32("max_seconds"),
@@ -71,6 +60,20 @@ public static class CallRequests
             _ => null,
         };
     }
+
+    /// <summary>The parameters of <c>receive_dtmf_start</c>, which a flow takes as well.</summary>
+    internal static ReceiveKeysSpec Keys(RpcArguments args) => new()
+    {
+        ValidKeys = Text(args, "valid_keys"),
+        MaxKeys = args.Int32("max_keys"),
+        FinishKeys = Text(args, "finish_keys"),
+        FirstKeySeconds = args.Int32("first_key_timeout"),
+        NextKeySeconds = args.Int32("continues_keys_timeout"),
+        Files = Files(args.Content("play_content")),
+        PlayRepeat = args.Int32("play_repeat"),
+        BreakOnKey = args.Boolean("breaking_on_key"),
+        IncludeFinishKey = args.Boolean("including_finish_key"),
+    };
 
     /// <summary>What play content plays, in order: names of files, and of what is spoken (<see cref="SpokenNames"/>).</summary>
     public static ImmutableArray<string> Files(PlayContent? content) =>

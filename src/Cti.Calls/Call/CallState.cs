@@ -101,6 +101,8 @@ public sealed record CallState : ResourceState
     public string? LocalSdp { get; init; }
     /// <summary>The action that runs.</summary>
     public CallAction? Action { get; init; }
+    /// <summary>The recording that runs beside everything else.</summary>
+    public SideRecording? SideRecord { get; init; }
     /// <summary>The bridge that it is in.</summary>
     public Bridge? Bridge { get; init; }
     /// <summary>The conference that it is in, or enters.</summary>

@@ -50,3 +50,10 @@ public sealed record OwnedHappened(string Resource, string Method, ReadOnlyMemor
     /// <summary>Keeps keys out of logs.</summary>
     public override string ToString() => $"OwnedHappened {Method}";
 }
+
+/// <summary>A resource that this one drives is gone without having said how it ended: its actor failed for good.</summary>
+/// <param name="Resource">Which.</param>
+public sealed record OwnedGone(string Resource) : ResourceCommand;
+
+/// <summary>The resource that drove this one is gone: nobody will end it but itself.</summary>
+public sealed record OwnerGone : ResourceCommand;

@@ -31,13 +31,13 @@ public static class ApiDocument
             Line(text, $"- `{code}`: {ErrorTexts.Of(code)}");
         text.Append("\n`ipsc_info` (`process_id`) comes with every error that concerns a resource of the caller's own, never with 404.\n");
         WriteFormats(text);
-        foreach (var module in Catalogue.Methods.Where(m => m.Available).GroupBy(m => m.Name[..m.Name.LastIndexOf('.')]))
+        foreach (var module in Catalogue.Methods.GroupBy(m => m.Name[..m.Name.LastIndexOf('.')]))
         {
             Line(text, $"\n## {module.Key}");
             foreach (var method in module) Write(text, method);
         }
         text.Append("\n## Events\n");
-        foreach (var happened in Catalogue.Events.Where(e => e.Available)) Write(text, happened);
+        foreach (var happened in Catalogue.Events) Write(text, happened);
         return text.ToString();
     }
 
@@ -92,7 +92,6 @@ public static class ApiDocument
 
     private static string Values(ParameterDefinition parameter)
     {
-        if (!parameter.Available) return "null (others come later)";
         var values = parameter.Kind switch
         {
             ParameterKind.Int32 or ParameterKind.Int64 => $"integer {parameter.Min}..{parameter.Max}",

@@ -32,10 +32,10 @@ public static class OpenRpcDocument
             writer.WriteEndObject();
             writer.WriteEndArray();
             writer.WriteStartArray("methods");
-            foreach (var method in Catalogue.Methods.Where(m => m.Available)) Write(writer, method, generation);
+            foreach (var method in Catalogue.Methods) Write(writer, method, generation);
             writer.WriteEndArray();
             writer.WriteStartArray("x-events");
-            foreach (var happened in Catalogue.Events.Where(e => e.Available)) Write(writer, happened);
+            foreach (var happened in Catalogue.Events) Write(writer, happened);
             writer.WriteEndArray();
             writer.WriteEndObject();
         }

@@ -9,11 +9,6 @@ internal static class ParameterSchema
 {
     internal static void Write(Utf8JsonWriter writer, ParameterDefinition parameter, ApiGeneration generation)
     {
-        if (!parameter.Available)
-        {
-            writer.WriteString("type", "null");
-            return;
-        }
         switch (parameter.Kind)
         {
             case ParameterKind.Boolean:

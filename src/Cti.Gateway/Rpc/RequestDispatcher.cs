@@ -47,7 +47,7 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
     private ValueTask<RpcReply> Begin(Application application, ApiGeneration generation, in RpcEnvelope envelope, ReadOnlySpan<byte> json,
         IConnectionFeed? feed, out MethodDefinition? method)
     {
-        method = Catalogue.Find(envelope.Method) is { Available: true } found ? found : null;
+        method = Catalogue.Find(envelope.Method);
         if (application.TakeRequest() is var wait and > 0)
             return Refuse(new RpcError(ErrorCodes.TooMany, $"over the application's rate; try again in {wait} ms").With("retry_after_ms", wait));
         if (method is null) return Refuse(new RpcError(ErrorCodes.MethodNotFound, "no such method; rpc.discover lists those that there are"));

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace Cti.Media.Files;
 
 /// <summary>The header of an MPEG audio frame, layer III (ISO 11172-3, ISO 13818-3 and the 2.5 that lower rates use).</summary>
@@ -22,6 +24,23 @@ internal static class MpegFrame
 
     /// <summary>1 or 2.</summary>
     public static int Channels(uint header) => ((header >> 6) & 3) == 3 ? 1 : 2;
+
+    /// <summary>How much of a file of our own, where all frames have 8 kHz and one length, is whole frames.</summary>
+    /// <param name="start">Its first octets.</param>
+    /// <param name="length">Its length, in octets.</param>
+    /// <param name="whole">Octets of whole frames.</param>
+    /// <param name="channels">1 or 2.</param>
+    /// <returns>False when it is none.</returns>
+    public static bool TryWhole(ReadOnlySpan<byte> start, long length, out long whole, out int channels)
+    {
+        (whole, channels) = (0, 0);
+        if (!BinaryPrimitives.TryReadUInt32BigEndian(start, out var header)) return false;
+        var frame = Length(header);
+        if (frame == 0 || Rate(header) != Audio.Rate) return false;
+        whole = length - (length % frame);
+        channels = Channels(header);
+        return true;
+    }
 
     private static uint Version(uint header) => (header >> 19) & 3;
 

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-
 namespace Cti.Media.Files;
 
 /// <summary>
@@ -161,12 +159,8 @@ internal sealed class RecordingFile : IDisposable
         if (coding.Format == RecordFormat.OkiAdpcm) return 1;
         if (coding.Format == RecordFormat.Mp3)
         {
-            var frame = header.Length < 4 ? 0 : BinaryPrimitives.ReadUInt32BigEndian(header);
-            var length = MpegFrame.Length(frame);
-            if (length == 0 || MpegFrame.Rate(frame) != Audio.Rate) throw Other(coding);
-            // Ours are of constant length.
-            end -= end % length;
-            return MpegFrame.Channels(frame);
+            if (!MpegFrame.TryWhole(header, end, out end, out var both)) throw Other(coding);
+            return both;
         }
         if (!RecordingHeader.TryRead(header, out var found, out var channels, out var said) || found.Format != coding.Format) throw Other(coding);
         var start = RecordingHeader.Length(coding);

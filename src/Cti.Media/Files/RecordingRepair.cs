@@ -3,6 +3,8 @@ namespace Cti.Media.Files;
 /// <summary>Completes recordings that a crash of the process left unfinished. Called at start, before any recording is opened.</summary>
 public static class RecordingRepair
 {
+    private const string OkiExtension = ".vox";
+
     /// <summary>
     /// Completes one unfinished file (the target's name and <c>.cti-part</c>): its sizes are set, what is no whole block is cut off, and it is moved to its target. One that holds no
     /// sound is removed, and the target stays what it was.
@@ -15,40 +17,39 @@ public static class RecordingRepair
         var target = partPath[..^RecordingHeader.PartSuffix.Length];
         using (var file = new FileStream(partPath, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
         {
-            if (IsHeaderless(target))
+            if (TryComplete(file, target) is not { } isSaved) return null;
+            if (isSaved)
             {
-                // Frames of MP3 and halves of bytes can end anywhere.
-                if (file.Length > 0)
-                {
-                    File.Move(partPath, target, overwrite: true);
-                    return target;
-                }
-            }
-            else
-            {
-                Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
-                var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
-                if (RecordingHeader.TryRead(header[..read], out var coding, out var channels, out _))
-                {
-                    if (RecordingHeader.WholeBlocks(coding, channels, file.Length - RecordingHeader.Length(coding)) > 0)
-                    {
-                        RecordingHeader.Complete(file, coding, channels);
-                        File.Move(partPath, target, overwrite: true);
-                        return target;
-                    }
-                }
-                else if (read == RecordingHeader.BytesMax)
-                {
-                    return null;
-                }
+                File.Move(partPath, target, overwrite: true);
+                return target;
             }
         }
         File.Delete(partPath);
         return null;
     }
 
+    /// <summary>Cuts what is no whole block and sets the sizes.</summary>
+    /// <returns>False when no sound is left; null when the file is none of ours.</returns>
+    private static bool? TryComplete(FileStream file, string target)
+    {
+        // Halves of bytes can end anywhere.
+        if (Path.GetExtension(target) == OkiExtension) return file.Length > 0;
+        Span<byte> header = stackalloc byte[RecordingHeader.BytesMax];
+        var read = file.ReadAtLeast(header, header.Length, throwOnEndOfStream: false);
+        if (IsHeaderless(target))
+        {
+            if (MpegFrame.TryWhole(header[..read], file.Length, out var whole, out _)) file.SetLength(whole);
+            else if (read >= sizeof(uint)) return null;
+            return whole > 0;
+        }
+        if (!RecordingHeader.TryRead(header[..read], out var coding, out var channels, out _)) return read == RecordingHeader.BytesMax ? null : false;
+        if (RecordingHeader.WholeBlocks(coding, channels, file.Length - RecordingHeader.Length(coding)) == 0) return false;
+        RecordingHeader.Complete(file, coding, channels);
+        return true;
+    }
+
     /// <summary>Whether recordings of that name are nothing but encoded sound.</summary>
-    internal static bool IsHeaderless(string target) => Path.GetExtension(target) is ".mp3" or ".vox";
+    internal static bool IsHeaderless(string target) => Path.GetExtension(target) is ".mp3" or OkiExtension;
 
     /// <summary>Completes the unfinished file of one target, where there is one.</summary>
     /// <exception cref="IOException">The disk refuses.</exception>

@@ -36,7 +36,7 @@ internal sealed class CallRecordFiles(string directory, TimeZoneInfo zone)
     /// <summary>The file of the position.</summary>
     public string PositionFile { get; } = Path.Combine(directory, "position.json");
 
-    /// <summary>What is written; known after <see cref="Open"/>.</summary>
+    /// <summary>What is written; known after <see cref="Open()"/>.</summary>
     public CallRecordPosition Position { get; private set; } = CallRecordPosition.Start;
 
     /// <summary>Makes the folder and reads the position.</summary>

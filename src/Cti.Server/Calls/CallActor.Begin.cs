@@ -47,6 +47,7 @@ internal sealed partial class CallActor
             LocalTag = DialogTag.Create(id, services.Random).ToString(),
             Parent = parent,
             RingBack = RingBackOf(args),
+            Owner = place.Owner,
         }, System.Clock.UnixMillis, services.Settings), place.Ask);
     }
 

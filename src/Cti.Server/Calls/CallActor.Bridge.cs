@@ -41,11 +41,15 @@ internal sealed partial class CallActor
     {
         var second = ResourceId.TryParse(connect.Peer, out var id) ? services.Directory.Find<CallCell>(id)?.Media : null;
         // Without a second session that party has hung up, and says so itself.
-        if (second is not { } other || cell.Media is not { } media || cell.MediaClosed) return;
+        if (second is not { } other || cell.Media is not { } media || cell.MediaClosed)
+        {
+            Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Completed, null)));
+            return;
+        }
         if (!services.Media.Port.Connect(media, other, RequestOf(connect)))
             Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Failed, "no media loop has room for the bridge")));
     }
 
     private static BridgeRequest RequestOf(ConnectMedia connect) => new(connect.Number, (BridgeMode)connect.Spec.Mode, connect.Spec.LocalVolume, connect.Spec.RemoteVolume,
-        connect.Spec is { RecordPath: { } path, RecordFormat: { } format } ? new BridgeRecording(path, Enum.Parse<RecordFormat>(format, ignoreCase: true)) : null);
+        connect.Spec is { RecordPath: { } path, RecordFormat: { } format } ? new BridgeRecording(path, Enum.Parse<RecordFormat>(format, ignoreCase: true), connect.Spec.AppendsRecording) : null);
 }

@@ -44,6 +44,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     {
         base.OnUndelivered(message);
         if (message is PlaceCall place) place.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
+        if (message is Resources.Decide { Command: var command } && cell is { Deposed: false, State: { } call }) AnswerForTheDead(command, call.Id.ToString());
     }
 
     protected override bool Unborn(object message)
@@ -156,7 +157,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 break;
             case StartMediaRecord record:
                 if (!ForwardToMedia(media => services.Media.Port.StartRecord(media,
-                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep))))
+                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, Channels: record.Channels))))
                     Self.Tell(new MediaHappened(new RecordEnded(record.Number, MediaOutcome.Failed, 0, "the call has no media")));
                 break;
             case StopMediaRecord stop:
@@ -244,7 +245,10 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     protected override void Recover()
     {
         cell.Leg ??= CallLeg.ForRecovered(services, cell, System);
-        if (cell.State!.Action is RecordAction record) services.Recordings.Repair(record.FullPath);
+        foreach (var path in (string?[])[(cell.State!.Action as RecordAction)?.FullPath, cell.State.SideRecord?.FullPath, cell.State.Bridge?.Spec?.RecordPath])
+        {
+            if (path is not null) services.Recordings.Repair(path);
+        }
         if (CallDecider.Resume(cell.State!) is { } command) Run(command, null);
         else if (CallDecider.Owed(cell.State!) is { } owed) cell.Leg?.Perform(owed, cell.State!);
     }

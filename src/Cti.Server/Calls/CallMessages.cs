@@ -15,4 +15,8 @@ internal sealed record MediaHappened(MediaEvent Event) : ISystemMessage;
 internal sealed record CheckSubscriber;
 
 /// <summary>The first message of an outbound call.</summary>
-internal sealed record PlaceCall(RpcAsk Ask, Placement Placement);
+internal sealed record PlaceCall(RpcAsk Ask, Placement Placement)
+{
+    /// <summary>The flow that drives it; null for the application's own.</summary>
+    public string? Owner { get; init; }
+}

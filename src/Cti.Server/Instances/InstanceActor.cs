@@ -1,10 +1,12 @@
 using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
+using Cti.Calls.Flows;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Server.Calls;
 using Cti.Server.Conferences;
+using Cti.Server.Flows;
 using Cti.Server.Resources;
 using Cti.Server.Routing;
 using Cti.Storage;
@@ -50,7 +52,9 @@ internal sealed class InstanceActor : Actor
         {
             case RpcAsk ask:
                 Forget();
-                if (Recall(ask) is { } first) Dispatch(first);
+                if (Recall(ask) is not { } first) return true;
+                if (first.Refusal is { } refusal) first.ReplyTo.Reply(RpcReply.Refused(refusal));
+                else Dispatch(first);
                 return true;
             case Placed placed:
                 Spawn(placed);
@@ -93,6 +97,9 @@ internal sealed class InstanceActor : Actor
                 return;
             case "sys.conf.construct":
                 MakeConference(ask);
+                return;
+            case var construct when FlowRequests.FirstTargets(construct) is { } targets:
+                Place(ask, targets);
                 return;
         }
         var text = ask.Request.Arguments.String("res_id");
@@ -150,6 +157,13 @@ internal sealed class InstanceActor : Actor
 
     private void Spawn(Placed placed)
     {
+        if (FlowRequests.FirstTargets(placed.Ask.Request.Method) is not null)
+        {
+            var flow = new FlowCell(journal);
+            flow.Actor = System.Spawn($"flow to {placed.Placement.Target.Host}", () => new FlowActor(services, flow, placer));
+            flow.Actor.Tell(new StartFlow(placed.Ask, placed.Placement));
+            return;
+        }
         var cell = new CallCell(journal);
         cell.Actor = System.Spawn($"call to {placed.Placement.Target.Host}", () => new CallActor(services, cell));
         cell.Actor.Tell(new PlaceCall(placed.Ask, placed.Placement));

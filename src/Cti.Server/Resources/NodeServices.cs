@@ -1,4 +1,5 @@
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Server.Media;
 using Cti.Server.Sip;
@@ -26,6 +27,8 @@ internal sealed class NodeServices
     public required SipTimers SipTimers { get; init; }
     public required TrunkTable Trunks { get; init; }
     public required Action<string> ReleasePermit { get; init; }
+    /// <inheritdoc cref="ServerNodeOptions.Loses"/>
+    public Func<ResourceCommand, bool>? Loses { get; init; }
 }
 
 /// <summary>Whether an application listens.</summary>

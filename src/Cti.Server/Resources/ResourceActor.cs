@@ -72,12 +72,14 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
 
     protected override void OnStop()
     {
-        if (cell.State is { } state) services.Directory.Remove(state.Id);
+        if (cell.State is not { } state) return;
+        services.Directory.Remove(state.Id);
+        if (state is { Owner: { } owner, IsReleased: false } && !cell.Deposed) Tell(owner, new OwnedGone(state.Id.ToString()));
     }
 
     protected override void OnUndelivered(object message)
     {
-        if (message is RpcAsk ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(cell.State?.Id.ToString() ?? "")));
+        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(cell.State?.Id.ToString() ?? "")));
     }
 
     protected bool Living(object message)
@@ -86,6 +88,9 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
         {
             case RpcAsk ask:
                 Guard(ask, () => Handle(ask));
+                return true;
+            case OwnedAsk owned:
+                Guard(owned.Ask, () => Run(owned.Request, owned.Ask));
                 return true;
             case BecameDurable durable:
                 RunCommitted(durable.Position);
@@ -96,7 +101,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 Arm();
                 return true;
             case Decide decide:
-                Run(decide.Command, decide.Command.AnswersHeld ? TakeHeld() : null);
+                Run(decide.Command, decide.Command.AnswersHeld ? cell.Held : null);
                 return true;
             case Resources.Recover:
                 Recover();
@@ -112,7 +117,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     /// <summary>Another node owns the resource now: nothing outside is touched, whatever still arrives.</summary>
     private bool Deposed(object message)
     {
-        if (message is RpcAsk ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
         return true;
     }
 
@@ -160,6 +165,12 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
         {
             ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal)));
             return;
+        }
+        if (ask is not null && ask == cell.Held)
+        {
+            // An answer that comes when the request is refused already answers nothing: the refusal is on its way.
+            if (decision.Effects.Any(static effect => effect is ReplyResult)) cell.Held = null;
+            else ask = null;
         }
         if (decision.Entries.IsEmpty) After(cell.LastPosition, decision, ask);
         else After(cell.Journal.Append(first => Rows(first, decision, ask), cell), decision, ask);
@@ -230,7 +241,8 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(Concerning(refused.Refusal)));
                 break;
             case NotifyOwner notify:
-                Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params));
+                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params)) && !cell.State.IsReleased)
+                    Self.Tell(new Decide(new OwnerGone()));
                 break;
             default:
                 if (effect.HoldsRequest) cell.Held = ask;
@@ -247,7 +259,8 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     }
 
     /// <summary>Gives a command to another resource; false when it is gone.</summary>
-    protected bool Tell(string resource, ResourceCommand command) => services.Directory.Find(resource) is { } other && other.Actor.Tell(new Decide(command));
+    protected bool Tell(string resource, ResourceCommand command) =>
+        services.Loses?.Invoke(command) == true || (services.Directory.Find(resource) is { } other && other.Actor.Tell(new Decide(command)));
 
     private JournalRows Rows(long first, ResourceDecision<TState, TEntry> decision, RpcAsk? ask)
     {

@@ -1,6 +1,7 @@
 using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Resources;
+using Cti.Kernel;
 using Cti.Server.Routing;
 
 namespace Cti.Server.Resources;
@@ -9,7 +10,16 @@ namespace Cti.Server.Resources;
 /// <param name="Request">The request.</param>
 /// <param name="RecordPath">The resolved path of its <c>record_file</c>.</param>
 /// <param name="ReplyTo">Given the answer, once.</param>
-internal sealed record RpcAsk(RpcRequest Request, string? RecordPath, IReplyTo ReplyTo);
+internal sealed record RpcAsk(RpcRequest Request, string? RecordPath, IReplyTo ReplyTo)
+{
+    /// <summary>What it is to be refused with, unless it repeats a request that was answered: then it gets that answer, whatever has gone meanwhile.</summary>
+    public RpcError? Refusal { get; init; }
+}
+
+/// <summary>A request of the resource that drives this one. It is no new work from outside, so neither a stalled journal nor a full mailbox refuses it.</summary>
+/// <param name="Request">The request.</param>
+/// <param name="Ask">Where its answer goes.</param>
+internal sealed record OwnedAsk(ResourceRequest Request, RpcAsk Ask) : ISystemMessage;
 
 /// <summary>Entries up to a position are durable.</summary>
 internal sealed record BecameDurable(long Position) : ISystemMessage;

@@ -42,9 +42,9 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         if (services.Directory.CallCount >= services.CallsMax) return Refused(RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit"));
         if (owned.Length == 0) return Refused(RpcError.Unavailable("this node owns no instance"));
         if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
-        if (InstanceFor(request, out var index) is { } noParent) return Refused(noParent);
+        var noParent = InstanceFor(request, out var index);
         return instances[index] is { } instance
-            ? Ask(instance, request, path, cancellation)
+            ? Ask(instance, request, path, noParent, cancellation)
             : Refused(RpcError.Unavailable($"instance {index} is moving between nodes"));
     }
 
@@ -69,7 +69,7 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
             return Refused(RpcError.NoSuchResource(text));
         if (instances[id.Instance] is not { } instance) return Refused(RpcError.Unavailable("the resource is moving between nodes"));
         if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
-        return OtherResource(request) is { } missing ? Refused(missing) : Ask(instance, request, path, cancellation);
+        return Ask(instance, request, path, OtherResource(request), cancellation);
     }
 
     /// <summary>A second resource that the request names must be there, and the application's own.</summary>
@@ -119,10 +119,10 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
 
     private string? Escapes(IEnumerable<string> files) => files.FirstOrDefault(file => !services.Recordings.StaysInside(file));
 
-    private static ValueTask<RpcReply> Ask(ActorRef instance, RpcRequest request, string? path, CancellationToken cancellation)
+    private static ValueTask<RpcReply> Ask(ActorRef instance, RpcRequest request, string? path, RpcError? refusal, CancellationToken cancellation)
     {
         var reply = new TaskReply();
-        if (!instance.Tell(new RpcAsk(request, path, reply))) return Refused(RpcError.Unavailable("the instance has too much to do"));
+        if (!instance.Tell(new RpcAsk(request, path, reply) { Refusal = refusal })) return Refused(RpcError.Unavailable("the instance has too much to do"));
         return new ValueTask<RpcReply>(reply.Task.WaitAsync(cancellation));
     }
 

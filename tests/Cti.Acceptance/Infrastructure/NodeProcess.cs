@@ -73,17 +73,26 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <param name="acceptAny">Whether unknown sources reach the default application.</param>
     public static async Task<NodeProcess> StartAsync(string[]? sets = null, string? configuration = null, bool acceptAny = true)
     {
-        var node = new NodeProcess([.. acceptAny ? ["cti.sip.accept-any=true"] : Array.Empty<string>(), .. sets ?? []], configuration, configuration is null);
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            await node.LaunchAsync();
-            return node;
-        }
-        catch
-        {
-            node.ExpectsErrors = true;
-            await node.DisposeAsync();
-            throw;
+            var node = new NodeProcess([.. acceptAny ? ["cti.sip.accept-any=true"] : Array.Empty<string>(), .. sets ?? []], configuration, configuration is null);
+            try
+            {
+                await node.LaunchAsync();
+                return node;
+            }
+            catch (Exception) when (attempt < 5 && node.Log.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
+            {
+                // A port that was free a moment ago is another program's now: others are looked for.
+                node.ExpectsErrors = true;
+                await node.DisposeAsync();
+            }
+            catch
+            {
+                node.ExpectsErrors = true;
+                await node.DisposeAsync();
+                throw;
+            }
         }
     }
 

@@ -50,7 +50,8 @@ public sealed class ConfigurationTests : IDisposable
     {
         var c = Load();
         c.Media.Language.ShouldBe("zh-CN");
-        c.Speech.ShouldBe(new SpeechSettings(SpeechEngineKind.Espeak, TimeSpan.FromSeconds(10), 4, 64 * 1024 * 1024, "espeak-ng", null, []));
+        c.Speech.Headers.ShouldBeEmpty();
+        c.Speech.ShouldBe(new SpeechSettings(SpeechEngineKind.Espeak, TimeSpan.FromSeconds(10), 4, 64 * 1024 * 1024, "espeak-ng", null, c.Speech.Headers));
 
         var http = Load(null, null, "cti.media.language=en-US", "cti.tts.engine=http", "cti.tts.http.url=https://tts.example/{lang}?key=1", """cti.tts.http.headers=[{ name = X-Key, value = "k" }]""").Speech;
         http.Url!.Reveal().ShouldBe("https://tts.example/{lang}?key=1");

@@ -267,9 +267,15 @@ public sealed class CallRecordKeeperTests : IAsyncLifetime
 
     private async Task OpenAsync(MemoryDisk disk)
     {
-        _store = new MemoryJournalStore(disk);
-        await _store.OpenAsync(1);
+        _store = await OpenedAsync(disk);
         _epoch = (await _store.ClaimAsync("n1", [0]))[0].Epoch;
+    }
+
+    private static async Task<MemoryJournalStore> OpenedAsync(MemoryDisk disk)
+    {
+        var store = new MemoryJournalStore(disk);
+        await store.OpenAsync(1);
+        return store;
     }
 
     private async Task AddAsync(long endedMillis, string userData, string node = "n1")

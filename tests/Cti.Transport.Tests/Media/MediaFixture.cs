@@ -23,13 +23,14 @@ internal sealed class MediaFixture : IDisposable
         // Ranges of their own, so that classes that run side by side do not count each other's pairs.
         var first = 21_000 + Interlocked.Increment(ref s_portBlock) * 40;
         var options = new MediaEngineOptions { IPv4 = IPAddress.Loopback, IPv6 = IPAddress.IPv6Loopback, PortFirst = first, PortLast = first + 39, Loops = 1 };
-        Engine = new MediaEngine(change is null ? options : change(options), Prompts(prompts), new SystemClock(),
+        options = change is null ? options : change(options);
+        Engine = new MediaEngine(options, Prompts(prompts, options.SoundLibrary), new SystemClock(),
             SystemRandom.Instance, Log);
     }
 
-    private IPromptSource Prompts(Func<PromptCache, IPromptSource>? prompts)
+    private IPromptSource Prompts(Func<PromptCache, IPromptSource>? prompts, SoundLibrary library)
     {
-        var files = new PromptCache(Root, null, 16 * 1024 * 1024);
+        var files = new PromptCache(Root, null, 16 * 1024 * 1024, library);
         return prompts is null ? files : prompts(files);
     }
 

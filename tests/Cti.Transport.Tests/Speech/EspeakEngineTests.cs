@@ -18,7 +18,7 @@ public sealed class EspeakEngineTests : IDisposable
     {
         var path = Path.Combine(_folder.FullName, "engine.sh");
         File.WriteAllText(path, "#!/bin/sh\n" + text);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         return path;
     }
 

@@ -34,6 +34,7 @@ internal static unsafe partial class Sndfile
 
     public const int ContainerWav = 0x01_0000;
     public const int ContainerRaw = 0x04_0000;
+    public const int ContainerFlac = 0x17_0000;
     public const int ContainerMpeg = 0x23_0000;
 
     public const int CodingImaAdpcm = 0x12;
@@ -72,8 +73,11 @@ internal static unsafe partial class Sndfile
     [LibraryImport(Name, EntryPoint = "sf_readf_float")]
     public static partial long ReadFrames(nint file, float* samples, long frames);
 
-    [LibraryImport(Name, EntryPoint = "sf_writef_short")]
-    public static partial long WriteFrames(nint file, short* samples, long frames);
+    /// <summary>
+    /// Samples of 32 bit. There is one for 16, but up to 1.2.2 it writes memory it never filled into half of each frame of an MP3 file with two channels.
+    /// </summary>
+    [LibraryImport(Name, EntryPoint = "sf_writef_int")]
+    public static partial long WriteFrames(nint file, int* samples, long frames);
 
     /// <summary>What went wrong with a file (0: with the last one that could not be opened).</summary>
     public static string Describe(nint file) => (Marshal.PtrToStringUTF8((nint)ErrorText(file)) ?? "no reason given").TrimEnd('.', ' ', '\n');

@@ -12,12 +12,14 @@ internal sealed unsafe class SndfileEncoder : SoundEncoder
 {
     /// <summary>Of the four octets that begin an MP3 frame.</summary>
     private const int MpegHeaderBytes = 4;
+    private const int FramesAtOnce = 512;
     private static readonly Lock s_opening = new();
 
     private readonly RecordingCoding _coding;
     private readonly int _channels;
     private readonly Stream _sink;
     private readonly short[] _silence;
+    private readonly int[] _wide;
     private readonly List<byte> _first = [];
     private GCHandle _self;
     private nint _file;
@@ -36,6 +38,7 @@ internal sealed unsafe class SndfileEncoder : SoundEncoder
         _channels = channels;
         _sink = sink;
         _silence = new short[coding.BlockSamples * channels];
+        _wide = new int[FramesAtOnce * channels];
         _self = GCHandle.Alloc(this);
         var functions = new SndfileVirtual { Length = &OnLength, Seek = &OnSeek, Read = &OnRead, Write = &OnWrite, Tell = &OnTell };
         var info = new SndfileInfo { Rate = Audio.Rate, Channels = channels, Format = coding.LibraryFormat };
@@ -58,14 +61,12 @@ internal sealed unsafe class SndfileEncoder : SoundEncoder
     /// <inheritdoc/>
     public override void Encode(ReadOnlySpan<short> samples)
     {
-        var frames = samples.Length / _channels;
-        fixed (short* first = samples)
+        while (!samples.IsEmpty)
         {
-            // Counted first: it bounds what the library may hand over during the call.
-            _frames += frames;
-            var written = Sndfile.WriteFrames(_file, first, frames);
-            Rethrow();
-            if (written != frames) throw new IOException("libsndfile: " + Sndfile.Describe(_file));
+            var some = samples[..Math.Min(samples.Length, _wide.Length)];
+            for (var i = 0; i < some.Length; i++) _wide[i] = some[i] << 16;
+            EncodeWide(some.Length / _channels);
+            samples = samples[some.Length..];
         }
     }
 
@@ -86,6 +87,18 @@ internal sealed unsafe class SndfileEncoder : SoundEncoder
         _fault ??= new ObjectDisposedException(nameof(SndfileEncoder));
         Close();
         base.Dispose();
+    }
+
+    private void EncodeWide(int frames)
+    {
+        fixed (int* first = _wide)
+        {
+            // Counted first: it bounds what the library may hand over during the call.
+            _frames += frames;
+            var written = Sndfile.WriteFrames(_file, first, frames);
+            Rethrow();
+            if (written != frames) throw new IOException("libsndfile: " + Sndfile.Describe(_file));
+        }
     }
 
     private void Close()

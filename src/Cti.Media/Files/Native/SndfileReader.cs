@@ -52,6 +52,9 @@ internal sealed unsafe class SndfileReader
             if (info.Rate is < WavFile.RateMin or > WavFile.RateMax) throw WavFile.BadRate(info.Rate);
             var samples = Decode(file, info.Channels);
             if (Sndfile.Error(file) != 0) throw new UnsupportedSoundException($"it cannot be read as {kind} to its end: {Sndfile.Describe(file)}");
+            // The library does not always call that a fault.
+            if (info.Format >> 16 == Sndfile.ContainerFlac >> 16 && samples.Length < info.Frames && info.Frames < long.MaxValue)
+                throw new UnsupportedSoundException($"it ends after {samples.Length} of {info.Frames} samples");
             if (samples.Length == 0) throw new UnsupportedSoundException($"it holds no sound that can be read as {kind}");
             return Prompt.FromLinear(Resampler.ToEightKilohertz(samples, info.Rate));
         }
