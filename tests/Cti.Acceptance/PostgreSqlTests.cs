@@ -69,7 +69,7 @@ public sealed class PostgreSqlTests
         var seqs = app.Events.All.Where(e => e.ResId == res).Select(static e => e.Seq).ToArray();
         seqs.ShouldBe(Enumerable.Range(1, seqs.Length).Select(static n => (long)n));
         (await database.QueryAsync($"SELECT count(*) FROM call_record WHERE res_id = '{res}'")).ShouldBe(["1"]);
-        node.Errors().ShouldAllBe(static line => line.Contains("the journal cannot be reached", StringComparison.Ordinal));
+        node.Errors().ShouldAllBe(static line => line.Contains(": PostgreSQL at 127.0.0.1", StringComparison.Ordinal), "of the database, and of nothing else");
     }
 
     [Fact]
