@@ -26,6 +26,7 @@ var needs = new (string File, string Package)[]
     ("/usr/bin/git", "git"),
     ("/sbin/ip", "iproute2"),
     ("/usr/lib/*/libsqlite3.so.0", "libsqlite3-0"),
+    ("/usr/lib/postgresql/*/bin/initdb", "postgresql"),
 };
 
 var target = Argument("target", "test");

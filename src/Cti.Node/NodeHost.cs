@@ -21,6 +21,7 @@ using Cti.Server.Trunks;
 using Cti.Sip;
 using Cti.Storage;
 using Cti.Storage.Memory;
+using Cti.Storage.PostgreSql;
 using Cti.Storage.Sqlite;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
@@ -214,8 +215,14 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private IJournalStore OpenStore() => configuration.Journal.Provider switch
     {
         JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(configuration.Journal.File) }),
-        JournalProvider.Memory => new MemoryJournalStore(new MemoryDisk()),
-        _ => throw new ArgumentException("cti.journal.provider = postgresql needs a cluster, which this version does not have yet; use sqlite"),
+        JournalProvider.PostgreSql => new PostgreSqlJournalStore(new PostgreSqlOptions
+        {
+            ConnectionString = configuration.Journal.ConnectionString!.Reveal(),
+            ConnectTimeout = configuration.Journal.ConnectTimeout,
+            CommandTimeout = configuration.Journal.CommandTimeout,
+            ApplicationName = "cti " + configuration.Node.Name,
+        }),
+        _ => new MemoryJournalStore(new MemoryDisk()),
     };
 
     private PromptLibrary Prompts(string mediaRoot, string builtin, SoundLibrary soundLibrary)

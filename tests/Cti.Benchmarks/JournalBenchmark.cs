@@ -1,22 +1,32 @@
 using System.Diagnostics;
 using System.Globalization;
 using Cti.Storage;
+using Cti.Storage.PostgreSql;
 using Cti.Storage.Sqlite;
+using Cti.Testing;
 
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// SQLite's part of a call: what an inbound call that is answered and hung up appends, on real disk, with as many calls at once as make batches of the size of a
-/// busy node's. CPU is that of this whole process.
+/// The journal's part of a call: what an inbound call that is answered and hung up appends, on real disk, with as many calls at once as make batches of the size of a
+/// busy node's: on SQLite, then on a PostgreSQL on the same machine. CPU is that of this whole process, without the server's.
 /// </summary>
 internal static class JournalBenchmark
 {
     private const int Instances = 64;
     private const int Calls = 4_000;
     private const int AtOnce = 24;
+    // Four entries, three events, a remembered answer and a record.
+    private const int RowsOfCall = 9;
     private static readonly byte[] s_payload = new byte[330], s_params = new byte[230], s_fields = new byte[420];
 
     public static async Task RunAsync(Report report)
+    {
+        await RunSqliteAsync(report);
+        await RunPostgreSqlAsync(report);
+    }
+
+    private static async Task RunSqliteAsync(Report report)
     {
         var folder = Path.Combine(NodeProcess.Repository(), "artifacts", "bench", "journal-" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
         Directory.CreateDirectory(folder);
@@ -25,11 +35,11 @@ internal static class JournalBenchmark
             await using var store = new SqliteJournalStore(new SqliteOptions { Path = Path.Combine(folder, "journal.db") });
             await store.OpenAsync(Instances);
             var claims = await store.ClaimAsync("bench", [.. Enumerable.Range(0, Instances)]);
-            var writers = claims.Select(claim => new InstanceWriter(store, claim)).ToArray();
-            await RunCallsAsync(writers, Calls / 4);
+            var writers = claims.Select(claim => new InstanceWriter(append => store.AppendAsync([append]).AsTask(), claim)).ToArray();
+            await RunCallsAsync(writers, Calls / 4, AtOnce);
             using var self = Process.GetCurrentProcess();
             var (cpu, commits, allocated, began) = (self.TotalProcessorTime, store.Commits, GC.GetTotalAllocatedBytes(), Stopwatch.GetTimestamp());
-            await RunCallsAsync(writers, Calls);
+            await RunCallsAsync(writers, Calls, AtOnce);
             self.Refresh();
             var seconds = (self.TotalProcessorTime - cpu).TotalSeconds / Calls * 1000;
             Console.WriteLine();
@@ -43,17 +53,40 @@ internal static class JournalBenchmark
         }
     }
 
-    private static Task RunCallsAsync(InstanceWriter[] writers, int calls)
+    private static async Task RunPostgreSqlAsync(Report report)
+    {
+        await using var server = await PostgreSqlServer.StartAsync(Path.Combine(NodeProcess.Repository(), "artifacts", "bench"));
+        await using var store = new PostgreSqlJournalStore(new PostgreSqlOptions { ConnectionString = server.ConnectionString(), CommandTimeout = TimeSpan.FromSeconds(60) });
+        await store.OpenAsync(Instances);
+        var claims = await store.ClaimAsync("bench", [.. Enumerable.Range(0, Instances)]);
+        var batches = new BatchingWriter(store);
+        var writers = claims.Select(claim => new InstanceWriter(batches.AppendAsync, claim)).ToArray();
+        await RunCallsAsync(writers, Calls / 4, AtOnce);
+        foreach (var atOnce in (int[])[AtOnce, AtOnce * 8])
+        {
+            using var self = Process.GetCurrentProcess();
+            var (cpu, sent, appends, began) = (self.TotalProcessorTime, batches.Batches, batches.Appends, Stopwatch.GetTimestamp());
+            await RunCallsAsync(writers, Calls, atOnce);
+            self.Refresh();
+            var (took, size) = (Stopwatch.GetElapsedTime(began).TotalSeconds, (batches.Appends - appends) * 1.0 / (batches.Batches - sent));
+            Console.WriteLine($"Journal on PostgreSQL, {atOnce} calls at once: {Calls / took:F0} calls/s, {Calls * RowsOfCall / took:F0} rows/s, {size:F1} appends a batch, "
+                + $"{took * 1000 / (batches.Batches - sent):F1} ms a batch, {(self.TotalProcessorTime - cpu).TotalSeconds / Calls * 1000:F3} s CPU per 1000 calls");
+            report.Fact($"rows a second on PostgreSQL, {atOnce} calls at once", Calls * RowsOfCall / took, "rows/s");
+            report.Fact($"appends a batch on PostgreSQL, {atOnce} calls at once", size, "");
+        }
+    }
+
+    private static Task RunCallsAsync(InstanceWriter[] writers, int calls, int atOnce)
     {
         var next = 0;
-        return Task.WhenAll(Enumerable.Range(0, AtOnce).Select(async _ =>
+        return Task.WhenAll(Enumerable.Range(0, atOnce).Select(async _ =>
         {
             while (Interlocked.Increment(ref next) is var number && number <= calls) await writers[number % writers.Length].CallAsync();
         }));
     }
 
     /// <summary>One instance; its appends go in the order of their positions.</summary>
-    private sealed class InstanceWriter(SqliteJournalStore store, InstanceOwnership claim)
+    private sealed class InstanceWriter(Func<InstanceAppend, Task> append, InstanceOwnership claim)
     {
         private readonly Lock _gate = new();
         private long _tail = claim.Tail;
@@ -74,7 +107,7 @@ internal static class JournalBenchmark
                 var expected = _tail;
                 _tail += entries + events;
                 var now = DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
-                return store.AppendAsync([new InstanceAppend
+                return append(new InstanceAppend
                 {
                     Instance = claim.Instance,
                     Owner = claim.Owner,
@@ -86,7 +119,63 @@ internal static class JournalBenchmark
                     Idempotency = remembers ? [new IdempotencyRow("bench", Guid.NewGuid(), 1, now, "{\"result\":null}"u8.ToArray())] : [],
                     CallRecords = released ? [new CallRecordRow(Guid.NewGuid(), "bench", id, now, s_fields)] : [],
                     ReleasedResources = released ? [id] : [],
-                }]).AsTask();
+                });
+            }
+        }
+    }
+
+    /// <summary>One batch at a time; what arrives meanwhile goes into the next, as in a node.</summary>
+    private sealed class BatchingWriter(IJournalStore store)
+    {
+        private readonly Lock _gate = new();
+        private List<(InstanceAppend Append, TaskCompletionSource Done)> _waiting = [];
+        private bool _isRunning;
+
+        public int Batches { get; private set; }
+
+        public int Appends { get; private set; }
+
+        public Task AppendAsync(InstanceAppend append)
+        {
+            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            lock (_gate)
+            {
+                _waiting.Add((append, done));
+                if (_isRunning) return done.Task;
+                _isRunning = true;
+            }
+            _ = Task.Run(PumpAsync);
+            return done.Task;
+        }
+
+        private async Task PumpAsync()
+        {
+            while (true)
+            {
+                List<(InstanceAppend Append, TaskCompletionSource Done)> batch;
+                lock (_gate)
+                {
+                    batch = _waiting;
+                    if (batch.Count == 0)
+                    {
+                        _isRunning = false;
+                        return;
+                    }
+                    _waiting = [];
+                }
+                try
+                {
+                    var outcomes = await store.AppendAsync(batch.ConvertAll(static waiting => waiting.Append));
+                    Batches++;
+                    Appends += batch.Count;
+                    if (outcomes.Any(static outcome => outcome != AppendOutcome.Accepted)) throw new InvalidOperationException("an append was refused");
+                    foreach (var (_, done) in batch) done.SetResult();
+                }
+                catch (Exception failure)
+                {
+                    foreach (var (_, done) in batch) done.TrySetException(failure);
+                    return;
+                }
             }
         }
     }

@@ -163,7 +163,9 @@ public enum JournalProvider
 /// <param name="Provider">Which.</param>
 /// <param name="File">SQLite's file, a full path.</param>
 /// <param name="ConnectionString">PostgreSQL's.</param>
-public sealed record JournalSettings(JournalProvider Provider, string File, Secret? ConnectionString);
+/// <param name="ConnectTimeout">How long a connection to PostgreSQL may take, 1..60 s.</param>
+/// <param name="CommandTimeout">How long PostgreSQL may work on a statement, 1..60 s.</param>
+public sealed record JournalSettings(JournalProvider Provider, string File, Secret? ConnectionString, TimeSpan ConnectTimeout, TimeSpan CommandTimeout);
 
 /// <summary>How keys are sent.</summary>
 public enum DtmfMode

@@ -3,6 +3,7 @@ using Cti.Calls.Speech;
 using Cti.Kernel;
 using Cti.Media.Tones;
 using Cti.Node.Hocon;
+using Cti.Storage.PostgreSql;
 
 namespace Cti.Node.Configuration;
 
@@ -190,9 +191,16 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     private static JournalSettings Journal(SettingsReader cti)
     {
         var journal = cti.Section("journal");
-        var settings = new JournalSettings(journal.Choice("provider", Providers), journal.FilePath("file"), journal.SecretOrNull("connection-string"));
+        var settings = new JournalSettings(
+            journal.Choice("provider", Providers),
+            journal.FilePath("file"),
+            journal.SecretOrNull("connection-string"),
+            journal.Duration("connect-timeout", "1s", "60s"),
+            journal.Duration("command-timeout", "1s", "60s"));
         if (settings is { Provider: JournalProvider.PostgreSql, ConnectionString: null })
             journal.Problem("connection-string", "not set; postgresql needs one, e.g. \"Host=db;Username=cti;Password=...;Database=cti\"");
+        if (settings.ConnectionString is { } text && PostgreSqlOptions.WhatIsWrong(text.Reveal()) is { } wrong)
+            journal.Problem("connection-string", $"{wrong}; right is {PostgreSqlOptions.ConnectionStringForm}");
         journal.Close();
         return settings;
     }

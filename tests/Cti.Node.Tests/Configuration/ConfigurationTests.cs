@@ -132,6 +132,8 @@ public sealed class ConfigurationTests : IDisposable
         { "cti.media.codecs = [PCMA, pcma]", "the same codec twice" },
         { "cti.journal.provider = mysql", "right is one of sqlite, postgresql, memory" },
         { "cti.journal.provider = postgresql", "cti.journal.connection-string: not set; postgresql needs one" },
+        { "cti.journal.connection-string = \"postgres://cti:x@db/cti\"", "cti.journal.connection-string: is a URL; right is Host=" },
+        { "cti.journal.connection-string = \"Host=db;Pasword=x\"", "cti.journal.connection-string: has a part that is no KEYWORD=VALUE known to Npgsql; right is Host=" },
         { "cti.cluster.listen = \"0.0.0.0:7400\"", "at least 16 characters" },
         { "cti.log.level = loud", "right is one of debug, information, warning, error" },
         { "cti.cdr.time-zone = Mars", "right is a time zone of this system" },
