@@ -297,6 +297,16 @@ public sealed class ConferenceTests
     }
 
     [Fact]
+    public void A_child_that_comes_back_from_another_conference_is_heard_again()
+    {
+        var conference = new ConferenceDriver();
+        conference.Do(new ChildAsks(Ann, new RingBackSpec(null, 0)));
+        conference.Do(new ChildRings(Ann, true));
+        conference.Trace(new ChildRings(Ann, false)).ShouldBeEmpty("it is in another one, which took it out of this mix");
+        conference.Trace(new ChildRings(Ann, true)).ShouldBe([$"> HearChild {Ann}"]);
+    }
+
+    [Fact]
     public void Get_shows_what_it_was_made_with_and_its_state()
     {
         var conference = new ConferenceDriver(make => make with { Background = ["a.wav", "b.wav"], TalkerEvents = true });
