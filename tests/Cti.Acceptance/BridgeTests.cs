@@ -43,6 +43,65 @@ public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
         await first.HangUpAsync();
     }
 
+    [Theory]
+    [InlineData(0, -14)]
+    [InlineData(-14, 0)]
+    public async Task Volumes_change_how_loud_each_is_heard(int localVolume, int remoteVolume)
+    {
+        var (first, firstRes) = await InboundAsync();
+        var (second, secondRes) = await InboundAsync();
+        await App.AskAsync("sys.call.connect_start", new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60, local_volume = localVolume, remote_volume = remoteVolume });
+        await Task.WhenAll(first.Rtp.SayAsync(Tone(FirstHertz)), second.Rtp.SayAsync(Tone(SecondHertz)));
+        // The first party's sound is heard by the second, and the other way round; -14 dB is a fifth.
+        Loudest(second).ShouldBe(8000 * Math.Pow(10, localVolume / 20.0), 8000 * 0.08);
+        Loudest(first).ShouldBe(8000 * Math.Pow(10, remoteVolume / 20.0), 8000 * 0.08);
+        await App.AskAsync("sys.call.connect_stop", new { res_id = firstRes });
+        await App.ExpectAsync("sys.call.on_connect_completed", firstRes);
+        await first.HangUpAsync();
+        await second.HangUpAsync();
+    }
+
+    [Fact]
+    public async Task A_recording_has_the_first_party_left_and_the_second_right_and_is_complete_at_the_completion()
+    {
+        var (first, firstRes) = await InboundAsync();
+        var (second, secondRes) = await InboundAsync();
+        await App.AskAsync("sys.call.connect_start", new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60, record_file = $"bridge-{firstRes}" });
+        await Task.WhenAll(first.Rtp.SayAsync(Tone(FirstHertz)), second.Rtp.SayAsync(Tone(SecondHertz)));
+        await second.HangUpAsync();
+        (await App.ExpectAsync("sys.call.on_connect_completed", firstRes)).Error.ShouldBeNull();
+        var samples = Sound.Read(Path.Combine(Node.MediaRoot, "recordings", $"bridge-{firstRes}.wav")).Samples;
+        Share(samples.Where(static (_, index) => index % 2 == 0), FirstHertz).ShouldBeGreaterThan(0.8);
+        Share(samples.Where(static (_, index) => index % 2 == 1), SecondHertz).ShouldBeGreaterThan(0.8);
+        await first.HangUpAsync();
+    }
+
+    [Fact]
+    public async Task A_scheduled_file_is_heard_by_both_at_its_time()
+    {
+        var data = Sound.Noise(71, 8000);
+        var file = Sound.Write(Node.MediaRoot, "scheduled.wav", Sound.ALaw, data);
+        var (first, firstRes) = await InboundAsync("8 101");
+        var (second, secondRes) = await InboundAsync("8 101");
+        var at = DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 2;
+        await App.AskAsync("sys.call.connect_start", new
+        {
+            res_id = firstRes, call_res_id = secondRes, max_seconds = 60, schedule_play_time = at, schedule_play_file = file, schedule_play_loop = 1,
+        });
+        var said = data.Select(Sound.FromALaw).ToArray();
+        foreach (var party in (PhoneCall[])[first, second])
+            await Patience.UntilAsync(() => Sound.Share(said, [.. party.Rtp.Heard(8).Select(Sound.FromALaw)]) > 0.8, "the file is heard");
+        DateTimeOffset.UtcNow.ToUnixTimeSeconds().ShouldBeGreaterThanOrEqualTo(at);
+        await App.AskAsync("sys.call.connect_stop", new { res_id = firstRes });
+        await App.ExpectAsync("sys.call.on_connect_completed", firstRes);
+        await first.HangUpAsync();
+        await second.HangUpAsync();
+    }
+
+    /// <summary>The amplitude of the loudest half second, by its energy as of a tone.</summary>
+    private static double Loudest(PhoneCall call) =>
+        call.Rtp.Heard(8).Select(Sound.FromALaw).Chunk(Rate / 2).Where(static piece => piece.Length == Rate / 2).Max(static piece => Math.Sqrt(2 * piece.Average(static s => (double)s * s)));
+
     private static byte[] Tone(int hertz) =>
         Sound.ToALaw([.. Enumerable.Range(0, Rate * 3 / 2).Select(i => (short)(8000 * Math.Sin(2 * Math.PI * hertz * i / Rate)))]);
 

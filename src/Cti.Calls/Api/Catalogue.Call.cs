@@ -38,7 +38,6 @@ public static partial class Catalogue
             UserData()) with
         {
             Errors = [ErrorCodes.NoGateway, ErrorCodes.NotFound, ErrorCodes.Conflict],
-            PositionsV1 = ["from_uri", "to_uri", "max_answer_seconds", "max_ring_seconds", "parent_call_res_id", "ring_play_file", "user_data"],
         };
         yield return CallMethod("exists", "Whether a call exists.", ExistsResult, Res("The call.")) with { Changes = false, Errors = [] };
         yield return CallMethod("nop", "Restarts the clock that releases a call without a command.", null, Res("The call.")) with { Errors = [ErrorCodes.NotFound] };
@@ -53,14 +52,14 @@ public static partial class Catalogue
         {
             StateRules =
             [
-                new([.. CallStates.Except(["Initiated", "Ring", "Answer"])], ApiGeneration.V2, CallDirection.Inbound),
+                .. Generations.All.Select(static generation => new StateRule(Generations.DropStatesOf(generation), generation, CallDirection.Inbound)),
             ],
         };
         yield return CallMethod("redirect", "Sends an inbound caller elsewhere (302); `on_released` follows.", null,
             Res("The call."),
             new("redirect_uri", ParameterKind.RedirectUri, "`[sip:]user@host[:port]`; `[sip:]host[:port]` keeps the dialled user part.") { Required = true },
             UserData()) with
-        { StateRules = InboundInitiated, OnlyDirection = CallDirection.Inbound, PositionsV1 = ["res_id", "redirect_uri"] };
+        { StateRules = InboundInitiated, OnlyDirection = CallDirection.Inbound };
     }
 
     private static IEnumerable<MethodDefinition> CallActionMethods()
@@ -69,7 +68,7 @@ public static partial class Catalogue
             Res("The call."), Content() with { Required = true },
             new("finish_keys", ParameterKind.Keys, "Any of these keys stops it; null: none does.") { Nullable = true },
             Repeat("repeat", 0)) with
-        { StateRules = InIdle, PositionsV1 = ["res_id", "content", "finish_keys"] };
+        { StateRules = InIdle };
         yield return CallMethod("play_stop", "Stops the play; its completion has no error.", null, Res("The call.")) with { StateRules = [new(["Play"])] };
         yield return CallMethod("record_start", "Records the far end; `on_record_completed` follows.", PathResult,
             Res("The call."), Duration("max_seconds", "Longest recording; reaching it completes with error 408.") with { Required = true },
@@ -90,7 +89,7 @@ public static partial class Catalogue
         Int("continues_keys_timeout", 1, Limits.TimeoutSecondsMax, "Longest wait for each further key. Seconds.") with { Default = 30 },
         Content("play_content") with { Nullable = true, Doc = "A prompt, as `content` of `sys.call.play_start`; null: none." },
         Repeat("play_repeat", 0) with { Doc = "How many times the prompt is played again when no first key comes." },
-        Bool("breaking_on_key", true, "Whether the first valid key stops the prompt.") with { Aliases = ["if_break_on_key"], NameInV1 = "if_break_on_key" },
+        Bool("breaking_on_key", true, "Whether the first valid key stops the prompt.") with { Aliases = ["if_break_on_key"] },
         Bool("including_finish_key", false, "Whether the finish key is part of `keys`."),
     ];
 
@@ -103,7 +102,6 @@ public static partial class Catalogue
         yield return CallMethod("receive_dtmf_start", "Collects keys; `on_receive_dtmf_completed` follows.", null, [Res("The call."), .. ReceiveKeysParameters()]) with
         {
             StateRules = InIdle,
-            PositionsV1 = ["res_id", "valid_keys", "max_keys", "finish_keys", "first_key_timeout", "continues_keys_timeout", "play_content", "play_repeat", "breaking_on_key"],
         };
         foreach (var name in (string[])["stop_receive_dtmf_start", "receive_dtmf_stop"])
             yield return CallMethod(name, "Ends the collecting of keys; its completion has the keys so far and no error.", null, Res("The call.")) with
@@ -118,8 +116,8 @@ public static partial class Catalogue
             Int("connect_mode", 1, 3, "1 both hear; 2 only the second hears the first; 3 only the first hears the second.") with { Default = 1 },
             RecordFile("Records both, the first party left; null: no recording.") with { Nullable = true },
             Format(),
-            Volume("local_volume", "Of the first party's sound.") with { Default = 0, NullByDefaultInV1 = true },
-            Volume("remote_volume", "Of the second party's sound.") with { Default = 0, NullByDefaultInV1 = true },
+            Volume("local_volume", "Of the first party's sound.") with { Default = 0 },
+            Volume("remote_volume", "Of the second party's sound.") with { Default = 0 },
             new("schedule_play_time", ParameterKind.Int64, "When to play `schedule_play_file` to both; 0: never. Unix seconds.") { Min = 0, Max = ResourceId.ProcessIdMax, Default = 0L },
             File("schedule_play_file", "What to play then."),
             Int("schedule_play_loop", 0, Limits.RepeatMax, "How many times.") with { Default = 0 }) with
@@ -132,7 +130,7 @@ public static partial class Catalogue
             Volume("volume", "Of its sound."),
             File("play_file", "Played to the conference on entry.")) with
         {
-            StateRules = [new(["Idle"], ApiGeneration.V1), new(["Ring", "Idle", "Play", "Dial"], ApiGeneration.V2)],
+            StateRules = [.. Generations.All.Select(static generation => new StateRule(Generations.EntryStatesOf(generation), generation))],
         };
         yield return CallMethod("conf_exit", "Leaves a conference.", null,
             Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true }) with

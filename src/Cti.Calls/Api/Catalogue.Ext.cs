@@ -46,19 +46,8 @@ public static partial class Catalogue
             RecordFile("Null: no recording.") with { Nullable = true },
             Int("record_mode", 0, 2, "0 from the connection on; 1 from calling the first party; 2 from calling the second.") with { Default = 0 },
             new("record_format", ParameterKind.RecordFormatV1, "A number of the older generation's table, in both.") { Default = RecordFormats.Default },
-            UserData("user_data1"), UserData("user_data2")) with
-        {
-            PositionsV1 = DuoPositions,
-            PositionsV2 = DuoPositions,
-        };
+            UserData("user_data1"), UserData("user_data2"));
     }
-
-    // record_mode and record_format are described in the document, but its signature lacks them.
-    private static System.Collections.Immutable.ImmutableArray<string> DuoPositions =>
-    [
-        "from1_uri", "to1_uri", "from2_uri", "to2_uri", "max_connect_seconds", "max_ring_seconds", "ring_play_file", "ring_play_mode",
-        "record_file", "user_data1", "user_data2",
-    ];
 
     private static EventDefinition ExtEvent(string name, string doc, params FieldDefinition[] fields) => new("ext." + name, doc, [.. fields]);
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using System.Text;
 using CallDirection = Cti.Calls.Call.CallDirection;
@@ -54,9 +55,6 @@ public sealed record ParameterDefinition(string Name, ParameterKind Kind, string
     /// <summary>The default in the present generation, as it stands in <see cref="RpcArguments"/>.</summary>
     public object? Default { get; init; }
 
-    /// <summary>True where the older generation's default is null whatever the present one's is.</summary>
-    public bool NullByDefaultInV1 { get; init; }
-
     /// <summary>Smallest integer.</summary>
     public long Min { get; init; }
 
@@ -75,14 +73,11 @@ public sealed record ParameterDefinition(string Name, ParameterKind Kind, string
     /// <summary>Other spellings, accepted in both generations; giving two at once is refused.</summary>
     public ImmutableArray<string> Aliases { get; init; } = [];
 
-    /// <summary>The older generation's spelling, where it differs (it is one of <see cref="Aliases"/>).</summary>
-    public string? NameInV1 { get; init; }
-
     /// <summary>The spelling of a generation's documents.</summary>
-    public string NameIn(ApiGeneration generation) => generation == ApiGeneration.V1 && NameInV1 is not null ? NameInV1 : Name;
+    public string NameIn(ApiGeneration generation) => Generations.NameOf(Name, generation);
 
     /// <summary>The default in a generation, as it stands in <see cref="RpcArguments"/>; null for a required parameter.</summary>
-    public object? DefaultIn(ApiGeneration generation) => generation == ApiGeneration.V1 && NullByDefaultInV1 ? null : Default;
+    public object? DefaultIn(ApiGeneration generation) => Generations.DefaultOf(Name, Default, generation);
 
     internal byte[] NameUtf8 { get; } = Encoding.UTF8.GetBytes(Name);
 }
@@ -149,15 +144,13 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
     /// <summary>Codes of <see cref="Cti.Kernel.ErrorCodes"/> that it may answer besides those of every method.</summary>
     public ImmutableArray<int> Errors { get; init; } = [];
 
-    /// <summary>Names in the order of the older document's signature, where that differs from the contract's order.</summary>
-    public ImmutableArray<string>? PositionsV1 { get; init; }
-
-    /// <summary>Names in the order of the present document's signature, where that differs from the contract's order.</summary>
-    public ImmutableArray<string>? PositionsV2 { get; init; }
-
     /// <summary>The parameters that an array may give, in order; the others go by name only.</summary>
-    public ImmutableArray<ParameterDefinition> PositionsIn(ApiGeneration generation) =>
-        generation == ApiGeneration.V1 ? _byPositionV1 ??= Order(PositionsV1) : _byPositionV2 ??= Order(PositionsV2);
+    public ImmutableArray<ParameterDefinition> PositionsIn(ApiGeneration generation)
+    {
+        if (_positions.TryGetValue(generation, out var known)) return known;
+        ImmutableArray<ParameterDefinition> order = Generations.PositionsOf(Name, generation) is { } names ? [.. names.Select(name => Parameters.Single(p => p.Name == name))] : Parameters;
+        return _positions.GetOrAdd(generation, order);
+    }
 
     /// <summary>The states in which it is allowed; empty: in every state.</summary>
     public ImmutableArray<string> AllowedIn(ApiGeneration generation, CallDirection direction)
@@ -167,10 +160,7 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
         return [];
     }
 
-    private ImmutableArray<ParameterDefinition>? _byPositionV1, _byPositionV2;
-
-    private ImmutableArray<ParameterDefinition> Order(ImmutableArray<string>? names) =>
-        names is { } order ? [.. order.Select(name => Parameters.Single(p => p.Name == name))] : Parameters;
+    private readonly ConcurrentDictionary<ApiGeneration, ImmutableArray<ParameterDefinition>> _positions = new();
 }
 
 /// <summary>One event.</summary>

@@ -20,10 +20,8 @@ internal static class ValueReader
                 return null;
             case ParameterKind.Int32 or ParameterKind.Int64:
                 return ReadInteger(ref reader, parameter, out value);
-            case ParameterKind.RecordFormat:
-                return ReadFormat(ref reader, generation, out value);
-            case ParameterKind.RecordFormatV1:
-                return ReadFormat(ref reader, ApiGeneration.V1, out value);
+            case ParameterKind.RecordFormat or ParameterKind.RecordFormatV1:
+                return ReadFormat(ref reader, Generations.FormatTableOf(parameter.Kind, generation), out value);
             case ParameterKind.TargetUris:
                 return ReadTargets(ref reader, out value);
             case ParameterKind.Content:

@@ -8,14 +8,10 @@ namespace Cti.Calls.Call;
 /// <summary>Being in a conference (<c>conf_enter</c>, <c>conf_exit</c>). What the call was doing, ringing or dialling a child, goes on beneath.</summary>
 public static partial class CallDecider
 {
-    private static readonly string[] EntersInV1 = [nameof(CallPhase.Idle)];
-
-    private static readonly string[] EntersInV2 = [nameof(CallPhase.Ring), nameof(CallPhase.Idle), nameof(CallPhase.Play), nameof(CallPhase.Dial)];
-
     private static CallDecision ConfEnter(CallDraft decision, EnterConference enter)
     {
         var call = decision.State;
-        var allowed = enter.Generation == ApiGeneration.V1 ? EntersInV1 : EntersInV2;
+        string[] allowed = [.. Generations.EntryStatesOf(enter.Generation)];
         if (!allowed.Contains(call.Phase.ToString())) return Refuse(decision, enter, allowed);
         if (call.Bridge is not null)
         {

@@ -81,8 +81,8 @@ public static partial class CallDecider
     private static CallDecision Drop(CallDraft decision, DropCall drop)
     {
         var call = decision.State;
-        if (drop.Generation == ApiGeneration.V2 && call.Direction == CallDirection.Inbound && !call.IsUp)
-            return Refuse(decision, drop, "Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf");
+        if (call.Direction == CallDirection.Inbound && Generations.DropStatesOf(drop.Generation) is { IsEmpty: false } allowed && !allowed.Contains(call.Phase.ToString()))
+            return Refuse(decision, drop, [.. allowed]);
         if (call.IsOffered)
         {
             if (drop.Cause < 400) return CallDecision.Refuse(RpcError.InvalidParam("cause", $"{drop.Cause} does not refuse a call; 400..699 does"));

@@ -173,7 +173,7 @@ public sealed record CallState : ResourceState
 
     /// <inheritdoc/>
     public override string StateName(ApiGeneration generation) =>
-        generation == ApiGeneration.V1 && Phase == CallPhase.Ring ? nameof(CallPhase.Initiated) : Phase.ToString();
+        Generations.NameOf(Phase, generation);
 
     /// <inheritdoc/>
     public override ReadOnlyMemory<byte> Describe(ApiGeneration generation) => CallQueries.Get(this, generation);

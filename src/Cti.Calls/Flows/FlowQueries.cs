@@ -106,7 +106,7 @@ public static class FlowQueries
         json.WriteNumber("ring_play_mode"u8, duo.RingPlayMode);
         json.WriteString("record_file"u8, duo.RecordPath);
         json.WriteNumber("record_mode"u8, (int)duo.RecordMode);
-        json.WriteNumber("record_format"u8, RecordFormats.NumberOf(ApiGeneration.V1, duo.RecordFormat));
+        json.WriteNumber("record_format"u8, RecordFormats.NumberOf(Generations.FormatTableOf(ParameterKind.RecordFormatV1, default), duo.RecordFormat));
         FlowEvents.WriteUserData(json, flow);
     }
 

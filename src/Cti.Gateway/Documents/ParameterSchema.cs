@@ -73,7 +73,7 @@ internal static class ParameterSchema
     }
 
     internal static ApiGeneration TableOf(ParameterDefinition parameter, ApiGeneration generation) =>
-        parameter.Kind == ParameterKind.RecordFormatV1 ? ApiGeneration.V1 : generation;
+        Generations.FormatTableOf(parameter.Kind, generation);
 
     private static void Type(Utf8JsonWriter writer, ParameterDefinition parameter, params ReadOnlySpan<string> types)
     {
