@@ -12,6 +12,9 @@ namespace Cti.Server.Media;
 /// <param name="library">What writes the formats that the media side has no code for.</param>
 public sealed class MediaFiles(string root, string? builtin, string recordRoot, SoundLibrary library) : IRecordings
 {
+    private static readonly string[] SoundExtensions =
+        [".wav", ".mp3", ".vox", ".alaw", ".al", ".ulaw", ".ul", ".raw", ".pcm", ".gsm", ".au", ".ogg", ".opus", ".flac", ".g721", ".g726"];
+
     /// <inheritdoc/>
     public string? Resolve(string file, string format)
     {
@@ -21,9 +24,13 @@ public sealed class MediaFiles(string root, string? builtin, string recordRoot, 
             RecordFormat.Mp3 => ".mp3",
             _ => ".wav",
         };
-        var resolution = MediaLibrary.ResolveForWriting(recordRoot, Path.ChangeExtension(file, extension));
+        var resolution = MediaLibrary.ResolveForWriting(recordRoot, WithExtension(file, extension));
         return resolution.Kind == ResolutionKind.LeavesRoot ? null : resolution.FullPath;
     }
+
+    /// <summary>The extension is the format's. What stands behind another dot (a resource id has several) is part of the name and stays.</summary>
+    private static string WithExtension(string file, string extension) =>
+        SoundExtensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase) ? Path.ChangeExtension(file, extension) : file + extension;
 
     /// <inheritdoc/>
     public void Repair(string fullPath)
