@@ -141,9 +141,12 @@ public static partial class Catalogue
     {
         yield return CallMethod("get", "A call as last made durable.", new(FieldType.Object, "The call.",
         [
-            ResField, new("call_dir", FieldType.String, "`inbound` or `outbound`."), new("from_uri", FieldType.String, "The caller.", Nullable: true),
-            new("to_uri", FieldType.String, "The called."), new("state", FieldType.String, "Its state."), BeginField, UserDataField,
-            new("ipsc_info", FieldType.Object, "`process_id`."),
+            ResField, new("state", FieldType.String, "Its state."), new("call_dir", FieldType.String, "`inbound` or `outbound`."),
+            new("from_uri", FieldType.String, "The caller.", Nullable: true), new("to_uri", FieldType.String, "The called."), BeginField,
+            Time("answer_time", "When it was answered; null: not yet.", nullable: true),
+            new("max_answer_seconds", FieldType.Integer, "Its limit; null: not answered yet.", Nullable: true),
+            new("max_ring_seconds", FieldType.Integer, "Of an outbound call only."), UserDataField,
+            new("ipsc_info", FieldType.Object, "`process_id` and `call_id`, the SIP Call-ID."),
         ]), Res("The call.")) with
         { Changes = false, Errors = [ErrorCodes.NotFound] };
         yield return CallMethod("list", "The application's own calls.", ListResult,
