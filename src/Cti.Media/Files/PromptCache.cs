@@ -8,12 +8,8 @@ public sealed class PromptCache : IPromptSource
 {
     private readonly string _root;
     private readonly string? _builtinDirectory;
-    private readonly long _bytesMax;
     private readonly SoundLibrary? _library;
-    private readonly Lock _gate = new();
-    private readonly Dictionary<string, LinkedListNode<Entry>> _entries = new(StringComparer.Ordinal);
-    private readonly LinkedList<Entry> _byUse = new();
-    private long _bytes;
+    private readonly LoadedPrompts _kept;
 
     /// <summary>A cache over a media root and the folder of built-in prompts.</summary>
     /// <param name="root">The media root, absolute.</param>
@@ -25,41 +21,14 @@ public sealed class PromptCache : IPromptSource
         _library = library;
         _root = root;
         _builtinDirectory = builtinDirectory;
-        _bytesMax = bytesMax;
-    }
-
-    private sealed class Entry(string path, DateTime written, long length, Lazy<PromptLoad> load)
-    {
-        public string Path { get; } = path;
-
-        public DateTime Written { get; } = written;
-
-        public long Length { get; } = length;
-
-        public Lazy<PromptLoad> Load { get; } = load;
-
-        public long Bytes { get; set; }
-
-        public bool IsCounted { get; set; }
+        _kept = new LoadedPrompts(bytesMax);
     }
 
     /// <summary>What is kept now, in bytes.</summary>
-    public long Bytes
-    {
-        get
-        {
-            lock (_gate) return _bytes;
-        }
-    }
+    public long Bytes => _kept.Bytes;
 
     /// <summary>How many prompts are kept now.</summary>
-    public int Count
-    {
-        get
-        {
-            lock (_gate) return _entries.Count;
-        }
-    }
+    public int Count => _kept.Count;
 
     /// <inheritdoc/>
     public PromptLoad Load(string name)
@@ -87,59 +56,6 @@ public sealed class PromptCache : IPromptSource
     {
         var file = new FileInfo(path);
         if (!file.Exists) return SoundFile.Refuse(MediaOutcome.NotFound, name, "no such file");
-        var entry = Find(path, name, file.LastWriteTimeUtc, file.Length);
-        var load = entry.Load.Value;
-        Settle(entry, load);
-        return load;
-    }
-
-    private Entry Find(string path, string name, DateTime written, long length)
-    {
-        lock (_gate)
-        {
-            if (_entries.TryGetValue(path, out var node))
-            {
-                if (node.Value.Written == written && node.Value.Length == length)
-                {
-                    _byUse.Remove(node);
-                    _byUse.AddFirst(node);
-                    return node.Value;
-                }
-                Remove(node);
-            }
-            var entry = new Entry(path, written, length, new Lazy<PromptLoad>(() => SoundFile.Load(path, name, _library)));
-            _entries[path] = _byUse.AddFirst(entry);
-            return entry;
-        }
-    }
-
-    /// <summary>Counts what was decoded and makes room; failures are not kept, so a repaired file is seen even with its old time and length.</summary>
-    private void Settle(Entry entry, PromptLoad load)
-    {
-        lock (_gate)
-        {
-            if (entry.IsCounted || !_entries.TryGetValue(entry.Path, out var node) || node.Value != entry) return;
-            if (load.Prompt is null)
-            {
-                Remove(node);
-                return;
-            }
-            entry.IsCounted = true;
-            entry.Bytes = load.Prompt.Bytes;
-            _bytes += entry.Bytes;
-            for (var oldest = _byUse.Last; _bytes > _bytesMax && oldest is not null;)
-            {
-                var next = oldest.Previous;
-                if (oldest.Value.IsCounted) Remove(oldest);
-                oldest = next;
-            }
-        }
-    }
-
-    private void Remove(LinkedListNode<Entry> node)
-    {
-        _byUse.Remove(node);
-        _entries.Remove(node.Value.Path);
-        if (node.Value.IsCounted) _bytes -= node.Value.Bytes;
+        return _kept.Get(path, (file.LastWriteTimeUtc.Ticks, file.Length), () => SoundFile.Load(path, name, _library));
     }
 }
