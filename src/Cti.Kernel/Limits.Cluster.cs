@@ -1,0 +1,11 @@
+namespace Cti.Kernel;
+
+/// <summary>Bounds of a cluster.</summary>
+public static partial class Limits
+{
+    /// <summary>A message between two nodes: the largest request (1 MiB) and what is around it.</summary>
+    public const int LinkMessageBytes = 2 * 1024 * 1024;
+
+    /// <summary>Bytes that wait for one peer; past it senders are refused: a second of a busy node's events.</summary>
+    public const int LinkQueueBytes = 16 * 1024 * 1024;
+}
