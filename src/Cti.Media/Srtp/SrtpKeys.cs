@@ -70,7 +70,7 @@ public sealed class SrtpKey : IEquatable<SrtpKey>
 public sealed record SrtpKeys(SrtpKey Local, SrtpKey Remote)
 {
     /// <summary>The same keys as the other side has them.</summary>
-    public SrtpKeys Swapped => new(Remote, Local);
+    public SrtpKeys Swap() => new(Remote, Local);
 
     /// <summary>Draws both.</summary>
     public static SrtpKeys Draw(IRandom random) => new(SrtpKey.Draw(random), SrtpKey.Draw(random));

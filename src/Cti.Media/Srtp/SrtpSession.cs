@@ -42,10 +42,10 @@ internal sealed class SrtpSession : IDisposable
 
     public SrtpSession(SrtpKeys keys)
     {
-        _rtpOut = new SrtpTransform(keys.Local, SrtpUse.Rtp);
-        _rtpIn = new SrtpTransform(keys.Remote, SrtpUse.Rtp);
-        _rtcpOut = new SrtpTransform(keys.Local, SrtpUse.Rtcp);
-        _rtcpIn = new SrtpTransform(keys.Remote, SrtpUse.Rtcp);
+        _rtpOut = SrtpTransform.Of(keys.Local, SrtpUse.Rtp);
+        _rtpIn = SrtpTransform.Of(keys.Remote, SrtpUse.Rtp);
+        _rtcpOut = SrtpTransform.Of(keys.Local, SrtpUse.Rtcp);
+        _rtcpIn = SrtpTransform.Of(keys.Remote, SrtpUse.Rtcp);
     }
 
     /// <summary>The seed of a stream whose first cycle of sequence numbers is long enough for the far end to notice its end (RFC 3711 section 3.3.1).</summary>

@@ -37,20 +37,34 @@ internal sealed class SrtpTransform : IDisposable
     private readonly byte[] _counters = new byte[ChunkBytes];
     private readonly byte[] _keyStream = new byte[ChunkBytes];
 
-    /// <param name="master">The direction's master key.</param>
-    /// <param name="use">RTP or RTCP.</param>
     [SuppressMessage("Security", "CA5350", Justification = "HMAC-SHA1 is what AES_CM_128_HMAC_SHA1_80 is made of; what breaks SHA-1 does not break its HMAC.")]
-    public SrtpTransform(SrtpKey master, SrtpUse use)
+    private SrtpTransform(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey)
     {
-        Span<byte> key = stackalloc byte[AuthenticationKeyBytes];
-        Derive(master, (int)use + SaltLabel, _salt);
-        Derive(master, (int)use + AuthenticationLabel, key);
-        _hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA1, key);
-        Derive(master, (int)use + EncryptionLabel, key[..SrtpKey.KeyBytes]);
-        _aes = Create(key[..SrtpKey.KeyBytes]);
+        salt.CopyTo(_salt);
+        _hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA1, authenticationKey);
+        _aes = Create(key);
         _encryptor = _aes.CreateEncryptor();
-        CryptographicOperations.ZeroMemory(key);
     }
+
+    /// <summary>A direction's transforms.</summary>
+    /// <param name="master">Its master key.</param>
+    /// <param name="use">RTP or RTCP.</param>
+    public static SrtpTransform Of(SrtpKey master, SrtpUse use)
+    {
+        Span<byte> keys = stackalloc byte[SrtpKey.KeyBytes + SrtpKey.SaltBytes + AuthenticationKeyBytes];
+        var key = keys[..SrtpKey.KeyBytes];
+        var salt = keys.Slice(SrtpKey.KeyBytes, SrtpKey.SaltBytes);
+        var authenticationKey = keys[(SrtpKey.KeyBytes + SrtpKey.SaltBytes)..];
+        Derive(master, (int)use + EncryptionLabel, key);
+        Derive(master, (int)use + SaltLabel, salt);
+        Derive(master, (int)use + AuthenticationLabel, authenticationKey);
+        var transform = OfSessionKeys(key, salt, authenticationKey);
+        CryptographicOperations.ZeroMemory(keys);
+        return transform;
+    }
+
+    /// <summary>The same of keys that are derived already.</summary>
+    internal static SrtpTransform OfSessionKeys(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey) => new(key, salt, authenticationKey);
 
     /// <summary>Encrypts or decrypts: both add the key stream of that source and packet.</summary>
     /// <param name="source">What is read, up to 2^16 blocks.</param>
