@@ -113,7 +113,7 @@ internal sealed class FlowActor(NodeServices services, FlowCell cell, CallPlacer
         }
     }
 
-    protected override void Recover()
+    protected override void Recover(long lostAtMillis)
     {
         if (FlowDecider.Resume(cell.State!) is { } command) Run(command, null);
     }
