@@ -31,7 +31,7 @@ public static partial class CallDecider
 
     private static CallDecision DecideCommand(CallState? state, ResourceCommand command, long now, CallSettings settings)
     {
-        var decision = new CallDraft(state, now, settings, Apply);
+        var decision = new CallDraft(state, now, settings, Apply, NoticeOf);
         if (command is ConstructCall or OfferCall && state is not null)
             throw new InvalidOperationException($"{command.GetType().Name} for a call that exists");
         if (command is ConstructCall construct) return Construct(decision, construct);
@@ -40,6 +40,7 @@ public static partial class CallDecider
         if (state.Phase == CallPhase.Released) return DecideReleased(decision, command);
         return command switch
         {
+            ResourceRequest { Once: { } once } request => DecideOnce(decision, request, once),
             ResourceRequest request => DecideRequest(decision, request),
             FarEndRings rings => FarEndRangs(decision, rings),
             FarEndAnswered answered => Answered(decision, answered),
@@ -61,7 +62,11 @@ public static partial class CallDecider
             JoinAnswered answered => JoinIsAnswered(decision, answered),
             BridgeParted parted => BridgeIsParted(decision, parted),
             BridgeFinished finished => BridgeHasFailed(decision, finished),
+            BridgeAsked asked => BridgeIsAsked(decision, asked),
             EnterAnswered answered => EntryIsAnswered(decision, answered),
+            SeatAsked asked => SeatIsAsked(decision, asked),
+            PeerMoved moved => PeerHasMoved(decision, moved),
+            OwnerHas has => OwnerHasHeard(decision, has.Number),
             ConferenceParted parted => ConferenceHasParted(decision, parted),
             ParentAnswers answer => ParentHasAnswered(decision, answer),
             ParentReleases released => ParentHasReleased(decision, released),
@@ -73,6 +78,7 @@ public static partial class CallDecider
             TimeReached => TimeHasCome(decision),
             SubscriberMissing => Unoffered(decision),
             NodeLost => Interrupted(decision, "interrupted by the loss of a node", BeyondTheDead(state.Dialog)),
+            WasRecovered taken => IsRecovered(decision, taken),
             NodeStops => Interrupted(decision, "the node stops"),
             OwnerGone => Interrupted(decision, "the flow that drove it is gone"),
             FarEndSettled => decision.Build(),
@@ -129,6 +135,17 @@ public static partial class CallDecider
                 return decision.Add(new Settled()).Build();
             case NodeLost when Owed(call) is { } owed:
                 return decision.Add(new CallReleased(call.Closing, call.ClosingCause, BeyondTheDead(call.Dialog), call.ClosingContact)).Do(owed).Build();
+            case WasRecovered:
+                ResumeNotices(decision);
+                return (Owed(call) is { } due ? decision.Add(new CallReleased(call.Closing, call.ClosingCause, BeyondTheDead(call.Dialog), call.ClosingContact)).Do(due) : decision).Build();
+            case OwnerHas has:
+                return OwnerHasHeard(decision, has.Number);
+            case OwnerGone:
+                return OwnerHasHeard(decision, call.NoticeCount);
+            case BridgeAsked asked:
+                return decision.Do(new PartBridge(asked.Second, asked.Op)).Build();
+            case SeatAsked asked:
+                return decision.Do(new LeaveConference(asked.Conference, asked.Op)).Build();
             case JoinAsked asked:
                 return decision.Do(new AnswerJoin(asked.First, asked.Op, RpcError.NoSuchResource(call.Id.ToString()))).Build();
             case JoinAnswered { Refusal: null } joined:

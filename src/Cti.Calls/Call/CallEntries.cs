@@ -33,6 +33,9 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(ParentMoved), "par")]
 [JsonDerivedType(typeof(DiallingMoved), "dial")]
 [JsonDerivedType(typeof(DiallingEnded), "dialx")]
+[JsonDerivedType(typeof(OwnerTold), "told")]
+[JsonDerivedType(typeof(OwnerHeard), "heard")]
+[JsonDerivedType(typeof(OwnerAsked), "asked")]
 public abstract record CallEntry : ResourceEntry;
 
 /// <summary>An outbound call exists; its INVITE is intended, unless a parent is asked first. Its owner is the flow that drives it.</summary>

@@ -238,7 +238,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     protected override void Recover()
     {
         if (cell.State!.Recording is { } record) services.Recordings.Repair(record.FullPath);
-        if (ConferenceDecider.Resume(cell.State) is { } command) Run(command, null);
+        if (ConferenceDecider.Resume(cell.State, cell.State.LastMillis) is { } command) Run(command, null);
         else RunCommitted(-1);
     }
 }
