@@ -258,7 +258,9 @@ public sealed class FlowPropertyTests
             }
             if (durable[0].State is not FlowState known)
             {
-                Decide(SomeFlow.BeginOf(flow.State!.Spec));
+                var spec = flow.State!.Spec;
+                flow.GoBackTo(null, 0);
+                Decide(SomeFlow.BeginOf(spec));
                 return;
             }
             flow.GoBackTo(known, durable[0].Events);

@@ -63,7 +63,7 @@ internal sealed class CallPlace : SagaWorld.Place
             }
             foreach (var happened in decision.Events) told.Add(happened.Method);
             foreach (var effect in decision.Effects.Where(effect => !effect.IsReflex)) Perform(effect, life);
-            if (durable.WasReleased && Waiting.Count == 0) IsGone = true;
+            if (durable.WasReleased && Waiting.Count == 0) Go();
         });
     }
 
@@ -166,7 +166,7 @@ internal sealed class ConferencePlace : SagaWorld.Place
                     case AskMember ask: World.Send(this, ask.Call, new SeatAsked(ask.Op, Id)); break;
                 }
             }
-            if (durable.WasReleased && Waiting.Count == 0) IsGone = true;
+            if (durable.WasReleased && Waiting.Count == 0) Go();
         });
     }
 

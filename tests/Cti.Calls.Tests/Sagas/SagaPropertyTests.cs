@@ -168,7 +168,7 @@ internal sealed class SagaWorld
         /// <summary>Raised with every new owner: what an older one opened is gone.</summary>
         public int Life { get; private set; } = 1;
 
-        public bool IsGone { get; protected set; }
+        public bool IsGone { get; private set; }
 
         /// <summary>Commands with the life of the owner that sent them and the sender.</summary>
         public Queue<(ResourceCommand Command, int Life, string From)> Mailbox { get; } = new();
@@ -197,6 +197,16 @@ internal sealed class SagaWorld
         }
 
         public abstract void Recover();
+
+        /// <summary>It is released and its actor stops: who still asked something of it is told.</summary>
+        protected void Go()
+        {
+            IsGone = true;
+            while (Mailbox.TryDequeue(out var late))
+            {
+                if (Nowhere.AnswerTo(late.Command, Id, late.From) is { } answer && World.Find(late.From) is { } sender) sender.Mailbox.Enqueue((answer, 0, Id));
+            }
+        }
 
         protected abstract void Handle(ResourceCommand command, int life, string from);
 
