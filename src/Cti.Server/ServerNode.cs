@@ -128,6 +128,7 @@ public sealed class ServerNode : INodeInfo
             Subscribers = options.Subscribers,
             Recordings = options.Recordings,
             Sip = sip,
+            ReInvites = new ReInvitePacer(options.Timers),
             SipTimers = options.SipTimers,
             Trunks = trunks,
             ReleasePermit = permit => _ = ReleasePermitAsync(permit),
@@ -175,7 +176,7 @@ public sealed class ServerNode : INodeInfo
         startedAtMillis = options.Clock.UnixMillis;
         var all = Enumerable.Range(0, options.InstanceCount).ToArray();
         var claims = await options.Store.ClaimAsync(options.NodeName, all, cancellation).ConfigureAwait(false);
-        var placer = new CallPlacer(trunks, options.Store, options.Random, options.Clock, options.DialAny);
+        var placer = new CallPlacer(trunks, options.Store, options.Resolver, options.Random, options.Clock, options.DialAny);
         var transport = options.SipTransport(sip);
         inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
         var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers));
@@ -192,7 +193,9 @@ public sealed class ServerNode : INodeInfo
         }
         options.Log.Write(LogEvents.InstancesClaimed, owned.Count, recovered.Count);
         Router = new RequestRouter(services, instances, () => draining, this);
-        foreach (var cell in recovered) cell.Actor.Tell(new Recover());
+        // The newest entry of all shows how long the last process lived at least.
+        var lostAt = recovered.Count == 0 ? 0 : recovered.Max(static cell => cell.Latest!.LastMillis);
+        foreach (var cell in recovered) cell.Actor.Tell(new Recover(lostAt));
         foreach (var trunk in trunks.All)
         {
             var watched = trunk;

@@ -7,13 +7,6 @@ namespace Cti.Calls.Call;
 /// <summary>What a call says to the resources that it shares something with, when it or one of them has a new owner.</summary>
 public static partial class CallDecider
 {
-    private static CallDecision IsRecovered(CallDraft decision, WasRecovered taken)
-    {
-        if (!decision.State.IsUp) return Interrupted(decision, "interrupted by the loss of a node", BeyondTheDead(decision.State.Dialog));
-        ResumeSagas(decision, taken.LostAtMillis);
-        return decision.Build();
-    }
-
     /// <summary>A bridge or a seat that was not begun is given up: the application's request was lost with the node and is asked anew.</summary>
     private static void ResumeSagas(CallDraft decision, long lostAtMillis)
     {

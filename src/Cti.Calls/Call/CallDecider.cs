@@ -51,8 +51,10 @@ public static partial class CallDecider
             AckUnusable => AnswerFailed(decision, 488, "the far end's answer to our offer is not usable", 488),
             CallerCancelled => Cancelled(decision),
             ByeArrived bye => HungUp(decision, bye),
-            DialogChanged changed => decision.Add(new DialogUpdated(changed.Dialog, changed.Audio, changed.LocalSdp))
-                .Do(new ConfigureMedia(changed.Audio)).Do(new ConfirmChange()).Build(),
+            DialogChanged changed => DialogHasChanged(decision, changed),
+            InviteRetried retried => InviteGoesOut(decision, retried),
+            TakenOver taken => TakeOver(decision, taken),
+            TakeoverRefused refused => TakeoverHasFailed(decision, refused),
             DialogLost lost => LostDialog(decision, lost),
             PlayFinished played => PlayHasFinished(decision, played),
             RecordBegan began => RecordHasBegun(decision, began),
@@ -77,17 +79,13 @@ public static partial class CallDecider
             MediaLost => SoundLost(decision),
             TimeReached => TimeHasCome(decision),
             SubscriberMissing => Unoffered(decision),
-            NodeLost => Interrupted(decision, "interrupted by the loss of a node", BeyondTheDead(state.Dialog)),
-            WasRecovered taken => IsRecovered(decision, taken),
+            NodeLost => Lost(decision),
             NodeStops => Interrupted(decision, "the node stops"),
             OwnerGone => Interrupted(decision, "the flow that drove it is gone"),
             FarEndSettled => decision.Build(),
             _ => throw new InvalidOperationException($"unknown command {command.GetType().Name}"),
         };
     }
-
-    /// <summary>What a recovery gives to a call that its journal shows alive, or released with something still owed: what the dead process left undone.</summary>
-    public static ResourceCommand? Resume(CallState state) => state.IsOver ? null : new NodeLost();
 
     /// <summary>The SIP effects that a released call still owes after a recovery.</summary>
     public static ResourceEffect? Owed(CallState state) => state.Closing switch
@@ -133,11 +131,10 @@ public static partial class CallDecider
                 return decision.Add(new Settled()).Build();
             case AckArrived or AckUnusable when call.Closing == SipClosing.Refusal:
                 return decision.Add(new Settled()).Build();
-            case NodeLost when Owed(call) is { } owed:
-                return decision.Add(new CallReleased(call.Closing, call.ClosingCause, BeyondTheDead(call.Dialog), call.ClosingContact)).Do(owed).Build();
-            case WasRecovered:
+            case NodeLost or TakenOver:
                 ResumeNotices(decision);
-                return (Owed(call) is { } due ? decision.Add(new CallReleased(call.Closing, call.ClosingCause, BeyondTheDead(call.Dialog), call.ClosingContact)).Do(due) : decision).Build();
+                if (Owed(call) is not { } owed) return decision.Build();
+                return decision.Add(new CallReleased(call.Closing, call.ClosingCause, BeyondTheDead(call.Dialog), call.ClosingContact)).Do(owed).Build();
             case OwnerHas has:
                 return OwnerHasHeard(decision, has.Number);
             case OwnerGone:
@@ -173,7 +170,7 @@ public static partial class CallDecider
     {
         decision.Add(new Constructed(make.Id.ToString(), make.Application, make.FromUri, make.ToUri, make.SipCallId, make.Trunk, make.Permit,
             make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag,
-            make.Parent is { } resource ? new RingBackParent(resource, ParentStage.Asked, make.RingBack) : null, make.Owner));
+            make.Parent is { } resource ? new RingBackParent(resource, ParentStage.Asked, make.RingBack) : null, make.Owner, make.Invite));
         // With a parent nothing is sent, and the application not answered, before it has agreed.
         if (make.Parent is { } parent) return decision.Do(new AskParent(parent, make.RingBack)).Build();
         return decision.Do(new SendInvite()).Reply(CallEvents.ConstructResult(decision.State)).Build();
@@ -181,7 +178,7 @@ public static partial class CallDecider
 
     private static CallDecision Offer(CallDraft decision, OfferCall offer)
     {
-        decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp, offer.Audio));
+        decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp, offer.Audio, offer.Invite));
         return decision.Do(new SendRinging()).Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State)).Build();
     }
 

@@ -113,6 +113,14 @@ public sealed record CallState : ResourceState
     public RingBackParent? Parent { get; init; }
     /// <summary>When its INVITE was intended, where that waited for a parent.</summary>
     public long? InviteMillis { get; init; }
+    /// <summary>Our INVITE as it went out last; null for an inbound call.</summary>
+    public OutboundInvite? Invite { get; init; }
+    /// <summary>Their INVITE while it may still have to be answered: a <see cref="StoredInvite"/>; null for an outbound call.</summary>
+    public string? TheirInvite { get; init; }
+    /// <summary>The number of our INVITE that was answered.</summary>
+    public uint? AnsweredCSeq { get; init; }
+    /// <summary>When the sound broke off with a node that is gone; null once the far end sends to where we are now.</summary>
+    public long? InterruptedMillis { get; init; }
     /// <summary>What is still owed to the far end of a released call.</summary>
     public SipClosing Closing { get; init; }
     /// <summary>The SIP status that <see cref="Closing"/> conveys.</summary>
@@ -198,6 +206,11 @@ public abstract record CallAction
     public required long Number { get; init; }
     /// <summary>When it was started.</summary>
     public required long BeginMillis { get; init; }
+    /// <summary>How much of its sound had been heard when <see cref="HeardFromMillis"/> was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long HeardMillis { get; init; }
+    /// <summary>When its sound began, or went on after a takeover; null: at <see cref="BeginMillis"/>.</summary>
+    public long? HeardFromMillis { get; init; }
     /// <summary>Set once it was told to end and only the media side's report is awaited: how it will then have ended.</summary>
     public ActionEnding? Ending { get; init; }
 }

@@ -1,5 +1,6 @@
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Kernel;
 
 namespace Cti.Calls.Conference;
 
@@ -21,6 +22,9 @@ public static partial class ConferenceDecider
         {
             case { Ending: { } ending } record:
                 EndRecording(decision, record, ending);
+                break;
+            case { } record when !taken.SeesRecording:
+                EndRecording(decision, record, new ActionEnding(ErrorCodes.Unavailable, "interrupted by the loss of a node; the file cannot be continued from here"));
                 break;
             case { } record:
                 decision.Do(new StartMixRecord(record.Number, record.FullPath, record.Format, Appends: true));

@@ -27,10 +27,15 @@ public sealed record TimeReached : ResourceCommand;
 public sealed record NodeLost : ResourceCommand;
 
 /// <summary>
-/// This node has become the resource's owner, because the one before is lost: what its journal shows goes on. The first command after a recovery.
+/// This node has become the resource's owner, because the one before is lost: what the journal of a conference or a flow
+/// shows goes on. Its first command after a recovery; a call's is <see cref="Call.TakenOver"/>.
 /// </summary>
 /// <param name="LostAtMillis">When the former owner was last known to be alive, Unix milliseconds: what it did until then was heard.</param>
-public sealed record WasRecovered(long LostAtMillis) : ResourceCommand;
+public sealed record WasRecovered(long LostAtMillis) : ResourceCommand
+{
+    /// <summary>Whether the file of the recording that runs can be seen from here.</summary>
+    public bool SeesRecording { get; init; } = true;
+}
 
 /// <summary>
 /// Another resource's instance has a new owner: whatever was on its way there may be lost, and so may its last words. What is open is repeated, what is

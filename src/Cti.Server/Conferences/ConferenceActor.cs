@@ -235,7 +235,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         return cell.Mix is null;
     }
 
-    protected override void Recover()
+    protected override void Recover(long lostAtMillis)
     {
         if (cell.State!.Recording is { } record) services.Recordings.Repair(record.FullPath);
         if (ConferenceDecider.Resume(cell.State, cell.State.LastMillis) is { } command) Run(command, null);

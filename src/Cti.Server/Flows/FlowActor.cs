@@ -116,7 +116,7 @@ internal sealed class FlowActor(NodeServices services, FlowCell cell, CallPlacer
         }
     }
 
-    protected override void Recover()
+    protected override void Recover(long lostAtMillis)
     {
         if (FlowDecider.Resume(cell.State!, cell.State!.LastMillis) is { } command) Run(command, null);
     }

@@ -275,7 +275,7 @@ public sealed class FlowPropertyTests
             {
                 if (calls[party]?.State is not { IsOver: false } call) continue;
                 if (call.IsAwaitingParent && calls[1]?.State is not { } || call is { Parent.Stage: ParentStage.Asked }) calls[party]!.Do(new NodeLost());
-                else Told(party, new WasRecovered(now));
+                else Told(party, Sagas.Recovery.Of(call, now));
                 if (call.Dialling is not null && (calls[2]?.State is not { } child || child.Parent is null or { Stage: ParentStage.Asked } || child.WasReleased)) Told(party, new ChildDone(call.Dialling.Child));
             }
             for (var party = 1; party < 3; party++)

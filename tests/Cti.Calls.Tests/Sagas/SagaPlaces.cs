@@ -188,5 +188,6 @@ internal sealed class ConferencePlace : SagaWorld.Place
 /// <summary>What a recovery begins with.</summary>
 internal static class Recovery
 {
-    public static ResourceCommand Of(CallState call, long lostAtMillis) => new WasRecovered(lostAtMillis);
+    public static ResourceCommand Of(CallState call, long lostAtMillis) =>
+        CallDecider.GoesOn(call) ? new TakenOver(lostAtMillis, Some.LocalSdp, "<sip:new@192.0.2.2>") : CallDecider.Resume(call)!;
 }
