@@ -256,7 +256,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(Concerning(refused.Refusal)));
                 break;
             case NotifyOwner notify:
-                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params)) && !cell.State.IsReleased)
+                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params) { Number = notify.Number }))
                     Self.Tell(new Decide(new OwnerGone()));
                 break;
             default:
