@@ -117,7 +117,8 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     /// <summary>Another node owns the resource now: nothing outside is touched, whatever still arrives.</summary>
     private bool Deposed(object message)
     {
-        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        if (message is Sip.InDialogRequest request) services.Sip.GiveBack(request.Transaction);
+        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         return true;
     }
 
@@ -125,7 +126,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     {
         cell.Deposed = true;
         foreach (var waiting in cell.Waiting)
-            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         cell.Waiting.Clear();
         Become(Deposed);
         StopSelf();
