@@ -1,5 +1,6 @@
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Kernel;
 using Cti.Server.Sip;
 using Cti.Sip;
 using Cti.Sip.Dialog;

@@ -14,8 +14,10 @@ namespace Cti.Server.Routing;
 /// </summary>
 internal sealed class RemoteRequests : ILinkReceiver
 {
+    private const int PicksMax = 20;
+
     private readonly OwnerRequests owner;
-    private readonly INodeLinks links;
+    private readonly INodeLinks? links;
     private readonly Func<ClusterView> view;
     private readonly NodeServices services;
     private readonly IClock clock;
@@ -24,7 +26,7 @@ internal sealed class RemoteRequests : ILinkReceiver
     private readonly ConcurrentDictionary<long, Question> sent = new();
     private long lastNumber;
 
-    public RemoteRequests(NodeServices services, OwnerRequests owner, INodeLinks links, Func<ClusterView> view, IClock clock, ITimers timers, ILog log)
+    public RemoteRequests(NodeServices services, OwnerRequests owner, INodeLinks? links, Func<ClusterView> view, IClock clock, ITimers timers, ILog log)
     {
         this.services = services;
         this.owner = owner;
@@ -34,8 +36,8 @@ internal sealed class RemoteRequests : ILinkReceiver
         this.timers = timers;
         this.log = log;
         // A late answer to a former run of this node must not meet a new question.
-        lastNumber = (long)(services.Random.NextUInt64() >> 2);
-        links.Receive(LinkChannel.Requests, this);
+        lastNumber = links is null ? 0 : (long)(services.Random.NextUInt64() >> 2);
+        links?.Receive(LinkChannel.Requests, this);
     }
 
     private long NowMillis => clock.MonotonicNanos / 1_000_000;
@@ -50,6 +52,11 @@ internal sealed class RemoteRequests : ILinkReceiver
     public void AskAll(RpcRequest request, Func<ClusterNode, ClusterView, ReadOnlyMemory<byte>> unreachable, Action<RpcReply[]> then)
     {
         var now = view();
+        if (now.Nodes.IsEmpty)
+        {
+            then([RpcReply.Ok(owner.Describe())]);
+            return;
+        }
         var gathered = new GatheredReplies(now.Nodes.Length, then);
         for (var index = 0; index < now.Nodes.Length; index++)
         {
@@ -63,13 +70,14 @@ internal sealed class RemoteRequests : ILinkReceiver
     public int PickInstance()
     {
         var now = view();
-        var taking = new List<int>();
-        for (var index = 0; index < now.Owners.Length; index++)
-        {
-            if (now.OwnerOf(index) is { IsDraining: false }) taking.Add(index);
-        }
-        return taking.Count > 0 ? taking[services.Random.Next(taking.Count)] : services.Random.Next(services.InstanceCount);
+        var picked = services.Random.Next(services.InstanceCount);
+        // A few draws find one, unless nearly all nodes drain.
+        for (var draw = 0; draw < PicksMax && (picked >= now.Owners.Length || now.OwnerOf(picked) is not { IsDraining: false }); draw++) picked = services.Random.Next(services.InstanceCount);
+        return picked;
     }
+
+    /// <summary>Whether carrying it out a second time does nothing more: it only reads, or the owner remembers it by its id.</summary>
+    public static bool MayRepeat(RpcRequest request) => request.RequestId is not null || Catalogue.Find(request.Method) is { Changes: false };
 
     /// <inheritdoc/>
     public void OnMessage(string node, ReadOnlyMemory<byte> payload)
@@ -143,10 +151,10 @@ internal sealed class RemoteRequests : ILinkReceiver
             log.Write(LogEvents.LinkMessageUnknown, node, LinkChannel.Requests, fault.Message);
             return;
         }
-        var replyTo = new ThenReply(reply => links.Send(node, LinkChannel.Requests, RequestWire.Reply(number, reply)));
+        var replyTo = new ThenReply(reply => links!.Send(node, LinkChannel.Requests, RequestWire.Reply(number, reply)));
         if (ask.Instance < 0) replyTo.Reply(AnswerHere(ask.Request));
         else if (Catalogue.Find(ask.Request.Method) is null) replyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.MethodNotFound, $"the owner's version has no method {ask.Request.Method}")));
-        else if (!owner.Owns(ask.Instance)) links.Send(node, LinkChannel.Requests, RequestWire.NotOwner(number));
+        else if (!owner.Owns(ask.Instance)) links!.Send(node, LinkChannel.Requests, RequestWire.NotOwner(number));
         else owner.Carry(ask.Request, ask.Instance, ask.Missing, replyTo);
     }
 
@@ -172,9 +180,6 @@ internal sealed class RemoteRequests : ILinkReceiver
         /// <summary>Where it was sent; null while it is here.</summary>
         public string? Node { get; private set; }
 
-        /// <summary>Whether carrying it out a second time does nothing more: it only reads, or the owner remembers it by its id.</summary>
-        private bool MayRepeat => request.RequestId is not null || Catalogue.Find(request.Method) is { Changes: false };
-
         public void Begin()
         {
             deadline = owner.timers.Schedule(toNode is null ? Limits.OwnerAnswerMillis : Limits.NodeAnswerMillis, static question => ((Question)question!).TimedOut(), this);
@@ -183,7 +188,7 @@ internal sealed class RemoteRequests : ILinkReceiver
 
         public void Reply(RpcReply reply)
         {
-            if (reply.Error is { IsMoving: true } && MayRepeat) Again();
+            if (reply.Error is { IsMoving: true } && MayRepeat(request)) Again();
             else Finish(reply);
         }
 
@@ -198,7 +203,7 @@ internal sealed class RemoteRequests : ILinkReceiver
 
         public void LinkBroke()
         {
-            if (MayRepeat) Again();
+            if (MayRepeat(request)) Again();
             else Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the link to the owner broke; the outcome is unknown, and a request without a UUID as id cannot be repeated safely")));
         }
 
@@ -222,7 +227,7 @@ internal sealed class RemoteRequests : ILinkReceiver
                 return;
             }
             owner.sent[Number] = this;
-            if (!owner.links.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing))) Again();
+            if (owner.links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) != true) Again();
         }
 
         private void TimedOut() => Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the owner did not answer in time; the outcome is unknown, retry with the same id")));

@@ -11,7 +11,7 @@ namespace Cti.Server.Routing;
 /// Carries requests to the owners of their resources, on whichever node those are. Up to the hand-over to the owner's mailbox, or to the link that leads there, it runs on
 /// the caller's thread, so requests keep the order in which they are given to it; one that names a second resource on another node waits until that was asked for.
 /// </summary>
-internal sealed class RequestRouter(NodeServices services, OwnerRequests owner, RemoteRequests? remote) : IRequestRouter
+internal sealed class RequestRouter(NodeServices services, OwnerRequests owner, RemoteRequests remote) : IRequestRouter
 {
     /// <inheritdoc/>
     public ValueTask<RpcReply> AskAsync(RpcRequest request, CancellationToken cancellation)
@@ -25,8 +25,7 @@ internal sealed class RequestRouter(NodeServices services, OwnerRequests owner, 
     {
         if (request.Method == Catalogue.ListNodes)
         {
-            if (remote is null) replyTo.Reply(RpcReply.Ok(owner.Describe()));
-            else remote.AskAll(request, DescribeUnreachable, replies => replyTo.Reply(RpcReply.Ok(MergedLists.Concatenate(replies.Select(static reply => reply.Result)))));
+            remote.AskAll(request, DescribeUnreachable, replies => replyTo.Reply(RpcReply.Ok(MergedLists.Concatenate(replies.Select(static reply => reply.Result)))));
             return;
         }
         if (Catalogue.Find(request.Method) is null)
@@ -61,7 +60,7 @@ internal sealed class RequestRouter(NodeServices services, OwnerRequests owner, 
             return isOurs ? null : parent;
         }
         index = request.RequestId is { } requestId ? (int)(StableHash(request.Application, requestId) % (ulong)services.InstanceCount)
-            : remote?.PickInstance() ?? services.Random.Next(services.InstanceCount);
+            : remote.PickInstance();
         return null;
     }
 
@@ -80,7 +79,7 @@ internal sealed class RequestRouter(NodeServices services, OwnerRequests owner, 
         }
         var other = request.Arguments.String(name);
         if (!ResourceId.TryParse(other, out var otherId) || otherId.Module != otherModule || !IsHere(otherId)) AskOwner(request, id.Instance, other, replyTo);
-        else if (remote is null || owner.Owns(otherId.Instance)) AskOwner(request, id.Instance, owner.Has(request.Application, otherId) ? null : other, replyTo);
+        else if (owner.Owns(otherId.Instance)) AskOwner(request, id.Instance, owner.Has(request.Application, otherId) ? null : other, replyTo);
         else AskForOther(request, id.Instance, otherId, replyTo);
     }
 
@@ -113,8 +112,14 @@ internal sealed class RequestRouter(NodeServices services, OwnerRequests owner, 
 
     private void AskOwner(RpcRequest request, int index, string? missing, IReplyTo replyTo)
     {
-        if (remote is null) owner.Carry(request, index, missing, replyTo);
-        else remote.Ask(request, index, missing, replyTo);
+        if (!owner.Owns(index)) remote.Ask(request, index, missing, replyTo);
+        else if (!RemoteRequests.MayRepeat(request)) owner.Carry(request, index, missing, replyTo);
+        else owner.Carry(request, index, missing, new ThenReply(reply =>
+        {
+            // The instance went to another node meanwhile.
+            if (reply.Error is { IsMoving: true }) remote.Ask(request, index, missing, replyTo);
+            else replyTo.Reply(reply);
+        }));
     }
 
     private void List(RpcRequest request, IReplyTo replyTo)
@@ -122,11 +127,6 @@ internal sealed class RequestRouter(NodeServices services, OwnerRequests owner, 
         if (request.Arguments.OptionalString("after") is { } after && !ResourceId.TryParse(after, out _))
         {
             replyTo.Reply(RpcReply.Refused(RpcError.InvalidParam("after", "is not a resource id that an earlier list answered as next")));
-            return;
-        }
-        if (remote is null)
-        {
-            replyTo.Reply(owner.List(request));
             return;
         }
         remote.AskOwners(request, replies =>

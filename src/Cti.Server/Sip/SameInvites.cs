@@ -12,7 +12,7 @@ internal sealed class SameInvites(SipCluster cluster, IRandom random)
 {
     private readonly Dictionary<long, Question> asked = [];
     private readonly Dictionary<string, Question> byKey = new(StringComparer.Ordinal);
-    private long lastNumber = (long)(random.NextUInt64() >> 2);
+    private long lastNumber = cluster.Links is null ? 0 : (long)(random.NextUInt64() >> 2);
 
     /// <summary>Asks every node to which there is a link; null where there is none.</summary>
     public Question? Ask(ServerTransaction transaction)

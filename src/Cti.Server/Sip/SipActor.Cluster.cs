@@ -63,6 +63,13 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
         Respond(transaction, DialogChecks.NoSuchDialog(transaction.Request));
     }
 
+    /// <summary>A call of a lost instance was to take it.</summary>
+    private void TakeBack(ServerTransaction transaction)
+    {
+        if (transaction.Request.To.Tag is not null) InDialog(transaction);
+        else Respond(transaction, SipResponse.For(transaction.Request, 503, null, layer.NewToken()));
+    }
+
     private bool IsHere(ResourceId id) => inbound.Knows(id);
 
     private void Receive(string node, ReadOnlyMemory<byte> payload)

@@ -48,7 +48,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
             case LinkMessageCame came: Receive(came.Node, came.Payload); break;
             case LinkChanged { IsUp: false } broken: LinkBroke(broken.Node); break;
             case LinkChanged: forwarding.Tick(); break;
-            case TakeAgain again: InDialog(again.Transaction); break;
+            case TakeAgain again: TakeBack(again.Transaction); break;
             case AskOver over: EndQuestion(over.Number); break;
             case ForwardNow: forwardDue = long.MaxValue; forwarding.Tick(); break;
             case TickNow: armed = long.MaxValue; layer.Tick(); break;

@@ -41,7 +41,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     private readonly Dictionary<SipOrigin, Incoming> incoming = [];
     private readonly Dictionary<string, Incoming> offers = new(StringComparer.Ordinal);
     private readonly Queue<(long AtMillis, Action Forget)> expiries = new();
-    private long lastNumber = (long)(random.NextUInt64() >> 2);
+    private long lastNumber = cluster.Links is null ? 0 : (long)(random.NextUInt64() >> 2);
 
     /// <summary>What the forwarding needs of the SIP actor.</summary>
     internal interface ISipSide

@@ -229,6 +229,9 @@ internal sealed unsafe partial class MediaLoop : IDisposable
             AlignWithConference(slot, command);
         if (command.Kind == MediaCommandKind.Close)
             slot.Closing = true;
+        // Not left to a tick: while this process must not speak there is none.
+        if (command.Kind == MediaCommandKind.Abandon && slot.Index >= 0)
+            Remove(slot);
     }
 
     private void Admit(SessionSlot slot, int phase)
