@@ -149,7 +149,8 @@ public sealed class ServerNode : INodeInfo
         member = new ClusterMember(new ClusterMemberOptions
         {
             Name = options.NodeName,
-            Incarnation = options.Random.NextHex(8),
+            // Two runs under one name differ in time.
+            Incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}",
             LinkAddress = options.LinkAddress,
             IsGateway = options.IsGateway,
             IsMedia = options.IsMedia,
