@@ -140,12 +140,13 @@ public sealed class ServerNode : INodeInfo
             Subscribers = options.Subscribers,
             Recordings = options.Recordings,
             Sip = sip,
+            ReInvites = new ReInvitePacer(options.Timers),
             SipTimers = options.SipTimers,
             Trunks = trunks,
             ReleasePermit = permit => _ = ReleasePermitAsync(permit),
             Loses = options.Loses,
         };
-        placer = new CallPlacer(trunks, options.Store, options.Random, clock, options.DialAny);
+        placer = new CallPlacer(trunks, options.Store, options.Resolver, options.Random, clock, options.DialAny);
         member = new ClusterMember(new ClusterMemberOptions
         {
             Name = options.NodeName,
