@@ -102,7 +102,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         await demo.ConfigureAwait(false);
         if (gateway is not null) await gateway.DisposeAsync().ConfigureAwait(false);
         metrics?.Dispose();
-        server?.Stop();
+        if (server is not null) await server.StopAsync().ConfigureAwait(false);
         sip?.Dispose();
         media?.Dispose();
         speechService?.Dispose();

@@ -245,6 +245,8 @@ internal sealed class VirtualFiles : IRecordings
     {
     }
 
+    public bool IsVisible(string fullPath) => true;
+
     public bool StaysInside(string promptName) => !promptName.Contains("..", StringComparison.Ordinal);
 
     public string? WhyUnsupported(string format) => format.Equals("Gsm", StringComparison.OrdinalIgnoreCase) ? "no GSM here" : null;
