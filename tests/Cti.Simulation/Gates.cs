@@ -109,6 +109,11 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
         if (Passes()) inner.Close(session);
     }
 
+    public void Abandon(MediaSessionId session)
+    {
+        if (Passes()) inner.Abandon(session);
+    }
+
     public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request) => !Passes() || inner.Connect(first, second, request);
 
     public void Disconnect(MediaSessionId first, long action)
@@ -188,6 +193,11 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
         if (Passes()) inner.CloseConference(conference);
     }
 
+    public void AbandonConference(ConferenceId conference)
+    {
+        if (Passes()) inner.AbandonConference(conference);
+    }
+
     private bool Passes()
     {
         if (process.IsAlive) world.Reach(process, CrashMoment.AtMedia);
@@ -234,6 +244,8 @@ internal sealed class VirtualFiles : IRecordings
     public void Repair(string fullPath)
     {
     }
+
+    public bool IsVisible(string fullPath) => true;
 
     public bool StaysInside(string promptName) => !promptName.Contains("..", StringComparison.Ordinal);
 

@@ -41,6 +41,8 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
             case SendFailedCame failed: layer.SendFailed(failed.SendId, failed.Failure); break;
             case RespondNow respond: Respond(respond); break;
             case StartNow start: Start(start); break;
+            case AdoptOutboundNow adopt: adopt.Handle.Transaction = layer.AdoptClient(adopt.Handle.Request, adopt.Flow, adopt.Handle); break;
+            case AdoptInboundNow adopt: layer.AdoptServer(adopt.Transaction, adopt.Owner); break;
             case CancelNow cancel: Cancel(cancel); break;
             case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
             case TickNow: armed = long.MaxValue; layer.Tick(); break;
@@ -62,7 +64,7 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
             start.Handle.Owner.Tell(new RequestTimedOut(start.Handle));
             return;
         }
-        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle);
+        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle, branch: start.Handle.Branch);
     }
 
     private void Acknowledge(AcknowledgeNow acknowledge)

@@ -23,6 +23,18 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public void Start(SipRequest request, SipFlow flow, RequestHandle handle) => actor.Tell(new StartNow(request, flow, handle));
 
+    public void AdoptOutbound(RequestHandle handle, SipFlow flow) => actor.Tell(new AdoptOutboundNow(handle, flow));
+
+    public void AdoptInbound(ServerTransaction transaction, ActorRef owner) => actor.Tell(new AdoptInboundNow(transaction, owner));
+
+    public SipFlow Facing(SipFlow flow)
+    {
+        var listener = transport.FindListener(flow.Kind, flow.Remote.AddressFamily);
+        return flow with { Listener = listener < 0 ? flow.Listener : listener, Connection = 0 };
+    }
+
+    public string ViaOf(SipFlow flow, string branch) => TransactionLayer.ViaFor(transport, flow, branch).ToString();
+
     public void Cancel(RequestHandle handle, string? reason) => actor.Tell(new CancelNow(handle, reason));
 
     public void Acknowledge(SipRequest ack, SipFlow flow) => actor.Tell(new AcknowledgeNow(ack, flow));
@@ -50,6 +62,10 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 internal sealed record RespondNow(ServerTransaction Transaction, SipResponse Response) : ISystemMessage;
 
 internal sealed record StartNow(SipRequest Request, SipFlow Flow, RequestHandle Handle) : ISystemMessage;
+
+internal sealed record AdoptOutboundNow(RequestHandle Handle, SipFlow Flow) : ISystemMessage;
+
+internal sealed record AdoptInboundNow(ServerTransaction Transaction, ActorRef Owner) : ISystemMessage;
 
 internal sealed record CancelNow(RequestHandle Handle, string? Reason) : ISystemMessage;
 
