@@ -86,10 +86,23 @@ public sealed class GoldenEntryTests
         })),
         ["side"] = At(new SideRecordBegan(new SideRecording(1, "/r/a.wav", "Alaw"))),
         ["sidex"] = At(new SideRecordEnded()),
+        ["br.lost"] = At(new BridgeBegan(new Bridge
+        {
+            Op = "op", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Connected, BeginMillis = Some.Start, Number = 3, LostAtMillis = Some.Start + 900,
+            Spec = new BridgeSpec { MaxSeconds = 60 },
+        })),
+        ["told"] = At(new OwnerTold(new OwnerNotice(2, "sys.call.on_released", """{"res_id":"0.0.7-sys.call-42","user_data":"mine é"}"""u8.ToArray()))),
+        ["heard"] = At(new OwnerHeard()),
+        ["asked"] = At(new OwnerAsked("action")),
         ["brx"] = At(new BridgeEnded()) with { Events = 1 },
         ["cf"] = At(new SeatTaken(new ConferenceSeat
         {
             Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Entered, BeginMillis = Some.Start, MaxSeconds = 60,
+        })),
+        ["cf.asked"] = At(new SeatTaken(new ConferenceSeat
+        {
+            Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Requested, BeginMillis = Some.Start, MaxSeconds = 60, VoiceMode = 2, Volume = -3,
+            EntrySound = ["ding.wav"],
         })),
         ["cfx"] = At(new SeatLeft()) with { Events = 1 },
     };

@@ -147,22 +147,6 @@ public sealed record EnterConference(string Op, string Conference) : ResourceReq
 /// <summary><c>conf_exit</c>.</summary>
 public sealed record ExitConference(string Conference) : ResourceRequest("sys.call.conf_exit");
 
-/// <summary>A first party asks this call to join its bridge.</summary>
-public sealed record JoinAsked(string Op, string First) : ResourceCommand;
-
-/// <summary>The second party's answer.</summary>
-/// <param name="Op">The saga.</param>
-/// <param name="Second">The second party.</param>
-/// <param name="Refusal">Why not; null when it joined.</param>
-public sealed record JoinAnswered(string Op, string Second, RpcError? Refusal) : ResourceCommand
-{
-    /// <inheritdoc/>
-    public override bool AnswersHeld => Refusal is null;
-}
-
-/// <summary>The other party left the bridge.</summary>
-public sealed record BridgeParted(string Op) : ResourceCommand;
-
 /// <summary>The media side ended the bridge.</summary>
 public sealed record BridgeFinished(long Number, MediaEnd End, string? Detail) : ResourceCommand;
 

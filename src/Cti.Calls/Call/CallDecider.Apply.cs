@@ -53,6 +53,9 @@ public static partial class CallDecider
                 Dialog = released.Dialog ?? state.Dialog,
             },
             Settled => state with { Closing = SipClosing.None },
+            OwnerTold told => state with { Notices = state.Notices.Add(told.Notice), NoticeCount = told.Notice.Number },
+            OwnerHeard => state with { Notices = [] },
+            OwnerAsked asked => state with { OwnerAsks = state.OwnerAsks.Contains(asked.What) ? state.OwnerAsks : state.OwnerAsks.Add(asked.What) },
             _ => throw new InvalidOperationException($"unknown entry {entry.GetType().Name}"),
         };
         if (next.Phase == CallPhase.Idle && state?.Phase != CallPhase.Idle) next = next with { IdleSinceMillis = entry.AtMillis };

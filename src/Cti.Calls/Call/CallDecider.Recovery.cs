@@ -26,20 +26,18 @@ public static partial class CallDecider
     /// </summary>
     public static bool GoesOn(CallState call)
     {
-        if (call.WasReleased || call.IsDialling || SpansResources(call)) return false;
+        if (call.WasReleased || call.IsDialling) return false;
         return call.AnswerMillis is not null ? call.Dialog is not null : call.TheirInvite is not null;
     }
 
     /// <summary>What a recovery gives to a call that does not go on: to one that the journal shows alive, or released with something still owed.</summary>
     public static ResourceCommand? Resume(CallState state) => state.IsOver ? null : new NodeLost();
 
-    /// <summary>What is shared with another resource (a bridge, a conference, a flow) ends with the node.</summary>
-    private static bool SpansResources(CallState call) => call.Bridge is not null || call.Seat is not null || call.Owner is not null;
-
     private static CallDecision Lost(CallDraft decision)
     {
         // Its parent may have agreed, and lost its answer with the node: it is not to wait for ever.
         if (decision.State.Parent is { Stage: ParentStage.Asked } parent) decision.Do(new TellDone(parent.Resource));
+        ResumeNotices(decision);
         return Interrupted(decision, "interrupted by the loss of a node", BeyondTheDead(decision.State.Dialog));
     }
 
@@ -57,6 +55,7 @@ public static partial class CallDecider
         }
         if (call is { AnsweredCSeq: { } number, AnswerMillis: { } answered } && taken.LostAtMillis - answered < AckOwedMillis) decision.Do(new RepeatAck(number));
         EndWhatCannotGoOn(decision, taken);
+        ResumeSagas(decision, taken.LostAtMillis);
         if (call.Dialling is { } dialling) decision.Do(new LookForChild(dialling.Child));
         return GoOnRecording(decision).Do(new SendReInvite()).Build();
     }

@@ -31,7 +31,7 @@ public static partial class CallDecider
 
     private static CallDecision DecideCommand(CallState? state, ResourceCommand command, long now, CallSettings settings)
     {
-        var decision = new CallDraft(state, now, settings, Apply);
+        var decision = new CallDraft(state, now, settings, Apply, NoticeOf);
         if (command is ConstructCall or OfferCall && state is not null)
             throw new InvalidOperationException($"{command.GetType().Name} for a call that exists");
         if (command is ConstructCall construct) return Construct(decision, construct);
@@ -40,6 +40,7 @@ public static partial class CallDecider
         if (state.Phase == CallPhase.Released) return DecideReleased(decision, command);
         return command switch
         {
+            ResourceRequest { Once: { } once } request => DecideOnce(decision, request, once),
             ResourceRequest request => DecideRequest(decision, request),
             FarEndRings rings => FarEndRangs(decision, rings),
             FarEndAnswered answered => Answered(decision, answered),
@@ -63,7 +64,11 @@ public static partial class CallDecider
             JoinAnswered answered => JoinIsAnswered(decision, answered),
             BridgeParted parted => BridgeIsParted(decision, parted),
             BridgeFinished finished => BridgeHasFailed(decision, finished),
+            BridgeAsked asked => BridgeIsAsked(decision, asked),
             EnterAnswered answered => EntryIsAnswered(decision, answered),
+            SeatAsked asked => SeatIsAsked(decision, asked),
+            PeerMoved moved => PeerHasMoved(decision, moved),
+            OwnerHas has => OwnerHasHeard(decision, has.Number),
             ConferenceParted parted => ConferenceHasParted(decision, parted),
             ParentAnswers answer => ParentHasAnswered(decision, answer),
             ParentReleases released => ParentHasReleased(decision, released),
@@ -126,8 +131,18 @@ public static partial class CallDecider
                 return decision.Add(new Settled()).Build();
             case AckArrived or AckUnusable when call.Closing == SipClosing.Refusal:
                 return decision.Add(new Settled()).Build();
-            case NodeLost when Owed(call) is { } owed:
+            case NodeLost or TakenOver:
+                ResumeNotices(decision);
+                if (Owed(call) is not { } owed) return decision.Build();
                 return decision.Add(new CallReleased(call.Closing, call.ClosingCause, BeyondTheDead(call.Dialog), call.ClosingContact)).Do(owed).Build();
+            case OwnerHas has:
+                return OwnerHasHeard(decision, has.Number);
+            case OwnerGone:
+                return OwnerHasHeard(decision, call.NoticeCount);
+            case BridgeAsked asked:
+                return decision.Do(new PartBridge(asked.Second, asked.Op)).Build();
+            case SeatAsked asked:
+                return decision.Do(new LeaveConference(asked.Conference, asked.Op)).Build();
             case JoinAsked asked:
                 return decision.Do(new AnswerJoin(asked.First, asked.Op, RpcError.NoSuchResource(call.Id.ToString()))).Build();
             case JoinAnswered { Refusal: null } joined:

@@ -94,6 +94,9 @@ public sealed record CloseMedia : ResourceEffect
 /// <summary>Asks another call to join a bridge.</summary>
 public sealed record AskJoin(string Peer, string Op) : ResourceEffect
 {
+    /// <summary>Whether the bridge stands already.</summary>
+    public bool IsConnected { get; init; }
+
     /// <inheritdoc/>
     public override bool HoldsRequest => true;
 }
@@ -114,7 +117,11 @@ public sealed record ConnectMedia(long Number, string Peer, BridgeSpec Spec) : R
 public sealed record DisconnectMedia(long Number) : ResourceEffect;
 
 /// <summary>Plays a file to both parties.</summary>
-public sealed record PlayToBridge(long Number, string File, int Times) : ResourceEffect;
+/// <param name="Number">The bridge's number.</param>
+/// <param name="File">The file.</param>
+/// <param name="Times">How often.</param>
+/// <param name="OffsetMillis">How much of the whole was heard before.</param>
+public sealed record PlayToBridge(long Number, string File, int Times, long OffsetMillis = 0) : ResourceEffect;
 
 /// <summary>Asks a conference to let this call in.</summary>
 public sealed record AskEntry(string Conference, EnterAsked Asked) : ResourceEffect

@@ -128,6 +128,13 @@ public sealed record CallState : ResourceState
     /// <summary>The Contact of a 302 that is still owed.</summary>
     public string? ClosingContact { get; init; }
 
+    /// <summary>What its owner was told and has not confirmed, in order; told again after a recovery.</summary>
+    public ImmutableArray<OwnerNotice> Notices { get; init; } = [];
+    /// <summary>How often its owner was told something: the last notice's number.</summary>
+    public int NoticeCount { get; init; }
+    /// <summary>What its owner asked for once, and has got.</summary>
+    public ImmutableArray<string> OwnerAsks { get; init; } = [];
+
     /// <summary>Whether it is over for the application, whatever its far end is still owed.</summary>
     public bool WasReleased { get; init; }
 
@@ -159,7 +166,7 @@ public sealed record CallState : ResourceState
     public override bool IsReleased => WasReleased;
 
     /// <inheritdoc/>
-    public override bool IsOver => WasReleased && Closing == SipClosing.None;
+    public override bool IsOver => WasReleased && Closing == SipClosing.None && Notices.IsEmpty;
 
     /// <summary>Whether the call was answered and is not released.</summary>
     public bool IsUp => AnswerMillis is not null && !WasReleased;

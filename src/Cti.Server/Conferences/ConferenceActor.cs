@@ -228,6 +228,11 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         services.Media.ConferenceClosed();
     }
 
+    protected override void OutsideEnded(object message)
+    {
+        if (message is MixHappened { Event: Cti.Media.ConferenceClosed }) MixIsClosed();
+    }
+
     protected override bool IsOutsideGone()
     {
         // The actor outlives its mix, so that the end of the mix has someone to report to.
@@ -238,7 +243,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     protected override void Recover(long lostAtMillis)
     {
         if (cell.State!.Recording is { } record) services.Recordings.Repair(record.FullPath);
-        if (ConferenceDecider.Resume(cell.State) is { } command) Run(command, null);
+        if (ConferenceDecider.Resume(cell.State, cell.State.LastMillis) is { } command) Run(command, null);
         else RunCommitted(-1);
     }
 }

@@ -108,6 +108,9 @@ internal sealed class FlowActor(NodeServices services, FlowCell cell, CallPlacer
             case AbandonOwned abandon:
                 Tell(abandon.Call, new OwnerGone());
                 break;
+            case ConfirmOwned confirm:
+                Tell(confirm.Call, new OwnerHas(confirm.Number));
+                break;
             default:
                 throw new InvalidOperationException($"unknown effect {effect.GetType().Name}");
         }
@@ -115,7 +118,7 @@ internal sealed class FlowActor(NodeServices services, FlowCell cell, CallPlacer
 
     protected override void Recover(long lostAtMillis)
     {
-        if (FlowDecider.Resume(cell.State!) is { } command) Run(command, null);
+        if (FlowDecider.Resume(cell.State!, cell.State!.LastMillis) is { } command) Run(command, null);
     }
 
     private void BeginOrGiveBack(StartFlow start)

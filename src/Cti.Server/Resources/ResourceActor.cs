@@ -56,6 +56,16 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     /// <summary>Adds what only this kind of resource writes along with its entries.</summary>
     protected virtual JournalRows Complete(JournalRows rows, ResourceDecision<TState, TEntry> decision) => rows;
 
+    /// <summary>Another node owns the resource: lets go of timers and transactions without a word to anyone.</summary>
+    protected virtual void Abandon()
+    {
+    }
+
+    /// <summary>Looks whether a message tells of the end of something held outside; all that matters to a deposed resource.</summary>
+    protected virtual void OutsideEnded(object message)
+    {
+    }
+
     /// <summary>Whether nothing outside is held any more, so that the actor may stop; if not, lets go of it.</summary>
     protected virtual bool IsOutsideGone() => true;
 
@@ -73,12 +83,13 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     protected override void OnStop()
     {
         if (cell.State is not { } state) return;
-        services.Directory.Remove(state.Id);
+        services.Directory.Remove(state.Id, cell);
         if (state is { Owner: { } owner, IsReleased: false } && !cell.Deposed) Tell(owner, new OwnedGone(state.Id.ToString()));
     }
 
     protected override void OnUndelivered(object message)
     {
+        if (cell.Deposed) GiveBack(message);
         if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(cell.State?.Id.ToString() ?? "")));
     }
 
@@ -117,18 +128,30 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     /// <summary>Another node owns the resource now: nothing outside is touched, whatever still arrives.</summary>
     private bool Deposed(object message)
     {
-        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        GiveBack(message);
+        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
+        OutsideEnded(message);
+        if (IsOutsideGone()) StopSelf();
         return true;
+    }
+
+    /// <summary>The far end's request is the new owner's.</summary>
+    private void GiveBack(object message)
+    {
+        if (((message as Sip.InDialogRequest)?.Transaction ?? (message as Sip.InviteJoined)?.Transaction) is { } transaction) services.Sip.GiveBack(transaction);
     }
 
     private void StandDown()
     {
         cell.Deposed = true;
         foreach (var waiting in cell.Waiting)
-            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         cell.Waiting.Clear();
+        TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
+        CancelTimer("deadline");
+        Abandon();
         Become(Deposed);
-        StopSelf();
+        if (IsOutsideGone()) StopSelf();
     }
 
     /// <summary>A crash while a request is handled answers it with a trace id before the supervisor sees it.</summary>
@@ -241,7 +264,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(Concerning(refused.Refusal)));
                 break;
             case NotifyOwner notify:
-                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params)) && !cell.State.IsReleased)
+                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params) { Number = notify.Number }))
                     Self.Tell(new Decide(new OwnerGone()));
                 break;
             default:
