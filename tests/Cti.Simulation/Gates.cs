@@ -109,6 +109,11 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
         if (Passes()) inner.Close(session);
     }
 
+    public void Abandon(MediaSessionId session)
+    {
+        if (Passes()) inner.Abandon(session);
+    }
+
     public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request) => !Passes() || inner.Connect(first, second, request);
 
     public void Disconnect(MediaSessionId first, long action)
@@ -186,6 +191,11 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
     public void CloseConference(ConferenceId conference)
     {
         if (Passes()) inner.CloseConference(conference);
+    }
+
+    public void AbandonConference(ConferenceId conference)
+    {
+        if (Passes()) inner.AbandonConference(conference);
     }
 
     private bool Passes()

@@ -68,8 +68,9 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         }
         var port = freePorts.Min;
         freePorts.Remove(port);
-        sessions.Add(session, new Session(session, events, new IPEndPoint(options.IPv6 ? IPAddress.IPv6Loopback : address, port)));
-        return new IPEndPoint(options.IPv6 ? IPAddress.IPv6Loopback : address, port);
+        var local = new IPEndPoint(options is { IPv6: true, IsLink: false } ? IPAddress.IPv6Loopback : address, port);
+        sessions.Add(session, new Session(session, events, local, options));
+        return local;
     }
 
     public void Configure(MediaSessionId session, MediaDescription description)
@@ -153,6 +154,25 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
             freePorts.Add(open.Local.Port);
         });
     }
+
+    /// <inheritdoc/>
+    public void Abandon(MediaSessionId session)
+    {
+        if (!sessions.TryGetValue(session, out var open)) return;
+        open.Dead = true;
+        foreach (var action in open.Running.Values) action.Timer?.Cancel();
+        AbandonBridges(session);
+        Unseat(session);
+        UnlistenAll(session);
+        sessions.Remove(session);
+        freePorts.Add(open.Local.Port);
+    }
+
+    /// <summary>Sessions that are linked to another node's: where they are, what was negotiated, and by which keys they are protected.</summary>
+    public IReadOnlyList<(IPEndPoint Local, MediaDescription Description, SrtpKeys Keys)> Links =>
+        [.. from session in sessions.Values
+            where session is { Closing: false, Options.IsLink: true, Options.Srtp: not null, Description: not null }
+            select (session.Local, session.Description, session.Options.Srtp)];
 
     /// <summary>The far end of the session at <paramref name="local"/> presses a key; false when there is none that hears it.</summary>
     public bool Press(IPEndPoint local, char key)
@@ -257,13 +277,14 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         Keys,
     }
 
-    private sealed class Session(MediaSessionId id, IMediaEvents events, IPEndPoint local)
+    private sealed class Session(MediaSessionId id, IMediaEvents events, IPEndPoint local, MediaSessionOptions options)
     {
         private readonly HashSet<long> numbers = [];
 
         public MediaSessionId Id { get; } = id;
         public IMediaEvents Events { get; } = events;
         public IPEndPoint Local { get; } = local;
+        public MediaSessionOptions Options { get; } = options;
         public MediaDescription? Description { get; set; }
         public Dictionary<long, RunningAction> Running { get; } = [];
         public Queue<(MediaEvent Happened, Action? First)> Reports { get; } = new();

@@ -228,6 +228,15 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         services.Media.Port.Close(media);
     }
 
+    protected override void Abandon() => cell.Leg?.Dispose();
+
+    protected override void OutsideEnded(object message)
+    {
+        if (message is not MediaHappened { Event: SessionClosed }) return;
+        cell.Media = null;
+        services.Media.Closed();
+    }
+
     protected override bool IsOutsideGone()
     {
         // The actor outlives its media session, so that the end of the session has someone to report to.

@@ -228,6 +228,11 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         services.Media.ConferenceClosed();
     }
 
+    protected override void OutsideEnded(object message)
+    {
+        if (message is MixHappened { Event: Cti.Media.ConferenceClosed }) MixIsClosed();
+    }
+
     protected override bool IsOutsideGone()
     {
         // The actor outlives its mix, so that the end of the mix has someone to report to.

@@ -56,6 +56,16 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     /// <summary>Adds what only this kind of resource writes along with its entries.</summary>
     protected virtual JournalRows Complete(JournalRows rows, ResourceDecision<TState, TEntry> decision) => rows;
 
+    /// <summary>Another node owns the resource: lets go of timers and transactions without a word to anyone.</summary>
+    protected virtual void Abandon()
+    {
+    }
+
+    /// <summary>Looks whether a message tells of the end of something held outside; all that matters to a deposed resource.</summary>
+    protected virtual void OutsideEnded(object message)
+    {
+    }
+
     /// <summary>Whether nothing outside is held any more, so that the actor may stop; if not, lets go of it.</summary>
     protected virtual bool IsOutsideGone() => true;
 
@@ -73,7 +83,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     protected override void OnStop()
     {
         if (cell.State is not { } state) return;
-        services.Directory.Remove(state.Id);
+        services.Directory.Remove(state.Id, cell);
         if (state is { Owner: { } owner, IsReleased: false } && !cell.Deposed) Tell(owner, new OwnedGone(state.Id.ToString()));
     }
 
@@ -118,6 +128,8 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     private bool Deposed(object message)
     {
         if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        OutsideEnded(message);
+        if (IsOutsideGone()) StopSelf();
         return true;
     }
 
@@ -127,8 +139,11 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
         foreach (var waiting in cell.Waiting)
             waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
         cell.Waiting.Clear();
+        TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        CancelTimer("deadline");
+        Abandon();
         Become(Deposed);
-        StopSelf();
+        if (IsOutsideGone()) StopSelf();
     }
 
     /// <summary>A crash while a request is handled answers it with a trace id before the supervisor sees it.</summary>

@@ -5,6 +5,7 @@ using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Kernel;
+using Cti.Server.Instances;
 using Cti.Server.Resources;
 
 namespace Cti.Server.Routing;
@@ -13,10 +14,8 @@ namespace Cti.Server.Routing;
 /// Carries requests to the owner of their resource. Up to the hand-over to the owner's mailbox it runs on the caller's thread, so requests keep
 /// the order in which they are given to it.
 /// </summary>
-internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRef?> instances, Func<bool> isDraining, INodeInfo node) : IRequestRouter
+internal sealed class RequestRouter(NodeServices services, OwnedInstances owned, Func<bool> isDraining, INodeInfo node) : IRequestRouter
 {
-    private readonly int[] owned = [.. Enumerable.Range(0, instances.Count).Where(index => instances[index] is not null)];
-
     /// <inheritdoc/>
     public ValueTask<RpcReply> AskAsync(RpcRequest request, CancellationToken cancellation)
     {
@@ -40,10 +39,10 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
     {
         if (isDraining()) return Refused(RpcError.Unavailable("the node is draining; another node takes new calls", 1000));
         if (services.Directory.CallCount >= services.CallsMax) return Refused(RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit"));
-        if (owned.Length == 0) return Refused(RpcError.Unavailable("this node owns no instance"));
+        if (owned.Count == 0) return Refused(RpcError.Unavailable("this node owns no instance"));
         if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
         var noParent = InstanceFor(request, out var index);
-        return instances[index] is { } instance
+        return owned.ActorOf(index) is { } instance
             ? Ask(instance, request, path, noParent, cancellation)
             : Refused(RpcError.Unavailable($"instance {index} is moving between nodes"));
     }
@@ -56,18 +55,19 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
             if (!request.Arguments.Has(name) || request.Arguments.OptionalString(name) is not { Length: > 0 } parent) continue;
             // Whether it is still there the instance looks itself: a repeat is answered as the first request was, even when the parent is gone.
             index = ResourceId.TryParse(parent, out var id) ? id.Instance : 0;
-            return id.Module == module && id.Area == services.Area && id.Station == services.Station && index < instances.Count ? null : RpcError.NoSuchResource(parent);
+            return id.Module == module && id.Area == services.Area && id.Station == services.Station && index < owned.ClusterCount ? null : RpcError.NoSuchResource(parent);
         }
-        index = (int)((request.RequestId is { } requestId ? StableHash(request.Application, requestId) : services.Random.NextUInt64()) % (ulong)instances.Count);
+        if (request.RequestId is { } requestId) index = (int)(StableHash(request.Application, requestId) % (ulong)owned.ClusterCount);
+        else index = owned.Pick(services.Random.NextUInt64()) ?? 0;
         return null;
     }
 
     private ValueTask<RpcReply> Operate(RpcRequest request, MethodDefinition method, string module, CancellationToken cancellation)
     {
         var text = request.Arguments.String("res_id");
-        if (!ResourceId.TryParse(text, out var id) || id.Module != module || id.Area != services.Area || id.Station != services.Station || id.Instance >= instances.Count)
+        if (!ResourceId.TryParse(text, out var id) || id.Module != module || id.Area != services.Area || id.Station != services.Station || id.Instance >= owned.ClusterCount)
             return Refused(RpcError.NoSuchResource(text));
-        if (instances[id.Instance] is not { } instance) return Refused(RpcError.Unavailable("the resource is moving between nodes"));
+        if (owned.ActorOf(id.Instance) is not { } instance) return Refused(RpcError.Unavailable("the resource is moving between nodes"));
         if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
         return Ask(instance, request, path, OtherResource(request), cancellation);
     }

@@ -66,6 +66,8 @@ public sealed class SipTransport : ISipTransport, IDisposable
     /// <inheritdoc/>
     public void Send(SipFlow flow, ReadOnlyMemory<byte> message, long sendId)
     {
+        if (_context.IsMutedSend())
+            return;
         if (flow.Kind == SipTransportKind.Udp)
         {
             if (Listener(_datagrams, flow.Listener) is { } listener && !_disposed)

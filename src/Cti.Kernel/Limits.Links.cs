@@ -1,0 +1,23 @@
+namespace Cti.Kernel;
+
+public static partial class Limits
+{
+    /// <summary>Nodes with which one node has links: several times the largest cluster that one PostgreSQL carries.</summary>
+    public const int LinkPeersMax = 64;
+    /// <summary>Accepted streams that have not proved yet who they are: every peer at once, and as many strangers.</summary>
+    public const int LinkPendingMax = 2 * LinkPeersMax;
+    /// <summary>Bytes of a frame before the peer has proved that it knows the secret: two names of a node and the nonces fit several times.</summary>
+    public const int LinkHandshakeBytes = 1_024;
+    /// <summary>Milliseconds in which a peer must have proved who it is, from its first byte or from the start of our connecting: two retransmissions of a lost SYN.</summary>
+    public const int LinkHandshakeMillis = 3_500;
+    /// <summary>Milliseconds after which something is sent on a link that is silent, so that the peer sees it alive.</summary>
+    public const int LinkPingMillis = 500;
+    /// <summary>Milliseconds without a byte after which a link counts as broken: with 5 % loss, TCP's retransmissions stay below it.</summary>
+    public const int LinkSilenceMillis = 2_500;
+    /// <summary>Milliseconds between two looks at the links' deadlines.</summary>
+    public const int LinkTickMillis = 100;
+    /// <summary>The longest pause between two tries to connect, in milliseconds; the first comes at once, the second after <see cref="LinkTickMillis"/>.</summary>
+    public const int LinkRetryMillisMax = 1_000;
+    /// <summary>Characters of a cluster secret, at least: who records a handshake can try guesses without asking anybody.</summary>
+    public const int LinkSecretCharsMin = 16;
+}
