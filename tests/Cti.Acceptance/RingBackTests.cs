@@ -42,13 +42,13 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         await HearsAsync(parent, mark, ringing);
         mark = parent.Rtp.Now;
         call.RingWithSound();
-        await Task.WhenAll(call.Rtp.SayAsync(Sine(LineHertz, 2)), HearsAsync(parent, mark, early));
+        await Task.WhenAll(call.Rtp.SayAsync(Tone.ALaw(LineHertz, 2)), HearsAsync(parent, mark, early));
         await StateAsync(parentRes, "Dial");
         mark = parent.Rtp.Now;
         await call.PickUpAsync();
         (await App.ExpectAsync("sys.call.on_dial_completed", child)).Error.ShouldBeNull();
         await StateAsync(parentRes, "Idle");
-        await Task.WhenAll(call.Rtp.SayAsync(Sine(LineHertz, 0.8)), HearsAsync(parent, mark, Silence));
+        await Task.WhenAll(call.Rtp.SayAsync(Tone.ALaw(LineHertz, 0.8)), HearsAsync(parent, mark, Silence));
         await DropAsync(parent, parentRes);
         await App.AskAsync("sys.call.drop", new { res_id = child });
         await call.ByeAsync();
@@ -61,7 +61,7 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         var (child, call) = await DialAsync(parentRes, null, 0);
         var mark = parent.Rtp.Now;
         call.RingWithSound();
-        await Task.WhenAll(call.Rtp.SayAsync(Sine(LineHertz, 1.2)), HearsAsync(parent, mark, Line));
+        await Task.WhenAll(call.Rtp.SayAsync(Tone.ALaw(LineHertz, 1.2)), HearsAsync(parent, mark, Line));
         Letters(parent, mark).ShouldNotContain(Tone);
         call.Refuse(486);
         (await App.ExpectAsync("sys.call.on_dial_completed", child)).Error.ShouldBe(486);
@@ -101,17 +101,17 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         await App.AskAsync("sys.call.connect_start", new { res_id = parentRes, call_res_id = otherRes, max_seconds = 60 });
         var (child, call) = await DialAsync(parentRes, null, 0);
         var mark = parent.Rtp.Now;
-        await Task.WhenAll(other.Rtp.SayAsync(Sine(OtherHertz, 1.2)), HearsAsync(parent, mark, Other));
+        await Task.WhenAll(other.Rtp.SayAsync(Tone.ALaw(OtherHertz, 1.2)), HearsAsync(parent, mark, Other));
         mark = parent.Rtp.Now;
         call.RingWithSound();
-        await Task.WhenAll(other.Rtp.SayAsync(Sine(OtherHertz, 1.2)), call.Rtp.SayAsync(Sine(LineHertz, 1.2)), HearsAsync(parent, mark, Line));
+        await Task.WhenAll(other.Rtp.SayAsync(Tone.ALaw(OtherHertz, 1.2)), call.Rtp.SayAsync(Tone.ALaw(LineHertz, 1.2)), HearsAsync(parent, mark, Line));
         var otherMark = other.Rtp.Now;
-        await Task.WhenAll(parent.Rtp.SayAsync(Sine(FileHertz, 1.2)), HearsAsync(other, otherMark, File));
+        await Task.WhenAll(parent.Rtp.SayAsync(Tone.ALaw(FileHertz, 1.2)), HearsAsync(other, otherMark, File));
         call.Refuse(603);
         (await App.ExpectAsync("sys.call.on_dial_completed", child)).Error.ShouldBe(603);
         await StateAsync(parentRes, "Connect");
         mark = parent.Rtp.Now;
-        await Task.WhenAll(other.Rtp.SayAsync(Sine(OtherHertz, 1.2)), HearsAsync(parent, mark, Other));
+        await Task.WhenAll(other.Rtp.SayAsync(Tone.ALaw(OtherHertz, 1.2)), HearsAsync(parent, mark, Other));
         await parent.HangUpAsync();
         await other.HangUpAsync();
     }
@@ -138,10 +138,7 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         now.ShouldBe(state);
     }
 
-    private string FileOf(double seconds) => Sound.Write(Node.MediaRoot, $"ringback{seconds * 10:0}.wav", Sound.ALaw, Sine(FileHertz, seconds));
-
-    private static byte[] Sine(int hertz, double seconds) =>
-        Sound.ToALaw([.. Enumerable.Range(0, (int)(8000 * seconds)).Select(i => (short)(8000 * Math.Sin(2 * Math.PI * hertz * i / 8000)))]);
+    private string FileOf(double seconds) => Sound.Write(Node.MediaRoot, $"ringback{seconds * 10:0}.wav", Sound.ALaw, Tone.ALaw(FileHertz, seconds));
 
     /// <summary>Some 600 ms of one sound, with hardly a packet of anything else, after the mark.</summary>
     private static Task HearsAsync(PhoneCall call, TimeSpan mark, char what) => Patience.UntilAsync(() =>
