@@ -28,6 +28,7 @@ var needs = new (string File, string Package)[]
     ("/sbin/ip", "iproute2"),
     ("/usr/lib/*/libsqlite3.so.0", "libsqlite3-0"),
     ("/usr/lib/postgresql/*/bin/initdb", "postgresql"),
+    ("/usr/sbin/kamailio", "kamailio"),
 };
 
 var target = Argument("target", "test");
@@ -230,6 +231,18 @@ Task("killtest").Does(() =>
     if (Argument("only", "") is { Length: > 0 } only) environment["CTI_KILLTEST_ONLY"] = only;
     if (Argument("calls", "") is { Length: > 0 } calls) environment["CTI_KILLTEST_CALLS"] = calls;
     var code = Run("dotnet", ["test", "tests/Cti.Acceptance/Cti.Acceptance.csproj", "-c", Configuration, "--no-build", "--nologo", "-v", "q", "--filter", "FullyQualifiedName~Cluster.FaultTests", "--logger", "console;verbosity=detailed"], TimeSpan.FromHours(2), Say, environment);
+    if (code != 0) throw new CakeException("failed");
+});
+
+// cluster-compose/ in containers: slow, as the images are built from nothing, so it is no part of test.
+Task("containertest").Does(() =>
+{
+    needs = [.. needs, ("/usr/bin/podman", "podman"), ("/usr/sbin/runc", "runc"), ("/usr/bin/podman-compose", "podman-compose"), ("/usr/sbin/debootstrap", "debootstrap"),
+        ("/usr/lib/podman/netavark", "netavark"), ("/usr/lib/podman/aardvark-dns", "aardvark-dns"), ("/usr/sbin/iptables", "iptables")];
+    InstallWhatTestsNeed();
+    Must("dotnet", "build", "tests/Cti.Acceptance/Cti.Acceptance.csproj", "-c", Configuration, "-v", "q", "--nologo");
+    var code = Run("dotnet", ["test", "tests/Cti.Acceptance/Cti.Acceptance.csproj", "-c", Configuration, "--no-build", "--nologo", "-v", "q", "--filter", "FullyQualifiedName~ContainerTests", "--logger", "console;verbosity=detailed"],
+        TimeSpan.FromHours(1), Say, new Dictionary<string, string> { ["CTI_CONTAINERS"] = "1" });
     if (code != 0) throw new CakeException("failed");
 });
 
