@@ -258,6 +258,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             IPv6 = address is null ? IPAddress.IPv6Any : isIPv6 ? address : null,
             AdvertisedIPv4 = advertised is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetwork } ? advertised : null,
             AdvertisedIPv6 = advertised is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6 } ? advertised : null,
+            LinkAddress = configuration.Cluster.MediaAddress,
             PortFirst = configuration.Media.PortFirst,
             PortLast = configuration.Media.PortLast,
             Loops = configuration.Media.Loops,

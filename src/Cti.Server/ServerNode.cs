@@ -133,7 +133,8 @@ public sealed class ServerNode : INodeInfo
         sip = new SipNode(options.Resolver);
         trunks = new TrunkTable(options.Trunks);
         owned = new OwnedInstances(options.InstanceCount);
-        var incarnation = options.Random.NextHex(8);
+        // Two runs under one name differ in time.
+        var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
         links = MakeLinks(incarnation);
         services = new NodeServices
         {
@@ -150,13 +151,14 @@ public sealed class ServerNode : INodeInfo
             Subscribers = options.Subscribers,
             Recordings = options.Recordings,
             Sip = sip,
+            ReInvites = new ReInvitePacer(options.Timers),
             SipTimers = options.SipTimers,
             Trunks = trunks,
             Links = links,
             ReleasePermit = permit => _ = ReleasePermitAsync(permit),
             Loses = options.Loses,
         };
-        placer = new CallPlacer(trunks, options.Store, options.Random, clock, options.DialAny);
+        placer = new CallPlacer(trunks, options.Store, options.Resolver, options.Random, clock, options.DialAny);
         member = new ClusterMember(new ClusterMemberOptions
         {
             Name = options.NodeName,

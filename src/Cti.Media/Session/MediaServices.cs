@@ -50,6 +50,9 @@ public sealed class MediaCounters
     /// <summary>Datagrams not used, for that reason.</summary>
     public long Dropped(DropReason reason) => Volatile.Read(ref _dropped[(int)reason]);
 
+    /// <summary>Counts a datagram that the loop dropped before its session saw it, as <see cref="DropReason.Muted"/>.</summary>
+    public void CountMuted() => CountDrop(DropReason.Muted);
+
     internal void CountDrop(DropReason reason) => _dropped[(int)reason]++;
 
     internal void CountReceived() => _packetsReceived++;

@@ -85,7 +85,7 @@ public sealed partial class MediaSession
         _begun = true;
         var skipped = _ticked ? ((nowNanos - _lastTickNanos) / TickNanos) - 1 : 0;
         if (skipped < CatchUpFrames) skipped = 0;
-        else _sender.Advance(skipped);
+        else SkipFrames(skipped);
         _ticked = true;
         _lastTickNanos = nowNanos;
         if (_recordings.Count > 0) PollRecordings();
@@ -99,6 +99,13 @@ public sealed partial class MediaSession
             if (_awaited[i].Poll()) _awaited.RemoveAt(i);
         }
         return true;
+    }
+
+    /// <summary>Time in which nobody called: our stream's goes on, and it is not the far end's silence.</summary>
+    private void SkipFrames(long frames)
+    {
+        _sender.Advance(frames);
+        _lastHeardNanos += frames * TickNanos;
     }
 
     /// <summary>A report of a bridge: nothing follows the session's last report.</summary>

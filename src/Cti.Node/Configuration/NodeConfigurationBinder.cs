@@ -249,7 +249,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             cluster.Parsed("listen", "ADDRESS:PORT (IPv6 in brackets)", ConfigurationTexts.EndPoint),
             cluster.Parsed("advertise", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort),
             cluster.SecretOrNull("secret"),
-            cluster.Duration("lease", "500ms", "60s"));
+            cluster.Duration("lease", "500ms", "60s"),
+            cluster.Parsed("media-address", "an IP address", ConfigurationTexts.Address));
         if (settings.Listen is not null && (settings.Secret?.Reveal().Length ?? 0) < 16)
             cluster.Problem("secret", "not set or too short; a cluster needs one of at least 16 characters, the same on every node");
         cluster.Close();

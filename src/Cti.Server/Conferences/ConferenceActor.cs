@@ -240,10 +240,10 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         return cell.Mix is null;
     }
 
-    protected override void Recover()
+    protected override void Recover(long lostAtMillis)
     {
         if (cell.State!.Recording is { } record) services.Recordings.Repair(record.FullPath);
-        if (ConferenceDecider.Resume(cell.State) is { } command) Run(command, null);
+        if (ConferenceDecider.Resume(cell.State, cell.State.LastMillis) is { } command) Run(command, null);
         else RunCommitted(-1);
     }
 }

@@ -25,6 +25,7 @@ internal sealed class NodeServices
     public required ISubscribers Subscribers { get; init; }
     public required IRecordings Recordings { get; init; }
     public required ISipNode Sip { get; init; }
+    public required ReInvitePacer ReInvites { get; init; }
     public required SipTimers SipTimers { get; init; }
     public required TrunkTable Trunks { get; init; }
     /// <summary>The links to other nodes; null for a node that is alone.</summary>
@@ -52,6 +53,9 @@ public interface IRecordings
 
     /// <summary>Completes a file that a dead process left unfinished, as far as it goes; does nothing when there is none.</summary>
     void Repair(string fullPath);
+
+    /// <summary>Whether what was recorded so far can be seen from here, so that the recording may go on after a takeover.</summary>
+    bool IsVisible(string fullPath);
 
     /// <summary>Whether a prompt's name stays inside the media root (or is built in), after <c>..</c> and links.</summary>
     bool StaysInside(string promptName);

@@ -51,7 +51,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     protected abstract bool Receive(object message);
 
     /// <summary>Makes up for what the dead process left undone.</summary>
-    protected abstract void Recover();
+    protected abstract void Recover(long lostAtMillis);
 
     /// <summary>Adds what only this kind of resource writes along with its entries.</summary>
     protected virtual JournalRows Complete(JournalRows rows, ResourceDecision<TState, TEntry> decision) => rows;
@@ -114,8 +114,8 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
             case Decide decide:
                 Run(decide.Command, decide.Command.AnswersHeld ? cell.Held : null);
                 return true;
-            case Resources.Recover:
-                Recover();
+            case Recover recover:
+                Recover(recover.LostAtMillis);
                 return true;
             case WasDeposed:
                 StandDown();
@@ -264,7 +264,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(Concerning(refused.Refusal)));
                 break;
             case NotifyOwner notify:
-                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params)) && !cell.State.IsReleased)
+                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params) { Number = notify.Number }))
                     Self.Tell(new Decide(new OwnerGone()));
                 break;
             default:

@@ -43,6 +43,8 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
             case SendFailedCame failed: layer.SendFailed(failed.SendId, failed.Failure); break;
             case RespondNow respond: Respond(respond.Transaction, respond.Response); break;
             case StartNow start: Start(start); break;
+            case AdoptOutboundNow adopt: adopt.Handle.Transaction = layer.AdoptClient(adopt.Handle.Request, adopt.Flow, adopt.Handle); break;
+            case AdoptInboundNow adopt: layer.AdoptServer(adopt.Transaction, adopt.Owner); break;
             case CancelNow cancel: Cancel(cancel); break;
             case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
             case LinkMessageCame came: Receive(came.Node, came.Payload); break;
@@ -58,7 +60,6 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         return true;
     }
 
-
     private void Start(StartNow start)
     {
         if (start.Handle.Cancelled)
@@ -66,7 +67,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
             start.Handle.Owner.Tell(new RequestTimedOut(start.Handle));
             return;
         }
-        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle);
+        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle, branch: start.Handle.Branch);
     }
 
     private void Acknowledge(AcknowledgeNow acknowledge)

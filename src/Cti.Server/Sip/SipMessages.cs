@@ -16,6 +16,18 @@ internal interface ISipNode
     /// <summary>Sends a request in a transaction of its own; news of it goes to the handle's owner.</summary>
     void Start(SipRequest request, SipFlow flow, RequestHandle handle);
 
+    /// <summary>Takes over an INVITE of a dead node, so that it can be cancelled; news of it goes to the handle's owner.</summary>
+    void AdoptOutbound(RequestHandle handle, SipFlow flow);
+
+    /// <summary>Takes over an INVITE that came to a dead node, so that it can be answered.</summary>
+    void AdoptInbound(ServerTransaction transaction, ActorRef owner);
+
+    /// <summary>By what the peer of a dead node's flow is reached from here.</summary>
+    SipFlow Facing(SipFlow flow);
+
+    /// <summary>The Via of a request with that branch.</summary>
+    string ViaOf(SipFlow flow, string branch);
+
     /// <summary>Cancels an INVITE.</summary>
     void Cancel(RequestHandle handle, string? reason);
 
@@ -35,6 +47,9 @@ internal sealed class RequestHandle(ActorRef owner, SipRequest request)
     public ActorRef Owner { get; } = owner;
 
     public SipRequest Request { get; } = request;
+
+    /// <summary>The branch of its Via where that was journaled; null for a random one.</summary>
+    public string? Branch { get; init; }
 
     /// <summary>Set and read by the SIP actor only.</summary>
     public ClientTransaction? Transaction { get; set; }

@@ -26,6 +26,20 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public void Start(SipRequest request, SipFlow flow, RequestHandle handle) => actor.Tell(new StartNow(request, flow, handle));
 
+    public void AdoptOutbound(RequestHandle handle, SipFlow flow) => actor.Tell(new AdoptOutboundNow(handle, flow));
+
+    public void AdoptInbound(ServerTransaction transaction, ActorRef owner) => actor.Tell(new AdoptInboundNow(transaction, owner));
+
+    public SipFlow Facing(SipFlow flow)
+    {
+        // The same one where all nodes are configured alike.
+        if (transport.IsListener(flow.Listener, flow.Kind, flow.Remote.AddressFamily)) return flow with { Connection = 0 };
+        var listener = transport.FindListener(flow.Kind, flow.Remote.AddressFamily);
+        return flow with { Listener = listener < 0 ? flow.Listener : listener, Connection = 0 };
+    }
+
+    public string ViaOf(SipFlow flow, string branch) => TransactionLayer.ViaFor(transport, flow, branch).ToString();
+
     public void Cancel(RequestHandle handle, string? reason) => actor.Tell(new CancelNow(handle, reason));
 
     public void Acknowledge(SipRequest ack, SipFlow flow) => actor.Tell(new AcknowledgeNow(ack, flow));
@@ -64,6 +78,10 @@ internal sealed record TakeAgain(ServerTransaction Transaction) : ISystemMessage
 internal sealed record RespondNow(ServerTransaction Transaction, SipResponse Response) : ISystemMessage;
 
 internal sealed record StartNow(SipRequest Request, SipFlow Flow, RequestHandle Handle) : ISystemMessage;
+
+internal sealed record AdoptOutboundNow(RequestHandle Handle, SipFlow Flow) : ISystemMessage;
+
+internal sealed record AdoptInboundNow(ServerTransaction Transaction, ActorRef Owner) : ISystemMessage;
 
 internal sealed record CancelNow(RequestHandle Handle, string? Reason) : ISystemMessage;
 
