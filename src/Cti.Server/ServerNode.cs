@@ -59,6 +59,8 @@ public sealed class ServerNodeOptions
     public bool IsShared { get; init; }
     /// <summary>A node that has not renewed for so long is dead, 500..60000 ms.</summary>
     public int LeaseMillis { get; init; } = 2000;
+    /// <summary>Closes SIP and RTP after a pause until the lease is renewed, where <see cref="IsShared"/>; null for one that nothing else asks.</summary>
+    public PauseGuard? PauseGuard { get; init; }
     /// <summary>Where other nodes connect to, host:port; "" without links.</summary>
     public string LinkAddress { get; init; } = "";
     /// <summary>Where links are accepted, host:port; "" for a node that is alone.</summary>
@@ -168,6 +170,7 @@ public sealed class ServerNode : INodeInfo
             IsMedia = options.IsMedia,
             IsShared = options.IsShared,
             LeaseMillis = options.LeaseMillis,
+            Guard = options.PauseGuard,
             Version = options.Version,
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
