@@ -57,7 +57,7 @@ internal sealed class NodeBench
     {
         life.IsAlive = false;
         sockets.Dispose();
-        Media.Crash();
+        Media = Media.AfterCrash();
         Runtime.Advance(downMillis);
         Begin();
     }
@@ -86,7 +86,7 @@ internal sealed class NodeBench
             Log = NullLog.Instance,
             Store = store,
             Media = Media,
-            Recordings = new AnyRecording(),
+            Recordings = new AnyRecording(this),
             Resolver = Resolver,
             SipTransport = events => sockets = new VirtualSipTransport(Network, Runtime, events, Node, Node6),
             Publish = batch =>
@@ -108,14 +108,21 @@ internal sealed class NodeBench
 
     internal ManualRuntime Runtime { get; } = new();
     internal VirtualNetwork Network { get; }
-    internal VirtualMediaPort Media { get; }
+    internal VirtualMediaPort Media { get; private set; }
     internal VirtualResolver Resolver { get; } = new();
     internal EventHub Hub { get; private set; } = null!;
     internal IEventFeed Feed { get; private set; } = null!;
     internal ServerNode Server { get; private set; } = null!;
+    /// <summary>Whether recordings of the process before are on a disk that this one sees.</summary>
+    internal bool SeesRecordings { get; set; } = true;
     internal List<string> Crashes { get; } = [];
 
-    internal RawPeer Peer(string address, int port = 5060) => peers.GetValueOrDefault(address) ?? new(this, new IPEndPoint(IPAddress.Parse(address), port));
+    internal RawPeer Peer(string address, int port = 5060)
+    {
+        if (port != 5060) return new RawPeer(this, new IPEndPoint(IPAddress.Parse(address), port));
+        if (!peers.TryGetValue(address, out var peer)) peers.Add(address, peer = new RawPeer(this, new IPEndPoint(IPAddress.Parse(address), port)));
+        return peer;
+    }
 
     /// <summary>Asks and waits for the answer; what the method's definition lacks is filled with its defaults.</summary>
     internal RpcReply Ask(string method, params (string Name, object? Value)[] arguments) => AskTogether((method, arguments))[0];
@@ -201,7 +208,7 @@ internal sealed class NodeBench
         }
     }
 
-    private sealed class AnyRecording : IRecordings
+    private sealed class AnyRecording(NodeBench bench) : IRecordings
     {
         public string? Resolve(string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/recordings/{file}.wav";
 
@@ -209,7 +216,7 @@ internal sealed class NodeBench
         {
         }
 
-        public bool IsVisible(string fullPath) => true;
+        public bool IsVisible(string fullPath) => bench.SeesRecordings;
 
         public bool StaysInside(string promptName) => true;
 
@@ -236,7 +243,7 @@ internal sealed class RawPeer
     internal void Send(string headers, string body = "")
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"{headers.ReplaceLineEndings("\r\n").Trim()}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
-        bench.Network.Send(Local, NodeBench.Node, Encoding.ASCII.GetBytes(text));
+        bench.Network.Send(Local, Local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? NodeBench.Node6 : NodeBench.Node, Encoding.ASCII.GetBytes(text));
         bench.Runtime.Advance(5);
     }
 
@@ -261,7 +268,9 @@ internal sealed class RawPeer
         """, Sdp());
 
     internal string Sdp(string direction = "sendrecv") =>
-        $"v=0\r\no=- 1 1 IN IP4 {Local.Address}\r\ns=-\r\nc=IN IP4 {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
+        $"v=0\r\no=- 1 1 IN {Family} {Local.Address}\r\ns=-\r\nc=IN {Family} {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
+
+    private string Family => Local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? "IP6" : "IP4";
 
     internal SipRequest Request(string method, int millis = 5000) => (SipRequest)Next(message => message is SipRequest request && request.Method == method, method, millis);
 
@@ -274,6 +283,15 @@ internal sealed class RawPeer
         Respond(request, 200, $"Contact: <sip:far@{Local}>\nContent-Type: application/sdp{(more.Length == 0 ? "" : "\n" + more)}", Sdp(direction));
         Request("ACK");
         return request;
+    }
+
+    /// <summary>The requests of that method that have come when that time has passed.</summary>
+    internal SipRequest[] Take(string method, int millis)
+    {
+        bench.Runtime.Advance(millis);
+        SipRequest[] taken = [.. received.OfType<SipRequest>().Where(request => request.Method == method)];
+        received.Clear();
+        return taken;
     }
 
     /// <summary>Everything that came and was not looked at yet, a word each: method or status.</summary>
