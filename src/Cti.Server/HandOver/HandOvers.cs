@@ -11,8 +11,8 @@ namespace Cti.Server.HandOver;
 
 /// <summary>
 /// Moves instances to the nodes that ought to have them, one by one: all of a draining node's, and a joining node's share. An instance moves at a moment at
-/// which none of its calls has anything under way that only this node can end (ringing, a key being sent, a change of the session); if such a moment does not
-/// come, its new calls are refused until it does.
+/// which none of its calls has anything under way that only this node can end (ringing, a key being sent, a change of the session). A draining node takes
+/// nothing new, so such a moment comes; what a joining one gets later is late, and nothing else.
 /// </summary>
 internal sealed class HandOvers(NodeServices services, OwnedInstances owned, ClusterMember member, ActorSystem system, Func<bool> isDraining, Action drain) : ILinkReceiver
 {
@@ -21,11 +21,7 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     private const int JoinedMillisMin = 3_000;
     private const int AgreeMillisMax = 1_000;
     private const int QuietMillisMax = 3_000;
-    /// <summary>How often an instance is found busy before it takes no new call: five seconds.</summary>
-    private const int BusyMax = 25;
-
     private readonly Dictionary<string, long> seenSince = new(StringComparer.Ordinal);
-    private readonly Dictionary<int, int> busy = [];
     private INodeLinks? links;
     private ITimerHandle? timer;
     private bool isStopped;
@@ -120,8 +116,7 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
             {
                 if (isStopped) return;
                 if (member.IsCutOff || !MayReceive(to)) continue;
-                if (await MoveAsync(instance, to).ConfigureAwait(false)) busy.Remove(instance);
-                else NoteBusy(instance);
+                await MoveAsync(instance, to).ConfigureAwait(false);
             }
         }
 #pragma warning disable CA1031 // Nothing else observes this task; the next look goes on.
@@ -145,17 +140,9 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     private bool MayReceive(string to) => links?.IsConnected(to) == true
         && (isDraining() || (seenSince.TryGetValue(to, out var since) && (system.Clock.MonotonicNanos / 1_000_000) - since >= JoinedMillisMin));
 
-    private void NoteBusy(int instance)
+    private async Task MoveAsync(int instance, string to)
     {
-        var count = busy.GetValueOrDefault(instance) + 1;
-        busy[instance] = count;
-        // Its calls that ring come to their end; new ones go to the new owner a moment later.
-        if (count == BusyMax && isDraining()) owned.Close(instance);
-    }
-
-    private async Task<bool> MoveAsync(int instance, string to)
-    {
-        if (owned.JournalOf(instance) is not { } journal || journal.IsStalled) return false;
+        if (owned.JournalOf(instance) is not { } journal || journal.IsStalled) return;
         var cells = CellsOf(journal);
         var parting = new Parting(cells);
         var late = system.Timers.Schedule(AgreeMillisMax, static state => ((Parting)state!).GiveUp(), parting);
@@ -165,20 +152,19 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         if (!agreed)
         {
             foreach (var cell in cells) cell.Actor.Tell(new Stay());
-            return false;
+            return;
         }
         // From here on nothing new finds the instance on this node.
-        var isOpen = owned.Close(instance);
+        owned.Close(instance);
         if (CellsOf(journal).Count != cells.Count || !await GoAsync(parting).ConfigureAwait(false) || !await GiveAsync(instance, to, cells).ConfigureAwait(false))
         {
-            if (isOpen) owned.Reopen(instance);
+            owned.Reopen(instance);
             foreach (var cell in cells) cell.Actor.Tell(new Stay());
-            return false;
+            return;
         }
         Interlocked.Increment(ref moved);
         links?.Send(to, LinkChannel.HandOver, new[] { (byte)Kind.Given });
         system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count);
-        return true;
     }
 
     private async Task<bool> GoAsync(Parting parting)

@@ -1,4 +1,3 @@
-using Cti.Actors;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Server.HandOver;
@@ -37,6 +36,14 @@ internal abstract partial class ResourceActor<TState, TEntry>
 
     /// <summary>Begins again what <see cref="LetGoOfShared"/> ended: the resource stays.</summary>
     protected virtual void TakeBackShared()
+    {
+    }
+
+    /// <summary>Whether the far end still hears this node: what was handed over then waits until it hears the new owner.</summary>
+    protected virtual bool IsStillHeard => false;
+
+    /// <summary>Called after each decision.</summary>
+    protected virtual void OnDecided()
     {
     }
 
@@ -106,7 +113,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
         cell.Deposed = true;
         Abandon();
         Become(HandedOver);
-        StartTimer("let go", HeldMillisMax, new LetGo());
+        StartTimer("let go", IsStillHeard ? HeldMillisMax : 0, new LetGo());
         UnstashAll();
     }
 
