@@ -116,6 +116,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 return true;
             case Recover recover:
                 Recover(recover.LostAtMillis);
+                UnstashAll();
                 return true;
             case WasDeposed:
                 StandDown();
