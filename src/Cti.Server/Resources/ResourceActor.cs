@@ -118,6 +118,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
                 return true;
             case Recover recover:
                 Recover(recover.LostAtMillis);
+                UnstashAll();
                 return true;
             case WasDeposed:
                 StandDown();
