@@ -135,6 +135,8 @@ public sealed class ServerNode : INodeInfo
         owned = new OwnedInstances(options.InstanceCount);
         var incarnation = options.Random.NextHex(8);
         links = MakeLinks(incarnation);
+        var directory = new ResourceDirectory();
+        var post = new ResourcePost(options.NodeName, directory, IsServed, () => member!.View, links, options.Timers, options.Log);
         services = new NodeServices
         {
             NodeName = options.NodeName,
@@ -143,7 +145,8 @@ public sealed class ServerNode : INodeInfo
             InstanceCount = options.InstanceCount,
             CallsMax = options.CallsMax,
             Settings = options.Calls,
-            Directory = new ResourceDirectory(),
+            Directory = directory,
+            Post = post,
             Media = new MediaNode(options.Media),
             MediaProfile = options.MediaProfile,
             Random = options.Random,
@@ -171,6 +174,7 @@ public sealed class ServerNode : INodeInfo
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
         member.Subscribe(keeper);
+        member.Subscribe(post);
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
         UseLinks();
@@ -270,6 +274,8 @@ public sealed class ServerNode : INodeInfo
         links?.Stop();
     }
 
+    private bool IsServed(int instance) => instance < owned.ClusterCount && owned.ActorOf(instance) is not null;
+
     private NodeLinks? MakeLinks(string incarnation) => options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
     {
         Self = options.NodeName,
@@ -289,6 +295,7 @@ public sealed class ServerNode : INodeInfo
         member.Use(links);
         member.Subscribe(new LinkedPeers(links));
         links.PeerRefused = member.PeerRefused;
+        links.Receive(LinkChannel.Resources, services.Post);
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
     }
 

@@ -30,6 +30,7 @@ internal sealed class NodeServices
     public required TrunkTable Trunks { get; init; }
     /// <summary>The links to other nodes; null for a node that is alone.</summary>
     public INodeLinks? Links { get; init; }
+    public required ResourcePost Post { get; init; }
     public required Action<string> ReleasePermit { get; init; }
     /// <inheritdoc cref="ServerNodeOptions.Loses"/>
     public Func<ResourceCommand, bool>? Loses { get; init; }
