@@ -133,7 +133,8 @@ public sealed class ServerNode : INodeInfo
         sip = new SipNode(options.Resolver);
         trunks = new TrunkTable(options.Trunks);
         owned = new OwnedInstances(options.InstanceCount);
-        var incarnation = options.Random.NextHex(8);
+        // Two runs under one name differ in time.
+        var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
         links = MakeLinks(incarnation);
         var directory = new ResourceDirectory();
         var post = new ResourcePost(options.NodeName, directory, IsServed, () => member!.View, links, options.Timers, options.Log);

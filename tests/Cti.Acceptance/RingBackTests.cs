@@ -7,7 +7,7 @@ namespace Cti.Acceptance;
 public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncLifetime
 {
     private const int FileHertz = 1000, LineHertz = 700, ToneHertz = 450, OtherHertz = 1500;
-    private const char File = 'f', Line = 'l', Tone = 't', Silence = '.', Other = 'o';
+    private const char File = 'f', Line = 'l', RingTone = 't', Silence = '.', Other = 'o';
 
     private TestPhone Far { get; } = new();
 
@@ -19,11 +19,11 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
     }
 
     [Theory]
-    [InlineData(false, 0, Silence, Tone, Line)]
+    [InlineData(false, 0, Silence, RingTone, Line)]
     [InlineData(true, 0, Silence, File, File)]
-    [InlineData(true, 1, File, Tone, Line)]
+    [InlineData(true, 1, File, RingTone, Line)]
     [InlineData(true, 2, File, File, File)]
-    [InlineData(true, 3, Silence, Tone, Line)]
+    [InlineData(true, 3, Silence, RingTone, Line)]
     public async Task Each_mode_lets_the_parent_hear_its_own_sound_at_every_stage(bool hasFile, int mode, char dialling, char ringing, char early)
     {
         var (parent, parentRes) = await InboundAsync("8 101");
@@ -62,7 +62,7 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         var mark = parent.Rtp.Now;
         call.RingWithSound();
         await Task.WhenAll(call.Rtp.SayAsync(Tone.ALaw(LineHertz, 1.2)), HearsAsync(parent, mark, Line));
-        Letters(parent, mark).ShouldNotContain(Tone);
+        Letters(parent, mark).ShouldNotContain(RingTone);
         call.Refuse(486);
         (await App.ExpectAsync("sys.call.on_dial_completed", child)).Error.ShouldBe(486);
         await StateAsync(parentRes, "Idle");
@@ -84,10 +84,10 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         }
         while (heard.Length < 340);
         // One second on, four off, on again (China), give or take a packet of the machine's.
-        var first = heard.IndexOf(Tone, StringComparison.Ordinal);
-        var second = heard.IndexOf(Tone, first + 60);
+        var first = heard.IndexOf(RingTone, StringComparison.Ordinal);
+        var second = heard.IndexOf(RingTone, first + 60);
         (second - first).ShouldBeInRange(240, 260);
-        heard[first..(first + 60)].Count(static letter => letter == Tone).ShouldBeInRange(46, 52);
+        heard[first..(first + 60)].Count(static letter => letter == RingTone).ShouldBeInRange(46, 52);
         heard[(first + 60)..second].ShouldAllBe(static letter => letter == Silence);
         await App.AskAsync("sys.call.drop", new { res_id = child });
         await DropAsync(parent, parentRes);
@@ -160,7 +160,7 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         var samples = payload.Select(Sound.FromALaw).ToArray();
         var energy = samples.Sum(static sample => (double)sample * sample);
         if (energy < samples.Length * 200.0 * 200) return Silence;
-        foreach (var (hertz, letter) in ((int, char)[])[(FileHertz, File), (LineHertz, Line), (ToneHertz, Tone), (OtherHertz, Other)])
+        foreach (var (hertz, letter) in ((int, char)[])[(FileHertz, File), (LineHertz, Line), (ToneHertz, RingTone), (OtherHertz, Other)])
         {
             double one = 0, two = 0, factor = 2 * Math.Cos(2 * Math.PI * hertz / 8000);
             foreach (var sample in samples) (two, one) = (one, sample + (factor * one) - two);

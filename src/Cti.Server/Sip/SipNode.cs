@@ -32,6 +32,8 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public SipFlow Facing(SipFlow flow)
     {
+        // The same one where all nodes are configured alike.
+        if (transport.IsListener(flow.Listener, flow.Kind, flow.Remote.AddressFamily)) return flow with { Connection = 0 };
         var listener = transport.FindListener(flow.Kind, flow.Remote.AddressFamily);
         return flow with { Listener = listener < 0 ? flow.Listener : listener, Connection = 0 };
     }
