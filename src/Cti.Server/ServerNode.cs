@@ -140,6 +140,8 @@ public sealed class ServerNode : INodeInfo
         // Two runs under one name differ in time.
         var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
         links = MakeLinks(incarnation);
+        var directory = new ResourceDirectory();
+        var post = new ResourcePost(options.NodeName, directory, IsServed, () => member!.View, links, options.Timers, options.Log);
         services = new NodeServices
         {
             NodeName = options.NodeName,
@@ -148,7 +150,8 @@ public sealed class ServerNode : INodeInfo
             InstanceCount = options.InstanceCount,
             CallsMax = options.CallsMax,
             Settings = options.Calls,
-            Directory = new ResourceDirectory(),
+            Directory = directory,
+            Post = post,
             Media = new MediaNode(options.Media),
             MediaProfile = options.MediaProfile,
             Random = options.Random,
@@ -177,6 +180,7 @@ public sealed class ServerNode : INodeInfo
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
         member.Subscribe(keeper);
+        member.Subscribe(post);
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
         handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
@@ -279,6 +283,8 @@ public sealed class ServerNode : INodeInfo
         links?.Stop();
     }
 
+    private bool IsServed(int instance) => instance < owned.ClusterCount && owned.ActorOf(instance) is not null;
+
     private NodeLinks? MakeLinks(string incarnation) => options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
     {
         Self = options.NodeName,
@@ -300,6 +306,7 @@ public sealed class ServerNode : INodeInfo
         handOvers.Use(links);
         services.Arrived = handOvers.Arrived;
         links.PeerRefused = member.PeerRefused;
+        links.Receive(LinkChannel.Resources, services.Post);
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
     }
 

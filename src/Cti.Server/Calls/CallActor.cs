@@ -23,8 +23,12 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
 
     protected override int EntryVersion => CallEntryCodec.Version;
 
-    protected override ResourceDecision<CallState, CallEntry> Decide(CallState? state, ResourceCommand command, long now) =>
-        CallDecider.Decide(state, command, now, services.Settings);
+    protected override ResourceDecision<CallState, CallEntry> Decide(CallState? state, ResourceCommand command, long now)
+    {
+        var decision = CallDecider.Decide(state, Heard(command), now, services.Settings);
+        if (command is Cti.Calls.Conference.EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op) HearConference(entered);
+        return decision;
+    }
 
     protected override ReadOnlyMemory<byte> Encode(CallEntry entry) => CallEntryCodec.Encode(entry);
 
@@ -36,6 +40,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     protected override void OnStop()
     {
         cell.Leg?.Dispose();
+        LetGoOfSound();
         CloseMedia();
         base.OnStop();
     }
@@ -176,7 +181,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 if (!ForwardToMedia(media => services.Media.Port.SendKeys(media, new SendKeysRequest(keys.Number, keys.Keys, how))))
                     Self.Tell(new MediaHappened(new SendKeysEnded(keys.Number, MediaOutcome.Failed)));
                 break;
-            case AskJoin or AnswerJoin or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge:
+            case AskJoin or AnswerJoin or AskFirst or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge:
                 PerformBridge(effect);
                 break;
             case AskEntry or LeaveConference:
@@ -223,6 +228,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             return;
         }
         LogRingBack(happened);
+        if (happened is Cti.Media.BridgeEnded ended) SoundHasEnded(ended.Action);
         if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);
     }
 
@@ -247,6 +253,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     protected override bool IsOutsideGone()
     {
         // The actor outlives its media session, so that the end of the session has someone to report to.
+        LetGoOfSound();
         CloseMedia();
         return cell.Media is null;
     }

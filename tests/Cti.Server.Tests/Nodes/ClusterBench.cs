@@ -109,6 +109,7 @@ internal sealed class ClusterBench
         node.IsAlive = false;
         Links.Kill(node.Name);
         node.Sip!.Dispose();
+        node.Media.Crash();
     }
 
     private static void Spread(ServerNode server)
@@ -139,7 +140,7 @@ internal sealed class ClusterBench
             Random = random.Fork(),
             Log = NullLog.Instance,
             Store = store,
-            Media = new VirtualMediaPort(Runtime, node.Address.Address),
+            Media = node.Media = new VirtualMediaPort(Runtime, node.Address.Address),
             Recordings = new Recordings(name),
             Resolver = new VirtualResolver(),
             SipTransport = happened => node.Sip = new VirtualSipTransport(Network, Runtime, happened, node.Address),
@@ -190,6 +191,8 @@ internal sealed class ClusterBench
         {
         }
 
+        public bool IsVisible(string fullPath) => true;
+
         public bool StaysInside(string promptName) => true;
 
         public bool IsVisible(string fullPath) => true;
@@ -205,5 +208,6 @@ internal sealed class ClusterNodeBench(string name, IPEndPoint address)
     internal IPEndPoint Address => address;
     internal ServerNode Server { get; set; } = null!;
     internal VirtualSipTransport? Sip { get; set; }
+    internal VirtualMediaPort Media { get; set; } = null!;
     internal bool IsAlive { get; set; } = true;
 }
