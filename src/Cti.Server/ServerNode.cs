@@ -5,10 +5,12 @@ using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
+using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
+using Cti.Server.HandOver;
 using Cti.Server.Instances;
 using Cti.Server.Media;
 using Cti.Server.Resources;
@@ -58,8 +60,16 @@ public sealed class ServerNodeOptions
     public bool IsShared { get; init; }
     /// <summary>A node that has not renewed for so long is dead, 500..60000 ms.</summary>
     public int LeaseMillis { get; init; } = 2000;
+    /// <summary>Closes SIP and RTP after a pause until the lease is renewed, where <see cref="IsShared"/>; null for one that nothing else asks.</summary>
+    public PauseGuard? PauseGuard { get; init; }
     /// <summary>Where other nodes connect to, host:port; "" without links.</summary>
     public string LinkAddress { get; init; } = "";
+    /// <summary>Where links are accepted, host:port; "" for a node that is alone.</summary>
+    public string LinkListen { get; init; } = "";
+    /// <summary>The cluster's secret, at least 16 characters, where there are links.</summary>
+    public string ClusterSecret { get; init; } = "";
+    /// <summary>Carries links; needed with <see cref="LinkListen"/>.</summary>
+    public ILinkTransport? LinkTransport { get; init; }
 
     /// <summary>Runs actors.</summary>
     public required IScheduler Scheduler { get; init; }
@@ -109,6 +119,8 @@ public sealed class ServerNode : INodeInfo
     private readonly OwnedInstances owned;
     private readonly CallPlacer placer;
     private readonly InstanceKeeper keeper;
+    private readonly HandOvers handOvers;
+    private readonly NodeLinks? links;
     private InboundCalls? inbound;
     private ITimerHandle? sweep;
     private volatile bool draining;
@@ -125,6 +137,9 @@ public sealed class ServerNode : INodeInfo
         sip = new SipNode(options.Resolver);
         trunks = new TrunkTable(options.Trunks);
         owned = new OwnedInstances(options.InstanceCount);
+        // Two runs under one name differ in time.
+        var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
+        links = MakeLinks(incarnation);
         services = new NodeServices
         {
             NodeName = options.NodeName,
@@ -143,6 +158,7 @@ public sealed class ServerNode : INodeInfo
             ReInvites = new ReInvitePacer(options.Timers),
             SipTimers = options.SipTimers,
             Trunks = trunks,
+            Links = links,
             ReleasePermit = permit => _ = ReleasePermitAsync(permit),
             Loses = options.Loses,
         };
@@ -150,19 +166,23 @@ public sealed class ServerNode : INodeInfo
         member = new ClusterMember(new ClusterMemberOptions
         {
             Name = options.NodeName,
-            Incarnation = options.Random.NextHex(8),
+            Incarnation = incarnation,
             LinkAddress = options.LinkAddress,
             IsGateway = options.IsGateway,
             IsMedia = options.IsMedia,
             IsShared = options.IsShared,
             LeaseMillis = options.LeaseMillis,
+            Guard = options.PauseGuard,
             Version = options.Version,
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
         member.Subscribe(keeper);
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
-        Router = new RequestRouter(services, owned, () => draining, this);
+        handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
+        UseLinks();
+        var owner = new OwnerRequests(services, owned.ActorOf, () => draining, this);
+        Router = new RequestRouter(services, owner, new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log));
     }
 
     /// <summary>Carries requests to their resources.</summary>
@@ -214,11 +234,14 @@ public sealed class ServerNode : INodeInfo
         if (options.IsMedia)
         {
             var transport = options.SipTransport(sip);
+            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links);
             inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
-            var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers));
+            var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around));
             sip.Attach(sipActor, transport);
         }
+        links?.Start();
         await member.StartAsync(cancellation).ConfigureAwait(false);
+        links?.SetPeers(member.View.Nodes);
         await keeper.StartAsync().ConfigureAwait(false);
         foreach (var trunk in options.IsMedia ? trunks.All : [])
         {
@@ -226,6 +249,7 @@ public sealed class ServerNode : INodeInfo
             system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, services)).Tell(new TrunkActor.Begin());
         }
         Sweep(null);
+        if (options.IsShared && links is not null) handOvers.Start();
         started = true;
     }
 
@@ -249,8 +273,40 @@ public sealed class ServerNode : INodeInfo
         draining = true;
         started = false;
         sweep?.Cancel();
+        handOvers.Stop();
         keeper.Stop();
         await member.StopAsync().ConfigureAwait(false);
+        links?.Stop();
+    }
+
+    private NodeLinks? MakeLinks(string incarnation) => options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
+    {
+        Self = options.NodeName,
+        Incarnation = incarnation,
+        Listen = options.LinkListen,
+        Secret = options.ClusterSecret,
+        Transport = options.LinkTransport ?? throw new ArgumentException("a node with links needs their transport", nameof(options)),
+        Clock = options.Clock,
+        Timers = options.Timers,
+        Random = options.Random,
+        Log = options.Log,
+    });
+
+    private void UseLinks()
+    {
+        if (links is null) return;
+        member.Use(links);
+        member.Subscribe(new LinkedPeers(links));
+        handOvers.Use(links);
+        services.Arrived = handOvers.Arrived;
+        links.PeerRefused = member.PeerRefused;
+        if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
+    }
+
+    /// <summary>Tells the links who is there.</summary>
+    private sealed class LinkedPeers(NodeLinks links) : IClusterEvents
+    {
+        public void OnViewChanged(ClusterView before, ClusterView now) => links.SetPeers(now.Nodes);
     }
 
     /// <summary>Whether everything decided is durable and reported.</summary>

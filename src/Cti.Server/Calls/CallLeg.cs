@@ -83,6 +83,7 @@ internal sealed partial class CallLeg : ICallLeg
         {
             LegTick => Tick(),
             InDialogRequest request => InDialog(request.Transaction, state),
+            InviteJoined joined => Joined(joined.Transaction, state),
             InviteWasCancelled cancelled => CallerGaveUp(cancelled, state),
             AckCame ack => Acknowledged(ack.Ack),
             ResponseCame came => Responded(came.Handle, came.Response),
@@ -98,6 +99,9 @@ internal sealed partial class CallLeg : ICallLeg
         Arm();
         return command;
     }
+
+    public bool IsQuiet => session is { IsSettled: true } && held.Count == 0 && pendingAck is null && byeRequest is null && infoRequest is null && byeWhenAcknowledged is null
+        && server is null or { Phase: InviteServerPhase.Confirmed };
 
     public void Dispose()
     {

@@ -6,6 +6,7 @@ using Cti.Calls.Api;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
+using Cti.Server.HandOver;
 using Cti.Storage;
 
 namespace Cti.Server.Resources;
@@ -20,7 +21,7 @@ namespace Cti.Server.Resources;
 /// </summary>
 /// <typeparam name="TState">Its state.</typeparam>
 /// <typeparam name="TEntry">Its entries.</typeparam>
-internal abstract class ResourceActor<TState, TEntry>(NodeServices services, ResourceCell<TState> cell) : Actor
+internal abstract partial class ResourceActor<TState, TEntry>(NodeServices services, ResourceCell<TState> cell) : Actor
     where TState : ResourceState
     where TEntry : ResourceEntry
 {
@@ -84,11 +85,13 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     {
         if (cell.State is not { } state) return;
         services.Directory.Remove(state.Id, cell);
+        services.HandedOver.Remove(state.Id, cell);
         if (state is { Owner: { } owner, IsReleased: false } && !cell.Deposed) Tell(owner, new OwnedGone(state.Id.ToString()));
     }
 
     protected override void OnUndelivered(object message)
     {
+        if (cell.Deposed) GiveBack(message);
         if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(cell.State?.Id.ToString() ?? "")));
     }
 
@@ -115,9 +118,18 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 return true;
             case Recover recover:
                 Recover(recover.LostAtMillis);
+                UnstashAll();
                 return true;
             case WasDeposed:
                 StandDown();
+                return true;
+            case AskToPart ask:
+                BeginParting(ask.Parting);
+                return true;
+            case Go go:
+                go.Parting.Report(cell, false);
+                return true;
+            case Stay or LetGo:
                 return true;
             default:
                 return Receive(message);
@@ -127,19 +139,26 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     /// <summary>Another node owns the resource now: nothing outside is touched, whatever still arrives.</summary>
     private bool Deposed(object message)
     {
-        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        GiveBack(message);
+        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         OutsideEnded(message);
         if (IsOutsideGone()) StopSelf();
         return true;
+    }
+
+    /// <summary>The far end's request is the new owner's.</summary>
+    private void GiveBack(object message)
+    {
+        if (((message as Sip.InDialogRequest)?.Transaction ?? (message as Sip.InviteJoined)?.Transaction) is { } transaction) services.Sip.GiveBack(transaction);
     }
 
     private void StandDown()
     {
         cell.Deposed = true;
         foreach (var waiting in cell.Waiting)
-            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         cell.Waiting.Clear();
-        TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         CancelTimer("deadline");
         Abandon();
         Become(Deposed);
@@ -232,6 +251,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
             cell.Waiting.Enqueue(new CommittedEffects(position, committed, ask));
         }
         Arm();
+        OnDecided();
     }
 
     /// <summary>Carries out what waited for a position, and stops once nothing is left.</summary>
