@@ -23,6 +23,7 @@ using Cti.Storage;
 using Cti.Storage.Memory;
 using Cti.Storage.PostgreSql;
 using Cti.Storage.Sqlite;
+using Cti.Transport.Links;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
@@ -51,9 +52,12 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private CallRecordKeeper? records;
     private Task demo = Task.CompletedTask;
 
+    private readonly PauseGuard guard;
+
     private NodeHost(NodeConfiguration configuration)
     {
         this.configuration = configuration;
+        guard = new PauseGuard(IsShared ? LeaseMillis * 500_000L : 0);
         log = new ConsoleLog(configuration.Log.Level, Console.Error);
         scheduler = new PoolScheduler(log);
         timers = new SystemTimers(clock, scheduler);
@@ -156,6 +160,14 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Log = log,
             Store = store,
             Media = media,
+            IsShared = IsShared,
+            LeaseMillis = LeaseMillis,
+            Guard = guard,
+            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
+            LinkAddress = LinkAddress(configuration.Cluster),
+            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
+            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
+            JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
             Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
             Resolver = resolver,
             SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),
@@ -212,6 +224,17 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone) : null, clock, timers, log);
     }
 
+    private bool IsShared => configuration.Journal.Provider == JournalProvider.PostgreSql;
+
+    private int LeaseMillis => (int)configuration.Cluster.Lease.TotalMilliseconds;
+
+    private static string LinkAddress(ClusterSettings cluster) => (cluster.Listen, cluster.Advertise) switch
+    {
+        (null, _) => "",
+        ({ } listen, null) => listen.ToString(),
+        ({ } listen, { } advertise) => (advertise with { Port = advertise.Port ?? listen.Port }).ToString(),
+    };
+
     private IJournalStore OpenStore() => configuration.Journal.Provider switch
     {
         JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(configuration.Journal.File) }),
@@ -263,6 +286,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             PortLast = configuration.Media.PortLast,
             Loops = configuration.Media.Loops,
             SpeechThreads = configuration.Speech.Concurrency,
+            PauseGuard = guard,
         };
     }
 
@@ -279,6 +303,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             IdleMillis = (int)configuration.Sip.Tcp.IdleTimeout.TotalMilliseconds,
             ConnectMillisMax = (int)configuration.Sip.Tcp.ConnectTimeout.TotalMilliseconds,
             ReceiveBufferBytes = configuration.Sip.ReceiveBuffer,
+            PauseGuard = guard,
         };
     }
 

@@ -65,6 +65,10 @@ public sealed class ServerNodeOptions
     public string LinkListen { get; init; } = "";
     /// <summary>The cluster's secret, at least 16 characters, where there are links.</summary>
     public string ClusterSecret { get; init; } = "";
+    /// <summary>What SIP and RTP ask whether this process may still speak for its calls; null for one of the node's own.</summary>
+    public PauseGuard? Guard { get; init; }
+    /// <summary>Makes the feeds those of a cluster, once there are links; what it answers is told of the cluster before the calls are.</summary>
+    public Func<INodeLinks, IClusterEvents>? JoinFeeds { get; init; }
     /// <summary>Carries links; needed with <see cref="LinkListen"/>.</summary>
     public ILinkTransport? LinkTransport { get; init; }
 
@@ -169,8 +173,10 @@ public sealed class ServerNode : INodeInfo
             IsShared = options.IsShared,
             LeaseMillis = options.LeaseMillis,
             Version = options.Version,
+            Guard = options.Guard,
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
+        if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
