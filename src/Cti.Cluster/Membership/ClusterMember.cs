@@ -25,6 +25,8 @@ public sealed record ClusterMemberOptions
     public int LeaseMillis { get; init; } = 2000;
     /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
     public bool IsShared { get; init; }
+    /// <summary>The guard that transport and media ask; null for one of its own.</summary>
+    public PauseGuard? Guard { get; init; }
 }
 
 /// <summary>
