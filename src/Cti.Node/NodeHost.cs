@@ -53,12 +53,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private CallRecordKeeper? records;
     private Task demo = Task.CompletedTask;
 
-    private readonly PauseGuard guard;
-
     private NodeHost(NodeConfiguration configuration)
     {
         this.configuration = configuration;
-        guard = new PauseGuard(IsShared ? LeaseMillis * 500_000L : 0);
         log = new ConsoleLog(configuration.Log.Level, Console.Error);
         scheduler = new PoolScheduler(log);
         timers = new SystemTimers(clock, scheduler);
@@ -184,11 +181,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Log = log,
             Store = store,
             Media = media,
-            IsShared = IsShared,
-            LeaseMillis = LeaseMillis,
-            Guard = guard,
             LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
-            LinkAddress = LinkAddress(configuration.Cluster),
             ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
             LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
             JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
@@ -248,17 +241,6 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone) : null, clock, timers, log);
     }
 
-    private bool IsShared => configuration.Journal.Provider == JournalProvider.PostgreSql;
-
-    private int LeaseMillis => (int)configuration.Cluster.Lease.TotalMilliseconds;
-
-    private static string LinkAddress(ClusterSettings cluster) => (cluster.Listen, cluster.Advertise) switch
-    {
-        (null, _) => "",
-        ({ } listen, null) => listen.ToString(),
-        ({ } listen, { } advertise) => (advertise with { Port = advertise.Port ?? listen.Port }).ToString(),
-    };
-
     private IJournalStore OpenStore() => configuration.Journal.Provider switch
     {
         JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(configuration.Journal.File) }),
@@ -311,7 +293,6 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             PortLast = configuration.Media.PortLast,
             Loops = configuration.Media.Loops,
             SpeechThreads = configuration.Speech.Concurrency,
-            PauseGuard = guard,
         };
     }
 

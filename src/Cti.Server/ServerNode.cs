@@ -68,8 +68,6 @@ public sealed class ServerNodeOptions
     public string LinkListen { get; init; } = "";
     /// <summary>The cluster's secret, at least 16 characters, where there are links.</summary>
     public string ClusterSecret { get; init; } = "";
-    /// <summary>What SIP and RTP ask whether this process may still speak for its calls; null for one of the node's own.</summary>
-    public PauseGuard? Guard { get; init; }
     /// <summary>Makes the feeds those of a cluster, once there are links; what it answers is told of the cluster before the calls are.</summary>
     public Func<INodeLinks, IClusterEvents>? JoinFeeds { get; init; }
     /// <summary>Carries links; needed with <see cref="LinkListen"/>.</summary>
@@ -178,7 +176,6 @@ public sealed class ServerNode : INodeInfo
             LeaseMillis = options.LeaseMillis,
             Guard = options.PauseGuard,
             Version = options.Version,
-            Guard = options.Guard,
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
         if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));

@@ -19,8 +19,6 @@ public sealed record ClusterMemberOptions
     public bool IsMedia { get; init; } = true;
     /// <summary>The program's version.</summary>
     public string Version { get; init; } = "";
-    /// <summary>Closed after a pause and opened by a renewal; null for one of its own.</summary>
-    public PauseGuard? Guard { get; init; }
     /// <summary>A node that has not renewed for so long is dead, 500..60000 ms.</summary>
     public int LeaseMillis { get; init; } = 2000;
     /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
