@@ -23,6 +23,7 @@ using Cti.Storage;
 using Cti.Storage.Memory;
 using Cti.Storage.PostgreSql;
 using Cti.Storage.Sqlite;
+using Cti.Transport.Links;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
@@ -180,6 +181,10 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Log = log,
             Store = store,
             Media = media,
+            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
+            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
+            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
+            JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
             Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
             Resolver = resolver,
             SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),

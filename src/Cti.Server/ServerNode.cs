@@ -68,6 +68,8 @@ public sealed class ServerNodeOptions
     public string LinkListen { get; init; } = "";
     /// <summary>The cluster's secret, at least 16 characters, where there are links.</summary>
     public string ClusterSecret { get; init; } = "";
+    /// <summary>Makes the feeds those of a cluster, once there are links; what it answers is told of the cluster before the calls are.</summary>
+    public Func<INodeLinks, IClusterEvents>? JoinFeeds { get; init; }
     /// <summary>Carries links; needed with <see cref="LinkListen"/>.</summary>
     public ILinkTransport? LinkTransport { get; init; }
 
@@ -179,6 +181,7 @@ public sealed class ServerNode : INodeInfo
             Version = options.Version,
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
+        if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
         member.Subscribe(post);
         writer.IsCutOff = () => member.IsCutOff;
