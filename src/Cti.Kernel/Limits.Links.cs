@@ -20,4 +20,18 @@ public static partial class Limits
     public const int LinkRetryMillisMax = 1_000;
     /// <summary>Characters of a cluster secret, at least: who records a handshake can try guesses without asking anybody.</summary>
     public const int LinkSecretCharsMin = 16;
+    /// <summary>How long a request waits for its instance to have an owner again, in milliseconds: the worst fail-over, a lease and a second, and as much again.</summary>
+    public const int MovingMillis = 5_000;
+    /// <summary>Milliseconds between two looks for the owner of what waits: well below a fail-over.</summary>
+    public const int MovingRetryMillis = 50;
+    /// <summary>Milliseconds until a question to a node about itself is given up: it touches no disk there.</summary>
+    public const int NodeAnswerMillis = 2_000;
+    /// <summary>
+    /// How long a SIP request waits for its instance to have an owner again, in milliseconds: a little less than its sender waits (64 T1), so that it still gets its 503.
+    /// </summary>
+    public const int SipMovingMillis = 30_000;
+    /// <summary>SIP messages that wait for an owner or for its answer, on one node: past it they are refused with 503 or dropped, as by a full socket.</summary>
+    public const int SipForwardedMax = 20_000;
+    /// <summary>Milliseconds in which the other nodes are asked whether they have an INVITE already: a hundred times what they need; no answer counts as no.</summary>
+    public const int SameInviteMillis = 100;
 }

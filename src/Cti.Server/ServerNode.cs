@@ -5,6 +5,7 @@ using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
+using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Media;
@@ -62,6 +63,12 @@ public sealed class ServerNodeOptions
     public PauseGuard? PauseGuard { get; init; }
     /// <summary>Where other nodes connect to, host:port; "" without links.</summary>
     public string LinkAddress { get; init; } = "";
+    /// <summary>Where links are accepted, host:port; "" for a node that is alone.</summary>
+    public string LinkListen { get; init; } = "";
+    /// <summary>The cluster's secret, at least 16 characters, where there are links.</summary>
+    public string ClusterSecret { get; init; } = "";
+    /// <summary>Carries links; needed with <see cref="LinkListen"/>.</summary>
+    public ILinkTransport? LinkTransport { get; init; }
 
     /// <summary>Runs actors.</summary>
     public required IScheduler Scheduler { get; init; }
@@ -111,6 +118,7 @@ public sealed class ServerNode : INodeInfo
     private readonly OwnedInstances owned;
     private readonly CallPlacer placer;
     private readonly InstanceKeeper keeper;
+    private readonly NodeLinks? links;
     private InboundCalls? inbound;
     private ITimerHandle? sweep;
     private volatile bool draining;
@@ -127,6 +135,9 @@ public sealed class ServerNode : INodeInfo
         sip = new SipNode(options.Resolver);
         trunks = new TrunkTable(options.Trunks);
         owned = new OwnedInstances(options.InstanceCount);
+        // Two runs under one name differ in time.
+        var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
+        links = MakeLinks(incarnation);
         services = new NodeServices
         {
             NodeName = options.NodeName,
@@ -145,6 +156,7 @@ public sealed class ServerNode : INodeInfo
             ReInvites = new ReInvitePacer(options.Timers),
             SipTimers = options.SipTimers,
             Trunks = trunks,
+            Links = links,
             ReleasePermit = permit => _ = ReleasePermitAsync(permit),
             Loses = options.Loses,
         };
@@ -152,8 +164,7 @@ public sealed class ServerNode : INodeInfo
         member = new ClusterMember(new ClusterMemberOptions
         {
             Name = options.NodeName,
-            // Two runs under one name differ in time.
-            Incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}",
+            Incarnation = incarnation,
             LinkAddress = options.LinkAddress,
             IsGateway = options.IsGateway,
             IsMedia = options.IsMedia,
@@ -166,7 +177,9 @@ public sealed class ServerNode : INodeInfo
         member.Subscribe(keeper);
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
-        Router = new RequestRouter(services, owned, () => draining, this);
+        UseLinks();
+        var owner = new OwnerRequests(services, owned.ActorOf, () => draining, this);
+        Router = new RequestRouter(services, owner, new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log));
     }
 
     /// <summary>Carries requests to their resources.</summary>
@@ -174,6 +187,9 @@ public sealed class ServerNode : INodeInfo
 
     /// <summary>This node's place in the cluster.</summary>
     public ClusterMember Cluster => member;
+
+    /// <summary>To the other nodes; null for a node that is alone.</summary>
+    public INodeLinks? Links => links;
 
     /// <summary>The cluster's time, which this node decides by.</summary>
     public IClock Clock => clock;
@@ -218,11 +234,14 @@ public sealed class ServerNode : INodeInfo
         if (options.IsMedia)
         {
             var transport = options.SipTransport(sip);
+            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links);
             inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
-            var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers));
+            var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around));
             sip.Attach(sipActor, transport);
         }
+        links?.Start();
         await member.StartAsync(cancellation).ConfigureAwait(false);
+        links?.SetPeers(member.View.Nodes);
         await keeper.StartAsync().ConfigureAwait(false);
         foreach (var trunk in options.IsMedia ? trunks.All : [])
         {
@@ -255,6 +274,35 @@ public sealed class ServerNode : INodeInfo
         sweep?.Cancel();
         keeper.Stop();
         await member.StopAsync().ConfigureAwait(false);
+        links?.Stop();
+    }
+
+    private NodeLinks? MakeLinks(string incarnation) => options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
+    {
+        Self = options.NodeName,
+        Incarnation = incarnation,
+        Listen = options.LinkListen,
+        Secret = options.ClusterSecret,
+        Transport = options.LinkTransport ?? throw new ArgumentException("a node with links needs their transport", nameof(options)),
+        Clock = options.Clock,
+        Timers = options.Timers,
+        Random = options.Random,
+        Log = options.Log,
+    });
+
+    private void UseLinks()
+    {
+        if (links is null) return;
+        member.Use(links);
+        member.Subscribe(new LinkedPeers(links));
+        links.PeerRefused = member.PeerRefused;
+        if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
+    }
+
+    /// <summary>Tells the links who is there.</summary>
+    private sealed class LinkedPeers(NodeLinks links) : IClusterEvents
+    {
+        public void OnViewChanged(ClusterView before, ClusterView now) => links.SetPeers(now.Nodes);
     }
 
     /// <summary>Whether everything decided is durable and reported.</summary>

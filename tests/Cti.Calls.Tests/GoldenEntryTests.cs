@@ -69,6 +69,15 @@ public sealed class GoldenEntryTests
         {
             Child = Duo.ChildId, Stage = DiallingStage.Ringing, RingBack = new RingBackSpec("busy.wav", 1), HasEarlyMedia = true, Number = 3,
         })),
+        ["new.invite"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag", Invite: Some.OutboundInvite)),
+        ["offer.invite"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null, Some.TheirInvite)) with { Events = 1 },
+        ["inv"] = At(new InviteMoved(Some.OutboundInvite with { CSeq = 2 })),
+        ["rec"] = At(new Recovered(Some.Start, Some.OutboundDialog, Some.LocalSdp)),
+        ["res"] = At(new Resumed()),
+        ["chg.play"] = At(new ActionChanged(new PlayAction
+        {
+            Number = 4, BeginMillis = 1_700_000_000_500, Files = ["a.wav"], HeardMillis = 4_500, HeardFromMillis = 1_700_000_009_000,
+        })),
         ["dialx"] = At(new DiallingEnded()),
         ["br.on"] = At(new BridgeBegan(new Bridge
         {

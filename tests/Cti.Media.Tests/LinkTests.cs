@@ -55,7 +55,7 @@ public sealed class LinkTests
         near.Sent.Skip(nearFirst).SelectMany(packet => packet.Payload).ShouldBe(answered);
         far.ShouldBeOneStream();
         near.ShouldBeOneStream();
-        var wire = rig.Links[0].Wire!;
+        var wire = rig.Links[0].Wire!.Where(packet => packet[1] is not (200 or 201)).ToList();
         wire.Count.ShouldBe(50);
         wire.ShouldAllBe(packet => packet.Length == 182 && !Holds(said, packet.Skip(12).Take(16).ToArray()));
         BinaryPrimitives.ReadUInt16BigEndian(wire[0].AsSpan(2)).ShouldBe((ushort)(65_501 & 0x7FFF), "a first cycle that is long enough to be noticed");
@@ -231,12 +231,12 @@ public sealed class LinkTests
         var (near, far) = Bridged(rig, farTone: 700);
         near.Session.Apply(MediaCommand.PreparePlay(7));
         near.Session.Apply(MediaCommand.StartPlay(7, new PlayList([Spectrum.Prompt(400, 1_000)])));
-        rig.Ticks(25);
+        rig.Ticks(45);
         Spectrum.Tones(near.Heard(), 400, 700).ShouldBe([400]);
         SendEvent(near, 9, 160, end: true);
         near.Happened.OfType<KeyPressed>().ShouldBe([new KeyPressed('9')]);
         near.Happened.OfType<PlayEnded>().ShouldBeEmpty();
-        rig.Ticks(75);
+        rig.Ticks(60);
         near.Happened.OfType<PlayEnded>().ShouldBe([new PlayEnded(7, MediaOutcome.Completed)]);
         near.FarTimestamp += 8_000;
         SendEvent(near, 8, 160, end: true);

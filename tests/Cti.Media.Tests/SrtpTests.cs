@@ -254,6 +254,7 @@ public sealed class SrtpTests
         {
             var buffer = new byte[256];
             var packet = Packet(0);
+            var report = Convert.FromHexString("80C90013CAFEBABE" + new string('0', 144));
             var sequence = 0;
             Run(1_000);
             // What is allocated once, when a path has been run often enough to be compiled anew, is no part of the steady state.
@@ -273,7 +274,7 @@ public sealed class SrtpTests
                     packet.CopyTo(buffer, 0);
                     BinaryPrimitives.WriteUInt16BigEndian(buffer.AsSpan(2), (ushort)++sequence);
                     if (!there.TryUnprotectRtp(buffer.AsSpan(0, here.ProtectRtp(buffer, packet.Length)), out _, out _)) throw new InvalidOperationException();
-                    packet.AsSpan(0, 80).CopyTo(buffer);
+                    report.CopyTo(buffer, 0);
                     if (!there.TryUnprotectRtcp(buffer.AsSpan(0, here.ProtectRtcp(buffer, 80)), out _, out _)) throw new InvalidOperationException();
                 }
             }

@@ -104,7 +104,7 @@ public sealed class VirtualResolver : ISipResolver
     {
         if (Names.TryGetValue(nextHop.Host, out var named)) return new(new SipFlow(SipTransportKind.Udp, 0, named));
         return IPAddress.TryParse(nextHop.Host.Trim('[', ']'), out var address)
-            ? new(new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(address, nextHop.Port == 0 ? 5060 : nextHop.Port)))
+            ? new(new SipFlow(SipTransportKind.Udp, address.AddressFamily == AddressFamily.InterNetworkV6 ? 1 : 0, new IPEndPoint(address, nextHop.Port == 0 ? 5060 : nextHop.Port)))
             : new((SipFlow?)null);
     }
 }

@@ -126,7 +126,8 @@ public static partial class CallDecider
     /// <summary>Nothing of it is lost; what was heard since the dead node was last known alive is heard twice.</summary>
     private static long HeardUntil(CallAction action, long lost) => action.HeardMillis + Math.Max(0, lost - (action.HeardFromMillis ?? action.BeginMillis));
 
-    private static CallDecision TakeoverHasFailed(CallDraft decision, TakeoverRefused refused) => decision.State.InterruptedMillis is null
+    // Where the ACK is still awaited, that decides.
+    private static CallDecision TakeoverHasFailed(CallDraft decision, TakeoverRefused refused) => decision.State is { InterruptedMillis: null } or { IsUp: false }
         ? decision.Build()
         : Release(decision, new Ending(true, ErrorCodes.Unavailable, SipClosing.Bye, ErrorCodes.Unavailable, $"the far end refused ({refused.Status}) to go on after the loss of a node"));
 

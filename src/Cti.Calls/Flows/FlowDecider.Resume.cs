@@ -20,7 +20,7 @@ public static partial class FlowDecider
     /// <param name="call">A call that it drives.</param>
     public static OwnedReplied? FindParty(FlowState flow, CallState call)
     {
-        if (NumberOf(flow, call.Id.ToString()) is not null || call.Parent is { Stage: ParentStage.Asked }) return null;
+        if (call.IsOver || NumberOf(flow, call.Id.ToString()) is not null || call.Parent is { Stage: ParentStage.Asked }) return null;
         for (var party = 1; party <= 2; party++)
         {
             if (flow.Party(party) is { Stage: PartyStage.Calling, Call: null }) return new OwnedReplied(party, FlowAsk.Construct, CallEvents.ConstructResult(call), null);

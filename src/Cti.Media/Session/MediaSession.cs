@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
 using Cti.Media.Files;
@@ -15,6 +16,7 @@ namespace Cti.Media;
 /// received, and applies commands in their order. After <see cref="MediaCommandKind.Close"/> it goes on ticking until <see cref="IsFinished"/>
 /// (recordings are completed elsewhere), frees the ports and calls <see cref="ReportClosed"/>.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "ReportClosed, which ends every session, frees what SRTP holds.")]
 public sealed partial class MediaSession
 {
     /// <summary>Bytes that <see cref="Tick"/> needs at most.</summary>

@@ -83,6 +83,7 @@ internal sealed partial class CallLeg : ICallLeg
         {
             LegTick => Tick(),
             InDialogRequest request => InDialog(request.Transaction, state),
+            InviteJoined joined => Joined(joined.Transaction, state),
             InviteWasCancelled cancelled => CallerGaveUp(cancelled, state),
             AckCame ack => Acknowledged(ack.Ack),
             ResponseCame came => Responded(came.Handle, came.Response),

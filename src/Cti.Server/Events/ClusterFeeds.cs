@@ -15,7 +15,7 @@ namespace Cti.Server.Events;
 /// </para>
 /// A cluster of one sends nothing and asks nothing. All state stands under the hub's lock; messages leave outside of it, one after the other.
 /// </summary>
-public sealed class ClusterFeeds : ILinkReceiver, IWorkItem
+public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
 {
     private const long TickMillis = 1_000;
     /// <summary>After how long peers hear that instances went on without an event for them: bounds what a feed that opens there repeats.</summary>
@@ -50,6 +50,9 @@ public sealed class ClusterFeeds : ILinkReceiver, IWorkItem
     }
 
     internal string Self { get; }
+
+    /// <summary>Whether this node ever knew of another.</summary>
+    internal bool HasPeers => _peers.Count > 0;
 
     /// <summary>The nodes with connections of applications, as the view has them.</summary>
     internal IReadOnlyCollection<string> LivingGateways =>
@@ -379,13 +382,19 @@ public sealed class ClusterFeeds : ILinkReceiver, IWorkItem
 
     private bool IsPollNeeded()
     {
-        var newest = 0L;
-        foreach (var feeds in _hub.OpenApplications) newest = Math.Max(newest, feeds.AnnouncedIn);
+        var newest = NewestAnnounced();
         for (var instance = 0; instance < _pushedBy.Length; instance++)
         {
             if (!_hub.Own[instance] && !IsPushed(instance, newest)) return true;
         }
         return false;
+    }
+
+    private long NewestAnnounced()
+    {
+        var newest = 0L;
+        foreach (var feeds in _hub.OpenApplications) newest = Math.Max(newest, feeds.AnnouncedIn);
+        return newest;
     }
 
     // By whom the view knows as the owner: one that was deposed does not know yet that it pushes no more.
@@ -406,9 +415,10 @@ public sealed class ClusterFeeds : ILinkReceiver, IWorkItem
         using (_hub.Enter())
         {
             _isPolling = false;
+            var newest = NewestAnnounced();
             foreach (var row in rows)
             {
-                if (!_hub.Own[row.Instance] && !IsPushed(row.Instance, long.MaxValue)) _hub.Learn(row.Instance, row.Tail, feeds => !IsPushed(row.Instance, feeds.AnnouncedIn));
+                if (!_hub.Own[row.Instance] && !IsPushed(row.Instance, newest)) _hub.Learn(row.Instance, row.Tail, feeds => !IsPushed(row.Instance, feeds.AnnouncedIn));
             }
             if (!_pollsAgain) return;
             _pollsAgain = false;

@@ -152,8 +152,8 @@ internal sealed class GroupRoles(EventHub hub)
         // Rises from run to run of the program too: a node may remember what an earlier run told it.
         _term = Math.Max(_term + 1, hub.Clock.UnixMillis << 8);
         long[] positions = acknowledged.Count == hub.InstanceCount ? [.. acknowledged] : new long[hub.InstanceCount];
-        // Alone, the positions are those that the one connection has just read or stored.
-        var coordinator = new GroupCoordinator(hub, this, key.Application, key.Group, _term, positions, Reachable.Count == 1 && acknowledged.Count > 0);
+        // Without other nodes the positions are those that the one connection has just read or stored.
+        var coordinator = new GroupCoordinator(hub, this, key.Application, key.Group, _term, positions, Cluster?.HasPeers != true && acknowledged.Count > 0);
         _coordinators.Add(key, coordinator);
         _early.Remove(key);
         coordinator.Reach(Reachable);

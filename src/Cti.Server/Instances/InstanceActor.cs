@@ -67,7 +67,7 @@ internal sealed class InstanceActor : Actor
         }
     }
 
-    private static RpcReply Moving() => RpcReply.Refused(RpcError.Unavailable("the instance is moving between nodes"));
+    private static RpcReply Moving() => RpcReply.Refused(RpcError.Moving());
 
     private void GiveBack(Placed placed)
     {

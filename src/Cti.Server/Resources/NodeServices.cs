@@ -1,5 +1,6 @@
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Cluster.Links;
 using Cti.Kernel;
 using Cti.Server.Media;
 using Cti.Server.Sip;
@@ -27,6 +28,8 @@ internal sealed class NodeServices
     public required ReInvitePacer ReInvites { get; init; }
     public required SipTimers SipTimers { get; init; }
     public required TrunkTable Trunks { get; init; }
+    /// <summary>The links to other nodes; null for a node that is alone.</summary>
+    public INodeLinks? Links { get; init; }
     public required Action<string> ReleasePermit { get; init; }
     /// <inheritdoc cref="ServerNodeOptions.Loses"/>
     public Func<ResourceCommand, bool>? Loses { get; init; }

@@ -89,6 +89,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
 
     protected override void OnUndelivered(object message)
     {
+        if (cell.Deposed) GiveBack(message);
         if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(cell.State?.Id.ToString() ?? "")));
     }
 
@@ -127,19 +128,26 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     /// <summary>Another node owns the resource now: nothing outside is touched, whatever still arrives.</summary>
     private bool Deposed(object message)
     {
-        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        GiveBack(message);
+        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         OutsideEnded(message);
         if (IsOutsideGone()) StopSelf();
         return true;
+    }
+
+    /// <summary>The far end's request is the new owner's.</summary>
+    private void GiveBack(object message)
+    {
+        if (((message as Sip.InDialogRequest)?.Transaction ?? (message as Sip.InviteJoined)?.Transaction) is { } transaction) services.Sip.GiveBack(transaction);
     }
 
     private void StandDown()
     {
         cell.Deposed = true;
         foreach (var waiting in cell.Waiting)
-            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         cell.Waiting.Clear();
-        TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         CancelTimer("deadline");
         Abandon();
         Become(Deposed);

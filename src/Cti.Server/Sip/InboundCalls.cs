@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Cti.Actors;
+using Cti.Kernel;
 using Cti.Server.Calls;
 using Cti.Server.Instances;
 using Cti.Server.Resources;
@@ -27,6 +28,8 @@ internal sealed class InboundCalls(NodeServices services, InboundPolicy policy, 
 
     public TransactionLayer? Layer { get; private set; }
 
+    public bool Knows(ResourceId id) => id.Area == services.Area && id.Station == services.Station && id.Instance < services.InstanceCount;
+
     public void Observe(TransactionLayer layer) => Layer = layer;
 
     public InviteRefusal? Accept(ServerTransaction transaction)
@@ -36,7 +39,7 @@ internal sealed class InboundCalls(NodeServices services, InboundPolicy policy, 
         var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, trunk);
         if (application is null) return refusal;
         var journal = owned.Next();
-        if (journal is null || journal.IsStalled) return new InviteRefusal(503);
+        if (journal is null || journal.IsStalled) return new InviteRefusal(503) { MayGoElsewhere = journal is null };
         var cell = new CallCell(journal);
         cell.Actor = system.Spawn($"call from {transaction.Flow.Remote}", () => new CallActor(services, cell));
         transaction.UserState = cell.Actor;

@@ -10,6 +10,9 @@ internal interface ISipNode
     /// <summary>Sends a response.</summary>
     void Respond(ServerTransaction transaction, SipResponse response);
 
+    /// <summary>Gives back a request that a call of a lost instance was to take: the instance's owner gets it.</summary>
+    void GiveBack(ServerTransaction transaction);
+
     /// <summary>Sends a request in a transaction of its own; news of it goes to the handle's owner.</summary>
     void Start(SipRequest request, SipFlow flow, RequestHandle handle);
 
@@ -60,6 +63,9 @@ internal sealed record InviteOffered(ServerTransaction Transaction, string Appli
 
 /// <summary>A request within the call's dialog.</summary>
 internal sealed record InDialogRequest(ServerTransaction Transaction) : ISystemMessage;
+
+/// <summary>The INVITE of the call came by another path too: that branch is to be answered.</summary>
+internal sealed record InviteJoined(ServerTransaction Transaction) : ISystemMessage;
 
 /// <summary>The caller cancelled its INVITE.</summary>
 internal sealed record InviteWasCancelled(ServerTransaction Transaction, SipRequest Cancel) : ISystemMessage;

@@ -1,10 +1,11 @@
 using Cti.Actors;
+using Cti.Cluster.Links;
 using Cti.Sip;
 
 namespace Cti.Server.Sip;
 
 /// <summary>The front of the SIP actor: posts everything to its mailbox; what does not fit is dropped and counted, as a full socket would.</summary>
-internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEvents
+internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEvents, ILinkReceiver
 {
     private ActorRef actor = null!;
     private ISipTransport transport = null!;
@@ -21,6 +22,8 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public void Respond(ServerTransaction transaction, SipResponse response) => actor.Tell(new RespondNow(transaction, response));
 
+    public void GiveBack(ServerTransaction transaction) => actor.Tell(new TakeAgain(transaction));
+
     public void Start(SipRequest request, SipFlow flow, RequestHandle handle) => actor.Tell(new StartNow(request, flow, handle));
 
     public void AdoptOutbound(RequestHandle handle, SipFlow flow) => actor.Tell(new AdoptOutboundNow(handle, flow));
@@ -29,6 +32,8 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public SipFlow Facing(SipFlow flow)
     {
+        // The same one where all nodes are configured alike.
+        if (transport.IsListener(flow.Listener, flow.Kind, flow.Remote.AddressFamily)) return flow with { Connection = 0 };
         var listener = transport.FindListener(flow.Kind, flow.Remote.AddressFamily);
         return flow with { Listener = listener < 0 ? flow.Listener : listener, Connection = 0 };
     }
@@ -42,6 +47,15 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
     public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop) => resolver.ResolveAsync(nextHop);
 
     public SipHostPort LocalAddress(SipFlow flow) => transport.LocalAddressTowards(flow);
+
+    public void OnMessage(string node, ReadOnlyMemory<byte> payload)
+    {
+        if (!actor.Tell(new LinkMessageCame(node, payload))) Interlocked.Increment(ref dropped);
+    }
+
+    public void OnConnected(string node) => actor.Tell(new LinkChanged(node, true));
+
+    public void OnBroken(string node) => actor.Tell(new LinkChanged(node, false));
 
     public void OnReceived(in ReceivedMessage received)
     {
@@ -58,6 +72,8 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
         if (sendId != 0) actor.Tell(new SendFailedCame(sendId, failure));
     }
 }
+
+internal sealed record TakeAgain(ServerTransaction Transaction) : ISystemMessage;
 
 internal sealed record RespondNow(ServerTransaction Transaction, SipResponse Response) : ISystemMessage;
 

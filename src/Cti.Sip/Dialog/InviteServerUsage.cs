@@ -142,6 +142,18 @@ public static class InviteServerUsage
         return isAnswered ? Answered(state, dialog.Confirm(), local, nowMillis, 0, timers) : state;
     }
 
+    /// <summary>
+    /// The same INVITE came by another path (RFC 3261 section 8.2.2.2): from now on that one is answered, and its path is the dialog's. Null when it was answered already.
+    /// </summary>
+    /// <param name="state">The usage.</param>
+    /// <param name="invite">The INVITE that came later.</param>
+    public static InviteServerState? Join(InviteServerState state, SipRequest invite)
+    {
+        if (state.Phase != InviteServerPhase.Offered || invite.Contact is not { } contact) return null;
+        var dialog = state.Dialog with { RemoteTarget = contact.Uri.Text, RouteSet = [.. invite.RecordRoutes.Select(DialogState.Text)] };
+        return state with { Invite = invite, Dialog = dialog };
+    }
+
     /// <summary>One step. What does not fit the phase changes nothing.</summary>
     public static UsageStep<InviteServerState> Step(InviteServerState state, InviteServerInput input, long nowMillis, SipTimers timers) => (state.Phase, input) switch
     {

@@ -96,6 +96,18 @@ public sealed class ServerTransaction : SipTransaction
     /// <param name="flow">What it came by.</param>
     public static ServerTransaction Detached(SipRequest invite, SipFlow flow) => new(null!, 0, invite, flow, ServerKey.Of(invite, invite.Method));
 
+    /// <summary>
+    /// A request whose transaction another node has, because its socket is there: what is answered is sent to that node, see <see cref="Origin"/>.
+    /// No layer knows it, so <see cref="Respond"/> must not be called.
+    /// </summary>
+    /// <param name="request">The request, as that node received it.</param>
+    /// <param name="flow">What it came by there; without the connection, which is that node's.</param>
+    /// <param name="origin">Where answers go.</param>
+    public static ServerTransaction Elsewhere(SipRequest request, SipFlow flow, object origin) => new(null!, 0, request, flow, default) { Origin = origin };
+
+    /// <summary>Who has the transaction where it is not this node; null for one of this node's layer.</summary>
+    public object? Origin { get; private init; }
+
     /// <summary>The status sent last; 0 before the first response.</summary>
     public int LastStatus { get; internal set; }
 

@@ -129,7 +129,12 @@ public sealed partial class TransactionLayer
         Counters.Merged++;
         server.MergedWith = null;
         if (!user.OnMerged(first, server)) server.Respond(SipResponse.For(server.Request, 482, null, NewToken()));
+        // The newest branch is the one that is answered, and the one that a further branch is compared with.
+        else if (server.MergeKey is { } key) merged[key] = server;
     }
+
+    /// <summary>The INVITE outside a dialog with that Call-ID, From tag and CSeq number, of whichever branch came last; null where none came or all is over.</summary>
+    public ServerTransaction? FindInvite(string callId, string fromTag, uint number) => merged.GetValueOrDefault(new MergeKey(callId, fromTag, number, SipMethods.Invite));
 
     // RFC 3261 section 9.2.
     private void DeliverCancel(ServerTransaction cancel)

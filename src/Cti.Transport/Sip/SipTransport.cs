@@ -90,6 +90,10 @@ public sealed class SipTransport : ISipTransport, IDisposable
     }
 
     /// <inheritdoc/>
+    public bool IsListener(int listener, SipTransportKind kind, AddressFamily family) =>
+        (uint)listener < (uint)_bound.Length && _options.Listeners[listener].Kind == kind && _bound[listener].AddressFamily == family;
+
+    /// <inheritdoc/>
     public int FindListener(SipTransportKind kind, AddressFamily family)
     {
         for (var i = 0; i < _bound.Length; i++)

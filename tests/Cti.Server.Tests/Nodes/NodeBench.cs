@@ -57,7 +57,7 @@ internal sealed class NodeBench
     {
         life.IsAlive = false;
         sockets.Dispose();
-        Media.Crash();
+        Media = Media.AfterCrash();
         Runtime.Advance(downMillis);
         Begin();
     }
@@ -86,7 +86,7 @@ internal sealed class NodeBench
             Log = NullLog.Instance,
             Store = store,
             Media = Media,
-            Recordings = new AnyRecording(),
+            Recordings = new AnyRecording(this),
             Resolver = Resolver,
             SipTransport = events => sockets = new VirtualSipTransport(Network, Runtime, events, Node, Node6),
             Publish = batch =>
@@ -108,14 +108,21 @@ internal sealed class NodeBench
 
     internal ManualRuntime Runtime { get; } = new();
     internal VirtualNetwork Network { get; }
-    internal VirtualMediaPort Media { get; }
+    internal VirtualMediaPort Media { get; private set; }
     internal VirtualResolver Resolver { get; } = new();
     internal EventHub Hub { get; private set; } = null!;
     internal IEventFeed Feed { get; private set; } = null!;
     internal ServerNode Server { get; private set; } = null!;
+    /// <summary>Whether recordings of the process before are on a disk that this one sees.</summary>
+    internal bool SeesRecordings { get; set; } = true;
     internal List<string> Crashes { get; } = [];
 
-    internal RawPeer Peer(string address, int port = 5060) => peers.GetValueOrDefault(address) ?? new(this, new IPEndPoint(IPAddress.Parse(address), port));
+    internal RawPeer Peer(string address, int port = 5060)
+    {
+        if (port != 5060) return new RawPeer(this, new IPEndPoint(IPAddress.Parse(address), port));
+        if (!peers.TryGetValue(address, out var peer)) peers.Add(address, peer = new RawPeer(this, new IPEndPoint(IPAddress.Parse(address), port)));
+        return peer;
+    }
 
     /// <summary>Asks and waits for the answer; what the method's definition lacks is filled with its defaults.</summary>
     internal RpcReply Ask(string method, params (string Name, object? Value)[] arguments) => AskTogether((method, arguments))[0];
@@ -201,7 +208,7 @@ internal sealed class NodeBench
         }
     }
 
-    private sealed class AnyRecording : IRecordings
+    private sealed class AnyRecording(NodeBench bench) : IRecordings
     {
         public string? Resolve(string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/recordings/{file}.wav";
 
@@ -209,7 +216,7 @@ internal sealed class NodeBench
         {
         }
 
-        public bool IsVisible(string fullPath) => true;
+        public bool IsVisible(string fullPath) => bench.SeesRecordings;
 
         public bool StaysInside(string promptName) => true;
 
@@ -220,24 +227,37 @@ internal sealed class NodeBench
 /// <summary>A far end whose messages the test writes itself.</summary>
 internal sealed class RawPeer
 {
-    private readonly NodeBench bench;
+    private readonly VirtualNetwork network;
+    private readonly ManualRuntime runtime;
+    private readonly List<string> crashes;
     private readonly Queue<SipMessage> received = new();
 
     internal RawPeer(NodeBench bench, IPEndPoint local)
+        : this(bench.Network, bench.Runtime, bench.Crashes, local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? NodeBench.Node6 : NodeBench.Node, local)
     {
-        this.bench = bench;
+    }
+
+    internal RawPeer(VirtualNetwork network, ManualRuntime runtime, List<string> crashes, IPEndPoint node, IPEndPoint local)
+    {
+        this.network = network;
+        this.runtime = runtime;
+        this.crashes = crashes;
+        Towards = node;
         Local = local;
-        bench.Network.Bind(local, (_, bytes) => received.Enqueue(SipParser.ParseDatagram(bytes).Message!));
+        network.Bind(local, (_, bytes) => received.Enqueue(SipParser.ParseDatagram(bytes).Message!));
     }
 
     internal IPEndPoint Local { get; }
+
+    /// <summary>The node that it sends to.</summary>
+    internal IPEndPoint Towards { get; set; }
 
     /// <summary>Sends lines (without the body's length, which is added) to the node.</summary>
     internal void Send(string headers, string body = "")
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"{headers.ReplaceLineEndings("\r\n").Trim()}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
-        bench.Network.Send(Local, NodeBench.Node, Encoding.ASCII.GetBytes(text));
-        bench.Runtime.Advance(5);
+        network.Send(Local, Towards, Encoding.ASCII.GetBytes(text));
+        runtime.Advance(5);
     }
 
     internal void Respond(SipRequest request, int status, string more = "", string body = "", string tag = "far")
@@ -261,7 +281,9 @@ internal sealed class RawPeer
         """, Sdp());
 
     internal string Sdp(string direction = "sendrecv") =>
-        $"v=0\r\no=- 1 1 IN IP4 {Local.Address}\r\ns=-\r\nc=IN IP4 {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
+        $"v=0\r\no=- 1 1 IN {Family} {Local.Address}\r\ns=-\r\nc=IN {Family} {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
+
+    private string Family => Local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? "IP6" : "IP4";
 
     internal SipRequest Request(string method, int millis = 5000) => (SipRequest)Next(message => message is SipRequest request && request.Method == method, method, millis);
 
@@ -276,10 +298,19 @@ internal sealed class RawPeer
         return request;
     }
 
+    /// <summary>The requests of that method that have come when that time has passed.</summary>
+    internal SipRequest[] Take(string method, int millis)
+    {
+        runtime.Advance(millis);
+        SipRequest[] taken = [.. received.OfType<SipRequest>().Where(request => request.Method == method)];
+        received.Clear();
+        return taken;
+    }
+
     /// <summary>Everything that came and was not looked at yet, a word each: method or status.</summary>
     internal string[] Rest()
     {
-        bench.Runtime.Advance(100);
+        runtime.Advance(100);
         string[] rest = [.. received.Select(message => message is SipRequest request ? request.Method : $"{((SipResponse)message).Status}")];
         received.Clear();
         return rest;
@@ -287,7 +318,7 @@ internal sealed class RawPeer
 
     internal bool Hears(string method, int millis)
     {
-        bench.Runtime.Advance(millis);
+        runtime.Advance(millis);
         return received.Any(message => message is SipRequest request && request.Method == method);
     }
 
@@ -301,8 +332,8 @@ internal sealed class RawPeer
                 if (wanted(message)) return message;
                 received.Enqueue(message);
             }
-            bench.Runtime.Advance(5);
+            runtime.Advance(5);
         }
-        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", received)}; crashes: {string.Join("; ", bench.Crashes)}");
+        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", received)}; crashes: {string.Join("; ", crashes)}");
     }
 }

@@ -1,0 +1,94 @@
+using System.Diagnostics;
+using System.Globalization;
+using Cti.Acceptance.Infrastructure;
+
+namespace Cti.Acceptance;
+
+/// <summary>cluster-compose/ as it is started by its README: real images, SIPp behind Kamailio, a node killed amid calls.</summary>
+public sealed class ContainerTests
+{
+    private const int Calls = 9;
+    private static readonly string[] s_nodes = ["node-a", "node-b", "node-c"];
+    private static readonly TimeSpan s_start = TimeSpan.FromMinutes(3);
+
+    [ContainerFact]
+    public async Task Calls_through_Kamailio_outlive_a_node_that_is_killed_and_the_node_comes_back()
+    {
+        await using var cluster = await Containers.PrepareAsync();
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+        await cluster.UpAsync(["postgres", "kamailio", .. s_nodes]);
+        foreach (var node in s_nodes) await ReadyAsync(cluster, http, node);
+        // Node, and the front's view of it: whoever answers OPTIONS is active.
+        await PatientlyAsync(async () => Active(await cluster.InsideAsync("kamailio", "kamcmd", "-s", "unix:/run/kamailio/ctl", "dispatcher.list")) == 3, "Kamailio has three nodes", cluster, "kamailio");
+        (await cluster.InsideAsync("node-a", "id", "-u")).Trim().ShouldNotBe("0", "nothing runs as root");
+
+        await cluster.UpAsync("app");
+        await PatientlyAsync(async () => (await cluster.LogAsync("app")).Contains("events from", StringComparison.Ordinal), "the application has its events", cluster, "app");
+        await cluster.UpAsync("load");
+        await PatientlyAsync(async () => await SumAsync(cluster, http, s_nodes, "cti_calls") >= Calls, "every call is up", cluster, "load");
+        var each = new Dictionary<string, double>();
+        foreach (var node in s_nodes) each[node] = await SumAsync(cluster, http, [node], "cti_calls");
+        each.Values.ShouldAllBe(static calls => calls >= 1, "calls go round the nodes");
+
+        var victim = "node-b";
+        var rest = s_nodes.Where(node => node != victim).ToArray();
+        await cluster.KillAsync(victim);
+        await PatientlyAsync(async () => await SumAsync(cluster, http, rest, "cti_calls") >= Calls, "the survivors have every call", cluster, "node-a");
+        await SoundAsync(cluster, http, rest);
+
+        await cluster.StartAsync(victim);
+        await ReadyAsync(cluster, http, victim);
+        // SIPp ends with 0 only when each of its calls was answered, and each BYE too, wherever the call is by then.
+        (await cluster.ExitAsync("load", TimeSpan.FromMinutes(3))).ShouldBe(0, await cluster.LogAsync("load"));
+        await PatientlyAsync(async () => await SumAsync(cluster, http, s_nodes, "cti_calls") == 0, "no call is left over", cluster, "node-a");
+        (await cluster.InsideAsync("node-a", "cti", "status", "--key", cluster.Key)).ShouldContain(victim);
+    }
+
+    private static int Active(string list) => list.Split('\n').Count(static line => line.Contains("FLAGS: AP", StringComparison.Ordinal));
+
+    private static Task ReadyAsync(Containers cluster, HttpClient http, string node) => PatientlyAsync(async () =>
+    {
+        using var answer = await http.GetAsync(new Uri($"http://127.0.0.1:{cluster.GatewayPort(node)}/readyz"));
+        return answer.IsSuccessStatusCode;
+    }, $"{node} is ready", cluster, node);
+
+    /// <summary>Each call is played to: 50 packets a second, of which a busy machine must reach half.</summary>
+    private static async Task SoundAsync(Containers cluster, HttpClient http, string[] nodes)
+    {
+        var (before, began) = (await SumAsync(cluster, http, nodes, "cti_rtp_sent_total"), Stopwatch.GetTimestamp());
+        await PatientlyAsync(async () => await SumAsync(cluster, http, nodes, "cti_rtp_sent_total") - before > Calls * 50 * 2, "sound goes on", cluster, nodes[0]);
+        Stopwatch.GetElapsedTime(began).ShouldBeLessThan(TimeSpan.FromSeconds(6), "two seconds of sound for every call");
+    }
+
+    private static async Task<double> SumAsync(Containers cluster, HttpClient http, string[] nodes, string metric)
+    {
+        var sum = 0.0;
+        foreach (var node in nodes)
+        {
+            var text = await http.GetStringAsync(new Uri($"http://127.0.0.1:{cluster.GatewayPort(node)}/metrics"));
+            sum += text.Split('\n').Where(line => line.StartsWith(metric + " ", StringComparison.Ordinal) || line.StartsWith(metric + "{", StringComparison.Ordinal))
+                .Sum(static line => double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture));
+        }
+        return sum;
+    }
+
+    /// <summary>Looks every half second; what cannot be asked yet is not so yet.</summary>
+    private static async Task PatientlyAsync(Func<Task<bool>> condition, string what, Containers cluster, string speaks)
+    {
+        var began = Stopwatch.GetTimestamp();
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(500));
+        while (true)
+        {
+            try
+            {
+                if (await condition()) return;
+            }
+            catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+            {
+                // Not listening yet.
+            }
+            if (Stopwatch.GetElapsedTime(began) > s_start) throw new ShouldAssertException($"{what}: not so in {s_start}. {speaks} said:\n{await cluster.LogAsync(speaks)}");
+            await tick.WaitForNextTickAsync();
+        }
+    }
+}
