@@ -10,6 +10,7 @@ using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
+using Cti.Server.HandOver;
 using Cti.Server.Instances;
 using Cti.Server.Media;
 using Cti.Server.Resources;
@@ -118,6 +119,7 @@ public sealed class ServerNode : INodeInfo
     private readonly OwnedInstances owned;
     private readonly CallPlacer placer;
     private readonly InstanceKeeper keeper;
+    private readonly HandOvers handOvers;
     private readonly NodeLinks? links;
     private InboundCalls? inbound;
     private ITimerHandle? sweep;
@@ -177,6 +179,7 @@ public sealed class ServerNode : INodeInfo
         member.Subscribe(keeper);
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
+        handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
         UseLinks();
         var owner = new OwnerRequests(services, owned.ActorOf, () => draining, this);
         Router = new RequestRouter(services, owner, new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log));
@@ -249,6 +252,7 @@ public sealed class ServerNode : INodeInfo
             system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, services)).Tell(new TrunkActor.Begin());
         }
         Sweep(null);
+        if (options.IsShared && links is not null) handOvers.Start();
         started = true;
     }
 
@@ -272,6 +276,7 @@ public sealed class ServerNode : INodeInfo
         draining = true;
         started = false;
         sweep?.Cancel();
+        handOvers.Stop();
         keeper.Stop();
         await member.StopAsync().ConfigureAwait(false);
         links?.Stop();
@@ -295,6 +300,8 @@ public sealed class ServerNode : INodeInfo
         if (links is null) return;
         member.Use(links);
         member.Subscribe(new LinkedPeers(links));
+        handOvers.Use(links);
+        services.Arrived = handOvers.Arrived;
         links.PeerRefused = member.PeerRefused;
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
     }

@@ -83,7 +83,12 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 LookForSubscriber();
                 return true;
             default:
-                if (cell.Leg is not { } leg) return true;
+                if (cell.Leg is not { } leg)
+                {
+                    // It is about to be recovered: what its far end sends in that moment waits.
+                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined) Stash(message);
+                    return true;
+                }
                 var command = leg.Translate(message, cell.State!, out var accepted);
                 if (!accepted) return false;
                 if (command is not null) Run(command, null);
@@ -225,7 +230,9 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     {
         if (cell.Media is not { } media || cell.MediaClosed) return;
         cell.MediaClosed = true;
-        services.Media.Port.Close(media);
+        // A node that lost the call says nothing more to its far end, not even goodbye to the stream.
+        if (cell.Deposed) services.Media.Port.Abandon(media);
+        else services.Media.Port.Close(media);
     }
 
     protected override void Abandon() => cell.Leg?.Dispose();

@@ -193,6 +193,8 @@ internal sealed class ClusterBench
 
         public bool StaysInside(string promptName) => true;
 
+        public bool IsVisible(string fullPath) => true;
+
         public string? WhyUnsupported(string format) => null;
     }
 }
