@@ -157,6 +157,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             LeaseMillis = (int)configuration.Cluster.Lease.TotalMilliseconds,
             PauseGuard = guard,
             LinkAddress = LinkAddress,
+            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
+            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
+            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
             Area = configuration.Area,
             Station = configuration.Station,
             InstanceCount = configuration.Instances,
@@ -191,6 +194,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Publish = hub.Publish,
             Subscribers = hub,
         });
+        if (server.Links is { } links) server.Cluster.Subscribe(hub.JoinCluster(configuration.Node.Name, links, log));
         await server.StartAsync(cancellation).ConfigureAwait(false);
         sip?.Start();
         records = KeepRecords(store);

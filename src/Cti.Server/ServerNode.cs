@@ -198,6 +198,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>This node's place in the cluster.</summary>
     public ClusterMember Cluster => member;
 
+    /// <summary>To the other nodes; null for a node that is alone.</summary>
+    public INodeLinks? Links => links;
+
     /// <summary>The cluster's time, which this node decides by.</summary>
     public IClock Clock => clock;
 

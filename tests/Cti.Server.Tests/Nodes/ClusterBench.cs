@@ -20,6 +20,7 @@ internal sealed class ClusterBench
 
     internal ClusterBench(int count = 3, int instances = 24, bool spread = true)
     {
+        disk.NowMillis = () => Runtime.UnixMillis;
         Network = new VirtualNetwork(Runtime, random.Fork());
         Links = new VirtualLinkNetwork(Runtime, random.Fork());
         for (var i = 1; i <= count; i++) Nodes.Add(Start($"n{i}", i, instances));
