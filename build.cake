@@ -13,6 +13,7 @@ var needs = new (string File, string Package)[]
 {
     ("/usr/bin/sipp", "sip-tester"),
     ("/usr/bin/baresip", "baresip-core"),
+    ("/usr/sbin/kamailio", "kamailio"),
     ("/usr/bin/sox", "sox"),
     ("/usr/bin/espeak-ng", "espeak-ng"),
     ("/usr/bin/ffmpeg", "ffmpeg"),
@@ -219,6 +220,19 @@ void TestWith(string project, params (string Variable, string Argument)[] settin
 Task("fuzz").Does(() => TestWith("tests/Cti.Fuzz/Cti.Fuzz.csproj", ("CTI_FUZZ_TARGET", "of"), ("CTI_FUZZ_SECONDS", "seconds"), ("CTI_FUZZ_SEED", "seed")));
 
 Task("simulate").Does(() => TestWith("tests/Cti.Simulation/Cti.Simulation.csproj", ("CTI_SIM_SEED", "seed"), ("CTI_SIM_COUNT", "count"), ("CTI_SIM_RACES", "races")));
+
+// The cluster with 300 calls in every state and every fault: some twenty minutes, as root (network namespaces). One run of it: --only "topology B".
+Task("killtest").Does(() =>
+{
+    InstallWhatTestsNeed();
+    Must("dotnet", "publish", "src/Cti.Node/Cti.Node.csproj", "-c", Configuration, "-o", "artifacts/cti", "-v", "q", "--nologo");
+    Must("dotnet", "build", "tests/Cti.Acceptance/Cti.Acceptance.csproj", "-c", Configuration, "-v", "q", "--nologo");
+    var environment = new Dictionary<string, string> { ["CTI_PROGRAM"] = System.IO.Path.GetFullPath("artifacts/cti/cti"), ["CTI_KILLTEST"] = "whole" };
+    if (Argument("only", "") is { Length: > 0 } only) environment["CTI_KILLTEST_ONLY"] = only;
+    if (Argument("calls", "") is { Length: > 0 } calls) environment["CTI_KILLTEST_CALLS"] = calls;
+    var code = Run("dotnet", ["test", "tests/Cti.Acceptance/Cti.Acceptance.csproj", "-c", Configuration, "--no-build", "--nologo", "-v", "q", "--filter", "FullyQualifiedName~Cluster.FaultTests", "--logger", "console;verbosity=detailed"], TimeSpan.FromHours(2), Say, environment);
+    if (code != 0) throw new CakeException("failed");
+});
 
 // cluster-compose/ in containers: slow, as the images are built from nothing, so it is no part of test.
 Task("containertest").Does(() =>

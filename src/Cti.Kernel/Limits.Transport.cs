@@ -14,6 +14,8 @@ public static partial class Limits
     public const int MediaDatagramBytesMax = 1_500;
     /// <summary>Packets read from one socket in one cadence of 5 ms: 16 times the rate of 20 ms audio, so a flood costs its own session only.</summary>
     public const int MediaReadsPerCadenceMax = 4;
+    /// <summary>Packets dropped from one socket in one cadence while nothing may be said: two of these are more than the system keeps for a socket.</summary>
+    public const int MediaMutedReadsMax = 256;
     /// <summary>Pairs of ports tried before opening a session is refused: others on the machine may hold a few.</summary>
     public const int MediaBindTriesMax = 32;
     /// <summary>SIP connections over TCP or TLS at once: each costs a descriptor and about 10 KiB.</summary>

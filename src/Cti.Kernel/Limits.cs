@@ -33,6 +33,12 @@ public static partial class Limits
     public const int SipDatagramRequestBytesMax = 1300;
     /// <summary>CSeq numbers that a process may use in a dialog without journaling them: more keys by INFO than a call of a day takes, and 2^31 has room for a thousand recoveries.</summary>
     public const uint SipCSeqReserve = 1 << 20;
+    /// <summary>Re-INVITEs that one far end gets at once after a takeover: what a telephone system takes without a retransmission.</summary>
+    public const int ReInviteBurst = 50;
+    /// <summary>How many more it gets every <see cref="ReInviteStepMillis"/>: 1000 a second, so that 500 calls of one carrier are told within half a second.</summary>
+    public const int ReInvitesPerStep = 20;
+    /// <summary>In milliseconds: a packet's length of sound.</summary>
+    public const int ReInviteStepMillis = 20;
     /// <summary>Messages that wait in one actor's mailbox: past it the sender is refused (a request) or the message is dropped and counted (a datagram).</summary>
     public const int MailboxMax = 10_000;
     /// <summary>How long the result of a request that changes something is remembered, in milliseconds: the contract's 10 minutes.</summary>

@@ -12,4 +12,31 @@ public static partial class LogEvents
     public static readonly LogEvent InstanceDeposed = new(7004, LogSeverity.Warning, "instance {0} is no longer ours (epoch {1}, {2}): standing down");
     /// <summary>Instances were claimed at start.</summary>
     public static readonly LogEvent InstancesClaimed = new(7005, LogSeverity.Information, "owns {0} instances; {1} live resources in the journal");
+
+    /// <summary>The lease could not be renewed; said once until it can.</summary>
+    public static readonly LogEvent LeaseNotRenewed = new(7010, LogSeverity.Warning, "the lease cannot be renewed: {0}");
+    /// <summary>The lease is renewed again.</summary>
+    public static readonly LogEvent LeaseRenewed = new(7011, LogSeverity.Information, "the lease is renewed again after {0} ms");
+    /// <summary>A node joined or came back.</summary>
+    public static readonly LogEvent NodeJoined = new(7012, LogSeverity.Information, "node {0} is in the cluster");
+    /// <summary>A node does not renew any more, or has left.</summary>
+    public static readonly LogEvent NodeGone = new(7013, LogSeverity.Warning, "node {0} is gone from the cluster");
+    /// <summary>Instances were taken.</summary>
+    public static readonly LogEvent InstancesTaken = new(7014, LogSeverity.Information, "took {0} instances of {1}");
+    /// <summary>Instances belong to others now.</summary>
+    public static readonly LogEvent InstancesLost = new(7015, LogSeverity.Information, "{0} instances belong to other nodes now");
+    /// <summary>Another process runs under this node's name.</summary>
+    public static readonly LogEvent NodeReplaced = new(7016, LogSeverity.Error, "another process joined the cluster as {0}: this one stands down; names must be unique");
+    /// <summary>The process stood still for so long that it may have been replaced.</summary>
+    public static readonly LogEvent ProcessStoodStill = new(7017, LogSeverity.Warning, "this process stood still; it stays silent until its lease is renewed");
+    /// <summary>A bug in the membership.</summary>
+    public static readonly LogEvent MembershipFault = new(7018, LogSeverity.Error, "the membership failed: {0}");
+    /// <summary>An instance that was taken cannot be read.</summary>
+    public static readonly LogEvent InstanceUnreadable = new(7019, LogSeverity.Error, "instance {0} cannot be recovered: {1}");
+    /// <summary>Instances were recovered.</summary>
+    public static readonly LogEvent InstancesRecovered = new(7020, LogSeverity.Information, "serves {0} more instances; {1} live resources in their journals");
+    /// <summary>An instance moved to another living node.</summary>
+    public static readonly LogEvent InstanceHandedOver = new(7021, LogSeverity.Information, "instance {0} is handed over to {1}, with {2} live resources");
+    /// <summary>A bug in handing over.</summary>
+    public static readonly LogEvent HandOverFault = new(7022, LogSeverity.Error, "handing over failed and is tried again: {0}");
 }

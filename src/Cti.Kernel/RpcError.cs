@@ -68,6 +68,12 @@ public sealed record RpcError(int Code, string Message, ImmutableDictionary<stri
     public static RpcError Unavailable(string message, int retryAfterMillis = 1000) =>
         new(ErrorCodes.Unavailable, message, Bag("retry_after_ms", retryAfterMillis));
 
+    /// <summary>503 while an instance has no owner that answers. Nothing was done, or it is not known: a request that may be repeated is.</summary>
+    public static RpcError Moving() => Unavailable("the resource is moving between nodes", 200);
+
+    /// <summary>Whether it is <see cref="Moving"/>.</summary>
+    public bool IsMoving => Code == ErrorCodes.Unavailable && Message == "the resource is moving between nodes";
+
     /// <summary>The same error with one more member of <c>data</c>.</summary>
     public RpcError With(string key, object value) => this with { Data = (Data ?? ImmutableDictionary<string, object>.Empty).SetItem(key, value) };
 

@@ -42,6 +42,12 @@ public partial interface IMediaPort
 
     /// <summary>Ends everything that runs in the session (with the ends of the actions), sends RTCP BYE, frees the ports, reports <see cref="SessionClosed"/> last.</summary>
     void Close(MediaSessionId session);
+
+    /// <summary>
+    /// Gives a session up without touching its call: no RTCP BYE, no report, not even of what runs in it; unfinished recordings stay as they are, for a node
+    /// that goes on with them. The ports are free soon after. What other sessions had with it ends, and is reported to them as ever.
+    /// </summary>
+    void Abandon(MediaSessionId session);
 }
 
 /// <summary>What media sessions report. Calls come from the media side's own threads, in order per session; receivers only post to a mailbox.</summary>
@@ -58,7 +64,19 @@ public readonly record struct MediaSessionId(long Value);
 /// <param name="IPv6">The address family towards the far end.</param>
 /// <param name="InactivityMillis">Silence (no RTP, no RTCP, while receiving is negotiated) after which <see cref="MediaInactive"/> is reported once; 0 never.</param>
 /// <param name="Idle">What is sent while nothing plays.</param>
-public sealed record MediaSessionOptions(bool IPv6 = false, int InactivityMillis = 0, IdleSending Idle = IdleSending.Silence);
+/// <param name="Srtp">The keys of a session whose RTP and RTCP are protected (RFC 3711); null for plain ones.</param>
+/// <param name="IsLink">
+/// The far end is another node's session: bound on the cluster's media address whatever <paramref name="IPv6"/> says, with the least delay at the beginning.
+/// </param>
+public sealed record MediaSessionOptions(bool IPv6 = false, int InactivityMillis = 0, IdleSending Idle = IdleSending.Silence, SrtpKeys? Srtp = null,
+    bool IsLink = false)
+{
+    /// <summary>
+    /// A session that carries a party's sound to another node, as one side of a bridge or a member of a conference there. It sends what there is and nothing
+    /// else, so that the node that listens knows of pauses; the links know of a dead node earlier than its silence could tell.
+    /// </summary>
+    public static MediaSessionOptions ForLink(SrtpKeys keys) => new(Idle: IdleSending.Nothing, Srtp: keys, IsLink: true);
+}
 
 /// <summary>What a session sends while sending is negotiated and nothing plays.</summary>
 public enum IdleSending
@@ -87,7 +105,16 @@ public enum AudioCodec
 /// <param name="Send">Whether we may send (their direction is sendrecv or recvonly).</param>
 /// <param name="Receive">Whether they send (sendrecv or sendonly).</param>
 public sealed record MediaDescription(IPEndPoint Remote, IPEndPoint RemoteRtcp, AudioCodec Codec, int PayloadType,
-    int TelephoneEventPayloadType, bool Send, bool Receive);
+    int TelephoneEventPayloadType, bool Send, bool Receive)
+{
+    private const int LinkEvents = 101;
+
+    /// <summary>What the two sessions of a link agree on: RTCP on the next port, the codec's own payload type, telephone events, both directions.</summary>
+    /// <param name="remote">What the other side's <see cref="IMediaPort.TryOpen"/> answered.</param>
+    /// <param name="codec">That of the party whose sound is carried, so that nothing is transcoded on the way.</param>
+    public static MediaDescription ForLink(IPEndPoint remote, AudioCodec codec) =>
+        new(remote, new IPEndPoint(remote.Address, remote.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, LinkEvents, Send: true, Receive: true);
+}
 
 /// <summary>A play.</summary>
 /// <param name="Action">The caller's number for it, in every report about it.</param>

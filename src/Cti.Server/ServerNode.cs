@@ -3,15 +3,14 @@ using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
-using Cti.Calls.Conference;
-using Cti.Calls.Flows;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
+using Cti.Cluster.Links;
+using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
-using Cti.Server.Conferences;
-using Cti.Server.Flows;
+using Cti.Server.HandOver;
 using Cti.Server.Instances;
 using Cti.Server.Media;
 using Cti.Server.Resources;
@@ -53,6 +52,25 @@ public sealed class ServerNodeOptions
     /// <summary>The program's version, for <c>sys.node.list</c>.</summary>
     public string Version { get; init; } = "0";
 
+    /// <summary>Whether applications connect to this node.</summary>
+    public bool IsGateway { get; init; } = true;
+    /// <summary>Whether it may own instances; without, it has no SIP and no RTP.</summary>
+    public bool IsMedia { get; init; } = true;
+    /// <summary>Whether other nodes may have the same store.</summary>
+    public bool IsShared { get; init; }
+    /// <summary>A node that has not renewed for so long is dead, 500..60000 ms.</summary>
+    public int LeaseMillis { get; init; } = 2000;
+    /// <summary>Closes SIP and RTP after a pause until the lease is renewed, where <see cref="IsShared"/>; null for one that nothing else asks.</summary>
+    public PauseGuard? PauseGuard { get; init; }
+    /// <summary>Where other nodes connect to, host:port; "" without links.</summary>
+    public string LinkAddress { get; init; } = "";
+    /// <summary>Where links are accepted, host:port; "" for a node that is alone.</summary>
+    public string LinkListen { get; init; } = "";
+    /// <summary>The cluster's secret, at least 16 characters, where there are links.</summary>
+    public string ClusterSecret { get; init; } = "";
+    /// <summary>Carries links; needed with <see cref="LinkListen"/>.</summary>
+    public ILinkTransport? LinkTransport { get; init; }
+
     /// <summary>Runs actors.</summary>
     public required IScheduler Scheduler { get; init; }
     /// <summary>Time.</summary>
@@ -65,13 +83,13 @@ public sealed class ServerNodeOptions
     public required ILog Log { get; init; }
     /// <summary>The journal.</summary>
     public required IJournalStore Store { get; init; }
-    /// <summary>RTP.</summary>
-    public required IMediaPort Media { get; init; }
+    /// <summary>RTP; null without <see cref="IsMedia"/>.</summary>
+    public required IMediaPort? Media { get; init; }
     /// <summary>The recordings' disk.</summary>
     public required IRecordings Recordings { get; init; }
     /// <summary>Finds next hops.</summary>
     public required ISipResolver Resolver { get; init; }
-    /// <summary>Makes the SIP transport; it reports to the given receiver.</summary>
+    /// <summary>Makes the SIP transport, where <see cref="IsMedia"/>; it reports to the given receiver.</summary>
     public required Func<ISipTransportEvents, ISipTransport> SipTransport { get; init; }
     /// <summary>Given events once they are durable.</summary>
     public required Action<IReadOnlyList<StoredEvent>> Publish { get; init; }
@@ -96,8 +114,13 @@ public sealed class ServerNode : INodeInfo
     private readonly SipNode sip;
     private readonly NodeServices services;
     private readonly TrunkTable trunks;
-    private readonly ActorRef?[] instances;
-    private readonly List<InstanceJournal> owned = [];
+    private readonly ClusterClock clock;
+    private readonly ClusterMember member;
+    private readonly OwnedInstances owned;
+    private readonly CallPlacer placer;
+    private readonly InstanceKeeper keeper;
+    private readonly HandOvers handOvers;
+    private readonly NodeLinks? links;
     private InboundCalls? inbound;
     private ITimerHandle? sweep;
     private volatile bool draining;
@@ -108,11 +131,15 @@ public sealed class ServerNode : INodeInfo
     public ServerNode(ServerNodeOptions options)
     {
         this.options = options;
-        system = new ActorSystem(options.Scheduler, options.Clock, options.Timers, options.Log);
+        clock = new ClusterClock(options.Clock);
+        system = new ActorSystem(options.Scheduler, clock, options.Timers, options.Log);
         writer = new JournalWriter(options.Store, options.Scheduler, options.Timers, options.Log, options.Publish);
         sip = new SipNode(options.Resolver);
         trunks = new TrunkTable(options.Trunks);
-        instances = new ActorRef?[options.InstanceCount];
+        owned = new OwnedInstances(options.InstanceCount);
+        // Two runs under one name differ in time.
+        var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
+        links = MakeLinks(incarnation);
         services = new NodeServices
         {
             NodeName = options.NodeName,
@@ -128,16 +155,47 @@ public sealed class ServerNode : INodeInfo
             Subscribers = options.Subscribers,
             Recordings = options.Recordings,
             Sip = sip,
+            ReInvites = new ReInvitePacer(options.Timers),
             SipTimers = options.SipTimers,
             Trunks = trunks,
+            Links = links,
             ReleasePermit = permit => _ = ReleasePermitAsync(permit),
             Loses = options.Loses,
         };
-        Router = null!;
+        placer = new CallPlacer(trunks, options.Store, options.Resolver, options.Random, clock, options.DialAny);
+        member = new ClusterMember(new ClusterMemberOptions
+        {
+            Name = options.NodeName,
+            Incarnation = incarnation,
+            LinkAddress = options.LinkAddress,
+            IsGateway = options.IsGateway,
+            IsMedia = options.IsMedia,
+            IsShared = options.IsShared,
+            LeaseMillis = options.LeaseMillis,
+            Guard = options.PauseGuard,
+            Version = options.Version,
+        }, options.Store, clock, options.Timers, options.Log);
+        keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
+        member.Subscribe(keeper);
+        writer.IsCutOff = () => member.IsCutOff;
+        writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
+        handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
+        UseLinks();
+        var owner = new OwnerRequests(services, owned.ActorOf, () => draining, this);
+        Router = new RequestRouter(services, owner, new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log));
     }
 
-    /// <summary>Carries requests to their resources. Set by <see cref="StartAsync"/>.</summary>
-    public IRequestRouter Router { get; private set; }
+    /// <summary>Carries requests to their resources.</summary>
+    public IRequestRouter Router { get; }
+
+    /// <summary>This node's place in the cluster.</summary>
+    public ClusterMember Cluster => member;
+
+    /// <summary>The cluster's time, which this node decides by.</summary>
+    public IClock Clock => clock;
+
+    /// <summary>Instances that this node serves.</summary>
+    public int InstanceCount => owned.Count;
 
     /// <summary>The actors, for diagnostics and for the simulation's leak check.</summary>
     public ActorSystem Actors => system;
@@ -160,50 +218,47 @@ public sealed class ServerNode : INodeInfo
     /// <summary>The trunks.</summary>
     public TrunkTable Trunks => trunks;
 
-    /// <summary>Whether the journal takes writes, instances are owned and the node is not draining.</summary>
+    /// <summary>Whether the journal takes writes, the node is in the cluster and it is not draining.</summary>
     public bool IsReady => started && !draining && !writer.IsStalled;
 
     /// <summary>Whether new calls are refused.</summary>
     public bool IsDraining => draining;
 
     /// <summary>
-    /// Claims every instance of the opened store, recovers what the journal shows alive, and opens the SIP side.
+    /// Joins the cluster of the opened store, serves the instances that are this node's with what their journals show alive, and opens the SIP side.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
     public async Task StartAsync(CancellationToken cancellation = default)
     {
-        startedAtMillis = options.Clock.UnixMillis;
-        var all = Enumerable.Range(0, options.InstanceCount).ToArray();
-        var claims = await options.Store.ClaimAsync(options.NodeName, all, cancellation).ConfigureAwait(false);
-        var placer = new CallPlacer(trunks, options.Store, options.Random, options.Clock, options.DialAny);
-        var transport = options.SipTransport(sip);
-        inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
-        var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers));
-        sip.Attach(sipActor, transport);
-        var recovered = new List<ResourceCell>();
-        foreach (var claim in claims)
+        startedAtMillis = clock.UnixMillis;
+        if (options.IsMedia)
         {
-            var journal = writer.Open(options.NodeName, claim);
-            var since = options.Clock.UnixMillis - Limits.IdempotencyMillis;
-            var remembered = await options.Store.ReadIdempotencyAsync(claim.Instance, since, cancellation).ConfigureAwait(false);
-            recovered.AddRange(Recover(journal, placer, await options.Store.ReadJournalAsync(claim.Instance, cancellation).ConfigureAwait(false)));
-            instances[claim.Instance] = system.Spawn($"instance {claim.Instance}", () => new InstanceActor(services, journal, placer, options.Store, remembered));
-            owned.Add(journal);
+            var transport = options.SipTransport(sip);
+            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links);
+            inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
+            var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around));
+            sip.Attach(sipActor, transport);
         }
-        options.Log.Write(LogEvents.InstancesClaimed, owned.Count, recovered.Count);
-        Router = new RequestRouter(services, instances, () => draining, this);
-        foreach (var cell in recovered) cell.Actor.Tell(new Recover());
-        foreach (var trunk in trunks.All)
+        links?.Start();
+        await member.StartAsync(cancellation).ConfigureAwait(false);
+        links?.SetPeers(member.View.Nodes);
+        await keeper.StartAsync().ConfigureAwait(false);
+        foreach (var trunk in options.IsMedia ? trunks.All : [])
         {
             var watched = trunk;
             system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, services)).Tell(new TrunkActor.Begin());
         }
         Sweep(null);
+        if (options.IsShared && links is not null) handOvers.Start();
         started = true;
     }
 
     /// <summary>Refuses new calls from now on; those that are up go on.</summary>
-    public void Drain() => draining = true;
+    public void Drain()
+    {
+        draining = true;
+        member.Drain();
+    }
 
     /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()
@@ -212,12 +267,46 @@ public sealed class ServerNode : INodeInfo
         foreach (var cell in services.Directory.All.OrderBy(static cell => cell.Latest?.Id.ProcessId)) cell.Actor.Tell(new Decide(new NodeStops()));
     }
 
-    /// <summary>Stops the periodic work. The ports are the caller's to close, after the calls are gone.</summary>
-    public void Stop()
+    /// <summary>Stops the periodic work and leaves the cluster. The ports are the caller's to close, after the calls are gone.</summary>
+    public async Task StopAsync()
     {
         draining = true;
         started = false;
         sweep?.Cancel();
+        handOvers.Stop();
+        keeper.Stop();
+        await member.StopAsync().ConfigureAwait(false);
+        links?.Stop();
+    }
+
+    private NodeLinks? MakeLinks(string incarnation) => options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
+    {
+        Self = options.NodeName,
+        Incarnation = incarnation,
+        Listen = options.LinkListen,
+        Secret = options.ClusterSecret,
+        Transport = options.LinkTransport ?? throw new ArgumentException("a node with links needs their transport", nameof(options)),
+        Clock = options.Clock,
+        Timers = options.Timers,
+        Random = options.Random,
+        Log = options.Log,
+    });
+
+    private void UseLinks()
+    {
+        if (links is null) return;
+        member.Use(links);
+        member.Subscribe(new LinkedPeers(links));
+        handOvers.Use(links);
+        services.Arrived = handOvers.Arrived;
+        links.PeerRefused = member.PeerRefused;
+        if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
+    }
+
+    /// <summary>Tells the links who is there.</summary>
+    private sealed class LinkedPeers(NodeLinks links) : IClusterEvents
+    {
+        public void OnViewChanged(ClusterView before, ClusterView now) => links.SetPeers(now.Nodes);
     }
 
     /// <summary>Whether everything decided is durable and reported.</summary>
@@ -231,8 +320,8 @@ public sealed class ServerNode : INodeInfo
         json.WriteStartObject();
         json.WriteString("name"u8, options.NodeName);
         json.WriteStartArray("roles"u8);
-        json.WriteStringValue("gateway"u8);
-        json.WriteStringValue("media"u8);
+        if (options.IsGateway) json.WriteStringValue("gateway"u8);
+        if (options.IsMedia) json.WriteStringValue("media"u8);
         json.WriteEndArray();
         json.WriteString("version"u8, options.Version);
         json.WriteNumber("instances"u8, owned.Count);
@@ -254,51 +343,9 @@ public sealed class ServerNode : INodeInfo
         return buffer.WrittenMemory;
     }
 
-    private List<ResourceCell> Recover(InstanceJournal journal, CallPlacer placer, IReadOnlyList<JournalEntry> entries)
-    {
-        var cells = new List<ResourceCell>();
-        var states = new Dictionary<string, ResourceState>(StringComparer.Ordinal);
-        foreach (var entry in entries) states[entry.ResourceId] = Fold(states.GetValueOrDefault(entry.ResourceId), entry);
-        foreach (var state in states.Values)
-        {
-            var cell = CellOf(state, journal, placer);
-            cell.Restore(state);
-            services.Directory.Add(state.Id, cell);
-            cells.Add(cell);
-        }
-        return cells;
-    }
-
-    private static ResourceState Fold(ResourceState? state, JournalEntry entry) => ResourceId.TryParse(entry.ResourceId, out var id) ? id.Module switch
-    {
-        Modules.Call => CallDecider.Apply((CallState?)state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span)),
-        Modules.Conference => ConferenceDecider.Apply((ConferenceState?)state, ConferenceEntryCodec.Decode(entry.Version, entry.Payload.Span)),
-        Modules.NotifyCall or Modules.CaptchaCall or Modules.DuoCallback => FlowDecider.Apply((FlowState?)state, FlowEntryCodec.Decode(entry.Version, entry.Payload.Span)),
-        _ => throw new NotSupportedException($"the journal has a {id.Module}, which this version does not know"),
-    } : throw new InvalidOperationException($"the journal names a resource {entry.ResourceId}");
-
-    private ResourceCell CellOf(ResourceState state, InstanceJournal journal, CallPlacer placer)
-    {
-        switch (state)
-        {
-            case ConferenceState:
-                var conference = new ConferenceCell(journal);
-                conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));
-                return conference;
-            case FlowState:
-                var flow = new FlowCell(journal);
-                flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
-                return flow;
-            default:
-                var call = new CallCell(journal);
-                call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));
-                return call;
-        }
-    }
-
     private void Sweep(object? state)
     {
-        var now = options.Clock.UnixMillis;
+        var now = clock.UnixMillis;
         _ = SweepAsync(now);
         sweep = options.Timers.Schedule(SweepIntervalMillis, Sweep, null);
     }

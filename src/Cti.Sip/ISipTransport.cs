@@ -55,6 +55,9 @@ public interface ISipTransport
     /// <summary>The first listener of that kind and address family; -1 where there is none.</summary>
     int FindListener(SipTransportKind kind, AddressFamily family);
 
+    /// <summary>Whether that listener is of that kind and address family.</summary>
+    bool IsListener(int listener, SipTransportKind kind, AddressFamily family) => FindListener(kind, family) == listener;
+
     /// <summary>Host and port that a listener is known by: its advertised address, else what it is bound to.</summary>
     SipHostPort LocalAddress(SipTransportKind kind, int listener);
 

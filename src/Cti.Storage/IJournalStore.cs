@@ -19,6 +19,41 @@ public interface IJournalStore : IAsyncDisposable
     /// </summary>
     ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default);
 
+    /// <summary>
+    /// Writes the row of a new run of a node, in place of an older run's, which can renew no more from then on.
+    /// </summary>
+    /// <returns>The row as it was before; null when there was none.</returns>
+    ValueTask<NodeLease?> JoinAsync(NodeLease self, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Renews the lease of a node's row that has the same name and incarnation, writes what else it says of itself, and answers what there is: in one round trip.
+    /// Where the row is gone or another run's nothing is written, and the answer shows it.
+    /// </summary>
+    /// <param name="self">The node; <see cref="NodeLease.Renewals"/> and <see cref="NodeLease.RenewedAtMillis"/> are the store's to set.</param>
+    /// <param name="knownOwnership">The <see cref="LeaseView.OwnershipVersion"/> that the caller knows; -1 for none.</param>
+    /// <param name="cancellation">Gives up; the outcome is then unknown.</param>
+    ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Takes instances for <paramref name="node"/> in one transaction, each only where its epoch is still the expected one: so two nodes that want the same
+    /// instance never both get it. Raises the epoch by one.
+    /// </summary>
+    /// <param name="node">Who takes.</param>
+    /// <param name="instances">What, with the epochs as last read.</param>
+    /// <param name="unrenewed">Their owner, believed to be dead: where its row is another than this by now (it has renewed after all), nothing is taken.</param>
+    /// <param name="cancellation">Gives up; the outcome is then unknown.</param>
+    /// <returns>What was taken, in order of id, with epoch and tail as they are now.</returns>
+    ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default);
+
+    /// <summary>Hands an instance over: <paramref name="to"/> owns it from then on ("" for nobody), under the next epoch. False where owner and epoch are not as named.</summary>
+    ValueTask<bool> GiveAsync(int instance, string owner, long epoch, string to, CancellationToken cancellation = default);
+
+    /// <summary>
+    /// Removes a node's row, if it is that run's and was not renewed past <paramref name="renewalsMax"/>; instances that it still owns then belong to nobody,
+    /// under the next epoch. False where nothing was removed.
+    /// </summary>
+    ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue, CancellationToken cancellation = default);
+
     /// <summary>Owner, epoch and tail of every instance, in order of id. An instance never claimed has owner "" and epoch 0.</summary>
     ValueTask<IReadOnlyList<InstanceOwnership>> ReadOwnershipAsync(CancellationToken cancellation = default);
 

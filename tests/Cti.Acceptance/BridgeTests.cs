@@ -18,7 +18,7 @@ public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
         var (second, secondRes) = await InboundAsync();
         await App.AskAsync("sys.call.connect_start", new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60, connect_mode = mode });
         ((string)(await App.AskAsync("sys.call.get", new { res_id = secondRes }))!["state"]!).ShouldBe("Connect");
-        await Task.WhenAll(first.Rtp.SayAsync(Tone(FirstHertz)), second.Rtp.SayAsync(Tone(SecondHertz)));
+        await Task.WhenAll(first.Rtp.SayAsync(Tone.ALaw(FirstHertz)), second.Rtp.SayAsync(Tone.ALaw(SecondHertz)));
         Hears(first, SecondHertz).ShouldBe(firstHears);
         Hears(second, FirstHertz).ShouldBe(secondHears);
         Hears(first, FirstHertz).ShouldBeFalse();
@@ -35,8 +35,8 @@ public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
         var (first, firstRes) = await InboundAsync("8 101");
         var (second, secondRes) = await InboundAsync("0 101");
         await App.AskAsync("sys.call.connect_start", new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60 });
-        await first.Rtp.SayAsync(Tone(FirstHertz));
-        Share(second.Rtp.Heard(0).Select(Sound.FromMuLaw), FirstHertz).ShouldBeGreaterThan(0.8);
+        await first.Rtp.SayAsync(Tone.ALaw(FirstHertz));
+        Tone.Share(second.Rtp.Heard(0).Select(Sound.FromMuLaw), FirstHertz).ShouldBeGreaterThan(0.8);
         await second.HangUpAsync();
         (await App.ExpectAsync("sys.call.on_connect_completed", firstRes)).Error.ShouldBeNull();
         ((string)(await App.AskAsync("sys.call.get", new { res_id = firstRes }))!["state"]!).ShouldBe("Idle");
@@ -51,7 +51,7 @@ public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
         var (first, firstRes) = await InboundAsync();
         var (second, secondRes) = await InboundAsync();
         await App.AskAsync("sys.call.connect_start", new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60, local_volume = localVolume, remote_volume = remoteVolume });
-        await Task.WhenAll(first.Rtp.SayAsync(Tone(FirstHertz)), second.Rtp.SayAsync(Tone(SecondHertz)));
+        await Task.WhenAll(first.Rtp.SayAsync(Tone.ALaw(FirstHertz)), second.Rtp.SayAsync(Tone.ALaw(SecondHertz)));
         // The first party's sound is heard by the second, and the other way round; -14 dB is a fifth.
         Loudest(second).ShouldBe(8000 * Math.Pow(10, localVolume / 20.0), 8000 * 0.08);
         Loudest(first).ShouldBe(8000 * Math.Pow(10, remoteVolume / 20.0), 8000 * 0.08);
@@ -67,12 +67,12 @@ public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
         var (first, firstRes) = await InboundAsync();
         var (second, secondRes) = await InboundAsync();
         await App.AskAsync("sys.call.connect_start", new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60, record_file = $"bridge-{firstRes}" });
-        await Task.WhenAll(first.Rtp.SayAsync(Tone(FirstHertz)), second.Rtp.SayAsync(Tone(SecondHertz)));
+        await Task.WhenAll(first.Rtp.SayAsync(Tone.ALaw(FirstHertz)), second.Rtp.SayAsync(Tone.ALaw(SecondHertz)));
         await second.HangUpAsync();
         (await App.ExpectAsync("sys.call.on_connect_completed", firstRes)).Error.ShouldBeNull();
         var samples = Sound.Read(Path.Combine(Node.MediaRoot, "recordings", $"bridge-{firstRes}.wav")).Samples;
-        Share(samples.Where(static (_, index) => index % 2 == 0), FirstHertz).ShouldBeGreaterThan(0.8);
-        Share(samples.Where(static (_, index) => index % 2 == 1), SecondHertz).ShouldBeGreaterThan(0.8);
+        Tone.Share(samples.Where(static (_, index) => index % 2 == 0), FirstHertz).ShouldBeGreaterThan(0.8);
+        Tone.Share(samples.Where(static (_, index) => index % 2 == 1), SecondHertz).ShouldBeGreaterThan(0.8);
         await first.HangUpAsync();
     }
 
@@ -102,25 +102,5 @@ public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
     private static double Loudest(PhoneCall call) =>
         call.Rtp.Heard(8).Select(Sound.FromALaw).Chunk(Rate / 2).Where(static piece => piece.Length == Rate / 2).Max(static piece => Math.Sqrt(2 * piece.Average(static s => (double)s * s)));
 
-    private static byte[] Tone(int hertz) =>
-        Sound.ToALaw([.. Enumerable.Range(0, Rate * 3 / 2).Select(i => (short)(8000 * Math.Sin(2 * Math.PI * hertz * i / Rate)))]);
-
-    private static bool Hears(PhoneCall call, int hertz) => Share(call.Rtp.Heard(8).Select(Sound.FromALaw), hertz) > 0.5;
-
-    /// <summary>How much of the energy that was heard lies at one frequency (Goertzel over frames of 20 ms); 0 for silence.</summary>
-    private static double Share(IEnumerable<short> heard, int hertz)
-    {
-        double at = 0, all = 0;
-        foreach (var frame in heard.Chunk(160))
-        {
-            double one = 0, two = 0, factor = 2 * Math.Cos(2 * Math.PI * hertz / Rate);
-            foreach (var sample in frame)
-            {
-                (two, one) = (one, sample + (factor * one) - two);
-                all += (double)sample * sample;
-            }
-            at += ((one * one) + (two * two) - (factor * one * two)) * 2 / frame.Length;
-        }
-        return all < 160 * 160 ? 0 : at / all;
-    }
+    private static bool Hears(PhoneCall call, int hertz) => Tone.Share(call.Rtp.Heard(8).Select(Sound.FromALaw), hertz) > 0.5;
 }

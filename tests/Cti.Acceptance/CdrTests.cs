@@ -78,6 +78,8 @@ public sealed class CdrTests(SharedNode shared) : CallTest(shared)
 
         await node.KillAsync();
         await node.LaunchAsync();
+        await using var again = await RpcClient.ConnectAsync(node);
+        foreach (var res in up) await again.AskAsync("sys.call.drop", new { res_id = res });
 
         foreach (var res in (string[])[over, .. up])
         {

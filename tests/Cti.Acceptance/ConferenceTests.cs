@@ -7,6 +7,7 @@ namespace Cti.Acceptance;
 public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
 {
     private const int Rate = 8000;
+    private const double Amplitude = 6000;
     private static readonly int[] s_tones = [440, 700, 1000];
     private static readonly int[] s_candidates = [440, 700, 1000, 1500, 1900, 2300];
 
@@ -15,7 +16,7 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
     private Task EnterAsync(string res, string conference, int mode = 1, string? sound = null) =>
         App.AskAsync("sys.call.conf_enter", new { res_id = res, conf_res_id = conference, max_seconds = 60, voice_mode = mode, play_file = sound });
 
-    private string Sounding(string name, int hertz, double seconds) => Sound.Write(Node.MediaRoot, name, Sound.ALaw, Tone(hertz, seconds));
+    private string Sounding(string name, int hertz, double seconds) => Sound.Write(Node.MediaRoot, name, Sound.ALaw, Tone.ALaw(hertz, seconds, Amplitude));
 
     [Fact]
     public async Task Three_telephones_hear_exactly_the_other_two_and_what_modes_and_volumes_leave()
@@ -35,8 +36,8 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
         Heard(phones[0].Call).ShouldBe([700, 1000]);
         Heard(phones[1].Call).ShouldBeEmpty();
         Heard(phones[2].Call).ShouldBe([700]);
-        var loud = Amplitude(Latest(phones[0].Call), 1000);
-        (Amplitude(Latest(phones[0].Call), 700) / loud).ShouldBeInRange(0.05, 0.2, "20 dB less is a tenth");
+        var loud = Tone.Amplitude(Latest(phones[0].Call), 1000);
+        (Tone.Amplitude(Latest(phones[0].Call), 700) / loud).ShouldBeInRange(0.05, 0.2, "20 dB less is a tenth");
         // One leaves: the two others are still in. The next one's exit ends it, because one would remain.
         await App.AskAsync("sys.call.conf_exit", new { res_id = phones[0].Res, conf_res_id = conference });
         (await App.ExpectAsync("sys.call.on_conf_completed", phones[0].Res)).Error.ShouldBeNull();
@@ -64,7 +65,7 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
         await App.AskAsync("sys.conf.play_start", new { res_id = conference, content = played, is_loop = true });
         (await App.RefusedAsync("sys.conf.play_start", new { res_id = conference, content = played })).ShouldBe(409);
         await EnterAsync(secondRes, conference, sound: entry);
-        await second.Rtp.SayAsync(Tone(440, 2));
+        await second.Rtp.SayAsync(Tone.ALaw(440, 2, Amplitude));
         Heard(first).ShouldBe([440, 1500, 1900, 2300]);
         Heard(second).ShouldBe([1500, 1900, 2300]);
         await App.AskAsync("sys.conf.record_stop", new { res_id = conference });
@@ -84,7 +85,7 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
         var (call, res) = await InboundAsync();
         var conference = await ConferenceAsync(new { max_seconds = 120, talker_events = true });
         await EnterAsync(res, conference);
-        await call.Rtp.SayAsync(Tone(440, 1));
+        await call.Rtp.SayAsync(Tone.ALaw(440, 1, Amplitude));
         var began = await App.ExpectAsync("sys.conf.on_talker", conference);
         ((string)began.Params["call_res_id"]!, (bool)began.Params["talking"]!).ShouldBe((res, true));
         ((bool)(await App.ExpectAsync("sys.conf.on_talker", conference)).Params["talking"]!).ShouldBeFalse();
@@ -117,14 +118,9 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
     /// <summary>Each says its own tone, all at once.</summary>
     private static Task SpeakAsync(List<(PhoneCall Call, string Res)> phones) => Task.WhenAll(phones.Select((phone, i) =>
     {
-        var said = Samples(s_tones[i], 2);
+        var said = Tone.Linear(s_tones[i], 2, Amplitude);
         return phone.Call.Rtp.SayAsync(phone.Call.Codecs.StartsWith('0') ? Sound.ToMuLaw(said) : Sound.ToALaw(said));
     }));
-
-    private static short[] Samples(int hertz, double seconds) =>
-        [.. Enumerable.Range(0, (int)(Rate * seconds)).Select(i => (short)(6000 * Math.Sin(2 * Math.PI * hertz * i / Rate)))];
-
-    private static byte[] Tone(int hertz, double seconds) => Sound.ToALaw(Samples(hertz, seconds));
 
     private static int[] Heard(PhoneCall call) => Tones(Latest(call));
 
@@ -136,21 +132,5 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
     }
 
     /// <summary>Which tones are there: at an amplitude above a twentieth of what is said.</summary>
-    private static int[] Tones(short[] samples) => [.. s_candidates.Where(hertz => Amplitude(samples, hertz) > 300)];
-
-    /// <summary>The amplitude at one frequency (Goertzel), averaged over windows of 100 ms in which every candidate has whole periods: a frame that came late moves no phase of another.</summary>
-    private static double Amplitude(short[] samples, int hertz)
-    {
-        double sum = 0;
-        var windows = 0;
-        foreach (var window in samples.Chunk(800))
-        {
-            if (window.Length < 800) break;
-            double one = 0, two = 0, factor = 2 * Math.Cos(2 * Math.PI * hertz / Rate);
-            foreach (var sample in window) (two, one) = (one, sample + (factor * one) - two);
-            sum += 2 * Math.Sqrt(Math.Max(0, (one * one) + (two * two) - (factor * one * two))) / window.Length;
-            windows++;
-        }
-        return windows == 0 ? 0 : sum / windows;
-    }
+    private static int[] Tones(short[] samples) => [.. s_candidates.Where(hertz => Tone.Amplitude(samples, hertz) > 300)];
 }

@@ -59,13 +59,13 @@ public sealed class FlowTests(SharedNode shared) : CallTest(shared)
         (await App.ExpectAsync("ext.duo_callback.on_dial1_completed", res)).Error.ShouldBeNull();
         var second = await other.InvitedAsync();
         second.Ring();
-        await first.Rtp.SayAsync(Tone(FirstHertz));
+        await first.Rtp.SayAsync(Tone.ALaw(FirstHertz));
         await second.PickUpAsync();
         (await App.ExpectAsync("ext.duo_callback.on_dial2_completed", res)).Error.ShouldBeNull();
         await Patience.UntilAsync(() => State(res).Result == "Connected", "they are connected");
-        await Task.WhenAll(first.Rtp.SayAsync(Tone(FirstHertz)), second.Rtp.SayAsync(Tone(SecondHertz)));
-        await Patience.UntilAsync(() => Share(second.Rtp.Heard(8).Select(Sound.FromALaw), FirstHertz) > 0.5, "the second hears the first");
-        Share(first.Rtp.Heard(8).Select(Sound.FromALaw), SecondHertz).ShouldBeGreaterThan(0.3, "beside the ring-back");
+        await Task.WhenAll(first.Rtp.SayAsync(Tone.ALaw(FirstHertz)), second.Rtp.SayAsync(Tone.ALaw(SecondHertz)));
+        await Patience.UntilAsync(() => Tone.Share(second.Rtp.Heard(8).Select(Sound.FromALaw), FirstHertz) > 0.5, "the second hears the first");
+        Tone.Share(first.Rtp.Heard(8).Select(Sound.FromALaw), SecondHertz).ShouldBeGreaterThan(0.3, "beside the ring-back");
         await second.HangUpAsync();
         await first.ByeAsync();
         var over = await App.ExpectAsync("ext.duo_callback.on_released", res);
@@ -73,32 +73,12 @@ public sealed class FlowTests(SharedNode shared) : CallTest(shared)
         over.Params["connect_time"].ShouldNotBeNull();
         var samples = Sound.Read(path).Samples;
         short[] left = [.. samples.Where(static (_, index) => index % 2 == 0)], right = [.. samples.Where(static (_, index) => index % 2 == 1)];
-        Share(left, FirstHertz).ShouldBeGreaterThan(0.8);
-        Share(right, SecondHertz).ShouldBeGreaterThan(0.8);
+        Tone.Share(left, FirstHertz).ShouldBeGreaterThan(0.8);
+        Tone.Share(right, SecondHertz).ShouldBeGreaterThan(0.8);
         (left.Length / (double)Rate).ShouldBeInRange(2.5, 12, "what the first said before it was connected is there too");
     }
 
     private async Task<string> BeginAsync(string module, object arguments) => (string)(await App.AskAsync($"ext.{module}.construct", arguments))!["res_id"]!;
 
     private async Task<string> State(string res) => (string)(await App.AskAsync("ext.duo_callback.get", new { res_id = res }))!["state"]!;
-
-    private static byte[] Tone(int hertz) =>
-        Sound.ToALaw([.. Enumerable.Range(0, Rate * 3 / 2).Select(i => (short)(8000 * Math.Sin(2 * Math.PI * hertz * i / Rate)))]);
-
-    /// <summary>How much of the energy that was heard lies at one frequency (Goertzel over frames of 20 ms); 0 for silence.</summary>
-    private static double Share(IEnumerable<short> heard, int hertz)
-    {
-        double at = 0, all = 0;
-        foreach (var frame in heard.Chunk(160))
-        {
-            double one = 0, two = 0, factor = 2 * Math.Cos(2 * Math.PI * hertz / Rate);
-            foreach (var sample in frame)
-            {
-                (two, one) = (one, sample + (factor * one) - two);
-                all += (double)sample * sample;
-            }
-            at += ((one * one) + (two * two) - (factor * one * two)) * 2 / frame.Length;
-        }
-        return all < 160 * 160 ? 0 : at / all;
-    }
 }

@@ -36,6 +36,8 @@ public sealed class PostgreSqlTests
 
         await using var again = await RpcClient.ConnectAsync(node);
         await again.AskAsync("sys.event.subscribe", new { from = last });
+        await second.AgreeAsync();
+        await again.AskAsync("sys.call.drop", new { res_id = up });
         await again.ExpectAsync("sys.call.on_released", up);
         await again.ExpectAsync("sys.on_chan_closed", up);
         await second.ByeAsync(TimeSpan.FromSeconds(20));

@@ -7,7 +7,7 @@ namespace Cti.Acceptance;
 public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncLifetime
 {
     private const int FileHertz = 1000, LineHertz = 700, ToneHertz = 450, OtherHertz = 1500;
-    private const char File = 'f', Line = 'l', Tone = 't', Silence = '.', Other = 'o';
+    private const char File = 'f', Line = 'l', RingTone = 't', Silence = '.', Other = 'o';
 
     private TestPhone Far { get; } = new();
 
@@ -19,11 +19,11 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
     }
 
     [Theory]
-    [InlineData(false, 0, Silence, Tone, Line)]
+    [InlineData(false, 0, Silence, RingTone, Line)]
     [InlineData(true, 0, Silence, File, File)]
-    [InlineData(true, 1, File, Tone, Line)]
+    [InlineData(true, 1, File, RingTone, Line)]
     [InlineData(true, 2, File, File, File)]
-    [InlineData(true, 3, Silence, Tone, Line)]
+    [InlineData(true, 3, Silence, RingTone, Line)]
     public async Task Each_mode_lets_the_parent_hear_its_own_sound_at_every_stage(bool hasFile, int mode, char dialling, char ringing, char early)
     {
         var (parent, parentRes) = await InboundAsync("8 101");
@@ -42,13 +42,13 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         await HearsAsync(parent, mark, ringing);
         mark = parent.Rtp.Now;
         call.RingWithSound();
-        await Task.WhenAll(call.Rtp.SayAsync(Sine(LineHertz, 2)), HearsAsync(parent, mark, early));
+        await Task.WhenAll(call.Rtp.SayAsync(Tone.ALaw(LineHertz, 2)), HearsAsync(parent, mark, early));
         await StateAsync(parentRes, "Dial");
         mark = parent.Rtp.Now;
         await call.PickUpAsync();
         (await App.ExpectAsync("sys.call.on_dial_completed", child)).Error.ShouldBeNull();
         await StateAsync(parentRes, "Idle");
-        await Task.WhenAll(call.Rtp.SayAsync(Sine(LineHertz, 0.8)), HearsAsync(parent, mark, Silence));
+        await Task.WhenAll(call.Rtp.SayAsync(Tone.ALaw(LineHertz, 0.8)), HearsAsync(parent, mark, Silence));
         await DropAsync(parent, parentRes);
         await App.AskAsync("sys.call.drop", new { res_id = child });
         await call.ByeAsync();
@@ -61,8 +61,8 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         var (child, call) = await DialAsync(parentRes, null, 0);
         var mark = parent.Rtp.Now;
         call.RingWithSound();
-        await Task.WhenAll(call.Rtp.SayAsync(Sine(LineHertz, 1.2)), HearsAsync(parent, mark, Line));
-        Letters(parent, mark).ShouldNotContain(Tone);
+        await Task.WhenAll(call.Rtp.SayAsync(Tone.ALaw(LineHertz, 1.2)), HearsAsync(parent, mark, Line));
+        Letters(parent, mark).ShouldNotContain(RingTone);
         call.Refuse(486);
         (await App.ExpectAsync("sys.call.on_dial_completed", child)).Error.ShouldBe(486);
         await StateAsync(parentRes, "Idle");
@@ -84,10 +84,10 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         }
         while (heard.Length < 340);
         // One second on, four off, on again (China), give or take a packet of the machine's.
-        var first = heard.IndexOf(Tone, StringComparison.Ordinal);
-        var second = heard.IndexOf(Tone, first + 60);
+        var first = heard.IndexOf(RingTone, StringComparison.Ordinal);
+        var second = heard.IndexOf(RingTone, first + 60);
         (second - first).ShouldBeInRange(240, 260);
-        heard[first..(first + 60)].Count(static letter => letter == Tone).ShouldBeInRange(46, 52);
+        heard[first..(first + 60)].Count(static letter => letter == RingTone).ShouldBeInRange(46, 52);
         heard[(first + 60)..second].ShouldAllBe(static letter => letter == Silence);
         await App.AskAsync("sys.call.drop", new { res_id = child });
         await DropAsync(parent, parentRes);
@@ -101,17 +101,17 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         await App.AskAsync("sys.call.connect_start", new { res_id = parentRes, call_res_id = otherRes, max_seconds = 60 });
         var (child, call) = await DialAsync(parentRes, null, 0);
         var mark = parent.Rtp.Now;
-        await Task.WhenAll(other.Rtp.SayAsync(Sine(OtherHertz, 1.2)), HearsAsync(parent, mark, Other));
+        await Task.WhenAll(other.Rtp.SayAsync(Tone.ALaw(OtherHertz, 1.2)), HearsAsync(parent, mark, Other));
         mark = parent.Rtp.Now;
         call.RingWithSound();
-        await Task.WhenAll(other.Rtp.SayAsync(Sine(OtherHertz, 1.2)), call.Rtp.SayAsync(Sine(LineHertz, 1.2)), HearsAsync(parent, mark, Line));
+        await Task.WhenAll(other.Rtp.SayAsync(Tone.ALaw(OtherHertz, 1.2)), call.Rtp.SayAsync(Tone.ALaw(LineHertz, 1.2)), HearsAsync(parent, mark, Line));
         var otherMark = other.Rtp.Now;
-        await Task.WhenAll(parent.Rtp.SayAsync(Sine(FileHertz, 1.2)), HearsAsync(other, otherMark, File));
+        await Task.WhenAll(parent.Rtp.SayAsync(Tone.ALaw(FileHertz, 1.2)), HearsAsync(other, otherMark, File));
         call.Refuse(603);
         (await App.ExpectAsync("sys.call.on_dial_completed", child)).Error.ShouldBe(603);
         await StateAsync(parentRes, "Connect");
         mark = parent.Rtp.Now;
-        await Task.WhenAll(other.Rtp.SayAsync(Sine(OtherHertz, 1.2)), HearsAsync(parent, mark, Other));
+        await Task.WhenAll(other.Rtp.SayAsync(Tone.ALaw(OtherHertz, 1.2)), HearsAsync(parent, mark, Other));
         await parent.HangUpAsync();
         await other.HangUpAsync();
     }
@@ -138,10 +138,7 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         now.ShouldBe(state);
     }
 
-    private string FileOf(double seconds) => Sound.Write(Node.MediaRoot, $"ringback{seconds * 10:0}.wav", Sound.ALaw, Sine(FileHertz, seconds));
-
-    private static byte[] Sine(int hertz, double seconds) =>
-        Sound.ToALaw([.. Enumerable.Range(0, (int)(8000 * seconds)).Select(i => (short)(8000 * Math.Sin(2 * Math.PI * hertz * i / 8000)))]);
+    private string FileOf(double seconds) => Sound.Write(Node.MediaRoot, $"ringback{seconds * 10:0}.wav", Sound.ALaw, Tone.ALaw(FileHertz, seconds));
 
     /// <summary>Some 600 ms of one sound, with hardly a packet of anything else, after the mark.</summary>
     private static Task HearsAsync(PhoneCall call, TimeSpan mark, char what) => Patience.UntilAsync(() =>
@@ -163,7 +160,7 @@ public sealed class RingBackTests(SharedNode shared) : CallTest(shared), IAsyncL
         var samples = payload.Select(Sound.FromALaw).ToArray();
         var energy = samples.Sum(static sample => (double)sample * sample);
         if (energy < samples.Length * 200.0 * 200) return Silence;
-        foreach (var (hertz, letter) in ((int, char)[])[(FileHertz, File), (LineHertz, Line), (ToneHertz, Tone), (OtherHertz, Other)])
+        foreach (var (hertz, letter) in ((int, char)[])[(FileHertz, File), (LineHertz, Line), (ToneHertz, RingTone), (OtherHertz, Other)])
         {
             double one = 0, two = 0, factor = 2 * Math.Cos(2 * Math.PI * hertz / 8000);
             foreach (var sample in samples) (two, one) = (one, sample + (factor * one) - two);

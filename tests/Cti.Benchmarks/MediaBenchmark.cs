@@ -1,10 +1,4 @@
-using System.Diagnostics;
-using System.Net;
-using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Files;
-using Cti.Transport.Media;
-using Cti.Transport.Runtime;
 
 namespace Cti.Benchmarks;
 
@@ -17,7 +11,6 @@ internal static class MediaBenchmark
     private const double Seconds = 3;
     private const int BarePort = 31_000;
     private const int BarePeerPort = 36_000;
-    private const int FirstPort = 40_000;
 
     public static int Run(Report report)
     {
@@ -62,29 +55,44 @@ internal static class MediaBenchmark
 
     private static Ours Play(string program, int streams)
     {
-        using var bench = new Bench(streams);
-        using var sink = BareLoop.Start(program, "sink", streams, Seconds, BarePort, []);
-        bench.Configure(BarePort, send: true);
-        bench.PlayForEver();
-        var ours = bench.Observe(() =>
+        using var started = new CountdownEvent(streams);
+        using var bench = new MediaBench(streams, IdleSending.Nothing, happened =>
         {
-            sink.Go();
-            return sink.Result();
+            if (happened is PlayStarted)
+                started.Signal();
         });
+        Sound.WriteAlaw(Path.Combine(bench.Root, "sound.wav"), seconds: 10);
+        using var sink = BareLoop.Start(program, "sink", streams, Seconds, BarePort, []);
+        for (var i = 0; i < streams; i++)
+        {
+            bench.Configure(i, BarePort, AudioCodec.Pcma, send: true, receive: false);
+            bench.Engine.StartPlay(new MediaSessionId(i + 1), new PlayRequest(1, ["sound.wav"], Repeat: -1));
+        }
+
+        started.Wait();
+        var ours = Observe(bench, sink);
         return ours with { Packets = ours.Sent };
     }
 
     private static Ours Receive(string program, int streams)
     {
-        using var bench = new Bench(streams);
-        bench.Configure(BarePeerPort, send: false);
+        using var bench = new MediaBench(streams, IdleSending.Nothing);
+        for (var i = 0; i < streams; i++) bench.Configure(i, BarePeerPort, AudioCodec.Pcma, send: false, receive: true);
         using var sender = BareLoop.Start(program, "send", streams, Seconds, BarePeerPort, bench.Ports);
-        var ours = bench.Observe(() =>
-        {
-            sender.Go();
-            return sender.Result();
-        });
+        var ours = Observe(bench, sender);
         return ours with { Packets = ours.Received };
+    }
+
+    private static Ours Observe(MediaBench bench, BareLoop farEnd)
+    {
+        Dictionary<string, double> far = [];
+        var cost = bench.Observe(() =>
+        {
+            farEnd.Go();
+            far = farEnd.Result();
+        });
+        return new Ours(0, cost.Sent, cost.Received, cost.ThreadNanos / 1_000.0, cost.ProcessTime.TotalMicroseconds, cost.ThreadBytes, cost.ProcessBytes, far,
+            cost.After.BusyFraction, cost.LateCadences, cost.After.LatenessMaxMicros);
     }
 
     private static void Print(List<Row> rows)
@@ -135,77 +143,4 @@ internal static class MediaBenchmark
 
     private sealed record Ours(long Packets, long Sent, long Received, double ThreadMicros, double ProcessMicros, long ThreadBytes, long ProcessBytes,
         Dictionary<string, double> Far, double Busy, long Late, long LatestMicros);
-
-    /// <summary>An engine of one loop with its sessions.</summary>
-    private sealed class Bench : IMediaEvents, IDisposable
-    {
-        private readonly string _root = Directory.CreateTempSubdirectory("cti-bench-").FullName;
-        private readonly MediaEngine _engine;
-        private readonly CountdownEvent _started;
-
-        public Bench(int streams)
-        {
-            Sound.WriteAlaw(Path.Combine(_root, "sound.wav"), seconds: 10);
-            var options = new MediaEngineOptions
-            {
-                IPv4 = IPAddress.Loopback, PortFirst = FirstPort, PortLast = FirstPort + 2 * streams + 199, Loops = 1, BusyFractionMax = 2,
-            };
-            _engine = new MediaEngine(options, new PromptCache(_root, null, 64 << 20), new SystemClock(), SystemRandom.Instance, NullLog.Instance);
-            _engine.Loops[0].MeasuresThreadTime = true;
-            _started = new CountdownEvent(streams);
-            Ports = [.. Enumerable.Range(1, streams).Select(Open)];
-        }
-
-        public int[] Ports { get; }
-
-        public void Configure(int remotePort, bool send)
-        {
-            for (var i = 0; i < Ports.Length; i++)
-            {
-                var remote = new IPEndPoint(IPAddress.Loopback, remotePort + i);
-                _engine.Configure(new MediaSessionId(i + 1), new MediaDescription(remote, remote, AudioCodec.Pcma, 8, 101, send, !send));
-            }
-        }
-
-        public void PlayForEver()
-        {
-            for (var i = 0; i < Ports.Length; i++)
-                _engine.StartPlay(new MediaSessionId(i + 1), new PlayRequest(1, ["sound.wav"], Repeat: -1));
-            _started.Wait();
-        }
-
-        public Ours Observe(Func<Dictionary<string, double>> farEnd)
-        {
-            var loop = _engine.Loops[0];
-            using var process = Process.GetCurrentProcess();
-            // Long enough for the loop's code to be compiled for good, and for its averages to settle.
-            Thread.Sleep(1_000);
-            var before = loop.Snapshot();
-            var (threadNanos, threadBytes) = (loop.ThreadNanos, loop.ThreadAllocatedBytes);
-            var (processTime, processBytes) = (process.TotalProcessorTime, GC.GetTotalAllocatedBytes());
-            var far = farEnd();
-            process.Refresh();
-            var after = loop.Snapshot();
-            return new Ours(0, after.RtpSent - before.RtpSent, after.RtpReceived - before.RtpReceived, (loop.ThreadNanos - threadNanos) / 1_000.0,
-                (process.TotalProcessorTime - processTime).TotalMicroseconds, loop.ThreadAllocatedBytes - threadBytes,
-                GC.GetTotalAllocatedBytes() - processBytes, far, after.BusyFraction, after.LateCadences - before.LateCadences, after.LatenessMaxMicros);
-        }
-
-        public void OnMediaEvent(MediaSessionId session, MediaEvent happened)
-        {
-            if (happened is PlayStarted)
-                _started.Signal();
-        }
-
-        public void Dispose()
-        {
-            _engine.Dispose();
-            _started.Dispose();
-            Directory.Delete(_root, recursive: true);
-        }
-
-        private int Open(int number) =>
-            (_engine.TryOpen(new MediaSessionId(number), new MediaSessionOptions(Idle: IdleSending.Nothing), this)
-                ?? throw new InvalidOperationException("no session: are ports or descriptors short?")).Port;
-    }
 }

@@ -74,6 +74,13 @@ internal sealed class CallDriver(CallSettings? settings = null)
         return decision;
     }
 
+    /// <summary>A process dies: what it had not made durable is forgotten.</summary>
+    public void GoBackTo(CallState? durable, int events)
+    {
+        (State, replayed) = (durable, durable);
+        Events.RemoveRange(events, Events.Count - events);
+    }
+
     /// <summary>What a command leads to, a line each: entries (+), events (!), effects (&gt;), in their orders.</summary>
     public string[] Trace(ResourceCommand command) => Format(Do(command));
 

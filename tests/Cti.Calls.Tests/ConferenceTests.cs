@@ -168,7 +168,46 @@ public sealed class ConferenceTests
         conference.Trace(Entry(Cid)).ShouldBe([$"> AnswerEntry {Cid} op {Cid} 404"]);
         conference.Trace(new MemberLeaves($"op {Ann}", Ann)).ShouldBeEmpty();
         conference.Trace(new ChildAsks(Cid, new RingBackSpec(null, 0))).ShouldHaveSingleItem().ShouldStartWith("> AnswerChild");
-        ConferenceDecider.Resume(conference.State).ShouldBeNull();
+        ConferenceDecider.Resume(conference.State, Some.Start).ShouldBeNull();
+    }
+
+    [Fact]
+    public void Under_a_new_owner_members_are_asked_and_play_and_recording_go_on_where_they_were()
+    {
+        var conference = new ConferenceDriver(make => make with { TalkerEvents = true });
+        conference.Enter(Ann);
+        conference.Enter(Bob);
+        conference.Do(new MemberTalks(Ann, true));
+        conference.Do(new StartConferencePlay(["a.wav"], true));
+        conference.Do(new StartConferenceRecord(60, "/r/a.wav", "Alaw"));
+        conference.Do(new RecordBegan(2));
+        var deadline = conference.After(9_000).Deadline;
+        var resume = ConferenceDecider.Resume(conference.State, Some.Start + 7_000);
+        resume.ShouldBe(new WasRecovered(Some.Start + 7_000));
+        conference.Do(resume!).Effects.ShouldBe([
+            new StartConferenceSound(1, conference.State.Play!.Files, true, 7_000), new StartMixRecord(2, "/r/a.wav", "Alaw", Appends: true),
+            new AskMember(Ann, $"op {Ann}"), new AskMember(Bob, $"op {Bob}")]);
+        conference.Events[^1].Method.ShouldBe("sys.conf.on_talker", "nobody is heard talking until the new mix says so");
+        conference.Deadline.ShouldBe(deadline, "limits on time stay");
+        conference.Do(Entry(Ann) with { IsEntered = true }).Effects.ShouldBe([new AnswerEntry(Ann, $"op {Ann}", null)]);
+        conference.Do(Entry(Cid) with { IsEntered = true }).Effects.OfType<AnswerEntry>().Single().Refusal!.Code.ShouldBe(404, "who is not in any more has left");
+        conference.Leave(Bob).Events.Select(told => told.Method).ShouldContain("sys.conf.on_exited");
+    }
+
+    [Fact]
+    public void A_recording_that_was_being_completed_is_over_under_a_new_owner_and_a_member_without_room_is_put_out()
+    {
+        var conference = new ConferenceDriver(make => make with { PartsThreshold = -1 });
+        conference.Enter(Ann);
+        conference.Do(new StartConferenceRecord(60, "/r/a.wav", "Alaw"));
+        conference.Do(new StopConferenceRecord());
+        conference.Do(new WasRecovered(Some.Start)).Events.Select(told => told.Method).ShouldBe(["sys.conf.on_record_completed"]);
+        conference.Trace(Entry(Ann) with { IsEntered = true, NoRoom = true }).ShouldBe(
+            ["+ MemberExited", Event("on_exited", CallDriver.Text(conference.Events[^1].Params)[($"{{\"res_id\":\"{ConferenceDriver.Id}\",").Length..^1]), $"> PartMember {Ann} op {Ann} 503", $"> LeaveMedia {Ann}"]);
+        conference.Trace(new PeerMoved(1)).ShouldBeEmpty("nobody is in");
+        conference.Enter(Cid);
+        conference.Trace(new PeerMoved(3)).ShouldBe(["> AskMember"]);
+        conference.Trace(new PeerMoved(1)).ShouldBeEmpty("that is not where its member lives");
     }
 
     [Fact]
@@ -177,7 +216,6 @@ public sealed class ConferenceTests
         var conference = new ConferenceDriver();
         conference.Enter(Ann);
         conference.Do(new StartConferencePlay(["a.wav"], false));
-        ConferenceDecider.Resume(conference.State).ShouldBe(new NodeLost());
         var lost = conference.Do(new NodeLost());
         lost.Effects.OfType<PartMember>().Single().Error.ShouldBe(503);
         CallDriver.Text(lost.Events.Single(e => e.Method == "sys.conf.on_play_completed").Params).ShouldContain("\"code\":503");

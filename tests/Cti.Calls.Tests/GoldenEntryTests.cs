@@ -69,6 +69,15 @@ public sealed class GoldenEntryTests
         {
             Child = Duo.ChildId, Stage = DiallingStage.Ringing, RingBack = new RingBackSpec("busy.wav", 1), HasEarlyMedia = true, Number = 3,
         })),
+        ["new.invite"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag", Invite: Some.OutboundInvite)),
+        ["offer.invite"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null, Some.TheirInvite)) with { Events = 1 },
+        ["inv"] = At(new InviteMoved(Some.OutboundInvite with { CSeq = 2 })),
+        ["rec"] = At(new Recovered(Some.Start, Some.OutboundDialog, Some.LocalSdp)),
+        ["res"] = At(new Resumed()),
+        ["chg.play"] = At(new ActionChanged(new PlayAction
+        {
+            Number = 4, BeginMillis = 1_700_000_000_500, Files = ["a.wav"], HeardMillis = 4_500, HeardFromMillis = 1_700_000_009_000,
+        })),
         ["dialx"] = At(new DiallingEnded()),
         ["br.on"] = At(new BridgeBegan(new Bridge
         {
@@ -77,10 +86,23 @@ public sealed class GoldenEntryTests
         })),
         ["side"] = At(new SideRecordBegan(new SideRecording(1, "/r/a.wav", "Alaw"))),
         ["sidex"] = At(new SideRecordEnded()),
+        ["br.lost"] = At(new BridgeBegan(new Bridge
+        {
+            Op = "op", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Connected, BeginMillis = Some.Start, Number = 3, LostAtMillis = Some.Start + 900,
+            Spec = new BridgeSpec { MaxSeconds = 60 },
+        })),
+        ["told"] = At(new OwnerTold(new OwnerNotice(2, "sys.call.on_released", """{"res_id":"0.0.7-sys.call-42","user_data":"mine é"}"""u8.ToArray()))),
+        ["heard"] = At(new OwnerHeard()),
+        ["asked"] = At(new OwnerAsked("action")),
         ["brx"] = At(new BridgeEnded()) with { Events = 1 },
         ["cf"] = At(new SeatTaken(new ConferenceSeat
         {
             Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Entered, BeginMillis = Some.Start, MaxSeconds = 60,
+        })),
+        ["cf.asked"] = At(new SeatTaken(new ConferenceSeat
+        {
+            Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Requested, BeginMillis = Some.Start, MaxSeconds = 60, VoiceMode = 2, Volume = -3,
+            EntrySound = ["ding.wav"],
         })),
         ["cfx"] = At(new SeatLeft()) with { Events = 1 },
     };

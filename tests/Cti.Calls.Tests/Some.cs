@@ -33,6 +33,18 @@ internal static class Some
     public static readonly DialogState InboundDialog = new(InboundCallId, "local-tag", "remote-tag", ToUri, FromUri, "<sip:42@192.0.2.1:5060>",
         "sip:1001@192.0.2.9:5060", [], 0, 17, "udp:0:192.0.2.9:5060", false, false, false);
 
+    public static readonly OutboundInvite OutboundInvite = new(1, "sip:2002@b.example", "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK1", "<sip:1001@a.example>",
+        "<sip:2002@b.example>", "<sip:42@192.0.2.1:5060>", "udp/0/192.0.2.9:5060/0");
+
+    public const string TheirInvite = "INVITE sip:2002@b.example SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK2\r\n\r\n";
+
+    public const string NewSdp = "v=0\r\no=- 1 2 IN IP4 192.0.2.2\r\n";
+
+    public const string NewContact = "<sip:42@192.0.2.2:5060>";
+
+    /// <summary>Half a second after what was decided last, another node has the call.</summary>
+    public static TakenOver TakenOver => new(Start, NewSdp, NewContact);
+
     public static ConstructCall Construct => new()
     {
         Id = Resource, Application = "app", FromUri = FromUri, ToUri = ToUri, SipCallId = OutboundCallId, Trunk = "carrier", Permit = "permit-1",

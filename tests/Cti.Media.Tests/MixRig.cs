@@ -14,6 +14,8 @@ internal sealed class MixRig : IConferenceEvents
 
     public List<MixParty> Parties { get; } = [];
 
+    public List<MixLink> Links { get; } = [];
+
     public List<Conference> Conferences { get; } = [];
 
     public List<MediaEvent> Happened { get; } = [];
@@ -29,6 +31,19 @@ internal sealed class MixRig : IConferenceEvents
         return party;
     }
 
+    /// <summary>Two link sessions, as two nodes open them for each other.</summary>
+    public (MixLink Here, MixLink There) OpenLink(AudioCodec codec = AudioCodec.Pcma)
+    {
+        var keys = new SrtpKeys(Key(1), Key(2));
+        var (here, there) = (new MixLink(this, 1, keys), new MixLink(this, 2, keys.Swap()));
+        (here.Peer, there.Peer) = (there, here);
+        foreach (var link in (MixLink[])[here, there]) link.Session.Apply(MediaCommand.Configure(MediaDescription.ForLink(link.Peer.Local, codec)));
+        Links.AddRange([here, there]);
+        return (here, there);
+
+        static SrtpKey Key(byte fill) => new(Enumerable.Repeat(fill, SrtpKey.Bytes).ToArray());
+    }
+
     public Conference OpenConference(ConferenceOptions? options = null)
     {
         var conference = new Conference(new ConferenceId(Conferences.Count + 1), options ?? new ConferenceOptions(), this);
@@ -36,11 +51,14 @@ internal sealed class MixRig : IConferenceEvents
         return conference;
     }
 
-    public static Bridge Connect(MixParty first, MixParty second, BridgeRequest request, bool isListening = false)
+    public static Bridge Connect(MixParty first, MixParty second, BridgeRequest request, bool isListening = false) =>
+        Connect(first.Session, second.Session, request, isListening);
+
+    public static Bridge Connect(MediaSession first, MediaSession second, BridgeRequest request, bool isListening = false)
     {
-        var bridge = new Bridge(request, first.Session, second.Session, isListening);
-        first.Session.Apply(MediaCommand.Connect(bridge));
-        second.Session.Apply(MediaCommand.Connect(bridge));
+        var bridge = new Bridge(request, first, second, isListening);
+        first.Apply(MediaCommand.Connect(bridge));
+        second.Apply(MediaCommand.Connect(bridge));
         return bridge;
     }
 
@@ -56,6 +74,7 @@ internal sealed class MixRig : IConferenceEvents
             EachTick?.Invoke(i);
             foreach (var conference in Conferences) conference.Tick(Clock.MonotonicNanos);
             foreach (var party in Parties) party.Tick();
+            foreach (var link in Links) link.Tick();
         }
     }
 
@@ -166,6 +185,54 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
         Sent.Add(new SentPacket(rtp.PayloadType, rtp.Marker, rtp.Sequence, rtp.Timestamp, rtp.Ssrc, rtp.Payload.ToArray(), Session.Remote,
             _rig.Clock.MonotonicNanos / 1_000_000));
     }
+}
+
+/// <summary>One side of a link between nodes: what it sends is the other's to receive, at once.</summary>
+internal sealed class MixLink : IMediaEvents, IRtpOutput
+{
+    private readonly MixRig _rig;
+    private readonly byte[] _out = new byte[MediaSession.RtpBytesMax];
+    private readonly byte[] _rtcpOut = new byte[MediaSession.RtcpBytesMax];
+    private readonly SocketAddressKey _from;
+
+    public MixLink(MixRig rig, int number, SrtpKeys keys)
+    {
+        _rig = rig;
+        Local = new IPEndPoint(IPAddress.Parse($"10.0.0.{number}"), 20_000);
+        _from = SocketAddressKey.From(Local);
+        Session = new MediaSession(new MediaSessionId(1000 + number), MediaSessionOptions.ForLink(keys), this,
+            new MediaSessionSeed((uint)(0x2000 + number), (ushort)(65_500 + number), 0xFFFF_E000 + (uint)number, 43, "fedcba"),
+            new MediaServices(rig.Clock, rig.Counters)) { Output = this };
+    }
+
+    public MediaSession Session { get; }
+
+    public IPEndPoint Local { get; }
+
+    public MixLink Peer { get; set; } = null!;
+
+    public List<MediaEvent> Happened { get; } = [];
+
+    /// <summary>Datagrams as they are on the wire; null: not kept.</summary>
+    public List<byte[]>? Wire { get; set; } = [];
+
+    public void Tick()
+    {
+        var length = Session.Tick(_rig.Clock.MonotonicNanos, _out);
+        if (length > 0) SendRtp(Session, _out.AsSpan(0, length));
+        length = Session.RtcpTick(_rig.Clock.MonotonicNanos, _rtcpOut);
+        if (length == 0) return;
+        Wire?.Add(_rtcpOut[..length]);
+        Peer.Session.OnRtcp(_rtcpOut.AsSpan(0, length), _from.WithPort((ushort)(Local.Port + 1)), _rig.Clock.MonotonicNanos);
+    }
+
+    public void SendRtp(MediaSession session, ReadOnlySpan<byte> packet)
+    {
+        Wire?.Add(packet.ToArray());
+        Peer.Session.OnRtp(packet, _from, _rig.Clock.MonotonicNanos);
+    }
+
+    public void OnMediaEvent(MediaSessionId session, MediaEvent happened) => Happened.Add(happened);
 }
 
 /// <summary>What is in a mix, by frequency.</summary>

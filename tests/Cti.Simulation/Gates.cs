@@ -23,11 +23,13 @@ internal sealed class PlannedStoreFaults(SimulatedWorld world, NodeProcess proce
         if (!process.IsAlive) await NodeProcess.Never;
         if (world.IsHealed) return;
         var plan = world.Plan;
-        if (random.Chance(plan.StoreSlowPercent)) await process.DelayAsync(random.Between(1, plan.StoreDelayMillisMax));
+        // A heartbeat a second would draw away the trouble of what is looked at; outages meet it too.
+        var isHeartbeat = operation is StoreOperation.Join or StoreOperation.Renew;
+        if (!isHeartbeat && random.Chance(plan.StoreSlowPercent)) await process.DelayAsync(random.Between(1, plan.StoreDelayMillisMax));
         var now = world.Runtime.ElapsedMillis;
         var isOut = plan.Outages.Any(outage => now >= outage.FromMillis && now < outage.ToMillis);
         // Two hooks an operation: each fails half as often.
-        if (isOut || random.Next(200) < plan.StoreFailPercent)
+        if (isOut || (!isHeartbeat && random.Next(200) < plan.StoreFailPercent))
             throw new StoreUnavailableException($"{operation} fails {(moment == CrashMoment.BeforeAppend ? "before" : "after")} it took effect");
     }
 }
@@ -109,6 +111,11 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
         if (Passes()) inner.Close(session);
     }
 
+    public void Abandon(MediaSessionId session)
+    {
+        if (Passes()) inner.Abandon(session);
+    }
+
     public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request) => !Passes() || inner.Connect(first, second, request);
 
     public void Disconnect(MediaSessionId first, long action)
@@ -188,6 +195,11 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
         if (Passes()) inner.CloseConference(conference);
     }
 
+    public void AbandonConference(ConferenceId conference)
+    {
+        if (Passes()) inner.AbandonConference(conference);
+    }
+
     private bool Passes()
     {
         if (process.IsAlive) world.Reach(process, CrashMoment.AtMedia);
@@ -234,6 +246,8 @@ internal sealed class VirtualFiles : IRecordings
     public void Repair(string fullPath)
     {
     }
+
+    public bool IsVisible(string fullPath) => true;
 
     public bool StaysInside(string promptName) => !promptName.Contains("..", StringComparison.Ordinal);
 

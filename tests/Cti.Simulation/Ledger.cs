@@ -144,9 +144,9 @@ internal sealed class BookkeepingStore(IJournalStore inner, Ledger ledger) : For
         return outcomes;
     }
 
-    public override async ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default)
+    public override async ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default)
     {
-        var claims = await base.ClaimAsync(node, instances, cancellation);
+        var claims = await base.TakeAsync(node, instances, unrenewed, cancellation);
         ledger.Claimed(claims);
         return claims;
     }

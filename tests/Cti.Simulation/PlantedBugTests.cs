@@ -216,6 +216,8 @@ public sealed class PlantedBugTests
 
         public void Close(MediaSessionId session) => inner.Close(session);
 
+        public void Abandon(MediaSessionId session) => inner.Abandon(session);
+
         public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request) => inner.Connect(first, second, request);
 
         public virtual void Disconnect(MediaSessionId first, long action) => inner.Disconnect(first, action);
@@ -251,5 +253,7 @@ public sealed class PlantedBugTests
         public void StopConferenceRecord(ConferenceId conference, long action) => inner.StopConferenceRecord(conference, action);
 
         public void CloseConference(ConferenceId conference) => inner.CloseConference(conference);
+
+        public void AbandonConference(ConferenceId conference) => inner.AbandonConference(conference);
     }
 }

@@ -107,7 +107,8 @@ internal sealed class SimulatedNode
         Server.Actors.CrashObserver = (name, fault) => world.Fail($"actor {name} crashed: {fault}");
         await Server.StartAsync();
         Router = world.Bugs.Router(Server.Router);
-        IdleTimers = 1 + (world.Plan.OptionsIntervalMillis > 0 ? 2 : 0);
+        // The sweep and the heartbeat of the lease.
+        IdleTimers = 2 + (world.Plan.OptionsIntervalMillis > 0 ? 2 : 0);
         IdleActors = 2 + world.Plan.Instances;
         IsServing = true;
         world.NodeServes(this);

@@ -41,6 +41,7 @@ internal sealed class SimulatedWorld
         {
             Name = "carrier", Host = PhoneAddresses[0], MaxCalls = plan.TrunkCalls, OptionsIntervalMillis = plan.OptionsIntervalMillis, Dtmf = plan.TrunkDtmf,
         };
+        Disk.NowMillis = () => Runtime.UnixMillis;
         Application = new RandomApplication(this, Random.Fork());
         Group = new GroupOfConsumers(this, Random.Fork());
         Trouble = new WorldTrouble(this, Random.Fork());

@@ -3,7 +3,7 @@ using System.Text;
 namespace Cti.Storage.Tests;
 
 /// <summary>What every store must do, whatever it is made of. A store's test class inherits it and says how to make one.</summary>
-public abstract class JournalStoreSpecification : IAsyncLifetime
+public abstract partial class JournalStoreSpecification : IAsyncLifetime
 {
     protected const int Instances = 8;
 

@@ -11,6 +11,21 @@ public sealed class FaultyJournalStore(IJournalStore inner, IStoreFaults faults)
     public override ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
         Through(StoreOperation.Claim, () => base.ClaimAsync(node, instances, cancellation), cancellation);
 
+    public override ValueTask<NodeLease?> JoinAsync(NodeLease self, CancellationToken cancellation = default) =>
+        Through(StoreOperation.Join, () => base.JoinAsync(self, cancellation), cancellation);
+
+    public override ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default) =>
+        Through(StoreOperation.Renew, () => base.RenewAsync(self, knownOwnership, cancellation), cancellation);
+
+    public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default) =>
+        Through(StoreOperation.Take, () => base.TakeAsync(node, instances, unrenewed, cancellation), cancellation);
+
+    public override ValueTask<bool> GiveAsync(int instance, string owner, long epoch, string to, CancellationToken cancellation = default) =>
+        Through(StoreOperation.Give, () => base.GiveAsync(instance, owner, epoch, to, cancellation), cancellation);
+
+    public override ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue, CancellationToken cancellation = default) =>
+        Through(StoreOperation.RemoveNode, () => base.RemoveNodeAsync(node, incarnation, renewalsMax, cancellation), cancellation);
+
     public override ValueTask<IReadOnlyList<InstanceOwnership>> ReadOwnershipAsync(CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadOwnership, () => base.ReadOwnershipAsync(cancellation), cancellation);
 

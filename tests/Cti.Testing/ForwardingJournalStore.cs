@@ -10,6 +10,19 @@ public abstract class ForwardingJournalStore(IJournalStore inner) : IJournalStor
     public virtual ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
         inner.ClaimAsync(node, instances, cancellation);
 
+    public virtual ValueTask<NodeLease?> JoinAsync(NodeLease self, CancellationToken cancellation = default) => inner.JoinAsync(self, cancellation);
+
+    public virtual ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default) => inner.RenewAsync(self, knownOwnership, cancellation);
+
+    public virtual ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default) =>
+        inner.TakeAsync(node, instances, unrenewed, cancellation);
+
+    public virtual ValueTask<bool> GiveAsync(int instance, string owner, long epoch, string to, CancellationToken cancellation = default) =>
+        inner.GiveAsync(instance, owner, epoch, to, cancellation);
+
+    public virtual ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue, CancellationToken cancellation = default) =>
+        inner.RemoveNodeAsync(node, incarnation, renewalsMax, cancellation);
+
     public virtual ValueTask<IReadOnlyList<InstanceOwnership>> ReadOwnershipAsync(CancellationToken cancellation = default) => inner.ReadOwnershipAsync(cancellation);
 
     public virtual ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default) =>

@@ -4,7 +4,7 @@ namespace Cti.Testing;
 public enum StoreOperation
 {
     Open, Claim, ReadOwnership, Append, ReadJournal, ReadIdempotency, ReadEvents, ReadExpired, ReadFeedPositions, WriteFeedPositions,
-    AcquirePermit, ReleasePermit, ReadPermits, Sweep, ReadCallRecords, DropCallRecords,
+    AcquirePermit, ReleasePermit, ReadPermits, Sweep, ReadCallRecords, DropCallRecords, Join, Renew, Take, Give, RemoveNode,
 }
 
 /// <summary>

@@ -23,8 +23,11 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     private readonly string? _account = Environment.UserName == "root" ? AccountOf(["postgres", "nobody"]) : null;
     private Process? _process;
 
-    private PostgreSqlServer(string? parent)
+    private readonly string? _address;
+
+    private PostgreSqlServer(string? parent, string? address)
     {
+        _address = address;
         _folder = parent is null ? Directory.CreateTempSubdirectory("cti-postgresql-").FullName : Directory.CreateDirectory(Path.Combine(parent, "postgresql-" + Path.GetRandomFileName())).FullName;
         Port = FreePort();
     }
@@ -39,16 +42,19 @@ public sealed class PostgreSqlServer : IAsyncDisposable
 
     /// <summary>Makes a cluster and starts it.</summary>
     /// <param name="parent">Where its folder shall be, all of whose parents other accounts may enter; null for the system's temporary files.</param>
-    public static async Task<PostgreSqlServer> StartAsync(string? parent = null)
+    /// <param name="address">Where it listens besides 127.0.0.1.</param>
+    /// <param name="subnet">Who may connect there, e.g. 10.0.0.0/24.</param>
+    public static async Task<PostgreSqlServer> StartAsync(string? parent = null, string? address = null, string? subnet = null)
     {
         if (!Directory.Exists(Programs)) throw new InvalidOperationException("PostgreSQL is missing; on Debian: apt-get install postgresql");
-        var server = new PostgreSqlServer(parent);
+        var server = new PostgreSqlServer(parent, address);
         try
         {
             var password = Path.Combine(server._folder, "password");
             await File.WriteAllTextAsync(password, Password);
             if (server._account is { } account) await MustAsync("chown", ["-R", account, server._folder]);
             await server.ProgramAsync("initdb", ["-D", server.Data, "-U", User, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale=C", "--no-sync"]);
+            if (subnet is not null) await File.AppendAllTextAsync(Path.Combine(server.Data, "pg_hba.conf"), $"host all all {subnet} scram-sha-256\n");
             await server.LaunchAsync();
             return server;
         }
@@ -62,8 +68,9 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     /// <summary>What a node is configured with.</summary>
     /// <param name="schema">The tables' own place in the one database, made by <see cref="CreateSchemaAsync"/>; null for the database's default.</param>
     /// <param name="port">A proxy's port instead of the server's.</param>
-    public string ConnectionString(string? schema = null, int? port = null) =>
-        FormattableString.Invariant($"Host=127.0.0.1;Port={port ?? Port};Username={User};Password=\"{Password}\";Database=postgres") + (schema is null ? "" : ";Search Path=" + schema);
+    /// <param name="address">That address instead of 127.0.0.1.</param>
+    public string ConnectionString(string? schema = null, int? port = null, string? address = null) =>
+        FormattableString.Invariant($"Host={address ?? "127.0.0.1"};Port={port ?? Port};Username={User};Password=\"{Password}\";Database=postgres") + (schema is null ? "" : ";Search Path=" + schema);
 
     public Task CreateSchemaAsync(string schema) => QueryAsync($"CREATE SCHEMA {schema}");
 
@@ -83,8 +90,8 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         const string Script = "\"$@\" >&2 & p=$!; read _; kill -INT $p; wait $p";
         string[] command =
         [
-            "/bin/sh", "-c", Script, "sh", Path.Combine(Programs, "postgres"), "-D", Data, "-c", "listen_addresses=127.0.0.1", "-c", "port=" + Text(Port),
-            "-c", "unix_socket_directories=" + _folder, "-c", "shared_buffers=32MB", "-c", "max_connections=60", "-c", "log_min_messages=fatal",
+            "/bin/sh", "-c", Script, "sh", Path.Combine(Programs, "postgres"), "-D", Data, "-c", "listen_addresses=127.0.0.1" + (_address is null ? "" : "," + _address), "-c", "port=" + Text(Port),
+            "-c", "unix_socket_directories=" + _folder, "-c", "shared_buffers=32MB", "-c", "max_connections=100", "-c", "log_min_messages=fatal",
         ];
         _process?.Dispose();
         _process = StartProcess(AsAccount(command), new Dictionary<string, string>());

@@ -86,6 +86,14 @@ public sealed partial class VirtualMediaPort
         }
     }
 
+    /// <summary>A session is given up: a bridge of its own ends without a word, its recording unfinished.</summary>
+    private void AbandonBridges(MediaSessionId session)
+    {
+        if (bridgePlays.Remove(session, out var play)) play.Timer.Cancel();
+        Bridges.RemoveAll(bridge => bridge.First == session);
+        Unbridge(session, MediaOutcome.Completed);
+    }
+
     private void CrashBridges()
     {
         foreach (var play in bridgePlays.Values) play.Timer.Cancel();

@@ -186,6 +186,15 @@ public sealed partial class VirtualMediaPort
         Report(room, new ConferenceClosed());
     }
 
+    /// <inheritdoc/>
+    public void AbandonConference(ConferenceId conference)
+    {
+        if (!conferences.Remove(conference, out var room)) return;
+        room.Dead = true;
+        room.PlayTimer?.Cancel();
+        room.RecordTimer?.Cancel();
+    }
+
     private void Unseat(MediaSessionId session)
     {
         foreach (var room in conferences.Values.Where(room => room.Members.Remove(session)).ToList()) Report(room, new MemberLeft(session));

@@ -68,8 +68,9 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         }
         var port = freePorts.Min;
         freePorts.Remove(port);
-        sessions.Add(session, new Session(session, events, new IPEndPoint(options.IPv6 ? IPAddress.IPv6Loopback : address, port)));
-        return new IPEndPoint(options.IPv6 ? IPAddress.IPv6Loopback : address, port);
+        var local = new IPEndPoint(options is { IPv6: true, IsLink: false } ? IPAddress.IPv6Loopback : address, port);
+        sessions.Add(session, new Session(session, events, local, options));
+        return local;
     }
 
     public void Configure(MediaSessionId session, MediaDescription description)
@@ -116,7 +117,8 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         action.Timer = runtime.After(LoadMillis + (request.Beep ? BeepMillis : 0), () =>
         {
             action.BeganMillis = runtime.ElapsedMillis;
-            Recordings[request.FullPath] = new VirtualRecording(0, false);
+            action.BeforeMillis = request.Append && Recordings.TryGetValue(request.FullPath, out var before) ? before.DurationMillis : 0;
+            Recordings[request.FullPath] = new VirtualRecording(action.BeforeMillis, false);
             Report(open, new RecordStarted(action.Number));
         });
     }
@@ -154,6 +156,25 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         });
     }
 
+    /// <inheritdoc/>
+    public void Abandon(MediaSessionId session)
+    {
+        if (!sessions.TryGetValue(session, out var open)) return;
+        open.Dead = true;
+        foreach (var action in open.Running.Values) action.Timer?.Cancel();
+        AbandonBridges(session);
+        Unseat(session);
+        UnlistenAll(session);
+        sessions.Remove(session);
+        freePorts.Add(open.Local.Port);
+    }
+
+    /// <summary>Sessions that are linked to another node's: where they are, what was negotiated, and by which keys they are protected.</summary>
+    public IReadOnlyList<(IPEndPoint Local, MediaDescription Description, SrtpKeys Keys)> Links =>
+        [.. from session in sessions.Values
+            where session is { Closing: false, Options.IsLink: true, Options.Srtp: not null, Description: not null }
+            select (session.Local, session.Description, session.Options.Srtp)];
+
     /// <summary>The far end of the session at <paramref name="local"/> presses a key; false when there is none that hears it.</summary>
     public bool Press(IPEndPoint local, char key)
     {
@@ -187,13 +208,27 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         foreach (var open in sessions.Values)
         {
             open.Dead = true;
-            foreach (var action in open.Running.Values) action.Timer?.Cancel();
+            foreach (var action in open.Running.Values)
+            {
+                action.Timer?.Cancel();
+                if (action is { Path: { } path, BeganMillis: { } began }) Recordings[path] = new VirtualRecording(action.BeforeMillis + runtime.ElapsedMillis - began, false);
+            }
             freePorts.Add(open.Local.Port);
         }
         sessions.Clear();
         CrashBridges();
         CrashConferences();
         listenings.Clear();
+    }
+
+    /// <summary>The media side of the next process on the same disk: other sessions, other ports, the files that there are.</summary>
+    public VirtualMediaPort AfterCrash()
+    {
+        Crash();
+        var next = new VirtualMediaPort(runtime, address, firstPort + 2_000, sessionsMax) { LoadMillis = LoadMillis, SpokenMillis = SpokenMillis, KeySent = KeySent };
+        foreach (var file in Files) next.Files.Add(file.Key, file.Value);
+        foreach (var recording in Recordings) next.Recordings.Add(recording.Key, recording.Value);
+        return next;
     }
 
     private Session? Find(MediaSessionId session) => sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;
@@ -214,7 +249,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         if (!open.Running.Remove(action.Number)) return;
         action.Timer?.Cancel();
         var duration = action.BeganMillis is { } began ? runtime.ElapsedMillis - began : 0;
-        if (action is { Path: { } path, Outcome: not MediaOutcome.Failed }) Recordings[path] = new VirtualRecording(duration, true);
+        if (action is { Path: { } path, Outcome: not MediaOutcome.Failed }) Recordings[path] = new VirtualRecording(action.BeforeMillis + duration, true);
         Report(open, action.Kind switch
         {
             MediaKind.Play => new PlayEnded(action.Number, action.Outcome, action.Detail),
@@ -257,13 +292,14 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         Keys,
     }
 
-    private sealed class Session(MediaSessionId id, IMediaEvents events, IPEndPoint local)
+    private sealed class Session(MediaSessionId id, IMediaEvents events, IPEndPoint local, MediaSessionOptions options)
     {
         private readonly HashSet<long> numbers = [];
 
         public MediaSessionId Id { get; } = id;
         public IMediaEvents Events { get; } = events;
         public IPEndPoint Local { get; } = local;
+        public MediaSessionOptions Options { get; } = options;
         public MediaDescription? Description { get; set; }
         public Dictionary<long, RunningAction> Running { get; } = [];
         public Queue<(MediaEvent Happened, Action? First)> Reports { get; } = new();
@@ -287,6 +323,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         public MediaOutcome Outcome { get; set; } = MediaOutcome.Completed;
         public string? Detail { get; set; }
         public string? Path { get; set; }
+        public long BeforeMillis { get; set; }
         public string? Sound { get; set; }
         public long? BeganMillis { get; set; }
         public ITimerHandle? Timer { get; set; }

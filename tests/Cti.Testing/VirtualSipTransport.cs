@@ -33,12 +33,18 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
         }
     }
 
+    /// <summary>Whether the simulated process may still speak for its calls; null: always.</summary>
+    public PauseGuard? PauseGuard { get; set; }
+
+    /// <summary>Messages that were dropped, sent or received, because it may not.</summary>
+    public long Muted { get; private set; }
+
     /// <summary>Messages sent, for what a test says about retransmissions.</summary>
     public long Sent { get; private set; }
 
     public void Send(SipFlow flow, ReadOnlyMemory<byte> message, long sendId)
     {
-        if (disposed) return;
+        if (disposed || IsMuted()) return;
         if (flow.Kind != SipTransportKind.Udp || (uint)flow.Listener >= (uint)listeners.Length)
         {
             runtime.After(0, () => Fail(flow, sendId, SipSendFailure.ConnectFailed));
@@ -66,6 +72,13 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
         foreach (var binding in bindings) binding.Dispose();
     }
 
+    private bool IsMuted()
+    {
+        if (PauseGuard is not { } guard || guard.IsOpen(runtime.MonotonicNanos)) return false;
+        Muted++;
+        return true;
+    }
+
     private void Fail(SipFlow flow, long sendId, SipSendFailure failure)
     {
         if (!disposed) events.OnSendFailed(flow, sendId, failure);
@@ -73,6 +86,7 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
 
     private void Receive(int listener, IPEndPoint from, ReadOnlyMemory<byte> bytes)
     {
+        if (IsMuted()) return;
         var flow = new SipFlow(SipTransportKind.Udp, listener, from);
         var parsed = SipParser.ParseDatagram(bytes);
         if (parsed.Outcome == SipParseOutcome.Message) events.OnReceived(new ReceivedMessage(parsed.Message!, flow, runtime.MonotonicNanos));
@@ -90,7 +104,7 @@ public sealed class VirtualResolver : ISipResolver
     {
         if (Names.TryGetValue(nextHop.Host, out var named)) return new(new SipFlow(SipTransportKind.Udp, 0, named));
         return IPAddress.TryParse(nextHop.Host.Trim('[', ']'), out var address)
-            ? new(new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(address, nextHop.Port == 0 ? 5060 : nextHop.Port)))
+            ? new(new SipFlow(SipTransportKind.Udp, address.AddressFamily == AddressFamily.InterNetworkV6 ? 1 : 0, new IPEndPoint(address, nextHop.Port == 0 ? 5060 : nextHop.Port)))
             : new((SipFlow?)null);
     }
 }

@@ -21,6 +21,8 @@ public enum BridgeStage
 ///                                 └──refused──► Idle
 ///   second  Idle ──asked───────────────────────► Connected ──parted, own hang-up─────────────► Idle
 /// </code>
+/// When either has a new owner, the first asks again under the same op (which the second answers again), the second asks whether the op is still on; an op
+/// that the asked one does not know is over. A first party that had not begun when it was lost gives up: nobody was answered.
 /// </summary>
 public sealed record Bridge
 {
@@ -46,6 +48,9 @@ public sealed record Bridge
     /// <summary>Whether the media side has already ended it, recording and all.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public bool IsMediaOver { get; init; }
+    /// <summary>When the first party's former owner was lost: until then the scheduled play was heard; 0 while it never was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long LostAtMillis { get; init; }
     /// <summary>Whether the scheduled play was started, or is past.</summary>
     public bool IsSchedulePlayed { get; init; }
 }

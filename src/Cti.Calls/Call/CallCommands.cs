@@ -40,6 +40,8 @@ public sealed record ConstructCall : ResourceCommand
     public RingBackSpec RingBack { get; init; } = new(null, 0);
     /// <summary>The flow that drives it; null for the application's own.</summary>
     public string? Owner { get; init; }
+    /// <summary>The INVITE as it will go out; null where its host is unknown.</summary>
+    public OutboundInvite? Invite { get; init; }
 }
 
 /// <summary>Creates an inbound call: an INVITE came that a route gives to an application.</summary>
@@ -61,6 +63,8 @@ public sealed record OfferCall : ResourceCommand
     public required string LocalSdp { get; init; }
     /// <summary>What was agreed; null until the ACK brings the answer to our offer.</summary>
     public NegotiatedAudio? Audio { get; init; }
+    /// <summary>The INVITE: a <see cref="StoredInvite"/>.</summary>
+    public string? Invite { get; init; }
 }
 
 /// <summary><c>answer</c>.</summary>
@@ -143,22 +147,6 @@ public sealed record EnterConference(string Op, string Conference) : ResourceReq
 /// <summary><c>conf_exit</c>.</summary>
 public sealed record ExitConference(string Conference) : ResourceRequest("sys.call.conf_exit");
 
-/// <summary>A first party asks this call to join its bridge.</summary>
-public sealed record JoinAsked(string Op, string First) : ResourceCommand;
-
-/// <summary>The second party's answer.</summary>
-/// <param name="Op">The saga.</param>
-/// <param name="Second">The second party.</param>
-/// <param name="Refusal">Why not; null when it joined.</param>
-public sealed record JoinAnswered(string Op, string Second, RpcError? Refusal) : ResourceCommand
-{
-    /// <inheritdoc/>
-    public override bool AnswersHeld => Refusal is null;
-}
-
-/// <summary>The other party left the bridge.</summary>
-public sealed record BridgeParted(string Op) : ResourceCommand;
-
 /// <summary>The media side ended the bridge.</summary>
 public sealed record BridgeFinished(long Number, MediaEnd End, string? Detail) : ResourceCommand;
 
@@ -205,6 +193,29 @@ public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, st
 /// <summary>A request of ours within the dialog showed that the far end has lost it (481, 408).</summary>
 /// <param name="Status">The status.</param>
 public sealed record DialogLost(int Status) : ResourceCommand;
+
+/// <summary>Our INVITE goes out once more: with credentials, or to where a redirection led.</summary>
+/// <param name="Invite">As it will go out.</param>
+public sealed record InviteRetried(OutboundInvite Invite) : ResourceCommand;
+
+/// <summary>
+/// The call is ours now; the node that held it is gone, with its media session and its SIP transactions. What is new here was made already: a media session, its
+/// description, our Contact.
+/// </summary>
+/// <param name="LostAtMillis">When the dead node was last known alive: what was to be heard until then, was heard.</param>
+/// <param name="LocalSdp">The new description, its version raised.</param>
+/// <param name="Contact">Our new Contact.</param>
+public sealed record TakenOver(long LostAtMillis, string LocalSdp, string Contact) : ResourceCommand
+{
+    /// <summary>Whether the file of the recording that runs can be seen from here.</summary>
+    public bool SeesRecording { get; init; } = true;
+    /// <summary>Whether the file of the recording that runs beside everything else can be seen from here.</summary>
+    public bool SeesSideRecording { get; init; } = true;
+}
+
+/// <summary>Our re-INVITE after a takeover was refused for good: the far end goes on sending to a node that is gone.</summary>
+/// <param name="Status">The SIP status.</param>
+public sealed record TakeoverRefused(int Status) : ResourceCommand;
 
 /// <summary>A play ended in the media side.</summary>
 public sealed record PlayFinished(long Number, MediaEnd End, string? Detail) : ResourceCommand;

@@ -15,7 +15,7 @@ public static partial class CallDecider
         };
         decision.Add(new ActionStarted(action)).ReplyNull();
         if (play.Files.IsEmpty) EndAction(decision, action, new ActionEnding());
-        else decision.Do(new StartMediaPlay(action.Number, play.Files, play.Repeat));
+        else Sound(decision, new StartMediaPlay(action.Number, play.Files, play.Repeat));
         return decision.Build();
     }
 
@@ -86,7 +86,7 @@ public static partial class CallDecider
     {
         if (decision.State.Phase != CallPhase.Idle) return Refuse(decision, send, "Idle");
         var action = new SendKeysAction { Number = decision.State.ActionCount + 1, BeginMillis = decision.Now, Keys = send.Keys };
-        return decision.Add(new ActionStarted(action)).Do(new StartMediaKeys(action.Number, send.Keys)).ReplyNull().Build();
+        return Sound(decision.Add(new ActionStarted(action)), new StartMediaKeys(action.Number, send.Keys)).ReplyNull().Build();
     }
 
     private static CallDecision KeysWereSent(CallDraft decision, KeysSent sent)

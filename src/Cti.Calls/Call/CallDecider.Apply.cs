@@ -14,12 +14,12 @@ public static partial class CallDecider
             Offered offered => Create(offered),
             _ when state is null => throw new InvalidOperationException($"the journal begins with {entry.GetType().Name}"),
             RingingBegan => state with { RingMillis = entry.AtMillis },
-            DialAnswered up => state with { Dialog = up.Dialog, Audio = up.Audio, AnswerMillis = entry.AtMillis, Parent = null },
+            DialAnswered up => state with { Dialog = up.Dialog, Audio = up.Audio, AnswerMillis = entry.AtMillis, Parent = null, AnsweredCSeq = up.Dialog.LocalCSeq },
             AnswerRequested answer => state with
             {
                 MaxAnswerSeconds = answer.MaxAnswerSeconds, AnswerRequestedMillis = entry.AtMillis, Dialog = state.Dialog?.Confirm(),
             },
-            AnswerConfirmed ack => state with { Audio = ack.Audio ?? state.Audio, AnswerMillis = entry.AtMillis },
+            AnswerConfirmed ack => state with { Audio = ack.Audio ?? state.Audio, AnswerMillis = entry.AtMillis, TheirInvite = null },
             UserDataSet data => state with { UserData = data.UserData },
             Touched => state with { IdleSinceMillis = entry.AtMillis },
             ActionStarted started => state with { Action = started.Action, ActionCount = started.Action.Number },
@@ -40,13 +40,22 @@ public static partial class CallDecider
             DiallingMoved moved => state with { Dialling = moved.Dialling, ActionCount = Math.Max(state.ActionCount, moved.Dialling.Number) },
             DiallingEnded => state with { Dialling = null },
             DialogUpdated updated => state with { Dialog = updated.Dialog, Audio = updated.Audio, LocalSdp = updated.LocalSdp },
+            InviteMoved moved => state with { Invite = moved.Invite },
+            Recovered taken => state with
+            {
+                Dialog = taken.Dialog, LocalSdp = taken.LocalSdp, InterruptedMillis = Math.Min(taken.LostAtMillis, state.InterruptedMillis ?? long.MaxValue),
+            },
+            Resumed => state with { InterruptedMillis = null },
             CallReleased released => state with
             {
                 WasReleased = true, Action = null, SideRecord = null, Dialling = null, Parent = null, Closing = released.Closing, ClosingCause = released.Cause,
-                ClosingContact = released.Contact,
+                ClosingContact = released.Contact, InterruptedMillis = null,
                 Dialog = released.Dialog ?? state.Dialog,
             },
             Settled => state with { Closing = SipClosing.None },
+            OwnerTold told => state with { Notices = state.Notices.Add(told.Notice), NoticeCount = told.Notice.Number },
+            OwnerHeard => state with { Notices = [] },
+            OwnerAsked asked => state with { OwnerAsks = state.OwnerAsks.Contains(asked.What) ? state.OwnerAsks : state.OwnerAsks.Add(asked.What) },
             _ => throw new InvalidOperationException($"unknown entry {entry.GetType().Name}"),
         };
         if (next.Phase == CallPhase.Idle && state?.Phase != CallPhase.Idle) next = next with { IdleSinceMillis = entry.AtMillis };
@@ -71,6 +80,7 @@ public static partial class CallDecider
         LocalSdp = made.LocalSdp,
         LocalTag = made.LocalTag,
         Parent = made.Parent,
+        Invite = made.Invite,
     };
 
     private static CallState Create(Offered offered) => new()
@@ -87,6 +97,7 @@ public static partial class CallDecider
         Audio = offered.Audio,
         LocalSdp = offered.LocalSdp,
         LocalTag = offered.Dialog.LocalTag,
+        TheirInvite = offered.Invite,
     };
 
     private static ResourceId ParseId(string text) =>

@@ -26,6 +26,12 @@ public static partial class CallDecider
     private static CallDecision JoinIsAsked(CallDraft decision, JoinAsked asked)
     {
         var call = decision.State;
+        // Asked again: it is in it.
+        if (call.Bridge is { IsFirst: false } same && same.Op == asked.Op) return decision.Do(new AnswerJoin(asked.First, asked.Op, null)).Build();
+        if (asked.IsConnected) return RefuseJoin(decision, asked);
+        // A call is the first party of one bridge at a time: an older one of it is a leftover.
+        if (call is { Phase: CallPhase.Connect, Bridge.IsFirst: false } && call.Bridge.Peer == asked.First) decision.Add(new BridgeEnded());
+        call = decision.State;
         if (call.Bridge is { IsFirst: true, Stage: BridgeStage.Requested } mine && mine.Peer == asked.First)
         {
             // Two calls that ask each other at once: the smaller resource id wins.
@@ -48,6 +54,7 @@ public static partial class CallDecider
 
     private static CallDecision JoinIsAnswered(CallDraft decision, JoinAnswered answered)
     {
+        if (decision.State.Bridge is { IsFirst: true, Stage: BridgeStage.Connected } known && known.Op == answered.Op) return JoinIsConfirmed(decision, known, answered);
         if (decision.State.Bridge is not { Stage: BridgeStage.Requested } bridge || bridge.Op != answered.Op)
         {
             // The first party has given up meanwhile: who joined has to leave again.
@@ -55,7 +62,22 @@ public static partial class CallDecider
         }
         if (answered.Refusal is { } refusal) return decision.Add(new BridgeEnded()).Do(new ReplyRefused(refusal)).Build();
         var begun = bridge with { Stage = BridgeStage.Connected, BeginMillis = decision.Now };
-        return decision.Add(new BridgeBegan(begun)).Do(new ConnectMedia(begun.Number, begun.Peer, begun.Spec!)).ReplyNull().Build();
+        decision.Add(new BridgeBegan(begun));
+        if (decision.State.Owner is not null) decision.Add(new OwnerAsked(Flows.FlowDecider.ConnectOnce));
+        return decision.Do(new ConnectMedia(begun.Number, begun.Peer, begun.Spec!)).ReplyNull().Build();
+    }
+
+    /// <summary>The second party's answer to a repeated question: it is still there, and what was lost of the sound is made anew; or it has left.</summary>
+    private static CallDecision JoinIsConfirmed(CallDraft decision, Bridge bridge, JoinAnswered answered)
+    {
+        if (answered.Refusal is not null) return EndBridge(decision, bridge, new ActionEnding(), tellPeer: false);
+        if (answered.HasSound) return decision.Build();
+        // What the media side has ended does not begin again under its number; the recording goes on in its file.
+        var again = bridge with { Number = decision.State.ActionCount + 1, IsMediaOver = false };
+        decision.Add(new BridgeBegan(again)).Do(new ConnectMedia(again.Number, again.Peer, again.Spec! with { AppendsRecording = again.Spec!.RecordPath is not null }));
+        if (!again.IsSchedulePlayed || again.Spec.ScheduleFile is not { } file) return decision.Build();
+        var heard = (again.LostAtMillis > 0 ? again.LostAtMillis : decision.Now) - (again.Spec.ScheduleAtSeconds * 1000);
+        return decision.Do(new PlayToBridge(again.Number, file, again.Spec.ScheduleTimes, Math.Max(0, heard))).Build();
     }
 
     private static CallDecision ConnectStop(CallDraft decision, StopConnect stop)

@@ -25,16 +25,25 @@ public static partial class CallDecider
         var seat = new ConferenceSeat
         {
             Op = enter.Op, Conference = enter.Conference, Stage = SeatStage.Requested, BeginMillis = decision.Now, MaxSeconds = enter.MaxSeconds,
+            VoiceMode = enter.VoiceMode, Volume = enter.Volume, EntrySound = enter.EntrySound.IsEmpty ? null : enter.EntrySound,
         };
         // Further requests find the call in Conf from here on; this one is answered when the conference has.
-        return decision.Add(new SeatTaken(seat)).Do(new AskEntry(enter.Conference, new EnterAsked
-        {
-            Op = enter.Op, Call = call.Id.ToString(), VoiceMode = enter.VoiceMode, Volume = enter.Volume, UserData = call.UserData, EntrySound = enter.EntrySound,
-        })).Build();
+        return decision.Add(new SeatTaken(seat)).Do(Ask(call, seat)).Build();
     }
+
+    private static AskEntry Ask(CallState call, ConferenceSeat seat) => new(seat.Conference, new EnterAsked
+    {
+        Op = seat.Op, Call = call.Id.ToString(), VoiceMode = seat.VoiceMode == 0 ? 1 : seat.VoiceMode, Volume = seat.Volume, UserData = call.UserData,
+        EntrySound = seat.EntrySound ?? [], IsEntered = seat.Stage == SeatStage.Entered,
+    });
 
     private static CallDecision EntryIsAnswered(CallDraft decision, EnterAnswered answered)
     {
+        if (decision.State.Seat is { Stage: SeatStage.Entered } entered && entered.Op == answered.Op)
+        {
+            // Asked again after one of the two has moved. A conference that does not know this call is gone, or has put it out.
+            return answered.Refusal is null ? decision.Build() : LeaveSeat(decision, entered, new ActionEnding(), tellConference: false).Build();
+        }
         if (decision.State.Seat is not { Stage: SeatStage.Requested } seat || seat.Op != answered.Op)
         {
             // The call has given up meanwhile: who let it in has to know.

@@ -17,7 +17,7 @@ public static partial class CallDecider
             DeadlineMillis = prompting ? null : decision.Now + (spec.FirstKeySeconds * 1000L),
         };
         decision.Add(new ActionStarted(action)).ReplyNull();
-        if (prompting) decision.Do(new StartMediaPlay(action.Number, spec.Files, 0));
+        if (prompting) Sound(decision, new StartMediaPlay(action.Number, spec.Files, 0));
         return decision.Build();
     }
 
@@ -61,8 +61,9 @@ public static partial class CallDecider
         var again = receive with
         {
             Number = decision.State.ActionCount + 1, RepeatsLeft = receive.RepeatsLeft - 1, Prompting = true, DeadlineMillis = null,
+            HeardMillis = 0, HeardFromMillis = decision.Now,
         };
-        return decision.Add(new ActionChanged(again)).Do(new StartMediaPlay(again.Number, again.Spec.Files, 0)).Build();
+        return Sound(decision.Add(new ActionChanged(again)), new StartMediaPlay(again.Number, again.Spec.Files, 0)).Build();
     }
 
     private static CallDecision EndReceiving(CallDraft decision, ReceiveKeysAction receive, ActionEnding ending)

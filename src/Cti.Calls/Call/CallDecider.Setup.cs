@@ -50,6 +50,7 @@ public static partial class CallDecider
         if (decision.State.Phase != CallPhase.Answer) return decision.Build();
         decision.Add(new AnswerConfirmed(ack.Audio));
         if (ack.Audio is { } audio) decision.Do(new ConfigureMedia(audio));
+        if (decision.State.InterruptedMillis is not null) decision.Do(new SendReInvite());
         return decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(decision.State, decision.Now, null, null)).Build();
     }
 

@@ -31,7 +31,7 @@ public static partial class CallDecider
 
     private static CallDecision DecideCommand(CallState? state, ResourceCommand command, long now, CallSettings settings)
     {
-        var decision = new CallDraft(state, now, settings, Apply);
+        var decision = new CallDraft(state, now, settings, Apply, NoticeOf);
         if (command is ConstructCall or OfferCall && state is not null)
             throw new InvalidOperationException($"{command.GetType().Name} for a call that exists");
         if (command is ConstructCall construct) return Construct(decision, construct);
@@ -40,6 +40,7 @@ public static partial class CallDecider
         if (state.Phase == CallPhase.Released) return DecideReleased(decision, command);
         return command switch
         {
+            ResourceRequest { Once: { } once } request => DecideOnce(decision, request, once),
             ResourceRequest request => DecideRequest(decision, request),
             FarEndRings rings => FarEndRangs(decision, rings),
             FarEndAnswered answered => Answered(decision, answered),
@@ -50,8 +51,10 @@ public static partial class CallDecider
             AckUnusable => AnswerFailed(decision, 488, "the far end's answer to our offer is not usable", 488),
             CallerCancelled => Cancelled(decision),
             ByeArrived bye => HungUp(decision, bye),
-            DialogChanged changed => decision.Add(new DialogUpdated(changed.Dialog, changed.Audio, changed.LocalSdp))
-                .Do(new ConfigureMedia(changed.Audio)).Do(new ConfirmChange()).Build(),
+            DialogChanged changed => DialogHasChanged(decision, changed),
+            InviteRetried retried => InviteGoesOut(decision, retried),
+            TakenOver taken => TakeOver(decision, taken),
+            TakeoverRefused refused => TakeoverHasFailed(decision, refused),
             DialogLost lost => LostDialog(decision, lost),
             PlayFinished played => PlayHasFinished(decision, played),
             RecordBegan began => RecordHasBegun(decision, began),
@@ -61,7 +64,11 @@ public static partial class CallDecider
             JoinAnswered answered => JoinIsAnswered(decision, answered),
             BridgeParted parted => BridgeIsParted(decision, parted),
             BridgeFinished finished => BridgeHasFailed(decision, finished),
+            BridgeAsked asked => BridgeIsAsked(decision, asked),
             EnterAnswered answered => EntryIsAnswered(decision, answered),
+            SeatAsked asked => SeatIsAsked(decision, asked),
+            PeerMoved moved => PeerHasMoved(decision, moved),
+            OwnerHas has => OwnerHasHeard(decision, has.Number),
             ConferenceParted parted => ConferenceHasParted(decision, parted),
             ParentAnswers answer => ParentHasAnswered(decision, answer),
             ParentReleases released => ParentHasReleased(decision, released),
@@ -72,16 +79,13 @@ public static partial class CallDecider
             MediaLost => SoundLost(decision),
             TimeReached => TimeHasCome(decision),
             SubscriberMissing => Unoffered(decision),
-            NodeLost => Interrupted(decision, "interrupted by the loss of a node", BeyondTheDead(state.Dialog)),
+            NodeLost => Lost(decision),
             NodeStops => Interrupted(decision, "the node stops"),
             OwnerGone => Interrupted(decision, "the flow that drove it is gone"),
             FarEndSettled => decision.Build(),
             _ => throw new InvalidOperationException($"unknown command {command.GetType().Name}"),
         };
     }
-
-    /// <summary>What a recovery gives to a call that its journal shows alive, or released with something still owed: what the dead process left undone.</summary>
-    public static ResourceCommand? Resume(CallState state) => state.IsOver ? null : new NodeLost();
 
     /// <summary>The SIP effects that a released call still owes after a recovery.</summary>
     public static ResourceEffect? Owed(CallState state) => state.Closing switch
@@ -127,8 +131,18 @@ public static partial class CallDecider
                 return decision.Add(new Settled()).Build();
             case AckArrived or AckUnusable when call.Closing == SipClosing.Refusal:
                 return decision.Add(new Settled()).Build();
-            case NodeLost when Owed(call) is { } owed:
+            case NodeLost or TakenOver:
+                ResumeNotices(decision);
+                if (Owed(call) is not { } owed) return decision.Build();
                 return decision.Add(new CallReleased(call.Closing, call.ClosingCause, BeyondTheDead(call.Dialog), call.ClosingContact)).Do(owed).Build();
+            case OwnerHas has:
+                return OwnerHasHeard(decision, has.Number);
+            case OwnerGone:
+                return OwnerHasHeard(decision, call.NoticeCount);
+            case BridgeAsked asked:
+                return decision.Do(new PartBridge(asked.Second, asked.Op)).Build();
+            case SeatAsked asked:
+                return decision.Do(new LeaveConference(asked.Conference, asked.Op)).Build();
             case JoinAsked asked:
                 return decision.Do(new AnswerJoin(asked.First, asked.Op, RpcError.NoSuchResource(call.Id.ToString()))).Build();
             case JoinAnswered { Refusal: null } joined:
@@ -156,7 +170,7 @@ public static partial class CallDecider
     {
         decision.Add(new Constructed(make.Id.ToString(), make.Application, make.FromUri, make.ToUri, make.SipCallId, make.Trunk, make.Permit,
             make.MaxAnswerSeconds, make.MaxRingSeconds, make.UserData, make.LocalSdp, make.LocalTag,
-            make.Parent is { } resource ? new RingBackParent(resource, ParentStage.Asked, make.RingBack) : null, make.Owner));
+            make.Parent is { } resource ? new RingBackParent(resource, ParentStage.Asked, make.RingBack) : null, make.Owner, make.Invite));
         // With a parent nothing is sent, and the application not answered, before it has agreed.
         if (make.Parent is { } parent) return decision.Do(new AskParent(parent, make.RingBack)).Build();
         return decision.Do(new SendInvite()).Reply(CallEvents.ConstructResult(decision.State)).Build();
@@ -164,7 +178,7 @@ public static partial class CallDecider
 
     private static CallDecision Offer(CallDraft decision, OfferCall offer)
     {
-        decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp, offer.Audio));
+        decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp, offer.Audio, offer.Invite));
         return decision.Do(new SendRinging()).Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State)).Build();
     }
 

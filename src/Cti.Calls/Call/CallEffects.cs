@@ -30,6 +30,16 @@ public sealed record SendAck : ResourceEffect;
 /// <summary>Cancels the INVITE.</summary>
 public sealed record SendCancel : ResourceEffect;
 
+/// <summary>Tells the far end where we are after a takeover, in its turn.</summary>
+public sealed record SendReInvite : ResourceEffect;
+
+/// <summary>Acknowledges the 2xx to our INVITE once more: it is not known whether the dead node did.</summary>
+/// <param name="CSeq">The INVITE's number.</param>
+public sealed record RepeatAck(uint CSeq) : ResourceEffect;
+
+/// <summary>Looks whether the child that is dialled on this call is still there after a takeover; one that is not is done.</summary>
+public sealed record LookForChild(string Child) : ResourceEffect;
+
 /// <summary>Hangs up.</summary>
 /// <param name="Cause">The SIP cause for the Reason header.</param>
 public sealed record SendBye(int Cause) : ResourceEffect;
@@ -42,7 +52,11 @@ public sealed record ConfigureMedia(NegotiatedAudio Audio) : ResourceEffect
 }
 
 /// <summary>Starts a play.</summary>
-public sealed record StartMediaPlay(long Number, ImmutableArray<string> Files, int Repeat) : ResourceEffect;
+/// <param name="Number">Its number.</param>
+/// <param name="Files">File names in order.</param>
+/// <param name="Repeat">How many times more.</param>
+/// <param name="OffsetMillis">How much of the whole was heard before a takeover.</param>
+public sealed record StartMediaPlay(long Number, ImmutableArray<string> Files, int Repeat, long OffsetMillis = 0) : ResourceEffect;
 
 /// <summary>Stops a play.</summary>
 public sealed record StopMediaPlay(long Number) : ResourceEffect
@@ -52,7 +66,13 @@ public sealed record StopMediaPlay(long Number) : ResourceEffect
 }
 
 /// <summary>Starts a recording.</summary>
-public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep, int Channels = 1) : ResourceEffect;
+/// <param name="Number">Its number.</param>
+/// <param name="FullPath">The file.</param>
+/// <param name="Format">Its format's internal name.</param>
+/// <param name="Beep">A tone first.</param>
+/// <param name="Channels">1 or 2.</param>
+/// <param name="Append">Whether it goes on in the file that is there.</param>
+public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep, int Channels = 1, bool Append = false) : ResourceEffect;
 
 /// <summary>Stops a recording. Committed like its start: overtaking a start that waits for the disk, it would stop nothing and the recording would never end.</summary>
 public sealed record StopMediaRecord(long Number) : ResourceEffect;
@@ -74,6 +94,9 @@ public sealed record CloseMedia : ResourceEffect
 /// <summary>Asks another call to join a bridge.</summary>
 public sealed record AskJoin(string Peer, string Op) : ResourceEffect
 {
+    /// <summary>Whether the bridge stands already.</summary>
+    public bool IsConnected { get; init; }
+
     /// <inheritdoc/>
     public override bool HoldsRequest => true;
 }
@@ -94,7 +117,11 @@ public sealed record ConnectMedia(long Number, string Peer, BridgeSpec Spec) : R
 public sealed record DisconnectMedia(long Number) : ResourceEffect;
 
 /// <summary>Plays a file to both parties.</summary>
-public sealed record PlayToBridge(long Number, string File, int Times) : ResourceEffect;
+/// <param name="Number">The bridge's number.</param>
+/// <param name="File">The file.</param>
+/// <param name="Times">How often.</param>
+/// <param name="OffsetMillis">How much of the whole was heard before.</param>
+public sealed record PlayToBridge(long Number, string File, int Times, long OffsetMillis = 0) : ResourceEffect;
 
 /// <summary>Asks a conference to let this call in.</summary>
 public sealed record AskEntry(string Conference, EnterAsked Asked) : ResourceEffect

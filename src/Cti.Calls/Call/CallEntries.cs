@@ -33,15 +33,21 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(ParentMoved), "par")]
 [JsonDerivedType(typeof(DiallingMoved), "dial")]
 [JsonDerivedType(typeof(DiallingEnded), "dialx")]
+[JsonDerivedType(typeof(OwnerTold), "told")]
+[JsonDerivedType(typeof(OwnerHeard), "heard")]
+[JsonDerivedType(typeof(OwnerAsked), "asked")]
+[JsonDerivedType(typeof(InviteMoved), "inv")]
+[JsonDerivedType(typeof(Recovered), "rec")]
+[JsonDerivedType(typeof(Resumed), "res")]
 public abstract record CallEntry : ResourceEntry;
 
 /// <summary>An outbound call exists; its INVITE is intended, unless a parent is asked first. Its owner is the flow that drives it.</summary>
 public sealed record Constructed(string Id, string Application, string FromUri, string ToUri, string SipCallId, string? Trunk, string? Permit,
-    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null, string? Owner = null) : CallEntry;
+    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null, string? Owner = null, OutboundInvite? Invite = null) : CallEntry;
 
 /// <summary>An inbound call exists.</summary>
 public sealed record Offered(string Id, string Application, string FromUri, string ToUri, string? Trunk, DialogState Dialog, string LocalSdp,
-    NegotiatedAudio? Audio) : CallEntry;
+    NegotiatedAudio? Audio, string? Invite = null) : CallEntry;
 
 /// <summary>The far end rings.</summary>
 public sealed record RingingBegan : CallEntry;
@@ -102,6 +108,18 @@ public sealed record DiallingMoved(ChildDialling Dialling) : CallEntry;
 
 /// <summary>The child's dialling ended; the call is where it was before.</summary>
 public sealed record DiallingEnded : CallEntry;
+
+/// <summary>The INVITE goes out once more, with another number, maybe to another place.</summary>
+public sealed record InviteMoved(OutboundInvite Invite) : CallEntry;
+
+/// <summary>Another node took the call over, or the same one after a restart; the far end is to be told.</summary>
+/// <param name="LostAtMillis">When the dead node was last known alive.</param>
+/// <param name="Dialog">With a number beyond all that it may have used, and our new Contact.</param>
+/// <param name="LocalSdp">Where we receive from now on.</param>
+public sealed record Recovered(long LostAtMillis, DialogState Dialog, string LocalSdp) : CallEntry;
+
+/// <summary>The far end sends to where we are now: what was interrupted goes on.</summary>
+public sealed record Resumed : CallEntry;
 
 /// <summary>The far end knows too: nothing of the call is left.</summary>
 public sealed record Settled : CallEntry;

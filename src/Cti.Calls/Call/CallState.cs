@@ -113,12 +113,27 @@ public sealed record CallState : ResourceState
     public RingBackParent? Parent { get; init; }
     /// <summary>When its INVITE was intended, where that waited for a parent.</summary>
     public long? InviteMillis { get; init; }
+    /// <summary>Our INVITE as it went out last; null for an inbound call.</summary>
+    public OutboundInvite? Invite { get; init; }
+    /// <summary>Their INVITE while it may still have to be answered: a <see cref="StoredInvite"/>; null for an outbound call.</summary>
+    public string? TheirInvite { get; init; }
+    /// <summary>The number of our INVITE that was answered.</summary>
+    public uint? AnsweredCSeq { get; init; }
+    /// <summary>When the sound broke off with a node that is gone; null once the far end sends to where we are now.</summary>
+    public long? InterruptedMillis { get; init; }
     /// <summary>What is still owed to the far end of a released call.</summary>
     public SipClosing Closing { get; init; }
     /// <summary>The SIP status that <see cref="Closing"/> conveys.</summary>
     public int ClosingCause { get; init; }
     /// <summary>The Contact of a 302 that is still owed.</summary>
     public string? ClosingContact { get; init; }
+
+    /// <summary>What its owner was told and has not confirmed, in order; told again after a recovery.</summary>
+    public ImmutableArray<OwnerNotice> Notices { get; init; } = [];
+    /// <summary>How often its owner was told something: the last notice's number.</summary>
+    public int NoticeCount { get; init; }
+    /// <summary>What its owner asked for once, and has got.</summary>
+    public ImmutableArray<string> OwnerAsks { get; init; } = [];
 
     /// <summary>Whether it is over for the application, whatever its far end is still owed.</summary>
     public bool WasReleased { get; init; }
@@ -151,7 +166,7 @@ public sealed record CallState : ResourceState
     public override bool IsReleased => WasReleased;
 
     /// <inheritdoc/>
-    public override bool IsOver => WasReleased && Closing == SipClosing.None;
+    public override bool IsOver => WasReleased && Closing == SipClosing.None && Notices.IsEmpty;
 
     /// <summary>Whether the call was answered and is not released.</summary>
     public bool IsUp => AnswerMillis is not null && !WasReleased;
@@ -191,6 +206,11 @@ public abstract record CallAction
     public required long Number { get; init; }
     /// <summary>When it was started.</summary>
     public required long BeginMillis { get; init; }
+    /// <summary>How much of its sound had been heard when <see cref="HeardFromMillis"/> was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public long HeardMillis { get; init; }
+    /// <summary>When its sound began, or went on after a takeover; null: at <see cref="BeginMillis"/>.</summary>
+    public long? HeardFromMillis { get; init; }
     /// <summary>Set once it was told to end and only the media side's report is awaited: how it will then have ended.</summary>
     public ActionEnding? Ending { get; init; }
 }

@@ -1,3 +1,6 @@
+using System.Collections.Immutable;
+using System.Text.Json.Serialization;
+
 namespace Cti.Calls.Call;
 
 /// <summary>How far a call's way into a conference is.</summary>
@@ -25,4 +28,11 @@ public sealed record ConferenceSeat
     public required long BeginMillis { get; init; }
     /// <summary>It leaves by itself after that many seconds.</summary>
     public required int MaxSeconds { get; init; }
+    /// <summary>1 talk and hear, 2 hear, 3 talk, 4 neither: as asked for; later changes are the conference's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int VoiceMode { get; init; }
+    /// <summary>Gain of its sound in dB; null: unchanged.</summary>
+    public int? Volume { get; init; }
+    /// <summary>Files that are played to the conference on entry; null for none.</summary>
+    public ImmutableArray<string>? EntrySound { get; init; }
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 
@@ -58,7 +59,7 @@ public sealed record SetMemberVolume(string Call, int Volume) : ResourceRequest(
 public sealed record TouchConference() : ResourceRequest("sys.conf.nop");
 
 /// <summary>A call asks to enter.</summary>
-public sealed record EnterAsked : ResourceCommand
+public sealed record EnterAsked : CrossingCommand
 {
     /// <summary>Names the saga.</summary>
     public required string Op { get; init; }
@@ -72,12 +73,18 @@ public sealed record EnterAsked : ResourceCommand
     public string? UserData { get; init; }
     /// <summary>Files that are played to the conference on entry, in order.</summary>
     public ImmutableArray<string> EntrySound { get; init; } = [];
+    /// <summary>Whether the call is in already, and one of the two has a new owner: a conference that does not know it has put it out.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsEntered { get; init; }
+    /// <summary>Where the call's node takes the conference's sound; null where both are on one node.</summary>
+    public LinkSound? Link { get; init; }
     /// <summary>Set where the media side has no room for another member.</summary>
+    [JsonIgnore]
     public bool NoRoom { get; init; }
 }
 
 /// <summary>A call has left, or gives up entering; of a saga that the conference does not know it means nothing.</summary>
-public sealed record MemberLeaves(string Op, string Call) : ResourceCommand;
+public sealed record MemberLeaves(string Op, string Call) : CrossingCommand;
 
 /// <summary>A member began or ceased to talk.</summary>
 public sealed record MemberTalks(string Call, bool Talking) : ResourceCommand;
@@ -89,9 +96,13 @@ public sealed record ConferenceBroke : ResourceCommand;
 /// <param name="Op">The saga.</param>
 /// <param name="Conference">The conference.</param>
 /// <param name="Refusal">Why not; null when it is in.</param>
-public sealed record EnterAnswered(string Op, string Conference, RpcError? Refusal) : ResourceCommand
+public sealed record EnterAnswered(string Op, string Conference, RpcError? Refusal) : CrossingCommand
 {
+    /// <summary>Where the conference's node takes the call's sound; null where both are on one node.</summary>
+    public LinkSound? Link { get; init; }
+
     /// <inheritdoc/>
+    [JsonIgnore]
     public override bool AnswersHeld => Refusal is null;
 }
 
@@ -99,4 +110,9 @@ public sealed record EnterAnswered(string Op, string Conference, RpcError? Refus
 /// <param name="Op">The saga.</param>
 /// <param name="Error">The completion's error; null when the conference was released in the ordinary way.</param>
 /// <param name="Message">Its message.</param>
-public sealed record ConferenceParted(string Op, int? Error, string? Message) : ResourceCommand;
+public sealed record ConferenceParted(string Op, int? Error, string? Message) : CrossingCommand;
+
+/// <summary>To a call: the conference asks whether it is still in, because one of the two has a new owner.</summary>
+/// <param name="Op">The saga.</param>
+/// <param name="Conference">The conference.</param>
+public sealed record SeatAsked(string Op, string Conference) : CrossingCommand;

@@ -8,14 +8,23 @@ public static partial class ConferenceDecider
 {
     /// <summary>Whether a call that asks becomes a member by the decision on it: the media side takes it in before that.</summary>
     public static bool WillEnter(ConferenceState conference, EnterAsked asked) =>
-        !conference.WasReleased && conference.Members.Length < Limits.ConferenceMembersMax && conference.MemberOf(asked.Call)?.Op != asked.Op;
+        !conference.WasReleased && !asked.IsEntered && conference.Members.Length < Limits.ConferenceMembersMax && conference.MemberOf(asked.Call)?.Op != asked.Op;
+
+    /// <summary>Whether a call that asks is in already: its sound is taken in anew, where one of the two has moved.</summary>
+    public static bool IsIn(ConferenceState conference, EnterAsked asked) => conference.MemberOf(asked.Call)?.Op == asked.Op;
 
     private static ConferenceDecision EntryIsAsked(ConferenceDraft decision, EnterAsked asked)
     {
         var conference = decision.State;
         // Asked again: it is in already.
         if (conference.MemberOf(asked.Call) is { } before && before.Op == asked.Op)
-            return decision.Do(new AnswerEntry(asked.Call, asked.Op, null)).Build();
+        {
+            if (!asked.NoRoom) return decision.Do(new AnswerEntry(asked.Call, asked.Op, null)).Build();
+            // It was in, but where it is or where the conference is now nobody can carry its sound.
+            decision.Do(new PartMember(asked.Call, asked.Op, ErrorCodes.Unavailable, "no media loop has room for the member"));
+            return MemberHasLeft(decision, new MemberLeaves(asked.Op, asked.Call));
+        }
+        if (asked.IsEntered) return decision.Do(new AnswerEntry(asked.Call, asked.Op, RpcError.NoSuchResource(conference.Id.ToString()))).Build();
         if (conference.Members.Length >= Limits.ConferenceMembersMax)
             return Refuse(decision, asked, $"the conference has {Limits.ConferenceMembersMax} members, its limit");
         if (asked.NoRoom) return Refuse(decision, asked, "no media loop has room for another member");

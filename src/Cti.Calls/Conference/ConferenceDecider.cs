@@ -41,6 +41,8 @@ public static partial class ConferenceDecider
             ChildRings rings => ChildHasRung(decision, rings),
             ChildDone done => ChildIsDone(decision, done),
             TimeReached => TimeHasCome(decision),
+            WasRecovered taken => IsRecovered(decision, taken),
+            PeerMoved moved => PeerHasMoved(decision, moved),
             NodeLost => Release(decision, Interrupted("interrupted by the loss of a node"), isOrdinary: false),
             NodeStops => Release(decision, Interrupted("the node stops"), isOrdinary: false),
             ConferenceBroke => Release(decision, new ActionEnding(ErrorCodes.ServerError, "a fault in the media side"), isOrdinary: false),
@@ -48,8 +50,10 @@ public static partial class ConferenceDecider
         };
     }
 
-    /// <summary>The command that a recovery gives to a conference that its journal shows alive: what the dead process left undone.</summary>
-    public static ResourceCommand? Resume(ConferenceState state) => state.WasReleased ? null : new NodeLost();
+    /// <summary>The command that a recovery gives to a conference that its journal shows alive.</summary>
+    /// <param name="state">The conference.</param>
+    /// <param name="lostAtMillis">When its former owner was last known to be alive.</param>
+    public static ResourceCommand? Resume(ConferenceState state, long lostAtMillis) => state.WasReleased ? null : new WasRecovered(lostAtMillis);
 
     /// <summary>When the conference next needs <see cref="TimeReached"/>, in Unix milliseconds, or null.</summary>
     public static long? NextDeadline(ConferenceState conference)

@@ -36,13 +36,21 @@ public sealed record SetRingBack(bool On) : ResourceEffect
 public sealed record PlayEntrySound(ImmutableArray<string> Files) : ResourceEffect;
 
 /// <summary>Starts the play.</summary>
-public sealed record StartConferenceSound(long Number, ImmutableArray<string> Files, bool IsLoop) : ResourceEffect;
+/// <param name="Number">Its number.</param>
+/// <param name="Files">The files, in order.</param>
+/// <param name="IsLoop">Whether it starts over at its end.</param>
+/// <param name="OffsetMillis">How much of the whole was heard before.</param>
+public sealed record StartConferenceSound(long Number, ImmutableArray<string> Files, bool IsLoop, long OffsetMillis = 0) : ResourceEffect;
 
 /// <summary>Stops the play. Committed like its start, which it must not overtake.</summary>
 public sealed record StopConferenceSound(long Number) : ResourceEffect;
 
 /// <summary>Starts the recording.</summary>
-public sealed record StartMixRecord(long Number, string FullPath, string Format) : ResourceEffect;
+/// <param name="Number">Its number.</param>
+/// <param name="FullPath">The file.</param>
+/// <param name="Format">Its format's internal name.</param>
+/// <param name="Appends">Whether it goes on in the file that a former owner began.</param>
+public sealed record StartMixRecord(long Number, string FullPath, string Format, bool Appends = false) : ResourceEffect;
 
 /// <summary>Stops the recording. Committed like its start, which it must not overtake.</summary>
 public sealed record StopMixRecord(long Number) : ResourceEffect;
@@ -55,6 +63,11 @@ public sealed record CloseMix : ResourceEffect;
 /// <param name="Op">The saga.</param>
 /// <param name="Refusal">Why not; null when it is in.</param>
 public sealed record AnswerEntry(string Call, string Op, RpcError? Refusal) : ResourceEffect;
+
+/// <summary>Asks a member whether it is still in, and lets it ask anew for the sound.</summary>
+/// <param name="Call">The call.</param>
+/// <param name="Op">The saga.</param>
+public sealed record AskMember(string Call, string Op) : ResourceEffect;
 
 /// <summary>Tells a member that it is out.</summary>
 /// <param name="Call">The call.</param>

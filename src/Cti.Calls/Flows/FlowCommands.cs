@@ -60,6 +60,11 @@ public sealed record AskOwned(int Party, string Call, FlowAsk What, ResourceRequ
 /// <summary>Tells a call that nobody drives it any more: it releases itself.</summary>
 public sealed record AbandonOwned(string Call) : ResourceEffect;
 
+/// <summary>Tells a call that its notice is journaled here.</summary>
+/// <param name="Call">The call.</param>
+/// <param name="Number">The notice's number.</param>
+public sealed record ConfirmOwned(string Call, int Number) : ResourceEffect;
+
 /// <summary>What a command on a flow leads to.</summary>
 public sealed record FlowDecision : ResourceDecision<FlowState, FlowEntry>
 {

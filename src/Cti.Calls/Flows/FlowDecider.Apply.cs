@@ -18,6 +18,7 @@ public static partial class FlowDecider
             PartyAnswered answered => With(state, answered.Party, party => party with { Stage = PartyStage.Up, AnswerMillis = answered.AnswerMillis }),
             PartyFailed failed => With(state, failed.Party, static party => party with { Stage = PartyStage.Failed }),
             PartyGone gone => With(state, gone.Party, party => party with { Stage = PartyStage.Gone, DroppedBy = gone.DroppedBy }),
+            PartyHeard heard => With(state, heard.Party, party => party with { Heard = heard.Number }),
             ActionBegan => state with { HasBegun = true },
             KeysCame came => state with { Keys = came.Keys },
             PartiesConnected connected => state with { ConnectMillis = connected.ConnectMillis },

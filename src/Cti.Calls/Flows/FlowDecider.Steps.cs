@@ -26,7 +26,14 @@ public static partial class FlowDecider
 
     private static void CallHasTold(FlowDraft decision, OwnedHappened happened)
     {
+        // Confirmed whatever it leads to, and once more when it is told again: its call waits for that.
+        if (happened.Number > 0) decision.Do(new ConfirmOwned(happened.Resource, happened.Number));
         if (NumberOf(decision.State, happened.Resource) is not { } party) return;
+        if (happened.Number > 0)
+        {
+            if (decision.State.Party(party)!.Heard >= happened.Number) return;
+            decision.Add(new PartyHeard(party, happened.Number));
+        }
         var told = OwnedNews.Read(happened.Params);
         switch (happened.Method)
         {
@@ -75,10 +82,10 @@ public static partial class FlowDecider
         switch (flow.Spec)
         {
             case NotifySpec notify:
-                decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Action, new StartPlay(notify.Files, "", notify.Repeat)));
+                decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Action, new StartPlay(notify.Files, "", notify.Repeat) { Once = "action" }));
                 break;
             case CaptchaSpec captcha:
-                decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Action, new StartReceiveKeys(captcha.Keys)));
+                decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Action, new StartReceiveKeys(captcha.Keys) { Once = "action" }));
                 break;
             case DuoSpec when party == 1:
                 RecordFrom(decision, DuoRecording.FromSecondCall);
@@ -87,11 +94,16 @@ public static partial class FlowDecider
                 break;
             case DuoSpec duo:
                 decision.Add(new PartiesConnected(flow.Second!.AnswerMillis!.Value));
-                // The connection's recording goes on in the same file, so that has to be complete first.
-                if (flow.IsRecording) decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Record, new StopSideRecord()));
-                else Connect(decision, duo);
+                ConnectOrComplete(decision, duo);
                 break;
         }
+    }
+
+    /// <summary>The connection's recording goes on in the same file, so that has to be complete first.</summary>
+    private static void ConnectOrComplete(FlowDraft decision, DuoSpec duo)
+    {
+        if (decision.State.IsRecording) decision.Do(new AskOwned(1, decision.State.First.Call!, FlowAsk.Record, new StopSideRecord()));
+        else Connect(decision, duo);
     }
 
     private static void Connect(FlowDraft decision, DuoSpec duo)
@@ -102,15 +114,17 @@ public static partial class FlowDecider
             MaxSeconds = duo.MaxConnectSeconds, RecordPath = duo.RecordPath, RecordFormat = duo.RecordPath is null ? null : duo.RecordFormat,
             AppendsRecording = duo is { RecordPath: not null, RecordMode: not DuoRecording.FromConnection },
         };
-        decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Connect, new StartConnect(flow.Id.ToString(), flow.Second!.Call!, bridge)));
+        decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Connect, new StartConnect(flow.Id.ToString(), flow.Second!.Call!, bridge) { Once = ConnectOnce }));
     }
 
     private static void RecordFrom(FlowDraft decision, DuoRecording mode)
     {
         if (decision.State.Spec is not DuoSpec { RecordPath: { } path } duo || duo.RecordMode != mode) return;
-        decision.Add(new RecordingBegan());
-        decision.Do(new AskOwned(1, decision.State.First.Call!, FlowAsk.Record, new StartSideRecord(path, duo.RecordFormat)));
+        decision.Add(new RecordingBegan()).Do(AskRecording(decision.State, duo, path));
     }
+
+    private static AskOwned AskRecording(FlowState flow, DuoSpec duo, string path) =>
+        new(1, flow.First.Call!, FlowAsk.Record, new StartSideRecord(path, duo.RecordFormat) { Once = "record" });
 
     /// <summary>Complete, or failed: a recording that cannot be written does not keep the parties apart.</summary>
     private static void RecordIsComplete(FlowDraft decision)

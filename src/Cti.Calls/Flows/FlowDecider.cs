@@ -51,10 +51,13 @@ public static partial class FlowDecider
             case NodeStops:
                 End(decision, new FlowEnd(ErrorCodes.Unavailable, "the node stops"), ErrorCodes.Unavailable);
                 break;
+            case WasRecovered:
+                Resume(decision);
+                break;
             case NodeLost:
                 Interrupt(decision);
                 break;
-            case OwnedGone or TimeReached:
+            case OwnedGone or TimeReached or PeerMoved:
                 break;
             default:
                 throw new InvalidOperationException($"unknown command {command.GetType().Name}");
@@ -62,8 +65,10 @@ public static partial class FlowDecider
         return decision.Build();
     }
 
-    /// <summary>What a recovery gives to a flow that its journal shows alive. Its calls are given the same and release themselves.</summary>
-    public static ResourceCommand? Resume(FlowState state) => state.WasReleased ? null : new NodeLost();
+    /// <summary>What a recovery gives to a flow that its journal shows alive.</summary>
+    /// <param name="state">The flow.</param>
+    /// <param name="lostAtMillis">When its former owner was last known to be alive.</param>
+    public static ResourceCommand? Resume(FlowState state, long lostAtMillis) => state.WasReleased ? null : new WasRecovered(lostAtMillis);
 
     private static FlowDecision Begin(FlowDraft decision, BeginFlow begin) =>
         decision.Add(new FlowBegan(begin.Id.ToString(), begin.Application, begin.Spec, begin.ToUri)).Do(new CallParty(1))
@@ -73,6 +78,7 @@ public static partial class FlowDecider
     {
         if (command is ResourceRequest) return FlowDecision.Refuse(RpcError.NoSuchResource(decision.State.Id.ToString()));
         if (command is OwnedReplied { What: FlowAsk.Construct, Refusal: null } late) decision.Do(new AbandonOwned(late.Member("res_id")));
+        if (command is OwnedHappened { Number: > 0 } told) decision.Do(new ConfirmOwned(told.Resource, told.Number));
         return decision.Build();
     }
 

@@ -19,6 +19,7 @@ namespace Cti.Calls.Flows;
 [JsonDerivedType(typeof(RecordingEnded), "recx")]
 [JsonDerivedType(typeof(FlowEnding), "end")]
 [JsonDerivedType(typeof(FlowReleased), "rel")]
+[JsonDerivedType(typeof(PartyHeard), "heard")]
 public abstract record FlowEntry : ResourceEntry;
 
 /// <summary>A flow exists; its first party is about to be called.</summary>
@@ -66,6 +67,11 @@ public sealed record RecordingBegan : FlowEntry;
 
 /// <summary>That recording's file is complete: the connection's can go on in it.</summary>
 public sealed record RecordingEnded : FlowEntry;
+
+/// <summary>What a party's call told is known, up to that number.</summary>
+/// <param name="Party">1 or 2.</param>
+/// <param name="Number">The notice's number.</param>
+public sealed record PartyHeard(int Party, int Number) : FlowEntry;
 
 /// <summary>It is decided how the flow ends; what is still up is being hung up.</summary>
 public sealed record FlowEnding(int? Error, string? Message) : FlowEntry;

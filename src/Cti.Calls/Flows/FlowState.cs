@@ -46,6 +46,8 @@ public sealed record FlowParty
     public long? AnswerMillis { get; init; }
     /// <summary>Who ended its call (<c>sys</c>, <c>usr</c>), as the call said.</summary>
     public string? DroppedBy { get; init; }
+    /// <summary>How many of its call's notices are journaled here: what is told again is known.</summary>
+    public int Heard { get; init; }
 }
 
 /// <summary>How a flow ends: decided, while the ends of its calls are awaited.</summary>

@@ -8,7 +8,9 @@ namespace Cti.Calls.Resources;
 /// <param name="now">Unix milliseconds.</param>
 /// <param name="settings">The configured limits.</param>
 /// <param name="apply">Folds a fact into the state.</param>
-internal sealed class DecisionDraft<TDecision, TState, TEntry>(TState? before, long now, CallSettings settings, Func<TState?, TEntry, TState> apply)
+/// <param name="notice">The fact that the owner is told something; null for resources that nobody drives.</param>
+internal sealed class DecisionDraft<TDecision, TState, TEntry>(TState? before, long now, CallSettings settings, Func<TState?, TEntry, TState> apply,
+    Func<TState, string, ReadOnlyMemory<byte>, (TEntry Entry, NotifyOwner Effect)>? notice = null)
     where TDecision : ResourceDecision<TState, TEntry>, new()
     where TState : ResourceState
     where TEntry : ResourceEntry
@@ -35,9 +37,13 @@ internal sealed class DecisionDraft<TDecision, TState, TEntry>(TState? before, l
         return this;
     }
 
-    /// <summary>Tells the application; of a resource that another one drives, its owner is told instead.</summary>
-    public DecisionDraft<TDecision, TState, TEntry> Emit(string method, ReadOnlyMemory<byte> parameters) =>
-        State.Owner is { } owner ? Do(new NotifyOwner(owner, method, parameters)) : EmitAlways(method, parameters);
+    /// <summary>Tells the application; of a resource that another one drives, its owner is told instead, until it has heard.</summary>
+    public DecisionDraft<TDecision, TState, TEntry> Emit(string method, ReadOnlyMemory<byte> parameters)
+    {
+        if (State.Owner is null || notice is null) return EmitAlways(method, parameters);
+        var (entry, effect) = notice(State, method, parameters);
+        return Add(entry).Do(effect);
+    }
 
     /// <summary>Tells the application whoever drives the resource.</summary>
     public DecisionDraft<TDecision, TState, TEntry> EmitAlways(string method, ReadOnlyMemory<byte> parameters)

@@ -28,8 +28,11 @@ public sealed record ReplyRefused(RpcError Refusal) : ResourceEffect;
 /// <param name="Params">UTF-8 JSON.</param>
 public sealed record NotifyOwner(string Owner, string Method, ReadOnlyMemory<byte> Params) : ResourceEffect
 {
+    /// <summary>Its number among what this resource has told, from 1.</summary>
+    public int Number { get; init; }
+
     /// <summary>Keeps keys out of logs.</summary>
-    public override string ToString() => $"NotifyOwner {Method}";
+    public override string ToString() => $"NotifyOwner {Number} {Method}";
 }
 
 /// <summary>An event for the application.</summary>

@@ -70,7 +70,8 @@ public sealed class InstanceJournal
         }
     }
 
-    internal void Depose() => deposed = true;
+    /// <summary>Another node owns the instance, or will: from now on nothing of this journal counts.</summary>
+    public void Depose() => deposed = true;
 }
 
 /// <summary>What one append writes.</summary>

@@ -43,12 +43,18 @@ public sealed class JournalWriter : IWorkItem
         this.publish = publish;
     }
 
-    /// <summary>True while the store cannot be reached or the queue is past its bound.</summary>
+    /// <summary>Told outside every lock when the store refused an append of an instance, once for each journal.</summary>
+    public Action<InstanceJournal>? Deposed { get; set; }
+
+    /// <summary>Whether this node's lease is not renewed: what would be written may be another's to write.</summary>
+    public Func<bool>? IsCutOff { get; set; }
+
+    /// <summary>True while the store cannot be reached, the node is cut off from it or the queue is past its bound.</summary>
     public bool IsStalled
     {
         get
         {
-            if (unreachable) return true;
+            if (unreachable || IsCutOff?.Invoke() == true) return true;
             lock (gate) return waiting.Count > WaitingMax;
         }
     }
@@ -204,9 +210,11 @@ public sealed class JournalWriter : IWorkItem
 
     private void Depose(PendingAppend pending, AppendOutcome outcome)
     {
-        if (!pending.Journal.IsDeposed) log.Write(LogEvents.InstanceDeposed, pending.Append.Instance, pending.Append.Epoch, outcome);
+        var isFirst = !pending.Journal.IsDeposed;
+        if (isFirst) log.Write(LogEvents.InstanceDeposed, pending.Append.Instance, pending.Append.Epoch, outcome);
         pending.Journal.Depose();
         pending.Observer.OnDeposed();
+        if (isFirst) Deposed?.Invoke(pending.Journal);
     }
 
     /// <summary>After a commit of unknown outcome: reports what the tails show to be written, and answers the rest; null when they cannot be read.</summary>

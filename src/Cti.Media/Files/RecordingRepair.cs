@@ -51,6 +51,9 @@ public static class RecordingRepair
     /// <summary>Whether recordings of that name are nothing but encoded sound.</summary>
     internal static bool IsHeaderless(string target) => Path.GetExtension(target) is ".mp3" or OkiExtension;
 
+    /// <summary>Whether a target is there, complete or unfinished.</summary>
+    public static bool IsThere(string targetPath) => File.Exists(targetPath + RecordingHeader.PartSuffix) || File.Exists(targetPath);
+
     /// <summary>Completes the unfinished file of one target, where there is one.</summary>
     /// <exception cref="IOException">The disk refuses.</exception>
     public static string? RepairTarget(string targetPath) => Repair(targetPath + RecordingHeader.PartSuffix);

@@ -24,6 +24,7 @@ public sealed class SoundRecorder
         Running,
         Finishing,
         Discarding,
+        Abandoned,
         Completed,
         Failed,
     }
@@ -61,7 +62,7 @@ public sealed class SoundRecorder
     public long DurationMillis => Volatile.Read(ref _samples) / _channels / Audio.MillisSamples;
 
     /// <summary>True once no more sound comes and the file waits to be completed: someone waits for it, so drain these first and often (every 5 to 20 ms).</summary>
-    public bool IsEnding => Current is Phase.Finishing or Phase.Discarding;
+    public bool IsEnding => Current is Phase.Finishing or Phase.Discarding or Phase.Abandoned;
 
     internal bool IsDone => Current is Phase.Completed or Phase.Failed;
 
@@ -148,6 +149,16 @@ public sealed class SoundRecorder
     /// <summary>Gives the recording up without a trace: the target stays what it was. For a recorder that no session took.</summary>
     public void Discard() => Interlocked.CompareExchange(ref _phase, (int)Phase.Discarding, (int)Phase.Running);
 
+    /// <summary>
+    /// Lets go of the file as a crash of the process would: nothing more is written, and what there is stays unfinished beside the target, for the
+    /// recording that goes on with it elsewhere.
+    /// </summary>
+    public void Abandon()
+    {
+        if (Interlocked.CompareExchange(ref _phase, (int)Phase.Abandoned, (int)Phase.Running) == (int)Phase.Finishing)
+            Interlocked.CompareExchange(ref _phase, (int)Phase.Abandoned, (int)Phase.Finishing);
+    }
+
     private bool TryKeep(ReadOnlySpan<short> samples)
     {
         if (_codes is null) return _ring.TryWrite(MemoryMarshal.AsBytes(samples));
@@ -167,6 +178,7 @@ public sealed class SoundRecorder
             Volatile.Write(ref _phase, (int)Phase.Completed);
             return true;
         }
+        if (phase == Phase.Abandoned) return Fail("it was given up");
         for (var piece = _ring.Peek(); !piece.IsEmpty; piece = _ring.Peek())
         {
             if (_codes is null) Encode(MemoryMarshal.Cast<byte, short>(piece));

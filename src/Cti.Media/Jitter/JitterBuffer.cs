@@ -19,7 +19,8 @@ internal enum PutResult
 /// (rising at once, sinking slowly) by 20 to 200 ms. That fastest packet drifts with the two clocks, so skew corrects itself: the playing point is
 /// moved by one frame when it has gone off, by an overlapped cut or by a concealed frame.
 /// </summary>
-internal sealed class JitterBuffer
+/// <param name="firstLateness">What is expected of the way before anything is known of it, in samples.</param>
+internal sealed class JitterBuffer(int firstLateness = JitterBuffer.DelayMin)
 {
     /// <summary>The bounds of the delay: 20 and 200 ms.</summary>
     public const int DelayMin = 20 * Audio.MillisSamples;
@@ -170,7 +171,7 @@ internal sealed class JitterBuffer
             _newest = timestamp;
             _fastest = _fastestBefore = 0;
             _windowStart = now;
-            _lateness = DelayMin;
+            _lateness = firstLateness;
             return;
         }
         if (now - _windowStart > WindowSamples)

@@ -90,7 +90,7 @@ public sealed class Bridge
     internal bool IsListening { get; }
 
     /// <summary>Room for a relayed packet: one at a time is on its way.</summary>
-    internal byte[] Packet { get; } = new byte[RtpPacket.HeaderBytes + MediaSession.RelayedPayloadMax];
+    internal byte[] Packet { get; } = new byte[MediaSession.PacketBytesMax];
 
     private bool SecondHears => _mode != BridgeMode.FirstHears;
 
@@ -135,7 +135,19 @@ public sealed class Bridge
     }
 
     /// <summary>A side leaves: closed, moved to another loop, or gone into another mix.</summary>
-    internal void Leave(MediaSession session) => End(session == First ? MediaOutcome.Stopped : MediaOutcome.Completed);
+    internal void Leave(MediaSession session)
+    {
+        if (session == First && session.IsAbandoned) Abandon();
+        End(session == First ? MediaOutcome.Stopped : MediaOutcome.Completed);
+    }
+
+    /// <summary>Its first, whose recording it makes, was given up: the file stays as it is.</summary>
+    internal void Abandon()
+    {
+        _recorder?.Abandon();
+        _recorder = null;
+        _recording.Abandon();
+    }
 
     internal void End(MediaOutcome outcome)
     {

@@ -38,6 +38,7 @@ public sealed class Conference
     private bool _ticked;
     private long _lastTickNanos;
     private bool _closedReported;
+    private bool _abandoned;
 
     /// <summary>A conference without members.</summary>
     /// <param name="id">Its name in every report.</param>
@@ -85,6 +86,7 @@ public sealed class Conference
             case MediaCommandKind.AddSound: AddSound((PlayList)command.Payload!); break;
             case MediaCommandKind.FailSound when !IsClosing: Report(new ConferenceSoundFailed(command.Outcome, (string?)command.Payload)); break;
             case MediaCommandKind.Close: Close(); break;
+            case MediaCommandKind.Abandon: Abandon(); break;
         }
     }
 
@@ -141,7 +143,10 @@ public sealed class Conference
         Report(new MemberLeft(seat.Session.Id));
     }
 
-    private void Report(MediaEvent happened) => _events.OnConferenceEvent(Id, happened);
+    private void Report(MediaEvent happened)
+    {
+        if (!_abandoned) _events.OnConferenceEvent(Id, happened);
+    }
 
     private void PreparePlay(long action)
     {
@@ -222,6 +227,13 @@ public sealed class Conference
         _sharedIsMade[(int)codec] = true;
         G711.Encode(codec, _frame, shared);
         return shared;
+    }
+
+    private void Abandon()
+    {
+        _abandoned = true;
+        _recording.Abandon();
+        Close();
     }
 
     private void Close()

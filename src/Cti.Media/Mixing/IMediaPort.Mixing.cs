@@ -79,4 +79,7 @@ public partial interface IMediaPort
 
     /// <summary>Ends everything that runs in the conference, all members leave, <see cref="ConferenceClosed"/> is reported last.</summary>
     void CloseConference(ConferenceId conference) => throw new NotSupportedException(NoMixing);
+
+    /// <summary>Gives a conference up without a report; its members leave it, an unfinished recording stays as it is.</summary>
+    void AbandonConference(ConferenceId conference) => throw new NotSupportedException(NoMixing);
 }

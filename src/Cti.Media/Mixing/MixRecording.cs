@@ -6,6 +6,7 @@ namespace Cti.Media.Mixing;
 internal sealed class MixRecording(Action<MediaEvent> report)
 {
     private Recording? _recording;
+    private bool _abandoned;
 
     /// <summary>True until its end is reported.</summary>
     public bool IsOpen => _recording is not null;
@@ -23,7 +24,8 @@ internal sealed class MixRecording(Action<MediaEvent> report)
     {
         if (_recording is not { Phase: RecordingPhase.Preparing } recording || recording.Action != action)
         {
-            recorder.Discard();
+            if (_abandoned) recorder.Abandon();
+            else recorder.Discard();
             return;
         }
         recording.Recorder = recorder;
@@ -55,6 +57,14 @@ internal sealed class MixRecording(Action<MediaEvent> report)
         if (_recording is not { } recording) return;
         recording.IsStopAsked = true;
         if (recording.Phase == RecordingPhase.Running) Finish(recording);
+    }
+
+    /// <summary>Lets go of whatever runs: the file stays as it is, nothing is reported.</summary>
+    public void Abandon()
+    {
+        _abandoned = true;
+        _recording?.Recorder?.Abandon();
+        _recording = null;
     }
 
     public void Write(ReadOnlySpan<short> samples)

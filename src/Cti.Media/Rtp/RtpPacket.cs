@@ -59,13 +59,8 @@ internal readonly ref struct RtpPacket
             reason = DropReason.BadVersion;
             return false;
         }
-        var start = HeaderBytes + ((datagram[0] & 0x0F) * 4);
-        if ((datagram[0] & 0x10) != 0)
-        {
-            if (datagram.Length < start + 4) return false;
-            start += 4 + (BinaryPrimitives.ReadUInt16BigEndian(datagram[(start + 2)..]) * 4);
-        }
-        if (datagram.Length < start) return false;
+        var start = PayloadStart(datagram);
+        if (start < 0) return false;
         var end = datagram.Length;
         if ((datagram[0] & 0x20) != 0)
         {
@@ -84,6 +79,19 @@ internal readonly ref struct RtpPacket
         }
         packet = new RtpPacket(datagram, datagram[start..end]);
         return true;
+    }
+
+    /// <summary>Where the payload begins, behind contributing sources and extension; -1 where the datagram ends before that.</summary>
+    public static int PayloadStart(ReadOnlySpan<byte> datagram)
+    {
+        if (datagram.Length < HeaderBytes) return -1;
+        var start = HeaderBytes + ((datagram[0] & 0x0F) * 4);
+        if ((datagram[0] & 0x10) != 0)
+        {
+            if (datagram.Length < start + 4) return -1;
+            start += 4 + (BinaryPrimitives.ReadUInt16BigEndian(datagram[(start + 2)..]) * 4);
+        }
+        return datagram.Length < start ? -1 : start;
     }
 
     /// <summary>Writes a header without CSRC, extension and padding: 12 bytes.</summary>

@@ -8,13 +8,19 @@ namespace Cti.Media;
 internal sealed class AudioReceiver
 {
     private readonly List<Recording> _recordings;
+    private readonly bool _isLink;
     private readonly short[] _frame = new short[Audio.FrameSamples];
     private JitterBuffer? _buffer;
     private InBandDetector? _detector;
     private AudioCodec _codec;
 
     /// <param name="recordings">The session's recordings; those that run get the sound.</param>
-    public AudioReceiver(List<Recording> recordings) => _recordings = recordings;
+    /// <param name="isLink">Whether the sound comes from another node: its way is short, so the delay begins at the least.</param>
+    public AudioReceiver(List<Recording> recordings, bool isLink)
+    {
+        _recordings = recordings;
+        _isLink = isLink;
+    }
 
     /// <summary>Mixes that listen.</summary>
     public int Mixes { get; private set; }
@@ -92,7 +98,7 @@ internal sealed class AudioReceiver
 
     private void Prepare(bool isNew)
     {
-        if (_buffer is null) _buffer = new JitterBuffer();
+        if (_buffer is null) _buffer = new JitterBuffer(_isLink ? 0 : JitterBuffer.DelayMin);
         else if (isNew && !IsRecording) _buffer.Reset();
     }
 }

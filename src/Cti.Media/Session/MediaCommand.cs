@@ -59,6 +59,8 @@ public enum MediaCommandKind
     FailSound,
     /// <summary>The session or conference ends.</summary>
     Close,
+    /// <summary>The session or conference is given up without a word to anybody.</summary>
+    Abandon,
 }
 
 /// <summary>
@@ -176,6 +178,9 @@ public readonly struct MediaCommand
 
     /// <summary>Ends the session: every action is ended, BYE becomes due.</summary>
     public static MediaCommand Close() => new(MediaCommandKind.Close);
+
+    /// <summary>Gives the session or conference up: nothing is sent or reported any more, files are left as they are.</summary>
+    public static MediaCommand Abandon() => new(MediaCommandKind.Abandon);
 }
 
 /// <summary>Which conference, and how.</summary>

@@ -27,6 +27,10 @@ public enum DropReason
     Duplicate,
     /// <summary>A malformed RTCP compound (RFC 3550 appendix A.2).</summary>
     BadRtcp,
+    /// <summary>Of a session with SRTP: its tag is not that of its content (RFC 3711 section 4.2), or it is of another source.</summary>
+    NotAuthentic,
+    /// <summary>It came while this process could not know whether the calls are still its own.</summary>
+    Muted,
 }
 
 /// <summary>Counts of one media loop: written by its thread only, read by anyone.</summary>
@@ -45,6 +49,9 @@ public sealed class MediaCounters
 
     /// <summary>Datagrams not used, for that reason.</summary>
     public long Dropped(DropReason reason) => Volatile.Read(ref _dropped[(int)reason]);
+
+    /// <summary>Counts a datagram that the loop dropped before its session saw it, as <see cref="DropReason.Muted"/>.</summary>
+    public void CountMuted() => CountDrop(DropReason.Muted);
 
     internal void CountDrop(DropReason reason) => _dropped[(int)reason]++;
 

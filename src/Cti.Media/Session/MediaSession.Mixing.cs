@@ -2,6 +2,7 @@ using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
 using Cti.Media.Files;
 using Cti.Media.Rtp;
+using Cti.Media.Srtp;
 
 namespace Cti.Media;
 
@@ -20,6 +21,9 @@ public sealed partial class MediaSession
 {
     /// <summary>Bytes of a payload that is relayed: what fits into an Ethernet frame.</summary>
     internal const int RelayedPayloadMax = 1_460;
+
+    /// <summary>Bytes that a packet of a session may have: header, a relayed payload, and what SRTP adds.</summary>
+    internal const int PacketBytesMax = RtpPacket.HeaderBytes + RelayedPayloadMax + SrtpSession.RtpOverheadBytes;
 
     /// <summary>The action of keys that are sounded for the other side of a bridge: nobody is told about them.</summary>
     private const long ForwardedKeys = long.MinValue;
@@ -40,8 +44,14 @@ public sealed partial class MediaSession
     /// <summary>When it was ticked last, in nanoseconds of the monotonic clock; 0 before.</summary>
     public long LastTickNanos => _lastTickNanos;
 
+    /// <summary>Bytes of a payload that this session sends, so that what SRTP adds fits as well.</summary>
+    private int PayloadMax => RelayedPayloadMax - (_srtp is null ? 0 : SrtpSession.RtpOverheadBytes);
+
     /// <summary>The codec agreed on; null while nothing is negotiated.</summary>
     internal AudioCodec? Codec => _description?.Codec;
+
+    /// <summary>True once it was given up without a report.</summary>
+    internal bool IsAbandoned { get; private set; }
 
     internal AudioReceiver Sound => _audio;
 
@@ -75,7 +85,7 @@ public sealed partial class MediaSession
         _begun = true;
         var skipped = _ticked ? ((nowNanos - _lastTickNanos) / TickNanos) - 1 : 0;
         if (skipped < CatchUpFrames) skipped = 0;
-        else _sender.Advance(skipped);
+        else SkipFrames(skipped);
         _ticked = true;
         _lastTickNanos = nowNanos;
         if (_recordings.Count > 0) PollRecordings();
@@ -89,6 +99,13 @@ public sealed partial class MediaSession
             if (_awaited[i].Poll()) _awaited.RemoveAt(i);
         }
         return true;
+    }
+
+    /// <summary>Time in which nobody called: our stream's goes on, and it is not the far end's silence.</summary>
+    private void SkipFrames(long frames)
+    {
+        _sender.Advance(frames);
+        _lastHeardNanos += frames * TickNanos;
     }
 
     /// <summary>A report of a bridge: nothing follows the session's last report.</summary>
@@ -134,8 +151,9 @@ public sealed partial class MediaSession
         if (_closing || Output is not { } output || _description is not { Send: true } description || _latch.Remote.IsUnspecified) return false;
         if (_keys.IsActive || _playLoaded || _beep.IsActive || (_listening is { } other && other != by && other.IsLive(nowNanos))) return false;
         var payloadType = isEvent ? description.TelephoneEventPayloadType : description.PayloadType;
-        if (payloadType < 0 || rtp.Payload.Length > RelayedPayloadMax) return false;
+        if (payloadType < 0 || rtp.Payload.Length > PayloadMax) return false;
         var length = isEvent && !isRelaying ? _sender.WriteRelayedEvent(by.Packet, payloadType, rtp) : _sender.WriteRelayed(by.Packet, payloadType, rtp);
+        if (length > 0 && _srtp is { } srtp) length = srtp.ProtectRtp(by.Packet, length);
         if (length == 0) return false;
         _counters.CountSent();
         output.SendRtp(this, by.Packet.AsSpan(0, length));
@@ -221,7 +239,7 @@ public sealed partial class MediaSession
                 bridge.StartRecord((SoundRecorder)command.Payload!);
                 break;
             case MediaCommandKind.StartBridgeRecord:
-                ((SoundRecorder)command.Payload!).Discard();
+                GiveBack((SoundRecorder)command.Payload!);
                 break;
             case MediaCommandKind.FailBridgeRecord:
                 FindBridge(command.Action)?.FailRecord(command.Outcome, (string?)command.Payload);

@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
 using Cti.Media.Files;
 using Cti.Media.Jitter;
 using Cti.Media.Rtcp;
 using Cti.Media.Rtp;
+using Cti.Media.Srtp;
 using Cti.Media.Tones;
 
 namespace Cti.Media;
@@ -14,6 +16,7 @@ namespace Cti.Media;
 /// received, and applies commands in their order. After <see cref="MediaCommandKind.Close"/> it goes on ticking until <see cref="IsFinished"/>
 /// (recordings are completed elsewhere), frees the ports and calls <see cref="ReportClosed"/>.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "ReportClosed, which ends every session, frees what SRTP holds.")]
 public sealed partial class MediaSession
 {
     /// <summary>Bytes that <see cref="Tick"/> needs at most.</summary>
@@ -34,6 +37,7 @@ public sealed partial class MediaSession
     private readonly MediaSessionOptions _options;
     private readonly IMediaEvents _events;
     private MediaCounters _counters;
+    private readonly SrtpSession? _srtp;
     private readonly RtpSender _sender;
     private readonly ReceiveStream _stream = new();
     private readonly RemoteLatch _latch = new();
@@ -75,9 +79,14 @@ public sealed partial class MediaSession
         _options = options;
         _events = events;
         _counters = services.Counters;
+        if (options.Srtp is { } keys)
+        {
+            _srtp = new SrtpSession(keys);
+            seed = SrtpSession.Fit(seed);
+        }
         _sender = new RtpSender(seed);
         _rtcp = new RtcpReporter(seed, services.Clock);
-        _audio = new AudioReceiver(_recordings);
+        _audio = new AudioReceiver(_recordings, options.IsLink);
     }
 
     /// <summary>Which session.</summary>
@@ -127,6 +136,7 @@ public sealed partial class MediaSession
             case MediaCommandKind.Leave: Leave((Conference)command.Payload!); break;
             case MediaCommandKind.SetMember: SetMember((ConferenceJoin)command.Payload!); break;
             case MediaCommandKind.Close: Close(); break;
+            case MediaCommandKind.Abandon: Abandon(); break;
             case MediaCommandKind.None: break;
             default: ApplyToBridge(command); break;
         }
@@ -140,7 +150,8 @@ public sealed partial class MediaSession
             AcceptRtcp(packet, source, nowNanos);
             return;
         }
-        if (!RtpPacket.TryParse(packet, out var rtp, out var reason))
+        var reason = DropReason.NotAuthentic;
+        if ((_srtp is { } srtp && !srtp.TryUnprotectRtp(packet, out packet, out reason)) || !RtpPacket.TryParse(packet, out var rtp, out reason))
         {
             _counters.CountDrop(reason);
             return;
@@ -200,6 +211,7 @@ public sealed partial class MediaSession
         var length = _closing ? 0 : SendFrame(rtpOut, nowNanos);
         if (length == 0) _sender.Pause();
         else _counters.CountSent();
+        if (length > 0 && _srtp is { } srtp) length = srtp.ProtectRtp(rtpOut, length);
         _sender.Advance(1);
         Publish();
         return length;
@@ -215,9 +227,9 @@ public sealed partial class MediaSession
         {
             _byeDone = true;
             // A participant that never sent anything must not say goodbye (RFC 3550 section 6.3.7).
-            return reachable && _sender.Packets > 0 ? _rtcp.Write(rtcpOut, _sender, _stream, nowNanos, bye: true) : 0;
+            return reachable && _sender.Packets > 0 ? WriteRtcp(rtcpOut, nowNanos, bye: true) : 0;
         }
-        return reachable && _rtcp.IsDue(nowNanos) ? _rtcp.Write(rtcpOut, _sender, _stream, nowNanos, bye: false) : 0;
+        return reachable && _rtcp.IsDue(nowNanos) ? WriteRtcp(rtcpOut, nowNanos, bye: false) : 0;
     }
 
     /// <summary>Reports <see cref="SessionClosed"/>: the last report. Once, after the ports were freed.</summary>
@@ -226,9 +238,13 @@ public sealed partial class MediaSession
         if (_closedReported) return;
         _closedReported = true;
         Report(new SessionClosed(Statistics));
+        _srtp?.Dispose();
     }
 
-    internal void Report(MediaEvent happened) => _events.OnMediaEvent(Id, happened);
+    internal void Report(MediaEvent happened)
+    {
+        if (!IsAbandoned) _events.OnMediaEvent(Id, happened);
+    }
 
     private void Publish()
     {
@@ -293,7 +309,7 @@ public sealed partial class MediaSession
     {
         if (Find(action) is not { Phase: RecordingPhase.Preparing } recording)
         {
-            recorder.Discard();
+            GiveBack(recorder);
             return;
         }
         recording.Recorder = recorder;
@@ -399,6 +415,25 @@ public sealed partial class MediaSession
         LeaveMixes();
     }
 
+    /// <summary>Ends at once as a crash would end it: no goodbye, no report, unfinished files stay for whoever goes on with them.</summary>
+    private void Abandon()
+    {
+        IsAbandoned = true;
+        foreach (var recording in _recordings) recording.Recorder?.Abandon();
+        _recordings.Clear();
+        Close();
+        foreach (var bridge in _awaited) bridge.Abandon();
+        _awaited.Clear();
+        _byeDone = true;
+    }
+
+    /// <summary>A recorder that came too late.</summary>
+    private void GiveBack(SoundRecorder recorder)
+    {
+        if (IsAbandoned) recorder.Abandon();
+        else recorder.Discard();
+    }
+
     private void Heard(long nowNanos)
     {
         _lastHeardNanos = nowNanos;
@@ -445,6 +480,11 @@ public sealed partial class MediaSession
             _counters.CountDrop(DropReason.ForeignSource);
             return false;
         }
+        if (_srtp is { } srtp && !srtp.TryUnprotectRtcp(packet, out packet, out var reason))
+        {
+            _counters.CountDrop(reason);
+            return false;
+        }
         if (!_rtcp.Accept(packet, _sender.Ssrc, nowNanos))
         {
             _counters.CountDrop(DropReason.BadRtcp);
@@ -453,6 +493,12 @@ public sealed partial class MediaSession
         _published.Reported(_rtcp, _sender.Packets);
         Heard(nowNanos);
         return true;
+    }
+
+    private int WriteRtcp(Span<byte> packet, long nowNanos, bool bye)
+    {
+        var length = _rtcp.Write(packet, _sender, _stream, nowNanos, bye);
+        return _srtp is { } srtp ? srtp.ProtectRtcp(packet, length) : length;
     }
 
     private int SendFrame(Span<byte> packet, long nowNanos)

@@ -210,7 +210,8 @@ public sealed record RouteSettings(string? To, string? From, string? Trunk, stri
 /// <param name="Advertise">Where the other nodes reach this one; null: <paramref name="Listen"/>.</param>
 /// <param name="Secret">Shared by all nodes.</param>
 /// <param name="Lease">A node that has not renewed for so long is dead, 500 ms..60 s.</param>
-public sealed record ClusterSettings(IPEndPoint? Listen, HostPort? Advertise, Secret? Secret, TimeSpan Lease);
+/// <param name="MediaAddress">Of RTP between nodes; null: the media address.</param>
+public sealed record ClusterSettings(IPEndPoint? Listen, HostPort? Advertise, Secret? Secret, TimeSpan Lease, IPAddress? MediaAddress);
 
 /// <summary>cti.call.</summary>
 /// <param name="SetupTimeout">Of an outbound call without ringing or answer.</param>

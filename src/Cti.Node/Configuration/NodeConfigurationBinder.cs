@@ -51,6 +51,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             Log(cti),
             []);
         CheckNames(cti, configuration);
+        CheckCluster(cti, configuration);
         cti.Close();
         top.Close();
         return configuration;
@@ -249,7 +250,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             cluster.Parsed("listen", "ADDRESS:PORT (IPv6 in brackets)", ConfigurationTexts.EndPoint),
             cluster.Parsed("advertise", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort),
             cluster.SecretOrNull("secret"),
-            cluster.Duration("lease", "500ms", "60s"));
+            cluster.Duration("lease", "500ms", "60s"),
+            cluster.Parsed("media-address", "an IP address", ConfigurationTexts.Address));
         if (settings.Listen is not null && (settings.Secret?.Reveal().Length ?? 0) < 16)
             cluster.Problem("secret", "not set or too short; a cluster needs one of at least 16 characters, the same on every node");
         cluster.Close();
@@ -293,6 +295,15 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         var settings = new LogSettings(log.Choice("level", Levels));
         log.Close();
         return settings;
+    }
+
+    /// <summary>Nodes that are linked share a journal, and a node that owns no calls needs others that do.</summary>
+    private static void CheckCluster(SettingsReader cti, NodeConfiguration configuration)
+    {
+        if (configuration is { Cluster: { Listen: not null, Secret: { } secret }, Journal.Provider: not JournalProvider.PostgreSql } && secret.Reveal().Length >= 16)
+            cti.Problem("cluster.listen", "set, but the journal is not shared; right is cti.journal.provider = postgresql, or no cti.cluster.listen");
+        if (configuration.Cluster.Listen is null && !configuration.Node.Roles.HasFlag(NodeRoles.Media))
+            cti.Problem("node.roles", "without media, and without other nodes that have it; right is [gateway, media], or cti.cluster.listen");
     }
 
     /// <summary>Names that one part uses have to exist in another.</summary>

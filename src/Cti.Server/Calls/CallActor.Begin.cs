@@ -18,7 +18,7 @@ internal sealed partial class CallActor
     private void Place(PlaceCall place)
     {
         var args = place.Ask.Request.Arguments;
-        var wantsIPv6 = place.Placement.Target.Host.StartsWith('[');
+        var wantsIPv6 = place.Placement.Flow is { Remote: { AddressFamily: global::System.Net.Sockets.AddressFamily.InterNetworkV6, Address.IsIPv4MappedToIPv6: false } };
         if (services.Media.TryOpen(new MediaSessionOptions(wantsIPv6, services.MediaProfile.InactivityMillis), cell) is not { } media)
         {
             GiveBack(place.Placement);
@@ -31,11 +31,17 @@ internal sealed partial class CallActor
         var parent = Given(args, "parent_call_res_id") ?? Given(args, "parent_conf_res_id");
         var leg = CallLeg.ForPlacement(services, cell, System, place.Placement, from, LocalAudioAt(media.Local));
         cell.Leg = leg;
-        Create(Modules.Call, id => CallDecider.Decide(null, new ConstructCall
+        Create(Modules.Call, id => Construct(place, leg, DialogTag.Create(id, services.Random), from ?? "", parent), place.Ask);
+    }
+
+    private CallDecision Construct(PlaceCall place, CallLeg leg, DialogTag tag, string from, string? parent)
+    {
+        var args = place.Ask.Request.Arguments;
+        return CallDecider.Decide(null, new ConstructCall
         {
-            Id = id,
+            Id = tag.Resource,
             Application = place.Ask.Request.Application,
-            FromUri = from ?? "",
+            FromUri = from,
             ToUri = place.Placement.ToUri,
             SipCallId = $"{services.Random.NextHex(16)}@{services.NodeName}",
             Trunk = place.Placement.Trunk?.Name,
@@ -44,11 +50,12 @@ internal sealed partial class CallActor
             MaxRingSeconds = args.Int32("max_ring_seconds"),
             UserData = args.OptionalString("user_data"),
             LocalSdp = leg.OfferText,
-            LocalTag = DialogTag.Create(id, services.Random).ToString(),
+            LocalTag = tag.ToString(),
+            Invite = leg.Describe(tag),
             Parent = parent,
             RingBack = RingBackOf(args),
             Owner = place.Owner,
-        }, System.Clock.UnixMillis, services.Settings), place.Ask);
+        }, System.Clock.UnixMillis, services.Settings);
     }
 
     private void Offer(InviteOffered offered)
@@ -85,6 +92,7 @@ internal sealed partial class CallActor
                 Dialog = leg.ServerDialog,
                 LocalSdp = (outcome?.Local ?? SdpNegotiator.CreateOffer(local)).ToString(),
                 Audio = outcome?.Audio,
+                Invite = StoredInvite.Write(invite),
             }, System.Clock.UnixMillis, services.Settings);
         }, null);
         if (isCreated) LookForSubscriber();

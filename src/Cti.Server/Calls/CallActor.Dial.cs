@@ -32,6 +32,9 @@ internal sealed partial class CallActor
             case TellDone done:
                 Tell(done.Parent, new ChildDone(self));
                 break;
+            case LookForChild look:
+                if (services.Directory.Find(look.Child)?.Latest is not { IsReleased: false }) Self.Tell(new Decide(new ChildDone(look.Child)));
+                break;
             case StartRingBack start:
                 HearRingBack(start);
                 break;

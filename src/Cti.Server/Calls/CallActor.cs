@@ -147,7 +147,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 services.Media.Port.Configure(media, MediaDescriptions.From(configure.Audio));
                 break;
             case StartMediaPlay play:
-                if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat))))
+                if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat, play.OffsetMillis))))
                     Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
                 break;
             case StopMediaPlay stop when Withdraw(stop.Number):
@@ -157,7 +157,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 break;
             case StartMediaRecord record:
                 if (!ForwardToMedia(media => services.Media.Port.StartRecord(media,
-                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, Channels: record.Channels))))
+                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, record.Append, record.Channels))))
                     Self.Tell(new MediaHappened(new RecordEnded(record.Number, MediaOutcome.Failed, 0, "the call has no media")));
                 break;
             case StopMediaRecord stop:
@@ -177,7 +177,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case AskEntry or LeaveConference:
                 PerformConference(effect);
                 break;
-            case AskParent or AnswerChild or ReleaseChild or TellRinging or TellDone or StartRingBack or StopRingBack:
+            case AskParent or AnswerChild or ReleaseChild or LookForChild or TellRinging or TellDone or StartRingBack or StopRingBack:
                 PerformDial(effect);
                 break;
             case Cti.Calls.Call.CloseMedia:
@@ -225,7 +225,18 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     {
         if (cell.Media is not { } media || cell.MediaClosed) return;
         cell.MediaClosed = true;
-        services.Media.Port.Close(media);
+        // A node that lost the call says nothing more to its far end, not even goodbye to the stream.
+        if (cell.Deposed) services.Media.Port.Abandon(media);
+        else services.Media.Port.Close(media);
+    }
+
+    protected override void Abandon() => cell.Leg?.Dispose();
+
+    protected override void OutsideEnded(object message)
+    {
+        if (message is not MediaHappened { Event: SessionClosed }) return;
+        cell.Media = null;
+        services.Media.Closed();
     }
 
     protected override bool IsOutsideGone()
@@ -240,15 +251,5 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         if (cell.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated } call) return;
         if (services.Subscribers.IsUnattended(call.Application)) Run(new SubscriberMissing(), null);
         else StartTimer("subscriber", 1000, new CheckSubscriber());
-    }
-
-    protected override void Recover()
-    {
-        cell.Leg ??= CallLeg.ForRecovered(services, cell, System);
-        foreach (var path in (string?[])[(cell.State!.Action as RecordAction)?.FullPath, cell.State.SideRecord?.FullPath, cell.State.Bridge?.Spec?.RecordPath])
-        {
-            if (path is not null) services.Recordings.Repair(path);
-        }
-        if (CallDecider.Resume(cell.State!) is { } command) Run(command, null);
     }
 }

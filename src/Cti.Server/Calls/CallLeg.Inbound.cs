@@ -39,11 +39,6 @@ internal sealed partial class CallLeg
         return new CallLeg(services, cell, system, local, trunk) { server = begun, serverTransaction = transaction, flow = transaction.Flow };
     }
 
-    /// <summary>The leg of a call that the journal showed alive: it has a dialog to hang up in, nothing else.</summary>
-    public static CallLeg ForRecovered(NodeServices services, CallCell cell, ActorSystem system) =>
-        new(services, cell, system, new LocalAudio("127.0.0.1", 9, 0, 0, services.MediaProfile.Codecs),
-            services.Trunks.All.FirstOrDefault(known => known.Name == cell.State?.Trunk));
-
     /// <summary>The dialog of their INVITE.</summary>
     public DialogState ServerDialog => server!.Dialog;
 
@@ -65,6 +60,7 @@ internal sealed partial class CallLeg
             {
                 case SendResponse response:
                     services.Sip.Respond(serverTransaction!, response.Response);
+                    CountAnswers(response.Repeated);
                     break;
                 case MediaAgreed media:
                     agreed = media.Media;
@@ -84,7 +80,8 @@ internal sealed partial class CallLeg
     private AckArrived Confirmed(DialogState dialog, NegotiatedAudio? agreed)
     {
         var serving = server!;
-        session = new ReInviteState { Dialog = dialog, Local = local, LocalSdp = serving.LocalSdp!, Credentials = Credentials }
+        // One that was made before the ACK came has told the far end where we are already.
+        session ??= new ReInviteState { Dialog = dialog, Local = local, LocalSdp = serving.LocalSdp!, Credentials = Credentials }
             .WithTimer(serving.Timer, NowMillis);
         return new AckArrived(serving.Offer is not null && agreed is null ? null : agreed);
     }

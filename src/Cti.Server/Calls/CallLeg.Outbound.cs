@@ -26,6 +26,9 @@ internal sealed partial class CallLeg
     private SdpSession offer = null!;
     private string fromUri = "";
     private bool inviteCancelled;
+    private bool isResolved;
+    private SipRequest? pendingInvite;
+    private string? branch;
     private string infoKeys = "";
     private long infoNumber;
 
@@ -34,41 +37,46 @@ internal sealed partial class CallLeg
         new(services, cell, system, local, placement.Trunk)
         {
             offer = SdpNegotiator.CreateOffer(local),
-            target = TargetOf(placement),
+            target = placement.NextHop,
             fromUri = fromUri ?? "",
+            flow = placement.Flow ?? default,
+            isResolved = placement.Flow is not null,
         };
 
     /// <summary>Our offer as it stands in the INVITE.</summary>
     public string OfferText => offer.ToString();
 
-    private static SipUri TargetOf(Placement placement)
+    /// <summary>The INVITE as it will go out, for the journal; null where its host is unknown.</summary>
+    public OutboundInvite? Describe(DialogTag tag)
     {
-        if (placement.Trunk is not { } trunk) return placement.Target;
-        var parameters = trunk.Transport switch
-        {
-            SipTransportKind.Tcp => ";transport=tcp",
-            SipTransportKind.Tls => ";transport=tls",
-            _ => null,
-        };
-        return SipUri.Create(placement.Target.User!, trunk.Host, trunk.Port, parameters);
+        if (!isResolved) return null;
+        var address = services.Sip.LocalAddress(flow);
+        return new OutboundInvite(1, target.Text, services.Sip.ViaOf(flow, NewBranch()), IdentityAt(address).From.ToString(), new NameAddr(target).ToString(),
+            tag.ToContact(address, flow.Kind).ToString(), DialogFlow.Format(flow));
     }
 
-    private void BeginInvite(CallState state) => Resolve(null, target, state);
+    private string NewBranch() => branch = ViaValue.MagicCookie + services.Random.NextHex(8);
 
-    /// <summary>Names are looked up away from the actor; the result comes back as a message.</summary>
-    private void Resolve(SipRequest? invite, SipUri nextHop, CallState state)
+    private void BeginInvite(CallState state)
     {
-        var lookup = services.Sip.ResolveAsync(nextHop);
-        if (lookup.IsCompletedSuccessfully)
+        if (pendingInvite is { } again)
         {
-            var found = new TargetResolved(invite!, lookup.Result);
-            cell.Actor.Tell(found);
-            return;
+            pendingInvite = null;
+            StartInvite(again);
         }
-        _ = ReportAsync(lookup, invite);
+        else if (!isResolved)
+        {
+            cell.Actor.Tell(new Decide(new DialFailed(503, $"host {target.Host} does not resolve, or no listener has its transport")));
+        }
+        else if (client is null)
+        {
+            // The first one: its journaled branch is used.
+            ClientActions(InviteClientUsage.Begin(BuildInvite(state), offer, DialogFlow.Format(flow), new InviteClientPolicy(Credentials)), isFirst: true);
+        }
     }
 
-    private async Task ReportAsync(ValueTask<SipFlow?> lookup, SipRequest? invite)
+    /// <summary>A redirection's host is looked up away from the actor; the result comes back as a message.</summary>
+    private async Task ReportAsync(ValueTask<SipFlow?> lookup, SipRequest invite)
     {
         SipFlow? found = null;
         try
@@ -79,7 +87,7 @@ internal sealed partial class CallLeg
         {
             // A look-up that took too long found nothing.
         }
-        cell.Actor.Tell(new TargetResolved(invite!, found));
+        cell.Actor.Tell(new TargetResolved(invite, found));
     }
 
     private ResourceCommand? Resolved(TargetResolved resolved)
@@ -87,23 +95,27 @@ internal sealed partial class CallLeg
         if (inviteCancelled) return new DialFailed(487, "cancelled before the INVITE was sent");
         if (resolved.Flow is not { } found) return new DialFailed(503, $"host {target.Host} does not resolve, or no listener has its transport");
         flow = found;
-        if (resolved.Invite is { } again)
-        {
-            StartInvite(again);
-            return null;
-        }
-        var invite = BuildInvite(cell.State!);
-        return ClientActions(InviteClientUsage.Begin(invite, offer, DialogFlow.Format(flow), new InviteClientPolicy(Credentials)));
+        return Retry(resolved.Invite);
+    }
+
+    /// <summary>An INVITE of another number: it goes out once the journal knows how.</summary>
+    private InviteRetried Retry(SipRequest invite)
+    {
+        pendingInvite = invite;
+        return new InviteRetried(new OutboundInvite(invite.CSeq.Number, invite.Uri.Text, services.Sip.ViaOf(flow, NewBranch()), invite.From.WithoutTag().ToString(),
+            invite.Get(HeaderId.To)!, invite.Get(HeaderId.Contact)!, DialogFlow.Format(flow)));
     }
 
     private SipRequest BuildInvite(CallState state)
     {
         var address = services.Sip.LocalAddress(flow);
-        var identity = CallerIdentity.Of(CallerUri(address), trunk?.AssertIdentity ?? false);
+        var identity = IdentityAt(address);
         if (!DialogTag.TryParse(state.LocalTag, out var tag)) throw new InvalidOperationException($"{state.LocalTag} is no tag of ours");
         var initial = new InitialRequest(target, identity.From, new NameAddr(target), tag.ToContact(address, flow.Kind), state.SipCallId, state.LocalTag, 1, []);
         return InitialRequests.Invite(initial, offer.ToBytes(), identity);
     }
+
+    private CallerIdentity IdentityAt(SipHostPort address) => CallerIdentity.Of(CallerUri(address), trunk?.AssertIdentity ?? false);
 
     /// <summary>The From URI: what the application gave, a bare number at our domain, or the line's own.</summary>
     private SipUri CallerUri(SipHostPort address)
@@ -119,7 +131,7 @@ internal sealed partial class CallLeg
     private ResourceCommand? ClientStep(InviteClientInput input) =>
         client is null ? null : ClientActions(InviteClientUsage.Step(client, input, NowMillis, services.SipTimers));
 
-    private ResourceCommand? ClientActions(UsageStep<InviteClientState> step)
+    private ResourceCommand? ClientActions(UsageStep<InviteClientState> step, bool isFirst = false)
     {
         client = step.State;
         var command = Unusable(step);
@@ -133,7 +145,8 @@ internal sealed partial class CallLeg
                 case SendRequest or InviteFailed when command is FarEndUnusable:
                     break;
                 case SendRequest { Request.Method: SipMethods.Invite } invite:
-                    SendInviteTo(invite.Request);
+                    if (isFirst) StartInvite(invite.Request);
+                    else command = SendInviteTo(invite.Request);
                     break;
                 case SendRequest other:
                     Start(other.Request);
@@ -183,21 +196,18 @@ internal sealed partial class CallLeg
         _ => "failed",
     };
 
-    private void SendInviteTo(SipRequest invite)
+    private InviteRetried? SendInviteTo(SipRequest invite)
     {
-        if (invites.Count > 0 && !invite.Uri.Host.Equals(target.Host, StringComparison.OrdinalIgnoreCase) || invite.Uri.Port != target.Port)
-        {
-            target = invite.Uri;
-            Resolve(invite, invite.Uri, cell.State!);
-            return;
-        }
-        StartInvite(invite);
+        if (invite.Uri.Host.Equals(target.Host, StringComparison.OrdinalIgnoreCase) && invite.Uri.Port == target.Port) return Retry(invite);
+        target = invite.Uri;
+        _ = ReportAsync(services.Sip.ResolveAsync(invite.Uri), invite);
+        return null;
     }
 
     private void StartInvite(SipRequest invite)
     {
         // The first INVITE, and each after a redirection, goes where the look-up led.
-        var handle = new RequestHandle(cell.Actor, invite);
+        var handle = new RequestHandle(cell.Actor, invite) { Branch = branch };
         invites.Add(handle);
         services.Sip.Start(invite, flow, handle);
     }
@@ -215,10 +225,11 @@ internal sealed partial class CallLeg
     private void CancelInvite(CallState state)
     {
         inviteCancelled = true;
-        if (client is null)
+        if (pendingInvite is not null || client is null)
         {
-            // The journal of a dead process says that it was ringing; there is no transaction to cancel (a 2xx that still comes is hung up).
-            if (target is null) cell.Actor.Tell(new Decide(new FarEndSettled()));
+            // Nothing is under way that could be cancelled: the last INVITE has its final response, the next one was not sent.
+            pendingInvite = null;
+            cell.Actor.Tell(new Decide(new FarEndSettled()));
             return;
         }
         ClientStep(new InviteClientInput.Cancel(SipReason.Sip(state.ClosingCause)));

@@ -69,6 +69,8 @@ internal sealed partial class CallLeg : ICallLeg
             case SendRefusal refusal: Refuse(refusal); break;
             case SendBye bye: HangUp(bye.Cause, state); break;
             case ConfirmChange: ReleaseHeld(); break;
+            case SendReInvite: TellWhereWeAre(state); break;
+            case RepeatAck again: AcknowledgeOnceMore(again.CSeq, state); break;
             default: throw new InvalidOperationException($"no SIP effect: {effect.GetType().Name}");
         }
         Arm();
@@ -81,6 +83,7 @@ internal sealed partial class CallLeg : ICallLeg
         {
             LegTick => Tick(),
             InDialogRequest request => InDialog(request.Transaction, state),
+            InviteJoined joined => Joined(joined.Transaction, state),
             InviteWasCancelled cancelled => CallerGaveUp(cancelled, state),
             AckCame ack => Acknowledged(ack.Ack),
             ResponseCame came => Responded(came.Handle, came.Response),
@@ -89,12 +92,16 @@ internal sealed partial class CallLeg : ICallLeg
             RequestNotSent notSent => NotAnswered(notSent.Handle, 503),
             TargetResolved resolved => Resolved(resolved),
             InfoKeyDue => SendNextInfoKey(),
+            ReInviteDue => Offer(state),
             ResponseSettled => null,
             _ => Unknown(out accepted),
         };
         Arm();
         return command;
     }
+
+    public bool IsQuiet => session is { IsSettled: true } && held.Count == 0 && pendingAck is null && byeRequest is null && infoRequest is null && byeWhenAcknowledged is null
+        && server is null or { Phase: InviteServerPhase.Confirmed };
 
     public void Dispose()
     {
@@ -229,10 +236,14 @@ internal sealed partial class CallLeg : ICallLeg
                     Acknowledge(ack.Ack);
                     break;
                 case MediaAgreed agreed:
+                    SettleAnswer();
                     command = new DialogChanged(session.Dialog, agreed.Media, agreed.Local.ToString());
                     break;
+                case ReInviteRefused refused when cell.State!.InterruptedMillis is not null:
+                    command = new TakeoverRefused(refused.Status);
+                    break;
                 case DialogOver lost:
-                    command = new DialogLost(lost.Status);
+                    command = IsTakeoverLost(lost.Status) ? new TakeoverRefused(lost.Status) : new DialogLost(lost.Status);
                     break;
             }
         }
@@ -263,7 +274,7 @@ internal sealed partial class CallLeg : ICallLeg
     {
         if (sessionRequest is not null && session is not null && response.CSeq.Number == sessionRequest.Request.CSeq.Number)
             return SessionStep(new ReInviteInput.Responded(response, "", 0));
-        return client is null ? null : ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)));
+        return client is null ? AcknowledgeForTheDead(response) : ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)));
     }
 
     private ResourceCommand? NotAnswered(RequestHandle handle, int status)
@@ -369,7 +380,7 @@ internal sealed partial class CallLeg : ICallLeg
         if (InboundCalls.IsNear(address) && !InboundCalls.IsNear(source)) return flow;
         if (!address.Equals(source)) return null;
         var port = hop.Port == 0 ? 5060 : hop.Port;
-        return flow.IsReliable || port == flow.Remote.Port ? flow : flow with { Remote = new IPEndPoint(flow.Remote.Address, port) };
+        return (flow.IsReliable && !IsConnectionLost) || port == flow.Remote.Port ? flow : flow with { Remote = new IPEndPoint(flow.Remote.Address, port) };
     }
 
     private void UseFlowOf(DialogState dialog)

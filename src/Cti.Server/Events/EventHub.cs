@@ -1,4 +1,5 @@
 using Cti.Calls.Api;
+using Cti.Cluster.Links;
 using Cti.Kernel;
 using Cti.Server.Calls;
 using Cti.Server.Resources;
@@ -13,6 +14,10 @@ namespace Cti.Server.Events;
 /// Why nothing is lost when a feed moves from the store to the ring: it notes the ring's end, then reads the store. An event that the store did not show yet
 /// becomes durable after that read, is published after that, and so stands in the ring behind the noted end. One that both show is skipped by its position.
 /// </para>
+/// <para>
+/// What other nodes own comes by <see cref="ClusterFeeds"/>: as events, which go into the ring as well, or as word that an instance has come up to a position,
+/// up to which every feed then reads the store.
+/// </para>
 /// All state stands under one short lock; nothing is awaited and no reader is resumed under it.
 /// </summary>
 public sealed class EventHub : IEventFeeds, ISubscribers
@@ -21,8 +26,10 @@ public sealed class EventHub : IEventFeeds, ISubscribers
     private readonly IScheduler _scheduler;
     private readonly Dictionary<string, ApplicationFeeds> _applications = new(StringComparer.Ordinal);
     private readonly List<ApplicationFeeds> _touched = [];
-    private readonly List<FeedSignal> _due = [];
+    private readonly List<IWorkItem> _due = [];
     private readonly long[] _published;
+    private readonly bool[] _own;
+    private ClusterFeeds? _cluster;
     private readonly long _startedAt;
 
     private EventHub(IJournalStore store, IScheduler scheduler, IClock clock, ITimers timers, FeedBounds bounds, long[] tails)
@@ -33,6 +40,8 @@ public sealed class EventHub : IEventFeeds, ISubscribers
         Timers = timers;
         Bounds = bounds;
         _published = tails;
+        _own = [.. tails.Select(_ => true)];
+        Groups = new GroupRoles(this);
         _startedAt = clock.MonotonicNanos;
     }
 
@@ -64,8 +73,44 @@ public sealed class EventHub : IEventFeeds, ISubscribers
 
     internal int InstanceCount => _published.Length;
 
-    /// <summary>The position of each instance's newest published event, or its tail when the hub was made. Under the lock.</summary>
+    /// <summary>The position of each instance's newest published event, or its tail when the hub was made or told of it. Under the lock.</summary>
     internal ReadOnlySpan<long> Published => _published;
+
+    /// <summary>Whether this node publishes an instance's events itself. Under the lock.</summary>
+    internal ReadOnlySpan<bool> Own => _own;
+
+    internal GroupRoles Groups { get; }
+
+    /// <summary>
+    /// Makes the hub one of a cluster's: before the node's first claim, after which <see cref="ClusterFeeds.OnGained"/> says what it owns. Without this
+    /// call every instance is its own. Registers itself for the links' channel of events.
+    /// </summary>
+    /// <param name="self">This node's name.</param>
+    /// <param name="links">To the other nodes.</param>
+    /// <param name="log">Log.</param>
+    public ClusterFeeds JoinCluster(string self, INodeLinks links, ILog log)
+    {
+        var cluster = new ClusterFeeds(this, self, links, log);
+        using (Enter())
+        {
+            foreach (var feeds in _applications.Values) _published.CopyTo(feeds.Known.AsSpan());
+            Array.Clear(_own);
+            _cluster = cluster;
+            Groups.Cluster = cluster;
+        }
+        links.Receive(LinkChannel.Events, cluster);
+        return cluster;
+    }
+
+    /// <summary>Up to where everything of an application in an instance is in its ring, or is being read by its feeds. Under the lock.</summary>
+    internal long KnownTo(ApplicationFeeds feeds, int instance) => _own[instance] ? _published[instance] : feeds.Known[instance];
+
+    internal long[] KnownTo(ApplicationFeeds feeds)
+    {
+        var known = new long[_published.Length];
+        for (var instance = 0; instance < known.Length; instance++) known[instance] = KnownTo(feeds, instance);
+        return known;
+    }
 
     /// <summary>
     /// Brings events to the feeds after they became durable; in order per instance, from any thread. An event at or before its instance's newest is ignored,
@@ -79,18 +124,107 @@ public sealed class EventHub : IEventFeeds, ISubscribers
             {
                 var happened = events[i];
                 if (happened.Position <= _published[happened.Instance]) continue;
+                if (!_own[happened.Instance])
+                {
+                    // Owned until a moment ago, or from now on: what may lie between is in the store.
+                    Learn(happened.Instance, happened.Position, null);
+                    continue;
+                }
                 _published[happened.Instance] = happened.Position;
+                _cluster?.Offer(happened);
                 // Without a feed nothing is kept: whoever comes later reads the store.
                 if (!_applications.TryGetValue(happened.Application, out var application) || application.Readers.Count == 0) continue;
                 application.Ring.Add(happened);
                 if (!_touched.Contains(application)) _touched.Add(application);
             }
-            foreach (var application in _touched)
-            {
-                foreach (var reader in application.Readers) reader.Wake();
-            }
-            _touched.Clear();
+            WakeTouched();
         }
+    }
+
+    private void WakeTouched()
+    {
+        foreach (var application in _touched)
+        {
+            foreach (var reader in application.Readers) reader.Wake();
+        }
+        _touched.Clear();
+    }
+
+    /// <summary>From here on this node publishes an instance's events itself; what is before its tail may never have been published. Under the lock.</summary>
+    internal void Gain(int instance, long tail)
+    {
+        _own[instance] = false;
+        Learn(instance, tail, null);
+        _own[instance] = true;
+    }
+
+    /// <summary>From here on another node publishes an instance's events. Under the lock.</summary>
+    internal void Lose(int instance)
+    {
+        if (!_own[instance]) return;
+        foreach (var feeds in _applications.Values) feeds.Known[instance] = _published[instance];
+        _own[instance] = false;
+    }
+
+    /// <summary>
+    /// An instance that is another's has come up to a position: the feeds of the applications that are concerned (null: all) read what they lack from the
+    /// store. Under the lock.
+    /// </summary>
+    internal void Learn(int instance, long position, Predicate<ApplicationFeeds>? concerned)
+    {
+        _published[instance] = Math.Max(_published[instance], position);
+        foreach (var feeds in _applications.Values)
+        {
+            if (feeds.Readers.Count == 0 || feeds.Known[instance] >= position || concerned?.Invoke(feeds) == false) continue;
+            feeds.Known[instance] = position;
+            foreach (var reader in feeds.Readers) reader.ReadUpTo(instance, position);
+        }
+    }
+
+    /// <summary>
+    /// Takes what an owner pushed, for the applications that it pushes for. Where that goes on at the place known here, the events go into the ring, in
+    /// order; where something is missing, the store is read up to there. Under the lock.
+    /// </summary>
+    internal void Follow(FeedSection section, Predicate<ApplicationFeeds> concerned)
+    {
+        if (_own[section.Instance]) return;
+        Learn(section.Instance, section.To, feeds => feeds.Known[section.Instance] < section.From && concerned(feeds));
+        foreach (var happened in section.Events)
+        {
+            if (!_applications.TryGetValue(happened.Application, out var feeds) || feeds.Readers.Count == 0 || !concerned(feeds)) continue;
+            if (happened.Position <= feeds.Known[section.Instance]) continue;
+            feeds.Known[section.Instance] = happened.Position;
+            feeds.Ring.Add(happened);
+            if (!_touched.Contains(feeds)) _touched.Add(feeds);
+        }
+        foreach (var feeds in _applications.Values)
+        {
+            if (feeds.Readers.Count > 0 && concerned(feeds)) feeds.Known[section.Instance] = Math.Max(feeds.Known[section.Instance], section.To);
+        }
+        WakeTouched();
+    }
+
+    /// <summary>The applications with feeds here. Under the lock.</summary>
+    internal IEnumerable<ApplicationFeeds> OpenApplications => _applications.Values.Where(feeds => feeds.Readers.Count > 0);
+
+    internal FeedGroup? FindGroup(string application, string group) =>
+        _applications.TryGetValue(application, out var feeds) && feeds.Groups.TryGetValue(group, out var found) ? found : null;
+
+    internal FeedGroup[] AllGroups() => [.. _applications.Values.SelectMany(feeds => feeds.Groups.Values)];
+
+    /// <summary>Another node has feeds of an application from now on, or none any more. Under the lock.</summary>
+    internal void CountRemote(string application, int change)
+    {
+        var feeds = FeedsOf(application);
+        feeds.RemoteNodes += change;
+        if (change < 0 && !feeds.IsAttended) feeds.LostAt = Clock.MonotonicNanos;
+    }
+
+    private ApplicationFeeds FeedsOf(string application)
+    {
+        if (!_applications.TryGetValue(application, out var feeds))
+            _applications.Add(application, feeds = new ApplicationFeeds(application, new EventRing(Bounds.LiveEventsMax), _published.Length));
+        return feeds;
     }
 
     /// <inheritdoc/>
@@ -100,8 +234,12 @@ public sealed class EventHub : IEventFeeds, ISubscribers
         int count;
         using (Enter())
         {
-            if (!_applications.TryGetValue(application, out var feeds))
-                _applications.Add(application, feeds = new ApplicationFeeds(application, new EventRing(Bounds.LiveEventsMax)));
+            var feeds = FeedsOf(application);
+            if (feeds.Readers.Count == 0)
+            {
+                _published.CopyTo(feeds.Known.AsSpan());
+                _cluster?.Announce(feeds);
+            }
             reader = new FeedReader(this, feeds);
             feeds.Readers.Add(reader);
             count = feeds.Readers.Count;
@@ -120,8 +258,9 @@ public sealed class EventHub : IEventFeeds, ISubscribers
             reader.Leave();
             if (count == 0)
             {
-                feeds.LostAt = Clock.MonotonicNanos;
+                if (!feeds.IsAttended) feeds.LostAt = Clock.MonotonicNanos;
                 feeds.Ring.Clear();
+                _cluster?.Announce(null);
             }
         }
         SubscribersChanged?.Invoke(feeds.Name, count);
@@ -134,7 +273,7 @@ public sealed class EventHub : IEventFeeds, ISubscribers
     }
 
     /// <summary>
-    /// When the application lost its last feed, in nanoseconds of <see cref="IClock.MonotonicNanos"/>; when this hub began, if it never had one
+    /// When the application lost its last feed in the cluster, in nanoseconds of <see cref="IClock.MonotonicNanos"/>; when this hub began, if it never had one
     /// (so that after a restart it has time to come back); null while it has one.
     /// </summary>
     public long? LastSubscriberLostAt(string application)
@@ -142,16 +281,16 @@ public sealed class EventHub : IEventFeeds, ISubscribers
         using (Enter())
         {
             if (!_applications.TryGetValue(application, out var feeds)) return _startedAt;
-            return feeds.Readers.Count > 0 ? null : feeds.LostAt;
+            return feeds.IsAttended ? null : feeds.LostAt;
         }
     }
 
-    /// <summary>True when the application has had no feed for <see cref="Limits.UnattendedMillis"/>: its inbound calls are refused.</summary>
+    /// <summary>True when the application has had no feed on any node for <see cref="Limits.UnattendedMillis"/>: its inbound calls are refused.</summary>
     public bool IsUnattended(string application) =>
         LastSubscriberLostAt(application) is { } lostAt && Clock.MonotonicNanos - lostAt >= Limits.UnattendedMillis * 1_000_000;
 
-    /// <summary>Marks a reader's signal as due; it is posted once the lock is left.</summary>
-    internal void Post(FeedSignal signal) => _due.Add(signal);
+    /// <summary>Marks a reader's signal or other work as due; it is posted once the lock is left.</summary>
+    internal void Post(IWorkItem signal) => _due.Add(signal);
 
     internal Guard Enter()
     {
@@ -164,7 +303,7 @@ public sealed class EventHub : IEventFeeds, ISubscribers
     {
         public void Dispose()
         {
-            FeedSignal[] due = hub._due.Count == 0 ? [] : [.. hub._due];
+            IWorkItem[] due = hub._due.Count == 0 ? [] : [.. hub._due];
             hub._due.Clear();
             hub._gate.Exit();
             foreach (var signal in due) hub._scheduler.Post(signal);
@@ -173,7 +312,7 @@ public sealed class EventHub : IEventFeeds, ISubscribers
 }
 
 /// <summary>One application's feeds. Under the hub's lock.</summary>
-internal sealed class ApplicationFeeds(string name, EventRing ring)
+internal sealed class ApplicationFeeds(string name, EventRing ring, int instanceCount)
 {
     internal string Name => name;
 
@@ -183,6 +322,19 @@ internal sealed class ApplicationFeeds(string name, EventRing ring)
 
     internal Dictionary<string, FeedGroup> Groups { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>When the last reader went; meaningful while there is none.</summary>
+    /// <summary>
+    /// Up to where everything of the application is in the ring or is being read, by instance; meaningful while there is a reader, for instances of other nodes.
+    /// </summary>
+    internal long[] Known { get; } = new long[instanceCount];
+
+    /// <summary>The version of this node's announcement that named the application first.</summary>
+    internal long AnnouncedIn { get; set; }
+
+    /// <summary>How many other nodes have feeds of the application.</summary>
+    internal int RemoteNodes { get; set; }
+
+    internal bool IsAttended => Readers.Count > 0 || RemoteNodes > 0;
+
+    /// <summary>When the last reader went, here or elsewhere; meaningful while there is none.</summary>
     internal long LostAt { get; set; }
 }

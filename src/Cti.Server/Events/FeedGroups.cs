@@ -1,144 +1,152 @@
 namespace Cti.Server.Events;
 
 /// <summary>
-/// The connections of one group on this node and how they divide the instances: each instance's events go to its owner alone.
+/// The connections of one group on this node, and what each of them holds. Which connection has which instance is decided by the group's
+/// <see cref="GroupCoordinator"/>, on this node or another: it gives tables, this answers with reports.
 /// <code>
-///   orphan ──rebalance──► owned ──another shall have it, nothing outstanding──► owned by the other
-///                           │                                                        ▲
-///                           └─ something outstanding ──► draining ── acknowledged ───┤
-///                                                        (no more is delivered)      │
-///                                                            └── handover time-out ──┘   (delivered again: at least once)
+///   not here ──table gives it──► served ──table: drain──► draining ──nothing outstanding──► not here
+///                                  │  ◄──table: serve──────┘  │
+///                                  └──table without it, its connection ends──► not here (delivered elsewhere again: at least once)
 /// </code>
-/// A connection that ends gives its instances up at once; the next owner starts from the last acknowledged position. Under the hub's lock.
+/// A connection that ends gives its instances up at once; the next holder starts from the last acknowledged position. Under the hub's lock.
 /// </summary>
-internal sealed class FeedGroup(EventHub hub, string name, long[] acknowledged)
+internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string name, long[] acknowledged)
 {
-    private readonly List<FeedReader> _members = [];
+    private readonly List<Member> _members = [];
     private readonly Place[] _places = new Place[acknowledged.Length];
+
+    internal string Application => feeds.Name;
 
     internal string Name => name;
 
-    /// <summary>The last acknowledged position of every instance.</summary>
+    /// <summary>The last acknowledged position of every instance, as far as this node knows.</summary>
     internal long[] Acknowledged => acknowledged;
 
-    internal bool IsOnly(FeedReader reader) => _members.Count == 1 && _members[0] == reader;
+    /// <summary>The node whose tables count; null before the first connection.</summary>
+    internal string? Coordinator { get; private set; }
+
+    /// <summary>Whether a table of that coordinator has come.</summary>
+    internal bool IsAnswered => _term != 0;
+
+    private long _term;
+    private long _applied;
+
+    internal bool IsOnly(FeedReader reader) => _members.Count == 1 && _members[0].Reader == reader;
 
     /// <summary>True when the instance is this connection's, also while it drains.</summary>
     internal bool IsOwner(int instance, FeedReader reader) => _places[instance].Owner == reader;
 
     /// <summary>True when the instance's events are to be delivered to this connection.</summary>
-    internal bool Serves(int instance, FeedReader reader) => _places[instance].Owner == reader && _places[instance].Heir is null;
+    internal bool Serves(int instance, FeedReader reader) => _places[instance] is { IsDraining: false } place && place.Owner == reader;
 
     internal void Add(FeedReader member)
     {
-        _members.Add(member);
-        Rebalance();
+        // A new number each time, so that no table made for an earlier stay of the same connection can mean it.
+        _members.Add(new Member(member, hub.Groups.NextConnection()));
+        hub.Groups.Report(this);
     }
 
     /// <summary>True when it was the last member.</summary>
     internal bool Remove(FeedReader member)
     {
-        _members.Remove(member);
+        _members.RemoveAll(found => found.Reader == member);
         for (var instance = 0; instance < _places.Length; instance++)
         {
-            var place = _places[instance];
-            if (place.Owner == member)
-            {
-                member.Unassign(instance);
-                _places[instance] = new Place(place.Heir, null, place.Version + 1);
-                place.Heir?.Assign(instance, acknowledged[instance]);
-            }
-            else if (place.Heir == member)
-            {
-                Keep(instance);
-            }
+            if (_places[instance].Owner == member) Drop(instance);
         }
-        Rebalance();
+        hub.Groups.Report(this);
         return _members.Count == 0;
     }
 
     internal void Acknowledge(Dictionary<int, long> positions)
     {
+        // The connection that acknowledged may have ended meanwhile, its group with it, and another begun.
+        if (_members.Count == 0 && feeds.Groups.TryGetValue(name, out var living) && living != this)
+        {
+            living.Acknowledge(positions);
+            return;
+        }
+        var isNews = false;
         foreach (var (instance, position) in positions)
         {
             acknowledged[instance] = Math.Max(acknowledged[instance], position);
             _places[instance].Owner?.Forget(instance, acknowledged[instance]);
-            if (_places[instance] is { Heir: not null, Owner: { } owner } && !owner.HasOutstanding(instance)) HandOver(instance);
+            isNews |= _places[instance].Owner is null | Release(instance);
+        }
+        if (isNews) hub.Groups.Report(this);
+    }
+
+    /// <summary>From now on that node's tables count. What is held stays held until it says otherwise.</summary>
+    internal void Follow(string coordinator)
+    {
+        Coordinator = coordinator;
+        (_term, _applied) = (0, 0);
+    }
+
+    /// <summary>Gives everything up: the coordinator cannot be reached and will have given it to others.</summary>
+    internal void DropAll()
+    {
+        for (var instance = 0; instance < _places.Length; instance++) Drop(instance);
+    }
+
+    internal void Apply(GroupTable table)
+    {
+        (_term, _applied) = (table.Term, table.Number);
+        for (var instance = 0; instance < _places.Length; instance++)
+        {
+            if (instance < table.Acknowledged.Count) acknowledged[instance] = Math.Max(acknowledged[instance], table.Acknowledged[instance]);
+            // A question asks what is held; the answer to it is a table that says what shall be.
+            if (!table.IsQuestion) Put(instance, instance < table.Entries.Count ? table.Entries[instance] : default);
+            _places[instance].Owner?.Forget(instance, acknowledged[instance]);
+            Release(instance);
         }
     }
 
-    // Stable: only as many instances move as even shares need. Those who have most keep the larger shares.
-    private void Rebalance()
+    internal GroupReport ToReport(bool isDetour)
     {
-        if (_members.Count == 0) return;
-        var counts = _members.ToDictionary(member => member, _ => 0);
-        foreach (var place in _places)
+        var holders = _members.Count == 0 ? [] : new long[_places.Length];
+        for (var instance = 0; instance < holders.Length; instance++)
         {
-            if (place.Target is { } target) counts[target]++;
+            if (_places[instance].Owner is { } owner) holders[instance] = _members.Find(member => member.Reader == owner).Connection;
         }
-        var (share, larger) = Math.DivRem(_places.Length, _members.Count);
-        var quotas = new Dictionary<FeedReader, int>();
-        foreach (var member in _members.OrderByDescending(member => counts[member])) quotas[member] = share + (quotas.Count < larger ? 1 : 0);
-        var takers = new Queue<FeedReader>(_members.SelectMany(member => Enumerable.Repeat(member, Math.Max(0, quotas[member] - counts[member]))));
-        for (var instance = _places.Length - 1; instance >= 0; instance--)
-        {
-            if (_places[instance].Target is { } target)
-            {
-                if (counts[target] <= quotas[target]) continue;
-                counts[target]--;
-            }
-            Retarget(instance, takers.Dequeue());
-        }
+        return new GroupReport(Application, name, _term, _applied, isDetour, [.. _members.Select(member => member.Connection)], holders, [.. acknowledged]);
     }
 
-    private void Retarget(int instance, FeedReader target)
+    private void Put(int instance, GroupEntry entry)
     {
+        var reader = entry.Connection == 0 ? null : _members.Find(member => member.Connection == entry.Connection).Reader;
         var place = _places[instance];
-        if (place.Owner is not { } owner)
+        if (place.Owner != reader)
         {
-            _places[instance] = new Place(target, null, place.Version + 1);
-            target.Assign(instance, acknowledged[instance]);
+            Drop(instance);
+            if (reader is null) return;
+            _places[instance] = new Place(reader, entry.IsDraining);
+            reader.Assign(instance, acknowledged[instance]);
+            if (entry.IsDraining) reader.Hold(instance);
         }
-        else if (owner == target)
+        else if (reader is not null && place.IsDraining != entry.IsDraining)
         {
-            Keep(instance);
-        }
-        else
-        {
-            _places[instance] = new Place(owner, target, place.Version + 1);
-            owner.Hold(instance);
-            if (owner.HasOutstanding(instance)) hub.Timers.Schedule(hub.Bounds.HandoverMillis, _ => HandOverLate(instance, place.Version + 1), null);
-            else HandOver(instance);
+            _places[instance] = new Place(reader, entry.IsDraining);
+            if (entry.IsDraining) reader.Hold(instance);
+            else reader.Resume(instance);
         }
     }
 
-    // The move is off: the owner goes on where it stands.
-    private void Keep(int instance)
+    private bool Release(int instance)
     {
-        var place = _places[instance];
-        _places[instance] = new Place(place.Owner, null, place.Version + 1);
-        place.Owner?.Resume(instance);
+        if (_places[instance] is not { Owner: { } owner, IsDraining: true } || owner.HasOutstanding(instance)) return false;
+        Drop(instance);
+        return true;
     }
 
-    private void HandOver(int instance)
+    private void Drop(int instance)
     {
-        var place = _places[instance];
-        place.Owner?.Unassign(instance);
-        _places[instance] = new Place(place.Heir, null, place.Version + 1);
-        place.Heir?.Assign(instance, acknowledged[instance]);
+        var owner = _places[instance].Owner;
+        _places[instance] = default;
+        owner?.Unassign(instance);
     }
 
-    private void HandOverLate(int instance, int version)
-    {
-        using (hub.Enter())
-        {
-            if (_places[instance].Version == version) HandOver(instance);
-        }
-    }
+    private readonly record struct Member(FeedReader Reader, long Connection);
 
-    /// <summary>Whose an instance is, who shall have it next, and a number that every change raises, so that a late timer finds itself outdated.</summary>
-    private readonly record struct Place(FeedReader? Owner, FeedReader? Heir, int Version)
-    {
-        internal FeedReader? Target => Heir ?? Owner;
-    }
+    private readonly record struct Place(FeedReader? Owner, bool IsDraining);
 }

@@ -43,7 +43,7 @@ internal sealed class FeedReader : IEventFeed
     {
         _hub = hub;
         _feeds = feeds;
-        _delivered = hub.Published.ToArray();
+        _delivered = hub.KnownTo(feeds);
         _next = feeds.Ring.End;
     }
 
@@ -119,7 +119,7 @@ internal sealed class FeedReader : IEventFeed
         if (rows.Count < page.Limit) _behind.Remove(page.Instance);
         // The store may be ahead of the node itself, which has not heard yet that an append succeeded. Whoever acted on such an event would meet a call
         // that does not know of it: the event comes by the ring, once it is published.
-        var published = _hub.Published[page.Instance];
+        var published = _hub.KnownTo(_feeds, page.Instance);
         if (rows.Count > 0 && rows[^1].Position > published)
         {
             rows = [.. rows.TakeWhile(row => row.Position <= published)];
@@ -228,7 +228,7 @@ internal sealed class FeedReader : IEventFeed
                 return Here();
             }
             if (!_feeds.Groups.TryGetValue(group, out var found))
-                _feeds.Groups.Add(group, found = new FeedGroup(_hub, group, positions!));
+                _feeds.Groups.Add(group, found = new FeedGroup(_hub, _feeds, group, positions!));
             Join(found);
             return Here();
         }
@@ -330,6 +330,12 @@ internal sealed class FeedReader : IEventFeed
         Changed();
     }
 
+    /// <summary>Up to a position, the application's events of an instance did not come by the ring: they are read from the store.</summary>
+    internal void ReadUpTo(int instance, long position)
+    {
+        if (_delivered[instance] < position && Serves(instance)) Resume(instance);
+    }
+
     /// <summary>No more of an instance is delivered here; what was delivered may still be acknowledged.</summary>
     internal void Hold(int instance)
     {
@@ -366,14 +372,13 @@ internal sealed class FeedReader : IEventFeed
 
     internal bool HasOutstanding(int instance) => _unacknowledged.Length > 0 && _unacknowledged[instance].Count > 0;
 
-    // An instance is behind where the hub has published more than was delivered: what is durable but not published yet will be in the ring.
+    // An instance is behind where more is known of it than was delivered: what is durable but not known yet will be in the ring, or read in its turn.
     private void CatchUp()
     {
         _behind.Clear();
-        var published = _hub.Published;
-        for (var instance = 0; instance < published.Length; instance++)
+        for (var instance = 0; instance < _delivered.Length; instance++)
         {
-            if (published[instance] > _delivered[instance] && Serves(instance)) _behind.Add(instance);
+            if (_hub.KnownTo(_feeds, instance) > _delivered[instance] && Serves(instance)) _behind.Add(instance);
         }
         _next = _feeds.Ring.End;
         _catchingUp = true;

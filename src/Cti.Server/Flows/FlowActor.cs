@@ -108,14 +108,17 @@ internal sealed class FlowActor(NodeServices services, FlowCell cell, CallPlacer
             case AbandonOwned abandon:
                 Tell(abandon.Call, new OwnerGone());
                 break;
+            case ConfirmOwned confirm:
+                Tell(confirm.Call, new OwnerHas(confirm.Number));
+                break;
             default:
                 throw new InvalidOperationException($"unknown effect {effect.GetType().Name}");
         }
     }
 
-    protected override void Recover()
+    protected override void Recover(long lostAtMillis)
     {
-        if (FlowDecider.Resume(cell.State!) is { } command) Run(command, null);
+        if (FlowDecider.Resume(cell.State!, cell.State!.LastMillis) is { } command) Run(command, null);
     }
 
     private void BeginOrGiveBack(StartFlow start)

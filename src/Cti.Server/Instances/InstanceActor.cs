@@ -43,7 +43,36 @@ internal sealed class InstanceActor : Actor
 
     protected override void OnUndelivered(object message)
     {
-        if (message is RpcAsk ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
+        switch (message)
+        {
+            case RpcAsk ask:
+                ask.ReplyTo.Reply(Moving());
+                break;
+            case Placed placed:
+                GiveBack(placed);
+                break;
+            case Answered answered:
+                Settle(answered);
+                break;
+        }
+    }
+
+    protected override void OnStop()
+    {
+        // Their first is answered by whoever carries it out, or never: a retry meets the new owner, who knows what became durable.
+        foreach (var known in remembered.Values)
+        {
+            foreach (var waiting in known.Waiting) waiting.Reply(Moving());
+            known.Waiting.Clear();
+        }
+    }
+
+    private static RpcReply Moving() => RpcReply.Refused(RpcError.Moving());
+
+    private void GiveBack(Placed placed)
+    {
+        if (placed.Placement.Permit is { } permit) services.ReleasePermit(permit);
+        placed.Ask.ReplyTo.Reply(Moving());
     }
 
     private bool Owning(object message)
@@ -61,6 +90,9 @@ internal sealed class InstanceActor : Actor
                 return true;
             case Answered answered:
                 Settle(answered);
+                return true;
+            case InstanceLost:
+                StopSelf();
                 return true;
             default:
                 return false;
@@ -214,6 +246,9 @@ internal sealed class InstanceActor : Actor
 
     private sealed record Answered((string Application, Guid Id) Key, RpcReply Reply) : ISystemMessage;
 }
+
+/// <summary>Another node owns the instance: its actor stops.</summary>
+internal sealed record InstanceLost : ISystemMessage;
 
 [System.Text.Json.Serialization.JsonSerializable(typeof(JsonElement))]
 internal sealed partial class ReplyJson : System.Text.Json.Serialization.JsonSerializerContext;

@@ -46,6 +46,9 @@ public sealed class MediaFiles(string root, string? builtin, string recordRoot, 
     }
 
     /// <inheritdoc/>
+    public bool IsVisible(string fullPath) => RecordingRepair.IsThere(fullPath);
+
+    /// <inheritdoc/>
     public bool StaysInside(string promptName) => MediaLibrary.Resolve(root, builtin, promptName).Kind != ResolutionKind.LeavesRoot;
 
     /// <inheritdoc/>

@@ -4,14 +4,15 @@ using Cti.Media;
 namespace Cti.Server.Media;
 
 /// <summary>Owns this node's RTP sessions: numbers them and counts the open ones.</summary>
-internal sealed class MediaNode(IMediaPort port)
+/// <param name="port">RTP; null on a node that owns no call.</param>
+internal sealed class MediaNode(IMediaPort? port)
 {
     private long last;
     private long lastConference;
     private int open;
     private int openConferences;
 
-    public IMediaPort Port { get; } = port;
+    public IMediaPort Port => port ?? throw new InvalidOperationException("a node without the role media has no RTP");
 
     /// <summary>Sessions open now.</summary>
     public int OpenSessions => Volatile.Read(ref open);

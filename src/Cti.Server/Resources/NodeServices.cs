@@ -1,5 +1,6 @@
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Cluster.Links;
 using Cti.Kernel;
 using Cti.Server.Media;
 using Cti.Server.Sip;
@@ -18,15 +19,22 @@ internal sealed class NodeServices
     public required int CallsMax { get; init; }
     public required CallSettings Settings { get; init; }
     public required ResourceDirectory Directory { get; init; }
+    /// <summary>Resources that live on another node now and whose sound still goes on here.</summary>
+    public ResourceDirectory HandedOver { get; } = new();
     public required MediaNode Media { get; init; }
     public required MediaProfile MediaProfile { get; init; }
     public required IRandom Random { get; init; }
     public required ISubscribers Subscribers { get; init; }
     public required IRecordings Recordings { get; init; }
     public required ISipNode Sip { get; init; }
+    public required ReInvitePacer ReInvites { get; init; }
     public required SipTimers SipTimers { get; init; }
     public required TrunkTable Trunks { get; init; }
+    /// <summary>The links to other nodes; null for a node that is alone.</summary>
+    public INodeLinks? Links { get; init; }
     public required Action<string> ReleasePermit { get; init; }
+    /// <summary>Told of each call that came from another node once it goes on here, or is over: null for a node that is alone.</summary>
+    public Action<ResourceId>? Arrived { get; set; }
     /// <inheritdoc cref="ServerNodeOptions.Loses"/>
     public Func<ResourceCommand, bool>? Loses { get; init; }
 }
@@ -49,6 +57,9 @@ public interface IRecordings
 
     /// <summary>Completes a file that a dead process left unfinished, as far as it goes; does nothing when there is none.</summary>
     void Repair(string fullPath);
+
+    /// <summary>Whether what was recorded so far can be seen from here, so that the recording may go on after a takeover.</summary>
+    bool IsVisible(string fullPath);
 
     /// <summary>Whether a prompt's name stays inside the media root (or is built in), after <c>..</c> and links.</summary>
     bool StaysInside(string promptName);

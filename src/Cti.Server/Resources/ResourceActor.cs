@@ -6,6 +6,7 @@ using Cti.Calls.Api;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
+using Cti.Server.HandOver;
 using Cti.Storage;
 
 namespace Cti.Server.Resources;
@@ -20,7 +21,7 @@ namespace Cti.Server.Resources;
 /// </summary>
 /// <typeparam name="TState">Its state.</typeparam>
 /// <typeparam name="TEntry">Its entries.</typeparam>
-internal abstract class ResourceActor<TState, TEntry>(NodeServices services, ResourceCell<TState> cell) : Actor
+internal abstract partial class ResourceActor<TState, TEntry>(NodeServices services, ResourceCell<TState> cell) : Actor
     where TState : ResourceState
     where TEntry : ResourceEntry
 {
@@ -51,10 +52,20 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     protected abstract bool Receive(object message);
 
     /// <summary>Makes up for what the dead process left undone.</summary>
-    protected abstract void Recover();
+    protected abstract void Recover(long lostAtMillis);
 
     /// <summary>Adds what only this kind of resource writes along with its entries.</summary>
     protected virtual JournalRows Complete(JournalRows rows, ResourceDecision<TState, TEntry> decision) => rows;
+
+    /// <summary>Another node owns the resource: lets go of timers and transactions without a word to anyone.</summary>
+    protected virtual void Abandon()
+    {
+    }
+
+    /// <summary>Looks whether a message tells of the end of something held outside; all that matters to a deposed resource.</summary>
+    protected virtual void OutsideEnded(object message)
+    {
+    }
 
     /// <summary>Whether nothing outside is held any more, so that the actor may stop; if not, lets go of it.</summary>
     protected virtual bool IsOutsideGone() => true;
@@ -73,12 +84,14 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     protected override void OnStop()
     {
         if (cell.State is not { } state) return;
-        services.Directory.Remove(state.Id);
+        services.Directory.Remove(state.Id, cell);
+        services.HandedOver.Remove(state.Id, cell);
         if (state is { Owner: { } owner, IsReleased: false } && !cell.Deposed) Tell(owner, new OwnedGone(state.Id.ToString()));
     }
 
     protected override void OnUndelivered(object message)
     {
+        if (cell.Deposed) GiveBack(message);
         if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(cell.State?.Id.ToString() ?? "")));
     }
 
@@ -103,11 +116,19 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
             case Decide decide:
                 Run(decide.Command, decide.Command.AnswersHeld ? cell.Held : null);
                 return true;
-            case Resources.Recover:
-                Recover();
+            case Recover recover:
+                Recover(recover.LostAtMillis);
                 return true;
             case WasDeposed:
                 StandDown();
+                return true;
+            case AskToPart ask:
+                BeginParting(ask.Parting);
+                return true;
+            case Go go:
+                go.Parting.Report(cell, false);
+                return true;
+            case Stay or LetGo:
                 return true;
             default:
                 return Receive(message);
@@ -117,18 +138,30 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     /// <summary>Another node owns the resource now: nothing outside is touched, whatever still arrives.</summary>
     private bool Deposed(object message)
     {
-        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+        GiveBack(message);
+        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
+        OutsideEnded(message);
+        if (IsOutsideGone()) StopSelf();
         return true;
+    }
+
+    /// <summary>The far end's request is the new owner's.</summary>
+    private void GiveBack(object message)
+    {
+        if (((message as Sip.InDialogRequest)?.Transaction ?? (message as Sip.InviteJoined)?.Transaction) is { } transaction) services.Sip.GiveBack(transaction);
     }
 
     private void StandDown()
     {
         cell.Deposed = true;
         foreach (var waiting in cell.Waiting)
-            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the resource is moving between nodes")));
+            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
         cell.Waiting.Clear();
+        TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
+        CancelTimer("deadline");
+        Abandon();
         Become(Deposed);
-        StopSelf();
+        if (IsOutsideGone()) StopSelf();
     }
 
     /// <summary>A crash while a request is handled answers it with a trace id before the supervisor sees it.</summary>
@@ -217,6 +250,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
             cell.Waiting.Enqueue(new CommittedEffects(position, committed, ask));
         }
         Arm();
+        OnDecided();
     }
 
     /// <summary>Carries out what waited for a position, and stops once nothing is left.</summary>
@@ -241,7 +275,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(Concerning(refused.Refusal)));
                 break;
             case NotifyOwner notify:
-                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params)) && !cell.State.IsReleased)
+                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params) { Number = notify.Number }))
                     Self.Tell(new Decide(new OwnerGone()));
                 break;
             default:

@@ -30,8 +30,9 @@ internal sealed class ResourceDirectory
         if (cells.TryAdd(id, cell) && id.Module == Modules.Call) Interlocked.Increment(ref calls);
     }
 
-    public void Remove(ResourceId id)
+    /// <summary>Removes that very resource: another life of it, recovered meanwhile, stays.</summary>
+    public void Remove(ResourceId id, ResourceCell cell)
     {
-        if (cells.TryRemove(id, out _) && id.Module == Modules.Call) Interlocked.Decrement(ref calls);
+        if (cells.TryRemove(KeyValuePair.Create(id, cell)) && id.Module == Modules.Call) Interlocked.Decrement(ref calls);
     }
 }

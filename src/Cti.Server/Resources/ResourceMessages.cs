@@ -33,5 +33,6 @@ internal sealed record DeadlineCame;
 /// <summary>Decides on a command that comes from the node itself or from another resource.</summary>
 internal sealed record Decide(ResourceCommand Command) : ISystemMessage;
 
-/// <summary>The first message of a resource that the journal showed alive at start.</summary>
-internal sealed record Recover : ISystemMessage;
+/// <summary>The first message of a resource that the journal of an instance showed alive when this node got it.</summary>
+/// <param name="LostAtMillis">When its last owner was last known to live, Unix milliseconds.</param>
+internal sealed record Recover(long LostAtMillis) : ISystemMessage;

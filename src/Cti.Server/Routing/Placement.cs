@@ -11,10 +11,17 @@ namespace Cti.Server.Routing;
 /// <param name="Target">The same, parsed.</param>
 /// <param name="Trunk">The trunk; null for a host that is none, where that is allowed.</param>
 /// <param name="Permit">The permit taken, where the trunk has a limit.</param>
-internal sealed record Placement(string ToUri, SipUri Target, Trunk? Trunk, string? Permit);
+internal sealed record Placement(string ToUri, SipUri Target, Trunk? Trunk, string? Permit)
+{
+    /// <summary>The INVITE's Request-URI.</summary>
+    public required SipUri NextHop { get; init; }
+
+    /// <summary>By what it goes; null where the host is unknown. It is looked up before the call exists, because the call's first entry names it.</summary>
+    public SipFlow? Flow { get; init; }
+}
 
 /// <summary>Picks the first gateway of a list that is known, up and below its concurrency, cluster-wide.</summary>
-internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, IRandom random, IClock clock, bool dialAny)
+internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, ISipResolver resolver, IRandom random, IClock clock, bool dialAny)
 {
     /// <summary>The placement, or why there is none (480, or -32602 for a URI that is none).</summary>
     public async ValueTask<(Placement? Placement, RpcError? Error)> PlaceAsync(IReadOnlyList<string> uris)
@@ -36,13 +43,35 @@ internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, IRandom
                 gateways.Add($"{uri.Host}: down");
                 continue;
             }
-            if (trunk is not { MaxCalls: > 0 }) return (new Placement(full, uri, trunk, null), null);
+            if (trunk is not { MaxCalls: > 0 }) return (await LeadAsync(full, uri, trunk, null).ConfigureAwait(false), null);
             var permit = random.NextHex(16);
             if (await store.TryAcquirePermitAsync(trunk.Name, trunk.MaxCalls, permit, clock.UnixMillis).ConfigureAwait(false))
-                return (new Placement(full, uri, trunk, permit), null);
+                return (await LeadAsync(full, uri, trunk, permit).ConfigureAwait(false), null);
             gateways.Add($"{uri.Host}: full");
         }
         var error = new RpcError(ErrorCodes.NoGateway, $"no usable gateway: {string.Join(", ", gateways)}").With("gateways", gateways.ToArray());
         return (null, error);
     }
+
+    private async ValueTask<Placement> LeadAsync(string toUri, SipUri target, Trunk? trunk, string? permit)
+    {
+        var hop = HopOf(target, trunk);
+        SipFlow? flow = null;
+        try
+        {
+            flow = await resolver.ResolveAsync(hop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // A look-up that took too long found nothing: the dialling fails with 503.
+        }
+        return new Placement(toUri, target, trunk, permit) { NextHop = hop, Flow = flow };
+    }
+
+    private static SipUri HopOf(SipUri target, Trunk? trunk) => trunk is null ? target : SipUri.Create(target.User!, trunk.Host, trunk.Port, trunk.Transport switch
+    {
+        SipTransportKind.Tcp => ";transport=tcp",
+        SipTransportKind.Tls => ";transport=tls",
+        _ => null,
+    });
 }

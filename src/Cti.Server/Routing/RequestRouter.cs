@@ -1,168 +1,168 @@
 using System.Buffers;
 using System.Text.Json;
-using Cti.Actors;
 using Cti.Calls.Api;
-using Cti.Calls.Call;
-using Cti.Calls.Resources;
+using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Server.Resources;
 
 namespace Cti.Server.Routing;
 
 /// <summary>
-/// Carries requests to the owner of their resource. Up to the hand-over to the owner's mailbox it runs on the caller's thread, so requests keep
-/// the order in which they are given to it.
+/// Carries requests to the owners of their resources, on whichever node those are. Up to the hand-over to the owner's mailbox, or to the link that leads there, it runs on
+/// the caller's thread, so requests keep the order in which they are given to it; one that names a second resource on another node waits until that was asked for.
 /// </summary>
-internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRef?> instances, Func<bool> isDraining, INodeInfo node) : IRequestRouter
+internal sealed class RequestRouter(NodeServices services, OwnerRequests owner, RemoteRequests remote) : IRequestRouter
 {
-    private readonly int[] owned = [.. Enumerable.Range(0, instances.Count).Where(index => instances[index] is not null)];
-
     /// <inheritdoc/>
     public ValueTask<RpcReply> AskAsync(RpcRequest request, CancellationToken cancellation)
     {
-        if (request.Method == "sys.node.list") return new ValueTask<RpcReply>(RpcReply.Ok(node.Describe()));
-        if (Catalogue.Find(request.Method) is not { } method) return Refused(new RpcError(ErrorCodes.MethodNotFound, $"no method {request.Method}"));
-        var dot = request.Method.LastIndexOf('.');
-        var module = request.Method[..dot];
-        return request.Method[(dot + 1)..] switch
-        {
-            "construct" => Construct(request, method, cancellation),
-            "exists" => new ValueTask<RpcReply>(RpcReply.Ok(Find(request, module) is null ? "false"u8.ToArray() : "true"u8.ToArray())),
-            "get" => new ValueTask<RpcReply>(Find(request, module) is { } found
-                ? RpcReply.Ok(found.Describe(request.Generation))
-                : RpcReply.Refused(RpcError.NoSuchResource(request.Arguments.String("res_id")))),
-            "list" => new ValueTask<RpcReply>(List(request, module)),
-            _ => Operate(request, method, module, cancellation),
-        };
+        var reply = new TaskReply();
+        Ask(request, reply);
+        return new ValueTask<RpcReply>(reply.Task.IsCompleted ? reply.Task : reply.Task.WaitAsync(cancellation));
     }
 
-    private ValueTask<RpcReply> Construct(RpcRequest request, MethodDefinition method, CancellationToken cancellation)
+    private void Ask(RpcRequest request, IReplyTo replyTo)
     {
-        if (isDraining()) return Refused(RpcError.Unavailable("the node is draining; another node takes new calls", 1000));
-        if (services.Directory.CallCount >= services.CallsMax) return Refused(RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit"));
-        if (owned.Length == 0) return Refused(RpcError.Unavailable("this node owns no instance"));
-        if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
-        var noParent = InstanceFor(request, out var index);
-        return instances[index] is { } instance
-            ? Ask(instance, request, path, noParent, cancellation)
-            : Refused(RpcError.Unavailable($"instance {index} is moving between nodes"));
+        if (request.Method == Catalogue.ListNodes)
+        {
+            remote.AskAll(request, DescribeUnreachable, replies => replyTo.Reply(RpcReply.Ok(MergedLists.Concatenate(replies.Select(static reply => reply.Result)))));
+            return;
+        }
+        if (Catalogue.Find(request.Method) is null)
+        {
+            replyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.MethodNotFound, $"no method {request.Method}")));
+            return;
+        }
+        var dot = request.Method.LastIndexOf('.');
+        switch (request.Method[(dot + 1)..])
+        {
+            case "construct": Construct(request, replyTo); break;
+            case "list": List(request, replyTo); break;
+            default: Operate(request, request.Method[..dot], replyTo); break;
+        }
+    }
+
+    private void Construct(RpcRequest request, IReplyTo replyTo)
+    {
+        var missing = InstanceFor(request, out var index);
+        AskOwner(request, index, missing, replyTo);
     }
 
     /// <summary>A child lives where its parent does. Otherwise the request's id chooses, so that a retry meets the same writer (rpc.md, Retrying safely).</summary>
-    private RpcError? InstanceFor(RpcRequest request, out int index)
+    private string? InstanceFor(RpcRequest request, out int index)
     {
         foreach (var (name, module) in (ReadOnlySpan<(string, string)>)[("parent_call_res_id", Modules.Call), ("parent_conf_res_id", Modules.Conference)])
         {
             if (!request.Arguments.Has(name) || request.Arguments.OptionalString(name) is not { Length: > 0 } parent) continue;
             // Whether it is still there the instance looks itself: a repeat is answered as the first request was, even when the parent is gone.
-            index = ResourceId.TryParse(parent, out var id) ? id.Instance : 0;
-            return id.Module == module && id.Area == services.Area && id.Station == services.Station && index < instances.Count ? null : RpcError.NoSuchResource(parent);
+            var isOurs = ResourceId.TryParse(parent, out var id) && id.Module == module && IsHere(id);
+            index = isOurs ? id.Instance : 0;
+            return isOurs ? null : parent;
         }
-        index = (int)((request.RequestId is { } requestId ? StableHash(request.Application, requestId) : services.Random.NextUInt64()) % (ulong)instances.Count);
+        index = request.RequestId is { } requestId ? (int)(StableHash(request.Application, requestId) % (ulong)services.InstanceCount)
+            : remote.PickInstance();
         return null;
     }
 
-    private ValueTask<RpcReply> Operate(RpcRequest request, MethodDefinition method, string module, CancellationToken cancellation)
+    private void Operate(RpcRequest request, string module, IReplyTo replyTo)
     {
         var text = request.Arguments.String("res_id");
-        if (!ResourceId.TryParse(text, out var id) || id.Module != module || id.Area != services.Area || id.Station != services.Station || id.Instance >= instances.Count)
-            return Refused(RpcError.NoSuchResource(text));
-        if (instances[id.Instance] is not { } instance) return Refused(RpcError.Unavailable("the resource is moving between nodes"));
-        if (CheckFiles(request, method, out var path) is { } wrong) return Refused(wrong);
-        return Ask(instance, request, path, OtherResource(request), cancellation);
-    }
-
-    /// <summary>A second resource that the request names must be there, and the application's own.</summary>
-    private RpcError? OtherResource(RpcRequest request)
-    {
-        var (name, module) = request.Method switch
+        if (!ResourceId.TryParse(text, out var id) || id.Module != module || !IsHere(id))
         {
-            "sys.call.connect_start" => ("call_res_id", Modules.Call),
-            "sys.call.conf_enter" or "sys.call.conf_exit" => ("conf_res_id", Modules.Conference),
-            "sys.conf.set_part_voice_mode" or "sys.conf.set_part_volume" => ("call_res_id", Modules.Call),
-            _ => (null, ""),
-        };
-        if (name is null) return null;
+            replyTo.Reply(request.Method.EndsWith(".exists", StringComparison.Ordinal) ? RpcReply.Ok("false"u8.ToArray()) : RpcReply.Refused(RpcError.NoSuchResource(text)));
+            return;
+        }
+        if (OtherResource(request) is not var (name, otherModule))
+        {
+            AskOwner(request, id.Instance, null, replyTo);
+            return;
+        }
         var other = request.Arguments.String(name);
-        return ResourceId.TryParse(other, out var id) && id.Module == module && services.Directory.Find(id)?.DurableState is { } state && state.IsVisibleTo(request.Application)
-            ? null
-            : RpcError.NoSuchResource(other);
+        if (!ResourceId.TryParse(other, out var otherId) || otherId.Module != otherModule || !IsHere(otherId)) AskOwner(request, id.Instance, other, replyTo);
+        else if (owner.Owns(otherId.Instance)) AskOwner(request, id.Instance, owner.Has(request.Application, otherId) ? null : other, replyTo);
+        else AskForOther(request, id.Instance, otherId, replyTo);
     }
 
-    /// <summary>Resolves the file that is recorded to; refuses files outside their roots and formats that cannot be written here.</summary>
-    private RpcError? CheckFiles(RpcRequest request, MethodDefinition method, out string? recordPath)
+    /// <summary>A second resource that the request names must be there, and the application's own: its owner is asked first.</summary>
+    private void AskForOther(RpcRequest request, int index, ResourceId other, IReplyTo replyTo)
     {
-        recordPath = null;
-        var args = request.Arguments;
-        foreach (var parameter in method.Parameters)
+        var exists = request with
         {
-            switch (parameter.Kind)
+            Method = other.Module + ".exists",
+            Arguments = new RpcArguments(new Dictionary<string, object?> { ["res_id"] = other.ToString() }),
+            RequestId = null,
+            ParametersHash = 0,
+        };
+        AskOwner(exists, other.Instance, null, new ThenReply(reply =>
+        {
+            if (reply.Error is not null) replyTo.Reply(reply);
+            else AskOwner(request, index, reply.Result.Span.SequenceEqual("true"u8) ? null : other.ToString(), replyTo);
+        }));
+    }
+
+    private static (string Name, string Module)? OtherResource(RpcRequest request) => request.Method switch
+    {
+        "sys.call.connect_start" => ("call_res_id", Modules.Call),
+        "sys.call.conf_enter" or "sys.call.conf_exit" => ("conf_res_id", Modules.Conference),
+        "sys.conf.set_part_voice_mode" or "sys.conf.set_part_volume" => ("call_res_id", Modules.Call),
+        _ => null,
+    };
+
+    private bool IsHere(ResourceId id) => id.Area == services.Area && id.Station == services.Station && id.Instance < services.InstanceCount;
+
+    private void AskOwner(RpcRequest request, int index, string? missing, IReplyTo replyTo)
+    {
+        if (!owner.Owns(index)) remote.Ask(request, index, missing, replyTo);
+        else if (!RemoteRequests.MayRepeat(request)) owner.Carry(request, index, missing, replyTo);
+        else owner.Carry(request, index, missing, new ThenReply(reply =>
+        {
+            // The instance went to another node meanwhile.
+            if (reply.Error is { IsMoving: true }) remote.Ask(request, index, missing, replyTo);
+            else replyTo.Reply(reply);
+        }));
+    }
+
+    private void List(RpcRequest request, IReplyTo replyTo)
+    {
+        if (request.Arguments.OptionalString("after") is { } after && !ResourceId.TryParse(after, out _))
+        {
+            replyTo.Reply(RpcReply.Refused(RpcError.InvalidParam("after", "is not a resource id that an earlier list answered as next")));
+            return;
+        }
+        remote.AskOwners(request, replies =>
+        {
+            foreach (var reply in replies)
             {
-                case ParameterKind.Content when Escapes(FileNames(args.Content(parameter.Name))) is { } name:
-                    return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
-                case ParameterKind.PlayFile when args.OptionalString(parameter.Name) is { Length: > 0 } files && Escapes(files.Split('|')) is { } name:
-                    return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
-                case ParameterKind.RecordFile when args.OptionalString(parameter.Name) is { Length: > 0 } file:
-                    var format = args.Has("record_format") ? args.String("record_format") : RecordFormats.Default;
-                    if (services.Recordings.WhyUnsupported(format) is { } why) return new RpcError(ErrorCodes.Unsupported, why);
-                    recordPath = services.Recordings.Resolve(file, format);
-                    if (recordPath is null) return RpcError.InvalidParam(parameter.Name, "leaves the record root; give a path inside it");
-                    break;
+                if (reply.Error is null) continue;
+                replyTo.Reply(reply);
+                return;
             }
-        }
-        return null;
+            replyTo.Reply(RpcReply.Ok(MergedLists.Merge(replies.Select(static reply => reply.Result), request.Arguments.Int32("limit"))));
+        });
     }
 
-    /// <summary>The files of play content; what is spoken is none.</summary>
-    private static IEnumerable<string> FileNames(PlayContent? content) =>
-        content?.Elements.Where(static element => element.Type == PlayElement.TypeFile).Select(static element => element.Text) ?? [];
-
-    private string? Escapes(IEnumerable<string> files) => files.FirstOrDefault(file => !services.Recordings.StaysInside(file));
-
-    private static ValueTask<RpcReply> Ask(ActorRef instance, RpcRequest request, string? path, RpcError? refusal, CancellationToken cancellation)
+    /// <summary>What the cluster knows of a node that does not answer: it lives, and how much it has to do is not known.</summary>
+    private static ReadOnlyMemory<byte> DescribeUnreachable(ClusterNode node, ClusterView view)
     {
-        var reply = new TaskReply();
-        if (!instance.Tell(new RpcAsk(request, path, reply) { Refusal = refusal })) return Refused(RpcError.Unavailable("the instance has too much to do"));
-        return new ValueTask<RpcReply>(reply.Task.WaitAsync(cancellation));
-    }
-
-    private ResourceState? Find(RpcRequest request, string module) =>
-        ResourceId.TryParse(request.Arguments.String("res_id"), out var id) && id.Module == module && services.Directory.Find(id)?.DurableState is { } state
-            && state.IsVisibleTo(request.Application) ? state : null;
-
-    private RpcReply List(RpcRequest request, string module)
-    {
-        var args = request.Arguments;
-        var state = args.OptionalString("state");
-        var limit = args.Int32("limit");
-        var after = args.OptionalString("after");
-        ResourceId? afterId = null;
-        if (after is not null)
-        {
-            if (!ResourceId.TryParse(after, out var parsed)) return RpcReply.Refused(RpcError.InvalidParam("after", "is not a resource id that an earlier list answered as next"));
-            afterId = parsed;
-        }
-        var found = services.Directory.All.Select(static cell => cell.DurableState).OfType<ResourceState>()
-            .Where(resource => resource.Id.Module == module && resource.IsVisibleTo(request.Application))
-            .Where(resource => state is null || resource.StateName(request.Generation) == state)
-            .Where(resource => afterId is not { } last || Compare(resource.Id, last) > 0)
-            .Order(Comparer<ResourceState>.Create(static (one, other) => Compare(one.Id, other.Id)))
-            .Take(limit + 1).ToList();
-        var more = found.Count > limit;
-        if (more) found.RemoveAt(limit);
-        var buffer = new ArrayBufferWriter<byte>(4096);
+        var buffer = new ArrayBufferWriter<byte>(256);
         using var json = new Utf8JsonWriter(buffer);
+        json.WriteStartArray();
         json.WriteStartObject();
-        json.WriteStartArray("items"u8);
-        foreach (var resource in found) json.WriteRawValue(resource.Describe(request.Generation).Span);
+        json.WriteString("name"u8, node.Name);
+        json.WriteStartArray("roles"u8);
+        if (node.IsGateway) json.WriteStringValue("gateway"u8);
+        if (node.IsMedia) json.WriteStringValue("media"u8);
         json.WriteEndArray();
-        json.WriteString("next"u8, more ? found[^1].Id.ToString() : null);
+        json.WriteString("version"u8, node.Version);
+        json.WriteNumber("instances"u8, view.Owners.Count(owner => owner.Node == node.Name));
+        json.WriteNull("calls"u8);
+        json.WriteBoolean("draining"u8, node.IsDraining);
+        json.WriteNumber("started"u8, node.StartedMillis / 1000);
         json.WriteEndObject();
+        json.WriteEndArray();
         json.Flush();
-        return RpcReply.Ok(buffer.WrittenMemory);
+        return buffer.WrittenMemory;
     }
-
-    private static int Compare(ResourceId one, ResourceId other) => one.ProcessId.CompareTo(other.ProcessId);
 
     /// <summary>FNV-1a: the same on every node and in every version.</summary>
     private static ulong StableHash(string application, Guid id)
@@ -173,13 +173,4 @@ internal sealed class RequestRouter(NodeServices services, IReadOnlyList<ActorRe
         foreach (var part in id.ToByteArray()) hash = (hash ^ part) * Prime;
         return hash;
     }
-
-    private static ValueTask<RpcReply> Refused(RpcError error) => new(RpcReply.Refused(error));
-}
-
-/// <summary>What the node says of itself.</summary>
-internal interface INodeInfo
-{
-    /// <summary>UTF-8 JSON of <c>sys.node.list</c>.</summary>
-    ReadOnlyMemory<byte> Describe();
 }

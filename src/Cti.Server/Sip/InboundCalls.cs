@@ -1,8 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using Cti.Actors;
-using Cti.Cluster.Journal;
+using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Instances;
 using Cti.Server.Resources;
 using Cti.Server.Trunks;
 using Cti.Sip;
@@ -21,13 +22,13 @@ public sealed record InboundPolicy(IReadOnlyList<InboundRoute> Routes, bool Acce
 }
 
 /// <summary>Turns INVITEs into calls: checks who calls, picks application and instance, creates the call's actor.</summary>
-internal sealed class InboundCalls(NodeServices services, InboundPolicy policy, IReadOnlyList<InstanceJournal> owned, ActorSystem system, Func<bool> isDraining) : IInboundCalls
+internal sealed class InboundCalls(NodeServices services, InboundPolicy policy, OwnedInstances owned, ActorSystem system, Func<bool> isDraining) : IInboundCalls
 {
-    private int next;
-
     public bool IsAvailable => !isDraining();
 
     public TransactionLayer? Layer { get; private set; }
+
+    public bool Knows(ResourceId id) => id.Area == services.Area && id.Station == services.Station && id.Instance < services.InstanceCount;
 
     public void Observe(TransactionLayer layer) => Layer = layer;
 
@@ -37,8 +38,8 @@ internal sealed class InboundCalls(NodeServices services, InboundPolicy policy, 
         var trunk = services.Trunks.ForSource(transaction.Flow.Remote);
         var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, trunk);
         if (application is null) return refusal;
-        var journal = NextOwned();
-        if (journal is null || journal.IsStalled) return new InviteRefusal(503);
+        var journal = owned.Next();
+        if (journal is null || journal.IsStalled) return new InviteRefusal(503) { MayGoElsewhere = journal is null };
         var cell = new CallCell(journal);
         cell.Actor = system.Spawn($"call from {transaction.Flow.Remote}", () => new CallActor(services, cell));
         transaction.UserState = cell.Actor;
@@ -63,8 +64,6 @@ internal sealed class InboundCalls(NodeServices services, InboundPolicy policy, 
         }
         return trunk is null || policy.Routes.Count == 0 ? (policy.DefaultApplication, null) : (null, new InviteRefusal(404, "No route takes this number"));
     }
-
-    private InstanceJournal? NextOwned() => owned.Count == 0 ? null : owned[(int)((uint)Interlocked.Increment(ref next) % (uint)owned.Count)];
 
     /// <summary>Loopback and the private ranges (RFC 1918, RFC 4193, link-local).</summary>
     internal static bool IsNear(IPAddress address)

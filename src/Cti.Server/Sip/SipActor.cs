@@ -12,7 +12,7 @@ namespace Cti.Server.Sip;
 /// Owns the node's SIP transactions (RFC 3261's transaction user for all of them): finds whose each message is and posts it to that call.
 /// A transaction stays on the node whose socket it uses; what a message means for a call is decided in the call's actor.
 /// </summary>
-internal sealed class SipActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers) : Actor, ITransactionUser
+internal sealed partial class SipActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers, SipCluster cluster) : Actor, ITransactionUser
 {
     /// <summary>Stray answers remembered, each for 64 T1: more than a node that restarted with all its calls ringing has; past it a BYE may go out twice.</summary>
     private const int StraysMax = 4_000;
@@ -29,6 +29,8 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
     {
         layer = new TransactionLayer(transport, this, System.Clock, random, timers, log: System.Log);
         inbound.Observe(layer);
+        forwarding = new SipForwarding(cluster, System.Clock, random, timers, this);
+        sameInvites = new SameInvites(cluster, random);
         Become(Serving);
     }
 
@@ -39,20 +41,23 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
             case MessageCame came: layer.Receive(came.Received); break;
             case RejectedCame rejected: layer.ReceiveRejected(rejected.Rejected, rejected.Flow); break;
             case SendFailedCame failed: layer.SendFailed(failed.SendId, failed.Failure); break;
-            case RespondNow respond: Respond(respond); break;
+            case RespondNow respond: Respond(respond.Transaction, respond.Response); break;
             case StartNow start: Start(start); break;
+            case AdoptOutboundNow adopt: adopt.Handle.Transaction = layer.AdoptClient(adopt.Handle.Request, adopt.Flow, adopt.Handle); break;
+            case AdoptInboundNow adopt: layer.AdoptServer(adopt.Transaction, adopt.Owner); break;
             case CancelNow cancel: Cancel(cancel); break;
             case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
+            case LinkMessageCame came: Receive(came.Node, came.Payload); break;
+            case LinkChanged { IsUp: false } broken: LinkBroke(broken.Node); break;
+            case LinkChanged: forwarding.Tick(); break;
+            case TakeAgain again: TakeBack(again.Transaction); break;
+            case AskOver over: EndQuestion(over.Number); break;
+            case ForwardNow: forwardDue = long.MaxValue; forwarding.Tick(); break;
             case TickNow: armed = long.MaxValue; layer.Tick(); break;
             default: return false;
         }
         Arm();
         return true;
-    }
-
-    private static void Respond(RespondNow respond)
-    {
-        if (!respond.Transaction.Respond(respond.Response) && respond.Response.IsFinal) Settled(respond.Transaction);
     }
 
     private void Start(StartNow start)
@@ -62,7 +67,7 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
             start.Handle.Owner.Tell(new RequestTimedOut(start.Handle));
             return;
         }
-        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle);
+        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle, branch: start.Handle.Branch);
     }
 
     private void Acknowledge(AcknowledgeNow acknowledge)
@@ -80,6 +85,7 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
 
     private void Arm()
     {
+        ArmForwarding();
         var next = layer.NextDeadline;
         if (next == armed) return;
         armed = next;
@@ -104,7 +110,7 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
         switch (request.Method)
         {
             case SipMethods.Invite:
-                if (inbound.Accept(transaction) is { } refused) transaction.Respond(SipResponse.For(request, refused.Status, refused.Reason, layer.NewToken()));
+                NewInvite(transaction);
                 break;
             case SipMethods.Options:
                 transaction.Respond(SipCapabilities.AnswerOptions(request, layer.NewToken(), inbound.IsAvailable));
@@ -119,12 +125,14 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
     public void OnAck(SipRequest ack, SipFlow flow, ServerTransaction? transaction)
     {
         if (OwnerOf(ack.To.Tag) is { } owner) owner.Actor.Tell(new AckCame(ack));
+        else if (DialogTag.TryParse(ack.To.Tag, out var tag) && IsHere(tag.Resource)) forwarding.Forward(SipLinkMessage.Ack, ack, flow, tag.Resource);
     }
 
     /// <inheritdoc/>
     public void OnCancel(ServerTransaction invite, SipRequest cancel)
     {
         if (invite.UserState is ActorRef owner && owner.Tell(new InviteWasCancelled(invite, cancel))) return;
+        if (IsCancelledElsewhere(invite, cancel)) return;
         invite.Respond(SipResponse.For(invite.Request, 487, null, layer.NewToken()));
     }
 
@@ -140,6 +148,7 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
     public void OnStrayResponse(SipResponse response, SipFlow flow)
     {
         if (OwnerOf(response.From.Tag) is { } owner && owner.Actor.Tell(new StrayResponseCame(response, flow))) return;
+        if (DialogTag.TryParse(response.From.Tag, out var tag) && IsHere(tag.Resource) && forwarding.Forward(SipLinkMessage.Stray, response, flow, tag.Resource)) return;
         HangUpStray(response, flow);
     }
 
@@ -161,16 +170,6 @@ internal sealed class SipActor(ISipTransport transport, ResourceDirectory direct
     private static void Settled(ServerTransaction transaction)
     {
         if (transaction.UserState is ActorRef owner) owner.Tell(new ResponseSettled(transaction));
-    }
-
-    private void InDialog(ServerTransaction transaction)
-    {
-        if (DialogTag.TryFind(transaction.Request, out var tag) && directory.Find(tag.Resource) is { } owner)
-        {
-            transaction.UserState = owner.Actor;
-            if (owner.Actor.Tell(new InDialogRequest(transaction))) return;
-        }
-        transaction.Respond(DialogChecks.NoSuchDialog(transaction.Request));
     }
 
     private CallCell? OwnerOf(string? tag) => DialogTag.TryParse(tag, out var parsed) ? directory.Find<CallCell>(parsed.Resource) : null;
@@ -242,6 +241,9 @@ internal interface IInboundCalls
     /// <summary>Whether OPTIONS is answered with 200: neither draining nor stopping.</summary>
     bool IsAvailable { get; }
 
+    /// <summary>Whether an id is one of this cluster's.</summary>
+    bool Knows(ResourceId id);
+
     /// <summary>Gives the INVITE to a new call, or says why not.</summary>
     InviteRefusal? Accept(ServerTransaction transaction);
 
@@ -252,4 +254,8 @@ internal interface IInboundCalls
 /// <summary>Why an INVITE is refused before a call exists.</summary>
 /// <param name="Status">400..699.</param>
 /// <param name="Reason">Its phrase.</param>
-internal sealed record InviteRefusal(int Status, string? Reason = null);
+internal sealed record InviteRefusal(int Status, string? Reason = null)
+{
+    /// <summary>Only this node has no room for it: it owns no instance.</summary>
+    public bool MayGoElsewhere { get; init; }
+}

@@ -10,8 +10,23 @@ internal interface ISipNode
     /// <summary>Sends a response.</summary>
     void Respond(ServerTransaction transaction, SipResponse response);
 
+    /// <summary>Gives back a request that a call of a lost instance was to take: the instance's owner gets it.</summary>
+    void GiveBack(ServerTransaction transaction);
+
     /// <summary>Sends a request in a transaction of its own; news of it goes to the handle's owner.</summary>
     void Start(SipRequest request, SipFlow flow, RequestHandle handle);
+
+    /// <summary>Takes over an INVITE of a dead node, so that it can be cancelled; news of it goes to the handle's owner.</summary>
+    void AdoptOutbound(RequestHandle handle, SipFlow flow);
+
+    /// <summary>Takes over an INVITE that came to a dead node, so that it can be answered.</summary>
+    void AdoptInbound(ServerTransaction transaction, ActorRef owner);
+
+    /// <summary>By what the peer of a dead node's flow is reached from here.</summary>
+    SipFlow Facing(SipFlow flow);
+
+    /// <summary>The Via of a request with that branch.</summary>
+    string ViaOf(SipFlow flow, string branch);
 
     /// <summary>Cancels an INVITE.</summary>
     void Cancel(RequestHandle handle, string? reason);
@@ -33,6 +48,9 @@ internal sealed class RequestHandle(ActorRef owner, SipRequest request)
 
     public SipRequest Request { get; } = request;
 
+    /// <summary>The branch of its Via where that was journaled; null for a random one.</summary>
+    public string? Branch { get; init; }
+
     /// <summary>Set and read by the SIP actor only.</summary>
     public ClientTransaction? Transaction { get; set; }
 
@@ -45,6 +63,9 @@ internal sealed record InviteOffered(ServerTransaction Transaction, string Appli
 
 /// <summary>A request within the call's dialog.</summary>
 internal sealed record InDialogRequest(ServerTransaction Transaction) : ISystemMessage;
+
+/// <summary>The INVITE of the call came by another path too: that branch is to be answered.</summary>
+internal sealed record InviteJoined(ServerTransaction Transaction) : ISystemMessage;
 
 /// <summary>The caller cancelled its INVITE.</summary>
 internal sealed record InviteWasCancelled(ServerTransaction Transaction, SipRequest Cancel) : ISystemMessage;

@@ -1,10 +1,11 @@
 using Cti.Actors;
+using Cti.Cluster.Links;
 using Cti.Sip;
 
 namespace Cti.Server.Sip;
 
 /// <summary>The front of the SIP actor: posts everything to its mailbox; what does not fit is dropped and counted, as a full socket would.</summary>
-internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEvents
+internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEvents, ILinkReceiver
 {
     private ActorRef actor = null!;
     private ISipTransport transport = null!;
@@ -21,7 +22,23 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public void Respond(ServerTransaction transaction, SipResponse response) => actor.Tell(new RespondNow(transaction, response));
 
+    public void GiveBack(ServerTransaction transaction) => actor.Tell(new TakeAgain(transaction));
+
     public void Start(SipRequest request, SipFlow flow, RequestHandle handle) => actor.Tell(new StartNow(request, flow, handle));
+
+    public void AdoptOutbound(RequestHandle handle, SipFlow flow) => actor.Tell(new AdoptOutboundNow(handle, flow));
+
+    public void AdoptInbound(ServerTransaction transaction, ActorRef owner) => actor.Tell(new AdoptInboundNow(transaction, owner));
+
+    public SipFlow Facing(SipFlow flow)
+    {
+        // The same one where all nodes are configured alike.
+        if (transport.IsListener(flow.Listener, flow.Kind, flow.Remote.AddressFamily)) return flow with { Connection = 0 };
+        var listener = transport.FindListener(flow.Kind, flow.Remote.AddressFamily);
+        return flow with { Listener = listener < 0 ? flow.Listener : listener, Connection = 0 };
+    }
+
+    public string ViaOf(SipFlow flow, string branch) => TransactionLayer.ViaFor(transport, flow, branch).ToString();
 
     public void Cancel(RequestHandle handle, string? reason) => actor.Tell(new CancelNow(handle, reason));
 
@@ -30,6 +47,15 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
     public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop) => resolver.ResolveAsync(nextHop);
 
     public SipHostPort LocalAddress(SipFlow flow) => transport.LocalAddressTowards(flow);
+
+    public void OnMessage(string node, ReadOnlyMemory<byte> payload)
+    {
+        if (!actor.Tell(new LinkMessageCame(node, payload))) Interlocked.Increment(ref dropped);
+    }
+
+    public void OnConnected(string node) => actor.Tell(new LinkChanged(node, true));
+
+    public void OnBroken(string node) => actor.Tell(new LinkChanged(node, false));
 
     public void OnReceived(in ReceivedMessage received)
     {
@@ -47,9 +73,15 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
     }
 }
 
+internal sealed record TakeAgain(ServerTransaction Transaction) : ISystemMessage;
+
 internal sealed record RespondNow(ServerTransaction Transaction, SipResponse Response) : ISystemMessage;
 
 internal sealed record StartNow(SipRequest Request, SipFlow Flow, RequestHandle Handle) : ISystemMessage;
+
+internal sealed record AdoptOutboundNow(RequestHandle Handle, SipFlow Flow) : ISystemMessage;
+
+internal sealed record AdoptInboundNow(ServerTransaction Transaction, ActorRef Owner) : ISystemMessage;
 
 internal sealed record CancelNow(RequestHandle Handle, string? Reason) : ISystemMessage;
 

@@ -86,7 +86,7 @@ public sealed record DialogState(string CallId, string LocalTag, string RemoteTa
     private static bool IsTag(string? tag) => tag is null || Ascii.IsToken(tag);
 
     /// <summary>The parser lets control characters stand in quoted strings; they must not come out of us again.</summary>
-    private static string Text(NameAddr address)
+    internal static string Text(NameAddr address)
     {
         var text = address.ToString();
         return text.AsSpan().IndexOfAnyInRange('\0', '\x1f') < 0 ? text : string.Create(text.Length, text, static (span, source) =>

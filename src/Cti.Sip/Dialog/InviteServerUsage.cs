@@ -124,6 +124,36 @@ public static class InviteServerUsage
         return new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, null, timer, null, long.MaxValue, 0, long.MaxValue);
     }
 
+    /// <summary>
+    /// The usage of an INVITE that came to a node which is gone, as its journal tells it: not answered, or answered without an ACK that was seen. Then its first tick,
+    /// which is due at once, sends the 2xx again, with <paramref name="local"/>; a far end that has seen it takes it for a repetition.
+    /// </summary>
+    /// <param name="invite">Theirs.</param>
+    /// <param name="dialog">The dialog.</param>
+    /// <param name="local">Our answer, or our offer where they made none.</param>
+    /// <param name="isAnswered">Whether a 2xx was intended.</param>
+    /// <param name="nowMillis">The monotonic clock.</param>
+    /// <param name="timers">The timers.</param>
+    public static InviteServerState Restore(SipRequest invite, DialogState dialog, SdpSession local, bool isAnswered, long nowMillis, SipTimers timers)
+    {
+        _ = InviteResponses.ReadSdp(invite, dialog.LocalTag, out var offer);
+        _ = SessionTimer.Answer(invite, dialog.LocalTag, out var timer);
+        var state = new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, local, timer, null, long.MaxValue, 0, long.MaxValue);
+        return isAnswered ? Answered(state, dialog.Confirm(), local, nowMillis, 0, timers) : state;
+    }
+
+    /// <summary>
+    /// The same INVITE came by another path (RFC 3261 section 8.2.2.2): from now on that one is answered, and its path is the dialog's. Null when it was answered already.
+    /// </summary>
+    /// <param name="state">The usage.</param>
+    /// <param name="invite">The INVITE that came later.</param>
+    public static InviteServerState? Join(InviteServerState state, SipRequest invite)
+    {
+        if (state.Phase != InviteServerPhase.Offered || invite.Contact is not { } contact) return null;
+        var dialog = state.Dialog with { RemoteTarget = contact.Uri.Text, RouteSet = [.. invite.RecordRoutes.Select(DialogState.Text)] };
+        return state with { Invite = invite, Dialog = dialog };
+    }
+
     /// <summary>One step. What does not fit the phase changes nothing.</summary>
     public static UsageStep<InviteServerState> Step(InviteServerState state, InviteServerInput input, long nowMillis, SipTimers timers) => (state.Phase, input) switch
     {
@@ -157,7 +187,7 @@ public static class InviteServerUsage
         var sdp = state.LocalSdp;
         if (state.Offer is null)
         {
-            sdp = SdpNegotiator.CreateOffer(local);
+            sdp ??= SdpNegotiator.CreateOffer(local);
         }
         else if (sdp is null)
         {
@@ -166,17 +196,17 @@ public static class InviteServerUsage
             sdp = outcome.Local;
             actions.Add(new MediaAgreed(outcome.Audio!, sdp));
         }
-        var dialog = state.Dialog.Confirm();
-        var success = InviteResponses.Build(state.Invite, 200, null, dialog, sdp, state.Timer);
-        actions.Add(new SendResponse(state.Invite, success));
-        // The 2xx is repeated end to end over every transport: the next hop's being reliable says nothing about those behind it.
-        var next = state with
-        {
-            Phase = InviteServerPhase.Accepted, Dialog = dialog, LocalSdp = sdp, Success = success,
-            ResendAt = now + timers.T1, Interval = timers.T1, EndAt = now + timers.Limit,
-        };
+        var next = Answered(state, state.Dialog.Confirm(), sdp, now, timers.T1, timers);
+        actions.Add(new SendResponse(state.Invite, next.Success!));
         return new(next, actions.DrainToImmutable());
     }
+
+    // The 2xx is repeated end to end over every transport: the next hop's being reliable says nothing about those behind it.
+    private static InviteServerState Answered(InviteServerState state, DialogState dialog, SdpSession sdp, long now, int first, SipTimers timers) => state with
+    {
+        Phase = InviteServerPhase.Accepted, Dialog = dialog, LocalSdp = sdp, Success = InviteResponses.Build(state.Invite, 200, null, dialog, sdp, state.Timer),
+        ResendAt = now + first, Interval = first == 0 ? timers.T1 / 2 : timers.T1, EndAt = now + timers.Limit,
+    };
 
     private static UsageStep<InviteServerState> Refuse(InviteServerState state, InviteServerInput.Refuse refuse)
     {

@@ -43,6 +43,9 @@ public sealed record ReInviteState
     /// <summary>Whether a re-INVITE of ours is under way or waits to be tried again.</summary>
     public bool IsOffering => Outgoing is not null;
 
+    /// <summary>Whether no change is under way, from neither side.</summary>
+    public bool IsSettled => Outgoing is null && Incoming is null;
+
     /// <summary>Takes the timer over from the INVITE that made the dialog.</summary>
     public ReInviteState WithTimer(SessionTimer? timer, long nowMillis) => this with
     {
@@ -80,6 +83,9 @@ public abstract record ReInviteInput
     /// <summary>Change the session: hold, resume, move, or the same again.</summary>
     /// <param name="Local">Our side from now on.</param>
     public sealed record Offer(LocalAudio Local) : ReInviteInput;
+
+    /// <summary>Offer what holds once more: after a takeover, where only the dialog's Contact and the description in <see cref="ReInviteState.LocalSdp"/> are new.</summary>
+    public sealed record Refresh : ReInviteInput;
 
     /// <summary>A response to a re-INVITE of ours came, also a repeated 2xx.</summary>
     /// <param name="Response">It.</param>

@@ -38,6 +38,7 @@ public static class ReInviteUsage
         ReInviteInput.Received received => Received(state, received.Request, received.RetryAfterSeconds, nowMillis, timers),
         ReInviteInput.Acknowledged acknowledged => Acknowledged(state, acknowledged.Request),
         ReInviteInput.Offer offer => Offer(state, offer.Local, nowMillis),
+        ReInviteInput.Refresh when state.Outgoing is null => Refresh(state, nowMillis),
         ReInviteInput.Responded { Response: { IsProvisional: false, CSeq.Method: SipMethods.Invite } } responded => Responded(state, responded, nowMillis),
         ReInviteInput.Failed failed when state.Outgoing?.Request is not null =>
             failed.Status == 408 ? Over(state, 408) : Refused(state, failed.Status),
@@ -125,6 +126,12 @@ public static class ReInviteUsage
         if (state.Outgoing is { } open)
             return new(state with { Outgoing = open.Request is null ? open with { Local = local } : open with { Next = local } }, []);
         var waiting = new ReInviteState.OutgoingChange(null, null, local, null, 0, now);
+        return state.Incoming is null ? Send(state, waiting) : new(state with { Outgoing = waiting }, []);
+    }
+
+    private static UsageStep<ReInviteState> Refresh(ReInviteState state, long now)
+    {
+        var waiting = new ReInviteState.OutgoingChange(null, null, null, null, 0, now);
         return state.Incoming is null ? Send(state, waiting) : new(state with { Outgoing = waiting }, []);
     }
 

@@ -13,7 +13,7 @@ public abstract class SipTransaction
     }
 
     /// <summary>Unique in its layer.</summary>
-    public long Id { get; }
+    public long Id { get; private set; }
 
     /// <summary>The request.</summary>
     public SipRequest Request { get; }
@@ -30,7 +30,7 @@ public abstract class SipTransaction
     /// <summary>Whatever the user wants to find again.</summary>
     public object? UserState { get; set; }
 
-    internal TransactionLayer Layer { get; }
+    internal TransactionLayer Layer { get; private set; }
 
     internal TransactionState State { get; set; } = TransactionState.Initial;
 
@@ -40,6 +40,12 @@ public abstract class SipTransaction
 
     /// <summary>What was sent last.</summary>
     internal ReadOnlyMemory<byte> LastSent { get; set; }
+
+    internal void Attach(TransactionLayer layer, long id)
+    {
+        Layer = layer;
+        Id = id;
+    }
 }
 
 /// <summary>A request of ours.</summary>
@@ -82,6 +88,25 @@ public sealed class ServerTransaction : SipTransaction
 {
     internal ServerTransaction(TransactionLayer layer, long id, SipRequest request, SipFlow flow, ServerKey key)
         : base(layer, id, request, flow) => Key = key;
+
+    /// <summary>
+    /// The transaction of an INVITE that came to another node, from what that node journaled; on any thread. It is nothing before a layer adopted it.
+    /// </summary>
+    /// <param name="invite">As it came: its top Via with received and rport.</param>
+    /// <param name="flow">What it came by.</param>
+    public static ServerTransaction Detached(SipRequest invite, SipFlow flow) => new(null!, 0, invite, flow, ServerKey.Of(invite, invite.Method));
+
+    /// <summary>
+    /// A request whose transaction another node has, because its socket is there: what is answered is sent to that node, see <see cref="Origin"/>.
+    /// No layer knows it, so <see cref="Respond"/> must not be called.
+    /// </summary>
+    /// <param name="request">The request, as that node received it.</param>
+    /// <param name="flow">What it came by there; without the connection, which is that node's.</param>
+    /// <param name="origin">Where answers go.</param>
+    public static ServerTransaction Elsewhere(SipRequest request, SipFlow flow, object origin) => new(null!, 0, request, flow, default) { Origin = origin };
+
+    /// <summary>Who has the transaction where it is not this node; null for one of this node's layer.</summary>
+    public object? Origin { get; private init; }
 
     /// <summary>The status sent last; 0 before the first response.</summary>
     public int LastStatus { get; internal set; }

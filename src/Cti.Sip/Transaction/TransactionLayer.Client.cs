@@ -11,15 +11,16 @@ public sealed partial class TransactionLayer
     /// <param name="request">Any request but ACK; the layer changes its Via and owns it from now on.</param>
     /// <param name="flow">By what.</param>
     /// <param name="userState">Whatever the user wants to find again.</param>
-    /// <param name="keepVia">The request has its Via: a CANCEL for an INVITE that another node sent.</param>
+    /// <param name="keepVia">The request has its Via.</param>
+    /// <param name="branch">The branch of the new Via, where its owner has journaled it; null for a random one.</param>
     /// <exception cref="ArgumentException">An ACK; or the branch of a kept Via is in use or missing.</exception>
-    public ClientTransaction StartClient(SipRequest request, SipFlow flow, object? userState = null, bool keepVia = false)
+    public ClientTransaction StartClient(SipRequest request, SipFlow flow, object? userState = null, bool keepVia = false, string? branch = null)
     {
         if (request.Method == SipMethods.Ack) throw new ArgumentException("an ACK is no transaction", nameof(request));
         var asked = flow;
         if (!keepVia)
         {
-            var branch = NewBranch();
+            branch ??= NewBranch();
             request.AddFirst(HeaderId.Via, NewVia(flow, branch).ToString());
             flow = FlowFor(request, flow, branch);
         }
@@ -27,6 +28,28 @@ public sealed partial class TransactionLayer
         var client = new ClientTransaction(this, ++lastId, request, flow, new ClientKey(own, request.Method)) { UserState = userState };
         if (flow != asked) client.FallBack = asked;
         Begin(client);
+        return client;
+    }
+
+    /// <summary>
+    /// Takes over an INVITE that a node sent which is gone, as if a provisional response had come to it here. Nothing is sent: it may be cancelled, with the dead node's
+    /// Via verbatim, and what is still answered to it here is acknowledged.
+    /// </summary>
+    /// <param name="invite">Request-URI, Via, Route, From, To, Call-ID and CSeq as they were sent.</param>
+    /// <param name="flow">By what it went.</param>
+    /// <param name="userState">Whatever the user wants to find again.</param>
+    /// <exception cref="ArgumentException">No INVITE, or its Via has no branch.</exception>
+    public ClientTransaction AdoptClient(SipRequest invite, SipFlow flow, object? userState = null)
+    {
+        if (invite.Method != SipMethods.Invite || invite.TopVia.Branch is not { } branch) throw new ArgumentException("no INVITE that was sent", nameof(invite));
+        var key = new ClientKey(branch, invite.Method);
+        // It was ours before, and somebody else's in between.
+        if (clients.TryGetValue(key, out var own)) Abandon(own);
+        var client = new ClientTransaction(this, ++lastId, invite, flow, key) { UserState = userState };
+        clients.Add(key, client);
+        Register(client);
+        Counters.ClientStarted++;
+        client.State = new TransactionState(TransactionPhase.Proceeding, TransactionState.Never, 0, TransactionState.Never);
         return client;
     }
 

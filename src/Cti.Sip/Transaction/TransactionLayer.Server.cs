@@ -42,6 +42,35 @@ public sealed partial class TransactionLayer
         Step(server, TransactionInput.Start);
     }
 
+    /// <summary>
+    /// Takes over an INVITE that came to a node which is gone and has no final response yet: its repetitions and its CANCEL are recognised here, and it is answered
+    /// from here. What it came by as a stream is gone; its answers open one to the address of its sender (RFC 3261 section 18.2.2).
+    /// </summary>
+    /// <param name="adopted">Made by <see cref="ServerTransaction.Detached"/>.</param>
+    /// <param name="userState">Whatever the user wants to find again.</param>
+    public void AdoptServer(ServerTransaction adopted, object? userState)
+    {
+        if (servers.TryGetValue(adopted.Key, out var own))
+        {
+            adopted.LastSent = own.LastSent;
+            adopted.ToTag = own.ToTag;
+            Abandon(own);
+        }
+        adopted.Attach(this, ++lastId);
+        adopted.UserState = userState;
+        if (adopted.Flow.IsReliable)
+        {
+            adopted.Rerouted = true;
+            adopted.Flow = adopted.Flow with { Remote = new IPEndPoint(adopted.Flow.Remote.Address, adopted.Request.TopVia.PortOrDefault), Connection = 0 };
+        }
+        adopted.State = new TransactionState(TransactionPhase.Proceeding, TransactionState.Never, 0, TransactionState.Never);
+        servers.Add(adopted.Key, adopted);
+        Register(adopted);
+        Counters.ServerStarted++;
+        NoteMerge(adopted);
+        adopted.MergedWith = null;
+    }
+
     private void Refuse(SipRequest request, SipFlow flow)
     {
         Counters.Refused++;
@@ -100,7 +129,12 @@ public sealed partial class TransactionLayer
         Counters.Merged++;
         server.MergedWith = null;
         if (!user.OnMerged(first, server)) server.Respond(SipResponse.For(server.Request, 482, null, NewToken()));
+        // The newest branch is the one that is answered, and the one that a further branch is compared with.
+        else if (server.MergeKey is { } key) merged[key] = server;
     }
+
+    /// <summary>The INVITE outside a dialog with that Call-ID, From tag and CSeq number, of whichever branch came last; null where none came or all is over.</summary>
+    public ServerTransaction? FindInvite(string callId, string fromTag, uint number) => merged.GetValueOrDefault(new MergeKey(callId, fromTag, number, SipMethods.Invite));
 
     // RFC 3261 section 9.2.
     private void DeliverCancel(ServerTransaction cancel)

@@ -142,6 +142,13 @@ public sealed partial class TransactionLayer
 
     private void Register(SipTransaction transaction) => byId.Add(transaction.Id, transaction);
 
+    private void Abandon(SipTransaction transaction)
+    {
+        deadlines.Place(transaction, TransactionState.Never);
+        transaction.State = TransactionState.Over;
+        Forget(transaction);
+    }
+
     private void Forget(SipTransaction transaction)
     {
         if (!byId.Remove(transaction.Id)) return;
@@ -165,7 +172,13 @@ public sealed partial class TransactionLayer
 
     private string NewBranch() => ViaValue.MagicCookie + random.NextHex(8);
 
-    private ViaValue NewVia(SipFlow flow, string branch)
+    private ViaValue NewVia(SipFlow flow, string branch) => ViaFor(transport, flow, branch);
+
+    /// <summary>The Via of a request that goes by <paramref name="flow"/>.</summary>
+    /// <param name="transport">The sockets.</param>
+    /// <param name="flow">By what.</param>
+    /// <param name="branch">Its branch, with the magic cookie.</param>
+    public static ViaValue ViaFor(ISipTransport transport, SipFlow flow, string branch)
     {
         var local = transport.LocalAddress(flow.Kind, flow.Listener);
         return new ViaValue(flow.ViaTransport, local.Host, local.Port, new SipParams([new SipParam("rport", null), new SipParam("branch", branch)]));

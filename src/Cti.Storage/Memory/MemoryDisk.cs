@@ -6,7 +6,12 @@ namespace Cti.Storage.Memory;
 /// </summary>
 public sealed class MemoryDisk
 {
+    /// <summary>The database's clock, Unix milliseconds: a simulation sets its own.</summary>
+    public Func<long> NowMillis { get; set; } = static () => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds();
+
     internal Lock Gate { get; } = new();
+
+    internal SortedDictionary<string, NodeLease> Nodes { get; } = new(StringComparer.Ordinal);
 
     internal MemoryInstance[]? Instances { get; set; }
 

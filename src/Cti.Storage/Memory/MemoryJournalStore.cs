@@ -6,7 +6,7 @@ namespace Cti.Storage.Memory;
 /// The store of tests and simulations: full semantics, no files, and every operation completes before it returns, so that a seed replays it.
 /// </summary>
 /// <param name="disk">Where it keeps its data; shared by the stores that shall see the same data.</param>
-public sealed class MemoryJournalStore(MemoryDisk disk) : IJournalStore
+public sealed partial class MemoryJournalStore(MemoryDisk disk) : IJournalStore
 {
     private bool _open;
 

@@ -7,7 +7,7 @@ namespace Cti.Storage.PostgreSql;
 /// The store that the nodes of a cluster share. Every operation is one round trip and one transaction; a batch of appends is one statement, in which the
 /// instances' rows are locked in order of id, so that an append and a takeover of the same instance come one behind the other.
 /// </summary>
-public sealed class PostgreSqlJournalStore : IJournalStore
+public sealed partial class PostgreSqlJournalStore : IJournalStore
 {
     // Rows that one step of a sweep deletes: some 20 ms of one connection, beside the appends.
     private const int SweepRowsMax = 2_000;

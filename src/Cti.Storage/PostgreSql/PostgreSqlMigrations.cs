@@ -243,5 +243,21 @@ internal static class PostgreSqlMigrations
             FROM (SELECT number, node, res_id, time, CASE WHEN length(fields) > 0 THEN convert_from(fields, 'UTF8')::jsonb END AS f FROM cdr OFFSET 0) records;
         """;
 
-    internal static readonly string[] All = [Tables + Append + Permit + View];
+    // A row is written five times a second by each node, always in place.
+    private const string Nodes = """
+        CREATE TABLE node(
+            name text COLLATE "C" PRIMARY KEY,
+            incarnation text COLLATE "C" NOT NULL,
+            link text COLLATE "C" NOT NULL,
+            gateway boolean NOT NULL,
+            media boolean NOT NULL,
+            version text COLLATE "C" NOT NULL,
+            draining boolean NOT NULL,
+            started bigint NOT NULL,
+            renewals bigint NOT NULL,
+            renewed_at bigint NOT NULL
+        ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0);
+        """;
+
+    internal static readonly string[] All = [Tables + Append + Permit + View, Nodes];
 }

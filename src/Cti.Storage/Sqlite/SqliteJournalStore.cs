@@ -20,7 +20,7 @@ public sealed record SqliteOptions
 /// A node's own store in one file: WAL, <c>synchronous=FULL</c>, one writer thread with group commit, readers beside it.
 /// A lock file keeps a second node away from the file.
 /// </summary>
-public sealed class SqliteJournalStore(SqliteOptions options) : IJournalStore
+public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournalStore
 {
     // Rows that one sweep step deletes: about 20 ms of the writer, so appends pass between the steps.
     private const int SweepRowsMax = 2_000;

@@ -57,6 +57,11 @@ internal static class SqliteSchema
             json_extract(f, '$[29].sent.mos') AS sent_mos
             FROM (SELECT id AS number, node, res_id, time, CAST(fields AS TEXT) AS f FROM cdr);
         """,
+        // When the node last lived: what a restart makes up for begins there.
+        """
+        CREATE TABLE node(name TEXT NOT NULL PRIMARY KEY, incarnation TEXT NOT NULL, link TEXT NOT NULL, gateway INTEGER NOT NULL, media INTEGER NOT NULL,
+            version TEXT NOT NULL, draining INTEGER NOT NULL, started INTEGER NOT NULL, renewals INTEGER NOT NULL, renewed_at INTEGER NOT NULL) WITHOUT ROWID;
+        """,
     ];
 
     /// <summary>Creates or migrates, and checks that the store is the one that the configuration describes.</summary>

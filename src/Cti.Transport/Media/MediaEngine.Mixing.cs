@@ -168,6 +168,9 @@ public sealed partial class MediaEngine
     /// <inheritdoc/>
     public void CloseConference(ConferenceId conference) => Post(conference, MediaCommand.Close());
 
+    /// <inheritdoc/>
+    public void AbandonConference(ConferenceId conference) => Post(conference, MediaCommand.Abandon());
+
     private void Post(ConferenceId conference, in MediaCommand command)
     {
         if (_conferences.TryGetValue(conference.Value, out var room))

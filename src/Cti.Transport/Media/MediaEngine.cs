@@ -28,6 +28,8 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
     private readonly ConcurrentDictionary<long, SessionSlot> _sessions = new();
     private readonly IPAddress? _told4;
     private readonly IPAddress? _told6;
+    private readonly IPAddress? _link;
+    private readonly IPAddress? _toldLink;
     private readonly SocketTuning _tuning;
     private bool _disposed;
 
@@ -40,13 +42,16 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
         _ports = new PortPool(options.PortFirst, options.PortLast);
         _told4 = Told(options.IPv4, options.AdvertisedIPv4);
         _told6 = Told(options.IPv6, options.AdvertisedIPv6);
+        _link = options.LinkAddress ?? options.IPv4 ?? options.IPv6;
+        _toldLink = Told(_link, null);
         _tuning = new SocketTuning(options.SocketBufferBytes, options.ExpeditedForwarding ? ExpeditedForwardingOctet : 0);
         _dispatcher = new EventDispatcher(log);
         _loader = new MediaLoader(prompts, options.LoaderThreads, options.SpeechThreads, options.SoundLibrary);
         _loops = new MediaLoop[options.Loops > 0 ? options.Loops : Math.Max(1, Environment.ProcessorCount / 2)];
         for (var i = 0; i < _loops.Length; i++)
         {
-            _loops[i] = new MediaLoop($"media loop {i}", clock, options.ManagedSockets, _dispatcher, FreePorts, ForgetConference, log);
+            _loops[i] = new MediaLoop($"media loop {i}", clock, options.ManagedSockets, _dispatcher, FreePorts, ForgetConference,
+                options.PauseGuard, log);
             _loops[i].Start();
         }
     }
@@ -69,8 +74,7 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
     public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        var bind = options.IPv6 ? _options.IPv6 : _options.IPv4;
-        var told = options.IPv6 ? _told6 : _told4;
+        var (bind, told) = options.IsLink ? (_link, _toldLink) : options.IPv6 ? (_options.IPv6, _told6) : (_options.IPv4, _told4);
         if (bind is null || told is null || Place() is not { } loop)
             return Refuse(session, "no address of that family, or every loop is over its budget");
         if (BindPair(bind, out var port, out var rtp, out var rtcp) is false)
@@ -142,6 +146,18 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
 
     /// <inheritdoc/>
     public void Close(MediaSessionId session) => Post(session, MediaCommand.Close());
+
+    /// <inheritdoc/>
+    public void Abandon(MediaSessionId session) => Post(session, MediaCommand.Abandon());
+
+    /// <summary>Gives every session and conference up, as <see cref="Abandon(MediaSessionId)"/> does: this node stands down. <see cref="Dispose"/> finds nothing left to say goodbye to.</summary>
+    public void AbandonAll()
+    {
+        foreach (var conference in _conferences.Values)
+            conference.Post(MediaCommand.Abandon());
+        foreach (var slot in _sessions.Values)
+            slot.Post(MediaCommand.Abandon());
+    }
 
     /// <summary>Closes every session with its reports, completes the recordings and stops the threads; what has not ended in 3 s is cut off.</summary>
     public void Dispose()

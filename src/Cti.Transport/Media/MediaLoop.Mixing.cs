@@ -44,6 +44,8 @@ internal sealed unsafe partial class MediaLoop
                 Admit(slot);
             else
                 slot.Conference.Apply(entry.Command);
+            if (entry.Command.Kind == MediaCommandKind.Abandon && slot.Index >= 0)
+                Remove(slot);
         }
         catch (Exception fault) when (IsBug(fault))
         {

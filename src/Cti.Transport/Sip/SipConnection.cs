@@ -20,6 +20,7 @@ internal sealed class SipConnection
     private const int FirstBufferBytes = 4 * 1024;
     private const int BufferBytesMax = Limits.SipMessageBytesMax + 8 * 1024;
     private const int DrainMillis = 1_000;
+    private const int MutedLookMillis = 10;
     private static readonly byte[] s_pong = "\r\n"u8.ToArray();
 
     private readonly SipTransportContext _context;
@@ -65,6 +66,17 @@ internal sealed class SipConnection
     public SipFlow Flow { get; }
 
     public bool IsOutgoing { get; }
+
+    private bool IsClosed
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _state == State.Closed;
+            }
+        }
+    }
 
     private long NowMillis => _context.Clock.MonotonicNanos / 1_000_000;
 
@@ -183,6 +195,8 @@ internal sealed class SipConnection
                 if (received == 0)
                     break;
                 filled += received;
+                if (_context.IsMuted)
+                    await WaitUntilHeardAsync().ConfigureAwait(false);
                 var used = TakeMessages(buffer.AsSpan(0, filled), out var goesOn);
                 if (!goesOn)
                     return;
@@ -207,6 +221,13 @@ internal sealed class SipConnection
         }
 
         CloseUnlessDraining();
+    }
+
+    // What came by a stream does not come again, so it waits for the moment from which on it may be answered.
+    private async Task WaitUntilHeardAsync()
+    {
+        while (_context.IsMuted && !IsClosed)
+            await Task.Delay(MutedLookMillis).ConfigureAwait(false);
     }
 
     private void Queue(ReadOnlyMemory<byte> message, long sendId, out Fate fate)
@@ -342,7 +363,9 @@ internal sealed class SipConnection
 
                 if (isDrained)
                     return;
-                while (!next.IsEmpty)
+                // What was queued before this process stood still is not sent after it.
+                var isMuted = _context.IsMutedSend();
+                while (!next.IsEmpty && !isMuted)
                     next = next[await _socket.SendAsync(next).ConfigureAwait(false)..];
                 var isAnswered = false;
                 lock (_gate)
@@ -353,7 +376,7 @@ internal sealed class SipConnection
                     isAnswered = _state == State.Draining && _output.Count == 0;
                 }
 
-                if (sendId != 0)
+                if (sendId != 0 && !isMuted)
                     Interlocked.Increment(ref _context.Counts.StreamMessagesSent);
                 if (isAnswered)
                     Close(SipSendFailure.ConnectionGone);

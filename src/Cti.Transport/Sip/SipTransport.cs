@@ -66,6 +66,8 @@ public sealed class SipTransport : ISipTransport, IDisposable
     /// <inheritdoc/>
     public void Send(SipFlow flow, ReadOnlyMemory<byte> message, long sendId)
     {
+        if (_context.IsMutedSend())
+            return;
         if (flow.Kind == SipTransportKind.Udp)
         {
             if (Listener(_datagrams, flow.Listener) is { } listener && !_disposed)
@@ -86,6 +88,10 @@ public sealed class SipTransport : ISipTransport, IDisposable
 
         SendToPeer(flow, message, sendId);
     }
+
+    /// <inheritdoc/>
+    public bool IsListener(int listener, SipTransportKind kind, AddressFamily family) =>
+        (uint)listener < (uint)_bound.Length && _options.Listeners[listener].Kind == kind && _bound[listener].AddressFamily == family;
 
     /// <inheritdoc/>
     public int FindListener(SipTransportKind kind, AddressFamily family)

@@ -15,7 +15,14 @@ namespace Cti.Transport.Sip;
 /// <param name="SendFailures">Sends that failed, by reason.</param>
 public sealed record SipTransportStatistics(long DatagramsReceived, long DatagramsSent, long StreamMessagesReceived, long StreamMessagesSent,
     long KeepAlives, int Connections, long ConnectionsRefused, long ConnectionsTimedOut, IReadOnlyDictionary<SipRejection, long> Rejected,
-    IReadOnlyDictionary<SipSendFailure, long> SendFailures);
+    IReadOnlyDictionary<SipSendFailure, long> SendFailures)
+{
+    /// <summary>Messages that were not sent because this process could not know whether its calls are still its own.</summary>
+    public long MutedSends { get; init; }
+
+    /// <summary>Datagrams that came at such a time and were dropped; what comes by a stream waits instead.</summary>
+    public long MutedDatagrams { get; init; }
+}
 
 /// <summary>The counts themselves, written from every thread.</summary>
 internal sealed class SipTransportCounts
@@ -30,6 +37,8 @@ internal sealed class SipTransportCounts
     public long KeepAlives;
     public long ConnectionsRefused;
     public long ConnectionsTimedOut;
+    public long MutedSends;
+    public long MutedDatagrams;
 
     public void Count(SipRejection rejection) => Interlocked.Increment(ref _rejected[(int)rejection]);
 
@@ -39,13 +48,29 @@ internal sealed class SipTransportCounts
         Volatile.Read(ref StreamMessagesReceived), Volatile.Read(ref StreamMessagesSent), Volatile.Read(ref KeepAlives), connections,
         Volatile.Read(ref ConnectionsRefused), Volatile.Read(ref ConnectionsTimedOut),
         Enum.GetValues<SipRejection>().ToDictionary(reason => reason, reason => Volatile.Read(ref _rejected[(int)reason])),
-        Enum.GetValues<SipSendFailure>().ToDictionary(reason => reason, reason => Volatile.Read(ref _failures[(int)reason])));
+        Enum.GetValues<SipSendFailure>().ToDictionary(reason => reason, reason => Volatile.Read(ref _failures[(int)reason])))
+    {
+        MutedSends = Volatile.Read(ref MutedSends),
+        MutedDatagrams = Volatile.Read(ref MutedDatagrams),
+    };
 }
 
 /// <summary>What listeners and connections share.</summary>
 internal sealed record SipTransportContext(SipTransportOptions Options, ISipTransportEvents Events, SipTransportCounts Counts, Cti.Kernel.IClock Clock,
     Cti.Kernel.ILog Log)
 {
+    /// <summary>Whether nothing may be said now, because the calls may be another node's already.</summary>
+    public bool IsMuted => Options.PauseGuard is { } guard && !guard.IsOpen(Clock.MonotonicNanos);
+
+    /// <summary>Asked for each message before it is sent: true, and counted, where it must not be. It is lost as any datagram may be, and nobody is told.</summary>
+    public bool IsMutedSend()
+    {
+        if (!IsMuted)
+            return false;
+        Interlocked.Increment(ref Counts.MutedSends);
+        return true;
+    }
+
     /// <summary>Counts and reports a failed send; number 0 is a send that nobody waits for.</summary>
     public void Fail(SipFlow flow, long sendId, SipSendFailure failure)
     {

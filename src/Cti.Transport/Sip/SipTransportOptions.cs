@@ -53,6 +53,9 @@ public sealed record SipTransportOptions
     /// <summary>Receive buffer of UDP listeners in bytes: a burst of some 4000 requests.</summary>
     public int ReceiveBufferBytes { get; init; } = 4 * 1024 * 1024;
 
+    /// <summary>Whether this process may still speak for its calls, by the clock that the transport is given; null: always.</summary>
+    public PauseGuard? PauseGuard { get; init; }
+
     /// <summary>Uses the framework's UDP sockets where Linux's own calls would be used.</summary>
     internal bool ManagedSockets { get; init; }
 }

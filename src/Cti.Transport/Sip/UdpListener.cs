@@ -90,6 +90,13 @@ internal sealed unsafe class UdpListener : IDisposable
     private void Take(ReadOnlySpan<byte> datagram, SocketAddressKey source)
     {
         Interlocked.Increment(ref _context.Counts.DatagramsReceived);
+        if (_context.IsMuted)
+        {
+            // Its sender repeats it: by then this node knows, or another one answers.
+            Interlocked.Increment(ref _context.Counts.MutedDatagrams);
+            return;
+        }
+
         try
         {
             var flow = new SipFlow(SipTransportKind.Udp, _index, RemoteOf(source));
@@ -107,7 +114,7 @@ internal sealed unsafe class UdpListener : IDisposable
 
     private void ReportUnreachable(SocketAddressKey destination)
     {
-        if (_recent.TryTake(destination, out var flow, out var sendId))
+        if (_recent.TryTake(destination, out var flow, out var sendId) && !_context.IsMuted)
             _context.Fail(flow, sendId, SipSendFailure.Unreachable);
     }
 

@@ -154,6 +154,18 @@ internal sealed class PhoneCall
     public Task<SipText> ReceivedAsync(string method, TimeSpan? within = null) =>
         _phone.Arrived.TakeAsync(m => m.IsRequest && m.CallId == CallId && m.Method == method, method, within);
 
+    /// <summary>Takes the node's re-INVITE after a takeover: answers it, goes on from the new place, and sees its ACK.</summary>
+    public async Task<SipText> AgreeAsync(string direction = "sendrecv")
+    {
+        var change = await _phone.Arrived.TakeAsync(m => m.IsRequest && m.CallId == CallId && m.Method == "INVITE" && SipText.Parameter(m.Header("To"), "tag") == _tag,
+            "a re-INVITE", TimeSpan.FromSeconds(20));
+        _phone.Answer(change, TestPhone.Respond(change, 200, "OK", null, Contact, Offer(direction)), Node);
+        Target = SipText.Address(change.Header("Contact"));
+        Listen(change);
+        await _phone.Arrived.TakeAsync(m => m.IsRequest && m.CallId == CallId && m.Method == "ACK" && m.CSeq == change.CSeq, "its ACK");
+        return change;
+    }
+
     /// <summary>Rings: 180.</summary>
     public void Ring() => _phone.Answer(Invited!, TestPhone.Respond(Invited!, 180, "Ringing", _tag, Contact), Node);
 

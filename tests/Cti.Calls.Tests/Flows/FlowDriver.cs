@@ -36,6 +36,13 @@ internal sealed class FlowDriver
         return decision;
     }
 
+    /// <summary>A process dies: what it had not made durable is forgotten.</summary>
+    public void GoBackTo(FlowState? durable, int events)
+    {
+        (State, replayed) = (durable, durable);
+        Events.RemoveRange(events, Events.Count - events);
+    }
+
     /// <summary>What a command leads to: events (!) and effects (&gt;), in their orders.</summary>
     public string[] Trace(ResourceCommand command) => Format(Do(command));
 
@@ -79,6 +86,7 @@ internal sealed class FlowDriver
     private static string Format(ResourceEffect effect) => effect switch
     {
         CallParty call => $"call {call.Party}",
+        ConfirmOwned confirm => $"confirm {confirm.Call} {confirm.Number}",
         ReplyResult reply => $"reply {Encoding.UTF8.GetString(reply.Result.Span)}",
         AbandonOwned abandon => $"abandon {abandon.Call}",
         AskOwned { Request: DropCall drop } ask => $"{ask.Party} drop {drop.Cause}",

@@ -31,6 +31,7 @@ public sealed class FlowGoldenTests
         ["end"] = new FlowEnding(486, "Busy Here"),
         ["end.bare"] = new FlowEnding(null, null),
         ["rel"] = new FlowReleased { Events = 1 },
+        ["heard"] = new PartyHeard(2, 3),
     };
 
     public static TheoryData<string> Names => [.. Samples.Keys];

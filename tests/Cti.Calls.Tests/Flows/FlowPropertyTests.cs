@@ -52,6 +52,7 @@ public sealed class FlowPropertyTests
         /// <summary>What waits for durability, one batch a decision.</summary>
         private readonly Queue<Action>[] waiting = [new(), new(), new()];
         private readonly Action<OwnedReplied>?[] held = new Action<OwnedReplied>?[3];
+        private readonly (object? State, int Events)[] durable = new (object?, int)[3];
         private long now = Some.Start;
 
         public void Run(HashSet<(string, FlowPhase)> reached, HashSet<(string, int?)> ends)
@@ -62,10 +63,10 @@ public sealed class FlowPropertyTests
             {
                 reached.Add((spec.GetType().Name, flow.State!.Phase));
                 now += random.Next(3) == 0 ? random.Next(20_000) : random.Next(200);
+                if (random.Next(25) == 0) Restart();
                 if (random.Next(3) > 0 && Deliver()) continue;
                 Outside();
             }
-            if (random.Next(8) == 0) Restart();
             Settle();
             reached.Add((spec.GetType().Name, flow.State!.Phase));
             ends.Add((spec.GetType().Name, flow.State!.End?.Error));
@@ -93,8 +94,10 @@ public sealed class FlowPropertyTests
             flow.Now = now;
             var decision = flow.Do(command);
             if (decision.Refusal is not null) return;
+            var (state, events) = (flow.State, flow.Events.Count);
             waiting[0].Enqueue(() =>
             {
+                durable[0] = (state, events);
                 foreach (var effect in decision.Effects) Perform(effect);
             });
         }
@@ -114,6 +117,9 @@ public sealed class FlowPropertyTests
                     break;
                 case AbandonOwned abandon:
                     Told(NumberOf(abandon.Call), new OwnerGone());
+                    break;
+                case ConfirmOwned confirm:
+                    Told(NumberOf(confirm.Call), new OwnerHas(confirm.Number));
                     break;
             }
         }
@@ -153,8 +159,10 @@ public sealed class FlowPropertyTests
                 return;
             }
             foreach (var effect in decision.Effects.Where(effect => effect.IsReflex)) Perform(party, effect, null);
+            var (state, events) = (call.State, call.Events.Count);
             waiting[party].Enqueue(() =>
             {
+                durable[party] = (state, events);
                 foreach (var effect in decision.Effects.Where(effect => !effect.IsReflex)) Perform(party, effect, reply);
             });
         }
@@ -167,7 +175,7 @@ public sealed class FlowPropertyTests
             {
                 case ReplyResult result: reply?.Invoke(new OwnedReplied(party, FlowAsk.Drop, result.Result, null)); break;
                 case ReplyRefused refused: TakeHeld(party)?.Invoke(new OwnedReplied(party, FlowAsk.Drop, default, refused.Refusal)); break;
-                case NotifyOwner notify: Told(0, new OwnedHappened(self, notify.Method, notify.Params)); break;
+                case NotifyOwner notify: Told(0, new OwnedHappened(self, notify.Method, notify.Params) { Number = notify.Number }); break;
                 case AskJoin ask: Told(NumberOf(ask.Peer), new JoinAsked(ask.Op, self)); break;
                 case AnswerJoin answer: Told(NumberOf(answer.First), new JoinAnswered(answer.Op, self, answer.Refusal)); break;
                 case PartBridge part: Told(NumberOf(part.Peer), new BridgeParted(part.Op)); break;
@@ -239,7 +247,7 @@ public sealed class FlowPropertyTests
             return new TimeReached();
         }
 
-        /// <summary>The process dies: what is under way is lost, every resource is told so.</summary>
+        /// <summary>The process dies: what is under way or not durable is lost; a new owner recovers what is, the flow and its calls together.</summary>
         private void Restart()
         {
             for (var who = 0; who < 3; who++)
@@ -248,11 +256,33 @@ public sealed class FlowPropertyTests
                 waiting[who].Clear();
                 held[who] = null;
             }
-            if (FlowDecider.Resume(flow.State!) is { } lost) Told(0, lost);
+            if (durable[0].State is not FlowState known)
+            {
+                var spec = flow.State!.Spec;
+                flow.GoBackTo(null, 0);
+                Decide(SomeFlow.BeginOf(spec));
+                return;
+            }
+            flow.GoBackTo(known, durable[0].Events);
             for (var party = 1; party < 3; party++)
             {
-                if (calls[party]?.State is { } call && CallDecider.Resume(call) is { } command) Told(party, command);
+                if (calls[party] is not { } call) continue;
+                if (durable[party].State is CallState state) call.GoBackTo(state, durable[party].Events);
+                else calls[party] = null;
             }
+            // Every resource recovers first; then the flow looks which of its calls exist, as its actor does.
+            for (var party = 1; party < 3; party++)
+            {
+                if (calls[party]?.State is not { IsOver: false } call) continue;
+                if (call.IsAwaitingParent && calls[1]?.State is not { } || call is { Parent.Stage: ParentStage.Asked }) calls[party]!.Do(new NodeLost());
+                else Told(party, Sagas.Recovery.Of(call, now));
+                if (call.Dialling is not null && (calls[2]?.State is not { } child || child.Parent is null or { Stage: ParentStage.Asked } || child.WasReleased)) Told(party, new ChildDone(call.Dialling.Child));
+            }
+            for (var party = 1; party < 3; party++)
+            {
+                if (calls[party]?.State is { } made && !flow.State!.WasReleased && FlowDecider.FindParty(flow.State, made) is { } found) Told(0, found);
+            }
+            Told(0, new WasRecovered(now));
         }
 
         /// <summary>Everything comes to its end: far ends that still ring give up, those that are up hang up.</summary>

@@ -127,12 +127,37 @@ public sealed class NotifyFlowTests
     }
 
     [Fact]
+    public void Under_a_new_owner_it_goes_on_where_it_was()
+    {
+        var flow = SomeFlow.Begin(SomeFlow.Notify);
+        FlowDecider.Resume(flow.State!, Some.Start).ShouldBe(new WasRecovered(Some.Start));
+        flow.Trace(new WasRecovered(Some.Start)).ShouldBe(["> call 1"], "nobody was called yet");
+        flow.Made(1);
+        flow.Trace(new WasRecovered(Some.Start)).ShouldBeEmpty("its call tells how it ended");
+        flow.Answered(1);
+        flow.Trace(new WasRecovered(Some.Start)).ShouldBe(["> 1 play a.wav|b.wav x1"]);
+        flow.Accepted(FlowAsk.Action);
+        flow.Trace(new WasRecovered(Some.Start)).ShouldBeEmpty("the call goes on playing by itself");
+        flow.Completed(1, "on_play_completed");
+        flow.Trace(new WasRecovered(Some.Start)).ShouldBe(["> 1 drop 200"]);
+    }
+
+    [Fact]
+    public void What_a_call_tells_again_is_confirmed_and_changes_nothing()
+    {
+        var flow = Playing();
+        var told = new OwnedHappened(FlowDriver.Call1, "sys.call.on_play_completed", """{"error":null,"begin_time":1,"end_time":2}"""u8.ToArray()) { Number = 3 };
+        flow.Trace(told).ShouldBe([$"> confirm {FlowDriver.Call1} 3", "> 1 drop 200"]);
+        flow.Trace(told).ShouldBe([$"> confirm {FlowDriver.Call1} 3"]);
+        flow.Trace(told with { Resource = "0.0.7-sys.call-999" }).ShouldBe(["> confirm 0.0.7-sys.call-999 3"]);
+    }
+
+    [Fact]
     public void After_the_loss_of_its_node_it_is_over_at_once()
     {
         var flow = Playing();
-        FlowDecider.Resume(flow.State!).ShouldBe(new NodeLost());
         flow.Trace(new NodeLost()).ShouldBe([Over(Error(503, "interrupted by the loss of a node"), $"{Begin + 3}", "sys", 3)]);
-        FlowDecider.Resume(flow.State!).ShouldBeNull();
+        FlowDecider.Resume(flow.State!, Some.Start).ShouldBeNull();
     }
 
     [Fact]

@@ -24,7 +24,17 @@ internal sealed class NodeBench
     internal const string App = "app";
     internal static readonly IPEndPoint Node = new(IPAddress.Parse("10.0.0.100"), 5060);
 
+    internal static readonly IPEndPoint Node6 = new(IPAddress.Parse("fd00::100"), 5060);
+
+    private readonly MemoryDisk disk;
+    private readonly IReadOnlyList<Trunk> trunks;
+    private readonly InboundPolicy inbound;
+    private readonly bool dialAny;
+    private readonly IStoreFaults? faults;
+    private readonly int callsMax;
     private readonly Dictionary<string, RawPeer> peers = [];
+    private Life life = null!;
+    private VirtualSipTransport sockets = null!;
     private readonly List<(string Method, JsonElement Params)> events = [];
 
     internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000)
@@ -33,30 +43,56 @@ internal sealed class NodeBench
         // Trunks are spoken to as soon as the node starts, so they listen before.
         foreach (var trunk in trunks ?? []) peers[trunk.Host] = new RawPeer(this, new IPEndPoint(IPAddress.Parse(trunk.Host), 5060));
         Media = new VirtualMediaPort(Runtime, IPAddress.Parse("10.0.0.100"));
-        IJournalStore store = new MemoryJournalStore(disk ?? new MemoryDisk());
+        this.disk = disk ?? new MemoryDisk();
+        this.trunks = trunks ?? [];
+        this.inbound = inbound ?? new InboundPolicy([], true, App, false);
+        this.dialAny = dialAny;
+        this.faults = faults;
+        this.callsMax = callsMax;
+        Begin();
+    }
+
+    /// <summary>The process is gone without a word, and another begins over the same disk after that time. Far ends and the network notice nothing else.</summary>
+    internal void KillAndRestart(int downMillis = 1000)
+    {
+        life.IsAlive = false;
+        sockets.Dispose();
+        Media = Media.AfterCrash();
+        Runtime.Advance(downMillis);
+        Begin();
+    }
+
+    private void Begin()
+    {
+        life = new Life(Runtime);
+        var process = life;
+        IJournalStore store = new MemoryJournalStore(disk);
         if (faults is not null) store = new FaultyJournalStore(store, faults);
         Done(store.OpenAsync(4));
-        Hub = Done(EventHub.CreateAsync(store, Runtime, Runtime, Runtime));
+        Hub = Done(EventHub.CreateAsync(store, process, Runtime, process));
         Feed = Hub.Open(App); // a live subscriber
         Server = new ServerNode(new ServerNodeOptions
         {
             NodeName = "n1",
             InstanceCount = 4,
-            Inbound = inbound ?? new InboundPolicy([], true, App, false),
-            Trunks = trunks ?? [],
+            Inbound = inbound,
+            Trunks = trunks,
             DialAny = dialAny,
             CallsMax = callsMax,
-            Scheduler = Runtime,
+            Scheduler = process,
             Clock = Runtime,
-            Timers = Runtime,
+            Timers = process,
             Random = new SeededRandom(2),
             Log = NullLog.Instance,
             Store = store,
             Media = Media,
-            Recordings = new AnyRecording(),
+            Recordings = new AnyRecording(this),
             Resolver = Resolver,
-            SipTransport = events => new VirtualSipTransport(Network, Runtime, events, Node),
-            Publish = Publish,
+            SipTransport = events => sockets = new VirtualSipTransport(Network, Runtime, events, Node, Node6),
+            Publish = batch =>
+            {
+                if (process.IsAlive) Publish(batch);
+            },
             Subscribers = Hub,
         });
         Server.Actors.CrashObserver = (name, fault) => Crashes.Add($"{name}: {fault}");
@@ -72,14 +108,21 @@ internal sealed class NodeBench
 
     internal ManualRuntime Runtime { get; } = new();
     internal VirtualNetwork Network { get; }
-    internal VirtualMediaPort Media { get; }
+    internal VirtualMediaPort Media { get; private set; }
     internal VirtualResolver Resolver { get; } = new();
-    internal EventHub Hub { get; }
-    internal IEventFeed Feed { get; }
-    internal ServerNode Server { get; }
+    internal EventHub Hub { get; private set; } = null!;
+    internal IEventFeed Feed { get; private set; } = null!;
+    internal ServerNode Server { get; private set; } = null!;
+    /// <summary>Whether recordings of the process before are on a disk that this one sees.</summary>
+    internal bool SeesRecordings { get; set; } = true;
     internal List<string> Crashes { get; } = [];
 
-    internal RawPeer Peer(string address, int port = 5060) => peers.GetValueOrDefault(address) ?? new(this, new IPEndPoint(IPAddress.Parse(address), port));
+    internal RawPeer Peer(string address, int port = 5060)
+    {
+        if (port != 5060) return new RawPeer(this, new IPEndPoint(IPAddress.Parse(address), port));
+        if (!peers.TryGetValue(address, out var peer)) peers.Add(address, peer = new RawPeer(this, new IPEndPoint(IPAddress.Parse(address), port)));
+        return peer;
+    }
 
     /// <summary>Asks and waits for the answer; what the method's definition lacks is filled with its defaults.</summary>
     internal RpcReply Ask(string method, params (string Name, object? Value)[] arguments) => AskTogether((method, arguments))[0];
@@ -141,13 +184,39 @@ internal sealed class NodeBench
         task.GetAwaiter().GetResult();
     }
 
-    private sealed class AnyRecording : IRecordings
+    /// <summary>A process: nothing of it runs any more once it is dead.</summary>
+    private sealed class Life(ManualRuntime runtime) : IScheduler, ITimers
+    {
+        public bool IsAlive { get; set; } = true;
+
+        public void Post(IWorkItem item)
+        {
+            if (IsAlive) runtime.Post(new Work(this, item));
+        }
+
+        public ITimerHandle Schedule(long delayMillis, Action<object?> callback, object? state) => runtime.Schedule(delayMillis, given =>
+        {
+            if (IsAlive) callback(given);
+        }, state);
+
+        private sealed class Work(Life life, IWorkItem item) : IWorkItem
+        {
+            public void Run()
+            {
+                if (life.IsAlive) item.Run();
+            }
+        }
+    }
+
+    private sealed class AnyRecording(NodeBench bench) : IRecordings
     {
         public string? Resolve(string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/recordings/{file}.wav";
 
         public void Repair(string fullPath)
         {
         }
+
+        public bool IsVisible(string fullPath) => bench.SeesRecordings;
 
         public bool StaysInside(string promptName) => true;
 
@@ -158,24 +227,37 @@ internal sealed class NodeBench
 /// <summary>A far end whose messages the test writes itself.</summary>
 internal sealed class RawPeer
 {
-    private readonly NodeBench bench;
+    private readonly VirtualNetwork network;
+    private readonly ManualRuntime runtime;
+    private readonly List<string> crashes;
     private readonly Queue<SipMessage> received = new();
 
     internal RawPeer(NodeBench bench, IPEndPoint local)
+        : this(bench.Network, bench.Runtime, bench.Crashes, local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? NodeBench.Node6 : NodeBench.Node, local)
     {
-        this.bench = bench;
+    }
+
+    internal RawPeer(VirtualNetwork network, ManualRuntime runtime, List<string> crashes, IPEndPoint node, IPEndPoint local)
+    {
+        this.network = network;
+        this.runtime = runtime;
+        this.crashes = crashes;
+        Towards = node;
         Local = local;
-        bench.Network.Bind(local, (_, bytes) => received.Enqueue(SipParser.ParseDatagram(bytes).Message!));
+        network.Bind(local, (_, bytes) => received.Enqueue(SipParser.ParseDatagram(bytes).Message!));
     }
 
     internal IPEndPoint Local { get; }
+
+    /// <summary>The node that it sends to.</summary>
+    internal IPEndPoint Towards { get; set; }
 
     /// <summary>Sends lines (without the body's length, which is added) to the node.</summary>
     internal void Send(string headers, string body = "")
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"{headers.ReplaceLineEndings("\r\n").Trim()}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
-        bench.Network.Send(Local, NodeBench.Node, Encoding.ASCII.GetBytes(text));
-        bench.Runtime.Advance(5);
+        network.Send(Local, Towards, Encoding.ASCII.GetBytes(text));
+        runtime.Advance(5);
     }
 
     internal void Respond(SipRequest request, int status, string more = "", string body = "", string tag = "far")
@@ -199,15 +281,44 @@ internal sealed class RawPeer
         """, Sdp());
 
     internal string Sdp(string direction = "sendrecv") =>
-        $"v=0\r\no=- 1 1 IN IP4 {Local.Address}\r\ns=-\r\nc=IN IP4 {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
+        $"v=0\r\no=- 1 1 IN {Family} {Local.Address}\r\ns=-\r\nc=IN {Family} {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
+
+    private string Family => Local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? "IP6" : "IP4";
 
     internal SipRequest Request(string method, int millis = 5000) => (SipRequest)Next(message => message is SipRequest request && request.Method == method, method, millis);
 
     internal SipResponse Response(int status, int millis = 5000) => (SipResponse)Next(message => message is SipResponse response && response.Status == status, $"{status}", millis);
 
+    /// <summary>Answers a re-INVITE of the node's with a 200 of that direction; it is acknowledged.</summary>
+    internal SipRequest AgreeOnReInvite(string direction = "sendrecv", string more = "")
+    {
+        var request = Request("INVITE");
+        Respond(request, 200, $"Contact: <sip:far@{Local}>\nContent-Type: application/sdp{(more.Length == 0 ? "" : "\n" + more)}", Sdp(direction));
+        Request("ACK");
+        return request;
+    }
+
+    /// <summary>The requests of that method that have come when that time has passed.</summary>
+    internal SipRequest[] Take(string method, int millis)
+    {
+        runtime.Advance(millis);
+        SipRequest[] taken = [.. received.OfType<SipRequest>().Where(request => request.Method == method)];
+        received.Clear();
+        return taken;
+    }
+
+    /// <summary>Everything that came and was not looked at yet, a word each: method or status.</summary>
+    internal string[] Rest()
+    {
+        runtime.Advance(100);
+        string[] rest = [.. received.Select(message => message is SipRequest request ? request.Method : $"{((SipResponse)message).Status}")];
+        received.Clear();
+        return rest;
+    }
+
     internal bool Hears(string method, int millis)
     {
-        bench.Runtime.Advance(millis);
+        runtime.Advance(millis);
         return received.Any(message => message is SipRequest request && request.Method == method);
     }
 
@@ -221,8 +332,8 @@ internal sealed class RawPeer
                 if (wanted(message)) return message;
                 received.Enqueue(message);
             }
-            bench.Runtime.Advance(5);
+            runtime.Advance(5);
         }
-        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", received)}; crashes: {string.Join("; ", bench.Crashes)}");
+        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", received)}; crashes: {string.Join("; ", crashes)}");
     }
 }

@@ -17,14 +17,14 @@ internal sealed class MediaFixture : IDisposable
     private static long s_lastSession;
     private static int s_portBlock;
 
-    public MediaFixture(Func<MediaEngineOptions, MediaEngineOptions>? change = null, Func<PromptCache, IPromptSource>? prompts = null)
+    public MediaFixture(Func<MediaEngineOptions, MediaEngineOptions>? change = null, Func<PromptCache, IPromptSource>? prompts = null, IClock? clock = null)
     {
         Root = Directory.CreateTempSubdirectory("cti-media-").FullName;
         // Ranges of their own, so that classes that run side by side do not count each other's pairs.
         var first = 21_000 + Interlocked.Increment(ref s_portBlock) * 40;
         var options = new MediaEngineOptions { IPv4 = IPAddress.Loopback, IPv6 = IPAddress.IPv6Loopback, PortFirst = first, PortLast = first + 39, Loops = 1 };
         options = change is null ? options : change(options);
-        Engine = new MediaEngine(options, Prompts(prompts, options.SoundLibrary), new SystemClock(),
+        Engine = new MediaEngine(options, Prompts(prompts, options.SoundLibrary), clock ?? new SystemClock(),
             SystemRandom.Instance, Log);
     }
 

@@ -1,0 +1,255 @@
+using System.Buffers.Binary;
+using Cti.Kernel;
+
+namespace Cti.Cluster.Links;
+
+/// <summary>
+/// One connection to one peer, from its opening to its end.
+/// <code>
+///   (ours)     Opening ──open: Hello──► AwaitAnswer ──Proof──► AwaitAccepted ──Accepted──► Up ──► Over
+///   (accepted)               AwaitHello ──Answer──► AwaitProof ──proved: Accepted──────────► Up ──► Over
+/// </code>
+/// </summary>
+internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStreamEvents, IDisposable
+{
+    private const byte KindAccepted = 250;
+    private const byte KindPing = 251;
+
+    private readonly Lock sending = new();
+    private readonly LinkHandshake handshake = new(owner.Secret);
+    private byte[] input = new byte[LinkCipher.OverheadBytes];
+    private int filled;
+    private volatile Stage stage = called is null ? Stage.AwaitHello : Stage.Opening;
+    private LinkCipher? seals;
+    private LinkCipher? opens;
+    private long heardMillis = owner.NowMillis;
+    private long saidMillis;
+
+    private enum Stage
+    {
+        Opening,
+        AwaitHello,
+        AwaitAnswer,
+        AwaitProof,
+        AwaitAccepted,
+        Up,
+        Over,
+    }
+
+    /// <summary>Set right after the connection was begun or accepted.</summary>
+    public ILinkStream? Stream { get; set; }
+
+    /// <summary>When it began.</summary>
+    public long BegunMillis { get; } = owner.NowMillis;
+
+    /// <summary>Whether this node began it.</summary>
+    public bool IsOurs => called is not null;
+
+    /// <summary>The peer: whom we called, or who it said and then proved to be.</summary>
+    public string Peer { get; private set; } = called ?? "";
+
+    /// <summary>The run of the peer's program.</summary>
+    public string Run { get; private set; } = "";
+
+    /// <summary>Whether both sides have proved who they are.</summary>
+    public bool IsUp => stage == Stage.Up;
+
+    /// <summary>Whether the connection is open and the peer is proving who it is.</summary>
+    public bool IsProving => stage is Stage.AwaitAnswer or Stage.AwaitAccepted;
+
+    /// <summary>Why this side closed it; "" where the other side or the network did.</summary>
+    public string Complaint { get; private set; } = "";
+
+    /// <summary>Queues a message; false where the connection is over or too much waits.</summary>
+    public bool Send(LinkChannel channel, ReadOnlySpan<byte> payload) => Send((byte)channel, payload);
+
+    /// <summary>Tells the peer that it is accepted, before anything else is sent to it.</summary>
+    public void SendAccepted() => Send(KindAccepted, []);
+
+    /// <summary>Closes it, for a reason that the log shows.</summary>
+    public void Close(string complaint)
+    {
+        if (Complaint.Length == 0) Complaint = complaint;
+        Stream?.Close();
+    }
+
+    /// <summary>Looks at its deadlines.</summary>
+    public void Tick(long now)
+    {
+        if (stage != Stage.Up)
+        {
+            if (now - BegunMillis > Limits.LinkHandshakeMillis) Close("it did not answer in time");
+            return;
+        }
+        if (now - Volatile.Read(ref heardMillis) > Limits.LinkSilenceMillis) Close("it is silent");
+        else if (now - Volatile.Read(ref saidMillis) >= Limits.LinkPingMillis) Send(KindPing, []);
+    }
+
+    /// <inheritdoc/>
+    public void OnOpened()
+    {
+        if (!owner.MayProve(this)) return;
+        stage = Stage.AwaitAnswer;
+        SendOpen(handshake.Begin(owner.Random, owner.Self, owner.Run, called!));
+    }
+
+    /// <inheritdoc/>
+    public void OnData(ReadOnlySpan<byte> bytes)
+    {
+        while (!bytes.IsEmpty && stage != Stage.Over)
+        {
+            var wanted = filled < 4 ? 4 : 4 + BinaryPrimitives.ReadInt32BigEndian(input);
+            if (wanted < 4 || wanted > FrameBytesMax)
+            {
+                Refuse("what it sends is no frame");
+                return;
+            }
+            if (input.Length < wanted) Array.Resize(ref input, Math.Max(wanted, Math.Min(input.Length * 2, FrameBytesMax)));
+            var taken = Math.Min(wanted - filled, bytes.Length);
+            bytes[..taken].CopyTo(input.AsSpan(filled));
+            filled += taken;
+            bytes = bytes[taken..];
+            if (filled < 4 || filled < 4 + BinaryPrimitives.ReadInt32BigEndian(input)) continue;
+            var frame = input.AsSpan(0, filled);
+            filled = 0;
+            Take(frame);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnClosed(LinkStreamEnd end)
+    {
+        stage = Stage.Over;
+        owner.Closed(this, end);
+        Dispose();
+    }
+
+    public void Dispose()
+    {
+        lock (sending)
+        {
+            seals?.Dispose();
+            seals = null;
+        }
+        opens?.Dispose();
+    }
+
+    private int FrameBytesMax => stage is Stage.Up or Stage.AwaitAccepted ? Limits.LinkMessageBytes + LinkCipher.OverheadBytes : Limits.LinkHandshakeBytes;
+
+    private bool Send(byte kind, ReadOnlySpan<byte> payload)
+    {
+        lock (sending)
+        {
+            if (seals is null || Stream is not { } stream) return false;
+            // A full queue is no reason to lose the connection: whoever asked is told, and what waits arrives first.
+            if (stream.QueuedBytes + payload.Length + LinkCipher.OverheadBytes > Limits.LinkQueueBytes) return false;
+            Volatile.Write(ref saidMillis, owner.NowMillis);
+            return stream.Send(seals.Seal(kind, payload));
+        }
+    }
+
+    private void SendOpen(byte[] body)
+    {
+        var frame = new byte[4 + body.Length];
+        BinaryPrimitives.WriteInt32BigEndian(frame, body.Length);
+        body.CopyTo(frame, 4);
+        Stream!.Send(frame);
+    }
+
+    private void Take(ReadOnlySpan<byte> frame)
+    {
+        switch (stage)
+        {
+            case Stage.AwaitHello: TakeHello(frame[4..]); break;
+            case Stage.AwaitAnswer: TakeAnswer(frame[4..]); break;
+            case Stage.AwaitProof: TakeProof(frame[4..]); break;
+            default: TakeSealed(frame); break;
+        }
+    }
+
+    private void TakeHello(ReadOnlySpan<byte> body)
+    {
+        if (handshake.ReadFirst(body) is not { } hello)
+        {
+            Refuse("it is no node of this version");
+            return;
+        }
+        (Peer, Run) = (hello.Name, hello.Run);
+        if (hello.Called != owner.Self || hello.Name == owner.Self || hello.Name.Length == 0)
+        {
+            Refuse($"it calls itself {hello.Name} and looks for {hello.Called}; this is {owner.Self}");
+            return;
+        }
+        stage = Stage.AwaitProof;
+        SendOpen(handshake.Answer(owner.Random, owner.Self, owner.Run));
+    }
+
+    private void TakeAnswer(ReadOnlySpan<byte> body)
+    {
+        var hello = handshake.ReadAnswer(body);
+        if (hello is null || hello.Name != called)
+        {
+            Refuse("it does not prove that it is that node and knows the cluster's secret");
+            return;
+        }
+        Run = hello.Run;
+        SetCiphers();
+        stage = Stage.AwaitAccepted;
+        SendOpen(handshake.Prove());
+    }
+
+    private void TakeProof(ReadOnlySpan<byte> body)
+    {
+        if (!handshake.IsProof(body))
+        {
+            Refuse("it does not prove that it knows the cluster's secret");
+            return;
+        }
+        SetCiphers();
+        BecomeUp();
+    }
+
+    private void TakeSealed(ReadOnlySpan<byte> frame)
+    {
+        if (opens!.Open(frame, out var kind) is not { } payload)
+        {
+            Refuse("what it sent was changed on its way");
+            return;
+        }
+        // Only what proves to be the peer's counts as a sign of life: a length that was changed on its way must not keep us waiting for the rest.
+        Volatile.Write(ref heardMillis, owner.NowMillis);
+        switch (kind)
+        {
+            case KindAccepted when stage == Stage.AwaitAccepted: BecomeUp(); break;
+            case KindPing: break;
+            case var channel when stage == Stage.Up: owner.Deliver(this, (LinkChannel)channel, payload); break;
+            default: Refuse("it sent a message before it accepted the link"); break;
+        }
+    }
+
+    private void SetCiphers()
+    {
+        var (fromInitiator, fromAcceptor) = handshake.Ciphers();
+        opens = IsOurs ? fromAcceptor : fromInitiator;
+        lock (sending) seals = IsOurs ? fromInitiator : fromAcceptor;
+    }
+
+    private void BecomeUp()
+    {
+        Volatile.Write(ref heardMillis, owner.NowMillis);
+        stage = Stage.Up;
+        if (!owner.Adopt(this)) Stop("there is a link already");
+    }
+
+    private void Refuse(string why)
+    {
+        owner.Complain(Peer, why);
+        Stop(why);
+    }
+
+    private void Stop(string why)
+    {
+        stage = Stage.Over;
+        Close(why);
+    }
+}

@@ -1,0 +1,349 @@
+using System.Collections.Concurrent;
+using Cti.Cluster.Membership;
+using Cti.Kernel;
+
+namespace Cti.Cluster.Links;
+
+/// <summary>What the links of a node are made of.</summary>
+public sealed class NodeLinksOptions
+{
+    /// <summary>This node's name.</summary>
+    public required string Self { get; init; }
+    /// <summary>Names this run of the program: <see cref="ClusterNode.Incarnation"/>.</summary>
+    public required string Incarnation { get; init; }
+    /// <summary>Where peers connect to, host:port.</summary>
+    public required string Listen { get; init; }
+    /// <summary>The cluster's secret, at least <see cref="Limits.LinkSecretCharsMin"/> characters.</summary>
+    public required string Secret { get; init; }
+    /// <summary>Streams.</summary>
+    public required ILinkTransport Transport { get; init; }
+    /// <summary>Time.</summary>
+    public required IClock Clock { get; init; }
+    /// <summary>Timers.</summary>
+    public required ITimers Timers { get; init; }
+    /// <summary>Nonces.</summary>
+    public required IRandom Random { get; init; }
+    /// <summary>Log.</summary>
+    public required ILog Log { get; init; }
+}
+
+/// <summary>
+/// The links of this node to all others: one connection a pair, authenticated and sealed (<see cref="LinkHandshake"/>), opened again whenever it broke. Of two nodes
+/// the one with the smaller name connects; after a break both try, because only who connects learns that nobody listens any more. Should both succeed, the link that the
+/// smaller name began stays.
+/// </summary>
+public sealed class NodeLinks : INodeLinks, ILinkAcceptor
+{
+    /// <summary>Milliseconds that the larger name leaves to the smaller to connect first.</summary>
+    private const int CourtesyMillis = 300;
+
+    private readonly NodeLinksOptions options;
+    private readonly Lock gate = new();
+    private readonly ConcurrentDictionary<string, LinkPeer> peers = new(StringComparer.Ordinal);
+    private readonly List<LinkSession> sessions = [];
+    private readonly ILinkReceiver?[] receivers = new ILinkReceiver?[byte.MaxValue + 1];
+    private ILinkListener? listener;
+    private ITimerHandle? tick;
+    private bool running;
+
+    /// <summary>Puts the links together; nothing happens before <see cref="Start"/>.</summary>
+    /// <exception cref="ArgumentException">The secret is too short.</exception>
+    public NodeLinks(NodeLinksOptions options)
+    {
+        if (options.Secret.Length < Limits.LinkSecretCharsMin)
+            throw new ArgumentException($"the cluster's secret must have at least {Limits.LinkSecretCharsMin} characters", nameof(options));
+        this.options = options;
+    }
+
+    /// <summary>Told the name of a peer to which there is no link and whose address refuses connections: its program does not run. Set before <see cref="Start"/>.</summary>
+    public Action<string>? PeerRefused { get; set; }
+
+    /// <summary>Where peers connect to, with the real port; "" before <see cref="Start"/>.</summary>
+    public string Address => listener?.Address ?? "";
+
+    internal string Self => options.Self;
+    internal string Run => options.Incarnation;
+    internal string Secret => options.Secret;
+    internal IRandom Random => options.Random;
+    internal long NowMillis => options.Clock.MonotonicNanos / 1_000_000;
+
+    /// <summary>Accepts links from now on, and connects to the peers that are known.</summary>
+    /// <exception cref="IOException">The address cannot be used.</exception>
+    public void Start()
+    {
+        lock (gate) running = true;
+        try
+        {
+            listener = options.Transport.Listen(options.Listen, this);
+        }
+        catch
+        {
+            lock (gate) running = false;
+            throw;
+        }
+        lock (gate) Arm();
+        ConnectDue();
+    }
+
+    /// <summary>Closes everything. Receivers still hear that their links broke.</summary>
+    public void Stop()
+    {
+        LinkSession[] open;
+        lock (gate)
+        {
+            running = false;
+            tick?.Cancel();
+            tick = null;
+            open = [.. sessions];
+        }
+        listener?.Dispose();
+        foreach (var session in open) session.Close("this node stops");
+    }
+
+    /// <summary>Who the other living nodes are; called with every new view of the cluster. A node that is no longer among them loses its link.</summary>
+    /// <param name="nodes">All living nodes; this one among them is ignored.</param>
+    public void SetPeers(IReadOnlyList<ClusterNode> nodes)
+    {
+        var lost = new List<LinkSession>();
+        lock (gate)
+        {
+            foreach (var node in nodes)
+            {
+                if (node.Name == Self || (!peers.ContainsKey(node.Name) && peers.Count >= Limits.LinkPeersMax)) continue;
+                var peer = peers.GetOrAdd(node.Name, static name => new LinkPeer(name));
+                if (peer.Node is null) peer.DueMillis = NowMillis + (IsFirst(Self, node.Name) ? 0 : CourtesyMillis);
+                peer.Node = node;
+            }
+            foreach (var peer in peers.Values.OrderBy(static peer => peer.Name, StringComparer.Ordinal))
+            {
+                if (peer.Node is null || nodes.Any(node => node.Name == peer.Name)) continue;
+                peer.Node = null;
+                if (peer.Current is { } current) lost.Add(current);
+                if (peer.Attempt is { } attempt) lost.Add(attempt);
+            }
+            Arm();
+        }
+        foreach (var session in lost) session.Close("it is no longer in the cluster");
+        ConnectDue();
+    }
+
+    /// <inheritdoc/>
+    public bool Send(string node, LinkChannel channel, ReadOnlyMemory<byte> payload)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(payload.Length, Limits.LinkMessageBytes, nameof(payload));
+        return peers.TryGetValue(node, out var peer) && peer.Current is { } session && session.Send(channel, payload.Span);
+    }
+
+    /// <inheritdoc/>
+    public bool IsConnected(string node) => peers.TryGetValue(node, out var peer) && peer.Current is not null;
+
+    /// <inheritdoc/>
+    public void Receive(LinkChannel channel, ILinkReceiver receiver) => receivers[(byte)channel] = receiver;
+
+    /// <inheritdoc/>
+    public ILinkStreamEvents? Accept(ILinkStream stream)
+    {
+        lock (gate)
+        {
+            if (!running || sessions.Count(static session => !session.IsUp && !session.IsOurs) >= Limits.LinkPendingMax) return null;
+            var session = new LinkSession(this, null) { Stream = stream };
+            sessions.Add(session);
+            Arm();
+            return session;
+        }
+    }
+
+    /// <summary>An attempt of ours is open: whether it goes on, because no other link came up meanwhile.</summary>
+    internal bool MayProve(LinkSession session)
+    {
+        // The lock also waits until the attempt's stream is known.
+        lock (gate)
+        {
+            if (running && peers.TryGetValue(session.Peer, out var peer) && peer.Attempt == session && peer.Current is null) return true;
+        }
+        session.Close("there is a link already");
+        return false;
+    }
+
+    /// <summary>A connection whose both sides have proved who they are becomes the link of its pair; false where another stays.</summary>
+    internal bool Adopt(LinkSession session)
+    {
+        if (!peers.TryGetValue(session.Peer, out var peer))
+        {
+            lock (gate)
+            {
+                if (peers.Count >= Limits.LinkPeersMax) return false;
+                // It has joined a moment ago: our view of the cluster will have it soon.
+                peer = peers.GetOrAdd(session.Peer, static name => new LinkPeer(name));
+            }
+        }
+        LinkSession? old;
+        LinkSession? attempt;
+        lock (peer.Delivering)
+        {
+            lock (gate)
+            {
+                if (!running || !IsBetter(session, peer)) return false;
+                old = peer.Current;
+                attempt = peer.Attempt == session ? null : peer.Attempt;
+                peer.Attempt = null;
+                peer.Failures = 0;
+                if (!session.IsOurs) session.SendAccepted();
+                peer.Current = session;
+            }
+            if (old is not null) Tell(peer, isUp: false);
+            Tell(peer, isUp: true);
+        }
+        peer.Complaint = "";
+        options.Log.Write(LogEvents.LinkUp, peer.Name);
+        old?.Close("there is a newer link");
+        attempt?.Close("there is a link already");
+        return true;
+    }
+
+    /// <summary>A connection is over.</summary>
+    internal void Closed(LinkSession session, LinkStreamEnd end)
+    {
+        var wasLink = false;
+        var refused = false;
+        lock (gate) sessions.Remove(session);
+        if (peers.TryGetValue(session.Peer, out var peer))
+        {
+            lock (peer.Delivering)
+            {
+                lock (gate)
+                {
+                    wasLink = peer.Current == session;
+                    if (wasLink)
+                    {
+                        peer.Current = null;
+                        peer.DueMillis = NowMillis;
+                    }
+                    else if (peer.Attempt == session)
+                    {
+                        peer.Attempt = null;
+                        peer.DueMillis = NowMillis + Math.Min(Limits.LinkRetryMillisMax, Limits.LinkTickMillis << Math.Min(peer.Failures++, 8));
+                        refused = end == LinkStreamEnd.Refused && peer.Current is null && peer.Node is not null;
+                    }
+                }
+                if (wasLink) Tell(peer, isUp: false);
+            }
+            if (wasLink) options.Log.Write(LogEvents.LinkBroken, peer.Name, session.Complaint.Length > 0 ? session.Complaint : "the connection was closed");
+        }
+        if (refused) PeerRefused?.Invoke(session.Peer);
+        if (wasLink) ConnectDue();
+    }
+
+    /// <summary>Hands a message to its receiver, unless another connection has become the link.</summary>
+    internal void Deliver(LinkSession session, LinkChannel channel, byte[] payload)
+    {
+        if (!peers.TryGetValue(session.Peer, out var peer)) return;
+        lock (peer.Delivering)
+        {
+            if (peer.Current == session) receivers[(byte)channel]?.OnMessage(peer.Name, payload);
+        }
+    }
+
+    /// <summary>Logs why a peer is refused, once until that changes.</summary>
+    internal void Complain(string peer, string why)
+    {
+        var name = peer.Length > 0 ? peer : "a stranger";
+        if (peers.TryGetValue(peer, out var known))
+        {
+            if (known.Complaint == why) return;
+            known.Complaint = why;
+        }
+        options.Log.Write(LogEvents.LinkRefused, name, why);
+    }
+
+    private static bool IsFirst(string one, string other) => string.CompareOrdinal(one, other) < 0;
+
+    /// <summary>Both sides judge alike: another run of the peer, or the link that the smaller name began, is better than what is there.</summary>
+    private bool IsBetter(LinkSession session, LinkPeer peer)
+    {
+        var bySmaller = session.IsOurs == IsFirst(Self, peer.Name);
+        if (peer.Current is { } current) return current.Run != session.Run || bySmaller;
+        // Our own attempt is about to succeed: the peer will take that one, and would lose this.
+        return session.IsOurs || bySmaller || peer.Attempt is not { IsProving: true };
+    }
+
+    private void Tell(LinkPeer peer, bool isUp)
+    {
+        foreach (var receiver in receivers)
+        {
+            if (receiver is null) continue;
+            if (isUp) receiver.OnConnected(peer.Name);
+            else receiver.OnBroken(peer.Name);
+        }
+    }
+
+    private void ConnectDue()
+    {
+        lock (gate)
+        {
+            if (!running) return;
+            var now = NowMillis;
+            foreach (var peer in peers.Values.OrderBy(static peer => peer.Name, StringComparer.Ordinal))
+            {
+                if (peer.Node is not { LinkAddress.Length: > 0 } node || peer.Current is not null || peer.Attempt is not null || peer.DueMillis > now) continue;
+                var session = new LinkSession(this, peer.Name);
+                peer.Attempt = session;
+                sessions.Add(session);
+                session.Stream = options.Transport.Connect(node.LinkAddress, session);
+            }
+        }
+    }
+
+    /// <summary>The tick runs while there is anybody to look after.</summary>
+    private void Arm()
+    {
+        if (running && tick is null && (!peers.IsEmpty || sessions.Count > 0)) tick = options.Timers.Schedule(Limits.LinkTickMillis, static links => ((NodeLinks)links!).Tick(), this);
+    }
+
+    private void Tick()
+    {
+        LinkSession[] open;
+        lock (gate)
+        {
+            if (!running) return;
+            tick = null;
+            Arm();
+            open = [.. sessions];
+        }
+        foreach (var session in open) session.Tick(NowMillis);
+        ConnectDue();
+    }
+}
+
+/// <summary>What is known of one peer.</summary>
+internal sealed class LinkPeer(string name)
+{
+    private LinkSession? current;
+
+    public string Name => name;
+
+    /// <summary>Held while its receivers are called, so that they hear one thing at a time. Taken before the links' own lock.</summary>
+    public Lock Delivering { get; } = new();
+
+    /// <summary>As the cluster's view has it; null where it has not.</summary>
+    public ClusterNode? Node { get; set; }
+
+    /// <summary>The link.</summary>
+    public LinkSession? Current
+    {
+        get => Volatile.Read(ref current);
+        set => Volatile.Write(ref current, value);
+    }
+
+    /// <summary>A connection of ours that is not the link yet.</summary>
+    public LinkSession? Attempt { get; set; }
+
+    /// <summary>Attempts that failed since the last link.</summary>
+    public int Failures { get; set; }
+
+    /// <summary>When the next attempt may begin.</summary>
+    public long DueMillis { get; set; }
+
+    /// <summary>Why it was refused last.</summary>
+    public string Complaint { get; set; } = "";
+}

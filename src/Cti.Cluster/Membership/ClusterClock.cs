@@ -1,0 +1,47 @@
+using Cti.Kernel;
+
+namespace Cti.Cluster.Membership;
+
+/// <summary>
+/// The cluster's time: this machine's monotonic clock with an offset that follows the database's clock. A correction is slewed by at most 1 %, so time neither
+/// jumps nor goes back, and a deadline that moves to another node comes within a second of its moment. Before the first correction it is the machine's own time.
+/// </summary>
+public sealed class ClusterClock(IClock machine) : IClock
+{
+    private const int SlewDivisor = 100;
+    private const long NanosPerMilli = 1_000_000;
+
+    private Stretch? stretch;
+
+    /// <inheritdoc/>
+    public long MonotonicNanos => machine.MonotonicNanos;
+
+    /// <inheritdoc/>
+    public long UnixMillis => Volatile.Read(ref stretch)?.At(machine.MonotonicNanos) / NanosPerMilli ?? machine.UnixMillis;
+
+    /// <summary>The first correction, before anything was decided by this clock: a step.</summary>
+    /// <param name="databaseMillis">The database's time.</param>
+    /// <param name="atNanos">The monotonic time at which it was that.</param>
+    internal void Set(long databaseMillis, long atNanos) => Volatile.Write(ref stretch, new Stretch(atNanos, databaseMillis * NanosPerMilli, 0));
+
+    /// <summary>A further correction: slewed from now on.</summary>
+    /// <inheritdoc cref="Set"/>
+    internal void Correct(long databaseMillis, long atNanos)
+    {
+        var now = machine.MonotonicNanos;
+        var reached = Volatile.Read(ref stretch)?.At(now) ?? machine.UnixMillis * NanosPerMilli;
+        var right = (databaseMillis * NanosPerMilli) + (now - atNanos);
+        var error = right - reached;
+        // The database tells whole milliseconds: less than one is no error.
+        Volatile.Write(ref stretch, new Stretch(now, reached, Math.Abs(error) < 2 * NanosPerMilli ? 0 : error));
+    }
+
+    private sealed record Stretch(long FromNanos, long UnixNanos, long ErrorNanos)
+    {
+        public long At(long nanos)
+        {
+            var elapsed = Math.Max(0, nanos - FromNanos);
+            return UnixNanos + elapsed + (Math.Sign(ErrorNanos) * Math.Min(Math.Abs(ErrorNanos), elapsed / SlewDivisor));
+        }
+    }
+}

@@ -1,0 +1,520 @@
+using Cti.Cluster.Links;
+using Cti.Kernel;
+using Cti.Storage;
+
+namespace Cti.Cluster.Membership;
+
+/// <summary>What a node is in its cluster.</summary>
+public sealed record ClusterMemberOptions
+{
+    /// <summary>Its name, unique in the cluster.</summary>
+    public required string Name { get; init; }
+    /// <summary>Names this run of the program.</summary>
+    public required string Incarnation { get; init; }
+    /// <summary>Where its peers connect to, host:port; "" without links.</summary>
+    public string LinkAddress { get; init; } = "";
+    /// <summary>Whether applications connect to it.</summary>
+    public bool IsGateway { get; init; } = true;
+    /// <summary>Whether it may own instances.</summary>
+    public bool IsMedia { get; init; } = true;
+    /// <summary>The program's version.</summary>
+    public string Version { get; init; } = "";
+    /// <summary>A node that has not renewed for so long is dead, 500..60000 ms.</summary>
+    public int LeaseMillis { get; init; } = 2000;
+    /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
+    public bool IsShared { get; init; }
+    /// <summary>The guard that transport and media ask; null for one of its own.</summary>
+    public PauseGuard? Guard { get; init; }
+}
+
+/// <summary>
+/// This node's place in the cluster: renews its lease, watches those of the others, takes what is nobody's and notices what it lost. The decisions are
+/// <see cref="MembershipCore"/>'s; this drives it with timers, the store's answers and what the links report.
+/// </summary>
+public sealed class ClusterMember : ICluster, ILinkReceiver
+{
+    private const long NanosPerMilli = 1_000_000;
+    private const int AloneMillis = 1000;
+    /// <summary>Renewals on their way at once: the store may have swallowed the first ones for good.</summary>
+    private const int AttemptsMax = 4;
+    private const byte AskAccess = 1, HaveAccess = 2;
+
+    private readonly Lock gate = new();
+    private readonly ClusterMemberOptions options;
+    private readonly IJournalStore store;
+    private readonly ClusterClock clock;
+    private readonly ITimers timers;
+    private readonly ILog log;
+    private readonly MembershipCore core;
+    private readonly long leaseNanos;
+    private readonly int beatMillis;
+    private readonly List<IClusterEvents> receivers = [];
+    private readonly Queue<Action> news = new();
+    private readonly List<Attempt> attempts = [];
+    private INodeLinks? links;
+    private ITimerHandle? timer;
+    private ClusterView view = new(0, [], []);
+    private long lastBegun = long.MinValue;
+    private long renewedNanos = long.MinValue;
+    private long databaseUpNanos = long.MinValue;
+    private long pausedAt = long.MinValue;
+    private bool isTelling, isFailing, hasClock, isRunning;
+    private volatile bool isReplaced, isStopped;
+
+    /// <summary>Puts it together; nothing runs before <see cref="StartAsync"/>.</summary>
+    public ClusterMember(ClusterMemberOptions options, IJournalStore store, ClusterClock clock, ITimers timers, ILog log)
+    {
+        this.options = options;
+        this.store = store;
+        this.clock = clock;
+        this.timers = timers;
+        this.log = log;
+        leaseNanos = options.LeaseMillis * NanosPerMilli;
+        beatMillis = options.IsShared ? Math.Max(1, options.LeaseMillis / 20) : AloneMillis;
+        Guard = options.Guard ?? new PauseGuard(options.IsShared ? leaseNanos / 2 : 0);
+        core = new MembershipCore(new NodeLease
+        {
+            Name = options.Name,
+            Incarnation = options.Incarnation,
+            LinkAddress = options.LinkAddress,
+            IsGateway = options.IsGateway,
+            IsMedia = options.IsMedia,
+            Version = options.Version,
+            StartedMillis = clock.UnixMillis,
+        }, leaseNanos, !options.IsShared);
+    }
+
+    /// <inheritdoc/>
+    public string Self => options.Name;
+
+    /// <inheritdoc/>
+    public ClusterView View => Volatile.Read(ref view);
+
+    /// <inheritdoc/>
+    public bool IsCutOff
+    {
+        get
+        {
+            if (isReplaced) return true;
+            var renewed = Volatile.Read(ref renewedNanos);
+            return options.IsShared && renewed != long.MinValue && clock.MonotonicNanos - renewed > leaseNanos / 2;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool MayBye
+    {
+        get
+        {
+            if (!IsCutOff) return true;
+            var up = Volatile.Read(ref databaseUpNanos);
+            return !isReplaced && (up == long.MinValue || clock.MonotonicNanos - up > leaseNanos);
+        }
+    }
+
+    /// <summary>Says whether this process may speak for its calls: closed after a pause, until a renewal has succeeded.</summary>
+    public PauseGuard Guard { get; }
+
+    /// <inheritdoc/>
+    public void Subscribe(IClusterEvents events) => receivers.Add(events);
+
+    /// <summary>Uses links to ask peers whether the database is up, and hears from them which links hold; before the start of both.</summary>
+    public void Use(INodeLinks nodeLinks)
+    {
+        links = nodeLinks;
+        nodeLinks.Receive(LinkChannel.Control, this);
+    }
+
+    /// <summary>
+    /// Joins the cluster and takes what is nobody's: what this node's last run left, what never had an owner and, where no other node can have the store,
+    /// everything. What others own stays theirs.
+    /// </summary>
+    /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
+    public async Task StartAsync(CancellationToken cancellation = default)
+    {
+        core.Previous = await store.JoinAsync(core.Self, cancellation).ConfigureAwait(false);
+        var began = clock.MonotonicNanos;
+        var first = await store.RenewAsync(core.Self, core.KnownOwnership, cancellation).ConfigureAwait(false);
+        foreach (var plan in Arrive(first, began).Takes) await TakeAsync(plan, cancellation).ConfigureAwait(false);
+        lock (gate)
+        {
+            isRunning = true;
+            lastBegun = began;
+            if (!isStopped) timer = timers.Schedule(beatMillis, static member => ((ClusterMember)member!).Beat(), this);
+        }
+    }
+
+    /// <summary>Stops renewing and removes this node's row, so that nobody has to wait for its lease: after its calls are gone.</summary>
+    public async Task StopAsync()
+    {
+        List<Attempt> late;
+        lock (gate)
+        {
+            if (isStopped) return;
+            isStopped = true;
+            timer?.Cancel();
+            late = [.. attempts];
+        }
+        foreach (var attempt in late) attempt.Cancel();
+        if (!isRunning || isReplaced || !options.IsShared) return;
+        try
+        {
+            await store.RemoveNodeAsync(options.Name, options.Incarnation).ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException fault)
+        {
+            // The others find out by themselves, a lease later.
+            log.Write(LogEvents.LeaseNotRenewed, fault.Message);
+        }
+    }
+
+    /// <summary>From now on this node gets no instances, and its rendezvous winners are others.</summary>
+    public void Drain()
+    {
+        lock (gate) core.Drain();
+        RenewNow();
+    }
+
+    /// <summary>Looks at once: something has changed that a renewal shows.</summary>
+    public void RenewNow()
+    {
+        lock (gate)
+        {
+            if (!isRunning || isStopped || isReplaced) return;
+        }
+        Begin();
+    }
+
+    /// <summary>Instances of this node that another living, ready node ought to have.</summary>
+    public IReadOnlyList<(int Instance, string To)> PlanGives()
+    {
+        lock (gate) return core.PlanGives();
+    }
+
+    /// <summary>Hands an instance over; this node stands down when the store has said yes. False where it does not own the instance (any more).</summary>
+    /// <exception cref="StoreUnavailableException">Whether it was handed over is unknown; the next renewal shows it.</exception>
+    public async Task<bool> GiveAsync(int instance, string to, CancellationToken cancellation = default)
+    {
+        long epoch;
+        lock (gate)
+        {
+            if (core.EpochOf(instance) is not { } held) return false;
+            epoch = held;
+        }
+        var isGiven = await store.GiveAsync(instance, options.Name, epoch, to, cancellation).ConfigureAwait(false);
+        if (!isGiven)
+        {
+            RenewNow();
+            return false;
+        }
+        lock (gate) Note(core.Given(instance, epoch, to));
+        Tell();
+        return true;
+    }
+
+    /// <summary>The store refused an append: the instance is another's, or cannot be written to as it stands. It is taken again where it is still this node's.</summary>
+    public void Fenced(int instance, long epoch)
+    {
+        lock (gate) Note(core.Fenced(instance, epoch));
+        Tell();
+        RenewNow();
+    }
+
+    /// <summary>A peer's host has refused a connection to its address: no process listens there.</summary>
+    public void PeerRefused(string node)
+    {
+        lock (gate) core.Refused(node);
+        RenewNow();
+    }
+
+    /// <inheritdoc/>
+    public void OnMessage(string node, ReadOnlyMemory<byte> payload)
+    {
+        if (payload.IsEmpty) return;
+        if (payload.Span[0] == HaveAccess) Volatile.Write(ref databaseUpNanos, clock.MonotonicNanos);
+        else if (payload.Span[0] == AskAccess && isRunning && !IsCutOff) links?.Send(node, LinkChannel.Control, new[] { HaveAccess });
+    }
+
+    /// <inheritdoc/>
+    public void OnConnected(string node)
+    {
+        lock (gate) core.Connected(node);
+    }
+
+    /// <inheritdoc/>
+    public void OnBroken(string node)
+    {
+        lock (gate) core.Broken(node);
+        RenewNow();
+    }
+
+    private void Beat()
+    {
+        var now = clock.MonotonicNanos;
+        bool isDue;
+        List<Attempt> late;
+        lock (gate)
+        {
+            if (isStopped) return;
+            timer = timers.Schedule(beatMillis, static member => ((ClusterMember)member!).Beat(), this);
+            if (isReplaced) return;
+            isDue = NotePause(now) | IsDue(now);
+            late = attempts.FindAll(attempt => now - attempt.Began > leaseNanos);
+        }
+        foreach (var attempt in late) attempt.Cancel();
+        if (isDue) Begin();
+        if (!IsCutOff || links is null) return;
+        foreach (var peer in View.Nodes)
+        {
+            if (peer.Name != options.Name) links.Send(peer.Name, LinkChannel.Control, new[] { AskAccess });
+        }
+    }
+
+    /// <summary>Whether this beat is the first after a pause.</summary>
+    private bool NotePause(long now)
+    {
+        if (Guard.Beat(now) || pausedAt != long.MinValue) return false;
+        pausedAt = now;
+        log.Write(LogEvents.ProcessStoodStill);
+        return true;
+    }
+
+    /// <summary>A renewal each tenth of a lease, each twentieth while a node may have died; the next goes out where the last is not answered for a quarter.</summary>
+    private bool IsDue(long now)
+    {
+        if (attempts.Count > 0) return now - lastBegun >= (options.IsShared ? leaseNanos / 4 : long.MaxValue);
+        if (!options.IsShared || core.IsSuspecting) return true;
+        // A beat may come a little early.
+        return now - lastBegun >= (leaseNanos / 10) - (leaseNanos / 40);
+    }
+
+    private void Begin()
+    {
+        Attempt attempt;
+        NodeLease self;
+        long known;
+        lock (gate)
+        {
+            if (isStopped || attempts.Count >= AttemptsMax) return;
+            lastBegun = clock.MonotonicNanos;
+            attempts.Add(attempt = new Attempt(lastBegun));
+            (self, known) = (core.Self, core.KnownOwnership);
+        }
+        _ = RenewAsync(attempt, self, known);
+    }
+
+    private async Task RenewAsync(Attempt attempt, NodeLease self, long known)
+    {
+        try
+        {
+            var answer = await store.RenewAsync(self, known, attempt.Token).ConfigureAwait(false);
+            End(attempt);
+            Act(Arrive(answer, attempt.Began));
+        }
+        catch (Exception fault) when (fault is StoreUnavailableException or OperationCanceledException)
+        {
+            End(attempt);
+            Fail(fault.Message);
+        }
+#pragma warning disable CA1031 // A bug here must be seen in the log: nothing else observes this task.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            End(attempt);
+            if (!isStopped) log.Write(LogEvents.MembershipFault, fault);
+        }
+    }
+
+    private void End(Attempt attempt)
+    {
+        lock (gate) attempts.Remove(attempt);
+        attempt.Dispose();
+    }
+
+    private void Fail(string why)
+    {
+        lock (gate)
+        {
+            if (isFailing || isStopped) return;
+            isFailing = true;
+        }
+        log.Write(LogEvents.LeaseNotRenewed, why);
+    }
+
+    /// <summary>Notes what a renewal has shown; the caller acts on the rest.</summary>
+    private MembershipStep Arrive(LeaseView answer, long began)
+    {
+        var arrived = clock.MonotonicNanos;
+        MembershipStep step;
+        lock (gate)
+        {
+            if (isStopped) return MembershipStep.Nothing;
+            step = core.Renewed(answer, began, arrived);
+            Note(step);
+            if (!step.IsReplaced && !step.MustJoin) Accept(answer, began, arrived, step);
+        }
+        Tell();
+        return step;
+    }
+
+    private void Accept(LeaseView answer, long began, long arrived, MembershipStep step)
+    {
+        if (isFailing)
+        {
+            isFailing = false;
+            log.Write(LogEvents.LeaseRenewed, (began - renewedNanos) / NanosPerMilli);
+        }
+        if (began > renewedNanos) Volatile.Write(ref renewedNanos, began);
+        Follow(answer.NowMillis, began, arrived);
+        // Where calls were lost during the pause, their actors hear of that first: the next renewal opens the way for the rest.
+        if (pausedAt == long.MinValue || began < pausedAt || !step.Lost.IsEmpty) return;
+        pausedAt = long.MinValue;
+        Guard.Confirm(arrived);
+    }
+
+    /// <summary>The database's clock was read somewhere on the way there and back; a long way tells too little.</summary>
+    private void Follow(long databaseMillis, long began, long arrived)
+    {
+        if (!options.IsShared) return;
+        var middle = began + ((arrived - began) / 2);
+        if (!hasClock) clock.Set(databaseMillis, middle);
+        else if (arrived - began <= leaseNanos / 10) clock.Correct(databaseMillis, middle);
+        hasClock = true;
+    }
+
+    private void Act(MembershipStep step)
+    {
+        if (step.MustJoin) _ = AgainAsync(() => store.JoinAsync(core.Self).AsTask());
+        foreach (var plan in step.Takes) _ = AgainAsync(() => TakeAsync(plan, CancellationToken.None));
+        foreach (var own in step.PutDown) _ = AgainAsync(() => store.GiveAsync(own.Instance, options.Name, own.Epoch, "").AsTask());
+        foreach (var row in step.Forget) _ = AgainAsync(() => store.RemoveNodeAsync(row.Name, row.Incarnation, row.Renewals).AsTask());
+    }
+
+    /// <summary>Does what the next view would show as missing, and plan again, if it failed.</summary>
+    private async Task AgainAsync(Func<Task> work)
+    {
+        try
+        {
+            await work().ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException fault)
+        {
+            Fail(fault.Message);
+        }
+#pragma warning disable CA1031 // As above.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            if (!isStopped) log.Write(LogEvents.MembershipFault, fault);
+        }
+    }
+
+    private async Task TakeAsync(TakePlan plan, CancellationToken cancellation)
+    {
+        IReadOnlyList<InstanceOwnership> taken;
+        try
+        {
+            taken = await store.TakeAsync(options.Name, plan.Instances, plan.Unrenewed, cancellation).ConfigureAwait(false);
+        }
+        catch
+        {
+            lock (gate) core.TakeEnded(plan);
+            throw;
+        }
+        lock (gate)
+        {
+            if (isStopped) return;
+            Note(core.Taken(plan, taken));
+            if (taken.Count > 0) news.Enqueue(() => Gain(plan, taken));
+        }
+        Tell();
+    }
+
+    private void Gain(TakePlan plan, IReadOnlyList<InstanceOwnership> taken)
+    {
+        log.Write(LogEvents.InstancesTaken, taken.Count, plan.From.Length == 0 ? "nobody" : plan.From);
+        foreach (var receiver in receivers) receiver.OnGained(taken, plan.LostAtMillis);
+    }
+
+    /// <summary>Puts what a step tells into the order of the news. Under the lock.</summary>
+    private void Note(MembershipStep step)
+    {
+        if (step.IsReplaced)
+        {
+            isReplaced = true;
+            log.Write(LogEvents.NodeReplaced, options.Name);
+        }
+        if (!step.Lost.IsEmpty)
+        {
+            log.Write(LogEvents.InstancesLost, step.Lost.Length);
+            news.Enqueue(() =>
+            {
+                foreach (var receiver in receivers) receiver.OnLost(step.Lost);
+            });
+        }
+        if (step.Changed is not { } changed) return;
+        Volatile.Write(ref view, changed.Now);
+        news.Enqueue(() => Change(changed.Before, changed.Now));
+    }
+
+    private void Change(ClusterView before, ClusterView now)
+    {
+        foreach (var node in now.Nodes.Where(node => node.Name != options.Name && before.Find(node.Name)?.Incarnation != node.Incarnation)) log.Write(LogEvents.NodeJoined, node.Name);
+        foreach (var node in before.Nodes.Where(node => now.Find(node.Name) is null)) log.Write(LogEvents.NodeGone, node.Name);
+        foreach (var receiver in receivers) receiver.OnViewChanged(before, now);
+    }
+
+    /// <summary>Tells the news, one at a time and outside the lock, whoever brought them.</summary>
+    private void Tell()
+    {
+        lock (gate)
+        {
+            if (isTelling) return;
+            isTelling = true;
+        }
+        while (true)
+        {
+            Action tell;
+            lock (gate)
+            {
+                if (!news.TryDequeue(out tell!))
+                {
+                    isTelling = false;
+                    return;
+                }
+            }
+            try
+            {
+                tell();
+            }
+#pragma warning disable CA1031 // One receiver's bug must not keep the news from all others.
+            catch (Exception fault)
+#pragma warning restore CA1031
+            {
+                log.Write(LogEvents.MembershipFault, fault);
+            }
+        }
+    }
+
+    /// <summary>A renewal on its way.</summary>
+    private sealed class Attempt(long began) : IDisposable
+    {
+        private readonly CancellationTokenSource source = new();
+        private bool isDisposed;
+
+        public long Began => began;
+
+        public CancellationToken Token => source.Token;
+
+        public void Cancel()
+        {
+            if (!isDisposed) source.Cancel();
+        }
+
+        public void Dispose()
+        {
+            isDisposed = true;
+            source.Dispose();
+        }
+    }
+}

@@ -1,0 +1,280 @@
+using System.Collections.Immutable;
+using Cti.Storage;
+
+namespace Cti.Cluster.Membership;
+
+/// <summary>What one renewal, or another thing that happened, means.</summary>
+internal sealed record MembershipStep
+{
+    public static readonly MembershipStep Nothing = new();
+
+    /// <summary>The view before and after, where it changed.</summary>
+    public (ClusterView Before, ClusterView Now)? Changed { get; init; }
+    /// <summary>Instances that this node owns no more.</summary>
+    public ImmutableArray<int> Lost { get; init; } = [];
+    /// <summary>What to take.</summary>
+    public ImmutableArray<TakePlan> Takes { get; init; } = [];
+    /// <summary>What this node owns by name but must not, and gives to nobody.</summary>
+    public ImmutableArray<InstanceEpoch> PutDown { get; init; } = [];
+    /// <summary>Rows of nodes that died long ago and own nothing.</summary>
+    public ImmutableArray<NodeLease> Forget { get; init; } = [];
+    /// <summary>This node's row is gone: it was taken for dead and forgotten.</summary>
+    public bool MustJoin { get; init; }
+    /// <summary>Another process has this node's name.</summary>
+    public bool IsReplaced { get; init; }
+}
+
+/// <summary>Instances of one owner that this node is to take.</summary>
+/// <param name="From">Their owner, "" for nobody.</param>
+/// <param name="Unrenewed">The owner's row, if it is a dead node's: nothing is taken where that was renewed meanwhile.</param>
+/// <param name="Instances">With the epochs as last read.</param>
+/// <param name="LostAtMillis">When the owner last lived.</param>
+internal sealed record TakePlan(string From, NodeLease? Unrenewed, ImmutableArray<InstanceEpoch> Instances, long LostAtMillis);
+
+/// <summary>
+/// Decides who lives, who owns what and what this node is to take: pure, told the time with everything it hears. It owns an instance from the moment in which
+/// the store says so until the store says that another does.
+/// </summary>
+/// <param name="self">What this node says of itself.</param>
+/// <param name="leaseNanos">After this long without a renewal a node is dead.</param>
+/// <param name="isAlone">Whether no other node can have the store: then whoever else stands in it is a former name of this node.</param>
+internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlone)
+{
+    /// <summary>A row is forgotten after so many leases without a renewal, if it owns nothing.</summary>
+    private const int ForgottenAfterLeases = 30;
+
+    private readonly LeaseWatch watch = new(self.Name, leaseNanos);
+    private readonly SortedDictionary<int, long> held = [];
+    private readonly HashSet<int> taking = [];
+    private readonly Dictionary<string, long> rowlessSince = new(StringComparer.Ordinal);
+    private ImmutableArray<InstanceOwnership> ownership = [];
+    private IReadOnlyList<NodeLease> rows = [];
+    private long lastBegan = long.MinValue;
+    private bool isFirst = true;
+
+    /// <summary>What this node says of itself.</summary>
+    public NodeLease Self { get; private set; } = self;
+
+    /// <summary>The cluster, as last decided.</summary>
+    public ClusterView View { get; private set; } = new(0, [], []);
+
+    /// <summary>The version of the ownership that is known; -1 before the first renewal.</summary>
+    public long KnownOwnership { get; private set; } = -1;
+
+    /// <summary>The row of this node's last run, if there was one.</summary>
+    public NodeLease? Previous { get; set; }
+
+    /// <summary>Whether another process has this node's name.</summary>
+    public bool IsReplaced { get; private set; }
+
+    /// <summary>When the last renewal that succeeded was sent; <see cref="long.MinValue"/> before the first.</summary>
+    public long LastRenewedNanos => lastBegan;
+
+    /// <summary>Whether it is worth to renew more often, because a node may have died.</summary>
+    public bool IsSuspecting => !isAlone && watch.IsSuspecting;
+
+    /// <summary>How many instances this node owns.</summary>
+    public int Held => held.Count;
+
+    public void Connected(string node) => watch.Connected(node);
+
+    public void Broken(string node) => watch.Broken(node);
+
+    public void Refused(string node) => watch.Refused(node);
+
+    /// <summary>From the next renewal on this node takes nothing new.</summary>
+    public void Drain() => Self = Self with { IsDraining = true };
+
+    /// <summary>A renewal that was sent at <paramref name="began"/> was answered.</summary>
+    public MembershipStep Renewed(LeaseView view, long began, long arrived)
+    {
+        // Renewals may overtake each other; what an older one shows is the past.
+        if (began < lastBegan || IsReplaced) return MembershipStep.Nothing;
+        lastBegan = began;
+        var own = view.Nodes.FirstOrDefault(node => node.Name == Self.Name);
+        if (own is not null && own.Incarnation != Self.Incarnation) return Replace();
+        if (own is null) return new MembershipStep { MustJoin = true };
+        rows = view.Nodes;
+        var isUnbroken = watch.Observe(view.Nodes, began, arrived);
+        if (view.Ownership is { } read)
+        {
+            KnownOwnership = view.OwnershipVersion;
+            Merge(read);
+        }
+        LookForRowless(began, arrived, isUnbroken);
+        var lost = Lose();
+        var changed = Look();
+        var (takes, putDown) = Plan(view.NowMillis, began);
+        isFirst = false;
+        return new MembershipStep { Changed = changed, Lost = lost, Takes = takes, PutDown = putDown, Forget = Forgettable() };
+    }
+
+    /// <summary>A take was answered.</summary>
+    public MembershipStep Taken(TakePlan plan, IReadOnlyList<InstanceOwnership> taken)
+    {
+        TakeEnded(plan);
+        if (IsReplaced) return MembershipStep.Nothing;
+        foreach (var claim in taken)
+        {
+            held[claim.Instance] = claim.Epoch;
+            if (ownership[claim.Instance].Epoch <= claim.Epoch) ownership = ownership.SetItem(claim.Instance, claim);
+        }
+        return new MembershipStep { Changed = Look() };
+    }
+
+    /// <summary>A take ended; what it took without saying so shows in the next view.</summary>
+    public void TakeEnded(TakePlan plan)
+    {
+        foreach (var wanted in plan.Instances) taking.Remove(wanted.Instance);
+    }
+
+    /// <summary>The epoch under which this node owns an instance; null where it does not.</summary>
+    public long? EpochOf(int instance) => held.TryGetValue(instance, out var epoch) ? epoch : null;
+
+    /// <summary>An instance was handed over.</summary>
+    public MembershipStep Given(int instance, long epoch, string to)
+    {
+        if (EpochOf(instance) != epoch) return MembershipStep.Nothing;
+        held.Remove(instance);
+        if (ownership[instance].Epoch <= epoch) ownership = ownership.SetItem(instance, ownership[instance] with { Owner = to, Epoch = epoch + 1 });
+        return new MembershipStep { Changed = Look(), Lost = [instance] };
+    }
+
+    /// <summary>An append was refused: the instance is not, or not safely, this node's any more.</summary>
+    public MembershipStep Fenced(int instance, long epoch)
+    {
+        if (EpochOf(instance) != epoch) return MembershipStep.Nothing;
+        held.Remove(instance);
+        return new MembershipStep { Lost = [instance] };
+    }
+
+    /// <summary>Instances that another node ought to have: what a joining or a draining node makes to move.</summary>
+    public ImmutableArray<(int Instance, string To)> PlanGives()
+    {
+        var candidates = Candidates();
+        if (candidates.Count == 0 || (Self.IsDraining && candidates.Contains(Self.Name))) return [];
+        var gives = ImmutableArray.CreateBuilder<(int, string)>();
+        foreach (var instance in held.Keys)
+        {
+            if (Rendezvous.Winner(instance, candidates) is { } winner && winner != Self.Name) gives.Add((instance, winner));
+        }
+        return gives.DrainToImmutable();
+    }
+
+    private MembershipStep Replace()
+    {
+        IsReplaced = true;
+        ImmutableArray<int> lost = [.. held.Keys];
+        held.Clear();
+        return new MembershipStep { IsReplaced = true, Lost = lost };
+    }
+
+    /// <summary>A view may be older than what a take has answered since: an epoch never goes back.</summary>
+    private void Merge(IReadOnlyList<InstanceOwnership> read)
+    {
+        var merged = ImmutableArray.CreateBuilder<InstanceOwnership>(read.Count);
+        for (var i = 0; i < read.Count; i++) merged.Add(!ownership.IsEmpty && ownership[i].Epoch > read[i].Epoch ? ownership[i] : read[i]);
+        ownership = merged.MoveToImmutable();
+    }
+
+    private ImmutableArray<int> Lose()
+    {
+        var lost = ImmutableArray.CreateBuilder<int>();
+        foreach (var (instance, epoch) in held)
+        {
+            if (ownership[instance].Epoch > epoch) lost.Add(instance);
+        }
+        foreach (var instance in lost) held.Remove(instance);
+        return lost.DrainToImmutable();
+    }
+
+    private (ClusterView Before, ClusterView Now)? Look()
+    {
+        var nodes = ImmutableArray.CreateBuilder<ClusterNode>(rows.Count);
+        foreach (var row in rows)
+        {
+            if (row.Name == Self.Name) nodes.Add(ToNode(Self));
+            else if (!isAlone && !watch.IsDead(row.Name)) nodes.Add(ToNode(row));
+        }
+        var before = View;
+        var owners = before.Owners.Length == ownership.Length && !ownership.Where((claim, i) => before.Owners[i] != new InstanceOwner(claim.Owner, claim.Epoch)).Any()
+            ? before.Owners
+            : [.. ownership.Select(static claim => new InstanceOwner(claim.Owner, claim.Epoch))];
+        if (owners == before.Owners && nodes.SequenceEqual(before.Nodes)) return null;
+        View = new ClusterView(before.Number + 1, nodes.DrainToImmutable(), owners);
+        return (before, View);
+    }
+
+    private (ImmutableArray<TakePlan> Takes, ImmutableArray<InstanceEpoch> PutDown) Plan(long nowMillis, long now)
+    {
+        var candidates = Candidates();
+        var groups = new SortedDictionary<string, ImmutableArray<InstanceEpoch>.Builder>(StringComparer.Ordinal);
+        var putDown = ImmutableArray.CreateBuilder<InstanceEpoch>();
+        foreach (var claim in ownership)
+        {
+            if (held.ContainsKey(claim.Instance) || taking.Contains(claim.Instance)) continue;
+            var isOwn = claim.Owner == Self.Name;
+            if (isOwn && !Self.IsMedia) putDown.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
+            if (!Self.IsMedia || !(isOwn || IsFree(claim.Owner, now)) || !(isOwn || Rendezvous.Winner(claim.Instance, candidates) == Self.Name)) continue;
+            if (!groups.TryGetValue(claim.Owner, out var group)) groups.Add(claim.Owner, group = ImmutableArray.CreateBuilder<InstanceEpoch>());
+            group.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
+            taking.Add(claim.Instance);
+        }
+        return ([.. groups.Select(group => new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis)))],
+            putDown.DrainToImmutable());
+    }
+
+    /// <summary>Whether nobody alive owns it.</summary>
+    private bool IsFree(string owner, long now)
+    {
+        if (owner.Length == 0 || isAlone) return true;
+        if (RowOf(owner) is not null) return watch.IsDead(owner);
+        return rowlessSince.TryGetValue(owner, out var since) && now - since >= leaseNanos;
+    }
+
+    private long LostAt(string owner, long nowMillis)
+    {
+        if (owner.Length == 0) return nowMillis;
+        // At the start its own instances are what its last run left; later they are what it was given.
+        var last = owner != Self.Name ? RowOf(owner) : isFirst ? Previous : null;
+        return last?.RenewedAtMillis ?? nowMillis;
+    }
+
+    private NodeLease? RowOf(string node) => rows.FirstOrDefault(row => row.Name == node);
+
+    /// <summary>Owners without a row (a program of before leases) are given a lease to show one.</summary>
+    private void LookForRowless(long began, long arrived, bool isUnbroken)
+    {
+        if (!isUnbroken) rowlessSince.Clear();
+        var owners = ownership.Select(static claim => claim.Owner).Where(owner => owner.Length > 0 && RowOf(owner) is null).ToHashSet(StringComparer.Ordinal);
+        foreach (var known in rowlessSince.Keys.Where(known => !owners.Contains(known)).ToList()) rowlessSince.Remove(known);
+        foreach (var owner in owners) rowlessSince.TryAdd(owner, arrived);
+    }
+
+    /// <summary>Who may get instances: living media nodes that are not draining, or that are if there are no others.</summary>
+    private List<string> Candidates()
+    {
+        var media = View.Nodes.Where(static node => node.IsMedia).ToList();
+        var staying = media.Where(static node => !node.IsDraining).ToList();
+        return [.. (staying.Count > 0 ? staying : media).Select(static node => node.Name)];
+    }
+
+    private ImmutableArray<NodeLease> Forgettable()
+    {
+        if (isAlone) return [.. rows.Where(row => row.Name != Self.Name && !ownership.Any(claim => claim.Owner == row.Name))];
+        return [.. rows.Where(row => row.Name != Self.Name && watch.IsDead(row.Name) && watch.UnchangedNanos(row.Name) >= ForgottenAfterLeases * leaseNanos
+            && !ownership.Any(claim => claim.Owner == row.Name))];
+    }
+
+    private static ClusterNode ToNode(NodeLease row) => new()
+    {
+        Name = row.Name,
+        Incarnation = row.Incarnation,
+        LinkAddress = row.LinkAddress,
+        IsGateway = row.IsGateway,
+        IsMedia = row.IsMedia,
+        IsDraining = row.IsDraining,
+        Version = row.Version,
+        StartedMillis = row.StartedMillis,
+    };
+}

@@ -1,0 +1,37 @@
+namespace Cti.Kernel;
+
+public static partial class Limits
+{
+    /// <summary>Nodes with which one node has links: several times the largest cluster that one PostgreSQL carries.</summary>
+    public const int LinkPeersMax = 64;
+    /// <summary>Accepted streams that have not proved yet who they are: every peer at once, and as many strangers.</summary>
+    public const int LinkPendingMax = 2 * LinkPeersMax;
+    /// <summary>Bytes of a frame before the peer has proved that it knows the secret: two names of a node and the nonces fit several times.</summary>
+    public const int LinkHandshakeBytes = 1_024;
+    /// <summary>Milliseconds in which a peer must have proved who it is, from its first byte or from the start of our connecting: two retransmissions of a lost SYN.</summary>
+    public const int LinkHandshakeMillis = 3_500;
+    /// <summary>Milliseconds after which something is sent on a link that is silent, so that the peer sees it alive.</summary>
+    public const int LinkPingMillis = 500;
+    /// <summary>Milliseconds without a byte after which a link counts as broken: with 5 % loss, TCP's retransmissions stay below it.</summary>
+    public const int LinkSilenceMillis = 2_500;
+    /// <summary>Milliseconds between two looks at the links' deadlines.</summary>
+    public const int LinkTickMillis = 100;
+    /// <summary>The longest pause between two tries to connect, in milliseconds; the first comes at once, the second after <see cref="LinkTickMillis"/>.</summary>
+    public const int LinkRetryMillisMax = 1_000;
+    /// <summary>Characters of a cluster secret, at least: who records a handshake can try guesses without asking anybody.</summary>
+    public const int LinkSecretCharsMin = 16;
+    /// <summary>How long a request waits for its instance to have an owner again, in milliseconds: the worst fail-over, a lease and a second, and as much again.</summary>
+    public const int MovingMillis = 5_000;
+    /// <summary>Milliseconds between two looks for the owner of what waits: well below a fail-over.</summary>
+    public const int MovingRetryMillis = 50;
+    /// <summary>Milliseconds until a question to a node about itself is given up: it touches no disk there.</summary>
+    public const int NodeAnswerMillis = 2_000;
+    /// <summary>
+    /// How long a SIP request waits for its instance to have an owner again, in milliseconds: a little less than its sender waits (64 T1), so that it still gets its 503.
+    /// </summary>
+    public const int SipMovingMillis = 30_000;
+    /// <summary>SIP messages that wait for an owner or for its answer, on one node: past it they are refused with 503 or dropped, as by a full socket.</summary>
+    public const int SipForwardedMax = 20_000;
+    /// <summary>Milliseconds in which the other nodes are asked whether they have an INVITE already: a hundred times what they need; no answer counts as no.</summary>
+    public const int SameInviteMillis = 100;
+}

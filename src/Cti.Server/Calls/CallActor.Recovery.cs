@@ -1,0 +1,43 @@
+using Cti.Calls.Call;
+using Cti.Media;
+
+namespace Cti.Server.Calls;
+
+/// <summary>What becomes of a call whose node is gone.</summary>
+internal sealed partial class CallActor
+{
+    protected override void Recover(long lostAtMillis)
+    {
+        var call = cell.State!;
+        awaitsArrival = true;
+        if (CallDecider.GoesOn(call) && Reopen(call) is { } taken)
+        {
+            taken = taken with { LostAtMillis = lostAtMillis, SeesRecording = Sees((call.Action as RecordAction)?.FullPath), SeesSideRecording = Sees(call.SideRecord?.FullPath) };
+            // One that was being completed is completed, not continued.
+            if (call.Action is RecordAction { Ending: not null, FullPath: var path }) services.Recordings.Repair(path);
+            Run(taken, null);
+            LookForSubscriber();
+            return;
+        }
+        CloseMedia();
+        cell.Leg = CallLeg.ForLost(services, cell, System);
+        foreach (var path in (string?[])[(call.Action as RecordAction)?.FullPath, call.SideRecord?.FullPath, call.Bridge?.Spec?.RecordPath])
+        {
+            if (path is not null) services.Recordings.Repair(path);
+        }
+        if (CallDecider.Resume(call) is { } command) Run(command, null);
+    }
+
+    private bool Sees(string? recording) => recording is null || services.Recordings.IsVisible(recording);
+
+    /// <summary>A media session and a SIP leg of our own; null where there is no room, or the journal does not tell enough: then the call is lost.</summary>
+    private TakenOver? Reopen(CallState call)
+    {
+        var isIPv6 = call.LocalSdp?.Contains("\nc=IN IP6 ", StringComparison.Ordinal) == true;
+        if (services.Media.TryOpen(new MediaSessionOptions(isIPv6, services.MediaProfile.InactivityMillis), cell) is not { } media) return null;
+        cell.Media = media.Session;
+        cell.MediaClosed = false;
+        cell.Leg = CallLeg.ForTakenOver(services, cell, System, LocalAudioAt(media.Local), out var taken);
+        return taken;
+    }
+}

@@ -1,0 +1,332 @@
+using Cti.Kernel;
+using Cti.Storage;
+
+namespace Cti.Server.Events;
+
+/// <summary>
+/// Divides a group's instances among its connections on all nodes. It exists on one node, chosen by the same rule everywhere (<see cref="GroupRoles"/>),
+/// and knows nothing but what the nodes report: a new one first asks all of them what they hold.
+/// <code>
+///   orphan ──rebalance──► owned ──another shall have it──► owned, with an heir (the owner drains)
+///     ▲                     │                                  │
+///     │                     │ the owner's node is lost         │ the owner reports that it holds it no more, which it does when
+///     └─────────────────────┘ (positions are read anew)        │ nothing is outstanding or the handover time is over
+///                                                              ▼
+///                                                          owned by the heir
+/// </code>
+/// An instance is given to another only after its holder's report without it, or when the holder's node is gone. Under the hub's lock.
+/// </summary>
+internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string application, string name, long term, long[] acknowledged, bool isSure)
+{
+    private readonly List<Member> _members = [];
+    private readonly Dictionary<string, Share> _shares = new(StringComparer.Ordinal);
+    private readonly Place[] _places = [.. Enumerable.Range(0, acknowledged.Length).Select(_ => new Place())];
+
+    // False while the positions may be behind what was acknowledged by connections that are lost: nothing is given before the store was read.
+    private bool _isSure = isSure;
+    private bool _isReading;
+    private bool _isStopped;
+    private int _losses;
+
+    internal string Application => application;
+
+    internal string Name => name;
+
+    /// <summary>True when every node has answered and none has a connection.</summary>
+    internal bool IsIdle => _members.Count == 0 && _shares.Values.All(share => share.IsHeard);
+
+    /// <summary>When a node last reported that cannot reach the node which should coordinate, in nanoseconds of the monotonic clock.</summary>
+    internal long? DetourAt { get; private set; }
+
+    /// <summary>Stops: another node coordinates, or nobody is left.</summary>
+    internal void Stop()
+    {
+        _isStopped = true;
+        foreach (var place in _places) place.Timer?.Cancel();
+    }
+
+    /// <summary>Sets whom this must hear before it gives away what nobody is known to hold.</summary>
+    /// <param name="nodes">The living nodes with connections that can be reached, or may be within the grace.</param>
+    internal void Reach(IReadOnlyCollection<string> nodes)
+    {
+        foreach (var node in _shares.Keys.Where(node => !nodes.Contains(node)).ToArray()) Lose(node);
+        foreach (var node in nodes)
+        {
+            if (!_shares.ContainsKey(node)) _shares.Add(node, new Share(_places.Length));
+        }
+        Settle();
+    }
+
+    /// <summary>Sends a node its table again: what was sent may be lost.</summary>
+    internal void Repeat(string node)
+    {
+        if (!_shares.TryGetValue(node, out var share)) return;
+        share.IsDue = true;
+        Settle();
+    }
+
+    internal void OnReport(string node, GroupReport report)
+    {
+        // A node that is thought lost: what it holds may be another's by now. Its table will tell it, once it is back.
+        if (!_shares.TryGetValue(node, out var share)) return;
+        var isOurs = report.Term == term;
+        share.IsHeard = true;
+        if (!isOurs) share.IsDue = true;
+        if (report.IsDetour) DetourAt = hub.Clock.MonotonicNanos;
+        // A node that knows nothing of the group any more was restarted: what its connections acknowledged is in the store alone.
+        if (report.Acknowledged.Count == 0) Orphan(node);
+        Merge(node, report.Acknowledged);
+        TakeConnections(node, report.Connections);
+        for (var instance = 0; instance < _places.Length; instance++)
+            TakeHolder(node, share, instance, instance < report.Holders.Count ? report.Holders[instance] : 0, isOurs ? report.Applied : 0);
+        Settle();
+    }
+
+    private void Merge(string node, IReadOnlyList<long> positions)
+    {
+        for (var instance = 0; instance < Math.Min(positions.Count, acknowledged.Length); instance++)
+        {
+            if (positions[instance] <= acknowledged[instance]) continue;
+            acknowledged[instance] = positions[instance];
+            // An ack of the holder before, stored after the move: the present one need not deliver that any more.
+            if (_places[instance].Owner is { } owner && owner.Node != node && _shares.TryGetValue(owner.Node, out var share)) share.IsDue = true;
+        }
+    }
+
+    private void TakeConnections(string node, IReadOnlyList<long> connections)
+    {
+        foreach (var member in _members.Where(member => member.Node == node && !connections.Contains(member.Connection)).ToArray())
+        {
+            _members.Remove(member);
+            for (var instance = 0; instance < _places.Length; instance++)
+            {
+                if (_places[instance].Heir == member) SetHeir(instance, null);
+                // The node delivers nothing to a connection that ended, whatever table is on its way.
+                if (_places[instance].Owner == member) Free(instance);
+            }
+        }
+        foreach (var connection in connections)
+        {
+            if (!_members.Exists(member => member.Node == node && member.Connection == connection)) _members.Add(new Member(node, connection));
+        }
+    }
+
+    private void TakeHolder(string node, Share share, int instance, long connection, long applied)
+    {
+        var place = _places[instance];
+        if (place.Owner is { } owner && owner.Node == node)
+        {
+            if (owner.Connection != connection && applied >= place.Since) Free(instance);
+            return;
+        }
+        if (connection == 0) return;
+        if (place.Owner is null && _members.Find(member => member.Node == node && member.Connection == connection) is { } holder)
+        {
+            place.Owner = holder;
+            place.Since = 0;
+            share.Entries[instance] = new GroupEntry(connection, false);
+        }
+        else
+        {
+            // Held here, and given to another while this node was out of reach: its table tells it to stop.
+            share.IsDue = true;
+        }
+    }
+
+    private void Lose(string node)
+    {
+        Orphan(node);
+        _shares.Remove(node);
+    }
+
+    private void Orphan(string node)
+    {
+        _members.RemoveAll(member => member.Node == node);
+        for (var instance = 0; instance < _places.Length; instance++)
+        {
+            if (_places[instance].Heir?.Node == node) SetHeir(instance, null);
+            if (_places[instance].Owner?.Node != node) continue;
+            SetHeir(instance, null);
+            _places[instance].Owner = null;
+            _shares[node].Entries[instance] = default;
+            _isSure = false;
+            _losses++;
+        }
+    }
+
+    // The holder has it no more: its heir gets it, if there is one.
+    private void Free(int instance)
+    {
+        var place = _places[instance];
+        if (_shares.TryGetValue(place.Owner!.Node, out var share)) share.Entries[instance] = default;
+        var heir = place.Heir;
+        SetHeir(instance, null);
+        place.Owner = heir;
+        place.Since = long.MaxValue;
+    }
+
+    private void SetHeir(int instance, Member? heir)
+    {
+        var place = _places[instance];
+        place.Heir = heir;
+        place.IsRevoked = false;
+        place.Timer?.Cancel();
+        place.Timer = null;
+    }
+
+    private void Settle()
+    {
+        if (_isStopped) return;
+        if (_members.Count > 0 && _shares.Values.All(share => share.IsHeard))
+        {
+            if (_isSure) Rebalance();
+            else StartRead();
+        }
+        foreach (var (node, share) in _shares) SendTable(node, share);
+    }
+
+    // Stable: only as many instances move as even shares need. Those who have most keep the larger shares.
+    private void Rebalance()
+    {
+        var counts = _members.ToDictionary(member => member, _ => 0);
+        foreach (var place in _places)
+        {
+            if (place.Target is { } target) counts[target]++;
+        }
+        var (share, larger) = Math.DivRem(_places.Length, _members.Count);
+        var quotas = new Dictionary<Member, int>();
+        foreach (var member in _members.OrderByDescending(member => counts[member])) quotas[member] = share + (quotas.Count < larger ? 1 : 0);
+        var takers = new Queue<Member>(_members.SelectMany(member => Enumerable.Repeat(member, Math.Max(0, quotas[member] - counts[member]))));
+        for (var instance = _places.Length - 1; instance >= 0; instance--)
+        {
+            if (_places[instance].Target is { } target)
+            {
+                if (counts[target] <= quotas[target]) continue;
+                counts[target]--;
+            }
+            Retarget(instance, takers.Dequeue());
+        }
+    }
+
+    private void Retarget(int instance, Member target)
+    {
+        var place = _places[instance];
+        SetHeir(instance, place.Owner is null || place.Owner == target ? null : target);
+        if (place.Owner is null)
+        {
+            place.Owner = target;
+            place.Since = long.MaxValue;
+        }
+        else if (place.Heir is not null)
+        {
+            place.Timer = hub.Timers.Schedule(hub.Bounds.HandoverMillis, _ => HandOverLate(place, target), null);
+        }
+    }
+
+    private void HandOverLate(Place place, Member heir)
+    {
+        using (hub.Enter())
+        {
+            if (_isStopped || place.Heir != heir || place.Timer is null) return;
+            place.IsRevoked = true;
+            roles.Pump(Settle);
+        }
+    }
+
+    private void SendTable(string node, Share share)
+    {
+        var entries = new GroupEntry[_places.Length];
+        for (var instance = 0; instance < entries.Length; instance++)
+        {
+            if (_places[instance] is { IsRevoked: false, Owner: { } owner } place && owner.Node == node) entries[instance] = new GroupEntry(owner.Connection, place.Heir is not null);
+        }
+        if (!share.IsDue && entries.AsSpan().SequenceEqual(share.Entries)) return;
+        share.IsDue = false;
+        share.Number++;
+        for (var instance = 0; instance < entries.Length; instance++)
+        {
+            if (entries[instance].Connection != 0 && entries[instance].Connection != share.Entries[instance].Connection) _places[instance].Since = share.Number;
+        }
+        share.Entries = entries;
+        roles.Send(node, new GroupTable(application, name, term, share.Number, !share.IsHeard, entries, [.. acknowledged]));
+    }
+
+    private void StartRead()
+    {
+        if (_isReading) return;
+        _isReading = true;
+        _ = ReadAsync();
+    }
+
+    private async Task ReadAsync()
+    {
+        var losses = _losses;
+        // Never within the caller's hold on the lock.
+        var begin = new FeedSignal();
+        hub.Post(begin);
+        await begin.WaitAsync(default).ConfigureAwait(false);
+        IReadOnlyDictionary<int, long> stored;
+        try
+        {
+            stored = await hub.Store.ReadFeedPositionsAsync(application, name).ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException)
+        {
+            hub.Timers.Schedule(hub.Bounds.RetryMillis, _ => Retry(), null);
+            return;
+        }
+        using (hub.Enter())
+        {
+            _isReading = false;
+            foreach (var (instance, position) in stored) acknowledged[instance] = Math.Max(acknowledged[instance], position);
+            // Whoever was lost since may have acknowledged more after this was read.
+            _isSure = losses == _losses;
+            roles.Pump(Settle);
+        }
+    }
+
+    private void Retry()
+    {
+        using (hub.Enter())
+        {
+            _isReading = false;
+            roles.Pump(Settle);
+        }
+    }
+
+    /// <summary>A connection somewhere. Compared as an object: there is one of each.</summary>
+    private sealed class Member(string node, long connection)
+    {
+        internal string Node => node;
+
+        internal long Connection => connection;
+    }
+
+    /// <summary>What a node was told and whether it has answered in this term.</summary>
+    private sealed class Share(int count)
+    {
+        internal GroupEntry[] Entries { get; set; } = new GroupEntry[count];
+
+        internal long Number { get; set; }
+
+        internal bool IsHeard { get; set; }
+
+        internal bool IsDue { get; set; } = true;
+    }
+
+    /// <summary>Whose an instance is, who shall have it next, and with which table its owner got it.</summary>
+    private sealed class Place
+    {
+        internal Member? Owner { get; set; }
+
+        internal Member? Heir { get; set; }
+
+        internal long Since { get; set; }
+
+        internal bool IsRevoked { get; set; }
+
+        internal ITimerHandle? Timer { get; set; }
+
+        internal Member? Target => Heir ?? Owner;
+    }
+}

@@ -1,0 +1,205 @@
+using Cti.Actors;
+using Cti.Calls.Call;
+using Cti.Calls.Conference;
+using Cti.Calls.Flows;
+using Cti.Calls.Resources;
+using Cti.Cluster.Journal;
+using Cti.Cluster.Membership;
+using Cti.Kernel;
+using Cti.Server.Calls;
+using Cti.Server.Conferences;
+using Cti.Server.Flows;
+using Cti.Server.Resources;
+using Cti.Server.Routing;
+using Cti.Storage;
+
+namespace Cti.Server.Instances;
+
+/// <summary>
+/// Begins to serve the instances that this node gains, with the resources that their journals show alive, and stands down for those that it loses.
+/// </summary>
+internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned, JournalWriter writer, IJournalStore store, CallPlacer placer, ActorSystem system) : IClusterEvents
+{
+    /// <summary>Journals that are read at once: more would only wait for the store's connections.</summary>
+    private const int ReadsMax = 8;
+    private const int RetryMillisMin = 50, RetryMillisMax = 1000;
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<int, InstanceJournal> recovering = [];
+    private List<Gain>? atStart = [];
+    private volatile bool isStopped;
+
+    /// <inheritdoc/>
+    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    {
+        var gains = new List<Gain>(gained.Count);
+        lock (gate)
+        {
+            foreach (var claim in gained)
+            {
+                var journal = writer.Open(services.NodeName, claim);
+                recovering[claim.Instance] = journal;
+                gains.Add(new Gain(journal, lostAtMillis));
+            }
+            if (atStart is not null)
+            {
+                atStart.AddRange(gains);
+                return;
+            }
+        }
+        _ = TakeOverAsync(gains, isStart: false);
+    }
+
+    /// <inheritdoc/>
+    public void OnLost(IReadOnlyList<int> instances)
+    {
+        var stoodDown = new HashSet<InstanceJournal>();
+        lock (gate)
+        {
+            foreach (var instance in instances)
+            {
+                if (recovering.Remove(instance, out var journal)) journal.Depose();
+                if (owned.Remove(instance) is not { } served) continue;
+                served.Journal.Depose();
+                served.Actor.Tell(new InstanceLost());
+                stoodDown.Add(served.Journal);
+            }
+        }
+        if (stoodDown.Count == 0) return;
+        // In order of creation, so that a seed replays it.
+        foreach (var cell in services.Directory.All.Where(cell => stoodDown.Contains(cell.Journal)).OrderBy(static cell => cell.Latest?.Id.ProcessId).ToList())
+        {
+            if (cell.Latest is { } resource) services.Directory.Remove(resource.Id, cell);
+            cell.OnDeposed();
+        }
+    }
+
+    /// <summary>Serves what was gained while the node started, all of it before anything of it acts; later gains follow as they come.</summary>
+    public Task StartAsync()
+    {
+        List<Gain> gains;
+        lock (gate)
+        {
+            gains = atStart ?? [];
+            atStart = null;
+        }
+        return TakeOverAsync(gains, isStart: true);
+    }
+
+    /// <summary>Gives up what is still being read.</summary>
+    public void Stop() => isStopped = true;
+
+    private async Task TakeOverAsync(List<Gain> gains, bool isStart)
+    {
+        for (var at = 0; at < gains.Count; at += ReadsMax)
+            await Task.WhenAll(gains.GetRange(at, Math.Min(ReadsMax, gains.Count - at)).Select(gain => ReadAsync(gain))).ConfigureAwait(false);
+        var recovered = new List<(ResourceCell Cell, long LostAtMillis)>();
+        var served = 0;
+        foreach (var gain in gains)
+        {
+            try
+            {
+                if (!Serve(gain, recovered)) continue;
+                served++;
+            }
+#pragma warning disable CA1031 // An instance that this version cannot read must not keep the others from being served.
+            catch (Exception fault) when (!isStart)
+#pragma warning restore CA1031
+            {
+                system.Log.Write(LogEvents.InstanceUnreadable, gain.Journal.Instance, fault);
+            }
+        }
+        system.Log.Write(isStart ? LogEvents.InstancesClaimed : LogEvents.InstancesRecovered, served, recovered.Count);
+        foreach (var (cell, lostAtMillis) in recovered) cell.Actor.Tell(new Recover(lostAtMillis));
+    }
+
+    /// <summary>Reads what the instance's journal shows; again and again while the store cannot be reached, for the instance waits for nobody else.</summary>
+    private async Task ReadAsync(Gain gain)
+    {
+        for (var retryMillis = RetryMillisMin; !gain.Journal.IsDeposed && !isStopped; retryMillis = Math.Min(RetryMillisMax, retryMillis * 2))
+        {
+            try
+            {
+                var since = system.Clock.UnixMillis - Limits.IdempotencyMillis;
+                gain.Remembered = await store.ReadIdempotencyAsync(gain.Journal.Instance, since).ConfigureAwait(false);
+                gain.Entries = await store.ReadJournalAsync(gain.Journal.Instance).ConfigureAwait(false);
+                return;
+            }
+            catch (StoreUnavailableException)
+            {
+                await PauseAsync(retryMillis).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private bool Serve(Gain gain, List<(ResourceCell Cell, long LostAtMillis)> recovered)
+    {
+        var journal = gain.Journal;
+        // Nobody may be told of a loss between the look and the beginning.
+        lock (gate)
+        {
+            if (gain.Entries is not { } entries || gain.Remembered is not { } remembered || journal.IsDeposed) return false;
+            if (recovering.GetValueOrDefault(journal.Instance) == journal) recovering.Remove(journal.Instance);
+            foreach (var cell in Restore(journal, entries)) recovered.Add((cell, gain.LostAtMillis));
+            owned.Add(journal, system.Spawn($"instance {journal.Instance}", () => new InstanceActor(services, journal, placer, store, remembered)));
+            return true;
+        }
+    }
+
+    private List<ResourceCell> Restore(InstanceJournal journal, IReadOnlyList<JournalEntry> entries)
+    {
+        var cells = new List<ResourceCell>();
+        var states = new Dictionary<string, ResourceState>(StringComparer.Ordinal);
+        foreach (var entry in entries) states[entry.ResourceId] = Fold(states.GetValueOrDefault(entry.ResourceId), entry);
+        foreach (var state in states.Values)
+        {
+            var cell = CellOf(state, journal);
+            cell.Restore(state);
+            services.Directory.Add(state.Id, cell);
+            cells.Add(cell);
+        }
+        return cells;
+    }
+
+    private static ResourceState Fold(ResourceState? state, JournalEntry entry) => ResourceId.TryParse(entry.ResourceId, out var id) ? id.Module switch
+    {
+        Modules.Call => CallDecider.Apply((CallState?)state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        Modules.Conference => ConferenceDecider.Apply((ConferenceState?)state, ConferenceEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        Modules.NotifyCall or Modules.CaptchaCall or Modules.DuoCallback => FlowDecider.Apply((FlowState?)state, FlowEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        _ => throw new NotSupportedException($"the journal has a {id.Module}, which this version does not know"),
+    } : throw new InvalidOperationException($"the journal names a resource {entry.ResourceId}");
+
+    private ResourceCell CellOf(ResourceState state, InstanceJournal journal)
+    {
+        switch (state)
+        {
+            case ConferenceState:
+                var conference = new ConferenceCell(journal);
+                conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, conference));
+                return conference;
+            case FlowState:
+                var flow = new FlowCell(journal);
+                flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
+                return flow;
+            default:
+                var call = new CallCell(journal);
+                call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));
+                return call;
+        }
+    }
+
+    private Task PauseAsync(int millis)
+    {
+        var elapsed = new TaskCompletionSource();
+        system.Timers.Schedule(millis, static state => ((TaskCompletionSource)state!).TrySetResult(), elapsed);
+        return elapsed.Task;
+    }
+
+    private sealed class Gain(InstanceJournal journal, long lostAtMillis)
+    {
+        public InstanceJournal Journal { get; } = journal;
+        public long LostAtMillis { get; } = lostAtMillis;
+        public IReadOnlyList<IdempotencyRow>? Remembered { get; set; }
+        public IReadOnlyList<JournalEntry>? Entries { get; set; }
+    }
+}

@@ -1,0 +1,458 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+
+namespace Cti.Acceptance.Cluster;
+
+/// <summary>What is done to the cluster in a round.</summary>
+internal enum Fault
+{
+    /// <summary>Nothing: what the checks find then is the checks' or the program's own.</summary>
+    None,
+    Kill,
+    /// <summary>SIGSTOP for ten seconds.</summary>
+    Pause,
+    /// <summary>Two nodes cannot reach each other for eight seconds; both reach the database.</summary>
+    CutPeers,
+    /// <summary>One node cannot reach the database for eight seconds.</summary>
+    CutDatabase,
+    /// <summary>The database is killed and started again.</summary>
+    RestartDatabase,
+    /// <summary>5 % of all packets are lost for fifteen seconds; in the middle of it a node is killed.</summary>
+    LoseAndKill,
+    /// <summary>5 % of all packets are lost for fifteen seconds.</summary>
+    Lose,
+    /// <summary>cti drain, then the end of the process.</summary>
+    Drain,
+    /// <summary>Every node in turn is drained, ended and started again.</summary>
+    Rolling,
+}
+
+/// <summary>A run: how many calls, which faults in which order.</summary>
+internal sealed record FaultPlan(int Calls, Fault[] Rounds, int Seed = 1);
+
+/// <summary>What was seen in a round.</summary>
+internal sealed record RoundReport(int Number, Fault Fault, string Victim)
+{
+    public int Calls { get; set; }
+    public int Moved { get; set; }
+    public int Lost { get; set; }
+    /// <summary>From the fault until nobody's calls are the victim's, ms; negative where nothing moves.</summary>
+    public double OwnershipMillis { get; set; } = -1;
+    /// <summary>From the fault until a node says that the victim is gone, ms; negative where none does.</summary>
+    public double DetectedMillis { get; set; } = -1;
+    public double LastReinviteMillis { get; set; } = -1;
+    /// <summary>Of calls with a new owner, and of the others.</summary>
+    public double[] MovedGaps { get; set; } = [];
+    public double[] OtherGaps { get; set; } = [];
+    /// <summary>While the victim came back and the instances were spread again.</summary>
+    public double[] ReturnGaps { get; set; } = [];
+    /// <summary>By how much the phones themselves were late.</summary>
+    public double Lateness { get; set; }
+    public List<string> Problems { get; } = [];
+
+    public const string Head = "round fault           victim  calls moved  lost  seen ms  owners ms  last re-INVITE ms   gap p50/p99/max ms     others p99/max   return p99/max   phones late  problems";
+
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{Number,5} {Fault,-15} {Victim,7} {Calls,6} {Moved,5} {Lost,5} {DetectedMillis,8:F0} {OwnershipMillis,10:F0} {LastReinviteMillis,18:F0}   {Percentile(MovedGaps, 0.5),6:F0} {Percentile(MovedGaps, 0.99),6:F0} {Percentile(MovedGaps, 1),6:F0}  {Percentile(OtherGaps, 0.99),8:F0} {Percentile(OtherGaps, 1),6:F0}  {Percentile(ReturnGaps, 0.99),8:F0} {Percentile(ReturnGaps, 1),6:F0} {Lateness,12:F0} {Problems.Count,9}");
+
+    public static double Percentile(double[] samples, double share) => samples.Length == 0 ? 0 : samples.Order().ElementAt(Math.Min(samples.Length - 1, (int)(share * samples.Length)));
+}
+
+/// <summary>Calls in every state, faults one after the other, and after each what must be true of a cluster that loses nodes and keeps calls.</summary>
+internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPlan plan, Action<string> tell)
+{
+    private readonly Stage _stage = new(cluster, app);
+    private readonly List<Scene> _lasting = [];
+    private readonly Random _random = new(plan.Seed);
+    private readonly HashSet<string> _told = [];
+
+    public List<RoundReport> Rounds { get; } = [];
+
+    public IEnumerable<string> Problems => Rounds.SelectMany(static round => round.Problems);
+
+    /// <summary>Plays the whole run; what went wrong stands in the rounds.</summary>
+    public async Task RunAsync()
+    {
+        Files.Write(cluster.MediaRoot);
+        var first = new RoundReport(0, Fault.None, "");
+        Rounds.Add(first);
+        var began = Stopwatch.GetTimestamp();
+        await BeginAsync(Cast(plan.Calls), _lasting, first);
+        await WellAsync(first, _lasting, "before any fault", 10);
+        first.Calls = _lasting.Sum(static scene => scene.Calls.Count);
+        first.Lateness = cluster.Farm.Audio.TakeLateness();
+        tell(string.Create(CultureInfo.InvariantCulture, $"{first.Calls} calls in {_lasting.Count} scenes stand after {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s"));
+        tell(RoundReport.Head);
+        Finish(first);
+        foreach (var fault in plan.Rounds)
+        {
+            var round = new RoundReport(Rounds.Count, fault, fault is Fault.None or Fault.RestartDatabase or Fault.Lose or Fault.Rolling ? "" : Victim().Name);
+            Rounds.Add(round);
+            await RoundAsync(round);
+            Finish(round);
+        }
+        var last = new RoundReport(Rounds.Count, Fault.None, "end");
+        Rounds.Add(last);
+        await EndAsync(last);
+        Finish(last);
+    }
+
+    /// <summary>The run as text: the table, then what is wrong.</summary>
+    public string Text()
+    {
+        var text = new StringBuilder();
+        text.AppendLine(RoundReport.Head);
+        foreach (var round in Rounds) text.AppendLine(round.ToString());
+        var kills = Rounds.Where(static r => r.Fault == Fault.Kill).SelectMany(static r => r.MovedGaps).ToArray();
+        if (kills.Length > 0)
+            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"sound back after kill -9: p50 {RoundReport.Percentile(kills, 0.5):F0} ms, p99 {RoundReport.Percentile(kills, 0.99):F0} ms, max {kills.Max():F0} ms ({kills.Length} calls)"));
+        text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"events {app.Books.Count.First}, heard again {app.Books.Count.Again}; requests repeated {app.Repeated}"));
+        foreach (var round in Rounds.Where(static r => r.Problems.Count > 0))
+        {
+            text.AppendLine(CultureInfo.InvariantCulture, $"round {round.Number}, {round.Fault} {round.Victim}:");
+            foreach (var problem in round.Problems.Take(40)) text.AppendLine("  " + problem);
+            if (round.Problems.Count > 40) text.AppendLine(CultureInfo.InvariantCulture, $"  and {round.Problems.Count - 40} more");
+        }
+        return text.ToString();
+    }
+
+    /// <summary>Scenes for about so many calls that last through the run.</summary>
+    private List<Scene> Cast(int calls)
+    {
+        List<Scene> cast = [new TrunkScene(_stage)];
+        void Add(int percent, int callsEach, Func<Scene> make)
+        {
+            for (var i = Math.Max(1, calls * percent / 100 / callsEach); i > 0; i--) cast.Add(make());
+        }
+
+        Add(18, 1, () => new IdleScene(_stage));
+        Add(3, 1, () => new HeldScene(_stage));
+        Add(20, 1, () => new PlayScene(_stage));
+        Add(10, 1, () => new RecordScene(_stage));
+        Add(10, 1, () => new KeysScene(_stage));
+        Add(20, 2, () => new BridgeScene(_stage));
+        Add(11, 3, () => new ConferenceScene(_stage));
+        return cast;
+    }
+
+    /// <summary>Scenes that are over after one round.</summary>
+    private List<Scene> Passing(Fault fault)
+    {
+        var each = Math.Max(1, plan.Calls / 100);
+        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Rolling => 90, _ => 30 };
+        List<Scene> cast = [];
+        for (var i = 0; i < each; i++)
+        {
+            cast.AddRange([new RingingScene(_stage, "rings"), new RingingScene(_stage, "mute"), new OfferedScene(_stage), new ParentScene(_stage), new LimitScene(_stage, limit), new SendKeysScene(_stage)]);
+            if (fault is not (Fault.Drain or Fault.Rolling)) cast.AddRange([new EndingPlayScene(_stage), new HangUpScene(_stage)]);
+        }
+        return cast;
+    }
+
+    private ClusterNode Victim()
+    {
+        var serving = cluster.Serving.ToArray();
+        return serving[_random.Next(serving.Length)];
+    }
+
+    private async Task RoundAsync(RoundReport round)
+    {
+        List<Scene> passing = [];
+        await BeginAsync(Passing(round.Fault), passing, round);
+        await WellAsync(round, _lasting, "before the fault", 10);
+        List<Scene> all = [.. _lasting, .. passing];
+        round.Calls = all.Sum(static scene => scene.Calls.Count);
+        var before = await cluster.OwnersAsync();
+        foreach (var call in all.SelectMany(static scene => scene.Calls)) call.Phone.Audio.Mark();
+        cluster.Farm.Audio.TakeLateness();
+
+        var began = Stopwatch.GetTimestamp();
+        await StrikeAsync(round, passing, began);
+        await WellAsync(round, _lasting, "after the fault", round.Fault == Fault.Rolling ? 20 : 15);
+        round.LastReinviteMillis = cluster.Farm.LastReinvite > began ? Stopwatch.GetElapsedTime(began, cluster.Farm.LastReinvite).TotalMilliseconds : -1;
+        if (round.Victim.Length > 0) round.DetectedMillis = cluster.DetectedMillis(round.Victim, began);
+        round.Lateness = cluster.Farm.Audio.TakeLateness();
+        var moves = new Moves(before, await cluster.OwnersAsync());
+        Measure(round, moves);
+        await EachAsync(round, [.. passing, .. _lasting], scene => scene.AfterAsync(moves));
+        await EachAsync(round, passing, static scene => scene.EndAsync());
+
+        foreach (var call in _lasting.SelectMany(static scene => scene.Calls)) call.Phone.Audio.Mark();
+        await HealAsync(round);
+        await WellAsync(round, _lasting, "after the return", 10);
+        round.ReturnGaps = [.. Gaps(_lasting)];
+        await ReplaceLostAsync(round);
+        cluster.Farm.Tidy();
+    }
+
+    /// <summary>The fault itself, until the cluster had its chance to react.</summary>
+    private async Task StrikeAsync(RoundReport round, List<Scene> passing, long began)
+    {
+        var victim = cluster.Nodes.FirstOrDefault(node => node.Name == round.Victim);
+        Task Gone(double seconds) => GoneFromAsync(round, victim!, began, seconds);
+        Task DuringAsync() => EachAsync(round, passing, static scene => scene.DuringAsync());
+        switch (round.Fault)
+        {
+            case Fault.None:
+                await DuringAsync();
+                break;
+            case Fault.Kill:
+                victim!.Kill();
+                await DuringAsync();
+                await Gone(10);
+                break;
+            case Fault.Pause:
+                victim!.Pause();
+                await DuringAsync();
+                await Gone(10);
+                await LastAsync(began, 10);
+                victim.Continue();
+                break;
+            case Fault.CutPeers:
+            {
+                var peer = cluster.Nodes.First(node => node != victim);
+                var (at, other) = (IndexOf(victim!), peer.Address);
+                await cluster.Faults.CutAsync(at, other);
+                await DuringAsync();
+                await LastAsync(began, 8);
+                await cluster.Faults.MendAsync(at, other);
+                break;
+            }
+            case Fault.CutDatabase:
+                await cluster.Faults.CutAsync(IndexOf(victim!), cluster.Network.Database);
+                victim!.Retire();
+                await DuringAsync();
+                await Gone(10);
+                await LastAsync(began, 8);
+                await cluster.Faults.MendAsync(IndexOf(victim), cluster.Network.Database);
+                await TryAsync(round, "the node that was cut off is ready", () => victim.ReadyAsync(TimeSpan.FromSeconds(20)));
+                break;
+            case Fault.RestartDatabase:
+                await cluster.Database.KillAsync();
+                await DuringAsync();
+                await LastAsync(began, 3);
+                await cluster.Database.LaunchAsync();
+                break;
+            case Fault.LoseAndKill:
+                await cluster.Faults.LoseAsync(5);
+                await LastAsync(began, 5);
+                victim!.Kill();
+                await DuringAsync();
+                await Gone(15);
+                await LastAsync(began, 15);
+                await cluster.Faults.LoseAsync(0);
+                break;
+            case Fault.Lose:
+                await cluster.Faults.LoseAsync(5);
+                await DuringAsync();
+                await LastAsync(began, 15);
+                await cluster.Faults.LoseAsync(0);
+                break;
+            case Fault.Drain:
+                await DrainAsync(round, victim!);
+                round.OwnershipMillis = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+                break;
+            case Fault.Rolling:
+                foreach (var node in cluster.Nodes)
+                {
+                    await DrainAsync(round, node);
+                    await RestartAsync(round, node);
+                }
+                break;
+        }
+    }
+
+    /// <summary>What the fault took away comes back.</summary>
+    private async Task HealAsync(RoundReport round)
+    {
+        if (cluster.Nodes.FirstOrDefault(node => node.Name == round.Victim) is { } victim && round.Fault is Fault.Kill or Fault.LoseAndKill or Fault.Drain) await RestartAsync(round, victim);
+        await TryAsync(round, "the instances are spread again", () => cluster.BalancedAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    private async Task DrainAsync(RoundReport round, ClusterNode node)
+    {
+        node.Retire();
+        var (code, said) = await node.CommandAsync(TimeSpan.FromSeconds(60), "drain", node.Name);
+        if (code != 0) Note(round, $"cti drain {node.Name} ended with {code}: {said}");
+        await GoneFromAsync(round, node, Stopwatch.GetTimestamp(), 60);
+        await TryAsync(round, $"{node.Name} ends", async () =>
+        {
+            var exit = await node.TerminateAsync(TimeSpan.FromSeconds(60));
+            if (exit != 0) throw new SceneException($"{node.Name} ended with {exit}");
+        });
+    }
+
+    private async Task RestartAsync(RoundReport round, ClusterNode node)
+    {
+        if (node.IsRunning) node.Kill();
+        await node.EndedAsync(TimeSpan.FromSeconds(10));
+        await TryAsync(round, $"{node.Name} starts again", () => node.StartAsync());
+        await TryAsync(round, "the instances are spread again", () => cluster.BalancedAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    private async Task GoneFromAsync(RoundReport round, ClusterNode victim, long since, double seconds) => await TryAsync(round, $"{victim.Name} owns nothing", async () =>
+        round.OwnershipMillis = (await cluster.AbandonedAsync(victim.Name, since, TimeSpan.FromSeconds(seconds))).TotalMilliseconds);
+
+    private async Task BeginAsync(List<Scene> scenes, List<Scene> stand, RoundReport round)
+    {
+        // A few at a time, as calls come.
+        using var places = new SemaphoreSlim(8);
+        await Task.WhenAll(scenes.Select(async scene =>
+        {
+            await places.WaitAsync();
+            try
+            {
+                await scene.BeginAsync();
+                lock (stand) stand.Add(scene);
+            }
+            catch (Exception e) when (e is SceneException or RefusedException)
+            {
+                Note(round, $"{scene.Kind} did not come about: {e.Message}");
+            }
+            finally
+            {
+                places.Release();
+            }
+        }));
+    }
+
+    private async Task EachAsync(RoundReport round, List<Scene> scenes, Func<Scene, Task> act)
+    {
+        await Task.WhenAll(scenes.Select(async scene =>
+        {
+            try
+            {
+                await act(scene);
+            }
+            catch (Exception e) when (e is SceneException or RefusedException)
+            {
+                Note(round, e.Message.StartsWith(scene.Kind, StringComparison.Ordinal) ? e.Message : $"{scene.Kind}: {e.Message}");
+            }
+        }));
+    }
+
+    /// <summary>Looks until all is well, so long at most; then tells what is not.</summary>
+    private async Task WellAsync(RoundReport round, List<Scene> scenes, string when, double seconds)
+    {
+        var started = Stopwatch.GetTimestamp();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        while (true)
+        {
+            var wrong = scenes.SelectMany(static scene => scene.Wrong()).ToArray();
+            if (wrong.Length == 0) return;
+            if (Stopwatch.GetElapsedTime(started).TotalSeconds > seconds || wrong.All(static w => w.Contains(" is LOST ", StringComparison.Ordinal)))
+            {
+                foreach (var one in wrong) Note(round, $"{when}: {one}");
+                return;
+            }
+            await timer.WaitForNextTickAsync();
+        }
+    }
+
+    /// <summary>What is lost is told once; another takes its place, so that each round has all of its calls.</summary>
+    private async Task ReplaceLostAsync(RoundReport round)
+    {
+        var lost = _lasting.Where(static scene => scene.Calls.Any(static call => call.Phone.Phase is CallPhase.Ended or CallPhase.Leaving)).ToList();
+        round.Lost = lost.Sum(static scene => scene.Calls.Count(static call => call.Phone.Phase is CallPhase.Ended or CallPhase.Leaving));
+        foreach (var scene in lost)
+        {
+            _lasting.Remove(scene);
+            foreach (var call in scene.Calls) await App(call);
+        }
+        await BeginAsync([.. lost.Select(scene => (Scene)Activator.CreateInstance(scene.GetType(), _stage)!)], _lasting, round);
+
+        async Task App(SceneCall call) => await app.TryAskAsync("sys.call.drop", new { res_id = call.ResId });
+    }
+
+    private void Measure(RoundReport round, Moves moves)
+    {
+        var moved = _lasting.Where(scene => scene.Instances.Any(moves.HasMoved)).ToList();
+        round.Moved = _lasting.Sum(scene => scene.Calls.Count(moves.HasMoved));
+        round.MovedGaps = [.. Gaps(moved)];
+        round.OtherGaps = [.. Gaps(_lasting.Except(moved))];
+    }
+
+    private static IEnumerable<double> Gaps(IEnumerable<Scene> scenes) =>
+        scenes.SelectMany(static scene => scene.Calls).Where(static call => call.Phone.Phase == CallPhase.Up).Select(static call => call.Phone.Audio.WorstGap()).OfType<double>();
+
+    /// <summary>Everything is hung up; then nothing may be left anywhere.</summary>
+    private async Task EndAsync(RoundReport round)
+    {
+        using var places = new SemaphoreSlim(8);
+        await EachAsync(round, _lasting, async scene =>
+        {
+            await places.WaitAsync();
+            try
+            {
+                await scene.EndAsync();
+            }
+            finally
+            {
+                places.Release();
+            }
+        });
+        await TryAsync(round, "no phone is in a call any more", () => Stage.UntilAsync(() => cluster.Farm.Up.Length == 0, $"zombies at phones: {string.Join("; ", cluster.Farm.Up.Take(5).Select(static call => call.ToString()))}", 40));
+        await EmptyAsync(round, "calls that the nodes still list", async () => (await app.AskAsync("sys.call.list", new { limit = 1000 }))!["items"]!.AsArray().Select(static item => (string)item!["res_id"]!));
+        await EmptyAsync(round, "resources with a journal", async () => await cluster.Database.QueryAsync("SELECT DISTINCT res_id FROM journal"));
+        await EmptyAsync(round, "permits that nobody uses", async () => await cluster.Database.QueryAsync("SELECT id || ' of ' || coalesce(res_id, '?') FROM permit"));
+        // What was published in the last moment is still on its way to the consumers.
+        await EmptyAsync(round, "the books", () => Task.FromResult(app.Books.Problems(isEnd: true).AsEnumerable()));
+        var records = (await cluster.Database.QueryAsync("SELECT res_id, count(*) FROM cdr GROUP BY res_id")).Select(static row => row.Split('|')).ToDictionary(static row => row[0], static row => row[1]);
+        foreach (var res in app.Books.Resources.Where(static res => res.Contains("-sys.call-", StringComparison.Ordinal)))
+        {
+            if (records.GetValueOrDefault(res, "0") != "1") Note(round, $"{res} has {records.GetValueOrDefault(res, "0")} call records in the database");
+        }
+    }
+
+    private async Task EmptyAsync(RoundReport round, string what, Func<Task<IEnumerable<string>>> ask)
+    {
+        string[] left = [];
+        var started = Stopwatch.GetTimestamp();
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(300));
+        while (Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(40))
+        {
+            left = [.. await ask()];
+            if (left.Length == 0) return;
+            await timer.WaitForNextTickAsync();
+        }
+        foreach (var one in left) Note(round, $"{what}: {one}");
+    }
+
+    /// <summary>What the phones and the books complain of since the last round, and the row of the table.</summary>
+    private void Finish(RoundReport round)
+    {
+        foreach (var complaint in cluster.Farm.Complaints.Concat(app.Books.Problems(isEnd: false)).Where(_told.Add)) Note(round, complaint);
+        if (round.Fault is not (Fault.RestartDatabase or Fault.CutDatabase or Fault.CutPeers or Fault.Lose or Fault.LoseAndKill))
+        {
+            foreach (var error in cluster.Nodes.SelectMany(static node => node.Errors().Select(line => $"node {node.Name} logged: {line}")).Where(_told.Add)) Note(round, error);
+        }
+        tell(round.ToString());
+        foreach (var problem in round.Problems.Take(15)) tell("      " + problem);
+    }
+
+    private static void Note(RoundReport round, string problem)
+    {
+        lock (round.Problems) round.Problems.Add(problem);
+    }
+
+    private static async Task TryAsync(RoundReport round, string what, Func<Task> act)
+    {
+        try
+        {
+            await act();
+        }
+        catch (Exception e) when (e is SceneException or InvalidOperationException)
+        {
+            Note(round, $"{what}: {e.Message}");
+        }
+    }
+
+    private static async Task LastAsync(long began, double seconds)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        while (Stopwatch.GetElapsedTime(began).TotalSeconds < seconds) await timer.WaitForNextTickAsync();
+    }
+
+    private int IndexOf(ClusterNode node) => cluster.Nodes.ToList().IndexOf(node);
+}

@@ -1,0 +1,61 @@
+using Xunit.Abstractions;
+
+namespace Cti.Acceptance.Cluster;
+
+/// <summary>
+/// Nodes that die, stop, are cut off and are drained while calls in every state are up. CTI_KILLTEST=whole (./build.sh killtest) runs it with 300 calls and every fault; otherwise a short form.
+/// </summary>
+public sealed class FaultTests(ITestOutputHelper output)
+{
+    private static bool IsWhole => Environment.GetEnvironmentVariable("CTI_KILLTEST") is { Length: > 0 };
+
+    /// <summary>What is run: a name, the topology, the calls, the faults in order.</summary>
+    public static TheoryData<string> Runs()
+    {
+        var only = Environment.GetEnvironmentVariable("CTI_KILLTEST_ONLY");
+        return [.. Plans.Keys.Where(name => only is null or "" || name.Contains(only, StringComparison.Ordinal))];
+    }
+
+    private static Dictionary<string, (Topology Topology, bool WithNetwork, FaultPlan Plan)> Plans { get; } = IsWhole
+        ? new()
+        {
+            ["kill, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), [.. Enumerable.Repeat(Fault.Kill, 10)])),
+            ["kill, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(300), [.. Enumerable.Repeat(Fault.Kill, 10)])),
+            ["pause"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.Pause, Fault.Pause])),
+            ["partitions and loss"] = (Topology.Direct, true, new FaultPlan(Calls(300), [Fault.CutPeers, Fault.CutDatabase, Fault.Lose, Fault.LoseAndKill])),
+            ["database restart"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.RestartDatabase, Fault.RestartDatabase])),
+            ["drain and rolling restart, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), [Fault.Drain, Fault.Rolling])),
+            ["drain and rolling restart, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.Drain, Fault.Rolling])),
+        }
+        : new()
+        {
+            ["short, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(60), [Fault.Kill, Fault.Drain, Fault.Kill])),
+            ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(60), [Fault.Kill, Fault.Pause, Fault.Kill])),
+        };
+
+    [Theory]
+    [MemberData(nameof(Runs))]
+    public async Task Calls_in_every_state_outlive(string run)
+    {
+        var (topology, withNetwork, plan) = Plans[run];
+        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Topology = topology, WithNetworkFaults = withNetwork });
+        await using var app = await ClusterApp.StartAsync(cluster);
+        var faults = new FaultRun(cluster, app, plan, Tell);
+        await faults.RunAsync();
+        var text = $"{run}\n{faults.Text()}";
+        output.WriteLine(text);
+        if (IsWhole) await File.AppendAllTextAsync(Path.Combine(Path.GetTempPath(), "cti-killtest.txt"), text + "\n");
+        faults.Problems.ShouldBeEmpty(text);
+        var gaps = faults.Rounds.Where(static r => r.Fault == Fault.Drain).SelectMany(static r => r.MovedGaps.Concat(r.OtherGaps)).ToArray();
+        if (gaps.Length > 0) RoundReport.Percentile(gaps, 0.99).ShouldBeLessThan(Math.Max(150, 2 * faults.Rounds.Max(static r => r.Lateness)), "a drain is not heard");
+    }
+
+    private static int Calls(int calls) => int.TryParse(Environment.GetEnvironmentVariable("CTI_KILLTEST_CALLS"), out var wanted) ? wanted : calls;
+
+    private void Tell(string line)
+    {
+        output.WriteLine(line);
+        // The whole run takes minutes: it is told while it goes.
+        if (IsWhole) Console.Error.WriteLine(line);
+    }
+}

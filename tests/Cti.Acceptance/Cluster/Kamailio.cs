@@ -1,0 +1,171 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+
+namespace Cti.Acceptance.Cluster;
+
+/// <summary>Kamailio in front of the nodes: record-routing, dispatching on OPTIONS, and finding another node for a request within a dialog whose node does not answer.</summary>
+internal sealed class Kamailio : IAsyncDisposable
+{
+    public const int Port = 15070;
+
+    private readonly Process _process;
+    private readonly List<string> _said = [];
+
+    private Kamailio(Process process, IPEndPoint address)
+    {
+        _process = process;
+        Address = address;
+        process.ErrorDataReceived += (_, e) => Take(e.Data);
+        process.OutputDataReceived += (_, e) => Take(e.Data);
+        process.BeginErrorReadLine();
+        process.BeginOutputReadLine();
+    }
+
+    public IPEndPoint Address { get; }
+
+    public string Said
+    {
+        get
+        {
+            lock (_said) return string.Join('\n', _said);
+        }
+    }
+
+    /// <param name="folder">For its files.</param>
+    /// <param name="address">Where it listens.</param>
+    /// <param name="nodes">Whom it dispatches to.</param>
+    /// <param name="phones">Where calls of the nodes go.</param>
+    public static Kamailio Start(string folder, string address, IEnumerable<IPEndPoint> nodes, IPEndPoint phones)
+    {
+        const string Program = "/usr/sbin/kamailio";
+        if (!File.Exists(Program)) throw new InvalidOperationException("Kamailio is missing; on Debian: apt-get install kamailio");
+        Directory.CreateDirectory(folder);
+        var list = Path.Combine(folder, "dispatcher.list");
+        File.WriteAllLines(list, nodes.Select(static node => $"1 sip:{node}"));
+        var file = Path.Combine(folder, "kamailio.cfg");
+        var listen = new IPEndPoint(IPAddress.Parse(address), Port);
+        File.WriteAllText(file, Configuration(listen, list, phones));
+        var start = new ProcessStartInfo(Program, ["-f", file, "-DD", "-E", "-m", "64", "-M", "8", "-w", folder, "-Y", folder, "-P", Path.Combine(folder, "kamailio.pid")])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            WorkingDirectory = folder,
+        };
+        return new Kamailio(Process.Start(start)!, listen);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            // The main process ends its children; one that was killed could not.
+            using (var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)])) await kill.WaitForExitAsync();
+            await _process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(20));
+        }
+        _process.Dispose();
+    }
+
+    private void Take(string? line)
+    {
+        if (line is null) return;
+        lock (_said)
+        {
+            _said.Add(line);
+            if (_said.Count > 500) _said.RemoveRange(0, 100);
+        }
+    }
+
+    private static string Configuration(IPEndPoint listen, string list, IPEndPoint phones) => $$"""
+        #!KAMAILIO
+        debug=0
+        log_stderror=yes
+        children=4
+        disable_tcp=yes
+        auto_aliases=no
+        listen=udp:{{listen}}
+
+        loadmodule "tm.so"
+        loadmodule "sl.so"
+        loadmodule "rr.so"
+        loadmodule "pv.so"
+        loadmodule "maxfwd.so"
+        loadmodule "textops.so"
+        loadmodule "siputils.so"
+        loadmodule "dispatcher.so"
+
+        # A node that does not say a word within a second is passed over; one that rings may do so for minutes.
+        modparam("tm", "fr_timer", 1000)
+        modparam("tm", "fr_inv_timer", 300000)
+        modparam("tm", "restart_fr_on_each_reply", 0)
+        # A draining node answers OPTIONS with 503: no new calls for it.
+        modparam("dispatcher", "list_file", "{{list}}")
+        modparam("dispatcher", "ds_ping_method", "OPTIONS")
+        modparam("dispatcher", "ds_ping_interval", 1)
+        modparam("dispatcher", "ds_probing_mode", 1)
+        modparam("dispatcher", "ds_probing_threshold", 1)
+        modparam("dispatcher", "ds_inactive_threshold", 1)
+        modparam("dispatcher", "ds_ping_reply_codes", "class=2")
+        modparam("rr", "enable_full_lr", 1)
+
+        request_route {
+            if (!mf_process_maxfwd_header("70")) {
+                sl_send_reply("483", "Too Many Hops");
+                exit;
+            }
+            if (is_method("OPTIONS") && !has_totag() && uri == myself) {
+                sl_send_reply("200", "OK");
+                exit;
+            }
+            if (is_method("CANCEL")) {
+                if (t_check_trans()) t_relay();
+                exit;
+            }
+            if (has_totag()) {
+                if (loose_route()) {
+                    if (!is_method("ACK") && !ds_is_from_list("1")) t_on_failure("ANOTHER");
+                    t_relay();
+                } else if (is_method("ACK")) {
+                    if (t_check_trans()) t_relay();
+                } else {
+                    sl_send_reply("404", "Not Here");
+                }
+                exit;
+            }
+            t_check_trans();
+            if (is_method("INVITE")) record_route();
+            if (ds_is_from_list("1")) {
+                $du = "sip:{{phones}}";
+                t_relay();
+                exit;
+            }
+            if (!ds_select_dst("1", "4")) {
+                sl_send_reply("503", "No Node");
+                exit;
+            }
+            t_on_failure("NEXT");
+            t_relay();
+        }
+
+        # A new call: the next node, when one is silent or says that it takes none.
+        failure_route[NEXT] {
+            if (t_is_canceled()) exit;
+            if (t_branch_timeout() || t_check_status("503")) {
+                if (ds_next_dst()) {
+                    t_on_failure("NEXT");
+                    t_relay();
+                    exit;
+                }
+            }
+        }
+
+        # Within a dialog: any living node knows by the tag whose it is.
+        failure_route[ANOTHER] {
+            if (t_is_canceled()) exit;
+            if (t_branch_timeout() && ds_select_dst("1", "4")) {
+                t_on_failure("NEXT");
+                t_relay();
+            }
+        }
+        """;
+}

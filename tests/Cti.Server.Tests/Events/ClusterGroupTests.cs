@@ -1,0 +1,166 @@
+using Cti.Calls.Api;
+using Cti.Server.Events;
+using static Cti.Server.Tests.Events.FeedBench;
+
+namespace Cti.Server.Tests.Events;
+
+/// <summary>Groups whose connections are on several nodes.</summary>
+public sealed class ClusterGroupTests
+{
+    private static int[] InstancesOf(IEnumerable<FeedEvent> events) => [.. events.Select(happened => happened.ResourceId[1] - '0').Distinct().Order()];
+
+    private static void PublishEverywhere(FeedCluster cluster, int count = 1)
+    {
+        for (var instance = 0; instance < InstanceCount; instance++) cluster.Publish(instance, count);
+        cluster.Runtime.Advance(20);
+    }
+
+    [Fact]
+    public void Connections_on_all_nodes_divide_the_instances_and_each_event_reaches_one()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b", "c");
+        var members = cluster.Nodes.Keys.Select(node => cluster.Join(node)).ToArray();
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster, 2);
+        var seen = members.Select(cluster.Drain).ToArray();
+        seen.SelectMany(events => events).Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order()
+            .ShouldBe(["i0:1", "i0:2", "i1:1", "i1:2", "i2:1", "i2:2", "i3:1", "i3:2"]);
+        seen.Select(events => InstancesOf(events).Length).Order().ShouldBe([1, 1, 2]);
+    }
+
+    [Fact]
+    public async Task An_ack_moves_only_the_instances_of_its_connection()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        IEventFeed[] members = [cluster.Join("a"), cluster.Join("b")];
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster, 2);
+        var mine = cluster.Drain(members[0]);
+        cluster.Drain(members[1]);
+        Done(members[0].AcknowledgeAsync(FeedCursor.Encode([2, 2, 2, 2]), default)).Error.ShouldBeNull();
+        var stored = await cluster.Disk.ReadFeedPositionsAsync(App, FeedCluster.Group);
+        for (var instance = 0; instance < InstanceCount; instance++) stored[instance].ShouldBe(InstancesOf(mine).Contains(instance) ? 2 : 0);
+    }
+
+    [Theory]
+    [InlineData("a")]
+    [InlineData("b")]
+    [InlineData("c")]
+    public void What_a_dead_node_did_not_acknowledge_comes_again_elsewhere_from_the_stored_position(string victim)
+    {
+        // Each node once, so one of them is the coordinator.
+        var cluster = FeedCluster.Create(null, "a", "b", "c");
+        var members = cluster.Nodes.Keys.ToDictionary(node => node, node => cluster.Join(node));
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster, 3);
+        var events = members.ToDictionary(member => member.Key, member => cluster.Drain(member.Value));
+        foreach (var (node, feed) in members)
+            Done(feed.AcknowledgeAsync(events[node].Last(happened => happened.Sequence == 2).Cursor, default)).Error.ShouldBeNull();
+        var lost = events[victim];
+        cluster.Kill(victim);
+        cluster.Runtime.Advance(500);
+        var heir = cluster.Nodes.Keys.First();
+        for (var instance = 0; instance < InstanceCount; instance++)
+        {
+            if (cluster.OwnerOf(instance) == victim) cluster.Take(heir, instance);
+        }
+        cluster.TellView();
+        cluster.Runtime.Advance(100);
+        var again = members.Where(member => member.Key != victim).SelectMany(member => cluster.Drain(member.Value)).ToArray();
+        var acknowledged = FeedCursor.Decode(lost.Last(happened => happened.Sequence == 2).Cursor, InstanceCount, out _)!;
+        var expected = lost.Where(happened => happened.Sequence > acknowledged[happened.ResourceId[1] - '0']);
+        again.Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order().ShouldBe(expected.Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order());
+        PublishEverywhere(cluster);
+        members.Where(member => member.Key != victim).SelectMany(member => cluster.Drain(member.Value)).Count().ShouldBe(InstanceCount);
+    }
+
+    [Fact]
+    public async Task A_connection_that_ends_hands_its_instances_to_one_on_another_node()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var (first, second) = (cluster.Join("a"), cluster.Join("b"));
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster, 2);
+        var mine = cluster.Drain(first);
+        cluster.Drain(second);
+        await first.DisposeAsync();
+        cluster.Runtime.Advance(20);
+        Text(cluster.Drain(second).OrderBy(happened => happened.ResourceId)).ShouldBe(Text(mine.OrderBy(happened => happened.ResourceId)));
+    }
+
+    [Fact]
+    public void An_instance_moves_to_a_connection_elsewhere_only_when_what_was_delivered_is_acknowledged()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var first = cluster.Join("a");
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster);
+        var events = cluster.Drain(first);
+        events.Count.ShouldBe(InstanceCount);
+        var second = cluster.Join("b");
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster);
+        cluster.Drain(second).ShouldBeEmpty();
+        cluster.Drain(first).Count.ShouldBe(2);
+        Done(first.AcknowledgeAsync(events[^1].Cursor, default)).Error.ShouldBeNull();
+        cluster.Runtime.Advance(20);
+        cluster.Drain(second).Select(happened => happened.Sequence).ShouldBe([2, 2]);
+        cluster.Drain(first).ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_move_to_another_node_waits_no_longer_than_the_handover_time()
+    {
+        var cluster = FeedCluster.Create(new FeedBounds { HandoverMillis = 1_000 }, "a", "b");
+        var first = cluster.Join("a");
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster);
+        cluster.Drain(first).Count.ShouldBe(InstanceCount);
+        var second = cluster.Join("b");
+        cluster.Runtime.Advance(900);
+        cluster.Drain(second).ShouldBeEmpty();
+        cluster.Runtime.Advance(200);
+        cluster.Drain(second).Select(happened => happened.Sequence).ShouldBe([1, 1]);
+    }
+
+    [Fact]
+    public void A_short_break_of_the_link_moves_nothing_and_a_long_one_does()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var members = cluster.Nodes.Keys.Select(node => cluster.Join(node)).ToArray();
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster);
+        foreach (var member in members) cluster.Drain(member).Count.ShouldBe(2);
+        cluster.Net.Break("a", "b");
+        cluster.Runtime.Advance(1_500);
+        cluster.Net.Connect("a", "b");
+        cluster.Runtime.Advance(1_000);
+        foreach (var member in members) cluster.Drain(member).ShouldBeEmpty();
+        PublishEverywhere(cluster);
+        foreach (var member in members) cluster.Drain(member).Count.ShouldBe(2);
+        cluster.Net.Break("a", "b");
+        cluster.Runtime.Advance(2_100);
+        // Each side serves alone what it cannot know to be served.
+        PublishEverywhere(cluster);
+        cluster.Runtime.Advance(1_000);
+        foreach (var member in members) InstancesOf(cluster.Drain(member)).ShouldBe([0, 1, 2, 3]);
+    }
+
+    [Fact]
+    public async Task A_restarted_node_that_is_back_before_it_was_missed_leaves_what_it_acknowledged_alone()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var members = cluster.Nodes.Keys.ToDictionary(node => node, node => cluster.Join(node));
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster, 2);
+        var events = cluster.Drain(members["b"]);
+        cluster.Drain(members["a"]);
+        Done(members["b"].AcknowledgeAsync(events[^1].Cursor, default)).Error.ShouldBeNull();
+        cluster.Kill("b");
+        cluster.Start("b");
+        cluster.TellView();
+        cluster.Runtime.Advance(3_000);
+        cluster.Drain(members["a"]).ShouldBeEmpty();
+        (await cluster.Disk.ReadFeedPositionsAsync(App, FeedCluster.Group)).Values.Count(position => position == 2).ShouldBe(2);
+    }
+}
