@@ -88,6 +88,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _ => "the journal cannot be reached",
     };
 
+    bool IGatewayStatus.Drain(string node) => server?.Drain(node) == true;
+
     /// <summary>Runs a node until it is told to stop; calls that are up get the configured time to end.</summary>
     /// <returns>The process's exit code: 0, or 1 when it could not start.</returns>
     public static async Task<int> RunAsync(NodeConfiguration configuration, CancellationToken cancellation)
