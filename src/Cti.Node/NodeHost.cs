@@ -23,6 +23,7 @@ using Cti.Storage;
 using Cti.Storage.Memory;
 using Cti.Storage.PostgreSql;
 using Cti.Storage.Sqlite;
+using Cti.Transport.Links;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
@@ -86,6 +87,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         { IsDraining: true } => "the node is draining",
         _ => "the journal cannot be reached",
     };
+
+    bool IGatewayStatus.Drain(string node) => server?.Drain(node) == true;
 
     /// <summary>Runs a node until it is told to stop; calls that are up get the configured time to end.</summary>
     /// <returns>The process's exit code: 0, or 1 when it could not start.</returns>
@@ -156,6 +159,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             LeaseMillis = (int)configuration.Cluster.Lease.TotalMilliseconds,
             PauseGuard = guard,
             LinkAddress = LinkAddress,
+            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
+            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
+            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
             Area = configuration.Area,
             Station = configuration.Station,
             InstanceCount = configuration.Instances,
@@ -180,12 +186,17 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Log = log,
             Store = store,
             Media = media,
+            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
+            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
+            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
+            JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
             Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
             Resolver = resolver,
             SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),
             Publish = hub.Publish,
             Subscribers = hub,
         });
+        if (server.Links is { } links) server.Cluster.Subscribe(hub.JoinCluster(configuration.Node.Name, links, log));
         await server.StartAsync(cancellation).ConfigureAwait(false);
         sip?.Start();
         records = KeepRecords(store);

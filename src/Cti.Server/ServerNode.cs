@@ -68,6 +68,8 @@ public sealed class ServerNodeOptions
     public string LinkListen { get; init; } = "";
     /// <summary>The cluster's secret, at least 16 characters, where there are links.</summary>
     public string ClusterSecret { get; init; } = "";
+    /// <summary>Makes the feeds those of a cluster, once there are links; what it answers is told of the cluster before the calls are.</summary>
+    public Func<INodeLinks, IClusterEvents>? JoinFeeds { get; init; }
     /// <summary>Carries links; needed with <see cref="LinkListen"/>.</summary>
     public ILinkTransport? LinkTransport { get; init; }
 
@@ -179,8 +181,10 @@ public sealed class ServerNode : INodeInfo
             Version = options.Version,
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
+        if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
         member.Subscribe(post);
+        writer.Clock = clock;
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
         handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
@@ -194,6 +198,9 @@ public sealed class ServerNode : INodeInfo
 
     /// <summary>This node's place in the cluster.</summary>
     public ClusterMember Cluster => member;
+
+    /// <summary>To the other nodes; null for a node that is alone.</summary>
+    public INodeLinks? Links => links;
 
     /// <summary>The cluster's time, which this node decides by.</summary>
     public IClock Clock => clock;
@@ -264,6 +271,9 @@ public sealed class ServerNode : INodeInfo
         member.Drain();
     }
 
+    /// <summary>Lets a node of the cluster drain: this one, or one that there is a link to; false where there is none.</summary>
+    public bool Drain(string node) => handOvers.Drain(node);
+
     /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()
     {
@@ -332,8 +342,11 @@ public sealed class ServerNode : INodeInfo
         json.WriteEndArray();
         json.WriteString("version"u8, options.Version);
         json.WriteNumber("instances"u8, owned.Count);
+        json.WriteNumber("epoch"u8, member.View.Owners.Where(owner => owner.Node == options.NodeName).Select(static owner => owner.Epoch).DefaultIfEmpty().Max());
         json.WriteNumber("calls"u8, CallCount);
+        json.WriteNumber("lag_ms"u8, writer.LagMillis);
         json.WriteBoolean("draining"u8, draining);
+        if (!member.View.Nodes.Any(node => node.Name != options.NodeName && node is { IsMedia: true, IsDraining: false })) json.WriteBoolean("alone"u8, true);
         json.WriteNumber("started"u8, startedAtMillis / 1000);
         json.WriteStartArray("trunks"u8);
         foreach (var trunk in trunks.All)

@@ -88,7 +88,12 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 LookForSubscriber();
                 return true;
             default:
-                if (cell.Leg is not { } leg) return true;
+                if (cell.Leg is not { } leg)
+                {
+                    // It is about to be recovered: what its far end sends in that moment waits.
+                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined) Stash(message);
+                    return true;
+                }
                 var command = leg.Translate(message, cell.State!, out var accepted);
                 if (!accepted) return false;
                 if (command is not null) Run(command, null);

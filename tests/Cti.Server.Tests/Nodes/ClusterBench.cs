@@ -20,6 +20,7 @@ internal sealed class ClusterBench
 
     internal ClusterBench(int count = 3, int instances = 24, bool spread = true)
     {
+        disk.NowMillis = () => Runtime.UnixMillis;
         Network = new VirtualNetwork(Runtime, random.Fork());
         Links = new VirtualLinkNetwork(Runtime, random.Fork());
         for (var i = 1; i <= count; i++) Nodes.Add(Start($"n{i}", i, instances));
@@ -194,6 +195,8 @@ internal sealed class ClusterBench
         public bool IsVisible(string fullPath) => true;
 
         public bool StaysInside(string promptName) => true;
+
+        public bool IsVisible(string fullPath) => true;
 
         public string? WhyUnsupported(string format) => null;
     }
