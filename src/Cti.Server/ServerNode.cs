@@ -10,6 +10,7 @@ using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
+using Cti.Server.HandOver;
 using Cti.Server.Instances;
 using Cti.Server.Media;
 using Cti.Server.Resources;
@@ -59,6 +60,8 @@ public sealed class ServerNodeOptions
     public bool IsShared { get; init; }
     /// <summary>A node that has not renewed for so long is dead, 500..60000 ms.</summary>
     public int LeaseMillis { get; init; } = 2000;
+    /// <summary>Closes SIP and RTP after a pause until the lease is renewed, where <see cref="IsShared"/>; null for one that nothing else asks.</summary>
+    public PauseGuard? PauseGuard { get; init; }
     /// <summary>Where other nodes connect to, host:port; "" without links.</summary>
     public string LinkAddress { get; init; } = "";
     /// <summary>Where links are accepted, host:port; "" for a node that is alone.</summary>
@@ -116,6 +119,7 @@ public sealed class ServerNode : INodeInfo
     private readonly OwnedInstances owned;
     private readonly CallPlacer placer;
     private readonly InstanceKeeper keeper;
+    private readonly HandOvers handOvers;
     private readonly NodeLinks? links;
     private InboundCalls? inbound;
     private ITimerHandle? sweep;
@@ -168,12 +172,14 @@ public sealed class ServerNode : INodeInfo
             IsMedia = options.IsMedia,
             IsShared = options.IsShared,
             LeaseMillis = options.LeaseMillis,
+            Guard = options.PauseGuard,
             Version = options.Version,
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
         member.Subscribe(keeper);
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
+        handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
         UseLinks();
         var owner = new OwnerRequests(services, owned.ActorOf, () => draining, this);
         Router = new RequestRouter(services, owner, new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log));
@@ -243,6 +249,7 @@ public sealed class ServerNode : INodeInfo
             system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, services)).Tell(new TrunkActor.Begin());
         }
         Sweep(null);
+        if (options.IsShared && links is not null) handOvers.Start();
         started = true;
     }
 
@@ -266,6 +273,7 @@ public sealed class ServerNode : INodeInfo
         draining = true;
         started = false;
         sweep?.Cancel();
+        handOvers.Stop();
         keeper.Stop();
         await member.StopAsync().ConfigureAwait(false);
         links?.Stop();
@@ -289,6 +297,8 @@ public sealed class ServerNode : INodeInfo
         if (links is null) return;
         member.Use(links);
         member.Subscribe(new LinkedPeers(links));
+        handOvers.Use(links);
+        services.Arrived = handOvers.Arrived;
         links.PeerRefused = member.PeerRefused;
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
     }

@@ -9,6 +9,7 @@ internal sealed partial class CallActor
     protected override void Recover(long lostAtMillis)
     {
         var call = cell.State!;
+        awaitsArrival = true;
         if (CallDecider.GoesOn(call) && Reopen(call) is { } taken)
         {
             taken = taken with { LostAtMillis = lostAtMillis, SeesRecording = Sees((call.Action as RecordAction)?.FullPath), SeesSideRecording = Sees(call.SideRecord?.FullPath) };

@@ -230,7 +230,9 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     {
         if (cell.Media is not { } media || cell.MediaClosed) return;
         cell.MediaClosed = true;
-        services.Media.Port.Close(media);
+        // A node that lost the call says nothing more to its far end, not even goodbye to the stream.
+        if (cell.Deposed) services.Media.Port.Abandon(media);
+        else services.Media.Port.Close(media);
     }
 
     protected override void Abandon() => cell.Leg?.Dispose();

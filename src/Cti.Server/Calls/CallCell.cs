@@ -27,6 +27,9 @@ internal interface ICallLeg
     /// <summary>What a message from the SIP side means for the call; null when nothing. False in <paramref name="accepted"/> for a message that is not SIP's.</summary>
     ResourceCommand? Translate(object message, CallState state, out bool accepted);
 
+    /// <summary>Whether nothing is under way between us and the far end: no request of either side, no answer that waits.</summary>
+    bool IsQuiet { get; }
+
     /// <summary>The call is gone: stop timers, forget transactions.</summary>
     void Dispose();
 }

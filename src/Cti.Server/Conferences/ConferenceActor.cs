@@ -233,6 +233,25 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         if (message is MixHappened { Event: Cti.Media.ConferenceClosed }) MixIsClosed();
     }
 
+    // A mix has one place: members hear nothing until they are in the new one.
+    protected override void LetGoOfShared()
+    {
+        if (cell.Mix is not { } mix || cell.MixClosed) return;
+        cell.MixClosed = true;
+        services.Media.Port.AbandonConference(mix);
+    }
+
+    protected override bool IsSharedGone() => cell.Mix is null;
+
+    protected override bool TakeWhileParting(object message)
+    {
+        if (message is not MixHappened { Event: Cti.Media.ConferenceClosed }) return false;
+        MixIsClosed();
+        return true;
+    }
+
+    protected override void TakeBackShared() => Recover(System.Clock.UnixMillis);
+
     protected override bool IsOutsideGone()
     {
         // The actor outlives its mix, so that the end of the mix has someone to report to.

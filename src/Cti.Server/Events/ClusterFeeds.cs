@@ -15,7 +15,7 @@ namespace Cti.Server.Events;
 /// </para>
 /// A cluster of one sends nothing and asks nothing. All state stands under the hub's lock; messages leave outside of it, one after the other.
 /// </summary>
-public sealed class ClusterFeeds : ILinkReceiver, IWorkItem
+public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
 {
     private const long TickMillis = 1_000;
     /// <summary>After how long peers hear that instances went on without an event for them: bounds what a feed that opens there repeats.</summary>

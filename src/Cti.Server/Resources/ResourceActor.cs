@@ -6,6 +6,7 @@ using Cti.Calls.Api;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
+using Cti.Server.HandOver;
 using Cti.Storage;
 
 namespace Cti.Server.Resources;
@@ -20,7 +21,7 @@ namespace Cti.Server.Resources;
 /// </summary>
 /// <typeparam name="TState">Its state.</typeparam>
 /// <typeparam name="TEntry">Its entries.</typeparam>
-internal abstract class ResourceActor<TState, TEntry>(NodeServices services, ResourceCell<TState> cell) : Actor
+internal abstract partial class ResourceActor<TState, TEntry>(NodeServices services, ResourceCell<TState> cell) : Actor
     where TState : ResourceState
     where TEntry : ResourceEntry
 {
@@ -84,6 +85,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     {
         if (cell.State is not { } state) return;
         services.Directory.Remove(state.Id, cell);
+        services.HandedOver.Remove(state.Id, cell);
         if (state is { Owner: { } owner, IsReleased: false } && !cell.Deposed) Tell(owner, new OwnedGone(state.Id.ToString()));
     }
 
@@ -120,6 +122,14 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 return true;
             case WasDeposed:
                 StandDown();
+                return true;
+            case AskToPart ask:
+                BeginParting(ask.Parting);
+                return true;
+            case Go go:
+                go.Parting.Report(cell, false);
+                return true;
+            case Stay or LetGo:
                 return true;
             default:
                 return Receive(message);
@@ -241,6 +251,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
             cell.Waiting.Enqueue(new CommittedEffects(position, committed, ask));
         }
         Arm();
+        OnDecided();
     }
 
     /// <summary>Carries out what waited for a position, and stops once nothing is left.</summary>
