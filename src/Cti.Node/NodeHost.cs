@@ -23,6 +23,7 @@ using Cti.Storage;
 using Cti.Storage.Memory;
 using Cti.Storage.PostgreSql;
 using Cti.Storage.Sqlite;
+using Cti.Transport.Links;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
@@ -40,6 +41,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private readonly SystemClock clock = new();
     private readonly PoolScheduler scheduler;
     private readonly SystemTimers timers;
+    private readonly PauseGuard guard;
     private readonly CancellationTokenSource demoStop = new();
     private IJournalStore? store;
     private MediaEngine? media;
@@ -57,7 +59,23 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         log = new ConsoleLog(configuration.Log.Level, Console.Error);
         scheduler = new PoolScheduler(log);
         timers = new SystemTimers(clock, scheduler);
+        guard = new PauseGuard(IsShared ? (long)configuration.Cluster.Lease.TotalNanoseconds / 2 : 0);
     }
+
+    /// <summary>Whether other nodes may have the same journal.</summary>
+    private bool IsShared => configuration.Journal.Provider == JournalProvider.PostgreSql;
+
+    private bool IsMedia => configuration.Node.Roles.HasFlag(NodeRoles.Media);
+
+    private bool IsGateway => configuration.Node.Roles.HasFlag(NodeRoles.Gateway);
+
+    /// <summary>Where the other nodes reach this one.</summary>
+    private string LinkAddress => configuration.Cluster switch
+    {
+        { Listen: null } => "",
+        { Advertise: { } advertise, Listen: { } listen } => (advertise with { Port = advertise.Port ?? listen.Port }).ToString(),
+        { Listen: { } listen } => listen.ToString(),
+    };
 
     /// <summary>The program's version.</summary>
     public static string Version { get; } = typeof(NodeHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
@@ -69,6 +87,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         { IsDraining: true } => "the node is draining",
         _ => "the journal cannot be reached",
     };
+
+    bool IGatewayStatus.Drain(string node) => server?.Drain(node) == true;
 
     /// <summary>Runs a node until it is told to stop; calls that are up get the configured time to end.</summary>
     /// <returns>The process's exit code: 0, or 1 when it could not start.</returns>
@@ -121,17 +141,27 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         var mediaRoot = Path.GetFullPath(configuration.Media.Root);
         var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");
         Directory.CreateDirectory(recordRoot);
-        if (RecordingRepair.RepairAll(recordRoot) is { Count: > 0 } repaired) log.Write(LogEvents.RecordingsRepaired, repaired.Count);
+        // What other nodes write to is theirs to complete; a takeover looks at the files of its own calls.
+        if (!IsShared && RecordingRepair.RepairAll(recordRoot) is { Count: > 0 } repaired) log.Write(LogEvents.RecordingsRepaired, repaired.Count);
 
         store = OpenStore();
         await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);
         var hub = await EventHub.CreateAsync(store, scheduler, clock, timers, cancellation).ConfigureAwait(false);
         var soundLibrary = new SoundLibrary(configuration.Media.SoundLibrary);
-        media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary }, Prompts(mediaRoot, prompts, soundLibrary), clock, SystemRandom.Instance, log);
+        if (IsMedia) media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary }, Prompts(mediaRoot, prompts, soundLibrary), clock, SystemRandom.Instance, log);
         var resolver = new SipResolver((kind, family) => sip!.FindListener(kind, family), clock, SystemRandom.Instance);
         server = new ServerNode(new ServerNodeOptions
         {
             NodeName = configuration.Node.Name,
+            IsGateway = IsGateway,
+            IsMedia = IsMedia,
+            IsShared = IsShared,
+            LeaseMillis = (int)configuration.Cluster.Lease.TotalMilliseconds,
+            PauseGuard = guard,
+            LinkAddress = LinkAddress,
+            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
+            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
+            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
             Area = configuration.Area,
             Station = configuration.Station,
             InstanceCount = configuration.Instances,
@@ -156,6 +186,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Log = log,
             Store = store,
             Media = media,
+            JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
             Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
             Resolver = resolver,
             SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),
@@ -163,14 +194,14 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Subscribers = hub,
         });
         await server.StartAsync(cancellation).ConfigureAwait(false);
-        sip!.Start();
+        sip?.Start();
         records = KeepRecords(store);
         records.Start();
         metrics = new NodeMetrics(server, media, sip);
-        gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
+        if (IsGateway) gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
         if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
-        log.Write(LogEvents.NodeStarted, configuration.Node.Name, string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())),
-            string.Join(", ", gateway.Urls), Path.GetFullPath(configuration.Data));
+        log.Write(LogEvents.NodeStarted, configuration.Node.Name, IsMedia ? string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())) : "nothing",
+            gateway is null ? "nothing" : string.Join(", ", gateway.Urls), Path.GetFullPath(configuration.Data));
     }
 
     private async Task DrainAsync()
@@ -259,6 +290,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             AdvertisedIPv4 = advertised is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetwork } ? advertised : null,
             AdvertisedIPv6 = advertised is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6 } ? advertised : null,
             LinkAddress = configuration.Cluster.MediaAddress,
+            PauseGuard = guard,
             PortFirst = configuration.Media.PortFirst,
             PortLast = configuration.Media.PortLast,
             Loops = configuration.Media.Loops,
@@ -279,6 +311,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             IdleMillis = (int)configuration.Sip.Tcp.IdleTimeout.TotalMilliseconds,
             ConnectMillisMax = (int)configuration.Sip.Tcp.ConnectTimeout.TotalMilliseconds,
             ReceiveBufferBytes = configuration.Sip.ReceiveBuffer,
+            PauseGuard = guard,
         };
     }
 

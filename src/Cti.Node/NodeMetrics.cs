@@ -10,7 +10,16 @@ internal sealed class NodeMetrics : IDisposable
 {
     private readonly Meter meter = new("Cti.Node");
 
-    public NodeMetrics(ServerNode server, MediaEngine media, SipTransport sip)
+    public NodeMetrics(ServerNode server, MediaEngine? media, SipTransport? sip)
+    {
+        Node(server);
+        if (media is not null) Media(media);
+        if (sip is not null) Sip(sip);
+    }
+
+    public void Dispose() => meter.Dispose();
+
+    private void Node(ServerNode server)
     {
         meter.CreateObservableGauge("cti_calls", () => server.CallCount, "{call}", "Calls on this node, released ones whose far end is still being told included");
         meter.CreateObservableGauge("cti_conferences", () => server.ConferenceCount, "{conference}", "Conferences that this node mixes");
@@ -18,26 +27,35 @@ internal sealed class NodeMetrics : IDisposable
         meter.CreateObservableGauge("cti_node_draining", () => server.IsDraining ? 1 : 0, "1", "Whether the node takes no new calls because it is to stop");
         meter.CreateObservableGauge("cti_actors", () => server.Actors.AliveCount, "{actor}", "Actors alive");
         meter.CreateObservableGauge("cti_media_sessions", () => server.MediaSessionCount, "{session}", "RTP sessions open");
-        meter.CreateObservableGauge("cti_media_free_ports", () => media.FreePairs, "{pair}", "RTP port pairs free");
         meter.CreateObservableGauge("cti_sip_transactions", () => server.TransactionCount, "{transaction}", "SIP transactions alive");
         meter.CreateObservableCounter("cti_sip_dropped", () => server.SipDropped, "{message}", "SIP messages dropped because the node had too much to do");
-        meter.CreateObservableCounter("cti_sip_rejected", () => ByReason(sip.Snapshot().Rejected), "{message}", "SIP messages that were not understood, by reason");
-        meter.CreateObservableCounter("cti_sip_send_failures", () => ByReason(sip.Snapshot().SendFailures), "{message}", "SIP messages that could not be sent, by reason");
-        meter.CreateObservableCounter("cti_sip_received", () => sip.Snapshot() is var all ? all.DatagramsReceived + all.StreamMessagesReceived : 0, "{message}", "SIP messages received");
-        meter.CreateObservableCounter("cti_sip_sent", () => sip.Snapshot() is var all ? all.DatagramsSent + all.StreamMessagesSent : 0, "{message}", "SIP messages sent");
-        meter.CreateObservableGauge("cti_media_busy_ratio", () => Loops(media, static loop => loop.BusyFraction), "1", "Share of its time that a media loop works");
-        meter.CreateObservableCounter("cti_rtp_received", () => Loops(media, static loop => loop.RtpReceived), "{packet}", "RTP packets received");
-        meter.CreateObservableCounter("cti_rtp_sent", () => Loops(media, static loop => loop.RtpSent), "{packet}", "RTP packets sent");
-        meter.CreateObservableCounter("cti_rtp_dropped", () => ByReason(media.Snapshot().SelectMany(static loop => loop.Dropped)), "{packet}", "RTP and RTCP packets dropped, by reason");
-        meter.CreateObservableCounter("cti_media_late", () => Loops(media, static loop => loop.LateCadences), "{cadence}", "Times that a media loop woke a cadence of 5 ms too late, or later");
-        meter.CreateObservableCounter("cti_media_skipped", () => Loops(media, static loop => loop.SkippedCadences), "{cadence}", "Cadences of 5 ms that a media loop left out to catch up");
+        meter.CreateObservableGauge("cti_instances", () => server.InstanceCount, "{instance}", "Instances that this node serves");
         meter.CreateObservableGauge("cti_gc_heap", () => GC.GetTotalMemory(forceFullCollection: false), "By", "Managed memory in use, garbage not yet collected included");
         meter.CreateObservableCounter("cti_gc_allocated", () => GC.GetTotalAllocatedBytes(precise: false), "By", "Managed memory allocated since the start");
         meter.CreateObservableGauge("cti_trunk_up", () => server.Trunks.All.Select(trunk =>
             new Measurement<int>(server.Trunks.IsUp(trunk) ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name))), "1", "Whether a trunk answers");
     }
 
-    public void Dispose() => meter.Dispose();
+    private void Media(MediaEngine media)
+    {
+        meter.CreateObservableGauge("cti_media_free_ports", () => media.FreePairs, "{pair}", "RTP port pairs free");
+        meter.CreateObservableGauge("cti_media_busy_ratio", () => Loops(media, static loop => loop.BusyFraction), "1", "Share of its time that a media loop works");
+        meter.CreateObservableCounter("cti_rtp_received", () => Loops(media, static loop => loop.RtpReceived), "{packet}", "RTP packets received");
+        meter.CreateObservableCounter("cti_rtp_sent", () => Loops(media, static loop => loop.RtpSent), "{packet}", "RTP packets sent");
+        meter.CreateObservableCounter("cti_rtp_dropped", () => ByReason(media.Snapshot().SelectMany(static loop => loop.Dropped)), "{packet}", "RTP and RTCP packets dropped, by reason");
+        meter.CreateObservableCounter("cti_media_late", () => Loops(media, static loop => loop.LateCadences), "{cadence}", "Times that a media loop woke a cadence of 5 ms too late, or later");
+        meter.CreateObservableCounter("cti_media_skipped", () => Loops(media, static loop => loop.SkippedCadences), "{cadence}", "Cadences of 5 ms that a media loop left out to catch up");
+    }
+
+    private void Sip(SipTransport sip)
+    {
+        meter.CreateObservableCounter("cti_sip_rejected", () => ByReason(sip.Snapshot().Rejected), "{message}", "SIP messages that were not understood, by reason");
+        meter.CreateObservableCounter("cti_sip_send_failures", () => ByReason(sip.Snapshot().SendFailures), "{message}", "SIP messages that could not be sent, by reason");
+        meter.CreateObservableCounter("cti_sip_received", () => sip.Snapshot() is var all ? all.DatagramsReceived + all.StreamMessagesReceived : 0, "{message}", "SIP messages received");
+        meter.CreateObservableCounter("cti_sip_sent", () => sip.Snapshot() is var all ? all.DatagramsSent + all.StreamMessagesSent : 0, "{message}", "SIP messages sent");
+        meter.CreateObservableCounter("cti_sip_rejected", () => ByReason(sip.Snapshot().Rejected), "{message}", "SIP messages that were not understood, by reason");
+        meter.CreateObservableCounter("cti_sip_send_failures", () => ByReason(sip.Snapshot().SendFailures), "{message}", "SIP messages that could not be sent, by reason");
+    }
 
     private static IEnumerable<Measurement<long>> ByReason<TReason>(IEnumerable<KeyValuePair<TReason, long>> counts)
         where TReason : struct, Enum =>

@@ -10,6 +10,7 @@ using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
+using Cti.Server.HandOver;
 using Cti.Server.Instances;
 using Cti.Server.Media;
 using Cti.Server.Resources;
@@ -59,12 +60,16 @@ public sealed class ServerNodeOptions
     public bool IsShared { get; init; }
     /// <summary>A node that has not renewed for so long is dead, 500..60000 ms.</summary>
     public int LeaseMillis { get; init; } = 2000;
+    /// <summary>Closes SIP and RTP after a pause until the lease is renewed, where <see cref="IsShared"/>; null for one that nothing else asks.</summary>
+    public PauseGuard? PauseGuard { get; init; }
     /// <summary>Where other nodes connect to, host:port; "" without links.</summary>
     public string LinkAddress { get; init; } = "";
     /// <summary>Where links are accepted, host:port; "" for a node that is alone.</summary>
     public string LinkListen { get; init; } = "";
     /// <summary>The cluster's secret, at least 16 characters, where there are links.</summary>
     public string ClusterSecret { get; init; } = "";
+    /// <summary>Makes the feeds those of a cluster, once there are links; what it answers is told of the cluster before the calls are.</summary>
+    public Func<INodeLinks, IClusterEvents>? JoinFeeds { get; init; }
     /// <summary>Carries links; needed with <see cref="LinkListen"/>.</summary>
     public ILinkTransport? LinkTransport { get; init; }
 
@@ -116,6 +121,7 @@ public sealed class ServerNode : INodeInfo
     private readonly OwnedInstances owned;
     private readonly CallPlacer placer;
     private readonly InstanceKeeper keeper;
+    private readonly HandOvers handOvers;
     private readonly NodeLinks? links;
     private InboundCalls? inbound;
     private ITimerHandle? sweep;
@@ -136,6 +142,8 @@ public sealed class ServerNode : INodeInfo
         // Two runs under one name differ in time.
         var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
         links = MakeLinks(incarnation);
+        var directory = new ResourceDirectory();
+        var post = new ResourcePost(options.NodeName, directory, IsServed, () => member!.View, links, options.Timers, options.Log);
         services = new NodeServices
         {
             NodeName = options.NodeName,
@@ -144,7 +152,8 @@ public sealed class ServerNode : INodeInfo
             InstanceCount = options.InstanceCount,
             CallsMax = options.CallsMax,
             Settings = options.Calls,
-            Directory = new ResourceDirectory(),
+            Directory = directory,
+            Post = post,
             Media = new MediaNode(options.Media),
             MediaProfile = options.MediaProfile,
             Random = options.Random,
@@ -168,12 +177,17 @@ public sealed class ServerNode : INodeInfo
             IsMedia = options.IsMedia,
             IsShared = options.IsShared,
             LeaseMillis = options.LeaseMillis,
+            Guard = options.PauseGuard,
             Version = options.Version,
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
+        if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
+        member.Subscribe(post);
+        writer.Clock = clock;
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
+        handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
         UseLinks();
         var owner = new OwnerRequests(services, owned.ActorOf, () => draining, this);
         Router = new RequestRouter(services, owner, new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log));
@@ -184,6 +198,9 @@ public sealed class ServerNode : INodeInfo
 
     /// <summary>This node's place in the cluster.</summary>
     public ClusterMember Cluster => member;
+
+    /// <summary>To the other nodes; null for a node that is alone.</summary>
+    public INodeLinks? Links => links;
 
     /// <summary>The cluster's time, which this node decides by.</summary>
     public IClock Clock => clock;
@@ -243,6 +260,7 @@ public sealed class ServerNode : INodeInfo
             system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, services)).Tell(new TrunkActor.Begin());
         }
         Sweep(null);
+        if (options.IsShared && links is not null) handOvers.Start();
         started = true;
     }
 
@@ -252,6 +270,9 @@ public sealed class ServerNode : INodeInfo
         draining = true;
         member.Drain();
     }
+
+    /// <summary>Lets a node of the cluster drain: this one, or one that there is a link to; false where there is none.</summary>
+    public bool Drain(string node) => handOvers.Drain(node);
 
     /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()
@@ -266,10 +287,13 @@ public sealed class ServerNode : INodeInfo
         draining = true;
         started = false;
         sweep?.Cancel();
+        handOvers.Stop();
         keeper.Stop();
         await member.StopAsync().ConfigureAwait(false);
         links?.Stop();
     }
+
+    private bool IsServed(int instance) => instance < owned.ClusterCount && owned.ActorOf(instance) is not null;
 
     private NodeLinks? MakeLinks(string incarnation) => options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
     {
@@ -277,7 +301,7 @@ public sealed class ServerNode : INodeInfo
         Incarnation = incarnation,
         Listen = options.LinkListen,
         Secret = options.ClusterSecret,
-        Transport = options.LinkTransport ?? throw new ArgumentException("a node with links needs their transport", nameof(options)),
+        Transport = options.LinkTransport ?? throw new InvalidOperationException("a node with links needs their transport"),
         Clock = options.Clock,
         Timers = options.Timers,
         Random = options.Random,
@@ -289,7 +313,10 @@ public sealed class ServerNode : INodeInfo
         if (links is null) return;
         member.Use(links);
         member.Subscribe(new LinkedPeers(links));
+        handOvers.Use(links);
+        services.Arrived = handOvers.Arrived;
         links.PeerRefused = member.PeerRefused;
+        links.Receive(LinkChannel.Resources, services.Post);
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
     }
 
@@ -315,8 +342,11 @@ public sealed class ServerNode : INodeInfo
         json.WriteEndArray();
         json.WriteString("version"u8, options.Version);
         json.WriteNumber("instances"u8, owned.Count);
+        json.WriteNumber("epoch"u8, member.View.Owners.Where(owner => owner.Node == options.NodeName).Select(static owner => owner.Epoch).DefaultIfEmpty().Max());
         json.WriteNumber("calls"u8, CallCount);
+        json.WriteNumber("lag_ms"u8, writer.LagMillis);
         json.WriteBoolean("draining"u8, draining);
+        if (!member.View.Nodes.Any(node => node.Name != options.NodeName && node is { IsMedia: true, IsDraining: false })) json.WriteBoolean("alone"u8, true);
         json.WriteNumber("started"u8, startedAtMillis / 1000);
         json.WriteStartArray("trunks"u8);
         foreach (var trunk in trunks.All)

@@ -13,6 +13,8 @@ public enum LinkChannel : byte
     Events = 4,
     /// <summary>SIP that reached a node which does not own the call.</summary>
     Sip = 5,
+    /// <summary>Instances that move between living nodes.</summary>
+    HandOver = 6,
 }
 
 /// <summary>

@@ -23,6 +23,8 @@ public sealed record ClusterMemberOptions
     public int LeaseMillis { get; init; } = 2000;
     /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
     public bool IsShared { get; init; }
+    /// <summary>The guard that transport and media ask; null for one of its own.</summary>
+    public PauseGuard? Guard { get; init; }
 }
 
 /// <summary>
@@ -69,7 +71,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         this.log = log;
         leaseNanos = options.LeaseMillis * NanosPerMilli;
         beatMillis = options.IsShared ? Math.Max(1, options.LeaseMillis / 20) : AloneMillis;
-        Guard = new PauseGuard(options.IsShared ? leaseNanos / 2 : 0);
+        Guard = options.Guard ?? new PauseGuard(options.IsShared ? leaseNanos / 2 : 0);
         core = new MembershipCore(new NodeLease
         {
             Name = options.Name,

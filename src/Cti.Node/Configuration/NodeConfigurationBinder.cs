@@ -51,6 +51,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             Log(cti),
             []);
         CheckNames(cti, configuration);
+        CheckCluster(cti, configuration);
         cti.Close();
         top.Close();
         return configuration;
@@ -294,6 +295,15 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         var settings = new LogSettings(log.Choice("level", Levels));
         log.Close();
         return settings;
+    }
+
+    /// <summary>Nodes that are linked share a journal, and a node that owns no calls needs others that do.</summary>
+    private static void CheckCluster(SettingsReader cti, NodeConfiguration configuration)
+    {
+        if (configuration is { Cluster: { Listen: not null, Secret: { } secret }, Journal.Provider: not JournalProvider.PostgreSql } && secret.Reveal().Length >= 16)
+            cti.Problem("cluster.listen", "set, but the journal is not shared; right is cti.journal.provider = postgresql, or no cti.cluster.listen");
+        if (configuration.Cluster.Listen is null && !configuration.Node.Roles.HasFlag(NodeRoles.Media))
+            cti.Problem("node.roles", "without media, and without other nodes that have it; right is [gateway, media], or cti.cluster.listen");
     }
 
     /// <summary>Names that one part uses have to exist in another.</summary>

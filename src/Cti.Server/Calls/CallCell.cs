@@ -15,6 +15,21 @@ internal sealed class CallCell(InstanceJournal journal) : ResourceCell<CallState
 
     public ICallLeg? Leg { get; set; }
 
+    /// <summary>How this node carries the sound of its bridge or conference.</summary>
+    public SharedSound? Sound { get; set; }
+
+    /// <summary>What the first party of a bridge on another node offered.</summary>
+    public (string Op, LinkSound Link)? Offered { get; set; }
+
+    /// <summary>The number of a bridge that is being ended to be made anew; 0 for none. Its recording has to be complete first.</summary>
+    public long EndingNumber { get; set; }
+
+    /// <summary>The answer that waits for that.</summary>
+    public JoinAnswered? Late { get; set; }
+
+    /// <summary>Numbers of bridges to links, which nobody is told about: below 0.</summary>
+    public long LinkNumber { get; set; }
+
     public void OnMediaEvent(MediaSessionId session, MediaEvent happened) => Actor.Tell(new MediaHappened(happened));
 }
 
@@ -26,6 +41,9 @@ internal interface ICallLeg
 
     /// <summary>What a message from the SIP side means for the call; null when nothing. False in <paramref name="accepted"/> for a message that is not SIP's.</summary>
     ResourceCommand? Translate(object message, CallState state, out bool accepted);
+
+    /// <summary>Whether nothing is under way between us and the far end: no request of either side, no answer that waits.</summary>
+    bool IsQuiet { get; }
 
     /// <summary>The call is gone: stop timers, forget transactions.</summary>
     void Dispose();

@@ -100,6 +100,9 @@ internal sealed partial class CallLeg : ICallLeg
         return command;
     }
 
+    public bool IsQuiet => session is { IsSettled: true } && held.Count == 0 && pendingAck is null && byeRequest is null && infoRequest is null && byeWhenAcknowledged is null
+        && server is null or { Phase: InviteServerPhase.Confirmed };
+
     public void Dispose()
     {
         disposed = true;

@@ -15,7 +15,7 @@ namespace Cti.Server.Events;
 /// </para>
 /// A cluster of one sends nothing and asks nothing. All state stands under the hub's lock; messages leave outside of it, one after the other.
 /// </summary>
-public sealed class ClusterFeeds : ILinkReceiver, IWorkItem
+public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
 {
     private const long TickMillis = 1_000;
     /// <summary>After how long peers hear that instances went on without an event for them: bounds what a feed that opens there repeats.</summary>
@@ -53,6 +53,11 @@ public sealed class ClusterFeeds : ILinkReceiver, IWorkItem
 
     /// <summary>Whether this node ever knew of another.</summary>
     internal bool HasPeers => _peers.Count > 0;
+
+    /// <summary>Whether this node has seen the cluster yet.</summary>
+    internal bool HasView => _view is not null;
+
+    internal bool IsConnected(string node) => _peers.TryGetValue(node, out var peer) && peer.IsConnected;
 
     /// <summary>The nodes with connections of applications, as the view has them.</summary>
     internal IReadOnlyCollection<string> LivingGateways =>

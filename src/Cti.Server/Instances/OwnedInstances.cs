@@ -19,7 +19,10 @@ internal sealed class OwnedInstances(int count)
     public int Count => Volatile.Read(ref all).Length;
 
     /// <summary>The actor of an instance; null where another node owns it, or it is being recovered.</summary>
-    public ActorRef? ActorOf(int instance) => Volatile.Read(ref slots[instance])?.Actor;
+    public ActorRef? ActorOf(int instance) => Volatile.Read(ref slots[instance]) is { IsClosed: false } owned ? owned.Actor : null;
+
+    /// <summary>The journal of an instance; null where another node owns it, or it is being recovered.</summary>
+    public InstanceJournal? JournalOf(int instance) => Volatile.Read(ref slots[instance])?.Journal;
 
     /// <summary>The instance for a call that came in, in turn; null where there is none.</summary>
     public InstanceJournal? Next()
@@ -45,6 +48,22 @@ internal sealed class OwnedInstances(int count)
         }
     }
 
+    /// <summary>The instance is about to move: from now on nothing new finds it here.</summary>
+    public void Close(int instance) => SetClosed(instance, true);
+
+    /// <summary>It does not move after all.</summary>
+    public void Reopen(int instance) => SetClosed(instance, false);
+
+    private void SetClosed(int instance, bool isClosed)
+    {
+        lock (gate)
+        {
+            if (slots[instance] is not { } owned) return;
+            Volatile.Write(ref slots[instance], owned with { IsClosed = isClosed });
+            Publish();
+        }
+    }
+
     /// <summary>Ends to serve an instance; null where it was not served.</summary>
     public (InstanceJournal Journal, ActorRef Actor)? Remove(int instance)
     {
@@ -57,7 +76,10 @@ internal sealed class OwnedInstances(int count)
         }
     }
 
-    private void Publish() => Volatile.Write(ref all, [.. slots.OfType<Owned>()]);
+    private void Publish() => Volatile.Write(ref all, [.. slots.OfType<Owned>().Where(static owned => !owned.IsClosed)]);
 
-    private sealed record Owned(InstanceJournal Journal, ActorRef Actor);
+    private sealed record Owned(InstanceJournal Journal, ActorRef Actor)
+    {
+        public bool IsClosed { get; init; }
+    }
 }

@@ -19,6 +19,8 @@ internal sealed class NodeServices
     public required int CallsMax { get; init; }
     public required CallSettings Settings { get; init; }
     public required ResourceDirectory Directory { get; init; }
+    /// <summary>Resources that live on another node now and whose sound still goes on here.</summary>
+    public ResourceDirectory HandedOver { get; } = new();
     public required MediaNode Media { get; init; }
     public required MediaProfile MediaProfile { get; init; }
     public required IRandom Random { get; init; }
@@ -30,7 +32,10 @@ internal sealed class NodeServices
     public required TrunkTable Trunks { get; init; }
     /// <summary>The links to other nodes; null for a node that is alone.</summary>
     public INodeLinks? Links { get; init; }
+    public required ResourcePost Post { get; init; }
     public required Action<string> ReleasePermit { get; init; }
+    /// <summary>Told of each call that came from another node once it goes on here, or is over: null for a node that is alone.</summary>
+    public Action<ResourceId>? Arrived { get; set; }
     /// <inheritdoc cref="ServerNodeOptions.Loses"/>
     public Func<ResourceCommand, bool>? Loses { get; init; }
 }

@@ -6,6 +6,7 @@ using Cti.Calls.Api;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
+using Cti.Server.HandOver;
 using Cti.Storage;
 
 namespace Cti.Server.Resources;
@@ -20,7 +21,7 @@ namespace Cti.Server.Resources;
 /// </summary>
 /// <typeparam name="TState">Its state.</typeparam>
 /// <typeparam name="TEntry">Its entries.</typeparam>
-internal abstract class ResourceActor<TState, TEntry>(NodeServices services, ResourceCell<TState> cell) : Actor
+internal abstract partial class ResourceActor<TState, TEntry>(NodeServices services, ResourceCell<TState> cell) : Actor
     where TState : ResourceState
     where TEntry : ResourceEntry
 {
@@ -66,6 +67,14 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     {
     }
 
+    /// <summary>Whether a command waits, or is out of date.</summary>
+    protected virtual bool Defers(ResourceCommand command) => false;
+
+    /// <summary>A decision was made: what is held outside for something that is over is let go.</summary>
+    protected virtual void Decided()
+    {
+    }
+
     /// <summary>Whether nothing outside is held any more, so that the actor may stop; if not, lets go of it.</summary>
     protected virtual bool IsOutsideGone() => true;
 
@@ -84,6 +93,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     {
         if (cell.State is not { } state) return;
         services.Directory.Remove(state.Id, cell);
+        services.HandedOver.Remove(state.Id, cell);
         if (state is { Owner: { } owner, IsReleased: false } && !cell.Deposed) Tell(owner, new OwnedGone(state.Id.ToString()));
     }
 
@@ -97,6 +107,10 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     {
         switch (message)
         {
+            case RpcAsk or OwnedAsk or Resources.Decide when cell.AwaitsRecovery:
+                // What others ask of it waits until it has its session and its mix again.
+                Stash(message);
+                return true;
             case RpcAsk ask:
                 Guard(ask, () => Handle(ask));
                 return true;
@@ -111,14 +125,26 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                 Run(new TimeReached(), null);
                 Arm();
                 return true;
+            case Decide decide when Defers(decide.Command):
+                return true;
             case Decide decide:
                 Run(decide.Command, decide.Command.AnswersHeld ? cell.Held : null);
                 return true;
             case Recover recover:
+                cell.AwaitsRecovery = false;
                 Recover(recover.LostAtMillis);
+                UnstashAll();
                 return true;
             case WasDeposed:
                 StandDown();
+                return true;
+            case AskToPart ask:
+                BeginParting(ask.Parting);
+                return true;
+            case Go go:
+                go.Parting.Report(cell, false);
+                return true;
+            case Stay or LetGo:
                 return true;
             default:
                 return Receive(message);
@@ -225,6 +251,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
     {
         cell.State = decision.State;
         cell.LastPosition = position;
+        Decided();
         var committed = new List<ResourceEffect>(decision.Effects.Length);
         foreach (var effect in decision.Effects)
         {
@@ -240,6 +267,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
             cell.Waiting.Enqueue(new CommittedEffects(position, committed, ask));
         }
         Arm();
+        OnDecided();
     }
 
     /// <summary>Carries out what waited for a position, and stops once nothing is left.</summary>
@@ -268,7 +296,7 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
                     Self.Tell(new Decide(new OwnerGone()));
                 break;
             default:
-                if (effect.HoldsRequest) cell.Held = ask;
+                if (effect.HoldsRequest && ask is not null) cell.Held = ask;
                 Perform(effect, ask);
                 break;
         }
@@ -281,9 +309,15 @@ internal abstract class ResourceActor<TState, TEntry>(NodeServices services, Res
         return held;
     }
 
-    /// <summary>Gives a command to another resource; false when it is gone.</summary>
+    /// <summary>Gives a command to another resource, wherever it lives; false when it is known to be gone.</summary>
     protected bool Tell(string resource, ResourceCommand command) =>
-        services.Loses?.Invoke(command) == true || (services.Directory.Find(resource) is { } other && other.Actor.Tell(new Decide(command)));
+        services.Loses?.Invoke(command) == true || services.Post.Send(cell.State!.Id.ToString(), resource, command);
+
+    /// <summary>The same; where the other one is gone, this one is given what that means to it.</summary>
+    protected void TellOrLearn(string resource, ResourceCommand command)
+    {
+        if (!Tell(resource, command) && Nowhere.AnswerTo(command, resource, cell.State!.Id.ToString()) is { } answer) Self.Tell(new Decide(answer));
+    }
 
     private JournalRows Rows(long first, ResourceDecision<TState, TEntry> decision, RpcAsk? ask)
     {

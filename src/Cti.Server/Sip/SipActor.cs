@@ -60,7 +60,6 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         return true;
     }
 
-
     private void Start(StartNow start)
     {
         if (start.Handle.Cancelled)

@@ -43,6 +43,9 @@ public sealed record ReInviteState
     /// <summary>Whether a re-INVITE of ours is under way or waits to be tried again.</summary>
     public bool IsOffering => Outgoing is not null;
 
+    /// <summary>Whether no change is under way, from neither side.</summary>
+    public bool IsSettled => Outgoing is null && Incoming is null;
+
     /// <summary>Takes the timer over from the INVITE that made the dialog.</summary>
     public ReInviteState WithTimer(SessionTimer? timer, long nowMillis) => this with
     {

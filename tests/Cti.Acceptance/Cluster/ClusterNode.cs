@@ -11,7 +11,7 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
 
     private static readonly HttpClient s_http = new() { Timeout = TimeSpan.FromSeconds(3) };
 
-    private readonly List<string> _log = [];
+    private readonly List<(long Ticks, string Line)> _log = [];
     private Process? _process;
 
     public string Name { get; } = name;
@@ -36,8 +36,14 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
     {
         get
         {
-            lock (_log) return [.. _log];
+            lock (_log) return [.. _log.Select(static said => said.Line)];
         }
+    }
+
+    /// <summary>When it first wrote this after a moment (Stopwatch ticks); null if it did not.</summary>
+    public long? Said(string text, long since)
+    {
+        lock (_log) return _log.Where(said => said.Ticks >= since && said.Line.Contains(text, StringComparison.Ordinal)).Select(static said => (long?)said.Ticks).FirstOrDefault();
     }
 
     public string[] Errors() => [.. Log.Where(static line => line.Contains(" ERROR ", StringComparison.Ordinal) || line.Contains("Unhandled exception", StringComparison.Ordinal))];
@@ -169,7 +175,7 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
         if (line is null) return;
         lock (_log)
         {
-            _log.Add(line);
+            _log.Add((Stopwatch.GetTimestamp(), line));
             if (_log.Count > 4000) _log.RemoveRange(0, 1000);
         }
     }

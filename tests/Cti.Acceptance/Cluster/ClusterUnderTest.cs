@@ -134,12 +134,16 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
         (await Database.QueryAsync("SELECT id, owner, epoch FROM instance")).Select(static row => row.Split('|'))
             .ToDictionary(static row => int.Parse(row[0], CultureInfo.InvariantCulture), static row => (row[1], long.Parse(row[2], CultureInfo.InvariantCulture)));
 
+    /// <summary>How long after a moment the first node said that another is gone, ms; negative if none did.</summary>
+    public double DetectedMillis(string node, long since) =>
+        _nodes.Select(n => n.Said($"node {node} is gone", since)).Min() is { } said ? Stopwatch.GetElapsedTime(since, said).TotalMilliseconds : -1;
+
     public static int InstanceOf(string resId) => int.Parse(resId.AsSpan(0, resId.IndexOf('-', StringComparison.Ordinal)).ToString().Split('.')[2], CultureInfo.InvariantCulture);
 
     /// <summary>Waits until no instance is owned by that node; answers how long that took.</summary>
     public async Task<TimeSpan> AbandonedAsync(string node, long since, TimeSpan within)
     {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         while (true)
         {
             if ((await OwnersAsync()).Values.All(o => o.Node != node)) return Stopwatch.GetElapsedTime(since);

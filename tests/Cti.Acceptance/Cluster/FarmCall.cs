@@ -228,7 +228,7 @@ internal sealed class FarmCall
                 break;
             case "UPDATE":
                 Refresh(request);
-                _farm.Answer(request, TestPhone.Respond(request, 200, "OK", _tag, Contact, request.Body.Length > 0 ? Describe() : ""), from);
+                _farm.Answer(request, request.Respond(200, "OK", _tag, Contact, request.Body.Length > 0 ? Describe() : ""), from);
                 break;
             default:
                 Respond(request, 200, "OK", from);
@@ -359,11 +359,11 @@ internal sealed class FarmCall
         Audio.Stop();
     }
 
-    private void Respond(SipText request, int status, string reason, IPEndPoint to) => _farm.Answer(request, TestPhone.Respond(request, status, reason, status == 100 ? null : _tag, Contact), to);
+    private void Respond(SipText request, int status, string reason, IPEndPoint to) => _farm.Answer(request, request.Respond(status, reason, status == 100 ? null : _tag, Contact), to);
 
     private void AnswerInvite(SipText invite, IPEndPoint to)
     {
-        var response = TestPhone.Respond(invite, 200, "OK", _tag, Contact, Describe());
+        var response = invite.Respond(200, "OK", _tag, Contact, Describe());
         _farm.Answer(invite, response, to);
         _outstanding.RemoveAll(static o => o.IsAnswer);
         _outstanding.Add(new Outstanding { Method = "INVITE", CSeq = invite.CSeq, Text = response, To = to, IsInvite = true, IsAnswer = true, NextAt = Environment.TickCount64 + T1, GiveUpAt = Environment.TickCount64 + Life });

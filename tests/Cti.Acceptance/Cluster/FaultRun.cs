@@ -39,6 +39,8 @@ internal sealed record RoundReport(int Number, Fault Fault, string Victim)
     public int Lost { get; set; }
     /// <summary>From the fault until nobody's calls are the victim's, ms; negative where nothing moves.</summary>
     public double OwnershipMillis { get; set; } = -1;
+    /// <summary>From the fault until a node says that the victim is gone, ms; negative where none does.</summary>
+    public double DetectedMillis { get; set; } = -1;
     public double LastReinviteMillis { get; set; } = -1;
     /// <summary>Of calls with a new owner, and of the others.</summary>
     public double[] MovedGaps { get; set; } = [];
@@ -49,10 +51,10 @@ internal sealed record RoundReport(int Number, Fault Fault, string Victim)
     public double Lateness { get; set; }
     public List<string> Problems { get; } = [];
 
-    public const string Head = "round fault           victim  calls moved  lost  owners ms  last re-INVITE ms   gap p50/p99/max ms     others p99/max   return p99/max   phones late  problems";
+    public const string Head = "round fault           victim  calls moved  lost  seen ms  owners ms  last re-INVITE ms   gap p50/p99/max ms     others p99/max   return p99/max   phones late  problems";
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Number,5} {Fault,-15} {Victim,7} {Calls,6} {Moved,5} {Lost,5} {OwnershipMillis,10:F0} {LastReinviteMillis,18:F0}   {Percentile(MovedGaps, 0.5),6:F0} {Percentile(MovedGaps, 0.99),6:F0} {Percentile(MovedGaps, 1),6:F0}  {Percentile(OtherGaps, 0.99),8:F0} {Percentile(OtherGaps, 1),6:F0}  {Percentile(ReturnGaps, 0.99),8:F0} {Percentile(ReturnGaps, 1),6:F0} {Lateness,12:F0} {Problems.Count,9}");
+        $"{Number,5} {Fault,-15} {Victim,7} {Calls,6} {Moved,5} {Lost,5} {DetectedMillis,8:F0} {OwnershipMillis,10:F0} {LastReinviteMillis,18:F0}   {Percentile(MovedGaps, 0.5),6:F0} {Percentile(MovedGaps, 0.99),6:F0} {Percentile(MovedGaps, 1),6:F0}  {Percentile(OtherGaps, 0.99),8:F0} {Percentile(OtherGaps, 1),6:F0}  {Percentile(ReturnGaps, 0.99),8:F0} {Percentile(ReturnGaps, 1),6:F0} {Lateness,12:F0} {Problems.Count,9}");
 
     public static double Percentile(double[] samples, double share) => samples.Length == 0 ? 0 : samples.Order().ElementAt(Math.Min(samples.Length - 1, (int)(share * samples.Length)));
 }
@@ -169,6 +171,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         await StrikeAsync(round, passing, began);
         await WellAsync(round, _lasting, "after the fault", round.Fault == Fault.Rolling ? 20 : 15);
         round.LastReinviteMillis = cluster.Farm.LastReinvite > began ? Stopwatch.GetElapsedTime(began, cluster.Farm.LastReinvite).TotalMilliseconds : -1;
+        if (round.Victim.Length > 0) round.DetectedMillis = cluster.DetectedMillis(round.Victim, began);
         round.Lateness = cluster.Farm.Audio.TakeLateness();
         var moves = new Moves(before, await cluster.OwnersAsync());
         Measure(round, moves);

@@ -180,10 +180,10 @@ internal sealed class PhoneFarm : IAsyncDisposable
                 if (answer.Length > 0) Send(answer, from);
                 return;
             }
-            if (message.Method == "OPTIONS" && SipText.Parameter(message.Header("To"), "tag").Length == 0) Answer(message, TestPhone.Respond(message, 200, "OK"), from);
+            if (message.Method == "OPTIONS" && SipText.Parameter(message.Header("To"), "tag").Length == 0) Answer(message, message.Respond(200, "OK"), from);
             else if (_calls.TryGetValue(message.CallId, out var call)) Known(call, message, from);
             else if (message.Method == "INVITE" && SipText.Parameter(message.Header("To"), "tag").Length == 0) Invited(message, from);
-            else if (message.Method != "ACK") Answer(message, TestPhone.Respond(message, 481, "Call Does Not Exist"), from);
+            else if (message.Method != "ACK") Answer(message, message.Respond(481, "Call Does Not Exist"), from);
         }
     }
 
@@ -193,7 +193,7 @@ internal sealed class PhoneFarm : IAsyncDisposable
         {
             // RFC 3261, section 8.2.2.2: the same request on another way. Nobody in these tests forks.
             Complain(call, $"invited again: {request} from {from}");
-            Answer(request, TestPhone.Respond(request, 482, "Loop Detected"), from);
+            Answer(request, request.Respond(482, "Loop Detected"), from);
             return;
         }
         if (request.Method == "INVITE") Interlocked.Exchange(ref _lastReinvite, Stopwatch.GetTimestamp());

@@ -66,6 +66,21 @@ internal sealed class SipText
 
     public string Line(string type) => Body.Split("\r\n").FirstOrDefault(l => l.StartsWith(type + "=", StringComparison.Ordinal))?[2..] ?? "";
 
+    /// <summary>A response to this request.</summary>
+    public string Respond(int status, string reason, string? toTag = "out", string headers = "", string body = "")
+    {
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"SIP/2.0 {status} {reason}\r\n");
+        foreach (var via in All("Via")) text.Append(CultureInfo.InvariantCulture, $"Via: {via}\r\n");
+        foreach (var route in All("Record-Route")) text.Append(CultureInfo.InvariantCulture, $"Record-Route: {route}\r\n");
+        var to = Header("To");
+        if (toTag is not null && SipText.Parameter(to, "tag").Length == 0) to += ";tag=" + toTag;
+        text.Append(CultureInfo.InvariantCulture, $"From: {Header("From")}\r\nTo: {to}\r\nCall-ID: {CallId}\r\nCSeq: {Header("CSeq")}\r\n{headers}");
+        if (body.Length > 0) text.Append("Content-Type: application/sdp\r\n");
+        text.Append(CultureInfo.InvariantCulture, $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
+        return text.ToString();
+    }
+
     public override string ToString()
     {
         var text = new StringBuilder(StartLine);

@@ -176,17 +176,5 @@ internal sealed class TestPhone : IAsyncDisposable
     }
 
     /// <summary>A response outside any dialog.</summary>
-    internal static string Respond(SipText request, int status, string reason, string? toTag = "out", string headers = "", string body = "")
-    {
-        var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"SIP/2.0 {status} {reason}\r\n");
-        foreach (var via in request.All("Via")) text.Append(CultureInfo.InvariantCulture, $"Via: {via}\r\n");
-        foreach (var route in request.All("Record-Route")) text.Append(CultureInfo.InvariantCulture, $"Record-Route: {route}\r\n");
-        var to = request.Header("To");
-        if (toTag is not null && SipText.Parameter(to, "tag").Length == 0) to += ";tag=" + toTag;
-        text.Append(CultureInfo.InvariantCulture, $"From: {request.Header("From")}\r\nTo: {to}\r\nCall-ID: {request.CallId}\r\nCSeq: {request.Header("CSeq")}\r\n{headers}");
-        if (body.Length > 0) text.Append("Content-Type: application/sdp\r\n");
-        text.Append(CultureInfo.InvariantCulture, $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}");
-        return text.ToString();
-    }
+    internal static string Respond(SipText request, int status, string reason, string? toTag = "out", string headers = "", string body = "") => request.Respond(status, reason, toTag, headers, body);
 }

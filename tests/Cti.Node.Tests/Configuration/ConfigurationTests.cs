@@ -135,6 +135,8 @@ public sealed class ConfigurationTests : IDisposable
         { "cti.journal.connection-string = \"postgres://cti:x@db/cti\"", "cti.journal.connection-string: is a URL; right is Host=" },
         { "cti.journal.connection-string = \"Host=db;Pasword=x\"", "cti.journal.connection-string: has a part that is no KEYWORD=VALUE known to Npgsql; right is Host=" },
         { "cti.cluster.listen = \"0.0.0.0:7400\"", "at least 16 characters" },
+        { "cti.cluster { listen = \"0.0.0.0:7400\", secret = \"sixteen letters!\" }", "cti.cluster.listen: set, but the journal is not shared; right is cti.journal.provider = postgresql" },
+        { "cti.node.roles = [gateway]", "cti.node.roles: without media, and without other nodes that have it" },
         { "cti.log.level = loud", "right is one of debug, information, warning, error" },
         { "cti.cdr.time-zone = Mars", "right is a time zone of this system" },
         { "cti.trunks = [{ name = a }]", "1:15: cti.trunks[0].address: not set; right is HOST or HOST:PORT" },

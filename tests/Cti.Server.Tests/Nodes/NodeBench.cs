@@ -228,24 +228,37 @@ internal sealed class NodeBench
 /// <summary>A far end whose messages the test writes itself.</summary>
 internal sealed class RawPeer
 {
-    private readonly NodeBench bench;
+    private readonly VirtualNetwork network;
+    private readonly ManualRuntime runtime;
+    private readonly List<string> crashes;
     private readonly Queue<SipMessage> received = new();
 
     internal RawPeer(NodeBench bench, IPEndPoint local)
+        : this(bench.Network, bench.Runtime, bench.Crashes, local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? NodeBench.Node6 : NodeBench.Node, local)
     {
-        this.bench = bench;
+    }
+
+    internal RawPeer(VirtualNetwork network, ManualRuntime runtime, List<string> crashes, IPEndPoint node, IPEndPoint local)
+    {
+        this.network = network;
+        this.runtime = runtime;
+        this.crashes = crashes;
+        Towards = node;
         Local = local;
-        bench.Network.Bind(local, (_, bytes) => received.Enqueue(SipParser.ParseDatagram(bytes).Message!));
+        network.Bind(local, (_, bytes) => received.Enqueue(SipParser.ParseDatagram(bytes).Message!));
     }
 
     internal IPEndPoint Local { get; }
+
+    /// <summary>The node that it sends to.</summary>
+    internal IPEndPoint Towards { get; set; }
 
     /// <summary>Sends lines (without the body's length, which is added) to the node.</summary>
     internal void Send(string headers, string body = "")
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"{headers.ReplaceLineEndings("\r\n").Trim()}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
-        bench.Network.Send(Local, Local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? NodeBench.Node6 : NodeBench.Node, Encoding.ASCII.GetBytes(text));
-        bench.Runtime.Advance(5);
+        network.Send(Local, Towards, Encoding.ASCII.GetBytes(text));
+        runtime.Advance(5);
     }
 
     internal void Respond(SipRequest request, int status, string more = "", string body = "", string tag = "far")
@@ -289,7 +302,7 @@ internal sealed class RawPeer
     /// <summary>The requests of that method that have come when that time has passed.</summary>
     internal SipRequest[] Take(string method, int millis)
     {
-        bench.Runtime.Advance(millis);
+        runtime.Advance(millis);
         SipRequest[] taken = [.. received.OfType<SipRequest>().Where(request => request.Method == method)];
         received.Clear();
         return taken;
@@ -298,7 +311,7 @@ internal sealed class RawPeer
     /// <summary>Everything that came and was not looked at yet, a word each: method or status.</summary>
     internal string[] Rest()
     {
-        bench.Runtime.Advance(100);
+        runtime.Advance(100);
         string[] rest = [.. received.Select(message => message is SipRequest request ? request.Method : $"{((SipResponse)message).Status}")];
         received.Clear();
         return rest;
@@ -306,7 +319,7 @@ internal sealed class RawPeer
 
     internal bool Hears(string method, int millis)
     {
-        bench.Runtime.Advance(millis);
+        runtime.Advance(millis);
         return received.Any(message => message is SipRequest request && request.Method == method);
     }
 
@@ -320,8 +333,8 @@ internal sealed class RawPeer
                 if (wanted(message)) return message;
                 received.Enqueue(message);
             }
-            bench.Runtime.Advance(5);
+            runtime.Advance(5);
         }
-        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", received)}; crashes: {string.Join("; ", bench.Crashes)}");
+        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", received)}; crashes: {string.Join("; ", crashes)}");
     }
 }

@@ -32,7 +32,7 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
         await Task.WhenAll(stores.Select(store => Task.Run(async () => await store.OpenAsync(Instances))));
         foreach (var store in stores) (await store.ReadOwnershipAsync()).Count.ShouldBe(Instances);
         foreach (var store in stores) await store.DisposeAsync();
-        (await Server.QueryAsync("SELECT version FROM schema_migration", schema)).ShouldBe(["1"]);
+        (await Server.QueryAsync("SELECT version FROM schema_migration", schema)).ShouldBe(["1", "2"]);
     }
 
     [Theory]

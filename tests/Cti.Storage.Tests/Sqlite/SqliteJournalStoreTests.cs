@@ -141,6 +141,7 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
         using (var connection = SqliteConnection.Open(DatabasePath, 0))
         {
             connection.ExecuteScript("""
+                DROP TABLE node;
                 DROP VIEW call_record;
                 DROP TABLE journal;
                 CREATE TABLE journal(instance INTEGER NOT NULL, pos INTEGER NOT NULL, res_id TEXT NOT NULL, version INTEGER NOT NULL, payload BLOB NOT NULL,

@@ -1,0 +1,199 @@
+using Cti.Actors;
+using Cti.Cluster.Journal;
+using Cti.Cluster.Links;
+using Cti.Cluster.Membership;
+using Cti.Kernel;
+using Cti.Server.Instances;
+using Cti.Server.Resources;
+using Cti.Storage;
+
+namespace Cti.Server.HandOver;
+
+/// <summary>
+/// Moves instances to the nodes that ought to have them, one by one: all of a draining node's, and a joining node's share. An instance moves at a moment at
+/// which none of its calls has anything under way that only this node can end (ringing, a key being sent, a change of the session). A draining node takes
+/// nothing new, so such a moment comes; what a joining one gets later is late, and nothing else.
+/// </summary>
+internal sealed class HandOvers(NodeServices services, OwnedInstances owned, ClusterMember member, ActorSystem system, Func<bool> isDraining, Action drain) : ILinkReceiver
+{
+    private const int LookMillis = 200;
+    /// <summary>A node that has just come may not listen yet, or go again.</summary>
+    private const int JoinedMillisMin = 3_000;
+    private const int AgreeMillisMax = 1_000;
+    private const int QuietMillisMax = 3_000;
+    private readonly Dictionary<string, long> seenSince = new(StringComparer.Ordinal);
+    private INodeLinks? links;
+    private ITimerHandle? timer;
+    private bool isStopped;
+    private long moved;
+
+    private enum Kind : byte
+    {
+        /// <summary>An instance is the receiver's now: look at once.</summary>
+        Given = 1,
+        /// <summary>A resource goes on at the sender: its old owner can let go.</summary>
+        Arrived = 2,
+        /// <summary>The receiver is to drain.</summary>
+        Drain = 3,
+    }
+
+    /// <summary>Instances that this node has handed over.</summary>
+    public long Moved => Interlocked.Read(ref moved);
+
+    public void Use(INodeLinks nodeLinks)
+    {
+        links = nodeLinks;
+        nodeLinks.Receive(LinkChannel.HandOver, this);
+    }
+
+    public void Start() => timer = system.Timers.Schedule(LookMillis, static self => _ = ((HandOvers)self!).LookAsync(), this);
+
+    public void Stop()
+    {
+        isStopped = true;
+        timer?.Cancel();
+    }
+
+    /// <summary>Lets a node drain: this one, or one that there is a link to. False where there is none.</summary>
+    public bool Drain(string node)
+    {
+        if (node == member.Self)
+        {
+            drain();
+            return true;
+        }
+        return links?.Send(node, LinkChannel.HandOver, new[] { (byte)Kind.Drain }) == true;
+    }
+
+    /// <summary>A resource of an instance that came from another node goes on here, or is over: whoever still holds sound for it can let go.</summary>
+    public void Arrived(ResourceId resource)
+    {
+        if (links is not { } now) return;
+        var text = resource.ToString();
+        var message = new byte[text.Length + 1];
+        message[0] = (byte)Kind.Arrived;
+        System.Text.Encoding.ASCII.GetBytes(text, message.AsSpan(1));
+        foreach (var node in member.View.Nodes)
+        {
+            if (node.Name != member.Self) now.Send(node.Name, LinkChannel.HandOver, message);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnMessage(string node, ReadOnlyMemory<byte> payload)
+    {
+        if (payload.IsEmpty) return;
+        switch ((Kind)payload.Span[0])
+        {
+            case Kind.Given:
+                member.RenewNow();
+                break;
+            case Kind.Arrived:
+                if (ResourceId.TryParse(System.Text.Encoding.ASCII.GetString(payload.Span[1..]), out var id)) services.HandedOver.Find(id)?.Actor.Tell(new LetGo());
+                break;
+            case Kind.Drain:
+                drain();
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnConnected(string node)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void OnBroken(string node)
+    {
+    }
+
+    private async Task LookAsync()
+    {
+        try
+        {
+            Observe();
+            foreach (var (instance, to) in member.PlanGives())
+            {
+                if (isStopped) return;
+                if (member.IsCutOff || !MayReceive(to)) continue;
+                await MoveAsync(instance, to).ConfigureAwait(false);
+            }
+        }
+#pragma warning disable CA1031 // Nothing else observes this task; the next look goes on.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            system.Log.Write(LogEvents.HandOverFault, fault);
+        }
+        if (!isStopped) timer = system.Timers.Schedule(LookMillis, static self => _ = ((HandOvers)self!).LookAsync(), this);
+    }
+
+    private void Observe()
+    {
+        var now = system.Clock.MonotonicNanos / 1_000_000;
+        var view = member.View;
+        foreach (var node in view.Nodes) seenSince.TryAdd(node.Name, now);
+        foreach (var gone in seenSince.Keys.Where(name => view.Find(name) is null).ToList()) seenSince.Remove(gone);
+    }
+
+    /// <summary>A draining node waits for nobody; a joining one is given time to listen.</summary>
+    private bool MayReceive(string to) => links?.IsConnected(to) == true
+        && (isDraining() || (seenSince.TryGetValue(to, out var since) && (system.Clock.MonotonicNanos / 1_000_000) - since >= JoinedMillisMin));
+
+    private async Task MoveAsync(int instance, string to)
+    {
+        if (owned.JournalOf(instance) is not { } journal || journal.IsStalled) return;
+        var cells = CellsOf(journal);
+        var parting = new Parting(cells);
+        var late = system.Timers.Schedule(AgreeMillisMax, static state => ((Parting)state!).GiveUp(), parting);
+        foreach (var cell in cells) cell.Actor.Tell(new AskToPart(parting));
+        var agreed = await parting.Agreement.ConfigureAwait(false);
+        late.Cancel();
+        if (!agreed)
+        {
+            foreach (var cell in cells) cell.Actor.Tell(new Stay());
+            return;
+        }
+        // From here on nothing new finds the instance on this node.
+        owned.Close(instance);
+        if (CellsOf(journal).Count != cells.Count || !await GoAsync(parting).ConfigureAwait(false) || !await GiveAsync(instance, to, cells).ConfigureAwait(false))
+        {
+            owned.Reopen(instance);
+            foreach (var cell in cells) cell.Actor.Tell(new Stay());
+            return;
+        }
+        Interlocked.Increment(ref moved);
+        links?.Send(to, LinkChannel.HandOver, new[] { (byte)Kind.Given });
+        system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count);
+    }
+
+    private async Task<bool> GoAsync(Parting parting)
+    {
+        var quiet = parting.BeginGoing();
+        var late = system.Timers.Schedule(QuietMillisMax, static state => ((Parting)state!).GiveUp(), parting);
+        foreach (var cell in parting.Resources) cell.Actor.Tell(new Go(parting));
+        var isQuiet = await quiet.ConfigureAwait(false);
+        late.Cancel();
+        return isQuiet;
+    }
+
+    private async Task<bool> GiveAsync(int instance, string to, IReadOnlyList<ResourceCell> cells)
+    {
+        foreach (var cell in cells) services.HandedOver.Add(cell.Latest!.Id, cell);
+        try
+        {
+            if (await member.GiveAsync(instance, to).ConfigureAwait(false)) return true;
+        }
+        catch (StoreUnavailableException fault)
+        {
+            // Whether it was given is unknown: if it was, the next renewal shows it and the resources stand down.
+            system.Log.Write(LogEvents.JournalUnreachable, fault.Message);
+        }
+        foreach (var cell in cells) services.HandedOver.Remove(cell.Latest!.Id, cell);
+        return false;
+    }
+
+    /// <summary>In order of creation, so that a seed replays it.</summary>
+    private List<ResourceCell> CellsOf(InstanceJournal journal) =>
+        [.. services.Directory.All.Where(cell => cell.Journal == journal && cell.Latest is not null).OrderBy(static cell => cell.Latest!.Id.ProcessId)];
+}

@@ -1,0 +1,139 @@
+using Cti.Calls.Resources;
+using Cti.Kernel;
+using Cti.Server.HandOver;
+
+namespace Cti.Server.Resources;
+
+/// <summary>
+/// The way to another node while both live. What comes meanwhile is put aside and then either handled here or sent after the resource.
+/// <code>
+///   Living ──may move──► Parting ──given──► HandedOver ──the far end has moved, or 10 s──► (stopped)
+///      ▲                    └──stays──┐
+///      └──────────────────────────────┘
+/// </code>
+/// </summary>
+internal abstract partial class ResourceActor<TState, TEntry>
+{
+    /// <summary>The longest that what was handed over is still heard from here: a new owner tries its re-INVITE for that long.</summary>
+    private const int HeldMillisMax = 10_000;
+
+    private Parting? parting;
+    private bool isGoing;
+
+    /// <summary>Whether nothing is under way that only this node can bring to an end.</summary>
+    protected virtual bool MayPart() => true;
+
+    /// <summary>Ends what two nodes cannot hold at once: files that are written, mixes and bridges.</summary>
+    protected virtual void LetGoOfShared()
+    {
+    }
+
+    /// <summary>Whether all of that has ended.</summary>
+    protected virtual bool IsSharedGone() => true;
+
+    /// <summary>Looks whether a message tells of the end of something shared. True where it needs no more attention.</summary>
+    protected virtual bool TakeWhileParting(object message) => false;
+
+    /// <summary>Begins again what <see cref="LetGoOfShared"/> ended: the resource stays.</summary>
+    protected virtual void TakeBackShared()
+    {
+    }
+
+    /// <summary>Whether the far end still hears this node: what was handed over then waits until it hears the new owner.</summary>
+    protected virtual bool IsStillHeard => false;
+
+    /// <summary>Called after each decision.</summary>
+    protected virtual void OnDecided()
+    {
+    }
+
+    /// <summary>Sends a message of the network after the resource; false where it is none.</summary>
+    protected virtual bool SendAfter(object message) => false;
+
+    private void BeginParting(Parting asked)
+    {
+        // Committed effects that wait, and requests that wait for another resource, are settled here first.
+        if (cell.State is null || cell.Held is not null || cell.Waiting.Count > 0 || cell.State.IsOver || !MayPart())
+        {
+            asked.Report(cell, false);
+            return;
+        }
+        parting = asked;
+        isGoing = false;
+        CancelTimer("deadline");
+        armedMillis = long.MaxValue;
+        Become(IsParting);
+        asked.Report(cell, true);
+    }
+
+    private bool IsParting(object message)
+    {
+        switch (message)
+        {
+            case Go:
+                isGoing = true;
+                LetGoOfShared();
+                ReportQuiet();
+                return true;
+            case Stay:
+                parting = null;
+                Become(Living);
+                if (isGoing) TakeBackShared();
+                Arm();
+                UnstashAll();
+                return true;
+            case WasDeposed when isGoing:
+                BeHandedOver();
+                return true;
+            case WasDeposed:
+                parting = null;
+                StandDown();
+                UnstashAll();
+                return true;
+            case BecameDurable durable:
+                RunCommitted(durable.Position);
+                return true;
+            case RpcAsk or OwnedAsk:
+                return Deposed(message);
+            default:
+                if (isGoing && TakeWhileParting(message)) ReportQuiet();
+                else Stash(message);
+                return true;
+        }
+    }
+
+    private void ReportQuiet()
+    {
+        if (IsSharedGone()) parting?.Report(cell, true);
+    }
+
+    private void BeHandedOver()
+    {
+        parting = null;
+        cell.Deposed = true;
+        Abandon();
+        Become(HandedOver);
+        StartTimer("let go", IsStillHeard ? HeldMillisMax : 0, new LetGo());
+        UnstashAll();
+    }
+
+    private bool HandedOver(object message)
+    {
+        switch (message)
+        {
+            case LetGo:
+                CancelTimer("let go");
+                Become(Deposed);
+                if (IsOutsideGone()) StopSelf();
+                return true;
+            case Decide { Command: var command }:
+                Tell(cell.State!.Id.ToString(), command);
+                return true;
+            case RpcAsk or OwnedAsk:
+                return Deposed(message);
+            default:
+                if (!SendAfter(message)) OutsideEnded(message);
+                return true;
+        }
+    }
+}

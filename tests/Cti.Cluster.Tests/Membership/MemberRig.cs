@@ -1,0 +1,216 @@
+using Cti.Cluster.Links;
+using Cti.Cluster.Membership;
+using Cti.Kernel;
+using Cti.Storage;
+using Cti.Storage.Memory;
+using Cti.Testing;
+
+namespace Cti.Cluster.Tests.Membership;
+
+/// <summary>Members of one cluster on virtual time: each with its own way to the one database, its own process and links that a test cuts.</summary>
+internal sealed class MemberRig
+{
+    internal const int Instances = 24;
+    internal const int Lease = 2000;
+
+    internal MemberRig() => Disk.NowMillis = () => Runtime.UnixMillis + DatabaseAheadMillis;
+
+    internal ManualRuntime Runtime { get; } = new();
+    internal MemoryDisk Disk { get; } = new();
+
+    /// <summary>How far the database's clock is ahead of the nodes'.</summary>
+    internal long DatabaseAheadMillis { get; set; }
+
+    internal List<TestMember> Members { get; } = [];
+
+    internal TestMember Start(string name, bool isMedia = true, bool isShared = true)
+    {
+        var member = new TestMember(this, name, isMedia, isShared);
+        Members.Add(member);
+        ManualRuntime.Inline(() => member.Starting = member.Member.StartAsync());
+        Runtime.RunAll();
+        return member;
+    }
+
+    internal TestMember[] Start(params string[] names) => [.. names.Select(name => Start(name))];
+
+    /// <summary>Hands instances to where they belong, as the operations of a running cluster do.</summary>
+    internal void Balance()
+    {
+        Runtime.Advance(Lease / 5);
+        foreach (var member in Members.Where(static member => member.IsAlive))
+        {
+            foreach (var (instance, to) in member.Member.PlanGives()) Do(() => member.Member.GiveAsync(instance, to)).ShouldBeTrue();
+        }
+        Runtime.Advance(Lease / 2);
+    }
+
+    internal T Do<T>(Func<Task<T>> work)
+    {
+        Task<T> task = null!;
+        ManualRuntime.Inline(() => task = work());
+        Runtime.RunAll();
+        task.IsCompleted.ShouldBeTrue();
+        return task.GetAwaiter().GetResult();
+    }
+
+    internal IReadOnlyList<InstanceOwnership> Ownership()
+    {
+        var store = new MemoryJournalStore(Disk);
+        store.OpenAsync(Instances).AsTask().Wait();
+        return store.ReadOwnershipAsync().AsTask().Result;
+    }
+
+    /// <summary>Every instance is owned by one of these, who knows it under the epoch that the database says.</summary>
+    internal void CheckOwners(params TestMember[] owners)
+    {
+        foreach (var instance in Ownership())
+        {
+            var owner = owners.SingleOrDefault(member => member.Name == instance.Owner).ShouldNotBeNull($"instance {instance.Instance} is {instance.Owner}'s");
+            owner.Owned.GetValueOrDefault(instance.Instance).ShouldBe(instance.Epoch, $"instance {instance.Instance} of {instance.Owner}");
+        }
+        owners.Sum(static owner => owner.Owned.Count).ShouldBe(Instances);
+    }
+}
+
+/// <summary>A node that is nothing but a member, and what it was told.</summary>
+internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
+{
+    private readonly MemberRig rig;
+    private readonly List<(Action<object?> Callback, object? State)> late = [];
+    private readonly List<TaskCompletionSource> waiting = [];
+    private bool isPaused;
+
+    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared)
+    {
+        this.rig = rig;
+        Name = name;
+        Clock = new ClusterClock(rig.Runtime);
+        Store = new MemberStore(this, new MemoryJournalStore(rig.Disk));
+        Store.OpenAsync(MemberRig.Instances).AsTask().Wait();
+        Member = new ClusterMember(new ClusterMemberOptions
+        {
+            Name = name, Incarnation = $"{name}{rig.Members.Count}", IsMedia = isMedia, IsShared = isShared, LeaseMillis = MemberRig.Lease,
+        }, Store, Clock, this, NullLog.Instance);
+        Member.Use(this);
+        Member.Subscribe(this);
+    }
+
+    internal string Name { get; }
+    internal ClusterMember Member { get; }
+    internal ClusterClock Clock { get; }
+    internal IJournalStore Store { get; }
+    internal Task Starting { get; set; } = Task.CompletedTask;
+    internal bool IsAlive { get; private set; } = true;
+
+    /// <summary>Its way to the database is cut.</summary>
+    internal bool HasNoDatabase { get; set; }
+
+    /// <summary>Takes that fail from now on.</summary>
+    internal int FailingTakes { get; set; }
+
+    /// <summary>What it owns: instance and epoch.</summary>
+    internal SortedDictionary<int, long> Owned { get; } = [];
+    internal List<(int Instance, long LostAtMillis, long AtMillis)> Gained { get; } = [];
+    internal List<int> Lost { get; } = [];
+
+    /// <summary>Whether the guard was open when instances were lost.</summary>
+    internal List<bool> OpenAtLoss { get; } = [];
+
+    internal bool IsOpen => Member.Guard.IsOpen(rig.Runtime.MonotonicNanos);
+
+    internal string[] Sees => [.. Member.View.Nodes.Select(static node => node.Name)];
+
+    /// <summary>kill -9.</summary>
+    internal void Kill() => IsAlive = false;
+
+    /// <summary>SIGSTOP.</summary>
+    internal void Pause() => isPaused = true;
+
+    /// <summary>SIGCONT: what was due meanwhile runs now.</summary>
+    internal void Continue()
+    {
+        isPaused = false;
+        ManualRuntime.Inline(() =>
+        {
+            foreach (var (callback, state) in Drain(late)) callback(state);
+            foreach (var held in Drain(waiting)) held.SetResult();
+        });
+        rig.Runtime.RunAll();
+    }
+
+    private static List<T> Drain<T>(List<T> list)
+    {
+        List<T> all = [.. list];
+        list.Clear();
+        return all;
+    }
+
+    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    {
+        foreach (var claim in gained)
+        {
+            Owned.ContainsKey(claim.Instance).ShouldBeFalse("it is gained twice");
+            Owned[claim.Instance] = claim.Epoch;
+            Gained.Add((claim.Instance, lostAtMillis, rig.Runtime.ElapsedMillis));
+        }
+    }
+
+    public void OnLost(IReadOnlyList<int> instances)
+    {
+        OpenAtLoss.Add(IsOpen);
+        foreach (var instance in instances)
+        {
+            Owned.Remove(instance).ShouldBeTrue("what is not owned cannot be lost");
+            Lost.Add(instance);
+        }
+    }
+
+    public ITimerHandle Schedule(long delayMillis, Action<object?> callback, object? state) => rig.Runtime.Schedule(delayMillis, given =>
+    {
+        if (!IsAlive) return;
+        if (isPaused) late.Add((callback, given));
+        else callback(given);
+    }, state);
+
+    /// <summary>Holds what a paused process would wait for, for ever in a dead one.</summary>
+    internal Task RunsAsync()
+    {
+        if (IsAlive && !isPaused) return Task.CompletedTask;
+        var held = new TaskCompletionSource();
+        if (IsAlive) waiting.Add(held);
+        return held.Task;
+    }
+
+    bool INodeLinks.Send(string node, LinkChannel channel, ReadOnlyMemory<byte> payload)
+    {
+        if (rig.Members.LastOrDefault(member => member.Name == node) is not { IsAlive: true } peer) return false;
+        peer.Member.OnMessage(Name, payload);
+        return true;
+    }
+
+    bool INodeLinks.IsConnected(string node) => true;
+
+    void INodeLinks.Receive(LinkChannel channel, ILinkReceiver receiver) => receiver.ShouldBe(Member);
+
+    private sealed class MemberStore(TestMember member, IJournalStore inner) : ForwardingJournalStore(inner)
+    {
+        public override ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default) =>
+            Through(() => base.RenewAsync(self, knownOwnership, cancellation));
+
+        public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default)
+        {
+            if (member.FailingTakes-- > 0) throw new StoreUnavailableException("the database stumbles");
+            return Through(() => base.TakeAsync(node, instances, unrenewed, cancellation));
+        }
+
+        private async ValueTask<T> Through<T>(Func<ValueTask<T>> work)
+        {
+            await member.RunsAsync();
+            if (member.HasNoDatabase) throw new StoreUnavailableException("no way to the database");
+            var answer = await work();
+            await member.RunsAsync();
+            return answer;
+        }
+    }
+}
