@@ -65,4 +65,7 @@ public interface IGatewayStatus
 {
     /// <summary>Null when the node takes work (it has a journal, owns or can reach instances, is not draining), else why not.</summary>
     string? WhyNotReady { get; }
+
+    /// <summary>Lets a node of the cluster take nothing new and hand over what it has; false where there is no such node, or no way to it.</summary>
+    bool Drain(string node);
 }

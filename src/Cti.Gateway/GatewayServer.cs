@@ -22,6 +22,8 @@ namespace Cti.Gateway;
 /// <summary>The gateway of a node: JSON-RPC over WebSocket and POST, event streams, health and metrics, on Kestrel.</summary>
 public sealed class GatewayServer : IAsyncDisposable
 {
+    private const string NodesPath = "/nodes/", DrainPath = "/drain";
+
     private readonly GatewayOptions _options;
     private readonly IEventFeeds _feeds;
     private readonly IGatewayStatus _status;
@@ -146,8 +148,23 @@ public sealed class GatewayServer : IAsyncDisposable
         "/healthz" => HttpReplies.WriteTextAsync(context, StatusCodes.Status200OK, "ok"),
         "/readyz" => ReadyAsync(context),
         "/metrics" => MetricsAsync(context),
-        _ => HttpReplies.WriteTextAsync(context, StatusCodes.Status404NotFound, "there are /v2/rpc, /v1/rpc, /v2/events, /healthz, /readyz and /metrics"),
+        { } path when path.StartsWith(NodesPath, StringComparison.Ordinal) && path.EndsWith(DrainPath, StringComparison.Ordinal)
+            && path.Length > NodesPath.Length + DrainPath.Length => DrainAsync(context, path[NodesPath.Length..^DrainPath.Length]),
+        _ => HttpReplies.WriteTextAsync(context, StatusCodes.Status404NotFound, "there are /v2/rpc, /v1/rpc, /v2/events, /healthz, /readyz, /metrics and POST /nodes/NODE/drain"),
     };
+
+    private async Task DrainAsync(HttpContext context, string node)
+    {
+        if (await AuthenticateAsync(context, tokenInQuery: false) is not { } application) return;
+        if (!HttpMethods.IsPost(context.Request.Method))
+        {
+            context.Response.Headers.Allow = "POST";
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST, with an administrator's key");
+        }
+        else if (!application.Admin) await HttpReplies.WriteTextAsync(context, StatusCodes.Status403Forbidden, "draining a node needs an administrator's key");
+        else if (!_status.Drain(node)) await HttpReplies.WriteTextAsync(context, StatusCodes.Status404NotFound, $"there is no node {node} in the cluster, or no link to it");
+        else await HttpReplies.WriteTextAsync(context, StatusCodes.Status202Accepted, $"{node} drains");
+    }
 
     private Task ReadyAsync(HttpContext context) =>
         (_stopping.IsCancellationRequested ? "stopping" : _status.WhyNotReady) is { } reason

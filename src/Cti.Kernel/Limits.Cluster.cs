@@ -8,4 +8,7 @@ public static partial class Limits
 
     /// <summary>Bytes that wait for one peer; past it senders are refused: a second of a busy node's events.</summary>
     public const int LinkQueueBytes = 16 * 1024 * 1024;
+
+    /// <summary>Commands that wait for resources on other nodes: every member of a full node's conferences and every party of its bridges asks once.</summary>
+    public const int ResourceLettersMax = 16_384;
 }

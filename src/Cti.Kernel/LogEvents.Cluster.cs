@@ -35,6 +35,8 @@ public static partial class LogEvents
     public static readonly LogEvent InstanceUnreadable = new(7019, LogSeverity.Error, "instance {0} cannot be recovered: {1}");
     /// <summary>Instances were recovered.</summary>
     public static readonly LogEvent InstancesRecovered = new(7020, LogSeverity.Information, "serves {0} more instances; {1} live resources in their journals");
+    /// <summary>Too many commands wait for resources on other nodes.</summary>
+    public static readonly LogEvent ResourcePostFull = new(7090, LogSeverity.Warning, "too much waits for resources of other nodes; what was meant for {0} is dropped");
     /// <summary>An instance moved to another living node.</summary>
     public static readonly LogEvent InstanceHandedOver = new(7021, LogSeverity.Information, "instance {0} is handed over to {1}, with {2} live resources");
     /// <summary>A bug in handing over.</summary>

@@ -88,6 +88,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _ => "the journal cannot be reached",
     };
 
+    bool IGatewayStatus.Drain(string node) => server?.Drain(node) == true;
+
     /// <summary>Runs a node until it is told to stop; calls that are up get the configured time to end.</summary>
     /// <returns>The process's exit code: 0, or 1 when it could not start.</returns>
     public static async Task<int> RunAsync(NodeConfiguration configuration, CancellationToken cancellation)
@@ -157,6 +159,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             LeaseMillis = (int)configuration.Cluster.Lease.TotalMilliseconds,
             PauseGuard = guard,
             LinkAddress = LinkAddress,
+            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
+            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
+            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
             Area = configuration.Area,
             Station = configuration.Station,
             InstanceCount = configuration.Instances,
@@ -181,9 +186,6 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Log = log,
             Store = store,
             Media = media,
-            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
-            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
-            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
             JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
             Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
             Resolver = resolver,

@@ -142,6 +142,8 @@ public sealed class ServerNode : INodeInfo
         // Two runs under one name differ in time.
         var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
         links = MakeLinks(incarnation);
+        var directory = new ResourceDirectory();
+        var post = new ResourcePost(options.NodeName, directory, IsServed, () => member!.View, links, options.Timers, options.Log);
         services = new NodeServices
         {
             NodeName = options.NodeName,
@@ -150,7 +152,8 @@ public sealed class ServerNode : INodeInfo
             InstanceCount = options.InstanceCount,
             CallsMax = options.CallsMax,
             Settings = options.Calls,
-            Directory = new ResourceDirectory(),
+            Directory = directory,
+            Post = post,
             Media = new MediaNode(options.Media),
             MediaProfile = options.MediaProfile,
             Random = options.Random,
@@ -180,6 +183,8 @@ public sealed class ServerNode : INodeInfo
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
         if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
+        member.Subscribe(post);
+        writer.Clock = clock;
         writer.IsCutOff = () => member.IsCutOff;
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
         handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
@@ -193,6 +198,9 @@ public sealed class ServerNode : INodeInfo
 
     /// <summary>This node's place in the cluster.</summary>
     public ClusterMember Cluster => member;
+
+    /// <summary>To the other nodes; null for a node that is alone.</summary>
+    public INodeLinks? Links => links;
 
     /// <summary>The cluster's time, which this node decides by.</summary>
     public IClock Clock => clock;
@@ -263,6 +271,9 @@ public sealed class ServerNode : INodeInfo
         member.Drain();
     }
 
+    /// <summary>Lets a node of the cluster drain: this one, or one that there is a link to; false where there is none.</summary>
+    public bool Drain(string node) => handOvers.Drain(node);
+
     /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()
     {
@@ -282,13 +293,15 @@ public sealed class ServerNode : INodeInfo
         links?.Stop();
     }
 
+    private bool IsServed(int instance) => instance < owned.ClusterCount && owned.ActorOf(instance) is not null;
+
     private NodeLinks? MakeLinks(string incarnation) => options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
     {
         Self = options.NodeName,
         Incarnation = incarnation,
         Listen = options.LinkListen,
         Secret = options.ClusterSecret,
-        Transport = options.LinkTransport ?? throw new ArgumentException("a node with links needs their transport", nameof(options)),
+        Transport = options.LinkTransport ?? throw new InvalidOperationException("a node with links needs their transport"),
         Clock = options.Clock,
         Timers = options.Timers,
         Random = options.Random,
@@ -303,6 +316,7 @@ public sealed class ServerNode : INodeInfo
         handOvers.Use(links);
         services.Arrived = handOvers.Arrived;
         links.PeerRefused = member.PeerRefused;
+        links.Receive(LinkChannel.Resources, services.Post);
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
     }
 
@@ -328,8 +342,11 @@ public sealed class ServerNode : INodeInfo
         json.WriteEndArray();
         json.WriteString("version"u8, options.Version);
         json.WriteNumber("instances"u8, owned.Count);
+        json.WriteNumber("epoch"u8, member.View.Owners.Where(owner => owner.Node == options.NodeName).Select(static owner => owner.Epoch).DefaultIfEmpty().Max());
         json.WriteNumber("calls"u8, CallCount);
+        json.WriteNumber("lag_ms"u8, writer.LagMillis);
         json.WriteBoolean("draining"u8, draining);
+        if (!member.View.Nodes.Any(node => node.Name != options.NodeName && node is { IsMedia: true, IsDraining: false })) json.WriteBoolean("alone"u8, true);
         json.WriteNumber("started"u8, startedAtMillis / 1000);
         json.WriteStartArray("trunks"u8);
         foreach (var trunk in trunks.All)

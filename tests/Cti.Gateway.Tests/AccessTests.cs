@@ -120,6 +120,25 @@ public sealed class AccessTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Only_an_administrator_drains_a_node()
+    {
+        async Task<HttpStatusCode> DrainAsync(string node, string? key)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_gateway.Base, $"/nodes/{node}/drain"));
+            if (key is not null) request.Headers.Authorization = new("Bearer", key);
+            using var response = await _gateway.Http.SendAsync(request);
+            return response.StatusCode;
+        }
+
+        (await DrainAsync("n1", null)).ShouldBe(HttpStatusCode.Unauthorized);
+        (await DrainAsync("n1", GatewayUnderTest.Key)).ShouldBe(HttpStatusCode.Forbidden);
+        (await DrainAsync("nobody", GatewayUnderTest.AdminKey)).ShouldBe(HttpStatusCode.NotFound);
+        _gateway.Status.Drained.ShouldBeEmpty();
+        (await DrainAsync("n1", GatewayUnderTest.AdminKey)).ShouldBe(HttpStatusCode.Accepted);
+        _gateway.Status.Drained.ShouldBe(["n1"]);
+    }
+
+    [Fact]
     public async Task What_is_not_there_is_404_and_the_wrong_verb_405()
     {
         using var missing = await _gateway.Http.GetAsync(new Uri(_gateway.Base, "/v3/rpc"));

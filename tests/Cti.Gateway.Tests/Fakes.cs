@@ -152,6 +152,15 @@ internal sealed class RecordingLog : ILog
 internal sealed class FakeStatus : IGatewayStatus
 {
     public string? WhyNotReady { get; set; }
+
+    public List<string> Drained { get; } = [];
+
+    public bool Drain(string node)
+    {
+        if (node == "nobody") return false;
+        Drained.Add(node);
+        return true;
+    }
 }
 
 internal static class Patience

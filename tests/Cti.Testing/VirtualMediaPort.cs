@@ -49,6 +49,10 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
 
     public int OpenSessions => sessions.Count;
 
+    /// <summary>Sessions that carry sound to other nodes: where they are, where they send to, and their keys.</summary>
+    public IReadOnlyList<(IPEndPoint Local, IPEndPoint? Remote, SrtpKeys? Keys)> LinkSessions =>
+        [.. sessions.Values.Where(session => session.Options.IsLink && !session.Closing).Select(session => (session.Local, session.Description?.Remote, session.Options.Srtp))];
+
     /// <summary>Ports that are not free again: 0 when nothing leaks.</summary>
     public int PortsInUse => sessionsMax - freePorts.Count;
 

@@ -229,8 +229,8 @@ public sealed record RecordFinished(long Number, MediaEnd End, string? Detail) :
 /// <summary>The keys are sent.</summary>
 public sealed record KeysSent(long Number, MediaEnd End) : ResourceCommand;
 
-/// <summary>The far end pressed a key.</summary>
-public sealed record KeyArrived(char Key) : ResourceCommand
+/// <summary>The far end pressed a key. While a call moves between living nodes, the old one still hears it.</summary>
+public sealed record KeyArrived(char Key) : CrossingCommand
 {
     /// <summary>Keeps the digit out of logs.</summary>
     public override string ToString() => "KeyArrived";

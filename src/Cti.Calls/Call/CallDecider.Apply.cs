@@ -43,7 +43,7 @@ public static partial class CallDecider
             InviteMoved moved => state with { Invite = moved.Invite },
             Recovered taken => state with
             {
-                Dialog = taken.Dialog, LocalSdp = taken.LocalSdp, InterruptedMillis = Math.Min(taken.LostAtMillis, state.InterruptedMillis ?? long.MaxValue),
+                Dialog = taken.Dialog, LocalSdp = taken.LocalSdp, InterruptedMillis = state.IsOffered ? null : Math.Min(taken.LostAtMillis, state.InterruptedMillis ?? long.MaxValue),
             },
             Resumed => state with { InterruptedMillis = null },
             CallReleased released => state with

@@ -178,6 +178,9 @@ public sealed record CallState : ResourceState
     public bool HasEarlyMedia => IsDialling && Audio is not null;
 
     /// <inheritdoc/>
+    public override bool IsSharedWith(PeerMoved moved) => (Bridge is { } bridge && moved.Concerns(bridge.Peer)) || (Seat is { } seat && moved.Concerns(seat.Conference));
+
+    /// <inheritdoc/>
     public override bool IsVisibleTo(string application) => base.IsVisibleTo(application) && Parent is not { Stage: ParentStage.Asked };
 
     /// <summary>Whether our INVITE has no final response yet, or waits for a parent.</summary>

@@ -65,6 +65,9 @@ public sealed record ConferenceState : ResourceState
     /// <inheritdoc/>
     public override ReadOnlyMemory<byte> Describe(ApiGeneration generation) => ConferenceEvents.Describe(this);
 
+    /// <inheritdoc/>
+    public override bool IsSharedWith(PeerMoved moved) => Members.Any(member => moved.Concerns(member.Call));
+
     internal Participant? MemberOf(string call) => Members.FirstOrDefault(member => member.Call == call);
 
     internal RingingChild? ChildOf(string call) => Children.FirstOrDefault(child => child.Child == call);

@@ -20,6 +20,7 @@ namespace Cti.Calls.Resources;
 [JsonDerivedType(typeof(MemberLeaves), "leave")]
 [JsonDerivedType(typeof(ConferenceParted), "out")]
 [JsonDerivedType(typeof(SeatAsked), "in")]
+[JsonDerivedType(typeof(KeyArrived), "key")]
 public abstract record CrossingCommand : ResourceCommand;
 
 /// <summary>

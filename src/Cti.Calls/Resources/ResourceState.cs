@@ -33,6 +33,9 @@ public abstract record ResourceState
     /// <summary>UTF-8 JSON of what <c>get</c> answers, which is also one item of <c>list</c>.</summary>
     public abstract ReadOnlyMemory<byte> Describe(ApiGeneration generation);
 
+    /// <summary>Whether it shares a bridge or a conference with a resource of that instance.</summary>
+    public virtual bool IsSharedWith(PeerMoved moved) => false;
+
     /// <summary>Whether an application may see it.</summary>
     public virtual bool IsVisibleTo(string application) => Owner is null && !IsReleased && Application == application;
 }

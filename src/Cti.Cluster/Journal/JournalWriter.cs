@@ -26,6 +26,7 @@ public sealed class JournalWriter : IWorkItem
     private List<PendingAppend> waiting = [];
     private List<PendingAppend> spare = [];
     private bool running;
+    private long takenNanos;
     private volatile bool unreachable;
 
     /// <summary>Creates the writer.</summary>
@@ -59,6 +60,12 @@ public sealed class JournalWriter : IWorkItem
         }
     }
 
+    /// <summary>Measures <see cref="LagMillis"/>; null: it is 0.</summary>
+    public IClock? Clock { get; set; }
+
+    /// <summary>How long the present batch has been on its way, in milliseconds; 0 when nothing is.</summary>
+    public long LagMillis => Volatile.Read(ref takenNanos) is var taken and not 0 && Clock is { } clock ? Math.Max(0, (clock.MonotonicNanos - taken) / 1_000_000) : 0;
+
     /// <summary>Whether everything that was appended has been reported.</summary>
     public bool IsIdle
     {
@@ -89,7 +96,12 @@ public sealed class JournalWriter : IWorkItem
     {
         try
         {
-            while (Take() is { Count: > 0 } batch) await WriteAsync(batch).ConfigureAwait(false);
+            while (Take() is { Count: > 0 } batch)
+            {
+                Volatile.Write(ref takenNanos, Clock?.MonotonicNanos ?? 0);
+                await WriteAsync(batch).ConfigureAwait(false);
+            }
+            Volatile.Write(ref takenNanos, 0);
         }
 #pragma warning disable CA1031 // A bug here must be seen in the log: nothing else observes this task.
         catch (Exception fault)

@@ -19,7 +19,7 @@ public sealed record ClusterView(long Number, ImmutableArray<ClusterNode> Nodes,
     }
 
     /// <summary>The living node that owns an instance; null while it is between two owners.</summary>
-    public ClusterNode? OwnerOf(int instance) => Find(Owners[instance].Node);
+    public ClusterNode? OwnerOf(int instance) => instance < Owners.Length ? Find(Owners[instance].Node) : null;
 }
 
 /// <summary>Who owns an instance, as last read or heard.</summary>

@@ -34,6 +34,7 @@ internal static class CommandLine
         {
             RunCommand.Build(terminal),
             StatusCommand.Build(terminal),
+            DrainCommand.Build(terminal),
             CallsCommand.Build(terminal),
             CallCommand.Build(terminal),
             KeyCommand.Build(terminal),

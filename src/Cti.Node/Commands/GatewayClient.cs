@@ -52,6 +52,17 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
         }
     }
 
+    /// <summary>Posts to a path without a body.</summary>
+    /// <exception cref="CommandException">Nothing answers, or the answer is a refusal.</exception>
+    public async Task PostAsync(string path, CancellationToken cancellation)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(url, path));
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
+        using var response = await SendAsync(request, cancellation);
+        if (response.StatusCode == HttpStatusCode.Unauthorized) throw Refused(url);
+        if (!response.IsSuccessStatusCode) throw new CommandException($"{url}: {(await response.Content.ReadAsStringAsync(cancellation)).Trim()}");
+    }
+
     public static CommandException Refused(Uri url) => new($"{url} refuses the key; name the right one with --keys-file or --key");
 
     public static CommandException Unreachable(Uri url, Exception e)

@@ -25,7 +25,7 @@ internal static class StatusCommand
         var whyNot = await client.WhyNotReadyAsync(cancellation);
         terminal.Say(whyNot is null ? $"{client.Url} is ready" : $"{client.Url} is not ready: {whyNot}");
         var nodes = await client.AskAsync("sys.node.list", [], cancellation) as JsonArray ?? [];
-        var table = new Table().AddColumns("node", "roles", "version", "instances", "calls", "state", "trunks");
+        var table = new Table().AddColumns("node", "roles", "version", "instances", "epoch", "calls", "lag (ms)", "state", "trunks");
         foreach (var node in nodes.OfType<JsonObject>())
         {
             table.AddRow(
@@ -33,7 +33,9 @@ internal static class StatusCommand
                 Cell(string.Join(", ", (node["roles"] as JsonArray ?? []).Select(r => r?.ToString()))),
                 Cell(node["version"]),
                 Cell(node["instances"]),
+                Cell(node["epoch"]),
                 Cell(node["calls"]),
+                Cell(node["lag_ms"]),
                 Cell((bool?)node["draining"] == true ? "draining" : "up"),
                 Cell(string.Join(", ", (node["trunks"] as JsonArray ?? []).OfType<JsonObject>().Select(t => $"{t["name"]} {((bool?)t["up"] == true ? "up" : "down")}"))));
         }

@@ -15,12 +15,13 @@ internal sealed partial class CallActor
         switch (effect)
         {
             case AskJoin join:
-                if (!Tell(join.Peer, new JoinAsked(join.Op, cell.State!.Id.ToString())))
-                    Self.Tell(new Decide(new JoinAnswered(join.Op, join.Peer, RpcError.NoSuchResource(join.Peer))));
+                AskToJoin(join);
                 break;
             case AnswerJoin answer:
-                if (!Tell(answer.First, new JoinAnswered(answer.Op, cell.State!.Id.ToString(), answer.Refusal)) && answer.Refusal is null)
-                    Self.Tell(new Decide(new BridgeParted(answer.Op)));
+                AnswerWhoAsked(answer);
+                break;
+            case AskFirst ask:
+                TellOrLearn(ask.First, new BridgeAsked(ask.Op, cell.State!.Id.ToString()));
                 break;
             case PartBridge part:
                 Tell(part.Peer, new BridgeParted(part.Op));
@@ -32,22 +33,31 @@ internal sealed partial class CallActor
                 ForwardToMedia(media => services.Media.Port.Disconnect(media, disconnect.Number));
                 break;
             case PlayToBridge play:
-                ForwardToMedia(media => services.Media.Port.PlayToBridge(media, new PlayRequest(play.Number, [play.File], play.Times - 1)));
+                ForwardToMedia(media => services.Media.Port.PlayToBridge(media, new PlayRequest(play.Number, [play.File], play.Times - 1, play.OffsetMillis)));
                 break;
         }
     }
 
     private void Connect(ConnectMedia connect)
     {
-        var second = ResourceId.TryParse(connect.Peer, out var id) ? services.Directory.Find<CallCell>(id)?.Media : null;
+        if (cell.State?.Bridge is not { } bridge) return;
+        var link = cell.Sound is { Link: { } open, Answer: { } answer } sound && sound.Op == bridge.Op ? Connected(open, answer) : null;
+        if (link is null && !services.Post.IsHere(connect.Peer))
+        {
+            // It answered from here and has moved since.
+            AskToJoin(new AskJoin(connect.Peer, bridge.Op) { IsConnected = true });
+            return;
+        }
+        var second = link?.Session ?? (ResourceId.TryParse(connect.Peer, out var id) ? services.Directory.Find<CallCell>(id)?.Media : null);
         // Without a second session that party has hung up, and says so itself.
         if (second is not { } other || cell.Media is not { } media || cell.MediaClosed)
         {
             Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Completed, null)));
             return;
         }
-        if (!services.Media.Port.Connect(media, other, RequestOf(connect)))
-            Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Failed, "no media loop has room for the bridge")));
+        cell.Sound ??= new SharedSound(bridge.Op);
+        (cell.Sound.Number, cell.Sound.IsRunning) = (connect.Number, services.Media.Port.Connect(media, other, RequestOf(connect)));
+        if (!cell.Sound.IsRunning) Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Failed, "no media loop has room for the bridge")));
     }
 
     private static BridgeRequest RequestOf(ConnectMedia connect) => new(connect.Number, (BridgeMode)connect.Spec.Mode, connect.Spec.LocalVolume, connect.Spec.RemoteVolume,

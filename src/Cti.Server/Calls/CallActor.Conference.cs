@@ -14,12 +14,32 @@ internal sealed partial class CallActor
         switch (effect)
         {
             case AskEntry ask:
-                if (!Tell(ask.Conference, ask.Asked))
-                    Self.Tell(new Decide(new EnterAnswered(ask.Asked.Op, ask.Conference, RpcError.NoSuchResource(ask.Conference))));
+                AskToEnter(ask);
                 break;
             case LeaveConference leave:
                 Tell(leave.Conference, new MemberLeaves(leave.Op, cell.State!.Id.ToString()));
                 break;
         }
+    }
+
+    private void AskToEnter(AskEntry ask)
+    {
+        var asked = ask.Asked;
+        if (!services.Post.IsHere(ask.Conference))
+        {
+            if (OfferSound(asked.Op) is not { } link)
+            {
+                var refusal = RpcError.Unavailable("no capacity for another media session on this node");
+                if (asked.IsEntered) Tell(ask.Conference, new MemberLeaves(asked.Op, asked.Call));
+                Self.Tell(new Decide(new EnterAnswered(asked.Op, ask.Conference, refusal)));
+                return;
+            }
+            asked = asked with { Link = link };
+        }
+        else if (cell.Sound is { Link: not null } linked && linked.Op == asked.Op)
+        {
+            LetGoOfSound();
+        }
+        TellOrLearn(ask.Conference, asked);
     }
 }

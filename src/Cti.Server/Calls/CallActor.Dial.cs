@@ -16,12 +16,10 @@ internal sealed partial class CallActor
         switch (effect)
         {
             case AskParent ask:
-                if (!Tell(ask.Parent, new ChildAsks(self, ask.RingBack)))
-                    Self.Tell(new Decide(new ParentAnswers(ask.Parent, RpcError.NoSuchResource(ask.Parent), false)));
+                TellOrLearn(ask.Parent, new ChildAsks(self, ask.RingBack));
                 break;
             case AnswerChild answer:
-                if (!Tell(answer.Child, new ParentAnswers(self, answer.Refusal, answer.MayDial)) && answer.Refusal is null)
-                    Self.Tell(new Decide(new ChildDone(answer.Child)));
+                TellOrLearn(answer.Child, new ParentAnswers(self, answer.Refusal, answer.MayDial));
                 break;
             case ReleaseChild release:
                 Tell(release.Child, new ParentReleases(self));

@@ -12,9 +12,11 @@ internal sealed partial class CallActor
         awaitsArrival = true;
         if (CallDecider.GoesOn(call) && Reopen(call) is { } taken)
         {
-            taken = taken with { LostAtMillis = lostAtMillis, SeesRecording = Sees((call.Action as RecordAction)?.FullPath), SeesSideRecording = Sees(call.SideRecord?.FullPath) };
+            // What it journaled, the dead node did while it lived.
+            taken = taken with { LostAtMillis = Math.Max(lostAtMillis, call.LastMillis), SeesRecording = Sees((call.Action as RecordAction)?.FullPath), SeesSideRecording = Sees(call.SideRecord?.FullPath) };
             // One that was being completed is completed, not continued.
             if (call.Action is RecordAction { Ending: not null, FullPath: var path }) services.Recordings.Repair(path);
+            if (call.Bridge is { Stage: BridgeStage.Ending, Spec.RecordPath: { } file }) services.Recordings.Repair(file);
             Run(taken, null);
             LookForSubscriber();
             return;

@@ -19,6 +19,12 @@ internal sealed partial class CallActor
             case JoinAnswered { Refusal: null } joined:
                 Tell(joined.Second, new BridgeParted(joined.Op));
                 break;
+            case BridgeAsked asked:
+                Tell(asked.Second, new BridgeParted(asked.Op));
+                break;
+            case SeatAsked asked:
+                Tell(asked.Conference, new MemberLeaves(asked.Op, self));
+                break;
             case ChildAsks asked:
                 Tell(asked.Child, new ParentAnswers(self, RpcError.NoSuchResource(self), false));
                 break;

@@ -23,8 +23,12 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
 
     protected override int EntryVersion => CallEntryCodec.Version;
 
-    protected override ResourceDecision<CallState, CallEntry> Decide(CallState? state, ResourceCommand command, long now) =>
-        CallDecider.Decide(state, command, now, services.Settings);
+    protected override ResourceDecision<CallState, CallEntry> Decide(CallState? state, ResourceCommand command, long now)
+    {
+        var decision = CallDecider.Decide(state, Heard(command), now, services.Settings);
+        if (command is Cti.Calls.Conference.EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op) HearConference(entered);
+        return decision;
+    }
 
     protected override ReadOnlyMemory<byte> Encode(CallEntry entry) => CallEntryCodec.Encode(entry);
 
@@ -36,6 +40,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     protected override void OnStop()
     {
         cell.Leg?.Dispose();
+        LetGoOfSound();
         CloseMedia();
         base.OnStop();
     }
@@ -83,7 +88,12 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 LookForSubscriber();
                 return true;
             default:
-                if (cell.Leg is not { } leg) return true;
+                if (cell.Leg is not { } leg)
+                {
+                    // It is about to be recovered: what its far end sends in that moment waits.
+                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined) Stash(message);
+                    return true;
+                }
                 var command = leg.Translate(message, cell.State!, out var accepted);
                 if (!accepted) return false;
                 if (command is not null) Run(command, null);
@@ -171,7 +181,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 if (!ForwardToMedia(media => services.Media.Port.SendKeys(media, new SendKeysRequest(keys.Number, keys.Keys, how))))
                     Self.Tell(new MediaHappened(new SendKeysEnded(keys.Number, MediaOutcome.Failed)));
                 break;
-            case AskJoin or AnswerJoin or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge:
+            case AskJoin or AnswerJoin or AskFirst or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge:
                 PerformBridge(effect);
                 break;
             case AskEntry or LeaveConference:
@@ -218,6 +228,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             return;
         }
         LogRingBack(happened);
+        if (happened is Cti.Media.BridgeEnded ended) SoundHasEnded(ended.Action);
         if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);
     }
 
@@ -226,15 +237,23 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         if (cell.Media is not { } media || cell.MediaClosed) return;
         cell.MediaClosed = true;
         // A node that lost the call says nothing more to its far end, not even goodbye to the stream.
-        if (cell.Deposed) services.Media.Port.Abandon(media);
+        if (cell.Deposed) AbandonMedia(media);
         else services.Media.Port.Close(media);
+    }
+
+    /// <summary>Its end is not reported, so it counts as gone at once.</summary>
+    private void AbandonMedia(MediaSessionId media)
+    {
+        services.Media.Port.Abandon(media);
+        cell.Media = null;
+        services.Media.Closed();
     }
 
     protected override void Abandon() => cell.Leg?.Dispose();
 
     protected override void OutsideEnded(object message)
     {
-        if (message is not MediaHappened { Event: SessionClosed }) return;
+        if (message is not MediaHappened { Event: SessionClosed } || cell.Media is null) return;
         cell.Media = null;
         services.Media.Closed();
     }
@@ -242,6 +261,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     protected override bool IsOutsideGone()
     {
         // The actor outlives its media session, so that the end of the session has someone to report to.
+        LetGoOfSound();
         CloseMedia();
         return cell.Media is null;
     }

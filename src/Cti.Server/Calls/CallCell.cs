@@ -15,6 +15,21 @@ internal sealed class CallCell(InstanceJournal journal) : ResourceCell<CallState
 
     public ICallLeg? Leg { get; set; }
 
+    /// <summary>How this node carries the sound of its bridge or conference.</summary>
+    public SharedSound? Sound { get; set; }
+
+    /// <summary>What the first party of a bridge on another node offered.</summary>
+    public (string Op, LinkSound Link)? Offered { get; set; }
+
+    /// <summary>The number of a bridge that is being ended to be made anew; 0 for none. Its recording has to be complete first.</summary>
+    public long EndingNumber { get; set; }
+
+    /// <summary>The answer that waits for that.</summary>
+    public JoinAnswered? Late { get; set; }
+
+    /// <summary>Numbers of bridges to links, which nobody is told about: below 0.</summary>
+    public long LinkNumber { get; set; }
+
     public void OnMediaEvent(MediaSessionId session, MediaEvent happened) => Actor.Tell(new MediaHappened(happened));
 }
 

@@ -12,8 +12,10 @@ internal static class MediaDescriptions
     public static MediaDescription From(NegotiatedAudio audio) => new(
         new IPEndPoint(IPAddress.Parse(audio.RemoteAddress), audio.RemotePort),
         new IPEndPoint(IPAddress.Parse(audio.RemoteRtcpAddress), audio.RemoteRtcpPort),
-        audio.Codec.Equals("PCMU", StringComparison.OrdinalIgnoreCase) ? AudioCodec.Pcmu : AudioCodec.Pcma,
+        CodecOf(audio.Codec),
         audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive);
+
+    public static AudioCodec CodecOf(string name) => name.Equals("PCMU", StringComparison.OrdinalIgnoreCase) ? AudioCodec.Pcmu : AudioCodec.Pcma;
 
     public static ResourceCommand? ToCommand(MediaEvent happened) => happened switch
     {

@@ -4,6 +4,7 @@ using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Calls;
+using Cti.Server.Media;
 using Cti.Server.Resources;
 
 namespace Cti.Server.Conferences;
@@ -22,8 +23,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     protected override ResourceDecision<ConferenceState, ConferenceEntry> Decide(ConferenceState? state, ResourceCommand command, long now)
     {
         // The media side is asked first: a member that it has no room for is refused instead of entering and being put out again.
-        if (command is EnterAsked asked && state is not null && ConferenceDecider.WillEnter(state, asked) && !Join(asked.Call, MemberOf(asked.VoiceMode, asked.Volume)))
-            command = asked with { NoRoom = true };
+        if (command is EnterAsked asked && state is not null && !TakesIn(state, asked)) command = asked with { NoRoom = true };
         return ConferenceDecider.Decide(state, command, now, services.Settings);
     }
 
@@ -48,10 +48,10 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
             case MakeConference make:
                 make.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
                 break;
-            case Resources.Decide { Command: EnterAsked asked } when cell.State is { } state:
+            case Resources.Decide { Command: EnterAsked asked } when cell is { Deposed: false, State: { } state }:
                 Tell(asked.Call, new EnterAnswered(asked.Op, state.Id.ToString(), RpcError.NoSuchResource(state.Id.ToString())));
                 break;
-            case Resources.Decide { Command: ChildAsks asks } when cell.State is { } state:
+            case Resources.Decide { Command: ChildAsks asks } when cell is { Deposed: false, State: { } state }:
                 Tell(asks.Child, new ParentAnswers(state.Id.ToString(), RpcError.NoSuchResource(state.Id.ToString()), false));
                 break;
         }
@@ -134,14 +134,17 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         switch (effect)
         {
             case AnswerEntry answer:
-                Tell(answer.Call, new EnterAnswered(answer.Op, cell.State!.Id.ToString(), answer.Refusal));
+                var link = cell.Links.TryGetValue(answer.Call, out var linked) && linked.Op == answer.Op ? linked.Sound.Own : null;
+                TellOrLearn(answer.Call, new EnterAnswered(answer.Op, cell.State!.Id.ToString(), answer.Refusal) { Link = answer.Refusal is null ? link : null });
+                break;
+            case AskMember member:
+                TellOrLearn(member.Call, new SeatAsked(member.Op, cell.State!.Id.ToString()));
                 break;
             case PartMember part:
                 Tell(part.Call, new ConferenceParted(part.Op, part.Error, part.Message));
                 break;
             case AnswerChild answer:
-                if (!Tell(answer.Child, new ParentAnswers(cell.State!.Id.ToString(), answer.Refusal, answer.MayDial)) && answer.Refusal is null)
-                    Self.Tell(new Decide(new ChildDone(answer.Child)));
+                TellOrLearn(answer.Child, new ParentAnswers(cell.State!.Id.ToString(), answer.Refusal, answer.MayDial));
                 break;
             case CloseMix:
                 CloseTheMix();
@@ -176,18 +179,43 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
                 port.PlayEntrySound(mix, sound.Files);
                 break;
             case StartConferenceSound start:
-                port.PlayToConference(mix, new PlayRequest(start.Number, start.Files, start.IsLoop ? -1 : 0));
+                port.PlayToConference(mix, new PlayRequest(start.Number, start.Files, start.IsLoop ? -1 : 0, start.OffsetMillis));
                 break;
             case StopConferenceSound stop:
                 port.StopConferencePlay(mix, stop.Number);
                 break;
             case StartMixRecord start:
-                port.RecordConference(mix, new RecordRequest(start.Number, start.FullPath, Enum.Parse<RecordFormat>(start.Format, ignoreCase: true), Beep: false));
+                port.RecordConference(mix, new RecordRequest(start.Number, start.FullPath, Enum.Parse<RecordFormat>(start.Format, ignoreCase: true), Beep: false, start.Appends));
                 break;
             case StopMixRecord stop:
                 port.StopConferenceRecord(mix, stop.Number);
                 break;
         }
+    }
+
+    /// <summary>Takes the sound of a call that asks into the mix; false only where the media side has no room.</summary>
+    private bool TakesIn(ConferenceState state, EnterAsked asked)
+    {
+        var known = ConferenceDecider.IsIn(state, asked) ? state.Members.First(member => member.Call == asked.Call) : null;
+        if (known is null && !ConferenceDecider.WillEnter(state, asked)) return true;
+        var member = MemberOf(known?.VoiceMode ?? asked.VoiceMode, known is null ? asked.Volume : known.Volume);
+        if (asked.Link is not { } offer)
+        {
+            CloseLink(asked.Call);
+            return (known is not null && SessionOf(asked.Call) is { } inside && cell.CallsInMix.ContainsKey(inside)) || Join(asked.Call, member);
+        }
+        if (cell.Links.TryGetValue(asked.Call, out var before) && before.Sound.Own.Id == offer.Id) return true;
+        CloseLink(asked.Call);
+        if (cell is not { Mix: { } mix, MixClosed: false }) return true;
+        if (LinkAudio.Accept(services, offer) is not { } link) return false;
+        if (!services.Media.Port.Join(mix, link.Session, member))
+        {
+            link.Close();
+            return false;
+        }
+        cell.Links[asked.Call] = (asked.Op, link);
+        cell.CallsInMix[link.Session] = asked.Call;
+        return true;
     }
 
     /// <summary>False only where the media side has no room: a call without a session has hung up, and says so itself.</summary>
@@ -206,19 +234,31 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
             if (inMix != call) continue;
             port.Leave(mix, session);
             cell.CallsInMix.Remove(session);
-            return;
+            break;
         }
+        CloseLink(call);
     }
 
-    private MediaSessionId? SessionOf(string call) => ResourceId.TryParse(call, out var id) ? services.Directory.Find<CallCell>(id)?.Media : null;
+    private void CloseLink(string call)
+    {
+        if (!cell.Links.Remove(call, out var link)) return;
+        cell.CallsInMix.Remove(link.Sound.Session);
+        link.Sound.Close();
+    }
+
+    private MediaSessionId? SessionOf(string call) => cell.Links.TryGetValue(call, out var link) ? link.Sound.Session
+        : ResourceId.TryParse(call, out var id) ? services.Directory.Find<CallCell>(id)?.Media
+        : null;
 
     private static ConferenceMember MemberOf(int voiceMode, int? volume) => new((VoiceMode)voiceMode, volume ?? 0);
 
     private void CloseTheMix()
     {
+        foreach (var call in cell.Links.Keys.ToList()) CloseLink(call);
         if (cell.Mix is not { } mix || cell.MixClosed) return;
         cell.MixClosed = true;
-        services.Media.Port.CloseConference(mix);
+        if (cell.Deposed) AbandonTheMix(mix);
+        else services.Media.Port.CloseConference(mix);
     }
 
     private void MixIsClosed()
@@ -230,15 +270,23 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
 
     protected override void OutsideEnded(object message)
     {
-        if (message is MixHappened { Event: Cti.Media.ConferenceClosed }) MixIsClosed();
+        if (message is MixHappened { Event: Cti.Media.ConferenceClosed } && cell.Mix is not null) MixIsClosed();
     }
 
     // A mix has one place: members hear nothing until they are in the new one.
     protected override void LetGoOfShared()
     {
         if (cell.Mix is not { } mix || cell.MixClosed) return;
+        foreach (var call in cell.Links.Keys.ToList()) CloseLink(call);
         cell.MixClosed = true;
+        AbandonTheMix(mix);
+    }
+
+    /// <summary>Its end is not reported, so it counts as gone at once.</summary>
+    private void AbandonTheMix(ConferenceId mix)
+    {
         services.Media.Port.AbandonConference(mix);
+        MixIsClosed();
     }
 
     protected override bool IsSharedGone() => cell.Mix is null;
@@ -261,8 +309,26 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
 
     protected override void Recover(long lostAtMillis)
     {
-        if (cell.State!.Recording is { } record) services.Recordings.Repair(record.FullPath);
-        if (ConferenceDecider.Resume(cell.State, cell.State.LastMillis) is { } command) Run(command, null);
-        else RunCommitted(-1);
+        var conference = cell.State!;
+        if (conference.WasReleased)
+        {
+            RunCommitted(-1);
+            return;
+        }
+        var path = conference.Recording?.FullPath;
+        if (services.Media.TryOpenConference(new ConferenceOptions(conference.Background, conference.TalkerEvents), cell) is not { } mix)
+        {
+            if (path is not null) services.Recordings.Repair(path);
+            Run(new NodeLost(), null);
+            return;
+        }
+        (cell.Mix, cell.MixClosed) = (mix, false);
+        var sees = path is null || services.Recordings.IsVisible(path);
+        if (path is not null && (!sees || conference.Recording!.Ending is not null)) services.Recordings.Repair(path);
+        Run(new WasRecovered(lostAtMillis) { SeesRecording = sees }, null);
+        foreach (var child in conference.Children)
+        {
+            if (services.Directory.Find(child.Child)?.Latest is not { IsReleased: false }) Run(new ChildDone(child.Child), null);
+        }
     }
 }

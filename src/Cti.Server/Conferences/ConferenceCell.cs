@@ -2,6 +2,7 @@ using Cti.Actors;
 using Cti.Calls.Conference;
 using Cti.Cluster.Journal;
 using Cti.Media;
+using Cti.Server.Media;
 using Cti.Server.Resources;
 
 namespace Cti.Server.Conferences;
@@ -15,6 +16,9 @@ internal sealed class ConferenceCell(InstanceJournal journal) : ResourceCell<Con
 
     /// <summary>Whose a session in the mix is. Only the actor touches it.</summary>
     public Dictionary<MediaSessionId, string> CallsInMix { get; } = [];
+
+    /// <summary>Members on other nodes: the saga of their entry, and the link that stands in their place. Only the actor touches it.</summary>
+    public Dictionary<string, (string Op, LinkAudio Sound)> Links { get; } = [];
 
     public void OnConferenceEvent(ConferenceId conference, MediaEvent happened) => Actor.Tell(new MixHappened(happened));
 }

@@ -54,6 +54,11 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
     /// <summary>Whether this node ever knew of another.</summary>
     internal bool HasPeers => _peers.Count > 0;
 
+    /// <summary>Whether this node has seen the cluster yet.</summary>
+    internal bool HasView => _view is not null;
+
+    internal bool IsConnected(string node) => _peers.TryGetValue(node, out var peer) && peer.IsConnected;
+
     /// <summary>The nodes with connections of applications, as the view has them.</summary>
     internal IReadOnlyCollection<string> LivingGateways =>
         _view is null ? [Self] : [.. _view.Nodes.Where(node => node.IsGateway || node.Name == Self).Select(node => node.Name)];

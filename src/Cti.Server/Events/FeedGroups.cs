@@ -25,6 +25,9 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
     /// <summary>The node whose tables count; null before the first connection.</summary>
     internal string? Coordinator { get; private set; }
 
+    /// <summary>Until when that node is obeyed because it says so, in nanoseconds of the monotonic clock.</summary>
+    internal long ClaimedUntil { get; private set; }
+
     /// <summary>Whether a table of that coordinator has come.</summary>
     internal bool IsAnswered => _term != 0;
 
@@ -77,9 +80,10 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
     }
 
     /// <summary>From now on that node's tables count. What is held stays held until it says otherwise.</summary>
-    internal void Follow(string coordinator)
+    internal void Follow(string coordinator, long claimedUntil = 0)
     {
         Coordinator = coordinator;
+        ClaimedUntil = claimedUntil;
         (_term, _applied) = (0, 0);
     }
 

@@ -17,6 +17,8 @@ internal sealed class GroupRoles(EventHub hub)
     /// <summary>Groups reported to this node before its own view says that it coordinates them.</summary>
     private const int EarlyMax = 1_024;
     private const long DetourNanos = 5_000_000_000;
+    /// <summary>How long a node obeys one that says it coordinates although the own view names another: longer than views differ.</summary>
+    private const long ClaimNanos = 3_000_000_000;
 
     private readonly Dictionary<(string Application, string Group), GroupCoordinator> _coordinators = [];
     private readonly HashSet<(string Application, string Group)> _early = [];
@@ -37,7 +39,9 @@ internal sealed class GroupRoles(EventHub hub)
     /// <summary>Tells a group's coordinator what this node's connections are and hold.</summary>
     internal void Report(FeedGroup group)
     {
-        if (group.Coordinator is not { } coordinator) group.Follow(coordinator = Choose(group.Application, group.Name));
+        if (group.Coordinator is null && Choose(group.Application, group.Name) is { } chosen) group.Follow(chosen);
+        // Before the first view nobody can be named; the view brings the report.
+        if (group.Coordinator is not { } coordinator) return;
         var report = group.ToReport(coordinator != Best(group.Application, group.Name, Living));
         if (coordinator == Self) Pump(() => OnReport(Self, report));
         else Cluster!.Send(coordinator, report.Encode());
@@ -94,7 +98,7 @@ internal sealed class GroupRoles(EventHub hub)
             return;
         }
         // Who asks coordinates, by a view of the cluster that is newer than ours; if it is not, the next look at our own view tells.
-        if (group.Coordinator != from && table.IsQuestion) group.Follow(from);
+        if (group.Coordinator != from && table.IsQuestion) group.Follow(from, hub.Clock.MonotonicNanos + ClaimNanos);
         if (group.Coordinator != from) return;
         group.Apply(table);
         Report(group);
@@ -111,7 +115,7 @@ internal sealed class GroupRoles(EventHub hub)
         foreach (var group in hub.AllGroups())
         {
             var chosen = Choose(group.Application, group.Name);
-            if (chosen == group.Coordinator) continue;
+            if (chosen is null || chosen == group.Coordinator || IsClaimed(group)) continue;
             if (group.Coordinator is { } former && former != Self && Living.Contains(former) && !Reachable.Contains(former)) group.DropAll();
             group.Follow(chosen);
             Report(group);
@@ -169,11 +173,18 @@ internal sealed class GroupRoles(EventHub hub)
     private bool Coordinates(GroupCoordinator coordinator) =>
         Choose(coordinator.Application, coordinator.Name) == Self || hub.Clock.MonotonicNanos - coordinator.DetourAt < DetourNanos;
 
+    private bool IsClaimed(FeedGroup group) =>
+        group.Coordinator is { } coordinator && hub.Clock.MonotonicNanos < group.ClaimedUntil && Cluster?.IsConnected(coordinator) == true;
+
     private IReadOnlyCollection<string> Living => Cluster?.LivingGateways ?? [""];
 
     private IReadOnlyCollection<string> Reachable => Cluster?.ReachableGateways ?? [""];
 
-    private string Choose(string application, string group) => Cluster is null ? "" : Best(application, group, Reachable);
+    private string? Choose(string application, string group)
+    {
+        if (Cluster is null) return "";
+        return Cluster.HasView ? Best(application, group, Reachable) : null;
+    }
 
     private static string Best(string application, string group, IReadOnlyCollection<string> nodes)
     {

@@ -96,8 +96,13 @@ internal sealed class FlowActor(NodeServices services, FlowCell cell, CallPlacer
     {
         switch (effect)
         {
+            case CallParty { Party: 1 } when cell.FirstPlacement is { } placement:
+                cell.FirstPlacement = null;
+                Construct(1, placement);
+                break;
             case CallParty { Party: 1 }:
-                Construct(1, cell.FirstPlacement!);
+                // After a recovery: the application was told where the first party is called.
+                _ = PlaceAsync(1, cell.State!.PartySpec(1) with { ToUris = [cell.State.First.ToUri!] });
                 break;
             case CallParty call:
                 _ = PlaceAsync(call.Party, cell.State!.PartySpec(call.Party));
@@ -118,7 +123,15 @@ internal sealed class FlowActor(NodeServices services, FlowCell cell, CallPlacer
 
     protected override void Recover(long lostAtMillis)
     {
-        if (FlowDecider.Resume(cell.State!, cell.State!.LastMillis) is { } command) Run(command, null);
+        var self = cell.State!.Id.ToString();
+        if (cell.State is { First: { Stage: PartyStage.Calling, Call: null } } or { Second: { Stage: PartyStage.Calling, Call: null } })
+        {
+            foreach (var call in services.Directory.All.Select(static other => other.Latest).OfType<CallState>().Where(call => call.Owner == self))
+            {
+                if (FlowDecider.FindParty(cell.State, call) is { } found) Run(found, null);
+            }
+        }
+        if (FlowDecider.Resume(cell.State, lostAtMillis) is { } command) Run(command, null);
     }
 
     private void BeginOrGiveBack(StartFlow start)

@@ -111,6 +111,7 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         }
         system.Log.Write(isStart ? LogEvents.InstancesClaimed : LogEvents.InstancesRecovered, served, recovered.Count);
         foreach (var (cell, lostAtMillis) in recovered) cell.Actor.Tell(new Recover(lostAtMillis));
+        services.Post.OnServed();
     }
 
     /// <summary>Reads what the instance's journal shows; again and again while the store cannot be reached, for the instance waits for nobody else.</summary>

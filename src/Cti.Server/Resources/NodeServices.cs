@@ -32,6 +32,7 @@ internal sealed class NodeServices
     public required TrunkTable Trunks { get; init; }
     /// <summary>The links to other nodes; null for a node that is alone.</summary>
     public INodeLinks? Links { get; init; }
+    public required ResourcePost Post { get; init; }
     public required Action<string> ReleasePermit { get; init; }
     /// <summary>Told of each call that came from another node once it goes on here, or is over: null for a node that is alone.</summary>
     public Action<ResourceId>? Arrived { get; set; }

@@ -67,6 +67,14 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
     {
     }
 
+    /// <summary>Whether a command waits, or is out of date.</summary>
+    protected virtual bool Defers(ResourceCommand command) => false;
+
+    /// <summary>A decision was made: what is held outside for something that is over is let go.</summary>
+    protected virtual void Decided()
+    {
+    }
+
     /// <summary>Whether nothing outside is held any more, so that the actor may stop; if not, lets go of it.</summary>
     protected virtual bool IsOutsideGone() => true;
 
@@ -99,6 +107,10 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
     {
         switch (message)
         {
+            case RpcAsk or OwnedAsk or Resources.Decide when cell.AwaitsRecovery:
+                // What others ask of it waits until it has its session and its mix again.
+                Stash(message);
+                return true;
             case RpcAsk ask:
                 Guard(ask, () => Handle(ask));
                 return true;
@@ -113,11 +125,15 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
                 Run(new TimeReached(), null);
                 Arm();
                 return true;
+            case Decide decide when Defers(decide.Command):
+                return true;
             case Decide decide:
                 Run(decide.Command, decide.Command.AnswersHeld ? cell.Held : null);
                 return true;
             case Recover recover:
+                cell.AwaitsRecovery = false;
                 Recover(recover.LostAtMillis);
+                UnstashAll();
                 return true;
             case WasDeposed:
                 StandDown();
@@ -235,6 +251,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
     {
         cell.State = decision.State;
         cell.LastPosition = position;
+        Decided();
         var committed = new List<ResourceEffect>(decision.Effects.Length);
         foreach (var effect in decision.Effects)
         {
@@ -279,7 +296,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
                     Self.Tell(new Decide(new OwnerGone()));
                 break;
             default:
-                if (effect.HoldsRequest) cell.Held = ask;
+                if (effect.HoldsRequest && ask is not null) cell.Held = ask;
                 Perform(effect, ask);
                 break;
         }
@@ -292,9 +309,15 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
         return held;
     }
 
-    /// <summary>Gives a command to another resource; false when it is gone.</summary>
+    /// <summary>Gives a command to another resource, wherever it lives; false when it is known to be gone.</summary>
     protected bool Tell(string resource, ResourceCommand command) =>
-        services.Loses?.Invoke(command) == true || (services.Directory.Find(resource) is { } other && other.Actor.Tell(new Decide(command)));
+        services.Loses?.Invoke(command) == true || services.Post.Send(cell.State!.Id.ToString(), resource, command);
+
+    /// <summary>The same; where the other one is gone, this one is given what that means to it.</summary>
+    protected void TellOrLearn(string resource, ResourceCommand command)
+    {
+        if (!Tell(resource, command) && Nowhere.AnswerTo(command, resource, cell.State!.Id.ToString()) is { } answer) Self.Tell(new Decide(answer));
+    }
 
     private JournalRows Rows(long first, ResourceDecision<TState, TEntry> decision, RpcAsk? ask)
     {

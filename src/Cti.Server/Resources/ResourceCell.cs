@@ -31,10 +31,14 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
 
     public bool Deposed { get; set; }
 
+    /// <summary>Whether it was read from the journal and has not begun to go on.</summary>
+    public bool AwaitsRecovery { get; set; }
+
     /// <summary>Takes over what the journal tells.</summary>
     public void Restore(ResourceState state)
     {
         Latest = state;
+        AwaitsRecovery = true;
         Volatile.Write(ref durable, state);
     }
 

@@ -79,7 +79,8 @@ internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> 
 
     private RpcError? WhyNothingNew()
     {
-        if (isDraining()) return RpcError.Unavailable("the node is draining; another node takes new calls", 1000);
+        // Where other nodes are, the instance is about to be one of theirs: the request waits for that.
+        if (isDraining()) return services.Links is null ? RpcError.Unavailable("the node is draining", 1000) : RpcError.Moving();
         return services.Directory.CallCount >= services.CallsMax ? RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit") : null;
     }
 

@@ -89,7 +89,7 @@ internal sealed class RemoteRequests : ILinkReceiver
                 CarryOut(node, RequestWire.NumberOf(payload.Span), RequestWire.BodyOf(payload));
                 break;
             case RequestMessage.Result or RequestMessage.Refusal or RequestMessage.NotOwner:
-                if (!sent.TryGetValue(RequestWire.NumberOf(payload.Span), out var question) || question.Node != node) break;
+                if (!sent.TryGetValue(RequestWire.NumberOf(payload.Span), out var question) || question.Node != node || !sent.TryRemove(question.Number, out _)) break;
                 if (kind == RequestMessage.NotOwner) question.Again();
                 else question.Reply(kind == RequestMessage.Result ? RpcReply.Ok(RequestWire.BodyOf(payload)) : RpcReply.Refused(RequestWire.ReadRefusal(RequestWire.BodyOf(payload))));
                 break;
@@ -104,14 +104,17 @@ internal sealed class RemoteRequests : ILinkReceiver
     /// <inheritdoc/>
     public void OnBroken(string node)
     {
-        foreach (var question in sent.Values.Where(question => question.Node == node).OrderBy(static question => question.Number)) question.LinkBroke();
+        foreach (var question in sent.Values.Where(question => question.Node == node).OrderBy(static question => question.Number))
+        {
+            if (sent.TryRemove(question.Number, out _)) question.LinkBroke();
+        }
     }
 
     private void AskOwners(RpcRequest request, Action<RpcReply[]> then, long untilMillis)
     {
         var now = view();
         var nodes = new SortedSet<string>(StringComparer.Ordinal);
-        var isMoving = false;
+        var isMoving = now.Owners.IsEmpty;
         for (var index = 0; index < now.Owners.Length; index++)
         {
             if (now.OwnerOf(index) is { } node && (node.Name != services.NodeName || owner.Owns(index))) nodes.Add(node.Name);
@@ -195,7 +198,6 @@ internal sealed class RemoteRequests : ILinkReceiver
         /// <summary>Nothing was done there: another try, unless that has gone on for too long.</summary>
         public void Again()
         {
-            owner.sent.TryRemove(Number, out _);
             Node = null;
             if (toNode is not null || owner.NowMillis >= untilMillis) Finish(RpcReply.Refused(RpcError.Moving()));
             else owner.timers.Schedule(Limits.MovingRetryMillis, static question => ((Question)question!).Try(), this);
@@ -227,7 +229,7 @@ internal sealed class RemoteRequests : ILinkReceiver
                 return;
             }
             owner.sent[Number] = this;
-            if (owner.links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) != true) Again();
+            if (owner.links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) != true && owner.sent.TryRemove(Number, out _)) Again();
         }
 
         private void TimedOut() => Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the owner did not answer in time; the outcome is unknown, retry with the same id")));

@@ -172,6 +172,8 @@ internal sealed class Containers : IAsyncDisposable
         _settings["LOAD_RATE"] = "3";
         _settings["LOAD_CALLS"] = "9";
         _settings["LOAD_TOTAL"] = "9";
+        // Long enough for a node to die meanwhile; below the 60 s after which a call without sound from its far end is released, and SIPp sends none.
+        _settings["LOAD_HOLD"] = "45";
         await File.AppendAllLinesAsync(file, _settings.Select(static setting => $"{setting.Key}={setting.Value}"));
     }
 

@@ -193,7 +193,7 @@ public sealed class ClusterMemberTests
         all[0].OpenAtLoss.Clear();
         all[0].Pause();
         Advance(3 * Lease);
-        rig.CheckOwners(all[1], all[2], new TestMember(rig, "x", true, true));
+        rig.CheckOwners(all[1], all[2]);
         all[0].Continue();
         Advance(1);
         all[0].Owned.ShouldBeEmpty();

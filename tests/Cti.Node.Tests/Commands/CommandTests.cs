@@ -30,7 +30,7 @@ public sealed class CommandTests
     {
         await using var gateway = await ScriptedGateway.StartAsync();
         gateway.Answer = request => request.Method == "sys.node.list"
-            ? ScriptedGateway.Result("""[{"name":"[a]","roles":["gateway","media"],"version":"1.2","instances":64,"calls":3,"draining":false,"trunks":[{"name":"t","up":true},{"name":"u","up":false}]}]""")
+            ? ScriptedGateway.Result("""[{"name":"[a]","roles":["gateway","media"],"version":"1.2","instances":64,"epoch":7,"calls":3,"lag_ms":2,"draining":false,"trunks":[{"name":"t","up":true},{"name":"u","up":false}]}]""")
             : ScriptedGateway.Result("null");
 
         var up = await RunAsync(With(gateway, "status"));
@@ -39,10 +39,41 @@ public sealed class CommandTests
 
         up.Code.ShouldBe(0);
         up.Out.ShouldStartWith($"{new Uri(gateway.Url)} is ready");
-        Regex.Replace(up.Out, " +", " ").ShouldContain("[a] │ gateway, media │ 1.2 │ 64 │ 3 │ up │ t up, u down");
+        Regex.Replace(up.Out, " +", " ").ShouldContain("[a] │ gateway, media │ 1.2 │ 64 │ 7 │ 3 │ 2 │ up │ t up, u down");
         down.Code.ShouldBe(1);
         down.Out.ShouldContain("is not ready: ");
         down.Out.ShouldContain("draining");
+    }
+
+    [Fact]
+    public async Task Drain_waits_until_the_node_is_empty()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        var left = 2;
+        gateway.Answer = _ => ScriptedGateway.Result($$"""[{"name":"a","instances":{{left}},"calls":{{left--}},"draining":true}]""");
+
+        var drained = await RunAsync(With(gateway, "drain", "a"));
+        var unknown = await RunAsync(With(gateway, "drain", "nobody"));
+
+        drained.Code.ShouldBe(0);
+        drained.Out.ShouldContain("a drains: 2 instances, 2 calls");
+        drained.Out.TrimEnd().ShouldEndWith("a is empty and may be stopped");
+        gateway.Drained.ShouldBe(["a", "nobody"]);
+        unknown.Code.ShouldBe(1);
+        unknown.Error.ShouldContain("there is no node nobody in the cluster");
+    }
+
+    [Fact]
+    public async Task Drain_gives_up_waiting_and_says_what_keeps_the_node()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ => ScriptedGateway.Result("""[{"name":"a","instances":3,"calls":1,"draining":true}]""");
+
+        var result = await RunAsync(With(gateway, "drain", "a", "--timeout", "1"));
+
+        result.Code.ShouldBe(1);
+        result.Error.ShouldContain("a is not empty after 1 s");
+        result.Error.ShouldContain("3 instances, 1 calls");
     }
 
     [Fact]

@@ -21,6 +21,14 @@ internal sealed class ScriptedGateway : IRequestRouter, IEventFeeds, IGatewaySta
 
     public string? WhyNotReady { get; set; }
 
+    public List<string> Drained { get; } = [];
+
+    public bool Drain(string node)
+    {
+        Drained.Add(node);
+        return node != "nobody";
+    }
+
     public ConcurrentQueue<RpcRequest> Asked { get; } = new();
 
     /// <summary>JSON of the result, or a refusal.</summary>

@@ -20,6 +20,7 @@ internal sealed class ClusterBench
 
     internal ClusterBench(int count = 3, int instances = 24, bool spread = true)
     {
+        disk.NowMillis = () => Runtime.UnixMillis;
         Network = new VirtualNetwork(Runtime, random.Fork());
         Links = new VirtualLinkNetwork(Runtime, random.Fork());
         for (var i = 1; i <= count; i++) Nodes.Add(Start($"n{i}", i, instances));
@@ -109,6 +110,7 @@ internal sealed class ClusterBench
         node.IsAlive = false;
         Links.Kill(node.Name);
         node.Sip!.Dispose();
+        node.Media.Crash();
     }
 
     private static void Spread(ServerNode server)
@@ -139,7 +141,7 @@ internal sealed class ClusterBench
             Random = random.Fork(),
             Log = NullLog.Instance,
             Store = store,
-            Media = new VirtualMediaPort(Runtime, node.Address.Address),
+            Media = node.Media = new VirtualMediaPort(Runtime, node.Address.Address),
             Recordings = new Recordings(name),
             Resolver = new VirtualResolver(),
             SipTransport = happened => node.Sip = new VirtualSipTransport(Network, Runtime, happened, node.Address),
@@ -192,6 +194,8 @@ internal sealed class ClusterBench
 
         public bool StaysInside(string promptName) => true;
 
+        public bool IsVisible(string fullPath) => true;
+
         public string? WhyUnsupported(string format) => null;
     }
 }
@@ -203,5 +207,6 @@ internal sealed class ClusterNodeBench(string name, IPEndPoint address)
     internal IPEndPoint Address => address;
     internal ServerNode Server { get; set; } = null!;
     internal VirtualSipTransport? Sip { get; set; }
+    internal VirtualMediaPort Media { get; set; } = null!;
     internal bool IsAlive { get; set; } = true;
 }

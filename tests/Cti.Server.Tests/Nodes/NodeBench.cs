@@ -44,6 +44,7 @@ internal sealed class NodeBench
         foreach (var trunk in trunks ?? []) peers[trunk.Host] = new RawPeer(this, new IPEndPoint(IPAddress.Parse(trunk.Host), 5060));
         Media = new VirtualMediaPort(Runtime, IPAddress.Parse("10.0.0.100"));
         this.disk = disk ?? new MemoryDisk();
+        this.disk.NowMillis = () => Runtime.UnixMillis;
         this.trunks = trunks ?? [];
         this.inbound = inbound ?? new InboundPolicy([], true, App, false);
         this.dialAny = dialAny;

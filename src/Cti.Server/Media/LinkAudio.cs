@@ -1,0 +1,76 @@
+using System.Net;
+using Cti.Calls.Resources;
+using Cti.Kernel;
+using Cti.Media;
+using Cti.Server.Calls;
+using Cti.Server.Resources;
+
+namespace Cti.Server.Media;
+
+/// <summary>
+/// The other party's place in a bridge or conference where that party lives on another node: a media session of its own that carries the sound there and
+/// back, protected by keys that both nodes know from the saga's messages. One pair of keys belongs to one pair of sessions.
+/// </summary>
+internal sealed class LinkAudio : IMediaEvents
+{
+    private readonly NodeServices services;
+    private readonly string codec;
+    private bool isClosed;
+
+    private LinkAudio(NodeServices services, string codec) => (this.services, this.codec) = (services, codec);
+
+    /// <summary>The session.</summary>
+    public MediaSessionId Session { get; private set; }
+
+    /// <summary>What the other node is told of this end.</summary>
+    public LinkSound Own { get; private set; } = null!;
+
+    /// <summary>Opens this end and draws the keys of both; null where there is no room for another session.</summary>
+    public static LinkAudio? Offer(NodeServices services, string codec)
+    {
+        var keys = SrtpKeys.Draw(services.Random);
+        if (Open(services, codec, keys, services.Random.NextHex(8)) is not { } link) return null;
+        link.Own = link.Own with { Codec = codec, OwnKey = keys.Local.ToBase64(), OtherKey = keys.Remote.ToBase64() };
+        return link;
+    }
+
+    /// <summary>Opens the other end of what was offered; null where there is no room for another session, or the offer is none.</summary>
+    public static LinkAudio? Accept(NodeServices services, LinkSound offer)
+    {
+        if (offer is not { Codec: { } codec, OwnKey: { } theirs, OtherKey: { } ours } || SrtpKey.Parse(ours) is not { } local || SrtpKey.Parse(theirs) is not { } remote) return null;
+        var link = Open(services, codec, new SrtpKeys(local, remote), offer.Id);
+        link?.Connect(offer);
+        return link;
+    }
+
+    /// <summary>Sound flows to and from there from now on.</summary>
+    public void Connect(LinkSound other)
+    {
+        if (IPAddress.TryParse(other.Address, out var address) && other.Port is > 0 and < IPEndPoint.MaxPort)
+            services.Media.Port.Configure(Session, MediaDescription.ForLink(new IPEndPoint(address, other.Port), MediaDescriptions.CodecOf(codec)));
+    }
+
+    /// <summary>Ends it: the bridge or conference that it is in goes on without it.</summary>
+    public void Close()
+    {
+        if (isClosed) return;
+        isClosed = true;
+        services.Media.Port.Close(Session);
+    }
+
+    /// <inheritdoc/>
+    public void OnMediaEvent(MediaSessionId session, MediaEvent happened)
+    {
+        // Keys that the far party pressed are its own call's; quality is its own call's as well.
+        if (happened is SessionClosed) services.Media.Closed();
+    }
+
+    private static LinkAudio? Open(NodeServices services, string codec, SrtpKeys keys, string id)
+    {
+        var link = new LinkAudio(services, codec);
+        if (services.Media.TryOpen(MediaSessionOptions.ForLink(keys), link) is not { } opened) return null;
+        link.Session = opened.Session;
+        link.Own = new LinkSound(id, opened.Local.Address.ToString(), opened.Local.Port);
+        return link;
+    }
+}

@@ -1,0 +1,180 @@
+using System.Text.Json;
+using Cti.Kernel;
+using Cti.Sip;
+
+namespace Cti.Server.Tests.Nodes;
+
+/// <summary>Bridges and conferences whose parties live on different nodes, and what becomes of them when one of those dies.</summary>
+public sealed class CrossNodeTests
+{
+    private readonly ClusterBench bench = new();
+    private int phones;
+
+    private (string Call, RawPeer Peer) Up(Func<string, bool> isWanted)
+    {
+        for (var tries = 0; tries < 60; tries++)
+        {
+            var address = $"192.0.2.{++phones}";
+            var node = bench["n1"];
+            var peer = bench.Peer(address, node);
+            var call = bench.Construct(node, $"sip:phone@{address}");
+            var invite = peer.Request("INVITE");
+            peer.Towards = bench.OwnerOf(call).Address;
+            Answer(peer, invite);
+            bench.Expect("sys.call.on_dial_completed");
+            if (isWanted(bench.OwnerOf(call).Name)) return (call, peer);
+        }
+        throw new InvalidOperationException("no call where it was wanted");
+    }
+
+    private static void Answer(RawPeer peer, SipRequest invite)
+    {
+        peer.Respond(invite, 200, $"Contact: <sip:phone@{peer.Local}>\nContent-Type: application/sdp", peer.Sdp());
+        peer.Request("ACK");
+    }
+
+    private string State(string resource) => bench.Result(bench.Ask(bench.Nodes.First(node => node.IsAlive), "sys.call.get", ("res_id", resource))).GetProperty("state").GetString()!;
+
+    private (string First, RawPeer FirstPeer, string Second, RawPeer SecondPeer) Bridged(params (string, object?)[] more)
+    {
+        var (first, firstPeer) = Up(name => name == "n1");
+        var (second, secondPeer) = Up(name => name == "n2");
+        bench.Ask(bench["n3"], "sys.call.connect_start", [("res_id", first), ("call_res_id", second), ("max_seconds", 500), .. more]).Error.ShouldBeNull();
+        return (first, firstPeer, second, secondPeer);
+    }
+
+    /// <summary>The owner of a killed node's call tells the far end, which agrees.</summary>
+    private void Moves(string call, RawPeer peer)
+    {
+        ResourceId.TryParse(call, out var id).ShouldBeTrue();
+        var watcher = bench.Nodes.First(node => node.IsAlive);
+        bool IsOwned() => watcher.Server.Cluster.View.OwnerOf(id.Instance) is { } owner && bench[owner.Name].IsAlive;
+        for (var i = 0; i < 1000 && !IsOwned(); i++) bench.Runtime.Advance(10);
+        peer.Towards = bench.OwnerOf(call).Address;
+        Answer(peer, peer.Request("INVITE"));
+        bench.Runtime.Advance(200);
+    }
+
+    private void AreLinked(string one, string other)
+    {
+        var here = bench[one].Media.LinkSessions.ShouldHaveSingleItem();
+        var there = bench[other].Media.LinkSessions.ShouldHaveSingleItem();
+        (here.Remote, there.Remote).ShouldBe((there.Local, here.Local), "each sends to the other");
+        here.Keys.ShouldBe(new Cti.Media.SrtpKeys(there.Keys!.Remote, there.Keys.Local));
+    }
+
+    [Fact]
+    public void Two_calls_on_different_nodes_hear_each_other_over_a_protected_link()
+    {
+        var (first, _, second, _) = Bridged(("connect_mode", 2), ("local_volume", -3), ("record_file", "both"));
+        (State(first), State(second)).ShouldBe(("Connect", "Connect"));
+        AreLinked("n1", "n2");
+        var atFirst = bench["n1"].Media.Bridges.ShouldHaveSingleItem().Request;
+        ((int)atFirst.Mode, atFirst.FirstVolume).ShouldBe((2, -3));
+        atFirst.Record!.FullPath.ShouldBe("/n1/both.wav", "what was asked for is done where the first party is");
+        var atSecond = bench["n2"].Media.Bridges.ShouldHaveSingleItem().Request;
+        ((int)atSecond.Mode, atSecond.FirstVolume, atSecond.Record).ShouldBe((1, 0, null));
+        bench.Ask(bench["n2"], "sys.call.connect_stop", ("res_id", first)).Error.ShouldBeNull();
+        bench.Expect("sys.call.on_connect_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
+        bench.Runtime.Advance(200);
+        (State(first), State(second)).ShouldBe(("Idle", "Idle"));
+        foreach (var node in bench.Nodes)
+        {
+            node.Media.Bridges.ShouldBeEmpty();
+            node.Media.LinkSessions.ShouldBeEmpty();
+        }
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_second_party_that_is_gone_is_404_and_a_busy_one_409()
+    {
+        var (first, _) = Up(name => name == "n1");
+        var (second, _) = Up(name => name == "n2");
+        bench.Ask(bench["n1"], "sys.call.receive_dtmf_start", ("res_id", second)).Error.ShouldBeNull();
+        bench.Ask(bench["n1"], "sys.call.connect_start", ("res_id", first), ("call_res_id", second), ("max_seconds", 60)).Error!.Code.ShouldBe(ErrorCodes.Conflict);
+        bench.Ask(bench["n1"], "sys.call.drop", ("res_id", second)).Error.ShouldBeNull();
+        bench.Runtime.Advance(100);
+        bench.Ask(bench["n1"], "sys.call.connect_start", ("res_id", first), ("call_res_id", second), ("max_seconds", 60)).Error!.Code.ShouldBe(ErrorCodes.NotFound);
+        State(first).ShouldBe("Idle");
+        bench["n1"].Media.LinkSessions.ShouldBeEmpty();
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("n1")]
+    [InlineData("n2")]
+    public void When_the_node_of_either_party_dies_the_bridge_stands_again_and_completes_once(string victim)
+    {
+        var (first, firstPeer, second, secondPeer) = Bridged(("record_file", "both"));
+        var keys = bench[victim == "n1" ? "n2" : "n1"].Media.LinkSessions.Single().Keys;
+        bench.Kill(bench[victim]);
+        var (moved, peer) = victim == "n1" ? (first, firstPeer) : (second, secondPeer);
+        Moves(moved, peer);
+        (State(first), State(second)).ShouldBe(("Connect", "Connect"));
+        bench.Count("sys.call.on_connect_completed").ShouldBe(0);
+        var (at, other) = (bench.OwnerOf(first), bench.OwnerOf(second));
+        at.Media.Bridges.Select(bridge => bridge.Request.Record).OfType<Cti.Media.BridgeRecording>().ShouldHaveSingleItem().Append.ShouldBeTrue("the recording goes on");
+        if (at != other)
+        {
+            AreLinked(at.Name, other.Name);
+            at.Media.LinkSessions.Single().Keys.ShouldNotBe(keys, "no key is used twice");
+        }
+        else
+        {
+            at.Media.LinkSessions.ShouldBeEmpty();
+        }
+        bench.Ask(at, "sys.call.connect_stop", ("res_id", first)).Error.ShouldBeNull();
+        bench.Expect("sys.call.on_connect_completed");
+        bench.Runtime.Advance(500);
+        bench.Count("sys.call.on_connect_completed").ShouldBe(0);
+        (State(first), State(second)).ShouldBe(("Idle", "Idle"));
+        foreach (var node in bench.Nodes.Where(node => node.IsAlive)) node.Media.LinkSessions.ShouldBeEmpty();
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_conference_over_three_nodes_is_whole_again_when_its_own_or_a_members_node_dies(bool itsOwn)
+    {
+        string conference;
+        do conference = bench.Result(bench.Ask(bench["n1"], "sys.conf.construct", ("max_seconds", 600))).GetProperty("res_id").GetString()!;
+        while (bench.OwnerOf(conference).Name != "n1");
+        var members = new[] { "n1", "n2", "n3" }.Select(name => Up(owner => owner == name)).ToList();
+        foreach (var (call, _) in members) bench.Ask(bench["n2"], "sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300)).Error.ShouldBeNull();
+        bench["n1"].Media.Conferences.Single().Members.Count.ShouldBe(3);
+        bench["n1"].Media.LinkSessions.Count.ShouldBe(2, "two members are elsewhere");
+        AreAllHeard(conference, members.Select(up => up.Call));
+        var victim = itsOwn ? "n1" : "n2";
+        var lost = members.Where(up => bench.OwnerOf(up.Call).Name == victim).ToList();
+        bench.Kill(bench[victim]);
+        foreach (var (call, peer) in lost) Moves(call, peer);
+        bench.Runtime.Advance(2000);
+        AreAllHeard(conference, members.Select(up => up.Call));
+        (bench.Count("sys.call.on_conf_completed"), bench.Count("sys.conf.on_exited")).ShouldBe((0, 0));
+        bench.Ask(bench["n3"], "sys.conf.release", ("res_id", conference)).Error.ShouldBeNull();
+        foreach (var _ in members) bench.Expect("sys.call.on_conf_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
+        bench.Runtime.Advance(500);
+        foreach (var (call, _) in members) State(call).ShouldBe("Idle");
+        foreach (var node in bench.Nodes.Where(node => node.IsAlive)) node.Media.LinkSessions.ShouldBeEmpty();
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    /// <summary>Every member has a place in the mix: its own session, or a link that leads to its node and back.</summary>
+    private void AreAllHeard(string conference, IEnumerable<string> calls)
+    {
+        var at = bench.OwnerOf(conference);
+        var here = calls.Count(call => bench.OwnerOf(call) == at);
+        var room = at.Media.Conferences.Single(room => room.Members.Count > 0);
+        room.Members.Count.ShouldBe(calls.Count());
+        at.Media.LinkSessions.Count.ShouldBe(calls.Count() - here);
+        foreach (var link in at.Media.LinkSessions)
+        {
+            var other = bench.Nodes.Where(node => node.IsAlive && node != at).SelectMany(node => node.Media.LinkSessions).Single(there => there.Local.Equals(link.Remote));
+            other.Remote.ShouldBe(link.Local);
+            other.Keys.ShouldBe(new Cti.Media.SrtpKeys(link.Keys!.Remote, link.Keys.Local));
+        }
+        bench.Nodes.Where(node => node.IsAlive && node != at).Sum(node => node.Media.Bridges.Count).ShouldBe(calls.Count() - here, "each of them is joined to its link");
+    }
+}
