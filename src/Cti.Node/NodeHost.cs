@@ -6,7 +6,6 @@ using Cti.Calls.Speech;
 using Cti.Gateway;
 using Cti.Gateway.Access;
 using Cti.Kernel;
-using Cti.Media.Files;
 using Cti.Node.Configuration;
 using Cti.Node.Demo;
 using Cti.Node.Logging;
@@ -141,8 +140,6 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         var mediaRoot = Path.GetFullPath(configuration.Media.Root);
         var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");
         Directory.CreateDirectory(recordRoot);
-        // What other nodes write to is theirs to complete; a takeover looks at the files of its own calls.
-        if (!IsShared && RecordingRepair.RepairAll(recordRoot) is { Count: > 0 } repaired) log.Write(LogEvents.RecordingsRepaired, repaired.Count);
 
         store = OpenStore();
         await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);

@@ -180,7 +180,7 @@ public sealed class ServerNode : INodeInfo
             Guard = options.PauseGuard,
             Version = options.Version,
         }, options.Store, clock, options.Timers, options.Log);
-        keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system);
+        keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system, options.IsShared);
         if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
         member.Subscribe(post);

@@ -23,7 +23,11 @@ public sealed partial class ReadmeTests
         {
             await using var phone = new TestPhone();
             await ListensAsync(node);
+            await using var watcher = await RpcClient.ConnectAsync(node);
             var call = await phone.CallAnsweredAsync(node, "hello");
+            // Keys count from when the application asks for them, which may be a while after the answer where it is compiled as it runs.
+            var res = await watcher.IncomingAsync("hello");
+            await Patience.UntilAsync(async () => (string?)(await watcher.AskAsync("sys.call.get", new { res_id = res }))!["state"] == "ReceiveDtmf", "the application asks for keys");
             await call.Rtp.PressAsync("4#");
             await call.ByeAsync(TimeSpan.FromSeconds(10));
         }

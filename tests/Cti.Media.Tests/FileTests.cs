@@ -304,12 +304,14 @@ public sealed class FileTests
         folder.Write("deep/a.wav" + RecordingHeader.PartSuffix, left);
         folder.Write("empty.wav" + RecordingHeader.PartSuffix, left[..30]);
         folder.Write("foreign.wav" + RecordingHeader.PartSuffix, new byte[100]);
-        RecordingRepair.RepairAll(folder.Path).ShouldBe([path]);
+        File.WriteAllText(folder.File("goes-on.wav"), "an earlier recording");
+        folder.Write("goes-on.wav" + RecordingHeader.PartSuffix, left[..30]);
+        RecordingRepair.RepairAll(folder.Path, new HashSet<string> { folder.File("goes-on.wav") }).ShouldBe([path]);
         var prompt = WavFile.Read(File.ReadAllBytes(path));
         prompt.Samples.ShouldBe(4000);
         Sound.Correlation(Linear(prompt), Tone).ShouldBeGreaterThan(0.99);
         Directory.GetFiles(folder.Path, "*", SearchOption.AllDirectories).Select(Path.GetFileName).Order()
-            .ShouldBe(["a.wav", "foreign.wav" + RecordingHeader.PartSuffix]);
+            .ShouldBe(["a.wav", "foreign.wav" + RecordingHeader.PartSuffix, "goes-on.wav", "goes-on.wav" + RecordingHeader.PartSuffix]);
     }
 
     [Fact]

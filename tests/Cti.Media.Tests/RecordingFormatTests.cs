@@ -267,7 +267,7 @@ public sealed class RecordingFormatTests
         Record(path, RecordFormat.Gsm, Up);
         var before = File.ReadAllBytes(path);
         folder.Write("h.wav" + RecordingFile.CopySuffix, before[..500]);
-        RecordingRepair.RepairAll(folder.Path).ShouldBeEmpty();
+        RecordingRepair.RepairAll(folder.Path, new HashSet<string>()).ShouldBeEmpty();
         Directory.GetFiles(folder.Path).ShouldBe([path]);
         File.ReadAllBytes(path).ShouldBe(before);
     }

@@ -247,6 +247,8 @@ internal sealed class VirtualFiles : IRecordings
     {
     }
 
+    public int RepairAll(IReadOnlySet<string> kept) => 0;
+
     public bool IsVisible(string fullPath) => true;
 
     public bool StaysInside(string promptName) => !promptName.Contains("..", StringComparison.Ordinal);

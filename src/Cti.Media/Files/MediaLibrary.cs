@@ -43,6 +43,9 @@ public static class MediaLibrary
     /// <summary>Where a file of that name would be written under the root; it need not exist, nor its folders.</summary>
     public static Resolution ResolveForWriting(string root, string name) => Under(root, name);
 
+    /// <summary>A folder as the paths that are resolved under it begin; itself where it cannot be read.</summary>
+    internal static string RealFolder(string folder) => RealPath(Path.GetFullPath(folder)) ?? folder;
+
     private static Resolution Under(string root, string name)
     {
         if (name.Length == 0 || name.Contains('\0')) return new Resolution(ResolutionKind.Missing, null);

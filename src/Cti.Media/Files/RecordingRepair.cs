@@ -1,6 +1,6 @@
 namespace Cti.Media.Files;
 
-/// <summary>Completes recordings that a crash of the process left unfinished. Called at start, before any recording is opened.</summary>
+/// <summary>Completes recordings that a crash of the process left unfinished and that nobody goes on with. Called before any recording is opened.</summary>
 public static class RecordingRepair
 {
     private const string OkiExtension = ".vox";
@@ -61,15 +61,20 @@ public static class RecordingRepair
     /// <summary>
     /// Completes every unfinished recording under a folder, links not followed. A file that cannot be repaired is left as it is.
     /// </summary>
+    /// <param name="root">The folder.</param>
+    /// <param name="kept">Targets whose recording goes on: those are left as they are. Completed, one without sound yet would give way to what stood there before.</param>
     /// <returns>The targets that were completed.</returns>
-    public static IReadOnlyList<string> RepairAll(string root)
+    public static IReadOnlyList<string> RepairAll(string root, IReadOnlySet<string> kept)
     {
         var repaired = new List<string>();
         if (!Directory.Exists(root)) return repaired;
+        // Recordings are named by their real paths.
+        root = MediaLibrary.RealFolder(root);
         var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
         foreach (var copy in Directory.GetFiles(root, "*" + RecordingFile.CopySuffix, options)) DeleteUnlessOpen(copy);
         foreach (var part in Directory.GetFiles(root, "*" + RecordingHeader.PartSuffix, options))
         {
+            if (kept.Contains(part[..^RecordingHeader.PartSuffix.Length])) continue;
             try
             {
                 if (Repair(part) is { } target) repaired.Add(target);

@@ -18,7 +18,7 @@ namespace Cti.Server.Instances;
 /// <summary>
 /// Begins to serve the instances that this node gains, with the resources that their journals show alive, and stands down for those that it loses.
 /// </summary>
-internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned, JournalWriter writer, IJournalStore store, CallPlacer placer, ActorSystem system) : IClusterEvents
+internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned, JournalWriter writer, IJournalStore store, CallPlacer placer, ActorSystem system, bool isShared) : IClusterEvents
 {
     /// <summary>Journals that are read at once: more would only wait for the store's connections.</summary>
     private const int ReadsMax = 8;
@@ -110,9 +110,25 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
             }
         }
         system.Log.Write(isStart ? LogEvents.InstancesClaimed : LogEvents.InstancesRecovered, served, recovered.Count);
+        // What other nodes write to is theirs to complete; a takeover looks at the files of its own calls.
+        if (isStart && !isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Cell.Latest));
         foreach (var (cell, lostAtMillis) in recovered) cell.Actor.Tell(new Recover(lostAtMillis));
         services.Post.OnServed();
     }
+
+    private void CompleteWhatNobodyRecords(IEnumerable<ResourceState?> recovered)
+    {
+        var completed = services.Recordings.RepairAll(recovered.SelectMany(PathsOf).ToHashSet(StringComparer.Ordinal));
+        if (completed > 0) system.Log.Write(LogEvents.RecordingsRepaired, completed);
+    }
+
+    /// <summary>Where a resource records to: it decides itself what becomes of those files.</summary>
+    private static IEnumerable<string> PathsOf(ResourceState? resource) => ((string?[])(resource switch
+    {
+        CallState call => [(call.Action as RecordAction)?.FullPath, call.SideRecord?.FullPath, call.Bridge?.Spec?.RecordPath],
+        ConferenceState conference => [conference.Recording?.FullPath],
+        _ => [],
+    })).OfType<string>();
 
     /// <summary>Reads what the instance's journal shows; again and again while the store cannot be reached, for the instance waits for nobody else.</summary>
     private async Task ReadAsync(Gain gain)

@@ -46,6 +46,9 @@ public sealed class MediaFiles(string root, string? builtin, string recordRoot, 
     }
 
     /// <inheritdoc/>
+    public int RepairAll(IReadOnlySet<string> kept) => RecordingRepair.RepairAll(recordRoot, kept).Count;
+
+    /// <inheritdoc/>
     public bool IsVisible(string fullPath) => RecordingRepair.IsThere(fullPath);
 
     /// <inheritdoc/>

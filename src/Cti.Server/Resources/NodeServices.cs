@@ -59,6 +59,11 @@ public interface IRecordings
     /// <summary>Completes a file that a dead process left unfinished, as far as it goes; does nothing when there is none.</summary>
     void Repair(string fullPath);
 
+    /// <summary>Completes every file that a dead process left unfinished; only for a disk to which no other node writes.</summary>
+    /// <param name="kept">Full paths of those that go on.</param>
+    /// <returns>How many were completed.</returns>
+    int RepairAll(IReadOnlySet<string> kept);
+
     /// <summary>Whether what was recorded so far can be seen from here, so that the recording may go on after a takeover.</summary>
     bool IsVisible(string fullPath);
 

@@ -72,12 +72,15 @@ internal static class Patience
     }
 
     /// <summary>Looks again every 20 ms until it is so.</summary>
-    public static async Task UntilAsync(Func<bool> condition, string what, TimeSpan? within = null)
+    public static Task UntilAsync(Func<bool> condition, string what, TimeSpan? within = null) => UntilAsync(() => Task.FromResult(condition()), what, within);
+
+    /// <summary>The same of what has to be asked for.</summary>
+    public static async Task UntilAsync(Func<Task<bool>> condition, string what, TimeSpan? within = null)
     {
         var limit = within ?? Long;
         var started = Stopwatch.GetTimestamp();
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        while (!condition())
+        while (!await condition())
         {
             if (Stopwatch.GetElapsedTime(started) > limit) throw new Shouldly.ShouldAssertException($"{what}: not so within {limit.TotalSeconds:F1} s");
             await timer.WaitForNextTickAsync();

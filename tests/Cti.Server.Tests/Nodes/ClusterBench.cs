@@ -192,6 +192,8 @@ internal sealed class ClusterBench
         {
         }
 
+        public int RepairAll(IReadOnlySet<string> kept) => 0;
+
         public bool StaysInside(string promptName) => true;
 
         public bool IsVisible(string fullPath) => true;

@@ -121,6 +121,8 @@ internal sealed class NodeBench
     internal ServerNode Server { get; private set; } = null!;
     /// <summary>Whether recordings of the process before are on a disk that this one sees.</summary>
     internal bool SeesRecordings { get; set; } = true;
+    /// <summary>What the last start left alone when it completed recordings.</summary>
+    internal string[] KeptRecordings { get; private set; } = [];
     internal List<string> Crashes { get; } = [];
 
     internal RawPeer Peer(string address, int port = 5060)
@@ -220,6 +222,12 @@ internal sealed class NodeBench
 
         public void Repair(string fullPath)
         {
+        }
+
+        public int RepairAll(IReadOnlySet<string> kept)
+        {
+            bench.KeptRecordings = [.. kept.Order()];
+            return 0;
         }
 
         public bool IsVisible(string fullPath) => bench.SeesRecordings;

@@ -152,7 +152,9 @@ public sealed partial class RecoveryTests
         var (call, phone, _) = Up();
         bench.Ask("sys.call.record_start", ("res_id", call), ("max_seconds", 20), ("beep", false), ("record_file", "r")).Error.ShouldBeNull();
         bench.Runtime.Advance(8_000);
+        bench.KeptRecordings.ShouldBeEmpty("nothing was recorded when the first process began");
         bench.KillAndRestart(2000);
+        bench.KeptRecordings.ShouldBe(["/recordings/r.wav"], "completed at start, it could not go on");
         phone.AgreeOnReInvite();
         bench.Runtime.Advance(9_500);
         State(call).ShouldBe("Record");
