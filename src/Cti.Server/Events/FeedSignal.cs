@@ -16,6 +16,7 @@ internal sealed class FeedSignal : IWorkItem
     {
         using var registration = cancellation.UnsafeRegister(
             static (signal, token) => ((FeedSignal)signal!)._raised.TrySetCanceled(token), this);
-        await _raised.Task;
+        // A caller's synchronization context would take the continuation out of Run, to a time of its own.
+        await _raised.Task.ConfigureAwait(false);
     }
 }
