@@ -58,7 +58,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private long renewedNanos = long.MinValue;
     private long databaseUpNanos = long.MinValue;
     private long pausedAt = long.MinValue;
-    private bool isTelling, isFailing, hasClock, isRunning;
+    private bool isTelling, isFailing, hasClock, isClockRough, isRunning;
     private volatile bool isReplaced, isStopped;
 
     /// <summary>Puts it together; nothing runs before <see cref="StartAsync"/>.</summary>
@@ -377,9 +377,18 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     {
         if (!options.IsShared) return;
         var middle = began + ((arrived - began) / 2);
-        if (!hasClock) clock.Set(databaseMillis, middle);
-        else if (arrived - began <= leaseNanos / 10) clock.Correct(databaseMillis, middle);
-        hasClock = true;
+        var isExact = arrived - began <= leaseNanos / 10;
+        // A program that has just started may need seconds for its first round trip, and half of them would be slewed for minutes.
+        if (!hasClock)
+        {
+            clock.Set(databaseMillis, middle);
+            (hasClock, isClockRough) = (true, !isExact);
+            return;
+        }
+        if (!isExact) return;
+        if (isClockRough) clock.Settle(databaseMillis, middle);
+        else clock.Correct(databaseMillis, middle);
+        isClockRough = false;
     }
 
     private void Act(MembershipStep step)
