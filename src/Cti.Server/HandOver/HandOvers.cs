@@ -144,7 +144,7 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     {
         if (owned.JournalOf(instance) is not { } journal || journal.IsStalled) return;
         var cells = CellsOf(journal);
-        var parting = new Parting(cells);
+        var parting = new Parting(cells, system.Scheduler);
         var late = system.Timers.Schedule(AgreeMillisMax, static state => ((Parting)state!).GiveUp(), parting);
         foreach (var cell in cells) cell.Actor.Tell(new AskToPart(parting));
         var agreed = await parting.Agreement.ConfigureAwait(false);

@@ -1,4 +1,5 @@
 using Cti.Actors;
+using Cti.Kernel;
 using Cti.Server.Resources;
 
 namespace Cti.Server.HandOver;
@@ -12,11 +13,12 @@ namespace Cti.Server.HandOver;
 /// </code>
 /// </summary>
 /// <param name="resources">The resources of the instance, in order of creation.</param>
-internal sealed class Parting(IReadOnlyList<ResourceCell> resources)
+/// <param name="scheduler">Runs what waits for them, so that no resource runs it in its own turn.</param>
+internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler scheduler)
 {
     private readonly Lock gate = new();
     private readonly HashSet<ResourceCell> awaited = [.. resources];
-    private TaskCompletionSource<bool> answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource<bool> answered = new();
 
     public IReadOnlyList<ResourceCell> Resources { get; } = resources;
 
@@ -38,7 +40,7 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources)
     {
         lock (gate)
         {
-            answered = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            answered = new TaskCompletionSource<bool>();
             awaited.UnionWith(Resources);
             if (awaited.Count == 0) answered.SetResult(true);
             return answered.Task;
@@ -50,15 +52,22 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources)
     {
         lock (gate)
         {
-            if (!yes) answered.TrySetResult(false);
-            else if (awaited.Remove(resource) && awaited.Count == 0) answered.TrySetResult(true);
+            if (!yes) Answer(false);
+            else if (awaited.Remove(resource) && awaited.Count == 0) Answer(true);
         }
     }
 
     /// <summary>It takes too long.</summary>
     public void GiveUp()
     {
-        lock (gate) answered.TrySetResult(false);
+        lock (gate) Answer(false);
+    }
+
+    private void Answer(bool yes) => scheduler.Post(new Verdict(answered, yes));
+
+    private sealed class Verdict(TaskCompletionSource<bool> answered, bool yes) : IWorkItem
+    {
+        public void Run() => answered.TrySetResult(yes);
     }
 }
 
