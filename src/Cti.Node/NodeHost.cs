@@ -186,9 +186,6 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Log = log,
             Store = store,
             Media = media,
-            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
-            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
-            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
             JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
             Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
             Resolver = resolver,
@@ -196,7 +193,6 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Publish = hub.Publish,
             Subscribers = hub,
         });
-        if (server.Links is { } links) server.Cluster.Subscribe(hub.JoinCluster(configuration.Node.Name, links, log));
         await server.StartAsync(cancellation).ConfigureAwait(false);
         sip?.Start();
         records = KeepRecords(store);

@@ -301,7 +301,7 @@ public sealed class ServerNode : INodeInfo
         Incarnation = incarnation,
         Listen = options.LinkListen,
         Secret = options.ClusterSecret,
-        Transport = options.LinkTransport ?? throw new ArgumentException("a node with links needs their transport", nameof(options)),
+        Transport = options.LinkTransport ?? throw new InvalidOperationException("a node with links needs their transport"),
         Clock = options.Clock,
         Timers = options.Timers,
         Random = options.Random,

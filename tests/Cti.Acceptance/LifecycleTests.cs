@@ -71,7 +71,7 @@ public sealed class LifecycleTests
             seqs.ShouldBe(Enumerable.Range(1, seqs.Length).Select(static n => (long)n), $"{kind}: nothing lost, nothing doubled");
             (await node.QueryAsync($"select count(*) from cdr where res_id='{res}'")).ShouldBe(["1"]);
         }
-        await Patience.UntilAsync(() => node.QueryAsync("select count(*) from journal").GetAwaiter().GetResult()[0] == "0", "what is released needs no recovery");
+        (await node.QueryAsync("select count(*) from journal")).ShouldBe(["0"], "what is released needs no recovery");
     }
 
     /// <summary>Where in the announcement each packet is that a phone heard of it.</summary>

@@ -25,7 +25,7 @@ internal sealed partial class CallActor
         if (cell.State is not ({ Action: RecordAction } or { SideRecord: not null } or { Bridge: not null } or { Seat: not null }) || cell.Media is not { } media) return;
         LetGoOfSound();
         cell.MediaClosed = true;
-        services.Media.Port.Abandon(media);
+        AbandonMedia(media);
     }
 
     protected override bool IsSharedGone() => !cell.MediaClosed || cell.Media is null;

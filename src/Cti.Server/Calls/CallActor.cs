@@ -237,15 +237,23 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         if (cell.Media is not { } media || cell.MediaClosed) return;
         cell.MediaClosed = true;
         // A node that lost the call says nothing more to its far end, not even goodbye to the stream.
-        if (cell.Deposed) services.Media.Port.Abandon(media);
+        if (cell.Deposed) AbandonMedia(media);
         else services.Media.Port.Close(media);
+    }
+
+    /// <summary>Its end is not reported, so it counts as gone at once.</summary>
+    private void AbandonMedia(MediaSessionId media)
+    {
+        services.Media.Port.Abandon(media);
+        cell.Media = null;
+        services.Media.Closed();
     }
 
     protected override void Abandon() => cell.Leg?.Dispose();
 
     protected override void OutsideEnded(object message)
     {
-        if (message is not MediaHappened { Event: SessionClosed }) return;
+        if (message is not MediaHappened { Event: SessionClosed } || cell.Media is null) return;
         cell.Media = null;
         services.Media.Closed();
     }

@@ -58,8 +58,7 @@ internal sealed partial class CallLeg
     {
         var call = cell.State!;
         var nowhere = new LocalAudio("127.0.0.1", 9, 0, 0, services.MediaProfile.Codecs);
-        DialogFlow.TryParse(call.Dialog?.Flow ?? call.Invite?.Flow, out var dead);
-        var leg = Restored(services, cell, system, nowhere, dead);
+        var leg = Restored(services, cell, system, nowhere, DialogFlow.TryParse(call.Dialog?.Flow ?? call.Invite?.Flow, out var dead) ? dead : default);
         var isCalling = call is { IsDialling: true, IsAwaitingParent: false } || call.Closing == SipClosing.Cancel;
         if (isCalling && call.Invite is { } sent) leg.Inherit(sent, call);
         else if (call.Closing == SipClosing.Refusal && call.Dialog is { } dialog && StoredInvite.TryRead(call.TheirInvite, out var invite))

@@ -257,7 +257,8 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         foreach (var call in cell.Links.Keys.ToList()) CloseLink(call);
         if (cell.Mix is not { } mix || cell.MixClosed) return;
         cell.MixClosed = true;
-        services.Media.Port.CloseConference(mix);
+        if (cell.Deposed) AbandonTheMix(mix);
+        else services.Media.Port.CloseConference(mix);
     }
 
     private void MixIsClosed()
@@ -269,7 +270,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
 
     protected override void OutsideEnded(object message)
     {
-        if (message is MixHappened { Event: Cti.Media.ConferenceClosed }) MixIsClosed();
+        if (message is MixHappened { Event: Cti.Media.ConferenceClosed } && cell.Mix is not null) MixIsClosed();
     }
 
     // A mix has one place: members hear nothing until they are in the new one.
@@ -278,7 +279,14 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         if (cell.Mix is not { } mix || cell.MixClosed) return;
         foreach (var call in cell.Links.Keys.ToList()) CloseLink(call);
         cell.MixClosed = true;
+        AbandonTheMix(mix);
+    }
+
+    /// <summary>Its end is not reported, so it counts as gone at once.</summary>
+    private void AbandonTheMix(ConferenceId mix)
+    {
         services.Media.Port.AbandonConference(mix);
+        MixIsClosed();
     }
 
     protected override bool IsSharedGone() => cell.Mix is null;

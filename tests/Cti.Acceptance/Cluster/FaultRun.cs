@@ -176,7 +176,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         var moves = new Moves(before, await cluster.OwnersAsync());
         Measure(round, moves);
         await EachAsync(round, [.. passing, .. _lasting], scene => scene.AfterAsync(moves));
-        await EachAsync(round, passing, static scene => scene.EndAsync());
+        await EachAsync(round, passing, EndOrClearAsync);
 
         foreach (var call in _lasting.SelectMany(static scene => scene.Calls)) call.Phone.Audio.Mark();
         await HealAsync(round);
@@ -309,6 +309,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
             catch (Exception e) when (e is SceneException or RefusedException)
             {
                 Note(round, $"{scene.Kind} did not come about: {e.Message}");
+                await ClearAsync(scene);
             }
             finally
             {
@@ -358,11 +359,39 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         foreach (var scene in lost)
         {
             _lasting.Remove(scene);
-            foreach (var call in scene.Calls) await App(call);
+            await ClearAsync(scene);
         }
         await BeginAsync([.. lost.Select(scene => (Scene)Activator.CreateInstance(scene.GetType(), _stage)!)], _lasting, round);
+    }
 
-        async Task App(SceneCall call) => await app.TryAskAsync("sys.call.drop", new { res_id = call.ResId });
+    private async Task EndOrClearAsync(Scene scene)
+    {
+        try
+        {
+            await scene.EndAsync();
+        }
+        catch (Exception e) when (e is SceneException or RefusedException)
+        {
+            // What is wrong with it is told; its calls are no zombies for that.
+            await ClearAsync(scene);
+            throw;
+        }
+    }
+
+    /// <summary>Hangs up what is left of a scene that failed.</summary>
+    private async Task ClearAsync(Scene scene)
+    {
+        foreach (var call in scene.Calls)
+        {
+            try
+            {
+                await app.TryAskAsync("sys.call.drop", new { res_id = call.ResId });
+            }
+            catch (SceneException)
+            {
+                // Whether anything is left of it is looked at in the end.
+            }
+        }
     }
 
     private void Measure(RoundReport round, Moves moves)
@@ -385,7 +414,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
             await places.WaitAsync();
             try
             {
-                await scene.EndAsync();
+                await EndOrClearAsync(scene);
             }
             finally
             {
@@ -410,7 +439,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         string[] left = [];
         var started = Stopwatch.GetTimestamp();
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(300));
-        while (Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(40))
+        while (Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(20))
         {
             left = [.. await ask()];
             if (left.Length == 0) return;

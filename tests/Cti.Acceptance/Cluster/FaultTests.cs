@@ -29,8 +29,8 @@ public sealed class FaultTests(ITestOutputHelper output)
         }
         : new()
         {
-            ["short, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(60), [Fault.Kill, Fault.Drain, Fault.Kill])),
-            ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(60), [Fault.Kill, Fault.Pause, Fault.Kill])),
+            ["short, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(60), Rounds(Fault.Kill, Fault.Drain, Fault.Kill))),
+            ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(60), Rounds(Fault.Kill, Fault.Pause, Fault.Kill))),
         };
 
     [Theory]
@@ -38,17 +38,22 @@ public sealed class FaultTests(ITestOutputHelper output)
     public async Task Calls_in_every_state_outlive(string run)
     {
         var (topology, withNetwork, plan) = Plans[run];
+        Tell(run);
         await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Topology = topology, WithNetworkFaults = withNetwork });
+        Tell($"{cluster.Nodes.Count} nodes are ready");
         await using var app = await ClusterApp.StartAsync(cluster);
         var faults = new FaultRun(cluster, app, plan, Tell);
         await faults.RunAsync();
         var text = $"{run}\n{faults.Text()}";
-        output.WriteLine(text);
-        if (IsWhole) await File.AppendAllTextAsync(Path.Combine(Path.GetTempPath(), "cti-killtest.txt"), text + "\n");
+        Tell(text);
         faults.Problems.ShouldBeEmpty(text);
         var gaps = faults.Rounds.Where(static r => r.Fault == Fault.Drain).SelectMany(static r => r.MovedGaps.Concat(r.OtherGaps)).ToArray();
         if (gaps.Length > 0) RoundReport.Percentile(gaps, 0.99).ShouldBeLessThan(Math.Max(150, 2 * faults.Rounds.Max(static r => r.Lateness)), "a drain is not heard");
     }
+
+    /// <summary>CTI_KILLTEST_FAULTS: other faults, apart by commas.</summary>
+    private static Fault[] Rounds(params Fault[] rounds) =>
+        Environment.GetEnvironmentVariable("CTI_KILLTEST_FAULTS") is { Length: > 0 } named ? [.. named.Split(',').Select(Enum.Parse<Fault>)] : rounds;
 
     private static int Calls(int calls) => int.TryParse(Environment.GetEnvironmentVariable("CTI_KILLTEST_CALLS"), out var wanted) ? wanted : calls;
 
@@ -57,5 +62,6 @@ public sealed class FaultTests(ITestOutputHelper output)
         output.WriteLine(line);
         // The whole run takes minutes: it is told while it goes.
         if (IsWhole) Console.Error.WriteLine(line);
+        if (Environment.GetEnvironmentVariable("CTI_KILLTEST_LOG") is { Length: > 0 } file) File.AppendAllText(file, $"{DateTime.UtcNow:HH:mm:ss.f} {line}\n");
     }
 }

@@ -192,8 +192,6 @@ internal sealed class ClusterBench
         {
         }
 
-        public bool IsVisible(string fullPath) => true;
-
         public bool StaysInside(string promptName) => true;
 
         public bool IsVisible(string fullPath) => true;

@@ -382,22 +382,4 @@ public sealed class ConferenceTests
         bench.Expect("sys.conf.on_released");
         NothingIsLeft();
     }
-
-    [Fact]
-    public void After_a_restart_the_conference_is_released_and_so_are_its_members()
-    {
-        var (ann, conference) = (Up(1), Conference(("record_file", "all")));
-        Enter(ann, conference).Error.ShouldBeNull();
-        bench.Ask("sys.conf.play_start", ("res_id", conference), ("content", "a.wav"), ("is_loop", true)).Error.ShouldBeNull();
-        var after = new NodeBench(disk: disk);
-        var methods = new[] { "sys.conf.on_exited", "sys.conf.on_play_completed", "sys.conf.on_record_completed", "sys.conf.on_released", "sys.call.on_conf_completed", "sys.call.on_released" };
-        var happened = methods.ToDictionary(method => method, method => after.Expect(method));
-        ResOf(happened["sys.conf.on_released"]).ShouldBe(conference);
-        foreach (var method in methods.Where(method => method.EndsWith("completed", StringComparison.Ordinal))) ErrorOf(happened[method]).ShouldBe(503, method);
-        ResOf(happened["sys.call.on_conf_completed"]).ShouldBe(ann);
-        Should.Throw<InvalidOperationException>(() => after.Expect("sys.call.on_conf_completed", 100));
-        after.Server.ConferenceCount.ShouldBe(0);
-        after.Crashes.ShouldBeEmpty();
-        after.Ask("sys.conf.get", ("res_id", conference)).Error!.Code.ShouldBe(ErrorCodes.NotFound);
-    }
 }

@@ -53,7 +53,7 @@ public sealed class ForwardedRequestTests
     {
         var (call, _) = Up(bench["n1"]);
         var reply = bench.Result(bench.Ask(bench.OtherThan(call), "sys.call.record_start", ("res_id", call), ("max_seconds", 5), ("record_file", "mine")));
-        reply.GetProperty("record_file").GetString().ShouldBe($"/{bench.OwnerOf(call).Name}/mine.wav");
+        reply.GetString().ShouldBe($"/{bench.OwnerOf(call).Name}/mine.wav");
         bench.Ask(bench.OtherThan(call), "sys.call.record_stop", ("res_id", call));
     }
 
@@ -79,7 +79,11 @@ public sealed class ForwardedRequestTests
     public void Lists_of_all_nodes_are_one_list_in_pages()
     {
         var calls = new List<string>();
-        for (var i = 0; i < 12; i++) calls.Add(bench.Construct(bench["n2"], $"sip:x@198.51.100.{i + 1}"));
+        for (var i = 1; i <= 12; i++)
+        {
+            bench.Peer($"198.51.100.{i}", bench["n1"]);
+            calls.Add(bench.Construct(bench["n2"], $"sip:x@198.51.100.{i}"));
+        }
         calls.Select(call => bench.OwnerOf(call).Name).Distinct().Count().ShouldBe(3);
         var listed = new List<string>();
         string? after = null;
@@ -114,6 +118,7 @@ public sealed class ForwardedRequestTests
     public void A_second_resource_is_looked_for_where_it_would_be()
     {
         var (call, _) = Up(bench["n1"]);
+        bench.Peer("198.51.100.9", bench["n1"]);
         var stranger = bench.Result(bench.Wait(bench.BeginAs("other", bench["n2"], null, "sys.call.construct", ("to_uri", "sip:x@198.51.100.9"), ("max_answer_seconds", 60))))
             .GetProperty("res_id").GetString()!;
         foreach (var node in bench.Nodes)
@@ -126,6 +131,7 @@ public sealed class ForwardedRequestTests
             bench.Ask(node, "sys.call.construct", ("to_uri", "sip:x@198.51.100.8"), ("max_answer_seconds", 60), ("parent_call_res_id", stranger)).Error!.Code.ShouldBe(ErrorCodes.NotFound);
         }
         State(bench.Result(bench.Ask(bench["n3"], "sys.call.get", ("res_id", call)))).ShouldBe("Idle");
+        bench.Wait(bench.BeginAs("other", bench["n1"], null, "sys.call.exists", ("res_id", stranger))).Result.ToArray().ShouldBe("true"u8.ToArray());
         bench.Crashes.ShouldBeEmpty();
     }
 

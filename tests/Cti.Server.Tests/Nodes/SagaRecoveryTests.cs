@@ -80,7 +80,7 @@ public sealed class SagaRecoveryTests
         var peers = Enumerable.Range(1, 3).Select(Up).ToList();
         var conference = JsonDocument.Parse(bench.Ask("sys.conf.construct", ("max_seconds", 600)).Result).RootElement.GetProperty("res_id").GetString()!;
         foreach (var (call, _) in peers) bench.Ask("sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300), ("voice_mode", call == peers[1].Call ? 2 : 1)).Error.ShouldBeNull();
-        bench.Ask("sys.conf.play_start", ("res_id", conference), ("play_file", "music.wav")).Error.ShouldBeNull();
+        bench.Ask("sys.conf.play_start", ("res_id", conference), ("content", "music.wav")).Error.ShouldBeNull();
         bench.Ask("sys.conf.record_start", ("res_id", conference), ("max_seconds", 100), ("record_file", "all")).Error.ShouldBeNull();
         bench.Runtime.Advance(4000);
         bench.KillAndRestart();
@@ -108,8 +108,8 @@ public sealed class SagaRecoveryTests
     public void A_message_goes_on_and_its_flow_ends_once()
     {
         bench.Media.Files["message.wav"] = 5000;
-        bench.Ask("ext.notify_call.construct", ("to_uri", "sip:1@192.0.2.1"), ("play_content", "message.wav")).Error.ShouldBeNull();
         var peer = bench.Peer("192.0.2.1");
+        bench.Ask("ext.notify_call.construct", ("to_uri", "sip:1@192.0.2.1"), ("play_content", "message.wav")).Error.ShouldBeNull();
         Answer(peer, peer.Request("INVITE"));
         bench.Runtime.Advance(2000);
         bench.KillAndRestart();
@@ -125,8 +125,8 @@ public sealed class SagaRecoveryTests
     public void A_flow_whose_call_was_ringing_ends_with_503()
     {
         bench.Media.Files["message.wav"] = 5000;
-        bench.Ask("ext.notify_call.construct", ("to_uri", "sip:1@192.0.2.1"), ("play_content", "message.wav")).Error.ShouldBeNull();
         var peer = bench.Peer("192.0.2.1");
+        bench.Ask("ext.notify_call.construct", ("to_uri", "sip:1@192.0.2.1"), ("play_content", "message.wav")).Error.ShouldBeNull();
         var invite = peer.Request("INVITE");
         peer.Respond(invite, 180);
         bench.KillAndRestart();
@@ -143,9 +143,9 @@ public sealed class SagaRecoveryTests
     [InlineData(true)]
     public void A_connection_of_two_goes_on_and_ends_at_its_limit(bool beforeTheSecondAnswers)
     {
-        bench.Ask("ext.duo_callback.construct", ("to1_uri", "sip:1@192.0.2.1"), ("to2_uri", "sip:2@192.0.2.2"), ("max_connect_seconds", 20)).Error.ShouldBeNull();
         var first = bench.Peer("192.0.2.1");
         var second = bench.Peer("192.0.2.2");
+        bench.Ask("ext.duo_callback.construct", ("to1_uri", "sip:1@192.0.2.1"), ("to2_uri", "sip:2@192.0.2.2"), ("max_connect_seconds", 20)).Error.ShouldBeNull();
         Answer(first, first.Request("INVITE"));
         var invite = second.Request("INVITE");
         if (beforeTheSecondAnswers)

@@ -45,8 +45,6 @@ public sealed class StandDownTests
         var had = owner.Server.InstanceCount;
         var epoch = owner.Server.Cluster.View.Owners[id.Instance].Epoch;
         owner.Server.Cluster.Fenced(id.Instance, epoch);
-        owner.Server.InstanceCount.ShouldBe(had - 1);
-        owner.Server.CallCount.ShouldBe(0);
         // It is still this node's by name: the next renewal shows it, and it is served again under a new epoch.
         bench.Runtime.Advance(1000);
         owner.Server.InstanceCount.ShouldBe(had);
