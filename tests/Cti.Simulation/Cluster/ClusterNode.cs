@@ -5,6 +5,7 @@ using Cti.Kernel;
 using Cti.Server;
 using Cti.Server.Calls;
 using Cti.Server.Events;
+using Cti.Server.Resources;
 using Cti.Server.Sip;
 using Cti.Sip;
 using Cti.Storage;

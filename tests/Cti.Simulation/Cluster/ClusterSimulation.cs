@@ -1,5 +1,5 @@
 using Cti.Calls.Call;
-using Cti.Kernel;
+using Cti.Testing;
 using Cti.Testing.Peers;
 
 namespace Cti.Simulation.Cluster;
