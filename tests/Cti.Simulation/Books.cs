@@ -142,7 +142,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     {
         var fact = CallEntryCodec.Decode(entry.Version, entry.Payload.Span);
         CheckEntry(fact, State.LastMillis, world);
-        if (State.Phase == CallPhase.Released && fact is not (Settled or CallReleased)) world.Fail($"{Id}: {fact.GetType().Name} after the release");
+        if (State.Phase == CallPhase.Released && !MayFollowRelease(fact)) world.Fail($"{Id}: {fact.GetType().Name} after the release");
         if (CallDecider.NextDeadline(State, world.Plan.Calls) is { } due && world.LatestFor(State.Id.Instance, due) is { } latest && fact.AtMillis > latest)
             world.Fail($"{Id}: {fact.GetType().Name} {fact.AtMillis - due} ms after its limit");
         switch (fact)
@@ -201,6 +201,15 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         if (State.Direction == CallDirection.Outbound) Exactly("sys.call.on_dial_completed", over || WasDialAnswered ? 1 : 0, world);
         else Exactly("sys.call.on_answer_completed", WasAnswerRequested && (over || WasConfirmed) ? 1 : 0, world);
     }
+
+    /// <summary>What a flow is told of its call's release follows it, that it heard comes last; both of an owned call only, and once.</summary>
+    private bool MayFollowRelease(CallEntry fact) => fact switch
+    {
+        Settled or CallReleased => true,
+        OwnerTold told => State.Owner is not null && told.Notice.Number == State.NoticeCount + 1 && State.Notices is not [.., { Method: "sys.call.on_released" }],
+        OwnerHeard => State.Owner is not null && !State.Notices.IsEmpty,
+        _ => false,
+    };
 
     private static int KindOf(string completion) => Array.IndexOf(ActionEvents, completion);
 }

@@ -145,9 +145,10 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         if (owned.JournalOf(instance) is not { } journal || journal.IsStalled) return;
         var cells = CellsOf(journal);
         var parting = new Parting(cells, system.Scheduler);
+        var agreement = parting.AwaitAll();
         var late = system.Timers.Schedule(AgreeMillisMax, static state => ((Parting)state!).GiveUp(), parting);
         foreach (var cell in cells) cell.Actor.Tell(new AskToPart(parting));
-        var agreed = await parting.Agreement.ConfigureAwait(false);
+        var agreed = await agreement.ConfigureAwait(false);
         late.Cancel();
         if (!agreed)
         {
@@ -169,7 +170,7 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
 
     private async Task<bool> GoAsync(Parting parting)
     {
-        var quiet = parting.BeginGoing();
+        var quiet = parting.AwaitAll();
         var late = system.Timers.Schedule(QuietMillisMax, static state => ((Parting)state!).GiveUp(), parting);
         foreach (var cell in parting.Resources) cell.Actor.Tell(new Go(parting));
         var isQuiet = await quiet.ConfigureAwait(false);

@@ -13,61 +13,63 @@ namespace Cti.Server.HandOver;
 /// </code>
 /// </summary>
 /// <param name="resources">The resources of the instance, in order of creation.</param>
-/// <param name="scheduler">Runs what waits for them, so that no resource runs it in its own turn.</param>
+/// <param name="scheduler">Resumes who waits: away from the resource that reported last.</param>
 internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler scheduler)
 {
     private readonly Lock gate = new();
-    private readonly HashSet<ResourceCell> awaited = [.. resources];
-    private TaskCompletionSource<bool> answered = new();
+    private readonly HashSet<ResourceCell> awaited = [];
+    private Answer? answer;
 
     public IReadOnlyList<ResourceCell> Resources { get; } = resources;
 
-    /// <summary>True once all agreed, false as soon as one did not.</summary>
-    public Task<bool> Agreement
-    {
-        get
-        {
-            lock (gate)
-            {
-                if (awaited.Count == 0) answered.TrySetResult(true);
-                return answered.Task;
-            }
-        }
-    }
-
-    /// <summary>All have agreed: from now on they report that they are quiet.</summary>
-    public Task<bool> BeginGoing()
+    /// <summary>Waits until every resource has agreed, or is quiet: true; false as soon as one is not going to be.</summary>
+    public Task<bool> AwaitAll()
     {
         lock (gate)
         {
-            answered = new TaskCompletionSource<bool>();
+            answer = new Answer();
             awaited.UnionWith(Resources);
-            if (awaited.Count == 0) answered.SetResult(true);
-            return answered.Task;
+            if (awaited.Count == 0) Settle(true);
+            return answer.Task;
         }
     }
 
-    /// <summary>One more has agreed, or is quiet.</summary>
+    /// <summary>One more has agreed, or is quiet; or has not.</summary>
     public void Report(ResourceCell resource, bool yes)
     {
         lock (gate)
         {
-            if (!yes) Answer(false);
-            else if (awaited.Remove(resource) && awaited.Count == 0) Answer(true);
+            if (!yes || (awaited.Remove(resource) && awaited.Count == 0)) Settle(yes);
         }
     }
 
     /// <summary>It takes too long.</summary>
     public void GiveUp()
     {
-        lock (gate) Answer(false);
+        lock (gate) Settle(false);
     }
 
-    private void Answer(bool yes) => scheduler.Post(new Verdict(answered, yes));
-
-    private sealed class Verdict(TaskCompletionSource<bool> answered, bool yes) : IWorkItem
+    private void Settle(bool yes)
     {
-        public void Run() => answered.TrySetResult(yes);
+        if (answer is not { } waiting || !waiting.TryDecide(yes)) return;
+        scheduler.Post(waiting);
+    }
+
+    private sealed class Answer : IWorkItem
+    {
+        private readonly TaskCompletionSource<bool> source = new();
+        private bool? decided;
+
+        public Task<bool> Task => source.Task;
+
+        public bool TryDecide(bool yes)
+        {
+            if (decided is not null) return false;
+            decided = yes;
+            return true;
+        }
+
+        public void Run() => source.SetResult(decided!.Value);
     }
 }
 

@@ -457,7 +457,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
             foreach (var error in cluster.Nodes.SelectMany(static node => node.Errors().Select(line => $"node {node.Name} logged: {line}")).Where(_told.Add)) Note(round, error);
         }
         tell(round.ToString());
-        foreach (var problem in round.Problems.Take(15)) tell("      " + problem);
+        // Some of each kind: one defect shows at many calls.
+        foreach (var problem in round.Problems.GroupBy(static p => p.Split(':')[0]).SelectMany(static kind => kind.Take(6))) tell("      " + problem);
     }
 
     private static void Note(RoundReport round, string problem)

@@ -17,9 +17,11 @@ internal sealed class ClusterBench
     private readonly MemoryDisk disk = new();
     private readonly List<(string Method, JsonElement Params)> events = [];
     private readonly SeededRandom random = new(7);
+    private readonly int instances;
 
     internal ClusterBench(int count = 3, int instances = 24, bool spread = true)
     {
+        this.instances = instances;
         disk.NowMillis = () => Runtime.UnixMillis;
         Network = new VirtualNetwork(Runtime, random.Fork());
         Links = new VirtualLinkNetwork(Runtime, random.Fork());
@@ -103,6 +105,16 @@ internal sealed class ClusterBench
         }
         throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", events.Select(happened => happened.Method))}; crashes: {string.Join("; ", Crashes)}");
     }
+
+    /// <summary>One more node.</summary>
+    internal ClusterNodeBench Join(string name)
+    {
+        var node = Start(name, Nodes.Count + 1, instances);
+        Nodes.Add(node);
+        return node;
+    }
+
+    internal void Drain(ClusterNodeBench node) => ManualRuntime.Inline(node.Server.Drain);
 
     /// <summary>kill -9.</summary>
     internal void Kill(ClusterNodeBench node)

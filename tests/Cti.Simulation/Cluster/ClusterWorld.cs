@@ -46,7 +46,7 @@ internal sealed class ClusterWorld : VirtualWorld
 
     public void StartNode(int index)
     {
-        if (nodes[index] is not null) return;
+        if (nodes[index] is { Process.IsAlive: true }) return;
         Trace.Add($"{ClusterNode.NameOf(index)} starts, {++lives[index]}");
         nodes[index] = ClusterNode.Begin(this, index, lives[index]);
     }
