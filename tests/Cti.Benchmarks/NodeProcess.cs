@@ -48,7 +48,7 @@ internal sealed class NodeProcess : IDisposable
     {
         var first = 10_000 + (20_000 / nodes * number);
         return Start($"bench{number}", $$"""
-            cti.journal { provider = postgresql, connection-string = "{{connection}}" }
+            cti.journal { provider = postgresql, connection-string = "{{connection.Replace("\"", "\\\"", StringComparison.Ordinal)}}" }
             cti.cluster { listen = "127.0.0.1:{{FreePort(ProtocolType.Tcp)}}", secret = "a secret of the benchmarks" }
             cti.media.ports = "{{first}}-{{first + (20_000 / nodes) - 1}}"
             """);
