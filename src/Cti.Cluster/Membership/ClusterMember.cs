@@ -37,7 +37,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private const int AloneMillis = 1000;
     /// <summary>Renewals on their way at once: the store may have swallowed the first ones for good.</summary>
     private const int AttemptsMax = 4;
-    private const byte AskAccess = 1, HaveAccess = 2;
+    private const byte AskAccess = 1, HaveAccess = 2, PutOut = 3;
 
     private readonly Lock gate = new();
     private readonly ClusterMemberOptions options;
@@ -232,7 +232,17 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     {
         if (payload.IsEmpty) return;
         if (payload.Span[0] == HaveAccess) Volatile.Write(ref databaseUpNanos, clock.MonotonicNanos);
+        else if (payload.Span[0] == PutOut) BePutOut(node);
         else if (payload.Span[0] == AskAccess && isRunning && !IsCutOff) links?.Send(node, LinkChannel.Control, new[] { HaveAccess });
+    }
+
+    /// <summary>Only a node that is cut off believes it: one that renews is nobody's to put out.</summary>
+    private void BePutOut(string node)
+    {
+        if (!IsCutOff) return;
+        log.Write(LogEvents.PutOut, node);
+        lock (gate) Note(core.PutOut());
+        Tell();
     }
 
     /// <inheritdoc/>
@@ -469,7 +479,12 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private void Change(ClusterView before, ClusterView now)
     {
         foreach (var node in now.Nodes.Where(node => node.Name != options.Name && before.Find(node.Name)?.Incarnation != node.Incarnation)) log.Write(LogEvents.NodeJoined, node.Name);
-        foreach (var node in before.Nodes.Where(node => now.Find(node.Name) is null)) log.Write(LogEvents.NodeGone, node.Name);
+        foreach (var node in before.Nodes.Where(node => now.Find(node.Name) is null))
+        {
+            log.Write(LogEvents.NodeGone, node.Name);
+            // It may live, cut off from the database alone: then it shall not sound beside its successors.
+            if (node.Name != options.Name) links?.Send(node.Name, LinkChannel.Control, new[] { PutOut });
+        }
         foreach (var receiver in receivers) receiver.OnViewChanged(before, now);
     }
 

@@ -143,8 +143,8 @@ internal sealed class ClusterWorld : VirtualWorld
     {
         if (nodes[process.Node] is not { } node || node.Process != process) return;
         if (mustRenew[process.Node]) Fail($"{node.Name} speaks after a pause, before it has renewed its lease");
-        if (message is SipRequest request && DialogTag.TryParse(request.From.Tag, out var tag) && node.Lost.ContainsKey(tag.Resource.Instance))
-            Fail($"{node.Name} sends {request.Method} {request.CSeq.Number} for {tag.Resource}, which it has lost at {node.Lost[tag.Resource.Instance]}");
+        if (message is SipRequest request && DialogTag.TryParse(request.From.Tag, out var tag) && node.Lost.TryGetValue(tag.Resource.Instance, out var lost))
+            Fail($"{node.Name} sends {request.Method} {request.CSeq.Number} for {tag.Resource}, which it has lost at {lost}");
     }
 
     public override void Heal()
