@@ -11,4 +11,10 @@ public static partial class Limits
 
     /// <summary>Commands that wait for resources on other nodes: every member of a full node's conferences and every party of its bridges asks once.</summary>
     public const int ResourceLettersMax = 16_384;
+
+    /// <summary>
+    /// Between the decision to play something and its first sound, in milliseconds, where much begins at once: the journal's commit and the loader. A new owner takes so much less
+    /// for heard, so that nothing is left out.
+    /// </summary>
+    public const int SoundBeginsMillis = 500;
 }

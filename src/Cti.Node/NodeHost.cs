@@ -6,6 +6,7 @@ using Cti.Calls.Speech;
 using Cti.Gateway;
 using Cti.Gateway.Access;
 using Cti.Kernel;
+using Cti.Media.Files;
 using Cti.Node.Configuration;
 using Cti.Node.Demo;
 using Cti.Node.Logging;

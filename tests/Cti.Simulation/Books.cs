@@ -54,9 +54,9 @@ internal abstract class ResourceBook(ResourceId id)
     public int Count(string method) => counts.GetValueOrDefault(method);
 
     /// <summary>Folds an entry; answers its name.</summary>
-    public abstract string Fold(JournalEntry entry, SimulatedWorld world);
+    public abstract string Fold(JournalEntry entry, VirtualWorld world);
 
-    public virtual void Happened(StoredEvent happened, SimulatedWorld world)
+    public virtual void Happened(StoredEvent happened, VirtualWorld world)
     {
         var previous = events.Count == 0 ? null : events[^1].Method;
         events.Add(happened);
@@ -68,15 +68,15 @@ internal abstract class ResourceBook(ResourceId id)
     }
 
     /// <summary>What holds after every append.</summary>
-    public abstract void Check(SimulatedWorld world);
+    public abstract void Check(VirtualWorld world);
 
-    protected void CheckEntry(ResourceEntry fact, long lastMillis, SimulatedWorld world)
+    protected void CheckEntry(ResourceEntry fact, long lastMillis, VirtualWorld world)
     {
         if (IsGone) world.Fail($"{Id}: {fact.GetType().Name} after its journal was dropped");
         if (fact.AtMillis < lastMillis) world.Fail($"{Id}: time goes back to {fact.AtMillis} from {lastMillis}");
     }
 
-    protected void Exactly(string method, int times, SimulatedWorld world)
+    protected void Exactly(string method, int times, VirtualWorld world)
     {
         if (Count(method) != times) world.Fail($"{Id}: {Count(method)} of {method}, not {times}, in {Resource.StateName(Cti.Calls.Api.ApiGeneration.V2)}");
     }
@@ -109,7 +109,6 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         ["sys.call.on_dial_completed"] = static error => error is >= 300 and < 700,
     };
 
-    private const int LateMillisMax = 10;
     private readonly int[] started = new int[4];
 
     public CallState State { get; private set; } = born;
@@ -139,12 +138,12 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         _ => started[KindOf(completion)],
     };
 
-    public override string Fold(JournalEntry entry, SimulatedWorld world)
+    public override string Fold(JournalEntry entry, VirtualWorld world)
     {
         var fact = CallEntryCodec.Decode(entry.Version, entry.Payload.Span);
         CheckEntry(fact, State.LastMillis, world);
-        if (State.Phase == CallPhase.Released && fact is not (Settled or CallReleased)) world.Fail($"{Id}: {fact.GetType().Name} after the release");
-        if (world.Plan.IsPunctual && CallDecider.NextDeadline(State, world.Plan.Calls) is { } due && fact.AtMillis > due + LateMillisMax)
+        if (State.Phase == CallPhase.Released && !MayFollowRelease(fact)) world.Fail($"{Id}: {fact.GetType().Name} after the release");
+        if (CallDecider.NextDeadline(State, world.Plan.Calls) is { } due && world.LatestFor(State.Id.Instance, due) is { } latest && fact.AtMillis > latest)
             world.Fail($"{Id}: {fact.GetType().Name} {fact.AtMillis - due} ms after its limit");
         switch (fact)
         {
@@ -165,7 +164,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         return fact.GetType().Name;
     }
 
-    public override void Happened(StoredEvent happened, SimulatedWorld world)
+    public override void Happened(StoredEvent happened, VirtualWorld world)
     {
         base.Happened(happened, world);
         if (State.Owner is not null)
@@ -179,7 +178,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         if (happened.Method == "sys.call.on_ringing" && Count("sys.call.on_dial_completed") > 0) world.Fail($"{Id}: ringing after the dialling was over");
     }
 
-    public override void Check(SimulatedWorld world)
+    public override void Check(VirtualWorld world)
     {
         var over = State.Phase == CallPhase.Released && !WasWithdrawn;
         Exactly("sys.on_chan_closed", over ? 1 : 0, world);
@@ -203,6 +202,15 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         else Exactly("sys.call.on_answer_completed", WasAnswerRequested && (over || WasConfirmed) ? 1 : 0, world);
     }
 
+    /// <summary>What a flow is told of its call's release follows it, that it heard comes last; both of an owned call only, and once.</summary>
+    private bool MayFollowRelease(CallEntry fact) => fact switch
+    {
+        Settled or CallReleased => true,
+        OwnerTold told => State.Owner is not null && told.Notice.Number == State.NoticeCount + 1 && State.Notices is not [.., { Method: "sys.call.on_released" }],
+        OwnerHeard => State.Owner is not null && !State.Notices.IsEmpty,
+        _ => false,
+    };
+
     private static int KindOf(string completion) => Array.IndexOf(ActionEvents, completion);
 }
 
@@ -224,7 +232,7 @@ internal sealed class FlowBook(FlowState born) : ResourceBook(born.Id)
     protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => errors;
     protected override string ReleasedEvent => $"{State.Id.Module}.on_released";
 
-    public override string Fold(JournalEntry entry, SimulatedWorld world)
+    public override string Fold(JournalEntry entry, VirtualWorld world)
     {
         var fact = FlowEntryCodec.Decode(entry.Version, entry.Payload.Span);
         CheckEntry(fact, State.LastMillis, world);
@@ -236,7 +244,7 @@ internal sealed class FlowBook(FlowState born) : ResourceBook(born.Id)
         return fact.GetType().Name;
     }
 
-    public override void Check(SimulatedWorld world)
+    public override void Check(VirtualWorld world)
     {
         Exactly(ReleasedEvent, State.WasReleased ? 1 : 0, world);
         if (Events.Count != State.EventCount) world.Fail($"{Id}: {Events.Count} events, its state counts {State.EventCount}");
@@ -247,7 +255,7 @@ internal sealed class FlowBook(FlowState born) : ResourceBook(born.Id)
     }
 
     /// <summary>It is released last: when its calls are.</summary>
-    private void CheckParties(SimulatedWorld world)
+    private void CheckParties(VirtualWorld world)
     {
         if (world.HasCrashed) return;
         foreach (var call in new[] { State.First.Call, State.Second?.Call })
@@ -262,7 +270,6 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
 {
     private const string Played = "sys.conf.on_play_completed";
     private const string Recorded = "sys.conf.on_record_completed";
-    private const int LateMillisMax = 10;
 
     private static readonly Dictionary<string, Func<int, bool>> Errors = new(StringComparer.Ordinal)
     {
@@ -284,13 +291,13 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
     protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => Errors;
     protected override string ReleasedEvent => "sys.conf.on_released";
 
-    public override string Fold(JournalEntry entry, SimulatedWorld world)
+    public override string Fold(JournalEntry entry, VirtualWorld world)
     {
         var fact = ConferenceEntryCodec.Decode(entry.Version, entry.Payload.Span);
         CheckEntry(fact, State.LastMillis, world);
         if (fact is ConferenceMade) world.Fail($"{Id}: created twice");
         if (State.WasReleased) world.Fail($"{Id}: {fact.GetType().Name} after the release");
-        if (world.Plan.IsPunctual && ConferenceDecider.NextDeadline(State) is { } due && fact.AtMillis > due + LateMillisMax)
+        if (ConferenceDecider.NextDeadline(State) is { } due && world.LatestFor(State.Id.Instance, due) is { } latest && fact.AtMillis > latest)
             world.Fail($"{Id}: {fact.GetType().Name} {fact.AtMillis - due} ms after its limit");
         if (fact is PlayBegan) plays++;
         if (fact is RecordingSet { Recording: var recording } && recording.Number != State.Recording?.Number) recordings++;
@@ -298,7 +305,7 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
         return fact.GetType().Name;
     }
 
-    public override void Happened(StoredEvent happened, SimulatedWorld world)
+    public override void Happened(StoredEvent happened, VirtualWorld world)
     {
         base.Happened(happened, world);
         if (happened.Method is not ("sys.conf.on_entered" or "sys.conf.on_exited" or "sys.conf.on_talker")) return;
@@ -322,7 +329,7 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
         }
     }
 
-    public override void Check(SimulatedWorld world)
+    public override void Check(VirtualWorld world)
     {
         Exactly(ReleasedEvent, State.WasReleased ? 1 : 0, world);
         if (Events.Count != State.EventCount) world.Fail($"{Id}: {Events.Count} events, its state counts {State.EventCount}");

@@ -35,15 +35,17 @@ internal sealed class PlannedStoreFaults(SimulatedWorld world, NodeProcess proce
 }
 
 /// <summary>A node's way to the network: ends with its process, and shows every message to the observer before it leaves.</summary>
-internal sealed class GatedTransport(SimulatedWorld world, NodeProcess process, VirtualSipTransport inner) : ISipTransport
+internal sealed class GatedTransport(VirtualWorld world, NodeProcess process, VirtualSipTransport inner) : ISipTransport
 {
     public void Send(SipFlow flow, ReadOnlyMemory<byte> message, long sendId)
     {
         if (!process.IsAlive) return;
         world.Reach(process, CrashMoment.BeforeSend);
         if (!process.IsAlive) return;
-        world.Wire.Leaves(message);
+        var sent = inner.Sent;
         inner.Send(flow, message, sendId);
+        // A node that may not speak says nothing.
+        if (inner.Sent > sent) world.Wire.Leaves(message, process);
         world.Reach(process, CrashMoment.AfterSend);
     }
 
@@ -53,7 +55,7 @@ internal sealed class GatedTransport(SimulatedWorld world, NodeProcess process, 
 }
 
 /// <summary>As the program does it: what comes before the node is ready meets no socket.</summary>
-internal sealed class SocketsOpenLast(SimulatedNode node, ISipTransportEvents inner) : ISipTransportEvents
+internal sealed class SocketsOpenLast(NodeLife node, ISipTransportEvents inner) : ISipTransportEvents
 {
     public void OnReceived(in ReceivedMessage received)
     {
@@ -69,10 +71,10 @@ internal sealed class SocketsOpenLast(SimulatedNode node, ISipTransportEvents in
 }
 
 /// <summary>A node's way to its media side, which dies with it.</summary>
-internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, VirtualMediaPort inner) : IMediaPort
+internal sealed class GatedMedia(VirtualWorld world, NodeProcess process, VirtualMediaPort inner) : IMediaPort
 {
     public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) =>
-        Passes() ? inner.TryOpen(session, options, new Ears(world, events)) : null;
+        Passes() ? inner.TryOpen(session, options, new Ears(world, process, inner, events)) : null;
 
     public void Configure(MediaSessionId session, MediaDescription description)
     {
@@ -207,12 +209,12 @@ internal sealed class GatedMedia(SimulatedWorld world, NodeProcess process, Virt
     }
 
     /// <summary>A report is a moment at which something else may happen.</summary>
-    private sealed class Ears(SimulatedWorld world, IMediaEvents inner) : IMediaEvents
+    private sealed class Ears(VirtualWorld world, NodeProcess process, VirtualMediaPort media, IMediaEvents inner) : IMediaEvents
     {
         public void OnMediaEvent(MediaSessionId session, MediaEvent happened)
         {
-            if (happened is not SessionClosed) world.Rush.Reports(world.Media.AddressOf(session));
-            inner.OnMediaEvent(session, happened);
+            if (happened is not SessionClosed) world.Reports(media.AddressOf(session));
+            process.Hear(() => inner.OnMediaEvent(session, happened));
         }
     }
 }

@@ -9,7 +9,7 @@ namespace Cti.Simulation;
 /// Three connections of the application that share its events as a group: they acknowledge now and then, leave without a word and come back. Between them
 /// every event must come, in order per resource, whatever one of them took and did not acknowledge.
 /// </summary>
-internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random)
+internal sealed class GroupOfConsumers(VirtualWorld world, SeededRandom random)
 {
     private const string Group = "books";
     private readonly Member[] members = [new(), new(), new()];
@@ -23,12 +23,15 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
         foreach (var member in members) Later(random.Between(0, 5_000), () => Connect(member));
     }
 
-    public void LostNode()
+    /// <summary>A node died, and with it the feeds there.</summary>
+    public void LostNode(NodeLife node)
     {
         if (world.Plan.IsScripted) return;
         foreach (var member in members)
         {
+            if (member.Node is not null && member.Node != node) continue;
             member.Feed = null;
+            member.Node = null;
             member.Session++;
             Later(random.Between(10, 3_000), () => Connect(member));
         }
@@ -40,12 +43,13 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
     private void Connect(Member member)
     {
         if (member.Feed is not null) return;
-        if (world.Node is not { IsServing: true, Hub: { } hub })
+        if (world.PickNode() is not { IsServing: true, Hub: { } hub } node)
         {
             Later(700, () => Connect(member));
             return;
         }
         world.Trace.Add("a member connects");
+        member.Node = node;
         member.Feed = hub.Open(RandomApplication.Name);
         _ = ReadAsync(member, member.Feed, ++member.Session);
     }
@@ -56,6 +60,7 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
         member.Session++;
         if (member.Feed is { } feed) _ = feed.DisposeAsync().AsTask();
         member.Feed = null;
+        member.Node = null;
         Later(awayMillis, () => Connect(member));
     }
 
@@ -133,6 +138,7 @@ internal sealed class GroupOfConsumers(SimulatedWorld world, SeededRandom random
     private sealed class Member
     {
         public IEventFeed? Feed { get; set; }
+        public NodeLife? Node { get; set; }
         public int Session { get; set; }
     }
 }

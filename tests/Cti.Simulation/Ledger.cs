@@ -10,10 +10,11 @@ namespace Cti.Simulation;
 /// The books: what became durable, in the order in which it did, and the rules that it must keep at every moment. It decodes the journal and folds it,
 /// so it knows what is true of a call independently of what the node says.
 /// </summary>
-internal sealed class Ledger(SimulatedWorld world)
+internal sealed class Ledger(VirtualWorld world)
 {
     private readonly Dictionary<int, long> tails = [];
     private readonly Dictionary<int, long> epochs = [];
+    private readonly Dictionary<int, string> owners = [];
     private readonly Dictionary<string, ResourceBook> books = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ResourceBook> living = new(StringComparer.Ordinal);
     private readonly Dictionary<string, List<CallBook>> bySipCallId = new(StringComparer.Ordinal);
@@ -47,9 +48,34 @@ internal sealed class Ledger(SimulatedWorld world)
     {
         foreach (var claim in claims)
         {
-            world.Trace.Add($"claim {claim.Instance} epoch {claim.Epoch} tail {claim.Tail}");
+            world.Trace.Add($"claim {claim.Instance} for {claim.Owner} epoch {claim.Epoch} tail {claim.Tail}");
+            world.Claimed(claim, OwnerOf(claim.Instance));
             if (claim.Epoch != epochs.GetValueOrDefault(claim.Instance) + 1) world.Fail($"instance {claim.Instance}: epoch {claim.Epoch} after {epochs.GetValueOrDefault(claim.Instance)}");
             epochs[claim.Instance] = claim.Epoch;
+            owners[claim.Instance] = claim.Owner;
+        }
+    }
+
+    /// <summary>Who owns an instance by the store; "" for nobody.</summary>
+    public string OwnerOf(int instance) => owners.GetValueOrDefault(instance, "");
+
+    /// <summary>An owner handed an instance over.</summary>
+    public void Given(int instance, string from, long epoch, string to)
+    {
+        world.Trace.Add($"{from} gives {instance} to {to}, epoch {epoch + 1}");
+        if (OwnerOf(instance) != from || epochs.GetValueOrDefault(instance) != epoch) world.Fail($"instance {instance}: {from} gives it away in epoch {epoch}, {OwnerOf(instance)} owns it in {epochs.GetValueOrDefault(instance)}");
+        epochs[instance] = epoch + 1;
+        owners[instance] = to;
+    }
+
+    /// <summary>A node's row was removed, and what it owned is nobody's.</summary>
+    public void Removed(string node)
+    {
+        world.Trace.Add($"{node} is removed");
+        foreach (var instance in owners.Where(owned => owned.Value == node).Select(static owned => owned.Key).ToList())
+        {
+            epochs[instance]++;
+            owners[instance] = "";
         }
     }
 
@@ -59,6 +85,7 @@ internal sealed class Ledger(SimulatedWorld world)
         var tail = tails.GetValueOrDefault(append.Instance);
         if (append.ExpectedTail != tail) world.Fail($"instance {append.Instance}: an append at {append.ExpectedTail + 1} behind position {tail}");
         if (append.Epoch != epochs.GetValueOrDefault(append.Instance)) world.Fail($"instance {append.Instance}: an append of epoch {append.Epoch}, the owner's is {epochs.GetValueOrDefault(append.Instance)}");
+        if (append.Owner != OwnerOf(append.Instance)) world.Fail($"instance {append.Instance}: an append of {append.Owner}, the owner is {OwnerOf(append.Instance)}");
         var expected = append.ExpectedTail;
         foreach (var position in append.Entries.Select(entry => entry.Position).Concat(append.Events.Select(happened => happened.Position)).Order())
         {
@@ -75,7 +102,7 @@ internal sealed class Ledger(SimulatedWorld world)
         foreach (var resource in append.Entries.Select(entry => entry.ResourceId).Concat(append.Events.Select(happened => happened.ResourceId)).Distinct().ToList())
         {
             Book(resource).Check(world);
-            if (Book(resource) is CallBook call) world.Rush.Decided(call);
+            if (Book(resource) is CallBook call) world.Decided(call);
         }
         foreach (var resource in append.ReleasedResources)
         {
@@ -86,8 +113,13 @@ internal sealed class Ledger(SimulatedWorld world)
     }
 
     /// <summary>An instance whose positions were reserved must be numbered on from where the durable ones end.</summary>
-    public void Refused(InstanceAppend append, AppendOutcome outcome) =>
-        world.Fail($"instance {append.Instance}: an append of its only owner at {append.ExpectedTail + 1} was refused: {outcome}");
+    public void Refused(InstanceAppend append, AppendOutcome outcome)
+    {
+        world.Trace.Add($"refused {append.Instance} of {append.Owner} epoch {append.Epoch}: {outcome}");
+        // Whoever owns it no more is told so.
+        if (append.Owner == OwnerOf(append.Instance) && append.Epoch == epochs.GetValueOrDefault(append.Instance))
+            world.Fail($"instance {append.Instance}: an append of its only owner at {append.ExpectedTail + 1} was refused: {outcome}");
+    }
 
     private ResourceBook Book(string resource) =>
         books.TryGetValue(resource, out var book) ? book : throw new InvalidOperationException($"{resource} has no creating entry");
@@ -149,5 +181,19 @@ internal sealed class BookkeepingStore(IJournalStore inner, Ledger ledger) : For
         var claims = await base.TakeAsync(node, instances, unrenewed, cancellation);
         ledger.Claimed(claims);
         return claims;
+    }
+
+    public override async ValueTask<bool> GiveAsync(int instance, string owner, long epoch, string to, CancellationToken cancellation = default)
+    {
+        var isGiven = await base.GiveAsync(instance, owner, epoch, to, cancellation);
+        if (isGiven) ledger.Given(instance, owner, epoch, to);
+        return isGiven;
+    }
+
+    public override async ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue, CancellationToken cancellation = default)
+    {
+        var isRemoved = await base.RemoveNodeAsync(node, incarnation, renewalsMax, cancellation);
+        if (isRemoved) ledger.Removed(node);
+        return isRemoved;
     }
 }

@@ -7,9 +7,10 @@ namespace Cti.Simulation;
 /// The process that a simulated node runs in: its share of the scheduler and of the timers. Killing it is a crash: nothing of it runs any more, whatever
 /// still holds a reference to it.
 /// </summary>
-internal sealed class NodeProcess(ManualRuntime runtime, int number) : IScheduler, ITimers, ILog
+internal sealed class NodeProcess(ManualRuntime runtime, int number, int driftPpm = 0) : IScheduler, ITimers, ILog
 {
     private readonly int thread = Environment.CurrentManagedThreadId;
+    private readonly Queue<Action> held = new();
 
     /// <summary>1 for the first start, raised with every restart.</summary>
     public int Number { get; } = number;
@@ -22,7 +23,45 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number) : ISchedule
     /// <summary>Given lines of a severity that no simulated fault explains.</summary>
     public Action<string>? Alarm { get; init; }
 
-    public void Kill() => IsAlive = false;
+    /// <summary>Which node of the cluster it is, from 0.</summary>
+    public int Node { get; init; }
+
+    /// <summary>It stands still: nothing of it runs, and what comes waits for it.</summary>
+    public bool IsPaused { get; private set; }
+
+    public void Kill()
+    {
+        IsAlive = false;
+        held.Clear();
+    }
+
+    /// <summary>As SIGSTOP does it.</summary>
+    public void Pause() => IsPaused = true;
+
+    /// <summary>As SIGCONT does it: what is overdue and what has come runs now, in the order in which it came, with whatever it makes ready in between.</summary>
+    public void Wake()
+    {
+        if (!IsPaused) return;
+        IsPaused = false;
+        if (held.Count > 0) runtime.Post(new ActionItem(HearNext));
+    }
+
+    /// <summary>Something comes from outside: at once, or when the process can hear it.</summary>
+    public void Hear(Action act)
+    {
+        if (!IsAlive) return;
+        if (IsPaused || held.Count > 0) held.Enqueue(act);
+        else act();
+    }
+
+    private void HearNext()
+    {
+        if (IsPaused || !held.TryPeek(out var act)) return;
+        act();
+        // Taken out afterwards, so that what comes meanwhile lines up behind it.
+        if (held.Count > 0) held.Dequeue();
+        if (held.Count > 0) runtime.Post(new ActionItem(HearNext));
+    }
 
     /// <summary>What a call into a dead process becomes: it is never answered.</summary>
     public static Task Never { get; } = new TaskCompletionSource().Task;
@@ -39,9 +78,12 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number) : ISchedule
         var timer = new Timer(this, callback, state);
         if (!IsAlive) return timer;
         PendingTimers++;
-        timer.Inner = runtime.Schedule(delayMillis, static timer => ((Timer)timer!).Fire(), timer);
+        timer.Inner = runtime.Schedule(Real(delayMillis), static timer => ((Timer)timer!).Fire(), timer);
         return timer;
     }
+
+    /// <summary>How long its clock takes for that, in real milliseconds: never less.</summary>
+    private long Real(long millis) => driftPpm == 0 ? millis : ((Math.Max(0, millis) * 1_000_000) + 1_000_000 + driftPpm - 1) / (1_000_000 + driftPpm);
 
     /// <summary>Ends after that time, if the process lives so long.</summary>
     public Task DelayAsync(long millis)
@@ -63,7 +105,9 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number) : ISchedule
     {
         public void Run()
         {
-            if (process.IsAlive) item.Run();
+            if (!process.IsAlive) return;
+            if (process.IsPaused) process.held.Enqueue(item.Run);
+            else item.Run();
         }
     }
 
@@ -81,12 +125,14 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number) : ISchedule
             if (Inner is not null) process.PendingTimers--;
         }
 
-        public void Fire()
+        public void Fire() => process.Hear(Run);
+
+        private void Run()
         {
             if (over) return;
             over = true;
             process.PendingTimers--;
-            if (process.IsAlive) callback(state);
+            callback(state);
         }
     }
 }

@@ -89,8 +89,8 @@ internal sealed partial class RandomApplication
     /// <summary>Who is in is durable, or is about to be.</summary>
     private void AskParts(string conference)
     {
-        if (world.Node is not { IsServing: true, Router: { } router }) return;
-        When(router.AskAsync(Build("sys.conf.get_parts", $$"""{"res_id":"{{conference}}"}""", null), CancellationToken.None), reply =>
+        if (world.PickNode() is not { IsServing: true, Router: { } router } node) return;
+        When(node, router.AskAsync(Build("sys.conf.get_parts", $$"""{"res_id":"{{conference}}"}""", null), CancellationToken.None), reply =>
         {
             if (reply.Error is not null) return;
             using var json = JsonDocument.Parse(reply.Result);

@@ -12,13 +12,14 @@ namespace Cti.Simulation;
 /// An application that behaves at random: takes, refuses, redirects or ignores calls, dials, starts and stops actions in right and wrong states, repeats
 /// requests, loses its connection and comes back with its cursor. It checks every answer and every event that it is given against the books.
 /// </summary>
-internal sealed partial class RandomApplication(SimulatedWorld world, SeededRandom random)
+internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom random)
 {
     public const string Name = "app";
 
     private readonly Dictionary<string, CallView> calls = new(StringComparer.Ordinal);
     private readonly Dictionary<Guid, SentRequest> requests = [];
     private IEventFeed? feed;
+    private NodeLife? feedNode;
     private string cursor = "earliest";
     private int session;
     private bool isStopped;
@@ -46,10 +47,13 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
     /// <summary>No new call any more; those that are up go on.</summary>
     public void Stop() => isStopped = true;
 
-    public void LostNode()
+    /// <summary>A node died: what was asked there is never answered, and a feed there is over.</summary>
+    public void LostNode(NodeLife node)
     {
-        foreach (var request in requests.Values) request.Outstanding = 0;
+        foreach (var request in requests.Values) request.Asked.RemoveAll(asked => asked == node.Process);
+        if (feedNode is not null && feedNode != node) return;
         feed = null;
+        feedNode = null;
         session++;
         Later(random.Between(10, 2000), Connect);
     }
@@ -66,18 +70,20 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         session++;
         if (feed is { } present) _ = present.DisposeAsync().AsTask();
         feed = null;
+        feedNode = null;
         Later(awayMillis, Connect);
     }
 
     private void Connect()
     {
         if (feed is not null) return;
-        if (world.Node is not { IsServing: true, Hub: { } hub } node)
+        if (world.PickNode() is not { IsServing: true, Hub: { } hub } node)
         {
             Later(500, Connect);
             return;
         }
         world.Trace.Add($"app connects to life {node.Process.Number}");
+        feedNode = node;
         feed = hub.Open(Name);
         _ = ReadAsync(feed, ++session);
     }
@@ -146,7 +152,10 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         switch (happened.Method)
         {
             case "sys.call.on_incoming":
-                if (!Exists(call) && world.Ledger.Find<CallBook>(call.Id)!.Release is null) world.Fail($"{call.Id} is offered and does not exist");
+                Exists(call, exists =>
+                {
+                    if (!exists && world.Ledger.Find<CallBook>(call.Id)!.Release is null) world.Fail($"{call.Id} is offered and does not exist");
+                });
                 if (!world.Plan.IsScripted && !random.Chance(10)) Later(random.Pick(0, 5, 300, 3000, 12_000), () => Decide(call));
                 break;
             case "sys.call.on_dial_completed" or "sys.call.on_answer_completed":
@@ -161,17 +170,30 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
                 break;
             case var _ when happened.Method.EndsWith(".on_released", StringComparison.Ordinal):
                 call.IsReleased = true;
-                if (Exists(call)) world.Fail($"{call.Id} exists after its on_released");
+                Exists(call, exists =>
+                {
+                    if (exists) world.Fail($"{call.Id} exists after its on_released");
+                });
                 break;
         }
     }
 
-    private bool Exists(CallView call)
+    /// <summary>Asks whether it exists; <paramref name="judge"/> hears it, at once where its owner is asked.</summary>
+    private void Exists(CallView call, Action<bool> judge)
     {
-        if (world.Node?.Router is not { } router) return false;
-        var asked = router.AskAsync(Build($"{ModuleOf(call.Id)}.exists", Res(call), null), CancellationToken.None).AsTask();
-        return Encoding.UTF8.GetString(asked.Result.Result.Span) == "true";
+        if (world.PickNode() is not { Router: { } router } node) return;
+        var asked = router.AskAsync(Build($"{ModuleOf(call.Id)}.exists", Res(call), null), CancellationToken.None);
+        if (asked.IsCompleted) Judge(asked.Result);
+        else When(node, asked, Judge);
+
+        void Judge(RpcReply reply)
+        {
+            if (!MayFail(reply.Error)) judge(Encoding.UTF8.GetString(reply.Result.Span) == "true");
+        }
     }
+
+    /// <summary>Between nodes a request may fail without anybody's fault: its instance moves, a link breaks, a node dies.</summary>
+    private bool MayFail(RpcError? error) => world.MovesInstances && error?.Code is ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout;
 
     /// <summary>Stopped, ended by a key or at its limit, the file is complete when the application hears of it.</summary>
     private void CheckRecording(FeedEvent happened)
@@ -180,7 +202,7 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
         var error = json.RootElement.GetProperty("error");
         var path = json.RootElement.GetProperty("record_file").GetString()!;
         var isWhole = error.ValueKind == JsonValueKind.Null || error.GetProperty("code").GetInt32() is ErrorCodes.Timeout or ErrorCodes.Terminated;
-        if (isWhole && world.Media.Recordings.TryGetValue(path, out var recording) && !recording.IsComplete) world.Fail($"{happened.ResourceId}: {path} is completed and not complete");
+        if (isWhole && world.IsIncomplete(path)) world.Fail($"{happened.ResourceId}: {path} is completed and not complete");
     }
 
     private static bool IsWithoutError(FeedEvent happened)
@@ -257,21 +279,22 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
     /// <summary>Another application touches the call: its existence is none of its business.</summary>
     private void Pry(CallView call)
     {
-        if (world.Node is not { IsServing: true, Router: { } router }) return;
+        if (world.PickNode() is not { IsServing: true, Router: { } router } node) return;
         Span<byte> bits = stackalloc byte[16];
         random.Fill(bits);
         var request = Build(random.Pick("sys.call.drop", "sys.call.nop", "sys.call.get"), Res(call), new Guid(bits)) with { Application = "other" };
-        When(router.AskAsync(request, CancellationToken.None), reply =>
+        When(node, router.AskAsync(request, CancellationToken.None), reply =>
         {
-            if (reply.Error?.Code != ErrorCodes.NotFound) world.Fail($"{request.Method} by another application is answered {reply.Error?.Code}");
+            if (reply.Error?.Code != ErrorCodes.NotFound && !MayFail(reply.Error)) world.Fail($"{request.Method} by another application is answered {reply.Error?.Code}");
         });
     }
 
     private void List()
     {
-        if (world.Node is not { IsServing: true, Router: { } router }) return;
-        When(router.AskAsync(Build("sys.call.list", """{"limit":1000}""", null), CancellationToken.None), reply =>
+        if (world.PickNode() is not { IsServing: true, Router: { } router } node) return;
+        When(node, router.AskAsync(Build("sys.call.list", """{"limit":1000}""", null), CancellationToken.None), reply =>
         {
+            if (MayFail(reply.Error)) return;
             using var json = JsonDocument.Parse(reply.Result);
             foreach (var item in json.RootElement.GetProperty("items").EnumerateArray())
             {
@@ -306,15 +329,15 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
 
     public void Ask(SentRequest request)
     {
-        if (world.Node is not { IsServing: true, Router: { } router } node)
+        if (world.PickNode() is not { IsServing: true, Router: { } router } node)
         {
             Later(1000, () => Ask(request));
             return;
         }
         world.Trace.Add(string.Create(CultureInfo.InvariantCulture, $"app asks {request.Method} {request.Resource} {request.Id}"));
-        request.Outstanding++;
         var life = node.Process;
-        When(router.AskAsync(request.Request, CancellationToken.None), reply => Answered(request, reply));
+        request.Asked.Add(life);
+        When(node, router.AskAsync(request.Request, CancellationToken.None), reply => Answered(request, life, reply));
         // A client that does not know how its request ended repeats it.
         Later(12_000, () =>
         {
@@ -325,25 +348,25 @@ internal sealed partial class RandomApplication(SimulatedWorld world, SeededRand
     /// <summary>The same id with other content, once the first was accepted.</summary>
     private void AskOther(SentRequest request)
     {
-        if (request.Result is null || LeavesNothing(request) || world.Node is not { IsServing: true, Router: { } router }) return;
-        When(router.AskAsync(request.Request with { ParametersHash = request.Request.ParametersHash + 1 }, CancellationToken.None), reply =>
+        if (request.Result is null || LeavesNothing(request) || world.PickNode() is not { IsServing: true, Router: { } router } node) return;
+        When(node, router.AskAsync(request.Request with { ParametersHash = request.Request.ParametersHash + 1 }, CancellationToken.None), reply =>
         {
-            if (reply.Error?.Code is not (ErrorCodes.InvalidParams or ErrorCodes.Unavailable)) world.Fail($"{request.Method} {request.Id} with other content is answered {reply.Error?.Code}");
+            if (reply.Error?.Code is not (ErrorCodes.InvalidParams or ErrorCodes.Unavailable) && !MayFail(reply.Error)) world.Fail($"{request.Method} {request.Id} with other content is answered {reply.Error?.Code}");
         });
     }
 
-    private void When(ValueTask<RpcReply> asked, Action<RpcReply> then)
+    private void When(NodeLife node, ValueTask<RpcReply> asked, Action<RpcReply> then)
     {
-        var life = world.Node!.Process;
+        var life = node.Process;
         asked.AsTask().ContinueWith((task, _) => world.Runtime.Post(new ActionItem(() =>
         {
             if (life.IsAlive) then(task.Result);
         })), null, CancellationToken.None, TaskContinuationOptions.None, InlineTasks.Instance);
     }
 
-    private void Answered(SentRequest request, RpcReply reply)
+    private void Answered(SentRequest request, NodeProcess asked, RpcReply reply)
     {
-        request.Outstanding--;
+        request.Asked.Remove(asked);
         request.Replies++;
         world.Trace.Add($"app is answered {request.Method} {request.Resource}: {reply.Error?.Code.ToString(CultureInfo.InvariantCulture) ?? Encoding.UTF8.GetString(reply.Result.Span)}");
         if (reply.Error is { } error)
@@ -419,7 +442,9 @@ internal sealed class SentRequest(RpcRequest request)
     public string Resource { get; set; } = request.Method.EndsWith(".construct", StringComparison.Ordinal) ? "" : request.Arguments.String("res_id");
     /// <summary>How it was refused last.</summary>
     public int? RefusedWith { get; set; }
-    public int Outstanding { get; set; }
+    /// <summary>The nodes that have not answered.</summary>
+    public List<NodeProcess> Asked { get; } = [];
+    public int Outstanding => Asked.Count;
     public int Replies { get; set; }
     public string? Result { get; set; }
 }

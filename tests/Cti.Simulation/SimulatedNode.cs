@@ -16,20 +16,13 @@ using Cti.Testing;
 namespace Cti.Simulation;
 
 /// <summary>One life of the node: from its start on the disk that the last one left until it is killed.</summary>
-internal sealed class SimulatedNode
+internal sealed class SimulatedNode : NodeLife
 {
     public static readonly IPEndPoint Address = new(IPAddress.Parse("10.0.0.100"), 5060);
 
-    private static readonly FeedBounds SmallFeeds = new() { LiveEventsMax = 8, UnacknowledgedMax = 12, PageRowsMax = 3, HandoverMillis = 1_500, RetryMillis = 100 };
-
-    private SimulatedNode(NodeProcess process) => Process = process;
-
-    public NodeProcess Process { get; }
-    public VirtualSipTransport? Sip { get; private set; }
-    public EventHub? Hub { get; private set; }
-    public ServerNode? Server { get; private set; }
-    public IRequestRouter? Router { get; private set; }
-    public bool IsServing { get; private set; }
+    private SimulatedNode(NodeProcess process) : base(process)
+    {
+    }
 
     /// <summary>Timers and actors that a node without calls has.</summary>
     public int IdleTimers { get; private set; }
@@ -42,13 +35,6 @@ internal sealed class SimulatedNode
         var node = new SimulatedNode(process);
         _ = node.RunAsync(world);
         return node;
-    }
-
-    public void Kill()
-    {
-        IsServing = false;
-        Process.Kill();
-        Sip?.Dispose();
     }
 
     private async Task RunAsync(SimulatedWorld world)
@@ -131,6 +117,9 @@ internal class PlantedBugs
     public virtual Cti.Media.IMediaPort Media(Cti.Media.IMediaPort media) => media;
 
     public virtual IRequestRouter Router(IRequestRouter router) => router;
+
+    /// <summary>Whether the transport does not ask if it may speak after a pause.</summary>
+    public virtual bool IsUnguarded => false;
 
     /// <summary>Messages between resources that vanish.</summary>
     public virtual bool Loses(ResourceCommand command) => false;

@@ -1,68 +1,26 @@
-using System.Globalization;
 using System.Net;
-using Cti.Server.Trunks;
-using Cti.Sip;
-using Cti.Storage.Memory;
 using Cti.Testing;
-using Cti.Testing.Peers;
 
 namespace Cti.Simulation;
 
 /// <summary>Everything that a node touches, in virtual time: network, telephones, application, disk; and what went wrong.</summary>
-internal sealed class SimulatedWorld
+internal sealed class SimulatedWorld : VirtualWorld
 {
-    private static readonly string[] PhoneAddresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
     private readonly Queue<CrashPoint> crashes;
-    private readonly bool keepsTrace;
     private int crashCount;
     private int starts;
 
-    public SimulatedWorld(SimulationPlan plan, PlantedBugs bugs, bool keepTrace)
+    public SimulatedWorld(SimulationPlan plan, PlantedBugs bugs, bool keepTrace) : base(plan, bugs, keepTrace, followsContact: false)
     {
-        Plan = plan;
-        Bugs = bugs;
-        keepsTrace = keepTrace;
-        Random = new SeededRandom(plan.Seed);
-        var order = Random.Fork();
-        var timers = new SeededRandom(plan.Seed ^ 0x74696D65);
-        Runtime = new ManualRuntime(choose: order.Next, chooseTimer: plan.ShufflesTimers ? timers.Next : null);
-        Trace = new Trace(() => Runtime.ElapsedMillis, keepTrace);
-        Network = new VirtualNetwork(Runtime, Random.Fork()) { Conditions = plan.Network, Drop = Drop };
-        Ledger = new Ledger(this);
-        Wire = new WireChecks(this);
-        Media = NewMedia();
+        Media = NewMedia(SimulatedNode.Address.Address);
         crashes = new Queue<CrashPoint>(plan.Crashes);
         crashCount = crashes.TryPeek(out var first) ? first.Count : 0;
-        Phones = [.. PhoneAddresses.Select(address => new RandomPhone(Network, Runtime, Random.Fork(), new IPEndPoint(IPAddress.Parse(address), 5060), plan.Phones)
-        {
-            PressKey = (rtp, key) => Media.Press(rtp, key),
-        })];
-        Trunk = new Trunk
-        {
-            Name = "carrier", Host = PhoneAddresses[0], MaxCalls = plan.TrunkCalls, OptionsIntervalMillis = plan.OptionsIntervalMillis, Dtmf = plan.TrunkDtmf,
-        };
-        Disk.NowMillis = () => Runtime.UnixMillis;
-        Application = new RandomApplication(this, Random.Fork());
-        Group = new GroupOfConsumers(this, Random.Fork());
         Trouble = new WorldTrouble(this, Random.Fork());
         Rush = new Rush(this, new SeededRandom(plan.Seed ^ 0x72757368));
         Rest = new RestChecks(this);
     }
 
-    public SimulationPlan Plan { get; }
-    public PlantedBugs Bugs { get; }
-    public SeededRandom Random { get; }
-    public ManualRuntime Runtime { get; }
-    public Trace Trace { get; }
-    public VirtualNetwork Network { get; }
     public VirtualMediaPort Media { get; private set; }
-    public MemoryDisk Disk { get; } = new();
-    public Ledger Ledger { get; }
-    public WireChecks Wire { get; }
-    public IReadOnlyList<RandomPhone> Phones { get; }
-    public Trunk Trunk { get; }
-    public RandomApplication Application { get; }
-    public GroupOfConsumers Group { get; }
     public WorldTrouble Trouble { get; }
     public Rush Rush { get; }
     public RestChecks Rest { get; }
@@ -70,17 +28,25 @@ internal sealed class SimulatedWorld
     /// <summary>The present life of the node, serving or starting; null while it is down.</summary>
     public SimulatedNode? Node { get; private set; }
 
-    /// <summary>From then on nothing goes wrong any more.</summary>
-    public bool IsHealed { get; private set; }
+    public override NodeLife? PickNode() => Node;
 
-    public bool HasCrashed { get; private set; }
+    /// <summary>How late a decision may be, in milliseconds, where nothing keeps the node from being in time.</summary>
+    private const int LateMillisMax = 10;
 
-    public List<string> Failures { get; } = [];
+    public override long? LatestFor(int instance, long dueMillis) => Plan.IsPunctual ? dueMillis + LateMillisMax : null;
 
-    public void Fail(string what)
+    public override bool IsIncomplete(string path) => Media.Recordings.TryGetValue(path, out var recording) && !recording.IsComplete;
+
+    public override void Decided(CallBook call) => Rush.Decided(call);
+
+    public override void Reports(IPEndPoint? local) => Rush.Reports(local);
+
+    protected override void Press(IPEndPoint rtp, char key) => Media.Press(rtp, key);
+
+    protected override void Passes(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram)
     {
-        Trace.Add($"FAILED {what}");
-        Failures.Add(string.Create(CultureInfo.InvariantCulture, $"at {Runtime.ElapsedMillis} ms: {what}"));
+        if (!to.Equals(SimulatedNode.Address)) Rush.Sent(datagram);
+        else Rush.Arrives(datagram);
     }
 
     public void StartNode()
@@ -98,7 +64,7 @@ internal sealed class SimulatedWorld
     }
 
     /// <summary>The node passed a moment at which it may be planned to die.</summary>
-    public void Reach(NodeProcess process, CrashMoment moment)
+    public override void Reach(NodeProcess process, CrashMoment moment)
     {
         if (!IsHealed && crashes.TryPeek(out var next) && next.Moment == moment && --crashCount <= 0) CrashIf(process, next);
     }
@@ -108,10 +74,11 @@ internal sealed class SimulatedWorld
         Trace.Add("node dies");
         node.Kill();
         Media.Crash();
-        Media = NewMedia();
+        // The dead node's commands must not reach the media side of the next life, so each life has its own.
+        Media = NewMedia(SimulatedNode.Address.Address);
         if (Node == node) Node = null;
-        Application.LostNode();
-        Group.LostNode();
+        Application.LostNode(node);
+        Group.LostNode(node);
         Runtime.After(downMillis, StartNode);
     }
 
@@ -122,14 +89,6 @@ internal sealed class SimulatedWorld
         HasCrashed = true;
         Trace.Add("crash: now");
         NodeDied(node, downMillis);
-    }
-
-    public void Heal()
-    {
-        Trace.Add("healed");
-        IsHealed = true;
-        Network.Heal();
-        Network.Drop = Drop;
     }
 
     /// <summary>The program's own stop: refuses what is new, waits, drops what is left, waits again, ends.</summary>
@@ -169,28 +128,5 @@ internal sealed class SimulatedWorld
         HasCrashed = true;
         Trace.Add($"crash: {crash.Moment}");
         NodeDied(Node, crash.DownMillis);
-    }
-
-    private bool Drop(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram)
-    {
-        if (!to.Equals(SimulatedNode.Address)) Rush.Sent(datagram);
-        else Rush.Arrives(datagram);
-        Trace.Add(keepsTrace ? $"{from} -> {to} {Describe(datagram)}" : $"{from} -> {to}", datagram.Span);
-        return Bugs.Drops(from, to, datagram);
-    }
-
-    private static string Describe(ReadOnlyMemory<byte> datagram) => SipParser.ParseDatagram(datagram).Message is { } message
-        ? $"{(message is SipResponse response ? response.Status.ToString(CultureInfo.InvariantCulture) : ((SipRequest)message).Method)} of {message.CSeq.Number} {message.CSeq.Method} {message.CallId}"
-        : "no SIP";
-
-    // The dead node's commands must not reach the media side of the next life, so each life has its own.
-    private VirtualMediaPort NewMedia()
-    {
-        var media = new VirtualMediaPort(Runtime, SimulatedNode.Address.Address);
-        media.Files["short.wav"] = 900;
-        media.Files["long.wav"] = 15_000;
-        media.Files["broken.wav"] = 1;
-        media.Broken.Add("broken.wav");
-        return media;
     }
 }

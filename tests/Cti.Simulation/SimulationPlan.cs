@@ -37,7 +37,7 @@ internal sealed record Outage(long FromMillis, long ToMillis);
 internal sealed record Cut(int Phone, long FromMillis, long ToMillis);
 
 /// <summary>What a seed means: how bad the world is and what is done in it.</summary>
-internal sealed record SimulationPlan
+internal record SimulationPlan
 {
     public required ulong Seed { get; init; }
     public int Inbound { get; init; }

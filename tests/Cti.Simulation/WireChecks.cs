@@ -7,14 +7,15 @@ namespace Cti.Simulation;
 /// <summary>
 /// Write-ahead, seen from the wire: what a far end is told must be durable before it leaves (INVITE, final responses, ACK of a 2xx, BYE, CANCEL).
 /// </summary>
-internal sealed class WireChecks(SimulatedWorld world)
+internal sealed class WireChecks(VirtualWorld world)
 {
     private readonly HashSet<string> inviteBranches = new(StringComparer.Ordinal);
 
-    public void Leaves(ReadOnlyMemory<byte> bytes)
+    public void Leaves(ReadOnlyMemory<byte> bytes, NodeProcess process)
     {
         var message = SipParser.ParseDatagram(bytes).Message ?? throw new InvalidOperationException("the node sends what is no message");
         world.Trace.Add($"> {Describe(message)}", bytes.Span);
+        world.Sent(message, process);
         if (message is SipResponse response) Check(response);
         else Check((SipRequest)message);
     }

@@ -194,6 +194,9 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         foreach (var open in sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList()) Report(open, new MediaInactive());
     }
 
+    /// <summary>Where the open sessions of far ends receive.</summary>
+    public IReadOnlyList<IPEndPoint> OpenAddresses => [.. sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false }).Select(session => session.Local)];
+
     /// <summary>Where an open session receives; null for any other.</summary>
     public IPEndPoint? AddressOf(MediaSessionId session) => sessions.TryGetValue(session, out var open) ? open.Local : null;
 

@@ -29,12 +29,18 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
         for (var i = 0; i < listeners.Length; i++)
         {
             var listener = i;
-            bindings[i] = network.Bind(listeners[i], (from, bytes) => Receive(listener, from, bytes));
+            bindings[i] = network.Bind(listeners[i], (from, bytes) => Hear(() => Receive(listener, from, bytes)));
         }
     }
 
     /// <summary>Whether the simulated process may still speak for its calls; null: always.</summary>
     public PauseGuard? PauseGuard { get; set; }
+
+    /// <summary>The process's clock, by which it judges that; null: the world's.</summary>
+    public IClock? Clock { get; set; }
+
+    /// <summary>Brings what has come to the process: at once, or when it wakes; null: at once.</summary>
+    public Action<Action>? Hearing { get; set; }
 
     /// <summary>Messages that were dropped, sent or received, because it may not.</summary>
     public long Muted { get; private set; }
@@ -72,24 +78,35 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
         foreach (var binding in bindings) binding.Dispose();
     }
 
+    private long Now => (Clock ?? runtime).MonotonicNanos;
+
+    private void Hear(Action act)
+    {
+        if (Hearing is { } hearing) hearing(act);
+        else act();
+    }
+
     private bool IsMuted()
     {
-        if (PauseGuard is not { } guard || guard.IsOpen(runtime.MonotonicNanos)) return false;
+        if (PauseGuard is not { } guard || guard.IsOpen(Now)) return false;
         Muted++;
         return true;
     }
 
     private void Fail(SipFlow flow, long sendId, SipSendFailure failure)
     {
-        if (!disposed) events.OnSendFailed(flow, sendId, failure);
+        Hear(() =>
+        {
+            if (!disposed) events.OnSendFailed(flow, sendId, failure);
+        });
     }
 
     private void Receive(int listener, IPEndPoint from, ReadOnlyMemory<byte> bytes)
     {
-        if (IsMuted()) return;
+        if (disposed || IsMuted()) return;
         var flow = new SipFlow(SipTransportKind.Udp, listener, from);
         var parsed = SipParser.ParseDatagram(bytes);
-        if (parsed.Outcome == SipParseOutcome.Message) events.OnReceived(new ReceivedMessage(parsed.Message!, flow, runtime.MonotonicNanos));
+        if (parsed.Outcome == SipParseOutcome.Message) events.OnReceived(new ReceivedMessage(parsed.Message!, flow, Now));
         else if (parsed.Rejection != SipRejection.Empty) events.OnRejected(parsed, flow);
     }
 }

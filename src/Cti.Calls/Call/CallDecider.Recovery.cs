@@ -123,8 +123,9 @@ public static partial class CallDecider
         }
     }
 
-    /// <summary>Nothing of it is lost; what was heard since the dead node was last known alive is heard twice.</summary>
-    private static long HeardUntil(CallAction action, long lost) => action.HeardMillis + Math.Max(0, lost - (action.HeardFromMillis ?? action.BeginMillis));
+    /// <summary>Nothing of it is lost; what was heard since the dead node was last known alive, and while its sound was about to begin, is heard twice.</summary>
+    private static long HeardUntil(CallAction action, long lost) =>
+        action.HeardMillis + Math.Max(0, lost - (action.HeardFromMillis ?? action.BeginMillis) - Limits.SoundBeginsMillis);
 
     // Where the ACK is still awaited, that decides.
     private static CallDecision TakeoverHasFailed(CallDraft decision, TakeoverRefused refused) => decision.State is { InterruptedMillis: null } or { IsUp: false }

@@ -17,7 +17,7 @@ public static partial class ConferenceDecider
         var conference = decision.State;
         if (conference.HearsRingBack) decision.Do(new SetRingBack(true));
         if (conference.Play is { } play)
-            decision.Do(new StartConferenceSound(play.Number, play.Files, play.IsLoop, Math.Max(0, taken.LostAtMillis - play.BeginMillis)));
+            decision.Do(new StartConferenceSound(play.Number, play.Files, play.IsLoop, Math.Max(0, taken.LostAtMillis - play.BeginMillis - Limits.SoundBeginsMillis)));
         switch (conference.Recording)
         {
             case { Ending: { } ending } record:

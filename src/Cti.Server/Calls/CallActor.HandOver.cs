@@ -1,4 +1,5 @@
 using Cti.Calls.Call;
+using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Resources;
 using Cti.Server.Sip;
@@ -11,6 +12,10 @@ namespace Cti.Server.Calls;
 /// </summary>
 internal sealed partial class CallActor
 {
+    /// <summary>In <see cref="shared"/>: the first party has not yet let go of the bridge.</summary>
+    private const long PartnerAwaited = long.MinValue;
+
+    private readonly HashSet<long> shared = [];
     private bool awaitsArrival;
 
     protected override bool IsStillHeard => cell is { Media: not null, MediaClosed: false };
@@ -22,25 +27,70 @@ internal sealed partial class CallActor
 
     protected override void LetGoOfShared()
     {
-        if (cell.State is not ({ Action: RecordAction } or { SideRecord: not null } or { Bridge: not null } or { Seat: not null }) || cell.Media is not { } media) return;
+        if (cell.State is not { } call) return;
+        if (call.Action is RecordAction record) Await(record.Number, media => services.Media.Port.StopRecord(media, record.Number));
+        if (call.SideRecord is { } side) Await(side.Number, media => services.Media.Port.StopRecord(media, side.Number));
+        if (call.Bridge is { IsFirst: true, Spec.RecordPath: not null } bridge && cell.Sound is { IsRunning: true, Number: var running })
+            Await(running == 0 ? bridge.Number : running, media => services.Media.Port.Disconnect(media, running == 0 ? bridge.Number : running));
+        // A first party that stays here must not take the end of our session for the end of the bridge.
+        if (call.Bridge is { IsFirst: false } second && !IsSameInstance(second.Peer) && ResourceId.TryParse(second.Peer, out var id)
+            && services.Directory.Find<CallCell>(id) is { } first && first.Actor.Tell(new PartnerGoes(second.Op, cell))) shared.Add(PartnerAwaited);
+        LeaveWhenQuiet();
+    }
+
+    protected override bool IsSharedGone() => shared.Count == 0;
+
+    protected override bool TakeWhileParting(object message)
+    {
+        switch (message)
+        {
+            case MediaHappened { Event: RecordEnded ended } when shared.Remove(ended.Action):
+            case MediaHappened { Event: Cti.Media.BridgeEnded over } when shared.Remove(over.Action):
+            case PartnerIsReady when shared.Remove(PartnerAwaited):
+                LeaveWhenQuiet();
+                return true;
+            case MediaHappened { Event: SessionClosed }:
+                OutsideEnded(message);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private bool IsSameInstance(string resource) => ResourceId.TryParse(resource, out var id) && id.Instance == cell.State!.Id.Instance;
+
+    private void Await(long number, Action<MediaSessionId> end)
+    {
+        if (ForwardToMedia(end)) shared.Add(number);
+    }
+
+    /// <summary>A bridge and a conference have one place: the far end hears nothing until it is there.</summary>
+    private void LeaveWhenQuiet()
+    {
+        if (shared.Count > 0 || cell.State is not ({ Bridge: not null } or { Seat: not null }) || cell.Media is not { } media) return;
         LetGoOfSound();
         cell.MediaClosed = true;
         AbandonMedia(media);
     }
 
-    protected override bool IsSharedGone() => !cell.MediaClosed || cell.Media is null;
-
-    protected override bool TakeWhileParting(object message)
+    /// <summary>The second party leaves this node: the bridge is ended here, and made anew when its new owner is asked.</summary>
+    private void LetPartnerGo(PartnerGoes goes)
     {
-        if (message is not MediaHappened { Event: SessionClosed }) return false;
-        OutsideEnded(message);
-        return true;
+        if (cell.State?.Bridge is { IsFirst: true } bridge && bridge.Op == goes.Op) EndRunningBridge();
+        goes.Second.Actor.Tell(new PartnerIsReady());
     }
 
     protected override void TakeBackShared()
     {
+        shared.Clear();
+        if (cell.Media is not null && cell.State is not ({ Action: RecordAction } or { SideRecord: not null })) return;
         // As after a loss of the node: a new session, and the far end is told.
-        if (cell.Media is null) Recover(System.Clock.UnixMillis);
+        if (cell.Media is { } media)
+        {
+            cell.MediaClosed = true;
+            AbandonMedia(media);
+        }
+        Recover(System.Clock.UnixMillis);
     }
 
     protected override bool SendAfter(object message)
@@ -65,3 +115,11 @@ internal sealed partial class CallActor
         services.Arrived?.Invoke(call.Id);
     }
 }
+
+/// <summary>The second party of a bridge is about to leave this node.</summary>
+/// <param name="Op">The bridge.</param>
+/// <param name="Second">Who leaves, and is to be answered.</param>
+internal sealed record PartnerGoes(string Op, CallCell Second) : Cti.Actors.ISystemMessage;
+
+/// <summary>The first party has let go of the bridge.</summary>
+internal sealed record PartnerIsReady : Cti.Actors.ISystemMessage;

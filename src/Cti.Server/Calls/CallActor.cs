@@ -87,6 +87,11 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case CheckSubscriber:
                 LookForSubscriber();
                 return true;
+            case PartnerGoes goes:
+                LetPartnerGo(goes);
+                return true;
+            case PartnerIsReady:
+                return true;
             default:
                 if (cell.Leg is not { } leg)
                 {

@@ -17,6 +17,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
 {
     private readonly NodeServices services = services;
     private readonly ConferenceCell cell = cell;
+    private long endingRecord;
 
     protected override int EntryVersion => ConferenceEntryCodec.Version;
 
@@ -277,6 +278,17 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     protected override void LetGoOfShared()
     {
         if (cell.Mix is not { } mix || cell.MixClosed) return;
+        if (cell.State?.Recording is { } record)
+        {
+            endingRecord = record.Number;
+            services.Media.Port.StopConferenceRecord(mix, record.Number);
+        }
+        LeaveWhenQuiet(mix);
+    }
+
+    private void LeaveWhenQuiet(ConferenceId mix)
+    {
+        if (endingRecord != 0) return;
         foreach (var call in cell.Links.Keys.ToList()) CloseLink(call);
         cell.MixClosed = true;
         AbandonTheMix(mix);
@@ -293,9 +305,18 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
 
     protected override bool TakeWhileParting(object message)
     {
-        if (message is not MixHappened { Event: Cti.Media.ConferenceClosed }) return false;
-        MixIsClosed();
-        return true;
+        switch (message)
+        {
+            case MixHappened { Event: RecordEnded ended } when ended.Action == endingRecord && cell.Mix is { } mix:
+                endingRecord = 0;
+                LeaveWhenQuiet(mix);
+                return true;
+            case MixHappened { Event: Cti.Media.ConferenceClosed }:
+                MixIsClosed();
+                return true;
+            default:
+                return false;
+        }
     }
 
     protected override void TakeBackShared() => Recover(System.Clock.UnixMillis);

@@ -1,4 +1,5 @@
 using Cti.Actors;
+using Cti.Kernel;
 using Cti.Server.Resources;
 
 namespace Cti.Server.HandOver;
@@ -12,53 +13,63 @@ namespace Cti.Server.HandOver;
 /// </code>
 /// </summary>
 /// <param name="resources">The resources of the instance, in order of creation.</param>
-internal sealed class Parting(IReadOnlyList<ResourceCell> resources)
+/// <param name="scheduler">Resumes who waits: away from the resource that reported last.</param>
+internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler scheduler)
 {
     private readonly Lock gate = new();
-    private readonly HashSet<ResourceCell> awaited = [.. resources];
-    private TaskCompletionSource<bool> answered = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly HashSet<ResourceCell> awaited = [];
+    private Answer? answer;
 
     public IReadOnlyList<ResourceCell> Resources { get; } = resources;
 
-    /// <summary>True once all agreed, false as soon as one did not.</summary>
-    public Task<bool> Agreement
-    {
-        get
-        {
-            lock (gate)
-            {
-                if (awaited.Count == 0) answered.TrySetResult(true);
-                return answered.Task;
-            }
-        }
-    }
-
-    /// <summary>All have agreed: from now on they report that they are quiet.</summary>
-    public Task<bool> BeginGoing()
+    /// <summary>Waits until every resource has agreed, or is quiet: true; false as soon as one is not going to be.</summary>
+    public Task<bool> AwaitAll()
     {
         lock (gate)
         {
-            answered = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+            answer = new Answer();
             awaited.UnionWith(Resources);
-            if (awaited.Count == 0) answered.SetResult(true);
-            return answered.Task;
+            if (awaited.Count == 0) Settle(true);
+            return answer.Task;
         }
     }
 
-    /// <summary>One more has agreed, or is quiet.</summary>
+    /// <summary>One more has agreed, or is quiet; or has not.</summary>
     public void Report(ResourceCell resource, bool yes)
     {
         lock (gate)
         {
-            if (!yes) answered.TrySetResult(false);
-            else if (awaited.Remove(resource) && awaited.Count == 0) answered.TrySetResult(true);
+            if (!yes || (awaited.Remove(resource) && awaited.Count == 0)) Settle(yes);
         }
     }
 
     /// <summary>It takes too long.</summary>
     public void GiveUp()
     {
-        lock (gate) answered.TrySetResult(false);
+        lock (gate) Settle(false);
+    }
+
+    private void Settle(bool yes)
+    {
+        if (answer is not { } waiting || !waiting.TryDecide(yes)) return;
+        scheduler.Post(waiting);
+    }
+
+    private sealed class Answer : IWorkItem
+    {
+        private readonly TaskCompletionSource<bool> source = new();
+        private bool? decided;
+
+        public Task<bool> Task => source.Task;
+
+        public bool TryDecide(bool yes)
+        {
+            if (decided is not null) return false;
+            decided = yes;
+            return true;
+        }
+
+        public void Run() => source.SetResult(decided!.Value);
     }
 }
 

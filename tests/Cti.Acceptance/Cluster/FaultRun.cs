@@ -452,12 +452,13 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     private void Finish(RoundReport round)
     {
         foreach (var complaint in cluster.Farm.Complaints.Concat(app.Books.Problems(isEnd: false)).Where(_told.Add)) Note(round, complaint);
-        if (round.Fault is not (Fault.RestartDatabase or Fault.CutDatabase or Fault.CutPeers or Fault.Lose or Fault.LoseAndKill))
+        if (!plan.Rounds.Any(static f => f is Fault.RestartDatabase or Fault.CutDatabase or Fault.CutPeers or Fault.Lose or Fault.LoseAndKill))
         {
             foreach (var error in cluster.Nodes.SelectMany(static node => node.Errors().Select(line => $"node {node.Name} logged: {line}")).Where(_told.Add)) Note(round, error);
         }
         tell(round.ToString());
-        foreach (var problem in round.Problems.Take(15)) tell("      " + problem);
+        // Some of each kind: one defect shows at many calls.
+        foreach (var problem in round.Problems.GroupBy(static p => p.Split(':')[0]).SelectMany(static kind => kind.Take(6))) tell("      " + problem);
     }
 
     private static void Note(RoundReport round, string problem)

@@ -40,6 +40,7 @@ internal sealed class HeldScene(Stage stage) : Scene(stage, "held")
 internal sealed class PlayScene(Stage stage) : Scene(stage, "play")
 {
     private int _jumps;
+    private double _delay;
 
     public override async Task BeginAsync()
     {
@@ -48,6 +49,9 @@ internal sealed class PlayScene(Stage stage) : Scene(stage, "play")
         call.Phone.Audio.ExpectAnnouncement(Files.Long.Id, Files.Long.Seconds);
         Books.Begun(call.ResId, "sys.call.on_play_completed");
         await App.AskAsync("sys.call.play_start", new { res_id = call.ResId, content = Files.Long.Name, repeat = 100 });
+        var accepted = Stopwatch.GetTimestamp();
+        await Stage.UntilAsync(() => call.Phone.Audio.Announced!.At >= 0, $"{Kind}: {call} hears its announcement");
+        _delay = Stopwatch.GetElapsedTime(accepted).TotalMilliseconds - call.Phone.Audio.Announced!.At;
     }
 
     public override async Task AfterAsync(Moves moves)
@@ -60,7 +64,7 @@ internal sealed class PlayScene(Stage stage) : Scene(stage, "play")
         var limit = Stage.Cluster.Plan.Lease.TotalMilliseconds + 1000;
         foreach (var (from, to) in jumps)
         {
-            if (to < from - limit || to > from + 200) throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Calls[0]} jumps from {from:F0} to {to:F0} ms of the announcement"));
+            if (to < from - limit || to > from + 200) throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Calls[0]} jumps from {from:F0} to {to:F0} ms of the announcement (it began {_delay:F0} ms after its start was accepted)"));
         }
     }
 }
@@ -107,8 +111,14 @@ internal sealed class RecordScene(Stage stage) : Scene(stage, "record")
     public override async Task AfterAsync(Moves moves)
     {
         await Stage.ShouldBeInAsync(Calls[0], "Record");
-        await StopAsync();
-        await StartAsync();
+        try
+        {
+            await StopAsync();
+        }
+        finally
+        {
+            await StartAsync();
+        }
     }
 
     public override async Task EndAsync()
@@ -147,6 +157,7 @@ internal sealed class RecordScene(Stage stage) : Scene(stage, "record")
 internal sealed class KeysScene(Stage stage) : Scene(stage, "keys")
 {
     private int _times;
+    private int _reinvites;
 
     public override async Task BeginAsync()
     {
@@ -158,10 +169,12 @@ internal sealed class KeysScene(Stage stage) : Scene(stage, "keys")
     {
         var call = Calls[0];
         await Stage.ShouldBeInAsync(call, "ReceiveDtmf");
+        // Until then the phone's sound still goes to where nobody is.
+        if (moves.HasMoved(call)) await Stage.UntilAsync(() => call.Phone.Reinvites > _reinvites, $"{Kind}: {call} is re-invited by its new owner", 5);
         call.Phone.Audio.Press("3#");
         var completed = await Books.ExpectAsync("sys.call.on_receive_dtmf_completed", call.ResId, Stage.Patience, skip: _times - 1);
-        if (completed.Error is { } error || (string)completed.Params["keys"]! != "123") throw new SceneException($"{Kind}: {call} ends with {completed.Params.ToJsonString()}");
         await StartAsync();
+        if (completed.Error is { } error || (string)completed.Params["keys"]! != "123") throw new SceneException($"{Kind}: {call} ends with {completed.Params.ToJsonString()}");
     }
 
     private async Task StartAsync()
@@ -172,6 +185,7 @@ internal sealed class KeysScene(Stage stage) : Scene(stage, "keys")
         await App.AskAsync("sys.call.receive_dtmf_start", new { res_id = call.ResId, first_key_timeout = 3600, continues_keys_timeout = 3600 });
         call.Phone.Audio.Press("12");
         await Stage.UntilAsync(() => call.Phone.Audio.HasPressed, $"{call} presses its keys");
+        _reinvites = call.Phone.Reinvites;
     }
 }
 

@@ -334,6 +334,17 @@ public sealed class ClusterMemberTests
     }
 
     [Fact]
+    public void A_rough_first_look_at_the_databases_clock_is_put_right_by_a_step_and_never_backwards()
+    {
+        var clock = new ClusterClock(rig.Runtime);
+        clock.Set(rig.Runtime.UnixMillis, rig.Runtime.MonotonicNanos);
+        clock.Settle(rig.Runtime.UnixMillis + 3_000, rig.Runtime.MonotonicNanos);
+        (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000);
+        clock.Settle(rig.Runtime.UnixMillis + 1_000, rig.Runtime.MonotonicNanos);
+        (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000, "what is ahead is slewed");
+    }
+
+    [Fact]
     public void The_clusters_time_is_the_databases_slewed_and_never_goes_back()
     {
         rig.DatabaseAheadMillis = 5_000;

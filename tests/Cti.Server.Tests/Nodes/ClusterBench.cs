@@ -17,9 +17,11 @@ internal sealed class ClusterBench
     private readonly MemoryDisk disk = new();
     private readonly List<(string Method, JsonElement Params)> events = [];
     private readonly SeededRandom random = new(7);
+    private readonly int instances;
 
     internal ClusterBench(int count = 3, int instances = 24, bool spread = true)
     {
+        this.instances = instances;
         disk.NowMillis = () => Runtime.UnixMillis;
         Network = new VirtualNetwork(Runtime, random.Fork());
         Links = new VirtualLinkNetwork(Runtime, random.Fork());
@@ -104,6 +106,16 @@ internal sealed class ClusterBench
         throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", events.Select(happened => happened.Method))}; crashes: {string.Join("; ", Crashes)}");
     }
 
+    /// <summary>One more node.</summary>
+    internal ClusterNodeBench Join(string name)
+    {
+        var node = Start(name, Nodes.Count + 1, instances);
+        Nodes.Add(node);
+        return node;
+    }
+
+    internal void Drain(ClusterNodeBench node) => ManualRuntime.Inline(node.Server.Drain);
+
     /// <summary>kill -9.</summary>
     internal void Kill(ClusterNodeBench node)
     {
@@ -122,7 +134,7 @@ internal sealed class ClusterBench
     {
         var node = new ClusterNodeBench(name, new IPEndPoint(IPAddress.Parse($"10.0.0.{100 + number}"), 5060));
         var process = new Process(Runtime, node);
-        IJournalStore store = new MemoryJournalStore(disk);
+        IJournalStore store = new FaultyJournalStore(new MemoryJournalStore(disk), new Cut(node));
         ManualRuntime.Inline(() => store.OpenAsync(instances).AsTask().IsCompletedSuccessfully.ShouldBeTrue());
         node.Server = new ServerNode(new ServerNodeOptions
         {
@@ -179,6 +191,14 @@ internal sealed class ClusterBench
         }
     }
 
+    private sealed class Cut(ClusterNodeBench node) : IStoreFaults
+    {
+        public ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation) =>
+            node.IsCut ? throw new StoreUnavailableException("the line is cut") : ValueTask.CompletedTask;
+
+        public ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation) => ValueTask.CompletedTask;
+    }
+
     private sealed class Always : ISubscribers
     {
         public bool IsUnattended(string application) => false;
@@ -211,4 +231,6 @@ internal sealed class ClusterNodeBench(string name, IPEndPoint address)
     internal VirtualSipTransport? Sip { get; set; }
     internal VirtualMediaPort Media { get; set; } = null!;
     internal bool IsAlive { get; set; } = true;
+    /// <summary>Whether its database cannot be reached.</summary>
+    internal bool IsCut { get; set; }
 }

@@ -5,36 +5,8 @@ using Cti.Sip;
 namespace Cti.Server.Tests.Nodes;
 
 /// <summary>Bridges and conferences whose parties live on different nodes, and what becomes of them when one of those dies.</summary>
-public sealed class CrossNodeTests
+public sealed class CrossNodeTests : ClusterNodeTests
 {
-    private readonly ClusterBench bench = new();
-    private int phones;
-
-    private (string Call, RawPeer Peer) Up(Func<string, bool> isWanted)
-    {
-        for (var tries = 0; tries < 60; tries++)
-        {
-            var address = $"192.0.2.{++phones}";
-            var node = bench["n1"];
-            var peer = bench.Peer(address, node);
-            var call = bench.Construct(node, $"sip:phone@{address}");
-            var invite = peer.Request("INVITE");
-            peer.Towards = bench.OwnerOf(call).Address;
-            Answer(peer, invite);
-            bench.Expect("sys.call.on_dial_completed");
-            if (isWanted(bench.OwnerOf(call).Name)) return (call, peer);
-        }
-        throw new InvalidOperationException("no call where it was wanted");
-    }
-
-    private static void Answer(RawPeer peer, SipRequest invite)
-    {
-        peer.Respond(invite, 200, $"Contact: <sip:phone@{peer.Local}>\nContent-Type: application/sdp", peer.Sdp());
-        peer.Request("ACK");
-    }
-
-    private string State(string resource) => bench.Result(bench.Ask(bench.Nodes.First(node => node.IsAlive), "sys.call.get", ("res_id", resource))).GetProperty("state").GetString()!;
-
     private (string First, RawPeer FirstPeer, string Second, RawPeer SecondPeer) Bridged(params (string, object?)[] more)
     {
         var (first, firstPeer) = Up(name => name == "n1");
@@ -159,22 +131,5 @@ public sealed class CrossNodeTests
         foreach (var (call, _) in members) State(call).ShouldBe("Idle");
         foreach (var node in bench.Nodes.Where(node => node.IsAlive)) node.Media.LinkSessions.ShouldBeEmpty();
         bench.Crashes.ShouldBeEmpty();
-    }
-
-    /// <summary>Every member has a place in the mix: its own session, or a link that leads to its node and back.</summary>
-    private void AreAllHeard(string conference, IEnumerable<string> calls)
-    {
-        var at = bench.OwnerOf(conference);
-        var here = calls.Count(call => bench.OwnerOf(call) == at);
-        var room = at.Media.Conferences.Single(room => room.Members.Count > 0);
-        room.Members.Count.ShouldBe(calls.Count());
-        at.Media.LinkSessions.Count.ShouldBe(calls.Count() - here);
-        foreach (var link in at.Media.LinkSessions)
-        {
-            var other = bench.Nodes.Where(node => node.IsAlive && node != at).SelectMany(node => node.Media.LinkSessions).Single(there => there.Local.Equals(link.Remote));
-            other.Remote.ShouldBe(link.Local);
-            other.Keys.ShouldBe(new Cti.Media.SrtpKeys(link.Keys!.Remote, link.Keys.Local));
-        }
-        bench.Nodes.Where(node => node.IsAlive && node != at).Sum(node => node.Media.Bridges.Count).ShouldBe(calls.Count() - here, "each of them is joined to its link");
     }
 }

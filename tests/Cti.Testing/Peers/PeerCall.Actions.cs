@@ -1,3 +1,4 @@
+using System.Net;
 using Cti.Kernel;
 using Cti.Sip;
 
@@ -29,7 +30,7 @@ public sealed partial class PeerCall
         answered[Key(invite)] = bytes;
         if (status < 200) return;
         FinalStatus = status;
-        AwaitAck(invite, status, bytes);
+        AwaitAck(invite, status, bytes, server);
         Become(status < 300 ? PeerPhase.Answered : PeerPhase.Ended);
     }
 
@@ -89,7 +90,7 @@ public sealed partial class PeerCall
 
     private void SendAck(uint cseq)
     {
-        if (acks.TryGetValue(cseq, out var ack)) peer.Transmit(server, ack, "ACK");
+        if (acks.TryGetValue(cseq, out var ack)) peer.Transmit(Target, ack, "ACK");
     }
 
     private void SendCancel()
@@ -102,8 +103,8 @@ public sealed partial class PeerCall
         cancel.AddAll(invite, HeaderId.To);
         cancel.AddAll(invite, HeaderId.CallId);
         cancel.Add(HeaderId.CSeq, $"{invite.CSeq.Number} CANCEL");
-        var bytes = peer.Transmit(server, cancel);
-        var waiting = new Pending($"{invite.TopVia.Branch}|CANCEL", SipMethods.Cancel, cancel, bytes, peer.Runtime.ElapsedMillis, peer.T1);
+        var bytes = peer.Transmit(inviteTo, cancel);
+        var waiting = new Pending($"{invite.TopVia.Branch}|CANCEL", SipMethods.Cancel, cancel, bytes, inviteTo, peer.Runtime.ElapsedMillis, peer.T1);
         pending[waiting.Key] = waiting;
         Repeat(waiting);
         // Without a final response to the INVITE it counts as cancelled 64 T1 later (RFC 3261 section 9.1).
@@ -116,9 +117,9 @@ public sealed partial class PeerCall
         });
     }
 
-    private void AwaitAck(SipRequest request, int status, byte[] bytes)
+    private void AwaitAck(SipRequest request, int status, byte[] bytes, IPEndPoint to)
     {
-        var waiting = new Pending(AckKey(request.CSeq.Number), status < 300 ? "200 INVITE" : $"{status} INVITE", null, bytes, peer.Runtime.ElapsedMillis, peer.T1);
+        var waiting = new Pending(AckKey(request.CSeq.Number), status < 300 ? "200 INVITE" : $"{status} INVITE", null, bytes, to, peer.Runtime.ElapsedMillis, peer.T1);
         pending[waiting.Key] = waiting;
         Repeat(waiting);
     }

@@ -111,6 +111,7 @@ public sealed partial class PeerCall
             return;
         }
         var status = RefuseNextReInvite != 0 ? RefuseNextReInvite : pending.Values.Any(waiting => waiting.Method == SipMethods.Invite) ? 491 : 200;
+        if (RefuseNextReInvite is not (0 or 491)) HasRefusedReInvite = true;
         RefuseNextReInvite = 0;
         var response = RawSip.Respond(request, status, localTag, peer.Local);
         if (status == 200)
@@ -122,7 +123,7 @@ public sealed partial class PeerCall
         }
         var bytes = peer.Transmit(from, response);
         answered[Key(request)] = bytes;
-        AwaitAck(request, status, bytes);
+        AwaitAck(request, status, bytes, from);
     }
 
     private void Answer(IPEndPoint from, SipRequest request, int status) =>
@@ -209,7 +210,7 @@ public sealed partial class PeerCall
         ack.AddAll(response, HeaderId.To);
         ack.AddAll(invite, HeaderId.CallId);
         ack.Add(HeaderId.CSeq, $"{invite.CSeq.Number} ACK");
-        peer.Transmit(server, ack);
+        peer.Transmit(inviteTo, ack);
         if (Phase != PeerPhase.Calling) return;
         cancelDeadline?.Cancel();
         FinalStatus = response.Status;

@@ -37,11 +37,13 @@ public sealed partial class PeerCall
     private uint localCSeq;
     private uint remoteCSeq;
     private int sdpVersion;
+    private IPEndPoint inviteTo;
 
     internal PeerCall(SipPeer peer, IPEndPoint server, string callId, bool isCaller, IPEndPoint rtp)
     {
         this.peer = peer;
         this.server = server;
+        inviteTo = server;
         CallId = callId;
         IsCaller = isCaller;
         Rtp = rtp;
@@ -89,6 +91,9 @@ public sealed partial class PeerCall
     /// <summary>Answers re-INVITEs and UPDATEs with that status once.</summary>
     public int RefuseNextReInvite { get; set; }
 
+    /// <summary>Whether it refused a re-INVITE for good: the other side may hang up then.</summary>
+    public bool HasRefusedReInvite { get; private set; }
+
     /// <summary>Told whenever the phase changes.</summary>
     public Action<PeerCall>? Changed { get; set; }
 
@@ -98,6 +103,11 @@ public sealed partial class PeerCall
     internal string LocalParty { get; init; } = "";
     internal string RemoteParty { get; set; } = "";
     internal SipUri RemoteTarget { get; set; } = null!;
+
+    /// <summary>Where requests within the call go.</summary>
+    private IPEndPoint Target => peer.FollowsContact && routes.Length == 0 && IPAddress.TryParse(RemoteTarget.Host.Trim('[', ']'), out var address)
+        ? new IPEndPoint(address, RemoteTarget.Port == 0 ? 5060 : RemoteTarget.Port)
+        : server;
 
     private string LocalHeader => LocalParty.Contains(";tag=", StringComparison.Ordinal) ? LocalParty : $"{LocalParty};tag={localTag}";
 
@@ -136,9 +146,11 @@ public sealed partial class PeerCall
 
     private Pending Start(SipRequest request)
     {
-        var bytes = peer.Transmit(server, request);
-        if (SendsTwice) peer.Transmit(server, bytes, $"{request.Method} again");
-        var waiting = new Pending(request.TopVia.Branch!, request.Method, request, bytes, peer.Runtime.ElapsedMillis, peer.T1);
+        var to = Target;
+        if (request.Method == SipMethods.Invite) inviteTo = to;
+        var bytes = peer.Transmit(to, request);
+        if (SendsTwice) peer.Transmit(to, bytes, $"{request.Method} again");
+        var waiting = new Pending(request.TopVia.Branch!, request.Method, request, bytes, to, peer.Runtime.ElapsedMillis, peer.T1);
         pending[waiting.Key] = waiting;
         Repeat(waiting);
         return waiting;
@@ -153,7 +165,7 @@ public sealed partial class PeerCall
             GaveUp(waiting);
             return;
         }
-        peer.Transmit(server, waiting.Bytes, $"{waiting.Method} again");
+        peer.Transmit(waiting.To, waiting.Bytes, $"{waiting.Method} again");
         waiting.NextMillis = waiting.Method == SipMethods.Invite ? waiting.NextMillis * 2 : Math.Min(waiting.NextMillis * 2, 8 * peer.T1);
         Repeat(waiting);
     });
@@ -182,12 +194,13 @@ public sealed partial class PeerCall
         }
     }
 
-    private sealed class Pending(string key, string method, SipRequest? request, byte[] bytes, long sinceMillis, int t1)
+    private sealed class Pending(string key, string method, SipRequest? request, byte[] bytes, IPEndPoint to, long sinceMillis, int t1)
     {
         public string Key { get; } = key;
         public string Method { get; } = method;
         public SipRequest? Request { get; } = request;
         public byte[] Bytes { get; } = bytes;
+        public IPEndPoint To { get; } = to;
         public long SinceMillis { get; } = sinceMillis;
         public long NextMillis { get; set; } = t1;
         public ITimerHandle? Timer { get; set; }

@@ -35,6 +35,9 @@ public class SipPeer : IDisposable
     /// <summary>T1 in milliseconds.</summary>
     public int T1 { get; init; } = 500;
 
+    /// <summary>Whether requests within a call go where the other side's last Contact points to, as without a proxy in between; else all go to one address.</summary>
+    public bool FollowsContact { get; init; }
+
     /// <summary>Every message, a line each, with its time: for what a failure shows.</summary>
     public List<string> Log { get; } = [];
 

@@ -1,0 +1,226 @@
+using System.Text.Json;
+using Cti.Kernel;
+using Cti.Sip;
+
+namespace Cti.Server.Tests.Nodes;
+
+/// <summary>Instances that move between living nodes with their calls: a node is drained, a node joins.</summary>
+public sealed class HandOverTests : ClusterNodeTests
+{
+    private void IsEmpty(string node)
+    {
+        for (var i = 0; i < 400 && bench[node].Server.InstanceCount > 0; i++) bench.Runtime.Advance(10);
+        bench[node].Server.InstanceCount.ShouldBe(0);
+        // Far ends that do not answer the new owner keep what is here for ten seconds.
+        for (var i = 0; i < 1100 && bench[node].Media.OpenSessions > 0; i++) bench.Runtime.Advance(10);
+        bench[node].Media.OpenSessions.ShouldBe(0, "nothing is left where the calls were");
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    /// <summary>The far end hears the new owner's re-INVITE and agrees; until then it still hears the old one.</summary>
+    private SipRequest Moved(string call, RawPeer peer)
+    {
+        var again = peer.Request("INVITE");
+        again.To.Tag.ShouldNotBeNull("within the dialog");
+        peer.Towards = bench.OwnerOf(call).Address;
+        Answer(peer, again);
+        return again;
+    }
+
+    [Fact]
+    public void Calls_of_a_drained_node_move_one_by_one_and_sound_on_both_sides_of_the_move()
+    {
+        foreach (var node in bench.Nodes) node.Media.Files["long.wav"] = 60_000;
+        var (idle, idlePeer) = Up(name => name == "n1");
+        var (playing, playingPeer) = Up(name => name == "n1");
+        bench.Ask(bench["n2"], "sys.call.play_start", ("res_id", playing), ("content", "long.wav")).Error.ShouldBeNull();
+        bench.Runtime.Advance(3000);
+        bench["n1"].Media.RunningActions.ShouldBe(1);
+        bench.Drain(bench["n1"]);
+        var again = playingPeer.Request("INVITE");
+        bench["n1"].Media.RunningActions.ShouldBe(1, "it is heard from here until the far end listens there");
+        var owner = bench.OwnerOf(playing);
+        owner.Media.RunningActions.ShouldBe(0);
+        playingPeer.Towards = owner.Address;
+        Answer(playingPeer, again);
+        bench.Runtime.Advance(50);
+        bench["n1"].Media.RunningActions.ShouldBe(0);
+        owner.Media.RunningActions.ShouldBe(1);
+        Moved(idle, idlePeer);
+        IsEmpty("n1");
+        (State(idle), State(playing)).ShouldBe(("Idle", "Play"));
+        bench.Count("sys.call.on_play_completed").ShouldBe(0);
+        bench.Ask(bench["n1"], "sys.call.play_stop", ("res_id", playing)).Error.ShouldBeNull("the drained node still is a gateway");
+        bench.Expect("sys.call.on_play_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
+        bench.Count("sys.call.on_released").ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_drained_node_keeps_an_instance_whose_call_rings_and_gives_it_when_that_is_answered()
+    {
+        var last = 200;
+        string call;
+        RawPeer peer;
+        SipRequest invite;
+        while (true)
+        {
+            var address = $"192.0.2.{last++}";
+            peer = bench.Peer(address, bench["n1"]);
+            call = bench.Construct(bench["n1"], $"sip:phone@{address}");
+            invite = peer.Request("INVITE");
+            peer.Towards = bench.OwnerOf(call).Address;
+            if (bench.OwnerOf(call).Name == "n1") break;
+            peer.Respond(invite, 486);
+            peer.Request("ACK");
+            bench.Expect("sys.call.on_dial_completed");
+        }
+        peer.Respond(invite, 180);
+        bench.Drain(bench["n1"]);
+        bench.Runtime.Advance(3000);
+        bench.OwnerOf(call).Name.ShouldBe("n1");
+        bench["n1"].Server.InstanceCount.ShouldBe(1, "all others have moved");
+        Answer(peer, invite);
+        bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
+        Moved(call, peer);
+        IsEmpty("n1");
+        State(call).ShouldBe("Idle");
+    }
+
+    [Fact]
+    public void A_recording_is_completed_where_it_was_and_goes_on_in_the_same_file()
+    {
+        var (call, peer) = Up(name => name == "n1");
+        bench.Ask(bench["n2"], "sys.call.record_start", ("res_id", call), ("record_file", "note"), ("max_seconds", 100)).Error.ShouldBeNull();
+        bench.Runtime.Advance(2000);
+        bench.Drain(bench["n1"]);
+        Moved(call, peer);
+        bench["n1"].Media.Recordings["/n1/note.wav"].IsComplete.ShouldBeTrue("a file has one writer");
+        IsEmpty("n1");
+        State(call).ShouldBe("Record");
+        bench.Ask(bench["n2"], "sys.call.record_stop", ("res_id", call)).Error.ShouldBeNull();
+        bench.Expect("sys.call.on_record_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Terminated, "it was stopped, and by nothing else");
+        bench.Count("sys.call.on_record_completed").ShouldBe(0);
+    }
+
+    [Fact]
+    public void Keys_pressed_during_the_move_count()
+    {
+        var (call, peer) = Up(name => name == "n1");
+        bench.Ask(bench["n2"], "sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 3)).Error.ShouldBeNull();
+        var rtp = bench["n1"].Media.OpenAddresses.Single();
+        bench["n1"].Media.Press(rtp, '4').ShouldBeTrue();
+        bench.Runtime.Advance(100);
+        bench.Drain(bench["n1"]);
+        var again = peer.Request("INVITE");
+        bench["n1"].Media.Press(rtp, '2').ShouldBeTrue();
+        bench.Runtime.Advance(100);
+        peer.Towards = bench.OwnerOf(call).Address;
+        Answer(peer, again);
+        bench.Runtime.Advance(100);
+        var owner = bench.OwnerOf(call);
+        owner.Media.Press(owner.Media.OpenAddresses.Single(), '7').ShouldBeTrue();
+        var completed = bench.Expect("sys.call.on_receive_dtmf_completed");
+        completed.GetProperty("keys").GetString().ShouldBe("427");
+        IsEmpty("n1");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_bridge_within_the_drained_node_stands_again_and_completes_once(bool isRecorded)
+    {
+        var (first, firstPeer) = Up(name => name == "n1");
+        var (second, secondPeer) = Up(name => name == "n1");
+        bench.Ask(bench["n3"], "sys.call.connect_start", [("res_id", first), ("call_res_id", second), ("max_seconds", 500), .. isRecorded ? [("record_file", (object?)"both")] : Array.Empty<(string, object?)>()])
+            .Error.ShouldBeNull();
+        bench["n1"].Media.Bridges.ShouldHaveSingleItem();
+        bench.Drain(bench["n1"]);
+        Moved(first, firstPeer);
+        Moved(second, secondPeer);
+        bench.Runtime.Advance(1000);
+        (State(first), State(second)).ShouldBe(("Connect", "Connect"));
+        var (at, other) = (bench.OwnerOf(first), bench.OwnerOf(second));
+        at.Media.Bridges.ShouldNotBeEmpty();
+        if (at != other) other.Media.Bridges.ShouldHaveSingleItem();
+        (bench.Count("sys.call.on_connect_completed"), bench.Count("sys.call.on_released")).ShouldBe((0, 0));
+        IsEmpty("n1");
+        bench.Ask(at, "sys.call.connect_stop", ("res_id", first)).Error.ShouldBeNull();
+        bench.Expect("sys.call.on_connect_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
+        bench.Runtime.Advance(500);
+        bench.Count("sys.call.on_connect_completed").ShouldBe(0);
+        (State(first), State(second)).ShouldBe(("Idle", "Idle"));
+    }
+
+    [Fact]
+    public void A_conference_of_the_drained_node_is_whole_again()
+    {
+        string conference;
+        do conference = bench.Result(bench.Ask(bench["n1"], "sys.conf.construct", ("max_seconds", 600))).GetProperty("res_id").GetString()!;
+        while (bench.OwnerOf(conference).Name != "n1");
+        var members = new[] { "n1", "n1", "n2" }.Select(name => Up(owner => owner == name)).ToList();
+        foreach (var (call, _) in members) bench.Ask(bench["n2"], "sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300)).Error.ShouldBeNull();
+        bench.Drain(bench["n1"]);
+        foreach (var (call, peer) in members.Take(2)) Moved(call, peer);
+        IsEmpty("n1");
+        bench.Runtime.Advance(2000);
+        AreAllHeard(conference, members.Select(up => up.Call));
+        (bench.Count("sys.call.on_conf_completed"), bench.Count("sys.conf.on_exited")).ShouldBe((0, 0));
+    }
+
+    [Fact]
+    public void A_node_that_is_cut_off_from_the_database_falls_silent_when_a_new_owner_tells_it()
+    {
+        foreach (var node in bench.Nodes) node.Media.Files["long.wav"] = 60_000;
+        var (call, peer) = Up(name => name == "n1");
+        bench.Ask(bench["n2"], "sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
+        bench.Runtime.Advance(1000);
+        bench["n1"].IsCut = true;
+        bench.Runtime.Advance(1500);
+        bench["n1"].Media.RunningActions.ShouldBe(1, "until somebody else has the call it is heard");
+        var again = peer.Request("INVITE");
+        bench.Runtime.Advance(50);
+        bench["n1"].Media.RunningActions.ShouldBe(0, "no far end hears two nodes");
+        ResourceId.TryParse(call, out var id).ShouldBeTrue();
+        var owner = bench[bench["n2"].Server.Cluster.View.OwnerOf(id.Instance).ShouldNotBeNull().Name];
+        peer.Towards = owner.Address;
+        Answer(peer, again);
+        bench.Runtime.Advance(100);
+        bench["n1"].IsCut.ShouldBeTrue();
+        owner.Media.RunningActions.ShouldBe(1);
+        bench["n1"].IsCut = false;
+        bench.Runtime.Advance(5000);
+        bench.Ask(bench["n1"], "sys.call.get", ("res_id", call)).Error.ShouldBeNull();
+        bench.Count("sys.call.on_released").ShouldBe(0);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void What_is_asked_of_a_drained_node_is_done_by_another()
+    {
+        bench.Drain(bench["n1"]);
+        IsEmpty("n1");
+        var peer = bench.Peer("192.0.2.250", bench["n1"]);
+        var call = bench.Construct(bench["n1"], "sip:phone@192.0.2.250");
+        bench.OwnerOf(call).Name.ShouldNotBe("n1");
+        peer.Request("INVITE");
+        peer.Send($"OPTIONS sip:10.0.0.101 SIP/2.0\nVia: SIP/2.0/UDP {peer.Local};branch=z9hG4bKopt\nMax-Forwards: 70\nFrom: <sip:a@b>;tag=o\nTo: <sip:10.0.0.101>\nCall-ID: options\nCSeq: 1 OPTIONS");
+        peer.Response(503);
+    }
+
+    [Fact]
+    public void A_node_that_joins_gets_its_share_without_disturbing_a_call()
+    {
+        var calls = Enumerable.Range(0, 12).Select(_ => Up(_ => true)).ToList();
+        var joined = bench.Join("n4");
+        bench.Runtime.Advance(5000);
+        var moved = calls.Where(up => bench.OwnerOf(up.Call) == joined).ToList();
+        moved.ShouldNotBeEmpty();
+        foreach (var (call, peer) in moved) Moved(call, peer);
+        bench.Runtime.Advance(500);
+        joined.Server.InstanceCount.ShouldBeInRange(2, 12);
+        foreach (var (call, _) in calls) State(call).ShouldBe("Idle");
+        foreach (var (call, peer) in calls.Except(moved)) peer.Rest().ShouldBeEmpty($"{call} stays where it is");
+        bench.Count("sys.call.on_released").ShouldBe(0);
+        bench.Crashes.ShouldBeEmpty();
+    }
+}

@@ -1,0 +1,167 @@
+using System.Net;
+using Cti.Calls.Api;
+using Cti.Cluster.Membership;
+using Cti.Kernel;
+using Cti.Server;
+using Cti.Server.Calls;
+using Cti.Server.Events;
+using Cti.Server.Resources;
+using Cti.Server.Sip;
+using Cti.Sip;
+using Cti.Storage;
+using Cti.Storage.Memory;
+using Cti.Testing;
+
+namespace Cti.Simulation.Cluster;
+
+/// <summary>One life of a node of a cluster.</summary>
+internal sealed class ClusterNode : NodeLife, IClusterEvents
+{
+    public const int LeaseMillis = 2_000;
+    private readonly ClusterWorld world;
+
+    private ClusterNode(ClusterWorld world, NodeProcess process) : base(process)
+    {
+        this.world = world;
+        Name = NameOf(process.Node);
+        Address = AddressOf(process.Node);
+        Media = world.MediaOf(Address.Address);
+    }
+
+    public string Name { get; }
+    public IPEndPoint Address { get; }
+    public VirtualMediaPort Media { get; }
+
+    /// <summary>Lets it go on, while it stands still.</summary>
+    public Action? Woken { get; set; }
+
+    /// <summary>Whether it drains and is about to leave.</summary>
+    public bool IsLeaving { get; set; }
+
+    /// <summary>Since when it knows of each instance that it does not own it any more.</summary>
+    public Dictionary<int, long> Lost { get; } = [];
+
+    public static string NameOf(int node) => $"n{node + 1}";
+
+    public static IPEndPoint AddressOf(int node) => new(new IPAddress([10, 0, 0, (byte)(101 + node)]), 5060);
+
+    /// <summary>Begins a start; it is serving when it has joined, unless it dies or fails before.</summary>
+    public static ClusterNode Begin(ClusterWorld world, int index, int life)
+    {
+        var process = new NodeProcess(world.Runtime, life, world.Cluster.Clocks[index].DriftPpm) { Node = index, Alarm = line => world.Fail($"{NameOf(index)} logs an error: {line}") };
+        var node = new ClusterNode(world, process);
+        _ = node.RunAsync();
+        return node;
+    }
+
+    public override void Kill()
+    {
+        base.Kill();
+        world.Links.Kill(Name);
+        Media.Crash();
+    }
+
+    void IClusterEvents.OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    {
+        foreach (var claim in gained) Lost.Remove(claim.Instance);
+    }
+
+    void IClusterEvents.OnLost(IReadOnlyList<int> instances)
+    {
+        foreach (var instance in instances) Lost[instance] = world.Runtime.ElapsedMillis;
+    }
+
+    private async Task RunAsync()
+    {
+        try
+        {
+            await StartAsync();
+        }
+        catch (StoreUnavailableException)
+        {
+            // The program ends, and whoever supervises it starts it again.
+            world.NodeDied(this, 1000);
+        }
+#pragma warning disable CA1031 // Nothing observes this task but the failure list.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            world.Fail($"{Name} does not start: {fault}");
+        }
+    }
+
+    private async Task StartAsync()
+    {
+        var plan = world.Cluster;
+        var faults = new ClusterStoreFaults(world, Process, world.Random.Fork());
+        var disk = new BookkeepingStore(world.Bugs.Disk(new MemoryJournalStore(world.Disk)), world.Ledger);
+        var store = new FaultyJournalStore(world.Bugs.Store(new RenewalsStore(disk, world), Process), faults);
+        await store.OpenAsync(plan.Instances);
+        var clock = new NodeClock(world.Runtime, plan.Clocks[Process.Node]);
+        Hub = await EventHub.CreateAsync(store, Process, clock, Process, plan.HasSmallFeeds ? SmallFeeds : new FeedBounds());
+        var hub = Hub;
+        var publish = world.Bugs.Publish(hub.Publish);
+        var guard = new PauseGuard(LeaseMillis / 2 * 1_000_000L);
+        var links = new ProcessLinks(world.Links.For(Name), Process);
+        Server = new ServerNode(new ServerNodeOptions
+        {
+            NodeName = Name,
+            InstanceCount = plan.Instances,
+            CallsMax = plan.CallsMax,
+            Calls = plan.Calls,
+            Inbound = new InboundPolicy([], true, RandomApplication.Name, false),
+            Trunks = [world.Trunk],
+            DialAny = true,
+            MediaProfile = new MediaProfile(["PCMA", "PCMU"], 0),
+            IsShared = true,
+            LeaseMillis = LeaseMillis,
+            PauseGuard = guard,
+            LinkAddress = $"{Name}:7000",
+            LinkListen = $"{Name}:7000",
+            ClusterSecret = "sixteen characters or more",
+            LinkTransport = links,
+            JoinFeeds = nodes => hub.JoinCluster(Name, nodes, Process),
+            Scheduler = Process,
+            Clock = clock,
+            Timers = Process,
+            Random = world.Random.Fork(),
+            Log = Process,
+            Store = store,
+            Media = world.Bugs.Media(new GatedMedia(world, Process, Media)),
+            Recordings = new VirtualFiles(),
+            Resolver = new SlowResolver(Process),
+            SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)
+            {
+                PauseGuard = world.Bugs.IsUnguarded ? null : guard, Clock = clock, Hearing = Process.Hear,
+            }),
+            Publish = events =>
+            {
+                if (Process.IsAlive) publish(events);
+            },
+            Subscribers = hub,
+            Loses = world.Bugs.Loses,
+        });
+        Server.Actors.CrashObserver = (name, fault) => world.Fail($"{Name}: actor {name} crashed: {fault}");
+        Server.Cluster.Subscribe(this);
+        await Server.StartAsync();
+        Router = world.Bugs.Router(Server.Router);
+        IsServing = true;
+        world.NodeServes(this);
+    }
+
+    /// <summary>Shows the world when which node has renewed its lease.</summary>
+    private sealed class RenewalsStore(IJournalStore inner, ClusterWorld world) : ForwardingJournalStore(inner)
+    {
+        public override async ValueTask<NodeLease?> JoinAsync(NodeLease self, CancellationToken cancellation = default)
+        {
+            world.Renewed(self.Name);
+            return await base.JoinAsync(self, cancellation);
+        }
+
+        public override async ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default)
+        {
+            world.Renewed(self.Name);
+            return await base.RenewAsync(self, knownOwnership, cancellation);
+        }
+    }
+}

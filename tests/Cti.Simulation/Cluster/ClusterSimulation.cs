@@ -1,0 +1,172 @@
+using Cti.Calls.Call;
+using Cti.Testing;
+using Cti.Testing.Peers;
+
+namespace Cti.Simulation.Cluster;
+
+/// <summary>
+/// A whole cluster in one process, on one thread, in virtual time. First safety: the rules hold while nodes die, stand still, leave and come, links break and the store
+/// fails. Then everything is healed: everything must come to its end, nothing may be left, and the instances must be spread over the nodes as they ought to be.
+/// </summary>
+internal sealed class ClusterSimulation
+{
+    private const int SettleMillisMax = 400_000;
+    /// <summary>64 T1 for the last transaction, and what the hand-overs of a node that has come back take.</summary>
+    private const int RestMillis = 45_000;
+    private readonly ClusterWorld world;
+    private readonly FinalChecks checks;
+
+    private ClusterSimulation(ClusterWorld world)
+    {
+        this.world = world;
+        checks = new FinalChecks(world);
+    }
+
+    public static SimulationResult Run(ulong seed, PlantedBugs? bugs = null) => Run(ClusterPlan.Draw(seed), bugs);
+
+    /// <param name="plan">The world.</param>
+    /// <param name="bugs">What is wrong with it on purpose.</param>
+    public static SimulationResult Run(ClusterPlan plan, PlantedBugs? bugs = null)
+    {
+        var context = SynchronizationContext.Current;
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            var world = new ClusterWorld(plan, bugs ?? PlantedBugs.None, Environment.GetEnvironmentVariable("CTI_SIM_TRACE") == "1");
+            try
+            {
+                new ClusterSimulation(world).Run();
+            }
+#pragma warning disable CA1031 // Whatever the world throws is a finding of this seed.
+            catch (Exception fault)
+#pragma warning restore CA1031
+            {
+                world.Fail(fault.ToString());
+            }
+            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count(), world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines])
+            {
+                Facts = world.Ledger.Facts, Rests = 0,
+            };
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(context);
+        }
+    }
+
+    private void Run()
+    {
+        world.Trouble.Begin();
+        if (!Advance(2_000)) return;
+        world.Application.Begin();
+        world.Group.Begin();
+        for (var i = 0; i < world.Plan.Inbound; i++)
+        {
+            var phone = world.Phones[world.Random.Next(world.Phones.Count)];
+            world.Runtime.After(world.Random.Next(world.Plan.SpreadMillis), () =>
+            {
+                var at = world.PickAddress();
+                phone.Dial(at, $"sip:500@{at}");
+            });
+        }
+        if (!Advance(world.Plan.SpreadMillis + 20_000)) return;
+        world.Application.Stop();
+        world.Heal();
+        if (!Settle() || !Advance(RestMillis)) return;
+        CheckEnd();
+    }
+
+    /// <summary>Lets time pass until a rule is broken.</summary>
+    private bool Advance(long millis)
+    {
+        var end = world.Runtime.ElapsedMillis + millis;
+        while (world.Failures.Count == 0 && world.Runtime.NextTimerMillis is { } due && due <= end) world.Runtime.Step();
+        if (world.Failures.Count == 0) world.Runtime.Advance(end - world.Runtime.ElapsedMillis);
+        return world.Failures.Count == 0;
+    }
+
+    private bool Settle()
+    {
+        var end = world.Runtime.ElapsedMillis + SettleMillisMax;
+        while (!IsSettled())
+        {
+            if (world.Runtime.ElapsedMillis > end)
+            {
+                SayWhatIsLeft();
+                return false;
+            }
+            if (!Advance(5_000)) return false;
+        }
+        return true;
+    }
+
+    private bool IsSettled() => checks.IsSettled && world.Nodes.All(static node => node is { IsServing: true, IsLeaving: false, Server: { CallCount: 0, ConferenceCount: 0, IsJournalIdle: true } });
+
+    private void SayWhatIsLeft()
+    {
+        for (var index = 0; index < world.Nodes.Count; index++)
+        {
+            if (world.Nodes[index] is not { IsServing: true, Server: { } server }) world.Fail($"{ClusterNode.NameOf(index)} does not serve again");
+            else if (server.CallCount > 0 || server.ConferenceCount > 0 || !server.IsJournalIdle)
+                world.Fail($"{ClusterNode.NameOf(index)}: {server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
+        }
+        checks.SayWhatIsLeft();
+    }
+
+    private void CheckEnd()
+    {
+        foreach (var node in world.Nodes) CheckNode(node!);
+        checks.Check();
+        CheckOwners();
+        foreach (var book in world.Ledger.Calls) CheckLoss(book);
+    }
+
+    private void CheckNode(ClusterNode node)
+    {
+        var server = node.Server!;
+        Expect(node, 0, server.MediaSessionCount, "media sessions by its own count");
+        Expect(node, 0, node.Media.OpenSessions, "media sessions");
+        Expect(node, 0, node.Media.PortsInUse, "ports in use");
+        Expect(node, 0, node.Media.RunningActions, "media actions");
+        Expect(node, 0, node.Media.Bridges.Count, "bridges in the media side");
+        Expect(node, 0, node.Media.Conferences.Count, "conferences in the media side");
+        Expect(node, 0, server.ConferenceCount, "conferences by its own count");
+        Expect(node, 0, server.TransactionCount, "SIP transactions");
+        var left = server.Actors.AliveNames.Where(static name => name.StartsWith("call ", StringComparison.Ordinal) || name.StartsWith("conference ", StringComparison.Ordinal) || name.StartsWith("flow ", StringComparison.Ordinal)).Order().ToList();
+        if (left.Count > 0) world.Fail($"{node.Name}: actors leak: {string.Join(", ", left)}");
+    }
+
+    /// <summary>Every instance has one living owner that serves it, and is where it ought to be.</summary>
+    private void CheckOwners()
+    {
+        for (var instance = 0; instance < world.Plan.Instances; instance++)
+        {
+            var owner = world.Ledger.OwnerOf(instance);
+            if (world.Nodes.All(node => node!.Name != owner)) world.Fail($"instance {instance} belongs to {(owner.Length == 0 ? "nobody" : owner)}");
+            foreach (var node in world.Nodes)
+            {
+                if (node!.Server!.Cluster.View.OwnerOf(instance)?.Name is var seen && seen != owner) world.Fail($"{node.Name} believes that instance {instance} is {seen}'s, it is {owner}'s");
+            }
+        }
+        foreach (var node in world.Nodes)
+        {
+            var meant = Enumerable.Range(0, world.Plan.Instances).Count(instance => world.Ledger.OwnerOf(instance) == node!.Name);
+            Expect(node!, meant, node!.Server!.InstanceCount, "instances");
+            foreach (var (instance, to) in node.Server.Cluster.PlanGives()) world.Fail($"instance {instance} ought to be {to}'s, and stays with {node.Name}");
+        }
+    }
+
+    /// <summary>A call that was up ends because someone ends it, not because a node did.</summary>
+    private void CheckLoss(CallBook book)
+    {
+        if (!(book.WasConfirmed || book.WasDialAnswered) || book.Release is not { Cause: >= 500 and < 600 } release) return;
+        var phone = world.Phones.SelectMany(phone => phone.Calls).FirstOrDefault(call => call.CallId == book.State.SipCallId);
+        if (phone is not { WasUp: true, HasRefusedReInvite: false }) return;
+        world.Fail($"{book.Id} was up and is lost: {release.Closing} {release.Cause}");
+    }
+
+    private void Expect(ClusterNode node, int expected, int actual, string what)
+    {
+        if (expected != actual) world.Fail($"{node.Name}: {actual} {what}, not {expected}");
+    }
+}

@@ -1,0 +1,162 @@
+using System.Net;
+using Cti.Sip;
+using Cti.Sip.Dialog;
+using Cti.Storage;
+using Cti.Testing;
+
+namespace Cti.Simulation.Cluster;
+
+/// <summary>Three to seven nodes over one store, on one thread and in virtual time; and what they must never do to each other's calls.</summary>
+internal sealed class ClusterWorld : VirtualWorld
+{
+    /// <summary>A node that serves and renews may be taken for dead after a lease only; one whose process is gone after a fifth of it. A little less: clocks drift.</summary>
+    private const int AliveMillisMin = ClusterNode.LeaseMillis - 50, GoneMillisMin = (ClusterNode.LeaseMillis / 5) - 50;
+    /// <summary>How late limits on time may be, where their instance has an owner that runs.</summary>
+    private const int LateMillisMax = 1_000;
+
+    private readonly ClusterNode?[] nodes;
+    private readonly int[] lives;
+    private readonly long[] wokeMillis;
+    private readonly bool[] mustRenew;
+    private readonly long[] claimedMillis;
+    private readonly Dictionary<string, long> renewedMillis = new(StringComparer.Ordinal);
+    private readonly List<VirtualMediaPort> media = [];
+    private readonly SeededRandom picks;
+
+    public ClusterWorld(ClusterPlan plan, PlantedBugs bugs, bool keepTrace) : base(plan, bugs, keepTrace, followsContact: true)
+    {
+        Cluster = plan;
+        nodes = new ClusterNode?[plan.Nodes];
+        lives = new int[plan.Nodes];
+        wokeMillis = new long[plan.Nodes];
+        mustRenew = new bool[plan.Nodes];
+        claimedMillis = new long[plan.Instances];
+        picks = Random.Fork();
+        Links = new VirtualLinkNetwork(Runtime, Random.Fork()) { DelayMillis = (1, plan.LinkDelayMillisMax), Splits = plan.SplitsLinks };
+        Trouble = new ClusterTrouble(this);
+    }
+
+    public ClusterPlan Cluster { get; }
+    public VirtualLinkNetwork Links { get; }
+    public ClusterTrouble Trouble { get; }
+    public override bool MovesInstances => true;
+
+    /// <summary>The present life of each node; null while it is down.</summary>
+    public IReadOnlyList<ClusterNode?> Nodes => nodes;
+
+    public void StartNode(int index)
+    {
+        if (nodes[index] is { Process.IsAlive: true }) return;
+        Trace.Add($"{ClusterNode.NameOf(index)} starts, {++lives[index]}");
+        nodes[index] = ClusterNode.Begin(this, index, lives[index]);
+    }
+
+    public void NodeServes(ClusterNode node) => Trace.Add($"{node.Name} serves");
+
+    public void NodeDied(ClusterNode node, int downMillis)
+    {
+        if (!node.Process.IsAlive) return;
+        Trace.Add($"{node.Name} dies");
+        node.Kill();
+        if (nodes[node.Process.Node] == node) nodes[node.Process.Node] = null;
+        mustRenew[node.Process.Node] = false;
+        Application.LostNode(node);
+        Group.LostNode(node);
+        Runtime.After(downMillis, () => StartNode(node.Process.Node));
+    }
+
+    public void Crash(ClusterNode node, int downMillis)
+    {
+        HasCrashed = true;
+        NodeDied(node, downMillis);
+    }
+
+    public void Pause(ClusterNode node)
+    {
+        if (!node.Process.IsAlive || node.Process.IsPaused) return;
+        HasCrashed = true;
+        Trace.Add($"{node.Name} stands still");
+        var since = Runtime.ElapsedMillis;
+        node.Process.Pause();
+        node.Woken = () =>
+        {
+            node.Woken = null;
+            if (!node.Process.IsAlive) return;
+            Trace.Add($"{node.Name} wakes");
+            wokeMillis[node.Process.Node] = Runtime.UnixMillis;
+            mustRenew[node.Process.Node] = Runtime.ElapsedMillis - since > (ClusterNode.LeaseMillis / 2) + 50;
+            node.Process.Wake();
+        };
+    }
+
+    /// <summary>A renewal of a node's lease has reached the store.</summary>
+    public void Renewed(string node)
+    {
+        renewedMillis[node] = Runtime.ElapsedMillis;
+        for (var index = 0; index < nodes.Length; index++)
+        {
+            if (nodes[index] is { Process.IsPaused: false } present && present.Name == node) mustRenew[index] = false;
+        }
+    }
+
+    public VirtualMediaPort MediaOf(IPAddress address)
+    {
+        var made = NewMedia(address);
+        media.Add(made);
+        return made;
+    }
+
+    public override NodeLife? PickNode()
+    {
+        var serving = nodes.Where(static node => node is { IsServing: true, IsLeaving: false, Process.IsPaused: false }).ToList();
+        return serving.Count == 0 ? null : serving[picks.Next(serving.Count)];
+    }
+
+    /// <summary>Where a telephone calls: at any node, or where one was.</summary>
+    public IPEndPoint PickAddress() => PickNode() is ClusterNode node ? node.Address : ClusterNode.AddressOf(picks.Next(nodes.Length));
+
+    public override void Reach(NodeProcess process, CrashMoment moment) => Trouble.Reach(process, moment);
+
+    public override long? LatestFor(int instance, long dueMillis)
+    {
+        if (!Cluster.IsPunctual) return null;
+        var owner = Array.Find(nodes, node => node?.Name == Ledger.OwnerOf(instance));
+        return Math.Max(dueMillis, Math.Max(claimedMillis[instance], owner is null ? 0 : wokeMillis[owner.Process.Node])) + LateMillisMax;
+    }
+
+    public override bool IsIncomplete(string path)
+    {
+        var files = media.Where(one => one.Recordings.ContainsKey(path)).Select(one => one.Recordings[path]).ToList();
+        return files.Count > 0 && files.TrueForAll(static file => !file.IsComplete);
+    }
+
+    public override void Claimed(InstanceOwnership claim, string before)
+    {
+        claimedMillis[claim.Instance] = Runtime.UnixMillis;
+        if (before.Length == 0 || before == claim.Owner) return;
+        var silence = Runtime.ElapsedMillis - renewedMillis.GetValueOrDefault(before);
+        var isThere = Array.Exists(nodes, node => node is { IsServing: true } && node.Name == before);
+        if (silence < (isThere ? AliveMillisMin : GoneMillisMin)) Fail($"{claim.Owner} takes instance {claim.Instance} from {before}, which has renewed its lease {silence} ms ago");
+    }
+
+    public override void Sent(SipMessage message, NodeProcess process)
+    {
+        if (nodes[process.Node] is not { } node || node.Process != process) return;
+        if (mustRenew[process.Node]) Fail($"{node.Name} speaks after a pause, before it has renewed its lease");
+        if (message is SipRequest request && DialogTag.TryParse(request.From.Tag, out var tag) && node.Lost.TryGetValue(tag.Resource.Instance, out var lost))
+            Fail($"{node.Name} sends {request.Method} {request.CSeq.Number} for {tag.Resource}, which it has lost at {lost}");
+    }
+
+    public override void Heal()
+    {
+        base.Heal();
+        Links.Heal();
+        foreach (var node in nodes) node?.Woken?.Invoke();
+    }
+
+    protected override void Press(IPEndPoint rtp, char key)
+    {
+        var node = Array.Find(nodes, node => node?.Address.Address.Equals(rtp.Address) == true);
+        node?.Media.Press(rtp, key);
+    }
+}
