@@ -124,6 +124,15 @@ internal sealed class SimulatedWorld
         NodeDied(node, downMillis);
     }
 
+    /// <summary>From now on the node dies where that says; null: it lives on.</summary>
+    public void PlanCrash(CrashPoint? crash)
+    {
+        crashes.Clear();
+        if (crash is null) return;
+        crashes.Enqueue(crash);
+        crashCount = crash.Count;
+    }
+
     public void Heal()
     {
         Trace.Add("healed");

@@ -5,11 +5,13 @@ using Cti.Sip.Dialog;
 namespace Cti.Simulation;
 
 /// <summary>
-/// Write-ahead, seen from the wire: what a far end is told must be durable before it leaves (INVITE, final responses, ACK of a 2xx, BYE, CANCEL).
+/// Write-ahead, seen from the wire: what a far end is told must be durable before it leaves (INVITE, final responses, ACK of a 2xx, BYE, CANCEL); and no number
+/// of a dialog is used twice, whichever life of the node used it first.
 /// </summary>
 internal sealed class WireChecks(SimulatedWorld world)
 {
     private readonly HashSet<string> inviteBranches = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string CallId, string? Tag), SortedDictionary<uint, string>> numbers = [];
 
     public void Leaves(ReadOnlyMemory<byte> bytes)
     {
@@ -42,8 +44,20 @@ internal sealed class WireChecks(SimulatedWorld world)
         if (response.Status >= 300 && response.Status != 487 && book.Release is null) world.Fail($"{book.Id}: {response.Status} before the release is durable");
     }
 
+    private void CheckNumber(SipRequest request)
+    {
+        if (request.Method is SipMethods.Ack or SipMethods.Cancel || request.To.Tag is null) return;
+        var dialog = (request.CallId, request.From.Tag);
+        if (!numbers.TryGetValue(dialog, out var known)) numbers.Add(dialog, known = []);
+        var (number, branch) = (request.CSeq.Number, request.TopVia.Branch!);
+        if (known.TryGetValue(number, out var used) ? used != branch : known.Count > 0 && known.Keys.Last() > number)
+            world.Fail($"{request.CallId}: {request.Method} with CSeq {number} after {known.Keys.Last()}");
+        known[number] = branch;
+    }
+
     private void Check(SipRequest request)
     {
+        CheckNumber(request);
         if (!DialogTag.TryParse(request.From.Tag, out var tag)) return;
         var book = world.Ledger.Find<CallBook>(tag.Resource.ToString());
         switch (request.Method)
