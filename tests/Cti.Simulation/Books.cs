@@ -149,7 +149,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         var fact = CallEntryCodec.Decode(entry.Version, entry.Payload.Span);
         CheckEntry(fact, State.LastMillis, world);
         if (State.Phase == CallPhase.Released && !MayFollowRelease(fact)) world.Fail($"{Id}: {fact.GetType().Name} after the release");
-        if (world.Plan.IsPunctual && CallDecider.NextDeadline(State, world.Plan.Calls) is { } due && fact.AtMillis > due + LateMillisMax)
+        if (world is { Plan.IsPunctual: true, HasCrashed: false } && CallDecider.NextDeadline(State, world.Plan.Calls) is { } due && fact.AtMillis > due + LateMillisMax)
             world.Fail($"{Id}: {fact.GetType().Name} {fact.AtMillis - due} ms after its limit");
         switch (fact)
         {
@@ -316,7 +316,7 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
         CheckEntry(fact, State.LastMillis, world);
         if (fact is ConferenceMade) world.Fail($"{Id}: created twice");
         if (State.WasReleased) world.Fail($"{Id}: {fact.GetType().Name} after the release");
-        if (world.Plan.IsPunctual && ConferenceDecider.NextDeadline(State) is { } due && fact.AtMillis > due + LateMillisMax)
+        if (world is { Plan.IsPunctual: true, HasCrashed: false } && ConferenceDecider.NextDeadline(State) is { } due && fact.AtMillis > due + LateMillisMax)
             world.Fail($"{Id}: {fact.GetType().Name} {fact.AtMillis - due} ms after its limit");
         if (fact is PlayBegan) plays++;
         if (fact is RecordingSet { Recording: var recording } && recording.Number != State.Recording?.Number) recordings++;

@@ -12,6 +12,7 @@ namespace Cti.Simulation;
 /// </summary>
 internal sealed class RestChecks(SimulatedWorld world)
 {
+    private const int SaidMillis = 2_000;
     private long appends = -1;
 
     /// <summary>How often the world was at rest with something new.</summary>
@@ -116,10 +117,10 @@ internal sealed class RestChecks(SimulatedWorld world)
             world.Fail($"{call.Id} hears {sound} in {call.State.Phase}");
     }
 
-    /// <summary>Whoever is not waiting for its turn to be told sends to where we are.</summary>
+    /// <summary>Whoever is not waiting for its turn to be told sends to where we are, once what was said last has arrived.</summary>
     private void CheckFar(CallBook call)
     {
-        if (call.State is not { IsUp: true, InterruptedMillis: null } || PortOf(call) is not (> 0 and var port)) return;
+        if (!world.Plan.IsReachable || world.Runtime.UnixMillis - call.State.LastMillis < SaidMillis || call.State is not { IsUp: true, InterruptedMillis: null } || PortOf(call) is not (> 0 and var port)) return;
         if (world.Phones.SelectMany(static phone => phone.Calls).FirstOrDefault(far => far.CallId == call.State.SipCallId) is { Phase: PeerPhase.Up, Remote: { } remote } && remote.Rtp.Port != port)
             world.Fail($"{call.Id} listens at {port} in {call.State.Phase}, its far end sends to {remote.Rtp.Port}");
     }

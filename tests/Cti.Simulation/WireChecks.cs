@@ -11,7 +11,7 @@ namespace Cti.Simulation;
 internal sealed class WireChecks(SimulatedWorld world)
 {
     private readonly HashSet<string> inviteBranches = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string CallId, string? Tag), SortedDictionary<uint, string>> numbers = [];
+    private readonly Dictionary<(string CallId, string? Tag), SortedDictionary<uint, (string Method, string Branch)>> numbers = [];
 
     public void Leaves(ReadOnlyMemory<byte> bytes)
     {
@@ -50,9 +50,10 @@ internal sealed class WireChecks(SimulatedWorld world)
         var dialog = (request.CallId, request.From.Tag);
         if (!numbers.TryGetValue(dialog, out var known)) numbers.Add(dialog, known = []);
         var (number, branch) = (request.CSeq.Number, request.TopVia.Branch!);
-        if (known.TryGetValue(number, out var used) ? used != branch : known.Count > 0 && known.Keys.Last() > number)
+        // A 2xx that comes again, or late, to a call that is over is answered by ACK and BYE: the second BYE ends nothing any more.
+        if (known.TryGetValue(number, out var used) ? used.Branch != branch && (used.Method, request.Method) is not (SipMethods.Bye, SipMethods.Bye) : known.Count > 0 && known.Keys.Last() > number)
             world.Fail($"{request.CallId}: {request.Method} with CSeq {number} after {known.Keys.Last()}");
-        known[number] = branch;
+        known[number] = (request.Method, branch);
     }
 
     private void Check(SipRequest request)
