@@ -7,6 +7,7 @@ using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Simulation.Races;
 using Cti.Sip;
 using Cti.Sip.Dialog;
 using Cti.Storage;
@@ -74,16 +75,16 @@ public sealed class PlantedBugTests
     public void A_takeover_that_uses_numbers_of_the_dead_is_found() => Find(new ForgetsReserve(), "which the dead node may have used");
 
     [Fact]
-    public void A_far_end_that_is_never_told_of_a_takeover_is_found() => Find(new LosesReInvites(), "its far end was never told");
+    public void A_far_end_that_is_never_told_of_a_takeover_is_found() => FindAfterCrash("two idle calls", new LosesReInvites(), "its far end was never told");
 
     [Fact]
     public void A_notice_that_is_never_repeated_is_found() => Find(new NeverRepeats(), "believes its call", "never end");
 
     [Fact]
-    public void A_first_party_that_does_not_ask_again_is_found() => Find(new LosesMessages<JoinAsked>(static asked => asked.IsConnected), "the media side bridges");
+    public void A_first_party_that_does_not_ask_again_is_found() => FindAfterCrash("connected", new LosesMessages<JoinAsked>(static asked => asked.IsConnected), "the media side bridges");
 
     [Fact]
-    public void A_member_that_does_not_ask_again_is_found() => Find(new EntersOnce(), "the media side seats");
+    public void A_member_that_does_not_ask_again_is_found() => FindAfterCrash("a conference of two", new EntersOnce(), "the media side seats");
 
     private static void Find(PlantedBugs bugs, params string[] signs)
     {
@@ -95,6 +96,18 @@ public sealed class PlantedBugTests
             return;
         }
         Assert.Fail($"{SeedsMax} seeds did not find it");
+    }
+
+    private static void FindAfterCrash(string scene, PlantedBugs bugs, string sign)
+    {
+        var result = NodeSimulation.Run(CrashTableTests.Plan(1), bugs, simulation =>
+        {
+            var stage = new RaceStage(simulation);
+            RaceScenes.All.Single(known => known.Name == scene).Reach(stage);
+            stage.World.CrashNow(700);
+            stage.Advance(3_000);
+        });
+        result.Failures.ShouldContain(failure => failure.Contains(sign, StringComparison.Ordinal), result.Describe());
     }
 
     private sealed class LosesEvents : PlantedBugs

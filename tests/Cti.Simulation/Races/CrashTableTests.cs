@@ -67,7 +67,8 @@ public sealed class CrashTableTests(ITestOutputHelper output)
         return (result, hasDied);
     }
 
-    private static SimulationPlan Plan(ulong seed) => new()
+    /// <summary>A quick and patient world in which nothing but the node fails.</summary>
+    internal static SimulationPlan Plan(ulong seed) => new()
     {
         Seed = seed + 1, Instances = 2, SpreadMillis = 1_000, IsScripted = true, ShufflesTimers = true, Phones = RaceTableTests.Silent, DisconnectPercent = 0, RepeatPercent = 0,
         Network = new NetworkConditions(0, 0, 2, 2), TrunkCalls = 20,
