@@ -5,6 +5,7 @@ using Cti.Calls.Flows;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Storage;
+using Cti.Testing.Peers;
 
 namespace Cti.Simulation;
 
@@ -109,7 +110,10 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         ["sys.call.on_dial_completed"] = static error => error is >= 300 and < 700,
     };
 
+    /// <summary>After a takeover the far end is told at once; past that nobody has, for glare and a repetition are over long before.</summary>
+    private const int InterruptedMillisMax = 10_000;
     private readonly int[] started = new int[4];
+    private long recoveredMillis;
 
     public CallState State { get; private set; } = born;
     public override ResourceState Resource => State;
@@ -155,7 +159,12 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
             case BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } } when State.Bridge is not { Stage: BridgeStage.Connected }: BridgeStarts++; break;
             case BridgeBegan { Bridge.Stage: BridgeStage.Ending }: WaitedForBridge = true; break;
             case SeatTaken { Seat.Stage: SeatStage.Entered } when State.Seat is not { Stage: SeatStage.Entered }: Entries++; break;
+            case Recovered taken:
+                recoveredMillis = taken.AtMillis;
+                if (taken.Dialog.LocalCSeq < State.Dialog!.LocalCSeq + Limits.SipCSeqReserve) world.Fail($"{Id}: taken over with CSeq {taken.Dialog.LocalCSeq} after {State.Dialog.LocalCSeq}, which the dead node may have used");
+                break;
             case CallReleased release:
+                CheckFarEndWasTold(release, world);
                 Release ??= release;
                 WasWithdrawn = State.Parent?.Stage == ParentStage.Asked;
                 break;
@@ -200,6 +209,13 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         if (Count("sys.call.on_ringing") > 1) world.Fail($"{Id}: rings twice");
         if (State.Direction == CallDirection.Outbound) Exactly("sys.call.on_dial_completed", over || WasDialAnswered ? 1 : 0, world);
         else Exactly("sys.call.on_answer_completed", WasAnswerRequested && (over || WasConfirmed) ? 1 : 0, world);
+    }
+
+    private void CheckFarEndWasTold(CallReleased release, SimulatedWorld world)
+    {
+        if (State is not { IsUp: true, InterruptedMillis: not null } || !world.Plan.IsReachable || release.AtMillis - recoveredMillis <= InterruptedMillisMax) return;
+        if (world.Phones.SelectMany(static phone => phone.Calls).Any(far => far.CallId == State.SipCallId && far.Phase == PeerPhase.Up))
+            world.Fail($"{Id}: released {release.AtMillis - recoveredMillis} ms after it was taken over, and its far end was never told");
     }
 
     /// <summary>What a flow is told of its call's release follows it, that it heard comes last; both of an owned call only, and once.</summary>

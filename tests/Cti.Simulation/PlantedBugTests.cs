@@ -5,7 +5,11 @@ using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
+using Cti.Kernel;
 using Cti.Media;
+using Cti.Simulation.Races;
+using Cti.Sip;
+using Cti.Sip.Dialog;
 using Cti.Storage;
 using Cti.Testing;
 
@@ -67,6 +71,21 @@ public sealed class PlantedBugTests
     [Fact]
     public void A_member_that_the_media_side_keeps_is_found() => Find(new KeepsMembers(), "the media side seats", "the media side bridges");
 
+    [Fact]
+    public void A_takeover_that_uses_numbers_of_the_dead_is_found() => Find(new ForgetsReserve(), "which the dead node may have used");
+
+    [Fact]
+    public void A_far_end_that_is_never_told_of_a_takeover_is_found() => FindAfterCrash("two idle calls", new LosesReInvites(), "its far end was never told");
+
+    [Fact]
+    public void A_notice_that_is_never_repeated_is_found() => Find(new NeverRepeats(), "believes its call", "never end");
+
+    [Fact]
+    public void A_first_party_that_does_not_ask_again_is_found() => FindAfterCrash("connected", new LosesMessages<JoinAsked>(static asked => asked.IsConnected), "the media side bridges");
+
+    [Fact]
+    public void A_member_that_does_not_ask_again_is_found() => FindAfterCrash("a conference of two", new EntersOnce(), "the media side seats");
+
     private static void Find(PlantedBugs bugs, params string[] signs)
     {
         for (var seed = 1ul; seed <= SeedsMax; seed++)
@@ -77,6 +96,18 @@ public sealed class PlantedBugTests
             return;
         }
         Assert.Fail($"{SeedsMax} seeds did not find it");
+    }
+
+    private static void FindAfterCrash(string scene, PlantedBugs bugs, string sign)
+    {
+        var result = NodeSimulation.Run(CrashTableTests.Plan(1), bugs, simulation =>
+        {
+            var stage = new RaceStage(simulation);
+            RaceScenes.All.Single(known => known.Name == scene).Reach(stage);
+            stage.World.CrashNow(700);
+            stage.Advance(3_000);
+        });
+        result.Failures.ShouldContain(failure => failure.Contains(sign, StringComparison.Ordinal), result.Describe());
     }
 
     private sealed class LosesEvents : PlantedBugs
@@ -160,10 +191,59 @@ public sealed class PlantedBugTests
             from.Equals(SimulatedNode.Address) && Encoding.ASCII.GetString(datagram.Span[..4]) == "BYE ";
     }
 
-    private sealed class LosesMessages<TCommand> : PlantedBugs
+    private sealed class LosesMessages<TCommand>(Func<TCommand, bool>? which = null) : PlantedBugs
         where TCommand : ResourceCommand
     {
-        public override bool Loses(ResourceCommand command) => command is TCommand;
+        public override bool Loses(ResourceCommand command) => command is TCommand lost && which?.Invoke(lost) != false;
+    }
+
+    /// <summary>A journal that is read with numbers so low that the reserve leads back to the ones in use.</summary>
+    private sealed class ForgetsReserve : PlantedBugs
+    {
+        public override IJournalStore Store(IJournalStore store, NodeProcess process) => new Lowers(store);
+
+        private sealed class Lowers(IJournalStore inner) : ForwardingJournalStore(inner)
+        {
+            public override async ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default) =>
+                [.. (await base.ReadJournalAsync(instance, cancellation)).Select(Lower)];
+
+            private static JournalEntry Lower(JournalEntry entry)
+            {
+                if (!entry.ResourceId.Contains("sys.call-", StringComparison.Ordinal)) return entry;
+                CallEntry? lowered = CallEntryCodec.Decode(entry.Version, entry.Payload.Span) switch
+                {
+                    DialAnswered fact => fact with { Dialog = Lower(fact.Dialog) },
+                    Offered fact => fact with { Dialog = Lower(fact.Dialog) },
+                    DialogUpdated fact => fact with { Dialog = Lower(fact.Dialog) },
+                    _ => null,
+                };
+                return lowered is null ? entry : entry with { Payload = CallEntryCodec.Encode(lowered) };
+            }
+
+            private static DialogState Lower(DialogState dialog) => dialog with { LocalCSeq = unchecked(dialog.LocalCSeq - Limits.SipCSeqReserve) };
+        }
+    }
+
+    private sealed class LosesReInvites : PlantedBugs
+    {
+        public override bool Drops(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram) => from.Equals(SimulatedNode.Address)
+            && SipParser.ParseDatagram(datagram).Message is SipRequest { Method: SipMethods.Invite, To.Tag: not null };
+    }
+
+    /// <summary>A call asks to be let into a conference once, and not again when the conference's mix is a new one.</summary>
+    private sealed class EntersOnce : PlantedBugs
+    {
+        private readonly HashSet<string> asked = [];
+
+        public override bool Loses(ResourceCommand command) => command is EnterAsked enter && !asked.Add(enter.Op);
+    }
+
+    /// <summary>What a call has told its flow once, it never tells again; the first time is lost with the node now and then.</summary>
+    private sealed class NeverRepeats : PlantedBugs
+    {
+        private readonly HashSet<(string, int)> told = [];
+
+        public override bool Loses(ResourceCommand command) => command is OwnedHappened happened && !told.Add((happened.Resource, happened.Number));
     }
 
     private sealed class LosesReleases : PlantedBugs

@@ -2,6 +2,7 @@ using System.Net;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
 using Cti.Calls.Flows;
+using Cti.Testing.Peers;
 
 namespace Cti.Simulation;
 
@@ -11,6 +12,7 @@ namespace Cti.Simulation;
 /// </summary>
 internal sealed class RestChecks(SimulatedWorld world)
 {
+    private const int SaidMillis = 2_000;
     private long appends = -1;
 
     /// <summary>How often the world was at rest with something new.</summary>
@@ -35,6 +37,7 @@ internal sealed class RestChecks(SimulatedWorld world)
                     CheckChild(call);
                     CheckOwner(call);
                     CheckSound(call);
+                    CheckFar(call);
                     break;
                 case ConferenceBook { State.IsReleased: false } conference:
                     CheckConference(conference);
@@ -112,6 +115,14 @@ internal sealed class RestChecks(SimulatedWorld world)
     {
         if (call.State is { Action: null, Dialling: null } && PortOf(call) is > 0 and var port && world.Media.HeardAt(new IPEndPoint(SimulatedNode.Address.Address, port)) is { } sound)
             world.Fail($"{call.Id} hears {sound} in {call.State.Phase}");
+    }
+
+    /// <summary>Whoever is not waiting for its turn to be told sends to where we are, once what was said last has arrived.</summary>
+    private void CheckFar(CallBook call)
+    {
+        if (!world.Plan.IsReachable || world.Runtime.UnixMillis - call.State.LastMillis < SaidMillis || call.State is not { IsUp: true, InterruptedMillis: null } || PortOf(call) is not (> 0 and var port)) return;
+        if (world.Phones.SelectMany(static phone => phone.Calls).FirstOrDefault(far => far.CallId == call.State.SipCallId) is { Phase: PeerPhase.Up, Remote: { } remote } && remote.Rtp.Port != port)
+            world.Fail($"{call.Id} listens at {port} in {call.State.Phase}, its far end sends to {remote.Rtp.Port}");
     }
 
     private void CheckBridge(CallBook call)

@@ -91,6 +91,15 @@ internal sealed class SimulatedWorld : VirtualWorld
         NodeDied(node, downMillis);
     }
 
+    /// <summary>From now on the node dies where that says; null: it lives on.</summary>
+    public void PlanCrash(CrashPoint? crash)
+    {
+        crashes.Clear();
+        if (crash is null) return;
+        crashes.Enqueue(crash);
+        crashCount = crash.Count;
+    }
+
     /// <summary>The program's own stop: refuses what is new, waits, drops what is left, waits again, ends.</summary>
     private void Drain(SimulatedNode node, CrashPoint stop)
     {

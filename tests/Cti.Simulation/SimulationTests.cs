@@ -64,6 +64,20 @@ public sealed class SimulationTests(ITestOutputHelper output)
     private static IEnumerable<string> FactsOf<TEntry>(string kind) =>
         typeof(TEntry).GetCustomAttributes<JsonDerivedTypeAttribute>().Select(derived => $"{kind} {derived.DerivedType.Name}");
 
+    /// <summary>The same, of worlds in which calls meet.</summary>
+    public static TheoryData<ulong, string> FormerFailuresTogether => new()
+    {
+        { 650, "a crash between the answer of a child and what its parent made of it left the parent dialling for ever" },
+    };
+
+    [Theory]
+    [MemberData(nameof(FormerFailuresTogether))]
+    public void A_world_that_once_failed_passes(ulong seed, string defect)
+    {
+        var result = NodeSimulation.Run(seed);
+        result.Failures.ShouldBeEmpty($"{defect}\n{result.Describe()}");
+    }
+
     [Theory]
     [MemberData(nameof(FormerFailures))]
     public void A_seed_that_once_failed_passes(ulong seed, string defect)

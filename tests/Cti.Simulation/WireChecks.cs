@@ -5,11 +5,13 @@ using Cti.Sip.Dialog;
 namespace Cti.Simulation;
 
 /// <summary>
-/// Write-ahead, seen from the wire: what a far end is told must be durable before it leaves (INVITE, final responses, ACK of a 2xx, BYE, CANCEL).
+/// Write-ahead, seen from the wire: what a far end is told must be durable before it leaves (INVITE, final responses, ACK of a 2xx, BYE, CANCEL); and no number
+/// of a dialog is used twice, whichever life of the node used it first.
 /// </summary>
 internal sealed class WireChecks(VirtualWorld world)
 {
     private readonly HashSet<string> inviteBranches = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string CallId, string? Tag), SortedDictionary<uint, (string Method, string Branch)>> numbers = [];
 
     public void Leaves(ReadOnlyMemory<byte> bytes, NodeProcess process)
     {
@@ -43,8 +45,21 @@ internal sealed class WireChecks(VirtualWorld world)
         if (response.Status >= 300 && response.Status != 487 && book.Release is null) world.Fail($"{book.Id}: {response.Status} before the release is durable");
     }
 
+    private void CheckNumber(SipRequest request)
+    {
+        if (request.Method is SipMethods.Ack or SipMethods.Cancel || request.To.Tag is null) return;
+        var dialog = (request.CallId, request.From.Tag);
+        if (!numbers.TryGetValue(dialog, out var known)) numbers.Add(dialog, known = []);
+        var (number, branch) = (request.CSeq.Number, request.TopVia.Branch!);
+        // A 2xx that comes again, or late, to a call that is over is answered by ACK and BYE: the second BYE ends nothing any more.
+        if (known.TryGetValue(number, out var used) ? used.Branch != branch && (used.Method, request.Method) is not (SipMethods.Bye, SipMethods.Bye) : known.Count > 0 && known.Keys.Last() > number)
+            world.Fail($"{request.CallId}: {request.Method} with CSeq {number} after {known.Keys.Last()}");
+        known[number] = (request.Method, branch);
+    }
+
     private void Check(SipRequest request)
     {
+        CheckNumber(request);
         if (!DialogTag.TryParse(request.From.Tag, out var tag)) return;
         var book = world.Ledger.Find<CallBook>(tag.Resource.ToString());
         switch (request.Method)

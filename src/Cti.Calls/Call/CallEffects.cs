@@ -37,7 +37,7 @@ public sealed record SendReInvite : ResourceEffect;
 /// <param name="CSeq">The INVITE's number.</param>
 public sealed record RepeatAck(uint CSeq) : ResourceEffect;
 
-/// <summary>Looks whether the child that is dialled on this call is still there after a takeover; one that is not is done.</summary>
+/// <summary>Looks whether the child is still being dialled on this call after a takeover; one that was answered, or is gone, is done.</summary>
 public sealed record LookForChild(string Child) : ResourceEffect;
 
 /// <summary>Hangs up.</summary>

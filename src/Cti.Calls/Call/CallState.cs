@@ -186,6 +186,9 @@ public sealed record CallState : ResourceState
     /// <summary>Whether our INVITE has no final response yet, or waits for a parent.</summary>
     public bool IsDialling => Direction == CallDirection.Outbound && AnswerMillis is null && !WasReleased;
 
+    /// <summary>Whether that call or conference has to know that this one is being dialled; an answered child has done with its parent.</summary>
+    public bool IsDialledFor(string parent) => IsDialling && Parent?.Resource == parent;
+
     /// <summary>Whether a caller waits for the application to answer, reject or redirect.</summary>
     public bool IsOffered => Direction == CallDirection.Inbound && AnswerRequestedMillis is null && !WasReleased;
 

@@ -10,6 +10,9 @@ namespace Cti.Server.Calls;
 /// <summary>Dialling on a parent: what child and parent say to each other, and what the parent hears.</summary>
 internal sealed partial class CallActor
 {
+    /// <summary>The journal may end between the child's answer, or its release, and what its parent made of it. Both live in one instance.</summary>
+    private bool IsDialledFor(string self, string child) => (services.Directory.Find(child)?.Latest as CallState)?.IsDialledFor(self) == true;
+
     private void PerformDial(ResourceEffect effect)
     {
         var self = cell.State!.Id.ToString();
@@ -31,7 +34,7 @@ internal sealed partial class CallActor
                 Tell(done.Parent, new ChildDone(self));
                 break;
             case LookForChild look:
-                if (services.Directory.Find(look.Child)?.Latest is not { IsReleased: false }) Self.Tell(new Decide(new ChildDone(look.Child)));
+                if (!IsDialledFor(self, look.Child)) Self.Tell(new Decide(new ChildDone(look.Child)));
                 break;
             case StartRingBack start:
                 HearRingBack(start);

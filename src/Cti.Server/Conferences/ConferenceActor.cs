@@ -1,4 +1,5 @@
 using Cti.Calls.Api;
+using Cti.Calls.Call;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
@@ -349,7 +350,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         Run(new WasRecovered(lostAtMillis) { SeesRecording = sees }, null);
         foreach (var child in conference.Children)
         {
-            if (services.Directory.Find(child.Child)?.Latest is not { IsReleased: false }) Run(new ChildDone(child.Child), null);
+            if ((services.Directory.Find(child.Child)?.Latest as CallState)?.IsDialledFor(conference.Id.ToString()) != true) Run(new ChildDone(child.Child), null);
         }
     }
 }

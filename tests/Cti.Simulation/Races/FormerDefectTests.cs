@@ -45,6 +45,26 @@ public sealed class FormerDefectTests
         }
     }
 
+    [Theory]
+    [InlineData("parent_call_res_id")]
+    [InlineData("parent_conf_res_id")]
+    public void A_child_that_was_answered_in_the_moment_of_a_crash_is_not_dialled_any_more(string parent)
+    {
+        Run(stage =>
+        {
+            stage.OutboundUp("a");
+            stage.Name("x", stage.Accepted("sys.conf.construct", """{"max_seconds":40}"""));
+            stage.DialAndReach("child", $$""","{{parent}}":"{{stage[parent == "parent_call_res_id" ? "a" : "x"]}}" """);
+            stage.World.PlanCrash(new CrashPoint(CrashMoment.AfterAppend, 1, 700));
+            stage.Far("child")!.Respond(200);
+            stage.Until(() => stage.World.HasCrashed && stage.World.Node is { IsServing: true }, "the node is there again");
+            stage.Advance(1_000);
+            stage.Call("child").State.IsUp.ShouldBeTrue();
+            if (parent == "parent_call_res_id") stage.Call("a").State.Phase.ShouldBe(CallPhase.Idle);
+            else stage.World.Ledger.Find<ConferenceBook>(stage["x"])!.State.Children.ShouldBeEmpty();
+        });
+    }
+
     private static void Run(Action<RaceStage> script, ulong seed = 1, int journalMillis = 0)
     {
         var plan = new SimulationPlan { Seed = seed, StoreSlowPercent = journalMillis > 0 ? 100 : 0, StoreDelayMillisMax = journalMillis, ShufflesTimers = true, IsScripted = true, Phones = RaceTableTests.Silent, RepeatPercent = 0, Network = NetworkConditions.Good };
