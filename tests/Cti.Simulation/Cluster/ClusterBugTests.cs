@@ -11,7 +11,7 @@ public sealed class ClusterBugTests
     private const ulong SeedsMax = 40;
 
     [Fact]
-    public void A_store_without_fencing_is_found() => Find(new NoFencing(), Stands, "an append of");
+    public void A_store_without_fencing_is_found() => Find(new NoFencing(), Stands, "an append of", "which it has lost", "an append at");
 
     [Fact]
     public void An_epoch_that_a_take_does_not_raise_is_found() => Find(new SameEpoch(), Dies, "epoch");
