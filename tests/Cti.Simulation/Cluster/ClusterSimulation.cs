@@ -10,7 +10,7 @@ namespace Cti.Simulation.Cluster;
 /// </summary>
 internal sealed class ClusterSimulation
 {
-    private const int SettleMillisMax = 400_000;
+    private const int SettleMillisMax = 1_200_000;
     /// <summary>64 T1 for the last transaction, and what the hand-overs of a node that has come back take.</summary>
     private const int RestMillis = 45_000;
     private readonly ClusterWorld world;

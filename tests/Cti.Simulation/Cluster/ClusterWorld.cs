@@ -155,8 +155,8 @@ internal sealed class ClusterWorld : VirtualWorld
         if (request.Method == SipMethods.Invite) invites.Add(request.TopVia.Branch!);
         // A refusal is acknowledged by its transaction, which knows of no calls.
         var isOfTransaction = request.Method == SipMethods.Ack && invites.Contains(request.TopVia.Branch!);
-        // An answer to an INVITE of a call that is over meanwhile is hung up by whoever gets it.
-        var isOver = request.Method == SipMethods.Bye && Ledger.Find<CallBook>(tag.Resource.ToString()) is { Release: not null };
+        // The transactions of a call that is over end where they are, and a late answer to its INVITE is hung up by whoever gets it.
+        var isOver = Ledger.Find<CallBook>(tag.Resource.ToString()) is { Release: not null };
         if (!isOfTransaction && !isOver && node.Lost.ContainsKey(tag.Resource.Instance))
             Fail($"{node.Name} sends {request.Method} {request.CSeq.Number} for {tag.Resource}, which it has lost at {node.Lost[tag.Resource.Instance]}");
     }
