@@ -157,8 +157,8 @@ internal sealed class ClusterWorld : VirtualWorld
         var isOfTransaction = request.Method == SipMethods.Ack && invites.Contains(request.TopVia.Branch!);
         // The transactions of a call that is over end where they are, and a late answer to its INVITE is hung up by whoever gets it.
         var isOver = Ledger.Find<CallBook>(tag.Resource.ToString()) is { Release: not null };
-        if (!isOfTransaction && !isOver && node.Lost.ContainsKey(tag.Resource.Instance))
-            Fail($"{node.Name} sends {request.Method} {request.CSeq.Number} for {tag.Resource}, which it has lost at {node.Lost[tag.Resource.Instance]}");
+        if (!isOfTransaction && !isOver && node.Lost.TryGetValue(tag.Resource.Instance, out var lostAt))
+            Fail($"{node.Name} sends {request.Method} {request.CSeq.Number} for {tag.Resource}, which it has lost at {lostAt}");
     }
 
     public override void Heal()
