@@ -39,6 +39,8 @@ public static partial class LogEvents
     public static readonly LogEvent ResourcePostFull = new(7090, LogSeverity.Warning, "too much waits for resources of other nodes; what was meant for {0} is dropped");
     /// <summary>An instance moved to another living node.</summary>
     public static readonly LogEvent InstanceHandedOver = new(7021, LogSeverity.Information, "instance {0} is handed over to {1}, with {2} live resources");
+    /// <summary>A peer takes over what this node has.</summary>
+    public static readonly LogEvent PutOut = new(7023, LogSeverity.Warning, "cut off from the database, and {0} says that this node is taken for dead: standing down until the database is back");
     /// <summary>A bug in handing over.</summary>
     public static readonly LogEvent HandOverFault = new(7022, LogSeverity.Error, "handing over failed and is tried again: {0}");
 }

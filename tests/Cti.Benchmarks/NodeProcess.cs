@@ -41,16 +41,29 @@ internal sealed class NodeProcess : IDisposable
     public double CpuSeconds => ProcessCost.CpuSeconds(Id);
 
     /// <summary>Starts it on a fresh journal and waits until it is ready.</summary>
-    public static NodeProcess Start()
+    public static NodeProcess Start() => Start("bench", "");
+
+    /// <summary>Starts one node of a cluster: they share the journal at <paramref name="connection"/>.</summary>
+    public static NodeProcess Start(int number, int nodes, string connection)
+    {
+        var first = 10_000 + (20_000 / nodes * number);
+        return Start($"bench{number}", $$"""
+            cti.journal { provider = postgresql, connection-string = "{{connection.Replace("\"", "\\\"", StringComparison.Ordinal)}}" }
+            cti.cluster { listen = "127.0.0.1:{{FreePort(ProtocolType.Tcp)}}", secret = "a secret of the benchmarks" }
+            cti.media.ports = "{{first}}-{{first + (20_000 / nodes) - 1}}"
+            """);
+    }
+
+    private static NodeProcess Start(string name, string more)
     {
         // Beside the published program, not in /tmp: that is in memory on many machines, and the journal's price is its disk.
-        var folder = Path.Combine(Repository(), "artifacts", "bench", Environment.ProcessId.ToString(CultureInfo.InvariantCulture));
+        var folder = Path.Combine(Repository(), "artifacts", "bench", $"{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}-{name}");
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         Directory.CreateDirectory(Path.Combine(folder, "media"));
         Sound.WriteAlaw(Path.Combine(folder, "media", "sound.wav"), seconds: 10);
         var (sip, gateway) = (FreePort(ProtocolType.Udp), FreePort(ProtocolType.Tcp));
         var file = Path.Combine(folder, "node.conf");
-        File.WriteAllText(file, Configuration(folder, sip, gateway));
+        File.WriteAllText(file, Configuration(folder, name, sip, gateway) + "\n" + more);
         var start = new ProcessStartInfo(Program(), ["run", "--config", file]) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = folder };
         start.Environment.TryAdd("DOTNET_ROOT", Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..")));
         var node = new NodeProcess(Process.Start(start)!, folder, sip, gateway);
@@ -104,9 +117,9 @@ internal sealed class NodeProcess : IDisposable
         return File.Exists(program) ? program : throw new FileNotFoundException($"{program} is missing: ./build.sh build makes it");
     }
 
-    private static string Configuration(string folder, int sip, int gateway) => $$"""
+    private static string Configuration(string folder, string name, int sip, int gateway) => $$"""
         cti.data = "{{folder}}/data"
-        cti.node.name = bench
+        cti.node.name = {{name}}
         cti.sip { listen = ["udp:127.0.0.1:{{sip}}"], accept-any = true, dial-any = true }
         cti.media { address = "127.0.0.1", ports = "10000-29999", root = "{{folder}}/media", inactivity = 0s }
         cti.gateway.listen = "http://127.0.0.1:{{gateway}}"

@@ -1,6 +1,6 @@
 using Cti.Benchmarks;
 
-string[] names = ["media", "mixing", "prompts", "journal", "calls", "rpc", "memory", "failover"];
+string[] names = ["media", "mixing", "prompts", "journal", "calls", "rpc", "memory", "cluster", "failover"];
 var name = args is [] ? "all" : args[0];
 if (args.Length > 1 || name != "all" && !names.Contains(name))
 {
@@ -22,6 +22,7 @@ foreach (var benchmark in name == "all" ? names : [name])
         else if (benchmark == "journal") await JournalBenchmark.RunAsync(report);
         else if (benchmark == "failover") await FailoverBenchmark.RunAsync(report);
         else if (!Sipp.IsThere()) status = 1;
+        else if (benchmark == "cluster") await ClusterBenchmark.RunAsync(report);
         else if (benchmark == "calls") highestRate = await CallsBenchmark.RunAsync(report);
         else if (benchmark == "rpc") await RpcBenchmark.RunAsync(report, highestRate);
         else await MemoryBenchmark.RunAsync(report);

@@ -36,6 +36,15 @@ public sealed class ClusterClock(IClock machine) : IClock
         Volatile.Write(ref stretch, new Stretch(now, reached, Math.Abs(error) < 2 * NanosPerMilli ? 0 : error));
     }
 
+    /// <summary>The first exact correction after a rough <see cref="Set"/>: a step where time is behind, slewed where it is ahead, because time never goes back.</summary>
+    /// <inheritdoc cref="Set"/>
+    internal void Settle(long databaseMillis, long atNanos)
+    {
+        var now = machine.MonotonicNanos;
+        if ((databaseMillis * NanosPerMilli) + (now - atNanos) > Volatile.Read(ref stretch)?.At(now)) Set(databaseMillis, atNanos);
+        else Correct(databaseMillis, atNanos);
+    }
+
     private sealed record Stretch(long FromNanos, long UnixNanos, long ErrorNanos)
     {
         public long At(long nanos)

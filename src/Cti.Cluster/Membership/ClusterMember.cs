@@ -37,7 +37,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private const int AloneMillis = 1000;
     /// <summary>Renewals on their way at once: the store may have swallowed the first ones for good.</summary>
     private const int AttemptsMax = 4;
-    private const byte AskAccess = 1, HaveAccess = 2;
+    private const byte AskAccess = 1, HaveAccess = 2, PutOut = 3;
 
     private readonly Lock gate = new();
     private readonly ClusterMemberOptions options;
@@ -58,7 +58,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private long renewedNanos = long.MinValue;
     private long databaseUpNanos = long.MinValue;
     private long pausedAt = long.MinValue;
-    private bool isTelling, isFailing, hasClock, isRunning;
+    private bool isTelling, isFailing, hasClock, isClockRough, isRunning;
     private volatile bool isReplaced, isStopped;
 
     /// <summary>Puts it together; nothing runs before <see cref="StartAsync"/>.</summary>
@@ -232,7 +232,17 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     {
         if (payload.IsEmpty) return;
         if (payload.Span[0] == HaveAccess) Volatile.Write(ref databaseUpNanos, clock.MonotonicNanos);
+        else if (payload.Span[0] == PutOut) BePutOut(node);
         else if (payload.Span[0] == AskAccess && isRunning && !IsCutOff) links?.Send(node, LinkChannel.Control, new[] { HaveAccess });
+    }
+
+    /// <summary>Only a node that is cut off believes it: one that renews is nobody's to put out.</summary>
+    private void BePutOut(string node)
+    {
+        if (!IsCutOff) return;
+        log.Write(LogEvents.PutOut, node);
+        lock (gate) Note(core.PutOut());
+        Tell();
     }
 
     /// <inheritdoc/>
@@ -377,9 +387,18 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     {
         if (!options.IsShared) return;
         var middle = began + ((arrived - began) / 2);
-        if (!hasClock) clock.Set(databaseMillis, middle);
-        else if (arrived - began <= leaseNanos / 10) clock.Correct(databaseMillis, middle);
-        hasClock = true;
+        var isExact = arrived - began <= leaseNanos / 10;
+        // A program that has just started may need seconds for its first round trip, and half of them would be slewed for minutes.
+        if (!hasClock)
+        {
+            clock.Set(databaseMillis, middle);
+            (hasClock, isClockRough) = (true, !isExact);
+            return;
+        }
+        if (!isExact) return;
+        if (isClockRough) clock.Settle(databaseMillis, middle);
+        else clock.Correct(databaseMillis, middle);
+        isClockRough = false;
     }
 
     private void Act(MembershipStep step)
@@ -460,7 +479,12 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private void Change(ClusterView before, ClusterView now)
     {
         foreach (var node in now.Nodes.Where(node => node.Name != options.Name && before.Find(node.Name)?.Incarnation != node.Incarnation)) log.Write(LogEvents.NodeJoined, node.Name);
-        foreach (var node in before.Nodes.Where(node => now.Find(node.Name) is null)) log.Write(LogEvents.NodeGone, node.Name);
+        foreach (var node in before.Nodes.Where(node => now.Find(node.Name) is null))
+        {
+            log.Write(LogEvents.NodeGone, node.Name);
+            // It may live, cut off from the database alone: then it shall not sound beside its successors.
+            if (node.Name != options.Name) links?.Send(node.Name, LinkChannel.Control, new[] { PutOut });
+        }
         foreach (var receiver in receivers) receiver.OnViewChanged(before, now);
     }
 

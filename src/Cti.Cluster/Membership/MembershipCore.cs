@@ -148,6 +148,14 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         return new MembershipStep { Lost = [instance] };
     }
 
+    /// <summary>A peer that has the database takes this node for dead, while this node cannot reach it: nothing is this node's any more until it can.</summary>
+    public MembershipStep PutOut()
+    {
+        ImmutableArray<int> lost = [.. held.Keys.Order()];
+        held.Clear();
+        return lost.IsEmpty ? MembershipStep.Nothing : new MembershipStep { Lost = lost };
+    }
+
     /// <summary>Instances that another node ought to have: what a joining or a draining node makes to move.</summary>
     public ImmutableArray<(int Instance, string To)> PlanGives()
     {

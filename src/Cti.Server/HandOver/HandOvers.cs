@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Text;
 using Cti.Actors;
 using Cti.Cluster.Journal;
 using Cti.Cluster.Links;
@@ -17,6 +19,8 @@ namespace Cti.Server.HandOver;
 internal sealed class HandOvers(NodeServices services, OwnedInstances owned, ClusterMember member, ActorSystem system, Func<bool> isDraining, Action drain) : ILinkReceiver
 {
     private const int LookMillis = 200;
+    /// <summary>What stands before the resource's id: the kind and the epoch.</summary>
+    private const int ArrivedHead = 9;
     /// <summary>A node that has just come may not listen yet, or go again.</summary>
     private const int JoinedMillisMin = 3_000;
     private const int AgreeMillisMax = 1_000;
@@ -69,10 +73,12 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     public void Arrived(ResourceId resource)
     {
         if (links is not { } now) return;
+        if (owned.JournalOf(resource.Instance) is not { } journal) return;
         var text = resource.ToString();
-        var message = new byte[text.Length + 1];
+        var message = new byte[ArrivedHead + text.Length];
         message[0] = (byte)Kind.Arrived;
-        System.Text.Encoding.ASCII.GetBytes(text, message.AsSpan(1));
+        BinaryPrimitives.WriteInt64LittleEndian(message.AsSpan(1), journal.Epoch);
+        Encoding.ASCII.GetBytes(text, message.AsSpan(ArrivedHead));
         foreach (var node in member.View.Nodes)
         {
             if (node.Name != member.Self) now.Send(node.Name, LinkChannel.HandOver, message);
@@ -88,8 +94,8 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
             case Kind.Given:
                 member.RenewNow();
                 break;
-            case Kind.Arrived:
-                if (ResourceId.TryParse(System.Text.Encoding.ASCII.GetString(payload.Span[1..]), out var id)) services.HandedOver.Find(id)?.Actor.Tell(new LetGo());
+            case Kind.Arrived when payload.Length > ArrivedHead && ResourceId.TryParse(Encoding.ASCII.GetString(payload.Span[ArrivedHead..]), out var id):
+                HasArrived(id, BinaryPrimitives.ReadInt64LittleEndian(payload.Span[1..]));
                 break;
             case Kind.Drain:
                 drain();
@@ -105,6 +111,16 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     /// <inheritdoc/>
     public void OnBroken(string node)
     {
+    }
+
+    /// <summary>
+    /// What still sounds here for the resource can go. A node that is cut off from the database and was replaced hears of it in this way first: it stands
+    /// down, so that no far end hears two nodes.
+    /// </summary>
+    private void HasArrived(ResourceId id, long epoch)
+    {
+        services.HandedOver.Find(id)?.Actor.Tell(new LetGo());
+        if (id.Instance < owned.ClusterCount && owned.JournalOf(id.Instance) is { } journal && journal.Epoch < epoch) member.Fenced(id.Instance, journal.Epoch);
     }
 
     private async Task LookAsync()

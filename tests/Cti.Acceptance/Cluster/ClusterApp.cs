@@ -100,7 +100,7 @@ internal sealed class ClusterApp : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _over.CancelAsync();
-        foreach (var seat in _seats) await seat.EndAsync();
+        foreach (var seat in _seats) await seat.DisposeAsync();
         _over.Dispose();
     }
 
@@ -110,7 +110,7 @@ internal sealed class ClusterApp : IAsyncDisposable
     }
 
     /// <summary>One connection of the group, and what replaces it.</summary>
-    private sealed class Seat(ClusterApp app, int number)
+    private sealed class Seat(ClusterApp app, int number) : IAsyncDisposable
     {
         private readonly ConcurrentDictionary<string, TaskCompletionSource<JsonObject?>> _asked = new();
         private readonly SemaphoreSlim _sending = new(1, 1);
@@ -125,7 +125,7 @@ internal sealed class ClusterApp : IAsyncDisposable
 
         public void Begin() => _running = RunAsync();
 
-        public async Task EndAsync()
+        public async ValueTask DisposeAsync()
         {
             _socket?.Abort();
             await _running;

@@ -144,6 +144,7 @@ internal sealed class NamespaceNetwork : ClusterNetwork
             await RunAsync("ip", $"netns del {Space(node)}", must: false);
         }
         await RunAsync("ip", $"link del {_name}b", must: false);
+        await base.DisposeAsync();
     }
 
     private string Space(int node) => string.Create(CultureInfo.InvariantCulture, $"{_name}n{node}");

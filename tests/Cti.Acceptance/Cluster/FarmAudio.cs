@@ -34,14 +34,14 @@ internal sealed class FarmAudio : IAsyncDisposable
     public void Remove(FarmSound sound)
     {
         lock (_gate) _sounds = [.. _sounds.Where(other => other != sound)];
-        sound.Close();
+        sound.Dispose();
     }
 
     public ValueTask DisposeAsync()
     {
         _over.Set();
         _thread.Join();
-        foreach (var sound in _sounds) sound.Close();
+        foreach (var sound in _sounds) sound.Dispose();
         _over.Dispose();
         return ValueTask.CompletedTask;
     }

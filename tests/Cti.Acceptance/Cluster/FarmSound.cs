@@ -79,7 +79,7 @@ internal sealed class Heard(int id, double seconds)
 }
 
 /// <summary>One phone's stream, both ways: it sends a tone of its own, and hears what it is told to expect.</summary>
-internal sealed class FarmSound
+internal sealed class FarmSound : IDisposable
 {
     private const int KeyPayloadType = 101;
 
@@ -233,7 +233,7 @@ internal sealed class FarmSound
         }
     }
 
-    public void Close() => _socket.Dispose();
+    public void Dispose() => _socket.Dispose();
 
     private static bool Listen(Heard heard, (int Id, double Millis) place)
     {

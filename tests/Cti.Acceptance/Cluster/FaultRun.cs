@@ -452,7 +452,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     private void Finish(RoundReport round)
     {
         foreach (var complaint in cluster.Farm.Complaints.Concat(app.Books.Problems(isEnd: false)).Where(_told.Add)) Note(round, complaint);
-        if (round.Fault is not (Fault.RestartDatabase or Fault.CutDatabase or Fault.CutPeers or Fault.Lose or Fault.LoseAndKill))
+        if (!plan.Rounds.Any(static f => f is Fault.RestartDatabase or Fault.CutDatabase or Fault.CutPeers or Fault.Lose or Fault.LoseAndKill))
         {
             foreach (var error in cluster.Nodes.SelectMany(static node => node.Errors().Select(line => $"node {node.Name} logged: {line}")).Where(_told.Add)) Note(round, error);
         }

@@ -67,8 +67,9 @@ public sealed class ClusterMemberTests
         }
         var (instance, epoch) = orphans[0];
         var late = new InstanceAppend { Instance = instance, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, Entries = [new JournalEntry(1, "r", 1, new byte[1])] };
-        new Cti.Storage.Memory.MemoryJournalStore(rig.Disk).Tap(store => store.OpenAsync(MemberRig.Instances).AsTask().Wait())
-            .AppendAsync([late]).AsTask().Result.ShouldBe([AppendOutcome.Fenced]);
+        var store = new Cti.Storage.Memory.MemoryJournalStore(rig.Disk);
+        MemberRig.Done(store.OpenAsync(MemberRig.Instances));
+        MemberRig.Done(store.AppendAsync([late])).ShouldBe([AppendOutcome.Fenced]);
     }
 
     [Fact]
@@ -329,7 +330,18 @@ public sealed class ClusterMemberTests
         all[0].Kill();
         Advance(40 * Lease);
         var store = all[1].Store;
-        store.RenewAsync(new NodeLease { Name = "nobody", Incarnation = "" }, -1).AsTask().Result.Nodes.Select(static node => node.Name).ShouldBe(["b", "c"]);
+        MemberRig.Done(store.RenewAsync(new NodeLease { Name = "nobody", Incarnation = "" }, -1)).Nodes.Select(static node => node.Name).ShouldBe(["b", "c"]);
+    }
+
+    [Fact]
+    public void A_rough_first_look_at_the_databases_clock_is_put_right_by_a_step_and_never_backwards()
+    {
+        var clock = new ClusterClock(rig.Runtime);
+        clock.Set(rig.Runtime.UnixMillis, rig.Runtime.MonotonicNanos);
+        clock.Settle(rig.Runtime.UnixMillis + 3_000, rig.Runtime.MonotonicNanos);
+        (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000);
+        clock.Settle(rig.Runtime.UnixMillis + 1_000, rig.Runtime.MonotonicNanos);
+        (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000, "what is ahead is slewed");
     }
 
     [Fact]
@@ -350,14 +362,5 @@ public sealed class ClusterMemberTests
         (member.Clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBeInRange(4_300, 4_460);
         Advance(60_000);
         (member.Clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBeInRange(3_998, 4_002);
-    }
-}
-
-internal static class TapExtensions
-{
-    internal static T Tap<T>(this T value, Action<T> act)
-    {
-        act(value);
-        return value;
     }
 }

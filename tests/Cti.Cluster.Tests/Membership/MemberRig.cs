@@ -57,8 +57,21 @@ internal sealed class MemberRig
     internal IReadOnlyList<InstanceOwnership> Ownership()
     {
         var store = new MemoryJournalStore(Disk);
-        store.OpenAsync(Instances).AsTask().Wait();
-        return store.ReadOwnershipAsync().AsTask().Result;
+        Done(store.OpenAsync(Instances));
+        return Done(store.ReadOwnershipAsync());
+    }
+
+    internal static void Done(ValueTask task)
+    {
+        task.IsCompletedSuccessfully.ShouldBeTrue();
+        task.GetAwaiter().GetResult();
+    }
+
+    /// <summary>What a store in memory answers: it never keeps anyone waiting.</summary>
+    internal static T Done<T>(ValueTask<T> task)
+    {
+        task.IsCompletedSuccessfully.ShouldBeTrue();
+        return task.Result;
     }
 
     /// <summary>Every instance is owned by one of these, who knows it under the epoch that the database says.</summary>

@@ -134,7 +134,7 @@ internal sealed class ClusterBench
     {
         var node = new ClusterNodeBench(name, new IPEndPoint(IPAddress.Parse($"10.0.0.{100 + number}"), 5060));
         var process = new Process(Runtime, node);
-        IJournalStore store = new MemoryJournalStore(disk);
+        IJournalStore store = new FaultyJournalStore(new MemoryJournalStore(disk), new Cut(node));
         ManualRuntime.Inline(() => store.OpenAsync(instances).AsTask().IsCompletedSuccessfully.ShouldBeTrue());
         node.Server = new ServerNode(new ServerNodeOptions
         {
@@ -191,6 +191,14 @@ internal sealed class ClusterBench
         }
     }
 
+    private sealed class Cut(ClusterNodeBench node) : IStoreFaults
+    {
+        public ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation) =>
+            node.IsCut ? throw new StoreUnavailableException("the line is cut") : ValueTask.CompletedTask;
+
+        public ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation) => ValueTask.CompletedTask;
+    }
+
     private sealed class Always : ISubscribers
     {
         public bool IsUnattended(string application) => false;
@@ -221,4 +229,6 @@ internal sealed class ClusterNodeBench(string name, IPEndPoint address)
     internal VirtualSipTransport? Sip { get; set; }
     internal VirtualMediaPort Media { get; set; } = null!;
     internal bool IsAlive { get; set; } = true;
+    /// <summary>Whether its database cannot be reached.</summary>
+    internal bool IsCut { get; set; }
 }

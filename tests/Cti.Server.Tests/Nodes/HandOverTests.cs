@@ -168,6 +168,33 @@ public sealed class HandOverTests : ClusterNodeTests
     }
 
     [Fact]
+    public void A_node_that_is_cut_off_from_the_database_falls_silent_when_a_new_owner_tells_it()
+    {
+        foreach (var node in bench.Nodes) node.Media.Files["long.wav"] = 60_000;
+        var (call, peer) = Up(name => name == "n1");
+        bench.Ask(bench["n2"], "sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
+        bench.Runtime.Advance(1000);
+        bench["n1"].IsCut = true;
+        bench.Runtime.Advance(1500);
+        bench["n1"].Media.RunningActions.ShouldBe(1, "until somebody else has the call it is heard");
+        var again = peer.Request("INVITE");
+        bench.Runtime.Advance(50);
+        bench["n1"].Media.RunningActions.ShouldBe(0, "no far end hears two nodes");
+        ResourceId.TryParse(call, out var id).ShouldBeTrue();
+        var owner = bench[bench["n2"].Server.Cluster.View.OwnerOf(id.Instance).ShouldNotBeNull().Name];
+        peer.Towards = owner.Address;
+        Answer(peer, again);
+        bench.Runtime.Advance(100);
+        bench["n1"].IsCut.ShouldBeTrue();
+        owner.Media.RunningActions.ShouldBe(1);
+        bench["n1"].IsCut = false;
+        bench.Runtime.Advance(5000);
+        bench.Ask(bench["n1"], "sys.call.get", ("res_id", call)).Error.ShouldBeNull();
+        bench.Count("sys.call.on_released").ShouldBe(0);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void What_is_asked_of_a_drained_node_is_done_by_another()
     {
         bench.Drain(bench["n1"]);

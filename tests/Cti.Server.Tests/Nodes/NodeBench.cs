@@ -34,7 +34,7 @@ internal sealed class NodeBench
     private readonly int callsMax;
     private readonly Dictionary<string, RawPeer> peers = [];
     private Life life = null!;
-    private VirtualSipTransport sockets = null!;
+    private Action closeSockets = static () => { };
     private readonly List<(string Method, JsonElement Params)> events = [];
 
     internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000)
@@ -57,7 +57,7 @@ internal sealed class NodeBench
     internal void KillAndRestart(int downMillis = 1000)
     {
         life.IsAlive = false;
-        sockets.Dispose();
+        closeSockets();
         Media = Media.AfterCrash();
         Runtime.Advance(downMillis);
         Begin();
@@ -89,7 +89,12 @@ internal sealed class NodeBench
             Media = Media,
             Recordings = new AnyRecording(this),
             Resolver = Resolver,
-            SipTransport = events => sockets = new VirtualSipTransport(Network, Runtime, events, Node, Node6),
+            SipTransport = events =>
+            {
+                var sockets = new VirtualSipTransport(Network, Runtime, events, Node, Node6);
+                closeSockets = sockets.Dispose;
+                return sockets;
+            },
             Publish = batch =>
             {
                 if (process.IsAlive) Publish(batch);

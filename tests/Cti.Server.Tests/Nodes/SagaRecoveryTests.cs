@@ -114,7 +114,7 @@ public sealed class SagaRecoveryTests
         bench.Runtime.Advance(2000);
         bench.KillAndRestart();
         GoesOn(peer);
-        peer.Respond(peer.Request("BYE", 8000), 200);
+        peer.Respond(peer.Request("BYE", 25_000), 200);
         var over = bench.Expect("ext.notify_call.on_released");
         (Error(over), over.GetProperty("dropped_by").GetString()).ShouldBe((null, "sys"));
         Never("ext.notify_call.on_released");

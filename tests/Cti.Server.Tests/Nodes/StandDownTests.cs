@@ -27,7 +27,7 @@ public sealed class StandDownTests
         Task<bool> giving = null!;
         ManualRuntime.Inline(() => giving = owner.Server.Cluster.GiveAsync(id.Instance, to.Name));
         bench.Runtime.RunAll();
-        giving.Result.ShouldBeTrue();
+        NodeBench.Done(new ValueTask<bool>(giving)).ShouldBeTrue();
         (owner.Server.InstanceCount, owner.Server.CallCount).ShouldBe((had - 1, 0));
         bench.Runtime.Advance(50);
         owner.Server.MediaSessionCount.ShouldBe(0, "the session was closed and its end was heard");
