@@ -219,7 +219,7 @@ void TestWith(string project, params (string Variable, string Argument)[] settin
 
 Task("fuzz").Does(() => TestWith("tests/Cti.Fuzz/Cti.Fuzz.csproj", ("CTI_FUZZ_TARGET", "of"), ("CTI_FUZZ_SECONDS", "seconds"), ("CTI_FUZZ_SEED", "seed")));
 
-Task("simulate").Does(() => TestWith("tests/Cti.Simulation/Cti.Simulation.csproj", ("CTI_SIM_SEED", "seed"), ("CTI_SIM_COUNT", "count"), ("CTI_SIM_RACES", "races")));
+Task("simulate").Does(() => TestWith("tests/Cti.Simulation/Cti.Simulation.csproj", ("CTI_SIM_SEED", "seed"), ("CTI_SIM_COUNT", "count"), ("CTI_SIM_RACES", "races"), ("CTI_SIM_CLUSTER", "cluster")));
 
 // The cluster with 300 calls in every state and every fault: some twenty minutes, as root (network namespaces). One run of it: --only "topology B".
 Task("killtest").Does(() =>

@@ -10,7 +10,7 @@ usage() {
 ./build.sh build                        build and publish to artifacts/cti/
 ./build.sh bench [NAME]                 the benchmarks
 ./build.sh fuzz [--target NAME] [--seconds N] [--seed N]
-./build.sh simulate [--seed N] [--count N] [--races all]
+./build.sh simulate [--cluster] [--seed N] [--count N] [--races all]
 ./build.sh containertest                cluster-compose/ in containers: builds the images, calls through it, kills a node
 USAGE
 }
@@ -60,6 +60,7 @@ while [ $# -gt 0 ]; do
   case "$1" in
     --target|--target=*) # cake has a --target of its own
       if [ "$1" = --target ]; then set -- "--of=${2:?--target needs a value}" "${@:3}"; else set -- "--of=${1#--target=}" "${@:2}"; fi ;;
+    --cluster) options+=("--cluster=yes"); shift ;;
     --*=*) options+=("$1"); shift ;;
     --*) [ $# -ge 2 ] || { echo "$1 needs a value" >&2; exit 2; }; options+=("$1=$2"); shift 2 ;;
     *) echo "unknown argument $1" >&2; usage >&2; exit 2 ;;

@@ -241,13 +241,12 @@ internal sealed class SlowResolver(NodeProcess process) : ISipResolver
 }
 
 /// <summary>A disk without files: every name inside the root is there.</summary>
-internal sealed class VirtualFiles : IRecordings
+/// <param name="repaired">Told of files that a node that died has left open and that were closed.</param>
+internal sealed class VirtualFiles(Action<string>? repaired = null) : IRecordings
 {
     public string? Resolve(string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/rec/{file}";
 
-    public void Repair(string fullPath)
-    {
-    }
+    public void Repair(string fullPath) => repaired?.Invoke(fullPath);
 
     public int RepairAll(IReadOnlySet<string> kept) => 0;
 

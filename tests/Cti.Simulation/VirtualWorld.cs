@@ -67,6 +67,9 @@ internal abstract class VirtualWorld
     /// <summary>Whether instances may go from one node to another.</summary>
     public virtual bool MovesInstances => false;
 
+    /// <summary>Whether a node may answer what was true a moment ago.</summary>
+    public virtual bool MayBeBehind => false;
+
     public List<string> Failures { get; } = [];
 
     public void Fail(string what)

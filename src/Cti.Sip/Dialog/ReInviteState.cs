@@ -61,7 +61,11 @@ public sealed record ReInviteState
     /// A re-INVITE of ours: under way while Request is set, else waiting for RetryAt. Local is our side as offered, null to offer what holds
     /// again; Next is a newer wish, to be offered when this one has ended.
     /// </summary>
-    internal sealed record OutgoingChange(SipRequest? Request, SdpSession? Offer, LocalAudio? Local, LocalAudio? Next, int Tries, long RetryAt);
+    internal sealed record OutgoingChange(SipRequest? Request, SdpSession? Offer, LocalAudio? Local, LocalAudio? Next, int Tries, long RetryAt)
+    {
+        /// <summary>When it met an open offer of theirs first.</summary>
+        public long? GlareSince { get; init; }
+    }
 }
 
 /// <summary>What can happen to the session of a confirmed dialog.</summary>

@@ -30,6 +30,8 @@ namespace Cti.Sip.Dialog;
 public static class ReInviteUsage
 {
     private const int TriesMax = 4;
+    /// <summary>An offer of theirs that went to a node which is gone stays open for 64 T1; then one more wait.</summary>
+    private const int GlareMillisMax = 36_000;
     private const int RetryAfterSecondsMax = 32;
 
     /// <summary>One step. What does not fit the state changes nothing.</summary>
@@ -157,10 +159,10 @@ public static class ReInviteUsage
         {
             case 408 or 481:
                 return Over(state, response.Status);
-            case 491 when change.Tries < TriesMax:
+            case 491 when now - (change.GlareSince ?? now) < GlareMillisMax:
                 // Whoever made the Call-ID waits longer, so that the other goes first (section 14.1).
                 var glareMillis = state.Dialog.IsUac ? 2_100 + (responded.Random % 191 * 10) : responded.Random % 201 * 10;
-                return new(state with { Outgoing = change with { Request = null, RetryAt = now + glareMillis } }, []);
+                return new(state with { Outgoing = change with { Request = null, RetryAt = now + glareMillis, GlareSince = change.GlareSince ?? now } }, []);
             case 500 when change.Tries < TriesMax && InviteResponses.RetryAfterSeconds(response) is { } seconds and <= RetryAfterSecondsMax:
                 return new(state with { Outgoing = change with { Request = null, RetryAt = now + (seconds * 1000L) } }, []);
             case 401 or 407 when state.Credentials is not null && state.Digest.TryChallenge(DigestChallenges.Read(response), out var digest):

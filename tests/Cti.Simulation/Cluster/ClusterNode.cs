@@ -128,7 +128,7 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
             Log = Process,
             Store = store,
             Media = world.Bugs.Media(new GatedMedia(world, Process, Media)),
-            Recordings = new VirtualFiles(),
+            Recordings = new VirtualFiles(world.Repaired),
             Resolver = new SlowResolver(Process),
             SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)
             {

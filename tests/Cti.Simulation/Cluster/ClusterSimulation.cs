@@ -10,7 +10,7 @@ namespace Cti.Simulation.Cluster;
 /// </summary>
 internal sealed class ClusterSimulation
 {
-    private const int SettleMillisMax = 400_000;
+    private const int SettleMillisMax = 1_200_000;
     /// <summary>64 T1 for the last transaction, and what the hand-overs of a node that has come back take.</summary>
     private const int RestMillis = 45_000;
     private readonly ClusterWorld world;
@@ -131,7 +131,8 @@ internal sealed class ClusterSimulation
         Expect(node, 0, node.Media.Bridges.Count, "bridges in the media side");
         Expect(node, 0, node.Media.Conferences.Count, "conferences in the media side");
         Expect(node, 0, server.ConferenceCount, "conferences by its own count");
-        Expect(node, 0, server.TransactionCount, "SIP transactions");
+        // A living node that lost a call keeps the caller's INVITE, to find the call's new owner by it.
+        if (!world.MayBeBehind) Expect(node, 0, server.TransactionCount, "SIP transactions");
         var left = server.Actors.AliveNames.Where(static name => name.StartsWith("call ", StringComparison.Ordinal) || name.StartsWith("conference ", StringComparison.Ordinal) || name.StartsWith("flow ", StringComparison.Ordinal)).Order().ToList();
         if (left.Count > 0) world.Fail($"{node.Name}: actors leak: {string.Join(", ", left)}");
     }

@@ -33,6 +33,6 @@ public sealed class ClusterSimulationTests(ITestOutputHelper output)
     public void The_same_seed_gives_the_same_cluster()
     {
         if (SeedsOf.IsAsked) return;
-        for (var seed = 1ul; seed <= 8; seed++) ClusterSimulation.Run(seed).Hash.ShouldBe(ClusterSimulation.Run(seed).Hash, $"seed {seed}");
+        for (var seed = 1ul; seed <= 4; seed++) ClusterSimulation.Run(seed).Hash.ShouldBe(ClusterSimulation.Run(seed).Hash, $"seed {seed}");
     }
 }

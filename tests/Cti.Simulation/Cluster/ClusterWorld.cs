@@ -21,7 +21,9 @@ internal sealed class ClusterWorld : VirtualWorld
     private readonly long[] claimedMillis;
     private readonly Dictionary<string, long> renewedMillis = new(StringComparer.Ordinal);
     private readonly List<VirtualMediaPort> media = [];
+    private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
     private readonly SeededRandom picks;
+    private readonly HashSet<string> invites = new(StringComparer.Ordinal);
 
     public ClusterWorld(ClusterPlan plan, PlantedBugs bugs, bool keepTrace) : base(plan, bugs, keepTrace, followsContact: true)
     {
@@ -40,6 +42,9 @@ internal sealed class ClusterWorld : VirtualWorld
     public VirtualLinkNetwork Links { get; }
     public ClusterTrouble Trouble { get; }
     public override bool MovesInstances => true;
+
+    /// <summary>A node that cannot reach the store, or stood still, knows for a while what is true no more.</summary>
+    public override bool MayBeBehind => Cluster.StoreCuts.Count > 0 || Cluster.Outages.Count > 0 || Cluster.StoreFailPercent > 0 || Cluster.Pauses.Count > 0;
 
     /// <summary>The present life of each node; null while it is down.</summary>
     public IReadOnlyList<ClusterNode?> Nodes => nodes;
@@ -127,8 +132,11 @@ internal sealed class ClusterWorld : VirtualWorld
     public override bool IsIncomplete(string path)
     {
         var files = media.Where(one => one.Recordings.ContainsKey(path)).Select(one => one.Recordings[path]).ToList();
-        return files.Count > 0 && files.TrueForAll(static file => !file.IsComplete);
+        return files.Count > 0 && !repaired.Contains(path) && files.TrueForAll(static file => !file.IsComplete);
     }
+
+    /// <summary>A recording that a dead node left open was closed.</summary>
+    public void Repaired(string path) => repaired.Add(path);
 
     public override void Claimed(InstanceOwnership claim, string before)
     {
@@ -143,8 +151,14 @@ internal sealed class ClusterWorld : VirtualWorld
     {
         if (nodes[process.Node] is not { } node || node.Process != process) return;
         if (mustRenew[process.Node]) Fail($"{node.Name} speaks after a pause, before it has renewed its lease");
-        if (message is SipRequest request && DialogTag.TryParse(request.From.Tag, out var tag) && node.Lost.TryGetValue(tag.Resource.Instance, out var lost))
-            Fail($"{node.Name} sends {request.Method} {request.CSeq.Number} for {tag.Resource}, which it has lost at {lost}");
+        if (message is not SipRequest request || !DialogTag.TryParse(request.From.Tag, out var tag)) return;
+        if (request.Method == SipMethods.Invite) invites.Add(request.TopVia.Branch!);
+        // A refusal is acknowledged by its transaction, which knows of no calls.
+        var isOfTransaction = request.Method == SipMethods.Ack && invites.Contains(request.TopVia.Branch!);
+        // The transactions of a call that is over end where they are, and a late answer to its INVITE is hung up by whoever gets it.
+        var isOver = Ledger.Find<CallBook>(tag.Resource.ToString()) is { Release: not null };
+        if (!isOfTransaction && !isOver && node.Lost.TryGetValue(tag.Resource.Instance, out var lostAt))
+            Fail($"{node.Name} sends {request.Method} {request.CSeq.Number} for {tag.Resource}, which it has lost at {lostAt}");
     }
 
     public override void Heal()

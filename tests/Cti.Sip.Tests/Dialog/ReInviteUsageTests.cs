@@ -164,6 +164,22 @@ public sealed class ReInviteUsageTests
     }
 
     [Fact]
+    public void Glare_is_outlasted_even_if_their_offer_went_to_a_node_that_is_gone()
+    {
+        var request = Send(Sdps.Us);
+        var now = 0L;
+        while (now < 33_000)
+        {
+            Respond(request, 491, null, now, 190);
+            now = state.Deadline;
+            request = ((SendRequest)Step(new ReInviteInput.Tick(), now).Single()).Request;
+        }
+        trace.Clear();
+        Respond(request, 200, Sdps.Theirs(), now);
+        trace.ShouldContain($"{now} media PCMA 198.51.100.7:4000 send receive");
+    }
+
+    [Fact]
     public void A_retry_waits_for_the_ACK_of_theirs()
     {
         var request = Send(Sdps.Us);
