@@ -211,7 +211,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         else Exactly("sys.call.on_answer_completed", WasAnswerRequested && (over || WasConfirmed) ? 1 : 0, world);
     }
 
-    private void CheckFarEndWasTold(CallReleased release, SimulatedWorld world)
+    private void CheckFarEndWasTold(CallReleased release, VirtualWorld world)
     {
         if (State is not { IsUp: true, InterruptedMillis: not null } || !world.Plan.IsReachable || release.AtMillis - recoveredMillis <= InterruptedMillisMax) return;
         if (world.Phones.SelectMany(static phone => phone.Calls).Any(far => far.CallId == State.SipCallId && far.Phase == PeerPhase.Up))

@@ -33,7 +33,7 @@ internal sealed class SimulatedWorld : VirtualWorld
     /// <summary>How late a decision may be, in milliseconds, where nothing keeps the node from being in time.</summary>
     private const int LateMillisMax = 10;
 
-    public override long? LatestFor(int instance, long dueMillis) => Plan.IsPunctual ? dueMillis + LateMillisMax : null;
+    public override long? LatestFor(int instance, long dueMillis) => Plan.IsPunctual && !HasCrashed ? dueMillis + LateMillisMax : null;
 
     public override bool IsIncomplete(string path) => Media.Recordings.TryGetValue(path, out var recording) && !recording.IsComplete;
 
