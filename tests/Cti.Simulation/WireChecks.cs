@@ -51,8 +51,8 @@ internal sealed class WireChecks(VirtualWorld world)
         var dialog = (request.CallId, request.From.Tag);
         if (!numbers.TryGetValue(dialog, out var known)) numbers.Add(dialog, known = []);
         var (number, branch) = (request.CSeq.Number, request.TopVia.Branch!);
-        // A 2xx that comes again, or late, to a call that is over is answered by ACK and BYE: the second BYE ends nothing any more.
-        if (known.TryGetValue(number, out var used) ? used.Branch != branch && (used.Method, request.Method) is not (SipMethods.Bye, SipMethods.Bye) : known.Count > 0 && known.Keys.Last() > number)
+        // A 2xx that comes again, or late, to a call that is over is answered by ACK and BYE, whose number follows the 2xx and not the dialog: BYEs are not judged here.
+        if (request.Method != SipMethods.Bye && (known.TryGetValue(number, out var used) ? used.Branch != branch : known.Count > 0 && known.Keys.Last() > number))
             world.Fail($"{request.CallId}: {request.Method} with CSeq {number} after {known.Keys.Last()}");
         known[number] = (request.Method, branch);
     }
