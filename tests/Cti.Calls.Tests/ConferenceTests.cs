@@ -185,7 +185,7 @@ public sealed class ConferenceTests
         var resume = ConferenceDecider.Resume(conference.State, Some.Start + 7_000);
         resume.ShouldBe(new WasRecovered(Some.Start + 7_000));
         conference.Do(resume!).Effects.ShouldBe([
-            new StartConferenceSound(1, conference.State.Play!.Files, true, 7_000), new StartMixRecord(2, "/r/a.wav", "Alaw", Appends: true),
+            new StartConferenceSound(1, conference.State.Play!.Files, true, 7_000 - Limits.SoundBeginsMillis), new StartMixRecord(2, "/r/a.wav", "Alaw", Appends: true),
             new AskMember(Ann, $"op {Ann}"), new AskMember(Bob, $"op {Bob}")]);
         conference.Events[^1].Method.ShouldBe("sys.conf.on_talker", "nobody is heard talking until the new mix says so");
         conference.Deadline.ShouldBe(deadline, "limits on time stay");

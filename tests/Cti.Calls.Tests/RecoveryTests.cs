@@ -73,9 +73,9 @@ public sealed class RecoveryTests
         call.After(12_000).Do(Some.TakenOver with { LostAtMillis = Some.Start + 10_000 }).Effects.ShouldNotContain(effect => effect is StartMediaPlay);
         // The second node dies before the far end has agreed: nothing more was heard.
         call.After(1_000).Do(Some.TakenOver with { LostAtMillis = Some.Start + 12_900 });
-        call.After(1_000).Do(Agreed(call)).Effects.OfType<StartMediaPlay>().Single().OffsetMillis.ShouldBe(10_000);
+        call.After(1_000).Do(Agreed(call)).Effects.OfType<StartMediaPlay>().Single().OffsetMillis.ShouldBe(10_000 - Limits.SoundBeginsMillis);
         call.After(5_000).Do(Some.TakenOver with { LostAtMillis = call.Now - 1_000 });
-        call.After(500).Do(Agreed(call)).Effects.OfType<StartMediaPlay>().Single().OffsetMillis.ShouldBe(14_000);
+        call.After(500).Do(Agreed(call)).Effects.OfType<StartMediaPlay>().Single().OffsetMillis.ShouldBe(14_000 - (2 * Limits.SoundBeginsMillis));
         call.Phase.ShouldBe(CallPhase.Play);
         call.Do(new PlayFinished(1, MediaEnd.Completed, null)).Events.Single().Method.ShouldBe("sys.call.on_play_completed");
     }
@@ -177,7 +177,7 @@ public sealed class RecoveryTests
         call.AtDeadline();
         var repeated = call.Now;
         call.After(4_000).Do(Some.TakenOver with { LostAtMillis = repeated + 3_000 });
-        call.After(200).Do(Agreed(call)).Effects.OfType<StartMediaPlay>().Single().OffsetMillis.ShouldBe(3_000);
+        call.After(200).Do(Agreed(call)).Effects.OfType<StartMediaPlay>().Single().OffsetMillis.ShouldBe(3_000 - Limits.SoundBeginsMillis);
     }
 
     [Fact]
