@@ -50,6 +50,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private ServerNode? server;
     private GatewayServer? gateway;
     private NodeMetrics? metrics;
+    private ClusterMetrics? clusterMetrics;
     private CallRecordKeeper? records;
     private Task demo = Task.CompletedTask;
 
@@ -122,6 +123,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         await demo.ConfigureAwait(false);
         if (gateway is not null) await gateway.DisposeAsync().ConfigureAwait(false);
         metrics?.Dispose();
+        clusterMetrics?.Dispose();
         if (server is not null) await server.StopAsync().ConfigureAwait(false);
         sip?.Dispose();
         media?.Dispose();
@@ -196,6 +198,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         records = KeepRecords(store);
         records.Start();
         metrics = new NodeMetrics(server, media, sip);
+        clusterMetrics = new ClusterMetrics(server);
         if (IsGateway) gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
         if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
         log.Write(LogEvents.NodeStarted, configuration.Node.Name, IsMedia ? string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())) : "nothing",

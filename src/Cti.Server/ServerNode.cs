@@ -202,6 +202,15 @@ public sealed class ServerNode : INodeInfo
     /// <summary>To the other nodes; null for a node that is alone.</summary>
     public INodeLinks? Links => links;
 
+    /// <summary>What the links have done; null for a node that is alone.</summary>
+    public LinkStatistics? LinkStatistics => links?.Snapshot();
+
+    /// <summary>What was done with calls and messages of the cluster.</summary>
+    public ClusterCounters ClusterCounters => services.Counters;
+
+    /// <summary>Writes the journal.</summary>
+    public JournalWriter Journal => writer;
+
     /// <summary>The cluster's time, which this node decides by.</summary>
     public IClock Clock => clock;
 
@@ -245,7 +254,7 @@ public sealed class ServerNode : INodeInfo
         if (options.IsMedia)
         {
             var transport = options.SipTransport(sip);
-            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links);
+            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links) { Counters = services.Counters };
             inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
             var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around));
             sip.Attach(sipActor, transport);

@@ -144,7 +144,9 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
             // A full queue is no reason to lose the connection: whoever asked is told, and what waits arrives first.
             if (stream.QueuedBytes + payload.Length + LinkCipher.OverheadBytes > Limits.LinkQueueBytes) return false;
             Volatile.Write(ref saidMillis, owner.NowMillis);
-            return stream.Send(seals.Seal(kind, payload));
+            if (!stream.Send(seals.Seal(kind, payload))) return false;
+            owner.Counters.Sent(payload.Length + LinkCipher.OverheadBytes);
+            return true;
         }
     }
 
@@ -218,6 +220,7 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
         }
         // Only what proves to be the peer's counts as a sign of life: a length that was changed on its way must not keep us waiting for the rest.
         Volatile.Write(ref heardMillis, owner.NowMillis);
+        owner.Counters.Received(frame.Length);
         switch (kind)
         {
             case KindAccepted when stage == Stage.AwaitAccepted: BecomeUp(); break;

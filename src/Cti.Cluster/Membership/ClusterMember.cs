@@ -58,6 +58,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private long renewedNanos = long.MinValue;
     private long databaseUpNanos = long.MinValue;
     private long pausedAt = long.MinValue;
+    private long handedOver, lost, renewalsFailed;
     private bool isTelling, isFailing, hasClock, isClockRough, isRunning;
     private volatile bool isReplaced, isStopped;
 
@@ -168,6 +169,18 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         }
     }
 
+    /// <summary>The cluster as it is seen from here, and what was done in it so far.</summary>
+    public MembershipStatistics Snapshot()
+    {
+        lock (gate)
+        {
+            var (up, draining, dead) = core.Count();
+            var taken = core.TakenByKind;
+            return new MembershipStatistics(up, draining, dead, core.Held, taken[(int)TakenFrom.Dead], taken[(int)TakenFrom.Given], taken[(int)TakenFrom.Own], taken[(int)TakenFrom.Nobody],
+                handedOver, lost, renewalsFailed, renewedNanos == long.MinValue ? -1 : Math.Max(0, clock.MonotonicNanos - renewedNanos) / (double)NanosPerMilli, clock.OffsetMillis, IsCutOff);
+        }
+    }
+
     /// <summary>From now on this node gets no instances, and its rendezvous winners are others.</summary>
     public void Drain()
     {
@@ -207,7 +220,13 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             RenewNow();
             return false;
         }
-        lock (gate) Note(core.Given(instance, epoch, to));
+        lock (gate)
+        {
+            handedOver++;
+            // It is told as a loss, and is none.
+            lost--;
+            Note(core.Given(instance, epoch, to));
+        }
         Tell();
         return true;
     }
@@ -345,7 +364,9 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     {
         lock (gate)
         {
-            if (isFailing || isStopped) return;
+            if (isStopped) return;
+            renewalsFailed++;
+            if (isFailing) return;
             isFailing = true;
         }
         log.Write(LogEvents.LeaseNotRenewed, why);
@@ -465,6 +486,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         }
         if (!step.Lost.IsEmpty)
         {
+            lost += step.Lost.Length;
             log.Write(LogEvents.InstancesLost, step.Lost.Length);
             news.Enqueue(() =>
             {
