@@ -89,7 +89,15 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _ => "the journal cannot be reached",
     };
 
-    bool IGatewayStatus.Drain(string node) => server?.Drain(node) == true;
+    DrainRefusal? IGatewayStatus.Drain(string node)
+    {
+        if (server is not { } running) return new DrainRefusal(false, "the node is starting");
+        if (running.Drain(node)) return null;
+        var known = running.NodeNames.ToList();
+        return known.Contains(node)
+            ? new DrainRefusal(false, $"{configuration.Node.Name} has no link to {node} at the moment, so {node} was not told; ask its own gateway, or try again in a moment")
+            : new DrainRefusal(true, $"there is no node {node} in the cluster; there {(known.Count == 1 ? "is" : "are")} {string.Join(", ", known)}");
+    }
 
     /// <summary>Runs a node until it is told to stop; calls that are up get the configured time to end.</summary>
     /// <returns>The process's exit code: 0, or 1 when it could not start.</returns>

@@ -283,6 +283,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>Lets a node of the cluster drain: this one, or one that there is a link to; false where there is none.</summary>
     public bool Drain(string node) => handOvers.Drain(node);
 
+    /// <summary>The names of the living nodes, in order.</summary>
+    public IEnumerable<string> NodeNames => member.View.Nodes.Select(static node => node.Name);
+
     /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()
     {

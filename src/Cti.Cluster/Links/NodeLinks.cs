@@ -15,6 +15,8 @@ public sealed class NodeLinksOptions
     public required string Listen { get; init; }
     /// <summary>The cluster's secret, at least <see cref="Limits.LinkSecretCharsMin"/> characters.</summary>
     public required string Secret { get; init; }
+    /// <summary>The version of links that this node speaks: another only in tests.</summary>
+    internal int Version { get; init; } = LinkHandshake.CurrentVersion;
     /// <summary>Streams.</summary>
     public required ILinkTransport Transport { get; init; }
     /// <summary>Time.</summary>
@@ -66,6 +68,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     internal string Self => options.Self;
     internal string Run => options.Incarnation;
     internal string Secret => options.Secret;
+    internal int Version => options.Version;
     internal IRandom Random => options.Random;
     internal long NowMillis => options.Clock.MonotonicNanos / 1_000_000;
 
