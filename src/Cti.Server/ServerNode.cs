@@ -176,6 +176,7 @@ public sealed class ServerNode : INodeInfo
             IsGateway = options.IsGateway,
             IsMedia = options.IsMedia,
             IsShared = options.IsShared,
+            NeedsLinks = options.IsShared,
             LeaseMillis = options.LeaseMillis,
             Guard = options.PauseGuard,
             Version = options.Version,

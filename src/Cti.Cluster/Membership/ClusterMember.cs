@@ -23,6 +23,8 @@ public sealed record ClusterMemberOptions
     public int LeaseMillis { get; init; } = 2000;
     /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
     public bool IsShared { get; init; }
+    /// <summary>Whether this node may start only where it and every other living node have links: without them nodes share a database and not their calls.</summary>
+    public bool NeedsLinks { get; init; }
     /// <summary>The guard that transport and media ask; null for one of its own.</summary>
     public PauseGuard? Guard { get; init; }
 }
@@ -131,11 +133,17 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     /// everything. What others own stays theirs.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
+    /// <exception cref="StoreMismatchException">Other nodes use the store, and not every one has links.</exception>
     public async Task StartAsync(CancellationToken cancellation = default)
     {
         core.Previous = await store.JoinAsync(core.Self, cancellation).ConfigureAwait(false);
         var began = clock.MonotonicNanos;
         var first = await store.RenewAsync(core.Self, core.KnownOwnership, cancellation).ConfigureAwait(false);
+        if (options.NeedsLinks && WhyUnlinked(first) is { } why)
+        {
+            await store.RemoveNodeAsync(options.Name, options.Incarnation, cancellation: cancellation).ConfigureAwait(false);
+            throw new StoreMismatchException(why);
+        }
         foreach (var plan in Arrive(first, began).Takes) await TakeAsync(plan, cancellation).ConfigureAwait(false);
         lock (gate)
         {
@@ -143,6 +151,17 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             lastBegun = began;
             if (!isStopped) timer = timers.Schedule(beatMillis, static member => ((ClusterMember)member!).Beat(), this);
         }
+    }
+
+    /// <summary>A row that was not renewed for a lease may be a former name of this very node: it keeps nobody from starting.</summary>
+    private string? WhyUnlinked(LeaseView view)
+    {
+        var others = view.Nodes.Where(node => node.Name != options.Name && view.NowMillis - node.RenewedAtMillis < options.LeaseMillis).ToList();
+        if (others.Count == 0) return null;
+        if (options.LinkAddress.Length == 0)
+            return $"{string.Join(", ", others.Select(static node => node.Name))} use{(others.Count == 1 ? "s" : "")} this database too, and this node has no cti.cluster.listen: nodes that share a database need links, set cti.cluster.listen and cti.cluster.secret on each";
+        var unlinked = others.Where(static node => node.LinkAddress.Length == 0).Select(static node => node.Name).ToList();
+        return unlinked.Count == 0 ? null : $"{string.Join(", ", unlinked)} use{(unlinked.Count == 1 ? "s" : "")} this database too, without cti.cluster.listen: nodes that share a database need links, set cti.cluster.listen and cti.cluster.secret on each";
     }
 
     /// <summary>Stops renewing and removes this node's row, so that nobody has to wait for its lease: after its calls are gone.</summary>
