@@ -175,6 +175,8 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
         if (line is null) return;
         lock (_log)
         {
+            // Who keeps the folder wants to read it all.
+            if (Environment.GetEnvironmentVariable("CTI_KEEP") is { Length: > 0 }) File.AppendAllText(Path.Combine(Folder, "node.log"), line + "\n");
             _log.Add((Stopwatch.GetTimestamp(), line));
             if (_log.Count > 4000) _log.RemoveRange(0, 1000);
         }
