@@ -121,6 +121,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     private List<Scene> Cast(int calls)
     {
         List<Scene> cast = [new TrunkScene(_stage)];
+        // It lives on the loopback, which namespaces do not reach.
+        if (!cluster.Plan.WithNetworkFaults) cast.Add(new BaresipScene(_stage));
         void Add(int percent, int callsEach, Func<Scene> make)
         {
             for (var i = Math.Max(1, calls * percent / 100 / callsEach); i > 0; i--) cast.Add(make());
