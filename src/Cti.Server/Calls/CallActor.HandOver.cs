@@ -20,10 +20,22 @@ internal sealed partial class CallActor
 
     protected override bool IsStillHeard => cell is { Media: not null, MediaClosed: false };
 
-    protected override bool MayPart() => cell is { State: { IsUp: true, InterruptedMillis: null, Dialling: null } call, Media: not null, MediaClosed: false, Leg.IsQuiet: true }
-        && call.Action is null or { Ending: null } and not SendKeysAction
-        && call.Bridge is null or { Stage: BridgeStage.Connected }
-        && call.Seat is null or { Stage: SeatStage.Entered };
+    protected override bool IsSettingUp => cell.State is { IsUp: false, WasReleased: false };
+
+    protected override string? WhyNotPart() => cell.State switch
+    {
+        not { WasReleased: false } => "is ending",
+        { IsUp: false } => "is being set up",
+        { InterruptedMillis: not null } => "has just come, and its far end has not answered yet",
+        { Dialling: not null } => "dials another call",
+        { Action: SendKeysAction } => "sends keys",
+        { Action: { Ending: not null } } => "ends what it was doing",
+        { Bridge: not null and not { Stage: BridgeStage.Connected } } => "is being connected",
+        { Seat: not null and not { Stage: SeatStage.Entered } } => "is entering a conference",
+        _ when cell is not { Media: not null, MediaClosed: false } => "has no media",
+        _ when cell.Leg is not { IsQuiet: true } => "has a change of its session under way",
+        _ => null,
+    };
 
     protected override void LetGoOfShared()
     {

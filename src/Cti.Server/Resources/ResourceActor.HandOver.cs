@@ -20,8 +20,11 @@ internal abstract partial class ResourceActor<TState, TEntry>
     private Parting? parting;
     private bool isGoing;
 
-    /// <summary>Whether nothing is under way that only this node can bring to an end.</summary>
-    protected virtual bool MayPart() => true;
+    /// <summary>What is under way that only this node can bring to an end; null for nothing.</summary>
+    protected virtual string? WhyNotPart() => null;
+
+    /// <summary>Whether the resource is one that others wait for: it may be long before it can move.</summary>
+    protected virtual bool IsSettingUp => false;
 
     /// <summary>Ends what two nodes cannot hold at once: files that are written, mixes and bridges.</summary>
     protected virtual void LetGoOfShared()
@@ -53,9 +56,13 @@ internal abstract partial class ResourceActor<TState, TEntry>
     private void BeginParting(Parting asked)
     {
         // Committed effects that wait, and requests that wait for another resource, are settled here first.
-        if (cell.State is null || cell.Held is not null || cell.Waiting.Count > 0 || cell.State.IsOver || !MayPart())
+        var why = cell.State is not { IsOver: false } ? "is ending"
+            : cell.Held is not null ? "has a request that waits for another resource"
+            : cell.Waiting.Count > 0 ? "has decisions that are not durable yet"
+            : WhyNotPart();
+        if (why is not null)
         {
-            asked.Report(cell, false);
+            asked.Refuse(cell, why);
             return;
         }
         parting = asked;
@@ -63,7 +70,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
         CancelTimer("deadline");
         armedMillis = long.MaxValue;
         Become(IsParting);
-        asked.Report(cell, true);
+        asked.Report(cell);
     }
 
     private bool IsParting(object message)
@@ -104,7 +111,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
 
     private void ReportQuiet()
     {
-        if (IsSharedGone()) parting?.Report(cell, true);
+        if (IsSharedGone()) parting?.Report(cell);
     }
 
     private void BeHandedOver()

@@ -142,7 +142,10 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
                 BeginParting(ask.Parting);
                 return true;
             case Go go:
-                go.Parting.Report(cell, false);
+                go.Parting.Refuse(cell, "has not agreed");
+                return true;
+            case EndIfSettingUp:
+                if (IsSettingUp) Run(new NodeStops(), null);
                 return true;
             case Stay or LetGo:
                 return true;

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Cti.Kernel;
 using Cti.Sip;
+using Cti.Testing;
 
 namespace Cti.Server.Tests.Nodes;
 
@@ -85,6 +86,39 @@ public sealed class HandOverTests : ClusterNodeTests
         IsEmpty("n1");
         State(call).ShouldBe("Idle");
     }
+
+    [Fact]
+    public void A_node_that_stops_ends_what_rings_and_the_other_calls_of_that_instance_move()
+    {
+        var (standing, standingPeer) = Up(name => name == "n1");
+        string ringing;
+        RawPeer peer;
+        SipRequest invite;
+        for (var last = 100; ; last++)
+        {
+            peer = bench.Peer($"192.0.2.{last}", bench["n1"]);
+            ringing = bench.Construct(bench["n1"], $"sip:phone@192.0.2.{last}");
+            invite = peer.Request("INVITE");
+            peer.Towards = bench.OwnerOf(ringing).Address;
+            peer.Respond(invite, 180);
+            if (InstanceOf(ringing) == InstanceOf(standing)) break;
+            peer.Respond(invite, 486);
+            peer.Request("ACK");
+            bench.Expect("sys.call.on_dial_completed");
+        }
+        bench.Drain(bench["n1"]);
+        bench.Runtime.Advance(3000);
+        (bench.OwnerOf(standing).Name, bench["n1"].Server.InstanceCount).ShouldBe(("n1", 1));
+        ManualRuntime.Inline(() => bench["n1"].Server.DropWhatCannotMove().ShouldBeTrue());
+        peer.Request("CANCEL");
+        bench.Expect("sys.call.on_dial_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Unavailable);
+        peer.Respond(invite, 487);
+        Moved(standing, standingPeer);
+        IsEmpty("n1");
+        State(standing).ShouldBe("Idle");
+    }
+
+    private static int InstanceOf(string resource) => ResourceId.TryParse(resource, out var id) ? id.Instance : -1;
 
     [Fact]
     public void A_recording_is_completed_where_it_was_and_goes_on_in_the_same_file()
