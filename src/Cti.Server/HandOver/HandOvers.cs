@@ -36,7 +36,7 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
 
     private enum Kind : byte
     {
-        /// <summary>An instance is the receiver's now: look at once.</summary>
+        /// <summary>An instance has another owner now: look at once.</summary>
         Given = 1,
         /// <summary>A resource goes on at the sender: its old owner can let go.</summary>
         Arrived = 2,
@@ -197,7 +197,11 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         }
         stayTold.Remove(instance);
         Interlocked.Increment(ref moved);
-        links?.Send(to, LinkChannel.HandOver, new[] { (byte)Kind.Given });
+        // The receiver begins; the others send there at once what is for the resources that moved.
+        foreach (var node in member.View.Nodes)
+        {
+            if (node.Name != member.Self) links?.Send(node.Name, LinkChannel.HandOver, new[] { (byte)Kind.Given });
+        }
         system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count, (system.Clock.MonotonicNanos - agreedAt) / 1_000_000);
     }
 

@@ -17,6 +17,10 @@ internal abstract partial class ResourceActor<TState, TEntry>
     /// <summary>The longest that what was handed over is still heard from here: a new owner tries its re-INVITE for that long.</summary>
     private const int HeldMillisMax = 10_000;
 
+    /// <summary>A peer that moved and is still silent when its old place is silent too has nothing to say by itself.</summary>
+    private const int SilentMillisMax = HeldMillisMax + 2_000;
+
+    private readonly Dictionary<int, HashSet<string>> silentPeers = [];
     private Parting? parting;
     private bool isGoing;
 
@@ -123,6 +127,31 @@ internal abstract partial class ResourceActor<TState, TEntry>
         StartTimer("let go", IsStillHeard ? HeldMillisMax : 0, new LetGo());
         UnstashAll();
     }
+
+    /// <summary>
+    /// Peers that a living node gave away speak up when they are heard from their new place. One that does not, because it has lost what it shares with this
+    /// resource, is asked after all.
+    /// </summary>
+    private void AwaitPeers(PeerMoved moved)
+    {
+        var silent = PeersAt(moved).ToHashSet(StringComparer.Ordinal);
+        if (silent.Count == 0) return;
+        silentPeers[moved.Instance] = silent;
+        StartTimer(TimerOf(moved.Instance), SilentMillisMax, new Decide(moved with { IsHandedOver = false }));
+    }
+
+    private void HearPeer(ResourceCommand command)
+    {
+        if (silentPeers.Count == 0) return;
+        if (command is PeerMoved asked) silentPeers.Remove(asked.Instance);
+        if (SpeakerOf(command) is not { } speaker || !ResourceId.TryParse(speaker, out var id) || !silentPeers.TryGetValue(id.Instance, out var silent)) return;
+        silent.Remove(speaker);
+        if (silent.Count > 0) return;
+        silentPeers.Remove(id.Instance);
+        CancelTimer(TimerOf(id.Instance));
+    }
+
+    private static string TimerOf(int instance) => $"peers at {instance}";
 
     private bool HandedOver(object message)
     {
