@@ -452,7 +452,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private void Gain(TakePlan plan, IReadOnlyList<InstanceOwnership> taken)
     {
         log.Write(LogEvents.InstancesTaken, taken.Count, plan.From.Length == 0 ? "nobody" : plan.From);
-        foreach (var receiver in receivers) receiver.OnGained(taken, plan.LostAtMillis);
+        foreach (var receiver in receivers) receiver.OnGained(taken, plan.LostAtMillis, plan.IsHandedOver);
     }
 
     /// <summary>Puts what a step tells into the order of the news. Under the lock.</summary>

@@ -29,7 +29,8 @@ internal sealed record MembershipStep
 /// <param name="Unrenewed">The owner's row, if it is a dead node's: nothing is taken where that was renewed meanwhile.</param>
 /// <param name="Instances">With the epochs as last read.</param>
 /// <param name="LostAtMillis">When the owner last lived.</param>
-internal sealed record TakePlan(string From, NodeLease? Unrenewed, ImmutableArray<InstanceEpoch> Instances, long LostAtMillis);
+/// <param name="IsHandedOver">Whether its owner lives and gave it.</param>
+internal sealed record TakePlan(string From, NodeLease? Unrenewed, ImmutableArray<InstanceEpoch> Instances, long LostAtMillis, bool IsHandedOver);
 
 /// <summary>
 /// Decides who lives, who owns what and what this node is to take: pure, told the time with everything it hears. It owns an instance from the moment in which
@@ -228,7 +229,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
             group.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
             taking.Add(claim.Instance);
         }
-        return ([.. groups.Select(group => new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis)))],
+        return ([.. groups.Select(group => new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis),
+            group.Key == Self.Name && !isFirst))],
             putDown.DrainToImmutable());
     }
 

@@ -92,10 +92,11 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         if (offer.Node is { } node) cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Cancel, offer.Number, cancel));
     }
 
-    /// <summary>Sends an answer to the node that has the transaction.</summary>
-    public void Answer(SipOrigin origin, SipResponse response)
+    /// <summary>Sends an answer to the node that has the transaction; false where that node is not there to send it on.</summary>
+    public bool Answer(SipOrigin origin, SipResponse response)
     {
-        if (incoming.TryGetValue(origin, out var known))
+        var known = incoming.GetValueOrDefault(origin);
+        if (known is not null)
         {
             known.Last = response;
             if (response.IsFinal && !known.IsOver)
@@ -104,8 +105,17 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
                 expiries.Enqueue((NowMillis + timers.Limit, () => Forget(origin, known)));
             }
         }
-        // Without a link the answer is lost; the node asks again when it has one.
-        cluster.Links!.Send(origin.Node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Response, origin.Number, response));
+        // One that has come back under the same name knows nothing of the request; one whose link alone broke asks again.
+        return known is not { IsOrphan: true } && cluster.Links!.Send(origin.Node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Response, origin.Number, response));
+    }
+
+    /// <summary>The transaction by which a request is answered from here after all; null where its own node does.</summary>
+    public ServerTransaction? AdoptedOf(SipOrigin origin) => incoming.GetValueOrDefault(origin)?.Adopted;
+
+    /// <summary>From now on a request is answered from here.</summary>
+    public void Adopted(SipOrigin origin, ServerTransaction own)
+    {
+        if (incoming.TryGetValue(origin, out var known)) known.Adopted = own;
     }
 
     /// <summary>A message of another node that has to do with forwarding.</summary>
@@ -137,6 +147,10 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     /// <summary>A link broke: what it carried is sent again, which the owner recognises.</summary>
     public void LinkBroke(string node)
     {
+        foreach (var (origin, known) in incoming)
+        {
+            if (origin.Node == node) known.IsOrphan = true;
+        }
         foreach (var waiting in outgoing.Values)
         {
             if (waiting.Node != node || waiting.IsAnswered) continue;
@@ -251,6 +265,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         if (incoming.TryGetValue(origin, out var known))
         {
             // It was sent again because a link broke: so may the answer have been.
+            known.IsOrphan = false;
             if (known.Last is { } last) Answer(origin, last);
             return;
         }
@@ -323,5 +338,11 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         public SipResponse? Last { get; set; }
 
         public bool IsOver { get; set; }
+
+        /// <summary>The link to the node that has the transaction broke, and it has not asked again.</summary>
+        public bool IsOrphan { get; set; }
+
+        /// <summary>The transaction that this node answers by, because the other one cannot.</summary>
+        public ServerTransaction? Adopted { get; set; }
     }
 }

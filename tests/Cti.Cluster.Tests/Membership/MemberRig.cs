@@ -159,7 +159,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         return all;
     }
 
-    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
     {
         foreach (var claim in gained)
         {
