@@ -9,6 +9,7 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
 {
     public const int SipPort = 15060, HttpPort = 18080, LinkPort = 17400;
 
+    private static readonly bool s_keeps = Environment.GetEnvironmentVariable("CTI_KEEP") is { Length: > 0 };
     private static readonly HttpClient s_http = new() { Timeout = TimeSpan.FromSeconds(3) };
 
     private readonly List<(long Ticks, string Line)> _log = [];
@@ -175,6 +176,7 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
         if (line is null) return;
         lock (_log)
         {
+            if (s_keeps) File.AppendAllText(Path.Combine(Folder, "log"), line + "\n");
             _log.Add((Stopwatch.GetTimestamp(), line));
             if (_log.Count > 4000) _log.RemoveRange(0, 1000);
         }
