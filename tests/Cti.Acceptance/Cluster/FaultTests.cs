@@ -30,7 +30,7 @@ public sealed class FaultTests(ITestOutputHelper output)
         : new()
         {
             ["short, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Kill))),
-            ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Kill))),
+            ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Pause, Fault.Kill))),
         };
 
     [Theory]
