@@ -9,7 +9,6 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
 {
     public const int SipPort = 15060, HttpPort = 18080, LinkPort = 17400;
 
-    private static readonly bool s_keeps = Environment.GetEnvironmentVariable("CTI_KEEP") is { Length: > 0 };
     private static readonly HttpClient s_http = new() { Timeout = TimeSpan.FromSeconds(3) };
 
     private readonly List<(long Ticks, string Line)> _log = [];
@@ -176,7 +175,8 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
         if (line is null) return;
         lock (_log)
         {
-            if (s_keeps) File.AppendAllText(Path.Combine(Folder, "log"), line + "\n");
+            // Who keeps the folder wants to read it all.
+            if (Environment.GetEnvironmentVariable("CTI_KEEP") is { Length: > 0 }) File.AppendAllText(Path.Combine(Folder, "node.log"), line + "\n");
             _log.Add((Stopwatch.GetTimestamp(), line));
             if (_log.Count > 4000) _log.RemoveRange(0, 1000);
         }
