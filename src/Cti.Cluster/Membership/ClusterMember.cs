@@ -37,6 +37,8 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private const int AloneMillis = 1000;
     /// <summary>Renewals on their way at once: the store may have swallowed the first ones for good.</summary>
     private const int AttemptsMax = 4;
+    /// <summary>Looks at the database's clock before anything is served; each but the first is quick.</summary>
+    private const int LooksMax = 4;
     private const byte AskAccess = 1, HaveAccess = 2, PutOut = 3;
 
     private readonly Lock gate = new();
@@ -135,7 +137,14 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         core.Previous = await store.JoinAsync(core.Self, cancellation).ConfigureAwait(false);
         var began = clock.MonotonicNanos;
         var first = await store.RenewAsync(core.Self, core.KnownOwnership, cancellation).ConfigureAwait(false);
-        foreach (var plan in Arrive(first, began).Takes) await TakeAsync(plan, cancellation).ConfigureAwait(false);
+        var step = Arrive(first, began);
+        for (var looks = 1; isClockRough && looks < LooksMax; looks++)
+        {
+            began = clock.MonotonicNanos;
+            var again = await store.RenewAsync(core.Self, core.KnownOwnership, cancellation).ConfigureAwait(false);
+            lock (gate) Follow(again.NowMillis, began, clock.MonotonicNanos);
+        }
+        foreach (var plan in step.Takes) await TakeAsync(plan, cancellation).ConfigureAwait(false);
         lock (gate)
         {
             isRunning = true;
@@ -388,10 +397,11 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         if (!options.IsShared) return;
         var middle = began + ((arrived - began) / 2);
         var isExact = arrived - began <= leaseNanos / 10;
-        // A program that has just started may need seconds for its first round trip, and half of them would be slewed for minutes.
+        // A program that has just started may need seconds for its first round trip. The database's clock shows at least what it said: time that is behind is put
+        // right by a step, time that is ahead could only be slewed, for minutes.
         if (!hasClock)
         {
-            clock.Set(databaseMillis, middle);
+            clock.Set(databaseMillis, isExact ? middle : arrived);
             (hasClock, isClockRough) = (true, !isExact);
             return;
         }

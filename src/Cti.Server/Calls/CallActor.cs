@@ -97,7 +97,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 if (cell.Leg is not { } leg)
                 {
                     // It is about to be recovered: what its far end sends in that moment waits.
-                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined) Stash(message);
+                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined or CancelCameLate) Stash(message);
                     return true;
                 }
                 var command = leg.Translate(message, cell.State!, out var accepted);
@@ -255,7 +255,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         services.Media.Closed();
     }
 
-    protected override void Abandon() => cell.Leg?.Dispose();
+    protected override void Abandon() => cell.Leg?.LetGo();
 
     protected override void OutsideEnded(object message)
     {

@@ -49,6 +49,9 @@ internal interface ICallLeg
     /// <summary>Whether nothing is under way between us and the far end: no request of either side, no answer that waits.</summary>
     bool IsQuiet { get; }
 
+    /// <summary>Another node has the call now, and answers what came here; then as <see cref="Dispose"/>.</summary>
+    void LetGo();
+
     /// <summary>The call is gone: stop timers, forget transactions.</summary>
     void Dispose();
 }

@@ -84,7 +84,8 @@ internal sealed partial class CallLeg : ICallLeg
             LegTick => Tick(),
             InDialogRequest request => InDialog(request.Transaction, state),
             InviteJoined joined => Joined(joined.Transaction, state),
-            InviteWasCancelled cancelled => CallerGaveUp(cancelled, state),
+            InviteWasCancelled cancelled => CallerGaveUp(cancelled.Cancel, state),
+            CancelCameLate cancelled => CallerGaveUp(cancelled.Cancel, state),
             AckCame ack => Acknowledged(ack.Ack),
             ResponseCame came => Responded(came.Handle, came.Response),
             StrayResponseCame stray => Stray(stray.Response),
@@ -108,6 +109,14 @@ internal sealed partial class CallLeg : ICallLeg
         disposed = true;
         while (early.TryDequeue(out var waiting)) services.Sip.GiveBack(waiting);
         timer?.Cancel();
+    }
+
+    /// <summary>Another node has the call now: it answers what came here.</summary>
+    public void LetGo()
+    {
+        if (server is { Phase: InviteServerPhase.Offered } && serverTransaction is not null)
+            services.Sip.LetGo(serverTransaction, server.Dialog.LocalTag, services.Settings.OfferTimeoutMillis + services.SipTimers.Limit);
+        Dispose();
     }
 
     private static ResourceCommand? Unknown(out bool accepted)

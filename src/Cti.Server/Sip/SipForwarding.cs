@@ -26,6 +26,10 @@ internal sealed record LinkChanged(string Node, bool IsUp) : ISystemMessage;
 /// <param name="Number">The request's number there.</param>
 internal sealed record SipOrigin(string Node, long Number);
 
+/// <summary>The user's state of an INVITE whose call is another node's now: that one answers it.</summary>
+/// <param name="Tag">The call's tag, which names the resource.</param>
+internal sealed record AnsweredElsewhere(string Tag);
+
 /// <summary>
 /// SIP that reached a node which does not own the call: part of the SIP actor. The server transaction stays where its socket is; the request travels to the owner, its answers
 /// travel back. While an instance has no owner its messages wait here, so that no far end is told that its call does not exist.
@@ -54,6 +58,9 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
 
         /// <summary>Takes a new INVITE that another node handed over, or another branch of one that is here.</summary>
         void TakeOffer(ServerTransaction transaction);
+
+        /// <summary>Tells the owner of a call that its caller gives up.</summary>
+        void CancelElsewhere(AnsweredElsewhere elsewhere, SipRequest cancel, SipFlow flow);
 
         /// <summary>This node's listener for a flow that another node named.</summary>
         SipFlow FlowHere(SipFlow flow);
@@ -128,7 +135,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             case SipLinkMessage.Request or SipLinkMessage.Offer:
                 TakeRequest(node, number, message);
                 break;
-            case SipLinkMessage.Ack or SipLinkMessage.Stray when SipWire.TryRead<SipMessage>(message, out var loose, out var flow):
+            case SipLinkMessage.Ack or SipLinkMessage.Stray or SipLinkMessage.LateCancel when SipWire.TryRead<SipMessage>(message, out var loose, out var flow):
                 TakeLoose(loose, side.FlowHere(flow));
                 break;
             case SipLinkMessage.Response when outgoing.TryGetValue(number, out var asked) && SipWire.TryRead<SipResponse>(message, out var response, out _):
@@ -140,6 +147,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             case SipLinkMessage.Cancel when incoming.TryGetValue(new SipOrigin(node, number), out var cancelled) && SipWire.TryRead<SipRequest>(message, out var cancel, out _):
                 (cancelled.Transaction.UserState as ActorRef)?.Tell(new InviteWasCancelled(cancelled.Transaction, cancel));
                 if (cancelled.Transaction.UserState is Outgoing further) Cancel(further, cancel);
+                else if (cancelled.Transaction.UserState is AnsweredElsewhere elsewhere) side.CancelElsewhere(elsewhere, cancel, cancelled.Transaction.Flow);
                 break;
         }
     }

@@ -142,12 +142,14 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     private List<Scene> Passing(Fault fault)
     {
         var each = Math.Max(1, plan.Calls / 100);
-        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Rolling => 90, _ => 30 };
+        // A twentieth of six seconds is lost by and large; twice that, and what a takeover takes, is too much.
+        var missing = fault is Fault.Lose or Fault.LoseAndKill ? 800 : 200;
+        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Pause => 20, Fault.Rolling => 90, _ => 30 };
         List<Scene> cast = [];
         for (var i = 0; i < each; i++)
         {
             cast.AddRange([new RingingScene(_stage, "rings"), new RingingScene(_stage, "mute"), new OfferedScene(_stage), new ParentScene(_stage), new LimitScene(_stage, limit), new SendKeysScene(_stage)]);
-            if (fault is not (Fault.Drain or Fault.Rolling)) cast.AddRange([new EndingPlayScene(_stage), new HangUpScene(_stage)]);
+            if (fault is not (Fault.Drain or Fault.Rolling)) cast.AddRange([new EndingPlayScene(_stage, missing), new HangUpScene(_stage)]);
         }
         return cast;
     }

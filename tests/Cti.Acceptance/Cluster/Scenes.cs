@@ -73,7 +73,9 @@ internal sealed class PlayScene(Stage stage) : Scene(stage, "play")
 }
 
 /// <summary>An announcement whose end falls behind the fault.</summary>
-internal sealed class EndingPlayScene(Stage stage) : Scene(stage, "ending play")
+/// <param name="stage">Where it plays.</param>
+/// <param name="missingMillisMax">How much of it the network may lose.</param>
+internal sealed class EndingPlayScene(Stage stage, double missingMillisMax = 200) : Scene(stage, "ending play")
 {
     public override async Task BeginAsync()
     {
@@ -92,7 +94,7 @@ internal sealed class EndingPlayScene(Stage stage) : Scene(stage, "ending play")
         var completed = await Books.ExpectAsync("sys.call.on_play_completed", Calls[0].ResId, TimeSpan.FromSeconds(30));
         if (completed.Error is { } error) throw new SceneException($"{Kind}: {Calls[0]} ends with {error}");
         var heard = Calls[0].Phone.Audio.Announced!;
-        if (heard.MissingMillis > 200 || !heard.IsWhole)
+        if (heard.MissingMillis > missingMillisMax || !heard.IsWhole)
             throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Calls[0]} misses {heard.MissingMillis} ms, is at {heard.At:F0} ms, jumps {string.Join(' ', heard.Jumps)}"));
         await Stage.ShouldBeInAsync(Calls[0], "Idle");
     }
