@@ -219,6 +219,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         server!.Drain();
         log.Write(LogEvents.NodeStopping, server.CallCount, limit.TotalSeconds.ToString(CultureInfo.InvariantCulture));
         if (await CallsEndAsync(limit).ConfigureAwait(false)) return;
+        if (server.DropWhatCannotMove() && await CallsEndAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false)) return;
         log.Write(LogEvents.NodeDropping, server.CallCount);
         server.DropAll();
         await CallsEndAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
@@ -230,7 +231,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         try
         {
-            while (server!.CallCount > 0 || !server.IsJournalIdle) await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
+            while (server!.CallCount > 0 || server.HandedOverCount > 0 || !server.IsJournalIdle) await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
             return true;
         }
         catch (OperationCanceledException)

@@ -284,6 +284,15 @@ public sealed class ServerNode : INodeInfo
     /// <summary>Lets a node of the cluster drain: this one, or one that there is a link to; false where there is none.</summary>
     public bool Drain(string node) => handOvers.Drain(node);
 
+    /// <summary>
+    /// Ends, as <c>sys</c> with cause 503, calls that are being set up and keep the others of their instance from moving to another node. False where there is
+    /// no other node.
+    /// </summary>
+    public bool DropWhatCannotMove() => handOvers.EndWhatIsSettingUp();
+
+    /// <summary>Calls that another node has and that are still heard from here, because their far ends do not know yet.</summary>
+    public int HandedOverCount => services.HandedOver.CallCount;
+
     /// <summary>The names of the living nodes, in order.</summary>
     public IEnumerable<string> NodeNames => member.View.Nodes.Select(static node => node.Name);
 

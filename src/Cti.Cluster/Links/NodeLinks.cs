@@ -309,8 +309,15 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
         {
             if (!running) return;
             var now = NowMillis;
-            foreach (var peer in peers.Values.OrderBy(static peer => peer.Name, StringComparer.Ordinal))
+            List<LinkPeer>? due = null;
+            foreach (var (_, peer) in peers)
             {
+                if (peer.Node is { LinkAddress.Length: > 0 } && peer.Current is null && peer.Attempt is null && peer.DueMillis <= now) (due ??= []).Add(peer);
+            }
+            if (due is null) return;
+            foreach (var peer in due.OrderBy(static peer => peer.Name, StringComparer.Ordinal))
+            {
+                // A transport that fails at once has looked at the others meanwhile.
                 if (peer.Node is not { LinkAddress.Length: > 0 } node || peer.Current is not null || peer.Attempt is not null || peer.DueMillis > now) continue;
                 var session = new LinkSession(this, peer.Name);
                 peer.Attempt = session;

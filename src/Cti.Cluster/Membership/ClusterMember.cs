@@ -39,6 +39,8 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private const int AloneMillis = 1000;
     /// <summary>Renewals on their way at once: the store may have swallowed the first ones for good.</summary>
     private const int AttemptsMax = 4;
+    /// <summary>Looks at the database's clock before anything is served; each but the first is quick.</summary>
+    private const int LooksMax = 4;
     private const byte AskAccess = 1, HaveAccess = 2, PutOut = 3;
 
     private readonly Lock gate = new();
@@ -144,7 +146,14 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             await store.RemoveNodeAsync(options.Name, options.Incarnation, cancellation: cancellation).ConfigureAwait(false);
             throw new StoreMismatchException(why);
         }
-        foreach (var plan in Arrive(first, began).Takes) await TakeAsync(plan, cancellation).ConfigureAwait(false);
+        var step = Arrive(first, began);
+        for (var looks = 1; isClockRough && looks < LooksMax; looks++)
+        {
+            began = clock.MonotonicNanos;
+            var again = await store.RenewAsync(core.Self, core.KnownOwnership, cancellation).ConfigureAwait(false);
+            lock (gate) Follow(again.NowMillis, began, clock.MonotonicNanos);
+        }
+        foreach (var plan in step.Takes) await TakeAsync(plan, cancellation).ConfigureAwait(false);
         lock (gate)
         {
             isRunning = true;
@@ -428,10 +437,11 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         if (!options.IsShared) return;
         var middle = began + ((arrived - began) / 2);
         var isExact = arrived - began <= leaseNanos / 10;
-        // A program that has just started may need seconds for its first round trip, and half of them would be slewed for minutes.
+        // A program that has just started may need seconds for its first round trip. The database's clock shows at least what it said: time that is behind is put
+        // right by a step, time that is ahead could only be slewed, for minutes.
         if (!hasClock)
         {
-            clock.Set(databaseMillis, middle);
+            clock.Set(databaseMillis, isExact ? middle : arrived);
             (hasClock, isClockRough) = (true, !isExact);
             return;
         }
@@ -492,7 +502,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private void Gain(TakePlan plan, IReadOnlyList<InstanceOwnership> taken)
     {
         log.Write(LogEvents.InstancesTaken, taken.Count, plan.From.Length == 0 ? "nobody" : plan.From);
-        foreach (var receiver in receivers) receiver.OnGained(taken, plan.LostAtMillis);
+        foreach (var receiver in receivers) receiver.OnGained(taken, plan.LostAtMillis, plan.IsHandedOver);
     }
 
     /// <summary>Puts what a step tells into the order of the news. Under the lock.</summary>

@@ -31,6 +31,10 @@ internal sealed record LinkChanged(string Node, bool IsUp) : ISystemMessage;
 /// <param name="Number">The request's number there.</param>
 internal sealed record SipOrigin(string Node, long Number);
 
+/// <summary>The user's state of an INVITE whose call is another node's now: that one answers it.</summary>
+/// <param name="Tag">The call's tag, which names the resource.</param>
+internal sealed record AnsweredElsewhere(string Tag);
+
 /// <summary>
 /// SIP that reached a node which does not own the call: part of the SIP actor. The server transaction stays where its socket is; the request travels to the owner, its answers
 /// travel back. While an instance has no owner its messages wait here, so that no far end is told that its call does not exist.
@@ -59,6 +63,9 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
 
         /// <summary>Takes a new INVITE that another node handed over, or another branch of one that is here.</summary>
         void TakeOffer(ServerTransaction transaction);
+
+        /// <summary>Tells the owner of a call that its caller gives up.</summary>
+        void CancelElsewhere(AnsweredElsewhere elsewhere, SipRequest cancel, SipFlow flow);
 
         /// <summary>This node's listener for a flow that another node named.</summary>
         SipFlow FlowHere(SipFlow flow);
@@ -97,10 +104,11 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         if (offer.Node is { } node) cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Cancel, offer.Number, cancel));
     }
 
-    /// <summary>Sends an answer to the node that has the transaction.</summary>
-    public void Answer(SipOrigin origin, SipResponse response)
+    /// <summary>Sends an answer to the node that has the transaction; false where that node is not there to send it on.</summary>
+    public bool Answer(SipOrigin origin, SipResponse response)
     {
-        if (incoming.TryGetValue(origin, out var known))
+        var known = incoming.GetValueOrDefault(origin);
+        if (known is not null)
         {
             known.Last = response;
             if (response.IsFinal && !known.IsOver)
@@ -109,8 +117,17 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
                 expiries.Enqueue((NowMillis + timers.Limit, () => Forget(origin, known)));
             }
         }
-        // Without a link the answer is lost; the node asks again when it has one.
-        cluster.Links!.Send(origin.Node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Response, origin.Number, response));
+        // One that has come back under the same name knows nothing of the request; one whose link alone broke asks again.
+        return known is not { IsOrphan: true } && cluster.Links!.Send(origin.Node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Response, origin.Number, response));
+    }
+
+    /// <summary>The transaction by which a request is answered from here after all; null where its own node does.</summary>
+    public ServerTransaction? AdoptedOf(SipOrigin origin) => incoming.GetValueOrDefault(origin)?.Adopted;
+
+    /// <summary>From now on a request is answered from here.</summary>
+    public void Adopted(SipOrigin origin, ServerTransaction own)
+    {
+        if (incoming.TryGetValue(origin, out var known)) known.Adopted = own;
     }
 
     /// <summary>A message of another node that has to do with forwarding.</summary>
@@ -123,7 +140,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             case SipLinkMessage.Request or SipLinkMessage.Offer:
                 TakeRequest(node, number, message);
                 break;
-            case SipLinkMessage.Ack or SipLinkMessage.Stray when SipWire.TryRead<SipMessage>(message, out var loose, out var flow):
+            case SipLinkMessage.Ack or SipLinkMessage.Stray or SipLinkMessage.LateCancel when SipWire.TryRead<SipMessage>(message, out var loose, out var flow):
                 TakeLoose(loose, side.FlowHere(flow));
                 break;
             case SipLinkMessage.Response when outgoing.TryGetValue(number, out var asked) && SipWire.TryRead<SipResponse>(message, out var response, out _):
@@ -135,6 +152,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             case SipLinkMessage.Cancel when incoming.TryGetValue(new SipOrigin(node, number), out var cancelled) && SipWire.TryRead<SipRequest>(message, out var cancel, out _):
                 (cancelled.Transaction.UserState as ActorRef)?.Tell(new InviteWasCancelled(cancelled.Transaction, cancel));
                 if (cancelled.Transaction.UserState is Outgoing further) Cancel(further, cancel);
+                else if (cancelled.Transaction.UserState is AnsweredElsewhere elsewhere) side.CancelElsewhere(elsewhere, cancel, cancelled.Transaction.Flow);
                 break;
         }
     }
@@ -142,6 +160,10 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     /// <summary>A link broke: what it carried is sent again, which the owner recognises.</summary>
     public void LinkBroke(string node)
     {
+        foreach (var (origin, known) in incoming)
+        {
+            if (origin.Node == node) known.IsOrphan = true;
+        }
         foreach (var waiting in outgoing.Values)
         {
             if (waiting.Node != node || waiting.IsAnswered) continue;
@@ -260,6 +282,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         if (incoming.TryGetValue(origin, out var known))
         {
             // It was sent again because a link broke: so may the answer have been.
+            known.IsOrphan = false;
             if (known.Last is { } last) Answer(origin, last);
             return;
         }
@@ -334,5 +357,11 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         public SipResponse? Last { get; set; }
 
         public bool IsOver { get; set; }
+
+        /// <summary>The link to the node that has the transaction broke, and it has not asked again.</summary>
+        public bool IsOrphan { get; set; }
+
+        /// <summary>The transaction that this node answers by, because the other one cannot.</summary>
+        public ServerTransaction? Adopted { get; set; }
     }
 }

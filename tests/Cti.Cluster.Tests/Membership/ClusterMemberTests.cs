@@ -368,6 +368,16 @@ public sealed class ClusterMemberTests
     }
 
     [Fact]
+    public void A_first_look_that_takes_seconds_does_not_put_the_clock_ahead()
+    {
+        rig.DatabaseAheadMillis = 5_000;
+        var member = rig.Start("a", slowMillis: 12_000);
+        Advance(12_001);
+        rig.CheckOwners(member);
+        (member.Clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(5_000);
+    }
+
+    [Fact]
     public void The_clusters_time_is_the_databases_slewed_and_never_goes_back()
     {
         rig.DatabaseAheadMillis = 5_000;
