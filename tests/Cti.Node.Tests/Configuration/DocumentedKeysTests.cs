@@ -182,7 +182,7 @@ public sealed partial class DocumentedKeysTests
         Path.GetFileName(c.Data).ShouldBe("node2");
         c.Cluster.Listen!.ToString().ShouldBe("127.0.0.12:7400");
         c.Sip.Listen.ShouldAllBe(static listener => listener.Address.ToString() == "127.0.0.12:5060");
-        c.Gateway.Listen.Single().ToString().ShouldBe("http://127.0.0.12:8080/");
+        c.Gateway.Listen.Single().ToString().ShouldBe("http://127.0.0.12:8080");
     }
 
     [Fact]
