@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Cti.Actors;
+using Cti.Calls.Conference;
 using Cti.Cluster.Journal;
 using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
@@ -14,7 +15,8 @@ namespace Cti.Server.HandOver;
 /// <summary>
 /// Moves instances to the nodes that ought to have them, one by one: all of a draining node's, and a joining node's share. An instance moves at a moment at
 /// which none of its calls has anything under way that only this node can end (ringing, a key being sent, a change of the session). A draining node takes
-/// nothing new, so such a moment comes; what a joining one gets later is late, and nothing else.
+/// nothing new, so such a moment comes; what a joining one gets later is late, and nothing else. Conferences go last, when those calls are at their new
+/// places that went before.
 /// </summary>
 internal sealed class HandOvers(NodeServices services, OwnedInstances owned, ClusterMember member, ActorSystem system, Func<bool> isDraining, Action drain) : ILinkReceiver
 {
@@ -141,10 +143,12 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         try
         {
             Observe();
-            foreach (var (instance, to) in member.PlanGives())
+            foreach (var (instance, to) in member.PlanGives().OrderBy(give => ConferencesOf(give.Instance).Any()))
             {
                 if (isStopped) return;
                 if (member.IsCutOff || !MayReceive(to)) continue;
+                // Until all members can be asked into the new mix in the same moment, they are together in the old one.
+                if (ConferencesOf(instance).Any(IsOnItsWay)) continue;
                 await MoveAsync(instance, to).ConfigureAwait(false);
             }
         }
@@ -241,6 +245,14 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         foreach (var cell in cells) services.HandedOver.Remove(cell.Latest!.Id, cell);
         return false;
     }
+
+    private IEnumerable<ConferenceState> ConferencesOf(int instance) => owned.JournalOf(instance) is { } journal
+        ? services.Directory.All.Where(cell => cell.Journal == journal).Select(static cell => cell.Latest).OfType<ConferenceState>()
+        : [];
+
+    /// <summary>Whether the far end of a member that went from here does not listen to its new place yet.</summary>
+    private bool IsOnItsWay(ConferenceState conference) =>
+        conference.Members.Any(member => ResourceId.TryParse(member.Call, out var id) && services.HandedOver.Find(id) is not null);
 
     /// <summary>In order of creation, so that a seed replays it.</summary>
     private List<ResourceCell> CellsOf(InstanceJournal journal) =>
