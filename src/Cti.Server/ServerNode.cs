@@ -324,6 +324,7 @@ public sealed class ServerNode : INodeInfo
         member.Subscribe(new LinkedPeers(links));
         handOvers.Use(links);
         services.Arrived = handOvers.Arrived;
+        services.Served = handOvers.Served;
         links.PeerRefused = member.PeerRefused;
         links.Receive(LinkChannel.Resources, services.Post);
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);

@@ -27,11 +27,13 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     private const int JoinedMillisMin = 3_000;
     private const int AgreeMillisMax = 1_000;
     private const int QuietMillisMax = 3_000;
+    private const int ServeMillisMax = 3_000;
     /// <summary>Why an instance does not move is told so seldom.</summary>
     private const int TellStayMillis = 10_000;
     private readonly Dictionary<string, long> seenSince = new(StringComparer.Ordinal);
     private readonly Dictionary<int, long> stayTold = [];
     private INodeLinks? links;
+    private volatile Receipt? awaited;
     private ITimerHandle? timer;
     private bool isStopped;
     private long moved;
@@ -44,6 +46,8 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         Arrived = 2,
         /// <summary>The receiver is to drain.</summary>
         Drain = 3,
+        /// <summary>The sender serves these instances: the next can come.</summary>
+        Served = 4,
     }
 
     /// <summary>Instances that this node has handed over.</summary>
@@ -100,6 +104,19 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         }
     }
 
+    /// <summary>This node serves instances: whoever gave one gives the next.</summary>
+    public void Served(IReadOnlyList<int> instances)
+    {
+        if (links is not { } now || instances.Count == 0) return;
+        var message = new byte[1 + (sizeof(int) * instances.Count)];
+        message[0] = (byte)Kind.Served;
+        for (var i = 0; i < instances.Count; i++) BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(1 + (sizeof(int) * i)), instances[i]);
+        foreach (var node in member.View.Nodes)
+        {
+            if (node.Name != member.Self) now.Send(node.Name, LinkChannel.HandOver, message);
+        }
+    }
+
     /// <inheritdoc/>
     public void OnMessage(string node, ReadOnlyMemory<byte> payload)
     {
@@ -114,6 +131,12 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
                 break;
             case Kind.Drain:
                 drain();
+                break;
+            case Kind.Served:
+                for (var rest = payload.Span[1..]; rest.Length >= sizeof(int); rest = rest[sizeof(int)..])
+                {
+                    if (awaited is { } receipt && receipt.Instance == BinaryPrimitives.ReadInt32LittleEndian(rest)) receipt.Arrive();
+                }
                 break;
         }
     }
@@ -179,10 +202,10 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         var cells = CellsOf(journal);
         var parting = new Parting(cells, system.Scheduler);
         var agreement = parting.AwaitAll();
-        var late = system.Timers.Schedule(AgreeMillisMax, static state => ((Parting)state!).GiveUp(), parting);
+        var patience = system.Timers.Schedule(AgreeMillisMax, static state => ((Parting)state!).GiveUp(), parting);
         foreach (var cell in cells) cell.Actor.Tell(new AskToPart(parting));
         var agreed = await agreement.ConfigureAwait(false);
-        late.Cancel();
+        patience.Cancel();
         if (!agreed)
         {
             foreach (var cell in cells) cell.Actor.Tell(new Stay());
@@ -190,6 +213,7 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
             return;
         }
         var agreedAt = system.Clock.MonotonicNanos;
+        var receipt = awaited = new Receipt(instance, system.Scheduler);
         // From here on nothing new finds the instance on this node.
         owned.Close(instance);
         if (CellsOf(journal).Count != cells.Count || !await GoAsync(parting).ConfigureAwait(false) || !await GiveAsync(instance, to, cells).ConfigureAwait(false))
@@ -207,6 +231,11 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
             if (node.Name != member.Self) links?.Send(node.Name, LinkChannel.HandOver, new[] { (byte)Kind.Given });
         }
         system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count, (system.Clock.MonotonicNanos - agreedAt) / 1_000_000);
+        // One that has just started, or has much to do, is not given everything at once.
+        var late = system.Timers.Schedule(ServeMillisMax, static state => ((Receipt)state!).Arrive(), receipt);
+        await receipt.Task.ConfigureAwait(false);
+        late.Cancel();
+        awaited = null;
     }
 
     /// <summary>One that does not go at the first look is nothing to tell.</summary>

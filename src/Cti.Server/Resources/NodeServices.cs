@@ -34,6 +34,8 @@ internal sealed class NodeServices
     public INodeLinks? Links { get; init; }
     public required ResourcePost Post { get; init; }
     public required Action<string> ReleasePermit { get; init; }
+    /// <summary>Told which instances are served here from now on; null for a node that is alone.</summary>
+    public Action<IReadOnlyList<int>>? Served { get; set; }
     /// <summary>Told of each call that came from another node once it goes on here, or is over: null for a node that is alone.</summary>
     public Action<ResourceId>? Arrived { get; set; }
     /// <inheritdoc cref="ServerNodeOptions.Loses"/>
