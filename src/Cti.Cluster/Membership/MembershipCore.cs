@@ -47,6 +47,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private readonly LeaseWatch watch = new(self.Name, leaseNanos);
     private readonly SortedDictionary<int, long> held = [];
     private readonly HashSet<int> taking = [];
+    private readonly HashSet<int> given = [];
     private readonly Dictionary<string, long> rowlessSince = new(StringComparer.Ordinal);
     private ImmutableArray<InstanceOwnership> ownership = [];
     private IReadOnlyList<NodeLease> rows = [];
@@ -93,6 +94,16 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         Disturb();
     }
 
+    /// <summary>Nodes by what they are: living, living and draining, dead and not forgotten.</summary>
+    public (int Up, int Draining, int Dead) Count()
+    {
+        var draining = View.Nodes.Count(static node => node.IsDraining);
+        return (View.Nodes.Length - draining, draining, rows.Count(row => View.Find(row.Name) is null));
+    }
+
+    /// <summary>How often this node took an instance, by <see cref="TakenFrom"/>.</summary>
+    public long[] TakenByKind { get; } = new long[Enum.GetValues<TakenFrom>().Length];
+
     /// <summary>A renewal that was sent at <paramref name="began"/> was answered.</summary>
     public MembershipStep Renewed(LeaseView view, long began, long arrived)
     {
@@ -130,6 +141,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         foreach (var claim in taken)
         {
             held[claim.Instance] = claim.Epoch;
+            TakenByKind[(int)KindOf(plan, claim.Instance)]++;
             if (ownership[claim.Instance].Epoch <= claim.Epoch) ownership = ownership.SetItem(claim.Instance, claim);
         }
         return new MembershipStep { Changed = Look() };
@@ -141,6 +153,9 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         Disturb();
         foreach (var wanted in plan.Instances) taking.Remove(wanted.Instance);
     }
+
+    private TakenFrom KindOf(TakePlan plan, int instance) =>
+        plan.From.Length == 0 ? TakenFrom.Nobody : plan.From != Self.Name ? TakenFrom.Dead : given.Remove(instance) ? TakenFrom.Given : TakenFrom.Own;
 
     /// <summary>The epoch under which this node owns an instance; null where it does not.</summary>
     public long? EpochOf(int instance) => held.TryGetValue(instance, out var epoch) ? epoch : null;
@@ -217,6 +232,11 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private void Merge(IReadOnlyList<InstanceOwnership> read)
     {
         var merged = ImmutableArray.CreateBuilder<InstanceOwnership>(read.Count);
+        for (var i = 0; !ownership.IsEmpty && i < read.Count; i++)
+        {
+            if (read[i].Owner != Self.Name) given.Remove(i);
+            else if (read[i].Epoch > ownership[i].Epoch && ownership[i].Owner != Self.Name && View.Find(ownership[i].Owner) is not null) given.Add(i);
+        }
         for (var i = 0; i < read.Count; i++) merged.Add(!ownership.IsEmpty && ownership[i].Epoch > read[i].Epoch ? ownership[i] : read[i]);
         ownership = merged.MoveToImmutable();
     }

@@ -36,6 +36,8 @@ internal sealed class NodeServices
     public required Action<string> ReleasePermit { get; init; }
     /// <summary>Told which instances are served here from now on; null for a node that is alone.</summary>
     public Action<IReadOnlyList<int>>? Served { get; set; }
+    /// <summary>What operators watch of the cluster.</summary>
+    public ClusterCounters Counters { get; } = new();
     /// <summary>Told of each call that came from another node once it goes on here, or is over: null for a node that is alone.</summary>
     public Action<ResourceId>? Arrived { get; set; }
     /// <inheritdoc cref="ServerNodeOptions.Loses"/>

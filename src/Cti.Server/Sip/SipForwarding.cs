@@ -3,6 +3,7 @@ using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 using Cti.Sip;
 using Cti.Sip.Dialog;
 
@@ -13,7 +14,11 @@ namespace Cti.Server.Sip;
 /// <param name="Owns">Whether an instance is this node's and its calls are known.</param>
 /// <param name="View">Who owns the others; null for a node that is alone.</param>
 /// <param name="Links">The links; null for a node that is alone.</param>
-internal sealed record SipCluster(string Self, Func<int, bool> Owns, Func<ClusterView>? View, INodeLinks? Links);
+internal sealed record SipCluster(string Self, Func<int, bool> Owns, Func<ClusterView>? View, INodeLinks? Links)
+{
+    /// <summary>What operators watch.</summary>
+    public ClusterCounters Counters { get; init; } = new();
+}
 
 /// <summary>A message of another node.</summary>
 internal sealed record LinkMessageCame(string Node, ReadOnlyMemory<byte> Payload);
@@ -198,6 +203,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
 
     private void Hold(Outgoing waiting)
     {
+        cluster.Counters.SipWasHeld();
         waiting.Node = null;
         held[waiting.Number] = waiting;
     }
@@ -221,6 +227,8 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     private bool Send(Outgoing waiting, string node)
     {
         if (cluster.Links?.Send(node, LinkChannel.Sip, SipWire.Write(waiting.Kind, waiting.Number, waiting.Message, waiting.Flow)) != true) return false;
+        if (waiting.Kind == SipLinkMessage.Offer) cluster.Counters.InviteOffered();
+        else cluster.Counters.SipWasForwarded();
         waiting.Node = node;
         held.Remove(waiting.Number);
         return true;
@@ -251,6 +259,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     private void GiveUp(Outgoing waiting)
     {
         Remove(waiting);
+        cluster.Counters.SipWasGivenUp();
         if (waiting.Transaction is not { } transaction) return;
         var response = SipResponse.For(transaction.Request, 503, null, transaction.Request.To.Tag is null ? random.NextHex(8) : null);
         response.Add(HeaderId.RetryAfter, "1");
@@ -278,6 +287,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             return;
         }
         if (!SipWire.TryRead<SipRequest>(message, out var request, out var flow)) return;
+        cluster.Counters.SipWasTaken();
         var transaction = ServerTransaction.Elsewhere(request, side.FlowHere(flow), origin);
         var isOffer = SipWire.KindOf(message) == SipLinkMessage.Offer;
         if (!isOffer && DialogTag.TryFind(request, out var tag) && !cluster.Owns(tag.Resource.Instance))
@@ -304,6 +314,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     private void TakeLoose(SipMessage message, SipFlow flow)
     {
         var tag = message is SipRequest ack ? ack.To.Tag : ((SipResponse)message).From.Tag;
+        cluster.Counters.SipWasTaken();
         // Two nodes that each believe the other to be the owner would play ball: what was forwarded once is taken or dropped.
         if (DialogTag.TryParse(tag, out var parsed) && cluster.Owns(parsed.Resource.Instance)) side.TakeHere(null, message, flow);
     }

@@ -24,9 +24,9 @@ internal sealed class MemberRig
     internal List<TestMember> Members { get; } = [];
 
     /// <param name="slowMillis">How long its first question takes to the database; the answer comes at once.</param>
-    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0)
+    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? address = null)
     {
-        var member = new TestMember(this, name, isMedia, isShared) { SlowMillis = slowMillis };
+        var member = new TestMember(this, name, isMedia, isShared, address) { SlowMillis = slowMillis };
         Members.Add(member);
         ManualRuntime.Inline(() => member.Starting = member.Member.StartAsync());
         Runtime.RunAll();
@@ -95,7 +95,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     private readonly List<TaskCompletionSource> waiting = [];
     private bool isPaused;
 
-    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared)
+    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? address)
     {
         this.rig = rig;
         Name = name;
@@ -105,6 +105,8 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         Member = new ClusterMember(new ClusterMemberOptions
         {
             Name = name, Incarnation = $"{name}{rig.Members.Count}", IsMedia = isMedia, IsShared = isShared, LeaseMillis = MemberRig.Lease,
+            // Most tests need no address: links are the rig's.
+            NeedsLinks = address is not null, LinkAddress = address ?? "",
         }, Store, Clock, this, NullLog.Instance);
         Member.Use(this);
         Member.Subscribe(this);
