@@ -291,6 +291,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
             cell.Waiting.Dequeue();
             foreach (var effect in next.Effects) Commit(effect, next.Ask);
         }
+        OnCommitted();
         if (cell.Waiting.Count == 0 && cell.State is { IsOver: true } && IsOutsideGone()) StopSelf();
     }
 
