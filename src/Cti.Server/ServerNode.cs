@@ -177,12 +177,14 @@ public sealed class ServerNode : INodeInfo
             IsMedia = options.IsMedia,
             IsShared = options.IsShared,
             LeaseMillis = options.LeaseMillis,
+            NeedsLinks = options.IsShared,
             Guard = options.PauseGuard,
             Version = options.Version,
         }, options.Store, clock, options.Timers, options.Log);
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system, options.IsShared);
         if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
+        member.IsStandingDown = () => keeper.IsStandingDown;
         member.Subscribe(post);
         writer.Clock = clock;
         writer.IsCutOff = () => member.IsCutOff;

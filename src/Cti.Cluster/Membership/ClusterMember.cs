@@ -23,6 +23,8 @@ public sealed record ClusterMemberOptions
     public int LeaseMillis { get; init; } = 2000;
     /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
     public bool IsShared { get; init; }
+    /// <summary>Whether to refuse the start beside nodes that no link reaches.</summary>
+    public bool NeedsLinks { get; init; }
     /// <summary>The guard that transport and media ask; null for one of its own.</summary>
     public PauseGuard? Guard { get; init; }
 }
@@ -60,6 +62,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private long renewedNanos = long.MinValue;
     private long databaseUpNanos = long.MinValue;
     private long pausedAt = long.MinValue;
+    private int untoldLosses;
     private bool isTelling, isFailing, hasClock, isClockRough, isRunning;
     private volatile bool isReplaced, isStopped;
 
@@ -117,6 +120,9 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     /// <summary>Says whether this process may speak for its calls: closed after a pause, until a renewal has succeeded.</summary>
     public PauseGuard Guard { get; }
 
+    /// <summary>Whether something of a lost instance could still speak; asked on any thread.</summary>
+    public Func<bool>? IsStandingDown { get; set; }
+
     /// <inheritdoc/>
     public void Subscribe(IClusterEvents events) => receivers.Add(events);
 
@@ -132,11 +138,23 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     /// everything. What others own stays theirs.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
+    /// <exception cref="StoreMismatchException">Another node lives in it that no link reaches.</exception>
     public async Task StartAsync(CancellationToken cancellation = default)
     {
+        var linkless = options is { NeedsLinks: true, IsShared: true } ? new LinklessPeers(core.Self, store, clock, timers, leaseNanos) : null;
+        if (linkless is not null) await linkless.LookAsync(cancellation).ConfigureAwait(false);
         core.Previous = await store.JoinAsync(core.Self, cancellation).ConfigureAwait(false);
         var began = clock.MonotonicNanos;
         var first = await store.RenewAsync(core.Self, core.KnownOwnership, cancellation).ConfigureAwait(false);
+        try
+        {
+            linkless?.LookAgain(first.Nodes);
+        }
+        catch (StoreMismatchException)
+        {
+            await store.RemoveNodeAsync(options.Name, options.Incarnation).ConfigureAwait(false);
+            throw;
+        }
         var step = Arrive(first, began);
         for (var looks = 1; isClockRough && looks < LooksMax; looks++)
         {
@@ -385,8 +403,9 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         }
         if (began > renewedNanos) Volatile.Write(ref renewedNanos, began);
         Follow(answer.NowMillis, began, arrived);
-        // Where calls were lost during the pause, their actors hear of that first: the next renewal opens the way for the rest.
+        // Where calls were lost during the pause, their actors stand down first: the next renewal opens the way for the rest. One that hangs does not keep them silent for ever.
         if (pausedAt == long.MinValue || began < pausedAt || !step.Lost.IsEmpty) return;
+        if ((untoldLosses > 0 || IsStandingDown?.Invoke() == true) && arrived - pausedAt < leaseNanos) return;
         pausedAt = long.MinValue;
         Guard.Confirm(arrived);
     }
@@ -476,9 +495,17 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         if (!step.Lost.IsEmpty)
         {
             log.Write(LogEvents.InstancesLost, step.Lost.Length);
+            untoldLosses++;
             news.Enqueue(() =>
             {
-                foreach (var receiver in receivers) receiver.OnLost(step.Lost);
+                try
+                {
+                    foreach (var receiver in receivers) receiver.OnLost(step.Lost);
+                }
+                finally
+                {
+                    lock (gate) untoldLosses--;
+                }
             });
         }
         if (step.Changed is not { } changed) return;

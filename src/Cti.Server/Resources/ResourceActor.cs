@@ -91,6 +91,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
 
     protected override void OnStop()
     {
+        cell.HasStoodDown = true;
         if (cell.State is not { } state) return;
         services.Directory.Remove(state.Id, cell);
         services.HandedOver.Remove(state.Id, cell);
@@ -178,6 +179,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
         Abandon();
         Become(Deposed);
         if (IsOutsideGone()) StopSelf();
+        cell.HasStoodDown = true;
     }
 
     /// <summary>A crash while a request is handled answers it with a trace id before the supervisor sees it.</summary>

@@ -24,14 +24,23 @@ internal sealed class MemberRig
     internal List<TestMember> Members { get; } = [];
 
     /// <param name="slowMillis">How long its first question takes to the database; the answer comes at once.</param>
-    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0)
+    /// <param name="link">Its link address; null for a member that does not care for links.</param>
+    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? link = null)
     {
-        var member = new TestMember(this, name, isMedia, isShared) { SlowMillis = slowMillis };
-        Members.Add(member);
-        ManualRuntime.Inline(() => member.Starting = member.Member.StartAsync());
+        var member = Make(name, isMedia, isShared, slowMillis, link);
+        Begin(member);
         Runtime.RunAll();
         return member;
     }
+
+    internal TestMember Make(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? link = null)
+    {
+        var member = new TestMember(this, name, isMedia, isShared, link) { SlowMillis = slowMillis };
+        Members.Add(member);
+        return member;
+    }
+
+    internal static void Begin(TestMember member) => ManualRuntime.Inline(() => member.Starting = member.Member.StartAsync());
 
     internal TestMember[] Start(params string[] names) => [.. names.Select(name => Start(name))];
 
@@ -95,7 +104,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     private readonly List<TaskCompletionSource> waiting = [];
     private bool isPaused;
 
-    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared)
+    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? link)
     {
         this.rig = rig;
         Name = name;
@@ -105,6 +114,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         Member = new ClusterMember(new ClusterMemberOptions
         {
             Name = name, Incarnation = $"{name}{rig.Members.Count}", IsMedia = isMedia, IsShared = isShared, LeaseMillis = MemberRig.Lease,
+            LinkAddress = link ?? "", NeedsLinks = link is not null,
         }, Store, Clock, this, NullLog.Instance);
         Member.Use(this);
         Member.Subscribe(this);
@@ -119,6 +129,9 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
 
     /// <summary>Its way to the database is cut.</summary>
     internal bool HasNoDatabase { get; set; }
+
+    /// <summary>Its joining takes 100 ms.</summary>
+    internal bool SlowsJoin { get; set; }
 
     /// <summary>How long its next question takes to the database.</summary>
     internal int SlowMillis { get; set; }
@@ -221,6 +234,15 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
 
     private sealed class MemberStore(TestMember member, IJournalStore inner) : ForwardingJournalStore(inner)
     {
+        public override async ValueTask<NodeLease?> JoinAsync(NodeLease self, CancellationToken cancellation = default)
+        {
+            await member.TravelAsync();
+            var previous = await base.JoinAsync(self, cancellation);
+            // The answer takes as long: whoever joined meanwhile is seen.
+            if (member.SlowsJoin) member.SlowMillis = 100;
+            return previous;
+        }
+
         public override ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default) =>
             Through(() => base.RenewAsync(self, knownOwnership, cancellation));
 
