@@ -87,6 +87,9 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case CheckSubscriber:
                 LookForSubscriber();
                 return true;
+            case ByeWaits:
+                LookForUnwrittenBye();
+                return true;
             case PartnerGoes goes:
                 LetPartnerGo(goes);
                 return true;

@@ -62,6 +62,11 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
     {
     }
 
+    /// <summary>A deadline was decided on, and is to be made durable.</summary>
+    protected virtual void TimeHasCome()
+    {
+    }
+
     /// <summary>Looks whether a message tells of the end of something held outside; all that matters to a deposed resource.</summary>
     protected virtual void OutsideEnded(object message)
     {
@@ -125,6 +130,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
                 armedMillis = long.MaxValue;
                 Run(new TimeReached(), null);
                 Arm();
+                TimeHasCome();
                 return true;
             case Decide decide when Defers(decide.Command):
                 return true;
