@@ -86,18 +86,5 @@ public sealed class PostgreSqlTests
         start.Message.ShouldNotContain("hidden");
     }
 
-    [Fact]
-    public async Task A_second_node_without_links_on_the_same_database_does_not_start_and_says_what_would_be_right()
-    {
-        await using var database = await PostgreSqlServer.StartAsync();
-        await using var first = await NodeProcess.StartAsync([.. Sets(database.ConnectionString()), "cti.node.name=first"]);
-        var start = (await Record.ExceptionAsync(() => NodeProcess.StartAsync([.. Sets(database.ConnectionString()), "cti.node.name=second"]))).ShouldNotBeNull();
-        start.Message.ShouldContain("the node ended with 1");
-        start.Message.ShouldContain("cti: the node cannot start: node first has its journal in the same database (cti.journal.connection-string), and this node has no cti.cluster.listen");
-        start.Message.ShouldContain("Right is cti.cluster.listen with the same cti.cluster.secret at every node, or a database for each");
-        (await database.QueryAsync("SELECT name FROM node")).ShouldBe(["first"]);
-        (await database.QueryAsync("SELECT DISTINCT owner FROM instance")).ShouldBe(["first"]);
-    }
-
     private static string[] Sets(string connectionString) => ["cti.journal.provider=postgresql", $"cti.journal.connection-string={connectionString}"];
 }

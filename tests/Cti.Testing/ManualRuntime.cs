@@ -8,11 +8,11 @@ namespace Cti.Testing;
 public sealed class ManualRuntime : IScheduler, IClock, ITimers
 {
     private readonly Queue<IWorkItem> ready = new();
-    private readonly PriorityQueue<VirtualTimer, (long Due, int Tie, long Order)> timers = new();
+    private readonly PriorityQueue<VirtualTimer, UInt128> timers = new();
     private readonly Func<int, int>? choose;
     private readonly Func<int, int>? chooseTimer;
     private readonly List<IWorkItem> pool = [];
-    private long order;
+    private uint order;
     private long nowMillis;
     private readonly long startUnixMillis;
 
@@ -56,7 +56,7 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
     public ITimerHandle Schedule(long delayMillis, Action<object?> callback, object? state)
     {
         var timer = new VirtualTimer(nowMillis + Math.Max(0, delayMillis), callback, state);
-        timers.Enqueue(timer, (timer.DueMillis, chooseTimer?.Invoke(int.MaxValue) ?? 0, ++order));
+        timers.Enqueue(timer, KeyOf(timer.DueMillis, chooseTimer?.Invoke(int.MaxValue) ?? 0, ++order));
         return timer;
     }
 
@@ -81,6 +81,7 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
     /// <summary>Runs what is ready until nothing is; answers how many items ran.</summary>
     public int RunAll(int limit = 10_000_000)
     {
+        if (SynchronizationContext.Current is null) return RunReady(limit);
         var ran = 0;
         Inline(() => ran = RunReady(limit));
         return ran;
@@ -116,11 +117,15 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
         return true;
     }
 
+    /// <summary>When it is due, then what was drawn, then first come first served, in one number: it is compared more often than anything else is done.</summary>
+    private static UInt128 KeyOf(long due, int tie, uint order) => new((ulong)due, ((ulong)tie << 32) | order);
+
     private void FireNext()
     {
         var timer = timers.Dequeue();
         nowMillis = Math.Max(nowMillis, timer.DueMillis);
-        Inline(timer.Fire);
+        if (SynchronizationContext.Current is null) timer.Fire();
+        else Inline(timer.Fire);
         RunAll();
     }
 

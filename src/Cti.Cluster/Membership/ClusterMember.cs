@@ -23,7 +23,7 @@ public sealed record ClusterMemberOptions
     public int LeaseMillis { get; init; } = 2000;
     /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
     public bool IsShared { get; init; }
-    /// <summary>Whether to refuse the start beside nodes that no link reaches.</summary>
+    /// <summary>Whether this node may start only where it and every other living node have links: without them nodes share a database and not their calls.</summary>
     public bool NeedsLinks { get; init; }
     /// <summary>The guard that transport and media ask; null for one of its own.</summary>
     public PauseGuard? Guard { get; init; }
@@ -63,6 +63,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private long databaseUpNanos = long.MinValue;
     private long pausedAt = long.MinValue;
     private int untoldLosses;
+    private long handedOver, lost, renewalsFailed;
     private bool isTelling, isFailing, hasClock, isClockRough, isRunning;
     private volatile bool isReplaced, isStopped;
 
@@ -138,22 +139,16 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     /// everything. What others own stays theirs.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
-    /// <exception cref="StoreMismatchException">Another node lives in it that no link reaches.</exception>
+    /// <exception cref="StoreMismatchException">Other nodes use the store, and not every one has links.</exception>
     public async Task StartAsync(CancellationToken cancellation = default)
     {
-        var linkless = options is { NeedsLinks: true, IsShared: true } ? new LinklessPeers(core.Self, store, clock, timers, leaseNanos) : null;
-        if (linkless is not null) await linkless.LookAsync(cancellation).ConfigureAwait(false);
         core.Previous = await store.JoinAsync(core.Self, cancellation).ConfigureAwait(false);
         var began = clock.MonotonicNanos;
         var first = await store.RenewAsync(core.Self, core.KnownOwnership, cancellation).ConfigureAwait(false);
-        try
+        if (options.NeedsLinks && WhyUnlinked(first) is { } why)
         {
-            linkless?.LookAgain(first.Nodes);
-        }
-        catch (StoreMismatchException)
-        {
-            await store.RemoveNodeAsync(options.Name, options.Incarnation).ConfigureAwait(false);
-            throw;
+            await store.RemoveNodeAsync(options.Name, options.Incarnation, cancellation: cancellation).ConfigureAwait(false);
+            throw new StoreMismatchException(why);
         }
         var step = Arrive(first, began);
         for (var looks = 1; isClockRough && looks < LooksMax; looks++)
@@ -169,6 +164,17 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             lastBegun = began;
             if (!isStopped) timer = timers.Schedule(beatMillis, static member => ((ClusterMember)member!).Beat(), this);
         }
+    }
+
+    /// <summary>A row that was not renewed for a lease may be a former name of this very node: it keeps nobody from starting.</summary>
+    private string? WhyUnlinked(LeaseView view)
+    {
+        var others = view.Nodes.Where(node => node.Name != options.Name && view.NowMillis - node.RenewedAtMillis < options.LeaseMillis).ToList();
+        if (others.Count == 0) return null;
+        if (options.LinkAddress.Length == 0)
+            return $"{string.Join(", ", others.Select(static node => node.Name))} use{(others.Count == 1 ? "s" : "")} this database too, and this node has no cti.cluster.listen: nodes that share a database need links, set cti.cluster.listen and cti.cluster.secret on each";
+        var unlinked = others.Where(static node => node.LinkAddress.Length == 0).Select(static node => node.Name).ToList();
+        return unlinked.Count == 0 ? null : $"{string.Join(", ", unlinked)} use{(unlinked.Count == 1 ? "s" : "")} this database too, without cti.cluster.listen: nodes that share a database need links, set cti.cluster.listen and cti.cluster.secret on each";
     }
 
     /// <summary>Stops renewing and removes this node's row, so that nobody has to wait for its lease: after its calls are gone.</summary>
@@ -192,6 +198,18 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         {
             // The others find out by themselves, a lease later.
             log.Write(LogEvents.LeaseNotRenewed, fault.Message);
+        }
+    }
+
+    /// <summary>The cluster as it is seen from here, and what was done in it so far.</summary>
+    public MembershipStatistics Snapshot()
+    {
+        lock (gate)
+        {
+            var (up, draining, dead) = core.Count();
+            var taken = core.TakenByKind;
+            return new MembershipStatistics(up, draining, dead, core.Held, taken[(int)TakenFrom.Dead], taken[(int)TakenFrom.Given], taken[(int)TakenFrom.Own], taken[(int)TakenFrom.Nobody],
+                handedOver, lost, renewalsFailed, renewedNanos == long.MinValue ? -1 : Math.Max(0, clock.MonotonicNanos - renewedNanos) / (double)NanosPerMilli, clock.OffsetMillis, IsCutOff);
         }
     }
 
@@ -234,7 +252,13 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             RenewNow();
             return false;
         }
-        lock (gate) Note(core.Given(instance, epoch, to));
+        lock (gate)
+        {
+            handedOver++;
+            // It is told as a loss, and is none.
+            lost--;
+            Note(core.Given(instance, epoch, to));
+        }
         Tell();
         return true;
     }
@@ -372,7 +396,9 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     {
         lock (gate)
         {
-            if (isFailing || isStopped) return;
+            if (isStopped) return;
+            renewalsFailed++;
+            if (isFailing) return;
             isFailing = true;
         }
         log.Write(LogEvents.LeaseNotRenewed, why);
@@ -481,7 +507,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private void Gain(TakePlan plan, IReadOnlyList<InstanceOwnership> taken)
     {
         log.Write(LogEvents.InstancesTaken, taken.Count, plan.From.Length == 0 ? "nobody" : plan.From);
-        foreach (var receiver in receivers) receiver.OnGained(taken, plan.LostAtMillis);
+        foreach (var receiver in receivers) receiver.OnGained(taken, plan.LostAtMillis, plan.IsHandedOver);
     }
 
     /// <summary>Puts what a step tells into the order of the news. Under the lock.</summary>
@@ -494,6 +520,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         }
         if (!step.Lost.IsEmpty)
         {
+            lost += step.Lost.Length;
             log.Write(LogEvents.InstancesLost, step.Lost.Length);
             untoldLosses++;
             news.Enqueue(() =>

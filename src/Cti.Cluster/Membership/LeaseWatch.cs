@@ -9,14 +9,40 @@ namespace Cti.Cluster.Membership;
 /// </summary>
 internal sealed class LeaseWatch(string self, long leaseNanos)
 {
-    private readonly SortedDictionary<string, Seen> rows = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Seen> rows = new(StringComparer.Ordinal);
     private long lastArrived = long.MinValue;
 
     /// <summary>The shorter lease of a node whose process is gone for all that its host says.</summary>
     public long ShortLeaseNanos => leaseNanos / 5;
 
     /// <summary>Whether a node's link is broken and its row may soon tell: then it is worth to look more often.</summary>
-    public bool IsSuspecting => rows.Values.Any(static seen => seen is { IsBroken: true, IsDead: false });
+    public bool IsSuspecting
+    {
+        get
+        {
+            foreach (var seen in rows.Values)
+            {
+                if (seen is { IsBroken: true, IsDead: false }) return true;
+            }
+            return false;
+        }
+    }
+
+    /// <summary>Raised whenever a row comes, goes, or is judged otherwise than before.</summary>
+    public long Verdicts { get; private set; }
+
+    /// <summary>Whether any row belongs to a dead node.</summary>
+    public bool HasDead
+    {
+        get
+        {
+            foreach (var seen in rows.Values)
+            {
+                if (seen.IsDead) return true;
+            }
+            return false;
+        }
+    }
 
     /// <summary>A renewal has shown the rows.</summary>
     /// <param name="nodes">Every row, in order of name.</param>
@@ -27,14 +53,29 @@ internal sealed class LeaseWatch(string self, long leaseNanos)
     {
         var isUnbroken = lastArrived != long.MinValue && arrived - lastArrived <= leaseNanos / 2;
         lastArrived = arrived;
-        foreach (var gone in rows.Keys.Where(name => !nodes.Any(node => node.Name == name)).ToList()) rows.Remove(gone);
+        var present = 0;
         foreach (var node in nodes)
         {
             if (node.Name == self) continue;
-            if (!rows.TryGetValue(node.Name, out var seen)) rows.Add(node.Name, seen = new Seen(node, arrived));
-            else seen.Show(node, began, arrived, isUnbroken, this);
+            present++;
+            if (rows.TryGetValue(node.Name, out var seen))
+            {
+                var wasDead = seen.IsDead;
+                seen.Show(node, began, arrived, isUnbroken, this);
+                if (seen.IsDead != wasDead) Verdicts++;
+                continue;
+            }
+            rows.Add(node.Name, new Seen(node, arrived));
+            Verdicts++;
         }
+        if (rows.Count > present) Forget(nodes);
         return isUnbroken;
+    }
+
+    private void Forget(IReadOnlyList<NodeLease> nodes)
+    {
+        Verdicts++;
+        foreach (var gone in rows.Keys.Where(name => !nodes.Any(node => node.Name == name)).ToList()) rows.Remove(gone);
     }
 
     /// <summary>Whether a node counts as dead; one without a row does.</summary>

@@ -29,7 +29,8 @@ internal sealed record MembershipStep
 /// <param name="Unrenewed">The owner's row, if it is a dead node's: nothing is taken where that was renewed meanwhile.</param>
 /// <param name="Instances">With the epochs as last read.</param>
 /// <param name="LostAtMillis">When the owner last lived.</param>
-internal sealed record TakePlan(string From, NodeLease? Unrenewed, ImmutableArray<InstanceEpoch> Instances, long LostAtMillis);
+/// <param name="IsHandedOver">Whether its owner lives and gave it.</param>
+internal sealed record TakePlan(string From, NodeLease? Unrenewed, ImmutableArray<InstanceEpoch> Instances, long LostAtMillis, bool IsHandedOver);
 
 /// <summary>
 /// Decides who lives, who owns what and what this node is to take: pure, told the time with everything it hears. It owns an instance from the moment in which
@@ -46,11 +47,15 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private readonly LeaseWatch watch = new(self.Name, leaseNanos);
     private readonly SortedDictionary<int, long> held = [];
     private readonly HashSet<int> taking = [];
+    private readonly HashSet<int> given = [];
     private readonly Dictionary<string, long> rowlessSince = new(StringComparer.Ordinal);
     private ImmutableArray<InstanceOwnership> ownership = [];
     private IReadOnlyList<NodeLease> rows = [];
     private long lastBegan = long.MinValue;
     private bool isFirst = true;
+    /// <summary>Whether the last renewal showed nothing to do, and nothing has happened since: then one that shows the same needs no second thought.</summary>
+    private bool isQuiet;
+    private ImmutableArray<(int Instance, string To)>? gives;
 
     /// <summary>What this node says of itself.</summary>
     public NodeLease Self { get; private set; } = self;
@@ -83,7 +88,21 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     public void Refused(string node) => watch.Refused(node);
 
     /// <summary>From the next renewal on this node takes nothing new.</summary>
-    public void Drain() => Self = Self with { IsDraining = true };
+    public void Drain()
+    {
+        Self = Self with { IsDraining = true };
+        Disturb();
+    }
+
+    /// <summary>Nodes by what they are: living, living and draining, dead and not forgotten.</summary>
+    public (int Up, int Draining, int Dead) Count()
+    {
+        var draining = View.Nodes.Count(static node => node.IsDraining);
+        return (View.Nodes.Length - draining, draining, rows.Count(row => View.Find(row.Name) is null));
+    }
+
+    /// <summary>How often this node took an instance, by <see cref="TakenFrom"/>.</summary>
+    public long[] TakenByKind { get; } = new long[Enum.GetValues<TakenFrom>().Length];
 
     /// <summary>A renewal that was sent at <paramref name="began"/> was answered.</summary>
     public MembershipStep Renewed(LeaseView view, long began, long arrived)
@@ -94,8 +113,12 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         var own = view.Nodes.FirstOrDefault(node => node.Name == Self.Name);
         if (own is not null && own.Incarnation != Self.Incarnation) return Replace();
         if (own is null) return new MembershipStep { MustJoin = true };
+        var isKnown = isQuiet && view.Ownership is null && ShowsTheSame(view.Nodes);
         rows = view.Nodes;
+        var judged = watch.Verdicts;
         var isUnbroken = watch.Observe(view.Nodes, began, arrived);
+        if (isKnown && watch.Verdicts == judged) return Forgettable() is { IsEmpty: false } old ? new MembershipStep { Forget = old } : MembershipStep.Nothing;
+        Disturb();
         if (view.Ownership is { } read)
         {
             KnownOwnership = view.OwnershipVersion;
@@ -106,6 +129,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         var changed = Look();
         var (takes, putDown) = Plan(view.NowMillis, began);
         isFirst = false;
+        isQuiet = changed is null && lost.IsEmpty && takes.IsEmpty && putDown.IsEmpty && taking.Count == 0 && rowlessSince.Count == 0;
         return new MembershipStep { Changed = changed, Lost = lost, Takes = takes, PutDown = putDown, Forget = Forgettable() };
     }
 
@@ -117,6 +141,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         foreach (var claim in taken)
         {
             held[claim.Instance] = claim.Epoch;
+            TakenByKind[(int)KindOf(plan, claim.Instance)]++;
             if (ownership[claim.Instance].Epoch <= claim.Epoch) ownership = ownership.SetItem(claim.Instance, claim);
         }
         return new MembershipStep { Changed = Look() };
@@ -125,8 +150,12 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     /// <summary>A take ended; what it took without saying so shows in the next view.</summary>
     public void TakeEnded(TakePlan plan)
     {
+        Disturb();
         foreach (var wanted in plan.Instances) taking.Remove(wanted.Instance);
     }
+
+    private TakenFrom KindOf(TakePlan plan, int instance) =>
+        plan.From.Length == 0 ? TakenFrom.Nobody : plan.From != Self.Name ? TakenFrom.Dead : given.Remove(instance) ? TakenFrom.Given : TakenFrom.Own;
 
     /// <summary>The epoch under which this node owns an instance; null where it does not.</summary>
     public long? EpochOf(int instance) => held.TryGetValue(instance, out var epoch) ? epoch : null;
@@ -135,6 +164,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     public MembershipStep Given(int instance, long epoch, string to)
     {
         if (EpochOf(instance) != epoch) return MembershipStep.Nothing;
+        Disturb();
         held.Remove(instance);
         if (ownership[instance].Epoch <= epoch) ownership = ownership.SetItem(instance, ownership[instance] with { Owner = to, Epoch = epoch + 1 });
         return new MembershipStep { Changed = Look(), Lost = [instance] };
@@ -144,6 +174,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     public MembershipStep Fenced(int instance, long epoch)
     {
         if (EpochOf(instance) != epoch) return MembershipStep.Nothing;
+        Disturb();
         held.Remove(instance);
         return new MembershipStep { Lost = [instance] };
     }
@@ -152,25 +183,45 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     public MembershipStep PutOut()
     {
         ImmutableArray<int> lost = [.. held.Keys.Order()];
+        Disturb();
         held.Clear();
         return lost.IsEmpty ? MembershipStep.Nothing : new MembershipStep { Lost = lost };
     }
 
     /// <summary>Instances that another node ought to have: what a joining or a draining node makes to move.</summary>
-    public ImmutableArray<(int Instance, string To)> PlanGives()
+    public ImmutableArray<(int Instance, string To)> PlanGives() => gives ??= FindGives();
+
+    private ImmutableArray<(int Instance, string To)> FindGives()
     {
         var candidates = Candidates();
         if (candidates.Count == 0 || (Self.IsDraining && candidates.Contains(Self.Name))) return [];
-        var gives = ImmutableArray.CreateBuilder<(int, string)>();
+        var found = ImmutableArray.CreateBuilder<(int, string)>();
         foreach (var instance in held.Keys)
         {
-            if (Rendezvous.Winner(instance, candidates) is { } winner && winner != Self.Name) gives.Add((instance, winner));
+            if (Rendezvous.Winner(instance, candidates) is { } winner && winner != Self.Name) found.Add((instance, winner));
         }
-        return gives.DrainToImmutable();
+        return found.DrainToImmutable();
+    }
+
+    private void Disturb() => (isQuiet, gives) = (false, null);
+
+    /// <summary>Whether rows say what the last ones said, but for how often and when they were renewed.</summary>
+    private bool ShowsTheSame(IReadOnlyList<NodeLease> now)
+    {
+        if (now.Count != rows.Count) return false;
+        for (var i = 0; i < now.Count; i++)
+        {
+            var (one, other) = (now[i], rows[i]);
+            if (one.Name != other.Name || one.Incarnation != other.Incarnation || one.LinkAddress != other.LinkAddress || one.Version != other.Version
+                || one.IsGateway != other.IsGateway || one.IsMedia != other.IsMedia || one.IsDraining != other.IsDraining || one.StartedMillis != other.StartedMillis)
+                return false;
+        }
+        return true;
     }
 
     private MembershipStep Replace()
     {
+        Disturb();
         IsReplaced = true;
         ImmutableArray<int> lost = [.. held.Keys];
         held.Clear();
@@ -181,6 +232,11 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private void Merge(IReadOnlyList<InstanceOwnership> read)
     {
         var merged = ImmutableArray.CreateBuilder<InstanceOwnership>(read.Count);
+        for (var i = 0; !ownership.IsEmpty && i < read.Count; i++)
+        {
+            if (read[i].Owner != Self.Name) given.Remove(i);
+            else if (read[i].Epoch > ownership[i].Epoch && ownership[i].Owner != Self.Name && View.Find(ownership[i].Owner) is not null) given.Add(i);
+        }
         for (var i = 0; i < read.Count; i++) merged.Add(!ownership.IsEmpty && ownership[i].Epoch > read[i].Epoch ? ownership[i] : read[i]);
         ownership = merged.MoveToImmutable();
     }
@@ -228,7 +284,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
             group.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
             taking.Add(claim.Instance);
         }
-        return ([.. groups.Select(group => new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis)))],
+        return ([.. groups.Select(group => new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis),
+            group.Key == Self.Name && !isFirst))],
             putDown.DrainToImmutable());
     }
 
@@ -248,7 +305,14 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         return last?.RenewedAtMillis ?? nowMillis;
     }
 
-    private NodeLease? RowOf(string node) => rows.FirstOrDefault(row => row.Name == node);
+    private NodeLease? RowOf(string node)
+    {
+        foreach (var row in rows)
+        {
+            if (row.Name == node) return row;
+        }
+        return null;
+    }
 
     /// <summary>Owners without a row (a program of before leases) are given a lease to show one.</summary>
     private void LookForRowless(long began, long arrived, bool isUnbroken)
@@ -269,6 +333,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
 
     private ImmutableArray<NodeLease> Forgettable()
     {
+        if (rows.Count <= 1 || !(isAlone || watch.HasDead)) return [];
         if (isAlone) return [.. rows.Where(row => row.Name != Self.Name && !ownership.Any(claim => claim.Owner == row.Name))];
         return [.. rows.Where(row => row.Name != Self.Name && watch.IsDead(row.Name) && watch.UnchangedNanos(row.Name) >= ForgottenAfterLeases * leaseNanos
             && !ownership.Any(claim => claim.Owner == row.Name))];

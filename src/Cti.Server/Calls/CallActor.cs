@@ -25,8 +25,14 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
 
     protected override ResourceDecision<CallState, CallEntry> Decide(CallState? state, ResourceCommand command, long now)
     {
+        if (command is DialogChanged changed && cell.IsHandedOver) command = changed with { WasHeardUntilNow = true };
         var decision = CallDecider.Decide(state, Heard(command), now, services.Settings);
-        if (command is Cti.Calls.Conference.EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op) HearConference(entered);
+        if (command is Cti.Calls.Conference.EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op)
+        {
+            HearConference(entered);
+            if (entered.Link is null) LetGoOfFormer();
+            SoundGoesOnHere();
+        }
         return decision;
     }
 
@@ -89,11 +95,6 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 return true;
             case ByeWaits:
                 LookForUnwrittenBye();
-                return true;
-            case PartnerGoes goes:
-                LetPartnerGo(goes);
-                return true;
-            case PartnerIsReady:
                 return true;
             default:
                 if (cell.Leg is not { } leg)

@@ -108,6 +108,7 @@ internal sealed partial class CallLeg : ICallLeg
     public void Dispose()
     {
         disposed = true;
+        while (early.TryDequeue(out var waiting)) services.Sip.GiveBack(waiting);
         timer?.Cancel();
     }
 
@@ -161,6 +162,9 @@ internal sealed partial class CallLeg : ICallLeg
                 changes.Enqueue(transaction);
                 if (changes.Count > ChangesMax) changes.Dequeue();
                 return SessionStep(new ReInviteInput.Received(request, services.Random.Next(11)));
+            case SipMethods.Invite or SipMethods.Update when IsNotYetHere(state) && early.Count < ChangesMax:
+                early.Enqueue(transaction);
+                return null;
             case SipMethods.Invite or SipMethods.Update:
                 services.Sip.Respond(transaction, DialogChecks.TryLater(request, 1 + services.Random.Next(10)));
                 return null;

@@ -202,10 +202,18 @@ internal sealed class GroupRoles(EventHub hub)
     // FNV-1a with the final mixing of MurmurHash3: the same number on every node and in every version of the program.
     private static ulong Weight(string application, string group, string node)
     {
-        var hash = 14695981039346656037UL;
-        foreach (var next in Encoding.UTF8.GetBytes($"{application}\0{group}\0{node}")) hash = (hash ^ next) * 1099511628211UL;
+        var hash = Mix(Mix(Mix(14695981039346656037UL, application) * 1099511628211UL, group) * 1099511628211UL, node);
         hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdUL;
         hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53UL;
         return hash ^ (hash >> 33);
+    }
+
+    /// <summary>A character 0 between the parts is a multiplication alone.</summary>
+    private static ulong Mix(ulong hash, string text)
+    {
+        Span<byte> bytes = stackalloc byte[256];
+        if (Encoding.UTF8.GetMaxByteCount(text.Length) > bytes.Length) bytes = new byte[Encoding.UTF8.GetMaxByteCount(text.Length)];
+        foreach (var next in bytes[..Encoding.UTF8.GetBytes(text, bytes)]) hash = (hash ^ next) * 1099511628211UL;
+        return hash;
     }
 }

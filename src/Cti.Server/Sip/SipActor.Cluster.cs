@@ -18,8 +18,29 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
     /// <inheritdoc/>
     public void Respond(ServerTransaction transaction, SipResponse response)
     {
-        if (transaction.Origin is SipOrigin origin) forwarding.Answer(origin, response);
-        else if (!transaction.Respond(response) && response.IsFinal) Settled(transaction);
+        if (transaction.Origin is SipOrigin origin)
+        {
+            if (!forwarding.Answer(origin, response) && transaction.IsInvite) RespondFromHere(origin, transaction, response);
+        }
+        else if (!transaction.Respond(response) && response.IsFinal)
+        {
+            Settled(transaction);
+        }
+    }
+
+    /// <summary>
+    /// The node that has the transaction of an INVITE has ended, or cannot be reached: its sender, who waits for an answer and does not ask again, gets it
+    /// by another socket. Any other request is repeated by its sender.
+    /// </summary>
+    private void RespondFromHere(SipOrigin origin, ServerTransaction elsewhere, SipResponse response)
+    {
+        if (forwarding.AdoptedOf(origin) is not { } own)
+        {
+            own = ServerTransaction.Detached(elsewhere.Request, elsewhere.Flow);
+            layer.AdoptServer(own, elsewhere.UserState);
+            forwarding.Adopted(origin, own);
+        }
+        own.Respond(response);
     }
 
     /// <inheritdoc/>

@@ -158,6 +158,9 @@ internal abstract class Scene(Stage stage, string kind)
     /// <summary>Just after the fault.</summary>
     public virtual Task DuringAsync() => Task.CompletedTask;
 
+    /// <summary>While a node drains: what rings there is answered or hung up some time, and the node waits for that.</summary>
+    public virtual Task WhileDrainingAsync() => Task.CompletedTask;
+
     /// <summary>Once the sound is back: what had to go on goes on, what is over ended once.</summary>
     public virtual Task AfterAsync(Moves moves) => Task.CompletedTask;
 

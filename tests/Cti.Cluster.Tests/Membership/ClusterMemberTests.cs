@@ -33,6 +33,29 @@ public sealed class ClusterMemberTests
         others[0].Member.View.OwnerOf(3)!.Name.ShouldBe("a");
     }
 
+    [Theory]
+    [InlineData("", "a:7400", "a uses this database too, and this node has no cti.cluster.listen")]
+    [InlineData("b:7400", "", "a uses this database too, without cti.cluster.listen")]
+    public void Nodes_that_share_a_database_start_only_with_links(string ofB, string ofA, string why)
+    {
+        var a = rig.Start("a", address: ofA);
+        var b = rig.Start("b", address: ofB);
+
+        b.Starting.Exception.ShouldNotBeNull().InnerException.ShouldBeOfType<StoreMismatchException>().Message.ShouldStartWith(why);
+        Advance(Lease);
+        a.Sees.ShouldBe(["a"], "its row is gone again");
+        a.Owned.Count.ShouldBe(MemberRig.Instances);
+    }
+
+    [Fact]
+    public void A_former_name_of_a_node_without_links_does_not_keep_it_from_starting()
+    {
+        rig.Start("before", address: "").Kill();
+        Advance(Lease + 1);
+        var after = rig.Start("after", address: "");
+        after.Starting.IsCompletedSuccessfully.ShouldBeTrue();
+    }
+
     [Fact]
     public void A_node_that_joins_gets_what_the_hash_gives_it_from_its_owner()
     {
@@ -363,64 +386,6 @@ public sealed class ClusterMemberTests
         (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000);
         clock.Settle(rig.Runtime.UnixMillis + 1_000, rig.Runtime.MonotonicNanos);
         (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000, "what is ahead is slewed");
-    }
-
-    [Theory]
-    [InlineData("", "", "this node")]
-    [InlineData("", "b:7000", "node a")]
-    [InlineData("a:7000", "", "this node")]
-    public void A_node_that_no_link_joins_to_one_that_lives_does_not_start(string first, string second, string lacks)
-    {
-        var one = rig.Start("a", link: first);
-        Advance(1000);
-        var other = rig.Start("b", link: second);
-        Advance(1000);
-        var refusal = other.Starting.Exception.ShouldNotBeNull().InnerException.ShouldBeOfType<StoreMismatchException>();
-        refusal.Message.ShouldStartWith($"node a has its journal in the same database (cti.journal.connection-string), and {lacks} has no cti.cluster.listen: ");
-        refusal.Message.ShouldEndWith("Right is cti.cluster.listen with the same cti.cluster.secret at every node, or a database for each");
-        one.Sees.ShouldBe(["a"], "nobody has seen it");
-        rig.CheckOwners(one);
-    }
-
-    [Fact]
-    public void The_row_of_a_node_that_died_without_links_delays_a_start_by_a_lease_at_most()
-    {
-        rig.Start("a", link: "").Kill();
-        Advance(500);
-        var renamed = rig.Start("b", link: "");
-        Advance(Lease - 100);
-        renamed.Starting.IsCompleted.ShouldBeFalse();
-        Advance(400);
-        renamed.Starting.IsCompletedSuccessfully.ShouldBeTrue();
-        Advance(2 * Lease);
-        rig.CheckOwners(renamed);
-    }
-
-    [Fact]
-    public void A_node_that_is_started_again_and_nodes_with_links_start_at_once()
-    {
-        rig.Start("a", link: "").Kill();
-        rig.Start("a", link: "").Starting.IsCompletedSuccessfully.ShouldBeTrue();
-        var linked = new MemberRig();
-        foreach (var name in new[] { "a", "b" }) linked.Start(name, link: $"{name}:7000").Starting.IsCompletedSuccessfully.ShouldBeTrue();
-    }
-
-    [Fact]
-    public void Of_two_nodes_without_links_that_start_in_the_same_moment_one_starts()
-    {
-        var both = new List<TestMember>();
-        foreach (var name in new[] { "a", "b" })
-        {
-            var member = rig.Make(name, link: "");
-            member.SlowsJoin = true;
-            both.Add(member);
-        }
-        foreach (var member in both) MemberRig.Begin(member);
-        Advance(1000);
-        both[0].Starting.IsCompletedSuccessfully.ShouldBeTrue();
-        both[1].Starting.Exception.ShouldNotBeNull().InnerException.ShouldBeOfType<StoreMismatchException>();
-        both[0].Sees.ShouldBe(["a"]);
-        rig.CheckOwners(both[0]);
     }
 
     [Fact]

@@ -24,23 +24,14 @@ internal sealed class MemberRig
     internal List<TestMember> Members { get; } = [];
 
     /// <param name="slowMillis">How long its first question takes to the database; the answer comes at once.</param>
-    /// <param name="link">Its link address; null for a member that does not care for links.</param>
-    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? link = null)
+    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? address = null)
     {
-        var member = Make(name, isMedia, isShared, slowMillis, link);
-        Begin(member);
+        var member = new TestMember(this, name, isMedia, isShared, address) { SlowMillis = slowMillis };
+        Members.Add(member);
+        ManualRuntime.Inline(() => member.Starting = member.Member.StartAsync());
         Runtime.RunAll();
         return member;
     }
-
-    internal TestMember Make(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? link = null)
-    {
-        var member = new TestMember(this, name, isMedia, isShared, link) { SlowMillis = slowMillis };
-        Members.Add(member);
-        return member;
-    }
-
-    internal static void Begin(TestMember member) => ManualRuntime.Inline(() => member.Starting = member.Member.StartAsync());
 
     internal TestMember[] Start(params string[] names) => [.. names.Select(name => Start(name))];
 
@@ -104,7 +95,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     private readonly List<TaskCompletionSource> waiting = [];
     private bool isPaused;
 
-    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? link)
+    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? address)
     {
         this.rig = rig;
         Name = name;
@@ -114,7 +105,8 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         Member = new ClusterMember(new ClusterMemberOptions
         {
             Name = name, Incarnation = $"{name}{rig.Members.Count}", IsMedia = isMedia, IsShared = isShared, LeaseMillis = MemberRig.Lease,
-            LinkAddress = link ?? "", NeedsLinks = link is not null,
+            // Most tests need no address: links are the rig's.
+            NeedsLinks = address is not null, LinkAddress = address ?? "",
         }, Store, Clock, this, NullLog.Instance);
         Member.Use(this);
         Member.Subscribe(this);
@@ -129,9 +121,6 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
 
     /// <summary>Its way to the database is cut.</summary>
     internal bool HasNoDatabase { get; set; }
-
-    /// <summary>Its joining takes 100 ms.</summary>
-    internal bool SlowsJoin { get; set; }
 
     /// <summary>How long its next question takes to the database.</summary>
     internal int SlowMillis { get; set; }
@@ -176,7 +165,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         return all;
     }
 
-    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
     {
         foreach (var claim in gained)
         {
@@ -234,15 +223,6 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
 
     private sealed class MemberStore(TestMember member, IJournalStore inner) : ForwardingJournalStore(inner)
     {
-        public override async ValueTask<NodeLease?> JoinAsync(NodeLease self, CancellationToken cancellation = default)
-        {
-            await member.TravelAsync();
-            var previous = await base.JoinAsync(self, cancellation);
-            // The answer takes as long: whoever joined meanwhile is seen.
-            if (member.SlowsJoin) member.SlowMillis = 100;
-            return previous;
-        }
-
         public override ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default) =>
             Through(() => base.RenewAsync(self, knownOwnership, cancellation));
 
