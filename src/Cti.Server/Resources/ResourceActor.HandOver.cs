@@ -124,6 +124,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
         cell.Deposed = true;
         Abandon();
         Become(HandedOver);
+        cell.HasStoodDown = true;
         StartTimer("let go", IsStillHeard ? HeldMillisMax : 0, new LetGo());
         UnstashAll();
     }
