@@ -43,7 +43,7 @@ public sealed class ClusterBugTests
 
     private static ClusterPlan Quiet(ClusterPlan plan) => plan with
     {
-        Pauses = [], StoreCuts = [], Outages = [], NodeCrashes = [], Drains = [], Links = [], StoreFailPercent = 0, StoreSlowPercent = 0, Network = NetworkConditions.Good,
+        Pauses = [], StoreCuts = [], Outages = [], NodeCrashes = [], Drains = [], Links = [], Lines = [], ClockJumps = [], StoreFailPercent = 0, StoreSlowPercent = 0, Network = NetworkConditions.Good,
         Inbound = 6, Outbound = 6, SpreadMillis = 10_000, TogetherPercent = 0, Flows = 0, Conferences = 0,
     };
 
