@@ -8,7 +8,11 @@ own=${FRONT_ADDRESS:-$(hostname -i | cut -d' ' -f1)}
 mkdir -p "$known"
 
 address_of() { getent ahostsv4 "$1" | awk 'NR == 1 { print $1 }'; }
-kam() { kamcmd -s unix:/run/kamailio/ctl "$@" > /dev/null; }
+# kamcmd ends with 0 whatever Kamailio answered, and a list that was changed a moment ago takes no change for a second.
+kam() {
+  answer=$(kamcmd -s unix:/run/kamailio/ctl "$@" 2>&1) || return 1
+  case $answer in *error*) return 1 ;; esac
+}
 
 # State 9 is "inactive, and probed": it gets its first call when it has answered its first OPTIONS.
 follow() {
@@ -16,8 +20,11 @@ follow() {
     for node in $NODES; do
       new=$(address_of "$node") || true
       old=$(cat "$known/$node" 2> /dev/null) || true
-      if [ -n "$new" ] && [ "$new" != "$old" ] && kam dispatcher.add 1 "sip:$new:5060" 9; then
-        if [ -n "$old" ]; then kam dispatcher.remove 1 "sip:$old:5060" || true; fi
+      if [ -z "$new" ] || [ "$new" = "$old" ]; then continue; fi
+      # One change a round and node: what fails, or is left to do, is done in the next.
+      if [ -n "$old" ]; then
+        if kam dispatcher.remove 1 "sip:$old:5060"; then rm -f "$known/$node"; fi
+      elif kam dispatcher.add 1 "sip:$new:5060" 9; then
         echo "$new" > "$known/$node"
         echo "$node is at $new"
       fi

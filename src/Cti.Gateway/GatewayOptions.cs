@@ -66,6 +66,12 @@ public interface IGatewayStatus
     /// <summary>Null when the node takes work (it has a journal, owns or can reach instances, is not draining), else why not.</summary>
     string? WhyNotReady { get; }
 
-    /// <summary>Lets a node of the cluster take nothing new and hand over what it has; false where there is no such node, or no way to it.</summary>
-    bool Drain(string node);
+    /// <summary>Lets a node of the cluster take nothing new and hand over what it has.</summary>
+    /// <returns>Null where it was told so, else why it was not.</returns>
+    DrainRefusal? Drain(string node);
 }
+
+/// <summary>Why a node was not told to drain.</summary>
+/// <param name="IsUnknown">There is no such node; else it cannot be reached at the moment.</param>
+/// <param name="Why">In words, and what would be right.</param>
+public sealed record DrainRefusal(bool IsUnknown, string Why);

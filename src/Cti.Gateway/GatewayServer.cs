@@ -162,7 +162,7 @@ public sealed class GatewayServer : IAsyncDisposable
             await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST, with an administrator's key");
         }
         else if (!application.Admin) await HttpReplies.WriteTextAsync(context, StatusCodes.Status403Forbidden, "draining a node needs an administrator's key");
-        else if (!_status.Drain(node)) await HttpReplies.WriteTextAsync(context, StatusCodes.Status404NotFound, $"there is no node {node} in the cluster, or no link to it");
+        else if (_status.Drain(node) is { } refusal) await HttpReplies.WriteTextAsync(context, refusal.IsUnknown ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable, refusal.Why);
         else await HttpReplies.WriteTextAsync(context, StatusCodes.Status202Accepted, $"{node} drains");
     }
 

@@ -38,7 +38,9 @@ public static partial class LogEvents
     /// <summary>Too many commands wait for resources on other nodes.</summary>
     public static readonly LogEvent ResourcePostFull = new(7090, LogSeverity.Warning, "too much waits for resources of other nodes; what was meant for {0} is dropped");
     /// <summary>An instance moved to another living node.</summary>
-    public static readonly LogEvent InstanceHandedOver = new(7021, LogSeverity.Information, "instance {0} is handed over to {1}, with {2} live resources");
+    public static readonly LogEvent InstanceHandedOver = new(7021, LogSeverity.Information, "instance {0} is handed over to {1}, with {2} live resources, in {3} ms");
+    /// <summary>An instance that ought to move cannot yet.</summary>
+    public static readonly LogEvent InstanceStays = new(7024, LogSeverity.Information, "instance {0} cannot move yet: {1}");
     /// <summary>A peer takes over what this node has.</summary>
     public static readonly LogEvent PutOut = new(7023, LogSeverity.Warning, "cut off from the database, and {0} says that this node is taken for dead: standing down until the database is back");
     /// <summary>A bug in handing over.</summary>

@@ -50,6 +50,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private ServerNode? server;
     private GatewayServer? gateway;
     private NodeMetrics? metrics;
+    private ClusterMetrics? clusterMetrics;
     private CallRecordKeeper? records;
     private Task demo = Task.CompletedTask;
 
@@ -88,7 +89,15 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _ => "the journal cannot be reached",
     };
 
-    bool IGatewayStatus.Drain(string node) => server?.Drain(node) == true;
+    DrainRefusal? IGatewayStatus.Drain(string node)
+    {
+        if (server is not { } running) return new DrainRefusal(false, "the node is starting");
+        if (running.Drain(node)) return null;
+        var known = running.NodeNames.ToList();
+        return known.Contains(node)
+            ? new DrainRefusal(false, $"{configuration.Node.Name} has no link to {node} at the moment, so {node} was not told; ask its own gateway, or try again in a moment")
+            : new DrainRefusal(true, $"there is no node {node} in the cluster; there {(known.Count == 1 ? "is" : "are")} {string.Join(", ", known)}");
+    }
 
     /// <summary>Runs a node until it is told to stop; calls that are up get the configured time to end.</summary>
     /// <returns>The process's exit code: 0, or 1 when it could not start.</returns>
@@ -122,6 +131,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         await demo.ConfigureAwait(false);
         if (gateway is not null) await gateway.DisposeAsync().ConfigureAwait(false);
         metrics?.Dispose();
+        clusterMetrics?.Dispose();
         if (server is not null) await server.StopAsync().ConfigureAwait(false);
         sip?.Dispose();
         media?.Dispose();
@@ -196,6 +206,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         records = KeepRecords(store);
         records.Start();
         metrics = new NodeMetrics(server, media, sip);
+        clusterMetrics = new ClusterMetrics(server);
         if (IsGateway) gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
         if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
         log.Write(LogEvents.NodeStarted, configuration.Node.Name, IsMedia ? string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())) : "nothing",
@@ -208,6 +219,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         server!.Drain();
         log.Write(LogEvents.NodeStopping, server.CallCount, limit.TotalSeconds.ToString(CultureInfo.InvariantCulture));
         if (await CallsEndAsync(limit).ConfigureAwait(false)) return;
+        if (server.DropWhatCannotMove() && await CallsEndAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false)) return;
         log.Write(LogEvents.NodeDropping, server.CallCount);
         server.DropAll();
         await CallsEndAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
@@ -219,7 +231,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         try
         {
-            while (server!.CallCount > 0 || !server.IsJournalIdle) await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
+            while (server!.CallCount > 0 || server.HandedOverCount > 0 || !server.IsJournalIdle) await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
             return true;
         }
         catch (OperationCanceledException)

@@ -53,8 +53,6 @@ internal sealed class NodeMetrics : IDisposable
         meter.CreateObservableCounter("cti_sip_send_failures", () => ByReason(sip.Snapshot().SendFailures), "{message}", "SIP messages that could not be sent, by reason");
         meter.CreateObservableCounter("cti_sip_received", () => sip.Snapshot() is var all ? all.DatagramsReceived + all.StreamMessagesReceived : 0, "{message}", "SIP messages received");
         meter.CreateObservableCounter("cti_sip_sent", () => sip.Snapshot() is var all ? all.DatagramsSent + all.StreamMessagesSent : 0, "{message}", "SIP messages sent");
-        meter.CreateObservableCounter("cti_sip_rejected", () => ByReason(sip.Snapshot().Rejected), "{message}", "SIP messages that were not understood, by reason");
-        meter.CreateObservableCounter("cti_sip_send_failures", () => ByReason(sip.Snapshot().SendFailures), "{message}", "SIP messages that could not be sent, by reason");
     }
 
     private static IEnumerable<Measurement<long>> ByReason<TReason>(IEnumerable<KeyValuePair<TReason, long>> counts)

@@ -176,6 +176,7 @@ public sealed class ServerNode : INodeInfo
             IsGateway = options.IsGateway,
             IsMedia = options.IsMedia,
             IsShared = options.IsShared,
+            NeedsLinks = options.IsShared,
             LeaseMillis = options.LeaseMillis,
             Guard = options.PauseGuard,
             Version = options.Version,
@@ -201,6 +202,15 @@ public sealed class ServerNode : INodeInfo
 
     /// <summary>To the other nodes; null for a node that is alone.</summary>
     public INodeLinks? Links => links;
+
+    /// <summary>What the links have done; null for a node that is alone.</summary>
+    public LinkStatistics? LinkStatistics => links?.Snapshot();
+
+    /// <summary>What was done with calls and messages of the cluster.</summary>
+    public ClusterCounters ClusterCounters => services.Counters;
+
+    /// <summary>Writes the journal.</summary>
+    public JournalWriter Journal => writer;
 
     /// <summary>The cluster's time, which this node decides by.</summary>
     public IClock Clock => clock;
@@ -248,7 +258,7 @@ public sealed class ServerNode : INodeInfo
         if (options.IsMedia)
         {
             var transport = options.SipTransport(sip);
-            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links);
+            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links) { Counters = services.Counters };
             inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
             var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around));
             sip.Attach(sipActor, transport);
@@ -276,6 +286,18 @@ public sealed class ServerNode : INodeInfo
 
     /// <summary>Lets a node of the cluster drain: this one, or one that there is a link to; false where there is none.</summary>
     public bool Drain(string node) => handOvers.Drain(node);
+
+    /// <summary>
+    /// Ends, as <c>sys</c> with cause 503, calls that are being set up and keep the others of their instance from moving to another node. False where there is
+    /// no other node.
+    /// </summary>
+    public bool DropWhatCannotMove() => handOvers.EndWhatIsSettingUp();
+
+    /// <summary>Calls that another node has and that are still heard from here, because their far ends do not know yet.</summary>
+    public int HandedOverCount => services.HandedOver.CallCount;
+
+    /// <summary>The names of the living nodes, in order.</summary>
+    public IEnumerable<string> NodeNames => member.View.Nodes.Select(static node => node.Name);
 
     /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()

@@ -16,7 +16,7 @@ public sealed class ContainerTests
     {
         await using var cluster = await Containers.PrepareAsync();
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
-        await cluster.UpAsync(["postgres", "kamailio", .. s_nodes]);
+        await cluster.UpAsync(["postgres", "kamailio", .. s_nodes, "prometheus"]);
         foreach (var node in s_nodes) await ReadyAsync(cluster, http, node);
         // Node, and the front's view of it: whoever answers OPTIONS is active.
         await PatientlyAsync(async () => Active(await cluster.InsideAsync("kamailio", "kamcmd", "-s", "unix:/run/kamailio/ctl", "dispatcher.list")) == 3, "Kamailio has three nodes", cluster, "kamailio");
@@ -25,16 +25,22 @@ public sealed class ContainerTests
         await cluster.UpAsync("app");
         await PatientlyAsync(async () => (await cluster.LogAsync("app")).Contains("events from", StringComparison.Ordinal), "the application has its events", cluster, "app");
         await cluster.UpAsync("load");
-        await PatientlyAsync(async () => await SumAsync(cluster, http, s_nodes, "cti_calls") >= Calls, "every call is up", cluster, "load");
+        // Answered and played to: what is offered and not yet in the journal is nobody's promise.
+        await PatientlyAsync(async () => (await cluster.InsideAsync("node-a", "cti", "calls", "--state", "Play", "--key", cluster.Key)).Contains($"{Calls} calls", StringComparison.Ordinal), "every call is up", cluster, "load");
         var each = new Dictionary<string, double>();
         foreach (var node in s_nodes) each[node] = await SumAsync(cluster, http, [node], "cti_calls");
         each.Values.ShouldAllBe(static calls => calls >= 1, "calls go round the nodes");
 
         var victim = "node-b";
         var rest = s_nodes.Where(node => node != victim).ToArray();
+        using var prometheus = new PrometheusClient(cluster.Prometheus);
+        await PatientlyAsync(async () => await prometheus.QueryAsync("sum(up{job=\"cti\"})") is [{ Value: 3 }] && await prometheus.QueryAsync("sum(cti_calls)") is [{ Value: >= Calls }], "Prometheus reads every node", cluster, "prometheus");
+
         await cluster.KillAsync(victim);
         await PatientlyAsync(async () => await SumAsync(cluster, http, rest, "cti_calls") >= Calls, "the survivors have every call", cluster, "node-a");
         await SoundAsync(cluster, http, rest);
+        (await SumAsync(cluster, http, rest, "cti_cluster_calls_recovered_total")).ShouldBeGreaterThanOrEqualTo(1, "they say so");
+        (await SumAsync(cluster, http, rest, "cti_cluster_instances_taken_total{from=\"dead\"}")).ShouldBeGreaterThanOrEqualTo(1);
 
         await cluster.StartAsync(victim);
         await ReadyAsync(cluster, http, victim);
@@ -42,6 +48,15 @@ public sealed class ContainerTests
         (await cluster.ExitAsync("load", TimeSpan.FromMinutes(3))).ShouldBe(0, await cluster.LogAsync("load"));
         await PatientlyAsync(async () => await SumAsync(cluster, http, s_nodes, "cti_calls") == 0, "no call is left over", cluster, "node-a");
         (await cluster.InsideAsync("node-a", "cti", "status", "--key", cluster.Key)).ShouldContain(victim);
+        // Kamailio's own figures are there too, and its counters of answers only once there were some.
+        await PatientlyAsync(async () => await prometheus.QueryAsync("sum(up)") is [{ Value: >= 4 }], "Prometheus reads Kamailio", cluster, "prometheus");
+        await prometheus.AnswersAsync(Dashboard.Queries(cluster.Compose));
+        (await prometheus.QueryAsync("rate(kamailio_core_rcv_requests[1m])")).ShouldNotBeEmpty();
+
+        // As the README has it: a node is drained, and may be stopped.
+        var drained = await cluster.InsideAsync("node-a", "cti", "drain", "node-c", "--key", cluster.Key);
+        drained.ShouldContain("node-c is empty and may be stopped");
+        await PatientlyAsync(async () => Active(await cluster.InsideAsync("kamailio", "kamcmd", "-s", "unix:/run/kamailio/ctl", "dispatcher.list")) == 2, "Kamailio gives it nothing new", cluster, "kamailio");
     }
 
     private static int Active(string list) => list.Split('\n').Count(static line => line.Contains("FLAGS: AP", StringComparison.Ordinal));

@@ -55,6 +55,24 @@ public sealed class JournalWriterTests : IAsyncDisposable
     private int Appends => faults.Begun.Count(operation => operation == StoreOperation.Append);
 
     [Fact]
+    public void Appends_are_measured_from_being_queued_to_being_durable_and_batches_by_their_size()
+    {
+        List<double> took = [];
+        List<int> batches = [];
+        (writer.Clock, writer.Appended, writer.BatchTaken) = (runtime, took.Add, batches.Add);
+        var journal = Claim(1);
+        faults.FailNext(StoreOperation.Append);
+        for (var i = 0; i < 3; i++) Append(journal, $"append {i}");
+        writer.WaitingCount.ShouldBe(3);
+        runtime.Advance(1000);
+
+        batches.ShouldBe([3]);
+        took.Count.ShouldBe(3);
+        took.ShouldAllBe(static seconds => seconds >= 0.05 && seconds < 1, "the retry is waited for");
+        (writer.WaitingCount, writer.UnreachedCount, writer.RefusedCount).ShouldBe((0, 1, 0));
+    }
+
+    [Fact]
     public void An_append_is_durable_then_reported_then_published()
     {
         var journal = Claim(2);

@@ -133,6 +133,7 @@ public sealed class AccessTests : IAsyncLifetime
         (await DrainAsync("n1", null)).ShouldBe(HttpStatusCode.Unauthorized);
         (await DrainAsync("n1", GatewayUnderTest.Key)).ShouldBe(HttpStatusCode.Forbidden);
         (await DrainAsync("nobody", GatewayUnderTest.AdminKey)).ShouldBe(HttpStatusCode.NotFound);
+        (await DrainAsync("far", GatewayUnderTest.AdminKey)).ShouldBe(HttpStatusCode.ServiceUnavailable);
         _gateway.Status.Drained.ShouldBeEmpty();
         (await DrainAsync("n1", GatewayUnderTest.AdminKey)).ShouldBe(HttpStatusCode.Accepted);
         _gateway.Status.Drained.ShouldBe(["n1"]);

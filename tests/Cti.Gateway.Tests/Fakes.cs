@@ -155,11 +155,12 @@ internal sealed class FakeStatus : IGatewayStatus
 
     public List<string> Drained { get; } = [];
 
-    public bool Drain(string node)
+    public DrainRefusal? Drain(string node)
     {
-        if (node == "nobody") return false;
+        if (node == "nobody") return new DrainRefusal(true, "there is no node nobody in the cluster; there is n1");
+        if (node == "far") return new DrainRefusal(false, "there is no link to far");
         Drained.Add(node);
-        return true;
+        return null;
     }
 }
 

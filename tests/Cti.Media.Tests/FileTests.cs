@@ -288,6 +288,53 @@ public sealed class FileTests
     [Theory]
     [InlineData(RecordFormat.Pcm8)]
     [InlineData(RecordFormat.Ulaw)]
+    public void A_recording_goes_on_elsewhere_though_the_process_that_began_it_stands_still_and_wakes(RecordFormat format)
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("a.wav");
+        var first = Open(path, format);
+        Record(first, Tone);
+        first.Drain().ShouldBeFalse();
+        // It holds the file and its lock from here on, and does nothing.
+        var opening = SoundRecorder.Open(path, format, append: true);
+        opening.Detail.ShouldBeNull();
+        var second = opening.Recorder.ShouldNotBeNull();
+        Record(second, Tone);
+        second.Drain().ShouldBeFalse();
+        Record(first, Tone[..800]);
+        first.Drain().ShouldBeFalse();
+        first.Finish();
+        first.Drain().ShouldBeTrue();
+        first.Failure.ShouldNotBeNull().ShouldContain("another process");
+        File.Exists(path).ShouldBeFalse("it is not the first one's to complete");
+        Record(second, Tone);
+        second.Finish();
+        second.Drain().ShouldBeTrue();
+        second.Failure.ShouldBeNull();
+        var prompt = WavFile.Read(File.ReadAllBytes(path));
+        prompt.Samples.ShouldBe(12_000);
+        Sound.Correlation(Linear(prompt)[8000..], Tone).ShouldBeGreaterThan(0.99);
+        Directory.GetFiles(folder.Path).ShouldBe([path]);
+    }
+
+    [Fact]
+    public void What_a_process_that_stands_still_holds_is_completed_elsewhere()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("a.wav");
+        var first = Open(path);
+        Record(first, Tone);
+        first.Drain().ShouldBeFalse();
+        RecordingRepair.RepairTarget(path).ShouldBe(path);
+        first.Abandon();
+        first.Drain().ShouldBeTrue();
+        WavFile.Read(File.ReadAllBytes(path)).Samples.ShouldBe(4000);
+        Directory.GetFiles(folder.Path).ShouldBe([path]);
+    }
+
+    [Theory]
+    [InlineData(RecordFormat.Pcm8)]
+    [InlineData(RecordFormat.Ulaw)]
     public void An_unfinished_recording_is_completed_at_the_next_start(RecordFormat format)
     {
         using var folder = new TemporaryFolder();

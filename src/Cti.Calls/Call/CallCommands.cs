@@ -188,7 +188,11 @@ public sealed record CallerCancelled : ResourceCommand;
 public sealed record ByeArrived(int? ReasonCause) : ResourceCommand;
 
 /// <summary>A re-INVITE changed the dialog or the media.</summary>
-public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : ResourceCommand;
+public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : ResourceCommand
+{
+    /// <summary>Whether what was interrupted was heard until now from the node that handed the call over.</summary>
+    public bool WasHeardUntilNow { get; init; }
+}
 
 /// <summary>A request of ours within the dialog showed that the far end has lost it (481, 408).</summary>
 /// <param name="Status">The status.</param>
@@ -211,7 +215,15 @@ public sealed record TakenOver(long LostAtMillis, string LocalSdp, string Contac
     public bool SeesRecording { get; init; } = true;
     /// <summary>Whether the file of the recording that runs beside everything else can be seen from here.</summary>
     public bool SeesSideRecording { get; init; } = true;
+    /// <summary>
+    /// Whether the other party, or the conference, is not asked now but by <see cref="SoundGoesOn"/>: the node that handed the call over is heard until the
+    /// far end listens to here.
+    /// </summary>
+    public bool AsksLater { get; init; }
 }
+
+/// <summary>The far end of a call that was handed over listens to here: its bridge or conference is to be heard from here as well.</summary>
+public sealed record SoundGoesOn : ResourceCommand;
 
 /// <summary>Our re-INVITE after a takeover was refused for good: the far end goes on sending to a node that is gone.</summary>
 /// <param name="Status">The SIP status.</param>

@@ -55,7 +55,8 @@ public static partial class CallDecider
         }
         if (call is { AnsweredCSeq: { } number, AnswerMillis: { } answered } && taken.LostAtMillis - answered < AckOwedMillis) decision.Do(new RepeatAck(number));
         EndWhatCannotGoOn(decision, taken);
-        ResumeSagas(decision, taken.LostAtMillis);
+        if (taken.AsksLater) ResumeNotices(decision);
+        else ResumeSagas(decision, taken.LostAtMillis);
         if (call.Dialling is { } dialling) decision.Do(new LookForChild(dialling.Child));
         return GoOnRecording(decision).Do(new SendReInvite()).Build();
     }
@@ -101,7 +102,7 @@ public static partial class CallDecider
         if (!isConfirmed) decision.Add(new AnswerConfirmed(null));
         decision.Add(new Resumed());
         if (!isConfirmed) decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(decision.State, decision.Now, null, null));
-        GoOn(decision, lost);
+        GoOn(decision, changed.WasHeardUntilNow ? decision.Now : lost);
         return decision.Build();
     }
 

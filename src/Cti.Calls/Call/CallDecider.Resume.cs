@@ -11,6 +11,11 @@ public static partial class CallDecider
     private static void ResumeSagas(CallDraft decision, long lostAtMillis)
     {
         ResumeNotices(decision);
+        AskWhoSharesTheSound(decision, lostAtMillis);
+    }
+
+    private static CallDraft AskWhoSharesTheSound(CallDraft decision, long lostAtMillis)
+    {
         switch (decision.State.Bridge)
         {
             case { IsFirst: true, Stage: BridgeStage.Requested } asked:
@@ -35,6 +40,7 @@ public static partial class CallDecider
                 decision.Do(Ask(decision.State, entered));
                 break;
         }
+        return decision;
     }
 
     private static void ResumeNotices(CallDraft decision)

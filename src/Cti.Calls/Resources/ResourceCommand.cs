@@ -44,6 +44,11 @@ public sealed record WasRecovered(long LostAtMillis) : ResourceCommand
 /// <param name="Instance">The instance.</param>
 public sealed record PeerMoved(int Instance) : ResourceCommand
 {
+    /// <summary>
+    /// Whether the former owner lives and gave it: nothing is lost, and the resources there speak up by themselves as soon as they are heard from there.
+    /// </summary>
+    public bool IsHandedOver { get; init; }
+
     /// <summary>Whether a resource lives there.</summary>
     public bool Concerns(string resource) => Cti.Kernel.ResourceId.TryParse(resource, out var id) && id.Instance == Instance;
 }

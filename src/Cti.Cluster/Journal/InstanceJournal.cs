@@ -114,4 +114,8 @@ public interface IDurabilityObserver
     void OnDeposed();
 }
 
-internal sealed record PendingAppend(InstanceJournal Journal, IDurabilityObserver Observer, object? Tag, InstanceAppend Append);
+internal sealed record PendingAppend(InstanceJournal Journal, IDurabilityObserver Observer, object? Tag, InstanceAppend Append)
+{
+    /// <summary>When it was queued, for the measurements.</summary>
+    public long QueuedNanos { get; set; }
+}

@@ -27,6 +27,7 @@ public sealed class JournalWriter : IWorkItem
     private List<PendingAppend> spare = [];
     private bool running;
     private long takenNanos;
+    private long refused, unreached;
     private volatile bool unreachable;
 
     /// <summary>Creates the writer.</summary>
@@ -63,6 +64,27 @@ public sealed class JournalWriter : IWorkItem
     /// <summary>Measures <see cref="LagMillis"/>; null: it is 0.</summary>
     public IClock? Clock { get; set; }
 
+    /// <summary>Told how long an append took from being queued to being durable, in seconds; needs <see cref="Clock"/>. Called by the writer: returns at once.</summary>
+    public Action<double>? Appended { get; set; }
+
+    /// <summary>Told how many appends went into one batch.</summary>
+    public Action<int>? BatchTaken { get; set; }
+
+    /// <summary>Appends that wait for the present batch to be written.</summary>
+    public int WaitingCount
+    {
+        get
+        {
+            lock (gate) return waiting.Count;
+        }
+    }
+
+    /// <summary>Appends that were refused, because another node owns the instance or wrote to it.</summary>
+    public long RefusedCount => Interlocked.Read(ref refused);
+
+    /// <summary>How often the store could not be reached with a batch.</summary>
+    public long UnreachedCount => Interlocked.Read(ref unreached);
+
     /// <summary>How long the present batch has been on its way, in milliseconds; 0 when nothing is.</summary>
     public long LagMillis => Volatile.Read(ref takenNanos) is var taken and not 0 && Clock is { } clock ? Math.Max(0, (clock.MonotonicNanos - taken) / 1_000_000) : 0;
 
@@ -80,6 +102,7 @@ public sealed class JournalWriter : IWorkItem
 
     internal void Enqueue(PendingAppend append)
     {
+        append.QueuedNanos = Clock?.MonotonicNanos ?? 0;
         lock (gate)
         {
             waiting.Add(append);
@@ -99,6 +122,7 @@ public sealed class JournalWriter : IWorkItem
             while (Take() is { Count: > 0 } batch)
             {
                 Volatile.Write(ref takenNanos, Clock?.MonotonicNanos ?? 0);
+                BatchTaken?.Invoke(batch.Count);
                 await WriteAsync(batch).ConfigureAwait(false);
             }
             Volatile.Write(ref takenNanos, 0);
@@ -157,6 +181,7 @@ public sealed class JournalWriter : IWorkItem
             {
                 if (!unreachable) log.Write(LogEvents.JournalUnreachable, fault.Message);
                 unreachable = true;
+                Interlocked.Increment(ref unreached);
                 isResent = true;
             }
             // Nothing is sent again before the tails have told what is missing.
@@ -204,11 +229,13 @@ public sealed class JournalWriter : IWorkItem
     private void Report(List<PendingAppend> batch, IReadOnlyList<AppendOutcome> outcomes)
     {
         List<StoredEvent>? events = null;
+        var now = Appended is null ? 0 : Clock?.MonotonicNanos ?? 0;
         for (var i = 0; i < batch.Count; i++)
         {
             var pending = batch[i];
             if (outcomes[i] == AppendOutcome.Accepted)
             {
+                if (now != 0) Appended!((now - pending.QueuedNanos) / 1e9);
                 pending.Observer.OnDurable(pending.Append.NewTail, pending.Tag);
                 if (pending.Append.Events.Count > 0) (events ??= []).AddRange(pending.Append.Events);
             }
@@ -222,6 +249,7 @@ public sealed class JournalWriter : IWorkItem
 
     private void Depose(PendingAppend pending, AppendOutcome outcome)
     {
+        Interlocked.Increment(ref refused);
         var isFirst = !pending.Journal.IsDeposed;
         if (isFirst) log.Write(LogEvents.InstanceDeposed, pending.Append.Instance, pending.Append.Epoch, outcome);
         pending.Journal.Depose();

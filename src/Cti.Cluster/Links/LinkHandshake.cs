@@ -16,19 +16,39 @@ namespace Cti.Cluster.Links;
 /// </code>
 /// Both nonces are in every proof and in the keys, so nothing recorded on one connection is of any use on another; the proofs of the two sides have different
 /// keys, so none can be reflected.
+/// <para>
+/// In every version a Hello begins with <c>CTI</c>, the version, a nonce and the names, each after its length. A node that is called in a version that it does
+/// not speak answers with <c>CTI</c> and its own version, and nothing more: both sides then know what to log. Version and nonces are part of what is proved.
+/// </para>
 /// </summary>
 internal sealed class LinkHandshake
 {
+    /// <summary>The version of everything that goes over a link, of the handshake and of the messages.</summary>
+    public const int CurrentVersion = 1;
+
     private const int NonceBytes = 32;
     private const int ProofBytes = 32;
-    private static readonly byte[] Magic = "CTI1"u8.ToArray();
+    private const int HeadBytes = 4;
+    private static readonly byte[] Magic = "CTI"u8.ToArray();
 
     private readonly byte[] root;
+    private readonly int version;
     private byte[] first = [];
     private byte[] second = [];
 
     /// <param name="secret">The cluster's.</param>
-    public LinkHandshake(string secret) => root = HKDF.Extract(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(secret), "cti node links"u8.ToArray());
+    /// <param name="version">What this node speaks.</param>
+    public LinkHandshake(string secret, int version = CurrentVersion)
+    {
+        root = HKDF.Extract(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(secret), "cti node links"u8.ToArray());
+        this.version = version;
+    }
+
+    /// <summary>The version in which a frame of the handshake was written; 0 where it is none.</summary>
+    public static int VersionOf(ReadOnlySpan<byte> frame) => frame.Length >= HeadBytes && frame.StartsWith(Magic) ? Math.Max(0, frame[Magic.Length] - '0') : 0;
+
+    /// <summary>What a node answers that does not speak the initiator's version.</summary>
+    public byte[] OwnVersion() => [.. Magic, (byte)('0' + version)];
 
     /// <summary>The initiator's first frame.</summary>
     public byte[] Begin(IRandom random, string self, string run, string peer) => first = WriteHello(random, [self, run, peer]);
@@ -71,9 +91,9 @@ internal sealed class LinkHandshake
     private byte[] Derive(string use) =>
         HKDF.Expand(HashAlgorithmName.SHA256, root, 32, (byte[])[.. Encoding.ASCII.GetBytes(use), 0, .. SHA256.HashData((byte[])[.. first, .. second])]);
 
-    private static byte[] WriteHello(IRandom random, ReadOnlySpan<string> names)
+    private byte[] WriteHello(IRandom random, ReadOnlySpan<string> names)
     {
-        var hello = new List<byte>(Magic);
+        var hello = new List<byte>(OwnVersion());
         var nonce = new byte[NonceBytes];
         random.Fill(nonce);
         hello.AddRange(nonce);
@@ -89,8 +109,8 @@ internal sealed class LinkHandshake
     private static bool ReadHello(ReadOnlySpan<byte> frame, int count, out string[] names, out int length)
     {
         names = new string[count];
-        length = Magic.Length + NonceBytes;
-        if (frame.Length < length || !frame.StartsWith(Magic)) return false;
+        length = HeadBytes + NonceBytes;
+        if (frame.Length < length || VersionOf(frame) == 0) return false;
         for (var index = 0; index < count; index++)
         {
             if (frame.Length <= length || frame.Length - length - 1 < frame[length]) return false;

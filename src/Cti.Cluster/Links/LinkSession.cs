@@ -16,7 +16,7 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
     private const byte KindPing = 251;
 
     private readonly Lock sending = new();
-    private readonly LinkHandshake handshake = new(owner.Secret);
+    private readonly LinkHandshake handshake = new(owner.Secret, owner.Version);
     private byte[] input = new byte[LinkCipher.OverheadBytes];
     private int filled;
     private volatile Stage stage = called is null ? Stage.AwaitHello : Stage.Opening;
@@ -144,7 +144,9 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
             // A full queue is no reason to lose the connection: whoever asked is told, and what waits arrives first.
             if (stream.QueuedBytes + payload.Length + LinkCipher.OverheadBytes > Limits.LinkQueueBytes) return false;
             Volatile.Write(ref saidMillis, owner.NowMillis);
-            return stream.Send(seals.Seal(kind, payload));
+            if (!stream.Send(seals.Seal(kind, payload))) return false;
+            owner.Counters.Sent(payload.Length + LinkCipher.OverheadBytes);
+            return true;
         }
     }
 
@@ -169,9 +171,16 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
 
     private void TakeHello(ReadOnlySpan<byte> body)
     {
-        if (handshake.ReadFirst(body) is not { } hello)
+        var hello = handshake.ReadFirst(body);
+        var version = LinkHandshake.VersionOf(body);
+        if (version != 0 && version != owner.Version)
         {
-            Refuse("it is no node of this version");
+            RefuseVersion(hello?.Name ?? "", version);
+            return;
+        }
+        if (hello is null)
+        {
+            Refuse("what it sends is no greeting of a node");
             return;
         }
         (Peer, Run) = (hello.Name, hello.Run);
@@ -186,6 +195,11 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
 
     private void TakeAnswer(ReadOnlySpan<byte> body)
     {
+        if (LinkHandshake.VersionOf(body) is var version and not 0 && version != owner.Version)
+        {
+            Refuse(OtherVersion(version));
+            return;
+        }
         var hello = handshake.ReadAnswer(body);
         if (hello is null || hello.Name != called)
         {
@@ -218,6 +232,7 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
         }
         // Only what proves to be the peer's counts as a sign of life: a length that was changed on its way must not keep us waiting for the rest.
         Volatile.Write(ref heardMillis, owner.NowMillis);
+        owner.Counters.Received(frame.Length);
         switch (kind)
         {
             case KindAccepted when stage == Stage.AwaitAccepted: BecomeUp(); break;
@@ -239,6 +254,17 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
         Volatile.Write(ref heardMillis, owner.NowMillis);
         stage = Stage.Up;
         if (!owner.Adopt(this)) Stop("there is a link already");
+    }
+
+    private string OtherVersion(int version) =>
+        $"it speaks version {version} of the links between nodes, this node version {owner.Version}; calls cannot be served together until both run programs of one version";
+
+    /// <summary>The peer is told what this node speaks, so that its log says it too; it is the peer that closes, or the deadline.</summary>
+    private void RefuseVersion(string peer, int version)
+    {
+        owner.Complain(peer, OtherVersion(version));
+        SendOpen(handshake.OwnVersion());
+        stage = Stage.Over;
     }
 
     private void Refuse(string why)

@@ -15,6 +15,8 @@ public sealed class NodeLinksOptions
     public required string Listen { get; init; }
     /// <summary>The cluster's secret, at least <see cref="Limits.LinkSecretCharsMin"/> characters.</summary>
     public required string Secret { get; init; }
+    /// <summary>The version of links that this node speaks: another only in tests.</summary>
+    internal int Version { get; init; } = LinkHandshake.CurrentVersion;
     /// <summary>Streams.</summary>
     public required ILinkTransport Transport { get; init; }
     /// <summary>Time.</summary>
@@ -61,9 +63,12 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     /// <summary>Where peers connect to, with the real port; "" before <see cref="Start"/>.</summary>
     public string Address => listener?.Address ?? "";
 
+    internal LinkCounters Counters { get; } = new();
+
     internal string Self => options.Self;
     internal string Run => options.Incarnation;
     internal string Secret => options.Secret;
+    internal int Version => options.Version;
     internal IRandom Random => options.Random;
     internal long NowMillis => options.Clock.MonotonicNanos / 1_000_000;
 
@@ -83,6 +88,18 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
         }
         lock (gate) Arm();
         ConnectDue();
+    }
+
+    /// <summary>What the links have done so far.</summary>
+    public LinkStatistics Snapshot()
+    {
+        var (wanted, up) = (0, 0);
+        foreach (var peer in peers.Values)
+        {
+            if (peer.Node is not null) wanted++;
+            if (peer.Current is not null) up++;
+        }
+        return Counters.Read(wanted, up);
     }
 
     /// <summary>Closes everything. Receivers still hear that their links broke.</summary>
@@ -131,7 +148,14 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     public bool Send(string node, LinkChannel channel, ReadOnlyMemory<byte> payload)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(payload.Length, Limits.LinkMessageBytes, nameof(payload));
-        return peers.TryGetValue(node, out var peer) && peer.Current is { } session && session.Send(channel, payload.Span);
+        if (!peers.TryGetValue(node, out var peer) || peer.Current is not { } session)
+        {
+            Counters.WithoutLink();
+            return false;
+        }
+        if (session.Send(channel, payload.Span)) return true;
+        Counters.QueueFull();
+        return false;
     }
 
     /// <inheritdoc/>
@@ -228,6 +252,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
                 }
                 if (wasLink) Tell(peer, isUp: false);
             }
+            if (wasLink) Counters.Broke();
             if (wasLink) options.Log.Write(LogEvents.LinkBroken, peer.Name, session.Complaint.Length > 0 ? session.Complaint : "the connection was closed");
         }
         if (refused) PeerRefused?.Invoke(session.Peer);
@@ -247,6 +272,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     /// <summary>Logs why a peer is refused, once until that changes.</summary>
     internal void Complain(string peer, string why)
     {
+        Counters.Refused();
         var name = peer.Length > 0 ? peer : "a stranger";
         if (peers.TryGetValue(peer, out var known))
         {

@@ -19,6 +19,9 @@ public sealed class ClusterClock(IClock machine) : IClock
     /// <inheritdoc/>
     public long UnixMillis => Volatile.Read(ref stretch)?.At(machine.MonotonicNanos) / NanosPerMilli ?? machine.UnixMillis;
 
+    /// <summary>How much this time is ahead of the machine's own, in milliseconds; 0 before the first correction.</summary>
+    public double OffsetMillis => Volatile.Read(ref stretch) is { } followed ? (followed.At(machine.MonotonicNanos) / (double)NanosPerMilli) - machine.UnixMillis : 0;
+
     /// <summary>The first correction, before anything was decided by this clock: a step.</summary>
     /// <param name="databaseMillis">The database's time.</param>
     /// <param name="atNanos">The monotonic time at which it was that.</param>

@@ -23,6 +23,8 @@ public sealed record ClusterMemberOptions
     public int LeaseMillis { get; init; } = 2000;
     /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
     public bool IsShared { get; init; }
+    /// <summary>Whether this node may start only where it and every other living node have links: without them nodes share a database and not their calls.</summary>
+    public bool NeedsLinks { get; init; }
     /// <summary>The guard that transport and media ask; null for one of its own.</summary>
     public PauseGuard? Guard { get; init; }
 }
@@ -37,6 +39,8 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private const int AloneMillis = 1000;
     /// <summary>Renewals on their way at once: the store may have swallowed the first ones for good.</summary>
     private const int AttemptsMax = 4;
+    /// <summary>Looks at the database's clock before anything is served; each but the first is quick.</summary>
+    private const int LooksMax = 4;
     private const byte AskAccess = 1, HaveAccess = 2, PutOut = 3;
 
     private readonly Lock gate = new();
@@ -58,6 +62,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private long renewedNanos = long.MinValue;
     private long databaseUpNanos = long.MinValue;
     private long pausedAt = long.MinValue;
+    private long handedOver, lost, renewalsFailed;
     private bool isTelling, isFailing, hasClock, isClockRough, isRunning;
     private volatile bool isReplaced, isStopped;
 
@@ -130,18 +135,42 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     /// everything. What others own stays theirs.
     /// </summary>
     /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
+    /// <exception cref="StoreMismatchException">Other nodes use the store, and not every one has links.</exception>
     public async Task StartAsync(CancellationToken cancellation = default)
     {
         core.Previous = await store.JoinAsync(core.Self, cancellation).ConfigureAwait(false);
         var began = clock.MonotonicNanos;
         var first = await store.RenewAsync(core.Self, core.KnownOwnership, cancellation).ConfigureAwait(false);
-        foreach (var plan in Arrive(first, began).Takes) await TakeAsync(plan, cancellation).ConfigureAwait(false);
+        if (options.NeedsLinks && WhyUnlinked(first) is { } why)
+        {
+            await store.RemoveNodeAsync(options.Name, options.Incarnation, cancellation: cancellation).ConfigureAwait(false);
+            throw new StoreMismatchException(why);
+        }
+        var step = Arrive(first, began);
+        for (var looks = 1; isClockRough && looks < LooksMax; looks++)
+        {
+            began = clock.MonotonicNanos;
+            var again = await store.RenewAsync(core.Self, core.KnownOwnership, cancellation).ConfigureAwait(false);
+            lock (gate) Follow(again.NowMillis, began, clock.MonotonicNanos);
+        }
+        foreach (var plan in step.Takes) await TakeAsync(plan, cancellation).ConfigureAwait(false);
         lock (gate)
         {
             isRunning = true;
             lastBegun = began;
             if (!isStopped) timer = timers.Schedule(beatMillis, static member => ((ClusterMember)member!).Beat(), this);
         }
+    }
+
+    /// <summary>A row that was not renewed for a lease may be a former name of this very node: it keeps nobody from starting.</summary>
+    private string? WhyUnlinked(LeaseView view)
+    {
+        var others = view.Nodes.Where(node => node.Name != options.Name && view.NowMillis - node.RenewedAtMillis < options.LeaseMillis).ToList();
+        if (others.Count == 0) return null;
+        if (options.LinkAddress.Length == 0)
+            return $"{string.Join(", ", others.Select(static node => node.Name))} use{(others.Count == 1 ? "s" : "")} this database too, and this node has no cti.cluster.listen: nodes that share a database need links, set cti.cluster.listen and cti.cluster.secret on each";
+        var unlinked = others.Where(static node => node.LinkAddress.Length == 0).Select(static node => node.Name).ToList();
+        return unlinked.Count == 0 ? null : $"{string.Join(", ", unlinked)} use{(unlinked.Count == 1 ? "s" : "")} this database too, without cti.cluster.listen: nodes that share a database need links, set cti.cluster.listen and cti.cluster.secret on each";
     }
 
     /// <summary>Stops renewing and removes this node's row, so that nobody has to wait for its lease: after its calls are gone.</summary>
@@ -165,6 +194,18 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         {
             // The others find out by themselves, a lease later.
             log.Write(LogEvents.LeaseNotRenewed, fault.Message);
+        }
+    }
+
+    /// <summary>The cluster as it is seen from here, and what was done in it so far.</summary>
+    public MembershipStatistics Snapshot()
+    {
+        lock (gate)
+        {
+            var (up, draining, dead) = core.Count();
+            var taken = core.TakenByKind;
+            return new MembershipStatistics(up, draining, dead, core.Held, taken[(int)TakenFrom.Dead], taken[(int)TakenFrom.Given], taken[(int)TakenFrom.Own], taken[(int)TakenFrom.Nobody],
+                handedOver, lost, renewalsFailed, renewedNanos == long.MinValue ? -1 : Math.Max(0, clock.MonotonicNanos - renewedNanos) / (double)NanosPerMilli, clock.OffsetMillis, IsCutOff);
         }
     }
 
@@ -207,7 +248,13 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             RenewNow();
             return false;
         }
-        lock (gate) Note(core.Given(instance, epoch, to));
+        lock (gate)
+        {
+            handedOver++;
+            // It is told as a loss, and is none.
+            lost--;
+            Note(core.Given(instance, epoch, to));
+        }
         Tell();
         return true;
     }
@@ -345,7 +392,9 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     {
         lock (gate)
         {
-            if (isFailing || isStopped) return;
+            if (isStopped) return;
+            renewalsFailed++;
+            if (isFailing) return;
             isFailing = true;
         }
         log.Write(LogEvents.LeaseNotRenewed, why);
@@ -388,10 +437,11 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         if (!options.IsShared) return;
         var middle = began + ((arrived - began) / 2);
         var isExact = arrived - began <= leaseNanos / 10;
-        // A program that has just started may need seconds for its first round trip, and half of them would be slewed for minutes.
+        // A program that has just started may need seconds for its first round trip. The database's clock shows at least what it said: time that is behind is put
+        // right by a step, time that is ahead could only be slewed, for minutes.
         if (!hasClock)
         {
-            clock.Set(databaseMillis, middle);
+            clock.Set(databaseMillis, isExact ? middle : arrived);
             (hasClock, isClockRough) = (true, !isExact);
             return;
         }
@@ -452,7 +502,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private void Gain(TakePlan plan, IReadOnlyList<InstanceOwnership> taken)
     {
         log.Write(LogEvents.InstancesTaken, taken.Count, plan.From.Length == 0 ? "nobody" : plan.From);
-        foreach (var receiver in receivers) receiver.OnGained(taken, plan.LostAtMillis);
+        foreach (var receiver in receivers) receiver.OnGained(taken, plan.LostAtMillis, plan.IsHandedOver);
     }
 
     /// <summary>Puts what a step tells into the order of the news. Under the lock.</summary>
@@ -465,6 +515,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         }
         if (!step.Lost.IsEmpty)
         {
+            lost += step.Lost.Length;
             log.Write(LogEvents.InstancesLost, step.Lost.Length);
             news.Enqueue(() =>
             {

@@ -40,7 +40,8 @@ public interface IClusterEvents
     /// When their owner was last known to live, Unix milliseconds of the database's clock: its last renewal where it died, this moment where they were handed over
     /// or never owned.
     /// </param>
-    void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    /// <param name="isHandedOver">Whether a node that lives gave them: what they have goes on sounding there until it does here.</param>
+    void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
     {
     }
 

@@ -29,7 +29,8 @@ internal sealed record MembershipStep
 /// <param name="Unrenewed">The owner's row, if it is a dead node's: nothing is taken where that was renewed meanwhile.</param>
 /// <param name="Instances">With the epochs as last read.</param>
 /// <param name="LostAtMillis">When the owner last lived.</param>
-internal sealed record TakePlan(string From, NodeLease? Unrenewed, ImmutableArray<InstanceEpoch> Instances, long LostAtMillis);
+/// <param name="IsHandedOver">Whether its owner lives and gave it.</param>
+internal sealed record TakePlan(string From, NodeLease? Unrenewed, ImmutableArray<InstanceEpoch> Instances, long LostAtMillis, bool IsHandedOver);
 
 /// <summary>
 /// Decides who lives, who owns what and what this node is to take: pure, told the time with everything it hears. It owns an instance from the moment in which
@@ -46,6 +47,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private readonly LeaseWatch watch = new(self.Name, leaseNanos);
     private readonly SortedDictionary<int, long> held = [];
     private readonly HashSet<int> taking = [];
+    private readonly HashSet<int> given = [];
     private readonly Dictionary<string, long> rowlessSince = new(StringComparer.Ordinal);
     private ImmutableArray<InstanceOwnership> ownership = [];
     private IReadOnlyList<NodeLease> rows = [];
@@ -92,6 +94,16 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         Disturb();
     }
 
+    /// <summary>Nodes by what they are: living, living and draining, dead and not forgotten.</summary>
+    public (int Up, int Draining, int Dead) Count()
+    {
+        var draining = View.Nodes.Count(static node => node.IsDraining);
+        return (View.Nodes.Length - draining, draining, rows.Count(row => View.Find(row.Name) is null));
+    }
+
+    /// <summary>How often this node took an instance, by <see cref="TakenFrom"/>.</summary>
+    public long[] TakenByKind { get; } = new long[Enum.GetValues<TakenFrom>().Length];
+
     /// <summary>A renewal that was sent at <paramref name="began"/> was answered.</summary>
     public MembershipStep Renewed(LeaseView view, long began, long arrived)
     {
@@ -129,6 +141,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         foreach (var claim in taken)
         {
             held[claim.Instance] = claim.Epoch;
+            TakenByKind[(int)KindOf(plan, claim.Instance)]++;
             if (ownership[claim.Instance].Epoch <= claim.Epoch) ownership = ownership.SetItem(claim.Instance, claim);
         }
         return new MembershipStep { Changed = Look() };
@@ -140,6 +153,9 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         Disturb();
         foreach (var wanted in plan.Instances) taking.Remove(wanted.Instance);
     }
+
+    private TakenFrom KindOf(TakePlan plan, int instance) =>
+        plan.From.Length == 0 ? TakenFrom.Nobody : plan.From != Self.Name ? TakenFrom.Dead : given.Remove(instance) ? TakenFrom.Given : TakenFrom.Own;
 
     /// <summary>The epoch under which this node owns an instance; null where it does not.</summary>
     public long? EpochOf(int instance) => held.TryGetValue(instance, out var epoch) ? epoch : null;
@@ -216,6 +232,11 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private void Merge(IReadOnlyList<InstanceOwnership> read)
     {
         var merged = ImmutableArray.CreateBuilder<InstanceOwnership>(read.Count);
+        for (var i = 0; !ownership.IsEmpty && i < read.Count; i++)
+        {
+            if (read[i].Owner != Self.Name) given.Remove(i);
+            else if (read[i].Epoch > ownership[i].Epoch && ownership[i].Owner != Self.Name && View.Find(ownership[i].Owner) is not null) given.Add(i);
+        }
         for (var i = 0; i < read.Count; i++) merged.Add(!ownership.IsEmpty && ownership[i].Epoch > read[i].Epoch ? ownership[i] : read[i]);
         ownership = merged.MoveToImmutable();
     }
@@ -263,7 +284,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
             group.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
             taking.Add(claim.Instance);
         }
-        return ([.. groups.Select(group => new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis)))],
+        return ([.. groups.Select(group => new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis),
+            group.Key == Self.Name && !isFirst))],
             putDown.DrainToImmutable());
     }
 

@@ -2,7 +2,8 @@ namespace Cti.Media.Files;
 
 /// <summary>
 /// The unfinished file of a recording, beside its target. It is locked while it is open: a second recording into the same file is refused instead of
-/// mixing with it, and one that can be opened is a dead process's.
+/// mixing with it. One that is to be continued and is locked is a process's that was deposed without knowing it yet (it stands still, or is cut off): what is
+/// there is copied into a file that takes its name, and whatever that process still writes goes nowhere.
 /// </summary>
 internal sealed class RecordingFile : IDisposable
 {
@@ -48,7 +49,17 @@ internal sealed class RecordingFile : IDisposable
         var part = target + RecordingHeader.PartSuffix;
         var isLeft = append && File.Exists(part);
         if (append && !isLeft && File.Exists(target)) CopyTarget(target, part, coding);
-        var stream = new FileStream(part, append ? FileMode.OpenOrCreate : FileMode.Create, FileAccess.ReadWrite, FileShare.None, coding.IsTable ? 0 : BufferBytes);
+        FileStream OpenPart() => new(part, append ? FileMode.OpenOrCreate : FileMode.Create, FileAccess.ReadWrite, FileShare.None, coding.IsTable ? 0 : BufferBytes);
+        FileStream stream;
+        try
+        {
+            stream = OpenPart();
+        }
+        catch (IOException) when (isLeft)
+        {
+            UnlockedFile.Replace(part, target + CopySuffix);
+            stream = OpenPart();
+        }
         try
         {
             if (stream.Length > 0)
@@ -83,8 +94,10 @@ internal sealed class RecordingFile : IDisposable
 
     /// <summary>Completes the file and moves it to its target.</summary>
     /// <param name="samples">Samples of each channel that were written.</param>
+    /// <exception cref="IOException">The disk refuses, or another process has taken the recording over.</exception>
     public void Complete(long samples)
     {
+        if (UnlockedFile.IsReplaced(Stream)) throw new IOException("another process goes on with it");
         RecordingHeader.Complete(Stream, Coding, Channels, RecordingHeader.Samples(Coding, Channels, _start - RecordingHeader.Length(Coding)) + samples);
         Stream.Dispose();
         File.Move(_part, Target, overwrite: true);
@@ -93,10 +106,11 @@ internal sealed class RecordingFile : IDisposable
     /// <summary>Forgets what was written: a dead process's file is completed as it was found, any other is removed.</summary>
     public void Discard()
     {
-        if (!_isOfDeadProcess)
+        var isReplaced = UnlockedFile.IsReplaced(Stream);
+        if (isReplaced || !_isOfDeadProcess)
         {
             Stream.Dispose();
-            File.Delete(_part);
+            if (!isReplaced) File.Delete(_part);
             return;
         }
         Stream.SetLength(_start);

@@ -10,12 +10,14 @@ public static class RecordingRepair
     /// sound is removed, and the target stays what it was.
     /// </summary>
     /// <returns>The target, or null when there was nothing to save or the file is none of ours.</returns>
-    /// <exception cref="IOException">The disk refuses.</exception>
-    public static string? Repair(string partPath)
+    /// <exception cref="IOException">The disk refuses, or somebody records into it.</exception>
+    public static string? Repair(string partPath) => Repair(partPath, static part => new FileStream(part, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0));
+
+    private static string? Repair(string partPath, Func<string, FileStream> open)
     {
         if (!partPath.EndsWith(RecordingHeader.PartSuffix, StringComparison.Ordinal) || !File.Exists(partPath)) return null;
         var target = partPath[..^RecordingHeader.PartSuffix.Length];
-        using (var file = new FileStream(partPath, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
+        using (var file = open(partPath))
         {
             if (TryComplete(file, target) is not { } isSaved) return null;
             if (isSaved)
@@ -54,9 +56,21 @@ public static class RecordingRepair
     /// <summary>Whether a target is there, complete or unfinished.</summary>
     public static bool IsThere(string targetPath) => File.Exists(targetPath + RecordingHeader.PartSuffix) || File.Exists(targetPath);
 
-    /// <summary>Completes the unfinished file of one target, where there is one.</summary>
+    /// <summary>Completes the unfinished file of one target, where there is one, though a process that was deposed may hold it yet.</summary>
     /// <exception cref="IOException">The disk refuses.</exception>
-    public static string? RepairTarget(string targetPath) => Repair(targetPath + RecordingHeader.PartSuffix);
+    public static string? RepairTarget(string targetPath) => Repair(targetPath + RecordingHeader.PartSuffix, static part =>
+    {
+        FileStream Open() => new(part, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
+        try
+        {
+            return Open();
+        }
+        catch (IOException) when (File.Exists(part))
+        {
+            UnlockedFile.Replace(part, part[..^RecordingHeader.PartSuffix.Length] + RecordingFile.CopySuffix);
+            return Open();
+        }
+    });
 
     /// <summary>
     /// Completes every unfinished recording under a folder, links not followed. A file that cannot be repaired is left as it is.

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 
@@ -30,6 +31,7 @@ internal static class DrainCommand
 
     private static async Task<int> RunAsync(Terminal terminal, GatewayClient client, string node, TimeSpan patience, CancellationToken cancellation)
     {
+        var began = Stopwatch.GetTimestamp();
         await client.PostAsync($"/nodes/{Uri.EscapeDataString(node)}/drain", cancellation);
         if (patience == TimeSpan.Zero)
         {
@@ -47,16 +49,17 @@ internal static class DrainCommand
                 var found = (await client.AskAsync("sys.node.list", [], over.Token) as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(one => (string?)one["name"] == node);
                 if (found is null)
                 {
-                    terminal.Say($"{node} has left the cluster");
+                    terminal.Say($"{node} has left the cluster, {Took(began)}");
                     return CommandLine.Done;
                 }
                 var (instances, calls) = ((int?)found["instances"] ?? 0, (int?)found["calls"]);
                 if (calls == 0 && (instances == 0 || IsAlone(found)))
                 {
-                    terminal.Say($"{node} is empty and may be stopped");
+                    terminal.Say(instances == 0 ? $"{node} is empty and may be stopped, {Took(began)}"
+                        : $"{node} has no call and may be stopped, {Took(began)}; it keeps its instances, as there is no other node to have them");
                     return CommandLine.Done;
                 }
-                var now = $"{node} drains: {instances} instances, {calls?.ToString(CultureInfo.InvariantCulture) ?? "?"} calls";
+                var now = $"{node} drains: {StatusCommand.Counted(instances, "instance")}, {(calls is { } left ? StatusCommand.Counted(left, "call") : "calls unknown, it does not answer")}";
                 if (now != last) terminal.Say(last = now);
                 await tick.WaitForNextTickAsync(over.Token);
             }
@@ -66,6 +69,8 @@ internal static class DrainCommand
             throw new CommandException($"{node} is not empty after {patience.TotalSeconds:0} s ({last}); it goes on draining. Calls that ring, or that no other node can take, keep it");
         }
     }
+
+    private static string Took(long began) => string.Create(CultureInfo.InvariantCulture, $"after {Stopwatch.GetElapsedTime(began).TotalSeconds:0.0} s");
 
     /// <summary>Where there is no other node, its instances stay, and its calls end by themselves.</summary>
     private static bool IsAlone(JsonObject node) => (bool?)node["alone"] == true;

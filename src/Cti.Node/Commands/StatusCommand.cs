@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json.Nodes;
 using Spectre.Console;
 
@@ -36,12 +37,21 @@ internal static class StatusCommand
                 Cell(node["epoch"]),
                 Cell(node["calls"]),
                 Cell(node["lag_ms"]),
-                Cell((bool?)node["draining"] == true ? "draining" : "up"),
+                Cell(StateOf(node)),
                 Cell(string.Join(", ", (node["trunks"] as JsonArray ?? []).OfType<JsonObject>().Select(t => $"{t["name"]} {((bool?)t["up"] == true ? "up" : "down")}"))));
         }
         terminal.Out.Write(table);
+        terminal.Say($"{Counted(nodes.Count, "node")}, {Counted(Sum(nodes, "instances"), "instance")}, {Counted(Sum(nodes, "calls"), "call")}");
         return whyNot is null ? CommandLine.Done : CommandLine.Failed;
     }
+
+    /// <summary>How much it has to do is what a node says itself: who does not answer says nothing.</summary>
+    private static string StateOf(JsonObject node) => node["calls"] is null ? "does not answer" : (bool?)node["draining"] == true ? "draining" : "up";
+
+    private static int Sum(JsonArray nodes, string what) => nodes.OfType<JsonObject>().Sum(node => (int?)node[what] ?? 0);
+
+    /// <summary>A number of things.</summary>
+    internal static string Counted(int count, string what) => string.Create(CultureInfo.InvariantCulture, $"{count} {what}{(count == 1 ? "" : "s")}");
 
     /// <summary>A value as plain text: nothing in it is markup.</summary>
     internal static Text Cell(object? value) => new(value?.ToString() ?? "");

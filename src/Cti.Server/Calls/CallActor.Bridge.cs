@@ -57,6 +57,8 @@ internal sealed partial class CallActor
         }
         cell.Sound ??= new SharedSound(bridge.Op);
         (cell.Sound.Number, cell.Sound.IsRunning) = (connect.Number, services.Media.Port.Connect(media, other, RequestOf(connect)));
+        LetGoOfFormer();
+        SoundGoesOnHere();
         if (!cell.Sound.IsRunning) Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Failed, "no media loop has room for the bridge")));
     }
 

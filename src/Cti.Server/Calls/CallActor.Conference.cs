@@ -38,7 +38,7 @@ internal sealed partial class CallActor
         }
         else if (cell.Sound is { Link: not null } linked && linked.Op == asked.Op)
         {
-            LetGoOfSound();
+            MakeRoom();
         }
         TellOrLearn(ask.Conference, asked);
     }

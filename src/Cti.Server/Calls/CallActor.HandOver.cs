@@ -1,4 +1,6 @@
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
+using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Server.Resources;
@@ -7,23 +9,33 @@ using Cti.Server.Sip;
 namespace Cti.Server.Calls;
 
 /// <summary>
-/// A call on its way to another living node. One that is alone with its far end goes on sounding here until that listens to the new owner; what is recorded,
-/// bridged or in a conference leaves its session first, because a file has one writer and a mix one place.
+/// A call on its way to another living node. It goes on sounding here, in its bridge or conference too, until its far end listens to the new owner and is
+/// heard there by the other party or the conference: both places carry it for a moment. Only files, which have one writer, are completed first.
 /// </summary>
 internal sealed partial class CallActor
 {
-    /// <summary>In <see cref="shared"/>: the first party has not yet let go of the bridge.</summary>
-    private const long PartnerAwaited = long.MinValue;
-
     private readonly HashSet<long> shared = [];
     private bool awaitsArrival;
+    private bool asksLater;
 
     protected override bool IsStillHeard => cell is { Media: not null, MediaClosed: false };
 
-    protected override bool MayPart() => cell is { State: { IsUp: true, InterruptedMillis: null, Dialling: null } call, Media: not null, MediaClosed: false, Leg.IsQuiet: true }
-        && call.Action is null or { Ending: null } and not SendKeysAction
-        && call.Bridge is null or { Stage: BridgeStage.Connected }
-        && call.Seat is null or { Stage: SeatStage.Entered };
+    protected override bool IsSettingUp => cell.State is { IsUp: false, WasReleased: false };
+
+    protected override string? WhyNotPart() => cell.State switch
+    {
+        not { WasReleased: false } => "is ending",
+        { IsUp: false } => "is being set up",
+        { InterruptedMillis: not null } => "has just come, and its far end has not answered yet",
+        { Dialling: not null } => "dials another call",
+        { Action: SendKeysAction } => "sends keys",
+        { Action: { Ending: not null } } => "ends what it was doing",
+        { Bridge: not null and not { Stage: BridgeStage.Connected } } => "is being connected",
+        { Seat: not null and not { Stage: SeatStage.Entered } } => "is entering a conference",
+        _ when cell is not { Media: not null, MediaClosed: false } => "has no media",
+        _ when cell.Leg is not { IsQuiet: true } => "has a change of its session under way",
+        _ => null,
+    };
 
     protected override void LetGoOfShared()
     {
@@ -32,10 +44,6 @@ internal sealed partial class CallActor
         if (call.SideRecord is { } side) Await(side.Number, media => services.Media.Port.StopRecord(media, side.Number));
         if (call.Bridge is { IsFirst: true, Spec.RecordPath: not null } bridge && cell.Sound is { IsRunning: true, Number: var running })
             Await(running == 0 ? bridge.Number : running, media => services.Media.Port.Disconnect(media, running == 0 ? bridge.Number : running));
-        // A first party that stays here must not take the end of our session for the end of the bridge.
-        if (call.Bridge is { IsFirst: false } second && !IsSameInstance(second.Peer) && ResourceId.TryParse(second.Peer, out var id)
-            && services.Directory.Find<CallCell>(id) is { } first && first.Actor.Tell(new PartnerGoes(second.Op, cell))) shared.Add(PartnerAwaited);
-        LeaveWhenQuiet();
     }
 
     protected override bool IsSharedGone() => shared.Count == 0;
@@ -46,8 +54,6 @@ internal sealed partial class CallActor
         {
             case MediaHappened { Event: RecordEnded ended } when shared.Remove(ended.Action):
             case MediaHappened { Event: Cti.Media.BridgeEnded over } when shared.Remove(over.Action):
-            case PartnerIsReady when shared.Remove(PartnerAwaited):
-                LeaveWhenQuiet();
                 return true;
             case MediaHappened { Event: SessionClosed }:
                 OutsideEnded(message);
@@ -57,33 +63,16 @@ internal sealed partial class CallActor
         }
     }
 
-    private bool IsSameInstance(string resource) => ResourceId.TryParse(resource, out var id) && id.Instance == cell.State!.Id.Instance;
-
     private void Await(long number, Action<MediaSessionId> end)
     {
         if (ForwardToMedia(end)) shared.Add(number);
     }
 
-    /// <summary>A bridge and a conference have one place: the far end hears nothing until it is there.</summary>
-    private void LeaveWhenQuiet()
-    {
-        if (shared.Count > 0 || cell.State is not ({ Bridge: not null } or { Seat: not null }) || cell.Media is not { } media) return;
-        LetGoOfSound();
-        cell.MediaClosed = true;
-        AbandonMedia(media);
-    }
-
-    /// <summary>The second party leaves this node: the bridge is ended here, and made anew when its new owner is asked.</summary>
-    private void LetPartnerGo(PartnerGoes goes)
-    {
-        if (cell.State?.Bridge is { IsFirst: true } bridge && bridge.Op == goes.Op) EndRunningBridge();
-        goes.Second.Actor.Tell(new PartnerIsReady());
-    }
-
     protected override void TakeBackShared()
     {
         shared.Clear();
-        if (cell.Media is not null && cell.State is not ({ Action: RecordAction } or { SideRecord: not null })) return;
+        if (cell.State is not ({ Action: RecordAction } or { SideRecord: not null } or { Bridge: { IsFirst: true, Spec.RecordPath: not null } })) return;
+        LetGoOfSound();
         // As after a loss of the node: a new session, and the far end is told.
         if (cell.Media is { } media)
         {
@@ -111,15 +100,39 @@ internal sealed partial class CallActor
     protected override void OnDecided()
     {
         if (!awaitsArrival || cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
-        awaitsArrival = false;
+        if (call.WasReleased || !cell.IsHandedOver || call is { Bridge: null, Seat: null } || cell.Sound is { IsRunning: true })
+        {
+            SoundGoesOnHere();
+        }
+        else if (asksLater)
+        {
+            asksLater = false;
+            Run(new SoundGoesOn(), null);
+        }
+    }
+
+    /// <summary>The far end listens to here, and what it shares with others sounds from here: whoever carried the sound until now can let go.</summary>
+    private void SoundGoesOnHere()
+    {
+        if (!awaitsArrival || cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
+        awaitsArrival = asksLater = cell.IsHandedOver = false;
         services.Arrived?.Invoke(call.Id);
     }
+
+    protected override IEnumerable<string> PeersAt(PeerMoved moved)
+    {
+        if (cell.State?.Bridge is { } bridge && moved.Concerns(bridge.Peer)) yield return bridge.Peer;
+        if (cell.State?.Seat is { } seat && moved.Concerns(seat.Conference)) yield return seat.Conference;
+    }
+
+    protected override string? SpeakerOf(ResourceCommand command) => command switch
+    {
+        JoinAsked asked => asked.First,
+        JoinAnswered answered => answered.Second,
+        BridgeAsked asked => asked.Second,
+        BridgeParted => cell.State?.Bridge?.Peer,
+        EnterAnswered answered => answered.Conference,
+        SeatAsked asked => asked.Conference,
+        _ => null,
+    };
 }
-
-/// <summary>The second party of a bridge is about to leave this node.</summary>
-/// <param name="Op">The bridge.</param>
-/// <param name="Second">Who leaves, and is to be answered.</param>
-internal sealed record PartnerGoes(string Op, CallCell Second) : Cti.Actors.ISystemMessage;
-
-/// <summary>The first party has let go of the bridge.</summary>
-internal sealed record PartnerIsReady : Cti.Actors.ISystemMessage;

@@ -12,8 +12,12 @@ internal sealed partial class CallActor
         awaitsArrival = true;
         if (CallDecider.GoesOn(call) && Reopen(call) is { } taken)
         {
+            services.Counters.CallRecovered(goesOn: true);
             // What it journaled, the dead node did while it lived.
             taken = taken with { LostAtMillis = Math.Max(lostAtMillis, call.LastMillis), SeesRecording = Sees((call.Action as RecordAction)?.FullPath), SeesSideRecording = Sees(call.SideRecord?.FullPath) };
+            // Where nothing was under way, the node that gave the call carries its sound until the far end listens to here.
+            asksLater = cell.IsHandedOver && call is { Bridge: null or { Stage: BridgeStage.Connected }, Seat: null or { Stage: SeatStage.Entered } };
+            taken = taken with { AsksLater = asksLater };
             // One that was being completed is completed, not continued.
             if (call.Action is RecordAction { Ending: not null, FullPath: var path }) services.Recordings.Repair(path);
             if (call.Bridge is { Stage: BridgeStage.Ending, Spec.RecordPath: { } file }) services.Recordings.Repair(file);
@@ -27,7 +31,9 @@ internal sealed partial class CallActor
         {
             if (path is not null) services.Recordings.Repair(path);
         }
-        if (CallDecider.Resume(call) is { } command) Run(command, null);
+        if (CallDecider.Resume(call) is not { } command) return;
+        services.Counters.CallRecovered(goesOn: false);
+        Run(command, null);
     }
 
     private bool Sees(string? recording) => recording is null || services.Recordings.IsVisible(recording);

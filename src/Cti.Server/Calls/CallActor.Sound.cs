@@ -60,19 +60,42 @@ internal sealed partial class CallActor
         }
         else if (cell.Sound is { Link: not null } linked && linked.Op == join.Op)
         {
-            EndRunningBridge();
-            LetGoOfSound();
+            MakeRoom();
         }
         TellOrLearn(join.Peer, asked);
     }
 
     private LinkSound? OfferSound(string op)
     {
-        EndRunningBridge();
-        LetGoOfSound();
+        MakeRoom();
         if (LinkAudio.Offer(services, CodecOfCall) is not { } link) return null;
         cell.Sound = new SharedSound(op) { Link = link };
         return link.Own;
+    }
+
+    /// <summary>
+    /// The sound is about to go another way. What it goes by until then is let go of when it does, except for a recording, which has one writer.
+    /// </summary>
+    private void MakeRoom()
+    {
+        if (cell.State?.Bridge?.Spec?.RecordPath is not null)
+        {
+            EndRunningBridge();
+            LetGoOfSound();
+            return;
+        }
+        if (cell.Sound?.Link is { } link)
+        {
+            cell.FormerLink?.Close();
+            cell.FormerLink = link;
+        }
+        cell.Sound = null;
+    }
+
+    private void LetGoOfFormer()
+    {
+        cell.FormerLink?.Close();
+        cell.FormerLink = null;
     }
 
     /// <summary>A bridge that leads nowhere any more makes room for the one that is made anew, once its recording is complete.</summary>
@@ -91,11 +114,13 @@ internal sealed partial class CallActor
         {
             if (answer.Refusal is null && cell.Sound?.Link is not null) LetGoOfSound();
             TellOrLearn(answer.First, new JoinAnswered(answer.Op, self, answer.Refusal));
+            SoundGoesOnHere();
             return;
         }
         if (TakeSound(answer.Op, offered.Link) is { } own)
         {
             TellOrLearn(answer.First, new JoinAnswered(answer.Op, self, null) { Link = own });
+            SoundGoesOnHere();
             return;
         }
         Tell(answer.First, new JoinAnswered(answer.Op, self, RpcError.Unavailable("no capacity for another media session on the second party's node")));
@@ -135,6 +160,7 @@ internal sealed partial class CallActor
         if (cell.Media is not { } media || cell.MediaClosed || cell.Sound is not { } sound) return true;
         sound.Number = --cell.LinkNumber;
         sound.IsRunning = services.Media.Port.Connect(media, link.Session, new BridgeRequest(sound.Number));
+        LetGoOfFormer();
         return sound.IsRunning;
     }
 
@@ -151,6 +177,7 @@ internal sealed partial class CallActor
     protected override void Decided()
     {
         if (cell.Sound is { } sound && cell.State?.Bridge?.Op != sound.Op && cell.State?.Seat?.Op != sound.Op) LetGoOfSound();
+        if (cell.State is { Bridge: null, Seat: null }) LetGoOfFormer();
         if (cell.EndingNumber != 0 && cell.State?.Bridge is null) (cell.EndingNumber, cell.Late) = (0, null);
     }
 
@@ -158,5 +185,6 @@ internal sealed partial class CallActor
     {
         cell.Sound?.Link?.Close();
         cell.Sound = null;
+        LetGoOfFormer();
     }
 }

@@ -25,8 +25,14 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
 
     protected override ResourceDecision<CallState, CallEntry> Decide(CallState? state, ResourceCommand command, long now)
     {
+        if (command is DialogChanged changed && cell.IsHandedOver) command = changed with { WasHeardUntilNow = true };
         var decision = CallDecider.Decide(state, Heard(command), now, services.Settings);
-        if (command is Cti.Calls.Conference.EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op) HearConference(entered);
+        if (command is Cti.Calls.Conference.EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op)
+        {
+            HearConference(entered);
+            if (entered.Link is null) LetGoOfFormer();
+            SoundGoesOnHere();
+        }
         return decision;
     }
 
@@ -87,16 +93,11 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case CheckSubscriber:
                 LookForSubscriber();
                 return true;
-            case PartnerGoes goes:
-                LetPartnerGo(goes);
-                return true;
-            case PartnerIsReady:
-                return true;
             default:
                 if (cell.Leg is not { } leg)
                 {
                     // It is about to be recovered: what its far end sends in that moment waits.
-                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined) Stash(message);
+                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined or CancelCameLate) Stash(message);
                     return true;
                 }
                 var command = leg.Translate(message, cell.State!, out var accepted);
@@ -254,7 +255,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         services.Media.Closed();
     }
 
-    protected override void Abandon() => cell.Leg?.Dispose();
+    protected override void Abandon() => cell.Leg?.LetGo();
 
     protected override void OutsideEnded(object message)
     {

@@ -2,6 +2,7 @@ using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Media;
+using Cti.Server.Media;
 using Cti.Server.Resources;
 
 namespace Cti.Server.Calls;
@@ -17,6 +18,9 @@ internal sealed class CallCell(InstanceJournal journal) : ResourceCell<CallState
 
     /// <summary>How this node carries the sound of its bridge or conference.</summary>
     public SharedSound? Sound { get; set; }
+
+    /// <summary>The link that carried the sound before, until the next one does.</summary>
+    public LinkAudio? FormerLink { get; set; }
 
     /// <summary>What the first party of a bridge on another node offered.</summary>
     public (string Op, LinkSound Link)? Offered { get; set; }
@@ -44,6 +48,9 @@ internal interface ICallLeg
 
     /// <summary>Whether nothing is under way between us and the far end: no request of either side, no answer that waits.</summary>
     bool IsQuiet { get; }
+
+    /// <summary>Another node has the call now, and answers what came here; then as <see cref="Dispose"/>.</summary>
+    void LetGo();
 
     /// <summary>The call is gone: stop timers, forget transactions.</summary>
     void Dispose();

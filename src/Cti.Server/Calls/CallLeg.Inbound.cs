@@ -95,11 +95,11 @@ internal sealed partial class CallLeg
         return null;
     }
 
-    private ResourceCommand? CallerGaveUp(InviteWasCancelled cancelled, CallState state)
+    private ResourceCommand? CallerGaveUp(SipRequest cancel, CallState state)
     {
         // Once we have decided to answer, the 200 wins; the caller hangs up with a BYE (RFC 3261 section 9.2).
         if (server is not { Phase: InviteServerPhase.Offered } || state.Phase == CallPhase.Answer) return null;
-        ServeStep(new InviteServerInput.Cancelled(cancelled.Cancel));
+        ServeStep(new InviteServerInput.Cancelled(cancel));
         return new CallerCancelled();
     }
 

@@ -17,6 +17,9 @@ internal sealed partial class CallLeg
     /// <summary>How often the 2xx goes out here before the far end is told without having acknowledged: the ACK may go to the dead node for ever.</summary>
     private const int AnswersBeforeOffer = 3;
 
+    /// <summary>Changes that the far end asked for before the takeover was durable: a refusal would be final to most telephones.</summary>
+    private readonly Queue<ServerTransaction> early = new();
+
     private int answers;
 
     /// <summary>Built from a journal; news of the far end's SIP then came to another process.</summary>
@@ -111,10 +114,14 @@ internal sealed partial class CallLeg
         services.Sip.AdoptOutbound(handle, flow);
     }
 
+    /// <summary>The journal does not know yet that the call goes on here.</summary>
+    private bool IsNotYetHere(CallState state) => isRestored && session is null && server is null or { Phase: InviteServerPhase.Confirmed } && state.IsUp;
+
     /// <summary>The re-INVITE waits for its turn: many calls may have the same far end.</summary>
     private void TellWhereWeAre(CallState state)
     {
         session ??= SessionOf(state);
+        while (early.TryDequeue(out var waiting)) cell.Actor.Tell(new InDialogRequest(waiting));
         services.ReInvites.Queue(flow.Remote.Address, cell.Actor);
     }
 

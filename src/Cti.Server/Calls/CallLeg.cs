@@ -84,7 +84,8 @@ internal sealed partial class CallLeg : ICallLeg
             LegTick => Tick(),
             InDialogRequest request => InDialog(request.Transaction, state),
             InviteJoined joined => Joined(joined.Transaction, state),
-            InviteWasCancelled cancelled => CallerGaveUp(cancelled, state),
+            InviteWasCancelled cancelled => CallerGaveUp(cancelled.Cancel, state),
+            CancelCameLate cancelled => CallerGaveUp(cancelled.Cancel, state),
             AckCame ack => Acknowledged(ack.Ack),
             ResponseCame came => Responded(came.Handle, came.Response),
             StrayResponseCame stray => Stray(stray.Response),
@@ -106,7 +107,16 @@ internal sealed partial class CallLeg : ICallLeg
     public void Dispose()
     {
         disposed = true;
+        while (early.TryDequeue(out var waiting)) services.Sip.GiveBack(waiting);
         timer?.Cancel();
+    }
+
+    /// <summary>Another node has the call now: it answers what came here.</summary>
+    public void LetGo()
+    {
+        if (server is { Phase: InviteServerPhase.Offered } && serverTransaction is not null)
+            services.Sip.LetGo(serverTransaction, server.Dialog.LocalTag, services.Settings.OfferTimeoutMillis + services.SipTimers.Limit);
+        Dispose();
     }
 
     private static ResourceCommand? Unknown(out bool accepted)
@@ -149,6 +159,9 @@ internal sealed partial class CallLeg : ICallLeg
                 changes.Enqueue(transaction);
                 if (changes.Count > ChangesMax) changes.Dequeue();
                 return SessionStep(new ReInviteInput.Received(request, services.Random.Next(11)));
+            case SipMethods.Invite or SipMethods.Update when IsNotYetHere(state) && early.Count < ChangesMax:
+                early.Enqueue(transaction);
+                return null;
             case SipMethods.Invite or SipMethods.Update:
                 services.Sip.Respond(transaction, DialogChecks.TryLater(request, 1 + services.Random.Next(10)));
                 return null;

@@ -216,6 +216,8 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
             return false;
         }
         cell.Links[asked.Call] = (asked.Op, link);
+        // Where it was in until now it stays until it is let go of, but it talks here.
+        foreach (var former in cell.CallsInMix.Where(inMix => inMix.Value == asked.Call).Select(static inMix => inMix.Key).ToList()) cell.CallsInMix.Remove(former);
         cell.CallsInMix[link.Session] = asked.Call;
         return true;
     }
@@ -275,25 +277,15 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         if (message is MixHappened { Event: Cti.Media.ConferenceClosed } && cell.Mix is not null) MixIsClosed();
     }
 
-    // A mix has one place: members hear nothing until they are in the new one.
+    // Members hear this mix until they are in the new owner's; a file has one writer.
     protected override void LetGoOfShared()
     {
-        if (cell.Mix is not { } mix || cell.MixClosed) return;
-        if (cell.State?.Recording is { } record)
-        {
-            endingRecord = record.Number;
-            services.Media.Port.StopConferenceRecord(mix, record.Number);
-        }
-        LeaveWhenQuiet(mix);
+        if (cell.Mix is not { } mix || cell.MixClosed || cell.State?.Recording is not { } record) return;
+        endingRecord = record.Number;
+        services.Media.Port.StopConferenceRecord(mix, record.Number);
     }
 
-    private void LeaveWhenQuiet(ConferenceId mix)
-    {
-        if (endingRecord != 0) return;
-        foreach (var call in cell.Links.Keys.ToList()) CloseLink(call);
-        cell.MixClosed = true;
-        AbandonTheMix(mix);
-    }
+    protected override bool IsStillHeard => cell is { Mix: not null, MixClosed: false };
 
     /// <summary>Its end is not reported, so it counts as gone at once.</summary>
     private void AbandonTheMix(ConferenceId mix)
@@ -302,17 +294,17 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         MixIsClosed();
     }
 
-    protected override bool IsSharedGone() => cell.Mix is null;
+    protected override bool IsSharedGone() => endingRecord == 0;
 
     protected override bool TakeWhileParting(object message)
     {
         switch (message)
         {
-            case MixHappened { Event: RecordEnded ended } when ended.Action == endingRecord && cell.Mix is { } mix:
+            case MixHappened { Event: RecordEnded ended } when ended.Action == endingRecord:
                 endingRecord = 0;
-                LeaveWhenQuiet(mix);
                 return true;
             case MixHappened { Event: Cti.Media.ConferenceClosed }:
+                endingRecord = 0;
                 MixIsClosed();
                 return true;
             default:
@@ -320,7 +312,24 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         }
     }
 
-    protected override void TakeBackShared() => Recover(System.Clock.UnixMillis);
+    protected override void TakeBackShared()
+    {
+        if (cell.State?.Recording is null) return;
+        // As after a loss of the node: a new mix, whose recording goes on in the same file.
+        endingRecord = 0;
+        foreach (var call in cell.Links.Keys.ToList()) CloseLink(call);
+        if (cell.Mix is { } mix) AbandonTheMix(mix);
+        Recover(System.Clock.UnixMillis);
+    }
+
+    protected override IEnumerable<string> PeersAt(PeerMoved moved) => (cell.State?.Members ?? []).Select(static member => member.Call).Where(moved.Concerns);
+
+    protected override string? SpeakerOf(ResourceCommand command) => command switch
+    {
+        EnterAsked asked => asked.Call,
+        MemberLeaves left => left.Call,
+        _ => null,
+    };
 
     protected override bool IsOutsideGone()
     {

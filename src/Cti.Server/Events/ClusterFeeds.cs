@@ -104,7 +104,8 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
     /// <summary>This node owns instances from now on; told before anything is appended to them, or soon after.</summary>
     /// <param name="gained">The instances, with their epochs and the tails that were found.</param>
     /// <param name="lostAtMillis">When their owner before was last alive, Unix milliseconds; of no matter here.</param>
-    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    /// <param name="isHandedOver">Whether it still lives; of no matter here.</param>
+    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
     {
         using (_hub.Enter())
         {

@@ -25,7 +25,10 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     private const int JoinedMillisMin = 3_000;
     private const int AgreeMillisMax = 1_000;
     private const int QuietMillisMax = 3_000;
+    /// <summary>Why an instance does not move is told so seldom.</summary>
+    private const int TellStayMillis = 10_000;
     private readonly Dictionary<string, long> seenSince = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, long> stayTold = [];
     private INodeLinks? links;
     private ITimerHandle? timer;
     private bool isStopped;
@@ -33,7 +36,7 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
 
     private enum Kind : byte
     {
-        /// <summary>An instance is the receiver's now: look at once.</summary>
+        /// <summary>An instance has another owner now: look at once.</summary>
         Given = 1,
         /// <summary>A resource goes on at the sender: its old owner can let go.</summary>
         Arrived = 2,
@@ -48,6 +51,16 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     {
         links = nodeLinks;
         nodeLinks.Receive(LinkChannel.HandOver, this);
+    }
+
+    /// <summary>
+    /// Ends what keeps the rest of an instance here, because the node stops: calls that are being set up. False where no other node is there for the rest.
+    /// </summary>
+    public bool EndWhatIsSettingUp()
+    {
+        if (links is null || member.IsCutOff || !member.PlanGives().Any(give => links.IsConnected(give.To))) return false;
+        foreach (var cell in services.Directory.All.OrderBy(static cell => cell.Latest?.Id.ProcessId)) cell.Actor.Tell(new EndIfSettingUp());
+        return true;
     }
 
     public void Start() => timer = system.Timers.Schedule(LookMillis, static self => _ = ((HandOvers)self!).LookAsync(), this);
@@ -169,19 +182,38 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         if (!agreed)
         {
             foreach (var cell in cells) cell.Actor.Tell(new Stay());
+            TellStay(instance, parting);
             return;
         }
+        var agreedAt = system.Clock.MonotonicNanos;
         // From here on nothing new finds the instance on this node.
         owned.Close(instance);
         if (CellsOf(journal).Count != cells.Count || !await GoAsync(parting).ConfigureAwait(false) || !await GiveAsync(instance, to, cells).ConfigureAwait(false))
         {
             owned.Reopen(instance);
             foreach (var cell in cells) cell.Actor.Tell(new Stay());
+            TellStay(instance, parting);
             return;
         }
+        stayTold.Remove(instance);
         Interlocked.Increment(ref moved);
-        links?.Send(to, LinkChannel.HandOver, new[] { (byte)Kind.Given });
-        system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count);
+        // The receiver begins; the others send there at once what is for the resources that moved.
+        foreach (var node in member.View.Nodes)
+        {
+            if (node.Name != member.Self) links?.Send(node.Name, LinkChannel.HandOver, new[] { (byte)Kind.Given });
+        }
+        system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count, (system.Clock.MonotonicNanos - agreedAt) / 1_000_000);
+    }
+
+    /// <summary>One that does not go at the first look is nothing to tell.</summary>
+    private void TellStay(int instance, Parting parting)
+    {
+        var now = system.Clock.MonotonicNanos / 1_000_000;
+        if (!stayTold.TryAdd(instance, now - TellStayMillis + 1_000) && now - stayTold[instance] >= TellStayMillis)
+        {
+            stayTold[instance] = now;
+            system.Log.Write(LogEvents.InstanceStays, instance, parting.WhyNot ?? "it could not be given away");
+        }
     }
 
     private async Task<bool> GoAsync(Parting parting)

@@ -22,6 +22,9 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler 
 
     public IReadOnlyList<ResourceCell> Resources { get; } = resources;
 
+    /// <summary>Who did not agree, and why; null while all have.</summary>
+    public string? WhyNot { get; private set; }
+
     /// <summary>Waits until every resource has agreed, or is quiet: true; false as soon as one is not going to be.</summary>
     public Task<bool> AwaitAll()
     {
@@ -34,19 +37,33 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler 
         }
     }
 
-    /// <summary>One more has agreed, or is quiet; or has not.</summary>
-    public void Report(ResourceCell resource, bool yes)
+    /// <summary>One more has agreed, or is quiet.</summary>
+    public void Report(ResourceCell resource)
     {
         lock (gate)
         {
-            if (!yes || (awaited.Remove(resource) && awaited.Count == 0)) Settle(yes);
+            if (awaited.Remove(resource) && awaited.Count == 0) Settle(true);
+        }
+    }
+
+    /// <summary>One has not agreed.</summary>
+    public void Refuse(ResourceCell resource, string why)
+    {
+        lock (gate)
+        {
+            WhyNot ??= $"{resource.Latest?.Id} {why}";
+            Settle(false);
         }
     }
 
     /// <summary>It takes too long.</summary>
     public void GiveUp()
     {
-        lock (gate) Settle(false);
+        lock (gate)
+        {
+            WhyNot ??= $"{string.Join(", ", awaited.Select(static cell => cell.Latest?.Id))} did not say";
+            Settle(false);
+        }
     }
 
     private void Settle(bool yes)
@@ -78,6 +95,9 @@ internal sealed record AskToPart(Parting Parting) : ISystemMessage;
 
 /// <summary>The whole instance may: let go of what two nodes cannot hold at once.</summary>
 internal sealed record Go(Parting Parting) : ISystemMessage;
+
+/// <summary>The node stops: what neither goes to another node nor ends by itself soon, a call that is being set up, ends.</summary>
+internal sealed record EndIfSettingUp : ISystemMessage;
 
 /// <summary>The instance does not move after all.</summary>
 internal sealed record Stay : ISystemMessage;

@@ -30,7 +30,7 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
     private volatile bool isStopped;
 
     /// <inheritdoc/>
-    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
     {
         var gains = new List<Gain>(gained.Count);
         lock (gate)
@@ -39,7 +39,7 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
             {
                 var journal = writer.Open(services.NodeName, claim);
                 recovering[claim.Instance] = journal;
-                gains.Add(new Gain(journal, lostAtMillis));
+                gains.Add(new Gain(journal, lostAtMillis, isHandedOver));
             }
             if (atStart is not null)
             {
@@ -157,7 +157,11 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         {
             if (gain.Entries is not { } entries || gain.Remembered is not { } remembered || journal.IsDeposed) return false;
             if (recovering.GetValueOrDefault(journal.Instance) == journal) recovering.Remove(journal.Instance);
-            foreach (var cell in Restore(journal, entries)) recovered.Add((cell, gain.LostAtMillis));
+            foreach (var cell in Restore(journal, entries))
+            {
+                cell.IsHandedOver = gain.IsHandedOver;
+                recovered.Add((cell, gain.LostAtMillis));
+            }
             owned.Add(journal, system.Spawn($"instance {journal.Instance}", () => new InstanceActor(services, journal, placer, store, remembered)));
             return true;
         }
@@ -212,8 +216,9 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         return elapsed.Task;
     }
 
-    private sealed class Gain(InstanceJournal journal, long lostAtMillis)
+    private sealed class Gain(InstanceJournal journal, long lostAtMillis, bool isHandedOver)
     {
+        public bool IsHandedOver { get; } = isHandedOver;
         public InstanceJournal Journal { get; } = journal;
         public long LostAtMillis { get; } = lostAtMillis;
         public IReadOnlyList<IdempotencyRow>? Remembered { get; set; }

@@ -34,6 +34,8 @@ internal sealed class NodeServices
     public INodeLinks? Links { get; init; }
     public required ResourcePost Post { get; init; }
     public required Action<string> ReleasePermit { get; init; }
+    /// <summary>What operators watch of the cluster.</summary>
+    public ClusterCounters Counters { get; } = new();
     /// <summary>Told of each call that came from another node once it goes on here, or is over: null for a node that is alone.</summary>
     public Action<ResourceId>? Arrived { get; set; }
     /// <inheritdoc cref="ServerNodeOptions.Loses"/>

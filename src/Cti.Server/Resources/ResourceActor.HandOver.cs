@@ -17,11 +17,18 @@ internal abstract partial class ResourceActor<TState, TEntry>
     /// <summary>The longest that what was handed over is still heard from here: a new owner tries its re-INVITE for that long.</summary>
     private const int HeldMillisMax = 10_000;
 
+    /// <summary>A peer that moved and is still silent when its old place is silent too has nothing to say by itself.</summary>
+    private const int SilentMillisMax = HeldMillisMax + 2_000;
+
+    private readonly Dictionary<int, HashSet<string>> silentPeers = [];
     private Parting? parting;
     private bool isGoing;
 
-    /// <summary>Whether nothing is under way that only this node can bring to an end.</summary>
-    protected virtual bool MayPart() => true;
+    /// <summary>What is under way that only this node can bring to an end; null for nothing.</summary>
+    protected virtual string? WhyNotPart() => null;
+
+    /// <summary>Whether the resource is one that others wait for: it may be long before it can move.</summary>
+    protected virtual bool IsSettingUp => false;
 
     /// <summary>Ends what two nodes cannot hold at once: files that are written, mixes and bridges.</summary>
     protected virtual void LetGoOfShared()
@@ -53,9 +60,13 @@ internal abstract partial class ResourceActor<TState, TEntry>
     private void BeginParting(Parting asked)
     {
         // Committed effects that wait, and requests that wait for another resource, are settled here first.
-        if (cell.State is null || cell.Held is not null || cell.Waiting.Count > 0 || cell.State.IsOver || !MayPart())
+        var why = cell.State is not { IsOver: false } ? "is ending"
+            : cell.Held is not null ? "has a request that waits for another resource"
+            : cell.Waiting.Count > 0 ? "has decisions that are not durable yet"
+            : WhyNotPart();
+        if (why is not null)
         {
-            asked.Report(cell, false);
+            asked.Refuse(cell, why);
             return;
         }
         parting = asked;
@@ -63,7 +74,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
         CancelTimer("deadline");
         armedMillis = long.MaxValue;
         Become(IsParting);
-        asked.Report(cell, true);
+        asked.Report(cell);
     }
 
     private bool IsParting(object message)
@@ -104,7 +115,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
 
     private void ReportQuiet()
     {
-        if (IsSharedGone()) parting?.Report(cell, true);
+        if (IsSharedGone()) parting?.Report(cell);
     }
 
     private void BeHandedOver()
@@ -116,6 +127,31 @@ internal abstract partial class ResourceActor<TState, TEntry>
         StartTimer("let go", IsStillHeard ? HeldMillisMax : 0, new LetGo());
         UnstashAll();
     }
+
+    /// <summary>
+    /// Peers that a living node gave away speak up when they are heard from their new place. One that does not, because it has lost what it shares with this
+    /// resource, is asked after all.
+    /// </summary>
+    private void AwaitPeers(PeerMoved moved)
+    {
+        var silent = PeersAt(moved).ToHashSet(StringComparer.Ordinal);
+        if (silent.Count == 0) return;
+        silentPeers[moved.Instance] = silent;
+        StartTimer(TimerOf(moved.Instance), SilentMillisMax, new Decide(moved with { IsHandedOver = false }));
+    }
+
+    private void HearPeer(ResourceCommand command)
+    {
+        if (silentPeers.Count == 0) return;
+        if (command is PeerMoved asked) silentPeers.Remove(asked.Instance);
+        if (SpeakerOf(command) is not { } speaker || !ResourceId.TryParse(speaker, out var id) || !silentPeers.TryGetValue(id.Instance, out var silent)) return;
+        silent.Remove(speaker);
+        if (silent.Count > 0) return;
+        silentPeers.Remove(id.Instance);
+        CancelTimer(TimerOf(id.Instance));
+    }
+
+    private static string TimerOf(int instance) => $"peers at {instance}";
 
     private bool HandedOver(object message)
     {

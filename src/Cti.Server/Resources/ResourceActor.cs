@@ -54,6 +54,12 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
     /// <summary>Makes up for what the dead process left undone.</summary>
     protected abstract void Recover(long lostAtMillis);
 
+    /// <summary>The other resources of a moved instance that this one shares something with.</summary>
+    protected virtual IEnumerable<string> PeersAt(PeerMoved moved) => [];
+
+    /// <summary>Who of those speaks by a command; null for nobody.</summary>
+    protected virtual string? SpeakerOf(ResourceCommand command) => null;
+
     /// <summary>Adds what only this kind of resource writes along with its entries.</summary>
     protected virtual JournalRows Complete(JournalRows rows, ResourceDecision<TState, TEntry> decision) => rows;
 
@@ -125,9 +131,13 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
                 Run(new TimeReached(), null);
                 Arm();
                 return true;
+            case Decide { Command: PeerMoved { IsHandedOver: true } moved }:
+                AwaitPeers(moved);
+                return true;
             case Decide decide when Defers(decide.Command):
                 return true;
             case Decide decide:
+                HearPeer(decide.Command);
                 Run(decide.Command, decide.Command.AnswersHeld ? cell.Held : null);
                 return true;
             case Recover recover:
@@ -142,7 +152,10 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
                 BeginParting(ask.Parting);
                 return true;
             case Go go:
-                go.Parting.Report(cell, false);
+                go.Parting.Refuse(cell, "has not agreed");
+                return true;
+            case EndIfSettingUp:
+                if (IsSettingUp) Run(new NodeStops(), null);
                 return true;
             case Stay or LetGo:
                 return true;

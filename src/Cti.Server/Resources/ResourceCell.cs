@@ -34,6 +34,9 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
     /// <summary>Whether it was read from the journal and has not begun to go on.</summary>
     public bool AwaitsRecovery { get; set; }
 
+    /// <summary>Whether another node that lives gave it and goes on sounding until this one is heard.</summary>
+    public bool IsHandedOver { get; set; }
+
     /// <summary>Takes over what the journal tells.</summary>
     public void Restore(ResourceState state)
     {

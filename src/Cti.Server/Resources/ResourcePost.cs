@@ -96,7 +96,9 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
         {
             var owner = now.Owners[instance];
             if (owner.Node.Length == 0 || (instance < before.Owners.Length && before.Owners[instance] == owner)) continue;
-            var moved = new PeerMoved(instance);
+            var former = instance < before.Owners.Length ? before.Owners[instance].Node : "";
+            // Its own process: what it was given it takes, which changes the epoch once more.
+            var moved = new PeerMoved(instance) { IsHandedOver = now.Find(former) is { } giver && before.Find(former)?.Incarnation == giver.Incarnation };
             foreach (var cell in directory.All.Where(cell => cell.Latest?.IsSharedWith(moved) == true).OrderBy(static cell => cell.Latest!.Id.ProcessId).ToList())
                 cell.Actor.Tell(new Decide(moved));
         }

@@ -154,6 +154,7 @@ internal sealed class RemoteRequests : ILinkReceiver
             log.Write(LogEvents.LinkMessageUnknown, node, LinkChannel.Requests, fault.Message);
             return;
         }
+        services.Counters.RequestCarriedOut();
         var replyTo = new ThenReply(reply => links!.Send(node, LinkChannel.Requests, RequestWire.Reply(number, reply)));
         if (ask.Instance < 0) replyTo.Reply(AnswerHere(ask.Request));
         else if (Catalogue.Find(ask.Request.Method) is null) replyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.MethodNotFound, $"the owner's version has no method {ask.Request.Method}")));
@@ -200,13 +201,19 @@ internal sealed class RemoteRequests : ILinkReceiver
         {
             Node = null;
             if (toNode is not null || owner.NowMillis >= untilMillis) Finish(RpcReply.Refused(RpcError.Moving()));
-            else owner.timers.Schedule(Limits.MovingRetryMillis, static question => ((Question)question!).Try(), this);
+            else Hold();
         }
 
         public void LinkBroke()
         {
             if (MayRepeat(request)) Again();
             else Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the link to the owner broke; the outcome is unknown, and a request without a UUID as id cannot be repeated safely")));
+        }
+
+        private void Hold()
+        {
+            owner.services.Counters.RequestHeld();
+            owner.timers.Schedule(Limits.MovingRetryMillis, static question => ((Question)question!).Try(), this);
         }
 
         private void Try()
@@ -229,7 +236,8 @@ internal sealed class RemoteRequests : ILinkReceiver
                 return;
             }
             owner.sent[Number] = this;
-            if (owner.links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) != true && owner.sent.TryRemove(Number, out _)) Again();
+            if (owner.links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) == true) owner.services.Counters.RequestForwarded();
+            else if (owner.sent.TryRemove(Number, out _)) Again();
         }
 
         private void TimedOut() => Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the owner did not answer in time; the outcome is unknown, retry with the same id")));

@@ -18,15 +18,40 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
     /// <inheritdoc/>
     public void Respond(ServerTransaction transaction, SipResponse response)
     {
-        if (transaction.Origin is SipOrigin origin) forwarding.Answer(origin, response);
-        else if (!transaction.Respond(response) && response.IsFinal) Settled(transaction);
+        if (transaction.Origin is SipOrigin origin)
+        {
+            if (!forwarding.Answer(origin, response) && transaction.IsInvite) RespondFromHere(origin, transaction, response);
+        }
+        else if (!transaction.Respond(response) && response.IsFinal)
+        {
+            Settled(transaction);
+        }
+    }
+
+    /// <summary>
+    /// The node that has the transaction of an INVITE has ended, or cannot be reached: its sender, who waits for an answer and does not ask again, gets it
+    /// by another socket. Any other request is repeated by its sender.
+    /// </summary>
+    private void RespondFromHere(SipOrigin origin, ServerTransaction elsewhere, SipResponse response)
+    {
+        if (forwarding.AdoptedOf(origin) is not { } own)
+        {
+            own = ServerTransaction.Detached(elsewhere.Request, elsewhere.Flow);
+            layer.AdoptServer(own, elsewhere.UserState);
+            forwarding.Adopted(origin, own);
+        }
+        own.Respond(response);
     }
 
     /// <inheritdoc/>
     public void TakeHere(ServerTransaction? transaction, SipMessage message, SipFlow flow)
     {
         if (transaction is not null) InDialog(transaction);
-        else if (message is SipRequest ack) OnAck(ack, flow, null);
+        else if (message is SipRequest { Method: SipMethods.Cancel } cancel) CancelLate(cancel);
+        else if (message is SipRequest ack)
+        {
+            if (!layer.TakeAck(ack)) OnAck(ack, flow, null);
+        }
         else OnStrayResponse((SipResponse)message, flow);
     }
 
@@ -47,6 +72,29 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
 
     /// <inheritdoc/>
     public bool OnMerged(ServerTransaction existing, ServerTransaction arrived) => Join(existing, arrived) ?? false;
+
+    // ---- INVITEs that another node answers ----
+
+    /// <inheritdoc/>
+    public void CancelElsewhere(AnsweredElsewhere elsewhere, SipRequest cancel, SipFlow flow)
+    {
+        if (!DialogTag.TryParse(elsewhere.Tag, out var tag) || !IsHere(tag.Resource)) return;
+        // A CANCEL names no dialog: on its way to the owner its To has the call's tag.
+        var told = (SipRequest)SipParser.ParseDatagram(SipMessageWriter.ToArray(cancel)).Message!;
+        var to = told.To.WithoutTag();
+        told.Remove(HeaderId.To);
+        told.Add(HeaderId.To, $"{to};tag={elsewhere.Tag}");
+        if (!forwarding.Forward(SipLinkMessage.LateCancel, told, flow, tag.Resource)) CancelLate(told);
+    }
+
+    private void LetGo(LetGoNow let)
+    {
+        let.Transaction.UserState = new AnsweredElsewhere(let.Tag);
+        if (let.Transaction.Origin is null) let.Transaction.LetGo(let.Millis);
+    }
+
+    /// <summary>The CANCEL of an INVITE that came to another node before the call did come here.</summary>
+    private void CancelLate(SipRequest cancel) => OwnerOf(cancel.To.Tag)?.Actor.Tell(new CancelCameLate(cancel));
 
     private void InDialog(ServerTransaction transaction)
     {
@@ -165,7 +213,7 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
     /// <summary>How an INVITE was answered: 0 where no call came of it, 100 while it is not.</summary>
     private int StatusOf(ServerTransaction invite)
     {
-        if (invite.UserState is null) return 0;
+        if (invite.UserState is null or AnsweredElsewhere) return 0;
         var status = invite.Origin is SipOrigin origin ? forwarding.StatusOf(origin) : invite.LastStatus;
         return status < 200 ? 100 : status;
     }
@@ -183,6 +231,8 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
                 return true;
             case SipForwarding.Outgoing { OfferedTo: { } node }:
                 return forwarding.Offer(arrived, node);
+            case AnsweredElsewhere elsewhere when DialogTag.TryParse(elsewhere.Tag, out var tag) && cluster.View?.Invoke().OwnerOf(tag.Resource.Instance) is { } other && other.Name != cluster.Self:
+                return forwarding.Offer(arrived, other.Name);
             case ActorRef owner:
                 switch (StatusOf(existing))
                 {
@@ -206,6 +256,9 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
         {
             case SipForwarding.Outgoing { Node: not null } forwarded:
                 forwarding.Cancel(forwarded, cancel);
+                return true;
+            case AnsweredElsewhere elsewhere:
+                CancelElsewhere(elsewhere, cancel, invite.Flow);
                 return true;
             case SameInvites.Question question when question.Transaction == invite:
                 CancelTimer(question.Timer);

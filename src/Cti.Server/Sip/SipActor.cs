@@ -22,6 +22,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         [SipCapabilities.Timer], ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
 
     private readonly Dictionary<(string CallId, string Tag), StrayCall> strays = [];
+    private readonly Dictionary<string, long> inherited = new(StringComparer.Ordinal);
     private TransactionLayer layer = null!;
     private long armed = long.MaxValue;
 
@@ -43,9 +44,10 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
             case SendFailedCame failed: layer.SendFailed(failed.SendId, failed.Failure); break;
             case RespondNow respond: Respond(respond.Transaction, respond.Response); break;
             case StartNow start: Start(start); break;
-            case AdoptOutboundNow adopt: adopt.Handle.Transaction = layer.AdoptClient(adopt.Handle.Request, adopt.Flow, adopt.Handle); break;
+            case AdoptOutboundNow adopt: Adopt(adopt); break;
             case AdoptInboundNow adopt: layer.AdoptServer(adopt.Transaction, adopt.Owner); break;
             case CancelNow cancel: Cancel(cancel); break;
+            case LetGoNow let: LetGo(let); break;
             case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
             case LinkMessageCame came: Receive(came.Node, came.Payload); break;
             case LinkChanged { IsUp: false } broken: LinkBroke(broken.Node); break;
@@ -68,6 +70,22 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
             return;
         }
         start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle, branch: start.Handle.Branch);
+        // Its call may be over before the answer that crossed the CANCEL comes for the last time.
+        if (start.Request.Method == SipMethods.Bye && inherited.Remove(start.Request.CallId))
+            Remember((start.Request.CallId, start.Request.To.Tag ?? ""), new StrayCall(start.Flow, NowMillis + timers.Limit) { IsOver = true });
+    }
+
+    private void Adopt(AdoptOutboundNow adopt)
+    {
+        adopt.Handle.Transaction = layer.AdoptClient(adopt.Handle.Request, adopt.Flow, adopt.Handle);
+        if (inherited.Count >= StraysMax)
+        {
+            foreach (var (callId, ends) in inherited)
+            {
+                if (ends <= NowMillis) inherited.Remove(callId);
+            }
+        }
+        if (inherited.Count < StraysMax) inherited[adopt.Handle.Request.CallId] = NowMillis + (2 * timers.Limit);
     }
 
     private void Acknowledge(AcknowledgeNow acknowledge)
@@ -124,6 +142,12 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
     /// <inheritdoc/>
     public void OnAck(SipRequest ack, SipFlow flow, ServerTransaction? transaction)
     {
+        if (transaction is { Phase: TransactionPhase.Proceeding })
+        {
+            // Nothing was answered here: whoever has the call now has refused it.
+            if (transaction.UserState is not (AnsweredElsewhere or SipForwarding.Outgoing)) return;
+            transaction.Forget();
+        }
         if (OwnerOf(ack.To.Tag) is { } owner) owner.Actor.Tell(new AckCame(ack));
         else if (DialogTag.TryParse(ack.To.Tag, out var tag) && IsHere(tag.Resource)) forwarding.Forward(SipLinkMessage.Ack, ack, flow, tag.Resource);
     }
@@ -139,9 +163,10 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
     /// <inheritdoc/>
     public void OnResponse(ClientTransaction transaction, SipResponse response)
     {
-        if (transaction.UserState is StrayCall stray && !response.IsProvisional) stray.SayGoodbye(layer);
+        if (transaction.UserState is StrayCall stray && !response.IsProvisional) stray.SayGoodbye(layer, null);
         if (transaction.UserState is not RequestHandle handle) return;
-        if (!handle.Owner.Tell(new ResponseCame(handle, response)) && transaction.IsInvite && response.IsSuccess) HangUpStray(response, transaction.Flow);
+        // A call that is another node's now is hung up there, once.
+        if (!handle.Owner.Tell(new ResponseCame(handle, response)) && transaction.IsInvite && response.IsSuccess) OnStrayResponse(response, transaction.Flow);
     }
 
     /// <inheritdoc/>
@@ -183,23 +208,29 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         var key = (response.CallId, response.To.Tag ?? "");
         if (strays.TryGetValue(key, out var known) && known.EndsMillis > NowMillis)
         {
-            if (known.IsOver) known.SayGoodbye(layer);
+            if (known.IsOver) known.SayGoodbye(layer, response);
             return;
         }
         if (response.Contact is not { } target) return;
         var dialog = new DialogState(response.CallId, response.From.Tag ?? "", response.To.Tag ?? "", response.From.WithoutTag().ToString(),
             response.To.WithoutTag().ToString(), "", target.Uri.Text, [.. response.RecordRoutes.Reverse().Select(static route => route.ToString())],
             response.CSeq.Number, 0, DialogFlow.Format(flow), false, true, true);
-        var ack = new SipRequest(SipMethods.Ack, target.Uri);
-        ack.Add(HeaderId.MaxForwards, "70");
-        foreach (var route in dialog.RouteSet) ack.Add(HeaderId.Route, route);
-        ack.Add(HeaderId.From, response.From.ToString());
-        ack.Add(HeaderId.To, response.To.ToString());
-        ack.Add(HeaderId.CallId, response.CallId);
-        ack.Add(HeaderId.CSeq, string.Create(CultureInfo.InvariantCulture, $"{response.CSeq.Number} ACK"));
-        var stray = new StrayCall(ack, flow, NowMillis + timers.Limit);
+        var stray = new StrayCall(flow, NowMillis + timers.Limit) { Ack = AckOf(response) };
         Remember(key, stray);
         layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow, stray);
+    }
+
+    private static SipRequest? AckOf(SipResponse success)
+    {
+        if (success.Contact is not { } target) return null;
+        var ack = new SipRequest(SipMethods.Ack, target.Uri);
+        ack.Add(HeaderId.MaxForwards, "70");
+        foreach (var route in success.RecordRoutes.Reverse()) ack.Add(HeaderId.Route, route.ToString());
+        ack.Add(HeaderId.From, success.From.ToString());
+        ack.Add(HeaderId.To, success.To.ToString());
+        ack.Add(HeaderId.CallId, success.CallId);
+        ack.Add(HeaderId.CSeq, string.Create(CultureInfo.InvariantCulture, $"{success.CSeq.Number} ACK"));
+        return ack;
     }
 
     private long NowMillis => System.Clock.MonotonicNanos / 1_000_000;
@@ -216,17 +247,22 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         if (strays.Count < StraysMax) strays[key] = stray;
     }
 
-    /// <summary>A stray call that is being hung up.</summary>
-    private sealed class StrayCall(SipRequest ack, SipFlow flow, long endsMillis)
+    /// <summary>A stray call that is being hung up, or one of a dead node's that was.</summary>
+    private sealed class StrayCall(SipFlow flow, long endsMillis)
     {
         public long EndsMillis { get; } = endsMillis;
 
-        /// <summary>Its BYE was answered.</summary>
-        public bool IsOver { get; private set; }
+        /// <summary>Its BYE was answered, or is its call's to see through.</summary>
+        public bool IsOver { get; set; }
 
-        public void SayGoodbye(TransactionLayer layer)
+        public SipRequest? Ack { get; set; }
+
+        /// <summary>Acknowledges the answer; <paramref name="repeated"/> is that answer where it came again.</summary>
+        public void SayGoodbye(TransactionLayer layer, SipResponse? repeated)
         {
             IsOver = true;
+            Ack ??= repeated is null ? null : AckOf(repeated);
+            if (Ack is not { } ack) return;
             ack.Remove(HeaderId.Via);
             layer.SendAck(ack, flow);
         }

@@ -3,6 +3,7 @@ using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Server.Calls;
+using Cti.Server.Resources;
 using Cti.Sip;
 using Cti.Sip.Dialog;
 
@@ -13,7 +14,11 @@ namespace Cti.Server.Sip;
 /// <param name="Owns">Whether an instance is this node's and its calls are known.</param>
 /// <param name="View">Who owns the others; null for a node that is alone.</param>
 /// <param name="Links">The links; null for a node that is alone.</param>
-internal sealed record SipCluster(string Self, Func<int, bool> Owns, Func<ClusterView>? View, INodeLinks? Links);
+internal sealed record SipCluster(string Self, Func<int, bool> Owns, Func<ClusterView>? View, INodeLinks? Links)
+{
+    /// <summary>What operators watch.</summary>
+    public ClusterCounters Counters { get; init; } = new();
+}
 
 /// <summary>A message of another node.</summary>
 internal sealed record LinkMessageCame(string Node, ReadOnlyMemory<byte> Payload);
@@ -25,6 +30,10 @@ internal sealed record LinkChanged(string Node, bool IsUp) : ISystemMessage;
 /// <param name="Node">That node.</param>
 /// <param name="Number">The request's number there.</param>
 internal sealed record SipOrigin(string Node, long Number);
+
+/// <summary>The user's state of an INVITE whose call is another node's now: that one answers it.</summary>
+/// <param name="Tag">The call's tag, which names the resource.</param>
+internal sealed record AnsweredElsewhere(string Tag);
 
 /// <summary>
 /// SIP that reached a node which does not own the call: part of the SIP actor. The server transaction stays where its socket is; the request travels to the owner, its answers
@@ -54,6 +63,9 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
 
         /// <summary>Takes a new INVITE that another node handed over, or another branch of one that is here.</summary>
         void TakeOffer(ServerTransaction transaction);
+
+        /// <summary>Tells the owner of a call that its caller gives up.</summary>
+        void CancelElsewhere(AnsweredElsewhere elsewhere, SipRequest cancel, SipFlow flow);
 
         /// <summary>This node's listener for a flow that another node named.</summary>
         SipFlow FlowHere(SipFlow flow);
@@ -92,10 +104,11 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         if (offer.Node is { } node) cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Cancel, offer.Number, cancel));
     }
 
-    /// <summary>Sends an answer to the node that has the transaction.</summary>
-    public void Answer(SipOrigin origin, SipResponse response)
+    /// <summary>Sends an answer to the node that has the transaction; false where that node is not there to send it on.</summary>
+    public bool Answer(SipOrigin origin, SipResponse response)
     {
-        if (incoming.TryGetValue(origin, out var known))
+        var known = incoming.GetValueOrDefault(origin);
+        if (known is not null)
         {
             known.Last = response;
             if (response.IsFinal && !known.IsOver)
@@ -104,8 +117,17 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
                 expiries.Enqueue((NowMillis + timers.Limit, () => Forget(origin, known)));
             }
         }
-        // Without a link the answer is lost; the node asks again when it has one.
-        cluster.Links!.Send(origin.Node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Response, origin.Number, response));
+        // One that has come back under the same name knows nothing of the request; one whose link alone broke asks again.
+        return known is not { IsOrphan: true } && cluster.Links!.Send(origin.Node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Response, origin.Number, response));
+    }
+
+    /// <summary>The transaction by which a request is answered from here after all; null where its own node does.</summary>
+    public ServerTransaction? AdoptedOf(SipOrigin origin) => incoming.GetValueOrDefault(origin)?.Adopted;
+
+    /// <summary>From now on a request is answered from here.</summary>
+    public void Adopted(SipOrigin origin, ServerTransaction own)
+    {
+        if (incoming.TryGetValue(origin, out var known)) known.Adopted = own;
     }
 
     /// <summary>A message of another node that has to do with forwarding.</summary>
@@ -118,7 +140,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             case SipLinkMessage.Request or SipLinkMessage.Offer:
                 TakeRequest(node, number, message);
                 break;
-            case SipLinkMessage.Ack or SipLinkMessage.Stray when SipWire.TryRead<SipMessage>(message, out var loose, out var flow):
+            case SipLinkMessage.Ack or SipLinkMessage.Stray or SipLinkMessage.LateCancel when SipWire.TryRead<SipMessage>(message, out var loose, out var flow):
                 TakeLoose(loose, side.FlowHere(flow));
                 break;
             case SipLinkMessage.Response when outgoing.TryGetValue(number, out var asked) && SipWire.TryRead<SipResponse>(message, out var response, out _):
@@ -130,6 +152,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             case SipLinkMessage.Cancel when incoming.TryGetValue(new SipOrigin(node, number), out var cancelled) && SipWire.TryRead<SipRequest>(message, out var cancel, out _):
                 (cancelled.Transaction.UserState as ActorRef)?.Tell(new InviteWasCancelled(cancelled.Transaction, cancel));
                 if (cancelled.Transaction.UserState is Outgoing further) Cancel(further, cancel);
+                else if (cancelled.Transaction.UserState is AnsweredElsewhere elsewhere) side.CancelElsewhere(elsewhere, cancel, cancelled.Transaction.Flow);
                 break;
         }
     }
@@ -137,6 +160,10 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     /// <summary>A link broke: what it carried is sent again, which the owner recognises.</summary>
     public void LinkBroke(string node)
     {
+        foreach (var (origin, known) in incoming)
+        {
+            if (origin.Node == node) known.IsOrphan = true;
+        }
         foreach (var waiting in outgoing.Values)
         {
             if (waiting.Node != node || waiting.IsAnswered) continue;
@@ -176,6 +203,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
 
     private void Hold(Outgoing waiting)
     {
+        cluster.Counters.SipWasHeld();
         waiting.Node = null;
         held[waiting.Number] = waiting;
     }
@@ -199,6 +227,8 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     private bool Send(Outgoing waiting, string node)
     {
         if (cluster.Links?.Send(node, LinkChannel.Sip, SipWire.Write(waiting.Kind, waiting.Number, waiting.Message, waiting.Flow)) != true) return false;
+        if (waiting.Kind == SipLinkMessage.Offer) cluster.Counters.InviteOffered();
+        else cluster.Counters.SipWasForwarded();
         waiting.Node = node;
         held.Remove(waiting.Number);
         return true;
@@ -229,6 +259,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     private void GiveUp(Outgoing waiting)
     {
         Remove(waiting);
+        cluster.Counters.SipWasGivenUp();
         if (waiting.Transaction is not { } transaction) return;
         var response = SipResponse.For(transaction.Request, 503, null, transaction.Request.To.Tag is null ? random.NextHex(8) : null);
         response.Add(HeaderId.RetryAfter, "1");
@@ -251,10 +282,12 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         if (incoming.TryGetValue(origin, out var known))
         {
             // It was sent again because a link broke: so may the answer have been.
+            known.IsOrphan = false;
             if (known.Last is { } last) Answer(origin, last);
             return;
         }
         if (!SipWire.TryRead<SipRequest>(message, out var request, out var flow)) return;
+        cluster.Counters.SipWasTaken();
         var transaction = ServerTransaction.Elsewhere(request, side.FlowHere(flow), origin);
         var isOffer = SipWire.KindOf(message) == SipLinkMessage.Offer;
         if (!isOffer && DialogTag.TryFind(request, out var tag) && !cluster.Owns(tag.Resource.Instance))
@@ -281,6 +314,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     private void TakeLoose(SipMessage message, SipFlow flow)
     {
         var tag = message is SipRequest ack ? ack.To.Tag : ((SipResponse)message).From.Tag;
+        cluster.Counters.SipWasTaken();
         // Two nodes that each believe the other to be the owner would play ball: what was forwarded once is taken or dropped.
         if (DialogTag.TryParse(tag, out var parsed) && cluster.Owns(parsed.Resource.Instance)) side.TakeHere(null, message, flow);
     }
@@ -323,5 +357,11 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         public SipResponse? Last { get; set; }
 
         public bool IsOver { get; set; }
+
+        /// <summary>The link to the node that has the transaction broke, and it has not asked again.</summary>
+        public bool IsOrphan { get; set; }
+
+        /// <summary>The transaction that this node answers by, because the other one cannot.</summary>
+        public ServerTransaction? Adopted { get; set; }
     }
 }

@@ -13,6 +13,12 @@ internal interface ISipNode
     /// <summary>Gives back a request that a call of a lost instance was to take: the instance's owner gets it.</summary>
     void GiveBack(ServerTransaction transaction);
 
+    /// <summary>Another node answers an INVITE that came here: its CANCEL, and the ACK of a refusal, are passed on to whoever owns the call.</summary>
+    /// <param name="transaction">The INVITE's.</param>
+    /// <param name="tag">The call's tag.</param>
+    /// <param name="millis">For how long a call may wait for its answer.</param>
+    void LetGo(ServerTransaction transaction, string tag, long millis);
+
     /// <summary>Sends a request in a transaction of its own; news of it goes to the handle's owner.</summary>
     void Start(SipRequest request, SipFlow flow, RequestHandle handle);
 
@@ -69,6 +75,9 @@ internal sealed record InviteJoined(ServerTransaction Transaction) : ISystemMess
 
 /// <summary>The caller cancelled its INVITE.</summary>
 internal sealed record InviteWasCancelled(ServerTransaction Transaction, SipRequest Cancel) : ISystemMessage;
+
+/// <summary>The caller cancelled its INVITE at a node that had the call before.</summary>
+internal sealed record CancelCameLate(SipRequest Cancel) : ISystemMessage;
 
 /// <summary>An ACK of a 2xx.</summary>
 internal sealed record AckCame(SipRequest Ack) : ISystemMessage;

@@ -24,6 +24,8 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public void GiveBack(ServerTransaction transaction) => actor.Tell(new TakeAgain(transaction));
 
+    public void LetGo(ServerTransaction transaction, string tag, long millis) => actor.Tell(new LetGoNow(transaction, tag, millis));
+
     public void Start(SipRequest request, SipFlow flow, RequestHandle handle) => actor.Tell(new StartNow(request, flow, handle));
 
     public void AdoptOutbound(RequestHandle handle, SipFlow flow) => actor.Tell(new AdoptOutboundNow(handle, flow));
@@ -74,6 +76,8 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 }
 
 internal sealed record TakeAgain(ServerTransaction Transaction) : ISystemMessage;
+
+internal sealed record LetGoNow(ServerTransaction Transaction, string Tag, long Millis) : ISystemMessage;
 
 internal sealed record RespondNow(ServerTransaction Transaction, SipResponse Response) : ISystemMessage;
 

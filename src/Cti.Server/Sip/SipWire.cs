@@ -28,6 +28,8 @@ internal enum SipLinkMessage : byte
     Have = 8,
     /// <summary>A new INVITE, or another branch of one that the receiver has.</summary>
     Offer = 9,
+    /// <summary>A CANCEL of an INVITE whose call is the receiver's; its To has the call's tag.</summary>
+    LateCancel = 10,
 }
 
 /// <summary>

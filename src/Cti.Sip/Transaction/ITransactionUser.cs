@@ -14,7 +14,10 @@ public interface ITransactionUser
     /// </summary>
     bool OnMerged(ServerTransaction existing, ServerTransaction arrived) => false;
 
-    /// <summary>An ACK that belongs to no failure: that of a 2xx. <paramref name="transaction"/> is set where it matched one in Accepted.</summary>
+    /// <summary>
+    /// An ACK that belongs to no failure of this layer's: that of a 2xx, or of what another node answered. <paramref name="transaction"/> is set where it matched one
+    /// in Accepted, or one that was not answered here (then it is in Proceeding).
+    /// </summary>
     void OnAck(SipRequest ack, SipFlow flow, ServerTransaction? transaction);
 
     /// <summary>An INVITE that has no final response yet is cancelled; the CANCEL was answered, the user answers the INVITE (487).</summary>

@@ -32,6 +32,7 @@ namespace Cti.Sip;
               +-----------+                              |
               | Terminated|<-----------------------------+
               +-----------+
+   One that another node answers (LetGo) stays in Proceeding for timer C: Terminated
 */
 internal static class InviteServerMachine
 {
@@ -53,6 +54,7 @@ internal static class InviteServerMachine
         TransactionInput.Success => TransactionState.Linger(TransactionPhase.Accepted, now, timers.Limit).With(TransactionActions.Send),
         TransactionInput.Failure => new TransactionState(TransactionPhase.Completed, reliable ? TransactionState.Never : now + timers.T1, timers.T1, now + timers.Limit)
             .With(TransactionActions.Send),
+        TransactionInput.Timer when now >= state.EndAt => TransactionState.Over.With(TransactionActions.None),
         TransactionInput.Timer when now >= state.ResendAt => (state with { ResendAt = TransactionState.Never }).With(TransactionActions.SendTrying),
         TransactionInput.TransportError => state.With(TransactionActions.ReportTransportError),
         _ => state.With(TransactionActions.None),

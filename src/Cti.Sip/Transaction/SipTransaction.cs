@@ -136,6 +136,16 @@ public sealed class ServerTransaction : SipTransaction
     /// </summary>
     public bool Respond(SipResponse response) => Layer.Respond(this, response);
 
+    /// <summary>
+    /// Another node answers this INVITE, and maybe its next hop does not know: for so long its repetitions get what was answered last, and the user hears of its CANCEL and of
+    /// the ACK of that answer. Of no effect once it is answered.
+    /// </summary>
+    /// <param name="millis">In milliseconds; at least <see cref="SipTimers.TimerC"/> is used.</param>
+    public void LetGo(long millis) => Layer.LetGo(this, millis);
+
+    /// <summary>Forgets an INVITE that was let go: what another node answered is acknowledged.</summary>
+    public void Forget() => Layer.ForgetLetGo(this);
+
     /// <summary>Sends 100 now rather than after 200 ms.</summary>
     public void SendTrying() => Layer.Respond(this, SipResponse.For(Request, 100));
 }

@@ -21,6 +21,7 @@ public sealed partial class TransactionLayer
         if (servers.TryGetValue(key, out var existing))
         {
             if (!isAck) Step(existing, TransactionInput.Repeat);
+            else if (existing.Phase == TransactionPhase.Proceeding) user.OnAck(request, flow, existing);
             else if (key.Port != 0 || existing.ToTag is null || existing.ToTag == request.To.Tag) Step(existing, TransactionInput.Ack, request);
             return;
         }
@@ -69,6 +70,26 @@ public sealed partial class TransactionLayer
         Counters.ServerStarted++;
         NoteMerge(adopted);
         adopted.MergedWith = null;
+    }
+
+    /// <summary>Takes an ACK that came to another node: true where it is that of a failure which was answered here.</summary>
+    public bool TakeAck(SipRequest ack)
+    {
+        if (!servers.TryGetValue(ServerKey.Of(ack, SipMethods.Invite), out var answered) || answered.Phase is not (TransactionPhase.Completed or TransactionPhase.Confirmed)) return false;
+        Step(answered, TransactionInput.Ack, ack);
+        return true;
+    }
+
+    internal void LetGo(ServerTransaction server, long millis)
+    {
+        if (server.Phase != TransactionPhase.Proceeding) return;
+        server.State = server.State with { ResendAt = TransactionState.Never, EndAt = Now + Math.Max(millis, timers.TimerC) };
+        deadlines.Place(server, server.State.NextDeadline);
+    }
+
+    internal void ForgetLetGo(ServerTransaction server)
+    {
+        if (server is { Phase: TransactionPhase.Proceeding, State.EndAt: not TransactionState.Never }) Abandon(server);
     }
 
     private void Refuse(SipRequest request, SipFlow flow)

@@ -12,6 +12,9 @@ public sealed record SipTimers(int T1 = 500, int T2 = 4000, int T4 = 5000, int T
 {
     /// <summary>64 T1: timers B, F, H, J, L and M.</summary>
     public int Limit => 64 * T1;
+
+    /// <summary>Timer C (RFC 3261 section 16.6): how long an INVITE that another answers is remembered at least; more than three minutes.</summary>
+    public int TimerC => 200_000;
 }
 
 /// <summary>The states of the four machines, by the RFCs' names.</summary>
@@ -83,7 +86,7 @@ internal enum TransactionActions
 /// <param name="Phase">The state.</param>
 /// <param name="ResendAt">Timer A, E or G; for an INVITE server in Proceeding when its 100 is due. <see cref="Never"/> where not running.</param>
 /// <param name="Interval">The interval that <paramref name="ResendAt"/> ends.</param>
-/// <param name="EndAt">The timer that ends the state: B, D, F, H, I, J, K, L or M. <see cref="Never"/> where not running.</param>
+/// <param name="EndAt">The timer that ends the state: B, C, D, F, H, I, J, K, L or M. <see cref="Never"/> where not running.</param>
 internal readonly record struct TransactionState(TransactionPhase Phase, long ResendAt, int Interval, long EndAt)
 {
     public const long Never = long.MaxValue;

@@ -32,7 +32,10 @@ internal static unsafe partial class Libc
     public const int ClockThreadCpuTime = 3;
     public const int TimerAbsTime = 1;
     public const int EIntr = 4;
+    public const int EPerm = 1;
     public const int EAgain = 11;
+    public const int ENoMem = 12;
+    public const int ENoBufs = 105;
     public const int EAddrInUse = 98;
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]

@@ -57,9 +57,17 @@ internal sealed unsafe class UdpListener : IDisposable
             }
         }
 
-        var isFull = OperatingSystem.IsLinux() && Marshal.GetLastPInvokeError() == Libc.EAgain;
-        _context.Fail(flow, sendId, isFull ? SipSendFailure.Overloaded : SipSendFailure.Unreachable);
+        if (OperatingSystem.IsLinux() && IsLoss(Marshal.GetLastPInvokeError()))
+            _context.Counts.Count(SipSendFailure.Overloaded);
+        else
+            _context.Fail(flow, sendId, SipSendFailure.Unreachable);
     }
+
+    /// <summary>
+    /// Whether an error means that this very datagram was dropped on the way out (a full queue, a packet filter), which says nothing about its destination:
+    /// it is lost like any other, and its transaction sends it again. A socket that asks for ICMP errors is told of such drops.
+    /// </summary>
+    internal static bool IsLoss(int error) => error is Libc.EAgain or Libc.ENoBufs or Libc.ENoMem or Libc.EPerm;
 
     public void Dispose()
     {

@@ -11,6 +11,8 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
 
     private static readonly HttpClient s_http = new() { Timeout = TimeSpan.FromSeconds(3) };
 
+    private static readonly bool s_keeps = Environment.GetEnvironmentVariable("CTI_KEEP") is { Length: > 0 };
+
     private readonly List<(long Ticks, string Line)> _log = [];
     private Process? _process;
 
@@ -175,8 +177,11 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
         if (line is null) return;
         lock (_log)
         {
+            // Who keeps the folder wants to read it all.
+            if (Environment.GetEnvironmentVariable("CTI_KEEP") is { Length: > 0 }) File.AppendAllText(Path.Combine(Folder, "node.log"), line + "\n");
             _log.Add((Stopwatch.GetTimestamp(), line));
             if (_log.Count > 4000) _log.RemoveRange(0, 1000);
+            if (s_keeps) File.AppendAllText(Path.Combine(Folder, "log"), line + "\n");
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -169,8 +170,12 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
         }
     }
 
+    /// <summary>Others who take part and end with it.</summary>
+    public ConcurrentBag<IAsyncDisposable> Guests { get; } = [];
+
     public async ValueTask DisposeAsync()
     {
+        foreach (var guest in Guests) await guest.DisposeAsync();
         await Farm.DisposeAsync();
         if (Proxy is not null) await Proxy.DisposeAsync();
         foreach (var node in _nodes) await node.DisposeAsync();

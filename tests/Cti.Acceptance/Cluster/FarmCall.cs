@@ -37,6 +37,8 @@ internal sealed class FarmCall
     private long _remoteCSeq = -1;
     private int _cseq = 1;
     private int _sdpVersion = 1;
+    private int _agreed = 1;
+    private long _askAgainAt = long.MaxValue;
     private long _endedAt;
 
     /// <summary>A call that this phone places.</summary>
@@ -160,9 +162,11 @@ internal sealed class FarmCall
         if (Phase != CallPhase.Up) return;
         Audio.IsHolding = isHeld;
         _sdpVersion++;
-        _cseq++;
-        Ask("INVITE", NewBranch(), Describe(), NextHop(), isInvite: true);
+        Reinvite();
     });
+
+    /// <summary>The node has taken the last <see cref="Hold"/>.</summary>
+    public bool HasAgreed => _agreed == _sdpVersion;
 
     // ---- what comes ----
 
@@ -256,6 +260,7 @@ internal sealed class FarmCall
     /// <summary>Retransmissions that are due.</summary>
     public void Tick(long now)
     {
+        if (now >= _askAgainAt && Phase == CallPhase.Up) Reinvite();
         for (var i = _outstanding.Count - 1; i >= 0; i--)
         {
             var sent = _outstanding[i];
@@ -294,7 +299,13 @@ internal sealed class FarmCall
         if (response.Status >= 300)
         {
             Acknowledge(response, asked?.Branch ?? _inviteBranch, outside: response.CSeq == 1);
-            if (response.CSeq > 1) return;
+            if (response.CSeq > 1)
+            {
+                // RFC 3261, section 14.1: who made the Call-ID waits longer.
+                if (response.Status == 491) _askAgainAt = Environment.TickCount64 + (IsCaller ? Random.Shared.Next(210, 401) : Random.Shared.Next(0, 201)) * 10;
+                else _farm.Complain(this, $"re-INVITE {response.CSeq} is answered {response.Status}");
+                return;
+            }
             Status = response.Status;
             End(EndedBy.Length > 0 ? EndedBy : "refused");
             return;
@@ -309,6 +320,7 @@ internal sealed class FarmCall
         if (response.Header("Contact") is { Length: > 0 } contact) _target = SipText.Address(contact);
         Acknowledge(response, NewBranch(), outside: false);
         TakeDescription(response);
+        if (response.CSeq == _cseq) _agreed = _sdpVersion;
         if (Phase is CallPhase.Calling or CallPhase.Ringing) BeUp();
         else if (Phase == CallPhase.Leaving && response.CSeq == 1)
         {
@@ -422,6 +434,13 @@ internal sealed class FarmCall
         var now = Environment.TickCount64;
         _outstanding.Add(new Outstanding { Method = method, CSeq = _cseq, Branch = branch, Text = text, To = to, IsInvite = isInvite, NextAt = now + T1, GiveUpAt = now + Life });
         _farm.Send(text, to);
+    }
+
+    private void Reinvite()
+    {
+        _askAgainAt = long.MaxValue;
+        _cseq++;
+        Ask("INVITE", NewBranch(), Describe(), NextHop(), isInvite: true);
     }
 
     private void Acknowledge(SipText response, string branch, bool outside)

@@ -121,6 +121,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     private List<Scene> Cast(int calls)
     {
         List<Scene> cast = [new TrunkScene(_stage)];
+        // It lives on the loopback, which namespaces do not reach.
+        if (!cluster.Plan.WithNetworkFaults) cast.Add(new BaresipScene(_stage));
         void Add(int percent, int callsEach, Func<Scene> make)
         {
             for (var i = Math.Max(1, calls * percent / 100 / callsEach); i > 0; i--) cast.Add(make());
@@ -140,12 +142,14 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     private List<Scene> Passing(Fault fault)
     {
         var each = Math.Max(1, plan.Calls / 100);
-        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Rolling => 90, _ => 30 };
+        // A twentieth of six seconds is lost by and large; twice that, and what a takeover takes, is too much.
+        var missing = fault is Fault.Lose or Fault.LoseAndKill ? 800 : 200;
+        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Pause => 20, Fault.Rolling => 90, _ => 30 };
         List<Scene> cast = [];
         for (var i = 0; i < each; i++)
         {
             cast.AddRange([new RingingScene(_stage, "rings"), new RingingScene(_stage, "mute"), new OfferedScene(_stage), new ParentScene(_stage), new LimitScene(_stage, limit), new SendKeysScene(_stage)]);
-            if (fault is not (Fault.Drain or Fault.Rolling)) cast.AddRange([new EndingPlayScene(_stage), new HangUpScene(_stage)]);
+            if (fault is not (Fault.Drain or Fault.Rolling)) cast.AddRange([new EndingPlayScene(_stage, missing), new HangUpScene(_stage)]);
         }
         return cast;
     }
@@ -175,6 +179,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         round.Lateness = cluster.Farm.Audio.TakeLateness();
         var moves = new Moves(before, await cluster.OwnersAsync());
         Measure(round, moves);
+        tell("      gaps of " + string.Join("; ", _lasting.GroupBy(scene => (scene.Kind, Moved: scene.Instances.Any(moves.HasMoved))).OrderBy(static kind => kind.Key)
+            .Select(kind => $"{kind.Key.Kind}{(kind.Key.Moved ? "" : " (not moved)")}: {string.Join(' ', Gaps(kind).Order().Select(static gap => gap.ToString("F0", CultureInfo.InvariantCulture)))}")));
         await EachAsync(round, [.. passing, .. _lasting], scene => scene.AfterAsync(moves));
         await EachAsync(round, passing, EndOrClearAsync);
 
@@ -250,13 +256,12 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
                 await cluster.Faults.LoseAsync(0);
                 break;
             case Fault.Drain:
-                await DrainAsync(round, victim!);
-                round.OwnershipMillis = Stopwatch.GetElapsedTime(began).TotalMilliseconds;
+                await DrainAsync(round, victim!, passing);
                 break;
             case Fault.Rolling:
                 foreach (var node in cluster.Nodes)
                 {
-                    await DrainAsync(round, node);
+                    await DrainAsync(round, node, node == cluster.Nodes[0] ? passing : []);
                     await RestartAsync(round, node);
                 }
                 break;
@@ -270,12 +275,17 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         await TryAsync(round, "the instances are spread again", () => cluster.BalancedAsync(TimeSpan.FromSeconds(30)));
     }
 
-    private async Task DrainAsync(RoundReport round, ClusterNode node)
+    private async Task DrainAsync(RoundReport round, ClusterNode node, List<Scene> passing)
     {
         node.Retire();
-        var (code, said) = await node.CommandAsync(TimeSpan.FromSeconds(60), "drain", node.Name);
+        var began = Stopwatch.GetTimestamp();
+        var draining = node.CommandAsync(TimeSpan.FromSeconds(60), "drain", node.Name);
+        // People answer some time: what rings keeps a few of the others on the node until then.
+        await LastAsync(began, 2);
+        await EachAsync(round, passing, static scene => scene.WhileDrainingAsync());
+        var (code, said) = await draining;
         if (code != 0) Note(round, $"cti drain {node.Name} ended with {code}: {said}");
-        await GoneFromAsync(round, node, Stopwatch.GetTimestamp(), 60);
+        await GoneFromAsync(round, node, began, 60);
         await TryAsync(round, $"{node.Name} ends", async () =>
         {
             var exit = await node.TerminateAsync(TimeSpan.FromSeconds(60));

@@ -22,7 +22,7 @@ public sealed class FaultTests(ITestOutputHelper output)
             ["kill, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), [.. Enumerable.Repeat(Fault.Kill, 10)])),
             ["kill, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(300), [.. Enumerable.Repeat(Fault.Kill, 10)])),
             ["pause"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.Pause, Fault.Pause])),
-            ["partitions and loss"] = (Topology.Direct, true, new FaultPlan(Calls(300), [Fault.CutPeers, Fault.CutDatabase, Fault.Lose, Fault.LoseAndKill])),
+            ["partitions and loss"] = (Topology.Direct, true, new FaultPlan(Calls(300), Rounds(Fault.CutPeers, Fault.CutDatabase, Fault.Lose, Fault.LoseAndKill))),
             ["database restart"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.RestartDatabase, Fault.RestartDatabase])),
             ["drain and rolling restart, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), [Fault.Drain, Fault.Rolling])),
             ["drain and rolling restart, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.Drain, Fault.Rolling])),
@@ -30,7 +30,7 @@ public sealed class FaultTests(ITestOutputHelper output)
         : new()
         {
             ["short, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Kill))),
-            ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Kill))),
+            ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Pause, Fault.Kill))),
         };
 
     [Theory]

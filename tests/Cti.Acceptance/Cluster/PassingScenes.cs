@@ -17,7 +17,17 @@ internal static class Files
 /// <summary>Dialled, ringing. Its owner's death ends the dialling with 503 and a CANCEL; any other's changes nothing.</summary>
 internal sealed class RingingScene(Stage stage, string behaviour) : Scene(stage, behaviour == "rings" ? "ringing" : "dialled")
 {
+    private bool _isAnswered;
+
     public override bool IsEstablished => false;
+
+    public override async Task WhileDrainingAsync()
+    {
+        _isAnswered = true;
+        Calls[0].Phone.PickUp();
+        var completed = await Books.ExpectAsync("sys.call.on_dial_completed", Calls[0].ResId, Stage.Patience);
+        if (completed.Error is { } error) throw new SceneException($"{Kind}: {Calls[0]} on_dial_completed {error}, though its owner only drains");
+    }
 
     public override async Task BeginAsync()
     {
@@ -29,6 +39,11 @@ internal sealed class RingingScene(Stage stage, string behaviour) : Scene(stage,
     public override async Task AfterAsync(Moves moves)
     {
         var call = Calls[0];
+        if (_isAnswered)
+        {
+            await Stage.ShouldBeInAsync(call, "Idle");
+            return;
+        }
         if (!moves.HasMoved(call))
         {
             if (call.Phone.Phase is not (CallPhase.Ringing or CallPhase.Calling)) throw new SceneException($"{Kind}: {call} does not ring any more (ended by {call.Phone.EndedBy}), though its owner lives");
@@ -56,13 +71,21 @@ internal sealed class RingingScene(Stage stage, string behaviour) : Scene(stage,
 /// <summary>A caller who is offered to the application, which answers only after the fault.</summary>
 internal sealed class OfferedScene(Stage stage) : Scene(stage, "offered")
 {
+    private bool _isAnswered;
+
     public override bool IsEstablished => false;
+
+    public override async Task WhileDrainingAsync()
+    {
+        _isAnswered = true;
+        await Stage.AnswerAsync(Calls[0], 60);
+    }
 
     public override async Task BeginAsync() => Calls.Add(await Stage.OfferedAsync("offered"));
 
     public override async Task AfterAsync(Moves moves)
     {
-        await Stage.AnswerAsync(Calls[0], 60);
+        if (!_isAnswered) await Stage.AnswerAsync(Calls[0], 60);
         await Stage.ShouldBeInAsync(Calls[0], "Idle");
     }
 }
@@ -70,7 +93,17 @@ internal sealed class OfferedScene(Stage stage) : Scene(stage, "offered")
 /// <summary>A child that is dialled on a parent: the parent stays up, and is free again where the child dies with its owner.</summary>
 internal sealed class ParentScene(Stage stage) : Scene(stage, "mid-dial")
 {
+    private bool _isAnswered;
+
     public override bool IsEstablished => false;
+
+    public override async Task WhileDrainingAsync()
+    {
+        _isAnswered = true;
+        Calls[1].Phone.PickUp();
+        var completed = await Books.ExpectAsync("sys.call.on_dial_completed", Calls[1].ResId, Stage.Patience);
+        if (completed.Error is { } error) throw new SceneException($"{Kind}: {Calls[1]} on_dial_completed {error}, though its owner only drains");
+    }
 
     public override async Task BeginAsync()
     {
@@ -85,7 +118,12 @@ internal sealed class ParentScene(Stage stage) : Scene(stage, "mid-dial")
     {
         var (parent, child) = (Calls[0], Calls[1]);
         if (parent.Phone.Phase != CallPhase.Up) throw new SceneException($"{Kind}: the parent {parent} is LOST (ended by {parent.Phone.EndedBy} {parent.Phone.Reason})");
-        if (moves.HasMoved(child))
+        if (_isAnswered)
+        {
+            await Stage.ShouldBeInAsync(child, "Idle");
+            await Stage.DropAsync(child);
+        }
+        else if (moves.HasMoved(child))
         {
             var completed = await Books.ExpectAsync("sys.call.on_dial_completed", child.ResId, Stage.Patience);
             if (completed.Error != 503) throw new SceneException($"{Kind}: {child} on_dial_completed {completed.Error?.ToString(CultureInfo.InvariantCulture) ?? "well"}");

@@ -42,7 +42,8 @@ internal sealed class Stage(ClusterUnderTest cluster, ClusterApp app)
     public async Task AnswerAsync(SceneCall call, int maxSeconds)
     {
         Books.Begun(call.ResId, "sys.call.on_answer_completed");
-        await App.AskAsync("sys.call.answer", new { res_id = call.ResId, max_answer_seconds = maxSeconds });
+        var (code, answer) = await App.TryAskAsync("sys.call.answer", new { res_id = call.ResId, max_answer_seconds = maxSeconds });
+        if (code != 0) throw new SceneException($"{call}: answer is refused with {code} {answer?.ToJsonString()} (phone status {call.Phone.Status}, ended by {call.Phone.EndedBy}; events {string.Join(", ", Books.Of(call.ResId).Select(static e => $"{e.Method} {e.Params.ToJsonString()}"))})");
         var completed = await Books.ExpectAsync("sys.call.on_answer_completed", call.ResId, Patience);
         if (completed.Error is { } error) throw new SceneException($"{call}: on_answer_completed {error}");
         await UntilAsync(() => call.Phone.Phase == CallPhase.Up, $"{call}: the phone is up");
@@ -156,6 +157,9 @@ internal abstract class Scene(Stage stage, string kind)
 
     /// <summary>Just after the fault.</summary>
     public virtual Task DuringAsync() => Task.CompletedTask;
+
+    /// <summary>While a node drains: what rings there is answered or hung up some time, and the node waits for that.</summary>
+    public virtual Task WhileDrainingAsync() => Task.CompletedTask;
 
     /// <summary>Once the sound is back: what had to go on goes on, what is over ended once.</summary>
     public virtual Task AfterAsync(Moves moves) => Task.CompletedTask;

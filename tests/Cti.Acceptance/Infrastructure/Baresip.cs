@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Cti.Acceptance.Infrastructure;
@@ -61,7 +62,7 @@ internal sealed class Baresip : IAsyncDisposable
             """));
         await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}>;regint=0;audio_codecs=PCMA\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
-        // Two minutes: longer than any test.
+        // Two minutes: longer than what any test listens to.
         var says = new byte[2 * 8000 * 120];
         Buffer.BlockCopy(Sound.Rising(120), 0, says, 0, says.Length);
         Sound.Write(folder, "says.wav", Sound.Pcm, says);
@@ -113,6 +114,15 @@ internal sealed class Baresip : IAsyncDisposable
         Buffer.BlockCopy(bytes, 44, samples, 0, samples.Length * 2);
         return samples;
     }
+
+    /// <summary>How many samples of all that was heard so far are not silence: a new description of the far end's may begin a new file.</summary>
+    public int Loud() => Directory.GetFiles(_folder, "dump-*dec.wav").Sum(static file =>
+    {
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var bytes = new byte[stream.Length];
+        var length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        return length <= 44 ? 0 : MemoryMarshal.Cast<byte, short>(bytes.AsSpan(44, (length - 44) & ~1)).ToArray().Count(static sample => Math.Abs((int)sample) > 500);
+    });
 
     public async ValueTask DisposeAsync()
     {

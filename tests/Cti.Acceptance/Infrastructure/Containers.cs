@@ -49,6 +49,8 @@ internal sealed class Containers : IAsyncDisposable
 
     public int GatewayPort(string node) => int.Parse(Setting("GATEWAY_PORT_" + char.ToUpperInvariant(node[^1])), CultureInfo.InvariantCulture);
 
+    public Uri Prometheus => new($"http://127.0.0.1:{Setting("PROMETHEUS_PORT")}");
+
     /// <summary>Starts services, one after another, without building anything.</summary>
     public Task UpAsync(params string[] services) => ComposeAsync(["up", "-d", "--no-build", .. services]);
 
@@ -117,9 +119,12 @@ internal sealed class Containers : IAsyncDisposable
             """);
         var sdk = await BuildAsync("dotnet", context, "--build-context", "machine=" + dotnet);
 
-        var database = Directory.CreateDirectory(Path.Combine(_folder, "postgres")).FullName;
-        foreach (var file in (string[])["Dockerfile", "start.sh"]) File.Copy(Path.Combine(AppContext.BaseDirectory, "containers", "postgres", file), Path.Combine(database, file));
-        _settings["POSTGRES_IMAGE"] = await BuildAsync("postgres", database, "--build-arg", "DEBIAN_IMAGE=" + debian);
+        foreach (var part in (string[])["postgres", "prometheus"])
+        {
+            var files = Directory.CreateDirectory(Path.Combine(_folder, part)).FullName;
+            foreach (var file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "containers", part))) File.Copy(file, Path.Combine(files, Path.GetFileName(file)));
+            _settings[part.ToUpperInvariant() + "_IMAGE"] = await BuildAsync(part, files, "--build-arg", "DEBIAN_IMAGE=" + debian);
+        }
 
         var ours = Path.Combine(Root, "cluster-compose");
         foreach (var part in (string[])["kamailio", "load"]) _settings[part.ToUpperInvariant() + "_IMAGE"] = await BuildAsync(part, Path.Combine(ours, part), "--build-arg", "DEBIAN_IMAGE=" + debian);
@@ -168,12 +173,12 @@ internal sealed class Containers : IAsyncDisposable
         File.Delete(file);
         await RunAsync("sh", [Path.Combine(Compose, "make-secrets.sh")], TimeSpan.FromMinutes(1));
         ((int)File.GetUnixFileMode(file)).ShouldBe((int)(UnixFileMode.UserRead | UnixFileMode.UserWrite), "secrets are their owner's alone");
-        foreach (var port in (string[])["SIP_PORT", "GATEWAY_PORT_A", "GATEWAY_PORT_B", "GATEWAY_PORT_C"]) _settings[port] = Ports.Free().ToString(CultureInfo.InvariantCulture);
+        foreach (var port in (string[])["SIP_PORT", "GATEWAY_PORT_A", "GATEWAY_PORT_B", "GATEWAY_PORT_C", "PROMETHEUS_PORT"]) _settings[port] = Ports.Free().ToString(CultureInfo.InvariantCulture);
         _settings["LOAD_RATE"] = "3";
         _settings["LOAD_CALLS"] = "9";
         _settings["LOAD_TOTAL"] = "9";
         // Long enough for a node to die meanwhile; below the 60 s after which a call without sound from its far end is released, and SIPp sends none.
-        _settings["LOAD_HOLD"] = "45";
+        _settings["LOAD_HOLD"] = "55";
         await File.AppendAllLinesAsync(file, _settings.Select(static setting => $"{setting.Key}={setting.Value}"));
     }
 

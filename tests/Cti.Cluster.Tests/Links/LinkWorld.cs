@@ -25,9 +25,9 @@ internal sealed class LinkWorld
 
     public Dictionary<string, LinkNode> Nodes { get; } = [];
 
-    public LinkNode Add(string name, string secret = Secret, string run = "1", string? host = null)
+    public LinkNode Add(string name, string secret = Secret, string run = "1", string? host = null, int version = LinkHandshake.CurrentVersion)
     {
-        var node = new LinkNode(this, name, secret, run, host ?? name, random.Fork());
+        var node = new LinkNode(this, name, secret, run, host ?? name, random.Fork(), version);
         Nodes[name] = node;
         return node;
     }
@@ -43,7 +43,7 @@ internal sealed class LinkWorld
 /// <summary>One node's links; writes down what it hears.</summary>
 internal sealed class LinkNode : ILinkReceiver
 {
-    public LinkNode(LinkWorld world, string name, string secret, string run, string host, IRandom random)
+    public LinkNode(LinkWorld world, string name, string secret, string run, string host, IRandom random, int version)
     {
         Node = new ClusterNode { Name = name, Incarnation = run, LinkAddress = $"{host}:7000" };
         Links = new NodeLinks(new NodeLinksOptions
@@ -52,6 +52,7 @@ internal sealed class LinkNode : ILinkReceiver
             Incarnation = run,
             Listen = Node.LinkAddress,
             Secret = secret,
+            Version = version,
             Transport = world.Network.For(host),
             Clock = world.Runtime,
             Timers = world.Runtime,

@@ -65,6 +65,50 @@ public sealed class NodeLinksTests
         a.Log.Lines.ShouldBe(["no link with b: it does not prove that it is that node and knows the cluster's secret"]);
     }
 
+    [Theory]
+    [InlineData(1, 2)]
+    [InlineData(2, 1)]
+    public void Two_versions_of_links_refuse_each_other_and_both_logs_name_both(int ofA, int ofB)
+    {
+        var world = new LinkWorld();
+        var a = world.Add("a", version: ofA);
+        var b = world.Add("b", version: ofB);
+        world.Introduce();
+        world.Runtime.Advance(20_000);
+
+        a.Links.IsConnected("b").ShouldBeFalse();
+        a.Heard.ShouldBeEmpty();
+        b.Heard.ShouldBeEmpty();
+        const string Consequence = "; calls cannot be served together until both run programs of one version";
+        a.Log.Lines.ShouldBe([$"no link with b: it speaks version {ofB} of the links between nodes, this node version {ofA}{Consequence}"], "said once, though tried again and again");
+        b.Log.Lines.ShouldBe([$"no link with a: it speaks version {ofA} of the links between nodes, this node version {ofB}{Consequence}"]);
+        a.Links.Snapshot().Refused.ShouldBeGreaterThan(1);
+        world.Network.OpenStreams.ShouldBeLessThanOrEqualTo(1, "what was refused is closed");
+    }
+
+    [Fact]
+    public void What_the_links_did_is_counted_on_both_sides_alike()
+    {
+        var world = new LinkWorld();
+        var a = world.Add("a");
+        var b = world.Add("b");
+        a.Say("b", "too early").ShouldBeFalse();
+        world.Introduce();
+        world.Runtime.Advance(100);
+        for (var i = 0; i < 10; i++) a.Say("b", "message").ShouldBeTrue();
+        world.Runtime.Advance(10_050);
+
+        var (ofA, ofB) = (a.Links.Snapshot(), b.Links.Snapshot());
+        (ofA.Peers, ofA.Up, ofB.Peers, ofB.Up).ShouldBe((1, 1, 1, 1));
+        ofA.WithoutLink.ShouldBe(1);
+        ofA.FramesSent.ShouldBeGreaterThan(10, "the messages, and signs of life");
+        (ofB.FramesReceived, ofB.BytesReceived).ShouldBe((ofA.FramesSent, ofA.BytesSent));
+        (ofA.FramesReceived, ofA.BytesReceived).ShouldBe((ofB.FramesSent, ofB.BytesSent));
+        world.Network.Kill("b");
+        world.Runtime.Advance(1_000);
+        (a.Links.Snapshot().Up, a.Links.Snapshot().Broken).ShouldBe((0, 1));
+    }
+
     [Fact]
     public void A_short_secret_is_refused_at_once() =>
         Should.Throw<ArgumentException>(static () => new LinkWorld().Add("a", secret: "short")).Message.ShouldContain("at least 16 characters");

@@ -33,6 +33,29 @@ public sealed class ClusterMemberTests
         others[0].Member.View.OwnerOf(3)!.Name.ShouldBe("a");
     }
 
+    [Theory]
+    [InlineData("", "a:7400", "a uses this database too, and this node has no cti.cluster.listen")]
+    [InlineData("b:7400", "", "a uses this database too, without cti.cluster.listen")]
+    public void Nodes_that_share_a_database_start_only_with_links(string ofB, string ofA, string why)
+    {
+        var a = rig.Start("a", address: ofA);
+        var b = rig.Start("b", address: ofB);
+
+        b.Starting.Exception.ShouldNotBeNull().InnerException.ShouldBeOfType<StoreMismatchException>().Message.ShouldStartWith(why);
+        Advance(Lease);
+        a.Sees.ShouldBe(["a"], "its row is gone again");
+        a.Owned.Count.ShouldBe(MemberRig.Instances);
+    }
+
+    [Fact]
+    public void A_former_name_of_a_node_without_links_does_not_keep_it_from_starting()
+    {
+        rig.Start("before", address: "").Kill();
+        Advance(Lease + 1);
+        var after = rig.Start("after", address: "");
+        after.Starting.IsCompletedSuccessfully.ShouldBeTrue();
+    }
+
     [Fact]
     public void A_node_that_joins_gets_what_the_hash_gives_it_from_its_owner()
     {
@@ -342,6 +365,16 @@ public sealed class ClusterMemberTests
         (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000);
         clock.Settle(rig.Runtime.UnixMillis + 1_000, rig.Runtime.MonotonicNanos);
         (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000, "what is ahead is slewed");
+    }
+
+    [Fact]
+    public void A_first_look_that_takes_seconds_does_not_put_the_clock_ahead()
+    {
+        rig.DatabaseAheadMillis = 5_000;
+        var member = rig.Start("a", slowMillis: 12_000);
+        Advance(12_001);
+        rig.CheckOwners(member);
+        (member.Clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(5_000);
     }
 
     [Fact]

@@ -23,9 +23,10 @@ internal sealed class MemberRig
 
     internal List<TestMember> Members { get; } = [];
 
-    internal TestMember Start(string name, bool isMedia = true, bool isShared = true)
+    /// <param name="slowMillis">How long its first question takes to the database; the answer comes at once.</param>
+    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? address = null)
     {
-        var member = new TestMember(this, name, isMedia, isShared);
+        var member = new TestMember(this, name, isMedia, isShared, address) { SlowMillis = slowMillis };
         Members.Add(member);
         ManualRuntime.Inline(() => member.Starting = member.Member.StartAsync());
         Runtime.RunAll();
@@ -94,7 +95,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     private readonly List<TaskCompletionSource> waiting = [];
     private bool isPaused;
 
-    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared)
+    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? address)
     {
         this.rig = rig;
         Name = name;
@@ -104,6 +105,8 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         Member = new ClusterMember(new ClusterMemberOptions
         {
             Name = name, Incarnation = $"{name}{rig.Members.Count}", IsMedia = isMedia, IsShared = isShared, LeaseMillis = MemberRig.Lease,
+            // Most tests need no address: links are the rig's.
+            NeedsLinks = address is not null, LinkAddress = address ?? "",
         }, Store, Clock, this, NullLog.Instance);
         Member.Use(this);
         Member.Subscribe(this);
@@ -118,6 +121,9 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
 
     /// <summary>Its way to the database is cut.</summary>
     internal bool HasNoDatabase { get; set; }
+
+    /// <summary>How long its next question takes to the database.</summary>
+    internal int SlowMillis { get; set; }
 
     /// <summary>Takes that fail from now on.</summary>
     internal int FailingTakes { get; set; }
@@ -159,7 +165,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         return all;
     }
 
-    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
     {
         foreach (var claim in gained)
         {
@@ -195,6 +201,15 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         return held.Task;
     }
 
+    internal Task TravelAsync()
+    {
+        if (SlowMillis == 0) return Task.CompletedTask;
+        var arrived = new TaskCompletionSource();
+        rig.Runtime.Schedule(SlowMillis, static state => ((TaskCompletionSource)state!).SetResult(), arrived);
+        SlowMillis = 0;
+        return arrived.Task;
+    }
+
     bool INodeLinks.Send(string node, LinkChannel channel, ReadOnlyMemory<byte> payload)
     {
         if (rig.Members.LastOrDefault(member => member.Name == node) is not { IsAlive: true } peer) return false;
@@ -220,6 +235,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         private async ValueTask<T> Through<T>(Func<ValueTask<T>> work)
         {
             await member.RunsAsync();
+            await member.TravelAsync();
             if (member.HasNoDatabase) throw new StoreUnavailableException("no way to the database");
             var answer = await work();
             await member.RunsAsync();

@@ -103,7 +103,7 @@ public sealed class PostgreSqlClusterTests
 
         public void Kill() => isDead = true;
 
-        public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+        public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
         {
             lock (gate)
             {

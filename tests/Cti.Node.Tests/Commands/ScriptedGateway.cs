@@ -23,10 +23,10 @@ internal sealed class ScriptedGateway : IRequestRouter, IEventFeeds, IGatewaySta
 
     public List<string> Drained { get; } = [];
 
-    public bool Drain(string node)
+    public DrainRefusal? Drain(string node)
     {
         Drained.Add(node);
-        return node != "nobody";
+        return node != "nobody" ? null : new DrainRefusal(true, "there is no node nobody in the cluster; there is a");
     }
 
     public ConcurrentQueue<RpcRequest> Asked { get; } = new();

@@ -88,7 +88,7 @@ internal sealed class FeedCluster
         if (Nodes.TryGetValue(_owners[instance], out var former)) former.Feeds.OnLost([instance]);
         var claim = Done(Disk.ClaimAsync(name, [instance]))[0];
         (_owners[instance], _epochs[instance], _tails[instance]) = (name, claim.Epoch, claim.Tail);
-        Nodes[name].Feeds.OnGained([claim], 0);
+        Nodes[name].Feeds.OnGained([claim], 0, isHandedOver: false);
     }
 
     /// <summary>Tells each living node the present view, after a delay of its own when delays are drawn.</summary>

@@ -232,4 +232,34 @@ public sealed class ForwardedSipTests
         apart.Expect("sys.call.on_answer_completed");
         apart.Crashes.ShouldBeEmpty();
     }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_call_that_was_handed_on_is_answered_by_its_owner_when_the_node_that_it_came_to_is_gone(bool isAccepted)
+    {
+        var apart = new ClusterBench(2, 4, spread: false);
+        var peer = apart.Peer("192.0.2.1", apart["n2"]);
+        peer.Invite("100", "Contact: <sip:caller@192.0.2.1>");
+        var call = apart.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        peer.Response(180);
+        apart.Kill(apart["n2"]);
+        apart.Runtime.Advance(1000);
+        peer.Towards = apart["n1"].Address;
+        if (!isAccepted)
+        {
+            apart.Ask(apart["n1"], "sys.call.reject", ("res_id", call), ("cause", 486)).Error.ShouldBeNull();
+            var refusal = peer.Response(486);
+            peer.Response(486).ToString().ShouldBe(refusal.ToString(), "it is repeated until its ACK");
+            apart.Crashes.ShouldBeEmpty();
+            return;
+        }
+        apart.Ask(apart["n1"], "sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        var success = peer.Response(200);
+        success.TopVia.Branch.ShouldBe("z9hG4bK1");
+        peer.Response(200).ToString().ShouldBe(success.ToString(), "it is repeated until its ACK");
+        Ack(peer, success);
+        apart.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        apart.Crashes.ShouldBeEmpty();
+    }
 }

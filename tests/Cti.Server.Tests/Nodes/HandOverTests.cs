@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Cti.Kernel;
 using Cti.Sip;
+using Cti.Testing;
 
 namespace Cti.Server.Tests.Nodes;
 
@@ -87,6 +88,72 @@ public sealed class HandOverTests : ClusterNodeTests
     }
 
     [Fact]
+    public void A_node_that_stops_ends_what_rings_and_the_other_calls_of_that_instance_move()
+    {
+        var (standing, standingPeer) = Up(name => name == "n1");
+        string ringing;
+        RawPeer peer;
+        SipRequest invite;
+        for (var last = 100; ; last++)
+        {
+            peer = bench.Peer($"192.0.2.{last}", bench["n1"]);
+            ringing = bench.Construct(bench["n1"], $"sip:phone@192.0.2.{last}");
+            invite = peer.Request("INVITE");
+            peer.Towards = bench.OwnerOf(ringing).Address;
+            peer.Respond(invite, 180);
+            if (InstanceOf(ringing) == InstanceOf(standing)) break;
+            peer.Respond(invite, 486);
+            peer.Request("ACK");
+            bench.Expect("sys.call.on_dial_completed");
+        }
+        bench.Drain(bench["n1"]);
+        bench.Runtime.Advance(3000);
+        (bench.OwnerOf(standing).Name, bench["n1"].Server.InstanceCount).ShouldBe(("n1", 1));
+        ManualRuntime.Inline(() => bench["n1"].Server.DropWhatCannotMove().ShouldBeTrue());
+        peer.Request("CANCEL");
+        bench.Expect("sys.call.on_dial_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Unavailable);
+        peer.Respond(invite, 487);
+        Moved(standing, standingPeer);
+        IsEmpty("n1");
+        State(standing).ShouldBe("Idle");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_party_whose_other_party_stays_is_heard_by_it_from_the_old_place_until_the_new_one_carries_it(bool isFirst)
+    {
+        var (goes, goesPeer) = Up(name => name == "n1");
+        var (stays, staysPeer) = Up(name => name == "n2");
+        bench.Ask(bench["n3"], "sys.call.connect_start", ("res_id", isFirst ? goes : stays), ("call_res_id", isFirst ? stays : goes), ("max_seconds", 500)).Error.ShouldBeNull();
+        bench.Runtime.Advance(1000);
+        var link = bench["n2"].Media.LinkSessions.ShouldHaveSingleItem().Local;
+        bench.Drain(bench["n1"]);
+        var again = goesPeer.Request("INVITE");
+        bench.Runtime.Advance(7000);
+        bench["n1"].Media.Bridges.ShouldHaveSingleItem("an answer may take its time");
+        bench["n2"].Media.LinkSessions.ShouldHaveSingleItem().Local.ShouldBe(link);
+        var owner = bench.OwnerOf(goes);
+        goesPeer.Towards = owner.Address;
+        Answer(goesPeer, again);
+        bench.Runtime.Advance(100);
+        bench["n1"].Media.OpenSessions.ShouldBe(0);
+        owner.Media.Bridges.ShouldHaveSingleItem();
+        bench["n2"].Media.Bridges.ShouldHaveSingleItem();
+        if (owner.Name == "n2") owner.Media.LinkSessions.ShouldBeEmpty();
+        else owner.Media.LinkSessions.ShouldHaveSingleItem().Remote.ShouldBe(bench["n2"].Media.LinkSessions.ShouldHaveSingleItem().Local);
+        var settled = bench["n2"].Media.Bridges.Single();
+        bench.Runtime.Advance(10_000);
+        bench["n2"].Media.Bridges.Single().ShouldBe(settled, "nothing is made anew without need");
+        staysPeer.Rest().ShouldBeEmpty();
+        (State(goes), State(stays)).ShouldBe(("Connect", "Connect"));
+        (bench.Count("sys.call.on_connect_completed"), bench.Count("sys.call.on_released")).ShouldBe((0, 0));
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    private static int InstanceOf(string resource) => ResourceId.TryParse(resource, out var id) ? id.Instance : -1;
+
+    [Fact]
     public void A_recording_is_completed_where_it_was_and_goes_on_in_the_same_file()
     {
         var (call, peer) = Up(name => name == "n1");
@@ -135,9 +202,14 @@ public sealed class HandOverTests : ClusterNodeTests
             .Error.ShouldBeNull();
         bench["n1"].Media.Bridges.ShouldHaveSingleItem();
         bench.Drain(bench["n1"]);
-        Moved(first, firstPeer);
+        var again = firstPeer.Request("INVITE");
+        bench["n1"].Media.Bridges.Count.ShouldBe(isRecorded ? 0 : 1, "they hear each other from here until they do over there; a file has one writer");
+        firstPeer.Towards = bench.OwnerOf(first).Address;
+        Answer(firstPeer, again);
         Moved(second, secondPeer);
-        bench.Runtime.Advance(1000);
+        bench.Runtime.Advance(100);
+        bench["n1"].Media.OpenSessions.ShouldBe(0);
+        bench.Runtime.Advance(900);
         (State(first), State(second)).ShouldBe(("Connect", "Connect"));
         var (at, other) = (bench.OwnerOf(first), bench.OwnerOf(second));
         at.Media.Bridges.ShouldNotBeEmpty();
@@ -160,9 +232,15 @@ public sealed class HandOverTests : ClusterNodeTests
         var members = new[] { "n1", "n1", "n2" }.Select(name => Up(owner => owner == name)).ToList();
         foreach (var (call, _) in members) bench.Ask(bench["n2"], "sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300)).Error.ShouldBeNull();
         bench.Drain(bench["n1"]);
-        foreach (var (call, peer) in members.Take(2)) Moved(call, peer);
+        var first = members[0].Peer.Request("INVITE");
+        bench["n1"].Media.Conferences.Single().Members.Count.ShouldBeGreaterThanOrEqualTo(2, "who has not moved yet is still together");
+        members[0].Peer.Towards = bench.OwnerOf(members[0].Call).Address;
+        Answer(members[0].Peer, first);
+        Moved(members[1].Call, members[1].Peer);
+        bench.Runtime.Advance(300);
+        AreAllHeard(conference, members.Select(up => up.Call));
         IsEmpty("n1");
-        bench.Runtime.Advance(2000);
+        bench.Runtime.Advance(8000);
         AreAllHeard(conference, members.Select(up => up.Call));
         (bench.Count("sys.call.on_conf_completed"), bench.Count("sys.conf.on_exited")).ShouldBe((0, 0));
     }

@@ -6,6 +6,8 @@ using System.Text.RegularExpressions;
 using Cti.Kernel;
 using Cti.Server.Trunks;
 using Cti.Sip;
+using Cti.Storage;
+using Cti.Testing;
 
 namespace Cti.Server.Tests.Nodes;
 
@@ -318,19 +320,21 @@ public sealed partial class RecoveryTests
         bench.Crashes.ShouldBeEmpty();
     }
 
+    private static void AskFor(RawPeer phone, SipRequest invite, string direction, int number) => phone.Send($"""
+        INVITE {invite.Contact!.Uri} SIP/2.0
+        Via: SIP/2.0/UDP {phone.Local};branch=z9hG4bKchange{number}
+        Max-Forwards: 70
+        From: <sip:far@{phone.Local}>;tag=far
+        To: {invite.Get(HeaderId.From)}
+        Call-ID: {invite.CallId}
+        CSeq: {number} INVITE
+        Contact: <sip:far@{phone.Local}>
+        Content-Type: application/sdp
+        """, phone.Sdp(direction));
+
     private static SipResponse Change(RawPeer phone, SipRequest invite, string direction, int number)
     {
-        phone.Send($"""
-            INVITE {invite.Contact!.Uri} SIP/2.0
-            Via: SIP/2.0/UDP {phone.Local};branch=z9hG4bKchange{number}
-            Max-Forwards: 70
-            From: <sip:far@{phone.Local}>;tag=far
-            To: {invite.Get(HeaderId.From)}
-            Call-ID: {invite.CallId}
-            CSeq: {number} INVITE
-            Contact: <sip:far@{phone.Local}>
-            Content-Type: application/sdp
-            """, phone.Sdp(direction));
+        AskFor(phone, invite, direction, number);
         var ok = phone.Response(200);
         phone.Send($"""
             ACK {invite.Contact!.Uri} SIP/2.0
@@ -368,6 +372,28 @@ public sealed partial class RecoveryTests
         PortOf(ok).ShouldBe(PortOf(again));
         State(call).ShouldBe("Idle");
         bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_change_that_comes_before_the_takeover_is_durable_waits_for_it()
+    {
+        var faults = new ScriptedStoreFaults();
+        var held = new NodeBench(faults: faults);
+        var phone = held.Peer("192.0.2.10");
+        held.Construct($"sip:far@{phone.Local}");
+        var invite = phone.Request("INVITE");
+        phone.Respond(invite, 200, $"Contact: <sip:far@{phone.Local}>\nContent-Type: application/sdp", phone.Sdp());
+        phone.Request("ACK");
+        held.Expect("sys.call.on_dial_completed");
+        Change(phone, invite, "sendonly", 7);
+        var gate = faults.HoldNext(StoreOperation.Append);
+        held.KillAndRestart();
+        AskFor(phone, invite, "sendrecv", 8);
+        held.Runtime.Advance(50);
+        phone.Rest().ShouldBeEmpty();
+        gate.SetResult();
+        Encoding.ASCII.GetString(phone.Response(200).Body.Span).ShouldContain("a=sendrecv");
+        held.Crashes.ShouldBeEmpty();
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using Cti.Kernel;
+using Cti.Sip;
 using Cti.Testing;
 
 namespace Cti.Server.Tests.Nodes;
@@ -7,12 +8,14 @@ namespace Cti.Server.Tests.Nodes;
 public sealed class StandDownTests
 {
     private readonly ClusterBench bench = new();
+    private SipRequest? invited;
 
     private (string Call, RawPeer Phone, ClusterNodeBench Owner) Ringing()
     {
         var phone = bench.Peer("192.0.2.10", bench.Nodes[0]);
         var call = bench.Construct(bench.Nodes[0], "sip:100@192.0.2.10");
-        phone.Respond(phone.Request("INVITE"), 180);
+        invited = phone.Request("INVITE");
+        phone.Respond(invited, 180);
         return (call, phone, bench.OwnerOf(call));
     }
 
@@ -49,6 +52,100 @@ public sealed class StandDownTests
         bench.Runtime.Advance(1000);
         owner.Server.InstanceCount.ShouldBe(had);
         owner.Server.Cluster.View.Owners[id.Instance].Epoch.ShouldBe(epoch + 1);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    /// <summary>A caller who was offered at n1, whose call is another living node's now.</summary>
+    private (string Call, RawPeer Caller, ClusterNodeBench Owner) OfferedAndMoved()
+    {
+        var caller = bench.Peer("192.0.2.20", bench["n1"]);
+        caller.Invite("100", "Contact: <sip:caller@192.0.2.20>");
+        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        caller.Response(180);
+        bench.OwnerOf(call).Name.ShouldBe("n1");
+        Give(call, bench["n2"]);
+        caller.Response(180).To.Tag.ShouldNotBeNull();
+        return (call, caller, bench["n2"]);
+    }
+
+    private void Give(string call, ClusterNodeBench to)
+    {
+        ResourceId.TryParse(call, out var id).ShouldBeTrue();
+        Task<bool> giving = null!;
+        ManualRuntime.Inline(() => giving = bench.OwnerOf(call).Server.Cluster.GiveAsync(id.Instance, to.Name));
+        bench.Runtime.RunAll();
+        giving.Result.ShouldBeTrue();
+        bench.Runtime.Advance(1000);
+        bench.OwnerOf(call).ShouldBe(to);
+    }
+
+    private static void Send(RawPeer caller, string method, SipResponse? answered = null) => caller.Send($"""
+        {method} sip:100@10.0.0.100 SIP/2.0
+        Via: SIP/2.0/UDP {caller.Local};branch=z9hG4bK1
+        Max-Forwards: 70
+        From: <sip:caller@192.0.2.20>;tag=caller
+        To: {answered?.Get(HeaderId.To) ?? "<sip:100@10.0.0.100>"}
+        Call-ID: call-192.0.2.20
+        CSeq: 1 {method}
+        """);
+
+    [Fact]
+    public void A_caller_who_gives_up_at_the_node_that_had_the_call_is_heard_by_its_new_owner()
+    {
+        var (_, caller, owner) = OfferedAndMoved();
+        Send(caller, "CANCEL");
+        caller.Response(200).CSeq.Method.ShouldBe("CANCEL");
+        var terminated = caller.Response(487);
+        Send(caller, "ACK", terminated);
+        bench.Expect("sys.call.on_released").GetProperty("dropped_by").GetString().ShouldBe("usr");
+        bench.Runtime.Advance(32_000);
+        caller.Rest().ShouldBe([], "the ACK reached whoever had answered");
+        owner.Server.TransactionCount.ShouldBe(0);
+        bench["n1"].Server.TransactionCount.ShouldBe(0);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void The_ACK_of_a_new_owners_refusal_is_passed_on_by_the_node_that_had_the_call()
+    {
+        var (call, caller, owner) = OfferedAndMoved();
+        bench.Ask(bench["n3"], "sys.call.reject", ("res_id", call), ("cause", 486)).Error.ShouldBeNull();
+        Send(caller, "ACK", caller.Response(486));
+        bench.Expect("sys.call.on_released");
+        bench.Runtime.Advance(32_000);
+        caller.Rest().ShouldBe([], "it is not repeated");
+        owner.Server.TransactionCount.ShouldBe(0);
+        bench["n1"].Server.TransactionCount.ShouldBe(0);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void An_INVITE_that_another_node_answers_is_forgotten_after_timer_C()
+    {
+        var (call, caller, _) = OfferedAndMoved();
+        bench.Ask(bench["n3"], "sys.call.answer", ("res_id", call), ("max_answer_seconds", 600)).Error.ShouldBeNull();
+        caller.Response(200);
+        bench["n1"].Server.TransactionCount.ShouldBe(1);
+        bench.Runtime.Advance(180_000);
+        bench["n1"].Server.TransactionCount.ShouldBe(1, "RFC 3261 section 16.6: more than three minutes");
+        bench.Runtime.Advance(21_000);
+        bench["n1"].Server.TransactionCount.ShouldBe(0);
+    }
+
+    [Fact]
+    public void An_answer_that_comes_to_the_node_that_dialled_is_hung_up_once_by_the_new_owner()
+    {
+        var (call, phone, owner) = Ringing();
+        var invite = invited!;
+        phone.Towards = owner.Address;
+        var to = bench.Nodes.First(node => node != owner);
+        Give(call, to);
+        phone.Request("CANCEL");
+        phone.Respond(invite, 200, "Contact: <sip:phone@192.0.2.10>\nContent-Type: application/sdp", phone.Sdp());
+        phone.Respond(phone.Request("BYE"), 200);
+        phone.Rest();
+        phone.Respond(invite, 200, "Contact: <sip:phone@192.0.2.10>\nContent-Type: application/sdp", phone.Sdp());
+        phone.Rest().ShouldBe(["ACK"], "it is hung up already");
         bench.Crashes.ShouldBeEmpty();
     }
 }

@@ -61,7 +61,7 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
         Media.Crash();
     }
 
-    void IClusterEvents.OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis)
+    void IClusterEvents.OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
     {
         foreach (var claim in gained) Lost.Remove(claim.Instance);
     }

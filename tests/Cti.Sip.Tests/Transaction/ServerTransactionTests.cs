@@ -42,6 +42,36 @@ public sealed class ServerTransactionTests
     }
 
     [Fact]
+    public void An_INVITE_that_another_node_answers_is_kept_for_timer_C_and_the_ACK_of_that_answer_goes_to_the_user()
+    {
+        var invite = Invite();
+        invite.Respond(For(invite, 180));
+        invite.LetGo(0);
+        bench.RunUntil(500);
+        bench.Receive(Texts.Request("INVITE"));
+        bench.Receive(Ack());
+        bench.Acks.ShouldHaveSingleItem().Transaction.ShouldBe(invite);
+        bench.RunUntil(199_999);
+        bench.Layer.Count.ShouldBe(1);
+        bench.RunUntil(200_000);
+        bench.Layer.Count.ShouldBe(0);
+        bench.Trace.Where(static line => line.Contains('>', StringComparison.Ordinal)).ShouldBe(["0 > 180 INVITE", "500 > 180 INVITE"]);
+    }
+
+    [Fact]
+    public void An_INVITE_that_was_let_go_is_forgotten_when_its_user_says_so_and_any_other_is_not()
+    {
+        var invite = Invite();
+        invite.Forget();
+        bench.Layer.Count.ShouldBe(1);
+        invite.LetGo(300_000);
+        bench.RunUntil(299_999);
+        bench.Layer.Count.ShouldBe(1);
+        invite.Forget();
+        bench.Layer.Count.ShouldBe(0);
+    }
+
+    [Fact]
     public void A_100_is_sent_at_once_when_asked_for()
     {
         bench.WhenRequest = t => t.SendTrying();

@@ -48,6 +48,17 @@ public sealed class UdpTests
         fixture.ReceivedWaiting.ShouldBe(0);
     }
 
+    [Theory]
+    [InlineData(11, true)] // EAGAIN: the socket's buffer is full.
+    [InlineData(105, true)] // ENOBUFS: the interface's queue, or a packet filter, has dropped it.
+    [InlineData(12, true)] // ENOMEM
+    [InlineData(1, true)] // EPERM: a firewall has dropped it.
+    [InlineData(101, false)] // ENETUNREACH
+    [InlineData(113, false)] // EHOSTUNREACH
+    [InlineData(111, false)] // ECONNREFUSED
+    public void A_datagram_that_is_dropped_on_the_way_out_is_lost_and_no_reason_to_give_its_destination_up(int error, bool isLoss) =>
+        UdpListener.IsLoss(error).ShouldBe(isLoss);
+
     [Fact]
     public void A_port_where_nobody_listens_is_reported_as_unreachable_with_the_send()
     {

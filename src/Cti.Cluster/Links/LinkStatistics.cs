@@ -1,0 +1,43 @@
+namespace Cti.Cluster.Links;
+
+/// <summary>What the links of a node have done since its start. Frames are sealed messages and signs of life; bytes are theirs as they go over the wire.</summary>
+/// <param name="Peers">Other nodes to which there ought to be a link.</param>
+/// <param name="Up">Of these, to how many there is one.</param>
+/// <param name="FramesSent">Frames sent.</param>
+/// <param name="BytesSent">Bytes of these.</param>
+/// <param name="FramesReceived">Frames received and opened.</param>
+/// <param name="BytesReceived">Bytes of these.</param>
+/// <param name="WithoutLink">Messages that were not sent because there was no link.</param>
+/// <param name="QueueFull">Messages that were not sent because too much waited, or the link was about to end.</param>
+/// <param name="Broken">Links that broke.</param>
+/// <param name="Refused">Connections that were refused: no proof of the secret, another version, changed frames.</param>
+public readonly record struct LinkStatistics(int Peers, int Up, long FramesSent, long BytesSent, long FramesReceived, long BytesReceived, long WithoutLink, long QueueFull, long Broken, long Refused);
+
+/// <summary>Counts for <see cref="LinkStatistics"/>, from any thread.</summary>
+internal sealed class LinkCounters
+{
+    private long framesSent, bytesSent, framesReceived, bytesReceived, withoutLink, queueFull, broken, refused;
+
+    public void Sent(int bytes)
+    {
+        Interlocked.Increment(ref framesSent);
+        Interlocked.Add(ref bytesSent, bytes);
+    }
+
+    public void Received(int bytes)
+    {
+        Interlocked.Increment(ref framesReceived);
+        Interlocked.Add(ref bytesReceived, bytes);
+    }
+
+    public void WithoutLink() => Interlocked.Increment(ref withoutLink);
+
+    public void QueueFull() => Interlocked.Increment(ref queueFull);
+
+    public void Broke() => Interlocked.Increment(ref broken);
+
+    public void Refused() => Interlocked.Increment(ref refused);
+
+    public LinkStatistics Read(int peers, int up) => new(peers, up, Interlocked.Read(ref framesSent), Interlocked.Read(ref bytesSent), Interlocked.Read(ref framesReceived),
+        Interlocked.Read(ref bytesReceived), Interlocked.Read(ref withoutLink), Interlocked.Read(ref queueFull), Interlocked.Read(ref broken), Interlocked.Read(ref refused));
+}
