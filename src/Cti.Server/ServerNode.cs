@@ -235,6 +235,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>SIP transactions alive.</summary>
     public int TransactionCount => inbound?.Layer?.Count ?? 0;
 
+    /// <summary>SIP transactions that no timer ends.</summary>
+    public int EndlessTransactionCount => inbound?.Layer?.EndlessCount ?? 0;
+
     /// <summary>SIP messages dropped because the node had too much to do.</summary>
     public long SipDropped => sip.Dropped;
 
