@@ -129,6 +129,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
         cell.Deposed = true;
         Abandon();
         Become(HandedOver);
+        cell.HasStoodDown = true;
         StartTimer("let go", IsStillHeard ? HeldMillisMax : 0, new LetGo());
         UnstashAll();
     }

@@ -12,6 +12,7 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
 {
     private ResourceState? durable;
     private bool isHandedOver;
+    private bool hasStoodDown;
 
     public InstanceJournal Journal { get; } = journal;
 
@@ -31,6 +32,13 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
     public RpcAsk? Held { get; set; }
 
     public bool Deposed { get; set; }
+
+    /// <summary>Whether its actor has let go of all that it could sound by; read on any thread.</summary>
+    public bool HasStoodDown
+    {
+        get => Volatile.Read(ref hasStoodDown);
+        set => Volatile.Write(ref hasStoodDown, value);
+    }
 
     /// <summary>Whether it was read from the journal and has not begun to go on.</summary>
     public bool AwaitsRecovery { get; set; }
