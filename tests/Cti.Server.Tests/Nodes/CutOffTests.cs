@@ -90,9 +90,10 @@ public sealed class CutOffTests : ClusterNodeTests
         bench["n1"].Server.Cluster.MayBye.ShouldBeFalse("its peers have the database");
         var bye = peer.Request("BYE", 2000);
         bye.TopVia.Host.ShouldNotBe(bench["n1"].Address.Address.ToString());
+        peer.Towards = bench.Nodes.Single(node => node.Address.Address.ToString() == bye.TopVia.Host).Address;
         peer.Respond(bye, 200);
         bench.Expect("sys.call.on_released");
-        peer.Rest().ShouldBe([]);
+        peer.Hears("BYE", 3000).ShouldBeFalse("it is hung up already");
         bench.Crashes.ShouldBeEmpty();
     }
 }
