@@ -235,6 +235,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>SIP transactions alive.</summary>
     public int TransactionCount => inbound?.Layer?.Count ?? 0;
 
+    /// <summary>SIP transactions that no timer ends.</summary>
+    public int EndlessTransactionCount => inbound?.Layer?.EndlessCount ?? 0;
+
     /// <summary>SIP messages dropped because the node had too much to do.</summary>
     public long SipDropped => sip.Dropped;
 
@@ -339,6 +342,7 @@ public sealed class ServerNode : INodeInfo
         member.Subscribe(new LinkedPeers(links));
         handOvers.Use(links);
         services.Arrived = handOvers.Arrived;
+        services.Served = handOvers.Served;
         links.PeerRefused = member.PeerRefused;
         links.Receive(LinkChannel.Resources, services.Post);
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);

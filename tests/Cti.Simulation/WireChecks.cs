@@ -11,6 +11,7 @@ namespace Cti.Simulation;
 internal sealed class WireChecks(VirtualWorld world)
 {
     private readonly HashSet<string> inviteBranches = new(StringComparer.Ordinal);
+    private readonly HashSet<(string CallId, string? Tag, uint Number)> invites = [];
     private readonly Dictionary<(string CallId, string? Tag), SortedDictionary<uint, (string Method, string Branch)>> numbers = [];
 
     public void Leaves(ReadOnlyMemory<byte> bytes, NodeProcess process)
@@ -47,15 +48,26 @@ internal sealed class WireChecks(VirtualWorld world)
 
     private void CheckNumber(SipRequest request)
     {
-        if (request.Method is SipMethods.Ack or SipMethods.Cancel || request.To.Tag is null) return;
         var dialog = (request.CallId, request.From.Tag);
+        if (request.Method == SipMethods.Invite) invites.Add((request.CallId, request.From.Tag, request.CSeq.Number));
+        if (request.Method is SipMethods.Ack or SipMethods.Cancel || request.To.Tag is null) return;
         if (!numbers.TryGetValue(dialog, out var known)) numbers.Add(dialog, known = []);
         var (number, branch) = (request.CSeq.Number, request.TopVia.Branch!);
-        // A 2xx that comes again, or late, to a call that is over is answered by ACK and BYE, whose number follows the 2xx and not the dialog: BYEs are not judged here.
-        if (request.Method != SipMethods.Bye && (known.TryGetValue(number, out var used) ? used.Branch != branch : known.Count > 0 && known.Keys.Last() > number))
+        if (known.TryGetValue(number, out var used) ? used.Branch != branch : known.Count > 0 && known.Keys.Last() > number)
+        {
+            if (EndsLateAnswer(request, known.Values)) return;
             world.Fail($"{request.CallId}: {request.Method} with CSeq {number} after {known.Keys.Last()}");
+        }
         known[number] = (request.Method, branch);
     }
+
+    /// <summary>
+    /// A 2xx that comes again, or late, is answered by ACK and BYE, whose number is the next after the 2xx's and not the dialog's: so says whoever knows the call no more,
+    /// and the call itself where nothing was ever said in that dialog but BYE.
+    /// </summary>
+    private bool EndsLateAnswer(SipRequest request, IReadOnlyCollection<(string Method, string Branch)> known) =>
+        request.Method == SipMethods.Bye && invites.Contains((request.CallId, request.From.Tag, request.CSeq.Number - 1))
+        && (request.Get(HeaderId.Reason)?.Contains("Call does not exist", StringComparison.Ordinal) == true || known.All(static said => said.Method == SipMethods.Bye));
 
     private void Check(SipRequest request)
     {

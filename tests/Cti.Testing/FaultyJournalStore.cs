@@ -68,11 +68,32 @@ public sealed class FaultyJournalStore(IJournalStore inner, IStoreFaults faults)
     public override async ValueTask DropCallRecordsAsync(string node, long beforeRowNumber, long beforeUnixMillis, CancellationToken cancellation = default) =>
         await Through(StoreOperation.DropCallRecords, () => Unit(base.DropCallRecordsAsync(node, beforeRowNumber, beforeUnixMillis, cancellation)), cancellation);
 
-    private async ValueTask<T> Through<T>(StoreOperation operation, Func<ValueTask<T>> apply, CancellationToken cancellation)
+    private ValueTask<T> Through<T>(StoreOperation operation, Func<ValueTask<T>> apply, CancellationToken cancellation)
     {
-        await faults.BeforeAsync(operation, cancellation);
-        var result = await apply();
+        var before = faults.BeforeAsync(operation, cancellation);
+        if (!before.IsCompletedSuccessfully) return AppliedAsync(before, operation, apply, cancellation);
+        var result = apply();
+        if (!result.IsCompletedSuccessfully) return DoneAsync(operation, result, cancellation);
+        var after = faults.AfterAsync(operation, cancellation);
+        return after.IsCompletedSuccessfully ? result : EndedAsync(after, result.Result);
+    }
+
+    private async ValueTask<T> AppliedAsync<T>(ValueTask before, StoreOperation operation, Func<ValueTask<T>> apply, CancellationToken cancellation)
+    {
+        await before;
+        return await DoneAsync(operation, apply(), cancellation);
+    }
+
+    private async ValueTask<T> DoneAsync<T>(StoreOperation operation, ValueTask<T> applied, CancellationToken cancellation)
+    {
+        var result = await applied;
         await faults.AfterAsync(operation, cancellation);
+        return result;
+    }
+
+    private static async ValueTask<T> EndedAsync<T>(ValueTask after, T result)
+    {
+        await after;
         return result;
     }
 

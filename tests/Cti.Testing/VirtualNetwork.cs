@@ -78,6 +78,9 @@ public sealed class VirtualNetwork(ManualRuntime runtime, SeededRandom random)
         cuts.Add((second, first));
     }
 
+    /// <summary>Nothing is cut any more.</summary>
+    public void Mend() => cuts.Clear();
+
     /// <summary>Everything passes again, under good conditions.</summary>
     public void Heal()
     {

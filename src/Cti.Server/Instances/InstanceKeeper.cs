@@ -135,6 +135,7 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         if (isStart && !isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Cell.Latest));
         foreach (var (cell, lostAtMillis) in recovered) cell.Actor.Tell(new Recover(lostAtMillis));
         services.Post.OnServed();
+        services.Served?.Invoke([.. gains.Select(static gain => gain.Journal.Instance)]);
     }
 
     private void CompleteWhatNobodyRecords(IEnumerable<ResourceState?> recovered)

@@ -11,6 +11,7 @@ namespace Cti.Server.Resources;
 internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObserver
 {
     private ResourceState? durable;
+    private bool isHandedOver;
     private bool hasStoodDown;
 
     public InstanceJournal Journal { get; } = journal;
@@ -43,7 +44,11 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
     public bool AwaitsRecovery { get; set; }
 
     /// <summary>Whether another node that lives gave it and goes on sounding until this one is heard.</summary>
-    public bool IsHandedOver { get; set; }
+    public bool IsHandedOver
+    {
+        get => Volatile.Read(ref isHandedOver);
+        set => Volatile.Write(ref isHandedOver, value);
+    }
 
     /// <summary>Takes over what the journal tells.</summary>
     public void Restore(ResourceState state)

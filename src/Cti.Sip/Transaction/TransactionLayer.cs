@@ -56,6 +56,9 @@ public sealed partial class TransactionLayer
     /// <summary>How many transactions there are.</summary>
     public int Count => byId.Count;
 
+    /// <summary>How many transactions end only when their user does something: no timer ends them.</summary>
+    public int EndlessCount => byId.Values.Count(static transaction => transaction.State.EndAt == TransactionState.Never);
+
     /// <summary>What was counted.</summary>
     public TransactionCounters Counters { get; } = new();
 

@@ -97,7 +97,7 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
         var disk = new BookkeepingStore(world.Bugs.Disk(new MemoryJournalStore(world.Disk)), world.Ledger);
         var store = new FaultyJournalStore(world.Bugs.Store(new RenewalsStore(disk, world), Process), faults);
         await store.OpenAsync(plan.Instances);
-        var clock = new NodeClock(world.Runtime, plan.Clocks[Process.Node]);
+        var clock = new NodeClock(world.Runtime, plan.Clocks[Process.Node], [.. plan.ClockJumps.Where(jump => jump.Node == Process.Node)]);
         Hub = await EventHub.CreateAsync(store, Process, clock, Process, plan.HasSmallFeeds ? SmallFeeds : new FeedBounds());
         var hub = Hub;
         var publish = world.Bugs.Publish(hub.Publish);

@@ -19,6 +19,12 @@ internal sealed record NodeTrouble(int Node, int FromMillis, int ToMillis);
 /// <summary>A time in which two nodes do not reach each other, or a moment at which their connections are reset.</summary>
 internal sealed record LinkTrouble(int First, int Second, int FromMillis, int ToMillis, bool IsReset);
 
+/// <summary>A time in which nothing passes between a node and a telephone.</summary>
+internal sealed record LineTrouble(int Node, int Phone, int FromMillis, int ToMillis);
+
+/// <summary>Somebody sets a machine's wall clock; what it measures time by goes on as before.</summary>
+internal sealed record ClockJump(int Node, int AtMillis, int ByMillis);
+
 /// <summary>How wrong a node's clocks are.</summary>
 /// <param name="SkewMillis">Its wall clock is ahead by that.</param>
 /// <param name="DriftPpm">Its clocks run faster by that, at most 1000.</param>
@@ -27,6 +33,8 @@ internal sealed record ClockError(int SkewMillis, int DriftPpm);
 /// <summary>What a seed means for a cluster.</summary>
 internal sealed record ClusterPlan : SimulationPlan
 {
+    private const int PhoneCount = 3;
+
     public int Nodes { get; init; } = 3;
     /// <summary>When each node starts.</summary>
     public IReadOnlyList<int> StartMillis { get; init; } = [];
@@ -39,6 +47,8 @@ internal sealed record ClusterPlan : SimulationPlan
     /// <summary>Nodes that drain, leave and come back.</summary>
     public IReadOnlyList<NodeTrouble> Drains { get; init; } = [];
     public IReadOnlyList<LinkTrouble> Links { get; init; } = [];
+    public IReadOnlyList<LineTrouble> Lines { get; init; } = [];
+    public IReadOnlyList<ClockJump> ClockJumps { get; init; } = [];
     public int LinkDelayMillisMax { get; init; } = 1;
     public bool SplitsLinks { get; init; }
 
@@ -80,7 +90,7 @@ internal sealed record ClusterPlan : SimulationPlan
             },
         };
         if (random.Chance(40)) plan = plan with { Phones = PhoneHabits.Polite };
-        return DrawFaults(plan, random, spread);
+        return DrawLateFaults(DrawFaults(plan, random, spread), random, spread);
     }
 
     private static ClusterPlan DrawFaults(ClusterPlan plan, SeededRandom random, int spread)
@@ -125,13 +135,41 @@ internal sealed record ClusterPlan : SimulationPlan
         return plan;
     }
 
+    /// <summary>What was thought of later is drawn last, so that a seed of before means what it meant.</summary>
+    private static ClusterPlan DrawLateFaults(ClusterPlan plan, SeededRandom random, int spread)
+    {
+        int Moment() => random.Between(3_000, spread + 15_000);
+        if (random.Chance(20))
+        {
+            // Shorter than what retransmissions bridge: a call that is up may not be lost by it.
+            plan = plan with
+            {
+                Lines = [.. Enumerable.Range(0, random.Between(1, 3)).Select(_ =>
+                {
+                    var from = Moment();
+                    return new LineTrouble(random.Next(plan.Nodes), random.Next(PhoneCount), from, from + random.Pick(400, 3_000, 12_000));
+                })],
+            };
+        }
+        if (random.Chance(20))
+            plan = plan with { ClockJumps = [.. Enumerable.Range(0, random.Between(1, 3)).Select(_ => new ClockJump(random.Next(plan.Nodes), Moment(), random.Pick(-3_600_000, -20_000, -700, 700, 20_000, 3_600_000)))] };
+        if (random.Chance(8))
+        {
+            var (first, pause, down) = (random.Between(4_000, 12_000), random.Pick(4_000, 9_000), random.Pick(300, 2_000));
+            plan = plan with { Drains = [.. Enumerable.Range(0, plan.Nodes).Select(node => Spell(node, first + (node * pause), down))] };
+        }
+        return plan;
+    }
+
     private static NodeTrouble Spell(int node, int from, int millis) => new(node, from, from + millis);
 
     public override string ToString() =>
         $"{Nodes} nodes starting at [{string.Join(", ", StartMillis)}], clocks [{string.Join(", ", Clocks.Select(clock => $"{clock.SkewMillis} ms {clock.DriftPpm} ppm"))}]; "
         + $"crashes [{string.Join(", ", NodeCrashes.Select(crash => $"n{crash.Node + 1} {crash.Moment} {crash.Count} from {crash.FromMillis}, down {crash.DownMillis}"))}]; "
         + $"pauses [{Describe(Pauses)}]; store cuts [{Describe(StoreCuts)}]; drains [{Describe(Drains)}]; "
-        + $"links [{string.Join(", ", Links.Select(link => $"n{link.First + 1}-n{link.Second + 1} {(link.IsReset ? "reset" : "cut")} {link.FromMillis}..{link.ToMillis}"))}] up to {LinkDelayMillisMax} ms; {base.ToString()}";
+        + $"links [{string.Join(", ", Links.Select(link => $"n{link.First + 1}-n{link.Second + 1} {(link.IsReset ? "reset" : "cut")} {link.FromMillis}..{link.ToMillis}"))}] up to {LinkDelayMillisMax} ms; "
+        + $"lines [{string.Join(", ", Lines.Select(line => $"n{line.Node + 1}-telephone {line.Phone + 1} {line.FromMillis}..{line.ToMillis}"))}]; "
+        + $"clocks set [{string.Join(", ", ClockJumps.Select(jump => $"n{jump.Node + 1} at {jump.AtMillis} by {jump.ByMillis}"))}]; {base.ToString()}";
 
     private static string Describe(IReadOnlyList<NodeTrouble> troubles) => string.Join(", ", troubles.Select(trouble => $"n{trouble.Node + 1} {trouble.FromMillis}..{trouble.ToMillis}"));
 }

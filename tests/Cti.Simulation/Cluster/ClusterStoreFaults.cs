@@ -9,18 +9,33 @@ namespace Cti.Simulation.Cluster;
 /// </summary>
 internal sealed class ClusterStoreFaults(ClusterWorld world, NodeProcess process, SeededRandom random) : IStoreFaults
 {
-    public async ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation)
+    public ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation)
     {
         if (process.IsAlive && operation == StoreOperation.Append) world.Reach(process, CrashMoment.BeforeAppend);
-        if (!process.IsAlive) await NodeProcess.Never;
-        await SlowAsync();
+        if (!process.IsAlive) return new(NodeProcess.Never);
+        // Most operations meet no fault: they wait for nothing.
+        var delay = Delay();
+        if (delay > 0) return BeforeSlowAsync(operation, delay);
+        return IsCut() || IsFailing() ? ValueTask.FromException(Unreachable(operation, "before")) : ValueTask.CompletedTask;
+    }
+
+    private async ValueTask BeforeSlowAsync(StoreOperation operation, int delay)
+    {
+        await PassAsync(delay);
         if (IsCut() || IsFailing()) throw Unreachable(operation, "before");
     }
 
-    public async ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation)
+    public ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation)
     {
         if (process.IsAlive && operation == StoreOperation.Append) world.Reach(process, CrashMoment.AfterAppend);
-        await SlowAsync();
+        var delay = Delay();
+        if (delay > 0 || process.IsPaused || !process.IsAlive) return AfterSlowAsync(operation, delay);
+        return IsCut() || IsFailing() ? ValueTask.FromException(Unreachable(operation, "after")) : ValueTask.CompletedTask;
+    }
+
+    private async ValueTask AfterSlowAsync(StoreOperation operation, int delay)
+    {
+        if (delay > 0) await PassAsync(delay);
         if (process.IsPaused) await HearAsync();
         if (!process.IsAlive) await NodeProcess.Never;
         if (IsCut() || IsFailing()) throw Unreachable(operation, "after");
@@ -28,12 +43,13 @@ internal sealed class ClusterStoreFaults(ClusterWorld world, NodeProcess process
 
     private static StoreUnavailableException Unreachable(StoreOperation operation, string when) => new($"{operation} fails {when} it took effect");
 
-    private async ValueTask SlowAsync()
+    private int Delay() => world.IsHealed || !random.Chance(world.Plan.StoreSlowPercent) ? 0 : random.Between(1, world.Plan.StoreDelayMillisMax);
+
+    private Task PassAsync(int millis)
     {
-        if (world.IsHealed || !random.Chance(world.Plan.StoreSlowPercent)) return;
         var elapsed = new TaskCompletionSource();
-        world.Runtime.After(random.Between(1, world.Plan.StoreDelayMillisMax), elapsed.SetResult);
-        await elapsed.Task;
+        world.Runtime.After(millis, elapsed.SetResult);
+        return elapsed.Task;
     }
 
     private Task HearAsync()
@@ -47,8 +63,15 @@ internal sealed class ClusterStoreFaults(ClusterWorld world, NodeProcess process
     {
         if (world.IsHealed) return false;
         var now = world.Runtime.ElapsedMillis;
-        return world.Plan.Outages.Any(outage => now >= outage.FromMillis && now < outage.ToMillis)
-            || world.Cluster.StoreCuts.Any(cut => cut.Node == process.Node && now >= cut.FromMillis && now < cut.ToMillis);
+        foreach (var outage in world.Plan.Outages)
+        {
+            if (now >= outage.FromMillis && now < outage.ToMillis) return true;
+        }
+        foreach (var cut in world.Cluster.StoreCuts)
+        {
+            if (cut.Node == process.Node && now >= cut.FromMillis && now < cut.ToMillis) return true;
+        }
+        return false;
     }
 
     // Two hooks an operation: each fails half as often.

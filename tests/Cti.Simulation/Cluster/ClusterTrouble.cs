@@ -40,6 +40,11 @@ internal sealed class ClusterTrouble
             world.Runtime.After(link.FromMillis, () => BreakLink(link));
             world.Runtime.After(link.ToMillis, Recut);
         }
+        foreach (var line in plan.Lines)
+        {
+            world.Runtime.After(line.FromMillis, () => CutLine(line));
+            world.Runtime.After(line.ToMillis, RecutLines);
+        }
     }
 
     /// <summary>The node passed a moment at which it may be planned to die.</summary>
@@ -125,6 +130,21 @@ internal sealed class ClusterTrouble
         world.Links.Heal();
         var now = world.Runtime.ElapsedMillis;
         foreach (var link in world.Cluster.Links.Where(link => !link.IsReset && link.FromMillis <= now && now < link.ToMillis)) world.Links.Cut(ClusterNode.NameOf(link.First), ClusterNode.NameOf(link.Second));
+    }
+
+    private void CutLine(LineTrouble line)
+    {
+        if (world.IsHealed) return;
+        world.Trace.Add($"line {ClusterNode.NameOf(line.Node)}-{world.Phones[line.Phone].Local} is cut");
+        world.Network.Cut(ClusterNode.AddressOf(line.Node).Address, world.Phones[line.Phone].Local.Address);
+    }
+
+    private void RecutLines()
+    {
+        if (world.IsHealed) return;
+        world.Network.Mend();
+        var now = world.Runtime.ElapsedMillis;
+        foreach (var line in world.Cluster.Lines.Where(line => line.FromMillis <= now && now < line.ToMillis)) CutLine(line);
     }
 
     private sealed class Pending(NodeCrash plan)
