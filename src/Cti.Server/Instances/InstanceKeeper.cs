@@ -112,27 +112,53 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
 
     private async Task TakeOverAsync(List<Gain> gains, bool isStart)
     {
+        if (isStart) await BeginAllAsync(gains).ConfigureAwait(false);
+        else await BeginEachAsync(gains).ConfigureAwait(false);
+    }
+
+    private async Task BeginAllAsync(List<Gain> gains)
+    {
         for (var at = 0; at < gains.Count; at += ReadsMax)
             await Task.WhenAll(gains.GetRange(at, Math.Min(ReadsMax, gains.Count - at)).Select(gain => ReadAsync(gain))).ConfigureAwait(false);
         var recovered = new List<(ResourceCell Cell, long LostAtMillis)>();
-        var served = 0;
-        foreach (var gain in gains)
+        var served = gains.Count(gain => Serve(gain, recovered));
+        system.Log.Write(LogEvents.InstancesClaimed, served, recovered.Count);
+        // What other nodes write to is theirs to complete; a takeover looks at the files of its own calls.
+        if (!isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Cell.Latest));
+        Begin(recovered, gains);
+    }
+
+    /// <summary>Each goes on as soon as it was read: one slow answer of the store (a lost packet, a new connection) must not keep the calls of all others silent.</summary>
+    private async Task BeginEachAsync(List<Gain> gains)
+    {
+        var (next, served, live) = (-1, 0, 0);
+        async Task BeginSomeAsync()
         {
-            try
+            for (int at; (at = Interlocked.Increment(ref next)) < gains.Count;)
             {
-                if (!Serve(gain, recovered)) continue;
-                served++;
-            }
+                var gain = gains[at];
+                await ReadAsync(gain).ConfigureAwait(false);
+                var recovered = new List<(ResourceCell Cell, long LostAtMillis)>();
+                try
+                {
+                    if (Serve(gain, recovered)) Interlocked.Increment(ref served);
+                }
 #pragma warning disable CA1031 // An instance that this version cannot read must not keep the others from being served.
-            catch (Exception fault) when (!isStart)
+                catch (Exception fault)
 #pragma warning restore CA1031
-            {
-                system.Log.Write(LogEvents.InstanceUnreadable, gain.Journal.Instance, fault);
+                {
+                    system.Log.Write(LogEvents.InstanceUnreadable, gain.Journal.Instance, fault);
+                }
+                Interlocked.Add(ref live, recovered.Count);
+                Begin(recovered, [gain]);
             }
         }
-        system.Log.Write(isStart ? LogEvents.InstancesClaimed : LogEvents.InstancesRecovered, served, recovered.Count);
-        // What other nodes write to is theirs to complete; a takeover looks at the files of its own calls.
-        if (isStart && !isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Cell.Latest));
+        await Task.WhenAll(Enumerable.Range(0, Math.Min(ReadsMax, gains.Count)).Select(_ => BeginSomeAsync())).ConfigureAwait(false);
+        system.Log.Write(LogEvents.InstancesRecovered, served, live);
+    }
+
+    private void Begin(List<(ResourceCell Cell, long LostAtMillis)> recovered, List<Gain> gains)
+    {
         foreach (var (cell, lostAtMillis) in recovered) cell.Actor.Tell(new Recover(lostAtMillis));
         services.Post.OnServed();
         services.Served?.Invoke([.. gains.Select(static gain => gain.Journal.Instance)]);
