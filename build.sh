@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One command for everything: ./build.sh run|test|build|bench|fuzz|simulate|containertest [OPTIONS] [-- ARGUMENTS of cti run]
+# One command for everything: ./build.sh run|test|build|bench|fuzz|simulate|killtest|containertest [OPTIONS] [-- ARGUMENTS of cti run]
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -11,13 +11,14 @@ usage() {
 ./build.sh bench [NAME]                 the benchmarks
 ./build.sh fuzz [--target NAME] [--seconds N] [--seed N]
 ./build.sh simulate [--cluster] [--seed N] [--count N] [--races all]
+./build.sh killtest [--only NAME] [--calls N]   as root: the whole cluster with real processes, killed, stopped, cut off, drained
 ./build.sh containertest                cluster-compose/ in containers: builds the images, calls through it, kills a node
 USAGE
 }
 
 target="${1:-}"
 case "$target" in
-  run|test|build|bench|fuzz|simulate|containertest) shift ;;
+  run|test|build|bench|fuzz|simulate|killtest|containertest) shift ;;
   -h|--help|help) usage; exit 0 ;;
   *) usage >&2; exit 2 ;;
 esac

@@ -6,9 +6,11 @@ Every request has an id of its own and is repeated with it elsewhere until it is
 import json
 import os
 import queue
+import socket
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 
@@ -19,6 +21,16 @@ tasks = queue.Queue()
 counts = {"answered": 0, "released": 0, "refused": 0}
 current = 0
 seen = set()
+addresses = {}
+
+
+def at(gateway):
+    """The gateway's URL by its address: looked up once, and again when that did not answer. A name service that is slow keeps no caller waiting."""
+    if gateway not in addresses:
+        url = urllib.parse.urlsplit(gateway)
+        port = url.port or 80
+        addresses[gateway] = f"http://{socket.getaddrinfo(url.hostname, port, socket.AF_INET, socket.SOCK_STREAM)[0][4][0]}:{port}"
+    return addresses[gateway]
 
 
 def ask(method, **params):
@@ -27,13 +39,13 @@ def ask(method, **params):
     for attempt in range(20):
         gateway = GATEWAYS[(current + attempt) % len(GATEWAYS)]
         try:
-            with urllib.request.urlopen(urllib.request.Request(gateway + "/v2/rpc", body, HEADERS), timeout=5) as response:
+            with urllib.request.urlopen(urllib.request.Request(at(gateway) + "/v2/rpc", body, HEADERS), timeout=5) as response:
                 answer = json.load(response)
             error = answer.get("error")
             if error is None or error["code"] not in (429, 503, 504):
                 return error
         except (OSError, ValueError):
-            pass
+            addresses.pop(gateway, None)
         time.sleep(0.25)
     return {"code": 504, "message": "no gateway answered"}
 
@@ -63,7 +75,7 @@ def handle(event):
 def follow(gateway, cursor):
     """Reads events until the stream ends; answers the last cursor."""
     headers = dict(HEADERS, **({"Last-Event-ID": cursor} if cursor else {}))
-    with urllib.request.urlopen(urllib.request.Request(gateway + "/v2/events", headers=headers), timeout=30) as stream:
+    with urllib.request.urlopen(urllib.request.Request(at(gateway) + "/v2/events", headers=headers), timeout=30) as stream:
         print("events from", gateway, flush=True)
         for line in stream:
             if not line.startswith(b"data:"):
@@ -104,6 +116,7 @@ def main():
                 cursor = None
         except (OSError, ValueError) as failure:
             print(GATEWAYS[current], failure, flush=True)
+        addresses.pop(GATEWAYS[current], None)
         current = (current + 1) % len(GATEWAYS)
         time.sleep(0.5)
 

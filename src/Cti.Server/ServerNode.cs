@@ -184,6 +184,8 @@ public sealed class ServerNode : INodeInfo
         keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system, options.IsShared);
         if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
+        services.HangsUpUnwritten = () => member is { IsCutOff: true, MayBye: true };
+        member.IsStandingDown = () => keeper.IsStandingDown;
         member.Subscribe(post);
         writer.Clock = clock;
         writer.IsCutOff = () => member.IsCutOff;
@@ -340,6 +342,7 @@ public sealed class ServerNode : INodeInfo
         member.Subscribe(new LinkedPeers(links));
         handOvers.Use(links);
         services.Arrived = handOvers.Arrived;
+        services.Served = handOvers.Served;
         links.PeerRefused = member.PeerRefused;
         links.Receive(LinkChannel.Resources, services.Post);
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);

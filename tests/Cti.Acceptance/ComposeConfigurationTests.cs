@@ -82,8 +82,12 @@ public sealed partial class ComposeConfigurationTests
 
         var asked = MetricName().Matches(await File.ReadAllTextAsync(Path.Combine(Folder, "grafana", "dashboards", "cluster.json"))).Select(m => measured.Contains(m.Value) ? m.Value : HistogramPart().Replace(m.Value, "")).ToHashSet();
 
-        asked.Count.ShouldBeGreaterThan(20);
+        asked.Count.ShouldBeGreaterThan(60);
         asked.Except(measured).ShouldBeEmpty();
+        var manual = MetricName().Matches(await File.ReadAllTextAsync(Path.Combine(Folder, "..", "src", "CLUSTER.md"))).Select(static m => m.Value).ToHashSet();
+        manual.Except(measured).ShouldBeEmpty("CLUSTER.md tells of nothing that is not there");
+        measured.Where(static name => Regex.IsMatch(name, "^cti_(cluster|link|journal)_")).Except(manual).ShouldBeEmpty("and of everything of the cluster that is");
+        measured.Where(static name => Regex.IsMatch(name, "^cti_(cluster|link|journal)_")).Except(asked).ShouldBeEmpty("which the dashboard shows");
     }
 
     [GeneratedRegex(@"^# TYPE (\S+) ", RegexOptions.Multiline)]

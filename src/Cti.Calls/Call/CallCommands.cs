@@ -183,9 +183,9 @@ public sealed record AckUnusable : ResourceCommand;
 /// <summary>The caller gave up before we answered.</summary>
 public sealed record CallerCancelled : ResourceCommand;
 
-/// <summary>The far end's BYE came; its 200 has gone out.</summary>
+/// <summary>The far end's BYE came; its 200 has gone out, from a node that could write nothing maybe and tells the call's new owner.</summary>
 /// <param name="ReasonCause">The SIP cause of its Reason header.</param>
-public sealed record ByeArrived(int? ReasonCause) : ResourceCommand;
+public sealed record ByeArrived(int? ReasonCause) : CrossingCommand;
 
 /// <summary>A re-INVITE changed the dialog or the media.</summary>
 public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : ResourceCommand

@@ -20,6 +20,8 @@ public static partial class CallDecider
     /// <summary>Far ends repeat a 2xx for 64 T1 when its ACK is missing; past that nobody waits for one.</summary>
     private const long AckOwedMillis = 32_000;
 
+    private const long HeardTwiceMillis = 1_000;
+
     /// <summary>
     /// Whether a call goes on after its node is gone: then the new owner opens a media session and gives it <see cref="TakenOver"/>; for any other there is
     /// <see cref="Resume"/>.
@@ -102,7 +104,8 @@ public static partial class CallDecider
         if (!isConfirmed) decision.Add(new AnswerConfirmed(null));
         decision.Add(new Resumed());
         if (!isConfirmed) decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(decision.State, decision.Now, null, null));
-        GoOn(decision, changed.WasHeardUntilNow ? decision.Now : lost);
+        // Since it was handed over it was heard elsewhere, but how far it had come there is not known exactly: rather hear a second twice than miss a word.
+        GoOn(decision, changed.WasHeardUntilNow ? Math.Max(lost, decision.Now - HeardTwiceMillis) : lost);
         return decision.Build();
     }
 

@@ -21,6 +21,7 @@ namespace Cti.Calls.Resources;
 [JsonDerivedType(typeof(ConferenceParted), "out")]
 [JsonDerivedType(typeof(SeatAsked), "in")]
 [JsonDerivedType(typeof(KeyArrived), "key")]
+[JsonDerivedType(typeof(ByeArrived), "bye")]
 public abstract record CrossingCommand : ResourceCommand;
 
 /// <summary>

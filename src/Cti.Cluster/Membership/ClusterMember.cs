@@ -62,6 +62,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private long renewedNanos = long.MinValue;
     private long databaseUpNanos = long.MinValue;
     private long pausedAt = long.MinValue;
+    private int untoldLosses;
     private long handedOver, lost, renewalsFailed;
     private bool isTelling, isFailing, hasClock, isClockRough, isRunning;
     private volatile bool isReplaced, isStopped;
@@ -119,6 +120,9 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
 
     /// <summary>Says whether this process may speak for its calls: closed after a pause, until a renewal has succeeded.</summary>
     public PauseGuard Guard { get; }
+
+    /// <summary>Whether something of a lost instance could still speak; asked on any thread.</summary>
+    public Func<bool>? IsStandingDown { get; set; }
 
     /// <inheritdoc/>
     public void Subscribe(IClusterEvents events) => receivers.Add(events);
@@ -425,8 +429,9 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         }
         if (began > renewedNanos) Volatile.Write(ref renewedNanos, began);
         Follow(answer.NowMillis, began, arrived);
-        // Where calls were lost during the pause, their actors hear of that first: the next renewal opens the way for the rest.
+        // Where calls were lost during the pause, their actors stand down first: the next renewal opens the way for the rest. One that hangs does not keep them silent for ever.
         if (pausedAt == long.MinValue || began < pausedAt || !step.Lost.IsEmpty) return;
+        if ((untoldLosses > 0 || IsStandingDown?.Invoke() == true) && arrived - pausedAt < leaseNanos) return;
         pausedAt = long.MinValue;
         Guard.Confirm(arrived);
     }
@@ -517,9 +522,17 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         {
             lost += step.Lost.Length;
             log.Write(LogEvents.InstancesLost, step.Lost.Length);
+            untoldLosses++;
             news.Enqueue(() =>
             {
-                foreach (var receiver in receivers) receiver.OnLost(step.Lost);
+                try
+                {
+                    foreach (var receiver in receivers) receiver.OnLost(step.Lost);
+                }
+                finally
+                {
+                    lock (gate) untoldLosses--;
+                }
             });
         }
         if (step.Changed is not { } changed) return;

@@ -17,6 +17,7 @@ internal sealed partial class CallActor
     private readonly HashSet<long> shared = [];
     private bool awaitsArrival;
     private bool asksLater;
+    private bool hasArrived;
 
     protected override bool IsStillHeard => cell is { Media: not null, MediaClosed: false };
 
@@ -116,6 +117,15 @@ internal sealed partial class CallActor
     {
         if (!awaitsArrival || cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
         awaitsArrival = asksLater = cell.IsHandedOver = false;
+        hasArrived = true;
+        OnCommitted();
+    }
+
+    protected override void OnCommitted()
+    {
+        // What is to be heard here begins when it is durable; until then it is heard from there.
+        if (!hasArrived || cell.Waiting.Count > 0 || cell.State is not { } call) return;
+        hasArrived = false;
         services.Arrived?.Invoke(call.Id);
     }
 

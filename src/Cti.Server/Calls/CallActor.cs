@@ -93,6 +93,9 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case CheckSubscriber:
                 LookForSubscriber();
                 return true;
+            case ByeWaits:
+                LookForUnwrittenBye();
+                return true;
             default:
                 if (cell.Leg is not { } leg)
                 {

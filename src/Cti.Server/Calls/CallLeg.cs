@@ -43,6 +43,7 @@ internal sealed partial class CallLeg : ICallLeg
     private int? byeWhenAcknowledged;
     private bool hasFarEndHungUp;
     private bool disposed;
+    private ByeArrived? answeredBye;
 
     private CallLeg(NodeServices services, CallCell cell, ActorSystem system, LocalAudio local, Trunk? trunk)
     {
@@ -117,6 +118,8 @@ internal sealed partial class CallLeg : ICallLeg
     {
         if (server is { Phase: InviteServerPhase.Offered } && serverTransaction is not null)
             services.Sip.LetGo(serverTransaction, server.Dialog.LocalTag, services.Settings.OfferTimeoutMillis + services.SipTimers.Limit);
+        // Its far end has hung up and was told so, which nobody else would learn: kept here until the call's new owner has it.
+        if (answeredBye is not null && cell.Durable is { IsReleased: false } call) services.Post.Send("", call.Id.ToString(), answeredBye);
         Dispose();
     }
 
@@ -192,7 +195,7 @@ internal sealed partial class CallLeg : ICallLeg
             if (state.Phase == CallPhase.Initiated) return new CallerCancelled();
         }
         session = null;
-        return new ByeArrived(cause);
+        return answeredBye = new ByeArrived(cause);
     }
 
     private ResourceCommand? InfoCame(ServerTransaction transaction)

@@ -18,6 +18,9 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
 {
     private readonly NodeServices services = services;
     private readonly ConferenceCell cell = cell;
+    /// <summary>As long as the old mix lasts.</summary>
+    private const int MemberLookMillis = 10, MemberLooksMax = 800;
+
     private long endingRecord;
 
     protected override int EntryVersion => ConferenceEntryCodec.Version;
@@ -82,7 +85,8 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
 
     protected override bool Receive(object message)
     {
-        if (message is not MixHappened { Event: var happened }) return false;
+        if (message is MembersDue due) AwaitMembers(due);
+        if (message is not MixHappened { Event: var happened }) return message is MembersDue;
         switch (happened)
         {
             case Cti.Media.ConferenceClosed:
@@ -285,6 +289,8 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
         services.Media.Port.StopConferenceRecord(mix, record.Number);
     }
 
+    protected override string? WhyNotPart() => cell.IsHandedOver ? "has just come, and so have its members" : null;
+
     protected override bool IsStillHeard => cell is { Mix: not null, MixClosed: false };
 
     /// <summary>Its end is not reported, so it counts as gone at once.</summary>
@@ -354,6 +360,31 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
             return;
         }
         (cell.Mix, cell.MixClosed) = (mix, false);
+        if (cell.IsHandedOver) AwaitMembers(new MembersDue(lostAtMillis, 0));
+        else GoOn(lostAtMillis);
+    }
+
+    /// <summary>
+    /// Calls that came here with the conference are in the old mix, with all others, until their far ends listen to here: then everyone changes at once.
+    /// </summary>
+    private void AwaitMembers(MembersDue due)
+    {
+        var isAwaited = due.Looks < MemberLooksMax
+            && cell.State!.Members.Any(member => ResourceId.TryParse(member.Call, out var id) && services.Directory.Find(id) is { IsHandedOver: true });
+        if (isAwaited)
+        {
+            StartTimer("members", MemberLookMillis, due with { Looks = due.Looks + 1 });
+            return;
+        }
+        cell.IsHandedOver = false;
+        GoOn(due.LostAtMillis);
+    }
+
+    private void GoOn(long lostAtMillis)
+    {
+        var conference = cell.State!;
+        if (conference.WasReleased) return;
+        var path = conference.Recording?.FullPath;
         var sees = path is null || services.Recordings.IsVisible(path);
         if (path is not null && (!sees || conference.Recording!.Ending is not null)) services.Recordings.Repair(path);
         Run(new WasRecovered(lostAtMillis) { SeesRecording = sees }, null);

@@ -26,5 +26,10 @@ internal sealed class ConferenceCell(InstanceJournal journal) : ResourceCell<Con
 /// <summary>The media side reported something.</summary>
 internal sealed record MixHappened(MediaEvent Event) : ISystemMessage;
 
+/// <summary>Looks again whether the members are where their conference is.</summary>
+/// <param name="LostAtMillis">When the former owner was last known to live, Unix milliseconds.</param>
+/// <param name="Looks">How often that was looked for.</param>
+internal sealed record MembersDue(long LostAtMillis, int Looks) : ISystemMessage;
+
 /// <summary>The first message of a conference.</summary>
 internal sealed record MakeConference(RpcAsk Ask);

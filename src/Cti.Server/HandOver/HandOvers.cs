@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Cti.Actors;
+using Cti.Calls.Conference;
 using Cti.Cluster.Journal;
 using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
@@ -14,7 +15,8 @@ namespace Cti.Server.HandOver;
 /// <summary>
 /// Moves instances to the nodes that ought to have them, one by one: all of a draining node's, and a joining node's share. An instance moves at a moment at
 /// which none of its calls has anything under way that only this node can end (ringing, a key being sent, a change of the session). A draining node takes
-/// nothing new, so such a moment comes; what a joining one gets later is late, and nothing else.
+/// nothing new, so such a moment comes; what a joining one gets later is late, and nothing else. Conferences go last, when those calls are at their new
+/// places that went before.
 /// </summary>
 internal sealed class HandOvers(NodeServices services, OwnedInstances owned, ClusterMember member, ActorSystem system, Func<bool> isDraining, Action drain) : ILinkReceiver
 {
@@ -25,11 +27,13 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     private const int JoinedMillisMin = 3_000;
     private const int AgreeMillisMax = 1_000;
     private const int QuietMillisMax = 3_000;
+    private const int ServeMillisMax = 3_000;
     /// <summary>Why an instance does not move is told so seldom.</summary>
     private const int TellStayMillis = 10_000;
     private readonly Dictionary<string, long> seenSince = new(StringComparer.Ordinal);
     private readonly Dictionary<int, long> stayTold = [];
     private INodeLinks? links;
+    private volatile Receipt? awaited;
     private ITimerHandle? timer;
     private bool isStopped;
     private long moved;
@@ -42,6 +46,8 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         Arrived = 2,
         /// <summary>The receiver is to drain.</summary>
         Drain = 3,
+        /// <summary>The sender serves these instances: the next can come.</summary>
+        Served = 4,
     }
 
     /// <summary>Instances that this node has handed over.</summary>
@@ -98,6 +104,19 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         }
     }
 
+    /// <summary>This node serves instances: whoever gave one gives the next.</summary>
+    public void Served(IReadOnlyList<int> instances)
+    {
+        if (links is not { } now || instances.Count == 0) return;
+        var message = new byte[1 + (sizeof(int) * instances.Count)];
+        message[0] = (byte)Kind.Served;
+        for (var i = 0; i < instances.Count; i++) BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(1 + (sizeof(int) * i)), instances[i]);
+        foreach (var node in member.View.Nodes)
+        {
+            if (node.Name != member.Self) now.Send(node.Name, LinkChannel.HandOver, message);
+        }
+    }
+
     /// <inheritdoc/>
     public void OnMessage(string node, ReadOnlyMemory<byte> payload)
     {
@@ -112,6 +131,12 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
                 break;
             case Kind.Drain:
                 drain();
+                break;
+            case Kind.Served:
+                for (var rest = payload.Span[1..]; rest.Length >= sizeof(int); rest = rest[sizeof(int)..])
+                {
+                    if (awaited is { } receipt && receipt.Instance == BinaryPrimitives.ReadInt32LittleEndian(rest)) receipt.Arrive();
+                }
                 break;
         }
     }
@@ -141,10 +166,12 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         try
         {
             Observe();
-            foreach (var (instance, to) in member.PlanGives())
+            foreach (var (instance, to) in member.PlanGives().OrderBy(give => ConferencesOf(give.Instance).Any()))
             {
                 if (isStopped) return;
                 if (member.IsCutOff || !MayReceive(to)) continue;
+                // Until all members can be asked into the new mix in the same moment, they are together in the old one.
+                if (ConferencesOf(instance).Any(IsOnItsWay)) continue;
                 await MoveAsync(instance, to).ConfigureAwait(false);
             }
         }
@@ -175,10 +202,10 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         var cells = CellsOf(journal);
         var parting = new Parting(cells, system.Scheduler);
         var agreement = parting.AwaitAll();
-        var late = system.Timers.Schedule(AgreeMillisMax, static state => ((Parting)state!).GiveUp(), parting);
+        var patience = system.Timers.Schedule(AgreeMillisMax, static state => ((Parting)state!).GiveUp(), parting);
         foreach (var cell in cells) cell.Actor.Tell(new AskToPart(parting));
         var agreed = await agreement.ConfigureAwait(false);
-        late.Cancel();
+        patience.Cancel();
         if (!agreed)
         {
             foreach (var cell in cells) cell.Actor.Tell(new Stay());
@@ -186,6 +213,7 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
             return;
         }
         var agreedAt = system.Clock.MonotonicNanos;
+        var receipt = awaited = new Receipt(instance, system.Scheduler);
         // From here on nothing new finds the instance on this node.
         owned.Close(instance);
         if (CellsOf(journal).Count != cells.Count || !await GoAsync(parting).ConfigureAwait(false) || !await GiveAsync(instance, to, cells).ConfigureAwait(false))
@@ -203,6 +231,11 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
             if (node.Name != member.Self) links?.Send(node.Name, LinkChannel.HandOver, new[] { (byte)Kind.Given });
         }
         system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count, (system.Clock.MonotonicNanos - agreedAt) / 1_000_000);
+        // One that has just started, or has much to do, is not given everything at once.
+        var late = system.Timers.Schedule(ServeMillisMax, static state => ((Receipt)state!).Arrive(), receipt);
+        await receipt.Task.ConfigureAwait(false);
+        late.Cancel();
+        awaited = null;
     }
 
     /// <summary>One that does not go at the first look is nothing to tell.</summary>
@@ -241,6 +274,14 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         foreach (var cell in cells) services.HandedOver.Remove(cell.Latest!.Id, cell);
         return false;
     }
+
+    private IEnumerable<ConferenceState> ConferencesOf(int instance) => owned.JournalOf(instance) is { } journal
+        ? services.Directory.All.Where(cell => cell.Journal == journal).Select(static cell => cell.Latest).OfType<ConferenceState>()
+        : [];
+
+    /// <summary>Whether the far end of a member that went from here does not listen to its new place yet.</summary>
+    private bool IsOnItsWay(ConferenceState conference) =>
+        conference.Members.Any(member => ResourceId.TryParse(member.Call, out var id) && services.HandedOver.Find(id) is not null);
 
     /// <summary>In order of creation, so that a seed replays it.</summary>
     private List<ResourceCell> CellsOf(InstanceJournal journal) =>

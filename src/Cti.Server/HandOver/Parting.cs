@@ -90,6 +90,27 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler 
     }
 }
 
+/// <summary>Waits until another node serves what it was given.</summary>
+/// <param name="instance">What.</param>
+/// <param name="scheduler">Resumes who waits: away from the link's thread.</param>
+internal sealed class Receipt(int instance, IScheduler scheduler) : IWorkItem
+{
+    private readonly TaskCompletionSource source = new();
+    private int isHere;
+
+    public int Instance => instance;
+
+    public Task Task => source.Task;
+
+    /// <summary>It serves it, or takes too long.</summary>
+    public void Arrive()
+    {
+        if (Interlocked.Exchange(ref isHere, 1) == 0) scheduler.Post(this);
+    }
+
+    public void Run() => source.SetResult();
+}
+
 /// <summary>May the resource move to another node now? It puts everything aside from here on, if it may.</summary>
 internal sealed record AskToPart(Parting Parting) : ISystemMessage;
 

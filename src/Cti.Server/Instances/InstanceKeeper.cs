@@ -26,8 +26,23 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
 
     private readonly Lock gate = new();
     private readonly Dictionary<int, InstanceJournal> recovering = [];
+    // Its own lock: the membership asks under its lock.
+    private readonly List<ResourceCell> standingDown = [];
     private List<Gain>? atStart = [];
     private volatile bool isStopped;
+
+    /// <summary>Whether something of a lost instance could still sound.</summary>
+    public bool IsStandingDown
+    {
+        get
+        {
+            lock (standingDown)
+            {
+                standingDown.RemoveAll(static cell => cell.HasStoodDown);
+                return standingDown.Count > 0;
+            }
+        }
+    }
 
     /// <inheritdoc/>
     public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
@@ -67,7 +82,13 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         }
         if (stoodDown.Count == 0) return;
         // In order of creation, so that a seed replays it.
-        foreach (var cell in services.Directory.All.Where(cell => stoodDown.Contains(cell.Journal)).OrderBy(static cell => cell.Latest?.Id.ProcessId).ToList())
+        var lost = services.Directory.All.Where(cell => stoodDown.Contains(cell.Journal)).OrderBy(static cell => cell.Latest?.Id.ProcessId).ToList();
+        lock (standingDown)
+        {
+            standingDown.RemoveAll(static cell => cell.HasStoodDown);
+            standingDown.AddRange(lost);
+        }
+        foreach (var cell in lost)
         {
             if (cell.Latest is { } resource) services.Directory.Remove(resource.Id, cell);
             cell.OnDeposed();
@@ -114,6 +135,7 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         if (isStart && !isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Cell.Latest));
         foreach (var (cell, lostAtMillis) in recovered) cell.Actor.Tell(new Recover(lostAtMillis));
         services.Post.OnServed();
+        services.Served?.Invoke([.. gains.Select(static gain => gain.Journal.Instance)]);
     }
 
     private void CompleteWhatNobodyRecords(IEnumerable<ResourceState?> recovered)

@@ -34,6 +34,10 @@ internal sealed class NodeServices
     public INodeLinks? Links { get; init; }
     public required ResourcePost Post { get; init; }
     public required Action<string> ReleasePermit { get; init; }
+    /// <summary>Told which instances are served here from now on; null for a node that is alone.</summary>
+    public Action<IReadOnlyList<int>>? Served { get; set; }
+    /// <summary>Whether this node, which can write nothing, hangs up at a deadline that the journal tells: no other node can do it.</summary>
+    public Func<bool> HangsUpUnwritten { get; set; } = static () => false;
     /// <summary>What operators watch of the cluster.</summary>
     public ClusterCounters Counters { get; } = new();
     /// <summary>Told of each call that came from another node once it goes on here, or is over: null for a node that is alone.</summary>

@@ -54,6 +54,11 @@ internal abstract partial class ResourceActor<TState, TEntry>
     {
     }
 
+    /// <summary>Called when effects that waited for the disk were carried out.</summary>
+    protected virtual void OnCommitted()
+    {
+    }
+
     /// <summary>Sends a message of the network after the resource; false where it is none.</summary>
     protected virtual bool SendAfter(object message) => false;
 
@@ -124,6 +129,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
         cell.Deposed = true;
         Abandon();
         Become(HandedOver);
+        cell.HasStoodDown = true;
         StartTimer("let go", IsStillHeard ? HeldMillisMax : 0, new LetGo());
         UnstashAll();
     }

@@ -68,6 +68,11 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
     {
     }
 
+    /// <summary>A deadline was decided on, and is to be made durable.</summary>
+    protected virtual void TimeHasCome()
+    {
+    }
+
     /// <summary>Looks whether a message tells of the end of something held outside; all that matters to a deposed resource.</summary>
     protected virtual void OutsideEnded(object message)
     {
@@ -97,6 +102,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
 
     protected override void OnStop()
     {
+        cell.HasStoodDown = true;
         if (cell.State is not { } state) return;
         services.Directory.Remove(state.Id, cell);
         services.HandedOver.Remove(state.Id, cell);
@@ -130,6 +136,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
                 armedMillis = long.MaxValue;
                 Run(new TimeReached(), null);
                 Arm();
+                TimeHasCome();
                 return true;
             case Decide { Command: PeerMoved { IsHandedOver: true } moved }:
                 AwaitPeers(moved);
@@ -191,6 +198,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
         Abandon();
         Become(Deposed);
         if (IsOutsideGone()) StopSelf();
+        cell.HasStoodDown = true;
     }
 
     /// <summary>A crash while a request is handled answers it with a trace id before the supervisor sees it.</summary>
@@ -291,6 +299,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
             cell.Waiting.Dequeue();
             foreach (var effect in next.Effects) Commit(effect, next.Ask);
         }
+        OnCommitted();
         if (cell.Waiting.Count == 0 && cell.State is { IsOver: true } && IsOutsideGone()) StopSelf();
     }
 

@@ -11,6 +11,8 @@ namespace Cti.Server.Resources;
 internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObserver
 {
     private ResourceState? durable;
+    private bool isHandedOver;
+    private bool hasStoodDown;
 
     public InstanceJournal Journal { get; } = journal;
 
@@ -31,11 +33,22 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
 
     public bool Deposed { get; set; }
 
+    /// <summary>Whether its actor has let go of all that it could sound by; read on any thread.</summary>
+    public bool HasStoodDown
+    {
+        get => Volatile.Read(ref hasStoodDown);
+        set => Volatile.Write(ref hasStoodDown, value);
+    }
+
     /// <summary>Whether it was read from the journal and has not begun to go on.</summary>
     public bool AwaitsRecovery { get; set; }
 
     /// <summary>Whether another node that lives gave it and goes on sounding until this one is heard.</summary>
-    public bool IsHandedOver { get; set; }
+    public bool IsHandedOver
+    {
+        get => Volatile.Read(ref isHandedOver);
+        set => Volatile.Write(ref isHandedOver, value);
+    }
 
     /// <summary>Takes over what the journal tells.</summary>
     public void Restore(ResourceState state)

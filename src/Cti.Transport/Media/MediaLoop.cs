@@ -152,7 +152,8 @@ internal sealed unsafe partial class MediaLoop : IDisposable
         }
     }
 
-    private bool IsMuted => _guard is { } guard && !guard.IsOpen(Services.Clock.MonotonicNanos);
+    /// <summary>Whether nothing may be sent. Asked for each packet: the process may have stood still in the middle of a cadence.</summary>
+    internal bool IsMuted => _guard is { } guard && !guard.IsOpen(Services.Clock.MonotonicNanos);
 
     private void Run()
     {
@@ -398,14 +399,16 @@ internal sealed unsafe partial class MediaLoop : IDisposable
         var length = session.Tick(now, new Span<byte>(_sendBuffer, MediaSession.RtpBytesMax));
         if (length > 0)
         {
-            if (slot.Rtp.Send(_sendBuffer, length, session.Remote))
+            if (IsMuted)
+                Services.Counters.CountMuted();
+            else if (slot.Rtp.Send(_sendBuffer, length, session.Remote))
                 Counts.RtpSent++;
             else
                 Counts.SendFailures++;
         }
 
         length = session.RtcpTick(now, new Span<byte>(_sendBuffer, MediaSession.RtcpBytesMax));
-        if (length <= 0)
+        if (length <= 0 || IsMuted)
             return;
         if (slot.Rtcp.Send(_sendBuffer, length, session.RemoteRtcp))
             Counts.RtcpSent++;

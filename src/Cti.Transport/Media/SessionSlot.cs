@@ -89,7 +89,9 @@ internal sealed class SessionSlot(MediaSessionId id, MediaLoop loop, IMediaEvent
 
     unsafe void IRtpOutput.SendRtp(MediaSession session, ReadOnlySpan<byte> packet)
     {
-        var counts = Owner!.Counts;
+        if (Owner!.IsMuted)
+            return;
+        var counts = Owner.Counts;
         fixed (byte* bytes = packet)
         {
             if (Rtp.Send(bytes, packet.Length, session.Remote))

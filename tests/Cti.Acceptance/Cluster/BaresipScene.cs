@@ -16,12 +16,12 @@ internal sealed class BaresipScene(Stage stage) : Scene(stage, "baresip")
 
     public override async Task BeginAsync()
     {
-        _phone = await Baresip.StartAsync();
+        _phone = await Baresip.StartAsync(minutes: 60);
         Stage.Cluster.Guests.Add(_phone);
         var user = Stage.NewUser("baresip");
         _phone.Dial(string.Create(CultureInfo.InvariantCulture, $"sip:{user}@{Stage.Cluster.Entrance(0)}"));
         var incoming = await Books.TryExpectAsync(e => e.Method == "sys.call.on_incoming" && ((string)e.Params["to_uri"]!).Contains(user + "@", StringComparison.Ordinal), null, Stage.Patience)
-            ?? throw new SceneException($"{Kind}: no on_incoming; it says {_phone.Output}");
+            ?? throw new SceneException($"{Kind}: no on_incoming; it says {_phone.LastWords}");
         _resId = incoming.ResId;
         Books.Begun(_resId, "sys.call.on_answer_completed");
         await App.AskAsync("sys.call.answer", new { res_id = _resId, max_answer_seconds = 7200 });
@@ -32,7 +32,7 @@ internal sealed class BaresipScene(Stage stage) : Scene(stage, "baresip")
         await HearsAsync("the announcement");
     }
 
-    public override IEnumerable<string> Wrong() => IsOver ? [$"{Kind}: {_resId} is LOST (it says {_phone!.Output})"] : [];
+    public override IEnumerable<string> Wrong() => IsOver ? [$"{Kind}: {_resId} is LOST (it says {_phone!.LastWords})"] : [];
 
     public override async Task AfterAsync(Moves moves)
     {

@@ -29,7 +29,7 @@ public sealed class FaultTests(ITestOutputHelper output)
         }
         : new()
         {
-            ["short, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Kill))),
+            ["short, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Drain, Fault.Kill))),
             ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Pause, Fault.Kill))),
         };
 
@@ -47,9 +47,12 @@ public sealed class FaultTests(ITestOutputHelper output)
         var text = $"{run}\n{faults.Text()}";
         Tell(text);
         faults.Problems.ShouldBeEmpty(text);
-        var gaps = faults.Rounds.Where(static r => r.Fault == Fault.Drain).SelectMany(static r => r.MovedGaps.Concat(r.OtherGaps)).ToArray();
-        if (gaps.Length > 0) RoundReport.Percentile(gaps, 0.99).ShouldBeLessThan(Math.Max(150, 2 * faults.Rounds.Max(static r => r.Lateness)), "a drain is not heard");
+        foreach (var round in faults.Rounds.Where(static r => r.Fault == Fault.Drain && r.MovedGaps.Length > 0))
+            RoundReport.Percentile(round.MovedGaps, 0.99).ShouldBeLessThan(UnheardMillis(round), $"a drain is not heard\n{text}");
     }
+
+    /// <summary>What a drain may be heard, over what the machine does to calls that stay where they are: the short form runs beside other tests, on programs that compile as they go.</summary>
+    private static double UnheardMillis(RoundReport round) => (IsWhole ? 100 : 2_000) + Math.Max(50, Math.Max(2 * round.Lateness, RoundReport.Percentile(round.OtherGaps, 0.99)));
 
     /// <summary>CTI_KILLTEST_FAULTS: other faults, apart by commas.</summary>
     private static Fault[] Rounds(params Fault[] rounds) =>

@@ -78,7 +78,7 @@ internal sealed class OfferedScene(Stage stage) : Scene(stage, "offered")
     public override async Task WhileDrainingAsync()
     {
         _isAnswered = true;
-        await Stage.AnswerAsync(Calls[0], 60);
+        await Stage.AnswerAsync(Calls[0], 600);
     }
 
     public override async Task BeginAsync() => Calls.Add(await Stage.OfferedAsync("offered"));

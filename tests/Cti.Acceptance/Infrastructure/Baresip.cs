@@ -35,7 +35,12 @@ internal sealed class Baresip : IAsyncDisposable
         }
     }
 
-    public static async Task<Baresip> StartAsync()
+    /// <summary>The last of what it said.</summary>
+    public string LastWords => Output is { Length: > 600 } said ? said[^600..] : Output;
+
+    /// <summary>Starts it.</summary>
+    /// <param name="minutes">How long it says something in a call: at the end of it, it hangs up.</param>
+    public static async Task<Baresip> StartAsync(int minutes = 2)
     {
         var program = Tools.Find("baresip", "baresip-core");
         var modules = new[] { "/usr/lib/baresip/modules", "/usr/lib64/baresip/modules" }.FirstOrDefault(Directory.Exists)
@@ -62,9 +67,10 @@ internal sealed class Baresip : IAsyncDisposable
             """));
         await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}>;regint=0;audio_codecs=PCMA\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
-        // Two minutes: longer than what any test listens to.
-        var says = new byte[2 * 8000 * 120];
-        Buffer.BlockCopy(Sound.Rising(120), 0, says, 0, says.Length);
+        var minute = new byte[2 * 8000 * 60];
+        Buffer.BlockCopy(Sound.Rising(60), 0, minute, 0, minute.Length);
+        var says = new byte[minutes * minute.Length];
+        for (var i = 0; i < minutes; i++) minute.CopyTo(says, i * minute.Length);
         Sound.Write(folder, "says.wav", Sound.Pcm, says);
         var process = Process.Start(new ProcessStartInfo(program, ["-f", folder])
         {

@@ -29,6 +29,8 @@ public sealed class CrossingGoldenTests
         ["out"] = new ConferenceParted("op", 503, "interrupted"),
         ["in"] = new SeatAsked("op", Some.ConferenceId),
         ["key"] = new KeyArrived('5'),
+        ["bye"] = new ByeArrived(486),
+        ["bye.bare"] = new ByeArrived(null),
     };
 
     public static TheoryData<string> Names => [.. Samples.Keys];

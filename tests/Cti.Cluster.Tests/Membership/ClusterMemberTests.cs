@@ -227,6 +227,27 @@ public sealed class ClusterMemberTests
         all[0].Sees.ShouldBe(["a", "b", "c"]);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_process_that_was_replaced_is_silent_until_its_calls_have_stood_down_but_not_for_one_that_hangs(bool hangs)
+    {
+        var all = ThreeBalanced();
+        var isBusy = true;
+        all[0].Member.IsStandingDown = () => isBusy;
+        all[0].Pause();
+        Advance(3 * Lease);
+        all[0].Continue();
+        Advance(Lease / 2);
+        all[0].Owned.ShouldBeEmpty();
+        all[0].IsOpen.ShouldBeFalse("it renews, but something of what it lost could still sound");
+        isBusy = hangs;
+        Advance(Lease / 4);
+        all[0].IsOpen.ShouldBe(!hangs);
+        Advance(Lease / 2);
+        all[0].IsOpen.ShouldBeTrue();
+    }
+
     [Fact]
     public void An_observer_that_stood_still_itself_deposes_nobody()
     {

@@ -170,6 +170,22 @@ public sealed partial class DocumentedKeysTests
     }
 
     [Fact]
+    public void The_example_on_the_loopback_loads_and_gives_each_node_its_own_address()
+    {
+        var environment = new Dictionary<string, string>
+        {
+            ["NODE_NAME"] = "node2", ["NODE_ADDRESS"] = "127.0.0.12", ["DATABASE"] = "Host=db", ["CLUSTER_SECRET"] = "0123456789abcdef", ["KEY_HASH"] = "sha256:" + new string('a', 64),
+        }.ToImmutableDictionary();
+
+        var c = NodeConfigurationLoader.Load(new ConfigurationSources(Path.Combine(Root, "config", "loopback.conf"), environment, []));
+
+        Path.GetFileName(c.Data).ShouldBe("node2");
+        c.Cluster.Listen!.ToString().ShouldBe("127.0.0.12:7400");
+        c.Sip.Listen.ShouldAllBe(static listener => listener.Address.ToString() == "127.0.0.12:5060");
+        c.Gateway.Listen.Single().ToString().ShouldBe("http://127.0.0.12:8080");
+    }
+
+    [Fact]
     public void Secrets_are_known_as_such() =>
         LoadExamples().Journal.SecretKeys.Order().ShouldBe(["cti.cluster.secret", "cti.journal.connection-string", "cti.trunks[].auth.password", "cti.tts.http.headers[].value", "cti.tts.http.url"]);
 }

@@ -234,10 +234,13 @@ public sealed class HandOverTests : ClusterNodeTests
         bench.Drain(bench["n1"]);
         var first = members[0].Peer.Request("INVITE");
         bench["n1"].Media.Conferences.Single().Members.Count.ShouldBeGreaterThanOrEqualTo(2, "who has not moved yet is still together");
+        bench.Runtime.Advance(2000);
+        if (members.TrueForAll(up => InstanceOf(up.Call) != InstanceOf(conference))) bench.OwnerOf(conference).Name.ShouldBe("n1", "its members go first, so that it is whole all the time");
         members[0].Peer.Towards = bench.OwnerOf(members[0].Call).Address;
         Answer(members[0].Peer, first);
         Moved(members[1].Call, members[1].Peer);
-        bench.Runtime.Advance(300);
+        bench.Runtime.Advance(500);
+        bench.OwnerOf(conference).Name.ShouldNotBe("n1");
         AreAllHeard(conference, members.Select(up => up.Call));
         IsEmpty("n1");
         bench.Runtime.Advance(8000);

@@ -63,6 +63,57 @@ public sealed class PauseAndLinkTests
     }
 
     [Fact]
+    public void A_process_that_stands_still_in_the_middle_of_a_cadence_sends_nothing_more_of_it()
+    {
+        var time = new StoppingTime();
+        var guard = new PauseGuard(LimitNanos);
+        guard.Beat(time.MonotonicNanos);
+        using var fixture = new MediaFixture(options => options with { PauseGuard = guard }, clock: time);
+        // One in each of the four phases: whatever cadence it is, it sends.
+        using var first = fixture.Open(idle: IdleSending.Silence);
+        using var second = fixture.Open(idle: IdleSending.Silence);
+        using var third = fixture.Open(idle: IdleSending.Silence);
+        using var fourth = fixture.Open(idle: IdleSending.Silence);
+        foreach (var peer in new[] { first, second, third, fourth }) peer.ReceiveRtp();
+        for (var i = 0; i < 8; i++)
+        {
+            long sent = -1;
+            time.StopAfterNextLook(() => Volatile.Write(ref sent, Loop(fixture).RtpSent));
+            Until(() => Volatile.Read(ref sent) >= 0);
+            Knock(fixture, first, 1);
+            Loop(fixture).RtpSent.ShouldBe(sent);
+            guard.Confirm(time.MonotonicNanos);
+            Until(() => Loop(fixture).RtpSent > sent + 4);
+        }
+    }
+
+    /// <summary>A clock that stands, but for a stop of ten seconds just after a look at it.</summary>
+    private sealed class StoppingTime : IClock
+    {
+        private long _nanos = 1_000_000_000;
+        private Action? _stop;
+
+        public long MonotonicNanos
+        {
+            get
+            {
+                var seen = Volatile.Read(ref _nanos);
+                if (Interlocked.Exchange(ref _stop, null) is { } stop)
+                {
+                    Interlocked.Add(ref _nanos, 10_000_000_000);
+                    stop();
+                }
+
+                return seen;
+            }
+        }
+
+        public long UnixMillis => 0;
+
+        public void StopAfterNextLook(Action stop) => Volatile.Write(ref _stop, stop);
+    }
+
+    [Fact]
     public void A_node_that_stands_down_after_a_pause_frees_its_ports_without_a_packet_or_a_report()
     {
         var time = new ManualTime();

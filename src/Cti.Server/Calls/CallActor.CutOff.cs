@@ -1,0 +1,39 @@
+using Cti.Calls.Call;
+
+namespace Cti.Server.Calls;
+
+/// <summary>What a call does whose node cannot write: its limits on time are in the journal, so whoever had it would hang up at the same moment.</summary>
+internal sealed partial class CallActor
+{
+    /// <summary>How often it is looked whether the BYE of a deadline still waits for the disk; an append takes a few milliseconds.</summary>
+    private const int LookForByeMillis = 250;
+    private bool maySend;
+
+    protected override void TimeHasCome()
+    {
+        if (HasUnwrittenBye) StartTimer("unwritten BYE", LookForByeMillis, new ByeWaits());
+    }
+
+    private bool HasUnwrittenBye => cell.Waiting.Any(static waiting => waiting.Effects.Any(static effect => effect is SendBye));
+
+    /// <summary>Sends it unwritten where no other node could, once; what is written later sends none.</summary>
+    private void LookForUnwrittenBye()
+    {
+        if (!HasUnwrittenBye) return;
+        // Twice in a row: a peer that has the database gets the time to say so.
+        if (!maySend || !services.HangsUpUnwritten())
+        {
+            maySend = services.HangsUpUnwritten();
+            TimeHasCome();
+            return;
+        }
+        foreach (var waiting in cell.Waiting)
+        {
+            if (waiting.Effects.Find(static effect => effect is SendBye) is not { } bye) continue;
+            waiting.Effects.Remove(bye);
+            Perform(bye, null);
+        }
+    }
+
+    private sealed record ByeWaits;
+}

@@ -1,0 +1,98 @@
+using Cti.Sip;
+
+namespace Cti.Server.Tests.Nodes;
+
+/// <summary>A node that cannot reach the database: it keeps answering, and what it cannot write down is not lost.</summary>
+public sealed class CutOffTests : ClusterNodeTests
+{
+    private const int Lease = 2000;
+
+    private static void HangUp(RawPeer peer, SipRequest invite, string reason) => peer.Send($"""
+        BYE {invite.Contact!.Uri} SIP/2.0
+        Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bKbye
+        Max-Forwards: 70
+        From: {invite.Get(HeaderId.To)};tag=far
+        To: {invite.Get(HeaderId.From)}
+        Call-ID: {invite.CallId}
+        CSeq: 8 BYE
+        Reason: {reason}
+        """);
+
+    /// <summary>An outbound call on n1 that is up, and the INVITE that its far end got.</summary>
+    private (string Call, RawPeer Peer, SipRequest Invite) UpAtFirst(int maxSeconds = 600)
+    {
+        for (var last = 100; last < 160; last++)
+        {
+            var address = $"192.0.2.{last}";
+            var peer = bench.Peer(address, bench["n1"]);
+            var call = bench.Result(bench.Ask(bench["n1"], "sys.call.construct", ("to_uri", $"sip:phone@{address}"), ("max_answer_seconds", maxSeconds))).GetProperty("res_id").GetString()!;
+            var invite = peer.Request("INVITE");
+            peer.Towards = bench.OwnerOf(call).Address;
+            Answer(peer, invite);
+            bench.Expect("sys.call.on_dial_completed");
+            if (bench.OwnerOf(call).Name == "n1") return (call, peer, invite);
+            bench.Ask(bench["n1"], "sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+            peer.Respond(peer.Request("BYE"), 200);
+            bench.Expect("sys.call.on_released");
+        }
+        throw new InvalidOperationException("no call where it was wanted");
+    }
+
+    [Fact]
+    public void A_BYE_that_a_node_answered_which_could_not_write_it_reaches_the_calls_new_owner()
+    {
+        var (_, peer, invite) = UpAtFirst();
+        bench["n1"].IsCut = true;
+        bench.Runtime.Advance(500);
+        HangUp(peer, invite, "SIP;cause=486");
+        peer.Response(200).CSeq.Method.ShouldBe("BYE");
+        bench.Runtime.Advance(2 * Lease);
+        bench.Nodes[1].Server.Cluster.View.Find("n1").ShouldBeNull();
+        bench["n1"].Server.CallCount.ShouldBe(0, "it was put out");
+        bench.Count("sys.call.on_released").ShouldBe(0);
+        // The far end is silent: nothing but the node that was cut off knows that it has hung up.
+        bench["n1"].IsCut = false;
+        var released = bench.Expect("sys.call.on_released", 1000);
+        (released.GetProperty("dropped_by").GetString(), released.GetProperty("cause").GetInt32()).ShouldBe(("usr", 486));
+        bench.Runtime.Advance(40_000);
+        bench.Count("sys.call.on_released").ShouldBe(0);
+        bench.Nodes.Sum(static node => node.Server.CallCount).ShouldBe(0);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void While_nobody_has_the_database_a_limit_on_time_is_kept_and_its_BYE_goes_out_once()
+    {
+        var (_, peer, _) = UpAtFirst(maxSeconds: 5);
+        bench.Runtime.Advance(1000);
+        foreach (var node in bench.Nodes) node.IsCut = true;
+        var bye = peer.Request("BYE", 5500);
+        peer.Respond(bye, 200);
+        bench.Runtime.Advance(5000);
+        bench.Count("sys.call.on_released").ShouldBe(0, "nothing is told that is not durable");
+        foreach (var node in bench.Nodes) node.IsCut = false;
+        bench.Expect("sys.call.on_released", 3000).GetProperty("cause").GetInt32().ShouldBe(408);
+        bench.Runtime.Advance(5000);
+        peer.Rest().ShouldBe([], "it was hung up already");
+        bench.Nodes.Sum(static node => node.Server.CallCount).ShouldBe(0);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_node_that_alone_is_cut_off_leaves_the_BYE_of_a_deadline_to_its_successor()
+    {
+        var (_, peer, _) = UpAtFirst(maxSeconds: 5);
+        bench.Runtime.Advance(4000);
+        bench["n1"].IsCut = true;
+        // The deadline comes before the lease is over.
+        peer.Hears("BYE", 1900).ShouldBeFalse();
+        bench["n1"].Server.Cluster.IsCutOff.ShouldBeTrue();
+        bench["n1"].Server.Cluster.MayBye.ShouldBeFalse("its peers have the database");
+        var bye = peer.Request("BYE", 2000);
+        bye.TopVia.Host.ShouldNotBe(bench["n1"].Address.Address.ToString());
+        peer.Respond(bye, 200);
+        bench.Expect("sys.call.on_released");
+        peer.Rest().ShouldBe([]);
+        bench.Crashes.ShouldBeEmpty();
+    }
+}
