@@ -41,6 +41,7 @@ internal sealed partial class CallLeg : ICallLeg
     private ITimerHandle? timer;
     private long armed = long.MaxValue;
     private int? byeWhenAcknowledged;
+    private bool hasFarEndHungUp;
     private bool disposed;
     private ByeArrived? answeredBye;
 
@@ -185,6 +186,7 @@ internal sealed partial class CallLeg : ICallLeg
         var request = transaction.Request;
         if (!Passes(transaction)) return null;
         services.Sip.Respond(transaction, SipResponse.For(request, 200));
+        hasFarEndHungUp = true;
         var cause = SipReason.SipCause(request);
         if (server is { Phase: InviteServerPhase.Offered or InviteServerPhase.Accepted })
         {
@@ -307,6 +309,12 @@ internal sealed partial class CallLeg : ICallLeg
 
     private void HangUp(int cause, CallState state)
     {
+        if (hasFarEndHungUp)
+        {
+            // Its BYE came while the release was on its way to the disk: the dialog is over (RFC 3261 section 15.1.2), and nobody is left to be told.
+            cell.Actor.Tell(new Decide(new FarEndSettled()));
+            return;
+        }
         if (server is { Phase: InviteServerPhase.Accepted })
         {
             // The callee may not hang up before it has seen the ACK (RFC 3261 section 15).

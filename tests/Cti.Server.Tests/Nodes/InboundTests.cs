@@ -1,15 +1,18 @@
+using Cti.Calls.Api;
 using Cti.Kernel;
 using Cti.Server.Sip;
 using Cti.Server.Trunks;
 using Cti.Sip;
+using Cti.Storage;
+using Cti.Testing;
 
 namespace Cti.Server.Tests.Nodes;
 
 public sealed class InboundTests
 {
-    private static (NodeBench Bench, RawPeer Phone, string Call, SipResponse Ok) Answered(string more, string phone = "192.0.2.10")
+    private static (NodeBench Bench, RawPeer Phone, string Call, SipResponse Ok) Answered(string more, string phone = "192.0.2.10", ScriptedStoreFaults? faults = null)
     {
-        var bench = new NodeBench();
+        var bench = new NodeBench(faults: faults);
         var peer = bench.Peer(phone);
         peer.Invite("100", more);
         var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
@@ -51,6 +54,27 @@ public sealed class InboundTests
         bye.Uri.ToString().ShouldBe("sip:caller@192.0.2.11:5070");
         elsewhere.Respond(bye, 200);
         bench.Expect("sys.call.on_released").GetProperty("cause").GetInt32().ShouldBe(603);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_far_end_that_hangs_up_while_the_release_is_being_stored_is_not_hung_up_again()
+    {
+        var faults = new ScriptedStoreFaults();
+        var (bench, phone, call, ok) = Answered("Contact: <sip:caller@192.0.2.10>", faults: faults);
+        var gate = faults.HoldNext(StoreOperation.Append);
+        Task<RpcReply> dropped = null!;
+        ManualRuntime.Inline(() => dropped = bench.AskLater("sys.call.drop", ("res_id", call)));
+        bench.Runtime.Advance(50);
+        InDialog(phone, ok, "BYE", 2);
+        phone.Response(200).CSeq.Method.ShouldBe("BYE");
+        ManualRuntime.Inline(gate.SetResult);
+        bench.Runtime.Advance(5_000);
+        dropped.Wait(5_000).ShouldBeTrue();
+        dropped.Result.Error.ShouldBeNull();
+        phone.Rest().ShouldBeEmpty();
+        bench.Expect("sys.call.on_released").GetProperty("cause").GetInt32().ShouldBe(603);
+        bench.Server.CallCount.ShouldBe(0);
         bench.Crashes.ShouldBeEmpty();
     }
 

@@ -139,21 +139,21 @@ internal sealed class NodeBench
     internal RpcReply[] AskTogether(params (string Method, (string Name, object? Value)[] Arguments)[] requests)
     {
         var asked = new List<Task<RpcReply>>();
-        ManualRuntime.Inline(() =>
-        {
-            foreach (var (method, arguments) in requests)
-            {
-                var definition = Catalogue.Find(method).ShouldNotBeNull();
-                var json = JsonSerializer.SerializeToUtf8Bytes(arguments.ToDictionary(pair => pair.Name, pair => pair.Value));
-                ArgumentBinder.TryBind(definition, ApiGeneration.V2, json, MediaRoots.None, out var bound).ShouldBeNull();
-                asked.Add(Server.Router.AskAsync(new RpcRequest(App, true, ApiGeneration.V2, method, bound, null, 0), CancellationToken.None).AsTask());
-            }
-        });
+        ManualRuntime.Inline(() => asked.AddRange(requests.Select(request => AskLater(request.Method, request.Arguments))));
         var all = Task.WhenAll(asked);
         for (var i = 0; i < 100 && !all.IsCompleted; i++) Runtime.Advance(1);
         // The answers' continuations may run on pool threads.
         all.Wait(5000).ShouldBeTrue($"{requests[0].Method} is not answered");
         return all.Result;
+    }
+
+    /// <summary>Asks without waiting for the answer.</summary>
+    internal Task<RpcReply> AskLater(string method, params (string Name, object? Value)[] arguments)
+    {
+        var definition = Catalogue.Find(method).ShouldNotBeNull();
+        var json = JsonSerializer.SerializeToUtf8Bytes(arguments.ToDictionary(pair => pair.Name, pair => pair.Value));
+        ArgumentBinder.TryBind(definition, ApiGeneration.V2, json, MediaRoots.None, out var bound).ShouldBeNull();
+        return Server.Router.AskAsync(new RpcRequest(App, true, ApiGeneration.V2, method, bound, null, 0), CancellationToken.None).AsTask();
     }
 
     internal string Construct(string toUri, params (string Name, object? Value)[] more)
