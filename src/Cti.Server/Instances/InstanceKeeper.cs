@@ -124,7 +124,7 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
                 served++;
             }
 #pragma warning disable CA1031 // An instance that this version cannot read must not keep the others from being served.
-            catch (Exception fault) when (!isStart)
+            catch (Exception fault) when (!isStart || isShared)
 #pragma warning restore CA1031
             {
                 system.Log.Write(LogEvents.InstanceUnreadable, gain.Journal.Instance, fault);

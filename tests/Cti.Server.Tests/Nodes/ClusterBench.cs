@@ -34,6 +34,7 @@ internal sealed class ClusterBench
     }
 
     internal ManualRuntime Runtime { get; } = new();
+    internal MemoryDisk Disk => disk;
     internal VirtualNetwork Network { get; }
     internal VirtualLinkNetwork Links { get; }
     internal List<ClusterNodeBench> Nodes { get; } = [];
