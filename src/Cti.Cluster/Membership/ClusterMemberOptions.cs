@@ -1,0 +1,28 @@
+using Cti.Kernel;
+
+namespace Cti.Cluster.Membership;
+
+/// <summary>What a node is in its cluster.</summary>
+public sealed record ClusterMemberOptions
+{
+    /// <summary>Its name, unique in the cluster.</summary>
+    public required string Name { get; init; }
+    /// <summary>Names this run of the program.</summary>
+    public required string Incarnation { get; init; }
+    /// <summary>Where its peers connect to, host:port; "" without links.</summary>
+    public string LinkAddress { get; init; } = "";
+    /// <summary>Whether applications connect to it.</summary>
+    public bool IsGateway { get; init; } = true;
+    /// <summary>Whether it may own instances.</summary>
+    public bool IsMedia { get; init; } = true;
+    /// <summary>The program's version.</summary>
+    public string Version { get; init; } = "";
+    /// <summary>A node that has not renewed for so long is dead, 500..60000 ms.</summary>
+    public int LeaseMillis { get; init; } = 2000;
+    /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
+    public bool IsShared { get; init; }
+    /// <summary>Whether this node may start only where it and every other living node have links: without them nodes share a database and not their calls.</summary>
+    public bool NeedsLinks { get; init; }
+    /// <summary>The guard that transport and media ask; null for one of its own.</summary>
+    public PauseGuard? Guard { get; init; }
+}
