@@ -339,7 +339,7 @@ public sealed class ServerNode : INodeInfo
     {
         if (links is null) return;
         member.Use(links);
-        member.Subscribe(new LinkedPeers(links));
+        member.Subscribe(new LinkedPeers(links, handOvers));
         handOvers.Use(links);
         services.Arrived = handOvers.Arrived;
         services.Served = handOvers.Served;
@@ -348,10 +348,14 @@ public sealed class ServerNode : INodeInfo
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
     }
 
-    /// <summary>Tells the links who is there.</summary>
-    private sealed class LinkedPeers(NodeLinks links) : IClusterEvents
+    /// <summary>Tells the links who is there, and what was handed over who has it.</summary>
+    private sealed class LinkedPeers(NodeLinks links, HandOvers handOvers) : IClusterEvents
     {
-        public void OnViewChanged(ClusterView before, ClusterView now) => links.SetPeers(now.Nodes);
+        public void OnViewChanged(ClusterView before, ClusterView now)
+        {
+            links.SetPeers(now.Nodes);
+            handOvers.OnViewChanged(now);
+        }
     }
 
     /// <summary>Whether everything decided is durable and reported.</summary>

@@ -78,6 +78,20 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         timer?.Cancel();
     }
 
+    /// <summary>
+    /// Who was given a call died, and another has it before its far end could be told: it does as after any loss of a node, and must not be heard beside what
+    /// still sounds here.
+    /// </summary>
+    public void OnViewChanged(ClusterView view)
+    {
+        foreach (var cell in services.HandedOver.All)
+        {
+            if (cell.Latest?.Id.Instance is not { } instance || instance >= view.Owners.Length || cell.GivenTo is not { } receiver) continue;
+            var owner = view.Owners[instance];
+            if (owner.Epoch > cell.Journal.Epoch && owner.Node.Length > 0 && owner.Node != receiver) cell.Actor.Tell(new LetGo());
+        }
+    }
+
     /// <summary>Lets a node drain: this one, or one that there is a link to. False where there is none.</summary>
     public bool Drain(string node)
     {
@@ -262,7 +276,11 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
 
     private async Task<bool> GiveAsync(int instance, string to, IReadOnlyList<ResourceCell> cells)
     {
-        foreach (var cell in cells) services.HandedOver.Add(cell.Latest!.Id, cell);
+        foreach (var cell in cells)
+        {
+            cell.GivenTo = to;
+            services.HandedOver.Add(cell.Latest!.Id, cell);
+        }
         try
         {
             if (await member.GiveAsync(instance, to).ConfigureAwait(false)) return true;

@@ -12,6 +12,7 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
 {
     private ResourceState? durable;
     private bool isHandedOver;
+    private string? givenTo;
     private bool hasStoodDown;
 
     public InstanceJournal Journal { get; } = journal;
@@ -48,6 +49,13 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
     {
         get => Volatile.Read(ref isHandedOver);
         set => Volatile.Write(ref isHandedOver, value);
+    }
+
+    /// <summary>The node that it is given to; null before.</summary>
+    public string? GivenTo
+    {
+        get => Volatile.Read(ref givenTo);
+        set => Volatile.Write(ref givenTo, value);
     }
 
     /// <summary>Takes over what the journal tells.</summary>

@@ -57,6 +57,37 @@ public sealed class HandOverTests : ClusterNodeTests
     }
 
     [Fact]
+    public void A_receiver_that_dies_before_the_far_ends_have_moved_leaves_one_node_to_be_heard()
+    {
+        var calls = Enumerable.Range(0, 12).Select(_ => Up(_ => true)).ToList();
+        foreach (var node in bench.Nodes) node.Media.Files["long.wav"] = 60_000;
+        foreach (var (call, _) in calls) bench.Ask(bench["n2"], "sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
+        var joined = bench.Join("n4");
+        joined.Media.Files["long.wav"] = 60_000;
+        for (var i = 0; i < 800 && calls.Count(up => bench.OwnerOf(up.Call) == joined) < 3; i++) bench.Runtime.Advance(10);
+        var moved = calls.Where(up => bench.OwnerOf(up.Call) == joined).ToList();
+        moved.Count.ShouldBeGreaterThanOrEqualTo(3);
+        Playing().ShouldBe(12, "from the old places until the far ends listen to the new one");
+        bench.Kill(joined);
+        foreach (var (_, peer) in moved) peer.Rest();
+        for (var i = 0; i < 400 && moved.Any(up => OwnerOf(up.Call) is null or "n4"); i++) bench.Runtime.Advance(10);
+        foreach (var (call, peer) in moved)
+        {
+            var again = peer.Request("INVITE");
+            peer.Towards = bench.OwnerOf(call).Address;
+            Answer(peer, again);
+        }
+        bench.Runtime.Advance(300);
+        Playing().ShouldBe(12, "no far end hears two streams");
+        foreach (var (call, _) in calls) State(call).ShouldBe("Play");
+        bench.Count("sys.call.on_released").ShouldBe(0);
+        bench.Crashes.ShouldBeEmpty();
+
+        int Playing() => bench.Nodes.Where(static node => node.IsAlive).Sum(static node => node.Media.RunningActions);
+        string? OwnerOf(string call) => ResourceId.TryParse(call, out var id) ? bench["n1"].Server.Cluster.View.OwnerOf(id.Instance)?.Name : null;
+    }
+
+    [Fact]
     public void A_drained_node_keeps_an_instance_whose_call_rings_and_gives_it_when_that_is_answered()
     {
         var last = 200;
