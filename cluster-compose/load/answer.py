@@ -7,6 +7,7 @@ import json
 import os
 import queue
 import socket
+import sys
 import threading
 import time
 import urllib.error
@@ -22,6 +23,12 @@ counts = {"answered": 0, "released": 0, "refused": 0}
 current = 0
 seen = set()
 addresses = {}
+
+
+def say(*words):
+    """A line at once and as a whole: engines keep a container's log by what is written together."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+    sys.stdout.flush()
 
 
 def at(gateway):
@@ -57,7 +64,7 @@ def work():
         # 404 and 409: the caller was faster.
         if error is not None and error["code"] not in (404, 409):
             counts["refused"] += 1
-            print(method, params["res_id"], error, flush=True)
+            say(method, params["res_id"], error)
 
 
 def handle(event):
@@ -76,7 +83,7 @@ def follow(gateway, cursor):
     """Reads events until the stream ends; answers the last cursor."""
     headers = dict(HEADERS, **({"Last-Event-ID": cursor} if cursor else {}))
     with urllib.request.urlopen(urllib.request.Request(at(gateway) + "/v2/events", headers=headers), timeout=30) as stream:
-        print("events from", gateway, flush=True)
+        say("events from", gateway)
         for line in stream:
             if not line.startswith(b"data:"):
                 continue
@@ -96,7 +103,7 @@ def follow(gateway, cursor):
 def report():
     while True:
         time.sleep(10)
-        print(" ".join(f"{name} {count}" for name, count in counts.items()), flush=True)
+        say(" ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 def main():
@@ -110,12 +117,12 @@ def main():
             for cursor in follow(GATEWAYS[current], cursor):
                 pass
         except urllib.error.HTTPError as failure:
-            print(GATEWAYS[current], failure, flush=True)
+            say(GATEWAYS[current], failure)
             # 410: the cursor is too old to go on from.
             if failure.code == 410:
                 cursor = None
         except (OSError, ValueError) as failure:
-            print(GATEWAYS[current], failure, flush=True)
+            say(GATEWAYS[current], failure)
         addresses.pop(GATEWAYS[current], None)
         current = (current + 1) % len(GATEWAYS)
         time.sleep(0.5)

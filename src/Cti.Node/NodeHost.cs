@@ -113,7 +113,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 await host.StartAsync(cancellation).ConfigureAwait(false);
             }
             catch (Exception fault) when (fault is StoreMismatchException or StoreUnavailableException or IOException or UnauthorizedAccessException
-                or System.Net.Sockets.SocketException or ArgumentException or InvalidDataException)
+                or System.Net.Sockets.SocketException or ArgumentException or InvalidDataException or NotSupportedException)
             {
                 await Console.Error.WriteLineAsync($"cti: the node cannot start: {fault.Message}").ConfigureAwait(false);
                 return 1;

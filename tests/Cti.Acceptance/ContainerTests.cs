@@ -23,7 +23,7 @@ public sealed class ContainerTests
         (await cluster.InsideAsync("node-a", "id", "-u")).Trim().ShouldNotBe("0", "nothing runs as root");
 
         await cluster.UpAsync("app");
-        await PatientlyAsync(async () => (await cluster.LogAsync("app")).Contains("events from", StringComparison.Ordinal), "the application has its events", cluster, "app");
+        await PatientlyAsync(async () => await SumAsync(cluster, http, s_nodes, "cti_gateway_connections") >= 1, "the application has its events", cluster, "app");
         await cluster.UpAsync("load");
         // Answered and played to: what is offered and not yet in the journal is nobody's promise.
         await PatientlyAsync(async () => (await cluster.InsideAsync("node-a", "cti", "calls", "--state", "Play", "--key", cluster.Key)).Contains($"{Calls} calls", StringComparison.Ordinal), "every call is up", cluster, "load");

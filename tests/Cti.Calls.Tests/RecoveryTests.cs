@@ -81,6 +81,17 @@ public sealed class RecoveryTests
     }
 
     [Fact]
+    public void A_play_that_was_begun_late_and_is_handed_over_goes_on_at_most_a_second_and_a_half_before_and_nothing_of_it_is_skipped()
+    {
+        var call = Up(CallDirection.Inbound, driver => driver.Do(Some.Play));
+        // The disk took three seconds: when ten have passed, seven were heard.
+        call.After(8_000).Do(new PlayWasBegun(1, Some.Start + 3_000));
+        call.After(2_000).Do(Some.TakenOver with { LostAtMillis = Some.Start + 10_000, AsksLater = true });
+        call.After(4_000).Do(Agreed(call) with { WasHeardUntilNow = true }).Effects.OfType<StartMediaPlay>().Single().OffsetMillis
+            .ShouldBe(11_000 - 1_000 - Limits.SoundBeginsMillis);
+    }
+
+    [Fact]
     public void A_play_that_is_stopped_meanwhile_does_not_begin_again()
     {
         var call = Up(CallDirection.Inbound, driver => driver.Do(Some.Play));

@@ -222,6 +222,11 @@ public sealed record TakenOver(long LostAtMillis, string LocalSdp, string Contac
     public bool AsksLater { get; init; }
 }
 
+/// <summary>A play was begun later than was decided, because the disk took its time: that is noted before another node goes on with it.</summary>
+/// <param name="Number">The play.</param>
+/// <param name="AtMillis">When, Unix milliseconds.</param>
+public sealed record PlayWasBegun(long Number, long AtMillis) : ResourceCommand;
+
 /// <summary>The far end of a call that was handed over listens to here: its bridge or conference is to be heard from here as well.</summary>
 public sealed record SoundGoesOn : ResourceCommand;
 

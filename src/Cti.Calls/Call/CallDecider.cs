@@ -54,6 +54,7 @@ public static partial class CallDecider
             DialogChanged changed => DialogHasChanged(decision, changed),
             InviteRetried retried => InviteGoesOut(decision, retried),
             TakenOver taken => TakeOver(decision, taken),
+            PlayWasBegun began => PlayHasBegun(decision, began),
             SoundGoesOn => AskWhoSharesTheSound(decision, decision.Now).Build(),
             TakeoverRefused refused => TakeoverHasFailed(decision, refused),
             DialogLost lost => LostDialog(decision, lost),

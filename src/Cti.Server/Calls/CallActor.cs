@@ -166,6 +166,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 services.Media.Port.Configure(media, MediaDescriptions.From(configure.Audio));
                 break;
             case StartMediaPlay play:
+                cell.PlayBegan = (play.Number, System.Clock.UnixMillis);
                 if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat, play.OffsetMillis))))
                     Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
                 break;

@@ -323,7 +323,8 @@ internal sealed partial class CallLeg : ICallLeg
         }
         var dialog = session?.Dialog ?? server?.Dialog ?? client?.Dialog ?? state.Dialog;
         session = null;
-        if (dialog is null)
+        // A BYE of theirs that came while ours waited for the disk: there is nobody left to hang up on.
+        if (dialog is null || answeredBye is not null)
         {
             cell.Actor.Tell(new Decide(new FarEndSettled()));
             return;

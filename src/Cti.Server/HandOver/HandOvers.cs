@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Text;
 using Cti.Actors;
+using Cti.Calls.Call;
 using Cti.Calls.Conference;
 using Cti.Cluster.Journal;
 using Cti.Cluster.Links;
@@ -170,8 +171,8 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
             {
                 if (isStopped) return;
                 if (member.IsCutOff || !MayReceive(to)) continue;
-                // Until all members can be asked into the new mix in the same moment, they are together in the old one.
-                if (ConferencesOf(instance).Any(IsOnItsWay)) continue;
+                // Until all members can be asked into the new mix in the same moment, they are together in the old one; and of two parties one stays to be asked.
+                if (ConferencesOf(instance).Any(IsOnItsWay) || HasPartnerOnItsWay(instance)) continue;
                 await MoveAsync(instance, to).ConfigureAwait(false);
             }
         }
@@ -280,8 +281,12 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         : [];
 
     /// <summary>Whether the far end of a member that went from here does not listen to its new place yet.</summary>
-    private bool IsOnItsWay(ConferenceState conference) =>
-        conference.Members.Any(member => ResourceId.TryParse(member.Call, out var id) && services.HandedOver.Find(id) is not null);
+    private bool IsOnItsWay(ConferenceState conference) => conference.Members.Any(member => IsOnItsWay(member.Call));
+
+    private bool HasPartnerOnItsWay(int instance) => owned.JournalOf(instance) is { } journal
+        && services.Directory.All.Any(cell => cell.Journal == journal && cell.Latest is CallState { Bridge: { } bridge } && IsOnItsWay(bridge.Peer));
+
+    private bool IsOnItsWay(string resource) => ResourceId.TryParse(resource, out var id) && services.HandedOver.Find(id) is not null;
 
     /// <summary>In order of creation, so that a seed replays it.</summary>
     private List<ResourceCell> CellsOf(InstanceJournal journal) =>

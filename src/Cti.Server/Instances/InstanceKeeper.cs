@@ -112,27 +112,45 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
 
     private async Task TakeOverAsync(List<Gain> gains, bool isStart)
     {
+        if (isStart) await BeginAllAsync(gains).ConfigureAwait(false);
+        else await BeginEachAsync(gains).ConfigureAwait(false);
+    }
+
+    private async Task BeginAllAsync(List<Gain> gains)
+    {
         for (var at = 0; at < gains.Count; at += ReadsMax)
             await Task.WhenAll(gains.GetRange(at, Math.Min(ReadsMax, gains.Count - at)).Select(gain => ReadAsync(gain))).ConfigureAwait(false);
         var recovered = new List<(ResourceCell Cell, long LostAtMillis)>();
-        var served = 0;
-        foreach (var gain in gains)
+        // A node that is alone says at its start what it cannot read; beside others it serves what it can.
+        var served = gains.Count(gain => isShared ? ServeIfReadable(gain, recovered) : Serve(gain, recovered));
+        system.Log.Write(LogEvents.InstancesClaimed, served, recovered.Count);
+        // What other nodes write to is theirs to complete; a takeover looks at the files of its own calls.
+        if (!isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Cell.Latest));
+        Begin(recovered, gains);
+    }
+
+    /// <summary>Each goes on as soon as it was read: one slow answer of the store (a lost packet, a new connection) must not keep the calls of all others silent.</summary>
+    private async Task BeginEachAsync(List<Gain> gains)
+    {
+        var (next, served, live) = (-1, 0, 0);
+        async Task BeginSomeAsync()
         {
-            try
+            for (int at; (at = Interlocked.Increment(ref next)) < gains.Count;)
             {
-                if (!Serve(gain, recovered)) continue;
-                served++;
-            }
-#pragma warning disable CA1031 // An instance that this version cannot read must not keep the others from being served.
-            catch (Exception fault) when (!isStart)
-#pragma warning restore CA1031
-            {
-                system.Log.Write(LogEvents.InstanceUnreadable, gain.Journal.Instance, fault);
+                var gain = gains[at];
+                await ReadAsync(gain).ConfigureAwait(false);
+                var recovered = new List<(ResourceCell Cell, long LostAtMillis)>();
+                if (ServeIfReadable(gain, recovered)) Interlocked.Increment(ref served);
+                Interlocked.Add(ref live, recovered.Count);
+                Begin(recovered, [gain]);
             }
         }
-        system.Log.Write(isStart ? LogEvents.InstancesClaimed : LogEvents.InstancesRecovered, served, recovered.Count);
-        // What other nodes write to is theirs to complete; a takeover looks at the files of its own calls.
-        if (isStart && !isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Cell.Latest));
+        await Task.WhenAll(Enumerable.Range(0, Math.Min(ReadsMax, gains.Count)).Select(_ => BeginSomeAsync())).ConfigureAwait(false);
+        system.Log.Write(LogEvents.InstancesRecovered, served, live);
+    }
+
+    private void Begin(List<(ResourceCell Cell, long LostAtMillis)> recovered, List<Gain> gains)
+    {
         foreach (var (cell, lostAtMillis) in recovered) cell.Actor.Tell(new Recover(lostAtMillis));
         services.Post.OnServed();
         services.Served?.Invoke([.. gains.Select(static gain => gain.Journal.Instance)]);
@@ -168,6 +186,21 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
             {
                 await PauseAsync(retryMillis).ConfigureAwait(false);
             }
+        }
+    }
+
+    private bool ServeIfReadable(Gain gain, List<(ResourceCell Cell, long LostAtMillis)> recovered)
+    {
+        try
+        {
+            return Serve(gain, recovered);
+        }
+#pragma warning disable CA1031 // An instance that this version cannot read must not keep the others from being served.
+        catch (Exception fault)
+#pragma warning restore CA1031
+        {
+            system.Log.Write(LogEvents.InstanceUnreadable, gain.Journal.Instance, fault);
+            return false;
         }
     }
 

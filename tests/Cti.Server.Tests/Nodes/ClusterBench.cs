@@ -34,6 +34,7 @@ internal sealed class ClusterBench
     }
 
     internal ManualRuntime Runtime { get; } = new();
+    internal MemoryDisk Disk => disk;
     internal VirtualNetwork Network { get; }
     internal VirtualLinkNetwork Links { get; }
     internal List<ClusterNodeBench> Nodes { get; } = [];
@@ -134,7 +135,7 @@ internal sealed class ClusterBench
     {
         var node = new ClusterNodeBench(name, new IPEndPoint(IPAddress.Parse($"10.0.0.{100 + number}"), 5060));
         var process = new Process(Runtime, node);
-        IJournalStore store = new FaultyJournalStore(new MemoryJournalStore(disk), new Cut(node));
+        IJournalStore store = new FaultyJournalStore(new MemoryJournalStore(disk), new Cut(Runtime, node));
         ManualRuntime.Inline(() => store.OpenAsync(instances).AsTask().IsCompletedSuccessfully.ShouldBeTrue());
         node.Server = new ServerNode(new ServerNodeOptions
         {
@@ -191,10 +192,17 @@ internal sealed class ClusterBench
         }
     }
 
-    private sealed class Cut(ClusterNodeBench node) : IStoreFaults
+    private sealed class Cut(ManualRuntime runtime, ClusterNodeBench node) : IStoreFaults
     {
-        public ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation) =>
-            node.IsCut ? throw new StoreUnavailableException("the line is cut") : ValueTask.CompletedTask;
+        public ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation)
+        {
+            if (node.IsCut) throw new StoreUnavailableException("the line is cut");
+            if (operation != StoreOperation.ReadJournal || node.SlowReadMillis == 0) return ValueTask.CompletedTask;
+            var arrived = new TaskCompletionSource();
+            runtime.Schedule(node.SlowReadMillis, static state => ((TaskCompletionSource)state!).SetResult(), arrived);
+            node.SlowReadMillis = 0;
+            return new ValueTask(arrived.Task);
+        }
 
         public ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation) => ValueTask.CompletedTask;
     }
@@ -233,4 +241,6 @@ internal sealed class ClusterNodeBench(string name, IPEndPoint address)
     internal bool IsAlive { get; set; } = true;
     /// <summary>Whether its database cannot be reached.</summary>
     internal bool IsCut { get; set; }
+    /// <summary>How long its next reading of a journal takes.</summary>
+    internal int SlowReadMillis { get; set; }
 }

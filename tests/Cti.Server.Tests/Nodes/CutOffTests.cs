@@ -61,6 +61,24 @@ public sealed class CutOffTests : ClusterNodeTests
     }
 
     [Fact]
+    public void A_journal_that_is_slow_to_read_keeps_no_other_instances_calls_silent()
+    {
+        var calls = new List<(string Call, RawPeer Peer)>();
+        for (var i = 0; i < 5; i++) calls.Add(Up(name => name == "n1"));
+        foreach (var node in bench.Nodes) node.SlowReadMillis = 4000;
+        bench.Kill(bench["n1"]);
+        bench.Runtime.Advance(Lease + 1000);
+        var told = calls.Count(up => up.Peer.Hears("INVITE", 0));
+        var instances = calls.Select(up => up.Call.Split('-')[0]).Distinct().Count();
+        instances.ShouldBeGreaterThan(3, "else nothing is shown");
+        told.ShouldBeInRange(1, calls.Count - 1, "all but what waits for the slow answers");
+        told.ShouldBeGreaterThanOrEqualTo(instances - 2, "one at each survivor is slow");
+        bench.Runtime.Advance(4000);
+        calls.ShouldAllBe(static up => up.Peer.Hears("INVITE", 0));
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void While_nobody_has_the_database_a_limit_on_time_is_kept_and_its_BYE_goes_out_once()
     {
         var (_, peer, _) = UpAtFirst(maxSeconds: 5);
@@ -90,9 +108,10 @@ public sealed class CutOffTests : ClusterNodeTests
         bench["n1"].Server.Cluster.MayBye.ShouldBeFalse("its peers have the database");
         var bye = peer.Request("BYE", 2000);
         bye.TopVia.Host.ShouldNotBe(bench["n1"].Address.Address.ToString());
+        peer.Towards = bench.Nodes.Single(node => node.Address.Address.ToString() == bye.TopVia.Host).Address;
         peer.Respond(bye, 200);
         bench.Expect("sys.call.on_released");
-        peer.Rest().ShouldBe([]);
+        peer.Hears("BYE", 3000).ShouldBeFalse("it is hung up already");
         bench.Crashes.ShouldBeEmpty();
     }
 }

@@ -58,7 +58,7 @@ public sealed class InboundTests
     }
 
     [Fact]
-    public void A_far_end_that_hangs_up_while_the_release_is_being_stored_is_not_hung_up_again()
+    public async Task A_far_end_that_hangs_up_while_the_release_is_being_stored_is_not_hung_up_again()
     {
         var faults = new ScriptedStoreFaults();
         var (bench, phone, call, ok) = Answered("Contact: <sip:caller@192.0.2.10>", faults: faults);
@@ -70,8 +70,7 @@ public sealed class InboundTests
         phone.Response(200).CSeq.Method.ShouldBe("BYE");
         ManualRuntime.Inline(gate.SetResult);
         bench.Runtime.Advance(5_000);
-        dropped.Wait(5_000).ShouldBeTrue();
-        dropped.Result.Error.ShouldBeNull();
+        (await dropped.WaitAsync(TimeSpan.FromSeconds(5))).Error.ShouldBeNull();
         phone.Rest().ShouldBeEmpty();
         bench.Expect("sys.call.on_released").GetProperty("cause").GetInt32().ShouldBe(603);
         bench.Server.CallCount.ShouldBe(0);
