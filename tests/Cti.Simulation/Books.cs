@@ -211,10 +211,11 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         else Exactly("sys.call.on_answer_completed", WasAnswerRequested && (over || WasConfirmed) ? 1 : 0, world);
     }
 
+    /// <summary>A far end whose own offer went to a dead node refuses every other with 491 until that times out.</summary>
     private void CheckFarEndWasTold(CallReleased release, VirtualWorld world)
     {
         if (State is not { IsUp: true, InterruptedMillis: not null } || !world.Plan.IsReachable || release.AtMillis - recoveredMillis <= InterruptedMillisMax) return;
-        if (world.Phones.SelectMany(static phone => phone.Calls).Any(far => far.CallId == State.SipCallId && far.Phase == PeerPhase.Up))
+        if (world.Phones.SelectMany(static phone => phone.Calls).Any(far => far.CallId == State.SipCallId && far is { Phase: PeerPhase.Up, HasOpenOffer: false }))
             world.Fail($"{Id}: released {release.AtMillis - recoveredMillis} ms after it was taken over, and its far end was never told");
     }
 

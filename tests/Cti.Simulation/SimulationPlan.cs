@@ -92,7 +92,7 @@ internal record SimulationPlan
     public bool IsPunctual => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && Crashes.Count == 0;
 
     /// <summary>Whether nothing but the loss of the node comes between it and the telephones.</summary>
-    public bool IsReachable => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && Cuts.Count == 0 && Network is { LossPercent: 0, DelayMillisMax: < 100 };
+    public virtual bool IsReachable => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && Cuts.Count == 0 && Network is { LossPercent: 0, DelayMillisMax: < 100 };
 
     /// <summary>Calls with all that joins them, most of the time.</summary>
     public static SimulationPlan Draw(ulong seed)

@@ -87,6 +87,9 @@ internal abstract class VirtualWorld
     /// <summary>Until when what was due at a time may be decided, in Unix milliseconds; null where nothing is promised.</summary>
     public abstract long? LatestFor(int instance, long dueMillis);
 
+    /// <summary>Whether a node may hang up although nothing of it is durable.</summary>
+    public virtual bool MayHangUpUnwritten(CallBook call, NodeProcess process) => false;
+
     /// <summary>Whether a recording is there and was not completed.</summary>
     public abstract bool IsIncomplete(string path);
 

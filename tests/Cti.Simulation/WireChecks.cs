@@ -20,7 +20,7 @@ internal sealed class WireChecks(VirtualWorld world)
         world.Trace.Add($"> {Describe(message)}", bytes.Span);
         world.Sent(message, process);
         if (message is SipResponse response) Check(response);
-        else Check((SipRequest)message);
+        else Check((SipRequest)message, process);
     }
 
     private static string Describe(SipMessage message) => message switch
@@ -69,7 +69,7 @@ internal sealed class WireChecks(VirtualWorld world)
         request.Method == SipMethods.Bye && invites.Contains((request.CallId, request.From.Tag, request.CSeq.Number - 1))
         && (request.Get(HeaderId.Reason)?.Contains("Call does not exist", StringComparison.Ordinal) == true || known.All(static said => said.Method == SipMethods.Bye));
 
-    private void Check(SipRequest request)
+    private void Check(SipRequest request, NodeProcess process)
     {
         CheckNumber(request);
         if (!DialogTag.TryParse(request.From.Tag, out var tag)) return;
@@ -84,7 +84,7 @@ internal sealed class WireChecks(VirtualWorld world)
                 if (book?.Release is null) world.Fail($"{tag.Resource}: a CANCEL before the release is durable");
                 break;
             case SipMethods.Bye:
-                if (book is { Release: null }) world.Fail($"{tag.Resource}: a BYE before the release is durable");
+                if (book is { Release: null } && !world.MayHangUpUnwritten(book, process)) world.Fail($"{tag.Resource}: a BYE before the release is durable");
                 break;
             case SipMethods.Ack when !inviteBranches.Contains(request.TopVia.Branch!) && book is { First: Constructed, WasDialAnswered: false, Release: null }:
                 world.Fail($"{tag.Resource}: the ACK of a 2xx before the answer is durable");

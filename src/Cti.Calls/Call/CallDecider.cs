@@ -130,6 +130,8 @@ public static partial class CallDecider
             case ResourceRequest:
                 return CallDecision.Refuse(RpcError.NoSuchResource(call.Id.ToString()));
             case FarEndSettled or AckMissing or DialFailed or ByeArrived or DialogLost when call.Closing != SipClosing.None:
+                // A flow that heard the release as it ended has answered nothing: by now it is gone or says so.
+                ResumeNotices(decision);
                 return decision.Add(new Settled()).Build();
             case AckArrived or AckUnusable when call.Closing == SipClosing.Refusal:
                 return decision.Add(new Settled()).Build();

@@ -22,6 +22,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     private const int MemberLookMillis = 10, MemberLooksMax = 800;
 
     private long endingRecord;
+    private bool awaitsMembers;
 
     protected override int EntryVersion => ConferenceEntryCodec.Version;
 
@@ -183,6 +184,9 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
                 break;
             case Cti.Calls.Conference.PlayEntrySound sound:
                 port.PlayEntrySound(mix, sound.Files);
+                break;
+            // Until everyone changes to this mix nothing is heard in it: then it becomes what the journal says, with what was begun and ended meanwhile.
+            case StartConferenceSound or StopConferenceSound or StartMixRecord or StopMixRecord when awaitsMembers:
                 break;
             case StartConferenceSound start:
                 port.PlayToConference(mix, new PlayRequest(start.Number, start.Files, start.IsLoop ? -1 : 0, start.OffsetMillis));
@@ -371,6 +375,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     {
         var isAwaited = due.Looks < MemberLooksMax
             && cell.State!.Members.Any(member => ResourceId.TryParse(member.Call, out var id) && services.Directory.Find(id) is { IsHandedOver: true });
+        awaitsMembers = isAwaited;
         if (isAwaited)
         {
             StartTimer("members", MemberLookMillis, due with { Looks = due.Looks + 1 });

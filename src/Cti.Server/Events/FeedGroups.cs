@@ -28,8 +28,11 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
     /// <summary>Until when that node is obeyed because it says so, in nanoseconds of the monotonic clock.</summary>
     internal long ClaimedUntil { get; private set; }
 
-    /// <summary>Whether a table of that coordinator has come.</summary>
-    internal bool IsAnswered => _term != 0;
+    /// <summary>
+    /// Whether a table of that coordinator has come since it is asked and since a connection came last. A coordinator that takes this node for lost does not hear its
+    /// report, and is over if it knows of no other connection: then it has to be told again.
+    /// </summary>
+    internal bool IsAnswered { get; private set; }
 
     private long _term;
     private long _applied;
@@ -46,6 +49,7 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
     {
         // A new number each time, so that no table made for an earlier stay of the same connection can mean it.
         _members.Add(new Member(member, hub.Groups.NextConnection()));
+        IsAnswered = false;
         hub.Groups.Report(this);
     }
 
@@ -85,6 +89,7 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
         Coordinator = coordinator;
         ClaimedUntil = claimedUntil;
         (_term, _applied) = (0, 0);
+        IsAnswered = false;
     }
 
     /// <summary>Gives everything up: the coordinator cannot be reached and will have given it to others.</summary>
@@ -96,6 +101,7 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
     internal void Apply(GroupTable table)
     {
         (_term, _applied) = (table.Term, table.Number);
+        IsAnswered = true;
         for (var instance = 0; instance < _places.Length; instance++)
         {
             if (instance < table.Acknowledged.Count) acknowledged[instance] = Math.Max(acknowledged[instance], table.Acknowledged[instance]);

@@ -107,7 +107,10 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         }
         foreach (var connection in connections)
         {
-            if (!_members.Exists(member => member.Node == node && member.Connection == connection)) _members.Add(new Member(node, connection));
+            if (_members.Exists(member => member.Node == node && member.Connection == connection)) continue;
+            _members.Add(new Member(node, connection));
+            // Its node waits for an answer, also where there is nothing for it.
+            if (_shares.TryGetValue(node, out var share)) share.IsDue = true;
         }
     }
 

@@ -55,6 +55,8 @@ internal sealed record ClusterPlan : SimulationPlan
     /// <summary>Whether each owner can keep its limits on time, but for what a takeover costs.</summary>
     public new bool IsPunctual => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && StoreCuts.Count == 0;
 
+    public override bool IsReachable => base.IsReachable && Lines.Count == 0 && StoreCuts.Count == 0;
+
     public static new ClusterPlan Draw(ulong seed)
     {
         var random = new SeededRandom((seed * 0x9E3779B97F4A7C15) + 3);

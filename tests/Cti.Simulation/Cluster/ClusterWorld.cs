@@ -1,4 +1,5 @@
 using System.Net;
+using Cti.Calls.Call;
 using Cti.Sip;
 using Cti.Sip.Dialog;
 using Cti.Storage;
@@ -128,6 +129,14 @@ internal sealed class ClusterWorld : VirtualWorld
         var owner = Array.Find(nodes, node => node?.Name == Ledger.OwnerOf(instance));
         return Math.Max(dueMillis, Math.Max(claimedMillis[instance], owner is null ? 0 : wokeMillis[owner.Process.Node])) + LateMillisMax;
     }
+
+    /// <summary>
+    /// Nobody can write, and a limit on time that is in the journal is over: whoever has the call keeps it. Of a dialled call whose answer is in no journal either nothing
+    /// was promised to anybody: its limits begin with what is not written.
+    /// </summary>
+    public override bool MayHangUpUnwritten(CallBook call, NodeProcess process) =>
+        nodes[process.Node] is { Server.Cluster: { IsCutOff: true, MayBye: true } }
+        && (call is { First: Constructed, WasDialAnswered: false } || (CallDecider.NextDeadline(call.State, Plan.Calls) is { } due && due <= Runtime.UnixMillis + LateMillisMax));
 
     public override bool IsIncomplete(string path)
     {

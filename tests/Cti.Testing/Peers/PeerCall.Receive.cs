@@ -110,7 +110,7 @@ public sealed partial class PeerCall
             Answer(from, request, Phase is PeerPhase.Ended or PeerPhase.HangingUp ? 481 : 491);
             return;
         }
-        var status = RefuseNextReInvite != 0 ? RefuseNextReInvite : pending.Values.Any(waiting => waiting.Method == SipMethods.Invite) ? 491 : 200;
+        var status = RefuseNextReInvite != 0 ? RefuseNextReInvite : HasOpenOffer ? 491 : 200;
         if (RefuseNextReInvite is not (0 or 491)) HasRefusedReInvite = true;
         RefuseNextReInvite = 0;
         var response = RawSip.Respond(request, status, localTag, peer.Local);

@@ -91,6 +91,9 @@ public sealed partial class PeerCall
     /// <summary>Answers re-INVITEs and UPDATEs with that status once.</summary>
     public int RefuseNextReInvite { get; set; }
 
+    /// <summary>Whether an INVITE of its own has no final response yet.</summary>
+    public bool HasOpenOffer => pending.Values.Any(static waiting => waiting.Method == SipMethods.Invite);
+
     /// <summary>Whether it refused a re-INVITE for good: the other side may hang up then.</summary>
     public bool HasRefusedReInvite { get; private set; }
 
