@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 
@@ -268,5 +269,25 @@ public sealed class RecoveryTests
         call.Do(new DropCall(603, ApiGeneration.V2));
         call.Trace(new InviteRetried(moved with { CSeq = 3 })).ShouldBeEmpty();
         call.State.Invite.ShouldBe(moved);
+    }
+
+    [Fact]
+    public void A_request_that_the_dead_node_left_unanswered_is_given_up_and_one_that_came_since_is_answered()
+    {
+        var conference = Up(CallDirection.Inbound, driver => driver.Do(new EnterConference("op-1", Some.ConferenceId) { MaxSeconds = 60 }));
+        conference.Do(Some.TakenOver with { AsksLater = true }).Effects.ShouldContain(new LeaveConference(Some.ConferenceId, "op-1"));
+        conference.Phase.ShouldBe(CallPhase.Idle);
+        conference.Do(new EnterConference("op-2", Some.ConferenceId) { MaxSeconds = 60 });
+        conference.Do(new SoundGoesOn()).Effects.ShouldNotContain(effect => effect is LeaveConference);
+        conference.Do(new EnterAnswered("op-2", Some.ConferenceId, null)).Effects.OfType<ReplyResult>().ShouldHaveSingleItem();
+        conference.Phase.ShouldBe(CallPhase.Conf);
+
+        var bridge = Up(CallDirection.Inbound, driver => driver.Do(new StartConnect("op-1", Some.OtherId, new BridgeSpec { MaxSeconds = 60 })));
+        bridge.Do(Some.TakenOver with { AsksLater = true }).Effects.ShouldContain(new PartBridge(Some.OtherId, "op-1"));
+        bridge.Phase.ShouldBe(CallPhase.Idle);
+        bridge.Do(new StartConnect("op-2", Some.OtherId, new BridgeSpec { MaxSeconds = 60 }));
+        bridge.Do(new SoundGoesOn()).Effects.ShouldNotContain(effect => effect is PartBridge);
+        bridge.Do(new JoinAnswered("op-2", Some.OtherId, null)).Effects.OfType<ReplyResult>().ShouldHaveSingleItem();
+        bridge.Phase.ShouldBe(CallPhase.Connect);
     }
 }

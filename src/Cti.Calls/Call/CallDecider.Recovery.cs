@@ -57,8 +57,9 @@ public static partial class CallDecider
         }
         if (call is { AnsweredCSeq: { } number, AnswerMillis: { } answered } && taken.LostAtMillis - answered < AckOwedMillis) decision.Do(new RepeatAck(number));
         EndWhatCannotGoOn(decision, taken);
-        if (taken.AsksLater) ResumeNotices(decision);
-        else ResumeSagas(decision, taken.LostAtMillis);
+        ResumeNotices(decision);
+        GiveUpUnanswered(decision);
+        if (!taken.AsksLater) AskWhoSharesTheSound(decision, taken.LostAtMillis);
         if (call.Dialling is { } dialling) decision.Do(new LookForChild(dialling.Child));
         return GoOnRecording(decision).Do(new SendReInvite()).Build();
     }

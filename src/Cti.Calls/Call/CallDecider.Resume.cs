@@ -8,18 +8,18 @@ namespace Cti.Calls.Call;
 public static partial class CallDecider
 {
     /// <summary>A bridge or a seat that was not begun is given up: the application's request was lost with the node and is asked anew.</summary>
-    private static void ResumeSagas(CallDraft decision, long lostAtMillis)
+    private static void GiveUpUnanswered(CallDraft decision)
     {
-        ResumeNotices(decision);
-        AskWhoSharesTheSound(decision, lostAtMillis);
+        if (decision.State.Bridge is { IsFirst: true, Stage: BridgeStage.Requested } bridge) decision.Add(new BridgeEnded()).Do(new PartBridge(bridge.Peer, bridge.Op));
+        if (decision.State.Seat is { Stage: SeatStage.Requested } seat) decision.Add(new SeatLeft()).Do(new LeaveConference(seat.Conference, seat.Op));
     }
 
     private static CallDraft AskWhoSharesTheSound(CallDraft decision, long lostAtMillis)
     {
         switch (decision.State.Bridge)
         {
-            case { IsFirst: true, Stage: BridgeStage.Requested } asked:
-                decision.Add(new BridgeEnded()).Do(new PartBridge(asked.Peer, asked.Op));
+            // Of a request that came since this node has the call: it was asked, and its answer is waited for here.
+            case { IsFirst: true, Stage: BridgeStage.Requested }:
                 break;
             case { IsFirst: true, Stage: BridgeStage.Ending } ending:
                 BridgeIsOver(decision, ending, ending.Ending!);
@@ -33,10 +33,7 @@ public static partial class CallDecider
         }
         switch (decision.State.Seat)
         {
-            case { Stage: SeatStage.Requested } asked:
-                decision.Add(new SeatLeft()).Do(new LeaveConference(asked.Conference, asked.Op));
-                break;
-            case { } entered:
+            case { Stage: SeatStage.Entered } entered:
                 decision.Do(Ask(decision.State, entered));
                 break;
         }

@@ -1,4 +1,5 @@
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 
 namespace Cti.Server.Calls;
 
@@ -16,14 +17,18 @@ internal sealed partial class CallActor
 
     private bool HasUnwrittenBye => cell.Waiting.Any(static waiting => waiting.Effects.Any(static effect => effect is SendBye));
 
+    /// <summary>Whether a limit is over by what is written alone: one that began with something unwritten is nothing that another node would know of.</summary>
+    private bool JournalTellsTheEnd => cell.Durable is { } written && Decide(written, new TimeReached(), System.Clock.UnixMillis).State is { WasReleased: true };
+
     /// <summary>Sends it unwritten where no other node could, once; what is written later sends none.</summary>
     private void LookForUnwrittenBye()
     {
         if (!HasUnwrittenBye) return;
         // Twice in a row: a peer that has the database gets the time to say so.
-        if (!maySend || !services.HangsUpUnwritten())
+        var mayNow = services.HangsUpUnwritten() && JournalTellsTheEnd;
+        if (!maySend || !mayNow)
         {
-            maySend = services.HangsUpUnwritten();
+            maySend = mayNow;
             TimeHasCome();
             return;
         }

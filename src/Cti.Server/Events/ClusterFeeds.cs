@@ -190,7 +190,11 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
             foreach (var application in peer.Applications.Except(interest.Applications).ToArray()) _hub.CountRemote(application, -1);
             foreach (var application in interest.Applications.Distinct().Except(peer.Applications).ToArray()) _hub.CountRemote(application, 1);
             peer.Listen(interest);
-            if (interest.IsAsking) peer.NeedsInterest = true;
+            if (interest.IsAsking)
+            {
+                peer.NeedsInterest = true;
+                _hub.Groups.Repeat(node);
+            }
             Wake();
         }
     }
@@ -313,8 +317,12 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
         peer.IsBlocked = true;
         switch ((FeedMessageKind)message.Payload[0])
         {
-            case FeedMessageKind.Interest: peer.NeedsInterest = true; break;
+            case FeedMessageKind.Interest: peer.NeedsInterest = peer.IsAsked = true; break;
             case FeedMessageKind.Base or FeedMessageKind.Push: peer.Lose(); break;
+            case FeedMessageKind.Report:
+                // It may have been the end of a group, of which nothing is left here to repeat it: the coordinator is asked to ask.
+                peer.NeedsGroups = peer.NeedsInterest = peer.IsAsked = true;
+                break;
             default: peer.NeedsGroups = true; break;
         }
         ArmQuiet();

@@ -34,6 +34,9 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
     /// </summary>
     internal bool IsAnswered { get; private set; }
 
+    /// <summary>The nodes that were told of connections here. Each of them hears of the end, also the one that is followed no more: nobody would ask for a group that is gone.</summary>
+    internal HashSet<string> Told { get; } = new(StringComparer.Ordinal);
+
     private long _term;
     private long _applied;
 

@@ -20,7 +20,7 @@ internal enum FeedMessageKind : byte
 
 /// <summary>The applications that have feeds on the sending node.</summary>
 /// <param name="Version">Raised with every change of the sender's list.</param>
-/// <param name="IsAsking">Whether the receiver shall send its own list.</param>
+/// <param name="IsAsking">Whether the receiver shall send its own list, and its reports and tables of groups again.</param>
 /// <param name="Applications">Their names.</param>
 internal sealed record FeedInterest(long Version, bool IsAsking, IReadOnlyList<string> Applications)
 {

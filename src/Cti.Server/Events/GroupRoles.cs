@@ -43,6 +43,18 @@ internal sealed class GroupRoles(EventHub hub)
         // Before the first view nobody can be named; the view brings the report.
         if (group.Coordinator is not { } coordinator) return;
         var report = group.ToReport(coordinator != Best(group.Application, group.Name, Living));
+        Send(coordinator, report);
+        if (report.Connections.Count > 0)
+        {
+            group.Told.Add(coordinator);
+            return;
+        }
+        foreach (var other in group.Told.Where(other => other != coordinator)) Send(other, report with { IsDetour = false });
+        group.Told.Clear();
+    }
+
+    private void Send(string coordinator, GroupReport report)
+    {
         if (coordinator == Self) Pump(() => OnReport(Self, report));
         else Cluster!.Send(coordinator, report.Encode());
     }
@@ -92,9 +104,7 @@ internal sealed class GroupRoles(EventHub hub)
     {
         if (hub.FindGroup(table.Application, table.Group) is not { } group)
         {
-            var nothing = new GroupReport(table.Application, table.Group, table.Term, table.Number, false, [], [], []);
-            if (from == Self) Pump(() => OnReport(Self, nothing));
-            else Cluster!.Send(from, nothing.Encode());
+            Send(from, new GroupReport(table.Application, table.Group, table.Term, table.Number, false, [], [], []));
             return;
         }
         // Who asks coordinates, by a view of the cluster that is newer than ours; if it is not, the next look at our own view tells.

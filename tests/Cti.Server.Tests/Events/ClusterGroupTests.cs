@@ -163,4 +163,66 @@ public sealed class ClusterGroupTests
         cluster.Drain(members["a"]).ShouldBeEmpty();
         (await cluster.Disk.ReadFeedPositionsAsync(App, FeedCluster.Group)).Values.Count(position => position == 2).ShouldBe(2);
     }
+
+    // With the names a and b, this one coordinates: tests of what it must hear find it by asking, not by the hash.
+    private static (FeedCluster.Node Coordinator, FeedCluster.Node Other) Roles(FeedCluster cluster)
+    {
+        var name = cluster.Nodes.Values.First().Hub.AllGroups().Single().Coordinator!;
+        return (cluster.Nodes[name], cluster.Nodes.Values.Single(node => node.Name != name));
+    }
+
+    [Fact]
+    public async Task A_coordinator_hears_of_its_nodes_last_connection_also_while_the_node_obeys_another()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var members = cluster.Nodes.Keys.ToDictionary(node => node, node => cluster.Join(node));
+        cluster.Runtime.Advance(100);
+        var (coordinator, other) = Roles(cluster);
+        // A question of one that took itself for the coordinator, sent before it knew better.
+        coordinator.Feeds.OnMessage(other.Name, new GroupTable(App, FeedCluster.Group, 1, 1, true, new GroupEntry[InstanceCount], new long[InstanceCount]).Encode());
+        await members[coordinator.Name].DisposeAsync();
+        cluster.Runtime.Advance(1_000);
+        PublishEverywhere(cluster);
+        InstancesOf(cluster.Drain(members[other.Name])).ShouldBe([0, 1, 2, 3]);
+    }
+
+    [Fact]
+    public async Task The_end_of_a_last_connection_is_heard_of_although_the_link_refused_the_word()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var members = cluster.Nodes.Keys.ToDictionary(node => node, node => cluster.Join(node));
+        cluster.Runtime.Advance(100);
+        var (coordinator, other) = Roles(cluster);
+        cluster.Net.Refuse = () => true;
+        await members[other.Name].DisposeAsync();
+        cluster.Runtime.Advance(10);
+        cluster.Net.Refuse = null;
+        cluster.Runtime.Advance(2_000);
+        PublishEverywhere(cluster);
+        InstancesOf(cluster.Drain(members[coordinator.Name])).ShouldBe([0, 1, 2, 3]);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_node_that_was_taken_for_lost_gets_its_instances_back_although_its_coordinator_ended_meanwhile(bool isJoined)
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var members = cluster.Nodes.Keys.ToDictionary(node => node, node => cluster.Join(node));
+        cluster.Runtime.Advance(100);
+        var (coordinator, other) = Roles(cluster);
+        var both = coordinator.View!;
+        var alone = both with { Number = both.Number + 1, Nodes = [.. both.Nodes.Where(node => node.Name == coordinator.Name)] };
+        coordinator.Feeds.OnViewChanged(both, alone);
+        List<IEventFeed> left = [members[other.Name]];
+        // Its report is not heard; after that nobody is known to coordinate anything for.
+        if (isJoined) left.Add(cluster.Join(other.Name));
+        cluster.Runtime.Advance(10);
+        await members[coordinator.Name].DisposeAsync();
+        cluster.Runtime.Advance(10);
+        coordinator.Feeds.OnViewChanged(alone, both with { Number = both.Number + 2 });
+        cluster.Runtime.Advance(2_000);
+        PublishEverywhere(cluster);
+        left.SelectMany(feed => InstancesOf(cluster.Drain(feed))).Order().ShouldBe([0, 1, 2, 3]);
+    }
 }
