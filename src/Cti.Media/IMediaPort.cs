@@ -197,6 +197,11 @@ public enum MediaOutcome
 /// <param name="Action">Which.</param>
 public sealed record PlayStarted(long Action) : MediaEvent;
 
+/// <summary>A play that is heard has stood still, because the media loop was held up: nothing of it was left out, its end is later by so much.</summary>
+/// <param name="Action">Which.</param>
+/// <param name="Millis">For how long, 200 or more.</param>
+public sealed record PlayDelayed(long Action, long Millis) : MediaEvent;
+
 /// <summary>A play ended.</summary>
 /// <param name="Action">Which.</param>
 /// <param name="Outcome">Why.</param>

@@ -77,6 +77,19 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public void A_play_that_stood_still_with_its_loop_tells_for_how_long_and_leaves_nothing_out()
+    {
+        var harness = new MediaHarness().Configured();
+        var sound = Bytes(1, 160 * 20);
+        harness.Play(1, 0, 0, Prompt.FromEncoded(AudioCodec.Pcma, sound));
+        harness.Ticks(5);
+        harness.Clock.MonotonicNanos += 700_000_000;
+        harness.Ticks(15);
+        harness.Happened.ShouldBe([new PlayStarted(1), new PlayDelayed(1, 700), new PlayEnded(1, MediaOutcome.Completed)]);
+        Payloads(harness)[..sound.Length].ShouldBe(sound);
+    }
+
+    [Fact]
     public void A_play_for_ever_goes_on_until_it_is_stopped_at_the_next_packet()
     {
         var harness = new MediaHarness().Configured();

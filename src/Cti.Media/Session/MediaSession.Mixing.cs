@@ -106,6 +106,7 @@ public sealed partial class MediaSession
     {
         _sender.Advance(frames);
         _lastHeardNanos += frames * TickNanos;
+        if (_playReported && _play.IsActive) Report(new PlayDelayed(_playAction, frames * TickNanos / 1_000_000));
     }
 
     /// <summary>A report of a bridge: nothing follows the session's last report.</summary>

@@ -43,10 +43,18 @@ internal sealed partial class CallActor
     /// <summary>What began late (its file was read, the disk took its time) would be skipped into by a new owner, which knows only what the journal says.</summary>
     private void PlayHasStarted(long number)
     {
-        if (cell.State?.Action is not (PlayAction or ReceiveKeysAction { Prompting: true }) || cell.State.Action is not { } action || action.Number != number) return;
         var now = System.Clock.UnixMillis;
-        if (now - (action.HeardFromMillis ?? action.BeginMillis) > PlayLateMillis) Run(new PlayWasBegun(number, now), null);
+        if (HeardSince(number) is { } since && now - since > PlayLateMillis) Run(new PlayWasBegun(number, now), null);
     }
+
+    private void PlayWasDelayed(PlayDelayed delayed)
+    {
+        if (HeardSince(delayed.Action) is { } since) Run(new PlayWasBegun(delayed.Action, since + delayed.Millis), null);
+    }
+
+    /// <summary>Since when the journal has it that a play of that number is heard; null where there is none.</summary>
+    private long? HeardSince(long number) =>
+        cell.State?.Action is (PlayAction or ReceiveKeysAction { Prompting: true }) and { } action && action.Number == number ? action.HeardFromMillis ?? action.BeginMillis : null;
 
     private bool Sees(string? recording) => recording is null || services.Recordings.IsVisible(recording);
 

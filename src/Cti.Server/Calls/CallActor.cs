@@ -239,6 +239,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         LogRingBack(happened);
         if (happened is Cti.Media.BridgeEnded ended) SoundHasEnded(ended.Action);
         if (happened is PlayStarted started) PlayHasStarted(started.Action);
+        if (happened is PlayDelayed delayed) PlayWasDelayed(delayed);
         if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);
     }
 
