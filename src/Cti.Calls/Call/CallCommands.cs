@@ -222,7 +222,7 @@ public sealed record TakenOver(long LostAtMillis, string LocalSdp, string Contac
     public bool AsksLater { get; init; }
 }
 
-/// <summary>A play was begun later than was decided, because the disk took its time: that is noted before another node goes on with it.</summary>
+/// <summary>A play was begun later than was decided, because the disk took its time: another node that goes on with it has to know.</summary>
 /// <param name="Number">The play.</param>
 /// <param name="AtMillis">When, Unix milliseconds.</param>
 public sealed record PlayWasBegun(long Number, long AtMillis) : ResourceCommand;

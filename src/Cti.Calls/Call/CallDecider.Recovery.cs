@@ -110,9 +110,10 @@ public static partial class CallDecider
         return decision.Build();
     }
 
-    private static CallDecision PlayHasBegun(CallDraft decision, PlayWasBegun began) => decision.State.Action is PlayAction play && play.Number == began.Number
-        ? decision.Add(new ActionChanged(play with { HeardFromMillis = began.AtMillis })).Build()
-        : decision.Build();
+    private static CallDecision PlayHasBegun(CallDraft decision, PlayWasBegun began) =>
+        decision.State.Action is PlayAction or ReceiveKeysAction { Prompting: true } && decision.State.Action is { } action && action.Number == began.Number
+            ? decision.Add(new ActionChanged(action with { HeardFromMillis = began.AtMillis })).Build()
+            : decision.Build();
 
     private static void GoOn(CallDraft decision, long lost)
     {

@@ -14,8 +14,6 @@ namespace Cti.Server.Calls;
 /// </summary>
 internal sealed partial class CallActor
 {
-    private const int PlayLateMillis = 200;
-
     private readonly HashSet<long> shared = [];
     private bool awaitsArrival;
     private bool asksLater;
@@ -35,20 +33,10 @@ internal sealed partial class CallActor
         { Action: { Ending: not null } } => "ends what it was doing",
         { Bridge: not null and not { Stage: BridgeStage.Connected } } => "is being connected",
         { Seat: not null and not { Stage: SeatStage.Entered } } => "is entering a conference",
-        _ when NotesPlay() => "notes when its announcement began",
         _ when cell is not { Media: not null, MediaClosed: false } => "has no media",
         _ when cell.Leg is not { IsQuiet: true } => "has a change of its session under way",
         _ => null,
     };
-
-    /// <summary>What is heard late would be skipped into: a new owner knows only what the journal says.</summary>
-    private bool NotesPlay()
-    {
-        var (number, began) = cell.PlayBegan;
-        if (cell.State?.Action is not PlayAction play || play.Number != number || began - (play.HeardFromMillis ?? play.BeginMillis) <= PlayLateMillis) return false;
-        Run(new PlayWasBegun(number, began), null);
-        return true;
-    }
 
     protected override void LetGoOfShared()
     {

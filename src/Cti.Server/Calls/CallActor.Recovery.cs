@@ -1,4 +1,5 @@
 using Cti.Calls.Call;
+using Cti.Kernel;
 using Cti.Media;
 
 namespace Cti.Server.Calls;
@@ -6,6 +7,9 @@ namespace Cti.Server.Calls;
 /// <summary>What becomes of a call whose node is gone.</summary>
 internal sealed partial class CallActor
 {
+    /// <summary>Half of what a new owner allows for (<see cref="Limits.SoundBeginsMillis"/>): most plays begin earlier and cost no entry.</summary>
+    private const int PlayLateMillis = Limits.SoundBeginsMillis / 2;
+
     protected override void Recover(long lostAtMillis)
     {
         var call = cell.State!;
@@ -34,6 +38,14 @@ internal sealed partial class CallActor
         if (CallDecider.Resume(call) is not { } command) return;
         services.Counters.CallRecovered(goesOn: false);
         Run(command, null);
+    }
+
+    /// <summary>What began late (its file was read, the disk took its time) would be skipped into by a new owner, which knows only what the journal says.</summary>
+    private void PlayHasStarted(long number)
+    {
+        if (cell.State?.Action is not (PlayAction or ReceiveKeysAction { Prompting: true }) || cell.State.Action is not { } action || action.Number != number) return;
+        var now = System.Clock.UnixMillis;
+        if (now - (action.HeardFromMillis ?? action.BeginMillis) > PlayLateMillis) Run(new PlayWasBegun(number, now), null);
     }
 
     private bool Sees(string? recording) => recording is null || services.Recordings.IsVisible(recording);

@@ -166,7 +166,6 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 services.Media.Port.Configure(media, MediaDescriptions.From(configure.Audio));
                 break;
             case StartMediaPlay play:
-                cell.PlayBegan = (play.Number, System.Clock.UnixMillis);
                 if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat, play.OffsetMillis))))
                     Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
                 break;
@@ -239,6 +238,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         }
         LogRingBack(happened);
         if (happened is Cti.Media.BridgeEnded ended) SoundHasEnded(ended.Action);
+        if (happened is PlayStarted started) PlayHasStarted(started.Action);
         if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);
     }
 

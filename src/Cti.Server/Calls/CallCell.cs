@@ -19,9 +19,6 @@ internal sealed class CallCell(InstanceJournal journal) : ResourceCell<CallState
     /// <summary>How this node carries the sound of its bridge or conference.</summary>
     public SharedSound? Sound { get; set; }
 
-    /// <summary>The play that was begun last, and when, Unix milliseconds.</summary>
-    public (long Number, long AtMillis) PlayBegan { get; set; }
-
     /// <summary>The link that carried the sound before, until the next one does.</summary>
     public LinkAudio? FormerLink { get; set; }
 

@@ -149,6 +149,24 @@ public sealed partial class RecoveryTests
     }
 
     [Fact]
+    public void Nothing_is_skipped_of_a_play_that_began_late()
+    {
+        bench.Media.Files["long.wav"] = 30_000;
+        bench.Media.LoadMillis = 3_000;
+        var (call, phone, _) = Up();
+        bench.Ask("sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
+        // Nine of these twelve seconds were heard.
+        bench.Runtime.Advance(12_000);
+        bench.KillAndRestart(5000);
+        bench.Media.LoadMillis = 5;
+        phone.AgreeOnReInvite();
+        bench.Runtime.Advance(20_900);
+        State(call).ShouldBe("Play");
+        Error(bench.Expect("sys.call.on_play_completed", 1_700)).ShouldBeNull();
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void A_recording_is_continued_in_its_file_and_keeps_its_limit()
     {
         var (call, phone, _) = Up();
