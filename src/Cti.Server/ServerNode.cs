@@ -260,7 +260,11 @@ public sealed class ServerNode : INodeInfo
         if (options.IsMedia)
         {
             var transport = options.SipTransport(sip);
-            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links) { Counters = services.Counters };
+            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links)
+            {
+                Counters = services.Counters,
+                IsCutOff = () => member.IsCutOff,
+            };
             inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
             var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around));
             sip.Attach(sipActor, transport);

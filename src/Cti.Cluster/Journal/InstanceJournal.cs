@@ -15,6 +15,7 @@ public sealed class InstanceJournal
     private readonly long epoch;
     private long tail;
     private volatile bool deposed;
+    private volatile bool closed;
 
     internal InstanceJournal(JournalWriter writer, string owner, InstanceOwnership ownership)
     {
@@ -67,6 +68,18 @@ public sealed class InstanceJournal
                 BoundPermits = rows.BoundPermits,
             }));
             return tail;
+        }
+    }
+
+    /// <summary>
+    /// Whether nothing may begin here, as the instance is about to move. Steady while <see cref="Append"/> fills: what began before is known to whoever closed it.
+    /// </summary>
+    public bool IsClosed
+    {
+        get => closed;
+        set
+        {
+            lock (gate) closed = value;
         }
     }
 

@@ -31,7 +31,14 @@ internal sealed partial class CallActor
         var parent = Given(args, "parent_call_res_id") ?? Given(args, "parent_conf_res_id");
         var leg = CallLeg.ForPlacement(services, cell, System, place.Placement, from, LocalAudioAt(media.Local));
         cell.Leg = leg;
-        Create(Modules.Call, id => Construct(place, leg, DialogTag.Create(id, services.Random), from ?? "", parent), place.Ask);
+        // A call that began when its instance is as good as given would send its INVITE after the new owner has ended it.
+        if (Create(Modules.Call, id => cell.Journal.IsClosed ? null : Construct(place, leg, DialogTag.Create(id, services.Random), from ?? "", parent), place.Ask)) return;
+        cell.Leg = null;
+        leg.Dispose();
+        GiveBack(place.Placement);
+        place.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
+        CloseMedia();
+        Become(Refused);
     }
 
     private CallDecision Construct(PlaceCall place, CallLeg leg, DialogTag tag, string from, string? parent)

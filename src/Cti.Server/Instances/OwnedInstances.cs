@@ -59,6 +59,7 @@ internal sealed class OwnedInstances(int count)
         lock (gate)
         {
             if (slots[instance] is not { } owned) return;
+            owned.Journal.IsClosed = isClosed;
             Volatile.Write(ref slots[instance], owned with { IsClosed = isClosed });
             Publish();
         }

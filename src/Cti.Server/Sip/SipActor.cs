@@ -28,7 +28,11 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
 
     protected override void OnStart()
     {
-        layer = new TransactionLayer(transport, this, System.Clock, random, timers, log: System.Log);
+        layer = new TransactionLayer(transport, this, System.Clock, random, timers, log: System.Log)
+        {
+            // An INVITE that was sent before the node was cut off may be of a call that another has by now; what ends one is repeated.
+            MayRepeat = request => request.Method != SipMethods.Invite || !cluster.IsCutOff(),
+        };
         inbound.Observe(layer);
         forwarding = new SipForwarding(cluster, System.Clock, random, timers, this);
         sameInvites = new SameInvites(cluster, random);

@@ -18,6 +18,9 @@ internal sealed record SipCluster(string Self, Func<int, bool> Owns, Func<Cluste
 {
     /// <summary>What operators watch.</summary>
     public ClusterCounters Counters { get; init; } = new();
+
+    /// <summary>Whether this node may have been replaced without having heard of it.</summary>
+    public Func<bool> IsCutOff { get; init; } = static () => false;
 }
 
 /// <summary>A message of another node.</summary>
