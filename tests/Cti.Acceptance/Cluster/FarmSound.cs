@@ -40,14 +40,21 @@ internal sealed class Ear(string what, Func<ReadOnlySpan<byte>, bool> hears)
 internal sealed class Heard(int id, double seconds)
 {
     private readonly bool[] _slots = new bool[(int)(seconds * 50)];
+    private double _furthest;
 
     public int Id { get; } = id;
 
     /// <summary>Where it is now, ms; negative before the beginning.</summary>
     public double At { get; private set; } = -1;
 
-    /// <summary>Jumps of more than 60 ms: from, to, ms. The end to the beginning of a repeat is none.</summary>
+    /// <summary>
+    /// Jumps of more than 60 ms: from, to, ms. The end to the beginning of a repeat is none, nor is the way forward to what was heard before: then two
+    /// nodes are heard, see <see cref="Doubled"/>.
+    /// </summary>
     public List<(double From, double To)> Jumps { get; } = [];
+
+    /// <summary>Packets of another stream amid those of the one that is behind it: two nodes were heard for about so many times 20 ms.</summary>
+    public int Doubled { get; private set; }
 
     /// <summary>Times that it went from its end to its beginning.</summary>
     public int Repeats { get; private set; }
@@ -69,10 +76,16 @@ internal sealed class Heard(int id, double seconds)
     {
         if (At >= 0 && Math.Abs(millis - At - 20) > 60)
         {
-            if (At > (seconds * 1000) - 100 && millis < 100) Repeats++;
+            if (At > (seconds * 1000) - 100 && millis < 100)
+            {
+                Repeats++;
+                _furthest = 0;
+            }
+            else if (millis > At && millis <= _furthest + 60) Doubled++;
             else Jumps.Add((At, millis));
         }
         At = millis;
+        _furthest = Math.Max(_furthest, millis);
         var slot = (int)Math.Round(millis / 20);
         if (slot >= 0 && slot < _slots.Length) _slots[slot] = true;
     }

@@ -101,6 +101,10 @@ public sealed class HarnessTests(ITestOutputHelper output)
         foreach (var millis in new double[] { 0, 20, 40, 2000, 2020 }) heard.Take(millis);
         heard.Jumps.ShouldBe([(40, 2000)]);
         heard.MissingMillis.ShouldBe(1940);
+        // A second stream, a second behind the first, for two of its packets.
+        foreach (var millis in new double[] { 1020, 2040, 1040, 2060, 1060, 1080 }) heard.Take(millis);
+        heard.Doubled.ShouldBe(2);
+        heard.Jumps.ShouldBe([(40, 2000), (2020, 1020), (2040, 1040), (2060, 1060)]);
     }
 
     [Fact]

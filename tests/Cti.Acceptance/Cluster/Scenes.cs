@@ -42,7 +42,11 @@ internal sealed class HeldScene(Stage stage) : Scene(stage, "held")
 /// <summary>A long announcement, which must never start over.</summary>
 internal sealed class PlayScene(Stage stage) : Scene(stage, "play")
 {
+    /// <summary>Between the new owner's first packet and the old one's last: the way of a message, not more.</summary>
+    private const int DoubledMax = 15;
+
     private int _jumps;
+    private int _doubled;
     private double _delay;
 
     public override async Task BeginAsync()
@@ -63,6 +67,9 @@ internal sealed class PlayScene(Stage stage) : Scene(stage, "play")
         var heard = Calls[0].Phone.Audio.Announced!;
         var jumps = heard.Jumps.Skip(_jumps).ToArray();
         _jumps += jumps.Length;
+        var doubled = heard.Doubled - _doubled;
+        _doubled += doubled;
+        if (doubled > DoubledMax) throw new SceneException($"{Kind}: {Calls[0]} was heard from two nodes for {doubled * 20} ms");
         // Goes on where it was when the owner last renewed its lease: at most a lease is heard again, nothing is left out.
         var limit = Stage.Cluster.Plan.Lease.TotalMilliseconds + 1000;
         foreach (var (from, to) in jumps)
