@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
@@ -32,19 +33,30 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
         return text.Length > 0 ? text : $"/readyz answers {(int)response.StatusCode}";
     }
 
-    /// <summary>Calls a method and answers its result.</summary>
+    /// <summary>Calls a method and answers its result; asks again, under the same id, as long as the answer says when to: a node may just have died.</summary>
     /// <exception cref="CommandException">Nothing answers, or the answer is a refusal.</exception>
     public async Task<JsonNode?> AskAsync(string method, JsonObject parameters, CancellationToken cancellation)
     {
+        var text = Rpc.Request(Rpc.NewId(), method, parameters);
+        var began = Stopwatch.GetTimestamp();
+        while (true)
+        {
+            var answer = await AnswerAsync(text, cancellation);
+            if (Rpc.RetryAfter(answer) is not { } pause || Stopwatch.GetElapsedTime(began) > AnswerMax) return Rpc.Result(method, answer);
+            await Task.Delay(pause, cancellation);
+        }
+    }
+
+    private async Task<JsonObject?> AnswerAsync(string text, CancellationToken cancellation)
+    {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(url, "/v2/rpc"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        request.Content = new StringContent(Rpc.Request(Rpc.NewId(), method, parameters), Encoding.UTF8, "application/json");
+        request.Content = new StringContent(text, Encoding.UTF8, "application/json");
         using var response = await SendAsync(request, cancellation);
         if (response.StatusCode == HttpStatusCode.Unauthorized) throw Refused(url);
-        var text = await response.Content.ReadAsStringAsync(cancellation);
         try
         {
-            return Rpc.Result(method, JsonNode.Parse(text) as JsonObject);
+            return JsonNode.Parse(await response.Content.ReadAsStringAsync(cancellation)) as JsonObject;
         }
         catch (JsonException)
         {
@@ -95,6 +107,12 @@ internal static class Rpc
 
     public static string Request(string id, string method, JsonObject parameters) =>
         new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method, ["params"] = parameters }.ToJsonString();
+
+    /// <summary>When a refusal asks for a repeat, at most a second from now; null where it does not.</summary>
+    public static TimeSpan? RetryAfter(JsonObject? answer) =>
+        answer?["error"] is JsonObject { } error && error["code"]?.GetValueKind() == JsonValueKind.Number && (int)error["code"]! == 503
+        && error["data"] is JsonObject data && data["retry_after_ms"]?.GetValueKind() == JsonValueKind.Number
+            ? TimeSpan.FromMilliseconds(Math.Clamp((double)data["retry_after_ms"]!, 10, 1_000)) : null;
 
     /// <summary>The result of an answer.</summary>
     /// <exception cref="CommandException">It is a refusal, or no answer.</exception>
