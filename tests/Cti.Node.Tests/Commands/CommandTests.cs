@@ -80,6 +80,19 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task What_is_moving_between_nodes_is_asked_again_under_the_same_id()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ => gateway.Asked.Count < 3 ? RpcReply.Refused(RpcError.Moving()) : ScriptedGateway.Result("""{"items":[],"next":null}""");
+
+        var result = await RunAsync(With(gateway, "calls"));
+
+        (result.Code, result.Out.Trim()).ShouldBe((0, "0 calls"));
+        gateway.Asked.Select(static asked => asked.RequestId).Distinct().Count().ShouldBe(1);
+        gateway.Asked.Count.ShouldBe(3);
+    }
+
+    [Fact]
     public async Task Calls_follows_pages_up_to_the_limit()
     {
         await using var gateway = await ScriptedGateway.StartAsync();
