@@ -129,7 +129,7 @@ public sealed class PlantedBugTests
         }
     }
 
-    private sealed class EarlyReports : PlantedBugs
+    internal sealed class EarlyReports : PlantedBugs
     {
         public override IJournalStore Store(IJournalStore store, NodeProcess process) => new Hasty(store, process);
 

@@ -106,30 +106,23 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
     /// <summary>A resource of an instance that came from another node goes on here, or is over: whoever still holds sound for it can let go.</summary>
     public void Arrived(ResourceId resource)
     {
-        if (links is not { } now) return;
         if (owned.JournalOf(resource.Instance) is not { } journal) return;
         var text = resource.ToString();
         var message = new byte[ArrivedHead + text.Length];
         message[0] = (byte)Kind.Arrived;
         BinaryPrimitives.WriteInt64LittleEndian(message.AsSpan(1), journal.Epoch);
         Encoding.ASCII.GetBytes(text, message.AsSpan(ArrivedHead));
-        foreach (var node in member.View.Nodes)
-        {
-            if (node.Name != member.Self) now.Send(node.Name, LinkChannel.HandOver, message);
-        }
+        TellOthers(message);
     }
 
     /// <summary>This node serves instances: whoever gave one gives the next.</summary>
     public void Served(IReadOnlyList<int> instances)
     {
-        if (links is not { } now || instances.Count == 0) return;
+        if (instances.Count == 0) return;
         var message = new byte[1 + (sizeof(int) * instances.Count)];
         message[0] = (byte)Kind.Served;
         for (var i = 0; i < instances.Count; i++) BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(1 + (sizeof(int) * i)), instances[i]);
-        foreach (var node in member.View.Nodes)
-        {
-            if (node.Name != member.Self) now.Send(node.Name, LinkChannel.HandOver, message);
-        }
+        TellOthers(message);
     }
 
     /// <inheritdoc/>
@@ -241,10 +234,7 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         stayTold.Remove(instance);
         Interlocked.Increment(ref moved);
         // The receiver begins; the others send there at once what is for the resources that moved.
-        foreach (var node in member.View.Nodes)
-        {
-            if (node.Name != member.Self) links?.Send(node.Name, LinkChannel.HandOver, new[] { (byte)Kind.Given });
-        }
+        TellOthers(new[] { (byte)Kind.Given });
         system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count, (system.Clock.MonotonicNanos - agreedAt) / 1_000_000);
         // One that has just started, or has much to do, is not given everything at once.
         var late = system.Timers.Schedule(ServeMillisMax, static state => ((Receipt)state!).Arrive(), receipt);
@@ -305,6 +295,14 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
         && services.Directory.All.Any(cell => cell.Journal == journal && cell.Latest is CallState { Bridge: { } bridge } && IsOnItsWay(bridge.Peer));
 
     private bool IsOnItsWay(string resource) => ResourceId.TryParse(resource, out var id) && services.HandedOver.Find(id) is not null;
+
+    private void TellOthers(ReadOnlyMemory<byte> message)
+    {
+        foreach (var node in member.View.Nodes)
+        {
+            if (node.Name != member.Self) links?.Send(node.Name, LinkChannel.HandOver, message);
+        }
+    }
 
     /// <summary>In order of creation, so that a seed replays it.</summary>
     private List<ResourceCell> CellsOf(InstanceJournal journal) =>

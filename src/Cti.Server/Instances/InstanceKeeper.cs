@@ -62,7 +62,7 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
                 return;
             }
         }
-        _ = TakeOverAsync(gains, isStart: false);
+        _ = BeginEachAsync(gains);
     }
 
     /// <inheritdoc/>
@@ -104,17 +104,11 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
             gains = atStart ?? [];
             atStart = null;
         }
-        return TakeOverAsync(gains, isStart: true);
+        return BeginAllAsync(gains);
     }
 
     /// <summary>Gives up what is still being read.</summary>
     public void Stop() => isStopped = true;
-
-    private async Task TakeOverAsync(List<Gain> gains, bool isStart)
-    {
-        if (isStart) await BeginAllAsync(gains).ConfigureAwait(false);
-        else await BeginEachAsync(gains).ConfigureAwait(false);
-    }
 
     private async Task BeginAllAsync(List<Gain> gains)
     {

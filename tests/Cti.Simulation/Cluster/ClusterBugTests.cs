@@ -17,7 +17,7 @@ public sealed class ClusterBugTests
     public void An_epoch_that_a_take_does_not_raise_is_found() => Find(new SameEpoch(), Dies, "epoch");
 
     [Fact]
-    public void An_effect_before_its_append_is_seen_on_the_wire() => Find(new EffectFirst(), static plan => plan, "durable");
+    public void An_effect_before_its_append_is_seen_on_the_wire() => Find(new PlantedBugTests.EarlyReports(), static plan => plan, "durable");
 
     [Fact]
     public void A_cursor_that_skips_an_event_is_found() => Find(new SkippedEvent(), Dies, "follows", "is given event", "the application has seen", "has not seen all");
@@ -83,29 +83,6 @@ public sealed class ClusterBugTests
             {
                 var taken = await base.TakeAsync(node, instances, unrenewed, cancellation);
                 return unrenewed is null ? taken : [.. taken.Select(static claim => claim with { Epoch = claim.Epoch - 1 })];
-            }
-        }
-    }
-
-    private sealed class EffectFirst : PlantedBugs
-    {
-        public override IJournalStore Store(IJournalStore store, NodeProcess process) => new Hasty(store, process);
-
-        private sealed class Hasty(IJournalStore inner, NodeProcess process) : ForwardingJournalStore(inner)
-        {
-            private Task last = Task.CompletedTask;
-
-            public override ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default)
-            {
-                last = LaterAsync(last, appends);
-                return new([.. appends.Select(static _ => AppendOutcome.Accepted)]);
-            }
-
-            private async Task LaterAsync(Task before, IReadOnlyList<InstanceAppend> appends)
-            {
-                await before;
-                await process.DelayAsync(1);
-                await base.AppendAsync(appends);
             }
         }
     }
