@@ -39,7 +39,11 @@ internal static class ClusterBenchmark
             foreach (var node in nodes)
             {
                 // One group over all nodes: each event comes to one of its connections, often another node's than the call's.
-                var application = await Application.ConnectAsync(node.Socket, NodeProcess.Key, CallsBenchmark.Answer);
+                var application = await Application.ConnectAsync(node.Socket, NodeProcess.Key, static (application, incoming) =>
+                {
+                    CallsBenchmark.Answer(application, incoming);
+                    application.Acknowledge(incoming);
+                });
                 await application.AskAsync("sys.event.subscribe", """{"group":"bench"}""");
                 applications.Add(application);
             }

@@ -63,6 +63,12 @@ public sealed class EventHub : IEventFeeds, ISubscribers
     /// </summary>
     public Action<string, int>? SubscribersChanged { get; set; }
 
+    /// <summary>
+    /// Told outside every lock when a connection of a group was given as many events as may be unacknowledged, so that it hears nothing more until it
+    /// acknowledges: with the application, the group and that number; again only after half of them were acknowledged.
+    /// </summary>
+    public Action<string, string, int>? DeliveryPaused { get; set; }
+
     internal IJournalStore Store { get; }
 
     internal IClock Clock { get; }

@@ -34,6 +34,7 @@ internal sealed class FeedReader : IEventFeed
     private long _next;
     private bool _catchingUp;
     private bool _paused;
+    private bool _isPauseTold;
     private bool _closed;
 
     // Raised by whatever changes what this feed is to deliver: a page that was read under an older number is thrown away.
@@ -63,6 +64,7 @@ internal sealed class FeedReader : IEventFeed
                 using (_hub.Enter()) step = TakePage(page, rows);
             }
             if (step.Taken.Count > 0) return WithCursors(step);
+            if (step.PausedGroup is { } group) _hub.DeliveryPaused?.Invoke(_feeds.Name, group, _hub.Bounds.UnacknowledgedMax);
             if (step.Signal is { } signal) await signal.WaitAsync(cancellation);
         }
     }
@@ -74,7 +76,9 @@ internal sealed class FeedReader : IEventFeed
         if (room <= 0)
         {
             _paused = true;
-            return Wait();
+            var isNew = !_isPauseTold;
+            _isPauseTold = true;
+            return Wait() with { PausedGroup = isNew ? _group?.Name : null };
         }
         var ring = _feeds.Ring;
         if (_behind.Count == 0 && _next < ring.Start)
@@ -367,6 +371,8 @@ internal sealed class FeedReader : IEventFeed
             queue.Dequeue();
             _unacknowledgedCount--;
         }
+        // An ack of a few events is no end of it: whoever acknowledges one by one at the bound would fill the log.
+        if (_unacknowledgedCount <= _hub.Bounds.UnacknowledgedMax / 2) _isPauseTold = false;
         Wake();
     }
 
@@ -406,8 +412,8 @@ internal sealed class FeedReader : IEventFeed
 
     private static FeedPosition Refused(RpcError error) => new(null, error);
 
-    /// <summary>What a read does next: hands out what was taken, reads a page, or waits.</summary>
-    private readonly record struct Step(IReadOnlyList<StoredEvent> Taken, long[] Before, Page? Page, FeedSignal? Signal);
+    /// <summary>What a read does next: hands out what was taken, reads a page, or waits; in a group whose acks are missing, and that was not told yet, with its name.</summary>
+    private readonly record struct Step(IReadOnlyList<StoredEvent> Taken, long[] Before, Page? Page, FeedSignal? Signal, string? PausedGroup = null);
 
     private sealed record Page(int Instance, long After, int Limit, int Generation);
 }
