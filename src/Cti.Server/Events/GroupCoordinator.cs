@@ -14,7 +14,8 @@ namespace Cti.Server.Events;
 ///                                                              ▼
 ///                                                          owned by the heir
 /// </code>
-/// An instance is given to another only after its holder's report without it, or when the holder's node is gone. Under the hub's lock.
+/// An instance is given to another only after its holder's report without it, or when the holder's node is gone. A report that was made before the holder
+/// was told to have it, or to have it still, does not count. Under the hub's lock.
 /// </summary>
 internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string application, string name, long term, long[] acknowledged, bool isSure)
 {
@@ -123,17 +124,13 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
             return;
         }
         if (connection == 0) return;
-        if (place.Owner is null && _members.Find(member => member.Node == node && member.Connection == connection) is { } holder)
-        {
-            place.Owner = holder;
-            place.Since = 0;
-            share.Entries[instance] = new GroupEntry(connection, false);
-        }
-        else
-        {
-            // Held here, and given to another while this node was out of reach: its table tells it to stop.
-            share.IsDue = true;
-        }
+        // Held here, and perhaps given to another while this node was out of reach: its table tells it to go on or to stop.
+        share.IsDue = true;
+        if (place.Owner is not null || _members.Find(member => member.Node == node && member.Connection == connection) is not { } holder) return;
+        place.Owner = holder;
+        place.Since = 0;
+        // It may be about to let go, as a coordinator before this one wanted it to.
+        share.Entries[instance] = new GroupEntry(connection, true);
     }
 
     private void Lose(string node)
@@ -248,7 +245,9 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         share.Number++;
         for (var instance = 0; instance < entries.Length; instance++)
         {
-            if (entries[instance].Connection != 0 && entries[instance].Connection != share.Entries[instance].Connection) _places[instance].Since = share.Number;
+            var (said, before) = (entries[instance], share.Entries[instance]);
+            // A drain that is called off gives as well: a holder that has let go meanwhile takes the instance up again.
+            if (said.Connection != 0 && (said.Connection != before.Connection || (before.IsDraining && !said.IsDraining))) _places[instance].Since = share.Number;
         }
         share.Entries = entries;
         roles.Send(node, new GroupTable(application, name, term, share.Number, !share.IsHeard, entries, [.. acknowledged]));
@@ -317,7 +316,7 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         internal bool IsDue { get; set; } = true;
     }
 
-    /// <summary>Whose an instance is, who shall have it next, and with which table its owner got it.</summary>
+    /// <summary>Whose an instance is, who shall have it next, and with which table its owner was last told to serve it.</summary>
     private sealed class Place
     {
         internal Member? Owner { get; set; }

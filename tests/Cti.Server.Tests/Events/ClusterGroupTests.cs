@@ -225,4 +225,66 @@ public sealed class ClusterGroupTests
         PublishEverywhere(cluster);
         left.SelectMany(feed => InstancesOf(cluster.Drain(feed))).Order().ShouldBe([0, 1, 2, 3]);
     }
+
+    [Fact]
+    public async Task A_report_from_before_a_move_was_called_off_gives_nothing_away()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var members = cluster.Nodes.Keys.ToDictionary(node => node, node => cluster.Join(node));
+        cluster.Runtime.Advance(100);
+        var (coordinator, other) = Roles(cluster);
+        await members[coordinator.Name].DisposeAsync();
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster);
+        var holder = members[other.Name];
+        // Who shall have half of it is gone before the holder hears of it: it lets go, which it reports, and takes up again.
+        await cluster.Join(coordinator.Name).DisposeAsync();
+        cluster.Runtime.Advance(1);
+        var heir = cluster.Join(coordinator.Name);
+        var events = cluster.Drain(holder);
+        InstancesOf(events).ShouldBe([0, 1, 2, 3]);
+        cluster.Runtime.Advance(100);
+        cluster.Drain(heir).ShouldBeEmpty();
+        Done(holder.AcknowledgeAsync(events[^1].Cursor, default)).Error.ShouldBeNull();
+        PublishEverywhere(cluster);
+        cluster.Drain(heir).Select(happened => happened.Sequence).ShouldBe([2, 2]);
+        cluster.Drain(holder).Select(happened => happened.Sequence).ShouldBe([2, 2]);
+    }
+
+    [Fact]
+    public async Task A_new_coordinator_does_not_take_a_move_that_it_called_off_for_done()
+    {
+        var (coordinator, other) = NamesOfRoles();
+        var cluster = FeedCluster.Create(null, other);
+        var holder = cluster.Join(other);
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster);
+        var events = cluster.Drain(holder);
+        // The move of half of it waits for an ack, when another node comes that shall coordinate.
+        var leaving = cluster.Join(other);
+        cluster.Start(coordinator);
+        cluster.TellView();
+        await leaving.DisposeAsync();
+        // The link, then the holder's report: the new one has only this connection, which shall have everything.
+        cluster.Runtime.Advance(2);
+        Done(holder.AcknowledgeAsync(events[^1].Cursor, default)).Error.ShouldBeNull();
+        var heir = cluster.Join(coordinator);
+        for (var instance = 0; instance < InstanceCount; instance++) cluster.Publish(instance);
+        // What is on its way arrives piece by piece: the word that it shall keep everything, its own that it let go, the word that half moves.
+        var seen = new List<FeedEvent>();
+        for (var step = 0; step < 40 && cluster.Runtime.Step(); step++)
+        {
+            seen.AddRange(cluster.Drain(holder));
+            seen.AddRange(cluster.Drain(heir));
+        }
+        seen.Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order().ShouldBe(["i0:2", "i1:2", "i2:2", "i3:2"]);
+    }
+
+    private static (string Coordinator, string Other) NamesOfRoles()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        cluster.Join("a");
+        var (coordinator, other) = Roles(cluster);
+        return (coordinator.Name, other.Name);
+    }
 }
