@@ -44,8 +44,18 @@ internal sealed class FeedReader : IEventFeed
     {
         _hub = hub;
         _feeds = feeds;
-        _delivered = hub.KnownTo(feeds);
-        _next = feeds.Ring.End;
+        _delivered = new long[hub.InstanceCount];
+    }
+
+    internal bool IsInGroup => _group is not null;
+
+    /// <summary>Begins with the present moment, live. Under the lock.</summary>
+    internal void Begin()
+    {
+        for (var instance = 0; instance < _delivered.Length; instance++) _delivered[instance] = _hub.KnownTo(_feeds, instance);
+        _behind.Clear();
+        _catchingUp = false;
+        _next = _feeds.Ring.End;
     }
 
     /// <inheritdoc/>
@@ -226,6 +236,7 @@ internal sealed class FeedReader : IEventFeed
             if (group is null)
             {
                 LeaveGroup();
+                _hub.Announce(_feeds);
                 (positions ?? _hub.Published).CopyTo(_delivered);
                 CatchUp();
                 Changed();
@@ -248,6 +259,7 @@ internal sealed class FeedReader : IEventFeed
         // A group whose last member was this one is gone from the table.
         _feeds.Groups[group.Name] = group;
         group.Add(this);
+        _hub.Announce(_feeds);
         Changed();
     }
 

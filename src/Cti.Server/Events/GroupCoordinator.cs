@@ -185,7 +185,8 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         foreach (var (node, share) in _shares) SendTable(node, share);
     }
 
-    // Stable: only as many instances move as even shares need. Those who have most keep the larger shares.
+    // Stable: only as many instances move as even shares need. Those who have most keep the larger shares. Which ones move is decided by who owns them: events
+    // of an instance that a connection of its owner's node has, and the answers to them, cross no link. None moves for that alone, as a move waits for acks.
     private void Rebalance()
     {
         var counts = _members.ToDictionary(member => member, _ => 0);
@@ -194,17 +195,45 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
             if (place.Target is { } target) counts[target]++;
         }
         var (share, larger) = Math.DivRem(_places.Length, _members.Count);
-        var quotas = new Dictionary<Member, int>();
-        foreach (var member in _members.OrderByDescending(member => counts[member])) quotas[member] = share + (quotas.Count < larger ? 1 : 0);
-        var takers = new Queue<Member>(_members.SelectMany(member => Enumerable.Repeat(member, Math.Max(0, quotas[member] - counts[member]))));
-        for (var instance = _places.Length - 1; instance >= 0; instance--)
+        // What a member lacks for its share, or has beyond it, below zero.
+        var room = new Dictionary<Member, int>();
+        foreach (var member in _members.OrderByDescending(member => counts[member])) room[member] = share + (room.Count < larger ? 1 : 0) - counts[member];
+        if (!Array.Exists(_places, static place => place.Target is null) && room.Values.All(static lack => lack == 0)) return;
+        var moving = Moving(room);
+        foreach (var isAtHome in (bool[])[true, false])
+        {
+            foreach (var instance in moving.ToArray())
+            {
+                var owner = roles.OwnerOf(instance);
+                if (_members.Find(member => room[member] > 0 && (!isAtHome || member.Node == owner)) is not { } taker) continue;
+                room[taker]--;
+                moving.Remove(instance);
+                Retarget(instance, taker);
+            }
+        }
+    }
+
+    /// <summary>The instances that nobody has, and of each member those beyond its share: first those that belong to a node with a member that lacks some, last its own node's.</summary>
+    private List<int> Moving(Dictionary<Member, int> room)
+    {
+        var lacking = _members.Where(member => room[member] > 0).Select(static member => member.Node).ToHashSet(StringComparer.Ordinal);
+        var moving = new List<int>();
+        foreach (var instance in Enumerable.Range(0, _places.Length).Reverse().OrderBy(Reluctance))
         {
             if (_places[instance].Target is { } target)
             {
-                if (counts[target] <= quotas[target]) continue;
-                counts[target]--;
+                if (room[target] >= 0) continue;
+                room[target]++;
             }
-            Retarget(instance, takers.Dequeue());
+            moving.Add(instance);
+        }
+        return moving;
+
+        int Reluctance(int instance)
+        {
+            var owner = roles.OwnerOf(instance);
+            if (owner == _places[instance].Target?.Node) return 2;
+            return owner is not null && lacking.Contains(owner) ? 0 : 1;
         }
     }
 

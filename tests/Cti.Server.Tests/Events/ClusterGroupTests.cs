@@ -1,5 +1,6 @@
 using Cti.Calls.Api;
 using Cti.Server.Events;
+using Cti.Testing;
 using static Cti.Server.Tests.Events.FeedBench;
 
 namespace Cti.Server.Tests.Events;
@@ -26,6 +27,63 @@ public sealed class ClusterGroupTests
         seen.SelectMany(events => events).Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order()
             .ShouldBe(["i0:1", "i0:2", "i1:1", "i1:2", "i2:1", "i2:2", "i3:1", "i3:2"]);
         seen.Select(events => InstancesOf(events).Length).Order().ShouldBe([1, 1, 2]);
+    }
+
+    [Fact]
+    public void Events_go_to_connections_on_their_owners_nodes_and_cross_no_link()
+    {
+        // a owns instances 0 and 3, b 1, c 2.
+        var cluster = FeedCluster.Create(null, "a", "b", "c");
+        var members = new Dictionary<string, IEventFeed>();
+        foreach (var node in cluster.Nodes.Keys)
+        {
+            members.Add(node, cluster.Join(node));
+            cluster.Runtime.Advance(100);
+        }
+        var before = cluster.Net.Sent;
+        PublishEverywhere(cluster, 2);
+        (cluster.Net.Sent - before).ShouldBe(0);
+        foreach (var (node, feed) in members) InstancesOf(cluster.Drain(feed)).ShouldAllBe(instance => cluster.OwnerOf(instance) == node);
+    }
+
+    [Fact]
+    public void An_event_of_a_group_crosses_to_one_node_however_many_have_connections()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b", "c", "d");
+        for (var instance = 0; instance < InstanceCount; instance++) cluster.Take("a", instance);
+        cluster.TellView();
+        string[] nodes = ["b", "c", "d"];
+        var members = nodes.Select(node => cluster.Join(node)).ToArray();
+        cluster.Runtime.Advance(100);
+        // What they were given before is read from the store.
+        foreach (var member in members) cluster.Drain(member).ShouldBeEmpty();
+        var reads = nodes.Sum(node => cluster.Nodes[node].Reads[StoreOperation.ReadEvents]);
+        var before = cluster.Net.Sent;
+        for (var instance = 0; instance < InstanceCount; instance++)
+        {
+            cluster.Publish(instance);
+            cluster.Runtime.Advance(2);
+        }
+        (cluster.Net.Sent - before).ShouldBe(InstanceCount);
+        members.Select(member => cluster.Drain(member).Count).Order().ShouldBe([1, 1, 2]);
+        nodes.Sum(node => cluster.Nodes[node].Reads[StoreOperation.ReadEvents]).ShouldBe(reads);
+    }
+
+    [Fact]
+    public void A_feed_without_a_group_begins_at_its_own_moment_where_a_group_did_not_want_what_came_before()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var (first, second) = (cluster.Join("a"), cluster.Join("b"));
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster, 20);
+        cluster.Drain(first);
+        cluster.Drain(second);
+        cluster.Runtime.Advance(1_000);
+        var plain = cluster.Join("b", null);
+        cluster.Runtime.Advance(20);
+        cluster.DrainText(plain).ShouldBe("");
+        PublishEverywhere(cluster);
+        cluster.DrainText(plain).Split(' ').Order().ShouldBe(["0:21", "1:21", "2:21", "3:21"]);
     }
 
     [Fact]
