@@ -240,7 +240,7 @@ Task("killtest").Does(() =>
     if (code != 0) throw new CakeException("failed");
 });
 
-// cluster-compose/ in containers: slow, as the images are built from nothing, so it is no part of test.
+// cluster-compose/ in containers: ten minutes or more, as the images are built from nothing, so it is no part of test.
 Task("containertest").Does(() =>
 {
     needs = [.. needs, ("/usr/bin/podman", "podman"), ("/usr/sbin/runc", "runc"), ("/usr/bin/podman-compose", "podman-compose"), ("/usr/sbin/debootstrap", "debootstrap"),
