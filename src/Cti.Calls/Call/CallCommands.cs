@@ -249,6 +249,8 @@ public sealed record KeysSent(long Number, MediaEnd End) : ResourceCommand;
 /// <summary>The far end pressed a key. While a call moves between living nodes, the old one still hears it.</summary>
 public sealed record KeyArrived(char Key) : CrossingCommand
 {
+    /// <summary>What it is known by; null for one that was found in the sound, or that a node of an older version heard.</summary>
+    public KeyPress? Press { get; init; }
     /// <summary>Keeps the digit out of logs.</summary>
     public override string ToString() => "KeyArrived";
 }
