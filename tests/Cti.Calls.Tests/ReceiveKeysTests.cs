@@ -62,6 +62,25 @@ public sealed class ReceiveKeysTests
     }
 
     [Fact]
+    public void A_key_that_is_sent_after_the_call_takes_its_place_among_those_that_were_heard_earlier_at_the_new_one()
+    {
+        var call = Receiving(Some.Keys with { MaxKeys = 20 });
+        void Press(char key, uint time, bool isLate = false, uint source = 9) => call.Do(new KeyArrived(key) { Press = new KeyPress(source, time), IsLate = isLate });
+        Press('1', uint.MaxValue - 100);
+        Press('4', 4000);
+        Press('5', 5000);
+        Press('2', 2000, isLate: true);
+        Press('3', 3000, isLate: true);
+        Keys().ShouldBe("12345", "its clock passed zero between the first and the others");
+        Press('6', 6000, isLate: true);
+        Press('7', 500);
+        Press('8', 100, isLate: true, source: 8);
+        Keys().ShouldBe("12345678", "of two streams no clock tells which was first, and one that jumps back is not to be believed");
+
+        string Keys() => ((ReceiveKeysAction)call.State!.Action!).Keys;
+    }
+
+    [Fact]
     public void The_rest_of_the_key_that_ended_something_is_no_key_of_what_comes_next()
     {
         var ending = new KeyArrived('#') { Press = new KeyPress(9, 1600) };

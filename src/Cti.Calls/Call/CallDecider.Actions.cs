@@ -111,7 +111,7 @@ public static partial class CallDecider
                 StopRecording(decision, record, new ActionEnding(FinishKey: key.ToString()), arrived.Press);
                 break;
             case ReceiveKeysAction receive when receive.Spec.ValidKeys.Contains(key, StringComparison.Ordinal):
-                return KeyCollected(decision, receive, key, arrived.Press);
+                return KeyCollected(decision, receive, arrived);
         }
         return decision.Build();
     }

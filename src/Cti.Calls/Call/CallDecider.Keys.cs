@@ -28,15 +28,16 @@ public static partial class CallDecider
         return EndReceiving(decision, receive, new ActionEnding());
     }
 
-    private static CallDecision KeyCollected(CallDraft decision, ReceiveKeysAction receive, char key, KeyPress? press)
+    private static CallDecision KeyCollected(CallDraft decision, ReceiveKeysAction receive, KeyArrived arrived)
     {
-        var spec = receive.Spec;
+        var (spec, key, press) = (receive.Spec, arrived.Key, arrived.Press);
         if (spec.FinishKeys.Contains(key, StringComparison.Ordinal))
         {
             var kept = spec.IncludeFinishKey ? receive with { Keys = receive.Keys + key } : receive;
             return EndReceiving(decision, kept, new ActionEnding(FinishKey: key.ToString()), press);
         }
-        var next = receive with { Keys = receive.Keys + key, DeadlineMillis = decision.Now + (spec.NextKeySeconds * 1000L) };
+        var place = arrived is { IsLate: true, Press: { } late } ? Math.Max(0, receive.Keys.Length - PressedAfter(decision.State, late)) : receive.Keys.Length;
+        var next = receive with { Keys = receive.Keys.Insert(place, key.ToString()), DeadlineMillis = decision.Now + (spec.NextKeySeconds * 1000L) };
         if (next.Keys.Length >= spec.MaxKeys) return EndReceiving(decision, next, new ActionEnding(), press);
         if (next.Prompting && spec.BreakOnKey)
         {
@@ -45,6 +46,9 @@ public static partial class CallDecider
         }
         return decision.Add(new ActionChanged(next, press)).Build();
     }
+
+    /// <summary>How many of the known keys were pressed after one that was sent after the call, by the clock of the stream that both nodes heard.</summary>
+    private static int PressedAfter(CallState call, KeyPress late) => call.KnownKeys.Count(known => known.Source == late.Source && (int)(known.Number - late.Number) > 0);
 
     private static CallDecision PromptHasEnded(CallDraft decision, ReceiveKeysAction receive, PlayFinished played)
     {
