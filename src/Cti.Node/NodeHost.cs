@@ -155,6 +155,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         store = OpenStore();
         await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);
         var hub = await EventHub.CreateAsync(store, scheduler, clock, timers, cancellation).ConfigureAwait(false);
+        hub.DeliveryPaused = (application, group, events) => log.Write(LogEvents.FeedGroupPaused, application, group, events);
         var soundLibrary = new SoundLibrary(configuration.Media.SoundLibrary);
         if (IsMedia) media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary }, Prompts(mediaRoot, prompts, soundLibrary), clock, SystemRandom.Instance, log);
         var resolver = new SipResolver((kind, family) => sip!.FindListener(kind, family), clock, SystemRandom.Instance);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -36,11 +35,11 @@ public sealed class TcpTests(SharedNode shared) : CallTest(shared)
         var third = Message("OPTIONS", "x", 3, "z9hG4bKc" + Guid.NewGuid().ToString("N"), "");
         var stream = client.GetStream();
         await stream.WriteAsync(Encoding.UTF8.GetBytes(ask + "\r\n\r\n" + askAgain + third[..50]));
-        var buffer = new StringBuilder();
-        (await ReadAsync(stream, buffer)).CSeq.ShouldBe(1);
-        (await ReadAsync(stream, buffer)).CSeq.ShouldBe(2);
+        var answers = new SipStream(stream);
+        (await answers.ReadAsync()).CSeq.ShouldBe(1);
+        (await answers.ReadAsync()).CSeq.ShouldBe(2);
         await stream.WriteAsync(Encoding.UTF8.GetBytes(third[50..]));
-        var last = await ReadAsync(stream, buffer);
+        var last = await answers.ReadAsync();
         last.CSeq.ShouldBe(3);
         last.Status.ShouldBe(200);
     }
@@ -95,34 +94,11 @@ public sealed class TcpTests(SharedNode shared) : CallTest(shared)
 
     private static async Task<SipText> FinalAsync(TcpClient client)
     {
-        var buffer = new StringBuilder();
+        var stream = new SipStream(client.GetStream());
         while (true)
         {
-            var message = await ReadAsync(client.GetStream(), buffer);
+            var message = await stream.ReadAsync();
             if (message.Status >= 200) return message;
-        }
-    }
-
-    private static async Task<SipText> ReadAsync(NetworkStream stream, StringBuilder buffer)
-    {
-        var bytes = new byte[4096];
-        using var limit = new CancellationTokenSource(Patience.Long);
-        while (true)
-        {
-            var text = buffer.ToString().TrimStart('\r', '\n');
-            var end = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
-            if (end >= 0)
-            {
-                var length = int.Parse(SipText.Parse(text).Header("Content-Length"), CultureInfo.InvariantCulture);
-                if (text.Length >= end + 4 + length)
-                {
-                    buffer.Clear().Append(text[(end + 4 + length)..]);
-                    return SipText.Parse(text[..(end + 4 + length)]);
-                }
-            }
-            var got = await stream.ReadAsync(bytes, limit.Token);
-            if (got == 0) throw new ShouldAssertException("the connection was closed");
-            buffer.Append(Encoding.UTF8.GetString(bytes, 0, got));
         }
     }
 }

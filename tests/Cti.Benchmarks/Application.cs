@@ -9,7 +9,7 @@ using System.Threading.Channels;
 namespace Cti.Benchmarks;
 
 /// <summary>What came over the socket: an event (with a method) or an answer (with an id).</summary>
-internal readonly record struct Incoming(string Method, string ResourceId, string Id, int ErrorCode);
+internal readonly record struct Incoming(string Method, string ResourceId, string Id, int ErrorCode, string Cursor);
 
 /// <summary>An application of the gateway: one WebSocket, requests out with UUIDs, answers and events in.</summary>
 internal sealed class Application : IAsyncDisposable
@@ -20,6 +20,7 @@ internal sealed class Application : IAsyncDisposable
     private readonly Action<Application, Incoming> _event;
     private Task _sending = Task.CompletedTask, _receiving = Task.CompletedTask;
     private long _refused;
+    private int _unacknowledged;
 
     private Application(Action<Application, Incoming> @event) => _event = @event;
 
@@ -39,6 +40,12 @@ internal sealed class Application : IAsyncDisposable
 
     /// <summary>Sends a request whose answer only counts if it is an error.</summary>
     public void Post(string method, string parameters) => _outgoing.Writer.TryWrite(Request(Guid.NewGuid().ToString("N"), method, parameters));
+
+    /// <summary>For the event handler of a member of a consumer group: acknowledges every hundredth event, and with it those before.</summary>
+    public void Acknowledge(Incoming incoming)
+    {
+        if (++_unacknowledged % 100 == 0) Post("sys.event.ack", $$"""{"cursor":"{{incoming.Cursor}}"}""");
+    }
 
     /// <summary>Sends a request and waits for its answer; how long that took is in milliseconds.</summary>
     public async Task<(Incoming Answer, double Millis)> AskAsync(string method, string parameters)
@@ -109,7 +116,7 @@ internal sealed class Application : IAsyncDisposable
     private static Incoming Read(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json);
-        string method = "", resource = "", id = "";
+        string method = "", resource = "", id = "", cursor = "";
         var error = 0;
         while (reader.Read())
         {
@@ -117,9 +124,10 @@ internal sealed class Application : IAsyncDisposable
             if (reader.ValueTextEquals("method"u8)) method = Next(ref reader);
             else if (reader.ValueTextEquals("res_id"u8)) resource = Next(ref reader);
             else if (reader.ValueTextEquals("id"u8)) id = Next(ref reader);
+            else if (reader.ValueTextEquals("cursor"u8)) cursor = Next(ref reader);
             else if (reader.ValueTextEquals("code"u8) && reader.Read()) error = reader.GetInt32();
         }
-        return new Incoming(method, resource, id, error);
+        return new Incoming(method, resource, id, error, cursor);
     }
 
     private static string Next(ref Utf8JsonReader reader)

@@ -11,7 +11,7 @@ public static partial class Catalogue
     private static IEnumerable<MethodDefinition> SystemMethods()
     {
         var cursor = new ResultDefinition(FieldType.Object, "Where the feed stands.", [new("cursor", FieldType.String, "The cursor.")]);
-        yield return new(Subscribe, "Replaces the connection's live feed. WebSocket only.",
+        yield return new(Subscribe, $"Replaces the connection's live feed. In a group, a connection that has {Limits.UnacknowledgedEventsMax} events to acknowledge gets the next ones after `sys.event.ack`. WebSocket only.",
             [
                 new("from", ParameterKind.Text, "A cursor, `earliest`, or null for now; a group's stored position wins over it.") { Nullable = true, EmptyAllowed = false },
                 new("group", ParameterKind.Text, "Connections of one group share the application's feed, divided by instance.") { Nullable = true, EmptyAllowed = false, Max = Limits.GroupNameCharsMax },

@@ -120,6 +120,10 @@ internal sealed partial class CallLeg : ICallLeg
             services.Sip.LetGo(serverTransaction, server.Dialog.LocalTag, services.Settings.OfferTimeoutMillis + services.SipTimers.Limit);
         // Its far end has hung up and was told so, which nobody else would learn: kept here until the call's new owner has it.
         if (answeredBye is not null && cell.Durable is { IsReleased: false } call) services.Post.Send("", call.Id.ToString(), answeredBye);
+        foreach (var handle in new[] { byeRequest, infoRequest, sessionRequest })
+        {
+            if (handle is not null) handle.IsGivenUp = true;
+        }
         Dispose();
     }
 

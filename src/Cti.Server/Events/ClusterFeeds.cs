@@ -8,9 +8,10 @@ namespace Cti.Server.Events;
 /// <summary>
 /// Brings the events of instances that other nodes own to this node's feeds, and this node's to theirs.
 /// <para>
-/// Each node announces which applications have feeds on it. An owner answers with the positions from which on it pushes all their events
-/// (<see cref="FeedBase"/>), and then pushes them in order per instance; each section says where the last one ended, so a receiver that misses something
-/// knows, and reads the store. Messages may be lost with a link or refused by a full queue: nothing is repeated, the next section or base shows the gap.
+/// Each node announces which applications have feeds on it and of which instances these want to hear: of all, or, where all of them are members of groups, of
+/// those that the groups gave them. So an event of a group crosses to one node, however many there are. An owner answers with the positions from which on it
+/// pushes all of that (<see cref="FeedBase"/>), and then pushes it in order per instance; each section says where the last one ended, so a receiver that
+/// misses something knows, and reads the store. Messages may be lost with a link or refused by a full queue: nothing is repeated, the next section or base shows the gap.
 /// What nobody pushes (a link is down, an owner is being replaced) is found by asking the store for all tails, once a second and when something changes.
 /// </para>
 /// A cluster of one sends nothing and asks nothing. All state stands under the hub's lock; messages leave outside of it, one after the other.
@@ -53,6 +54,9 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
 
     /// <summary>Whether this node ever knew of another.</summary>
     internal bool HasPeers => _peers.Count > 0;
+
+    /// <summary>The name of the node that owns an instance, as the view has it.</summary>
+    internal string? OwnerOf(int instance) => instance < _view?.Owners.Length ? _view.Owners[instance].Node : null;
 
     /// <summary>Whether this node has seen the cluster yet.</summary>
     internal bool HasView => _view is not null;
@@ -187,9 +191,10 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
         using (_hub.Enter())
         {
             var peer = PeerOf(node);
-            foreach (var application in peer.Applications.Except(interest.Applications).ToArray()) _hub.CountRemote(application, -1);
-            foreach (var application in interest.Applications.Distinct().Except(peer.Applications).ToArray()) _hub.CountRemote(application, 1);
+            var before = peer.Applications.ToArray();
             peer.Listen(interest);
+            foreach (var application in before.Except(peer.Applications)) _hub.CountRemote(application, -1);
+            foreach (var application in peer.Applications.Except(before)) _hub.CountRemote(application, 1);
             if (interest.IsAsking)
             {
                 peer.NeedsInterest = true;
@@ -213,7 +218,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
             {
                 if ((uint)instance >= (uint)_pushedBy.Length || _hub.Own[instance]) continue;
                 _pushedBy[instance] = peer;
-                _hub.Learn(instance, position, feeds => feeds.AnnouncedIn <= peer.Covered);
+                _hub.Learn(instance, position, feeds => feeds.AnnouncedIn(instance) <= peer.Covered);
             }
         }
     }
@@ -225,7 +230,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
             var peer = PeerOf(node);
             foreach (var section in sections)
             {
-                if ((uint)section.Instance < (uint)_pushedBy.Length) _hub.Follow(section, feeds => feeds.AnnouncedIn <= peer.Covered);
+                if ((uint)section.Instance < (uint)_pushedBy.Length) _hub.Follow(section, feeds => feeds.AnnouncedIn(section.Instance) <= peer.Covered);
             }
         }
     }
@@ -240,11 +245,11 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
         using (_hub.Enter()) _hub.Groups.Pump(() => _hub.Groups.OnTable(node, table));
     }
 
-    /// <summary>The applications with feeds here changed. Under the lock.</summary>
-    internal void Announce(ApplicationFeeds? added)
+    /// <summary>An application's feeds here, or what they want to hear of, may have changed. Under the lock.</summary>
+    internal void Announce(ApplicationFeeds feeds)
     {
+        if (!feeds.Announce(_version + 1, _hub.Published)) return;
         _version++;
-        if (added is not null) added.AnnouncedIn = _version;
         foreach (var peer in _peers.Values) peer.NeedsInterest = true;
         if (_peers.Count > 0) Wake();
     }
@@ -299,7 +304,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
             if (!peer.IsConnected || peer.IsBlocked) continue;
             if (peer.NeedsInterest)
             {
-                _outgoing.Add(new Outgoing(peer.Name, new FeedInterest(_version, peer.IsAsked, [.. _hub.OpenApplications.Select(feeds => feeds.Name)]).Encode()));
+                _outgoing.Add(new Outgoing(peer.Name, new FeedInterest(_version, peer.IsAsked, [.. _hub.OpenApplications.Select(feeds => new KeyValuePair<string, IReadOnlyList<long>>(feeds.Name, feeds.Wanted))]).Encode()));
                 peer.NeedsInterest = peer.IsAsked = false;
             }
             peer.Write(_hub.Own, _hub.Published, isQuietDue, payload => _outgoing.Add(new Outgoing(peer.Name, payload)));
@@ -407,7 +412,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
     private long NewestAnnounced()
     {
         var newest = 0L;
-        foreach (var feeds in _hub.OpenApplications) newest = Math.Max(newest, feeds.AnnouncedIn);
+        foreach (var feeds in _hub.OpenApplications) newest = Math.Max(newest, feeds.NewestAnnouncement);
         return newest;
     }
 
@@ -432,7 +437,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
             var newest = NewestAnnounced();
             foreach (var row in rows)
             {
-                if (!_hub.Own[row.Instance] && !IsPushed(row.Instance, newest)) _hub.Learn(row.Instance, row.Tail, feeds => !IsPushed(row.Instance, feeds.AnnouncedIn));
+                if (!_hub.Own[row.Instance] && !IsPushed(row.Instance, newest)) _hub.Learn(row.Instance, row.Tail, feeds => !IsPushed(row.Instance, feeds.AnnouncedIn(row.Instance)));
             }
             if (!_pollsAgain) return;
             _pollsAgain = false;

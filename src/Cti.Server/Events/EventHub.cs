@@ -63,6 +63,12 @@ public sealed class EventHub : IEventFeeds, ISubscribers
     /// </summary>
     public Action<string, int>? SubscribersChanged { get; set; }
 
+    /// <summary>
+    /// Told outside every lock when a connection of a group was given as many events as may be unacknowledged, so that it hears nothing more until it
+    /// acknowledges: with the application, the group and that number; again only after half of them were acknowledged.
+    /// </summary>
+    public Action<string, string, int>? DeliveryPaused { get; set; }
+
     internal IJournalStore Store { get; }
 
     internal IClock Clock { get; }
@@ -97,6 +103,7 @@ public sealed class EventHub : IEventFeeds, ISubscribers
             Array.Clear(_own);
             _cluster = cluster;
             Groups.Cluster = cluster;
+            foreach (var feeds in _applications.Values) cluster.Announce(feeds);
         }
         links.Receive(LinkChannel.Events, cluster);
         return cluster;
@@ -104,13 +111,6 @@ public sealed class EventHub : IEventFeeds, ISubscribers
 
     /// <summary>Up to where everything of an application in an instance is in its ring, or is being read by its feeds. Under the lock.</summary>
     internal long KnownTo(ApplicationFeeds feeds, int instance) => _own[instance] ? _published[instance] : feeds.Known[instance];
-
-    internal long[] KnownTo(ApplicationFeeds feeds)
-    {
-        var known = new long[_published.Length];
-        for (var instance = 0; instance < known.Length; instance++) known[instance] = KnownTo(feeds, instance);
-        return known;
-    }
 
     /// <summary>
     /// Brings events to the feeds after they became durable; in order per instance, from any thread. An event at or before its instance's newest is ignored,
@@ -220,6 +220,9 @@ public sealed class EventHub : IEventFeeds, ISubscribers
         if (change < 0 && !feeds.IsAttended) feeds.LostAt = Clock.MonotonicNanos;
     }
 
+    /// <summary>What an application's feeds here want to hear of may have changed. Under the lock.</summary>
+    internal void Announce(ApplicationFeeds feeds) => _cluster?.Announce(feeds);
+
     private ApplicationFeeds FeedsOf(string application)
     {
         if (!_applications.TryGetValue(application, out var feeds))
@@ -235,13 +238,10 @@ public sealed class EventHub : IEventFeeds, ISubscribers
         using (Enter())
         {
             var feeds = FeedsOf(application);
-            if (feeds.Readers.Count == 0)
-            {
-                _published.CopyTo(feeds.Known.AsSpan());
-                _cluster?.Announce(feeds);
-            }
             reader = new FeedReader(this, feeds);
             feeds.Readers.Add(reader);
+            _cluster?.Announce(feeds);
+            reader.Begin();
             count = feeds.Readers.Count;
         }
         SubscribersChanged?.Invoke(application, count);
@@ -260,8 +260,8 @@ public sealed class EventHub : IEventFeeds, ISubscribers
             {
                 if (!feeds.IsAttended) feeds.LostAt = Clock.MonotonicNanos;
                 feeds.Ring.Clear();
-                _cluster?.Announce(null);
             }
+            _cluster?.Announce(feeds);
         }
         SubscribersChanged?.Invoke(feeds.Name, count);
     }
@@ -322,13 +322,45 @@ internal sealed class ApplicationFeeds(string name, EventRing ring, int instance
 
     internal Dictionary<string, FeedGroup> Groups { get; } = new(StringComparer.Ordinal);
 
+    private readonly long[] _announced = new long[instanceCount];
+    private bool _isOpen;
+
     /// <summary>
-    /// Up to where everything of the application is in the ring or is being read, by instance; meaningful while there is a reader, for instances of other nodes.
+    /// Up to where everything of the application is in the ring or is being read, by instance; meaningful for instances of other nodes while a reader wants them.
     /// </summary>
     internal long[] Known { get; } = new long[instanceCount];
 
-    /// <summary>The version of this node's announcement that named the application first.</summary>
-    internal long AnnouncedIn { get; set; }
+    /// <summary>The version of this node's announcement from which on it names the instance for the application; the highest number there is while it does not.</summary>
+    internal long AnnouncedIn(int instance) => _announced[instance] is 0 ? long.MaxValue : _announced[instance];
+
+    /// <summary>The version in which anything of this was named last.</summary>
+    internal long NewestAnnouncement => _announced.Max();
+
+    /// <summary>The instances that are named.</summary>
+    internal IReadOnlyList<long> Wanted => [.. Enumerable.Range(0, _announced.Length).Where(instance => _announced[instance] > 0).Select(static instance => (long)instance)];
+
+    /// <summary>
+    /// Looks at what is wanted here: every instance while a feed belongs to no group, else those that the groups' connections hold. What is wanted anew begins
+    /// with what is published: feeds read the store up to there.
+    /// </summary>
+    /// <returns>Whether there is something to tell to the other nodes, under <paramref name="version"/>.</returns>
+    internal bool Announce(long version, ReadOnlySpan<long> published)
+    {
+        var isNews = _isOpen != Readers.Count > 0;
+        _isOpen = Readers.Count > 0;
+        var all = Readers.Exists(static reader => !reader.IsInGroup);
+        for (var instance = 0; instance < _announced.Length; instance++)
+        {
+            var isWanted = all || Groups.Values.Any(group => group.Holds(instance));
+            if (isWanted == _announced[instance] > 0) continue;
+            isNews = true;
+            _announced[instance] = isWanted ? version : 0;
+            if (!isWanted) continue;
+            Known[instance] = published[instance];
+            foreach (var reader in Readers) reader.ReadUpTo(instance, published[instance]);
+        }
+        return isNews;
+    }
 
     /// <summary>How many other nodes have feeds of the application.</summary>
     internal int RemoteNodes { get; set; }

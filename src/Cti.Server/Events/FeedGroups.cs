@@ -48,6 +48,9 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
     /// <summary>True when the instance's events are to be delivered to this connection.</summary>
     internal bool Serves(int instance, FeedReader reader) => _places[instance] is { IsDraining: false } place && place.Owner == reader;
 
+    /// <summary>True when a connection here has the instance, also while it drains.</summary>
+    internal bool Holds(int instance) => _places[instance].Owner is not null;
+
     internal void Add(FeedReader member)
     {
         // A new number each time, so that no table made for an earlier stay of the same connection can mean it.
@@ -83,7 +86,9 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
             _places[instance].Owner?.Forget(instance, acknowledged[instance]);
             isNews |= _places[instance].Owner is null | Release(instance);
         }
-        if (isNews) hub.Groups.Report(this);
+        if (!isNews) return;
+        hub.Announce(feeds);
+        hub.Groups.Report(this);
     }
 
     /// <summary>From now on that node's tables count. What is held stays held until it says otherwise.</summary>
@@ -99,6 +104,7 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
     internal void DropAll()
     {
         for (var instance = 0; instance < _places.Length; instance++) Drop(instance);
+        hub.Announce(feeds);
     }
 
     internal void Apply(GroupTable table)
@@ -113,6 +119,7 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
             _places[instance].Owner?.Forget(instance, acknowledged[instance]);
             Release(instance);
         }
+        hub.Announce(feeds);
     }
 
     internal GroupReport ToReport(bool isDetour)

@@ -18,11 +18,11 @@ internal enum FeedMessageKind : byte
     Table = 5,
 }
 
-/// <summary>The applications that have feeds on the sending node.</summary>
+/// <summary>The applications that have feeds on the sending node, and of which instances these want to hear.</summary>
 /// <param name="Version">Raised with every change of the sender's list.</param>
 /// <param name="IsAsking">Whether the receiver shall send its own list, and its reports and tables of groups again.</param>
-/// <param name="Applications">Their names.</param>
-internal sealed record FeedInterest(long Version, bool IsAsking, IReadOnlyList<string> Applications)
+/// <param name="Applications">Their names, each with its instances.</param>
+internal sealed record FeedInterest(long Version, bool IsAsking, IReadOnlyList<KeyValuePair<string, IReadOnlyList<long>>> Applications)
 {
     internal byte[] Encode()
     {
@@ -30,20 +30,24 @@ internal sealed record FeedInterest(long Version, bool IsAsking, IReadOnlyList<s
         wire.Put(Version);
         wire.Put(IsAsking ? 1 : 0);
         wire.Put(Applications.Count);
-        foreach (var application in Applications) wire.Put(application);
+        foreach (var (application, instances) in Applications)
+        {
+            wire.Put(application);
+            wire.Put(instances);
+        }
         return wire.ToArray();
     }
 
     internal static FeedInterest Decode(ref FeedWireReader wire)
     {
         var (version, isAsking) = (wire.Take(), wire.Take() == 1);
-        var names = new string[wire.TakeCount()];
-        for (var i = 0; i < names.Length; i++) names[i] = wire.TakeText();
-        return new FeedInterest(version, isAsking, names);
+        var applications = new KeyValuePair<string, IReadOnlyList<long>>[wire.TakeCount()];
+        for (var i = 0; i < applications.Length; i++) applications[i] = new(wire.TakeText(), wire.TakeNumbers());
+        return new FeedInterest(version, isAsking, applications);
     }
 }
 
-/// <summary>From these positions on the sender pushes all events of the applications that the receiver announced.</summary>
+/// <summary>From these positions on the sender pushes all events of the applications and instances that the receiver announced.</summary>
 /// <param name="Version">The version of the receiver's list that this covers.</param>
 /// <param name="Positions">The newest published position of each instance that the sender owns.</param>
 internal sealed record FeedBase(long Version, IReadOnlyList<KeyValuePair<int, long>> Positions)
@@ -70,7 +74,7 @@ internal sealed record FeedBase(long Version, IReadOnlyList<KeyValuePair<int, lo
     }
 }
 
-/// <summary>All that one instance brought, of the applications that the receiver announced, behind one position up to another.</summary>
+/// <summary>All that one instance brought, of the applications for which the receiver announced it, behind one position up to another.</summary>
 /// <param name="Instance">Which.</param>
 /// <param name="From">The position up to which the sender had told before: a receiver that is not there yet has a gap.</param>
 /// <param name="To">The position up to which it has told now.</param>

@@ -14,7 +14,8 @@ internal sealed class FeedPeer(string name, int instanceCount, long seenAt)
 
     private readonly long[] _told = new long[instanceCount];
     private readonly List<StoredEvent> _pending = [];
-    private HashSet<string> _applications = new(StringComparer.Ordinal);
+    // By application: the instances that its feeds there want to hear of.
+    private Dictionary<string, bool[]> _applications = new(StringComparer.Ordinal);
     private long _version;
     private int _pendingBytes;
 
@@ -26,7 +27,7 @@ internal sealed class FeedPeer(string name, int instanceCount, long seenAt)
     internal long LostAt { get; private set; } = seenAt;
 
     /// <summary>The applications with feeds there.</summary>
-    internal IReadOnlyCollection<string> Applications => _applications;
+    internal IReadOnlyCollection<string> Applications => _applications.Keys;
 
     /// <summary>Whether it has said what it wants to hear, so that it is told anything.</summary>
     internal bool IsListening { get; private set; }
@@ -73,7 +74,7 @@ internal sealed class FeedPeer(string name, int instanceCount, long seenAt)
     {
         IsListening = false;
         Covered = 0;
-        _applications = new HashSet<string>(StringComparer.Ordinal);
+        _applications = new Dictionary<string, bool[]>(StringComparer.Ordinal);
         DropPending();
     }
 
@@ -82,13 +83,21 @@ internal sealed class FeedPeer(string name, int instanceCount, long seenAt)
         IsListening = true;
         NeedsBase = true;
         _version = interest.Version;
-        _applications = new HashSet<string>(interest.Applications, StringComparer.Ordinal);
+        _applications = new Dictionary<string, bool[]>(StringComparer.Ordinal);
+        foreach (var (application, instances) in interest.Applications)
+        {
+            var wanted = _applications[application] = new bool[_told.Length];
+            foreach (var instance in instances)
+            {
+                if ((ulong)instance < (ulong)wanted.Length) wanted[instance] = true;
+            }
+        }
     }
 
     /// <summary>Keeps an event for the next message, if that peer wants it.</summary>
     internal bool Offer(StoredEvent happened)
     {
-        if (!IsListening || !_applications.Contains(happened.Application)) return false;
+        if (!IsListening || !_applications.TryGetValue(happened.Application, out var wanted) || !wanted[happened.Instance]) return false;
         _pending.Add(happened);
         _pendingBytes += happened.Params.Length + happened.Media.Length + happened.ResourceId.Length + happened.Method.Length;
         if (_pendingBytes <= PendingBytesMax) return true;

@@ -34,6 +34,7 @@ internal sealed class FeedReader : IEventFeed
     private long _next;
     private bool _catchingUp;
     private bool _paused;
+    private bool _isPauseTold;
     private bool _closed;
 
     // Raised by whatever changes what this feed is to deliver: a page that was read under an older number is thrown away.
@@ -43,8 +44,18 @@ internal sealed class FeedReader : IEventFeed
     {
         _hub = hub;
         _feeds = feeds;
-        _delivered = hub.KnownTo(feeds);
-        _next = feeds.Ring.End;
+        _delivered = new long[hub.InstanceCount];
+    }
+
+    internal bool IsInGroup => _group is not null;
+
+    /// <summary>Begins with the present moment, live. Under the lock.</summary>
+    internal void Begin()
+    {
+        for (var instance = 0; instance < _delivered.Length; instance++) _delivered[instance] = _hub.KnownTo(_feeds, instance);
+        _behind.Clear();
+        _catchingUp = false;
+        _next = _feeds.Ring.End;
     }
 
     /// <inheritdoc/>
@@ -63,6 +74,7 @@ internal sealed class FeedReader : IEventFeed
                 using (_hub.Enter()) step = TakePage(page, rows);
             }
             if (step.Taken.Count > 0) return WithCursors(step);
+            if (step.PausedGroup is { } group) _hub.DeliveryPaused?.Invoke(_feeds.Name, group, _hub.Bounds.UnacknowledgedMax);
             if (step.Signal is { } signal) await signal.WaitAsync(cancellation);
         }
     }
@@ -74,7 +86,9 @@ internal sealed class FeedReader : IEventFeed
         if (room <= 0)
         {
             _paused = true;
-            return Wait();
+            var isNew = !_isPauseTold;
+            _isPauseTold = true;
+            return Wait() with { PausedGroup = isNew ? _group?.Name : null };
         }
         var ring = _feeds.Ring;
         if (_behind.Count == 0 && _next < ring.Start)
@@ -222,6 +236,7 @@ internal sealed class FeedReader : IEventFeed
             if (group is null)
             {
                 LeaveGroup();
+                _hub.Announce(_feeds);
                 (positions ?? _hub.Published).CopyTo(_delivered);
                 CatchUp();
                 Changed();
@@ -244,6 +259,7 @@ internal sealed class FeedReader : IEventFeed
         // A group whose last member was this one is gone from the table.
         _feeds.Groups[group.Name] = group;
         group.Add(this);
+        _hub.Announce(_feeds);
         Changed();
     }
 
@@ -367,6 +383,8 @@ internal sealed class FeedReader : IEventFeed
             queue.Dequeue();
             _unacknowledgedCount--;
         }
+        // An ack of a few events is no end of it: whoever acknowledges one by one at the bound would fill the log.
+        if (_unacknowledgedCount <= _hub.Bounds.UnacknowledgedMax / 2) _isPauseTold = false;
         Wake();
     }
 
@@ -406,8 +424,8 @@ internal sealed class FeedReader : IEventFeed
 
     private static FeedPosition Refused(RpcError error) => new(null, error);
 
-    /// <summary>What a read does next: hands out what was taken, reads a page, or waits.</summary>
-    private readonly record struct Step(IReadOnlyList<StoredEvent> Taken, long[] Before, Page? Page, FeedSignal? Signal);
+    /// <summary>What a read does next: hands out what was taken, reads a page, or waits; in a group whose acks are missing, and that was not told yet, with its name.</summary>
+    private readonly record struct Step(IReadOnlyList<StoredEvent> Taken, long[] Before, Page? Page, FeedSignal? Signal, string? PausedGroup = null);
 
     private sealed record Page(int Instance, long After, int Limit, int Generation);
 }

@@ -14,7 +14,8 @@ namespace Cti.Server.Events;
 ///                                                              ▼
 ///                                                          owned by the heir
 /// </code>
-/// An instance is given to another only after its holder's report without it, or when the holder's node is gone. Under the hub's lock.
+/// An instance is given to another only after its holder's report without it, or when the holder's node is gone. A report that was made before the holder
+/// was told to have it, or to have it still, does not count. Under the hub's lock.
 /// </summary>
 internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string application, string name, long term, long[] acknowledged, bool isSure)
 {
@@ -123,17 +124,13 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
             return;
         }
         if (connection == 0) return;
-        if (place.Owner is null && _members.Find(member => member.Node == node && member.Connection == connection) is { } holder)
-        {
-            place.Owner = holder;
-            place.Since = 0;
-            share.Entries[instance] = new GroupEntry(connection, false);
-        }
-        else
-        {
-            // Held here, and given to another while this node was out of reach: its table tells it to stop.
-            share.IsDue = true;
-        }
+        // Held here, and perhaps given to another while this node was out of reach: its table tells it to go on or to stop.
+        share.IsDue = true;
+        if (place.Owner is not null || _members.Find(member => member.Node == node && member.Connection == connection) is not { } holder) return;
+        place.Owner = holder;
+        place.Since = 0;
+        // It may be about to let go, as a coordinator before this one wanted it to.
+        share.Entries[instance] = new GroupEntry(connection, true);
     }
 
     private void Lose(string node)
@@ -188,7 +185,8 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         foreach (var (node, share) in _shares) SendTable(node, share);
     }
 
-    // Stable: only as many instances move as even shares need. Those who have most keep the larger shares.
+    // Stable: only as many instances move as even shares need. Those who have most keep the larger shares. Which ones move is decided by who owns them: events
+    // of an instance that a connection of its owner's node has, and the answers to them, cross no link. None moves for that alone, as a move waits for acks.
     private void Rebalance()
     {
         var counts = _members.ToDictionary(member => member, _ => 0);
@@ -197,17 +195,45 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
             if (place.Target is { } target) counts[target]++;
         }
         var (share, larger) = Math.DivRem(_places.Length, _members.Count);
-        var quotas = new Dictionary<Member, int>();
-        foreach (var member in _members.OrderByDescending(member => counts[member])) quotas[member] = share + (quotas.Count < larger ? 1 : 0);
-        var takers = new Queue<Member>(_members.SelectMany(member => Enumerable.Repeat(member, Math.Max(0, quotas[member] - counts[member]))));
-        for (var instance = _places.Length - 1; instance >= 0; instance--)
+        // What a member lacks for its share, or has beyond it, below zero.
+        var room = new Dictionary<Member, int>();
+        foreach (var member in _members.OrderByDescending(member => counts[member])) room[member] = share + (room.Count < larger ? 1 : 0) - counts[member];
+        if (!Array.Exists(_places, static place => place.Target is null) && room.Values.All(static lack => lack == 0)) return;
+        var moving = Moving(room);
+        foreach (var isAtHome in (bool[])[true, false])
+        {
+            foreach (var instance in moving.ToArray())
+            {
+                var owner = roles.OwnerOf(instance);
+                if (_members.Find(member => room[member] > 0 && (!isAtHome || member.Node == owner)) is not { } taker) continue;
+                room[taker]--;
+                moving.Remove(instance);
+                Retarget(instance, taker);
+            }
+        }
+    }
+
+    /// <summary>The instances that nobody has, and of each member those beyond its share: first those that belong to a node with a member that lacks some, last its own node's.</summary>
+    private List<int> Moving(Dictionary<Member, int> room)
+    {
+        var lacking = _members.Where(member => room[member] > 0).Select(static member => member.Node).ToHashSet(StringComparer.Ordinal);
+        var moving = new List<int>();
+        foreach (var instance in Enumerable.Range(0, _places.Length).Reverse().OrderBy(Reluctance))
         {
             if (_places[instance].Target is { } target)
             {
-                if (counts[target] <= quotas[target]) continue;
-                counts[target]--;
+                if (room[target] >= 0) continue;
+                room[target]++;
             }
-            Retarget(instance, takers.Dequeue());
+            moving.Add(instance);
+        }
+        return moving;
+
+        int Reluctance(int instance)
+        {
+            var owner = roles.OwnerOf(instance);
+            if (owner == _places[instance].Target?.Node) return 2;
+            return owner is not null && lacking.Contains(owner) ? 0 : 1;
         }
     }
 
@@ -248,7 +274,9 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         share.Number++;
         for (var instance = 0; instance < entries.Length; instance++)
         {
-            if (entries[instance].Connection != 0 && entries[instance].Connection != share.Entries[instance].Connection) _places[instance].Since = share.Number;
+            var (said, before) = (entries[instance], share.Entries[instance]);
+            // A drain that is called off gives as well: a holder that has let go meanwhile takes the instance up again.
+            if (said.Connection != 0 && (said.Connection != before.Connection || (before.IsDraining && !said.IsDraining))) _places[instance].Since = share.Number;
         }
         share.Entries = entries;
         roles.Send(node, new GroupTable(application, name, term, share.Number, !share.IsHeard, entries, [.. acknowledged]));
@@ -317,7 +345,7 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         internal bool IsDue { get; set; } = true;
     }
 
-    /// <summary>Whose an instance is, who shall have it next, and with which table its owner got it.</summary>
+    /// <summary>Whose an instance is, who shall have it next, and with which table its owner was last told to serve it.</summary>
     private sealed class Place
     {
         internal Member? Owner { get; set; }

@@ -33,6 +33,9 @@ internal sealed class GroupRoles(EventHub hub)
 
     private string Self => Cluster?.Self ?? "";
 
+    /// <summary>The node that owns an instance: with a connection there, its events need not travel.</summary>
+    internal string? OwnerOf(int instance) => Cluster is { } cluster ? cluster.OwnerOf(instance) : Self;
+
     /// <summary>A number for a connection's stay in a group; never used twice by this process.</summary>
     internal long NextConnection() => ++_connection;
 

@@ -31,7 +31,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         layer = new TransactionLayer(transport, this, System.Clock, random, timers, log: System.Log)
         {
             // An INVITE that was sent before the node was cut off may be of a call that another has by now; what ends one is repeated.
-            MayRepeat = request => request.Method != SipMethods.Invite || !cluster.IsCutOff(),
+            MayRepeat = client => client.UserState is not RequestHandle { IsGivenUp: true } && (client.Request.Method != SipMethods.Invite || !cluster.IsCutOff()),
         };
         inbound.Observe(layer);
         forwarding = new SipForwarding(cluster, System.Clock, random, timers, this);
@@ -68,7 +68,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
 
     private void Start(StartNow start)
     {
-        if (start.Handle.Cancelled)
+        if (start.Handle.Cancelled || start.Handle.IsGivenUp)
         {
             start.Handle.Owner.Tell(new RequestTimedOut(start.Handle));
             return;

@@ -50,6 +50,8 @@ internal interface ISipNode
 /// <summary>A request of ours, as its owner knows it.</summary>
 internal sealed class RequestHandle(ActorRef owner, SipRequest request)
 {
+    private bool isGivenUp;
+
     public ActorRef Owner { get; } = owner;
 
     public SipRequest Request { get; } = request;
@@ -59,6 +61,13 @@ internal sealed class RequestHandle(ActorRef owner, SipRequest request)
 
     /// <summary>Set and read by the SIP actor only.</summary>
     public ClientTransaction? Transaction { get; set; }
+
+    /// <summary>Whether it is not sent any more: another node has the dialog and counts on in it. What was not answered there is that node's to ask again.</summary>
+    public bool IsGivenUp
+    {
+        get => Volatile.Read(ref isGivenUp);
+        set => Volatile.Write(ref isGivenUp, value);
+    }
 
     /// <summary>Cancelled before the transaction was made.</summary>
     public bool Cancelled { get; set; }

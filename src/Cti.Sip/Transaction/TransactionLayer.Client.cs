@@ -140,7 +140,7 @@ public sealed partial class TransactionLayer
     private void PerformClient(ClientTransaction client, TransactionActions actions, SipResponse? response, SipSendFailure failure)
     {
         if ((actions & TransactionActions.Send) != 0) Transmit(client, again: false);
-        if ((actions & TransactionActions.Resend) != 0 && MayRepeat?.Invoke(client.Request) != false) Transmit(client, again: true);
+        if ((actions & TransactionActions.Resend) != 0 && MayRepeat?.Invoke(client) != false) Transmit(client, again: true);
         if ((actions & TransactionActions.SendAck) != 0 && response is not null)
         {
             if (client.AckBytes.IsEmpty) client.AckBytes = SipMessageWriter.ToArray(AckFor(client, response));

@@ -63,7 +63,7 @@ public sealed partial class TransactionLayer
     public TransactionCounters Counters { get; } = new();
 
     /// <summary>Whether a request of ours may be sent once more; where it may not, its timers go on. Null: always.</summary>
-    public Func<SipRequest, bool>? MayRepeat { get; init; }
+    public Func<ClientTransaction, bool>? MayRepeat { get; init; }
 
     /// <summary>The timers in use.</summary>
     public SipTimers Timers => timers;

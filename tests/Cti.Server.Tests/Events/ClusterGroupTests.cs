@@ -1,5 +1,6 @@
 using Cti.Calls.Api;
 using Cti.Server.Events;
+using Cti.Testing;
 using static Cti.Server.Tests.Events.FeedBench;
 
 namespace Cti.Server.Tests.Events;
@@ -26,6 +27,63 @@ public sealed class ClusterGroupTests
         seen.SelectMany(events => events).Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order()
             .ShouldBe(["i0:1", "i0:2", "i1:1", "i1:2", "i2:1", "i2:2", "i3:1", "i3:2"]);
         seen.Select(events => InstancesOf(events).Length).Order().ShouldBe([1, 1, 2]);
+    }
+
+    [Fact]
+    public void Events_go_to_connections_on_their_owners_nodes_and_cross_no_link()
+    {
+        // a owns instances 0 and 3, b 1, c 2.
+        var cluster = FeedCluster.Create(null, "a", "b", "c");
+        var members = new Dictionary<string, IEventFeed>();
+        foreach (var node in cluster.Nodes.Keys)
+        {
+            members.Add(node, cluster.Join(node));
+            cluster.Runtime.Advance(100);
+        }
+        var before = cluster.Net.Sent;
+        PublishEverywhere(cluster, 2);
+        (cluster.Net.Sent - before).ShouldBe(0);
+        foreach (var (node, feed) in members) InstancesOf(cluster.Drain(feed)).ShouldAllBe(instance => cluster.OwnerOf(instance) == node);
+    }
+
+    [Fact]
+    public void An_event_of_a_group_crosses_to_one_node_however_many_have_connections()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b", "c", "d");
+        for (var instance = 0; instance < InstanceCount; instance++) cluster.Take("a", instance);
+        cluster.TellView();
+        string[] nodes = ["b", "c", "d"];
+        var members = nodes.Select(node => cluster.Join(node)).ToArray();
+        cluster.Runtime.Advance(100);
+        // What they were given before is read from the store.
+        foreach (var member in members) cluster.Drain(member).ShouldBeEmpty();
+        var reads = nodes.Sum(node => cluster.Nodes[node].Reads[StoreOperation.ReadEvents]);
+        var before = cluster.Net.Sent;
+        for (var instance = 0; instance < InstanceCount; instance++)
+        {
+            cluster.Publish(instance);
+            cluster.Runtime.Advance(2);
+        }
+        (cluster.Net.Sent - before).ShouldBe(InstanceCount);
+        members.Select(member => cluster.Drain(member).Count).Order().ShouldBe([1, 1, 2]);
+        nodes.Sum(node => cluster.Nodes[node].Reads[StoreOperation.ReadEvents]).ShouldBe(reads);
+    }
+
+    [Fact]
+    public void A_feed_without_a_group_begins_at_its_own_moment_where_a_group_did_not_want_what_came_before()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var (first, second) = (cluster.Join("a"), cluster.Join("b"));
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster, 20);
+        cluster.Drain(first);
+        cluster.Drain(second);
+        cluster.Runtime.Advance(1_000);
+        var plain = cluster.Join("b", null);
+        cluster.Runtime.Advance(20);
+        cluster.DrainText(plain).ShouldBe("");
+        PublishEverywhere(cluster);
+        cluster.DrainText(plain).Split(' ').Order().ShouldBe(["0:21", "1:21", "2:21", "3:21"]);
     }
 
     [Fact]
@@ -224,5 +282,67 @@ public sealed class ClusterGroupTests
         cluster.Runtime.Advance(2_000);
         PublishEverywhere(cluster);
         left.SelectMany(feed => InstancesOf(cluster.Drain(feed))).Order().ShouldBe([0, 1, 2, 3]);
+    }
+
+    [Fact]
+    public async Task A_report_from_before_a_move_was_called_off_gives_nothing_away()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        var members = cluster.Nodes.Keys.ToDictionary(node => node, node => cluster.Join(node));
+        cluster.Runtime.Advance(100);
+        var (coordinator, other) = Roles(cluster);
+        await members[coordinator.Name].DisposeAsync();
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster);
+        var holder = members[other.Name];
+        // Who shall have half of it is gone before the holder hears of it: it lets go, which it reports, and takes up again.
+        await cluster.Join(coordinator.Name).DisposeAsync();
+        cluster.Runtime.Advance(1);
+        var heir = cluster.Join(coordinator.Name);
+        var events = cluster.Drain(holder);
+        InstancesOf(events).ShouldBe([0, 1, 2, 3]);
+        cluster.Runtime.Advance(100);
+        cluster.Drain(heir).ShouldBeEmpty();
+        Done(holder.AcknowledgeAsync(events[^1].Cursor, default)).Error.ShouldBeNull();
+        PublishEverywhere(cluster);
+        cluster.Drain(heir).Select(happened => happened.Sequence).ShouldBe([2, 2]);
+        cluster.Drain(holder).Select(happened => happened.Sequence).ShouldBe([2, 2]);
+    }
+
+    [Fact]
+    public async Task A_new_coordinator_does_not_take_a_move_that_it_called_off_for_done()
+    {
+        var (coordinator, other) = NamesOfRoles();
+        var cluster = FeedCluster.Create(null, other);
+        var holder = cluster.Join(other);
+        cluster.Runtime.Advance(100);
+        PublishEverywhere(cluster);
+        var events = cluster.Drain(holder);
+        // The move of half of it waits for an ack, when another node comes that shall coordinate.
+        var leaving = cluster.Join(other);
+        cluster.Start(coordinator);
+        cluster.TellView();
+        await leaving.DisposeAsync();
+        // The link, then the holder's report: the new one has only this connection, which shall have everything.
+        cluster.Runtime.Advance(2);
+        Done(holder.AcknowledgeAsync(events[^1].Cursor, default)).Error.ShouldBeNull();
+        var heir = cluster.Join(coordinator);
+        for (var instance = 0; instance < InstanceCount; instance++) cluster.Publish(instance);
+        // What is on its way arrives piece by piece: the word that it shall keep everything, its own that it let go, the word that half moves.
+        var seen = new List<FeedEvent>();
+        for (var step = 0; step < 40 && cluster.Runtime.Step(); step++)
+        {
+            seen.AddRange(cluster.Drain(holder));
+            seen.AddRange(cluster.Drain(heir));
+        }
+        seen.Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order().ShouldBe(["i0:2", "i1:2", "i2:2", "i3:2"]);
+    }
+
+    private static (string Coordinator, string Other) NamesOfRoles()
+    {
+        var cluster = FeedCluster.Create(null, "a", "b");
+        cluster.Join("a");
+        var (coordinator, other) = Roles(cluster);
+        return (coordinator.Name, other.Name);
     }
 }

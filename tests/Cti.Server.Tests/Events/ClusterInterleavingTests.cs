@@ -34,6 +34,19 @@ public sealed class ClusterInterleavingTests
             ManualRuntime.Inline(run.Play);
         }
     }
+
+    /// <summary>Runs in which a report was on its way that an instance is let go, while a table was that it is kept after all.</summary>
+    [Theory]
+    [InlineData(ClusterFate.Calm, 10_290)]
+    [InlineData(ClusterFate.Calm, 10_299)]
+    [InlineData(ClusterFate.Calm, 11_721)]
+    [InlineData(ClusterFate.Deaths, 20_758)]
+    [InlineData(ClusterFate.Deaths, 20_868)]
+    public void No_two_connections_are_given_what_one_was_told_to_keep(ClusterFate fate, int seed)
+    {
+        using var run = new ClusterFeedRun(seed, fate);
+        ManualRuntime.Inline(run.Play);
+    }
 }
 
 /// <summary>One seeded run.</summary>

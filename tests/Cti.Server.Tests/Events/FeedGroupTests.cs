@@ -168,6 +168,24 @@ public sealed class FeedGroupTests
         bench.Drain(feed).ShouldBe("2:1 2:2");
     }
 
+    [Fact]
+    public void Of_a_connection_that_does_not_acknowledge_the_operator_hears_once_until_it_has_acknowledged_half()
+    {
+        var bench = Create(Small);
+        var told = new List<string>();
+        bench.Hub.DeliveryPaused = (application, group, events) => told.Add($"{application} {group} {events}");
+        var feed = Join(bench);
+        bench.Publish(0, 20);
+        var events = bench.DrainEvents(feed);
+        told.ShouldBe([$"{App} g 4"]);
+        bench.Acknowledge(feed, events[0].Cursor);
+        bench.DrainEvents(feed);
+        told.Count.ShouldBe(1, "one event acknowledged, one delivered");
+        bench.Acknowledge(feed, events[3].Cursor);
+        bench.DrainEvents(feed);
+        told.Count.ShouldBe(2);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

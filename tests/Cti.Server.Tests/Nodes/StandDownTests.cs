@@ -133,6 +133,30 @@ public sealed class StandDownTests
     }
 
     [Fact]
+    public void A_BYE_is_repeated_by_the_calls_new_owner_alone()
+    {
+        var (call, phone, owner) = Ringing();
+        phone.Towards = owner.Address;
+        phone.Respond(invited!, 200, "Contact: <sip:phone@192.0.2.10>\nContent-Type: application/sdp", phone.Sdp());
+        bench.Expect("sys.call.on_dial_completed");
+        phone.Rest();
+        bench.Ask(bench.Nodes[0], "sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+        var first = phone.Request("BYE");
+        var to = bench.Nodes.First(node => node != owner);
+        Give(call, to);
+        SipRequest next;
+        do next = phone.Request("BYE");
+        while (next.CSeq.Number == first.CSeq.Number);
+        next.CSeq.Number.ShouldBeGreaterThan(first.CSeq.Number);
+        for (var i = 0; i < 4; i++)
+        {
+            bench.Runtime.Advance(4_000);
+            phone.Request("BYE").CSeq.Number.ShouldBe(next.CSeq.Number, "the dialog's numbers never fall (RFC 3261 section 12.2.2)");
+        }
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void An_answer_that_comes_to_the_node_that_dialled_is_hung_up_once_by_the_new_owner()
     {
         var (call, phone, owner) = Ringing();

@@ -18,7 +18,7 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
     public TransactionBench(SipTimers? timers = null, int max = 1000)
     {
         startMillis = nowMillis;
-        Layer = new TransactionLayer(this, this, this, this, timers, max) { MayRepeat = request => MayRepeat?.Invoke(request) != false };
+        Layer = new TransactionLayer(this, this, this, this, timers, max) { MayRepeat = client => MayRepeat?.Invoke(client) != false };
     }
 
     public TransactionLayer Layer { get; }
@@ -28,7 +28,7 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
     public List<(SipRequest Ack, ServerTransaction? Transaction)> Acks { get; } = [];
     public Action<ServerTransaction>? WhenRequest { get; set; }
     public Action<ClientTransaction, SipResponse>? WhenResponse { get; set; }
-    public Func<SipRequest, bool>? MayRepeat { get; set; }
+    public Func<ClientTransaction, bool>? MayRepeat { get; set; }
     public bool TakesMerged { get; set; }
     public bool HasTcp { get; set; } = true;
 
