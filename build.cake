@@ -228,12 +228,14 @@ Task("fuzz").Does(() => TestWith("tests/Cti.Fuzz/Cti.Fuzz.csproj", ("CTI_FUZZ_TA
 Task("simulate").Does(() => TestWith("tests/Cti.Simulation/Cti.Simulation.csproj", ("CTI_SIM_SEED", "seed"), ("CTI_SIM_COUNT", "count"), ("CTI_SIM_RACES", "races"), ("CTI_SIM_CLUSTER", "cluster")));
 
 // The cluster with 300 calls in every state and every fault: some twenty minutes, as root (network namespaces). One run of it: --only "topology B".
+// --from and --next name two published programs: the rolling restart then upgrades from one to the other.
 Task("killtest").Does(() =>
 {
     InstallWhatTestsNeed();
     Publish();
     Must("dotnet", "build", "tests/Cti.Acceptance/Cti.Acceptance.csproj", "-c", Configuration, "-v", "q", "--nologo");
-    var environment = new Dictionary<string, string> { ["CTI_PROGRAM"] = System.IO.Path.GetFullPath("artifacts/cti/cti"), ["CTI_KILLTEST"] = "whole" };
+    var environment = new Dictionary<string, string> { ["CTI_PROGRAM"] = System.IO.Path.GetFullPath(Argument("from", "artifacts/cti/cti")), ["CTI_KILLTEST"] = "whole" };
+    if (Argument("next", "") is { Length: > 0 } next) environment["CTI_PROGRAM_NEXT"] = System.IO.Path.GetFullPath(next);
     if (Argument("only", "") is { Length: > 0 } only) environment["CTI_KILLTEST_ONLY"] = only;
     if (Argument("calls", "") is { Length: > 0 } calls) environment["CTI_KILLTEST_CALLS"] = calls;
     var code = Run("dotnet", ["test", "tests/Cti.Acceptance/Cti.Acceptance.csproj", "-c", Configuration, "--no-build", "--nologo", "-v", "q", "--filter", "FullyQualifiedName~Cluster.FaultTests", "--logger", "console;verbosity=detailed"], TimeSpan.FromHours(2), Say, environment);

@@ -62,6 +62,8 @@ public static partial class Limits
     public const int RecordingRingSamples = 64 * 1024;
     /// <summary>Milliseconds that a child waits for the file that its parent hears first: the longest file there can be, an hour.</summary>
     public const long AnnouncementMillisMax = 3_600_000;
+    /// <summary>Keys of a call that are known again when more of them is heard or told: as many as people press in a second, while what is late is so by a fraction of one.</summary>
+    public const int KnownKeysMax = 8;
     /// <summary>Characters of a URI in a request: several times the longest that carriers send, and well inside a UDP datagram with the rest of an INVITE.</summary>
     public const int UriCharsMax = 512;
     /// <summary>Characters of a file name in a request: Linux's PATH_MAX is 4096 bytes, a character has up to four.</summary>

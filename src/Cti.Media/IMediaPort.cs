@@ -226,11 +226,17 @@ public sealed record SendKeysEnded(long Action, MediaOutcome Outcome) : MediaEve
 
 /// <summary>The far end pressed a key: one report a key, however long it was held.</summary>
 /// <param name="Key">One of <c>0-9*#A-D</c>. Never logged.</param>
-public sealed record KeyPressed(char Key) : MediaEvent
+/// <param name="Event">The telephone-event that it was; null for one that was found in the sound.</param>
+public sealed record KeyPressed(char Key, KeyEvent? Event = null) : MediaEvent
 {
     /// <summary>Keeps the digit out of logs.</summary>
     public override string ToString() => "KeyPressed";
 }
+
+/// <summary>A telephone-event as all of its packets name it (RFC 4733 section 2.3): another session that hears the rest of it knows by this that it is the same key.</summary>
+/// <param name="Ssrc">Whose.</param>
+/// <param name="Timestamp">The RTP timestamp of its beginning.</param>
+public readonly record struct KeyEvent(uint Ssrc, uint Timestamp);
 
 /// <summary>Nothing came for the agreed time.</summary>
 public sealed record MediaInactive : MediaEvent;

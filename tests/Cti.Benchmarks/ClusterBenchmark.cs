@@ -13,7 +13,7 @@ internal static class ClusterBenchmark
     // A cluster grows with its load: what is compared is the price of a call on nodes that have the same to do. Few enough that eight of them find room on two cores.
     private const int CallsPerSecond = 20;
     private const int WarmSeconds = 30;
-    private const int Seconds = 20;
+    private const int Seconds = 40;
     private const int HoldMillis = 100;
     private const int Questions = 2000;
 

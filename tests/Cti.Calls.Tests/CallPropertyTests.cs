@@ -202,7 +202,7 @@ public sealed class CallPropertyTests
             < 44 => Some.FarEndAnswered,
             < 50 => new AnswerCall(random.Next(1, 400), random.Next(2) == 0 ? null : "set") { Generation = Generation() },
             < 56 => new AckArrived(random.Next(2) == 0 ? null : Some.Audio),
-            < 68 => new KeyArrived("0123456789*#ABCD"[random.Next(16)]),
+            < 68 => new KeyArrived("0123456789*#ABCD"[random.Next(16)]) { Press = random.Next(4) == 0 ? null : new KeyPress(random.Next(4) == 0 ? null : 9, (uint)random.Next(20)), IsLate = random.Next(4) == 0 },
             < 84 => Start(),
             < 88 => MediaReport(),
             < 92 => Conference(),

@@ -1,5 +1,6 @@
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Kernel;
 using static Cti.Calls.Tests.CallDriver;
 
 namespace Cti.Calls.Tests;
@@ -39,6 +40,68 @@ public sealed class ReceiveKeysTests
         Press(call, "12*A").ShouldBe(["+ ActionChanged"]);
         Press(call, "#").ShouldBe(["+ ActionEnded", Completed("null", "12*A", "\"#\"")]);
         call.Phase.ShouldBe(CallPhase.Idle);
+    }
+
+    [Fact]
+    public void A_press_counts_once_however_often_it_is_told_and_another_press_of_the_same_key_counts_too()
+    {
+        var call = Receiving(Some.Keys with { MaxKeys = 20 });
+        var first = new KeyArrived('1') { Press = new KeyPress(9, 1600) };
+        call.Trace(first).ShouldBe(["+ ActionChanged"]);
+        call.Trace(first).ShouldBeEmpty();
+        call.Trace(new KeyArrived('1') { Press = new KeyPress(9, 3200) }).ShouldBe(["+ ActionChanged"]);
+        call.Trace(new KeyArrived('1') { Press = new KeyPress(8, 3200) }).ShouldBe(["+ ActionChanged"], "another source has its own time");
+        call.Trace(new KeyArrived('2') { Press = new KeyPress(null, 3200) }).ShouldBe(["+ ActionChanged"], "an INFO's number is none of a stream's");
+        call.Trace(first).ShouldBeEmpty("others came meanwhile");
+        call.Do(Some.TakenOver);
+        call.Trace(first).ShouldBeEmpty("the journal tells the new owner");
+        Press(call, "33").ShouldBe(["+ ActionChanged"], "what has no name counts as often as it comes");
+        for (var i = 1u; i <= 9; i++) call.Do(new KeyArrived('4') { Press = new KeyPress(7, i) });
+        call.State!.KnownKeys.ShouldBe(Enumerable.Range(2, Limits.KnownKeysMax).Select(static i => new KeyPress(7, (uint)i)));
+        Press(call, "#")[1].ShouldContain("\"keys\":\"111233444444444\"");
+    }
+
+    [Fact]
+    public void A_key_that_is_sent_after_the_call_takes_its_place_among_those_that_were_heard_earlier_at_the_new_one()
+    {
+        var call = Receiving(Some.Keys with { MaxKeys = 20 });
+        void Press(char key, uint time, bool isLate = false, uint source = 9) => call.Do(new KeyArrived(key) { Press = new KeyPress(source, time), IsLate = isLate });
+        Press('1', uint.MaxValue - 100);
+        Press('4', 4000);
+        Press('5', 5000);
+        Press('2', 2000, isLate: true);
+        Press('3', 3000, isLate: true);
+        Keys().ShouldBe("12345", "its clock passed zero between the first and the others");
+        Press('6', 6000, isLate: true);
+        Press('7', 500);
+        Press('8', 100, isLate: true, source: 8);
+        Keys().ShouldBe("12345678", "of two streams no clock tells which was first, and one that jumps back is not to be believed");
+
+        string Keys() => ((ReceiveKeysAction)call.State!.Action!).Keys;
+    }
+
+    [Fact]
+    public void The_rest_of_the_key_that_ended_something_is_no_key_of_what_comes_next()
+    {
+        var ending = new KeyArrived('#') { Press = new KeyPress(9, 1600) };
+        var call = Receiving(Some.Keys);
+        call.Do(ending);
+        call.Do(new StartReceiveKeys(Some.Keys));
+        call.Trace(ending).ShouldBeEmpty();
+        call.Trace(ending with { Press = new KeyPress(9, 3200) })[0].ShouldBe("+ ActionEnded");
+
+        call = Some.In(CallPhase.Idle);
+        call.Do(new StartPlay(["a.wav"], "#", 0));
+        call.Do(ending);
+        call.Do(new StartPlay(["b.wav"], "#", 0));
+        call.Trace(ending).ShouldBeEmpty();
+
+        call = Some.In(CallPhase.Idle);
+        call.Do(Some.Record);
+        call.Do(ending);
+        call.Do(new RecordFinished(1, MediaEnd.Stopped, null));
+        call.Do(Some.Play);
+        call.State!.KnownKeys.ShouldBe(Some.Record.FinishKeys.Contains('#', StringComparison.Ordinal) ? [new KeyPress(9, 1600)] : []);
     }
 
     [Fact]

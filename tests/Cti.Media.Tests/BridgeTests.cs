@@ -70,7 +70,7 @@ public sealed class BridgeTests
         var (first, second) = (rig.Open(), rig.Open(events: 96));
         MixRig.Connect(first, second, new BridgeRequest(1));
         for (var i = 1; i <= 7; i++) SendEvent(first, 5, Math.Min(i, 5) * 160, i >= 5, 0);
-        first.Happened.OfType<KeyPressed>().ShouldBe([new KeyPressed('5')]);
+        string.Concat(first.Happened.OfType<KeyPressed>().Select(static pressed => pressed.Key)).ShouldBe("5");
         second.Sent.Count.ShouldBe(7);
         second.Sent.ShouldAllBe(packet => packet.PayloadType == 96 && packet.Timestamp == second.Sent[0].Timestamp && packet.Payload[0] == 5);
         second.Sent.Count(packet => (packet.Payload[1] & 0x80) != 0).ShouldBe(3);

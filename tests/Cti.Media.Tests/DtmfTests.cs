@@ -82,6 +82,18 @@ public sealed class DtmfTests
     }
 
     [Fact]
+    public void A_session_that_hears_only_the_rest_of_a_key_names_the_same_event()
+    {
+        var (first, second) = (new MediaHarness().Configured(), new MediaHarness().Configured());
+        first.ReceiveEvent(4, 1000, 160);
+        second.ReceiveEvent(4, 1000, 640);
+        second.ReceiveEvent(4, 1000, 800, end: true);
+        var key = second.Happened.OfType<KeyPressed>().ShouldHaveSingleItem();
+        key.Event.ShouldBe(new KeyEvent(second.FarSsrc, 1000));
+        first.Happened.OfType<KeyPressed>().ShouldBe([key]);
+    }
+
+    [Fact]
     public void A_key_report_does_not_print_its_digit() => new KeyPressed('7').ToString().ShouldNotContain("7");
 
     private static (int Code, bool End, int Duration) Event(SentPacket packet) =>

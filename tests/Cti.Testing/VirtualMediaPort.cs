@@ -21,6 +21,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
 
     private readonly Dictionary<MediaSessionId, Session> sessions = [];
     private readonly HashSet<MediaSessionId> seen = [];
+    private uint presses;
     private readonly SortedSet<int> freePorts = [.. Enumerable.Range(0, sessionsMax).Select(index => firstPort + (2 * index))];
 
     /// <summary>Lengths of the files that exist, in milliseconds.</summary>
@@ -180,11 +181,14 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
             select (session.Local, session.Description, session.Options.Srtp)];
 
     /// <summary>The far end of the session at <paramref name="local"/> presses a key; false when there is none that hears it.</summary>
-    public bool Press(IPEndPoint local, char key)
+    /// <param name="local">Where the session receives.</param>
+    /// <param name="key">Which key.</param>
+    /// <param name="happened">The telephone-event; null for one of its own.</param>
+    public bool Press(IPEndPoint local, char key, KeyEvent? happened = null)
     {
         var open = sessions.Values.FirstOrDefault(session => session.Local.Equals(local) && session is { Closing: false, Description.Receive: true });
         if (open is null) return false;
-        Report(open, new KeyPressed(key));
+        Report(open, new KeyPressed(key, happened ?? new KeyEvent(++presses, (uint)runtime.UnixMillis)));
         return true;
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 using Cti.Calls.Api;
 using Cti.Calls.Resources;
 using Cti.Kernel;
@@ -249,6 +250,11 @@ public sealed record KeysSent(long Number, MediaEnd End) : ResourceCommand;
 /// <summary>The far end pressed a key. While a call moves between living nodes, the old one still hears it.</summary>
 public sealed record KeyArrived(char Key) : CrossingCommand
 {
+    /// <summary>What it is known by; null for one that was found in the sound, or that a node of an older version heard.</summary>
+    public KeyPress? Press { get; init; }
+    /// <summary>Whether it was sent after a call that moved: what was pressed later may have been heard at the new place already.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool IsLate { get; init; }
     /// <summary>Keeps the digit out of logs.</summary>
     public override string ToString() => "KeyArrived";
 }

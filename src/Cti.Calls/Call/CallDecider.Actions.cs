@@ -63,8 +63,8 @@ public static partial class CallDecider
     }
 
     /// <summary>The completion waits for the media side's report, so that the file is complete when the application hears of it.</summary>
-    private static CallDraft StopRecording(CallDraft decision, RecordAction record, ActionEnding ending) =>
-        decision.Add(new ActionChanged(record with { Ending = ending })).Do(new StopMediaRecord(record.Number));
+    private static CallDraft StopRecording(CallDraft decision, RecordAction record, ActionEnding ending, KeyPress? press = null) =>
+        decision.Add(new ActionChanged(record with { Ending = ending }, press)).Do(new StopMediaRecord(record.Number));
 
     private static CallDecision RecordHasBegun(CallDraft decision, RecordBegan began)
     {
@@ -96,26 +96,29 @@ public static partial class CallDecider
         return decision.Build();
     }
 
-    private static CallDecision KeyHasArrived(CallDraft decision, char key)
+    private static CallDecision KeyHasArrived(CallDraft decision, KeyArrived arrived)
     {
+        // Another node, or this call before its node was lost, has counted it; or it was sent after the call twice.
+        if (arrived.Press is { } press && decision.State.KnownKeys.Contains(press)) return decision.Build();
+        var key = arrived.Key;
         switch (decision.State.Action)
         {
             case PlayAction play when play.FinishKeys.Contains(key, StringComparison.Ordinal):
                 decision.Do(new StopMediaPlay(play.Number));
-                EndAction(decision, play, new ActionEnding(FinishKey: key.ToString()));
+                EndAction(decision, play, new ActionEnding(FinishKey: key.ToString()), arrived.Press);
                 break;
             case RecordAction { Ending: null } record when record.FinishKeys.Contains(key, StringComparison.Ordinal):
-                StopRecording(decision, record, new ActionEnding(FinishKey: key.ToString()));
+                StopRecording(decision, record, new ActionEnding(FinishKey: key.ToString()), arrived.Press);
                 break;
             case ReceiveKeysAction receive when receive.Spec.ValidKeys.Contains(key, StringComparison.Ordinal):
-                return KeyCollected(decision, receive, key);
+                return KeyCollected(decision, receive, arrived);
         }
         return decision.Build();
     }
 
-    private static void EndAction(CallDraft decision, CallAction action, ActionEnding ending)
+    private static void EndAction(CallDraft decision, CallAction action, ActionEnding ending, KeyPress? press = null)
     {
-        decision.Add(new ActionEnded());
+        decision.Add(new ActionEnded(press));
         decision.Emit(CallEvents.CompletionOf(action), CallEvents.ActionCompleted(decision.State, action, ending, decision.Now));
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;
@@ -23,8 +24,11 @@ public static partial class CallDecider
             UserDataSet data => state with { UserData = data.UserData },
             Touched => state with { IdleSinceMillis = entry.AtMillis },
             ActionStarted started => state with { Action = started.Action, ActionCount = started.Action.Number },
-            ActionChanged changed => state with { Action = changed.Action, ActionCount = Math.Max(state.ActionCount, changed.Action.Number) },
-            ActionEnded => state with { Action = null },
+            ActionChanged changed => state with
+            {
+                Action = changed.Action, ActionCount = Math.Max(state.ActionCount, changed.Action.Number), KnownKeys = Know(state, changed.Press),
+            },
+            ActionEnded ended => state with { Action = null, KnownKeys = Know(state, ended.Press) },
             BridgeBegan began => state with { Bridge = began.Bridge, ActionCount = Math.Max(state.ActionCount, began.Bridge.Number) },
             BridgeEnded => state with { Bridge = null },
             SideRecordBegan began => state with { SideRecord = began.Recording, ActionCount = Math.Max(state.ActionCount, began.Recording.Number) },
@@ -60,6 +64,13 @@ public static partial class CallDecider
         };
         if (next.Phase == CallPhase.Idle && state?.Phase != CallPhase.Idle) next = next with { IdleSinceMillis = entry.AtMillis };
         return next with { LastMillis = entry.AtMillis, EventCount = next.EventCount + entry.Events };
+    }
+
+    private static ImmutableArray<KeyPress> Know(CallState state, KeyPress? press)
+    {
+        if (press is not { } counted) return state.KnownKeys;
+        var known = state.KnownKeys.Length < Limits.KnownKeysMax ? state.KnownKeys : state.KnownKeys.RemoveAt(0);
+        return known.Add(counted);
     }
 
     private static CallState Create(Constructed made) => new()

@@ -28,23 +28,27 @@ public static partial class CallDecider
         return EndReceiving(decision, receive, new ActionEnding());
     }
 
-    private static CallDecision KeyCollected(CallDraft decision, ReceiveKeysAction receive, char key)
+    private static CallDecision KeyCollected(CallDraft decision, ReceiveKeysAction receive, KeyArrived arrived)
     {
-        var spec = receive.Spec;
+        var (spec, key, press) = (receive.Spec, arrived.Key, arrived.Press);
         if (spec.FinishKeys.Contains(key, StringComparison.Ordinal))
         {
             var kept = spec.IncludeFinishKey ? receive with { Keys = receive.Keys + key } : receive;
-            return EndReceiving(decision, kept, new ActionEnding(FinishKey: key.ToString()));
+            return EndReceiving(decision, kept, new ActionEnding(FinishKey: key.ToString()), press);
         }
-        var next = receive with { Keys = receive.Keys + key, DeadlineMillis = decision.Now + (spec.NextKeySeconds * 1000L) };
-        if (next.Keys.Length >= spec.MaxKeys) return EndReceiving(decision, next, new ActionEnding());
+        var place = arrived is { IsLate: true, Press: { } late } ? Math.Max(0, receive.Keys.Length - PressedAfter(decision.State, late)) : receive.Keys.Length;
+        var next = receive with { Keys = receive.Keys.Insert(place, key.ToString()), DeadlineMillis = decision.Now + (spec.NextKeySeconds * 1000L) };
+        if (next.Keys.Length >= spec.MaxKeys) return EndReceiving(decision, next, new ActionEnding(), press);
         if (next.Prompting && spec.BreakOnKey)
         {
             decision.Do(new StopMediaPlay(next.Number));
             next = next with { Prompting = false };
         }
-        return decision.Add(new ActionChanged(next)).Build();
+        return decision.Add(new ActionChanged(next, press)).Build();
     }
+
+    /// <summary>How many of the known keys were pressed after one that was sent after the call, by the clock of the stream that both nodes heard.</summary>
+    private static int PressedAfter(CallState call, KeyPress late) => call.KnownKeys.Count(known => known.Source == late.Source && (int)(known.Number - late.Number) > 0);
 
     private static CallDecision PromptHasEnded(CallDraft decision, ReceiveKeysAction receive, PlayFinished played)
     {
@@ -66,10 +70,10 @@ public static partial class CallDecider
         return Sound(decision.Add(new ActionChanged(again)), new StartMediaPlay(again.Number, again.Spec.Files, 0)).Build();
     }
 
-    private static CallDecision EndReceiving(CallDraft decision, ReceiveKeysAction receive, ActionEnding ending)
+    private static CallDecision EndReceiving(CallDraft decision, ReceiveKeysAction receive, ActionEnding ending, KeyPress? press = null)
     {
         if (receive.Prompting) decision.Do(new StopMediaPlay(receive.Number));
-        EndAction(decision, receive, ending);
+        EndAction(decision, receive, ending, press);
         return decision.Build();
     }
 }

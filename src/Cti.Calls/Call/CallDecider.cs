@@ -77,7 +77,7 @@ public static partial class CallDecider
             ChildAsks asked => ChildHasAsked(decision, asked),
             ChildRings rings => ChildIsRinging(decision, rings),
             ChildDone done => ChildIsDone(decision, done),
-            KeyArrived key => KeyHasArrived(decision, key.Key),
+            KeyArrived key => KeyHasArrived(decision, key),
             MediaLost => SoundLost(decision),
             TimeReached => TimeHasCome(decision),
             SubscriberMissing => Unoffered(decision),

@@ -71,10 +71,13 @@ public sealed record Touched : CallEntry;
 public sealed record ActionStarted(CallAction Action) : CallEntry;
 
 /// <summary>An action moved on.</summary>
-public sealed record ActionChanged(CallAction Action) : CallEntry;
+/// <param name="Action">As it is now.</param>
+/// <param name="Press">The key by which it did.</param>
+public sealed record ActionChanged(CallAction Action, KeyPress? Press = null) : CallEntry;
 
 /// <summary>An action ended; the call is idle.</summary>
-public sealed record ActionEnded : CallEntry;
+/// <param name="Press">The key that ended it.</param>
+public sealed record ActionEnded(KeyPress? Press = null) : CallEntry;
 
 /// <summary>A re-INVITE changed the dialog.</summary>
 public sealed record DialogUpdated(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : CallEntry;

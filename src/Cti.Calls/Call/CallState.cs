@@ -101,6 +101,8 @@ public sealed record CallState : ResourceState
     public string? LocalSdp { get; init; }
     /// <summary>The action that runs.</summary>
     public CallAction? Action { get; init; }
+    /// <summary>The last keys that had an effect, so that none of them has it twice: another node may hear the rest of one, or be sent it more than once.</summary>
+    public ImmutableArray<KeyPress> KnownKeys { get; init; } = [];
     /// <summary>The recording that runs beside everything else.</summary>
     public SideRecording? SideRecord { get; init; }
     /// <summary>The bridge that it is in.</summary>
@@ -220,6 +222,11 @@ public abstract record CallAction
     /// <summary>Set once it was told to end and only the media side's report is awaited: how it will then have ended.</summary>
     public ActionEnding? Ending { get; init; }
 }
+
+/// <summary>What one press of a key is known by on every node. It does not tell which key it was.</summary>
+/// <param name="Source">The SSRC of a telephone-event (RFC 4733); null for a key that came by INFO.</param>
+/// <param name="Number">Its RTP timestamp, which all packets of one event share, or the INFO's CSeq.</param>
+public readonly record struct KeyPress(uint? Source, uint Number);
 
 /// <summary>How an action ends.</summary>
 /// <param name="Error">The event's error code, null for none.</param>

@@ -467,7 +467,7 @@ public sealed partial class MediaSession
         var code = _eventReceiver.Accept(rtp.Ssrc, rtp.Timestamp, rtp.Marker, rtp.Payload);
         if (code >= 0)
         {
-            Report(Keys.Report(code));
+            Report(new KeyPressed(Keys.ByCode[code], new KeyEvent(rtp.Ssrc, rtp.Timestamp)));
             _bridge?.OnKey(this, code);
         }
         else if (code == EventReceiver.NoKey) _counters.CountDrop(DropReason.BadEvent);

@@ -91,7 +91,7 @@ internal sealed partial class CallActor
                 services.Sip.GiveBack(request.Transaction);
                 return true;
             case MediaHappened { Event: KeyPressed pressed }:
-                Tell(cell.State!.Id.ToString(), new KeyArrived(pressed.Key));
+                Tell(cell.State!.Id.ToString(), MediaDescriptions.From(pressed) with { IsLate = true });
                 return true;
             default:
                 return false;

@@ -216,7 +216,7 @@ internal sealed partial class CallLeg : ICallLeg
         }
         var key = InfoDtmf.Read(request);
         services.Sip.Respond(transaction, SipResponse.For(request, key is null ? 400 : 200));
-        return key is null ? null : new KeyArrived(key.Key);
+        return key is null ? null : new KeyArrived(key.Key) { Press = new KeyPress(null, request.CSeq.Number) };
     }
 
     /// <summary>Checks a request against the dialog, takes over its CSeq, and answers it where it does not fit.</summary>

@@ -23,11 +23,14 @@ internal static class MediaDescriptions
         RecordStarted started => new RecordBegan(started.Action),
         RecordEnded ended => new RecordFinished(ended.Action, ToEnd(ended.Outcome), ended.Detail),
         SendKeysEnded ended => new KeysSent(ended.Action, ToEnd(ended.Outcome)),
-        KeyPressed pressed => new KeyArrived(pressed.Key),
+        KeyPressed pressed => From(pressed),
         Cti.Media.BridgeEnded ended => new BridgeFinished(ended.Action, ToEnd(ended.Outcome), null),
         MediaInactive => new MediaLost(),
         _ => null,
     };
+
+    /// <summary>A key with what it is known by, wherever the rest of it is heard.</summary>
+    public static KeyArrived From(KeyPressed pressed) => new(pressed.Key) { Press = pressed.Event is { } happened ? new KeyPress(happened.Ssrc, happened.Timestamp) : null };
 
     private static MediaEnd ToEnd(MediaOutcome outcome) => outcome switch
     {

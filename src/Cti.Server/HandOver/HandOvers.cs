@@ -145,6 +145,8 @@ internal sealed class HandOvers(NodeServices services, OwnedInstances owned, Clu
                 {
                     if (awaited is { } receipt && receipt.Instance == BinaryPrimitives.ReadInt32LittleEndian(rest)) receipt.Arrive();
                 }
+                // Keys that were heard here during the move must be there before those that are heard there.
+                services.Post.OnServedElsewhere();
                 break;
         }
     }

@@ -89,6 +89,9 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     /// <summary>More instances are served here: what waited for them is delivered.</summary>
     public void OnServed() => PumpAll(static _ => true);
 
+    /// <summary>Another node serves more instances: what it did not take yet it takes now.</summary>
+    public void OnServedElsewhere() => PumpAll(static _ => true);
+
     /// <inheritdoc/>
     public void OnViewChanged(ClusterView before, ClusterView now)
     {
@@ -102,9 +105,10 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
             foreach (var cell in directory.All.Where(cell => cell.Latest?.IsSharedWith(moved) == true).OrderBy(static cell => cell.Latest!.Id.ProcessId).ToList())
                 cell.Actor.Tell(new Decide(moved));
         }
-        PumpAll(static box =>
+        // What is on its way to whom the instance still is, is not sent again: the receiver takes each time for another command.
+        PumpAll(box =>
         {
-            box.SentTo = null;
+            if (box.SentTo is { } there && now.OwnerOf(box.Instance)?.Name != there) box.SentTo = null;
             return true;
         });
     }
@@ -166,9 +170,19 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
         Letterbox? box;
         lock (gate)
         {
-            if (!underway.Remove(id, out box) || !box.Letters.TryPeek(out var head) || head.Id != id || box.SentTo != node) return;
-            box.SentTo = null;
-            if (answer == NotMine) return;
+            if (!underway.TryGetValue(id, out box)) return;
+            if (!box.Letters.TryPeek(out var head) || head.Id != id)
+            {
+                underway.Remove(id);
+                return;
+            }
+            // Taken is taken, whoever else it was sent to meanwhile; any other answer counts from whom it was sent to last.
+            if (answer != Accepted && box.SentTo != node) return;
+            if (answer == NotMine)
+            {
+                box.SentTo = null;
+                return;
+            }
             Take(box);
             if (answer == NoSuchResource) returned = head;
         }

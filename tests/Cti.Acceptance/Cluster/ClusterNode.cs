@@ -20,6 +20,9 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
 
     public string Address { get; } = address;
 
+    /// <summary>What is started next; another one is an upgrade.</summary>
+    public string Program { get; set; } = program;
+
     public string Folder { get; } = folder;
 
     public string Url { get; } = string.Create(CultureInfo.InvariantCulture, $"http://{address}:{HttpPort}");
@@ -54,7 +57,7 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
     public async Task StartAsync(bool waitUntilReady = true)
     {
         _process?.Dispose();
-        string[] command = [.. enter, program, "run", "--config", Path.Combine(Folder, "node.conf")];
+        string[] command = [.. enter, Program, "run", "--config", Path.Combine(Folder, "node.conf")];
         var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = Folder, RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
         var process = Process.Start(start)!;
         _process = process;
@@ -138,7 +141,7 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
     /// <summary>The program's command line, against this node's gateway.</summary>
     public async Task<(int Code, string Text)> CommandAsync(TimeSpan within, params string[] arguments)
     {
-        string[] command = [.. enter, program, .. arguments, "--url", Url, "--key", ClusterUnderTest.Key];
+        string[] command = [.. enter, Program, .. arguments, "--url", Url, "--key", ClusterUnderTest.Key];
         using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = Folder, RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true })!;
         process.StandardInput.Close();
         var reading = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());

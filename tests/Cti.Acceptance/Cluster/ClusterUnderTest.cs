@@ -82,6 +82,9 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
         ? named
         : Path.GetFullPath(typeof(ClusterUnderTest).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(static a => a.Key == "CtiProgram").Value!);
 
+    /// <summary>CTI_PROGRAM_NEXT: what a rolling restart starts instead, null for the same again.</summary>
+    public static string? NextProgram { get; } = Environment.GetEnvironmentVariable("CTI_PROGRAM_NEXT") is { Length: > 0 } named ? named : null;
+
     public static async Task<ClusterUnderTest> StartAsync(ClusterPlan plan)
     {
         if (!File.Exists(Program)) throw new InvalidOperationException($"{Program} is missing: build src/Cti.Node");

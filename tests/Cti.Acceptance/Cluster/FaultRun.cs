@@ -262,6 +262,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
                 foreach (var node in cluster.Nodes)
                 {
                     await DrainAsync(round, node, node == cluster.Nodes[0] ? passing : []);
+                    node.Program = ClusterUnderTest.NextProgram ?? node.Program;
                     await RestartAsync(round, node);
                 }
                 break;

@@ -3,7 +3,8 @@ using Xunit.Abstractions;
 namespace Cti.Acceptance.Cluster;
 
 /// <summary>
-/// Nodes that die, stop, are cut off and are drained while calls in every state are up. CTI_KILLTEST=whole (./build.sh killtest) runs it with 300 calls and every fault; otherwise a short form.
+/// Nodes that die, stop, are cut off and are drained while calls in every state are up. CTI_KILLTEST=whole (./build.sh killtest) runs it with 300 calls and every fault; otherwise a short form. With CTI_PROGRAM
+/// and CTI_PROGRAM_NEXT (--from and --next) the rolling restart is an upgrade from one published program to another.
 /// </summary>
 public sealed class FaultTests(ITestOutputHelper output)
 {

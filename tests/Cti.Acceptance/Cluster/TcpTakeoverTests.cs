@@ -44,6 +44,41 @@ public sealed class TcpTakeoverTests
         ((string)released.Params["dropped_by"]!).ShouldBe("usr");
     }
 
+    [Fact]
+    public async Task A_caller_over_TCP_is_reached_at_its_contact_when_the_node_of_its_connection_is_gone()
+    {
+        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Nodes = 2, Instances = 16 });
+        await using var app = await ClusterApp.StartAsync(cluster);
+        using var phone = new TcpListener(IPAddress.Loopback, 0);
+        phone.Start();
+        using var sound = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
+        var port = ((IPEndPoint)phone.LocalEndpoint).Port;
+        var rtp = ((IPEndPoint)sound.Client.LocalEndPoint!).Port;
+        var entrance = cluster.Nodes[0];
+
+        using var connection = new TcpClient();
+        await connection.ConnectAsync(entrance.Sip);
+        var calling = new SipStream(connection.GetStream());
+        await calling.SendAsync(Request("INVITE", $"sip:tcp-in@{entrance.Sip};transport=tcp", "<sip:tcp@127.0.0.1>;tag=out", "<sip:tcp-in@127.0.0.1>", "call-over-tcp", port, Sdp(rtp)));
+        var incoming = await app.Books.TryExpectAsync(static e => e.Method == "sys.call.on_incoming", null, Patience.Long) ?? throw new ShouldAssertException("no call came in");
+        await app.AskAsync("sys.call.answer", new { res_id = incoming.ResId, max_answer_seconds = 600 });
+        SipText answer;
+        do answer = await calling.ReadAsync();
+        while (answer.Status < 200);
+        answer.Status.ShouldBe(200);
+        await calling.SendAsync(Request("ACK", SipText.Address(answer.Header("Contact")), answer.Header("From"), answer.Header("To"), answer.CallId, port, ""));
+        await app.Books.ExpectAsync("sys.call.on_answer_completed", incoming.ResId, Patience.Long);
+
+        (await cluster.OwnersAsync())[ClusterUnderTest.InstanceOf(incoming.ResId)].Node.ShouldBe(entrance.Name, "a call is of the node that it came to");
+        entrance.Kill();
+        using var second = await AcceptAsync(phone);
+        var (again, stream) = await AnswerAsync(second, port, rtp);
+        (again.CallId, SipText.Parameter(again.Header("To"), "tag"), SipText.Parameter(again.Header("From"), "tag")).ShouldBe(("call-over-tcp", "out", SipText.Parameter(answer.Header("To"), "tag")));
+        await stream.SendAsync(Bye(again, port));
+        (await stream.ReadAsync()).Status.ShouldBe(200);
+        await app.Books.ExpectAsync("sys.call.on_released", incoming.ResId, Patience.Long);
+    }
+
     private static async Task<TcpClient> AcceptAsync(TcpListener phone)
     {
         using var limit = new CancellationTokenSource(Patience.Long);
@@ -61,8 +96,7 @@ public sealed class TcpTakeoverTests
             if (invite.Method == "OPTIONS") await stream.SendAsync(invite.Respond(200, "OK"));
         }
         while (invite.Method != "INVITE");
-        var sdp = string.Create(CultureInfo.InvariantCulture, $"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {rtp} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n");
-        await stream.SendAsync(invite.Respond(200, "OK", headers: $"Contact: <sip:tcp@127.0.0.1:{port};transport=tcp>\r\n", body: sdp));
+        await stream.SendAsync(invite.Respond(200, "OK", headers: $"Contact: <sip:tcp@127.0.0.1:{port};transport=tcp>\r\n", body: Sdp(rtp)));
         (await stream.ReadAsync()).Method.ShouldBe("ACK");
         return (invite, stream);
     }
@@ -80,16 +114,20 @@ public sealed class TcpTakeoverTests
     }
 
     /// <summary>The phone's BYE, to whoever sent it that INVITE.</summary>
-    private static string Bye(SipText invite, int port) => string.Create(CultureInfo.InvariantCulture, $"""
-        BYE {SipText.Address(invite.Header("Contact"))} SIP/2.0
-        Via: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bKbye;rport
+    private static string Bye(SipText invite, int port) => Request("BYE", SipText.Address(invite.Header("Contact")), invite.Header("To"), invite.Header("From"), invite.CallId, port, "");
+
+    private static string Sdp(int rtp) =>
+        string.Create(CultureInfo.InvariantCulture, $"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {rtp} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n");
+
+    private static string Request(string method, string uri, string from, string to, string callId, int port, string sdp) => string.Create(CultureInfo.InvariantCulture, $"""
+        {method} {uri} SIP/2.0
+        Via: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bK{method}{callId};rport
         Max-Forwards: 70
-        From: {invite.Header("To")}
-        To: {invite.Header("From")}
-        Call-ID: {invite.CallId}
-        CSeq: 7 BYE
-        Content-Length: 0
-
-
-        """).ReplaceLineEndings("\r\n");
+        From: {from}
+        To: {to}
+        Call-ID: {callId}
+        CSeq: {(method == "BYE" ? 2 : 1)} {method}
+        Contact: <sip:tcp@127.0.0.1:{port};transport=tcp>{(sdp.Length > 0 ? "\nContent-Type: application/sdp" : "")}
+        Content-Length: {sdp.Length}
+        """).ReplaceLineEndings("\r\n") + "\r\n\r\n" + sdp;
 }

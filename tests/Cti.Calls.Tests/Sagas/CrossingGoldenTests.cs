@@ -29,6 +29,9 @@ public sealed class CrossingGoldenTests
         ["out"] = new ConferenceParted("op", 503, "interrupted"),
         ["in"] = new SeatAsked("op", Some.ConferenceId),
         ["key"] = new KeyArrived('5'),
+        ["key.press"] = new KeyArrived('5') { Press = new KeyPress(0xFEDCBA98, 4_294_967_136) },
+        ["key.late"] = new KeyArrived('5') { Press = new KeyPress(0xFEDCBA98, 4_294_967_136), IsLate = true },
+        ["key.info"] = new KeyArrived('5') { Press = new KeyPress(null, 7) },
         ["bye"] = new ByeArrived(486),
         ["bye.bare"] = new ByeArrived(null),
     };

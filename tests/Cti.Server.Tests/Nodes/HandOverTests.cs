@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Cti.Kernel;
+using Cti.Media;
 using Cti.Sip;
 using Cti.Testing;
 
@@ -219,6 +220,62 @@ public sealed class HandOverTests : ClusterNodeTests
         owner.Media.Press(owner.Media.OpenAddresses.Single(), '7').ShouldBeTrue();
         var completed = bench.Expect("sys.call.on_receive_dtmf_completed");
         completed.GetProperty("keys").GetString().ShouldBe("427");
+        IsEmpty("n1");
+    }
+
+    /// <summary>A telephone sends the packets of one event to wherever it is told to send: the first ones to the old place, the others to the new one.</summary>
+    [Fact]
+    public void A_key_that_both_nodes_hear_counts_once_and_in_its_place()
+    {
+        var (call, peer) = Up(name => name == "n1");
+        bench.Ask(bench["n2"], "sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 4)).Error.ShouldBeNull();
+        var rtp = bench["n1"].Media.OpenAddresses.Single();
+        bench["n1"].Media.Press(rtp, '4', new KeyEvent(9, 1600)).ShouldBeTrue();
+        bench.Runtime.Advance(100);
+        bench.Drain(bench["n1"]);
+        var again = peer.Request("INVITE");
+        bench["n1"].Media.Press(rtp, '2', new KeyEvent(9, 3200)).ShouldBeTrue();
+        var owner = bench.OwnerOf(call);
+        peer.Towards = owner.Address;
+        Answer(peer, again);
+        var there = owner.Media.OpenAddresses.Single();
+        owner.Media.Press(there, '2', new KeyEvent(9, 3200)).ShouldBeTrue();
+        bench.Runtime.Advance(5);
+        owner.Media.Press(there, '2', new KeyEvent(9, 4800)).ShouldBeTrue("pressed once more, it is another key");
+        bench.Runtime.Advance(5);
+        owner.Media.Press(there, '7', new KeyEvent(9, 6400)).ShouldBeTrue();
+        bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("4227");
+        IsEmpty("n1");
+    }
+
+    /// <summary>The old place hears a key before the new one serves the call: it is told as soon as the new one does, not at some later look.</summary>
+    [Fact]
+    public void A_key_heard_before_the_new_owner_serves_the_call_comes_before_those_that_are_heard_there()
+    {
+        var (call, peer) = Up(name => name == "n1");
+        bench.Ask(bench["n2"], "sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 9)).Error.ShouldBeNull();
+        var rtp = bench["n1"].Media.OpenAddresses.Single();
+        // An instance with a conference goes last: no other one moves after it, which would be a reason to look.
+        while (true)
+        {
+            var conference = bench.Result(bench.Ask(bench["n1"], "sys.conf.construct", ("max_seconds", 600))).GetProperty("res_id").GetString()!;
+            if (InstanceOf(conference) == InstanceOf(call)) break;
+            bench.Ask(bench["n1"], "sys.conf.release", ("res_id", conference)).Error.ShouldBeNull();
+        }
+        bench.Drain(bench["n1"]);
+        for (var i = 0; i < 5000 && bench.OwnerOf(call).Name == "n1"; i++)
+        {
+            foreach (var node in bench.Nodes) node.SlowReadMillis = 130;
+            bench.Runtime.Advance(1);
+        }
+        bench["n1"].Media.Press(rtp, '1', new KeyEvent(9, 1600)).ShouldBeTrue();
+        bench.Runtime.Advance(20);
+        bench["n1"].Media.Press(rtp, '2', new KeyEvent(9, 3200)).ShouldBeTrue();
+        var owner = bench.OwnerOf(call);
+        peer.Towards = owner.Address;
+        Answer(peer, peer.Request("INVITE"));
+        owner.Media.Press(owner.Media.OpenAddresses.Single(), '#', new KeyEvent(9, 4800)).ShouldBeTrue();
+        bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("12");
         IsEmpty("n1");
     }
 

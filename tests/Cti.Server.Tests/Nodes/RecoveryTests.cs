@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Cti.Kernel;
+using Cti.Media;
 using Cti.Server.Trunks;
 using Cti.Sip;
 using Cti.Storage;
@@ -218,6 +219,52 @@ public sealed partial class RecoveryTests
         (Error(completed), completed.GetProperty("keys").GetString()).ShouldBe((null, "123"));
         bench.Crashes.ShouldBeEmpty();
     }
+
+    [Fact]
+    public void A_key_that_is_held_while_the_node_dies_is_one_key()
+    {
+        var (call, phone, invite) = Up();
+        bench.Ask("sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 3)).Error.ShouldBeNull();
+        bench.Media.Press(new IPEndPoint(NodeBench.Node.Address, PortOf(invite)), '1', new KeyEvent(9, 1600));
+        bench.Runtime.Advance(500);
+        bench.KillAndRestart();
+        var there = new IPEndPoint(NodeBench.Node.Address, PortOf(phone.AgreeOnReInvite()));
+        bench.Runtime.Advance(100);
+        bench.Media.Press(there, '1', new KeyEvent(9, 1600)).ShouldBeTrue();
+        bench.Media.Press(there, '1', new KeyEvent(9, 48_000)).ShouldBeTrue();
+        bench.Media.Press(there, '2', new KeyEvent(9, 64_000)).ShouldBeTrue();
+        bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("112");
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void An_INFO_that_is_repeated_because_the_node_died_before_its_answer_arrived_is_one_key()
+    {
+        var (call, phone, invite) = Up();
+        bench.Ask("sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 2)).Error.ShouldBeNull();
+        Info(phone, invite, 7, '5');
+        phone.Response(200);
+        bench.Runtime.Advance(100);
+        bench.KillAndRestart();
+        phone.AgreeOnReInvite();
+        Info(phone, invite, 7, '5');
+        phone.Response(200);
+        Info(phone, invite, 8, '6');
+        phone.Response(200);
+        bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("56");
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    private static void Info(RawPeer phone, SipRequest invite, uint number, char key) => phone.Send($"""
+        INFO {invite.Contact!.Uri} SIP/2.0
+        Via: SIP/2.0/UDP {phone.Local};branch=z9hG4bKinfo{number}
+        Max-Forwards: 70
+        From: {invite.Get(HeaderId.To)};tag=far
+        To: {invite.Get(HeaderId.From)}
+        Call-ID: {invite.CallId}
+        CSeq: {number} INFO
+        Content-Type: application/dtmf-relay
+        """, $"Signal={key}\r\nDuration=100\r\n");
 
     [Fact]
     public void Keys_that_were_being_sent_complete_with_503_once()

@@ -188,9 +188,9 @@ public sealed class VirtualWorldTests
         runtime.Advance(1);
         events.Media[^1].ShouldBe(new PlayEnded(1, MediaOutcome.Completed));
         media.StartPlay(session, new PlayRequest(2, ["b.wav"]));
-        media.Press(local, '5').ShouldBeTrue();
+        media.Press(local, '5', new KeyEvent(7, 160)).ShouldBeTrue();
         runtime.Advance(10);
-        events.Media.Skip(2).ShouldBe([new KeyPressed('5'), new PlayEnded(2, MediaOutcome.NotFound, "b.wav: no such file")]);
+        events.Media.Skip(2).ShouldBe([new KeyPressed('5', new KeyEvent(7, 160)), new PlayEnded(2, MediaOutcome.NotFound, "b.wav: no such file")]);
         media.StartRecord(session, new RecordRequest(3, "/rec/a.wav", RecordFormat.Alaw, Beep: true));
         media.SendKeys(session, new SendKeysRequest(4, "1,2"));
         runtime.Advance(505);

@@ -77,8 +77,8 @@ public sealed class MediaEngineTests
         using var peer = fixture.Open();
         peer.PressKey(5);
         peer.PressKey(11);
-        peer.NextEvent().ShouldBe(new KeyPressed('5'));
-        peer.NextEvent().ShouldBe(new KeyPressed('#'));
+        peer.NextEvent().ShouldBeOfType<KeyPressed>().Key.ShouldBe('5');
+        peer.NextEvent().ShouldBeOfType<KeyPressed>().Key.ShouldBe('#');
         peer.Close();
     }
 
@@ -227,7 +227,7 @@ public sealed class MediaEngineTests
         peer.Rtp.Client.SendTo(new byte[1400], peer.Remote);
         peer.SendPacket(96, false, 1, [1, 2, 3]);
         peer.PressKey(1);
-        peer.NextEvent().ShouldBe(new KeyPressed('1'));
+        peer.NextEvent().ShouldBeOfType<KeyPressed>().Key.ShouldBe('1');
         var loop = fixture.Engine.Snapshot()[0];
         loop.Dropped[DropReason.Truncated].ShouldBe(1);
         loop.Dropped[DropReason.BadVersion].ShouldBe(1);
@@ -244,7 +244,7 @@ public sealed class MediaEngineTests
         broken.PressKey(1);
         using var peer = fixture.Open();
         peer.PressKey(2);
-        peer.NextEvent().ShouldBe(new KeyPressed('2'));
+        peer.NextEvent().ShouldBeOfType<KeyPressed>().Key.ShouldBe('2');
         SpinWait.SpinUntil(() => fixture.Log.Kinds.Contains(LogEvents.MediaReceiverFault), MediaFixture.Patience).ShouldBeTrue();
     }
 

@@ -100,7 +100,7 @@ public sealed class MixingTests
         fixture.Engine.Connect(first.Session, second.Session, new BridgeRequest(1)).ShouldBeFalse();
         fixture.Engine.Listen(first.Session, second.Session, 1).ShouldBeFalse();
         first.PressKey(1);
-        first.NextEvent().ShouldBe(new KeyPressed('1'));
+        first.NextEvent().ShouldBeOfType<KeyPressed>().Key.ShouldBe('1');
         fixture.Engine.Snapshot().Select(loop => loop.Sessions).ShouldBe([1, 1]);
     }
 

@@ -58,7 +58,7 @@ public sealed class PauseAndLinkTests
         peer.NextEvent().ShouldBe(new PlayStarted(1));
         peer.NextEvent().ShouldBe(new PlayEnded(1, MediaOutcome.Completed));
         peer.PressKey(6);
-        peer.NextEvent().ShouldBe(new KeyPressed('6'));
+        peer.NextEvent().ShouldBeOfType<KeyPressed>().Key.ShouldBe('6');
         Loop(fixture).RtpSent.ShouldBeGreaterThan(sent);
     }
 
