@@ -122,7 +122,10 @@ public sealed class CutOffTests : ClusterNodeTests
         var (first, second) = (bench["n1"], bench["n2"]);
         var former = Enumerable.Range(0, 24).Where(instance => second.Server.Cluster.View.OwnerOf(instance)?.Name == first.Name).ToHashSet();
         first.IsCut = true;
+        // Nobody can tell it.
+        foreach (var other in bench.Nodes.Where(node => node != first)) bench.Links.Cut(first.Name, other.Name);
         bench.Runtime.Advance(2 * Lease);
+        first.Server.InstanceCount.ShouldBe(former.Count, "it takes itself for the owner");
         var (call, peer) = UpAt(second, former);
         var (nobody, id) = (Guid.Parse("2f8fad5b-d9cb-469f-a165-70867728950e"), Guid.Parse("3f8fad5b-d9cb-469f-a165-70867728950e"));
         var accepted = bench.Wait(bench.Begin(second, id, "sys.call.receive_dtmf_start", ("res_id", call)));
@@ -135,6 +138,7 @@ public sealed class CutOffTests : ClusterNodeTests
         bench.Runtime.Advance(1000);
         (repeat.IsCompleted, gone.IsCompleted).ShouldBe((false, false));
         first.IsCut = false;
+        bench.Links.Heal();
         bench.Wait(repeat, 4000).Result.ToArray().ShouldBe(accepted.Result.ToArray());
         bench.Wait(gone, 4000).Error.ShouldNotBeNull().Code.ShouldBe(404, "the owner knows");
         peer.Hears("BYE", 0).ShouldBeFalse();
