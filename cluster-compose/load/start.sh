@@ -11,6 +11,7 @@ host=${TARGET%:*}
 port=${TARGET##*:}
 until address=$(getent ahostsv4 "$host" | awk 'NR == 1 { print $1 }') && [ -n "$address" ]; do sleep 1; done
 sed "s/timeout=\"20000\"/timeout=\"${LOAD_HOLD:-20}000\"/" /opt/load/caller.xml > /home/load/caller.xml
+# What a caller hears it says: the node hears sound, as from a phone, and does not release the call for its silence.
 # No terminal: a screen every ten seconds goes to the log, and unexpected messages to a file in this container.
 exec sipp "$address:$port" -sf /home/load/caller.xml -s load -i "$own" -p 5060 -r "${LOAD_RATE:-2}" -l "${LOAD_CALLS:-50}" ${LOAD_TOTAL:+-m "$LOAD_TOTAL"} \
-  -nostdin -aa -trace_err -error_file /home/load/errors.log -f 10 -default_behaviors all,-bye -timer_resol 10
+  -rtp_echo -nostdin -aa -trace_err -error_file /home/load/errors.log -f 10 -default_behaviors all,-bye -timer_resol 10

@@ -12,6 +12,8 @@ public static partial class Limits
     public const int LinkHandshakeMillis = 3_500;
     /// <summary>Milliseconds after which something is sent on a link that is silent, so that the peer sees it alive.</summary>
     public const int LinkPingMillis = 500;
+    /// <summary>How long the link to a node that left the cluster's view is kept, in milliseconds: some round trips, so that what it was told last reaches it.</summary>
+    public const int LinkPartingMillis = 300;
     /// <summary>Milliseconds without a byte after which a link counts as broken: with 5 % loss, TCP's retransmissions stay below it.</summary>
     public const int LinkSilenceMillis = 2_500;
     /// <summary>Milliseconds between two looks at the links' deadlines.</summary>

@@ -24,6 +24,7 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
     private LinkCipher? opens;
     private long heardMillis = owner.NowMillis;
     private long saidMillis;
+    private long endsMillis = long.MaxValue;
 
     private enum Stage
     {
@@ -38,6 +39,13 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
 
     /// <summary>Set right after the connection was begun or accepted.</summary>
     public ILinkStream? Stream { get; set; }
+
+    /// <summary>When it is closed because the peer is no longer in the cluster.</summary>
+    public long EndsMillis
+    {
+        get => Volatile.Read(ref endsMillis);
+        set => Volatile.Write(ref endsMillis, value);
+    }
 
     /// <summary>When it began.</summary>
     public long BegunMillis { get; } = owner.NowMillis;
@@ -81,7 +89,8 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
             if (now - BegunMillis > Limits.LinkHandshakeMillis) Close("it did not answer in time");
             return;
         }
-        if (now - Volatile.Read(ref heardMillis) > Limits.LinkSilenceMillis) Close("it is silent");
+        if (now >= EndsMillis) Close(NodeLinks.NoLongerThere);
+        else if (now - Volatile.Read(ref heardMillis) > Limits.LinkSilenceMillis) Close("it is silent");
         else if (now - Volatile.Read(ref saidMillis) >= Limits.LinkPingMillis) Send(KindPing, []);
     }
 

@@ -65,6 +65,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
 
     internal LinkCounters Counters { get; } = new();
 
+    internal const string NoLongerThere = "it is no longer in the cluster";
     internal string Self => options.Self;
     internal string Run => options.Incarnation;
     internal string Secret => options.Secret;
@@ -117,11 +118,14 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
         foreach (var session in open) session.Close("this node stops");
     }
 
-    /// <summary>Who the other living nodes are; called with every new view of the cluster. A node that is no longer among them loses its link.</summary>
+    /// <summary>
+    /// Who the other living nodes are; called with every new view of the cluster. A node that is no longer among them loses its link a moment later: it may live, cut
+    /// off from the database alone, and what it was told last must reach it.
+    /// </summary>
     /// <param name="nodes">All living nodes; this one among them is ignored.</param>
     public void SetPeers(IReadOnlyList<ClusterNode> nodes)
     {
-        var lost = new List<LinkSession>();
+        var attempts = new List<LinkSession>();
         lock (gate)
         {
             foreach (var node in nodes)
@@ -130,17 +134,18 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
                 var peer = peers.GetOrAdd(node.Name, static name => new LinkPeer(name));
                 if (peer.Node is null) peer.DueMillis = NowMillis + (IsFirst(Self, node.Name) ? 0 : CourtesyMillis);
                 peer.Node = node;
+                if (peer.Current is { } kept) kept.EndsMillis = long.MaxValue;
             }
             foreach (var peer in peers.Values.OrderBy(static peer => peer.Name, StringComparer.Ordinal))
             {
                 if (peer.Node is null || nodes.Any(node => node.Name == peer.Name)) continue;
                 peer.Node = null;
-                if (peer.Current is { } current) lost.Add(current);
-                if (peer.Attempt is { } attempt) lost.Add(attempt);
+                if (peer.Current is { } current) current.EndsMillis = NowMillis + Limits.LinkPartingMillis;
+                if (peer.Attempt is { } attempt) attempts.Add(attempt);
             }
             Arm();
         }
-        foreach (var session in lost) session.Close("it is no longer in the cluster");
+        foreach (var attempt in attempts) attempt.Close(NoLongerThere);
         ConnectDue();
     }
 

@@ -132,7 +132,8 @@ internal sealed class Containers : IAsyncDisposable
         // The packages that this repository restored already are the only source there is.
         var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         _settings["CTI_IMAGE"] = await BuildAsync("node", Root, "-f", Path.Combine(ours, "Dockerfile"), "-v", packages + ":/packages:ro",
-            "--build-arg", "SDK_IMAGE=" + sdk, "--build-arg", "RUNTIME_IMAGE=" + sdk, "--build-arg", "PACKAGE_SOURCE=/packages");
+            "--build-arg", "SDK_IMAGE=" + sdk, "--build-arg", "RUNTIME_IMAGE=" + sdk, "--build-arg", "PACKAGE_SOURCE=/packages",
+            "--build-arg", "READY_TO_RUN=" + (Directory.GetDirectories(packages, "microsoft.netcore.app.crossgen2.*").Length > 0 ? "true" : "false"));
     }
 
     /// <summary>A minimal Debian of this machine's own release, from the archive that it uses itself.</summary>
@@ -162,7 +163,8 @@ internal sealed class Containers : IAsyncDisposable
     private async Task<string> BuildAsync(string part, string context, params string[] options)
     {
         var image = Named(part);
-        await RunAsync("podman", ["build", "--quiet", .. s_limits, "-t", image, .. options, context], s_build);
+        // Without layers nothing stays behind: neither the stage that compiles, nor what each line made.
+        await RunAsync("podman", ["build", "--quiet", "--layers=false", .. s_limits, "-t", image, .. options, context], s_build);
         return image;
     }
 
@@ -177,8 +179,8 @@ internal sealed class Containers : IAsyncDisposable
         _settings["LOAD_RATE"] = "3";
         _settings["LOAD_CALLS"] = "9";
         _settings["LOAD_TOTAL"] = "9";
-        // Long enough for a node to die meanwhile; below the 60 s after which a call without sound from its far end is released, and SIPp sends none.
-        _settings["LOAD_HOLD"] = "55";
+        // Long enough for a node to die meanwhile, on a busy machine too, and for more than the 60 s after which a call that hears nothing is released: callers are heard.
+        _settings["LOAD_HOLD"] = "90";
         await File.AppendAllLinesAsync(file, _settings.Select(static setting => $"{setting.Key}={setting.Value}"));
     }
 

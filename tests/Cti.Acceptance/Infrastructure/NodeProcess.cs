@@ -317,8 +317,9 @@ internal static class Tools
         }
         finally
         {
-            if (!process.HasExited) process.Kill();
+            if (!process.HasExited) process.Kill(entireProcessTree: true);
         }
-        return (process.ExitCode, string.Concat(await reading));
+        // What it started and left behind may hold its output open.
+        return (process.ExitCode, string.Concat(await reading.WaitAsync(TimeSpan.FromSeconds(30))));
     }
 }

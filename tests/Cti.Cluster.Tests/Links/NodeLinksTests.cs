@@ -333,6 +333,36 @@ public sealed class NodeLinksTests
     }
 
     [Fact]
+    public void What_a_node_was_told_as_it_left_the_view_still_reaches_it()
+    {
+        var world = new LinkWorld();
+        var (a, b) = (world.Add("a"), world.Add("b"));
+        world.Introduce();
+        world.Runtime.Advance(1000);
+        a.Say("b", "you are out").ShouldBeTrue();
+        a.Links.SetPeers([a.Node]);
+        world.Runtime.Advance(Limits.LinkPartingMillis / 2);
+        b.Heard.ShouldBe(["a up", "a: you are out"]);
+        world.Runtime.Advance(Limits.LinkPartingMillis);
+        b.Heard.Take(3).ShouldBe(["a up", "a: you are out", "a broken"]);
+    }
+
+    [Fact]
+    public void A_node_that_is_back_in_the_view_at_once_keeps_its_link()
+    {
+        var world = new LinkWorld();
+        var (a, b) = (world.Add("a"), world.Add("b"));
+        world.Introduce();
+        world.Runtime.Advance(1000);
+        a.Links.SetPeers([a.Node]);
+        world.Runtime.Advance(10);
+        a.Links.SetPeers([a.Node, b.Node]);
+        world.Runtime.Advance(2000);
+        a.Heard.ShouldBe(["b up"]);
+        world.Network.Opened.ShouldBe(1);
+    }
+
+    [Fact]
     public void Strangers_that_say_nothing_or_nonsense_are_closed()
     {
         var world = new LinkWorld();
