@@ -192,7 +192,7 @@ public sealed class ServerNode : INodeInfo
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
         handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
         UseLinks();
-        var owner = new OwnerRequests(services, owned.ActorOf, () => draining, this);
+        var owner = new OwnerRequests(services, owned.ActorOf, () => draining, () => member.IsCutOff, this);
         Router = new RequestRouter(services, owner, new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log));
     }
 

@@ -10,7 +10,7 @@ using Cti.Server.Resources;
 namespace Cti.Server.Routing;
 
 /// <summary>What the owner of an instance does with a request, whichever node it came in by: files are looked up and resources are found here.</summary>
-internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> instanceOf, Func<bool> isDraining, INodeInfo node)
+internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> instanceOf, Func<bool> isDraining, Func<bool> isCutOff, INodeInfo node)
 {
     /// <summary>What this node says of itself.</summary>
     public ReadOnlyMemory<byte> Describe() => node.Describe();
@@ -30,6 +30,7 @@ internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> 
             Refuse(replyTo, RpcError.Moving());
             return;
         }
+        replyTo = new OwnersReply(() => instanceOf(index) == instance && !isCutOff(), replyTo);
         var dot = request.Method.LastIndexOf('.');
         var module = request.Method[..dot];
         switch (request.Method[(dot + 1)..])
@@ -53,8 +54,13 @@ internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> 
         }
     }
 
-    /// <summary>Whether a resource of this node is there, and the application's own.</summary>
-    public bool Has(string application, ResourceId id) => services.Directory.Find(id)?.DurableState?.IsVisibleTo(application) == true;
+    /// <summary>Whether a resource of this node is there, and the application's own; null where this node is not sure to be its owner.</summary>
+    public bool? Has(string application, ResourceId id)
+    {
+        if (!Owns(id.Instance)) return null;
+        if (services.Directory.Find(id)?.DurableState?.IsVisibleTo(application) == true) return true;
+        return isCutOff() || !Owns(id.Instance) ? null : false;
+    }
 
     /// <summary>The application's resources on this node.</summary>
     public RpcReply List(RpcRequest request)
@@ -119,6 +125,18 @@ internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> 
             && state.IsVisibleTo(request.Application) ? state : null;
 
     private static void Refuse(IReplyTo replyTo, RpcError error) => replyTo.Reply(RpcReply.Refused(error));
+
+    /// <summary>
+    /// An answer that may be somebody else's to give: that a resource is not there, or is in another state, is only said by a node that is sure to own it. A node that was
+    /// cut off knows neither what its successor made nor what that one has answered already.
+    /// </summary>
+    private sealed class OwnersReply(Func<bool> isOwner, IReplyTo next) : IReplyTo
+    {
+        public void Reply(RpcReply reply) => next.Reply(DependsOnState(reply) && !isOwner() ? RpcReply.Refused(RpcError.Moving()) : reply);
+
+        private static bool DependsOnState(RpcReply reply) =>
+            reply.Error is { } error ? error.Code is ErrorCodes.NotFound or ErrorCodes.Conflict : reply.Result.Span.SequenceEqual("false"u8);
+    }
 }
 
 /// <summary>What the node says of itself.</summary>

@@ -79,7 +79,7 @@ internal sealed class RequestRouter(NodeServices services, OwnerRequests owner, 
         }
         var other = request.Arguments.String(name);
         if (!ResourceId.TryParse(other, out var otherId) || otherId.Module != otherModule || !IsHere(otherId)) AskOwner(request, id.Instance, other, replyTo);
-        else if (owner.Owns(otherId.Instance)) AskOwner(request, id.Instance, owner.Has(request.Application, otherId) ? null : other, replyTo);
+        else if (owner.Has(request.Application, otherId) is { } isThere) AskOwner(request, id.Instance, isThere ? null : other, replyTo);
         else AskForOther(request, id.Instance, otherId, replyTo);
     }
 

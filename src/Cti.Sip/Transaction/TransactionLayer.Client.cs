@@ -33,7 +33,8 @@ public sealed partial class TransactionLayer
 
     /// <summary>
     /// Takes over an INVITE that a node sent which is gone, as if a provisional response had come to it here. Nothing is sent: it may be cancelled, with the dead node's
-    /// Via verbatim, and what is still answered to it here is acknowledged.
+    /// Via verbatim, and what is still answered to it here is acknowledged. A transaction of this INVITE that is still here, from a time when it was this
+    /// node's before, ends without a word, and so does its CANCEL.
     /// </summary>
     /// <param name="invite">Request-URI, Via, Route, From, To, Call-ID and CSeq as they were sent.</param>
     /// <param name="flow">By what it went.</param>
@@ -43,8 +44,9 @@ public sealed partial class TransactionLayer
     {
         if (invite.Method != SipMethods.Invite || invite.TopVia.Branch is not { } branch) throw new ArgumentException("no INVITE that was sent", nameof(invite));
         var key = new ClientKey(branch, invite.Method);
-        // It was ours before, and somebody else's in between.
+        // It was ours before, and somebody else's in between: what is left of that time, its CANCEL included, ends, and this one begins anew.
         if (clients.TryGetValue(key, out var own)) Abandon(own);
+        if (clients.TryGetValue(new ClientKey(branch, SipMethods.Cancel), out var cancel)) Abandon(cancel);
         var client = new ClientTransaction(this, ++lastId, invite, flow, key) { UserState = userState };
         clients.Add(key, client);
         Register(client);

@@ -1,3 +1,4 @@
+using Cti.Kernel;
 using Cti.Sip;
 
 namespace Cti.Server.Tests.Nodes;
@@ -113,5 +114,52 @@ public sealed class CutOffTests : ClusterNodeTests
         bench.Expect("sys.call.on_released");
         peer.Hears("BYE", 3000).ShouldBeFalse("it is hung up already");
         bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_node_that_was_replaced_unawares_does_not_refuse_what_its_successor_accepted()
+    {
+        var (first, second) = (bench["n1"], bench["n2"]);
+        var former = Enumerable.Range(0, 24).Where(instance => second.Server.Cluster.View.OwnerOf(instance)?.Name == first.Name).ToHashSet();
+        first.IsCut = true;
+        // Nobody can tell it.
+        foreach (var other in bench.Nodes.Where(node => node != first)) bench.Links.Cut(first.Name, other.Name);
+        bench.Runtime.Advance(2 * Lease);
+        first.Server.InstanceCount.ShouldBe(former.Count, "it takes itself for the owner");
+        var (call, peer) = UpAt(second, former);
+        var (nobody, id) = (Guid.Parse("2f8fad5b-d9cb-469f-a165-70867728950e"), Guid.Parse("3f8fad5b-d9cb-469f-a165-70867728950e"));
+        var accepted = bench.Wait(bench.Begin(second, id, "sys.call.receive_dtmf_start", ("res_id", call)));
+        accepted.Error.ShouldBeNull();
+        bench.Wait(bench.Begin(first, id, "sys.call.receive_dtmf_start", ("res_id", call)), 6000).Error.ShouldNotBeNull().Code.ShouldBe(503);
+        bench.Wait(bench.Begin(first, null, "sys.call.exists", ("res_id", call)), 6000).Error.ShouldNotBeNull().Code.ShouldBe(503);
+        // One that waits while the node learns what happened is answered by the owner, the repeat as its first was.
+        var repeat = bench.Begin(first, id, "sys.call.receive_dtmf_start", ("res_id", call));
+        var gone = bench.Begin(first, nobody, "sys.call.drop", ("res_id", call.Split('-')[0] + "-sys.call-9007199254740000"));
+        bench.Runtime.Advance(1000);
+        (repeat.IsCompleted, gone.IsCompleted).ShouldBe((false, false));
+        first.IsCut = false;
+        bench.Links.Heal();
+        bench.Wait(repeat, 4000).Result.ToArray().ShouldBe(accepted.Result.ToArray());
+        bench.Wait(gone, 4000).Error.ShouldNotBeNull().Code.ShouldBe(404, "the owner knows");
+        peer.Hears("BYE", 0).ShouldBeFalse();
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    /// <summary>A call that is up, of one of these instances, asked for at a node.</summary>
+    private (string Call, RawPeer Peer) UpAt(ClusterNodeBench node, HashSet<int> instances)
+    {
+        for (var last = 160; last < 250; last++)
+        {
+            var address = $"192.0.2.{last}";
+            var peer = bench.Peer(address, node);
+            var call = bench.Result(bench.Ask(node, "sys.call.construct", ("to_uri", $"sip:phone@{address}"), ("max_answer_seconds", 600))).GetProperty("res_id").GetString()!;
+            var invite = peer.Request("INVITE");
+            ResourceId.TryParse(call, out var id).ShouldBeTrue();
+            peer.Towards = bench[node.Server.Cluster.View.OwnerOf(id.Instance)!.Name].Address;
+            Answer(peer, invite);
+            bench.Expect("sys.call.on_dial_completed");
+            if (instances.Contains(id.Instance)) return (call, peer);
+        }
+        throw new InvalidOperationException("no call where it was wanted");
     }
 }

@@ -155,6 +155,39 @@ public sealed class ClientTransactionTests
     }
 
     [Fact]
+    public void An_INVITE_that_comes_back_while_its_former_CANCEL_is_repeated_is_cancelled_anew()
+    {
+        var former = bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.Answer(0, 180);
+        bench.RunUntil(100);
+        former.Cancel();
+        bench.RunUntil(700);
+        bench.Layer.AdoptClient((SipRequest)bench.Sent[0].Message, Udp).Cancel();
+        bench.RunUntil(1_300);
+        bench.Answer(bench.Sent.Count - 1, 200);
+        bench.Answer(0, 487);
+        bench.RunUntil(100_000);
+        bench.Trace.ShouldBe(["0 > INVITE", "0 response 180", "100 > CANCEL", "600 > CANCEL", "700 > CANCEL", "1200 > CANCEL", "1300 > ACK", "1300 response 487"]);
+        bench.Layer.Count.ShouldBe(0);
+    }
+
+    [Fact]
+    public void An_INVITE_that_comes_back_when_its_former_CANCEL_was_answered_is_cancelled_anew()
+    {
+        var former = bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
+        bench.Answer(0, 180);
+        former.Cancel();
+        bench.Answer(1, 200);
+        bench.Answer(0, 487);
+        bench.RunUntil(1_000);
+        bench.Layer.AdoptClient((SipRequest)bench.Sent[0].Message, Udp).Cancel();
+        bench.Answer(bench.Sent.Count - 1, 481);
+        bench.RunUntil(100_000);
+        bench.Trace.ShouldBe(["0 > INVITE", "0 response 180", "0 > CANCEL", "0 > ACK", "0 response 487", "1000 > CANCEL", "33000 timeout INVITE"]);
+        bench.Layer.Count.ShouldBe(0);
+    }
+
+    [Fact]
     public void A_CANCEL_waits_for_a_provisional_response()
     {
         var client = bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
