@@ -48,7 +48,7 @@ internal sealed class Heard(int id, double seconds)
     public double At { get; private set; } = -1;
 
     /// <summary>
-    /// Jumps of more than 60 ms: from, to, ms. The end to the beginning of a repeat is none, nor is the way forward to what was heard before: then two
+    /// Jumps of more than 60 ms: from, to, ms; to less than 0 where it went back over the seam of a repeat. The end to the beginning of a repeat is none, nor is the way forward to what was heard before: then two
     /// nodes are heard, see <see cref="Doubled"/>.
     /// </summary>
     public List<(double From, double To)> Jumps { get; } = [];
@@ -80,6 +80,12 @@ internal sealed class Heard(int id, double seconds)
             {
                 Repeats++;
                 _furthest = 0;
+            }
+            else if (Repeats > 0 && At < 5_000 && millis > (seconds * 1000) - 5_000)
+            {
+                // Back over the seam of a repeat, as a takeover goes back a little everywhere.
+                Jumps.Add((At, millis - (seconds * 1000)));
+                Repeats--;
             }
             else if (millis > At && millis <= _furthest + 60) Doubled++;
             else Jumps.Add((At, millis));

@@ -105,6 +105,13 @@ public sealed class HarnessTests(ITestOutputHelper output)
         foreach (var millis in new double[] { 1020, 2040, 1040, 2060, 1060, 1080 }) heard.Take(millis);
         heard.Doubled.ShouldBe(2);
         heard.Jumps.ShouldBe([(40, 2000), (2020, 1020), (2040, 1040), (2060, 1060)]);
+        // Half a second back, from the beginning of a repeat to the end of the one before, and over the seam again.
+        var repeated = new Heard(1, 300);
+        foreach (var millis in new double[] { 299_960, 299_980, 0, 20, 299_520, 299_540 }) repeated.Take(millis);
+        repeated.Jumps.ShouldBe([(20, -480)]);
+        repeated.Repeats.ShouldBe(0);
+        foreach (var millis in new double[] { 299_980, 0 }) repeated.Take(millis);
+        repeated.Repeats.ShouldBe(1);
     }
 
     [Fact]
