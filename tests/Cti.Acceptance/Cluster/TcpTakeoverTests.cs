@@ -14,11 +14,9 @@ public sealed class TcpTakeoverTests
         await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Nodes = 2, Instances = 16 });
         Files.Write(cluster.MediaRoot);
         await using var app = await ClusterApp.StartAsync(cluster);
-        using var phone = new TcpListener(IPAddress.Loopback, 0);
-        phone.Start();
+        using var phone = Listen();
         using var sound = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
-        var port = ((IPEndPoint)phone.LocalEndpoint).Port;
-        var rtp = ((IPEndPoint)sound.Client.LocalEndPoint!).Port;
+        var (port, rtp) = (Port(phone.LocalEndpoint), Port(sound.Client.LocalEndPoint!));
 
         var call = (string)(await app.AskAsync("sys.call.construct", new { to_uri = $"sip:tcp@127.0.0.1:{port};transport=tcp", max_answer_seconds = 600 }))!["res_id"]!;
         using var first = await AcceptAsync(phone);
@@ -49,11 +47,9 @@ public sealed class TcpTakeoverTests
     {
         await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Nodes = 2, Instances = 16 });
         await using var app = await ClusterApp.StartAsync(cluster);
-        using var phone = new TcpListener(IPAddress.Loopback, 0);
-        phone.Start();
+        using var phone = Listen();
         using var sound = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
-        var port = ((IPEndPoint)phone.LocalEndpoint).Port;
-        var rtp = ((IPEndPoint)sound.Client.LocalEndPoint!).Port;
+        var (port, rtp) = (Port(phone.LocalEndpoint), Port(sound.Client.LocalEndPoint!));
         var entrance = cluster.Nodes[0];
 
         using var connection = new TcpClient();
@@ -78,6 +74,15 @@ public sealed class TcpTakeoverTests
         (await stream.ReadAsync()).Status.ShouldBe(200);
         await app.Books.ExpectAsync("sys.call.on_released", incoming.ResId, Patience.Long);
     }
+
+    private static TcpListener Listen()
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return listener;
+    }
+
+    private static int Port(EndPoint local) => ((IPEndPoint)local).Port;
 
     private static async Task<TcpClient> AcceptAsync(TcpListener phone)
     {

@@ -34,15 +34,7 @@ public sealed class BridgeTests
     private void HangUp(int index)
     {
         var (peer, invite) = phones[index];
-        peer.Send($"""
-            BYE {invite.Contact!.Uri} SIP/2.0
-            Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bKbye{index}
-            Max-Forwards: 70
-            From: {invite.Get(HeaderId.To)};tag=far
-            To: {invite.Get(HeaderId.From)}
-            Call-ID: {invite.CallId}
-            CSeq: 7 BYE
-            """);
+        peer.SendInDialog(invite, "BYE", 7);
         peer.Response(200);
     }
 

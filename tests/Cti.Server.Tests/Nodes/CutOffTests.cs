@@ -8,17 +8,6 @@ public sealed class CutOffTests : ClusterNodeTests
 {
     private const int Lease = 2000;
 
-    private static void HangUp(RawPeer peer, SipRequest invite, string reason) => peer.Send($"""
-        BYE {invite.Contact!.Uri} SIP/2.0
-        Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bKbye
-        Max-Forwards: 70
-        From: {invite.Get(HeaderId.To)};tag=far
-        To: {invite.Get(HeaderId.From)}
-        Call-ID: {invite.CallId}
-        CSeq: 8 BYE
-        Reason: {reason}
-        """);
-
     /// <summary>An outbound call on n1 that is up, and the INVITE that its far end got.</summary>
     private (string Call, RawPeer Peer, SipRequest Invite) UpAtFirst(int maxSeconds = 600)
     {
@@ -45,7 +34,7 @@ public sealed class CutOffTests : ClusterNodeTests
         var (_, peer, invite) = UpAtFirst();
         bench["n1"].IsCut = true;
         bench.Runtime.Advance(500);
-        HangUp(peer, invite, "SIP;cause=486");
+        peer.SendInDialog(invite, "BYE", 8, "Reason: SIP;cause=486");
         peer.Response(200).CSeq.Method.ShouldBe("BYE");
         bench.Runtime.Advance(2 * Lease);
         bench.Nodes[1].Server.Cluster.View.Find("n1").ShouldBeNull();

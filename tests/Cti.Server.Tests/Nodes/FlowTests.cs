@@ -46,15 +46,7 @@ public sealed class FlowTests
 
     private static void HangUp((RawPeer Peer, SipRequest Invite) up)
     {
-        up.Peer.Send($"""
-            BYE {up.Invite.Contact!.Uri} SIP/2.0
-            Via: SIP/2.0/UDP {up.Peer.Local};branch=z9hG4bKbye{up.Peer.Local.Address}
-            Max-Forwards: 70
-            From: {up.Invite.Get(HeaderId.To)};tag=far
-            To: {up.Invite.Get(HeaderId.From)}
-            Call-ID: {up.Invite.CallId}
-            CSeq: 7 BYE
-            """);
+        up.Peer.SendInDialog(up.Invite, "BYE", 7);
         up.Peer.Response(200);
     }
 

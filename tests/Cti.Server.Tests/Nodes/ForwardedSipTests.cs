@@ -23,17 +23,6 @@ public sealed class ForwardedSipTests
         return (call, peer, invite);
     }
 
-    private static void SendInDialog(RawPeer peer, SipRequest invite, string method, int number, string more = "", string body = "") => peer.Send($"""
-        {method} {invite.Contact!.Uri} SIP/2.0
-        Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bK{method}{number}
-        Max-Forwards: 70
-        From: {invite.Get(HeaderId.To)};tag=far
-        To: {invite.Get(HeaderId.From)}
-        Call-ID: {invite.CallId}
-        CSeq: {number} {method}
-        {more}
-        """.Trim(), body);
-
     private static void Ack(RawPeer peer, SipResponse success) => peer.Send($"""
         ACK {success.Contact!.Uri} SIP/2.0
         Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bKack
@@ -50,10 +39,10 @@ public sealed class ForwardedSipTests
         var (call, peer, invite) = Up();
         peer.Towards = bench.OtherThan(call).Address;
         bench.Ask(bench.OtherThan(call), "sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 1)).Error.ShouldBeNull();
-        SendInDialog(peer, invite, "INFO", 7, "Content-Type: application/dtmf-relay", "Signal=5\r\nDuration=100\r\n");
+        peer.SendInDialog(invite, "INFO", 7, "Content-Type: application/dtmf-relay", "Signal=5\r\nDuration=100\r\n");
         peer.Response(200).CSeq.Method.ShouldBe("INFO");
         bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("5");
-        SendInDialog(peer, invite, "BYE", 8);
+        peer.SendInDialog(invite, "BYE", 8);
         var answer = peer.Response(200);
         (answer.CSeq.Method, answer.TopVia.Branch).ShouldBe(("BYE", "z9hG4bKBYE8"));
         bench.Expect("sys.call.on_released");
@@ -67,11 +56,11 @@ public sealed class ForwardedSipTests
         var owner = bench.OwnerOf(call);
         var others = bench.Nodes.Where(node => node != owner).ToList();
         peer.Towards = others[0].Address;
-        SendInDialog(peer, invite, "INVITE", 7, "Contact: <sip:phone@192.0.2.1>\nContent-Type: application/sdp", peer.Sdp("sendonly"));
+        peer.SendInDialog(invite, "INVITE", 7, "Contact: <sip:phone@192.0.2.1>\nContent-Type: application/sdp", peer.Sdp("sendonly"));
         var success = peer.Response(200);
         peer.Response(200).ToString().ShouldBe(success.ToString(), "it is sent again");
         peer.Towards = others[1].Address;
-        SendInDialog(peer, invite, "ACK", 7);
+        peer.SendInDialog(invite, "ACK", 7);
         bench.Runtime.Advance(100);
         while (Answers(peer)) continue;
         bench.Runtime.Advance(10_000);
@@ -111,12 +100,12 @@ public sealed class ForwardedSipTests
     public void A_request_of_a_call_that_is_over_is_told_so_by_the_owner()
     {
         var (call, peer, invite) = Up();
-        SendInDialog(peer, invite, "BYE", 8);
+        peer.SendInDialog(invite, "BYE", 8);
         peer.Response(200);
         bench.Expect("sys.call.on_released");
         bench.Runtime.Advance(40_000);
         peer.Towards = bench.OtherThan(call).Address;
-        SendInDialog(peer, invite, "BYE", 9);
+        peer.SendInDialog(invite, "BYE", 9);
         peer.Response(481);
     }
 
@@ -131,7 +120,7 @@ public sealed class ForwardedSipTests
         bench.Links.Cut(owner.Name, "n3");
         bench.Kill(owner);
         peer.Towards = other.Address;
-        SendInDialog(peer, invite, "BYE", 8);
+        peer.SendInDialog(invite, "BYE", 8);
         bench.Runtime.Advance(1500);
         Should.Throw<InvalidOperationException>(() => peer.Response(481, 0));
         bench.Expect("sys.call.on_released", 5000);
@@ -146,11 +135,11 @@ public sealed class ForwardedSipTests
         bench.Links.Cut(owner.Name, other.Name);
         bench.Runtime.Advance(4000);
         peer.Towards = other.Address;
-        SendInDialog(peer, invite, "BYE", 8);
+        peer.SendInDialog(invite, "BYE", 8);
         peer.Response(503, 32_000).Get(HeaderId.RetryAfter).ShouldBe("1");
         bench.Links.Heal();
         bench.Runtime.Advance(6000);
-        SendInDialog(peer, invite, "BYE", 9);
+        peer.SendInDialog(invite, "BYE", 9);
         peer.Response(200);
         bench.Expect("sys.call.on_released");
     }

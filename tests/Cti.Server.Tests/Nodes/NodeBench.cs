@@ -294,6 +294,18 @@ internal sealed class RawPeer
         Content-Type: application/sdp
         """, Sdp());
 
+    /// <summary>Sends a request within the dialog of an INVITE that it answered with the tag far.</summary>
+    internal void SendInDialog(SipRequest invite, string method, uint number, string more = "", string body = "") => Send($"""
+        {method} {invite.Contact!.Uri} SIP/2.0
+        Via: SIP/2.0/UDP {Local};branch=z9hG4bK{method}{number}
+        Max-Forwards: 70
+        From: {invite.Get(HeaderId.To)};tag=far
+        To: {invite.Get(HeaderId.From)}
+        Call-ID: {invite.CallId}
+        CSeq: {number} {method}
+        {more}
+        """.Trim(), body);
+
     internal string Sdp(string direction = "sendrecv") =>
         $"v=0\r\no=- 1 1 IN {Family} {Local.Address}\r\ns=-\r\nc=IN {Family} {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
 

@@ -255,16 +255,8 @@ public sealed partial class RecoveryTests
         bench.Crashes.ShouldBeEmpty();
     }
 
-    private static void Info(RawPeer phone, SipRequest invite, uint number, char key) => phone.Send($"""
-        INFO {invite.Contact!.Uri} SIP/2.0
-        Via: SIP/2.0/UDP {phone.Local};branch=z9hG4bKinfo{number}
-        Max-Forwards: 70
-        From: {invite.Get(HeaderId.To)};tag=far
-        To: {invite.Get(HeaderId.From)}
-        Call-ID: {invite.CallId}
-        CSeq: {number} INFO
-        Content-Type: application/dtmf-relay
-        """, $"Signal={key}\r\nDuration=100\r\n");
+    private static void Info(RawPeer phone, SipRequest invite, uint number, char key) =>
+        phone.SendInDialog(invite, "INFO", number, "Content-Type: application/dtmf-relay", $"Signal={key}\r\nDuration=100\r\n");
 
     [Fact]
     public void Keys_that_were_being_sent_complete_with_503_once()
