@@ -111,6 +111,7 @@ string[] TestProjects() =>
 // Compiled ahead of time for this machine: a node takes over calls, and joins, with code that it has never run before, and the sound does not wait for a compiler.
 void Publish()
 {
+    Say("Building the node; on a fresh clone that takes a few minutes");
     string[] publish = ["publish", "src/Cti.Node/Cti.Node.csproj", "-c", Configuration, "-o", "artifacts/cti", "-v", "q", "--nologo"];
     if (Run("dotnet", [.. publish, "--use-current-runtime", "--self-contained", "false", "-p:PublishReadyToRun=true"], TimeSpan.FromMinutes(15), Say) == 0) return;
     Say("The compiler for code ahead of time is not to be had: published without, which takes over calls more slowly the first time.");

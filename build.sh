@@ -11,7 +11,7 @@ usage() {
 ./build.sh bench [NAME]                 the benchmarks
 ./build.sh fuzz [--target NAME] [--seconds N] [--seed N]
 ./build.sh simulate [--cluster] [--seed N] [--count N] [--races all]
-./build.sh killtest [--only NAME] [--calls N]   as root: the whole cluster with real processes, killed, stopped, cut off, drained
+./build.sh killtest [--only NAME] [--calls N] [--from PROGRAM --next PROGRAM]   as root: the whole cluster with real processes, killed, stopped, cut off, drained
 ./build.sh containertest                cluster-compose/ in containers: builds the images, calls through it, kills a node
 USAGE
 }
