@@ -5,47 +5,63 @@ using Cti.Testing;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// What a cluster costs: CPU per call on 1, 2, 4 and 8 nodes of one machine that share a PostgreSQL, each node with the same load, less what the same nodes take
-/// while nothing happens; and how long an answer takes through the node that owns the call and through another.
+/// What a cluster costs: CPU per call when eight nodes of one machine are eight clusters of one, four of two, two of four, and one of eight, over one PostgreSQL. So each node has the same
+/// load in each of them, and the machine too: processors that share a core, caches and clocks make the same work dearer when there is more of it, and that is not the cluster's price.
+/// Then how long an answer takes through the node that owns the call and through another.
 /// </summary>
 internal static class ClusterBenchmark
 {
-    // A cluster grows with its load: what is compared is the price of a call on nodes that have the same to do. Few enough that eight of them find room on two cores.
-    private const int CallsPerSecond = 20;
-    private const int WarmSeconds = 30;
-    private const int Seconds = 40;
+    private const int Nodes = 8;
+
+    // Few enough that eight nodes, their callers and the database find room on two cores.
+    private const int CallsPerSecond = 8;
+    private const int WarmSeconds = 10;
+    private const int WarmTimesMax = 12;
+    private const int Seconds = 30;
     private const int HoldMillis = 100;
     private const int Questions = 2000;
 
-    // CTI_BENCH_NODES=1,1 compares two builds.
-    private static readonly int[] Counts = Environment.GetEnvironmentVariable("CTI_BENCH_NODES") is { Length: > 0 } asked
+    // Below this share of a core, of all nodes together, the compiler has nothing left to do.
+    private const double CompilerQuiet = 0.02;
+
+    // There and back, so that a machine that becomes slower meanwhile does so for all. CTI_BENCH_NODES=8,8 compares two builds.
+    private static readonly int[] Sizes = Environment.GetEnvironmentVariable("CTI_BENCH_NODES") is { Length: > 0 } asked
         ? [.. asked.Split(',').Select(static count => int.Parse(count, CultureInfo.InvariantCulture))]
-        : [1, 2, 4, 8];
+        : [1, 2, 4, 8, 8, 4, 2, 1];
+
+    /// <summary>CPU per 1000 calls of the nodes, without what they take idle; of SIPp, which does the same work each time; what a node takes idle, as a share of a core.</summary>
+    private sealed record Cost(double Cpu, double Sipp, double Idle);
 
     public static async Task RunAsync(Report report)
     {
         Console.WriteLine();
-        Console.WriteLine($"Cluster: {CallsPerSecond} calls/s a node     nodes   calls  failed   CPU s/1000   idle CPU a node   p99 ms");
+        Console.WriteLine($"{Nodes} nodes, {CallsPerSecond} calls/s each     clusters of   calls  failed   CPU s/1000   SIPp's   idle CPU a node   p99 ms");
+        var costs = new List<(int Size, Cost Cost)>();
+        foreach (var size in Sizes) costs.Add((size, await CallsAsync(size)));
+        (double Cpu, double Idle) Mean(IEnumerable<Cost> of) => (of.Average(static cost => cost.Cpu), of.Average(static cost => cost.Idle));
         double? alone = null;
-        foreach (var nodes in Counts)
+        foreach (var size in costs.GroupBy(static cost => cost.Size, static cost => cost.Cost))
         {
-            var cost = await CallsAsync(nodes);
-            if (alone is null) report.Fact("CPU per 1000 calls on one node and PostgreSQL", (alone = cost).Value, "s");
-            else report.AtMost($"  the same on {nodes} nodes, by one", 1.1, cost / alone.Value, "x");
+            var (cpu, idle) = Mean(size);
+            if (alone is null) report.Fact($"CPU per 1000 calls on PostgreSQL, {Nodes} nodes in clusters of {size.Key}", (alone = cpu).Value, "s");
+            else report.AtMost($"  the same in clusters of {size.Key}, by clusters of {costs[0].Size}", 1.1, cpu / alone.Value, "x");
+            report.Fact($"  CPU of an idle node in clusters of {size.Key}, of a core", 100 * idle, "%");
         }
         await QuestionsAsync(report);
     }
 
-    private static async Task<double> CallsAsync(int count)
+    private static async Task<Cost> CallsAsync(int size)
     {
         await using var database = await PostgreSqlServer.StartAsync(Path.Combine(NodeProcess.Repository(), "artifacts", "bench"));
-        var nodes = StartNodes(database, count);
+        var schemas = Enumerable.Range(0, Nodes / size).Select(static cluster => string.Create(CultureInfo.InvariantCulture, $"cluster{cluster}")).ToArray();
+        foreach (var schema in schemas) await database.CreateSchemaAsync(schema);
+        var nodes = StartNodes(Nodes, size, number => database.ConnectionString(schemas[number / size]));
         var applications = new List<Application>();
         try
         {
             foreach (var node in nodes)
             {
-                // One group over all nodes: each event comes to one of its connections, often another node's than the call's.
+                // One group over all nodes of a cluster: each event comes to one of its connections, often another node's than the call's.
                 var application = await Application.ConnectAsync(node.Socket, NodeProcess.Key, static (application, incoming) =>
                 {
                     CallsBenchmark.Answer(application, incoming);
@@ -54,22 +70,23 @@ internal static class ClusterBenchmark
                 await application.AskAsync("sys.event.subscribe", """{"group":"bench"}""");
                 applications.Add(application);
             }
-            // Pools filled, and what is called often compiled for good, the last of it in the pause.
-            Load(nodes, WarmSeconds);
-            await Task.Delay(5_000);
+            WarmUp(nodes);
             var before = Cpu(nodes);
             var results = Load(nodes, Seconds);
             var after = Cpu(nodes);
             await Task.Delay(6_000);
             var idleBefore = Cpu(nodes);
-            await Task.Delay(5_000);
-            var idle = (Cpu(nodes) - idleBefore) / 5;
+            await Task.Delay(10_000);
+            var idle = (Cpu(nodes) - idleBefore) / 10;
             var spent = after - before - (idle * results.Max(static result => result.Seconds));
             var calls = results.Sum(static result => result.Succeeded);
             var thousands = calls / 1000.0;
-            if (spent <= 0 || calls == 0) throw new InvalidOperationException($"{count} nodes: {calls} calls, and idling took {idle:P0} of a core: the machine is not quiet enough to tell");
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{count,34}{calls,8}{results.Sum(static result => result.Failed),8}{spent / thousands,13:F2}{idle / count,18:P1}{Report.Percentile(results.SelectMany(static result => result.ResponseMillis).ToArray(), 0.99),9:F1}"));
-            return spent / thousands;
+            if (spent <= 0 || calls == 0) throw new InvalidOperationException($"clusters of {size}: {calls} calls, and idling took {idle:P0} of a core: the machine is not quiet enough to tell");
+            // Each SIPp's share holds the children that ended before it: together they are the last one's.
+            var cost = new Cost(spent / thousands, results.Max(static result => result.CpuSeconds) / thousands, idle / Nodes);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{size,44}{calls,8}{results.Sum(static result => result.Failed),8}{cost.Cpu,13:F2}{cost.Sipp,9:F2}{cost.Idle,18:P1}{Report.Percentile(results.SelectMany(static result => result.ResponseMillis).ToArray(), 0.99),9:F1}"));
+            return cost;
         }
         finally
         {
@@ -78,7 +95,18 @@ internal static class ClusterBenchmark
         }
     }
 
-    private static SippResult[] Load(IReadOnlyList<NodeProcess> nodes, int seconds)
+    /// <summary>Until pools are filled and what is called often is compiled for good.</summary>
+    private static void WarmUp(List<NodeProcess> nodes)
+    {
+        for (var i = 0; i < WarmTimesMax; i++)
+        {
+            var before = nodes.Sum(Compiler);
+            Load(nodes, WarmSeconds);
+            if (i > 0 && nodes.Sum(Compiler) - before < CompilerQuiet * WarmSeconds) return;
+        }
+    }
+
+    private static SippResult[] Load(List<NodeProcess> nodes, int seconds)
     {
         var callers = nodes.Select(node => Sipp.Caller(node.SipPort, CallsPerSecond, CallsPerSecond * seconds, HoldMillis)).ToArray();
         try
@@ -94,7 +122,7 @@ internal static class ClusterBenchmark
     private static async Task QuestionsAsync(Report report)
     {
         await using var database = await PostgreSqlServer.StartAsync(Path.Combine(NodeProcess.Repository(), "artifacts", "bench"));
-        var nodes = StartNodes(database, 2);
+        var nodes = StartNodes(2, 2, _ => database.ConnectionString());
         try
         {
             using var callee = Sipp.Callee();
@@ -132,15 +160,17 @@ internal static class ClusterBenchmark
         }
     }
 
-    private static List<NodeProcess> StartNodes(PostgreSqlServer database, int count)
+    private static List<NodeProcess> StartNodes(int count, int size, Func<int, string> database)
     {
-        var nodes = new List<NodeProcess>();
-        for (var i = 0; i < count; i++) nodes.Add(NodeProcess.Start(i, count, database.ConnectionString()));
+        var nodes = new NodeProcess[count];
+        Parallel.For(0, count, number => nodes[number] = NodeProcess.Start(number, count, database(number)));
         // A node that joins gets its share after a few seconds.
-        if (count > 1) Thread.Sleep(8_000);
-        return nodes;
+        if (size > 1) Thread.Sleep(8_000);
+        return [.. nodes];
     }
 
     /// <summary>Without the runtime's compiler: it has its own thread, and what it does is the price of a start, which several nodes pay several times.</summary>
-    private static double Cpu(IEnumerable<NodeProcess> nodes) => nodes.Sum(static node => node.CpuSeconds - ProcessCost.CpuByThread(node.Id).GetValueOrDefault(".NET Tiered Com"));
+    private static double Cpu(IEnumerable<NodeProcess> nodes) => nodes.Sum(static node => node.CpuSeconds - Compiler(node));
+
+    private static double Compiler(NodeProcess node) => ProcessCost.CpuByThread(node.Id).GetValueOrDefault(".NET Tiered Com");
 }
