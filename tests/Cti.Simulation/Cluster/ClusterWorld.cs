@@ -3,6 +3,7 @@ using Cti.Calls.Call;
 using Cti.Sip;
 using Cti.Sip.Dialog;
 using Cti.Storage;
+using Cti.Storage.Memory;
 using Cti.Testing;
 
 namespace Cti.Simulation.Cluster;
@@ -17,6 +18,7 @@ internal sealed class ClusterWorld : VirtualWorld
 
     private readonly ClusterNode?[] nodes;
     private readonly int[] lives;
+    private readonly MemorySpoolFile[] spools;
     private readonly long[] wokeMillis;
     private readonly bool[] mustRenew;
     private readonly long[] claimedMillis;
@@ -31,6 +33,7 @@ internal sealed class ClusterWorld : VirtualWorld
         Cluster = plan;
         nodes = new ClusterNode?[plan.Nodes];
         lives = new int[plan.Nodes];
+        spools = [.. Enumerable.Range(0, plan.Nodes).Select(static _ => new MemorySpoolFile())];
         wokeMillis = new long[plan.Nodes];
         mustRenew = new bool[plan.Nodes];
         claimedMillis = new long[plan.Instances];
@@ -104,6 +107,9 @@ internal sealed class ClusterWorld : VirtualWorld
             if (nodes[index] is { Process.IsPaused: false } present && present.Name == node) mustRenew[index] = false;
         }
     }
+
+    /// <summary>What a node's own disk keeps through all its lives.</summary>
+    public MemorySpoolFile SpoolOf(int index) => spools[index];
 
     public VirtualMediaPort MediaOf(IPAddress address)
     {
