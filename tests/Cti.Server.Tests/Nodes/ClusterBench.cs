@@ -95,7 +95,7 @@ internal sealed class ClusterBench
         var store = new MemoryJournalStore(disk);
         ManualRuntime.Inline(() =>
         {
-            NodeBench.Done(store.OpenAsync(instances));
+            store.OpenAsync(instances).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
             all = [.. Nodes.SelectMany(node => NodeBench.Done(store.ReadCallRecordsAsync(node.Name, 0, 1000)))];
         });
         return all;
