@@ -5,18 +5,15 @@ using Cti.Testing;
 namespace Cti.Simulation;
 
 /// <summary>A node's own disk, which its next process finds: a write takes a while, and one that its process dies in leaves any part of an append behind.</summary>
-internal sealed class SimulatedSpool(MemorySpoolFile disk, NodeProcess process, SeededRandom random) : ISpoolFile
+internal sealed class SimulatedSpool(MemorySpoolFile disk, NodeProcess process, SeededRandom random, Action writes) : ISpoolFile
 {
     private const int WriteMillisMax = 40;
 
-    public async ValueTask<ReadOnlyMemory<byte>> ReadAsync(int bytesMax)
-    {
-        await process.DelayAsync(1);
-        return await disk.ReadAsync(bytesMax);
-    }
+    public ValueTask<ReadOnlyMemory<byte>> ReadAsync(int bytesMax) => disk.ReadAsync(bytesMax);
 
     public async ValueTask AppendAsync(ReadOnlyMemory<byte> bytes)
     {
+        writes();
         var before = disk.Content;
         await process.DelayAsync(random.Next(WriteMillisMax));
         await disk.AppendAsync(bytes[..random.Next(bytes.Length + 1)]);

@@ -3,7 +3,6 @@ using Cti.Calls.Call;
 using Cti.Sip;
 using Cti.Sip.Dialog;
 using Cti.Storage;
-using Cti.Storage.Memory;
 using Cti.Testing;
 
 namespace Cti.Simulation.Cluster;
@@ -18,7 +17,6 @@ internal sealed class ClusterWorld : VirtualWorld
 
     private readonly ClusterNode?[] nodes;
     private readonly int[] lives;
-    private readonly MemorySpoolFile[] spools;
     private readonly long[] wokeMillis;
     private readonly bool[] mustRenew;
     private readonly long[] claimedMillis;
@@ -26,6 +24,7 @@ internal sealed class ClusterWorld : VirtualWorld
     private readonly List<VirtualMediaPort> media = [];
     private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
     private readonly SeededRandom picks;
+    private readonly SeededRandom spoolDeaths;
     private readonly HashSet<string> invites = new(StringComparer.Ordinal);
 
     public ClusterWorld(ClusterPlan plan, PlantedBugs bugs, bool keepTrace) : base(plan, bugs, keepTrace, followsContact: true)
@@ -33,11 +32,11 @@ internal sealed class ClusterWorld : VirtualWorld
         Cluster = plan;
         nodes = new ClusterNode?[plan.Nodes];
         lives = new int[plan.Nodes];
-        spools = [.. Enumerable.Range(0, plan.Nodes).Select(static _ => new MemorySpoolFile())];
         wokeMillis = new long[plan.Nodes];
         mustRenew = new bool[plan.Nodes];
         claimedMillis = new long[plan.Instances];
         picks = Random.Fork();
+        spoolDeaths = new SeededRandom(plan.Seed ^ 0x64656164);
         Links = new VirtualLinkNetwork(Runtime, Random.Fork()) { DelayMillis = (1, plan.LinkDelayMillisMax), Splits = plan.SplitsLinks };
         Trouble = new ClusterTrouble(this);
     }
@@ -108,8 +107,17 @@ internal sealed class ClusterWorld : VirtualWorld
         }
     }
 
-    /// <summary>What a node's own disk keeps through all its lives.</summary>
-    public MemorySpoolFile SpoolOf(int index) => spools[index];
+    /// <summary>Half of the nodes that may die do so while they write down what they have told, or soon after: nobody else knows of it then.</summary>
+    protected override void Spools(NodeProcess process)
+    {
+        base.Spools(process);
+        if (IsHealed || Cluster.NodeCrashes.Count == 0 || spoolDeaths.Next(2) == 0) return;
+        var (inMillis, downMillis) = (spoolDeaths.Next(200), spoolDeaths.Next(6_000));
+        Runtime.After(inMillis, () =>
+        {
+            if (!IsHealed && nodes[process.Node] is { } node && node.Process == process) Crash(node, downMillis);
+        });
+    }
 
     public VirtualMediaPort MediaOf(IPAddress address)
     {
