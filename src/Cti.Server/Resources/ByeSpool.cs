@@ -195,7 +195,8 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
     {
         try
         {
-            await (isWhole ? file!.ReplaceAsync(bytes) : file!.AppendAsync(bytes)).ConfigureAwait(false);
+            if (isWhole) await file!.ReplaceAsync(bytes).ConfigureAwait(false);
+            else await file!.AppendAsync(bytes).ConfigureAwait(false);
             hasFailed = false;
             return true;
         }
