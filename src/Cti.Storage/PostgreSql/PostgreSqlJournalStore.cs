@@ -37,10 +37,23 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
             await pool.OpenAsync(instanceCount, cancellation).ConfigureAwait(false);
             _instanceCount = instanceCount;
             _pool = pool;
+            await GetReadyAsync(cancellation).ConfigureAwait(false);
         }
-        finally
+        catch
         {
-            if (_pool is null) await pool.DisposeAsync().ConfigureAwait(false);
+            _pool = null;
+            await pool.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>A takeover is no time to open connections and to prepare statements: each of them costs both ends more than reading a journal.</summary>
+    private async Task GetReadyAsync(CancellationToken cancellation)
+    {
+        for (var i = 0; i < _settings.AutoPrepareMinUsages; i++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, _settings.MinPoolSize).Select(_ => ReadJournalsAsync([], cancellation).AsTask())).ConfigureAwait(false);
+            await Task.WhenAll(Enumerable.Range(0, _settings.MinPoolSize).Select(_ => ReadIdempotencyAsync([], 0, cancellation).AsTask())).ConfigureAwait(false);
         }
     }
 
