@@ -43,6 +43,14 @@ public static partial class LogEvents
     public static readonly LogEvent InstanceStays = new(7024, LogSeverity.Information, "instance {0} cannot move yet: {1}");
     /// <summary>A peer takes over what this node has.</summary>
     public static readonly LogEvent PutOut = new(7023, LogSeverity.Warning, "cut off from the database, and {0} says that this node is taken for dead: standing down until the database is back");
+    /// <summary>The spool of answered BYEs cannot be read or written; said once until it can.</summary>
+    public static readonly LogEvent ByeSpoolFailed = new(7025, LogSeverity.Warning, "BYEs that are answered while the journal cannot be written are kept in memory only, their file fails: {0}");
+    /// <summary>The spool of answered BYEs is full.</summary>
+    public static readonly LogEvent ByeSpoolFull = new(7026, LogSeverity.Warning, "too many BYEs were answered while the journal cannot be written; that of {0} is kept in memory only");
+    /// <summary>A record of the spool of answered BYEs was passed over.</summary>
+    public static readonly LogEvent ByeRecordSkipped = new(7027, LogSeverity.Warning, "line {0} of the kept BYEs is passed over: {1}");
+    /// <summary>An answered BYE was not delivered in time.</summary>
+    public static readonly LogEvent ByeRecordTooOld = new(7028, LogSeverity.Warning, "the BYE of {0} is dropped: for a day nobody could be told of it");
     /// <summary>A bug in handing over.</summary>
     public static readonly LogEvent HandOverFault = new(7022, LogSeverity.Error, "handing over failed and is tried again: {0}");
 }

@@ -20,6 +20,7 @@ using Cti.Server.Sip;
 using Cti.Server.Trunks;
 using Cti.Sip;
 using Cti.Storage;
+using Cti.Storage.Files;
 using Cti.Storage.Memory;
 using Cti.Storage.PostgreSql;
 using Cti.Storage.Sqlite;
@@ -197,6 +198,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Media = media,
             JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
             Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
+            ToldByes = new SpoolFile(Path.Combine(Path.GetFullPath(configuration.Data), $"answered-byes-{Uri.EscapeDataString(configuration.Node.Name)}")),
             Resolver = resolver,
             SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),
             Publish = hub.Publish,

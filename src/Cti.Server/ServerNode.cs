@@ -89,6 +89,8 @@ public sealed class ServerNodeOptions
     public required IMediaPort? Media { get; init; }
     /// <summary>The recordings' disk.</summary>
     public required IRecordings Recordings { get; init; }
+    /// <summary>Keeps the BYEs that were answered while nothing could be written; null: they are lost with the process.</summary>
+    public ISpoolFile? ToldByes { get; init; }
     /// <summary>Finds next hops.</summary>
     public required ISipResolver Resolver { get; init; }
     /// <summary>Makes the SIP transport, where <see cref="IsMedia"/>; it reports to the given receiver.</summary>
@@ -144,6 +146,8 @@ public sealed class ServerNode : INodeInfo
         links = MakeLinks(incarnation);
         var directory = new ResourceDirectory();
         var post = new ResourcePost(options.NodeName, directory, IsServed, () => member!.View, links, options.Timers, options.Log);
+        var toldByes = new ByeSpool(options.ToldByes, post, () => member!.IsCutOff, clock, options.Timers, options.Scheduler, options.Log);
+        post.Unclaimed = toldByes.Forget;
         services = new NodeServices
         {
             NodeName = options.NodeName,
@@ -154,6 +158,7 @@ public sealed class ServerNode : INodeInfo
             Settings = options.Calls,
             Directory = directory,
             Post = post,
+            ToldByes = toldByes,
             Media = new MediaNode(options.Media),
             MediaProfile = options.MediaProfile,
             Random = options.Random,
@@ -226,6 +231,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>Calls that live here, released ones whose far end is still being told included.</summary>
     public int CallCount => services.Directory.CallCount;
 
+    /// <summary>BYEs that were answered and whose calls are not known to be released in the journal.</summary>
+    public int ToldByeCount => services.ToldByes.Count;
+
     /// <summary>RTP sessions open.</summary>
     public int MediaSessionCount => services.Media.OpenSessions;
 
@@ -257,6 +265,7 @@ public sealed class ServerNode : INodeInfo
     public async Task StartAsync(CancellationToken cancellation = default)
     {
         startedAtMillis = clock.UnixMillis;
+        await services.ToldByes.ReadAsync().ConfigureAwait(false);
         if (options.IsMedia)
         {
             var transport = options.SipTransport(sip);
@@ -279,6 +288,7 @@ public sealed class ServerNode : INodeInfo
             system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, services)).Tell(new TrunkActor.Begin());
         }
         Sweep(null);
+        services.ToldByes.Start();
         if (options.IsShared && links is not null) handOvers.Start();
         started = true;
     }
@@ -319,6 +329,7 @@ public sealed class ServerNode : INodeInfo
         started = false;
         sweep?.Cancel();
         handOvers.Stop();
+        services.ToldByes.Stop();
         keeper.Stop();
         await member.StopAsync().ConfigureAwait(false);
         links?.Stop();

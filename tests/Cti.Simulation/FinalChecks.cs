@@ -1,3 +1,4 @@
+using Cti.Storage;
 using Cti.Storage.Memory;
 using Cti.Testing.Peers;
 

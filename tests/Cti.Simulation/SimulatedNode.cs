@@ -81,6 +81,7 @@ internal sealed class SimulatedNode : NodeLife
             Store = store,
             Media = world.Bugs.Media(new GatedMedia(world, Process, world.Media)),
             Recordings = new VirtualFiles(),
+            ToldByes = world.SpoolOf(Process),
             Resolver = new SlowResolver(Process),
             SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)),
             Publish = events =>

@@ -12,6 +12,8 @@ namespace Cti.Simulation;
 /// <summary>What every world has, whether one node lives in it or several: time, a network with telephones, an application, a disk, the books, and what went wrong.</summary>
 internal abstract class VirtualWorld
 {
+    private readonly Dictionary<int, MemorySpoolFile> spools = [];
+    private readonly SeededRandom spoolRandom;
     private static readonly string[] PhoneAddresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
     private readonly bool keepsTrace;
 
@@ -25,6 +27,7 @@ internal abstract class VirtualWorld
         Bugs = bugs;
         keepsTrace = keepTrace;
         Random = new SeededRandom(plan.Seed);
+        spoolRandom = new SeededRandom(plan.Seed ^ 0x73706F6F);
         var order = Random.Fork();
         var timers = new SeededRandom(plan.Seed ^ 0x74696D65);
         Runtime = new ManualRuntime(choose: order.Next, chooseTimer: plan.ShufflesTimers ? timers.Next : null);
@@ -44,6 +47,16 @@ internal abstract class VirtualWorld
         Application = new RandomApplication(this, Random.Fork());
         Group = new GroupOfConsumers(this, Random.Fork());
     }
+
+    /// <summary>A node's own disk, as its process sees it: what is on it survives the process.</summary>
+    public ISpoolFile SpoolOf(NodeProcess process)
+    {
+        if (!spools.TryGetValue(process.Node, out var disk)) spools.Add(process.Node, disk = new MemorySpoolFile());
+        return new SimulatedSpool(disk, process, spoolRandom, () => Spools(process));
+    }
+
+    /// <summary>A process begins to write to its own disk.</summary>
+    protected virtual void Spools(NodeProcess process) => Trace.Add("a BYE is spooled");
 
     public SimulationPlan Plan { get; }
     public PlantedBugs Bugs { get; }

@@ -186,7 +186,11 @@ public sealed record CallerCancelled : ResourceCommand;
 
 /// <summary>The far end's BYE came; its 200 has gone out, from a node that could write nothing maybe and tells the call's new owner.</summary>
 /// <param name="ReasonCause">The SIP cause of its Reason header.</param>
-public sealed record ByeArrived(int? ReasonCause) : CrossingCommand;
+public sealed record ByeArrived(int? ReasonCause) : CrossingCommand
+{
+    /// <summary>When it came, Unix milliseconds; null: now.</summary>
+    public long? AtMillis { get; init; }
+}
 
 /// <summary>A re-INVITE changed the dialog or the media.</summary>
 public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : ResourceCommand

@@ -35,11 +35,12 @@ public static partial class CallDecider
     /// <summary>What a recovery gives to a call that does not go on: to one that the journal shows alive, or released with something still owed.</summary>
     public static ResourceCommand? Resume(CallState state) => state.IsOver ? null : new NodeLost();
 
-    private static CallDecision Lost(CallDraft decision)
+    private static CallDecision Lost(CallDraft decision, ByeArrived? told = null)
     {
         // Its parent may have agreed, and lost its answer with the node: it is not to wait for ever.
         if (decision.State.Parent is { Stage: ParentStage.Asked } parent) decision.Do(new TellDone(parent.Resource));
         ResumeNotices(decision);
+        if (told is not null) return HungUp(decision, told);
         return Interrupted(decision, "interrupted by the loss of a node", BeyondTheDead(decision.State.Dialog));
     }
 

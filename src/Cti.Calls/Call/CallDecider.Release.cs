@@ -24,6 +24,9 @@ public static partial class CallDecider
 
         /// <summary>Its node is gone or stops: so is everything else there.</summary>
         public bool IsNodeGone { get; init; }
+
+        /// <summary>When it ended, where that is known only now: Unix milliseconds.</summary>
+        public long? AtMillis { get; init; }
     }
 
     private static CallDecision HungUp(CallDraft decision, ByeArrived bye)
@@ -34,11 +37,11 @@ public static partial class CallDecider
         {
             // A BYE on the early dialog ends it; the INVITE still needs its final response (RFC 3261 section 15.1.2).
             decision.Do(new SendRefusal(ErrorCodes.Terminated));
-            return Release(decision, new Ending(false, cause, SipClosing.Refusal, ErrorCodes.Gone, "the far end hung up") { Told = ErrorCodes.Terminated });
+            return Release(decision, new Ending(false, cause, SipClosing.Refusal, ErrorCodes.Gone, "the far end hung up") { Told = ErrorCodes.Terminated, AtMillis = bye.AtMillis });
         }
         // A far end whose 200 was lost may hang up first; our INVITE is then still pending.
         var closing = call.IsDialling ? SipClosing.Cancel : SipClosing.None;
-        return Release(decision, new Ending(false, cause, closing, ErrorCodes.Gone, "the far end hung up"));
+        return Release(decision, new Ending(false, cause, closing, ErrorCodes.Gone, "the far end hung up") { AtMillis = bye.AtMillis });
     }
 
     private static CallDecision SoundLost(CallDraft decision) => decision.State.IsUp
@@ -92,8 +95,9 @@ public static partial class CallDecider
         if (before.Phase == CallPhase.Answer)
             decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(before, decision.Now, ending.Error, ending.Message));
         var call = decision.State;
-        decision.Emit("sys.call.on_released", CallEvents.Released(call, decision.Now, ending.BySystem ? "sys" : "usr", ending.Cause));
-        var record = CallRecords.Build(call, decision.Now, ending.BySystem, ending.Cause, decision.Settings);
+        var ended = Math.Clamp(ending.AtMillis ?? decision.Now, Math.Min(call.AnswerMillis ?? call.BeginMillis, decision.Now), decision.Now);
+        decision.Emit("sys.call.on_released", CallEvents.Released(call, ended, ending.BySystem ? "sys" : "usr", ending.Cause));
+        var record = CallRecords.Build(call, ended, ending.BySystem, ending.Cause, decision.Settings);
         decision.Record(record);
         return decision.EmitAlways("sys.on_chan_closed", CallEvents.ChannelClosed(record)).Build();
     }

@@ -81,7 +81,7 @@ public static partial class CallDecider
             MediaLost => SoundLost(decision),
             TimeReached => TimeHasCome(decision),
             SubscriberMissing => Unoffered(decision),
-            NodeLost => Lost(decision),
+            NodeLost lost => Lost(decision, lost.Told),
             NodeStops => Interrupted(decision, "the node stops"),
             OwnerGone => Interrupted(decision, "the flow that drove it is gone"),
             FarEndSettled => decision.Build(),

@@ -24,7 +24,11 @@ public abstract record ResourceRequest(string Method) : ResourceCommand
 public sealed record TimeReached : ResourceCommand;
 
 /// <summary>The node that held the resource is gone and its media cannot be resumed: everything ends with 503.</summary>
-public sealed record NodeLost : ResourceCommand;
+public sealed record NodeLost : ResourceCommand
+{
+    /// <summary>Of a call: what its far end had said before, and was told to have been heard; the call ends with that.</summary>
+    public Call.ByeArrived? Told { get; init; }
+}
 
 /// <summary>
 /// This node has become the resource's owner, because the one before is lost: what the journal of a conference or a flow

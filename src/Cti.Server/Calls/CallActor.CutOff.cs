@@ -40,5 +40,13 @@ internal sealed partial class CallActor
         }
     }
 
+    /// <summary>That nothing can be written is known only after a while: a BYE that was answered in between is kept now.</summary>
+    private void KeepUnwritten(ByeArrived bye)
+    {
+        if (cell.Durable is { IsReleased: false } call) services.ToldByes.Keep(call.Id.ToString(), bye);
+    }
+
+    private sealed record ByeIsTold(ByeArrived Bye);
+
     private sealed record ByeWaits;
 }

@@ -1,4 +1,5 @@
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Media;
 
@@ -14,7 +15,9 @@ internal sealed partial class CallActor
     {
         var call = cell.State!;
         awaitsArrival = true;
-        if (CallDecider.GoesOn(call) && Reopen(call) is { } taken)
+        // Its far end hung up and was told so by this node, in an earlier life or before it lost the call: it is not called back.
+        var told = services.ToldByes.Find(call.Id.ToString());
+        if (told is null && CallDecider.GoesOn(call) && Reopen(call) is { } taken)
         {
             services.Counters.CallRecovered(goesOn: true);
             // What it journaled, the dead node did while it lived.
@@ -37,7 +40,7 @@ internal sealed partial class CallActor
         }
         if (CallDecider.Resume(call) is not { } command) return;
         services.Counters.CallRecovered(goesOn: false);
-        Run(command, null);
+        Run(command is NodeLost lost ? lost with { Told = told } : command, null);
     }
 
     /// <summary>What began late (its file was read, the disk took its time) would be skipped into by a new owner, which knows only what the journal says.</summary>

@@ -93,6 +93,9 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             case CheckSubscriber:
                 LookForSubscriber();
                 return true;
+            case ByeIsTold told:
+                KeepUnwritten(told.Bye);
+                return true;
             case ByeWaits:
                 LookForUnwrittenBye();
                 return true;
@@ -106,6 +109,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 var command = leg.Translate(message, cell.State!, out var accepted);
                 if (!accepted) return false;
                 if (command is not null) Run(command, null);
+                if (command is ByeArrived bye) StartTimer("told BYE", LookForByeMillis, new ByeIsTold(bye));
                 return true;
         }
     }

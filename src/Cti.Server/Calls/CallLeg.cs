@@ -119,7 +119,7 @@ internal sealed partial class CallLeg : ICallLeg
         if (server is { Phase: InviteServerPhase.Offered } && serverTransaction is not null)
             services.Sip.LetGo(serverTransaction, server.Dialog.LocalTag, services.Settings.OfferTimeoutMillis + services.SipTimers.Limit);
         // Its far end has hung up and was told so, which nobody else would learn: kept here until the call's new owner has it.
-        if (answeredBye is not null && cell.Durable is { IsReleased: false } call) services.Post.Send("", call.Id.ToString(), answeredBye);
+        if (answeredBye is not null && cell.Durable is { IsReleased: false } call) services.ToldByes.Deliver(call.Id.ToString(), answeredBye);
         foreach (var handle in new[] { byeRequest, infoRequest, sessionRequest })
         {
             if (handle is not null) handle.IsGivenUp = true;
@@ -184,14 +184,16 @@ internal sealed partial class CallLeg : ICallLeg
         }
     }
 
-    /// <summary>Answered at once, whatever the disk does: a far end that has hung up is not kept waiting.</summary>
+    /// <summary>Answered at once while the journal can be written, and when the node's own disk has it while it cannot: what was answered is not forgotten.</summary>
     private ResourceCommand? ByeCame(ServerTransaction transaction, CallState state)
     {
         var request = transaction.Request;
         if (!Passes(transaction)) return null;
-        services.Sip.Respond(transaction, SipResponse.For(request, 200));
         hasFarEndHungUp = true;
-        var cause = SipReason.SipCause(request);
+        var bye = new ByeArrived(SipReason.SipCause(request)) { AtMillis = clock.UnixMillis };
+        if (cell.Journal.IsStalled && cell.Durable is { IsReleased: false } call)
+            services.ToldByes.Keep(call.Id.ToString(), bye, () => services.Sip.Respond(transaction, SipResponse.For(request, 200)));
+        else services.Sip.Respond(transaction, SipResponse.For(request, 200));
         if (server is { Phase: InviteServerPhase.Offered or InviteServerPhase.Accepted })
         {
             ServeStep(new InviteServerInput.Cancelled(request));
@@ -199,7 +201,7 @@ internal sealed partial class CallLeg : ICallLeg
             if (state.Phase == CallPhase.Initiated) return new CallerCancelled();
         }
         session = null;
-        return answeredBye = new ByeArrived(cause);
+        return answeredBye = bye;
     }
 
     private ResourceCommand? InfoCame(ServerTransaction transaction)

@@ -160,7 +160,7 @@ internal readonly record struct GroupEntry(long Connection, bool IsDraining);
 /// <param name="Application">Whose feed.</param>
 /// <param name="Group">The group.</param>
 /// <param name="Term">The coordinator's run.</param>
-/// <param name="Number">Raised with every table for that node.</param>
+/// <param name="Number">Raised with every table of that run.</param>
 /// <param name="IsQuestion">The coordinator has not heard of that node yet: it shall report what it has before anything changes.</param>
 /// <param name="Entries">By instance.</param>
 /// <param name="Acknowledged">By instance: the last acknowledged position as the coordinator knows it.</param>

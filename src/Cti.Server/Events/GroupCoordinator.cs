@@ -15,7 +15,7 @@ namespace Cti.Server.Events;
 ///                                                          owned by the heir
 /// </code>
 /// An instance is given to another only after its holder's report without it, or when the holder's node is gone. A report that was made before the holder
-/// was told to have it, or to have it still, does not count. Under the hub's lock.
+/// was told to have it, or to have it still, does not count, nor does one from before its node was lost and found again. Under the hub's lock.
 /// </summary>
 internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string application, string name, long term, long[] acknowledged, bool isSure)
 {
@@ -28,6 +28,9 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
     private bool _isReading;
     private bool _isStopped;
     private int _losses;
+    // Of all tables of this term, whoever they are for: a node that is lost and comes back is told no number twice, so what it reported before is known as old.
+    private long _tables;
+    private bool _hasLostNodes;
 
     internal string Application => application;
 
@@ -53,7 +56,8 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         foreach (var node in _shares.Keys.Where(node => !nodes.Contains(node)).ToArray()) Lose(node);
         foreach (var node in nodes)
         {
-            if (!_shares.ContainsKey(node)) _shares.Add(node, new Share(_places.Length));
+            // Tables of an earlier stay may be on their way to it: what it holds is known when it has answered one of this stay.
+            if (!_shares.ContainsKey(node)) _shares.Add(node, new Share(_places.Length, _hasLostNodes ? _tables + 1 : 0));
         }
         Settle();
     }
@@ -71,9 +75,14 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         // A node that is thought lost: what it holds may be another's by now. Its table will tell it, once it is back.
         if (!_shares.TryGetValue(node, out var share)) return;
         var isOurs = report.Term == term;
-        share.IsHeard = true;
         if (!isOurs) share.IsDue = true;
         if (report.IsDetour) DetourAt = hub.Clock.MonotonicNanos;
+        share.IsHeard |= (isOurs ? report.Applied : 0) >= share.First;
+        if (!share.IsHeard)
+        {
+            Settle();
+            return;
+        }
         // A node that knows nothing of the group any more was restarted: what its connections acknowledged is in the store alone.
         if (report.Acknowledged.Count == 0) Orphan(node);
         Merge(node, report.Acknowledged);
@@ -137,6 +146,7 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
     {
         Orphan(node);
         _shares.Remove(node);
+        _hasLostNodes = true;
     }
 
     private void Orphan(string node)
@@ -271,15 +281,15 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         }
         if (!share.IsDue && entries.AsSpan().SequenceEqual(share.Entries)) return;
         share.IsDue = false;
-        share.Number++;
+        var number = ++_tables;
         for (var instance = 0; instance < entries.Length; instance++)
         {
             var (said, before) = (entries[instance], share.Entries[instance]);
             // A drain that is called off gives as well: a holder that has let go meanwhile takes the instance up again.
-            if (said.Connection != 0 && (said.Connection != before.Connection || (before.IsDraining && !said.IsDraining))) _places[instance].Since = share.Number;
+            if (said.Connection != 0 && (said.Connection != before.Connection || (before.IsDraining && !said.IsDraining))) _places[instance].Since = number;
         }
         share.Entries = entries;
-        roles.Send(node, new GroupTable(application, name, term, share.Number, !share.IsHeard, entries, [.. acknowledged]));
+        roles.Send(node, new GroupTable(application, name, term, number, !share.IsHeard, entries, [.. acknowledged]));
     }
 
     private void StartRead()
@@ -333,12 +343,13 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         internal long Connection => connection;
     }
 
-    /// <summary>What a node was told and whether it has answered in this term.</summary>
-    private sealed class Share(int count)
+    /// <summary>What a node was told and whether it has answered since it was reached.</summary>
+    private sealed class Share(int count, long first)
     {
-        internal GroupEntry[] Entries { get; set; } = new GroupEntry[count];
+        /// <summary>Reports that name an older table are of an earlier stay.</summary>
+        internal long First => first;
 
-        internal long Number { get; set; }
+        internal GroupEntry[] Entries { get; set; } = new GroupEntry[count];
 
         internal bool IsHeard { get; set; }
 

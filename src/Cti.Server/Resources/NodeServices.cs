@@ -33,6 +33,7 @@ internal sealed class NodeServices
     /// <summary>The links to other nodes; null for a node that is alone.</summary>
     public INodeLinks? Links { get; init; }
     public required ResourcePost Post { get; init; }
+    public required ByeSpool ToldByes { get; init; }
     public required Action<string> ReleasePermit { get; init; }
     /// <summary>Told which instances are served here from now on; null for a node that is alone.</summary>
     public Action<IReadOnlyList<int>>? Served { get; set; }

@@ -54,6 +54,15 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     /// <summary>Whether a resource lives on this node, if it exists.</summary>
     public bool IsHere(string resource) => ResourceId.TryParse(resource, out var id) && isServed(id.Instance);
 
+    /// <summary>Told that a resource does not exist which was sent something by no resource.</summary>
+    public Action<string>? Unclaimed { get; set; }
+
+    /// <summary>Whether something for a resource waits or is not confirmed.</summary>
+    public bool IsUnderway(string resource)
+    {
+        lock (gate) return boxes.ContainsKey(resource);
+    }
+
     /// <summary>Gives a command to another resource.</summary>
     /// <param name="from">Who sends it.</param>
     /// <param name="to">Who is to have it.</param>
@@ -193,7 +202,8 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     /// <summary>The sender learns that there is no such resource; a sender that has moved meanwhile asks anew where it is now.</summary>
     private void Return(string to, Letter letter)
     {
-        if (Nowhere.AnswerTo(letter.Command, to, letter.From) is { } answer) directory.Find(letter.From)?.Actor.Tell(new Decide(answer));
+        if (letter.From.Length == 0) Unclaimed?.Invoke(to);
+        else if (Nowhere.AnswerTo(letter.Command, to, letter.From) is { } answer) directory.Find(letter.From)?.Actor.Tell(new Decide(answer));
     }
 
     private void PumpAll(Func<Letterbox, bool> which)

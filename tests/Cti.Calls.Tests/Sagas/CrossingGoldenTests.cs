@@ -33,6 +33,7 @@ public sealed class CrossingGoldenTests
         ["key.late"] = new KeyArrived('5') { Press = new KeyPress(0xFEDCBA98, 4_294_967_136), IsLate = true },
         ["key.info"] = new KeyArrived('5') { Press = new KeyPress(null, 7) },
         ["bye"] = new ByeArrived(486),
+        ["bye.told"] = new ByeArrived(486) { AtMillis = 1_700_000_000_000 },
         ["bye.bare"] = new ByeArrived(null),
     };
 

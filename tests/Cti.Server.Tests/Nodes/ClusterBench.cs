@@ -89,6 +89,18 @@ internal sealed class ClusterBench
     internal string Construct(ClusterNodeBench node, string toUri) =>
         Result(Ask(node, "sys.call.construct", ("to_uri", toUri), ("max_answer_seconds", 600))).GetProperty("res_id").GetString()!;
 
+    internal IReadOnlyList<StoredCallRecord> CallRecords()
+    {
+        IReadOnlyList<StoredCallRecord> all = [];
+        var store = new MemoryJournalStore(disk);
+        ManualRuntime.Inline(() =>
+        {
+            store.OpenAsync(instances).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
+            all = [.. Nodes.SelectMany(node => NodeBench.Done(store.ReadCallRecordsAsync(node.Name, 0, 1000)))];
+        });
+        return all;
+    }
+
     internal int Count(string method) => events.Count(happened => happened.Method == method);
 
     internal JsonElement Expect(string method, int millis = 5000)
@@ -126,14 +138,23 @@ internal sealed class ClusterBench
         node.Media.Crash();
     }
 
+    /// <summary>The process begins again on the disk that the dead one left.</summary>
+    internal ClusterNodeBench Restart(ClusterNodeBench dead)
+    {
+        var index = Nodes.IndexOf(dead);
+        var node = Start(dead.Name, index + 1, instances, dead.Spool);
+        Nodes[index] = node;
+        return node;
+    }
+
     private static void Spread(ServerNode server)
     {
         foreach (var (instance, to) in server.Cluster.PlanGives()) server.Cluster.GiveAsync(instance, to).IsCompletedSuccessfully.ShouldBeTrue();
     }
 
-    private ClusterNodeBench Start(string name, int number, int instances)
+    private ClusterNodeBench Start(string name, int number, int instances, MemorySpoolFile? spool = null)
     {
-        var node = new ClusterNodeBench(name, new IPEndPoint(IPAddress.Parse($"10.0.0.{100 + number}"), 5060));
+        var node = new ClusterNodeBench(name, new IPEndPoint(IPAddress.Parse($"10.0.0.{100 + number}"), 5060), spool ?? new MemorySpoolFile());
         var process = new Process(Runtime, node);
         IJournalStore store = new FaultyJournalStore(new MemoryJournalStore(disk), new Cut(Runtime, node));
         ManualRuntime.Inline(() => store.OpenAsync(instances).AsTask().IsCompletedSuccessfully.ShouldBeTrue());
@@ -156,6 +177,7 @@ internal sealed class ClusterBench
             Store = store,
             Media = node.Media = new VirtualMediaPort(Runtime, node.Address.Address),
             Recordings = new Recordings(name),
+            ToldByes = new NodeDisk(Runtime, node),
             Resolver = new VirtualResolver(),
             SipTransport = happened => node.Sip = new VirtualSipTransport(Network, Runtime, happened, node.Address),
             Publish = batch =>
@@ -214,6 +236,35 @@ internal sealed class ClusterBench
         public ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation) => ValueTask.CompletedTask;
     }
 
+    /// <summary>The node's own disk: a write takes its time, and is lost with a process that dies meanwhile.</summary>
+    private sealed class NodeDisk(ManualRuntime runtime, ClusterNodeBench node) : ISpoolFile
+    {
+        public ValueTask<ReadOnlyMemory<byte>> ReadAsync(int bytesMax) => node.Spool.ReadAsync(bytesMax);
+
+        public async ValueTask AppendAsync(ReadOnlyMemory<byte> bytes)
+        {
+            await WriteAsync();
+            await node.Spool.AppendAsync(bytes);
+        }
+
+        public async ValueTask ReplaceAsync(ReadOnlyMemory<byte> bytes)
+        {
+            await WriteAsync();
+            await node.Spool.ReplaceAsync(bytes);
+        }
+
+        private Task WriteAsync()
+        {
+            if (node.IsDiskBroken) throw new IOException("no space left on device");
+            var written = new TaskCompletionSource();
+            runtime.Schedule(node.DiskMillis, state =>
+            {
+                if (node.IsAlive) ((TaskCompletionSource)state!).SetResult();
+            }, written);
+            return written.Task;
+        }
+    }
+
     private sealed class Always : ISubscribers
     {
         public bool IsUnattended(string application) => false;
@@ -238,8 +289,13 @@ internal sealed class ClusterBench
 }
 
 /// <summary>One node of a <see cref="ClusterBench"/>.</summary>
-internal sealed class ClusterNodeBench(string name, IPEndPoint address)
+internal sealed class ClusterNodeBench(string name, IPEndPoint address, MemorySpoolFile spool)
 {
+    internal MemorySpoolFile Spool => spool;
+    /// <summary>How long a write to its own disk takes.</summary>
+    internal int DiskMillis { get; set; } = 3;
+    /// <summary>Whether every write to its own disk fails.</summary>
+    internal bool IsDiskBroken { get; set; }
     internal string Name => name;
     internal IPEndPoint Address => address;
     internal ServerNode Server { get; set; } = null!;

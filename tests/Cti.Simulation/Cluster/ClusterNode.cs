@@ -129,6 +129,7 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
             Store = store,
             Media = world.Bugs.Media(new GatedMedia(world, Process, Media)),
             Recordings = new VirtualFiles(world.Repaired),
+            ToldByes = world.SpoolOf(Process),
             Resolver = new SlowResolver(Process),
             SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)
             {

@@ -24,6 +24,7 @@ internal sealed class ClusterWorld : VirtualWorld
     private readonly List<VirtualMediaPort> media = [];
     private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
     private readonly SeededRandom picks;
+    private readonly SeededRandom spoolDeaths;
     private readonly HashSet<string> invites = new(StringComparer.Ordinal);
 
     public ClusterWorld(ClusterPlan plan, PlantedBugs bugs, bool keepTrace) : base(plan, bugs, keepTrace, followsContact: true)
@@ -35,6 +36,7 @@ internal sealed class ClusterWorld : VirtualWorld
         mustRenew = new bool[plan.Nodes];
         claimedMillis = new long[plan.Instances];
         picks = Random.Fork();
+        spoolDeaths = new SeededRandom(plan.Seed ^ 0x64656164);
         Links = new VirtualLinkNetwork(Runtime, Random.Fork()) { DelayMillis = (1, plan.LinkDelayMillisMax), Splits = plan.SplitsLinks };
         Trouble = new ClusterTrouble(this);
     }
@@ -103,6 +105,18 @@ internal sealed class ClusterWorld : VirtualWorld
         {
             if (nodes[index] is { Process.IsPaused: false } present && present.Name == node) mustRenew[index] = false;
         }
+    }
+
+    /// <summary>Half of the nodes that may die do so while they write down what they have told, or soon after: nobody else knows of it then.</summary>
+    protected override void Spools(NodeProcess process)
+    {
+        base.Spools(process);
+        if (IsHealed || Cluster.NodeCrashes.Count == 0 || spoolDeaths.Next(2) == 0) return;
+        var (inMillis, downMillis) = (spoolDeaths.Next(200), spoolDeaths.Next(6_000));
+        Runtime.After(inMillis, () =>
+        {
+            if (!IsHealed && nodes[process.Node] is { } node && node.Process == process) Crash(node, downMillis);
+        });
     }
 
     public VirtualMediaPort MediaOf(IPAddress address)
