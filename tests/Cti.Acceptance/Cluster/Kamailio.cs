@@ -104,6 +104,9 @@ internal sealed class Kamailio : IAsyncDisposable
         modparam("tm", "restart_fr_on_each_reply", 0)
         # A draining node answers OPTIONS with 503: no new calls for it.
         modparam("dispatcher", "list_file", "{{list}}")
+        # ds_next_dst needs both.
+        modparam("dispatcher", "flags", 2)
+        modparam("dispatcher", "xavp_dst", "_node_")
         modparam("dispatcher", "ds_ping_method", "OPTIONS")
         modparam("dispatcher", "ds_ping_interval", 1)
         modparam("dispatcher", "ds_probing_mode", 1)
@@ -156,6 +159,7 @@ internal sealed class Kamailio : IAsyncDisposable
         route[OFFER] {
             $avp(offers) = $avp(offers) + 1;
             $avp(rings) = 0;
+            $avp(node) = $du;
             t_on_reply("SAID");
             t_on_failure("NEXT");
             t_set_fr("3000", "1000");
@@ -177,6 +181,8 @@ internal sealed class Kamailio : IAsyncDisposable
                 if ($avp(rings) == 1) exit;
                 if (t_branch_replied() && $avp(again) < 3) {
                     $avp(again) = $avp(again) + 1;
+                    # $du is what it was for the first branch.
+                    $du = $avp(node);
                     xlog("L_ERR", "{{AskedAgain}} $du of $tU\n");
                     route(OFFER);
                     t_relay();
