@@ -98,7 +98,7 @@ internal sealed class Kamailio : IAsyncDisposable
         loadmodule "xlog.so"
         loadmodule "dispatcher.so"
 
-        # A node that does not say a word within a second is passed over; one that says 100 alone is asked again; one that rings may do so for minutes.
+        # Within a call a node that does not say a word within a second is passed over. For new calls, which have times of their own below, one that rings may do so for minutes.
         modparam("tm", "fr_timer", 1000)
         modparam("tm", "fr_inv_timer", 300000)
         modparam("tm", "restart_fr_on_each_reply", 0)
@@ -162,7 +162,7 @@ internal sealed class Kamailio : IAsyncDisposable
             $avp(node) = $du;
             t_on_reply("SAID");
             t_on_failure("NEXT");
-            t_set_fr("3000", "1000");
+            t_set_fr("3000", "1500");
         }
 
         onreply_route[SAID] {
