@@ -24,6 +24,8 @@ public static partial class Limits
     public const int LinkSecretCharsMin = 16;
     /// <summary>How long a request waits for its instance to have an owner again, in milliseconds: the worst fail-over, a lease and a second, and as much again.</summary>
     public const int MovingMillis = 5_000;
+    /// <summary>Requests with a UUID that wait, per instance, until its new owner has read what was answered before: past it they are told to come again.</summary>
+    public const int InstanceEarlyMax = 10_000;
     /// <summary>Milliseconds between two looks for the owner of what waits: well below a fail-over.</summary>
     public const int MovingRetryMillis = 50;
     /// <summary>Milliseconds until a question to a node about itself is given up: it touches no disk there.</summary>
@@ -34,6 +36,10 @@ public static partial class Limits
     public const int SipMovingMillis = 30_000;
     /// <summary>SIP messages that wait for an owner or for its answer, on one node: past it they are refused with 503 or dropped, as by a full socket.</summary>
     public const int SipForwardedMax = 20_000;
-    /// <summary>Milliseconds in which the other nodes are asked whether they have an INVITE already: a hundred times what they need; no answer counts as no.</summary>
+    /// <summary>Milliseconds in which other nodes are asked whether they have an INVITE already: a hundred times what they need; no answer counts as no.</summary>
     public const int SameInviteMillis = 100;
+    /// <summary>How long a witness knows who has asked about an INVITE, in milliseconds: a proxy waits 64 T1 for one node, and the next may be slow too.</summary>
+    public const int InviteWitnessMillis = 64_000;
+    /// <summary>INVITEs that a witness knows; the oldest go first. Of a cluster of three each node is a witness of two thirds: 1000 calls a second are known for 64 s.</summary>
+    public const int InviteWitnessesMax = 64_000;
 }

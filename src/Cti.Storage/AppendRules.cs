@@ -43,5 +43,10 @@ internal static class AppendRules
             throw new ArgumentException($"instance {instance} is not in 0..{instanceCount - 1}");
     }
 
+    internal static void CheckInstances(IReadOnlyList<int> instances, int instanceCount)
+    {
+        foreach (var instance in instances) CheckInstance(instance, instanceCount);
+    }
+
     internal static void CheckLimit(int limit) => ArgumentOutOfRangeException.ThrowIfNotEqual(limit, Math.Clamp(limit, 1, 10_000));
 }

@@ -204,8 +204,8 @@ public sealed class PlantedBugTests
 
         private sealed class Lowers(IJournalStore inner) : ForwardingJournalStore(inner)
         {
-            public override async ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default) =>
-                [.. (await base.ReadJournalAsync(instance, cancellation)).Select(Lower)];
+            public override async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
+                (await base.ReadJournalsAsync(instances, cancellation)).ToDictionary(static pair => pair.Key, static IReadOnlyList<JournalEntry> (pair) => [.. pair.Value.Select(Lower)]);
 
             private static JournalEntry Lower(JournalEntry entry)
             {

@@ -355,6 +355,37 @@ public abstract partial class JournalStoreSpecification : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_a_new_owner_reads_of_several_instances_is_each_ones_own_and_in_order()
+    {
+        foreach (var instance in (int[])[1, 3, 4])
+        {
+            var epoch = await ClaimAsync(instance);
+            await AppendAsync(Entries(instance, epoch, 0, 2, resource: $"r{instance}"));
+            await AppendAsync(new InstanceAppend
+            {
+                Instance = instance, Owner = "a", Epoch = epoch, ExpectedTail = 2, NewTail = 3,
+                Idempotency = [.. Enumerable.Range(0, instance).Select(i => new IdempotencyRow("app", Guid.NewGuid(), (ulong)i, 100 - i, "{}"u8.ToArray()))],
+            });
+        }
+        var journals = await Store.ReadJournalsAsync([4, 0, 1]);
+        journals.Keys.Order().ShouldBe([0, 1, 4]);
+        journals[0].ShouldBeEmpty();
+        foreach (var instance in (int[])[1, 4])
+        {
+            journals[instance].Select(static entry => entry.Position).ShouldBe([1, 2]);
+            journals[instance].ShouldAllBe(entry => entry.ResourceId == $"r{instance}");
+        }
+        var answers = await Store.ReadIdempotencyAsync([3, 0, 4], 98);
+        answers.Keys.Order().ShouldBe([0, 3, 4]);
+        answers[0].ShouldBeEmpty();
+        answers[3].Select(static row => row.UnixMillis).ShouldBe([98, 99, 100]);
+        answers[4].Select(static row => row.UnixMillis).ShouldBe([98, 99, 100]);
+        (await Store.ReadJournalsAsync([])).ShouldBeEmpty();
+        await Should.ThrowAsync<ArgumentException>(async () => await Store.ReadJournalsAsync([0, Instances]));
+        await Should.ThrowAsync<ArgumentException>(async () => await Store.ReadIdempotencyAsync([Instances], 0));
+    }
+
+    [Fact]
     public async Task A_later_result_of_the_same_request_replaces_the_earlier()
     {
         var epoch = await ClaimAsync(0);

@@ -32,11 +32,11 @@ public sealed class FaultyJournalStore(IJournalStore inner, IStoreFaults faults)
     public override ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default) =>
         Through(StoreOperation.Append, () => base.AppendAsync(appends, cancellation), cancellation);
 
-    public override ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default) =>
-        Through(StoreOperation.ReadJournal, () => base.ReadJournalAsync(instance, cancellation), cancellation);
+    public override ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
+        Through(StoreOperation.ReadJournal, () => base.ReadJournalsAsync(instances, cancellation), cancellation);
 
-    public override ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(int instance, long sinceUnixMillis, CancellationToken cancellation = default) =>
-        Through(StoreOperation.ReadIdempotency, () => base.ReadIdempotencyAsync(instance, sinceUnixMillis, cancellation), cancellation);
+    public override ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default) =>
+        Through(StoreOperation.ReadIdempotency, () => base.ReadIdempotencyAsync(instances, sinceUnixMillis, cancellation), cancellation);
 
     public override ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadEvents, () => base.ReadEventsAsync(application, instance, afterPosition, limit, cancellation), cancellation);

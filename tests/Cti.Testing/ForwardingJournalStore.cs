@@ -28,10 +28,11 @@ public abstract class ForwardingJournalStore(IJournalStore inner) : IJournalStor
     public virtual ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default) =>
         inner.AppendAsync(appends, cancellation);
 
-    public virtual ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default) => inner.ReadJournalAsync(instance, cancellation);
+    public virtual ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
+        inner.ReadJournalsAsync(instances, cancellation);
 
-    public virtual ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(int instance, long sinceUnixMillis, CancellationToken cancellation = default) =>
-        inner.ReadIdempotencyAsync(instance, sinceUnixMillis, cancellation);
+    public virtual ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default) =>
+        inner.ReadIdempotencyAsync(instances, sinceUnixMillis, cancellation);
 
     public virtual ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default) =>
         inner.ReadEventsAsync(application, instance, afterPosition, limit, cancellation);

@@ -26,17 +26,15 @@ internal sealed class InstanceActor : Actor
     private readonly Dictionary<(string Application, Guid Id), Remembered> remembered = [];
     private readonly Queue<(long ExpiresMillis, string Application, Guid Id)> expiry = new();
 
-    public InstanceActor(NodeServices services, InstanceJournal journal, CallPlacer placer, IJournalStore store, IReadOnlyList<IdempotencyRow> rows)
+    /// <summary>Requests with a UUID that came before it is known what was answered; null when it is.</summary>
+    private Queue<RpcAsk>? early = new();
+
+    public InstanceActor(NodeServices services, InstanceJournal journal, CallPlacer placer, IJournalStore store)
     {
         this.services = services;
         this.journal = journal;
         this.placer = placer;
         this.store = store;
-        foreach (var row in rows)
-        {
-            remembered[(row.Application, row.RequestId)] = new Remembered(row.ParametersHash) { Answer = ReadReply(row.Reply) };
-            expiry.Enqueue((row.UnixMillis + Limits.IdempotencyMillis, row.Application, row.RequestId));
-        }
     }
 
     protected override void OnStart() => Become(Owning);
@@ -59,6 +57,7 @@ internal sealed class InstanceActor : Actor
 
     protected override void OnStop()
     {
+        RefuseEarly();
         // Their first is answered by whoever carries it out, or never: a retry meets the new owner, who knows what became durable.
         foreach (var known in remembered.Values)
         {
@@ -80,10 +79,14 @@ internal sealed class InstanceActor : Actor
         switch (message)
         {
             case RpcAsk ask:
-                Forget();
-                if (Recall(ask) is not { } first) return true;
-                if (first.Refusal is { } refusal) first.ReplyTo.Reply(RpcReply.Refused(refusal));
-                else Dispatch(first);
+                if (early is not null && ask.Request.RequestId is not null) Wait(ask);
+                else Take(ask);
+                return true;
+            case Remember remember:
+                Learn(remember.Rows);
+                return true;
+            case EarlyWaited:
+                RefuseEarly();
                 return true;
             case Placed placed:
                 Spawn(placed);
@@ -97,6 +100,39 @@ internal sealed class InstanceActor : Actor
             default:
                 return false;
         }
+    }
+
+    private void Wait(RpcAsk ask)
+    {
+        if (early!.Count == 0) StartTimer("early", Limits.MovingMillis, new EarlyWaited());
+        if (early.Count < Limits.InstanceEarlyMax) early.Enqueue(ask);
+        else ask.ReplyTo.Reply(Moving());
+    }
+
+    private void Learn(IReadOnlyList<IdempotencyRow> rows)
+    {
+        if (early is not { } waiting) return;
+        foreach (var row in rows)
+        {
+            remembered[(row.Application, row.RequestId)] = new Remembered(row.ParametersHash) { Stored = row.Reply };
+            expiry.Enqueue((row.UnixMillis + Limits.IdempotencyMillis, row.Application, row.RequestId));
+        }
+        CancelTimer("early");
+        early = null;
+        foreach (var ask in waiting) Take(ask);
+    }
+
+    private void RefuseEarly()
+    {
+        while (early?.TryDequeue(out var ask) == true) ask.ReplyTo.Reply(Moving());
+    }
+
+    private void Take(RpcAsk ask)
+    {
+        Forget();
+        if (Recall(ask) is not { } first) return;
+        if (first.Refusal is { } refusal) first.ReplyTo.Reply(RpcReply.Refused(refusal));
+        else Dispatch(first);
     }
 
     /// <summary>Answers a repeat or lets it wait for the first; answers the request to carry out otherwise.</summary>
@@ -216,7 +252,7 @@ internal sealed class InstanceActor : Actor
         while (expiry.TryPeek(out var oldest) && oldest.ExpiresMillis <= System.Clock.UnixMillis)
         {
             expiry.Dequeue();
-            if (remembered.TryGetValue((oldest.Application, oldest.Id), out var known) && known.Answer is not null) remembered.Remove((oldest.Application, oldest.Id));
+            if (remembered.TryGetValue((oldest.Application, oldest.Id), out var known) && known.IsAnswered) remembered.Remove((oldest.Application, oldest.Id));
         }
     }
 
@@ -229,7 +265,14 @@ internal sealed class InstanceActor : Actor
     private sealed class Remembered(ulong parametersHash)
     {
         public ulong ParametersHash { get; } = parametersHash;
-        public RpcReply? Answer { get; set; }
+        /// <summary>As the journal has it: read when it is asked for, which most are not.</summary>
+        public ReadOnlyMemory<byte>? Stored { get; init; }
+        public RpcReply? Answer
+        {
+            get => field ??= Stored is { } stored ? ReadReply(stored) : null;
+            set;
+        }
+        public bool IsAnswered => Stored is not null || Answer is not null;
         public List<IReplyTo> Waiting { get; } = [];
     }
 
@@ -245,7 +288,12 @@ internal sealed class InstanceActor : Actor
     private sealed record Placed(RpcAsk Ask, Placement Placement) : ISystemMessage;
 
     private sealed record Answered((string Application, Guid Id) Key, RpcReply Reply) : ISystemMessage;
+
+    private sealed record EarlyWaited : ISystemMessage;
 }
+
+/// <summary>What an instance's former owner answered.</summary>
+internal sealed record Remember(IReadOnlyList<IdempotencyRow> Rows) : ISystemMessage;
 
 /// <summary>Another node owns the instance: its actor stops.</summary>
 internal sealed record InstanceLost : ISystemMessage;

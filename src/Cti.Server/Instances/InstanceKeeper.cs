@@ -20,8 +20,14 @@ namespace Cti.Server.Instances;
 /// </summary>
 internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned, JournalWriter writer, IJournalStore store, CallPlacer placer, ActorSystem system, bool isShared) : IClusterEvents
 {
-    /// <summary>Journals that are read at once: more would only wait for the store's connections.</summary>
-    private const int ReadsMax = 8;
+    /// <summary>Journals of a start that are read at once, for memory's sake.</summary>
+    private const int ReadsMax = 32;
+
+    /// <summary>
+    /// In so many parts a takeover reads the journals: few, because each part may need a new connection, which costs both ends more than the reading; and not one,
+    /// because one slow answer of the store (a lost packet, a new connection) must not keep the calls of all others silent.
+    /// </summary>
+    private const int PartsMax = 3;
     private const int RetryMillisMin = 50, RetryMillisMax = 1000;
 
     private readonly Lock gate = new();
@@ -112,8 +118,7 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
 
     private async Task BeginAllAsync(List<Gain> gains)
     {
-        for (var at = 0; at < gains.Count; at += ReadsMax)
-            await Task.WhenAll(gains.GetRange(at, Math.Min(ReadsMax, gains.Count - at)).Select(gain => ReadAsync(gain))).ConfigureAwait(false);
+        foreach (var some in gains.Chunk(ReadsMax)) await ReadAsync(some).ConfigureAwait(false);
         var recovered = new List<(ResourceCell Cell, long LostAtMillis)>();
         // A node that is alone says at its start what it cannot read; beside others it serves what it can.
         var served = gains.Count(gain => isShared ? ServeIfReadable(gain, recovered) : Serve(gain, recovered));
@@ -121,26 +126,28 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         // What other nodes write to is theirs to complete; a takeover looks at the files of its own calls.
         if (!isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Cell.Latest));
         Begin(recovered, gains);
+        foreach (var some in gains.Chunk(ReadsMax)) await RememberAsync(some).ConfigureAwait(false);
     }
 
-    /// <summary>Each goes on as soon as it was read: one slow answer of the store (a lost packet, a new connection) must not keep the calls of all others silent.</summary>
     private async Task BeginEachAsync(List<Gain> gains)
     {
-        var (next, served, live) = (-1, 0, 0);
-        async Task BeginSomeAsync()
+        var (served, live) = (0, 0);
+        async Task BeginPartAsync(Gain[] part)
         {
-            for (int at; (at = Interlocked.Increment(ref next)) < gains.Count;)
+            await ReadAsync(part).ConfigureAwait(false);
+            foreach (var gain in part)
             {
-                var gain = gains[at];
-                await ReadAsync(gain).ConfigureAwait(false);
                 var recovered = new List<(ResourceCell Cell, long LostAtMillis)>();
                 if (ServeIfReadable(gain, recovered)) Interlocked.Increment(ref served);
                 Interlocked.Add(ref live, recovered.Count);
                 Begin(recovered, [gain]);
             }
         }
-        await Task.WhenAll(Enumerable.Range(0, Math.Min(ReadsMax, gains.Count)).Select(_ => BeginSomeAsync())).ConfigureAwait(false);
+        var parts = gains.Chunk((gains.Count + PartsMax - 1) / PartsMax).ToList();
+        await Task.WhenAll(parts.Select(BeginPartAsync)).ConfigureAwait(false);
         system.Log.Write(LogEvents.InstancesRecovered, served, live);
+        // The calls first: only a repeated request needs to know what was answered, and waits.
+        await Task.WhenAll(parts.Select(RememberAsync)).ConfigureAwait(false);
     }
 
     private void Begin(List<(ResourceCell Cell, long LostAtMillis)> recovered, List<Gain> gains)
@@ -164,16 +171,33 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         _ => [],
     })).OfType<string>();
 
-    /// <summary>Reads what the instance's journal shows; again and again while the store cannot be reached, for the instance waits for nobody else.</summary>
-    private async Task ReadAsync(Gain gain)
+    /// <summary>Reads what the journals show.</summary>
+    private Task ReadAsync(Gain[] gains) => UntilReadAsync(gains, async () =>
     {
-        for (var retryMillis = RetryMillisMin; !gain.Journal.IsDeposed && !isStopped; retryMillis = Math.Min(RetryMillisMax, retryMillis * 2))
+        var read = await store.ReadJournalsAsync(Wanted(gains)).ConfigureAwait(false);
+        foreach (var gain in gains) gain.Entries = read.GetValueOrDefault(gain.Journal.Instance);
+    });
+
+    /// <summary>Reads what requests were answered, and tells it to the instances that are served.</summary>
+    private Task RememberAsync(Gain[] gains) => UntilReadAsync(gains, async () =>
+    {
+        var read = await store.ReadIdempotencyAsync(Wanted(gains), system.Clock.UnixMillis - Limits.IdempotencyMillis).ConfigureAwait(false);
+        foreach (var gain in gains)
+        {
+            if (read.TryGetValue(gain.Journal.Instance, out var rows)) gain.Actor?.Tell(new Remember(rows));
+        }
+    });
+
+    private static int[] Wanted(Gain[] gains) => [.. gains.Where(static gain => !gain.Journal.IsDeposed).Select(static gain => gain.Journal.Instance)];
+
+    /// <summary>Again and again while the store cannot be reached: the instances wait for nobody else.</summary>
+    private async Task UntilReadAsync(Gain[] gains, Func<Task> read)
+    {
+        for (var retryMillis = RetryMillisMin; !isStopped && gains.Any(static gain => !gain.Journal.IsDeposed); retryMillis = Math.Min(RetryMillisMax, retryMillis * 2))
         {
             try
             {
-                var since = system.Clock.UnixMillis - Limits.IdempotencyMillis;
-                gain.Remembered = await store.ReadIdempotencyAsync(gain.Journal.Instance, since).ConfigureAwait(false);
-                gain.Entries = await store.ReadJournalAsync(gain.Journal.Instance).ConfigureAwait(false);
+                await read().ConfigureAwait(false);
                 return;
             }
             catch (StoreUnavailableException)
@@ -204,14 +228,15 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         // Nobody may be told of a loss between the look and the beginning.
         lock (gate)
         {
-            if (gain.Entries is not { } entries || gain.Remembered is not { } remembered || journal.IsDeposed) return false;
+            if (gain.Entries is not { } entries || journal.IsDeposed) return false;
             if (recovering.GetValueOrDefault(journal.Instance) == journal) recovering.Remove(journal.Instance);
             foreach (var cell in Restore(journal, entries))
             {
                 cell.IsHandedOver = gain.IsHandedOver;
                 recovered.Add((cell, gain.LostAtMillis));
             }
-            owned.Add(journal, system.Spawn($"instance {journal.Instance}", () => new InstanceActor(services, journal, placer, store, remembered)));
+            gain.Actor = system.Spawn($"instance {journal.Instance}", () => new InstanceActor(services, journal, placer, store));
+            owned.Add(journal, gain.Actor);
             return true;
         }
     }
@@ -270,7 +295,7 @@ internal sealed class InstanceKeeper(NodeServices services, OwnedInstances owned
         public bool IsHandedOver { get; } = isHandedOver;
         public InstanceJournal Journal { get; } = journal;
         public long LostAtMillis { get; } = lostAtMillis;
-        public IReadOnlyList<IdempotencyRow>? Remembered { get; set; }
         public IReadOnlyList<JournalEntry>? Entries { get; set; }
+        public ActorRef? Actor { get; set; }
     }
 }

@@ -131,12 +131,12 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
         var number = SipWire.NumberOf(payload.Span);
         switch (SipWire.KindOf(payload.Span))
         {
-            case SipLinkMessage.HaveYou:
-                var status = StatusFor(node, SipWire.TextOf(payload.Span));
-                cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Have, number, status.ToString(CultureInfo.InvariantCulture)));
+            case SipLinkMessage.HaveYou or SipLinkMessage.Witness:
+                BeAsked(node, number, SipWire.TextOf(payload.Span), SipWire.KindOf(payload.Span) == SipLinkMessage.Witness);
                 break;
             case SipLinkMessage.Have:
-                if (int.TryParse(SipWire.TextOf(payload.Span), CultureInfo.InvariantCulture, out var said) && sameInvites.Answered(node, number, said) is { } answered)
+                var said = SipWire.TextOf(payload.Span).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+                if (said.Length > 0 && int.TryParse(said[0], CultureInfo.InvariantCulture, out var status) && sameInvites.Answered(node, number, status, said.Skip(1)) is { } answered)
                     Decided(answered.Question, node, answered.Status);
                 break;
             default:
@@ -162,6 +162,15 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
         }
         transaction.UserState = question;
         StartTimer(question.Timer, Limits.SameInviteMillis, new AskOver(question.Number));
+    }
+
+    private void BeAsked(string node, long number, string key, bool isWitness)
+    {
+        var status = StatusFor(node, key).ToString(CultureInfo.InvariantCulture);
+        var said = isWitness && sameInvites.Witnessed(node, key) is { Length: > 0 } others ? $"{status} {others}" : status;
+        cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Have, number, said));
+        // The witnesses may have told only one of two nodes of the other.
+        if (sameInvites.YieldTo(node, key) is { } own) Decided(own, node, 100);
     }
 
     private void EndQuestion(long number)

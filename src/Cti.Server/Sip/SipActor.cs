@@ -35,7 +35,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         };
         inbound.Observe(layer);
         forwarding = new SipForwarding(cluster, System.Clock, random, timers, this);
-        sameInvites = new SameInvites(cluster, random);
+        sameInvites = new SameInvites(cluster, System.Clock, random);
         Become(Serving);
     }
 

@@ -24,12 +24,14 @@ internal enum SipLinkMessage : byte
     Cancel = 6,
     /// <summary>Asks whether the receiver has an INVITE already; the text is what tells INVITEs apart.</summary>
     HaveYou = 7,
-    /// <summary>The answer: a status, 0 for no, 100 for one that is not answered yet, else how it was answered.</summary>
+    /// <summary>The answer: a status, 0 for no, 100 for one that is not answered yet, else how it was answered; a witness names who else has asked after that, each after a blank.</summary>
     Have = 8,
     /// <summary>A new INVITE, or another branch of one that the receiver has.</summary>
     Offer = 9,
     /// <summary>A CANCEL of an INVITE whose call is the receiver's; its To has the call's tag.</summary>
     LateCancel = 10,
+    /// <summary>As <see cref="HaveYou"/>, and the receiver is a witness: it notes who asks.</summary>
+    Witness = 11,
 }
 
 /// <summary>

@@ -105,24 +105,24 @@ public sealed partial class MemoryJournalStore(MemoryDisk disk) : IJournalStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default)
     {
         lock (disk.Gate)
         {
-            AppendRules.CheckInstance(instance, Opened().Length);
-            return ValueTask.FromResult<IReadOnlyList<JournalEntry>>(
-                [.. Opened()[instance].Journal.Values.SelectMany(entries => entries).OrderBy(entry => entry.Position)]);
+            AppendRules.CheckInstances(instances, Opened().Length);
+            return ValueTask.FromResult<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>>(instances.Distinct().ToDictionary(static instance => instance,
+                IReadOnlyList<JournalEntry> (instance) => [.. Opened()[instance].Journal.Values.SelectMany(static entries => entries).OrderBy(static entry => entry.Position)]));
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(int instance, long sinceUnixMillis, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default)
     {
         lock (disk.Gate)
         {
-            AppendRules.CheckInstance(instance, Opened().Length);
-            return ValueTask.FromResult<IReadOnlyList<IdempotencyRow>>(
-                [.. Opened()[instance].Idempotency.Values.Where(row => row.UnixMillis >= sinceUnixMillis).OrderBy(row => row.UnixMillis)]);
+            AppendRules.CheckInstances(instances, Opened().Length);
+            return ValueTask.FromResult<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>>(instances.Distinct().ToDictionary(static instance => instance,
+                IReadOnlyList<IdempotencyRow> (instance) => [.. Opened()[instance].Idempotency.Values.Where(row => row.UnixMillis >= sinceUnixMillis).OrderBy(static row => row.UnixMillis)]));
         }
     }
 

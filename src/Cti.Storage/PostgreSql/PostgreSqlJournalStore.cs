@@ -37,10 +37,23 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
             await pool.OpenAsync(instanceCount, cancellation).ConfigureAwait(false);
             _instanceCount = instanceCount;
             _pool = pool;
+            await GetReadyAsync(cancellation).ConfigureAwait(false);
         }
-        finally
+        catch
         {
-            if (_pool is null) await pool.DisposeAsync().ConfigureAwait(false);
+            _pool = null;
+            await pool.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>A takeover is no time to open connections and to prepare statements: each of them costs both ends more than reading a journal.</summary>
+    private async Task GetReadyAsync(CancellationToken cancellation)
+    {
+        for (var i = 0; i < _settings.AutoPrepareMinUsages; i++)
+        {
+            await Task.WhenAll(Enumerable.Range(0, _settings.MinPoolSize).Select(_ => ReadJournalsAsync([], cancellation).AsTask())).ConfigureAwait(false);
+            await Task.WhenAll(Enumerable.Range(0, _settings.MinPoolSize).Select(_ => ReadIdempotencyAsync([], 0, cancellation).AsTask())).ConfigureAwait(false);
         }
     }
 
@@ -92,22 +105,29 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default)
+    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default)
     {
         var pool = Pool;
-        AppendRules.CheckInstance(instance, _instanceCount);
-        return pool.ReadAsync("SELECT pos, res_id, version, payload FROM journal WHERE instance = $1 ORDER BY pos", [Int(instance)],
-            static row => new JournalEntry(row.GetInt64(0), row.GetString(1), row.GetInt32(2), Bytes(row, 3)), cancellation);
+        AppendRules.CheckInstances(instances, _instanceCount);
+        return ByInstance(instances, await pool.ReadAsync("SELECT instance, pos, res_id, version, payload FROM journal WHERE instance = ANY($1) ORDER BY instance, pos", [Ints([.. instances])],
+            static row => (row.GetInt32(0), new JournalEntry(row.GetInt64(1), row.GetString(2), row.GetInt32(3), Bytes(row, 4))), cancellation).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(int instance, long sinceUnixMillis, CancellationToken cancellation = default)
+    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default)
     {
         var pool = Pool;
-        AppendRules.CheckInstance(instance, _instanceCount);
-        return pool.ReadAsync("SELECT app, request_id, params_hash, time, reply FROM idempotency WHERE instance = $1 AND time >= $2 ORDER BY time",
-            [Int(instance), Long(sinceUnixMillis)],
-            static row => new IdempotencyRow(row.GetString(0), row.GetGuid(1), unchecked((ulong)row.GetInt64(2)), row.GetInt64(3), Bytes(row, 4)), cancellation);
+        AppendRules.CheckInstances(instances, _instanceCount);
+        return ByInstance(instances, await pool.ReadAsync("SELECT instance, app, request_id, params_hash, time, reply FROM idempotency WHERE instance = ANY($1) AND time >= $2 ORDER BY time",
+            [Ints([.. instances]), Long(sinceUnixMillis)],
+            static row => (row.GetInt32(0), new IdempotencyRow(row.GetString(1), row.GetGuid(2), unchecked((ulong)row.GetInt64(3)), row.GetInt64(4), Bytes(row, 5))), cancellation).ConfigureAwait(false));
+    }
+
+    private static Dictionary<int, IReadOnlyList<T>> ByInstance<T>(IReadOnlyList<int> instances, IReadOnlyList<(int Instance, T Row)> rows)
+    {
+        var found = instances.Distinct().ToDictionary(static instance => instance, static _ => (IReadOnlyList<T>)new List<T>());
+        foreach (var (instance, row) in rows) ((List<T>)found[instance]).Add(row);
+        return found;
     }
 
     /// <inheritdoc/>

@@ -11,6 +11,9 @@ public sealed record PostgreSqlOptions
     // A node runs one batch of appends at a time; what else it does at once is a few reads and permits.
     private const int PoolMax = 16;
 
+    // Renewals, appends, and the three parts in which a takeover reads.
+    private const int PoolReady = 5;
+
     // Statements of this program that a connection keeps prepared.
     private const int PreparedMax = 32;
 
@@ -48,6 +51,7 @@ public sealed record PostgreSqlOptions
         if (WhatIsWrong(ConnectionString) is { } wrong) throw new StoreMismatchException($"the connection string {wrong}; right is {ConnectionStringForm}");
         var set = new NpgsqlConnectionStringBuilder(ConnectionString);
         if (!set.ContainsSet("Maximum Pool Size")) set.MaxPoolSize = PoolMax;
+        if (!set.ContainsSet("Minimum Pool Size")) set.MinPoolSize = Math.Min(PoolReady, set.MaxPoolSize);
         if (!set.ContainsSet("Max Auto Prepare")) set.MaxAutoPrepare = PreparedMax;
         if (!set.ContainsSet("Auto Prepare Min Usages")) set.AutoPrepareMinUsages = 2;
         if (!set.ContainsSet("Application Name")) set.ApplicationName = ApplicationName;

@@ -145,22 +145,32 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(int instance, CancellationToken cancellation = default)
+    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default)
     {
-        AppendRules.CheckInstance(instance, _instanceCount);
-        return ReadAsync(
-            connection => connection.Prepare("SELECT pos, res_id, version, payload FROM journal WHERE instance = ? ORDER BY pos").Bind(instance),
-            row => new JournalEntry(row.Int64(0), row.Text(1), row.Int32(2), row.Blob(3)), cancellation);
+        AppendRules.CheckInstances(instances, _instanceCount);
+        var found = new Dictionary<int, IReadOnlyList<JournalEntry>>(instances.Count);
+        foreach (var instance in instances)
+        {
+            found[instance] = await ReadAsync(
+                connection => connection.Prepare("SELECT pos, res_id, version, payload FROM journal WHERE instance = ? ORDER BY pos").Bind(instance),
+                static row => new JournalEntry(row.Int64(0), row.Text(1), row.Int32(2), row.Blob(3)), cancellation).ConfigureAwait(false);
+        }
+        return found;
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(int instance, long sinceUnixMillis, CancellationToken cancellation = default)
+    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default)
     {
-        AppendRules.CheckInstance(instance, _instanceCount);
-        return ReadAsync(
-            connection => connection.Prepare("SELECT app, request_id, params_hash, time, reply FROM idempotency WHERE instance = ? AND time >= ? ORDER BY time")
-                .Bind(instance).Bind(sinceUnixMillis),
-            row => new IdempotencyRow(row.Text(0), row.Guid(1), unchecked((ulong)row.Int64(2)), row.Int64(3), row.Blob(4)), cancellation);
+        AppendRules.CheckInstances(instances, _instanceCount);
+        var found = new Dictionary<int, IReadOnlyList<IdempotencyRow>>(instances.Count);
+        foreach (var instance in instances)
+        {
+            found[instance] = await ReadAsync(
+                connection => connection.Prepare("SELECT app, request_id, params_hash, time, reply FROM idempotency WHERE instance = ? AND time >= ? ORDER BY time")
+                    .Bind(instance).Bind(sinceUnixMillis),
+                static row => new IdempotencyRow(row.Text(0), row.Guid(1), unchecked((ulong)row.Int64(2)), row.Int64(3), row.Blob(4)), cancellation).ConfigureAwait(false);
+        }
+        return found;
     }
 
     /// <inheritdoc/>

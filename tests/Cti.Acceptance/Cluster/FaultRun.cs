@@ -179,6 +179,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         await WellAsync(round, _lasting, "after the fault", round.Fault == Fault.Rolling ? 20 : 15);
         round.LastReinviteMillis = cluster.Farm.LastReinvite > began ? Stopwatch.GetElapsedTime(began, cluster.Farm.LastReinvite).TotalMilliseconds : -1;
         if (round.Victim.Length > 0) round.DetectedMillis = cluster.DetectedMillis(round.Victim, began);
+        if (round.DetectedMillis >= 0) tell($"      {cluster.Takeover(round.Victim, began)}");
         round.Lateness = cluster.Farm.Audio.TakeLateness();
         var moves = new Moves(before, await cluster.OwnersAsync());
         Measure(round, moves);

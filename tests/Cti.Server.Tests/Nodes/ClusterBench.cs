@@ -197,10 +197,17 @@ internal sealed class ClusterBench
         public ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation)
         {
             if (node.IsCut) throw new StoreUnavailableException("the line is cut");
+            if (operation == StoreOperation.ReadIdempotency && node.SlowMemoryMillis > 0) return Later(node.SlowMemoryMillis);
             if (operation != StoreOperation.ReadJournal || node.SlowReadMillis == 0) return ValueTask.CompletedTask;
-            var arrived = new TaskCompletionSource();
-            runtime.Schedule(node.SlowReadMillis, static state => ((TaskCompletionSource)state!).SetResult(), arrived);
+            var slow = Later(node.SlowReadMillis);
             node.SlowReadMillis = 0;
+            return slow;
+        }
+
+        private ValueTask Later(int millis)
+        {
+            var arrived = new TaskCompletionSource();
+            runtime.Schedule(millis, static state => ((TaskCompletionSource)state!).SetResult(), arrived);
             return new ValueTask(arrived.Task);
         }
 
@@ -243,4 +250,6 @@ internal sealed class ClusterNodeBench(string name, IPEndPoint address)
     internal bool IsCut { get; set; }
     /// <summary>How long its next reading of a journal takes.</summary>
     internal int SlowReadMillis { get; set; }
+    /// <summary>How long its readings of what requests were answered take.</summary>
+    internal int SlowMemoryMillis { get; set; }
 }

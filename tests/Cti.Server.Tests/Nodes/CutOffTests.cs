@@ -69,6 +69,39 @@ public sealed class CutOffTests : ClusterNodeTests
     }
 
     [Fact]
+    public void Calls_do_not_wait_for_what_requests_were_answered_and_a_repeated_request_does()
+    {
+        var (call, peer) = Up(name => name == "n1");
+        var id = Guid.Parse("4f8fad5b-d9cb-469f-a165-70867728950e");
+        var first = bench.Wait(bench.Begin(bench["n1"], id, "sys.call.play_start", ("res_id", call), ("content", "a.wav")));
+        first.Error.ShouldBeNull();
+        foreach (var node in bench.Nodes) node.SlowMemoryMillis = 3500;
+        bench.Kill(bench["n1"]);
+        bench.Runtime.Advance(Lease + 500);
+        peer.Hears("INVITE", 0).ShouldBeTrue();
+        var gateway = bench.OtherThan(call);
+        var again = bench.Begin(gateway, id, "sys.call.play_start", ("res_id", call), ("content", "a.wav"));
+        bench.Ask(gateway, "sys.call.get", ("res_id", call)).Error.ShouldBeNull("what has no UUID waits for nothing");
+        again.IsCompleted.ShouldBeFalse("whether it was answered is not known yet");
+        var answer = bench.Wait(again, 3000);
+        answer.Error.ShouldBeNull();
+        System.Text.Encoding.UTF8.GetString(answer.Result.Span).ShouldBe(System.Text.Encoding.UTF8.GetString(first.Result.Span));
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_request_that_waits_for_what_was_answered_too_long_is_told_to_come_again()
+    {
+        var (call, _) = Up(name => name == "n1");
+        foreach (var node in bench.Nodes) node.SlowMemoryMillis = 60_000;
+        bench.Kill(bench["n1"]);
+        bench.Runtime.Advance(Lease + 500);
+        var asked = bench.Begin(bench.OwnerOf(call), Guid.Parse("5f8fad5b-d9cb-469f-a165-70867728950e"), "sys.call.play_start", ("res_id", call), ("content", "a.wav"));
+        bench.Wait(asked, 12_000).Error.ShouldNotBeNull().Code.ShouldBe(ErrorCodes.Unavailable);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void While_nobody_has_the_database_a_limit_on_time_is_kept_and_its_BYE_goes_out_once()
     {
         var (_, peer, _) = UpAtFirst(maxSeconds: 5);
