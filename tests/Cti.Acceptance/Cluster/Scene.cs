@@ -41,9 +41,9 @@ internal sealed class Stage(ClusterUnderTest cluster, ClusterApp app)
 
     public async Task AnswerAsync(SceneCall call, int maxSeconds)
     {
-        Books.Begun(call.ResId, "sys.call.on_answer_completed");
         var (code, answer) = await App.TryAskAsync("sys.call.answer", new { res_id = call.ResId, max_answer_seconds = maxSeconds });
         if (code != 0) throw new SceneException($"{call}: answer is refused with {code} {answer?.ToJsonString()} (phone status {call.Phone.Status}, ended by {call.Phone.EndedBy}; events {string.Join(", ", Books.Of(call.ResId).Select(static e => $"{e.Method} {e.Params.ToJsonString()}"))})");
+        Books.Begun(call.ResId, "sys.call.on_answer_completed");
         var completed = await Books.ExpectAsync("sys.call.on_answer_completed", call.ResId, Patience);
         if (completed.Error is { } error) throw new SceneException($"{call}: on_answer_completed {error}");
         await UntilAsync(() => call.Phone.Phase == CallPhase.Up, $"{call}: the phone is up");
