@@ -266,7 +266,7 @@ public sealed class ForwardedSipTests
         var peer = bench.Peer("192.0.2.1", bench["n1"]);
         peer.Invite("100", "Contact: <sip:caller@192.0.2.1>", "z9hG4bKfirst");
         var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
-        // At the same node in the same moment: the CANCEL is there before the call has refused the branch that it is for.
+        // At the same node in the same moment, at another when that has joined.
         bench.Network.Conditions = new Cti.Testing.NetworkConditions(0, 0, delayMillis, delayMillis);
         peer.Towards = bench[again].Address;
         peer.Invite("100", "Contact: <sip:caller@192.0.2.1>", "z9hG4bKsecond");
