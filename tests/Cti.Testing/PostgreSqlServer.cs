@@ -134,10 +134,11 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     private void Signal(string name)
     {
         var postmaster = int.Parse(File.ReadLines(Path.Combine(Data, "postmaster.pid")).First(), CultureInfo.InvariantCulture);
-        // The parent first, so that it starts no other meanwhile.
-        Send(name, postmaster);
-        foreach (var child in File.ReadAllText(FormattableString.Invariant($"/proc/{postmaster}/task/{postmaster}/children")).Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            Send(name, int.Parse(child, CultureInfo.InvariantCulture));
+        // The parent is stopped first, so that it starts no other meanwhile; one that is killed has no children any more, and those that stand still would stay.
+        Send("STOP", postmaster);
+        var children = File.ReadAllText(FormattableString.Invariant($"/proc/{postmaster}/task/{postmaster}/children")).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        foreach (var child in children) Send(name, int.Parse(child, CultureInfo.InvariantCulture));
+        if (name != "STOP") Send(name, postmaster);
     }
 
     private static void Send(string signal, int process)

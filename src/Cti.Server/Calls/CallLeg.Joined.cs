@@ -10,6 +10,10 @@ namespace Cti.Server.Calls;
 /// <summary>The same INVITE by another path: the newest branch is answered.</summary>
 internal sealed partial class CallLeg
 {
+    /// <summary>A proxy that asks again cancels the branch before: the caller has not given up. Compared by their Via, as an INVITE may have been taken over.</summary>
+    private bool IsOlderBranch(ServerTransaction cancelled) =>
+        serverTransaction is { } newest && newest != cancelled && newest.Request.TopVia.Branch != cancelled.Request.TopVia.Branch;
+
     /// <summary>The older branch is refused as merged; the newer hears what the older had heard.</summary>
     private ResourceCommand? Joined(ServerTransaction arrived, CallState state)
     {

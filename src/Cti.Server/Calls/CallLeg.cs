@@ -86,6 +86,7 @@ internal sealed partial class CallLeg : ICallLeg
             LegTick => Tick(),
             InDialogRequest request => InDialog(request.Transaction, state),
             InviteJoined joined => Joined(joined.Transaction, state),
+            InviteWasCancelled cancelled when IsOlderBranch(cancelled.Transaction) => null,
             InviteWasCancelled cancelled => CallerGaveUp(cancelled.Cancel, state),
             CancelCameLate cancelled => CallerGaveUp(cancelled.Cancel, state),
             AckCame ack => Acknowledged(ack.Ack),

@@ -71,7 +71,13 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
         : flow with { Listener = Math.Max(0, transport.FindListener(flow.Kind, flow.Remote.AddressFamily)), Connection = 0 };
 
     /// <inheritdoc/>
-    public bool OnMerged(ServerTransaction existing, ServerTransaction arrived) => Join(existing, arrived) ?? false;
+    public bool OnMerged(ServerTransaction existing, ServerTransaction arrived)
+    {
+        if (Join(existing, arrived) is { } joined) return joined;
+        if (!existing.IsCancelled) return false;
+        NewInvite(arrived);
+        return true;
+    }
 
     // ---- INVITEs that another node answers ----
 
@@ -219,11 +225,15 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
         return layer.FindInvite(parts[2], parts[1], number) is { } existing ? existing.UserState is SameInvites.Question ? sameInvites.StatusFor(node, key) : StatusOf(existing) : 0;
     }
 
-    /// <summary>How an INVITE was answered: 0 where no call came of it, 100 while it is not.</summary>
+    /// <summary>
+    /// How an INVITE was answered: 0 where no call came of it, 100 while it is not. One that was cancelled does not count: a proxy that gives up a branch and sends another
+    /// has a caller who waits, and if it is the caller who gave up, the other branch is cancelled too.
+    /// </summary>
     private int StatusOf(ServerTransaction invite)
     {
         if (invite.UserState is null or AnsweredElsewhere) return 0;
         var status = invite.Origin is SipOrigin origin ? forwarding.StatusOf(origin) : invite.LastStatus;
+        if (status == 487 || (invite.IsCancelled && status < 200)) return 0;
         return status < 200 ? 100 : status;
     }
 
@@ -245,6 +255,8 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
             case ActorRef owner:
                 switch (StatusOf(existing))
                 {
+                    case 0:
+                        return null;
                     case < 200:
                         arrived.UserState = owner;
                         return owner.Tell(new InviteJoined(arrived));

@@ -12,7 +12,7 @@ internal sealed class BaresipScene(Stage stage) : Scene(stage, "baresip")
     private Baresip? _phone;
     private string _resId = "";
 
-    public override IEnumerable<int> Instances => _resId.Length > 0 ? [ClusterUnderTest.InstanceOf(_resId)] : [];
+    public override IEnumerable<string> Resources => _resId.Length > 0 ? [_resId] : [];
 
     public override async Task BeginAsync()
     {

@@ -80,7 +80,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         var began = Stopwatch.GetTimestamp();
         await BeginAsync(Cast(plan.Calls), _lasting, first);
         await WellAsync(first, _lasting, "before any fault", 10);
-        first.Calls = _lasting.Sum(static scene => scene.Calls.Count);
+        first.Calls = _lasting.Sum(static scene => scene.Resources.Count());
         first.Lateness = cluster.Farm.Audio.TakeLateness();
         tell(string.Create(CultureInfo.InvariantCulture, $"{first.Calls} calls in {_lasting.Count} scenes stand after {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s"));
         tell(RoundReport.Head);
@@ -108,6 +108,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         if (kills.Length > 0)
             text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"sound back after kill -9: p50 {RoundReport.Percentile(kills, 0.5):F0} ms, p99 {RoundReport.Percentile(kills, 0.99):F0} ms, max {kills.Max():F0} ms ({kills.Length} calls)"));
         text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"events {app.Books.Count.First}, heard again {app.Books.Count.Again}; requests repeated {app.Repeated}"));
+        foreach (var summary in _lasting.Select(static scene => scene.Summary).OfType<string>()) text.AppendLine(summary);
         foreach (var round in Rounds.Where(static r => r.Problems.Count > 0))
         {
             text.AppendLine(CultureInfo.InvariantCulture, $"round {round.Number}, {round.Fault} {round.Victim}:");
@@ -123,6 +124,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         List<Scene> cast = [new TrunkScene(_stage)];
         // It lives on the loopback, which namespaces do not reach.
         if (!cluster.Plan.WithNetworkFaults) cast.Add(new BaresipScene(_stage));
+        if (cluster.Plan.Topology == Topology.Proxy) cast.Add(new SippScene(_stage, Math.Max(3, calls / 30)));
         void Add(int percent, int callsEach, Func<Scene> make)
         {
             for (var i = Math.Max(1, calls * percent / 100 / callsEach); i > 0; i--) cast.Add(make());
@@ -166,9 +168,10 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         await BeginAsync(Passing(round.Fault), passing, round);
         await WellAsync(round, _lasting, "before the fault", 10);
         List<Scene> all = [.. _lasting, .. passing];
-        round.Calls = all.Sum(static scene => scene.Calls.Count);
+        round.Calls = all.Sum(static scene => scene.Resources.Count());
         var before = await cluster.OwnersAsync();
         foreach (var call in all.SelectMany(static scene => scene.Calls)) call.Phone.Audio.Mark();
+        foreach (var scene in _lasting) scene.MarkMoves();
         cluster.Farm.Audio.TakeLateness();
 
         var began = Stopwatch.GetTimestamp();
@@ -379,14 +382,14 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     /// <summary>What is lost is told once; another takes its place, so that each round has all of its calls.</summary>
     private async Task ReplaceLostAsync(RoundReport round)
     {
-        var lost = _lasting.Where(static scene => scene.Calls.Any(static call => call.Phone.Phase is CallPhase.Ended or CallPhase.Leaving)).ToList();
-        round.Lost = lost.Sum(static scene => scene.Calls.Count(static call => call.Phone.Phase is CallPhase.Ended or CallPhase.Leaving));
+        var lost = _lasting.Where(static scene => scene.Lost > 0).ToList();
+        round.Lost = lost.Sum(static scene => scene.Lost);
         foreach (var scene in lost)
         {
             _lasting.Remove(scene);
             await ClearAsync(scene);
         }
-        await BeginAsync([.. lost.Select(scene => (Scene)Activator.CreateInstance(scene.GetType(), _stage)!)], _lasting, round);
+        await BeginAsync([.. lost.Select(static scene => scene.Again())], _lasting, round);
     }
 
     private async Task EndOrClearAsync(Scene scene)
@@ -406,11 +409,11 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     /// <summary>Hangs up what is left of a scene that failed.</summary>
     private async Task ClearAsync(Scene scene)
     {
-        foreach (var call in scene.Calls)
+        foreach (var resource in scene.Resources)
         {
             try
             {
-                await app.TryAskAsync("sys.call.drop", new { res_id = call.ResId });
+                await app.TryAskAsync("sys.call.drop", new { res_id = resource });
             }
             catch (SceneException)
             {
@@ -422,7 +425,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     private void Measure(RoundReport round, Moves moves)
     {
         var moved = _lasting.Where(scene => scene.Instances.Any(moves.HasMoved)).ToList();
-        round.Moved = _lasting.Sum(scene => scene.Calls.Count(moves.HasMoved));
+        round.Moved = _lasting.Sum(scene => scene.Resources.Count(resource => moves.HasMoved(ClusterUnderTest.InstanceOf(resource))));
         round.MovedGaps = [.. Gaps(moved)];
         round.OtherGaps = [.. Gaps(_lasting.Except(moved))];
     }

@@ -9,6 +9,9 @@ internal sealed class Kamailio : IAsyncDisposable
 {
     public const int Port = 15070;
 
+    /// <summary>What it says of new calls: of a node's 100, of asking the same node again, of offering a call to the next. A node's address and the user called follow.</summary>
+    public const string Trying = "100 from", AskedAgain = "asked again:", Next = "offered to the next:";
+
     private readonly Process _process;
     private readonly List<string> _said = [];
 
@@ -92,14 +95,18 @@ internal sealed class Kamailio : IAsyncDisposable
         loadmodule "maxfwd.so"
         loadmodule "textops.so"
         loadmodule "siputils.so"
+        loadmodule "xlog.so"
         loadmodule "dispatcher.so"
 
-        # A node that does not say a word within a second is passed over; one that rings may do so for minutes.
+        # Within a call a node that does not say a word within a second is passed over. For new calls, which have times of their own below, one that rings may do so for minutes.
         modparam("tm", "fr_timer", 1000)
         modparam("tm", "fr_inv_timer", 300000)
         modparam("tm", "restart_fr_on_each_reply", 0)
         # A draining node answers OPTIONS with 503: no new calls for it.
         modparam("dispatcher", "list_file", "{{list}}")
+        # ds_next_dst needs both.
+        modparam("dispatcher", "flags", 2)
+        modparam("dispatcher", "xavp_dst", "_node_")
         modparam("dispatcher", "ds_ping_method", "OPTIONS")
         modparam("dispatcher", "ds_ping_interval", 1)
         modparam("dispatcher", "ds_probing_mode", 1)
@@ -143,19 +150,53 @@ internal sealed class Kamailio : IAsyncDisposable
                 sl_send_reply("503", "No Node");
                 exit;
             }
-            t_on_failure("NEXT");
+            $avp(offers) = 0;
+            $avp(again) = 0;
+            route(OFFER);
             t_relay();
         }
 
-        # A new call: the next node, when one is silent or says that it takes none.
+        route[OFFER] {
+            $avp(offers) = $avp(offers) + 1;
+            $avp(rings) = 0;
+            $avp(node) = $du;
+            t_on_reply("SAID");
+            t_on_failure("NEXT");
+            t_set_fr("3000", "1500");
+        }
+
+        onreply_route[SAID] {
+            if ($rs > 100 && $rs < 200) {
+                $avp(rings) = 1;
+                t_set_fr("300000");
+            } else if ($rs == 100) {
+                xlog("L_ERR", "{{Trying}} $si of $tU\n");
+            }
+        }
+
+        # A new call: the next node, when one is silent or says that it takes none; the same once more, when it has said 100 and that it rings has not followed.
         failure_route[NEXT] {
             if (t_is_canceled()) exit;
-            if (t_branch_timeout() || t_check_status("503")) {
-                if (ds_next_dst()) {
-                    t_on_failure("NEXT");
+            if (t_branch_timeout()) {
+                if ($avp(rings) == 1) exit;
+                if (t_branch_replied() && $avp(again) < 3) {
+                    $avp(again) = $avp(again) + 1;
+                    # $du is what it was for the first branch.
+                    $du = $avp(node);
+                    xlog("L_ERR", "{{AskedAgain}} $du of $tU\n");
+                    route(OFFER);
                     t_relay();
                     exit;
                 }
+            } else if (!t_check_status("503")) {
+                exit;
+            }
+            if ($avp(offers) < 10 && ds_next_dst()) {
+                $avp(again) = 0;
+                xlog("L_ERR", "{{Next}} $du of $tU\n");
+                route(OFFER);
+                t_relay();
+                exit;
             }
         }
 
@@ -163,7 +204,15 @@ internal sealed class Kamailio : IAsyncDisposable
         failure_route[ANOTHER] {
             if (t_is_canceled()) exit;
             if (t_branch_timeout() && ds_select_dst("1", "4")) {
-                t_on_failure("NEXT");
+                t_on_failure("LAST");
+                t_relay();
+            }
+        }
+
+        failure_route[LAST] {
+            if (t_is_canceled()) exit;
+            if ((t_branch_timeout() || t_check_status("503")) && ds_next_dst()) {
+                t_on_failure("LAST");
                 t_relay();
             }
         }

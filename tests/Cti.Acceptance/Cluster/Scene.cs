@@ -41,9 +41,9 @@ internal sealed class Stage(ClusterUnderTest cluster, ClusterApp app)
 
     public async Task AnswerAsync(SceneCall call, int maxSeconds)
     {
-        Books.Begun(call.ResId, "sys.call.on_answer_completed");
         var (code, answer) = await App.TryAskAsync("sys.call.answer", new { res_id = call.ResId, max_answer_seconds = maxSeconds });
         if (code != 0) throw new SceneException($"{call}: answer is refused with {code} {answer?.ToJsonString()} (phone status {call.Phone.Status}, ended by {call.Phone.EndedBy}; events {string.Join(", ", Books.Of(call.ResId).Select(static e => $"{e.Method} {e.Params.ToJsonString()}"))})");
+        Books.Begun(call.ResId, "sys.call.on_answer_completed");
         var completed = await Books.ExpectAsync("sys.call.on_answer_completed", call.ResId, Patience);
         if (completed.Error is { } error) throw new SceneException($"{call}: on_answer_completed {error}");
         await UntilAsync(() => call.Phone.Phase == CallPhase.Up, $"{call}: the phone is up");
@@ -146,8 +146,25 @@ internal abstract class Scene(Stage stage, string kind)
 
     public List<SceneCall> Calls { get; } = [];
 
-    /// <summary>Instances of other resources that the sound of its calls depends on.</summary>
-    public virtual IEnumerable<int> Instances => Calls.Select(static call => call.Instance);
+    /// <summary>Its calls' resources, also of calls whose telephones are not the farm's.</summary>
+    public virtual IEnumerable<string> Resources => Calls.Select(static call => call.ResId);
+
+    /// <summary>The instances that the sound of its calls depends on: theirs, and those of other resources.</summary>
+    public virtual IEnumerable<int> Instances => Resources.Select(ClusterUnderTest.InstanceOf);
+
+    /// <summary>How many of its calls are over that should be up.</summary>
+    public virtual int Lost => Calls.Count(static call => call.Phone.Phase is CallPhase.Ended or CallPhase.Leaving);
+
+    /// <summary>What it counted, for the end of the report.</summary>
+    public virtual string? Summary => null;
+
+    /// <summary>What takes its place when a call of it is lost.</summary>
+    public virtual Scene Again() => (Scene)Activator.CreateInstance(GetType(), stage)!;
+
+    /// <summary>Just before a fault: what is counted of moves begins here.</summary>
+    public virtual void MarkMoves()
+    {
+    }
 
     /// <summary>Whether all of its calls stay up through a fault.</summary>
     public virtual bool IsEstablished => true;

@@ -250,20 +250,74 @@ public sealed class ForwardedSipTests
         peer.Towards = bench["n2"].Address;
         peer.Invite("100", "Contact: <sip:caller@192.0.2.1>", "z9hG4bKsecond");
         peer.Response(482);
-        peer.Send($"""
-            CANCEL sip:100@10.0.0.100 SIP/2.0
-            Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bKsecond
-            Max-Forwards: 70
-            From: <sip:caller@192.0.2.1>;tag=caller
-            To: <sip:100@10.0.0.100>
-            Call-ID: call-192.0.2.1
-            CSeq: 1 CANCEL
-            """);
+        Cancel(peer, "z9hG4bKsecond");
         peer.Response(200).CSeq.Method.ShouldBe("CANCEL");
         peer.Response(487).TopVia.Branch.ShouldBe("z9hG4bKsecond");
         bench.Expect("sys.call.on_released");
         bench.Crashes.ShouldBeEmpty();
     }
+
+    [Theory]
+    [InlineData("n1", 6)]
+    [InlineData("n2", 1)]
+    public void A_proxy_that_offers_a_call_again_cancels_the_branch_before_and_not_the_call(string again, int delayMillis)
+    {
+        var peer = bench.Peer("192.0.2.1", bench["n1"]);
+        peer.Invite("100", "Contact: <sip:caller@192.0.2.1>", "z9hG4bKfirst");
+        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        // At the same node in the same moment, at another when that has joined.
+        bench.Network.Conditions = new Cti.Testing.NetworkConditions(0, 0, delayMillis, delayMillis);
+        peer.Towards = bench[again].Address;
+        peer.Invite("100", "Contact: <sip:caller@192.0.2.1>", "z9hG4bKsecond");
+        bench.Network.Conditions = Cti.Testing.NetworkConditions.Good;
+        peer.Towards = bench["n1"].Address;
+        Cancel(peer, "z9hG4bKfirst");
+        peer.Response(200).CSeq.Method.ShouldBe("CANCEL");
+        bench.Runtime.Advance(1000);
+        bench.Count("sys.call.on_released").ShouldBe(0);
+        bench.Count("sys.call.on_incoming").ShouldBe(0, "the application hears of one call");
+        peer.Response(482).TopVia.Branch.ShouldBe("z9hG4bKfirst");
+        bench.Ask(bench["n3"], "sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        var success = peer.Response(200);
+        success.TopVia.Branch.ShouldBe("z9hG4bKsecond");
+        Ack(peer, success);
+        bench.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("n1")]
+    [InlineData("n2")]
+    public void A_branch_that_comes_after_the_one_before_was_cancelled_is_a_call_of_its_own(string again)
+    {
+        var peer = bench.Peer("192.0.2.1", bench["n1"]);
+        peer.Invite("100", "Contact: <sip:caller@192.0.2.1>", "z9hG4bKfirst");
+        var first = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        Cancel(peer, "z9hG4bKfirst");
+        peer.Response(200).CSeq.Method.ShouldBe("CANCEL");
+        peer.Towards = bench[again].Address;
+        peer.Invite("100", "Contact: <sip:caller@192.0.2.1>", "z9hG4bKsecond");
+        bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(first);
+        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        call.ShouldNotBe(first);
+        bench.Ask(bench["n3"], "sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        var success = peer.Response(200);
+        success.TopVia.Branch.ShouldBe("z9hG4bKsecond");
+        Ack(peer, success);
+        bench.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        bench.Nodes.Sum(static node => node.Server.CallCount).ShouldBe(1);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    private static void Cancel(RawPeer peer, string branch) => peer.Send($"""
+        CANCEL sip:100@10.0.0.100 SIP/2.0
+        Via: SIP/2.0/UDP {peer.Local};branch={branch}
+        Max-Forwards: 70
+        From: <sip:caller@192.0.2.1>;tag=caller
+        To: <sip:100@10.0.0.100>
+        Call-ID: call-192.0.2.1
+        CSeq: 1 CANCEL
+        """);
 
     [Fact]
     public void A_node_without_instances_hands_new_calls_to_one_that_has_some()
