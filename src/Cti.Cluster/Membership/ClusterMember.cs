@@ -31,9 +31,10 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private readonly Queue<Action> news = new();
     private readonly List<Attempt> attempts = [];
     private INodeLinks? links;
-    private ITimerHandle? timer;
+    private ITimerHandle? timer, verdict;
     private ClusterView view = new(0, [], []);
     private long lastBegun = long.MinValue;
+    private long verdictDue = long.MaxValue;
     private long renewedNanos = long.MinValue;
     private long databaseUpNanos = long.MinValue;
     private long pausedAt = long.MinValue;
@@ -161,6 +162,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             if (isStopped) return;
             isStopped = true;
             timer?.Cancel();
+            verdict?.Cancel();
             late = [.. attempts];
         }
         foreach (var attempt in late) attempt.Cancel();
@@ -249,8 +251,22 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     /// <summary>A peer's host has refused a connection to its address: no process listens there.</summary>
     public void PeerRefused(string node)
     {
-        lock (gate) core.Refused(node);
+        lock (gate)
+        {
+            core.Refused(node);
+            AwaitVerdict();
+        }
         RenewNow();
+    }
+
+    /// <summary>Looks in the moment in which a renewal can tell: calls are silent until then, and a beat more is a tenth of a second. Under the lock.</summary>
+    private void AwaitVerdict()
+    {
+        var due = core.EarlyVerdictNanos;
+        if (due == verdictDue || isStopped) return;
+        verdict?.Cancel();
+        verdictDue = due;
+        verdict = due == long.MaxValue ? null : timers.Schedule(Math.Max(1, ((due - clock.MonotonicNanos) / NanosPerMilli) + 1), static member => ((ClusterMember)member!).RenewNow(), this);
     }
 
     /// <inheritdoc/>
@@ -390,6 +406,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             step = core.Renewed(answer, began, arrived);
             Note(step);
             if (!step.IsReplaced && !step.MustJoin) Accept(answer, began, arrived, step);
+            AwaitVerdict();
         }
         Tell();
         return step;

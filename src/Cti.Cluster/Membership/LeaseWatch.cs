@@ -28,6 +28,20 @@ internal sealed class LeaseWatch(string self, long leaseNanos)
         }
     }
 
+    /// <summary>From when on a renewal that still shows the same row of a refused node would tell that it is dead; <see cref="long.MaxValue"/> where no node is refused.</summary>
+    public long EarlyVerdictNanos
+    {
+        get
+        {
+            var earliest = long.MaxValue;
+            foreach (var seen in rows.Values)
+            {
+                if (seen is { IsBroken: true, IsRefused: true, IsDead: false }) earliest = Math.Min(earliest, seen.Since + ShortLeaseNanos);
+            }
+            return earliest;
+        }
+    }
+
     /// <summary>Raised whenever a row comes, goes, or is judged otherwise than before.</summary>
     public long Verdicts { get; private set; }
 

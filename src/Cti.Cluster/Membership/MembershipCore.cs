@@ -78,6 +78,9 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     /// <summary>Whether it is worth to renew more often, because a node may have died.</summary>
     public bool IsSuspecting => !isAlone && watch.IsSuspecting;
 
+    /// <summary>When a renewal can tell that a node whose host refuses connections is dead; <see cref="long.MaxValue"/> for never.</summary>
+    public long EarlyVerdictNanos => isAlone ? long.MaxValue : watch.EarlyVerdictNanos;
+
     /// <summary>How many instances this node owns.</summary>
     public int Held => held.Count;
 
