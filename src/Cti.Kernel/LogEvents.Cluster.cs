@@ -51,6 +51,8 @@ public static partial class LogEvents
     public static readonly LogEvent ByeRecordSkipped = new(7027, LogSeverity.Warning, "line {0} of the kept BYEs is passed over: {1}");
     /// <summary>An answered BYE was not delivered in time.</summary>
     public static readonly LogEvent ByeRecordTooOld = new(7028, LogSeverity.Warning, "the BYE of {0} is dropped: for a day nobody could be told of it");
+    /// <summary>The process before left answered BYEs.</summary>
+    public static readonly LogEvent ByesLeft = new(7029, LogSeverity.Information, "{0} BYEs were answered before the restart and could not be written: whoever owns their calls is told");
     /// <summary>A bug in handing over.</summary>
     public static readonly LogEvent HandOverFault = new(7022, LogSeverity.Error, "handing over failed and is tried again: {0}");
 }

@@ -48,6 +48,7 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
         {
             var bytes = await file.ReadAsync(Limits.ToldByesMax * ByeRecord.BytesMax).ConfigureAwait(false);
             Take(Encoding.UTF8.GetString(bytes.Span));
+            if (Count is > 0 and var left) log.Write(LogEvents.ByesLeft, left);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

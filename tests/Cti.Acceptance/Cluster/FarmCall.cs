@@ -117,6 +117,9 @@ internal sealed class FarmCall
     /// <summary>INVITEs within the dialog that were accepted.</summary>
     public int Reinvites { get; private set; }
 
+    /// <summary>Once it is over it answers nothing any more, not even with 481: a telephone that was switched off.</summary>
+    public bool IsSilentWhenEnded { get; set; }
+
     /// <summary>Over, and nothing of it comes any more.</summary>
     public bool IsQuiet => Phase == CallPhase.Ended && Environment.TickCount64 - _endedAt > Life;
 
@@ -137,14 +140,16 @@ internal sealed class FarmCall
         if (!IsCaller && (Phase is CallPhase.Calling or CallPhase.Ringing)) AnswerInvite(_invited!, _peer);
     });
 
-    public void HangUp() => _farm.Locked(() =>
+    /// <summary>Sends the BYE.</summary>
+    /// <param name="reason">Its Reason header's value; "" for none.</param>
+    public void HangUp(string reason = "") => _farm.Locked(() =>
     {
         if (Phase != CallPhase.Up) return;
         Phase = CallPhase.Leaving;
         EndedBy = "phone";
         Audio.Stop();
         _cseq++;
-        Ask("BYE", NewBranch(), "", NextHop(), isInvite: false);
+        Ask("BYE", NewBranch(), "", NextHop(), isInvite: false, headers: reason.Length > 0 ? $"Reason: {reason}\r\n" : "");
     });
 
     /// <summary>Gives up a call that was not answered.</summary>
@@ -195,6 +200,7 @@ internal sealed class FarmCall
 
     public void OnRequest(SipText request, IPEndPoint from)
     {
+        if (IsSilentWhenEnded && Phase == CallPhase.Ended) return;
         switch (request.Method)
         {
             case "ACK":
@@ -428,9 +434,9 @@ internal sealed class FarmCall
         return address.Port == 0 ? new IPEndPoint(address.Address, 5060) : address;
     }
 
-    private void Ask(string method, string branch, string body, IPEndPoint to, bool isInvite, bool outside = false)
+    private void Ask(string method, string branch, string body, IPEndPoint to, bool isInvite, bool outside = false, string headers = "")
     {
-        var text = Write(method, _cseq, branch, body, outside);
+        var text = Write(method, _cseq, branch, body, outside, headers: headers);
         var now = Environment.TickCount64;
         _outstanding.Add(new Outstanding { Method = method, CSeq = _cseq, Branch = branch, Text = text, To = to, IsInvite = isInvite, NextAt = now + T1, GiveUpAt = now + Life });
         _farm.Send(text, to);
@@ -450,7 +456,7 @@ internal sealed class FarmCall
         _farm.Send(ack, outside ? _peer : NextHop());
     }
 
-    private string Write(string method, int cseq, string branch, string body, bool outside, string? to = null)
+    private string Write(string method, int cseq, string branch, string body, bool outside, string? to = null, string headers = "")
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{method} {(outside ? _remoteUri : _target)} SIP/2.0\r\nVia: SIP/2.0/UDP {_farm.Address};branch={branch};rport\r\nMax-Forwards: 70\r\n");
@@ -459,7 +465,7 @@ internal sealed class FarmCall
             foreach (var route in _routes) text.Append(CultureInfo.InvariantCulture, $"Route: {route}\r\n");
         }
         var remote = to ?? $"<{_remoteUri}>" + (!outside && _remoteTag.Length > 0 ? ";tag=" + _remoteTag : "");
-        text.Append(CultureInfo.InvariantCulture, $"From: <{_localUri}>;tag={_tag}\r\nTo: {remote}\r\nCall-ID: {CallId}\r\nCSeq: {cseq} {method}\r\n{Contact}");
+        text.Append(CultureInfo.InvariantCulture, $"From: <{_localUri}>;tag={_tag}\r\nTo: {remote}\r\nCall-ID: {CallId}\r\nCSeq: {cseq} {method}\r\n{Contact}{headers}");
         if (body.Length > 0) text.Append("Content-Type: application/sdp\r\n");
         return text.Append(CultureInfo.InvariantCulture, $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}").ToString();
     }

@@ -56,6 +56,19 @@ public sealed partial class ComposeTests
     }
 
     [Fact]
+    public void Every_node_has_its_data_folder_in_a_volume_of_its_own()
+    {
+        // What a node keeps there of calls, nobody else knows.
+        var folder = Regex.Match(Read(Path.Combine("node", "node.conf")), "(?m)^  data = \"(.+)\"").Groups[1].Value;
+        foreach (var node in Services().Where(static name => name.StartsWith("node-", StringComparison.Ordinal)))
+        {
+            Compose.ShouldContain($"      - {node}:{folder}\n");
+            Compose[Compose.IndexOf("\nvolumes:", StringComparison.Ordinal)..].ShouldContain($"\n  {node}: {{}}\n");
+        }
+        folder.ShouldBe("/var/lib/cti");
+    }
+
+    [Fact]
     public void What_compose_sets_as_a_key_of_the_configuration_is_one()
     {
         var keys = EnvironmentLine().Matches(Compose).Select(static m => m.Groups[1].Value).Where(static name => name.StartsWith("CTI_", StringComparison.Ordinal));
