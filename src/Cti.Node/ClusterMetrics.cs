@@ -57,6 +57,7 @@ internal sealed class ClusterMetrics : IDisposable
             var counted = server.ClusterCounters;
             return (Measurement<long>[])[Of(counted.CallsResumed, "outcome", "resumed"), Of(counted.CallsReleased, "outcome", "released")];
         }, "{call}", "Calls of instances that came to this node, by outcome: resumed, or released with 503");
+        meter.CreateObservableGauge("cti_cluster_byes_untold", () => server.ToldByeCount, "{call}", "Calls whose far end has hung up at this node and whose owner is not known to know it");
     }
 
     private void Links()
