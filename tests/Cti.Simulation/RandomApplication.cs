@@ -14,6 +14,9 @@ namespace Cti.Simulation;
 /// </summary>
 internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom random)
 {
+    /// <summary>How late the answer to a commit may come, and more.</summary>
+    private const int CommitMillis = 500;
+
     public const string Name = "app";
 
     private readonly Dictionary<string, CallView> calls = new(StringComparer.Ordinal);
@@ -172,7 +175,13 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
                 call.IsReleased = true;
                 Exists(call, exists =>
                 {
-                    if (exists) world.Fail($"{call.Id} exists after its on_released");
+                    if (!exists) return;
+                    if (!world.MovesInstances) world.Fail($"{call.Id} exists after its on_released");
+                    // Another node may have read it in the store before the owner was told that its commit succeeded.
+                    else Later(CommitMillis, () => Exists(call, still =>
+                    {
+                        if (still) world.Fail($"{call.Id} exists {CommitMillis} ms after its on_released");
+                    }));
                 });
                 break;
         }
