@@ -476,13 +476,16 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         foreach (var one in left) Note(round, $"{what}: {one}");
     }
 
+    /// <summary>A process that was stopped in the middle of a commit finds the time for it over when it wakes.</summary>
+    private bool IsOfPause(string error) => plan.Rounds.Contains(Fault.Pause) && error.Contains(" ERROR 7001 ", StringComparison.Ordinal);
+
     /// <summary>What the phones and the books complain of since the last round, and the row of the table.</summary>
     private void Finish(RoundReport round)
     {
         foreach (var complaint in cluster.Farm.Complaints.Concat(app.Books.Problems(isEnd: false)).Where(_told.Add)) Note(round, complaint);
         if (!plan.Rounds.Any(static f => f is Fault.RestartDatabase or Fault.CutDatabase or Fault.CutPeers or Fault.Lose or Fault.LoseAndKill))
         {
-            foreach (var error in cluster.Nodes.SelectMany(static node => node.Errors().Select(line => $"node {node.Name} logged: {line}")).Where(_told.Add)) Note(round, error);
+            foreach (var error in cluster.Nodes.SelectMany(static node => node.Errors().Select(line => $"node {node.Name} logged: {line}")).Where(line => !IsOfPause(line)).Where(_told.Add)) Note(round, error);
         }
         tell(round.ToString());
         // Some of each kind: one defect shows at many calls.

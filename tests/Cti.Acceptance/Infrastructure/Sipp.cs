@@ -49,7 +49,8 @@ internal sealed class Sipp : IAsyncDisposable
     {
         var port = Ports.Free();
         var folder = Directory.CreateTempSubdirectory("cti-sipp-").FullName;
-        string[] all = ["-sf", Path.Combine(AppContext.BaseDirectory, "scenarios", scenario), "-p", port.ToString(CultureInfo.InvariantCulture), "-nostdin", "-trace_err", .. arguments];
+        // Its watchdog counts a busy machine among the errors, and ends the process after some of them.
+        string[] all = ["-watchdog_minor_threshold", "60000", "-watchdog_major_threshold", "60000", "-sf", Path.Combine(AppContext.BaseDirectory, "scenarios", scenario), "-p", port.ToString(CultureInfo.InvariantCulture), "-nostdin", "-trace_err", .. arguments];
         var process = Process.Start(new ProcessStartInfo(Tools.Find("sipp", "sip-tester"), all)
         {
             RedirectStandardOutput = true,
