@@ -14,15 +14,11 @@ internal static class ClusterBenchmark
     private const int Nodes = 8;
 
     // Few enough that eight nodes, their callers and the database find room on two cores.
-    private const int CallsPerSecond = 4;
-    private const int WarmSeconds = 10;
-    private const int WarmTimesMax = 8;
-    private const int Seconds = 40;
+    private const int CallsPerSecond = 10;
+    private const int WarmSeconds = 15;
+    private const int Seconds = 30;
     private const int HoldMillis = 100;
     private const int Questions = 2000;
-
-    // Below this share of a core, of all nodes together, the compiler has nothing left to do.
-    private const double CompilerQuiet = 0.02;
 
     // In an order that takes a machine which becomes slower meanwhile out of the means. CTI_BENCH_NODES=8,8 compares two builds.
     private static readonly int[] Sizes = Environment.GetEnvironmentVariable("CTI_BENCH_NODES") is { Length: > 0 } asked
@@ -70,7 +66,7 @@ internal static class ClusterBenchmark
                 await application.AskAsync("sys.event.subscribe", """{"group":"bench"}""");
                 applications.Add(application);
             }
-            WarmUp(nodes);
+            Load(nodes, WarmSeconds);
             var before = Cpu(nodes);
             var results = Load(nodes, Seconds);
             var after = Cpu(nodes);
@@ -92,17 +88,6 @@ internal static class ClusterBenchmark
         {
             foreach (var application in applications) await application.DisposeAsync();
             foreach (var node in nodes) node.Dispose();
-        }
-    }
-
-    /// <summary>Until pools are filled and what is called often is compiled for good.</summary>
-    private static void WarmUp(List<NodeProcess> nodes)
-    {
-        for (var i = 0; i < WarmTimesMax; i++)
-        {
-            var before = nodes.Sum(Compiler);
-            Load(nodes, WarmSeconds);
-            if (i > 0 && nodes.Sum(Compiler) - before < CompilerQuiet * WarmSeconds) return;
         }
     }
 
@@ -169,8 +154,5 @@ internal static class ClusterBenchmark
         return [.. nodes];
     }
 
-    /// <summary>Without the runtime's compiler: it has its own thread, and what it does is the price of a start, which several nodes pay several times.</summary>
-    private static double Cpu(IEnumerable<NodeProcess> nodes) => nodes.Sum(static node => node.CpuSeconds - Compiler(node));
-
-    private static double Compiler(NodeProcess node) => ProcessCost.CpuByThread(node.Id).GetValueOrDefault(".NET Tiered Com");
+    private static double Cpu(IEnumerable<NodeProcess> nodes) => nodes.Sum(static node => node.CpuSeconds);
 }
