@@ -202,6 +202,8 @@ internal sealed class SpeechService : IDisposable
     {
         var stream = client.GetStream();
         var request = Read(stream);
+        // Who gives up while connecting, on a busy machine, has asked nothing.
+        if (!request.Contains("\r\n\r\n", StringComparison.Ordinal)) return;
         lock (_requests) _requests.Add(request);
         try
         {
@@ -258,9 +260,16 @@ internal sealed class SpeechService : IDisposable
                 var length = at < 0 || at > end ? 0 : int.Parse(text[(at + 16)..text.IndexOf('\r', at)], System.Globalization.CultureInfo.InvariantCulture);
                 if (bytes.Count >= Encoding.UTF8.GetByteCount(text[..(end + 4)]) + length) return text;
             }
-            var next = stream.ReadByte();
-            if (next < 0) return text;
-            bytes.Add((byte)next);
+            try
+            {
+                var next = stream.ReadByte();
+                if (next < 0) return text;
+                bytes.Add((byte)next);
+            }
+            catch (IOException)
+            {
+                return "";
+            }
         }
     }
 
