@@ -26,9 +26,12 @@ internal sealed class SameInvites(SipCluster cluster, IClock clock, IRandom rand
         if (cluster.Links is not { } links || cluster.View is not { } view) return null;
         var key = SipForwarding.KeyOf(transaction.Request);
         var question = new Question(++lastNumber, key) { Transaction = transaction };
-        foreach (var witness in Rendezvous.Best(key, view().Nodes.Where(node => node.IsMedia && (node.Name == cluster.Self || links.IsConnected(node.Name))).Select(static node => node.Name), Witnesses))
+        var able = view().Nodes.Where(node => node.IsMedia && (node.Name == cluster.Self || links.IsConnected(node.Name))).Select(static node => node.Name);
+        var witnesses = Rendezvous.Best(key, able, Witnesses);
+        // A witness says too whether it has the INVITE itself.
+        question.Asked.UnionWith(witnesses);
+        foreach (var witness in witnesses)
         {
-            question.Asked.Add(witness);
             if (witness == cluster.Self) AskEach(question, register.Note(key, cluster.Self));
             else if (links.Send(witness, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Witness, question.Number, key))) question.Waiting.Add(witness);
         }

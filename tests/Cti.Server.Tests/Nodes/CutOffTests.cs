@@ -8,26 +8,6 @@ public sealed class CutOffTests : ClusterNodeTests
 {
     private const int Lease = 2000;
 
-    /// <summary>An outbound call on n1 that is up, and the INVITE that its far end got.</summary>
-    private (string Call, RawPeer Peer, SipRequest Invite) UpAtFirst(int maxSeconds = 600)
-    {
-        for (var last = 100; last < 160; last++)
-        {
-            var address = $"192.0.2.{last}";
-            var peer = bench.Peer(address, bench["n1"]);
-            var call = bench.Result(bench.Ask(bench["n1"], "sys.call.construct", ("to_uri", $"sip:phone@{address}"), ("max_answer_seconds", maxSeconds))).GetProperty("res_id").GetString()!;
-            var invite = peer.Request("INVITE");
-            peer.Towards = bench.OwnerOf(call).Address;
-            Answer(peer, invite);
-            bench.Expect("sys.call.on_dial_completed");
-            if (bench.OwnerOf(call).Name == "n1") return (call, peer, invite);
-            bench.Ask(bench["n1"], "sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
-            peer.Respond(peer.Request("BYE"), 200);
-            bench.Expect("sys.call.on_released");
-        }
-        throw new InvalidOperationException("no call where it was wanted");
-    }
-
     [Fact]
     public void A_BYE_that_a_node_answered_which_could_not_write_it_reaches_the_calls_new_owner()
     {

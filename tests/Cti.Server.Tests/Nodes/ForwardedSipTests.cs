@@ -33,6 +33,16 @@ public sealed class ForwardedSipTests
         CSeq: 1 ACK
         """);
 
+    /// <summary>The application answers, and it is the newest branch that is told.</summary>
+    private void IsAnsweredByTheSecond(string call, RawPeer peer)
+    {
+        bench.Ask(bench["n3"], "sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        var success = peer.Response(200);
+        success.TopVia.Branch.ShouldBe("z9hG4bKsecond");
+        Ack(peer, success);
+        bench.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+    }
+
     [Fact]
     public void Keys_and_a_bye_are_answered_by_the_node_that_they_came_to_and_told_to_the_owner()
     {
@@ -157,11 +167,7 @@ public sealed class ForwardedSipTests
         peer.Response(180).TopVia.Branch.ShouldBe("z9hG4bKsecond");
         bench.Runtime.Advance(1000);
         bench.Count("sys.call.on_incoming").ShouldBe(0, "the application hears of one call");
-        bench.Ask(bench["n3"], "sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
-        var success = peer.Response(200);
-        success.TopVia.Branch.ShouldBe("z9hG4bKsecond");
-        Ack(peer, success);
-        bench.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        IsAnsweredByTheSecond(call, peer);
         bench.Crashes.ShouldBeEmpty();
     }
 
@@ -277,11 +283,7 @@ public sealed class ForwardedSipTests
         bench.Count("sys.call.on_released").ShouldBe(0);
         bench.Count("sys.call.on_incoming").ShouldBe(0, "the application hears of one call");
         peer.Response(482).TopVia.Branch.ShouldBe("z9hG4bKfirst");
-        bench.Ask(bench["n3"], "sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
-        var success = peer.Response(200);
-        success.TopVia.Branch.ShouldBe("z9hG4bKsecond");
-        Ack(peer, success);
-        bench.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        IsAnsweredByTheSecond(call, peer);
         bench.Crashes.ShouldBeEmpty();
     }
 
@@ -300,11 +302,7 @@ public sealed class ForwardedSipTests
         bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(first);
         var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
         call.ShouldNotBe(first);
-        bench.Ask(bench["n3"], "sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
-        var success = peer.Response(200);
-        success.TopVia.Branch.ShouldBe("z9hG4bKsecond");
-        Ack(peer, success);
-        bench.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        IsAnsweredByTheSecond(call, peer);
         bench.Nodes.Sum(static node => node.Server.CallCount).ShouldBe(1);
         bench.Crashes.ShouldBeEmpty();
     }

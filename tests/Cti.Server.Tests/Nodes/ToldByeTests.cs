@@ -9,26 +9,6 @@ public sealed class ToldByeTests : ClusterNodeTests
 {
     private const int Lease = 2000;
 
-    /// <summary>A call on n1 that is up.</summary>
-    private (string Call, RawPeer Peer, SipRequest Invite) UpAtFirst()
-    {
-        for (var last = 100; last < 160; last++)
-        {
-            var address = $"192.0.2.{last}";
-            var peer = bench.Peer(address, bench["n1"]);
-            var call = bench.Construct(bench["n1"], $"sip:phone@{address}");
-            var invite = peer.Request("INVITE");
-            peer.Towards = bench.OwnerOf(call).Address;
-            Answer(peer, invite);
-            bench.Expect("sys.call.on_dial_completed");
-            if (bench.OwnerOf(call).Name == "n1") return (call, peer, invite);
-            bench.Ask(bench["n1"], "sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
-            peer.Respond(peer.Request("BYE"), 200);
-            bench.Expect("sys.call.on_released");
-        }
-        throw new InvalidOperationException("no call where it was wanted");
-    }
-
     private string Kept(string node) => Encoding.UTF8.GetString(bench[node].Spool.Content.Span);
 
     private void Released(JsonElement released, string call, long atMillis)
