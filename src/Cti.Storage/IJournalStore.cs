@@ -64,10 +64,10 @@ public interface IJournalStore : IAsyncDisposable
     /// <exception cref="ArgumentException">An append breaks the numbering rules of <see cref="InstanceAppend"/>; nothing of the batch is written.</exception>
     ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default);
 
-    /// <summary>The journals of some instances' live resources, each in order of position: what a new owner replays. In one round trip; every instance asked for is there.</summary>
+    /// <summary>The journals of some instances' live resources, each in order of position: what a new owner replays. In one round trip where the store is elsewhere; every instance asked for is there.</summary>
     ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default);
 
-    /// <summary>Idempotency rows of some instances whose time is at or after <paramref name="sinceUnixMillis"/>, oldest first. In one round trip; every instance asked for is there.</summary>
+    /// <summary>Idempotency rows of some instances whose time is at or after <paramref name="sinceUnixMillis"/>, oldest first. As above.</summary>
     ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default);
 
     /// <summary>
@@ -208,15 +208,3 @@ public sealed class StoreUnavailableException(string message, Exception? inner =
 
 /// <summary>The store is not the one that the configuration describes.</summary>
 public sealed class StoreMismatchException(string message) : Exception(message);
-
-/// <summary>Reading what belongs to one instance.</summary>
-public static class JournalStoreReads
-{
-    /// <summary>The journal of one instance, as <see cref="IJournalStore.ReadJournalsAsync"/> has it.</summary>
-    public static async ValueTask<IReadOnlyList<JournalEntry>> ReadJournalAsync(this IJournalStore store, int instance, CancellationToken cancellation = default) =>
-        (await store.ReadJournalsAsync([instance], cancellation).ConfigureAwait(false))[instance];
-
-    /// <summary>The idempotency rows of one instance, as <see cref="IJournalStore.ReadIdempotencyAsync"/> has them.</summary>
-    public static async ValueTask<IReadOnlyList<IdempotencyRow>> ReadIdempotencyAsync(this IJournalStore store, int instance, long sinceUnixMillis, CancellationToken cancellation = default) =>
-        (await store.ReadIdempotencyAsync([instance], sinceUnixMillis, cancellation).ConfigureAwait(false))[instance];
-}

@@ -1,5 +1,6 @@
 using Cti.Storage;
 using Cti.Storage.Memory;
+using Cti.Testing;
 using Cti.Testing.Peers;
 
 namespace Cti.Simulation;

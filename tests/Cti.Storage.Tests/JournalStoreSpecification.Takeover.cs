@@ -1,4 +1,5 @@
 using System.Text;
+using Cti.Testing;
 
 namespace Cti.Storage.Tests;
 

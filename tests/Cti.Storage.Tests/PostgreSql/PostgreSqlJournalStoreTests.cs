@@ -1,5 +1,6 @@
 using System.Text;
 using Cti.Storage.PostgreSql;
+using Cti.Testing;
 using Npgsql;
 
 namespace Cti.Storage.Tests.PostgreSql;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Versioning;
 using Cti.Storage.Sqlite;
+using Cti.Testing;
 
 namespace Cti.Storage.Tests.Sqlite;
 
