@@ -36,10 +36,10 @@ public static partial class Limits
     public const int SipMovingMillis = 30_000;
     /// <summary>SIP messages that wait for an owner or for its answer, on one node: past it they are refused with 503 or dropped, as by a full socket.</summary>
     public const int SipForwardedMax = 20_000;
-    /// <summary>Milliseconds in which other nodes are asked whether they have an INVITE already: a hundred times what they need; no answer counts as no.</summary>
+    /// <summary>Milliseconds in which another node is to say whether it has an INVITE already: a hundred times what it needs; then another is asked, once, and no answer counts as no.</summary>
     public const int SameInviteMillis = 100;
     /// <summary>How long a witness knows who has asked about an INVITE, in milliseconds: a proxy waits 64 T1 for one node, and the next may be slow too.</summary>
     public const int InviteWitnessMillis = 64_000;
-    /// <summary>INVITEs that a witness knows; the oldest go first. Of a cluster of three each node is a witness of two thirds: 1000 calls a second are known for 64 s.</summary>
+    /// <summary>INVITEs that a node knows of, its own and those whose witness it is; the oldest go first: enough for 500 of either a second.</summary>
     public const int InviteWitnessesMax = 64_000;
 }

@@ -275,8 +275,9 @@ public sealed class ServerNode : INodeInfo
                 IsCutOff = () => member.IsCutOff,
             };
             inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
-            var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around));
-            sip.Attach(sipActor, transport);
+            var witness = new InviteWitness(around, clock);
+            var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around, witness));
+            sip.Attach(sipActor, transport, witness);
         }
         links?.Start();
         await member.StartAsync(cancellation).ConfigureAwait(false);
@@ -354,7 +355,7 @@ public sealed class ServerNode : INodeInfo
     {
         if (links is null) return;
         member.Use(links);
-        member.Subscribe(new LinkedPeers(links, handOvers));
+        member.Subscribe(new LinkedPeers(links, handOvers, options.IsMedia ? sip : null));
         handOvers.Use(links);
         services.Arrived = handOvers.Arrived;
         services.Served = handOvers.Served;
@@ -363,13 +364,14 @@ public sealed class ServerNode : INodeInfo
         if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
     }
 
-    /// <summary>Tells the links who is there, and what was handed over who has it.</summary>
-    private sealed class LinkedPeers(NodeLinks links, HandOvers handOvers) : IClusterEvents
+    /// <summary>Tells the links and the SIP side who is there, and what was handed over who has it.</summary>
+    private sealed class LinkedPeers(NodeLinks links, HandOvers handOvers, SipNode? sip) : IClusterEvents
     {
         public void OnViewChanged(ClusterView before, ClusterView now)
         {
             links.SetPeers(now.Nodes);
             handOvers.OnViewChanged(now);
+            sip?.OnClusterChanged();
         }
     }
 

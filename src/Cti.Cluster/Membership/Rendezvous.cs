@@ -7,27 +7,24 @@ namespace Cti.Cluster.Membership;
 public static class Rendezvous
 {
     /// <summary>The node that an instance goes to; null where there is none.</summary>
-    public static string? Winner(int instance, IReadOnlyList<string> nodes)
+    public static string? Winner(int instance, IReadOnlyList<string> nodes) => Winner((ulong)instance * 0x9E3779B97F4A7C15, nodes, null);
+
+    /// <summary>The node that something else than an instance goes to, of those that are not left out; null where there is none.</summary>
+    public static string? Winner(string key, IReadOnlyList<string> nodes, IReadOnlyList<string>? leftOut = null) => Winner(Fnv(key), nodes, leftOut);
+
+    private static string? Winner(ulong seed, IReadOnlyList<string> nodes, IReadOnlyList<string>? leftOut)
     {
         string? best = null;
         ulong bestWeight = 0;
         foreach (var node in nodes)
         {
-            var weight = Weight(instance, node);
+            if (leftOut?.Contains(node) == true) continue;
+            var weight = Weight(seed, node);
             if (best is not null && (weight < bestWeight || (weight == bestWeight && string.CompareOrdinal(node, best) > 0))) continue;
             (best, bestWeight) = (node, weight);
         }
         return best;
     }
-
-    /// <summary>The nodes that something else than an instance goes to, best first: at most <paramref name="count"/>.</summary>
-    public static IReadOnlyList<string> Best(string key, IEnumerable<string> nodes, int count)
-    {
-        var seed = Fnv(key);
-        return [.. nodes.Select(node => (Node: node, Weight: Weight(seed, node))).OrderByDescending(static one => one.Weight).ThenBy(static one => one.Node, StringComparer.Ordinal).Take(count).Select(static one => one.Node)];
-    }
-
-    private static ulong Weight(int instance, string node) => Weight((ulong)instance * 0x9E3779B97F4A7C15, node);
 
     /// <summary>FNV-1a of the name, then a finalizer that spreads neighbouring instances.</summary>
     private static ulong Weight(ulong seed, string node)

@@ -19,8 +19,10 @@ namespace Cti.Server.Events;
 public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
 {
     private const long TickMillis = 1_000;
-    /// <summary>After how long peers hear that instances went on without an event for them: bounds what a feed that opens there repeats.</summary>
+    /// <summary>How often a peer hears that instances went on without an event for it: bounds what a feed that opens there repeats.</summary>
     private const long QuietMillis = 250;
+    /// <summary>In so many turns all peers have heard it: what a node says does not grow with the cluster.</summary>
+    private const int QuietTurns = 8;
     /// <summary>After how long without a link a node's connections lose their instances.</summary>
     private const long GraceMillis = 2_000;
 
@@ -35,6 +37,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
     private long _version;
     private bool _isSending;
     private bool _isQuietArmed;
+    private int _quietTurn = -1;
     private bool _isQuietDue;
     private bool _isTicking;
     private bool _isPolling;
@@ -299,15 +302,17 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
     {
         var isQuietDue = _isQuietDue;
         _isQuietDue = false;
+        var (turns, place) = (Math.Min(_peers.Count, QuietTurns), 0);
         foreach (var peer in _peers.Values)
         {
+            var isItsTurn = isQuietDue && place++ % turns == _quietTurn % turns;
             if (!peer.IsConnected || peer.IsBlocked) continue;
             if (peer.NeedsInterest)
             {
                 _outgoing.Add(new Outgoing(peer.Name, new FeedInterest(_version, peer.IsAsked, [.. _hub.OpenApplications.Select(feeds => new KeyValuePair<string, IReadOnlyList<long>>(feeds.Name, feeds.Wanted))]).Encode()));
                 peer.NeedsInterest = peer.IsAsked = false;
             }
-            peer.Write(_hub.Own, _hub.Published, isQuietDue, payload => _outgoing.Add(new Outgoing(peer.Name, payload)));
+            peer.Write(_hub.Own, _hub.Published, isItsTurn, payload => _outgoing.Add(new Outgoing(peer.Name, payload)));
             for (var instance = 0; instance < _epochs.Length && !_isQuietArmed; instance++)
             {
                 if (_hub.Own[instance] && peer.IsBehind(instance, _hub.Published[instance])) ArmQuiet();
@@ -353,6 +358,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
         {
             _isQuietArmed = false;
             _isQuietDue = true;
+            _quietTurn = (_quietTurn + 1) & int.MaxValue;
             foreach (var peer in _peers.Values)
             {
                 peer.IsBlocked = false;

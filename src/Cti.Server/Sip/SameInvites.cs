@@ -7,48 +7,47 @@ namespace Cti.Server.Sip;
 
 /// <summary>
 /// Finds out whether another node has an INVITE already: (Call-ID, From tag, CSeq) is one call in the whole cluster, so that a proxy which offers it to a second node does
-/// not make the application's phone ring twice. Two nodes are each INVITE's witnesses, found by its hash, and know who has asked about it: so it costs the same in a large cluster
-/// as in one of three. Part of the SIP actor.
+/// not make the application's phone ring twice. Each INVITE has one node as its witness, found by its hash, which knows who has asked about it: so it costs the same in a large
+/// cluster as in a small one. Where a link is out nodes may differ about who that is: a second one is asked then. Part of the SIP actor.
 /// </summary>
-internal sealed class SameInvites(SipCluster cluster, IClock clock, IRandom random)
+internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRandom random)
 {
-    /// <summary>One may die between the first branch and the second.</summary>
-    private const int Witnesses = 2;
+    private const int WitnessesMax = 2;
 
     private readonly Dictionary<long, Question> asked = [];
     private readonly Dictionary<string, Question> byKey = new(StringComparer.Ordinal);
-    private readonly InviteRegister register = new(clock);
+    private string[] able = [];
     private long lastNumber = cluster.Links is null ? 0 : (long)(random.NextUInt64() >> 2);
 
-    /// <summary>Asks the witnesses among the nodes to which there is a link; null where nobody can tell.</summary>
+    /// <summary>Asks the witness; null where nobody can tell.</summary>
     public Question? Ask(ServerTransaction transaction)
     {
-        if (cluster.Links is not { } links || cluster.View is not { } view) return null;
+        if (cluster.Links is null) return null;
         var key = SipForwarding.KeyOf(transaction.Request);
         var question = new Question(++lastNumber, key) { Transaction = transaction };
-        var able = view().Nodes.Where(node => node.IsMedia && (node.Name == cluster.Self || links.IsConnected(node.Name))).Select(static node => node.Name);
-        var witnesses = Rendezvous.Best(key, able, Witnesses);
-        // A witness says too whether it has the INVITE itself.
-        question.Asked.UnionWith(witnesses);
-        foreach (var witness in witnesses)
-        {
-            if (witness == cluster.Self) AskEach(question, register.Note(key, cluster.Self));
-            else if (links.Send(witness, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Witness, question.Number, key))) question.Waiting.Add(witness);
-        }
+        foreach (var other in witness.Note(key)) AskOnce(question, other, SipLinkMessage.HaveYou);
+        if (Rendezvous.Winner(key, able) != cluster.Self || witness.IsUnsure) AskWitness(question);
         if (question.Waiting.Count == 0) return null;
         asked[question.Number] = question;
         byKey[key] = question;
         return question;
     }
 
-    /// <summary>A node asks its witness: who else has asked about that INVITE, apart by blanks.</summary>
-    public string Witnessed(string node, string key) => string.Join(' ', register.Note(key, node));
-
-    private void AskEach(Question question, IEnumerable<string> nodes)
+    /// <summary>Who lives, or who is linked, may have changed: other nodes are the witnesses of some INVITEs from now on, and are told of those that are not answered yet.</summary>
+    /// <param name="open">The INVITEs of this node that have no final answer.</param>
+    public void Reconsider(IEnumerable<ServerTransaction> open)
     {
-        foreach (var node in nodes)
+        if (cluster.View is not { } view || cluster.Links is not { } links) return;
+        string[] now = [.. view().Nodes.Where(node => node.IsMedia && (node.Name == cluster.Self || links.IsConnected(node.Name))).Select(static node => node.Name)];
+        if (now.AsSpan().SequenceEqual(able)) return;
+        var before = able;
+        able = now;
+        foreach (var invite in open)
         {
-            if (node != cluster.Self && question.Asked.Add(node) && cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.HaveYou, question.Number, question.Key))) question.Waiting.Add(node);
+            var key = SipForwarding.KeyOf(invite.Request);
+            // Nothing depends on the answer any more.
+            if (Rendezvous.Winner(key, now) is { } next && next != cluster.Self && next != Rendezvous.Winner(key, before))
+                links.Send(next, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Witness, InviteWitness.NoQuestion, key));
         }
     }
 
@@ -64,21 +63,31 @@ internal sealed class SameInvites(SipCluster cluster, IClock clock, IRandom rand
     public (Question Question, int Status)? Answered(string node, long number, int status, IEnumerable<string> others)
     {
         if (!asked.TryGetValue(number, out var question) || !question.Waiting.Remove(node)) return null;
-        if (status == 0) AskEach(question, others);
+        foreach (var other in status == 0 ? others : [])
+        {
+            if (other == InviteWitness.Unsure) AskWitness(question);
+            else AskOnce(question, other, SipLinkMessage.HaveYou);
+        }
         if (status == 0 && question.Waiting.Count > 0) return null;
         return (question, status);
     }
 
     /// <summary>A node cannot answer any more.</summary>
+    /// <returns>The questions that wait for nobody now.</returns>
     public IReadOnlyList<Question> Lost(string node)
     {
         var over = new List<Question>();
         foreach (var question in asked.Values)
         {
-            if (question.Waiting.Remove(node) && question.Waiting.Count == 0) over.Add(question);
+            if (!question.Waiting.Remove(node)) continue;
+            AskWitness(question);
+            if (question.Waiting.Count == 0) over.Add(question);
         }
         return over;
     }
+
+    /// <summary>The time for an answer is over: whether another witness was asked instead.</summary>
+    public bool AskAnother(Question question) => AskWitness(question);
 
     /// <summary>The question of that number, if it is open.</summary>
     public Question? Find(long number) => asked.GetValueOrDefault(number);
@@ -90,6 +99,34 @@ internal sealed class SameInvites(SipCluster cluster, IClock clock, IRandom rand
         if (byKey.GetValueOrDefault(question.Key) == question) byKey.Remove(question.Key);
     }
 
+    /// <summary>Asks the best of those that were not asked.</summary>
+    private bool AskWitness(Question question)
+    {
+        while (question.Witnesses < WitnessesMax && Rendezvous.Winner(question.Key, able, question.Asked) is { } next)
+        {
+            if (next == cluster.Self)
+            {
+                question.Asked.Add(next);
+                question.Witnesses++;
+            }
+            else if (AskOnce(question, next, SipLinkMessage.Witness))
+            {
+                question.Witnesses++;
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private bool AskOnce(Question question, string node, SipLinkMessage kind)
+    {
+        if (node == cluster.Self || question.Asked.Contains(node)) return false;
+        question.Asked.Add(node);
+        if (!cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(kind, question.Number, question.Key))) return false;
+        question.Waiting.Add(node);
+        return true;
+    }
+
     /// <summary>An INVITE that waits for what the others say.</summary>
     internal sealed class Question(long number, string key)
     {
@@ -97,10 +134,13 @@ internal sealed class SameInvites(SipCluster cluster, IClock clock, IRandom rand
 
         public string Key => key;
 
-        public HashSet<string> Waiting { get; } = new(StringComparer.Ordinal);
+        public List<string> Waiting { get; } = [];
 
         /// <summary>Each is asked once.</summary>
-        public HashSet<string> Asked { get; } = new(StringComparer.Ordinal);
+        public List<string> Asked { get; } = [];
+
+        /// <summary>Nodes that were asked as its witness, this one among them.</summary>
+        public int Witnesses { get; set; }
 
         /// <summary>Its newest branch.</summary>
         public required ServerTransaction Transaction { get; set; }

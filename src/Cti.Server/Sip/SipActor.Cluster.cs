@@ -147,9 +147,12 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
 
     private void LinkBroke(string node)
     {
+        OthersChanged();
         forwarding.LinkBroke(node);
         foreach (var question in sameInvites.Lost(node)) Decided(question, node, 0);
     }
+
+    private void OthersChanged() => sameInvites.Reconsider(layer.Invites.Where(invite => StatusOf(invite) == 100));
 
     // ---- INVITEs that come to two nodes ----
 
@@ -166,16 +169,16 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
 
     private void BeAsked(string node, long number, string key, bool isWitness)
     {
-        var status = StatusFor(node, key).ToString(CultureInfo.InvariantCulture);
-        var said = isWitness && sameInvites.Witnessed(node, key) is { Length: > 0 } others ? $"{status} {others}" : status;
-        cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Have, number, said));
-        // The witnesses may have told only one of two nodes of the other.
+        witness.Answer(node, number, key, StatusFor(node, key), isWitness);
+        // Of two nodes that ask at once the witness may have told only one of the other.
         if (sameInvites.YieldTo(node, key) is { } own) Decided(own, node, 100);
     }
 
     private void EndQuestion(long number)
     {
-        if (sameInvites.Find(number) is { } question) Decided(question, "", 0);
+        if (sameInvites.Find(number) is not { } question) return;
+        if (sameInvites.AskAnother(question)) StartTimer(question.Timer, Limits.SameInviteMillis, new AskOver(number));
+        else Decided(question, "", 0);
     }
 
     private void Decided(SameInvites.Question question, string node, int status)

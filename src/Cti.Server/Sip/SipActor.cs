@@ -12,7 +12,7 @@ namespace Cti.Server.Sip;
 /// Owns the node's SIP transactions (RFC 3261's transaction user for all of them): finds whose each message is and posts it to that call.
 /// A transaction stays on the node whose socket it uses; what a message means for a call is decided in the call's actor.
 /// </summary>
-internal sealed partial class SipActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers, SipCluster cluster) : Actor, ITransactionUser
+internal sealed partial class SipActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers, SipCluster cluster, InviteWitness witness) : Actor, ITransactionUser
 {
     /// <summary>Stray answers remembered, each for 64 T1: more than a node that restarted with all its calls ringing has; past it a BYE may go out twice.</summary>
     private const int StraysMax = 4_000;
@@ -35,7 +35,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         };
         inbound.Observe(layer);
         forwarding = new SipForwarding(cluster, System.Clock, random, timers, this);
-        sameInvites = new SameInvites(cluster, System.Clock, random);
+        sameInvites = new SameInvites(cluster, witness, random);
         Become(Serving);
     }
 
@@ -55,7 +55,8 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
             case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
             case LinkMessageCame came: Receive(came.Node, came.Payload); break;
             case LinkChanged { IsUp: false } broken: LinkBroke(broken.Node); break;
-            case LinkChanged: forwarding.Tick(); break;
+            case LinkChanged: OthersChanged(); forwarding.Tick(); break;
+            case ClusterChanged: OthersChanged(); break;
             case TakeAgain again: TakeBack(again.Transaction); break;
             case AskOver over: EndQuestion(over.Number); break;
             case ForwardNow: forwardDue = long.MaxValue; forwarding.Tick(); break;

@@ -29,6 +29,9 @@ internal sealed record LinkMessageCame(string Node, ReadOnlyMemory<byte> Payload
 /// <summary>A link is up or broke.</summary>
 internal sealed record LinkChanged(string Node, bool IsUp) : ISystemMessage;
 
+/// <summary>Who lives has changed.</summary>
+internal sealed record ClusterChanged : ISystemMessage;
+
 /// <summary>Where the answers to a request go that another node received.</summary>
 /// <param name="Node">That node.</param>
 /// <param name="Number">The request's number there.</param>

@@ -9,13 +9,15 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 {
     private ActorRef actor = null!;
     private ISipTransport transport = null!;
+    private InviteWitness? witness;
     private long dropped;
 
     /// <summary>Messages from the network that found the mailbox full.</summary>
     public long Dropped => Interlocked.Read(ref dropped);
 
-    public void Attach(ActorRef sipActor, ISipTransport sipTransport)
+    public void Attach(ActorRef sipActor, ISipTransport sipTransport, InviteWitness inviteWitness)
     {
+        witness = inviteWitness;
         actor = sipActor;
         transport = sipTransport;
     }
@@ -52,8 +54,11 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public void OnMessage(string node, ReadOnlyMemory<byte> payload)
     {
-        if (!actor.Tell(new LinkMessageCame(node, payload))) Interlocked.Increment(ref dropped);
+        if (witness?.TryAnswer(node, payload.Span) != true && !actor.Tell(new LinkMessageCame(node, payload))) Interlocked.Increment(ref dropped);
     }
+
+    /// <summary>Who lives has changed.</summary>
+    public void OnClusterChanged() => actor.Tell(new ClusterChanged());
 
     public void OnConnected(string node) => actor.Tell(new LinkChanged(node, true));
 

@@ -154,6 +154,9 @@ public sealed partial class TransactionLayer
         else if (server.MergeKey is { } key) merged[key] = server;
     }
 
+    /// <summary>The INVITEs outside a dialog, the newest branch of each.</summary>
+    public IEnumerable<ServerTransaction> Invites => merged.Values.Where(static server => server.Request.Method == SipMethods.Invite);
+
     /// <summary>The INVITE outside a dialog with that Call-ID, From tag and CSeq number, of whichever branch came last; null where none came or all is over.</summary>
     public ServerTransaction? FindInvite(string callId, string fromTag, uint number) => merged.GetValueOrDefault(new MergeKey(callId, fromTag, number, SipMethods.Invite));
 

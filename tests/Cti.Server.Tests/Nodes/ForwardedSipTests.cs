@@ -188,66 +188,6 @@ public sealed class ForwardedSipTests
     }
 
     [Fact]
-    public void In_a_large_cluster_too_an_invite_that_comes_to_any_two_nodes_is_one_call()
-    {
-        var large = new ClusterBench(count: 7, instances: 64);
-        for (var i = 0; i < 42; i++)
-        {
-            var peer = large.Peer($"192.0.2.{i + 1}", large.Nodes[i % 7]);
-            peer.Invite("100", $"Contact: <sip:caller@192.0.2.{i + 1}>", "z9hG4bKfirst");
-            large.Expect("sys.call.on_incoming");
-            peer.Towards = large.Nodes[(i + 1 + (i / 7)) % 7].Address;
-            peer.Invite("100", $"Contact: <sip:caller@192.0.2.{i + 1}>", "z9hG4bKsecond");
-            peer.Response(482).TopVia.Branch.ShouldBe("z9hG4bKfirst");
-        }
-        large.Runtime.Advance(1000);
-        large.Count("sys.call.on_incoming").ShouldBe(0);
-        large.Crashes.ShouldBeEmpty();
-    }
-
-    /// <summary>So few milliseconds apart that neither has an answer when the other asks; a witness may have told only one of the two.</summary>
-    [Fact]
-    public void In_a_large_cluster_too_an_invite_that_comes_to_two_nodes_at_once_is_one_call()
-    {
-        var large = new ClusterBench(count: 7, instances: 64);
-        for (var i = 0; i < 140; i++)
-        {
-            large.Links.DelayMillis = (1, 1 + (i % 12));
-            var peer = large.Peer($"192.0.2.{i + 1}", large.Nodes[i % 7]);
-            peer.Invite("100", $"Contact: <sip:caller@192.0.2.{i + 1}>", "z9hG4bKfirst");
-            large.Runtime.Advance(i / 7 % 4);
-            peer.Towards = large.Nodes[(i + 1 + (i / 24)) % 7].Address;
-            peer.Invite("100", $"Contact: <sip:caller@192.0.2.{i + 1}>", "z9hG4bKsecond");
-            large.Expect("sys.call.on_incoming");
-            large.Runtime.Advance(300);
-            large.Count("sys.call.on_incoming").ShouldBe(0, $"call {i}");
-        }
-        large.Crashes.ShouldBeEmpty();
-    }
-
-    [Fact]
-    public void One_witness_of_an_invite_may_die()
-    {
-        var large = new ClusterBench(count: 5, instances: 64);
-        RawPeer[] peers = [.. Enumerable.Range(1, 24).Select(i => large.Peer($"192.0.2.{i}", large.Nodes[i % 2]))];
-        for (var i = 0; i < peers.Length; i++)
-        {
-            peers[i].Invite("100", $"Contact: <sip:caller@192.0.2.{i + 1}>", "z9hG4bKfirst");
-            large.Expect("sys.call.on_incoming");
-        }
-        large.Kill(large["n5"]);
-        for (var i = 0; i < peers.Length; i++)
-        {
-            peers[i].Towards = large["n3"].Address;
-            peers[i].Invite("100", $"Contact: <sip:caller@192.0.2.{i + 1}>", "z9hG4bKsecond");
-            peers[i].Response(482).TopVia.Branch.ShouldBe("z9hG4bKfirst");
-        }
-        large.Runtime.Advance(1000);
-        large.Count("sys.call.on_incoming").ShouldBe(0);
-        large.Crashes.ShouldBeEmpty();
-    }
-
-    [Fact]
     public void The_caller_gives_up_by_the_branch_that_joined()
     {
         var peer = bench.Peer("192.0.2.1", bench["n1"]);

@@ -35,21 +35,34 @@ public sealed class InviteRegisterTests
     }
 
     [Fact]
-    public void The_witnesses_are_two_and_few_change_when_a_node_comes()
+    public void What_takes_no_thought_is_only_what_nobody_has_asked_about()
+    {
+        var register = new InviteRegister(runtime);
+        register.TryNoteFirst("key", "a").ShouldBeTrue();
+        register.TryNoteFirst("key", "a").ShouldBeFalse();
+        register.TryNoteFirst("key", "b").ShouldBeFalse();
+        register.Note("key", "c").ShouldBe(["a"], "b was not noted");
+    }
+
+    [Fact]
+    public void Each_node_is_the_witness_of_its_share_and_only_a_newcomers_share_moves()
     {
         string[] eight = ["n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8"];
-        var (changed, of) = (0, new Dictionary<string, int>());
+        var of = new Dictionary<string, int>();
         for (var i = 0; i < 4000; i++)
         {
-            var before = Rendezvous.Best($"1 tag{i} call{i}", eight, 2);
-            before.Count.ShouldBe(2);
-            foreach (var witness in before) of[witness] = of.GetValueOrDefault(witness) + 1;
-            var after = Rendezvous.Best($"1 tag{i} call{i}", [.. eight, "n9"], 2);
-            after.Intersect(before).ShouldNotBeEmpty("one of the two still knows");
-            if (!after.SequenceEqual(before)) changed++;
+            var key = $"1 tag{i} call{i}";
+            var before = Rendezvous.Winner(key, eight)!;
+            of[before] = of.GetValueOrDefault(before) + 1;
+            var after = Rendezvous.Winner(key, [.. eight, "n9"])!;
+            if (after != before) after.ShouldBe("n9");
+            of[after] = of.GetValueOrDefault(after) + (after == "n9" ? 1 : 0);
+            // Whoever cannot reach the first asks the one that is first without it.
+            Rendezvous.Winner(key, eight, [before]).ShouldBe(Rendezvous.Winner(key, [.. eight.Where(node => node != before)]));
         }
-        foreach (var witness in eight) of[witness].ShouldBeInRange(800, 1200, witness);
-        changed.ShouldBeLessThan(1200);
-        Rendezvous.Best("key", ["alone"], 2).ShouldBe(["alone"]);
+        foreach (var witness in eight) of[witness].ShouldBeInRange(400, 600, witness);
+        of["n9"].ShouldBeInRange(350, 550);
+        Rendezvous.Winner("key", ["alone"]).ShouldBe("alone");
+        Rendezvous.Winner("key", ["alone"], ["alone"]).ShouldBeNull();
     }
 }
