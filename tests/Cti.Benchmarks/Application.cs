@@ -95,13 +95,9 @@ internal sealed class Application : IAsyncDisposable
                 buffer.ResetWrittenCount();
             }
         }
-        catch (WebSocketException)
+        catch (Exception error) when (error is WebSocketException or OperationCanceledException or ObjectDisposedException)
         {
             // Aborted, by DisposeAsync.
-        }
-        catch (OperationCanceledException)
-        {
-            // The same.
         }
     }
 

@@ -31,8 +31,8 @@ internal sealed class TcpLinkStream(Socket socket, ILinkStreamEvents? events, IL
             if (_sending || !_open) return true;
             _sending = true;
         }
-        // Not on the caller's thread: it may hold a lock, and a send that completes at once would go on with all that waits.
-        ThreadPool.UnsafeQueueUserWorkItem(static stream => _ = stream.PumpAsync(), this, preferLocal: false);
+        // A buffer's worth on the caller's thread: to wake another costs more than the call to the system. It may hold a lock, so what has come meanwhile is another's to send.
+        _ = PumpAsync(buffersMax: 1);
         return true;
     }
 
@@ -65,7 +65,7 @@ internal sealed class TcpLinkStream(Socket socket, ILinkStreamEvents? events, IL
         {
             _open = true;
             _sending = _output.Count > 0;
-            if (_sending) _ = PumpAsync();
+            if (_sending) _ = PumpAsync(int.MaxValue);
         }
         await ReadAsync(isOutgoing: true).ConfigureAwait(false);
     }
@@ -104,17 +104,20 @@ internal sealed class TcpLinkStream(Socket socket, ILinkStreamEvents? events, IL
         _events!.OnClosed(LinkStreamEnd.Closed);
     }
 
-    private async Task PumpAsync()
+    private async Task PumpAsync(int buffersMax)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
         try
         {
-            while (Next(buffer) is { IsEmpty: false } next)
+            for (var sent = 0; sent < buffersMax; sent++)
             {
+                var next = Next(buffer);
                 var left = next;
                 while (!left.IsEmpty) left = left[await socket.SendAsync(left).ConfigureAwait(false)..];
                 Interlocked.Add(ref _queued, -next.Length);
+                if (IsDone()) return;
             }
+            ThreadPool.UnsafeQueueUserWorkItem(static stream => _ = stream.PumpAsync(int.MaxValue), this, preferLocal: false);
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {
@@ -126,16 +129,22 @@ internal sealed class TcpLinkStream(Socket socket, ILinkStreamEvents? events, IL
         }
     }
 
+    /// <summary>Whether nothing is left to send: then the next to come begins anew.</summary>
+    private bool IsDone()
+    {
+        lock (_gate)
+        {
+            _sending = !_closed && _output.Count > 0;
+            return !_sending;
+        }
+    }
+
     /// <summary>What is to be sent next: as much as fits into the buffer, or one larger piece as it is.</summary>
     private ReadOnlyMemory<byte> Next(byte[] buffer)
     {
         lock (_gate)
         {
-            if (_closed || !_output.TryPeek(out var head))
-            {
-                _sending = false;
-                return default;
-            }
+            var head = _output.Peek();
             if (head.Length > BufferBytes / 4) return _output.Dequeue();
             var filled = 0;
             while (_output.TryPeek(out head) && head.Length <= BufferBytes - filled)
