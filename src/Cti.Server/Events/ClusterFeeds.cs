@@ -32,6 +32,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
     private readonly SortedDictionary<string, FeedPeer> _peers = new(StringComparer.Ordinal);
     private readonly FeedPeer?[] _pushedBy;
     private readonly long[] _epochs;
+    private readonly string?[] _homes;
     private List<Outgoing> _outgoing = [];
     private ClusterView? _view;
     private long _version;
@@ -51,6 +52,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
         Self = self;
         _pushedBy = new FeedPeer?[hub.InstanceCount];
         _epochs = new long[hub.InstanceCount];
+        _homes = new string?[hub.InstanceCount];
     }
 
     internal string Self { get; }
@@ -58,8 +60,8 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
     /// <summary>Whether this node ever knew of another.</summary>
     internal bool HasPeers => _peers.Count > 0;
 
-    /// <summary>The name of the node that owns an instance, as the view has it.</summary>
-    internal string? OwnerOf(int instance) => instance < _view?.Owners.Length ? _view.Owners[instance].Node : null;
+    /// <summary>The name of the node that owns an instance; of one whose owner is dead or drains, of that which will.</summary>
+    internal string? HomeOf(int instance) => _homes[instance];
 
     /// <summary>Whether this node has seen the cluster yet.</summary>
     internal bool HasView => _view is not null;
@@ -81,6 +83,7 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
         using (_hub.Enter())
         {
             _view = now;
+            FindHomes(now);
             for (var instance = 0; instance < _epochs.Length; instance++)
             {
                 if (now.Owners[instance].Node != Self && now.Owners[instance].Epoch > _epochs[instance]) _hub.Lose(instance);
@@ -105,6 +108,16 @@ public sealed class ClusterFeeds : ILinkReceiver, IClusterEvents, IWorkItem
             Poll();
             ArmTick();
             Wake();
+        }
+    }
+
+    private void FindHomes(ClusterView view)
+    {
+        string[] hosts = [.. view.Nodes.Where(static node => node is { IsMedia: true, IsDraining: false }).Select(static node => node.Name)];
+        for (var instance = 0; instance < _homes.Length; instance++)
+        {
+            var owner = view.Owners[instance].Node;
+            _homes[instance] = hosts.Contains(owner) ? owner : Rendezvous.Winner(instance, hosts);
         }
     }
 

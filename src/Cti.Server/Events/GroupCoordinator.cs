@@ -195,8 +195,8 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         foreach (var (node, share) in _shares) SendTable(node, share);
     }
 
-    // Stable: only as many instances move as even shares need. Those who have most keep the larger shares. Which ones move is decided by who owns them: events
-    // of an instance that a connection of its owner's node has, and the answers to them, cross no link. None moves for that alone, as a move waits for acks.
+    // Events of an instance that a connection of its home's has, and the answers to them, cross no link. As a move waits for acks, nothing moves before something
+    // has to: then what is away from home goes there too.
     private void Rebalance()
     {
         var counts = _members.ToDictionary(member => member, _ => 0);
@@ -204,47 +204,47 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         {
             if (place.Target is { } target) counts[target]++;
         }
-        var (share, larger) = Math.DivRem(_places.Length, _members.Count);
-        // What a member lacks for its share, or has beyond it, below zero.
-        var room = new Dictionary<Member, int>();
-        foreach (var member in _members.OrderByDescending(member => counts[member])) room[member] = share + (room.Count < larger ? 1 : 0) - counts[member];
-        if (!Array.Exists(_places, static place => place.Target is null) && room.Values.All(static lack => lack == 0)) return;
-        var moving = Moving(room);
-        foreach (var isAtHome in (bool[])[true, false])
+        var room = Quotas(counts);
+        if (!Array.Exists(_places, static place => place.Target is null) && counts.All(count => count.Value <= room[count.Key])) return;
+        var left = Enumerable.Range(0, _places.Length).ToList();
+        foreach (var find in (Func<int, Member?>[])[AtHome, Home, Present, Anywhere])
         {
-            foreach (var instance in moving.ToArray())
+            left.RemoveAll(instance =>
             {
-                var owner = roles.OwnerOf(instance);
-                if (_members.Find(member => room[member] > 0 && (!isAtHome || member.Node == owner)) is not { } taker) continue;
-                room[taker]--;
-                moving.Remove(instance);
-                Retarget(instance, taker);
-            }
+                if (find(instance) is not { } member) return false;
+                room[member]--;
+                if (_places[instance].Target != member) Retarget(instance, member);
+                return true;
+            });
         }
+
+        Member? AtHome(int instance) => Present(instance) is { } present && present.Node == roles.HomeOf(instance) ? present : null;
+        Member? Home(int instance) => Roomiest(roles.HomeOf(instance));
+        Member? Present(int instance) => _places[instance].Target is { } target && room[target] > 0 ? target : null;
+        Member? Anywhere(int instance) => Roomiest(null);
+        Member? Roomiest(string? node) => _members.Where(member => room[member] > 0 && (node is null || member.Node == node)).MaxBy(member => room[member]);
     }
 
-    /// <summary>The instances that nobody has, and of each member those beyond its share: first those that belong to a node with a member that lacks some, last its own node's.</summary>
-    private List<int> Moving(Dictionary<Member, int> room)
+    /// <summary>
+    /// How many instances each connection gets: those at home on its node, shared with the other connections there, but neither less than half of an even share nor more than
+    /// twice as many. The others go to those who have fewest, and of these to those who have them already.
+    /// </summary>
+    private Dictionary<Member, int> Quotas(Dictionary<Member, int> counts)
     {
-        var lacking = _members.Where(member => room[member] > 0).Select(static member => member.Node).ToHashSet(StringComparer.Ordinal);
-        var moving = new List<int>();
-        foreach (var instance in Enumerable.Range(0, _places.Length).Reverse().OrderBy(Reluctance))
+        var even = _places.Length / _members.Count;
+        var (least, most) = (even / 2, 2 * (even + 1));
+        var quotas = new Dictionary<Member, int>();
+        foreach (var node in _members.GroupBy(static member => member.Node, StringComparer.Ordinal))
         {
-            if (_places[instance].Target is { } target)
-            {
-                if (room[target] >= 0) continue;
-                room[target]++;
-            }
-            moving.Add(instance);
+            var (share, larger) = Math.DivRem(Enumerable.Range(0, _places.Length).Count(instance => roles.HomeOf(instance) == node.Key), node.Count());
+            foreach (var member in node.OrderByDescending(member => counts[member])) quotas[member] = Math.Clamp(share + (larger-- > 0 ? 1 : 0), least, most);
         }
-        return moving;
-
-        int Reluctance(int instance)
+        for (var lacking = _places.Length - quotas.Values.Sum(); lacking != 0; lacking -= Math.Sign(lacking))
         {
-            var owner = roles.OwnerOf(instance);
-            if (owner == _places[instance].Target?.Node) return 2;
-            return owner is not null && lacking.Contains(owner) ? 0 : 1;
+            (int, int) Fullness(Member member) => (quotas[member], quotas[member] - counts[member]);
+            quotas[lacking > 0 ? _members.MinBy(Fullness)! : _members.MaxBy(Fullness)!] += Math.Sign(lacking);
         }
+        return quotas;
     }
 
     private void Retarget(int instance, Member target)

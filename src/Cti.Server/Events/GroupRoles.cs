@@ -33,8 +33,8 @@ internal sealed class GroupRoles(EventHub hub)
 
     private string Self => Cluster?.Self ?? "";
 
-    /// <summary>The node that owns an instance: with a connection there, its events need not travel.</summary>
-    internal string? OwnerOf(int instance) => Cluster is { } cluster ? cluster.OwnerOf(instance) : Self;
+    /// <summary>The node that owns an instance, or will in a moment: with a connection there, its events need not travel.</summary>
+    internal string? HomeOf(int instance) => Cluster is { } cluster ? cluster.HomeOf(instance) : Self;
 
     /// <summary>A number for a connection's stay in a group; never used twice by this process.</summary>
     internal long NextConnection() => ++_connection;

@@ -91,10 +91,13 @@ internal sealed class FeedCluster
         Nodes[name].Feeds.OnGained([claim], 0, isHandedOver: false);
     }
 
+    /// <summary>Whether a node with a connection may be the home of instances; else shares are even, as between gateways.</summary>
+    internal bool AreMedia { get; set; } = true;
+
     /// <summary>Tells each living node the present view, after a delay of its own when delays are drawn.</summary>
     internal void TellView()
     {
-        var nodes = Nodes.Keys.Select(name => new ClusterNode { Name = name, Incarnation = "1", LinkAddress = name }).ToImmutableArray();
+        var nodes = Nodes.Keys.Select(name => new ClusterNode { Name = name, Incarnation = "1", LinkAddress = name, IsMedia = AreMedia }).ToImmutableArray();
         var now = new ClusterView(++_view, nodes, [.. _owners.Select((owner, i) => new InstanceOwner(owner, _epochs[i]))]);
         foreach (var node in Nodes.Values.ToArray())
         {
