@@ -150,7 +150,15 @@ internal static class ClusterBenchmark
     private static List<NodeProcess> StartNodes(int count, int size, Func<int, string> database)
     {
         var nodes = new NodeProcess[count];
-        Parallel.For(0, count, number => nodes[number] = NodeProcess.Start(number, count, database(number)));
+        try
+        {
+            Parallel.For(0, count, number => nodes[number] = NodeProcess.Start(number, count, database(number)));
+        }
+        catch
+        {
+            foreach (var node in nodes) node?.Dispose();
+            throw;
+        }
         // A node that joins gets its share after a few seconds.
         if (size > 1) Thread.Sleep(8_000);
         return [.. nodes];

@@ -17,6 +17,12 @@ internal sealed class NodeProcess : IDisposable
     /// <summary>The key of a second application, <c>probe</c>, which owns the calls that it places.</summary>
     public const string ProbeKey = "another-key-that-guards-nothing";
 
+    private const int FirstPort = 30_000;
+    private const int PortsMax = 2_700;
+
+    // Each run begins elsewhere: what the one before has closed may linger.
+    private static int s_lastPort = Environment.ProcessId * 37;
+
     private readonly Process _process;
     private readonly string _folder;
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(20) };
@@ -70,7 +76,15 @@ internal sealed class NodeProcess : IDisposable
         start.Environment.TryAdd("DOTNET_ROOT", Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..")));
         var node = new NodeProcess(Process.Start(start)!, folder, sip, gateway);
         node.Listen();
-        node.WaitUntilReady();
+        try
+        {
+            node.WaitUntilReady();
+        }
+        catch
+        {
+            node.Dispose();
+            throw;
+        }
         return node;
     }
 
@@ -106,11 +120,24 @@ internal sealed class NodeProcess : IDisposable
         throw new InvalidOperationException("the benchmarks are run inside the repository");
     }
 
+    /// <summary>A port that nobody has: below those that the system gives to outgoing connections, of which another may take it in the next moment, and above the media's.</summary>
     public static int FreePort(ProtocolType protocol)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        for (var tried = 0; tried < PortsMax; tried++)
+        {
+            var port = FirstPort + (Interlocked.Increment(ref s_lastPort) & int.MaxValue) % PortsMax;
+            using var socket = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
+            try
+            {
+                socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Another program has it.
+            }
+        }
+        throw new InvalidOperationException($"none of the ports {FirstPort} to {FirstPort + PortsMax - 1} is free");
     }
 
     private static string Program()

@@ -16,8 +16,11 @@ internal sealed class Sipp : IDisposable
     private readonly double _childrenCpuBefore = ProcessCost.EndedChildrenCpuSeconds();
     private readonly long _started = Stopwatch.GetTimestamp();
 
-    private Sipp(string scenario, IEnumerable<string> arguments)
+    private readonly TimeSpan _patience;
+
+    private Sipp(string scenario, TimeSpan patience, IEnumerable<string> arguments)
     {
+        _patience = patience;
         Port = NodeProcess.FreePort(ProtocolType.Udp);
         _scenario = Path.Combine(AppContext.BaseDirectory, "scenarios", scenario + ".xml");
         // Its files (names with its process id) are written where it runs.
@@ -44,20 +47,21 @@ internal sealed class Sipp : IDisposable
     }
 
     /// <summary>Calls the node <paramref name="rate"/> times a second, <paramref name="calls"/> times in all, and hangs up after <paramref name="holdMillis"/>.</summary>
-    public static Sipp Caller(int nodePort, int rate, int calls, int holdMillis) => new("uac",
+    public static Sipp Caller(int nodePort, int rate, int calls, int holdMillis) => new("uac", TimeSpan.FromSeconds((calls / rate) + (holdMillis / 1000) + 60),
         ["127.0.0.1:" + Text(nodePort), "-r", Text(rate), "-m", Text(calls), "-l", "100000", "-d", Text(holdMillis),
             "-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-fd", "1", "-timeout", Text(calls / rate + holdMillis / 1000 + 20)]);
 
     /// <summary>Answers what calls it, until it is disposed of.</summary>
-    public static Sipp Callee() => new("uas", []);
+    public static Sipp Callee() => new("uas", Timeout.InfiniteTimeSpan, []);
 
     /// <summary>CPU of a running one so far, in seconds.</summary>
     public double CpuSeconds => ProcessCost.CpuSeconds(_process.Id);
 
     /// <summary>Waits for a caller's end.</summary>
+    /// <exception cref="InvalidOperationException">It does not end: calls hang, as they do where a node was thought dead and SIPp does not follow them to the next.</exception>
     public SippResult Result()
     {
-        _process.WaitForExit();
+        if (!_process.WaitForExit(_patience)) throw new InvalidOperationException($"SIPp's calls did not end within {_patience.TotalSeconds} s");
         var seconds = Stopwatch.GetElapsedTime(_started).TotalSeconds;
         var statistics = File.ReadAllLines(Directory.GetFiles(_folder, "*_.csv").Single());
         var (names, last) = (statistics[0].Split(';'), statistics[^1].Split(';'));

@@ -102,7 +102,9 @@ internal sealed class FarmSound : IDisposable
 {
     private const int KeyPayloadType = 101;
 
-    private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+    private readonly Socket _socket;
+    // The port above is RTCP's: nobody reads it, but were it another telephone's port for SIP, that would get the reports.
+    private readonly Socket _control;
     private readonly Lock _gate = new();
     private readonly Queue<(byte Key, int Frames)> _keys = new();
     private readonly byte[] _packet = new byte[12 + Tones.FrameBytes];
@@ -122,9 +124,9 @@ internal sealed class FarmSound : IDisposable
     {
         Hertz = 400 + (50 * (number % 48));
         _tone = Tones.Frame(Hertz);
+        (_socket, _control) = Bind(address);
         _socket.Blocking = false;
         _socket.ReceiveBufferSize = 1 << 17;
-        _socket.Bind(new IPEndPoint(address, 0));
         Port = ((IPEndPoint)_socket.LocalEndPoint!).Port;
         _packet[0] = 0x80;
         BinaryPrimitives.WriteUInt32BigEndian(_packet.AsSpan(8), (uint)Random.Shared.Next());
@@ -252,7 +254,30 @@ internal sealed class FarmSound : IDisposable
         }
     }
 
-    public void Dispose() => _socket.Dispose();
+    public void Dispose()
+    {
+        _socket.Dispose();
+        _control.Dispose();
+    }
+
+    private static (Socket Sound, Socket Control) Bind(IPAddress address)
+    {
+        for (var tries = 1; ; tries++)
+        {
+            Socket sound = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp), control = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            try
+            {
+                sound.Bind(new IPEndPoint(address, 0));
+                control.Bind(new IPEndPoint(address, ((IPEndPoint)sound.LocalEndPoint!).Port + 1));
+                return (sound, control);
+            }
+            catch (Exception error) when (tries < 100 && error is SocketException or ArgumentOutOfRangeException)
+            {
+                sound.Dispose();
+                control.Dispose();
+            }
+        }
+    }
 
     private static bool Listen(Heard heard, (int Id, double Millis) place)
     {
