@@ -86,9 +86,6 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
         return over;
     }
 
-    /// <summary>The time for an answer is over: whether another witness was asked instead.</summary>
-    public bool AskAnother(Question question) => AskWitness(question);
-
     /// <summary>The question of that number, if it is open.</summary>
     public Question? Find(long number) => asked.GetValueOrDefault(number);
 
@@ -99,8 +96,8 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
         if (byKey.GetValueOrDefault(question.Key) == question) byKey.Remove(question.Key);
     }
 
-    /// <summary>Asks the best of those that were not asked.</summary>
-    private bool AskWitness(Question question)
+    /// <summary>Asks the best of those that were not asked; false where there is none, or enough were.</summary>
+    public bool AskWitness(Question question)
     {
         while (question.Witnesses < WitnessesMax && Rendezvous.Winner(question.Key, able, question.Asked) is { } next)
         {

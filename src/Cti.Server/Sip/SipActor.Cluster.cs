@@ -177,7 +177,7 @@ internal sealed partial class SipActor : SipForwarding.ISipSide
     private void EndQuestion(long number)
     {
         if (sameInvites.Find(number) is not { } question) return;
-        if (sameInvites.AskAnother(question)) StartTimer(question.Timer, Limits.SameInviteMillis, new AskOver(number));
+        if (sameInvites.AskWitness(question)) StartTimer(question.Timer, Limits.SameInviteMillis, new AskOver(number));
         else Decided(question, "", 0);
     }
 
