@@ -102,8 +102,8 @@ internal sealed class EndingPlayScene(Stage stage, double missingMillisMax = 200
         if (completed.Error is { } error) throw new SceneException($"{Kind}: {Calls[0]} ends with {error}");
         var heard = Calls[0].Phone.Audio.Announced!;
         // The event may overtake the last packets: they lie in the telephone's socket while its thread waits for a processor.
-        for (var began = Stopwatch.GetTimestamp(); !heard.IsWhole && Stopwatch.GetElapsedTime(began).TotalMilliseconds < 500;) await Task.Delay(10);
-        if (heard.MissingMillis > missingMillisMax || !heard.IsWhole)
+        await Stage.UntilAsync(() => heard.IsWhole, $"{Kind}: {Calls[0]} hears its announcement to the end", 0.5);
+        if (heard.MissingMillis > missingMillisMax)
             throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Calls[0]} misses {heard.MissingMillis} ms, is at {heard.At:F0} ms, jumps {string.Join(' ', heard.Jumps)}"));
         await Stage.ShouldBeInAsync(Calls[0], "Idle");
     }
