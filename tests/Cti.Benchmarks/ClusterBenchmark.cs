@@ -36,13 +36,20 @@ internal static class ClusterBenchmark
         Console.WriteLine($"{Nodes} nodes, {CallsPerSecond} calls/s each     clusters of   calls  failed   CPU s/1000   SIPp's   idle CPU a node   frames a call   p99 ms");
         var costs = new List<(int Size, Cost Cost)>();
         foreach (var size in Sizes) costs.Add((size, await CallsAsync(size)));
-        (double Cpu, double Idle) Mean(IEnumerable<Cost> of) => (of.Average(static cost => cost.Cpu), of.Average(static cost => cost.Idle));
-        double? alone = null;
+        (double Cpu, double BySipp, double Idle) Mean(IEnumerable<Cost> of) =>
+            (of.Average(static cost => cost.Cpu), of.Average(static cost => cost.Cpu / cost.Sipp), of.Average(static cost => cost.Idle));
+        (double Cpu, double BySipp)? alone = null;
         foreach (var size in costs.GroupBy(static cost => cost.Size, static cost => cost.Cost).OrderBy(static size => size.Key))
         {
-            var (cpu, idle) = Mean(size);
-            if (alone is null) report.Fact($"CPU per 1000 calls on PostgreSQL, {Nodes} nodes in clusters of {size.Key}", (alone = cpu).Value, "s");
-            else report.AtMost($"  the same in clusters of {size.Key}, by the first", 1.1, cpu / alone.Value, "x");
+            var (cpu, bySipp, idle) = Mean(size);
+            report.Fact($"CPU per 1000 calls on PostgreSQL, {Nodes} nodes in clusters of {size.Key}", cpu, "s");
+            alone ??= (cpu, bySipp);
+            if (size.Key > Sizes.Min())
+            {
+                // SIPp's part of a call is the same in all of them: a minute in which the machine is slow makes both dearer, and only one of them is the cluster's price.
+                report.Fact("  by the first", cpu / alone.Value.Cpu, "x");
+                report.AtMost("  by the first, each by what SIPp took for the same calls", 1.1, bySipp / alone.Value.BySipp, "x");
+            }
             report.Fact($"  CPU of an idle node in clusters of {size.Key}, of a core", 100 * idle, "%");
         }
         await QuestionsAsync(report);

@@ -17,7 +17,7 @@ internal sealed class FarmAudio : IAsyncDisposable
     public FarmAudio(IPAddress address)
     {
         _address = address;
-        _thread = new Thread(Run) { IsBackground = true, Name = "phones' sound", Priority = ThreadPriority.AboveNormal };
+        _thread = new Thread(Run) { IsBackground = true, Name = "phones' sound" };
         _thread.Start();
     }
 
@@ -48,6 +48,7 @@ internal sealed class FarmAudio : IAsyncDisposable
 
     private void Run()
     {
+        FarmClock.Precede();
         var buffer = new byte[2048];
         var begun = Stopwatch.GetTimestamp();
         for (var tick = 1L; ; tick++)

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 
@@ -8,9 +7,7 @@ namespace Cti.Acceptance.Cluster;
 /// <summary>What a phone is meant to hear, and how well it does: written by the sound's thread, read by tests, under the sound's lock.</summary>
 internal sealed class Ear(string what, Func<ReadOnlySpan<byte>, bool> hears)
 {
-    private static readonly double s_millis = 1000.0 / Stopwatch.Frequency;
-
-    private long _last = Stopwatch.GetTimestamp();
+    private double _last = FarmClock.Now;
     private double _worst;
 
     public string What { get; } = what;
@@ -25,13 +22,15 @@ internal sealed class Ear(string what, Func<ReadOnlySpan<byte>, bool> hears)
     public double WorstGap => Math.Max(_worst, Gap);
 
     /// <summary>For how long it has not been heard, ms.</summary>
-    public double Gap => (Stopwatch.GetTimestamp() - _last) * s_millis;
+    public double Gap => FarmClock.Now - _last;
 
-    public void Take(ReadOnlySpan<byte> payload)
+    /// <param name="payload">What came.</param>
+    /// <param name="arrival">When, in <see cref="FarmClock"/>'s milliseconds.</param>
+    public void Take(ReadOnlySpan<byte> payload, double arrival)
     {
         if (!hears(payload)) return;
-        _worst = Math.Max(_worst, Gap);
-        _last = Stopwatch.GetTimestamp();
+        _worst = Math.Max(_worst, arrival - _last);
+        _last = arrival;
         HasHeard = true;
     }
 }
@@ -127,6 +126,7 @@ internal sealed class FarmSound : IDisposable
         (_socket, _control) = Bind(address);
         _socket.Blocking = false;
         _socket.ReceiveBufferSize = 1 << 17;
+        FarmClock.Arrival(_socket);
         Port = ((IPEndPoint)_socket.LocalEndPoint!).Port;
         _packet[0] = 0x80;
         BinaryPrimitives.WriteUInt32BigEndian(_packet.AsSpan(8), (uint)Random.Shared.Next());
@@ -239,7 +239,8 @@ internal sealed class FarmSound : IDisposable
         {
             var got = _socket.Receive(buffer);
             if (got < 12 || buffer[0] >> 6 != 2 || IsDeaf) continue;
-            lock (_gate) Take(buffer[1] & 0x7F, BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(4)), buffer.AsSpan(12, got - 12));
+            var arrival = FarmClock.Arrival(_socket);
+            lock (_gate) Take(buffer[1] & 0x7F, BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(4)), buffer.AsSpan(12, got - 12), arrival);
         }
     }
 
@@ -295,20 +296,20 @@ internal sealed class FarmSound : IDisposable
         }
     }
 
-    private void Take(int payloadType, uint timestamp, ReadOnlySpan<byte> payload)
+    private void Take(int payloadType, uint timestamp, ReadOnlySpan<byte> payload, double arrival)
     {
         if (payloadType == KeyPayloadType && payload.Length >= 4)
         {
-            _any.Take(payload);
+            _any.Take(payload, arrival);
             if ((payload[1] & 0x80) == 0 || timestamp == _lastKeyTimestamp) return;
             _lastKeyTimestamp = timestamp;
             _heardKeys.Add("0123456789*#ABCD"[payload[0] & 0x0F]);
             return;
         }
-        _any.Take(payload);
+        _any.Take(payload, arrival);
         foreach (var ear in _ears)
         {
-            if (ear != _any) ear.Take(payload);
+            if (ear != _any) ear.Take(payload, arrival);
         }
     }
 

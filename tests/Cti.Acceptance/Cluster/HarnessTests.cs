@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Xunit.Abstractions;
 
 namespace Cti.Acceptance.Cluster;
@@ -62,6 +64,26 @@ public sealed class HarnessTests(ITestOutputHelper output)
         await Stage.UntilAsync(() => app.Books.Problems(isEnd: false).Any(p => p.Contains("was released more than once", StringComparison.Ordinal)), "two releases are noticed");
         app.Books.Problems(isEnd: false).ShouldContain(p => p.Contains("are not gapless", StringComparison.Ordinal));
         app.Books.Problems(isEnd: true).ShouldContain(p => p.Contains("was never released", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Sound_came_when_the_kernel_had_it_and_not_when_a_busy_machine_read_it()
+    {
+        using Socket phone = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp), node = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        phone.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        FarmClock.Arrival(phone);
+        // The kernel begins to take the time a moment after it was asked to.
+        await Stage.UntilAsync(
+            () =>
+            {
+                var before = FarmClock.Now;
+                node.SendTo([1], phone.LocalEndPoint!);
+                var after = FarmClock.Now;
+                SpinWait.SpinUntil(() => FarmClock.Now > after + 20);
+                phone.Receive(new byte[10]);
+                return FarmClock.Arrival(phone) is var arrival && arrival >= before - 1 && arrival <= after + 1;
+            },
+            "a packet's time is that of its sending");
     }
 
     [Fact]

@@ -132,6 +132,7 @@ internal sealed class PhoneFarm : IAsyncDisposable
 
     private void Run()
     {
+        FarmClock.Precede();
         var buffer = new byte[65536];
         EndPoint from = new IPEndPoint(IPAddress.Any, 0);
         var looked = 0L;
