@@ -13,7 +13,7 @@ public partial interface IMediaPort
     /// <summary>
     /// Opens a session: binds an RTP/RTCP port pair on the media address of the family that <paramref name="options"/> asks for.
     /// </summary>
-    /// <returns>Where RTP is to be sent to, or null when no port is free or every loop is over its budget (answer 503).</returns>
+    /// <returns>Where RTP is to be sent to, or null when no port is free, or when every loop is over its budget and the session is for a new call (answer 503).</returns>
     IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events);
 
     /// <summary>Sets or changes what was negotiated: from now on RTP flows accordingly.</summary>
@@ -68,14 +68,15 @@ public readonly record struct MediaSessionId(long Value);
 /// <param name="IsLink">
 /// The far end is another node's session: bound on the cluster's media address whatever <paramref name="IPv6"/> says, with the least delay at the beginning.
 /// </param>
+/// <param name="IsOwed">The session is for a call that is up already: it is opened however busy the loops are, since only new calls can be refused.</param>
 public sealed record MediaSessionOptions(bool IPv6 = false, int InactivityMillis = 0, IdleSending Idle = IdleSending.Silence, SrtpKeys? Srtp = null,
-    bool IsLink = false)
+    bool IsLink = false, bool IsOwed = false)
 {
     /// <summary>
     /// A session that carries a party's sound to another node, as one side of a bridge or a member of a conference there. It sends what there is and nothing
     /// else, so that the node that listens knows of pauses; the links know of a dead node earlier than its silence could tell.
     /// </summary>
-    public static MediaSessionOptions ForLink(SrtpKeys keys) => new(Idle: IdleSending.Nothing, Srtp: keys, IsLink: true);
+    public static MediaSessionOptions ForLink(SrtpKeys keys) => new(Idle: IdleSending.Nothing, Srtp: keys, IsLink: true, IsOwed: true);
 }
 
 /// <summary>What a session sends while sending is negotiated and nothing plays.</summary>

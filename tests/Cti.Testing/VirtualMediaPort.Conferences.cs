@@ -76,6 +76,7 @@ public sealed partial class VirtualMediaPort
     /// <inheritdoc/>
     public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events)
     {
+        if (IsBusy && !options.IsOwed) return false;
         if (NoConference) return false;
         conferences.Add(conference, new VirtualConference(options) { Id = conference, Events = events });
         return true;

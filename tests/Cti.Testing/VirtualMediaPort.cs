@@ -42,6 +42,9 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     /// <summary>No port is free: opening fails.</summary>
     public bool NoPort { get; set; }
 
+    /// <summary>Every loop is over its budget: what no call or conference that is there needs fails to open.</summary>
+    public bool IsBusy { get; set; }
+
     /// <summary>The disk is full: recordings fail.</summary>
     public bool DiskFull { get; set; }
 
@@ -66,7 +69,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events)
     {
         if (!seen.Add(session)) throw new InvalidOperationException($"session {session.Value} is opened twice");
-        if (NoPort || freePorts.Count == 0)
+        if (NoPort || freePorts.Count == 0 || (IsBusy && !options.IsOwed))
         {
             seen.Remove(session);
             return null;

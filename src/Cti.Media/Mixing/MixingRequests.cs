@@ -55,7 +55,8 @@ public sealed record ConferenceMember(VoiceMode Mode = VoiceMode.TalkAndHear, do
 /// <summary>How a conference is opened.</summary>
 /// <param name="Background">Files that are looped beneath everything else, in order; none by default.</param>
 /// <param name="TalkerEvents">Whether <see cref="TalkerChanged"/> is reported.</param>
-public sealed record ConferenceOptions(ImmutableArray<string> Background = default, bool TalkerEvents = false);
+/// <param name="IsOwed">There is such a conference already, and it goes on here: it is opened however busy the loops are.</param>
+public sealed record ConferenceOptions(ImmutableArray<string> Background = default, bool TalkerEvents = false, bool IsOwed = false);
 
 /// <summary>
 /// What conferences report: of plays and recordings the same as sessions do (<see cref="PlayStarted"/>, <see cref="PlayEnded"/>,

@@ -357,7 +357,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
             return;
         }
         var path = conference.Recording?.FullPath;
-        if (services.Media.TryOpenConference(new ConferenceOptions(conference.Background, conference.TalkerEvents), cell) is not { } mix)
+        if (services.Media.TryOpenConference(new ConferenceOptions(conference.Background, conference.TalkerEvents, IsOwed: true), cell) is not { } mix)
         {
             if (path is not null) services.Recordings.Repair(path);
             Run(new NodeLost(), null);

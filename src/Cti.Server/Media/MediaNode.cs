@@ -32,7 +32,7 @@ internal sealed class MediaNode(IMediaPort? port)
     /// <summary>A conference reported its close.</summary>
     public void ConferenceClosed() => Interlocked.Decrement(ref openConferences);
 
-    /// <summary>Opens a session; null when no port is free or every loop is over its budget.</summary>
+    /// <summary>Opens a session; null when no port is free, or a new call's finds every loop over its budget.</summary>
     public (MediaSessionId Session, System.Net.IPEndPoint Local)? TryOpen(MediaSessionOptions options, IMediaEvents events)
     {
         var session = new MediaSessionId(Interlocked.Increment(ref last));

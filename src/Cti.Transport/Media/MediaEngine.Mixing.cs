@@ -69,13 +69,7 @@ public sealed partial class MediaEngine
     public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        MediaLoop? best = null;
-        foreach (var loop in _loops)
-        {
-            if (CanTake(loop) && (best is null || loop.Sessions < best.Sessions))
-                best = loop;
-        }
-
+        var best = Emptiest(options.IsOwed);
         if (best is null || !best.TryReserveConference())
             return false;
         var slot = new ConferenceSlot(conference, options, best, events, _dispatcher);
@@ -201,18 +195,16 @@ public sealed partial class MediaEngine
         return true;
     }
 
-    /// <summary>Moves a session unless it is there already; false when that loop is over its budget or full.</summary>
+    /// <summary>Moves a session unless it is there already; false when that loop is full. Its budget is for what is new: this session's call is up.</summary>
     private bool TryBring(SessionSlot slot, MediaLoop loop)
     {
         if (slot.Loop == loop)
             return true;
-        if (!CanTake(loop) || !loop.TryReserve(_options.SessionsPerLoopMax))
+        if (!loop.TryReserve(_options.SessionsPerLoopMax))
             return false;
         slot.Move(loop);
         return true;
     }
-
-    private bool CanTake(MediaLoop loop) => loop.BusyFraction <= _options.BusyFractionMax && !loop.IsCongested;
 
     private void LoadSound(ConferenceSlot room, ImmutableArray<string> files, Func<PlayList, MediaCommand> command, int repeat)
     {

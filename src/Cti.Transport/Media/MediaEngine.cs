@@ -75,8 +75,8 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var (bind, told) = options.IsLink ? (_link, _toldLink) : options.IPv6 ? (_options.IPv6, _told6) : (_options.IPv4, _told4);
-        if (bind is null || told is null || Place() is not { } loop)
-            return Refuse(session, "no address of that family, or every loop is over its budget");
+        if (bind is null || told is null || Place(options.IsOwed) is not { } loop)
+            return Refuse(session, "no address of that family, or every loop is over its budget or full");
         if (BindPair(bind, out var port, out var rtp, out var rtcp) is false)
         {
             loop.Release();
@@ -191,17 +191,16 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
             slot.Post(command);
     }
 
-    private MediaLoop? Place()
+    private MediaLoop? Place(bool isOwed)
     {
-        MediaLoop? best = null;
-        foreach (var loop in _loops)
-        {
-            if (loop.BusyFraction <= _options.BusyFractionMax && !loop.IsCongested && (best is null || loop.Sessions < best.Sessions))
-                best = loop;
-        }
-
+        var best = Emptiest(isOwed);
         return best is not null && best.TryReserve(_options.SessionsPerLoopMax) ? best : null;
     }
+
+    /// <summary>Of the loops within their budgets the one with the fewest sessions; where none is, null, or for what goes on anyway the one with the fewest of all.</summary>
+    private MediaLoop? Emptiest(bool isOwed) =>
+        _loops.Where(loop => loop.BusyFraction <= _options.BusyFractionMax && !loop.IsCongested).MinBy(static loop => loop.Sessions)
+        ?? (isOwed ? _loops.MinBy(static loop => loop.Sessions) : null);
 
     private bool BindPair(IPAddress address, out int port, out DatagramSocket? rtp, out DatagramSocket? rtcp)
     {

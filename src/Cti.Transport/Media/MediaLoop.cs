@@ -21,7 +21,6 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     private const long CatchUpNanosMax = 200_000_000;
     private const int PollBatch = 512;
     private const int PollRoundsMax = 2 * Limits.MediaSessionsPerLoopMax / PollBatch;
-    private const double BusyAverageCadences = 200;
 
     private readonly MpscRing<LoopCommand> _commands = new(Limits.MediaCommandsMax);
     private readonly DatagramPoller _poller;
@@ -187,8 +186,7 @@ internal sealed unsafe partial class MediaLoop : IDisposable
             _dispatcher.Announce();
             if (MeasuresThreadTime)
                 MeasureThread();
-            var busy = (LoopThread.Now() - start) / (double)CadenceNanos;
-            Counts.BusyFraction += (busy - Counts.BusyFraction) / BusyAverageCadences;
+            Counts.CountBusy(LoopThread.Now() - start);
         }
     }
 

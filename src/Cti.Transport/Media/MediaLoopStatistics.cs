@@ -27,6 +27,7 @@ public sealed record MediaLoopStatistics(int Sessions, double BusyFraction, long
 internal sealed class MediaLoopCounts
 {
     public readonly long[] Lateness = new long[MediaLoopStatistics.LatenessBoundsMicros.Count + 1];
+    private const double BusyAverageCadences = 200;
     private static readonly int[] s_bounds = [.. MediaLoopStatistics.LatenessBoundsMicros];
 
     public long RtpReceived;
@@ -50,4 +51,7 @@ internal sealed class MediaLoopCounts
             bucket++;
         Lateness[bucket]++;
     }
+
+    /// <summary>A cadence that took longer than a cadence is a full one and no more: a process that stood still in it, for whatever time, had not that much to do.</summary>
+    public void CountBusy(long nanos) => BusyFraction += (Math.Min(1, nanos / (double)MediaLoop.CadenceNanos) - BusyFraction) / BusyAverageCadences;
 }

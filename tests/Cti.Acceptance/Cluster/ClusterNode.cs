@@ -114,6 +114,12 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
         IsServing = true;
     }
 
+    /// <summary>Stands still, for less time than anybody would notice in what it is asked.</summary>
+    public void Stall() => Signal("STOP");
+
+    /// <summary>Goes on after <see cref="Stall"/>.</summary>
+    public void GoOn() => Signal("CONT");
+
     /// <summary>Takes no part in what a test begins from here on.</summary>
     public void Retire() => IsServing = false;
 

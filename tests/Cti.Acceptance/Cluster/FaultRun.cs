@@ -26,6 +26,8 @@ internal enum Fault
     Drain,
     /// <summary>Every node in turn is drained, ended and started again.</summary>
     Rolling,
+    /// <summary>The same on a machine whose host takes its processors away for more than half a lease, every few seconds.</summary>
+    RollingStalled,
 }
 
 /// <summary>A run: how many calls, which faults in which order.</summary>
@@ -87,7 +89,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         Finish(first);
         foreach (var fault in plan.Rounds)
         {
-            var round = new RoundReport(Rounds.Count, fault, fault is Fault.None or Fault.RestartDatabase or Fault.Lose or Fault.Rolling ? "" : Victim().Name);
+            var round = new RoundReport(Rounds.Count, fault, fault is Fault.None or Fault.RestartDatabase or Fault.Lose or Fault.Rolling or Fault.RollingStalled ? "" : Victim().Name);
             Rounds.Add(round);
             await RoundAsync(round);
             Finish(round);
@@ -146,12 +148,12 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         var each = Math.Max(1, plan.Calls / 100);
         // A twentieth of six seconds is lost by and large; twice that, and what a takeover takes, is too much.
         var missing = fault is Fault.Lose or Fault.LoseAndKill ? 800 : 200;
-        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Pause => 20, Fault.Rolling => 90, _ => 30 };
+        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Pause => 20, Fault.Rolling or Fault.RollingStalled => 90, _ => 30 };
         List<Scene> cast = [];
         for (var i = 0; i < each; i++)
         {
             cast.AddRange([new RingingScene(_stage, "rings"), new RingingScene(_stage, "mute"), new OfferedScene(_stage), new ParentScene(_stage), new LimitScene(_stage, limit), new SendKeysScene(_stage)]);
-            if (fault is not (Fault.Drain or Fault.Rolling)) cast.AddRange([new EndingPlayScene(_stage, missing), new HangUpScene(_stage)]);
+            if (fault is not (Fault.Drain or Fault.Rolling or Fault.RollingStalled)) cast.AddRange([new EndingPlayScene(_stage, missing), new HangUpScene(_stage)]);
         }
         return cast;
     }
@@ -176,7 +178,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
 
         var began = Stopwatch.GetTimestamp();
         await StrikeAsync(round, passing, began);
-        await WellAsync(round, _lasting, "after the fault", round.Fault == Fault.Rolling ? 20 : 15);
+        await WellAsync(round, _lasting, "after the fault", round.Fault is Fault.Rolling or Fault.RollingStalled ? 20 : 15);
         round.LastReinviteMillis = cluster.Farm.LastReinvite > began ? Stopwatch.GetElapsedTime(began, cluster.Farm.LastReinvite).TotalMilliseconds : -1;
         if (round.Victim.Length > 0) round.DetectedMillis = cluster.DetectedMillis(round.Victim, began);
         if (round.DetectedMillis >= 0) tell($"      {cluster.Takeover(round.Victim, began)}");
@@ -263,13 +265,40 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
                 await DrainAsync(round, victim!, passing);
                 break;
             case Fault.Rolling:
-                foreach (var node in cluster.Nodes)
-                {
-                    await DrainAsync(round, node, node == cluster.Nodes[0] ? passing : []);
-                    node.Program = ClusterUnderTest.NextProgram ?? node.Program;
-                    await RestartAsync(round, node);
-                }
+                await RollAsync(round, passing);
                 break;
+            case Fault.RollingStalled:
+            {
+                using var over = new CancellationTokenSource();
+                var stalling = StallAsync(over.Token);
+                await RollAsync(round, passing);
+                await over.CancelAsync();
+                await stalling;
+                break;
+            }
+        }
+    }
+
+    private async Task RollAsync(RoundReport round, List<Scene> passing)
+    {
+        foreach (var node in cluster.Nodes)
+        {
+            await DrainAsync(round, node, node == cluster.Nodes[0] ? passing : []);
+            node.Program = ClusterUnderTest.NextProgram ?? node.Program;
+            await RestartAsync(round, node);
+        }
+    }
+
+    /// <summary>All nodes stand still at once for more than half a lease and less than one, every few seconds.</summary>
+    private async Task StallAsync(CancellationToken over)
+    {
+        while (!over.IsCancellationRequested)
+        {
+            await LastAsync(Stopwatch.GetTimestamp(), 3.5);
+            var stalled = cluster.Nodes.Where(static node => node.IsRunning).ToArray();
+            foreach (var node in stalled) node.Stall();
+            await LastAsync(Stopwatch.GetTimestamp(), 1.2);
+            foreach (var node in stalled) node.GoOn();
         }
     }
 

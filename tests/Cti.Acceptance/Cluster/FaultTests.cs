@@ -25,6 +25,7 @@ public sealed class FaultTests(ITestOutputHelper output)
             ["pause"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.Pause, Fault.Pause])),
             ["partitions and loss"] = (Topology.Direct, true, new FaultPlan(Calls(300), Rounds(Fault.CutPeers, Fault.CutDatabase, Fault.Lose, Fault.LoseAndKill))),
             ["database restart"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.RestartDatabase, Fault.RestartDatabase])),
+            ["rolling restart on a machine that stalls"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.RollingStalled])),
             ["drain and rolling restart, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), [Fault.Drain, Fault.Rolling])),
             ["drain and rolling restart, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.Drain, Fault.Rolling])),
         }

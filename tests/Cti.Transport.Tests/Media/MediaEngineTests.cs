@@ -209,6 +209,29 @@ public sealed class MediaEngineTests
     }
 
     [Fact]
+    public void What_a_call_that_is_up_needs_is_opened_on_a_loop_over_its_budget()
+    {
+        using var fixture = new MediaFixture(options => options with { Loops = 2, BusyFractionMax = -1 });
+        var sessions = Enumerable.Range(0, 3).Select(static _ => MediaFixture.NewSession()).ToList();
+        foreach (var session in sessions) fixture.Engine.TryOpen(session, new MediaSessionOptions(IsOwed: true), new Silent()).ShouldNotBeNull();
+        fixture.Engine.Snapshot().Select(static loop => loop.Sessions).ShouldBe([2, 1]);
+        fixture.Engine.Connect(sessions[2], sessions[1], new BridgeRequest(1)).ShouldBeTrue("both are calls that are up, whichever loop is busy");
+        fixture.Engine.OpenConference(new ConferenceId(1), new ConferenceOptions(), new Silent()).ShouldBeFalse();
+        fixture.Engine.OpenConference(new ConferenceId(1), new ConferenceOptions(IsOwed: true), new Silent()).ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_loop_that_stood_still_is_not_busy()
+    {
+        var counts = new MediaLoopCounts();
+        for (var cadence = 0; cadence < 2000; cadence++) counts.CountBusy(MediaLoop.CadenceNanos / 10);
+        counts.CountBusy(1_200_000_000);
+        counts.BusyFraction.ShouldBeInRange(0.1, 0.11);
+        for (var cadence = 0; cadence < 2000; cadence++) counts.CountBusy(MediaLoop.CadenceNanos * 2);
+        counts.BusyFraction.ShouldBeInRange(0.99, 1);
+    }
+
+    [Fact]
     public void A_session_number_is_not_opened_twice()
     {
         using var fixture = new MediaFixture();
@@ -305,8 +328,12 @@ public sealed class MediaEngineTests
         return types;
     }
 
-    private sealed class Silent : IMediaEvents
+    private sealed class Silent : IMediaEvents, IConferenceEvents
     {
+        public void OnConferenceEvent(ConferenceId conference, MediaEvent happened)
+        {
+        }
+
         public void OnMediaEvent(MediaSessionId session, MediaEvent happened)
         {
         }
