@@ -108,6 +108,16 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
         RunAll();
     }
 
+    /// <summary>Lets time pass while nothing gets to run: all timers that are due fire, packets arrive, and only then runs what that made ready.</summary>
+    public void Stall(long millis)
+    {
+        var end = nowMillis + millis;
+        RunAll();
+        while (NextTimerMillis is { } due && due <= end) Fire();
+        nowMillis = end;
+        RunAll();
+    }
+
     /// <summary>Advances to the next timer and fires it; false when there is none.</summary>
     public bool Step()
     {
@@ -122,11 +132,16 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
 
     private void FireNext()
     {
+        Fire();
+        RunAll();
+    }
+
+    private void Fire()
+    {
         var timer = timers.Dequeue();
         nowMillis = Math.Max(nowMillis, timer.DueMillis);
         if (SynchronizationContext.Current is null) timer.Fire();
         else Inline(timer.Fire);
-        RunAll();
     }
 
     private bool TryTake(out IWorkItem item)

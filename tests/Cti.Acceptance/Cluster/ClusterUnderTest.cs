@@ -65,6 +65,9 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
 
     public PostgreSqlServer Database { get; }
 
+    /// <summary>For how long all nodes stood still so far: nobody hears, and nothing is recorded, while they do.</summary>
+    public double StalledSeconds { get; set; }
+
     public PhoneFarm Farm { get; }
 
     public Kamailio? Proxy { get; private set; }

@@ -296,9 +296,11 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         {
             await LastAsync(Stopwatch.GetTimestamp(), 3.5);
             var stalled = cluster.Nodes.Where(static node => node.IsRunning).ToArray();
+            var began = Stopwatch.GetTimestamp();
             foreach (var node in stalled) node.Stall();
-            await LastAsync(Stopwatch.GetTimestamp(), 1.2);
+            await LastAsync(began, 1.2);
             foreach (var node in stalled) node.GoOn();
+            cluster.StalledSeconds += Stopwatch.GetElapsedTime(began).TotalSeconds;
         }
     }
 

@@ -227,6 +227,26 @@ public sealed class ForwardedSipTests
         bench.Crashes.ShouldBeEmpty();
     }
 
+    [Fact]
+    public void A_newer_branch_and_the_cancel_of_the_one_before_that_a_busy_node_finds_together_do_not_end_the_call()
+    {
+        var peer = bench.Peer("192.0.2.1", bench["n1"]);
+        peer.Invite("100", "Contact: <sip:caller@192.0.2.1>", "z9hG4bKfirst");
+        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        bench.Network.Conditions = new Cti.Testing.NetworkConditions(0, 0, 50, 50);
+        peer.Invite("100", "Contact: <sip:caller@192.0.2.1>", "z9hG4bKsecond");
+        Cancel(peer, "z9hG4bKfirst");
+        // The call is told of both before the first branch has its final response.
+        bench.Runtime.Stall(60);
+        bench.Network.Conditions = Cti.Testing.NetworkConditions.Good;
+        bench.Runtime.Advance(1000);
+        peer.Response(200).CSeq.Method.ShouldBe("CANCEL");
+        peer.Response(482).TopVia.Branch.ShouldBe("z9hG4bKfirst");
+        bench.Count("sys.call.on_released").ShouldBe(0);
+        IsAnsweredByTheSecond(call, peer);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
     [Theory]
     [InlineData("n1")]
     [InlineData("n2")]
