@@ -32,6 +32,7 @@ internal sealed class NodeMetrics : IDisposable
         meter.CreateObservableGauge("cti_instances", () => server.InstanceCount, "{instance}", "Instances that this node serves");
         meter.CreateObservableGauge("cti_gc_heap", () => GC.GetTotalMemory(forceFullCollection: false), "By", "Managed memory in use, garbage not yet collected included");
         meter.CreateObservableCounter("cti_gc_allocated", () => GC.GetTotalAllocatedBytes(precise: false), "By", "Managed memory allocated since the start");
+        meter.CreateObservableCounter("cti_gc_pause", () => GC.GetTotalPauseDuration().TotalSeconds, "s", "Time that all threads stood still for the garbage collector, media loops too");
         meter.CreateObservableGauge("cti_trunk_up", () => server.Trunks.All.Select(trunk =>
             new Measurement<int>(server.Trunks.IsUp(trunk) ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name))), "1", "Whether a trunk answers");
     }

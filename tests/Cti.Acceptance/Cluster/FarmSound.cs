@@ -91,7 +91,8 @@ internal sealed class Heard(int id, double seconds)
         }
         At = millis;
         _furthest = Math.Max(_furthest, millis);
-        var slot = (int)Math.Round(millis / 20);
+        // Rounded down: a play that goes on in the middle of two slots would hit every other one twice if halves went to the even one.
+        var slot = (int)Math.Floor(millis / 20);
         if (slot >= 0 && slot < _slots.Length) _slots[slot] = true;
     }
 }

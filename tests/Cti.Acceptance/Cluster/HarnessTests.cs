@@ -127,6 +127,10 @@ public sealed class HarnessTests(ITestOutputHelper output)
         foreach (var millis in new double[] { 1020, 2040, 1040, 2060, 1060, 1080 }) heard.Take(millis);
         heard.Doubled.ShouldBe(2);
         heard.Jumps.ShouldBe([(40, 2000), (2020, 1020), (2040, 1040), (2060, 1060)]);
+        // From the middle of two slots on.
+        var halves = new Heard(1, 10);
+        for (var millis = 10; millis < 10_000; millis += 20) halves.Take(millis);
+        halves.MissingMillis.ShouldBe(0);
         // Half a second back, from the beginning of a repeat to the end of the one before, and over the seam again.
         var repeated = new Heard(1, 300);
         foreach (var millis in new double[] { 299_960, 299_980, 0, 20, 299_520, 299_540 }) repeated.Take(millis);
