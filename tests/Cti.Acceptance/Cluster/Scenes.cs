@@ -157,7 +157,7 @@ internal sealed class RecordScene(Stage stage) : Scene(stage, "record")
         var lasted = Stopwatch.GetElapsedTime(_startedAt).TotalSeconds - (Stage.Cluster.StalledSeconds - _stalledBefore);
         await App.AskAsync("sys.call.record_stop", new { res_id = call.ResId });
         var completed = await Books.ExpectAsync("sys.call.on_record_completed", call.ResId, Stage.Patience, skip: _number - 1);
-        if (completed.Error != 487) throw new SceneException($"{Kind}: {call} on_record_completed {completed.Error}");
+        if (completed.Error != 487) throw new SceneException($"{Kind}: {call} on_record_completed {completed.Params["error"]?.ToJsonString()}");
         if ((string)completed.Params["record_file"]! != _path) throw new SceneException($"{Kind}: {call} recorded {completed.Params["record_file"]}, not {_path}");
         byte[] bytes = [];
         await Stage.UntilAsync(() => File.Exists(_path) && (bytes = File.ReadAllBytes(_path)).Length > 58, $"{Kind}: {call} {_path} is there");
