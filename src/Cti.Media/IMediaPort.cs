@@ -159,7 +159,11 @@ public enum RecordFormat
 /// <param name="Channels">
 /// 1; or 2 for a file that a bridge's recording can go on with: the far end on the left, silence on the right. Formats without stereo have one all the same.
 /// </param>
-public sealed record RecordRequest(long Action, string FullPath, RecordFormat Format, bool Beep, bool Append = false, int Channels = 1);
+/// <param name="TakesOver">
+/// Begins again what another process had begun, which may still have the file open (it stands still) and has lost it; otherwise a file that is open is
+/// <see cref="MediaOutcome.Failed"/>. With <paramref name="Append"/> it is so anyway.
+/// </param>
+public sealed record RecordRequest(long Action, string FullPath, RecordFormat Format, bool Beep, bool Append = false, int Channels = 1, bool TakesOver = false);
 
 /// <summary>How keys are sent.</summary>
 public enum KeySending

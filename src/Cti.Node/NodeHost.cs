@@ -43,6 +43,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private readonly PoolScheduler scheduler;
     private readonly SystemTimers timers;
     private readonly PauseGuard guard;
+    private readonly CompilerRank compilerRank = new();
     private readonly CancellationTokenSource demoStop = new();
     private IJournalStore? store;
     private MediaEngine? media;
@@ -140,6 +141,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         if (records is not null) await records.DisposeAsync().ConfigureAwait(false);
         if (store is not null) await store.DisposeAsync().ConfigureAwait(false);
         timers.Dispose();
+        compilerRank.Dispose();
         demoStop.Dispose();
         log.Write(LogEvents.NodeStopped);
         await log.DisposeAsync().ConfigureAwait(false);

@@ -134,7 +134,7 @@ public sealed class RecoveryTests
     {
         var waiting = Up(CallDirection.Inbound, driver => driver.Do(Some.Record));
         var begins = waiting.Do(Some.TakenOver).Effects.OfType<StartMediaRecord>().Single();
-        (begins.Append, begins.Beep).ShouldBe((false, true));
+        (begins.Append, begins.Beep, begins.TakesOver).ShouldBe((false, true, true), "the lost node may stand still with the file open");
         var ending = Up(CallDirection.Inbound, driver =>
         {
             driver.Do(Some.Record);

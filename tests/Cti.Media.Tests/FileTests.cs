@@ -305,7 +305,7 @@ public sealed class FileTests
         first.Drain().ShouldBeFalse();
         first.Finish();
         first.Drain().ShouldBeTrue();
-        first.Failure.ShouldNotBeNull().ShouldContain("another process");
+        first.Failure.ShouldNotBeNull().ShouldContain("in another process");
         File.Exists(path).ShouldBeFalse("it is not the first one's to complete");
         Record(second, Tone);
         second.Finish();
@@ -314,6 +314,99 @@ public sealed class FileTests
         var prompt = WavFile.Read(File.ReadAllBytes(path));
         prompt.Samples.ShouldBe(12_000);
         Sound.Correlation(Linear(prompt).AsSpan(8000), Tone).ShouldBeGreaterThan(0.99);
+        Directory.GetFiles(folder.Path).ShouldBe([path]);
+    }
+
+    [Fact]
+    public async Task A_recording_goes_on_elsewhere_while_it_is_being_completed_here_and_nothing_is_lost_of_either()
+    {
+        using var folder = new TemporaryFolder();
+        for (var i = 0; i < 500; i++)
+        {
+            var path = folder.File($"{i}.wav");
+            var first = Open(path, RecordFormat.Ulaw);
+            Record(first, Tone);
+            first.Drain().ShouldBeFalse();
+            first.Finish();
+            using var both = new Barrier(2);
+            var completing = Task.Run(() =>
+            {
+                both.SignalAndWait();
+                return first.Drain();
+            });
+            both.SignalAndWait();
+            var opening = SoundRecorder.Open(path, RecordFormat.Ulaw, append: true);
+            (await completing).ShouldBeTrue();
+            opening.Detail.ShouldBeNull();
+            var second = opening.Recorder.ShouldNotBeNull();
+            Record(second, Tone);
+            second.Finish();
+            second.Drain().ShouldBeTrue();
+            second.Failure.ShouldBeNull();
+            WavFile.Read(File.ReadAllBytes(path)).Samples.ShouldBe(8000, $"{i}: {first.Failure ?? "completed here too"}");
+            Directory.GetFiles(folder.Path).Length.ShouldBe(i + 1);
+        }
+    }
+
+    [Fact]
+    public void A_recording_that_had_not_begun_begins_elsewhere_though_the_process_that_opened_it_stands_still_and_wakes()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("a.wav");
+        File.WriteAllText(path, "an earlier recording");
+        var first = Open(path, RecordFormat.Pcm8);
+        SoundRecorder.Open(path, RecordFormat.Pcm8).Outcome.ShouldBe(MediaOutcome.Failed, "somebody else may not have it");
+        var second = SoundRecorder.Open(path, RecordFormat.Pcm8, takesOver: true).Recorder.ShouldNotBeNull();
+        SoundRecorder.Open(path, RecordFormat.Pcm8).Outcome.ShouldBe(MediaOutcome.Failed, "nor under its other name");
+        Record(first, Tone);
+        first.Finish();
+        first.Drain().ShouldBeTrue();
+        first.Failure.ShouldNotBeNull();
+        Record(second, Tone);
+        second.Finish();
+        second.Drain().ShouldBeTrue();
+        second.Failure.ShouldBeNull();
+        WavFile.Read(File.ReadAllBytes(path)).Samples.ShouldBe(4000);
+        Directory.GetFiles(folder.Path).ShouldBe([path]);
+    }
+
+    [Fact]
+    public void A_recording_is_taken_over_again_and_again_and_no_name_is_left()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("a.wav");
+        var owners = new List<SoundRecorder> { Open(path, RecordFormat.Ulaw) };
+        for (var i = 0; i < 3; i++)
+        {
+            Record(owners[^1], Tone);
+            owners[^1].Drain().ShouldBeFalse();
+            owners.Add(SoundRecorder.Open(path, RecordFormat.Ulaw, append: true).Recorder.ShouldNotBeNull());
+            Directory.GetFiles(folder.Path).Length.ShouldBe(1);
+        }
+        foreach (var owner in owners) owner.Finish();
+        foreach (var owner in owners) owner.Drain().ShouldBeTrue();
+        owners.Count(static owner => owner.Failure is null).ShouldBe(1);
+        owners[^1].Failure.ShouldBeNull();
+        WavFile.Read(File.ReadAllBytes(path)).Samples.ShouldBe(12_000);
+        Directory.GetFiles(folder.Path).ShouldBe([path]);
+    }
+
+    [Fact]
+    public void Of_two_names_that_a_crash_left_the_longer_file_goes_on()
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("a.wav");
+        var recorder = Open(path, RecordFormat.Ulaw);
+        Record(recorder, Tone);
+        recorder.Finish();
+        recorder.Drain().ShouldBeTrue();
+        var whole = File.ReadAllBytes(path);
+        File.Delete(path);
+        folder.Write("a.wav" + RecordingHeader.PartSuffix, whole[..^400]);
+        folder.Write("a.wav" + RecordingHeader.SecondPartSuffix, whole);
+        RecordingRepair.IsThere(path).ShouldBeTrue();
+        RecordingRepair.RepairTarget(path).ShouldBe(path);
+        WavFile.Read(File.ReadAllBytes(path)).Samples.ShouldBe(4000);
         Directory.GetFiles(folder.Path).ShouldBe([path]);
     }
 

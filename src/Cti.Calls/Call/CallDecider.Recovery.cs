@@ -89,7 +89,7 @@ public static partial class CallDecider
     private static CallDraft GoOnRecording(CallDraft decision)
     {
         if (decision.State.Action is RecordAction record)
-            decision.Do(new StartMediaRecord(record.Number, record.FullPath, record.Format, record.Beep && record.BeganMillis is null, Append: record.BeganMillis is not null));
+            decision.Do(new StartMediaRecord(record.Number, record.FullPath, record.Format, record.Beep && record.BeganMillis is null, Append: record.BeganMillis is not null, TakesOver: true));
         if (decision.State.SideRecord is { } side) decision.Do(new StartMediaRecord(side.Number, side.FullPath, side.Format, Beep: false, Channels: 2, Append: true));
         return decision;
     }

@@ -72,7 +72,8 @@ public sealed record StopMediaPlay(long Number) : ResourceEffect
 /// <param name="Beep">A tone first.</param>
 /// <param name="Channels">1 or 2.</param>
 /// <param name="Append">Whether it goes on in the file that is there.</param>
-public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep, int Channels = 1, bool Append = false) : ResourceEffect;
+/// <param name="TakesOver">Whether a process that lost the call may have the file open.</param>
+public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep, int Channels = 1, bool Append = false, bool TakesOver = false) : ResourceEffect;
 
 /// <summary>Stops a recording. Committed like its start: overtaking a start that waits for the disk, it would stop nothing and the recording would never end.</summary>
 public sealed record StopMediaRecord(long Number) : ResourceEffect;

@@ -2,8 +2,8 @@ namespace Cti.Media.Files;
 
 /// <summary>
 /// The unfinished file of a recording, beside its target. It is locked while it is open: a second recording into the same file is refused instead of
-/// mixing with it. One that is to be continued and is locked is a process's that was deposed without knowing it yet (it stands still, or is cut off): what is
-/// there is copied into a file that takes its name, and whatever that process still writes goes nowhere.
+/// mixing with it. One that is to be continued and is locked belongs to somebody who was deposed (who stands still, is cut off, or is just completing it):
+/// a copy of what is there goes on under the other of two names, so that whatever the former one still does to its own file ends there.
 /// </summary>
 internal sealed class RecordingFile : IDisposable
 {
@@ -16,13 +16,13 @@ internal sealed class RecordingFile : IDisposable
     private readonly long _start;
     private readonly bool _isOfDeadProcess;
 
-    private RecordingFile(string target, RecordingCoding coding, FileStream stream, int channels, bool isOfDeadProcess)
+    private RecordingFile(string target, RecordingCoding coding, FileStream stream, string part, int channels, bool isOfDeadProcess)
     {
         Target = target;
         Coding = coding;
         Channels = channels;
         Stream = stream;
-        _part = target + RecordingHeader.PartSuffix;
+        _part = part;
         _start = stream.Position;
         _isOfDeadProcess = isOfDeadProcess;
     }
@@ -41,27 +41,16 @@ internal sealed class RecordingFile : IDisposable
     /// <param name="coding">How it is stored.</param>
     /// <param name="channels">Of a new file; one that is continued keeps its own.</param>
     /// <param name="append">Whether to go on with what there is.</param>
+    /// <param name="takesOver">Whether who has it open has lost it; of what is continued that is so.</param>
     /// <exception cref="UnsupportedSoundException">What there is has another format.</exception>
     /// <exception cref="IOException">The disk refuses, or somebody records into it.</exception>
-    public static RecordingFile Open(string target, RecordingCoding coding, int channels, bool append)
+    public static RecordingFile Open(string target, RecordingCoding coding, int channels, bool append, bool takesOver = false)
     {
         if (Path.GetDirectoryName(target) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
-        var part = target + RecordingHeader.PartSuffix;
-        var isLeft = append && File.Exists(part);
-        if (append && !isLeft && File.Exists(target)) CopyTarget(target, part, coding);
-        FileStream OpenPart() => new(part, append ? FileMode.OpenOrCreate : FileMode.Create, FileAccess.ReadWrite, FileShare.None, coding.IsTable ? 0 : BufferBytes);
-        FileStream stream;
+        var stream = Claim(target, coding, append, append || takesOver, out var part, out var isLeft);
         try
         {
-            stream = OpenPart();
-        }
-        catch (IOException) when (isLeft)
-        {
-            UnlockedFile.Replace(part, target + CopySuffix);
-            stream = OpenPart();
-        }
-        try
-        {
+            if (!append) stream.SetLength(0);
             if (stream.Length > 0)
             {
                 channels = SeekEnd(stream, coding, out var end);
@@ -74,7 +63,7 @@ internal sealed class RecordingFile : IDisposable
                 stream.Write(header[..RecordingHeader.Write(header, coding, 0, channels, 0)]);
                 stream.Flush();
             }
-            return new RecordingFile(target, coding, stream, channels, isLeft);
+            return new RecordingFile(target, coding, stream, part, channels, isLeft);
         }
         catch
         {
@@ -94,28 +83,38 @@ internal sealed class RecordingFile : IDisposable
 
     /// <summary>Completes the file and moves it to its target.</summary>
     /// <param name="samples">Samples of each channel that were written.</param>
-    /// <exception cref="IOException">The disk refuses, or another process has taken the recording over.</exception>
+    /// <exception cref="IOException">The disk refuses, or the recording goes on elsewhere.</exception>
     public void Complete(long samples)
     {
-        if (UnlockedFile.IsReplaced(Stream)) throw new IOException("another process goes on with it");
+        if (UnlockedFile.IsReplaced(Stream)) throw GoesOn();
         RecordingHeader.Complete(Stream, Coding, Channels, RecordingHeader.Samples(Coding, Channels, _start - RecordingHeader.Length(Coding)) + samples);
-        Stream.Dispose();
-        File.Move(_part, Target, overwrite: true);
+        try
+        {
+            PartFile.Move(Stream, _part, Target);
+        }
+        catch (FileNotFoundException)
+        {
+            throw GoesOn();
+        }
     }
 
     /// <summary>Forgets what was written: a dead process's file is completed as it was found, any other is removed.</summary>
     public void Discard()
     {
-        var isReplaced = UnlockedFile.IsReplaced(Stream);
-        if (isReplaced || !_isOfDeadProcess)
+        if (UnlockedFile.IsReplaced(Stream))
         {
             Stream.Dispose();
-            if (!isReplaced) File.Delete(_part);
-            return;
         }
-        Stream.SetLength(_start);
-        Stream.Dispose();
-        RecordingRepair.Repair(_part);
+        else if (_isOfDeadProcess)
+        {
+            Stream.SetLength(_start);
+            Stream.Position = 0;
+            RecordingRepair.Complete(Stream, _part);
+        }
+        else
+        {
+            PartFile.Remove(Stream, _part);
+        }
     }
 
     /// <summary>Closes it where it is; what was written stays for <see cref="RecordingRepair"/>.</summary>
@@ -131,11 +130,28 @@ internal sealed class RecordingFile : IDisposable
         }
     }
 
+    private static IOException GoesOn() => new("the recording goes on in another process");
+
+    /// <summary>Opens and locks the unfinished file, whichever of its names it has; where there is none, a copy of the target, or a new one.</summary>
+    private static FileStream Claim(string target, RecordingCoding coding, bool append, bool takes, out string part, out bool isLeft)
+    {
+        var buffer = coding.IsTable ? 0 : BufferBytes;
+        for (var attempt = 0; attempt < PartFile.AttemptsMax; attempt++)
+        {
+            var left = PartFile.Find(target);
+            isLeft = append && left is not null;
+            if (append && left is null && File.Exists(target)) CopyTarget(target, coding);
+            part = left ?? PartFile.First(target);
+            if (PartFile.TryClaim(part, left is null ? FileMode.OpenOrCreate : FileMode.Open, takes, buffer) is { } stream) return stream;
+        }
+        throw new IOException("somebody else records into it again and again");
+    }
+
     /// <summary>
     /// Copies the target, with open sizes, and only then gives it the name of an unfinished file: a crash on the way must not make half a copy replace
     /// the whole.
     /// </summary>
-    private static void CopyTarget(string target, string part, RecordingCoding coding)
+    private static void CopyTarget(string target, RecordingCoding coding)
     {
         var copy = target + CopySuffix;
         try
@@ -159,7 +175,7 @@ internal sealed class RecordingFile : IDisposable
             File.Delete(copy);
             throw;
         }
-        File.Move(copy, part, overwrite: false);
+        File.Move(copy, PartFile.First(target), overwrite: false);
     }
 
     /// <summary>Finds where the sound of a file ends.</summary>

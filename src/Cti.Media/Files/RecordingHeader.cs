@@ -8,6 +8,9 @@ internal static class RecordingHeader
     /// <summary>What the file is called until it is complete.</summary>
     public const string PartSuffix = ".cti-part";
 
+    /// <summary>What it is called after it was taken away from a process that had it open.</summary>
+    public const string SecondPartSuffix = ".cti-part2";
+
     public const int BytesMax = 60;
 
     /// <summary>The length of a coding's header.</summary>

@@ -6,28 +6,23 @@ public static class RecordingRepair
     private const string OkiExtension = ".vox";
 
     /// <summary>
-    /// Completes one unfinished file (the target's name and <c>.cti-part</c>): its sizes are set, what is no whole block is cut off, and it is moved to its target. One that holds no
+    /// Completes one unfinished file (the target's name and <c>.cti-part</c> or <c>.cti-part2</c>): its sizes are set, what is no whole block is cut off, and it is moved to its target. One that holds no
     /// sound is removed, and the target stays what it was.
     /// </summary>
     /// <returns>The target, or null when there was nothing to save or the file is none of ours.</returns>
     /// <exception cref="IOException">The disk refuses, or somebody records into it.</exception>
-    public static string? Repair(string partPath) => Repair(partPath, static part => new FileStream(part, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0));
+    public static string? Repair(string partPath) =>
+        PartFile.TargetOf(partPath) is not null && PartFile.TryClaim(partPath, FileMode.Open, takes: false, buffer: 0) is { } file ? Complete(file, partPath) : null;
 
-    private static string? Repair(string partPath, Func<string, FileStream> open)
+    /// <summary>Completes one that is open, and closes it.</summary>
+    internal static string? Complete(FileStream file, string part)
     {
-        if (!partPath.EndsWith(RecordingHeader.PartSuffix, StringComparison.Ordinal) || !File.Exists(partPath)) return null;
-        var target = partPath[..^RecordingHeader.PartSuffix.Length];
-        using (var file = open(partPath))
-        {
-            if (TryComplete(file, target) is not { } isSaved) return null;
-            if (isSaved)
-            {
-                File.Move(partPath, target, overwrite: true);
-                return target;
-            }
-        }
-        File.Delete(partPath);
-        return null;
+        using var _ = file;
+        var target = PartFile.TargetOf(part)!;
+        if (TryComplete(file, target) is not { } isSaved) return null;
+        if (isSaved) PartFile.Move(file, part, target);
+        else PartFile.Remove(file, part);
+        return isSaved ? target : null;
     }
 
     /// <summary>Cuts what is no whole block and sets the sizes.</summary>
@@ -54,23 +49,20 @@ public static class RecordingRepair
     internal static bool IsHeaderless(string target) => Path.GetExtension(target) is ".mp3" or OkiExtension;
 
     /// <summary>Whether a target is there, complete or unfinished.</summary>
-    public static bool IsThere(string targetPath) => File.Exists(targetPath + RecordingHeader.PartSuffix) || File.Exists(targetPath);
+    public static bool IsThere(string targetPath) => PartFile.Find(targetPath) is not null || File.Exists(targetPath);
 
-    /// <summary>Completes the unfinished file of one target, where there is one, though a process that was deposed may hold it yet.</summary>
+    /// <summary>Completes the unfinished file of one target, where there is one, though somebody who was deposed may hold it yet.</summary>
+    /// <returns>The target; null when there was nothing to save, or it has been completed meanwhile.</returns>
     /// <exception cref="IOException">The disk refuses.</exception>
-    public static string? RepairTarget(string targetPath) => Repair(targetPath + RecordingHeader.PartSuffix, static part =>
+    public static string? RepairTarget(string targetPath)
     {
-        FileStream Open() => new(part, FileMode.Open, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
-        try
+        for (var attempt = 0; attempt < PartFile.AttemptsMax; attempt++)
         {
-            return Open();
+            if (PartFile.Find(targetPath) is not { } part) return null;
+            if (PartFile.TryClaim(part, FileMode.Open, takes: true, buffer: 0) is { } file) return Complete(file, part);
         }
-        catch (IOException) when (File.Exists(part))
-        {
-            UnlockedFile.Replace(part, part[..^RecordingHeader.PartSuffix.Length] + RecordingFile.CopySuffix);
-            return Open();
-        }
-    });
+        return null;
+    }
 
     /// <summary>
     /// Completes every unfinished recording under a folder, links not followed. A file that cannot be repaired is left as it is.
@@ -86,9 +78,9 @@ public static class RecordingRepair
         root = MediaLibrary.RealFolder(root);
         var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
         foreach (var copy in Directory.GetFiles(root, "*" + RecordingFile.CopySuffix, options)) DeleteUnlessOpen(copy);
-        foreach (var part in Directory.GetFiles(root, "*" + RecordingHeader.PartSuffix, options))
+        foreach (var part in Directory.GetFiles(root, "*" + RecordingHeader.PartSuffix + "*", options))
         {
-            if (kept.Contains(part[..^RecordingHeader.PartSuffix.Length])) continue;
+            if (PartFile.TargetOf(part) is not { } unfinished || kept.Contains(unfinished)) continue;
             try
             {
                 if (Repair(part) is { } target) repaired.Add(target);

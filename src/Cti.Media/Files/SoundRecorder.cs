@@ -84,8 +84,9 @@ public sealed class SoundRecorder
     /// Goes on where the file ends that a dead process left unfinished, else where the target ends; begins a new one where there is neither. The
     /// channels are then those of that file. One of another format is <see cref="MediaOutcome.Unsupported"/>.
     /// </param>
+    /// <param name="takesOver">Takes the file away from a process that has it open and has lost it; with <paramref name="append"/> that is so anyway.</param>
     /// <param name="library">What encodes the formats that have no code here; null for the system's.</param>
-    public static RecorderOpening Open(string fullPath, RecordFormat format, int channels = 1, int? fileChannels = null, bool append = false, SoundLibrary? library = null)
+    public static RecorderOpening Open(string fullPath, RecordFormat format, int channels = 1, int? fileChannels = null, bool append = false, bool takesOver = false, SoundLibrary? library = null)
     {
         library ??= SoundLibrary.Default;
         if (library.WhyUnsupported(format) is { } why) return new RecorderOpening(MediaOutcome.Unsupported, null, why);
@@ -93,7 +94,7 @@ public sealed class SoundRecorder
         try
         {
             var coding = RecordingCoding.Of(format);
-            file = RecordingFile.Open(fullPath, coding, Math.Min(fileChannels ?? channels, coding.ChannelsMax), append);
+            file = RecordingFile.Open(fullPath, coding, Math.Min(fileChannels ?? channels, coding.ChannelsMax), append, takesOver);
             var encoder = SoundEncoder.Create(coding, file.Channels, file.Stream, library);
             if (encoder is OkiEncoder oki) file.Follow(oki);
             return new RecorderOpening(MediaOutcome.Completed, new SoundRecorder(file, encoder, format, channels), null);

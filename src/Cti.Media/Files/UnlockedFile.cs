@@ -10,41 +10,41 @@ namespace Cti.Media.Files;
 /// </summary>
 internal static partial class UnlockedFile
 {
-    private const int ReadOnly = 0, CloseOnExec = 0x80000, Interrupted = 4;
+    private const int ReadOnly = 0, CloseOnExec = 0x80000, NotThere = 2, Interrupted = 4;
     private const int PieceBytes = 256 * 1024;
 
-    /// <summary>Puts a copy in a file's place: whoever has it open writes into a file without a name from then on.</summary>
+    /// <summary>Copies a file, whoever has locked it, and waits until the copy is on the disk.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="copy">What the copy is called until it is whole; in the same folder.</param>
+    /// <param name="copy">The copy.</param>
+    /// <exception cref="FileNotFoundException">There is none (any more).</exception>
     /// <exception cref="IOException">The disk refuses, or another process does the same.</exception>
-    public static void Replace(string path, string copy)
+    public static void Copy(string path, string copy)
     {
         if (!OperatingSystem.IsLinux()) throw new IOException($"{path} is locked by another process");
-        using (var to = new FileStream(copy, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0))
-        {
-            using var from = OpenRead(path);
-            var piece = new byte[PieceBytes];
-            var at = 0L;
-            for (int read; (read = RandomAccess.Read(from, piece, at)) > 0; at += read) to.Write(piece, 0, read);
-            to.Flush(flushToDisk: true);
-        }
-        File.Move(copy, path, overwrite: true);
+        using var to = new FileStream(copy, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
+        using var from = OpenRead(path);
+        var piece = new byte[PieceBytes];
+        var at = 0L;
+        for (int read; (read = RandomAccess.Read(from, piece, at)) > 0; at += read) to.Write(piece, 0, read);
+        to.Flush(flushToDisk: true);
     }
 
-    /// <summary>Whether a file that is open has lost its name to another.</summary>
-    public static bool IsReplaced(FileStream file)
-    {
-        if (!OperatingSystem.IsLinux()) return false;
-        var target = new FileInfo($"/proc/self/fd/{file.SafeFileHandle.DangerousGetHandle()}").LinkTarget;
-        return target?.EndsWith(" (deleted)", StringComparison.Ordinal) == true;
-    }
+    /// <summary>Whether a file that is open has the name that it was opened by.</summary>
+    public static bool IsCalled(FileStream file, string path) => !OperatingSystem.IsLinux() || Path.GetFileName(NameOf(file)) == Path.GetFileName(path);
+
+    /// <summary>Whether a file that is open has lost its name.</summary>
+    public static bool IsReplaced(FileStream file) => OperatingSystem.IsLinux() && NameOf(file)?.EndsWith(" (deleted)", StringComparison.Ordinal) == true;
+
+    private static string? NameOf(FileStream file) => new FileInfo($"/proc/self/fd/{file.SafeFileHandle.DangerousGetHandle()}").LinkTarget;
 
     private static SafeFileHandle OpenRead(string path)
     {
         int file;
         do file = Open(Encoding.UTF8.GetBytes(path + '\0'), ReadOnly | CloseOnExec);
         while (file < 0 && Marshal.GetLastPInvokeError() == Interrupted);
-        return file >= 0 ? new SafeFileHandle(file, ownsHandle: true) : throw new IOException($"{path}: {Marshal.GetLastPInvokeErrorMessage()}");
+        if (file >= 0) return new SafeFileHandle(file, ownsHandle: true);
+        var why = $"{path}: {Marshal.GetLastPInvokeErrorMessage()}";
+        throw Marshal.GetLastPInvokeError() == NotThere ? new FileNotFoundException(why) : new IOException(why);
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true)]

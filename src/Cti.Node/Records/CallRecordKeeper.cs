@@ -75,7 +75,13 @@ internal sealed class CallRecordKeeper(CallRecordKeeperOptions options, IJournal
             await DropAsync().ConfigureAwait(false);
             return true;
         }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException or StoreUnavailableException)
+        catch (StoreUnavailableException fault)
+        {
+            if (!_held) log.Write(LogEvents.CallRecordsWait, fault.Message);
+            _held = true;
+            return false;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
         {
             if (!_held) log.Write(LogEvents.CallRecordsHeld, files?.Directory, fault.Message);
             _held = true;

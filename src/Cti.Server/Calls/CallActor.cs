@@ -180,7 +180,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 break;
             case StartMediaRecord record:
                 if (!ForwardToMedia(media => services.Media.Port.StartRecord(media,
-                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, record.Append, record.Channels))))
+                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, record.Append, record.Channels, record.TakesOver))))
                     Self.Tell(new MediaHappened(new RecordEnded(record.Number, MediaOutcome.Failed, 0, "the call has no media")));
                 break;
             case StopMediaRecord stop:

@@ -128,7 +128,7 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
         if (!_sessions.TryGetValue(session.Value, out var slot))
             return;
         slot.Post(MediaCommand.PrepareRecord(request.Action));
-        if (!_loader.TryOpen(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append), opening => slot.Post(opening.Recorder is { } recorder
+        if (!_loader.TryOpen(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append, request.TakesOver), opening => slot.Post(opening.Recorder is { } recorder
                 ? MediaCommand.StartRecord(request.Action, recorder, request.Beep)
                 : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail))))
             slot.Post(MediaCommand.FailRecord(request.Action, MediaOutcome.Failed, TooManyLoads));

@@ -4,7 +4,7 @@ using Cti.Media.Files;
 namespace Cti.Transport.Media;
 
 /// <summary>A recording to open: see <see cref="SoundRecorder.Open"/>.</summary>
-internal readonly record struct RecordingTarget(string FullPath, RecordFormat Format, int Channels, int FileChannels, bool Append);
+internal readonly record struct RecordingTarget(string FullPath, RecordFormat Format, int Channels, int FileChannels, bool Append, bool TakesOver = false);
 
 /// <summary>
 /// The threads that touch the disk for the loops: loaders open prompts and recordings, a writer carries recorded sound to the files every 100 ms.
@@ -68,7 +68,7 @@ internal sealed class MediaLoader : IDisposable
 
     private void OpenRecording(RecordingTarget target, Action<RecorderOpening> then)
     {
-        var opening = SoundRecorder.Open(target.FullPath, target.Format, target.Channels, target.FileChannels, target.Append, _library);
+        var opening = SoundRecorder.Open(target.FullPath, target.Format, target.Channels, target.FileChannels, target.Append, target.TakesOver, _library);
         if (opening.Recorder is { } recorder)
         {
             Interlocked.Increment(ref _recording);

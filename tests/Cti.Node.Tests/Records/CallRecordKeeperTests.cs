@@ -238,6 +238,8 @@ public sealed class CallRecordKeeperTests : IAsyncLifetime
         (await keeper.PassAsync()).ShouldBeFalse();
         (await keeper.PassAsync()).ShouldBeTrue();
         Users("cdr-20231114.csv").ShouldBe(["one"]);
+        _log.Kinds.ShouldBe([LogEvents.CallRecordsWait, LogEvents.CallRecordsFlow]);
+        LogEvents.CallRecordsWait.Severity.ShouldBe(LogSeverity.Warning, "the store says itself that it is away");
     }
 
     [Fact]
