@@ -31,6 +31,7 @@ public sealed class VirtualConference(ConferenceOptions options)
     internal ITimerHandle? PlayTimer { get; set; }
     internal ITimerHandle? RecordTimer { get; set; }
     internal long RecordBegan { get; set; }
+    internal bool IsRecordEnding { get; set; }
     internal bool Dead { get; set; }
     internal Queue<MediaEvent> Reports { get; } = new();
 }
@@ -173,7 +174,15 @@ public sealed partial class VirtualMediaPort
     /// <inheritdoc/>
     public void StopConferenceRecord(ConferenceId conference, long action)
     {
-        if (conferences.TryGetValue(conference, out var room) && room.Record?.Action == action) EndRecord(room, MediaOutcome.Stopped);
+        if (!conferences.TryGetValue(conference, out var room) || room.Record?.Action != action) return;
+        if (CompletionMillis == 0)
+        {
+            EndRecord(room, MediaOutcome.Stopped);
+            return;
+        }
+        room.RecordTimer?.Cancel();
+        room.IsRecordEnding = true;
+        room.RecordTimer = runtime.After(CompletionMillis, () => EndRecord(room, MediaOutcome.Stopped));
     }
 
     /// <inheritdoc/>
@@ -191,6 +200,7 @@ public sealed partial class VirtualMediaPort
     public void AbandonConference(ConferenceId conference)
     {
         if (!conferences.Remove(conference, out var room)) return;
+        if (room is { IsRecordEnding: true, Record: { } record } && IsHeardAfterwards) runtime.After(0, () => room.Events.OnConferenceEvent(conference, new RecordEnded(record.Action, MediaOutcome.Stopped, 0)));
         room.Dead = true;
         room.PlayTimer?.Cancel();
         room.RecordTimer?.Cancel();

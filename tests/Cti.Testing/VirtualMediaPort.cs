@@ -131,7 +131,25 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         });
     }
 
-    public void StopRecord(MediaSessionId session, long action) => Stop(session, action, MediaKind.Record);
+    /// <summary>Milliseconds from the end of a recording until its file is complete.</summary>
+    public int CompletionMillis { get; set; }
+
+    /// <summary>Whether recordings that are being completed when their session is abandoned are reported all the same: the report was on its way.</summary>
+    public bool IsHeardAfterwards { get; set; }
+
+    public void StopRecord(MediaSessionId session, long action)
+    {
+        if (CompletionMillis == 0)
+        {
+            Stop(session, action, MediaKind.Record);
+        }
+        else if (Find(session) is { } open && open.Running.TryGetValue(action, out var running) && running is { Kind: MediaKind.Record, IsEnding: false })
+        {
+            running.IsEnding = true;
+            running.Timer?.Cancel();
+            running.Timer = runtime.After(CompletionMillis, () => Stop(open, running));
+        }
+    }
 
     public void SendKeys(MediaSessionId session, SendKeysRequest request)
     {
@@ -168,8 +186,12 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     public void Abandon(MediaSessionId session)
     {
         if (!sessions.TryGetValue(session, out var open)) return;
+        foreach (var action in open.Running.Values)
+        {
+            action.Timer?.Cancel();
+            if (action.IsEnding && IsHeardAfterwards) runtime.After(0, () => open.Events.OnMediaEvent(open.Id, new RecordEnded(action.Number, MediaOutcome.Stopped, 0)));
+        }
         open.Dead = true;
-        foreach (var action in open.Running.Values) action.Timer?.Cancel();
         AbandonBridges(session);
         Unseat(session);
         UnlistenAll(session);
@@ -340,6 +362,8 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         public long BeforeMillis { get; set; }
         public string? Sound { get; set; }
         public long? BeganMillis { get; set; }
+
+        public bool IsEnding { get; set; }
         public ITimerHandle? Timer { get; set; }
     }
 }

@@ -157,7 +157,8 @@ internal sealed class RecordingFile : IDisposable
         try
         {
             using var to = new FileStream(copy, FileMode.Create, FileAccess.ReadWrite, FileShare.None);
-            using var from = new FileStream(target, FileMode.Open, FileAccess.Read, FileShare.Read);
+            // Complete, though who completed it may not have let go of it yet.
+            using var from = UnlockedFile.OpenRead(target);
             var channels = SeekEnd(from, coding, out var end);
             from.Position = 0;
             from.CopyTo(to);

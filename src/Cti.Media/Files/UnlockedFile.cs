@@ -20,12 +20,9 @@ internal static partial class UnlockedFile
     /// <exception cref="IOException">The disk refuses, or another process does the same.</exception>
     public static void Copy(string path, string copy)
     {
-        if (!OperatingSystem.IsLinux()) throw new IOException($"{path} is locked by another process");
         using var to = new FileStream(copy, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 0);
         using var from = OpenRead(path);
-        var piece = new byte[PieceBytes];
-        var at = 0L;
-        for (int read; (read = RandomAccess.Read(from, piece, at)) > 0; at += read) to.Write(piece, 0, read);
+        from.CopyTo(to, PieceBytes);
         to.Flush(flushToDisk: true);
     }
 
@@ -37,12 +34,16 @@ internal static partial class UnlockedFile
 
     private static string? NameOf(FileStream file) => new FileInfo($"/proc/self/fd/{file.SafeFileHandle.DangerousGetHandle()}").LinkTarget;
 
-    private static SafeFileHandle OpenRead(string path)
+    /// <summary>Opens a file to read it, whoever has locked it; on other systems than Linux only one that nobody has.</summary>
+    /// <exception cref="FileNotFoundException">There is none.</exception>
+    /// <exception cref="IOException">The system refuses.</exception>
+    public static FileStream OpenRead(string path)
     {
+        if (!OperatingSystem.IsLinux()) return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
         int file;
         do file = Open(Encoding.UTF8.GetBytes(path + '\0'), ReadOnly | CloseOnExec);
         while (file < 0 && Marshal.GetLastPInvokeError() == Interrupted);
-        if (file >= 0) return new SafeFileHandle(file, ownsHandle: true);
+        if (file >= 0) return new FileStream(new SafeFileHandle(file, ownsHandle: true), FileAccess.Read, bufferSize: 0);
         var why = $"{path}: {Marshal.GetLastPInvokeErrorMessage()}";
         throw Marshal.GetLastPInvokeError() == NotThere ? new FileNotFoundException(why) : new IOException(why);
     }

@@ -53,6 +53,7 @@ internal sealed partial class CallActor
     {
         switch (message)
         {
+            case MediaHappened { Session: { } session } when session != cell.Media:
             case MediaHappened { Event: RecordEnded ended } when shared.Remove(ended.Action):
             case MediaHappened { Event: Cti.Media.BridgeEnded over } when shared.Remove(over.Action):
                 return true;

@@ -88,7 +88,8 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         switch (message)
         {
             case MediaHappened happened:
-                HandleMedia(happened.Event);
+                // What was on its way when its session was given up concerns nobody any more.
+                if (happened.Session is not { } session || session == cell.Media) HandleMedia(happened.Event);
                 return true;
             case CheckSubscriber:
                 LookForSubscriber();

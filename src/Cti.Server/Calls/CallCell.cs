@@ -34,7 +34,7 @@ internal sealed class CallCell(InstanceJournal journal) : ResourceCell<CallState
     /// <summary>Numbers of bridges to links, which nobody is told about: below 0.</summary>
     public long LinkNumber { get; set; }
 
-    public void OnMediaEvent(MediaSessionId session, MediaEvent happened) => Actor.Tell(new MediaHappened(happened));
+    public void OnMediaEvent(MediaSessionId session, MediaEvent happened) => Actor.Tell(new MediaHappened(happened, session));
 }
 
 /// <summary>A call's SIP side. Its methods run in the call's actor.</summary>

@@ -9,7 +9,9 @@ using Cti.Server.Routing;
 namespace Cti.Server.Calls;
 
 /// <summary>The media side reported something.</summary>
-internal sealed record MediaHappened(MediaEvent Event) : ISystemMessage;
+/// <param name="Event">What.</param>
+/// <param name="Session">Of which session; null for the one that the call has.</param>
+internal sealed record MediaHappened(MediaEvent Event, MediaSessionId? Session = null) : ISystemMessage;
 
 /// <summary>Looks whether the application of an offered call still listens.</summary>
 internal sealed record CheckSubscriber;

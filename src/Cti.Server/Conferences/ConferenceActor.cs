@@ -87,7 +87,9 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     protected override bool Receive(object message)
     {
         if (message is MembersDue due) AwaitMembers(due);
-        if (message is not MixHappened { Event: var happened }) return message is MembersDue;
+        if (message is not MixHappened { Event: var happened, Mix: var mix }) return message is MembersDue;
+        // What was on its way when its mix was given up concerns nobody any more.
+        if (mix != cell.Mix) return true;
         switch (happened)
         {
             case Cti.Media.ConferenceClosed:
@@ -310,6 +312,8 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     {
         switch (message)
         {
+            case MixHappened { Mix: var mix } when mix != cell.Mix:
+                return true;
             case MixHappened { Event: RecordEnded ended } when ended.Action == endingRecord:
                 endingRecord = 0;
                 return true;

@@ -20,11 +20,13 @@ internal sealed class ConferenceCell(InstanceJournal journal) : ResourceCell<Con
     /// <summary>Members on other nodes: the saga of their entry, and the link that stands in their place. Only the actor touches it.</summary>
     public Dictionary<string, (string Op, LinkAudio Sound)> Links { get; } = [];
 
-    public void OnConferenceEvent(ConferenceId conference, MediaEvent happened) => Actor.Tell(new MixHappened(happened));
+    public void OnConferenceEvent(ConferenceId conference, MediaEvent happened) => Actor.Tell(new MixHappened(happened, conference));
 }
 
 /// <summary>The media side reported something.</summary>
-internal sealed record MixHappened(MediaEvent Event) : ISystemMessage;
+/// <param name="Event">What.</param>
+/// <param name="Mix">Of which mix.</param>
+internal sealed record MixHappened(MediaEvent Event, ConferenceId Mix) : ISystemMessage;
 
 /// <summary>Looks again whether the members are where their conference is.</summary>
 /// <param name="LostAtMillis">When the former owner was last known to live, Unix milliseconds.</param>

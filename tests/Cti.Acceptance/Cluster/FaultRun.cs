@@ -30,6 +30,12 @@ internal enum Fault
     RollingStalled,
 }
 
+internal static class Faults
+{
+    /// <summary>Whether every node has its turn.</summary>
+    public static bool IsRolling(this Fault fault) => fault is Fault.Rolling or Fault.RollingStalled;
+}
+
 /// <summary>A run: how many calls, which faults in which order.</summary>
 internal sealed record FaultPlan(int Calls, Fault[] Rounds, int Seed = 1);
 
@@ -89,7 +95,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         Finish(first);
         foreach (var fault in plan.Rounds)
         {
-            var round = new RoundReport(Rounds.Count, fault, fault is Fault.None or Fault.RestartDatabase or Fault.Lose or Fault.Rolling or Fault.RollingStalled ? "" : Victim().Name);
+            var round = new RoundReport(Rounds.Count, fault, fault.IsRolling() || fault is Fault.None or Fault.RestartDatabase or Fault.Lose ? "" : Victim().Name);
             Rounds.Add(round);
             await RoundAsync(round);
             Finish(round);
@@ -148,12 +154,12 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         var each = Math.Max(1, plan.Calls / 100);
         // A twentieth of six seconds is lost by and large; twice that, and what a takeover takes, is too much.
         var missing = fault is Fault.Lose or Fault.LoseAndKill ? 800 : 200;
-        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Pause => 20, Fault.Rolling or Fault.RollingStalled => 90, _ => 30 };
+        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Pause => 20, _ when fault.IsRolling() => 90, _ => 30 };
         List<Scene> cast = [];
         for (var i = 0; i < each; i++)
         {
             cast.AddRange([new RingingScene(_stage, "rings"), new RingingScene(_stage, "mute"), new OfferedScene(_stage), new ParentScene(_stage), new LimitScene(_stage, limit), new SendKeysScene(_stage)]);
-            if (fault is not (Fault.Drain or Fault.Rolling or Fault.RollingStalled)) cast.AddRange([new EndingPlayScene(_stage, missing), new HangUpScene(_stage)]);
+            if (fault != Fault.Drain && !fault.IsRolling()) cast.AddRange([new EndingPlayScene(_stage, missing), new HangUpScene(_stage)]);
         }
         return cast;
     }
@@ -178,7 +184,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
 
         var began = Stopwatch.GetTimestamp();
         await StrikeAsync(round, passing, began);
-        await WellAsync(round, _lasting, "after the fault", round.Fault is Fault.Rolling or Fault.RollingStalled ? 20 : 15);
+        await WellAsync(round, _lasting, "after the fault", round.Fault.IsRolling() ? 20 : 15);
         round.LastReinviteMillis = cluster.Farm.LastReinvite > began ? Stopwatch.GetElapsedTime(began, cluster.Farm.LastReinvite).TotalMilliseconds : -1;
         if (round.Victim.Length > 0) round.DetectedMillis = cluster.DetectedMillis(round.Victim, began);
         if (round.DetectedMillis >= 0) tell($"      {cluster.Takeover(round.Victim, began)}");

@@ -108,7 +108,7 @@ internal sealed class Stage(ClusterUnderTest cluster, ClusterApp app)
         string now;
         while ((now = await StateAsync(call)) != state)
         {
-            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(5)) throw new SceneException($"{call}: its state is {now}, not {state}");
+            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(5)) throw new SceneException($"{call}: its state is {now}, not {state}; the last that was heard of it: {(Books.Of(call.ResId) is [.., var last] ? $"{last.Method} {last.Params.ToJsonString()}" : "nothing")}");
             await timer.WaitForNextTickAsync();
         }
     }

@@ -201,6 +201,48 @@ public sealed class HandOverTests : ClusterNodeTests
         bench.Count("sys.call.on_record_completed").ShouldBe(0);
     }
 
+    /// <summary>Its file takes so long to be completed that the call stays, and goes on in a new session: what the former one says then is of no concern.</summary>
+    [Fact]
+    public void A_recording_that_stayed_because_its_file_took_too_long_does_not_end_when_it_is_complete_after_all()
+    {
+        var (call, peer) = Up(name => name == "n1");
+        bench.Ask(bench["n2"], "sys.call.record_start", ("res_id", call), ("record_file", "note"), ("max_seconds", 100)).Error.ShouldBeNull();
+        bench.Runtime.Advance(2000);
+        (bench["n1"].Media.CompletionMillis, bench["n1"].Media.IsHeardAfterwards) = (60_000, true);
+        bench.Drain(bench["n1"]);
+        bench.Runtime.Advance(1000);
+        bench["n1"].Media.CompletionMillis = 0;
+        var stays = peer.Request("INVITE");
+        bench.OwnerOf(call).Name.ShouldBe("n1");
+        Answer(peer, stays);
+        Moved(call, peer);
+        IsEmpty("n1");
+        State(call).ShouldBe("Record");
+        bench.Count("sys.call.on_record_completed").ShouldBe(0);
+    }
+
+    [Fact]
+    public void A_conferences_recording_that_stayed_because_its_file_took_too_long_does_not_end_when_it_is_complete_after_all()
+    {
+        var node = bench["n1"];
+        string conference;
+        do conference = bench.Result(bench.Ask(node, "sys.conf.construct", ("max_seconds", 600))).GetProperty("res_id").GetString()!;
+        while (bench.OwnerOf(conference).Name != "n1");
+        bench.Ask(node, "sys.conf.record_start", ("res_id", conference), ("max_seconds", 100), ("record_file", "all")).Error.ShouldBeNull();
+        bench.Runtime.Advance(2000);
+        (node.Media.CompletionMillis, node.Media.IsHeardAfterwards) = (60_000, true);
+        var begun = bench.Runtime.ElapsedMillis;
+        bench.Drain(node);
+        bench.Runtime.Advance(1000);
+        node.Media.CompletionMillis = 0;
+        for (var i = 0; i < 500 && bench.OwnerOf(conference).Name == "n1"; i++) bench.Runtime.Advance(10);
+        bench.Runtime.ElapsedMillis.ShouldBeGreaterThan(begun + 2500, "it stayed at first");
+        IsEmpty("n1");
+        bench.Count("sys.conf.on_record_completed").ShouldBe(0);
+        bench.Ask(bench["n2"], "sys.conf.record_stop", ("res_id", conference)).Error.ShouldBeNull();
+        bench.Expect("sys.conf.on_record_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Terminated);
+    }
+
     [Fact]
     public void Keys_pressed_during_the_move_count()
     {
