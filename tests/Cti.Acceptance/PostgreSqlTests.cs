@@ -65,7 +65,19 @@ public sealed class PostgreSqlTests
         node.ExpectsErrors = true;
         await database.KillAsync();
         await database.LaunchAsync();
-        await app.AskAsync("sys.call.drop", new { res_id = res });
+        // Refused until the node has found its database again, as an application is told.
+        await Patience.UntilAsync(async () =>
+        {
+            try
+            {
+                await app.AskAsync("sys.call.drop", new { res_id = res });
+                return true;
+            }
+            catch (RpcException refused) when (refused.Code == 503)
+            {
+                return false;
+            }
+        }, "the journal is reached again");
         await call.ByeAsync(TimeSpan.FromSeconds(20));
         await app.ExpectAsync("sys.on_chan_closed", res);
         var seqs = app.Events.All.Where(e => e.ResId == res).Select(static e => e.Seq).ToArray();
