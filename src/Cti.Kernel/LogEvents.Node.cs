@@ -18,10 +18,10 @@ public static partial class LogEvents
     public static readonly LogEvent RecordingsRepaired = new(1007, LogSeverity.Information, "{0} recordings that the last run left unfinished were completed");
     /// <summary>Call records cannot be written to their files; said once until they can.</summary>
     public static readonly LogEvent CallRecordsHeld = new(1008, LogSeverity.Error, "call records cannot be written to {0}, they wait in the journal: {1}");
-    /// <summary>The table of call records cannot be read, which the store itself tells too; said once until it can.</summary>
-    public static readonly LogEvent CallRecordsWait = new(1011, LogSeverity.Warning, "call records wait in the journal, as it cannot be read: {0}");
     /// <summary>Call records go to their files again.</summary>
     public static readonly LogEvent CallRecordsFlow = new(1009, LogSeverity.Information, "call records are written to {0} again");
     /// <summary>The journal is not the one that the files were written from.</summary>
     public static readonly LogEvent CallRecordsAnew = new(1010, LogSeverity.Warning, "the position in {0} is of another journal or unreadable: all call records of this journal are written");
+    /// <summary>The table of call records cannot be read, which the store itself tells too; said once until it can.</summary>
+    public static readonly LogEvent CallRecordsWait = new(1011, LogSeverity.Warning, "call records for {0} wait in the journal, which cannot be read: {1}");
 }

@@ -42,7 +42,7 @@ internal sealed class CallRecordKeeper(CallRecordKeeperOptions options, IJournal
     private Task _pass = Task.CompletedTask;
     private long? _dropMillis;
     private bool _opened;
-    private bool _held;
+    private LogEvent? _held;
     private bool _stopped;
 
     /// <summary>Begins; the store is open.</summary>
@@ -70,21 +70,16 @@ internal sealed class CallRecordKeeper(CallRecordKeeperOptions options, IJournal
         try
         {
             if (files is not null) await CopyAsync(files).ConfigureAwait(false);
-            if (_held) log.Write(LogEvents.CallRecordsFlow, files?.Directory);
-            _held = false;
+            if (_held is not null) log.Write(LogEvents.CallRecordsFlow, files?.Directory);
+            _held = null;
             await DropAsync().ConfigureAwait(false);
             return true;
         }
-        catch (StoreUnavailableException fault)
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException or StoreUnavailableException)
         {
-            if (!_held) log.Write(LogEvents.CallRecordsWait, fault.Message);
-            _held = true;
-            return false;
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or JsonException)
-        {
-            if (!_held) log.Write(LogEvents.CallRecordsHeld, files?.Directory, fault.Message);
-            _held = true;
+            var why = fault is StoreUnavailableException ? LogEvents.CallRecordsWait : LogEvents.CallRecordsHeld;
+            if (_held != why) log.Write(why, files?.Directory, fault.Message);
+            _held = why;
             return false;
         }
     }

@@ -243,6 +243,21 @@ public sealed class CallRecordKeeperTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Another_reason_for_waiting_is_said_too()
+    {
+        var faults = new ScriptedStoreFaults();
+        faults.FailNext(StoreOperation.ReadCallRecords);
+        await AddAsync(Start, "one");
+        var keeper = Keeper(store: new FaultyJournalStore(_store, faults));
+        (await keeper.PassAsync()).ShouldBeFalse();
+        Directory.Delete(Folder, recursive: true);
+        await File.WriteAllTextAsync(Folder, "a file stands where the folder would be");
+        (await keeper.PassAsync()).ShouldBeFalse();
+        (await keeper.PassAsync()).ShouldBeFalse();
+        _log.Kinds.ShouldBe([LogEvents.CallRecordsWait, LogEvents.CallRecordsHeld]);
+    }
+
+    [Fact]
     public async Task It_looks_every_second_every_five_after_a_failure_and_once_more_when_it_stops()
     {
         await AddAsync(Start, "one");
