@@ -17,13 +17,26 @@ public enum LogSeverity
 /// <param name="Id">Stable number.</param>
 /// <param name="Severity">How much it matters.</param>
 /// <param name="Template">Text with {0}-style places. Never a secret, never a DTMF digit.</param>
-public sealed record LogEvent(int Id, LogSeverity Severity, string Template);
+public sealed record LogEvent(int Id, LogSeverity Severity, string Template)
+{
+    /// <summary>
+    /// What many of them are called ("rejected SIP messages"), for a kind that strangers, or each of many calls, can cause as often as they like: the first is
+    /// written, the others of the next 10 s are counted and told in one line (<see cref="SummingLog"/>). Null: each is written.
+    /// </summary>
+    public string? SummedAs { get; init; }
+}
 
 /// <summary>Where log lines go. Implementations never throw and never block.</summary>
 public interface ILog
 {
     /// <summary>False when lines of this severity go nowhere: lets hot paths skip the arguments.</summary>
     bool IsEnabled(LogSeverity severity);
+
+    /// <summary>
+    /// False when one line of this kind would not be written now, because its severity goes nowhere or because the kind is summed up at the moment: it is counted
+    /// then, and the caller is done. Asked where making the arguments costs something; <see cref="Write"/> alone counts as well.
+    /// </summary>
+    bool IsWanted(LogEvent kind) => IsEnabled(kind.Severity);
 
     /// <summary>Writes one line.</summary>
     void Write(LogEvent kind, params ReadOnlySpan<object?> arguments);
@@ -48,9 +61,9 @@ public sealed class NullLog : ILog
 public static partial class LogEvents
 {
     /// <summary>An actor crashed and is restarted from its journal.</summary>
-    public static readonly LogEvent ActorCrashed = new(4001, LogSeverity.Error, "actor {0} crashed and restarts: {1}");
+    public static readonly LogEvent ActorCrashed = new(4001, LogSeverity.Error, "actor {0} crashed and restarts: {1}") { SummedAs = "crashes of actors" };
     /// <summary>An actor crashed again and again and was stopped.</summary>
-    public static readonly LogEvent ActorStopped = new(4002, LogSeverity.Error, "actor {0} was stopped after {1} crashes: {2}");
+    public static readonly LogEvent ActorStopped = new(4002, LogSeverity.Error, "actor {0} was stopped after {1} crashes: {2}") { SummedAs = "actors that were stopped" };
     /// <summary>A bug that a request ran into; the trace id is in the answer.</summary>
-    public static readonly LogEvent RequestFault = new(4003, LogSeverity.Error, "request {0} failed, trace id {1}: {2}");
+    public static readonly LogEvent RequestFault = new(4003, LogSeverity.Error, "request {0} failed, trace id {1}: {2}") { SummedAs = "failed requests" };
 }

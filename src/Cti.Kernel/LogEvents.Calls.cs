@@ -9,7 +9,7 @@ public static partial class LogEvents
     /// <summary>A registration failed.</summary>
     public static readonly LogEvent TrunkRegisterFailed = new(4103, LogSeverity.Warning, "registering at trunk {0} failed with {1} {2}; tried again in 30 s");
     /// <summary>A background or entry sound was not heard.</summary>
-    public static readonly LogEvent ConferenceSoundFailed = new(4201, LogSeverity.Warning, "a sound of conference {0} cannot be played: {1}");
+    public static readonly LogEvent ConferenceSoundFailed = new(4201, LogSeverity.Warning, "a sound of conference {0} cannot be played: {1}") { SummedAs = "conferences' sounds that cannot be played" };
     /// <summary>What a parent was to hear while its child is dialled cannot be played.</summary>
-    public static readonly LogEvent RingBackFailed = new(4104, LogSeverity.Warning, "call {0} does not hear the ring-back that was asked for: {1}");
+    public static readonly LogEvent RingBackFailed = new(4104, LogSeverity.Warning, "call {0} does not hear the ring-back that was asked for: {1}") { SummedAs = "ring-backs that cannot be played" };
 }

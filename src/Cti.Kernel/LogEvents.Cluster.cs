@@ -36,7 +36,7 @@ public static partial class LogEvents
     /// <summary>Instances were recovered.</summary>
     public static readonly LogEvent InstancesRecovered = new(7020, LogSeverity.Information, "serves {0} more instances; {1} live resources in their journals");
     /// <summary>Too many commands wait for resources on other nodes.</summary>
-    public static readonly LogEvent ResourcePostFull = new(7090, LogSeverity.Warning, "too much waits for resources of other nodes; what was meant for {0} is dropped");
+    public static readonly LogEvent ResourcePostFull = new(7090, LogSeverity.Warning, "too much waits for resources of other nodes; what was meant for {0} is dropped") { SummedAs = "dropped messages to resources of other nodes" };
     /// <summary>An instance moved to another living node.</summary>
     public static readonly LogEvent InstanceHandedOver = new(7021, LogSeverity.Information, "instance {0} is handed over to {1}, with {2} live resources, in {3} ms");
     /// <summary>An instance that ought to move cannot yet.</summary>
@@ -46,11 +46,11 @@ public static partial class LogEvents
     /// <summary>The spool of answered BYEs cannot be read or written; said once until it can.</summary>
     public static readonly LogEvent ByeSpoolFailed = new(7025, LogSeverity.Warning, "BYEs that are answered while the journal cannot be written are kept in memory only, their file fails: {0}");
     /// <summary>The spool of answered BYEs is full.</summary>
-    public static readonly LogEvent ByeSpoolFull = new(7026, LogSeverity.Warning, "too many BYEs were answered while the journal cannot be written; that of {0} is kept in memory only");
+    public static readonly LogEvent ByeSpoolFull = new(7026, LogSeverity.Warning, "too many BYEs were answered while the journal cannot be written; that of {0} is kept in memory only") { SummedAs = "BYEs that are kept in memory only" };
     /// <summary>A record of the spool of answered BYEs was passed over.</summary>
-    public static readonly LogEvent ByeRecordSkipped = new(7027, LogSeverity.Warning, "line {0} of the kept BYEs is passed over: {1}");
+    public static readonly LogEvent ByeRecordSkipped = new(7027, LogSeverity.Warning, "line {0} of the kept BYEs is passed over: {1}") { SummedAs = "kept BYEs that were passed over" };
     /// <summary>An answered BYE was not delivered in time.</summary>
-    public static readonly LogEvent ByeRecordTooOld = new(7028, LogSeverity.Warning, "the BYE of {0} is dropped: for a day nobody could be told of it");
+    public static readonly LogEvent ByeRecordTooOld = new(7028, LogSeverity.Warning, "the BYE of {0} is dropped: for a day nobody could be told of it") { SummedAs = "BYEs that nobody could be told of" };
     /// <summary>The process before left answered BYEs.</summary>
     public static readonly LogEvent ByesLeft = new(7029, LogSeverity.Information, "{0} BYEs were answered before the restart and could not be written: whoever owns their calls is told");
     /// <summary>A bug in handing over.</summary>

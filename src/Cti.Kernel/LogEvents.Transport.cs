@@ -5,17 +5,17 @@ public static partial class LogEvents
     /// <summary>A work item broke its contract and threw.</summary>
     public static readonly LogEvent WorkItemFault = new(1801, LogSeverity.Error, "work item {0} threw: {1}");
     /// <summary>A media session's engine broke; the session was closed.</summary>
-    public static readonly LogEvent MediaSessionFault = new(3801, LogSeverity.Error, "media session {0} broke and was closed: {1}");
+    public static readonly LogEvent MediaSessionFault = new(3801, LogSeverity.Error, "media session {0} broke and was closed: {1}") { SummedAs = "broken media sessions" };
     /// <summary>A receiver of media events threw.</summary>
-    public static readonly LogEvent MediaReceiverFault = new(3802, LogSeverity.Error, "the receiver of media session {0} threw: {1}");
+    public static readonly LogEvent MediaReceiverFault = new(3802, LogSeverity.Error, "the receiver of media session {0} threw: {1}") { SummedAs = "failed receivers of media events" };
     /// <summary>A session was refused because every loop is over its budget.</summary>
-    public static readonly LogEvent MediaOverBudget = new(3803, LogSeverity.Warning, "media session {0} refused: {1}");
+    public static readonly LogEvent MediaOverBudget = new(3803, LogSeverity.Warning, "media session {0} refused: {1}") { SummedAs = "refused media sessions" };
     /// <summary>RTP sockets could not be bound for another reason than a taken port.</summary>
-    public static readonly LogEvent MediaBindFailed = new(3804, LogSeverity.Error, "cannot bind RTP at {0} port {1}: {2}");
+    public static readonly LogEvent MediaBindFailed = new(3804, LogSeverity.Error, "cannot bind RTP at {0} port {1}: {2}") { SummedAs = "RTP sockets that could not be bound" };
     /// <summary>A conference broke; it was closed, its members go on.</summary>
-    public static readonly LogEvent MediaConferenceFault = new(3805, LogSeverity.Error, "conference {0} broke and was closed: {1}");
+    public static readonly LogEvent MediaConferenceFault = new(3805, LogSeverity.Error, "conference {0} broke and was closed: {1}") { SummedAs = "broken conferences" };
     /// <summary>A receiver of SIP messages threw.</summary>
-    public static readonly LogEvent SipReceiverFault = new(2801, LogSeverity.Error, "the receiver of a SIP message from {0} threw: {1}");
+    public static readonly LogEvent SipReceiverFault = new(2801, LogSeverity.Error, "the receiver of a SIP message from {0} threw: {1}") { SummedAs = "failed receivers of SIP messages" };
     /// <summary>A TCP connection could not be accepted.</summary>
-    public static readonly LogEvent SipAcceptFailed = new(2802, LogSeverity.Warning, "cannot accept at {0}: {1}");
+    public static readonly LogEvent SipAcceptFailed = new(2802, LogSeverity.Warning, "cannot accept at {0}: {1}") { SummedAs = "connections that could not be accepted" };
 }
