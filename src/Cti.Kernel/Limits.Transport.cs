@@ -34,6 +34,8 @@ public static partial class Limits
     public const int SipDatagramBytesMax = 65_535;
     /// <summary>Names kept by the DNS cache.</summary>
     public const int DnsNamesMax = 1_024;
+    /// <summary>Host names of session descriptions that are looked up at once: each holds a thread, and one that is not answered does so for half a minute.</summary>
+    public const int DnsHostsAtOnceMax = 16;
     /// <summary>Milliseconds that one DNS answer is waited for, in all.</summary>
     public const int DnsMillisMax = 5_000;
 }

@@ -23,6 +23,16 @@ public static partial class Limits
     public const int SdpMediaMax = 16;
     /// <summary>Formats of one media description: RTP has 128 payload types.</summary>
     public const int SdpFormatsMax = 128;
+    /// <summary>Parts of a message body, those within parts included: PSTN gateways send two or three, an emergency call a few more.</summary>
+    public const int SipBodyPartsMax = 16;
+    /// <summary>Multiparts within one another in a message body: alternatives within related within mixed, and one more.</summary>
+    public const int SipBodyDepthMax = 4;
+    /// <summary>How long the host name of a session description is looked up, in milliseconds: the caller hears nothing meanwhile, and a resolver's own retry comes after 5 s.</summary>
+    public const int SdpHostMillisMax = 2_000;
+    /// <summary>Host names of session descriptions that one call has had looked up, and messages of it that wait for one: a far end names the same few again.</summary>
+    public const int SdpHostsMax = 8;
+    /// <summary>Characters of such a name: what DNS can carry (RFC 1035 section 2.3.4).</summary>
+    public const int SdpHostCharsMax = 253;
     /// <summary>Bytes of one SIP message over a stream, header and body: four times the largest UDP datagram seen from real proxies.</summary>
     public const int SipMessageBytesMax = 64 * 1024;
     /// <summary>Header fields of one SIP message: RFC 4475's largest has under 30; proxies add a Via and a Record-Route each.</summary>

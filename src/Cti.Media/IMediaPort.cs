@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
 
 namespace Cti.Media;
 
@@ -15,6 +16,9 @@ public partial interface IMediaPort
     /// </summary>
     /// <returns>Where RTP is to be sent to, or null when no port is free, or when every loop is over its budget and the session is for a new call (answer 503).</returns>
     IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events);
+
+    /// <summary>Whether this node has an address of that family for media: without one <see cref="TryOpen"/> never succeeds.</summary>
+    bool Speaks(AddressFamily family);
 
     /// <summary>Sets or changes what was negotiated: from now on RTP flows accordingly.</summary>
     void Configure(MediaSessionId session, MediaDescription description);
@@ -100,7 +104,7 @@ public enum AudioCodec
 /// <summary>What offer and answer agreed on for one audio stream.</summary>
 /// <param name="Remote">Where RTP goes.</param>
 /// <param name="RemoteRtcp">Where RTCP goes.</param>
-/// <param name="Codec">The codec sent and expected.</param>
+/// <param name="Codec">The codec sent; the first that is expected.</param>
 /// <param name="PayloadType">Its payload type, 0..127.</param>
 /// <param name="TelephoneEventPayloadType">RFC 4733's payload type, or -1 where it was not agreed: keys are then detected and sent in-band.</param>
 /// <param name="Send">Whether we may send (their direction is sendrecv or recvonly).</param>
@@ -110,12 +114,20 @@ public sealed record MediaDescription(IPEndPoint Remote, IPEndPoint RemoteRtcp, 
 {
     private const int LinkEvents = 101;
 
+    /// <summary>What else may come at any time: both sides listed it, or only one of the two numbers differs. Sent is nothing of it.</summary>
+    public ImmutableArray<ReceivedFormat> AlsoReceived { get; init; } = [];
+
     /// <summary>What the two sessions of a link agree on: RTCP on the next port, the codec's own payload type, telephone events, both directions.</summary>
     /// <param name="remote">What the other side's <see cref="IMediaPort.TryOpen"/> answered.</param>
     /// <param name="codec">That of the party whose sound is carried, so that nothing is transcoded on the way.</param>
     public static MediaDescription ForLink(IPEndPoint remote, AudioCodec codec) =>
         new(remote, new IPEndPoint(remote.Address, remote.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, LinkEvents, Send: true, Receive: true);
 }
+
+/// <summary>What comes under a payload type.</summary>
+/// <param name="PayloadType">0..127.</param>
+/// <param name="Codec">The codec; null for telephone events (RFC 4733).</param>
+public readonly record struct ReceivedFormat(int PayloadType, AudioCodec? Codec);
 
 /// <summary>A play.</summary>
 /// <param name="Action">The caller's number for it, in every report about it.</param>

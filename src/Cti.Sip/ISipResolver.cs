@@ -1,8 +1,13 @@
+using System.Net;
+
 namespace Cti.Sip;
 
-/// <summary>Finds where a request goes (RFC 3263): numeric hosts at once, names by DNS.</summary>
+/// <summary>Finds where a request goes (RFC 3263), and where media of a named host goes: numeric hosts at once, names by DNS.</summary>
 public interface ISipResolver
 {
     /// <summary>The flow to the next hop, or null when the host does not resolve, or no listener has its transport and address family.</summary>
     ValueTask<SipFlow?> ResolveAsync(SipUri nextHop);
+
+    /// <summary>The addresses of a host, in the order of preference; none where it does not resolve, or too many look-ups are under way.</summary>
+    ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host);
 }

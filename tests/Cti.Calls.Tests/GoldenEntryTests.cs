@@ -33,6 +33,7 @@ public sealed class GoldenEntryTests
         ["up"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio)) with { Events = 1 },
         ["answer"] = At(new AnswerRequested(600)),
         ["ack"] = At(new AnswerConfirmed(Some.Audio)) with { Events = 1 },
+        ["ack.several"] = At(new AnswerConfirmed(Some.Audio with { AlsoReceived = "0 PCMU,96 telephone-event" })) with { Events = 1 },
         ["ack.bare"] = At(new AnswerConfirmed(null)) with { Events = 1 },
         ["data"] = At(new UserDataSet("mine")),
         ["nop"] = At(new Touched()),

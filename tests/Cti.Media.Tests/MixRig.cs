@@ -136,6 +136,16 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
             PayloadType, events, send, receive)));
     }
 
+    /// <summary>The far end listed both laws and two numbers of telephone events.</summary>
+    public void ConfigureSeveral(AudioCodec codec)
+    {
+        Codec = codec;
+        Session.Apply(MediaCommand.Configure(new MediaDescription(_farEndPoint, new IPEndPoint(_farEndPoint.Address, _farEndPoint.Port + 1), codec, PayloadType, 96, true, true)
+        {
+            AlsoReceived = [new ReceivedFormat(8, AudioCodec.Pcma), new ReceivedFormat(0, AudioCodec.Pcmu), new ReceivedFormat(101, null)],
+        }));
+    }
+
     public void SendTone()
     {
         if (Tone == 0) return;

@@ -96,6 +96,8 @@ internal sealed class GatedMedia(VirtualWorld world, NodeProcess process, Virtua
         if (Passes()) inner.StartRecord(session, request);
     }
 
+    public bool Speaks(AddressFamily family) => inner.Speaks(family);
+
     public void StopRecord(MediaSessionId session, long action)
     {
         if (Passes()) inner.StopRecord(session, action);
@@ -223,6 +225,13 @@ internal sealed class GatedMedia(VirtualWorld world, NodeProcess process, Virtua
 internal sealed class SlowResolver(NodeProcess process) : ISipResolver
 {
     private readonly VirtualResolver addresses = new();
+
+    public async ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host)
+    {
+        if (host == "never.example") await process.DelayAsync(7_000);
+        else await process.DelayAsync(300);
+        return await addresses.ResolveHostAsync(host);
+    }
 
     public async ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
     {

@@ -280,6 +280,8 @@ public sealed class PlantedBugTests
     {
         public virtual IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) => inner.TryOpen(session, options, events);
 
+        public bool Speaks(System.Net.Sockets.AddressFamily family) => inner.Speaks(family);
+
         public void Configure(MediaSessionId session, MediaDescription description) => inner.Configure(session, description);
 
         public void StartPlay(MediaSessionId session, PlayRequest request) => inner.StartPlay(session, request);

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Cti.Kernel;
 using Cti.Media;
 
@@ -65,6 +66,15 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
 
     /// <summary>Plays, recordings and sendings that run.</summary>
     public int RunningActions => sessions.Values.Sum(session => session.Running.Count);
+
+    /// <summary>What was negotiated for the calls' open sessions, in the order of their numbers.</summary>
+    public IReadOnlyList<MediaDescription> Described =>
+        [.. sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false, Description: not null }).OrderBy(session => session.Id.Value).Select(session => session.Description!)];
+
+    /// <summary>Whether there is an address of IPv4 and of IPv6.</summary>
+    public (bool IPv4, bool IPv6) Families { get; set; } = (true, true);
+
+    public bool Speaks(AddressFamily family) => family == AddressFamily.InterNetworkV6 ? Families.IPv6 : Families.IPv4;
 
     public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events)
     {
@@ -261,7 +271,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     public VirtualMediaPort AfterCrash()
     {
         Crash();
-        var next = new VirtualMediaPort(runtime, address, firstPort + 2_000, sessionsMax) { LoadMillis = LoadMillis, SpokenMillis = SpokenMillis, KeySent = KeySent };
+        var next = new VirtualMediaPort(runtime, address, firstPort + 2_000, sessionsMax) { Families = Families, LoadMillis = LoadMillis, SpokenMillis = SpokenMillis, KeySent = KeySent };
         foreach (var file in Files) next.Files.Add(file.Key, file.Value);
         foreach (var recording in Recordings) next.Recordings.Add(recording.Key, recording.Value);
         return next;

@@ -117,6 +117,22 @@ public sealed class VirtualResolver : ISipResolver
     /// <summary>Names that resolve.</summary>
     public Dictionary<string, IPEndPoint> Names { get; } = new(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Addresses of hosts that session descriptions name.</summary>
+    public Dictionary<string, IPAddress[]> Hosts { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Hosts that were asked for, in order.</summary>
+    public List<string> Asked { get; } = [];
+
+    /// <summary>Answers are held back until it is completed; null: they come at once.</summary>
+    public Task? HostGate { get; set; }
+
+    public async ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host)
+    {
+        Asked.Add(host);
+        if (HostGate is { } gate) await gate;
+        return Hosts.GetValueOrDefault(host) ?? [];
+    }
+
     public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
     {
         if (Names.TryGetValue(nextHop.Host, out var named)) return new(new SipFlow(SipTransportKind.Udp, 0, named));

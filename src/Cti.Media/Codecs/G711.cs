@@ -15,6 +15,8 @@ internal static class G711
     private static readonly short[] UlawToLinear = Table(ExpandUlaw);
     private static readonly byte[] LinearToAlaw = Table(CompressAlaw);
     private static readonly byte[] LinearToUlaw = Table(CompressUlaw);
+    private static readonly byte[] UlawToAlaw = Map(static code => LinearToAlaw[(ushort)UlawToLinear[code]]);
+    private static readonly byte[] AlawToUlaw = Map(static code => LinearToUlaw[(ushort)AlawToLinear[code]]);
 
     /// <summary>The code for silence.</summary>
     public static byte Silence(AudioCodec codec) => codec == AudioCodec.Pcma ? AlawSilence : UlawSilence;
@@ -37,6 +39,13 @@ internal static class G711
     {
         var table = EncodeTable(codec);
         for (var i = 0; i < samples.Length; i++) codes[i] = table[(ushort)samples[i]];
+    }
+
+    /// <summary>Brings codes of the other law to that of <paramref name="codec"/>, where they are.</summary>
+    public static void ToOtherLaw(AudioCodec codec, Span<byte> codes)
+    {
+        var table = codec == AudioCodec.Pcma ? UlawToAlaw : AlawToUlaw;
+        for (var i = 0; i < codes.Length; i++) codes[i] = table[codes[i]];
     }
 
     /// <summary>G.711 table 1: 13 segments, even bits inverted on the line.</summary>
@@ -88,6 +97,13 @@ internal static class G711
     {
         var table = new short[256];
         for (var code = 0; code < 256; code++) table[code] = expand((byte)code);
+        return table;
+    }
+
+    private static byte[] Map(Func<byte, byte> convert)
+    {
+        var table = new byte[256];
+        for (var code = 0; code < 256; code++) table[code] = convert((byte)code);
         return table;
     }
 

@@ -234,15 +234,16 @@ public sealed class Bridge
     internal bool IsLive(long nowNanos) => _phase == Phase.Active && _liveNanos > 0 && nowNanos - _liveNanos < RelaySilenceNanos;
 
     /// <summary>A packet of a side's far end. What cannot be relayed to the other side now is lost, as any packet may be.</summary>
-    internal void OnPacket(MediaSession source, in RtpPacket rtp, bool isEvent, long nowNanos)
+    internal void OnPacket(MediaSession source, in RtpPacket rtp, PayloadKind kind, long nowNanos)
     {
         if (_phase != Phase.Active) return;
+        var isEvent = kind == PayloadKind.Event;
         var isFirst = source == First;
         if (isFirst ? !SecondHears : !FirstHears) return;
         var relays = isFirst ? _relaysFirst : _relaysSecond;
         if (IsListening && !isEvent) _liveNanos = nowNanos;
         if (!isEvent && !relays) return;
-        if (!(isFirst ? Second : First).Relay(this, rtp, isEvent, relays, nowNanos)) return;
+        if (!(isFirst ? Second : First).Relay(this, rtp, kind, relays, nowNanos)) return;
         if (isFirst) _relayedFirstNanos = nowNanos;
         else _relayedSecondNanos = nowNanos;
     }

@@ -12,7 +12,6 @@ internal sealed class AudioReceiver
     private readonly short[] _frame = new short[Audio.FrameSamples];
     private JitterBuffer? _buffer;
     private InBandDetector? _detector;
-    private AudioCodec _codec;
 
     /// <param name="recordings">The session's recordings; those that run get the sound.</param>
     /// <param name="isLink">Whether the sound comes from another node: its way is short, so the delay begins at the least.</param>
@@ -40,11 +39,9 @@ internal sealed class AudioReceiver
         }
     }
 
-    /// <summary>Sets what comes and whether keys are looked for in it.</summary>
-    public void Configure(AudioCodec codec, bool searchKeys)
+    /// <summary>Sets whether keys are looked for in what comes.</summary>
+    public void Configure(bool searchKeys)
     {
-        if (codec != _codec) _buffer?.Reset();
-        _codec = codec;
         _detector = searchKeys ? _detector ?? new InBandDetector() : null;
         if (searchKeys) Prepare(isNew: false);
     }
@@ -65,9 +62,9 @@ internal sealed class AudioReceiver
         if (--Mixes == 0) _frame.AsSpan().Clear();
     }
 
-    /// <summary>Takes an audio packet.</summary>
-    public PutResult Put(uint timestamp, ReadOnlySpan<byte> payload, long nowNanos) =>
-        _buffer is { } buffer && (_detector is not null || Mixes > 0 || IsRecording) ? buffer.Put(timestamp, payload, _codec, nowNanos) : PutResult.Stored;
+    /// <summary>Takes an audio packet of any codec that was agreed on: the buffer holds sound, not codes.</summary>
+    public PutResult Put(uint timestamp, ReadOnlySpan<byte> payload, AudioCodec codec, long nowNanos) =>
+        _buffer is { } buffer && (_detector is not null || Mixes > 0 || IsRecording) ? buffer.Put(timestamp, payload, codec, nowNanos) : PutResult.Stored;
 
     /// <summary>20 ms are over.</summary>
     /// <param name="nowNanos">Now.</param>

@@ -143,17 +143,20 @@ public sealed partial class MediaSession
     /// <summary>Sends a packet of the other side's far end as one of ours.</summary>
     /// <param name="by">The bridge that does it.</param>
     /// <param name="rtp">The packet.</param>
-    /// <param name="isEvent">A telephone event.</param>
+    /// <param name="kind">What it brings: sound of the other law is brought to ours, sample by sample.</param>
     /// <param name="isRelaying">Whether audio is relayed as well: then events keep their place in it.</param>
     /// <param name="nowNanos">Now.</param>
     /// <returns>False where it cannot be heard now.</returns>
-    internal bool Relay(Bridge by, in RtpPacket rtp, bool isEvent, bool isRelaying, long nowNanos)
+    internal bool Relay(Bridge by, in RtpPacket rtp, PayloadKind kind, bool isRelaying, long nowNanos)
     {
+        var isEvent = kind == PayloadKind.Event;
         if (_closing || Output is not { } output || _description is not { Send: true } description || _latch.Remote.IsUnspecified) return false;
         if (_keys.IsActive || _playLoaded || _beep.IsActive || (_listening is { } other && other != by && other.IsLive(nowNanos))) return false;
         var payloadType = isEvent ? description.TelephoneEventPayloadType : description.PayloadType;
         if (payloadType < 0 || rtp.Payload.Length > PayloadMax) return false;
         var length = isEvent && !isRelaying ? _sender.WriteRelayedEvent(by.Packet, payloadType, rtp) : _sender.WriteRelayed(by.Packet, payloadType, rtp);
+        if (length > 0 && !isEvent && kind != (description.Codec == AudioCodec.Pcma ? PayloadKind.Pcma : PayloadKind.Pcmu))
+            G711.ToOtherLaw(description.Codec, by.Packet.AsSpan(RtpPacket.HeaderBytes, length - RtpPacket.HeaderBytes));
         if (length > 0 && _srtp is { } srtp) length = srtp.ProtectRtp(by.Packet, length);
         if (length == 0) return false;
         _counters.CountSent();

@@ -43,6 +43,7 @@ public sealed partial class MediaSession
     private readonly RemoteLatch _latch = new();
     private readonly RtcpReporter _rtcp;
     private readonly EventReceiver _eventReceiver = new();
+    private readonly ReceivedPayloads _payloads = new();
     private readonly KeySender _keys = new();
     private readonly PlayCursor _play = new();
     private readonly PlayCursor _beep = new();
@@ -161,9 +162,10 @@ public sealed partial class MediaSession
             _counters.CountDrop(DropReason.NotReceiving);
             return;
         }
-        var isEvent = rtp.PayloadType == description.TelephoneEventPayloadType;
+        var kind = _payloads[rtp.PayloadType];
+        var isEvent = kind == PayloadKind.Event;
         // What was not agreed proves nothing about its source.
-        if (!isEvent && rtp.PayloadType != description.PayloadType)
+        if (kind == PayloadKind.Unknown)
         {
             OnOtherPayload(rtp, source, nowNanos);
             return;
@@ -182,15 +184,16 @@ public sealed partial class MediaSession
         }
         _counters.CountReceived();
         if (!description.Receive) _counters.CountDrop(DropReason.NotReceiving);
-        else Use(rtp, isEvent, nowNanos);
+        else Use(rtp, kind, nowNanos);
     }
 
-    private void Use(in RtpPacket rtp, bool isEvent, long nowNanos)
+    private void Use(in RtpPacket rtp, PayloadKind kind, long nowNanos)
     {
-        if (isEvent) OnEvent(rtp);
-        else if (_audio.Put(rtp.Timestamp, rtp.Payload, nowNanos) == PutResult.Late) _counters.CountDrop(DropReason.Late);
-        _bridge?.OnPacket(this, rtp, isEvent, nowNanos);
-        _heardBy?.OnPacket(this, rtp, isEvent, nowNanos);
+        if (kind == PayloadKind.Event) OnEvent(rtp);
+        else if (_audio.Put(rtp.Timestamp, rtp.Payload, kind == PayloadKind.Pcma ? AudioCodec.Pcma : AudioCodec.Pcmu, nowNanos) == PutResult.Late)
+            _counters.CountDrop(DropReason.Late);
+        _bridge?.OnPacket(this, rtp, kind, nowNanos);
+        _heardBy?.OnPacket(this, rtp, kind, nowNanos);
     }
 
     /// <summary>Takes a datagram that came to the RTCP port. Never throws, whatever is in it.</summary>
@@ -263,7 +266,8 @@ public sealed partial class MediaSession
         if (!description.Receive || _description is not { Receive: true }) _watching = false;
         _description = description;
         _published.Negotiated(description.Codec);
-        _audio.Configure(description.Codec, description.Receive && description.TelephoneEventPayloadType < 0);
+        _payloads.Configure(description);
+        _audio.Configure(description.Receive && description.TelephoneEventPayloadType < 0);
         if (!description.Send) EndKeys(MediaOutcome.Failed);
         _bridge?.OnConfigured();
         _listening?.OnConfigured();
@@ -464,7 +468,7 @@ public sealed partial class MediaSession
 
     private void OnEvent(in RtpPacket rtp)
     {
-        var code = _eventReceiver.Accept(rtp.Ssrc, rtp.Timestamp, rtp.Marker, rtp.Payload);
+        var code = _eventReceiver.Accept(rtp);
         if (code >= 0)
         {
             Report(new KeyPressed(Keys.ByCode[code], new KeyEvent(rtp.Ssrc, rtp.Timestamp)));

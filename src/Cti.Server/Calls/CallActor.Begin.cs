@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Net.Sockets;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Cluster.Journal;
@@ -15,11 +17,14 @@ namespace Cti.Server.Calls;
 /// <summary>How calls begin: the resource id is the position of the creating entry, so the first decision is made while that is being reserved.</summary>
 internal sealed partial class CallActor
 {
+    /// <summary>An offer whose host name is being looked up.</summary>
+    private InviteOffered? unresolved;
+
     private void Place(PlaceCall place)
     {
         var args = place.Ask.Request.Arguments;
-        var wantsIPv6 = place.Placement.Flow is { Remote: { AddressFamily: global::System.Net.Sockets.AddressFamily.InterNetworkV6, Address.IsIPv4MappedToIPv6: false } };
-        if (services.Media.TryOpen(new MediaSessionOptions(wantsIPv6, services.MediaProfile.InactivityMillis), cell) is not { } media)
+        var isIPv6 = CallLeg.FamilyTowards(place.Placement.Flow, services.Media.Port.Speaks) == AddressFamily.InterNetworkV6;
+        if (services.Media.TryOpen(new MediaSessionOptions(isIPv6, services.MediaProfile.InactivityMillis), cell) is not { } media)
         {
             GiveBack(place.Placement);
             place.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("no capacity for another media session on this node")));
@@ -67,10 +72,51 @@ internal sealed partial class CallActor
 
     private void Offer(InviteOffered offered)
     {
-        var invite = offered.Transaction.Request;
         // A body that is none is refused below, by the usage that reads it for good.
-        var sdp = SdpParser.TryParse(SdpBody.Find(invite.Get(HeaderId.ContentType), invite.Body.Span), out var parsed, out _) ? parsed : null;
-        var options = new MediaSessionOptions(CallLeg.WantsIPv6(sdp, offered.Transaction.Flow), services.MediaProfile.InactivityMillis);
+        var sdp = InviteResponses.FindSdp(offered.Transaction.Request);
+        if (sdp is null || SdpNegotiator.HostToLookUp(sdp) is not { } named)
+        {
+            Offer(offered, sdp, HostNames.None);
+            return;
+        }
+        unresolved = offered;
+        var family = named.AddressType == "IP6" ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork;
+        HostNames.LookUp(services, System.Timers, named, family, isFixed: false, offered.Transaction.Flow.Remote.Address, found => Self.Tell(found));
+    }
+
+    /// <summary>The host that an offer names was looked up, in vain perhaps; the call begins, or is refused because of the address.</summary>
+    private void OfferKnown(InviteOffered offered, HostLookedUp found)
+    {
+        unresolved = null;
+        var hosts = found.Address is { } address ? HostNames.None.Add(found.Name, address) : HostNames.None;
+        Offer(offered, InviteResponses.FindSdp(offered.Transaction.Request)?.With(hosts), hosts);
+    }
+
+    /// <summary>The same INVITE by another path, while the name is looked up: the newest branch is answered.</summary>
+    private void JoinUnresolved(InviteOffered before, ServerTransaction arrived)
+    {
+        unresolved = before with { Transaction = arrived };
+        services.Sip.Respond(before.Transaction, SipResponse.For(before.Transaction.Request, 482, null, services.Random.NextHex(8)));
+    }
+
+    private void CancelUnresolved(InviteOffered offered, ServerTransaction cancelled)
+    {
+        if (offered.Transaction != cancelled) return;
+        unresolved = null;
+        services.Sip.Respond(cancelled, SipResponse.For(cancelled.Request, 487, null, services.Random.NextHex(8)));
+        StopSelf();
+    }
+
+    private void Offer(InviteOffered offered, SdpSession? sdp, ImmutableDictionary<string, string> hosts)
+    {
+        var invite = offered.Transaction.Request;
+        var family = CallLeg.FamilyFor(sdp, offered.Transaction.Flow, services.Media.Port.Speaks);
+        if (!services.Media.Port.Speaks(family))
+        {
+            Refuse(offered, InviteResponses.NotAcceptable(invite, services.Random.NextHex(8), SdpRefusal.UnusableAddress));
+            return;
+        }
+        var options = new MediaSessionOptions(family == AddressFamily.InterNetworkV6, services.MediaProfile.InactivityMillis);
         if (services.Media.TryOpen(options, cell) is not { } media)
         {
             Refuse(offered, SipResponse.For(invite, 503, null, services.Random.NextHex(8)));
@@ -81,13 +127,19 @@ internal sealed partial class CallActor
         var outcome = sdp is null ? null : SdpNegotiator.Answer(sdp, local);
         if (outcome is { Local: null })
         {
-            Refuse(offered, SipResponse.For(invite, 488, null, services.Random.NextHex(8)));
+            Refuse(offered, InviteResponses.NotAcceptable(invite, services.Random.NextHex(8), outcome.Refusal));
             return;
         }
         SipResponse? refusal = null;
         var isCreated = Create(Modules.Call, id =>
         {
-            if (CallLeg.ForInvite(services, cell, System, offered.Transaction, id, local, offered.Trunk, out refusal) is not { } leg) return null;
+            // An instance may go to another node while a name is looked up.
+            if (cell.Journal.IsClosed)
+            {
+                refusal = SipResponse.For(invite, 503, null, services.Random.NextHex(8));
+                return null;
+            }
+            if (CallLeg.ForInvite(services, cell, System, offered.Transaction, id, local, offered.Trunk, hosts, out refusal) is not { } leg) return null;
             cell.Leg = leg;
             return CallDecider.Decide(null, new OfferCall
             {
@@ -99,7 +151,7 @@ internal sealed partial class CallActor
                 Dialog = leg.ServerDialog,
                 LocalSdp = (outcome?.Local ?? SdpNegotiator.CreateOffer(local)).ToString(),
                 Audio = outcome?.Audio,
-                Invite = StoredInvite.Write(invite),
+                Invite = StoredInvite.Write(invite, hosts),
             }, System.Clock.UnixMillis, services.Settings);
         }, null);
         if (isCreated) LookForSubscriber();

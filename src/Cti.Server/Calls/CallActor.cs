@@ -66,7 +66,18 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 Guard(place.Ask, () => PlaceOrClose(place));
                 return true;
             case InviteOffered offered:
-                Guard(offered);
+                Guard(offered, () => Offer(offered));
+                return true;
+            case HostLookedUp found when unresolved is { } offered:
+                Guard(offered, () => OfferKnown(offered, found));
+                return true;
+            case InviteJoined joined when unresolved is { } before:
+                JoinUnresolved(before, joined.Transaction);
+                return true;
+            case InviteWasCancelled cancelled when unresolved is { } offered:
+                CancelUnresolved(offered, cancelled.Transaction);
+                return true;
+            case InviteWasCancelled or ResponseSettled or HostLookedUp:
                 return true;
             case Resources.Recover:
                 throw new InvalidOperationException("a recovered call has a state");
@@ -128,11 +139,11 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         }
     }
 
-    private void Guard(InviteOffered offered)
+    private void Guard(InviteOffered offered, Action begin)
     {
         try
         {
-            Offer(offered);
+            begin();
         }
         catch
         {

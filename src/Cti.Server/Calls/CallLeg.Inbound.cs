@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net.Sockets;
 using Cti.Actors;
 using Cti.Calls.Call;
@@ -27,30 +28,43 @@ internal sealed partial class CallLeg
     /// <param name="id">The new resource.</param>
     /// <param name="local">Our side of the audio.</param>
     /// <param name="trunkName">The trunk that it came over.</param>
+    /// <param name="hosts">What was looked up of its description's host names.</param>
     /// <param name="refusal">The response where it must be refused at once.</param>
     public static CallLeg? ForInvite(NodeServices services, CallCell cell, ActorSystem system, ServerTransaction transaction, ResourceId id, LocalAudio local,
-        string? trunkName, out SipResponse? refusal)
+        string? trunkName, ImmutableDictionary<string, string> hosts, out SipResponse? refusal)
     {
         var tag = DialogTag.Create(id, services.Random);
         var contact = tag.ToContact(services.Sip.LocalAddress(transaction.Flow), transaction.Flow.Kind);
-        var begun = InviteServerUsage.Begin(transaction.Request, tag.ToString(), contact, DialogFlow.Format(transaction.Flow), out refusal);
+        var begun = InviteServerUsage.Begin(transaction.Request, tag.ToString(), contact, DialogFlow.Format(transaction.Flow), out refusal, hosts);
         if (begun is null) return null;
         var trunk = trunkName is null ? null : services.Trunks.All.FirstOrDefault(known => known.Name == trunkName);
-        return new CallLeg(services, cell, system, local, trunk) { server = begun, serverTransaction = transaction, flow = transaction.Flow };
+        return new CallLeg(services, cell, system, local, trunk) { server = begun, serverTransaction = transaction, flow = transaction.Flow, hosts = hosts };
     }
 
     /// <summary>The dialog of their INVITE.</summary>
     public DialogState ServerDialog => server!.Dialog;
 
-    /// <summary>The address family that our answer must have.</summary>
-    public static bool WantsIPv6(SdpSession? offer, SipFlow flow) =>
-        ((offer is null ? null : SdpNegotiator.PreferredFamily(offer)) ?? flow.Remote.AddressFamily) == AddressFamily.InterNetworkV6
-        && !flow.Remote.Address.IsIPv4MappedToIPv6;
+    /// <summary>
+    /// The address family that our answer must have: what their offer asks for, whether we have it or not; else that of the way it came, else what we have.
+    /// </summary>
+    public static AddressFamily FamilyFor(SdpSession? offer, SipFlow flow, Func<AddressFamily, bool> speaks)
+    {
+        if (offer is not null && SdpNegotiator.PreferredFamily(offer, speaks) is { } asked) return asked;
+        return FamilyTowards(flow, speaks);
+    }
+
+    /// <summary>The address family of our offer: that of the way it goes, where we have it.</summary>
+    public static AddressFamily FamilyTowards(SipFlow? flow, Func<AddressFamily, bool> speaks)
+    {
+        var isIPv6 = flow?.Remote is { AddressFamily: AddressFamily.InterNetworkV6, Address.IsIPv4MappedToIPv6: false };
+        if (isIPv6 ? speaks(AddressFamily.InterNetworkV6) : speaks(AddressFamily.InterNetwork)) return isIPv6 ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork;
+        return isIPv6 ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6;
+    }
 
     private ResourceCommand? ServeStep(InviteServerInput input)
     {
         if (server is null) return null;
-        var step = InviteServerUsage.Step(server, input, NowMillis, services.SipTimers);
+        var step = InviteServerUsage.Step(ReferenceEquals(server.Hosts, hosts) ? server : server with { Hosts = hosts }, input, NowMillis, services.SipTimers);
         server = step.State;
         ResourceCommand? command = null;
         NegotiatedAudio? agreed = null;

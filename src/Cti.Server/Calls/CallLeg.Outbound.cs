@@ -129,7 +129,7 @@ internal sealed partial class CallLeg
     }
 
     private ResourceCommand? ClientStep(InviteClientInput input) =>
-        client is null ? null : ClientActions(InviteClientUsage.Step(client, input, NowMillis, services.SipTimers));
+        client is null ? null : ClientActions(InviteClientUsage.Step(ReferenceEquals(client.Hosts, hosts) ? client : client with { Hosts = hosts }, input, NowMillis, services.SipTimers));
 
     private ResourceCommand? ClientActions(UsageStep<InviteClientState> step, bool isFirst = false)
     {

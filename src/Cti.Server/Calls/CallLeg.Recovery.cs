@@ -121,7 +121,7 @@ internal sealed partial class CallLeg
     private void TellWhereWeAre(CallState state)
     {
         session ??= SessionOf(state);
-        while (early.TryDequeue(out var waiting)) cell.Actor.Tell(new InDialogRequest(waiting));
+        while (early.TryDequeue(out var before)) cell.Actor.Tell(new InDialogRequest(before));
         services.ReInvites.Queue(flow.Remote.Address, cell.Actor);
     }
 

@@ -83,6 +83,20 @@ internal sealed partial class CallLeg : ICallLeg
         accepted = true;
         var command = message switch
         {
+            HostLookedUp found => HostKnown(found, state),
+            WaitingIsDue => NextWaiting(state),
+            _ when WaitsForHost(message) => null,
+            _ => Carry(message, state, out accepted),
+        };
+        Arm();
+        return command;
+    }
+
+    private ResourceCommand? Carry(object message, CallState state, out bool accepted)
+    {
+        accepted = true;
+        return message switch
+        {
             LegTick => Tick(),
             InDialogRequest request => InDialog(request.Transaction, state),
             InviteJoined joined => Joined(joined.Transaction, state),
@@ -100,17 +114,16 @@ internal sealed partial class CallLeg : ICallLeg
             ResponseSettled => null,
             _ => Unknown(out accepted),
         };
-        Arm();
-        return command;
     }
 
     public bool IsQuiet => session is { IsSettled: true } && held.Count == 0 && pendingAck is null && byeRequest is null && infoRequest is null && byeWhenAcknowledged is null
-        && server is null or { Phase: InviteServerPhase.Confirmed };
+        && waiting.Count == 0 && server is null or { Phase: InviteServerPhase.Confirmed };
 
     public void Dispose()
     {
         disposed = true;
-        while (early.TryDequeue(out var waiting)) services.Sip.GiveBack(waiting);
+        while (early.TryDequeue(out var before)) services.Sip.GiveBack(before);
+        GiveBackWaiting();
         timer?.Cancel();
     }
 
@@ -241,7 +254,7 @@ internal sealed partial class CallLeg : ICallLeg
 
     private ResourceCommand? SessionStep(ReInviteInput input)
     {
-        var step = ReInviteUsage.Step(session!, input, NowMillis, services.SipTimers);
+        var step = ReInviteUsage.Step(ReferenceEquals(session!.Hosts, hosts) ? session : session with { Hosts = hosts }, input, NowMillis, services.SipTimers);
         session = step.State;
         ResourceCommand? command = null;
         var over = step.Actions.Any(static action => action is DialogOver);
@@ -277,7 +290,7 @@ internal sealed partial class CallLeg : ICallLeg
 
     private void ReleaseHeld()
     {
-        while (held.TryDequeue(out var waiting)) services.Sip.Respond(waiting.Transaction, waiting.Response);
+        while (held.TryDequeue(out var change)) services.Sip.Respond(change.Transaction, change.Response);
     }
 
     private ResourceCommand? Acknowledged(SipRequest ack)

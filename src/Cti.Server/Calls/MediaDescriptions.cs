@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+using System.Globalization;
 using System.Net;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
@@ -13,7 +15,26 @@ internal static class MediaDescriptions
         new IPEndPoint(IPAddress.Parse(audio.RemoteAddress), audio.RemotePort),
         new IPEndPoint(IPAddress.Parse(audio.RemoteRtcpAddress), audio.RemoteRtcpPort),
         CodecOf(audio.Codec),
-        audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive);
+        audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive) { AlsoReceived = Others(audio) };
+
+    /// <summary>What else may come. A text that another version wrote may name what this one does not know: that is left out.</summary>
+    private static ImmutableArray<ReceivedFormat> Others(NegotiatedAudio audio)
+    {
+        if (audio.AlsoReceived is not { } text) return [];
+        var others = ImmutableArray.CreateBuilder<ReceivedFormat>();
+        foreach (var format in text.Split(','))
+        {
+            var blank = format.IndexOf(' ', StringComparison.Ordinal);
+            if (blank < 0 || !byte.TryParse(format.AsSpan(0, blank), NumberStyles.None, CultureInfo.InvariantCulture, out var type) || type > 127) continue;
+            switch (format[(blank + 1)..].ToUpperInvariant())
+            {
+                case "PCMU": others.Add(new ReceivedFormat(type, AudioCodec.Pcmu)); break;
+                case "PCMA": others.Add(new ReceivedFormat(type, AudioCodec.Pcma)); break;
+                case "TELEPHONE-EVENT" when audio.TelephoneEventPayloadType >= 0: others.Add(new ReceivedFormat(type, null)); break;
+            }
+        }
+        return others.DrainToImmutable();
+    }
 
     public static AudioCodec CodecOf(string name) => name.Equals("PCMU", StringComparison.OrdinalIgnoreCase) ? AudioCodec.Pcmu : AudioCodec.Pcma;
 

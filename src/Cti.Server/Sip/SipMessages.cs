@@ -1,3 +1,4 @@
+using System.Net;
 using Cti.Actors;
 using Cti.Server.Calls;
 using Cti.Sip;
@@ -42,6 +43,9 @@ internal interface ISipNode
 
     /// <summary>Sends the OPTIONS, REGISTER or INVITE next hop of a URI; answers null when the host is unknown.</summary>
     ValueTask<SipFlow?> ResolveAsync(SipUri nextHop);
+
+    /// <summary>Looks up the addresses of a host that a session description names: see <see cref="ISipResolver.ResolveHostAsync"/>.</summary>
+    ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host);
 
     /// <summary>Host and port by which a flow's peer reaches us.</summary>
     SipHostPort LocalAddress(SipFlow flow);

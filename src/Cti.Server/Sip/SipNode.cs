@@ -1,3 +1,4 @@
+using System.Net;
 using Cti.Actors;
 using Cti.Cluster.Links;
 using Cti.Sip;
@@ -49,6 +50,8 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
     public void Acknowledge(SipRequest ack, SipFlow flow) => actor.Tell(new AcknowledgeNow(ack, flow));
 
     public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop) => resolver.ResolveAsync(nextHop);
+
+    public ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host) => resolver.ResolveHostAsync(host);
 
     public SipHostPort LocalAddress(SipFlow flow) => transport.LocalAddressTowards(flow);
 

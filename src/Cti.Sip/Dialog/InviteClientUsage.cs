@@ -63,6 +63,9 @@ public sealed record InviteClientState
     /// <summary>When <see cref="InviteClientInput.Tick"/> is due; <see cref="long.MaxValue"/> for never.</summary>
     public long Deadline { get; init; } = long.MaxValue;
 
+    /// <summary>What was looked up of the host names in their descriptions (RFC 8866 section 5.7): addresses by name.</summary>
+    public ImmutableDictionary<string, string> Hosts { get; init; } = ImmutableDictionary<string, string>.Empty;
+
     internal ImmutableDictionary<string, EarlyDialog> Early { get; init; } = ImmutableDictionary<string, EarlyDialog>.Empty;
     internal ImmutableDictionary<string, SipRequest> Acks { get; init; } = ImmutableDictionary<string, SipRequest>.Empty;
     internal ImmutableList<SipUri> Tried { get; init; } = [];
@@ -126,7 +129,7 @@ public static class InviteClientUsage
     private static UsageStep<InviteClientState> Progressed(InviteClientState state, SipResponse response)
     {
         if (response.Status == 100) return new(state, []);
-        var remote = InviteResponses.FindSdp(response);
+        var remote = InviteResponses.FindSdp(response, state.Hosts);
         DialogState? dialog = null;
         var next = state;
         if (DialogState.TryCreateAsUac(state.Invite, response, state.Flow, out var made))
@@ -161,7 +164,7 @@ public static class InviteClientUsage
         next = next with { Deadline = now + timers.Limit };
         if (state.CancelRequested) return HangUp(next with { Phase = InviteClientPhase.Ended }, dialog, ack, new InviteFailed(487, success));
         // Some far ends put the answer only into the 183; RFC 3261 section 13.2.1 lets a 2xx repeat it, not replace it.
-        var remote = InviteResponses.FindSdp(success) ?? early?.Remote;
+        var remote = InviteResponses.FindSdp(success, state.Hosts) ?? early?.Remote;
         var media = remote is null ? null : SdpNegotiator.ApplyAnswer(state.Offer, remote).Audio;
         if (media is null) return HangUp(next with { Phase = InviteClientPhase.Ended }, dialog, ack, new InviteFailed(488, success));
         next = next with { Phase = InviteClientPhase.Answered, Dialog = dialog, Digest = state.Digest.Accept(), Timer = SessionTimer.FromResponse(success) };

@@ -1,14 +1,15 @@
+using System.Collections.Immutable;
 using Cti.Sip.Sdp;
 
 namespace Cti.Sip.Dialog;
 
 /// <summary>Responses to INVITE and UPDATE that carry a target or a session, and the reading of what they brought.</summary>
-internal static class InviteResponses
+public static class InviteResponses
 {
-    public const string SdpType = "application/sdp";
+    internal const string SdpType = "application/sdp";
 
     /// <summary>A 101..299 with Contact and maybe SDP.</summary>
-    public static SipResponse Build(SipRequest request, int status, string? reason, DialogState dialog, SdpSession? sdp, SessionTimer? timer = null)
+    internal static SipResponse Build(SipRequest request, int status, string? reason, DialogState dialog, SdpSession? sdp, SessionTimer? timer = null)
     {
         var response = SipResponse.For(request, status, reason, dialog.LocalTag);
         response.Add(HeaderId.Contact, dialog.LocalContact);
@@ -25,10 +26,10 @@ internal static class InviteResponses
     /// <summary>
     /// The SDP of a request; null when it has none. A body that is something else and not optional is refused with 415, one that is broken with 400.
     /// </summary>
-    public static SipResponse? ReadSdp(SipRequest request, string? toTag, out SdpSession? sdp)
+    internal static SipResponse? ReadSdp(SipRequest request, string? toTag, ImmutableDictionary<string, string> hosts, out SdpSession? sdp)
     {
         sdp = null;
-        if (request.Body.IsEmpty) return null;
+        if (SdpBody.IsBlank(request.Body.Span)) return null;
         if (request.Get(HeaderId.ContentEncoding) is { Length: > 0 } encoding && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
         {
             var encoded = SipResponse.For(request, 415, null, toTag);
@@ -43,15 +44,20 @@ internal static class InviteResponses
             unknown.Add(HeaderId.Accept, SipCapabilities.Accept);
             return unknown;
         }
-        return SdpParser.TryParse(text, out sdp, out var rejection) ? null : SipResponse.For(request, 400, $"Bad SDP ({rejection})", toTag);
+        if (!SdpParser.TryParse(text, out sdp, out var rejection)) return SipResponse.For(request, 400, $"Bad SDP ({rejection})", toTag);
+        sdp = sdp.With(hosts);
+        return null;
     }
 
-    /// <summary>The SDP of a response or ACK; null when it has none or a broken one.</summary>
+    /// <summary>The SDP of a message as it came; null when it has none or a broken one.</summary>
     public static SdpSession? FindSdp(SipMessage message)
     {
         if (message.Body.IsEmpty) return null;
         return SdpParser.TryParse(SdpBody.Find(message.Get(HeaderId.ContentType), message.Body.Span), out var sdp, out _) ? sdp : null;
     }
+
+    /// <summary>The same with addresses in the place of host names that were looked up.</summary>
+    internal static SdpSession? FindSdp(SipMessage message, ImmutableDictionary<string, string> hosts) => FindSdp(message)?.With(hosts);
 
     /// <summary>The 488 to an offer that came to nothing, with the reason in a Warning (RFC 3261 section 20.43).</summary>
     public static SipResponse NotAcceptable(SipRequest request, string? toTag, SdpRefusal refusal)

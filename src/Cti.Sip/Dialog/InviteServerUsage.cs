@@ -55,6 +55,9 @@ public sealed record InviteServerState(InviteServerPhase Phase, SipRequest Invit
 {
     /// <summary>When <see cref="InviteServerInput.Tick"/> is due; <see cref="long.MaxValue"/> for never.</summary>
     public long Deadline => Math.Min(ResendAt, EndAt);
+
+    /// <summary>What was looked up of the host names in their descriptions (RFC 8866 section 5.7): addresses by name.</summary>
+    public ImmutableDictionary<string, string> Hosts { get; init; } = ImmutableDictionary<string, string>.Empty;
 }
 
 /// <summary>What can happen to the server of an INVITE.</summary>
@@ -107,13 +110,16 @@ public static class InviteServerUsage
     /// <param name="contact">Our Contact.</param>
     /// <param name="flow">What it came by.</param>
     /// <param name="refusal">The response where it must be refused at once: 400, 415, 420 or 422.</param>
+    /// <param name="hosts">What was looked up of its description's host names; null for nothing.</param>
     /// <returns>The usage, or null with a refusal.</returns>
-    public static InviteServerState? Begin(SipRequest invite, string localTag, NameAddr contact, string flow, out SipResponse? refusal)
+    public static InviteServerState? Begin(SipRequest invite, string localTag, NameAddr contact, string flow, out SipResponse? refusal,
+        ImmutableDictionary<string, string>? hosts = null)
     {
+        hosts ??= ImmutableDictionary<string, string>.Empty;
         SdpSession? offer = null;
         SessionTimer? timer = null;
         refusal = SipCapabilities.RefuseExtensions(invite, localTag)
-            ?? InviteResponses.ReadSdp(invite, localTag, out offer)
+            ?? InviteResponses.ReadSdp(invite, localTag, hosts, out offer)
             ?? SessionTimer.Answer(invite, localTag, out timer);
         if (refusal is not null) return null;
         if (!DialogState.TryCreateAsUas(invite, localTag, contact, flow, out var dialog))
@@ -121,7 +127,7 @@ public static class InviteServerUsage
             refusal = SipResponse.For(invite, 400, "Missing Contact or bad tag", localTag);
             return null;
         }
-        return new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, null, timer, null, long.MaxValue, 0, long.MaxValue);
+        return new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, null, timer, null, long.MaxValue, 0, long.MaxValue) { Hosts = hosts };
     }
 
     /// <summary>
@@ -136,7 +142,7 @@ public static class InviteServerUsage
     /// <param name="timers">The timers.</param>
     public static InviteServerState Restore(SipRequest invite, DialogState dialog, SdpSession local, bool isAnswered, long nowMillis, SipTimers timers)
     {
-        _ = InviteResponses.ReadSdp(invite, dialog.LocalTag, out var offer);
+        _ = InviteResponses.ReadSdp(invite, dialog.LocalTag, ImmutableDictionary<string, string>.Empty, out var offer);
         _ = SessionTimer.Answer(invite, dialog.LocalTag, out var timer);
         var state = new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, local, timer, null, long.MaxValue, 0, long.MaxValue);
         return isAnswered ? Answered(state, dialog.Confirm(), local, nowMillis, 0, timers) : state;
@@ -223,7 +229,7 @@ public static class InviteServerUsage
         if (!state.Dialog.Owns(ack) || ack.CSeq.Number != state.Invite.CSeq.Number) return new(state, []);
         var confirmed = state with { Phase = InviteServerPhase.Confirmed, ResendAt = long.MaxValue, EndAt = long.MaxValue };
         if (state.Offer is not null) return new(confirmed, [new InviteConfirmed(state.Dialog)]);
-        var answer = InviteResponses.FindSdp(ack);
+        var answer = InviteResponses.FindSdp(ack, state.Hosts);
         var outcome = answer is null ? null : SdpNegotiator.ApplyAnswer(state.LocalSdp!, answer);
         if (outcome?.Audio is null) return HangUp(state, 488);
         return new(confirmed with { Offer = answer }, [new MediaAgreed(outcome.Audio, state.LocalSdp!), new InviteConfirmed(state.Dialog)]);

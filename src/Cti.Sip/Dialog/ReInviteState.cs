@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Sip.Auth;
 using Cti.Sip.Sdp;
 
@@ -22,6 +23,9 @@ public sealed record ReInviteState
     public long RefreshAt { get; init; } = long.MaxValue;
     /// <summary>When a session that nobody refreshed is ended; <see cref="long.MaxValue"/> for never.</summary>
     public long ExpireAt { get; init; } = long.MaxValue;
+
+    /// <summary>What was looked up of the host names in their descriptions (RFC 8866 section 5.7): addresses by name.</summary>
+    public ImmutableDictionary<string, string> Hosts { get; init; } = ImmutableDictionary<string, string>.Empty;
 
     internal IncomingChange? Incoming { get; init; }
     internal OutgoingChange? Outgoing { get; init; }

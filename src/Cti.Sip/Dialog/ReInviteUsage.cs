@@ -56,7 +56,7 @@ public static class ReInviteUsage
         SdpSession? offer = null;
         SessionTimer? timer = null;
         var refusal = SipCapabilities.RefuseExtensions(request, null)
-            ?? InviteResponses.ReadSdp(request, null, out offer)
+            ?? InviteResponses.ReadSdp(request, null, state.Hosts, out offer)
             ?? SessionTimer.Answer(request, null, out timer)
             ?? Collision(state, request, offer is not null, retryAfterSeconds);
         if (refusal is not null) return Answer(state, request, refusal);
@@ -116,7 +116,7 @@ public static class ReInviteUsage
         if (state.Incoming is not { } incoming || !state.Dialog.Owns(ack) || ack.CSeq.Number != incoming.Request.CSeq.Number) return new(state, []);
         state = state with { Incoming = null };
         if (!incoming.WeOffered) return new(state, []);
-        var outcome = InviteResponses.FindSdp(ack) is { } answer ? SdpNegotiator.ApplyAnswer(incoming.Sdp, answer) : null;
+        var outcome = InviteResponses.FindSdp(ack, state.Hosts) is { } answer ? SdpNegotiator.ApplyAnswer(incoming.Sdp, answer) : null;
         return outcome?.Audio is null
             ? HangUp(state, 488)
             : new(state with { LocalSdp = incoming.Sdp }, [new MediaAgreed(outcome.Audio, incoming.Sdp)]);
@@ -177,7 +177,7 @@ public static class ReInviteUsage
         var dialog = state.Dialog.RefreshTarget(response);
         var ack = DialogRequests.Ack(dialog, request);
         state = state with { Dialog = dialog, LastAck = ack, Outgoing = null, Digest = state.Digest.Accept(), Local = change.Local ?? state.Local };
-        var outcome = InviteResponses.FindSdp(response) is { } answer ? SdpNegotiator.ApplyAnswer(change.Offer!, answer) : null;
+        var outcome = InviteResponses.FindSdp(response, state.Hosts) is { } answer ? SdpNegotiator.ApplyAnswer(change.Offer!, answer) : null;
         if (outcome?.Audio is null)
         {
             var over = HangUp(state, 488);

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 
@@ -16,11 +17,13 @@ public static class StoredInvite
     ];
 
     /// <summary>The text of an INVITE, whose top Via has received and rport already.</summary>
-    public static string Write(SipRequest invite)
+    /// <param name="invite">Theirs.</param>
+    /// <param name="hosts">What was looked up of its description's host names: the addresses are kept, so that another node need not ask. Null for nothing.</param>
+    public static string Write(SipRequest invite, ImmutableDictionary<string, string>? hosts = null)
     {
         var kept = new SipRequest(invite.Method, invite.Uri);
         foreach (var id in Kept) kept.AddAll(invite, id);
-        var sdp = SdpOf(invite);
+        var sdp = hosts is { IsEmpty: false } && InviteResponses.FindSdp(invite, hosts) is { } found ? found.ToBytes() : SdpOf(invite);
         if (sdp.Length > 0) kept.SetBody(InviteResponses.SdpType, sdp);
         return Encoding.Latin1.GetString(SipMessageWriter.ToArray(kept));
     }

@@ -48,13 +48,13 @@ public static class SipRequestValidator
 
     private static SipRefusal? FindInContent(SipRequest request, SipRequestRules rules)
     {
-        if (!request.Body.IsEmpty && !IsOptional(request))
+        if (!Sdp.SdpBody.IsBlank(request.Body.Span) && !IsOptional(request))
         {
             if (request.Get(HeaderId.ContentEncoding) is { } encoding && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
             {
                 return new SipRefusal(415, HeaderId.AcceptEncoding, "identity");
             }
-            if (request.ContentType is not { } type || !rules.ContentTypes.Contains($"{type.Type}/{type.Subtype}"))
+            if (!IsTaken(request, rules))
             {
                 return new SipRefusal(415, HeaderId.Accept, string.Join(", ", rules.ContentTypes));
             }
@@ -63,6 +63,11 @@ public static class SipRequestValidator
         if (request.Method == SipMethods.Invite && request.Has(HeaderId.Accept) && !AcceptsSdp(request)) return new SipRefusal(406);
         return null;
     }
+
+    /// <summary>A type that is taken; any multipart, whose parts are looked at where they are used; a session description that does not say that it is one.</summary>
+    private static bool IsTaken(SipRequest request, SipRequestRules rules) =>
+        (request.ContentType is { } type && (rules.ContentTypes.Contains($"{type.Type}/{type.Subtype}") || type.Type.Equals("multipart", StringComparison.OrdinalIgnoreCase)))
+        || !Sdp.SdpBody.Find(request.Get(HeaderId.ContentType), request.Body.Span).IsEmpty;
 
     private static string? Unsupported(SipRequest request, SipRequestRules rules)
     {

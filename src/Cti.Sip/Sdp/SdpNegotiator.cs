@@ -38,8 +38,8 @@ public static class SdpNegotiator
     }
 
     /// <summary>
-    /// Our answer: the first audio stream we can do gets the first of its codecs that we have (the offerer's order) and telephone-event
-    /// under the offer's payload type; every other stream is refused with port 0 in its place.
+    /// Our answer: the first audio stream we can do gets those of its codecs that we have, in the offerer's order, and telephone-event under the offer's
+    /// payload type; we send the first. Every other stream is refused with port 0 in its place.
     /// </summary>
     /// <param name="offer">Theirs.</param>
     /// <param name="local">Ours; its address must be of the family of <see cref="PreferredFamily"/>.</param>
@@ -49,7 +49,7 @@ public static class SdpNegotiator
         var reason = SdpRefusal.NoAudio;
         for (var i = 0; i < offer.Media.Length; i++)
         {
-            var refusal = Examine(offer, offer.Media[i], local.Codecs, FamilyOf(local.Address), out var remote, out var format);
+            var refusal = Examine(offer, offer.Media[i], local.Codecs, FamilyOf(local.Address), out var remote, out var formats);
             if (refusal != SdpRefusal.None)
             {
                 // The first audio's reason tells most; what else is refused is beside the point.
@@ -62,62 +62,95 @@ public static class SdpNegotiator
             var receive = theirs.Sends() && local.Direction.Receives();
             var answered = ImmutableArray.CreateBuilder<SdpMedia>(offer.Media.Length);
             for (var j = 0; j < offer.Media.Length; j++)
-                answered.Add(j == i ? AudioLine(local.RtpPort, [format], eventType, SdpDirections.Of(send, receive)) : SwitchedOff(offer.Media[j]));
+                answered.Add(j == i ? AudioLine(local.RtpPort, formats, eventType, SdpDirections.Of(send, receive)) : SwitchedOff(offer.Media[j]));
             var answer = Versioned(Compose(local, offer.Timing, answered.DrainToImmutable()), previous);
-            return new SdpOutcome(answer, remote.Negotiated(format, eventType, send, receive), SdpRefusal.None);
+            return new SdpOutcome(answer, remote.Negotiated(formats[0], eventType, send, receive, Others(formats[0], eventType, formats, [])), SdpRefusal.None);
         }
         return SdpOutcome.Refused(reason);
     }
 
-    /// <summary>What their <paramref name="answer"/> to our <paramref name="offer"/> agreed on: of several codecs the first, as the preferred.</summary>
+    /// <summary>What their <paramref name="answer"/> to our <paramref name="offer"/> agreed on: of several codecs we send the first, as the preferred.</summary>
     public static SdpOutcome ApplyAnswer(SdpSession offer, SdpSession answer)
     {
         var place = IndexOfLiveAudio(offer);
         if (place < 0) return SdpOutcome.Refused(SdpRefusal.NoAudio);
-        if (answer.Media.Length <= place || answer.Media[place].Kind != "audio") return SdpOutcome.Refused(SdpRefusal.MediaMismatch);
+        if (AnswerTo(answer, place) is not { } media) return SdpOutcome.Refused(SdpRefusal.MediaMismatch);
         var ours = offer.Media[place];
-        var media = answer.Media[place];
-        var codecs = Formats(ours).Where(format => format.Name != TelephoneEvent).Select(format => format.Name).ToImmutableArray();
+        var offered = Formats(ours).Where(format => format.Name != TelephoneEvent).ToImmutableArray();
         var family = FamilyOf(offer.ConnectionOf(ours)?.Address ?? "");
-        var refusal = Examine(answer, media, codecs, family, out var remote, out var format);
+        var refusal = Examine(answer, media, [.. offered.Select(format => format.Name)], family, out var remote, out var formats);
         if (refusal != SdpRefusal.None) return SdpOutcome.Refused(refusal);
-        var eventType = FindTelephoneEvent(ours) < 0 ? -1 : FindTelephoneEvent(media);
+        var ourEvents = FindTelephoneEvent(ours);
+        var eventType = ourEvents < 0 ? -1 : FindTelephoneEvent(media);
         var wanted = offer.DirectionOf(ours);
         var theirs = answer.DirectionOf(media);
         var send = wanted.Sends() && theirs.Receives() && !remote.IsHeld;
         var receive = wanted.Receives() && theirs.Sends();
-        return new SdpOutcome(null, remote.Negotiated(format, eventType, send, receive), SdpRefusal.None);
+        // What they send goes by our numbers, and by their own where they mix them up.
+        var agreed = offered.Where(format => formats.Any(other => other.Name == format.Name)).ToList();
+        if (eventType >= 0) agreed.Add(new AudioFormat(TelephoneEvent, ourEvents));
+        return new SdpOutcome(null, remote.Negotiated(formats[0], eventType, send, receive, Others(formats[0], eventType, formats, agreed)), SdpRefusal.None);
     }
 
     /// <summary>
-    /// The address family that an answer's stream must have: of the first audio stream that is switched on and has an IP literal; null when none has.
+    /// The address family that an answer's stream must have: of the first audio stream that is switched on and has an IP literal of a family that we have; of the
+    /// first one at all where none has; null where no stream has a literal.
     /// </summary>
-    public static AddressFamily? PreferredFamily(SdpSession offer)
+    /// <param name="offer">Theirs.</param>
+    /// <param name="has">Which families we have; null for both.</param>
+    public static AddressFamily? PreferredFamily(SdpSession offer, Func<AddressFamily, bool>? has = null)
     {
+        AddressFamily? first = null;
         foreach (var media in offer.Media)
         {
-            if (!IsAudio(media) || media.Port == 0) continue;
-            if (offer.ConnectionOf(media) is { } connection && FamilyOf(connection.Address) is { } family) return family;
+            if (!IsLiveAudio(media) || offer.ConnectionOf(media) is not { } connection || FamilyOf(connection.Address) is not { } family) continue;
+            if (has is null || has(family)) return family;
+            if (!connection.IsHold) first ??= family;
+        }
+        return first;
+    }
+
+    /// <summary>
+    /// The host name that the answer depends on (RFC 8866 section 5.7): that of the first audio stream which is switched on and has a codec we know; null where
+    /// that has an address, or there is no such stream.
+    /// </summary>
+    public static SdpConnection? HostToLookUp(SdpSession session)
+    {
+        foreach (var media in session.Media)
+        {
+            if (!IsLiveAudio(media) || !media.Protocol.Equals(Profile, StringComparison.OrdinalIgnoreCase) || session.ConnectionOf(media) is not { } connection) continue;
+            if (!Formats(media).Any(format => format.Name != TelephoneEvent)) continue;
+            return connection.IsHostName ? connection : null;
         }
         return null;
     }
 
+    /// <summary>Their line in the place of ours; where another stands there, the audio that they do answer with: some leave refused lines out.</summary>
+    private static SdpMedia? AnswerTo(SdpSession answer, int place)
+    {
+        if (place < answer.Media.Length && IsAudio(answer.Media[place])) return answer.Media[place];
+        return IndexOfLiveAudio(answer) is >= 0 and var other ? answer.Media[other] : null;
+    }
+
     private static SdpRefusal Examine(SdpSession session, SdpMedia media, ImmutableArray<string> codecs, AddressFamily? family,
-        out RemoteEnd remote, out AudioFormat format)
+        out RemoteEnd remote, out ImmutableArray<AudioFormat> formats)
     {
         remote = default;
-        format = default;
+        formats = [];
         if (!IsAudio(media)) return SdpRefusal.NoAudio;
         if (media.Port == 0) return SdpRefusal.Disabled;
         if (!media.Protocol.Equals(Profile, StringComparison.OrdinalIgnoreCase)) return SdpRefusal.UnsupportedProfile;
         if (!RemoteEnd.TryFind(session, media, family, out remote)) return SdpRefusal.UnusableAddress;
-        foreach (var candidate in Formats(media))
-        {
-            if (!codecs.Contains(candidate.Name, StringComparer.Ordinal)) continue;
-            format = candidate;
-            return SdpRefusal.None;
-        }
-        return SdpRefusal.NoCommonCodec;
+        formats = [.. Formats(media).Where(format => codecs.Contains(format.Name, StringComparer.Ordinal)).Distinct()];
+        return formats.IsEmpty ? SdpRefusal.NoCommonCodec : SdpRefusal.None;
+    }
+
+    /// <summary>What may come besides what we send: a number means one thing, what was named first.</summary>
+    private static string? Others(AudioFormat sent, int eventType, IEnumerable<AudioFormat> theirs, IEnumerable<AudioFormat> ours)
+    {
+        HashSet<int> known = [sent.PayloadType, eventType];
+        var others = ours.Concat(theirs).Where(format => known.Add(format.PayloadType)).Select(static format => Invariant($"{format.PayloadType} {format.Name}"));
+        return string.Join(',', others) is { Length: > 0 } text ? text : null;
     }
 
     private static SdpSession Compose(LocalAudio local, string timing, ImmutableArray<SdpMedia> media)
@@ -145,27 +178,34 @@ public static class SdpNegotiator
         foreach (var format in formats)
         {
             types.Add(Text((ulong)format.PayloadType));
-            attributes.Add(new SdpAttribute("rtpmap", string.Create(CultureInfo.InvariantCulture, $"{format.PayloadType} {format.Name}/{ClockRate}")));
+            attributes.Add(new SdpAttribute("rtpmap", Invariant($"{format.PayloadType} {format.Name}/{ClockRate}")));
         }
         if (eventType >= 0)
         {
             types.Add(Text((ulong)eventType));
-            attributes.Add(new SdpAttribute("rtpmap", string.Create(CultureInfo.InvariantCulture, $"{eventType} {TelephoneEvent}/{ClockRate}")));
-            attributes.Add(new SdpAttribute("fmtp", string.Create(CultureInfo.InvariantCulture, $"{eventType} 0-15")));
+            attributes.Add(new SdpAttribute("rtpmap", Invariant($"{eventType} {TelephoneEvent}/{ClockRate}")));
+            attributes.Add(new SdpAttribute("fmtp", Invariant($"{eventType} 0-15")));
         }
         attributes.Add(new SdpAttribute("ptime", "20"));
         attributes.Add(new SdpAttribute(direction.ToAttribute()));
         return new SdpMedia("audio", port, Profile, types.DrainToImmutable(), null, attributes.DrainToImmutable());
     }
 
-    private static SdpMedia SwitchedOff(SdpMedia media) => media with { Port = 0, Connection = null, Attributes = [] };
+    /// <summary>At least one format has to stand in an m= line, though it is ignored where the port is 0 (RFC 3264 section 6).</summary>
+    private static SdpMedia SwitchedOff(SdpMedia media) => media with
+    {
+        Port = 0, Connection = null, Attributes = [],
+        Formats = !media.Formats.IsEmpty ? media.Formats : media.Protocol.Contains("RTP/", StringComparison.OrdinalIgnoreCase) ? ["0"] : ["*"],
+    };
+
+    private static bool IsLiveAudio(SdpMedia media) => IsAudio(media) && media.Port != 0;
 
     private static bool IsAudio(SdpMedia media) => media.Kind.Equals("audio", StringComparison.OrdinalIgnoreCase);
 
     private static int IndexOfLiveAudio(SdpSession session)
     {
         for (var i = 0; i < session.Media.Length; i++)
-            if (IsAudio(session.Media[i]) && session.Media[i].Port != 0) return i;
+            if (IsLiveAudio(session.Media[i])) return i;
         return -1;
     }
 
@@ -182,26 +222,28 @@ public static class SdpNegotiator
         foreach (var text in media.Formats)
         {
             if (!byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var type) || type > 127) continue;
-            var name = FindMap(media, text) is { } map ? NameOf(map) : type switch { 0 => "PCMU", 8 => "PCMA", _ => null };
+            var name = FindMap(media, type) is { } map ? NameOf(map) : type switch { 0 => "PCMU", 8 => "PCMA", _ => null };
             if (name is not null) yield return new AudioFormat(name, type);
         }
     }
 
-    private static string? FindMap(SdpMedia media, string type)
+    private static string? FindMap(SdpMedia media, int type)
     {
         foreach (var attribute in media.Attributes)
         {
-            if (attribute.Name != "rtpmap" || attribute.Value is not { } value) continue;
-            var blank = value.IndexOf(' ', StringComparison.Ordinal);
-            if (blank > 0 && value.AsSpan(0, blank).SequenceEqual(type)) return value[(blank + 1)..].Trim();
+            if (!attribute.Name.Equals("rtpmap", StringComparison.OrdinalIgnoreCase) || attribute.Value is not { } value) continue;
+            var blank = value.AsSpan().IndexOfAny(' ', '\t');
+            if (blank > 0 && byte.TryParse(value.AsSpan(0, blank), NumberStyles.None, CultureInfo.InvariantCulture, out var mapped) && mapped == type)
+                return value[(blank + 1)..].Replace(" ", "", StringComparison.Ordinal).Replace("\t", "", StringComparison.Ordinal);
         }
         return null;
     }
 
+    /// <summary>What an encoding is to us; a clock rate that was forgotten is that of telephony.</summary>
     private static string? NameOf(string map)
     {
         var parts = map.Split('/');
-        if (parts.Length is < 2 or > 3 || parts[1] != "8000" || (parts.Length == 3 && parts[2] != "1")) return null;
+        if (parts.Length > 3 || (parts.Length > 1 && parts[1] != "8000") || (parts.Length == 3 && parts[2] is not ("1" or ""))) return null;
         if (parts[0].Equals("PCMU", StringComparison.OrdinalIgnoreCase)) return "PCMU";
         if (parts[0].Equals("PCMA", StringComparison.OrdinalIgnoreCase)) return "PCMA";
         return parts[0].Equals(TelephoneEvent, StringComparison.OrdinalIgnoreCase) ? TelephoneEvent : null;
@@ -216,6 +258,8 @@ public static class SdpNegotiator
 
     private static AddressFamily? FamilyOf(string address) => IPAddress.TryParse(address, out var parsed) ? parsed.AddressFamily : null;
 
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+
     private static string Text(ulong number) => number.ToString(CultureInfo.InvariantCulture);
 
     private readonly record struct AudioFormat(string Name, int PayloadType);
@@ -228,7 +272,7 @@ public static class SdpNegotiator
             remote = default;
             if (session.ConnectionOf(media) is not { } connection) return false;
             // The old way to hold (RFC 3264 section 8.4), also in IPv6 where a name under .invalid stands for it (RFC 6157 section 4.1).
-            var held = connection.Address is "0.0.0.0" or "::" || connection.Address.EndsWith(".invalid", StringComparison.OrdinalIgnoreCase);
+            var held = connection.IsHold;
             if (held)
             {
                 var none = connection.AddressType == "IP6" ? "::" : "0.0.0.0";
@@ -241,14 +285,14 @@ public static class SdpNegotiator
             return true;
         }
 
-        public NegotiatedAudio Negotiated(AudioFormat format, int eventType, bool send, bool receive) =>
-            new(Address, Port, RtcpAddress, RtcpPort, format.Name, format.PayloadType, eventType, send, receive);
+        public NegotiatedAudio Negotiated(AudioFormat format, int eventType, bool send, bool receive, string? others) =>
+            new(Address, Port, RtcpAddress, RtcpPort, format.Name, format.PayloadType, eventType, send, receive, others);
 
         /// <summary><c>a=rtcp:PORT [IN IP4|IP6 ADDRESS]</c> (RFC 3605); one that cannot be used is as good as none.</summary>
         private RemoteEnd WithRtcp(string? value, AddressFamily? family)
         {
             if (value is null) return this;
-            var fields = value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            var fields = value.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
             if (fields.Length is not (1 or 4)) return this;
             if (!ushort.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out var port) || port == 0) return this;
             if (fields.Length == 1) return this with { RtcpPort = port };

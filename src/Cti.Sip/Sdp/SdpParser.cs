@@ -1,17 +1,21 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Net;
 using System.Text;
 using Cti.Kernel;
 
 namespace Cti.Sip.Sdp;
 
 /// <summary>
-/// Reads a session description (RFC 8866; RFC 4566 is the same to it). Bounded by <see cref="Limits"/>, never throws, and names what it
-/// rejects. Lenient where far ends are known to be sloppy and nothing depends on it: LF without CR, missing s= and t=, blanks at line ends.
+/// Reads a session description (RFC 8866; RFC 4566 is the same to it). Bounded by <see cref="Limits"/>, never throws, and names what it rejects, which is
+/// only what is no description at all or too large. A line is read for what negotiation needs of it (m=, c=, t=, attributes) and passed over where it is
+/// odd: that costs the stream that it was needed for, and no other. Lines end with CR, LF or both.
 /// </summary>
 public static class SdpParser
 {
+    private static readonly SdpOrigin Nobody = new("-", "0", "0", "IP4", "0.0.0.0");
+
     /// <summary>Reads <paramref name="text"/>; on false <paramref name="rejection"/> says why.</summary>
     public static bool TryParse(ReadOnlySpan<byte> text, [NotNullWhen(true)] out SdpSession? session, out SdpRejection rejection)
     {
@@ -46,25 +50,23 @@ public static class SdpParser
         private SdpConnection? connection;
         private string? name;
         private string? timing;
+        private bool hasVersion;
         private int lines;
 
         public SdpRejection ReadLines(ReadOnlySpan<byte> text)
         {
+            // A byte order mark, as editors leave it.
+            if (text.StartsWith("\uFEFF"u8)) text = text[3..];
             while (!text.IsEmpty)
             {
-                var end = text.IndexOf((byte)'\n');
-                var line = end < 0 ? text : text[..end];
+                var end = text.IndexOfAny((byte)'\n', (byte)'\r');
+                var line = Trim(end < 0 ? text : text[..end]);
                 text = end < 0 ? default : text[(end + 1)..];
-                if (line.EndsWith("\r"u8)) line = line[..^1];
-                if (line.IsEmpty)
-                {
-                    // Blank lines after the last one are common; in between, something was cut.
-                    if (text.IndexOfAnyExcept((byte)'\r', (byte)'\n') < 0) break;
-                    return lines == 0 ? SdpRejection.BadVersion : SdpRejection.BadLine;
-                }
+                if (line.IsEmpty) continue;
                 if (++lines > Limits.SdpLinesMax) return SdpRejection.TooManyLines;
-                if (line.Length < 2 || line[1] != '=' || line.IndexOfAny((byte)0, (byte)'\r') >= 0) return SdpRejection.BadLine;
-                var rejection = ReadLine((char)line[0], Encoding.UTF8.GetString(line[2..]).TrimEnd(' ', '\t'));
+                var value = Trim(line[1..]);
+                if (!value.StartsWith("="u8)) continue;
+                var rejection = ReadLine((char)line[0], Trim(value[1..]));
                 if (rejection != SdpRejection.None) return rejection;
             }
             return lines == 0 ? SdpRejection.Empty : SdpRejection.None;
@@ -74,97 +76,84 @@ public static class SdpParser
         {
             session = null;
             CloseMedia();
-            if (origin is null) return SdpRejection.MissingOrigin;
-            foreach (var description in media)
-                if (description.Port != 0 && description.Connection is null && connection is null) return SdpRejection.MissingConnection;
-            session = new SdpSession(origin, string.IsNullOrWhiteSpace(name) ? "-" : name, connection, timing ?? "0 0",
+            // Text that has neither is something else.
+            if (!hasVersion && media.Count == 0) return SdpRejection.BadVersion;
+            session = new SdpSession(origin ?? Nobody, string.IsNullOrEmpty(name) ? "-" : name, connection, timing ?? "0 0",
                 sessionAttributes.DrainToImmutable(), media.DrainToImmutable());
             return SdpRejection.None;
         }
 
-        private SdpRejection ReadLine(char type, string value)
+        private SdpRejection ReadLine(char type, ReadOnlySpan<byte> value)
         {
-            if (lines == 1) return type == 'v' && value == "0" ? SdpRejection.None : SdpRejection.BadVersion;
             switch (type)
             {
-                case 'v': return SdpRejection.BadOrder;
-                case 'o': return origin is null && current is null ? ReadOrigin(value) : SdpRejection.BadOrder;
-                case 's':
-                    if (current is not null || name is not null) return SdpRejection.BadOrder;
-                    name = value;
-                    return SdpRejection.None;
-                case 't': return current is null ? ReadTiming(value) : SdpRejection.BadOrder;
-                case 'c': return ReadConnection(value);
-                case 'a': return ReadAttribute(value);
-                case 'm': return ReadMedia(value);
-                case 'i' or 'b' or 'k': return SdpRejection.None;
-                case 'u' or 'e' or 'p' or 'r' or 'z': return current is null ? SdpRejection.None : SdpRejection.BadOrder;
-                default: return SdpRejection.UnknownType;
-            }
-        }
-
-        private SdpRejection ReadOrigin(string value)
-        {
-            var fields = value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length != 6 || !IsNumber(fields[1]) || !IsNumber(fields[2]) || fields[3] != "IN" || fields[4] is not ("IP4" or "IP6"))
-                return SdpRejection.BadOrigin;
-            origin = new SdpOrigin(fields[0], fields[1], fields[2], fields[4], fields[5]);
-            return SdpRejection.None;
-        }
-
-        private SdpRejection ReadTiming(string value)
-        {
-            var fields = value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length != 2 || !IsNumber(fields[0]) || !IsNumber(fields[1])) return SdpRejection.BadTiming;
-            timing ??= $"{fields[0]} {fields[1]}";
-            return SdpRejection.None;
-        }
-
-        private SdpRejection ReadConnection(string value)
-        {
-            var fields = value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length != 3 || fields[0] != "IN" || fields[1] is not ("IP4" or "IP6")) return SdpRejection.BadConnection;
-            // A TTL or count after the address belongs to multicast, which no call uses; the address itself tells.
-            var slash = fields[2].IndexOf('/', StringComparison.Ordinal);
-            var address = slash < 0 ? fields[2] : fields[2][..slash];
-            if (address.Length == 0) return SdpRejection.BadConnection;
-            var read = new SdpConnection(fields[1], address);
-            if (current is null)
-            {
-                if (connection is not null) return SdpRejection.BadOrder;
-                connection = read;
-            }
-            else
-            {
+                case 'v' when !hasVersion:
+                    hasVersion = true;
+                    return value.SequenceEqual("0"u8) ? SdpRejection.None : SdpRejection.BadVersion;
+                case 'm': return ReadMedia(Fields(value));
+                case 'o': origin ??= ReadOrigin(Fields(value)); break;
+                case 's' when current is null && IsText(value): name ??= Encoding.UTF8.GetString(value); break;
+                case 't' when current is null: timing ??= ReadTiming(Fields(value)); break;
+                case 'c' when current is null: connection ??= ReadConnection(Fields(value)); break;
                 // Several c= in one media description mean hierarchical multicast: the first is as good as any.
-                current = current with { Connection = current.Connection ?? read };
+                case 'c': current = current with { Connection = current.Connection ?? ReadConnection(Fields(value)) }; break;
+                case 'a' when IsText(value): ReadAttribute(Encoding.UTF8.GetString(value)); break;
             }
             return SdpRejection.None;
         }
 
-        private SdpRejection ReadAttribute(string value)
+        private static SdpOrigin? ReadOrigin(string[] fields) =>
+            fields.Length == 6 && IsNumber(fields[1]) && IsNumber(fields[2]) && fields[3] == "IN" && fields[4] is ("IP4" or "IP6")
+                ? new SdpOrigin(fields[0], fields[1], fields[2], fields[4], fields[5])
+                : null;
+
+        private static string? ReadTiming(string[] fields) =>
+            fields.Length == 2 && IsNumber(fields[0]) && IsNumber(fields[1]) ? $"{fields[0]} {fields[1]}" : null;
+
+        private static SdpConnection? ReadConnection(string[] fields)
+        {
+            if (fields.Length == 3 && fields[0].Equals("IN", StringComparison.OrdinalIgnoreCase) && fields[1].ToUpperInvariant() is ("IP4" or "IP6") and var family)
+            {
+                var address = WithoutCount(fields[2]);
+                return address.Length == 0 ? null : new SdpConnection(family, address);
+            }
+            // What stands around an address is no concern of ours.
+            foreach (var field in fields)
+            {
+                var address = WithoutCount(field);
+                if (address.AsSpan().ContainsAny('.', ':') && IPAddress.TryParse(address, out _)) return SdpConnection.Of(address);
+            }
+            return null;
+        }
+
+        /// <summary>A TTL or count after the address belongs to multicast, which no call uses; the address itself tells.</summary>
+        private static string WithoutCount(string address) => address.IndexOf('/', StringComparison.Ordinal) is >= 0 and var slash ? address[..slash] : address;
+
+        private void ReadAttribute(string value)
         {
             var colon = value.IndexOf(':', StringComparison.Ordinal);
-            var attributeName = colon < 0 ? value : value[..colon];
-            if (attributeName.Length == 0 || attributeName.Contains(' ', StringComparison.Ordinal)) return SdpRejection.BadAttribute;
-            (mediaAttributes ?? sessionAttributes).Add(new SdpAttribute(attributeName, colon < 0 ? null : value[(colon + 1)..]));
-            return SdpRejection.None;
+            var attributeName = (colon < 0 ? value : value[..colon]).Trim();
+            if (attributeName.Length == 0 || attributeName.Contains(' ', StringComparison.Ordinal)) return;
+            (mediaAttributes ?? sessionAttributes).Add(new SdpAttribute(attributeName, colon < 0 ? null : value[(colon + 1)..].Trim()));
         }
 
-        private SdpRejection ReadMedia(string value)
+        /// <summary>Every m= line has its place in the answer: one that cannot be read counts as switched off.</summary>
+        private SdpRejection ReadMedia(string[] fields)
         {
             CloseMedia();
             if (media.Count == Limits.SdpMediaMax) return SdpRejection.TooManyMedia;
-            var fields = value.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            if (fields.Length < 4) return SdpRejection.BadMedia;
-            if (fields.Length - 3 > Limits.SdpFormatsMax) return SdpRejection.TooManyFormats;
-            var slash = fields[1].IndexOf('/', StringComparison.Ordinal);
-            var portText = slash < 0 ? fields[1] : fields[1][..slash];
-            if (slash >= 0 && !IsNumber(fields[1][(slash + 1)..])) return SdpRejection.BadPort;
-            if (!ushort.TryParse(portText, NumberStyles.None, CultureInfo.InvariantCulture, out var port)) return SdpRejection.BadPort;
-            current = new SdpMedia(fields[0], port, fields[2], [.. fields.AsSpan(3)], null, []);
+            var port = fields.Length > 1 ? ReadPort(fields[1]) : (ushort)0;
+            ImmutableArray<string> formats = fields.Length > 3 ? [.. fields.AsSpan(3, Math.Min(fields.Length - 3, Limits.SdpFormatsMax))] : [];
+            current = new SdpMedia(fields.Length > 0 ? fields[0] : "x", port, fields.Length > 2 ? fields[2] : "RTP/AVP", formats, null, []);
             mediaAttributes = ImmutableArray.CreateBuilder<SdpAttribute>();
             return SdpRejection.None;
+        }
+
+        private static ushort ReadPort(string text)
+        {
+            var slash = text.IndexOf('/', StringComparison.Ordinal);
+            if (slash >= 0 && !IsNumber(text[(slash + 1)..])) return 0;
+            return ushort.TryParse(slash < 0 ? text : text[..slash], NumberStyles.None, CultureInfo.InvariantCulture, out var port) ? port : (ushort)0;
         }
 
         private void CloseMedia()
@@ -173,6 +162,28 @@ public static class SdpParser
             media.Add(current with { Attributes = mediaAttributes!.DrainToImmutable() });
             current = null;
             mediaAttributes = null;
+        }
+
+        private static ReadOnlySpan<byte> Trim(ReadOnlySpan<byte> text) => text.Trim(" \t"u8);
+
+        /// <summary>What is between blanks; whatever else cannot be printed separates as well, since an m= line's fields go out again.</summary>
+        private static string[] Fields(ReadOnlySpan<byte> value)
+        {
+            var text = Encoding.UTF8.GetString(value).ToCharArray();
+            for (var i = 0; i < text.Length; i++)
+            {
+                if (char.IsControl(text[i])) text[i] = ' ';
+            }
+            return new string(text).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        }
+
+        private static bool IsText(ReadOnlySpan<byte> value)
+        {
+            foreach (var one in value)
+            {
+                if (one is < 0x20 and not (byte)'\t' or 0x7F) return false;
+            }
+            return true;
         }
 
         private static bool IsNumber(string text) => text.Length is > 0 and <= 40 && !text.AsSpan().ContainsAnyExceptInRange('0', '9');

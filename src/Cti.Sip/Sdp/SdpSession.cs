@@ -1,13 +1,14 @@
 using System.Collections.Immutable;
 using System.Text;
+using Cti.Kernel;
 
 namespace Cti.Sip.Sdp;
 
 /// <summary>
-/// A session description (RFC 8866): what offer/answer needs of it. Lines that play no part there (i, u, e, p, b, k, r, z) are checked for
-/// form and dropped, so a parsed description written again is equivalent for negotiation, not byte for byte.
+/// A session description (RFC 8866): what offer/answer needs of it. Lines that play no part there are dropped, so a parsed description written again is
+/// equivalent for negotiation, not byte for byte.
 /// </summary>
-/// <param name="Origin">The o= line.</param>
+/// <param name="Origin">The o= line; where it was missing or odd, one that says nothing: no decision depends on theirs.</param>
 /// <param name="Name">The s= line; "-" where it was missing or blank.</param>
 /// <param name="Connection">The session's c= line, or null: then every media description has its own.</param>
 /// <param name="Timing">The first t= line, e.g. "0 0"; an answer repeats the offer's (RFC 3264 section 6).</param>
@@ -24,6 +25,15 @@ public sealed record SdpSession(SdpOrigin Origin, string Name, SdpConnection? Co
 
     /// <summary>The c= that holds for <paramref name="media"/>: its own, else the session's, else null.</summary>
     public SdpConnection? ConnectionOf(SdpMedia media) => media.Connection ?? Connection;
+
+    /// <summary>The same with what was looked up in the place of the host names of its c= lines.</summary>
+    /// <param name="hosts">Addresses by name, whatever its case; names that are not in it stay.</param>
+    public SdpSession With(ImmutableDictionary<string, string> hosts)
+    {
+        if (hosts.IsEmpty) return this;
+        SdpConnection? Known(SdpConnection? named) => named is not null && hosts.GetValueOrDefault(named.Address) is { } address ? SdpConnection.Of(address) : named;
+        return this with { Connection = Known(Connection), Media = [.. Media.Select(media => media with { Connection = Known(media.Connection) })] };
+    }
 
     /// <summary>The direction that holds for <paramref name="media"/>: its own attribute, else the session's, else sendrecv (RFC 8866 section 6.7).</summary>
     public SdpDirection DirectionOf(SdpMedia media) =>
@@ -45,6 +55,26 @@ public sealed record SdpConnection(string AddressType, string Address)
 {
     /// <summary>The c= for an address literal; its family follows from the text.</summary>
     public static SdpConnection Of(string address) => new(address.Contains(':', StringComparison.Ordinal) ? "IP6" : "IP4", address);
+
+    /// <summary>The old way to hold (RFC 3264 section 8.4), also in IPv6 where a name under .invalid stands for it (RFC 6157 section 4.1).</summary>
+    public bool IsHold => Address is "0.0.0.0" or "::" || Address.Equals("invalid", StringComparison.OrdinalIgnoreCase)
+        || Address.EndsWith(".invalid", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>
+    /// Whether it names a host that can be looked up: labels of letters, digits, hyphens and underscores, the last one not a number, so that nothing which a
+    /// platform might take for an address goes there.
+    /// </summary>
+    public bool IsHostName
+    {
+        get
+        {
+            var host = Address.EndsWith('.') ? Address[..^1] : Address;
+            if (host.Length is 0 or > Limits.SdpHostCharsMax || IsHold) return false;
+            var labels = host.Split('.');
+            return labels.All(static label => label.Length is > 0 and <= 63 && label.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
+                && labels[^1].Any(char.IsAsciiLetter) && !labels[^1].StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+        }
+    }
 }
 
 /// <summary>An a= line: <c>a=name</c> or <c>a=name:value</c>.</summary>
@@ -56,17 +86,17 @@ public sealed record SdpAttribute(string Name, string? Value = null);
 /// <param name="Kind">audio, video, image, text, application, message…</param>
 /// <param name="Port">0..65535; 0 means refused or switched off.</param>
 /// <param name="Protocol">RTP/AVP, RTP/SAVP, udptl…</param>
-/// <param name="Formats">At least one; for RTP, payload types.</param>
+/// <param name="Formats">For RTP, payload types; none in what some far ends send for a stream that is switched off.</param>
 /// <param name="Connection">Its own c= line, or null.</param>
 /// <param name="Attributes">Its a= lines.</param>
 public sealed record SdpMedia(string Kind, int Port, string Protocol, ImmutableArray<string> Formats,
     SdpConnection? Connection, ImmutableArray<SdpAttribute> Attributes)
 {
-    /// <summary>The value of the first attribute of that name; null when absent or a property.</summary>
+    /// <summary>The value of the first attribute of that name, whatever its case; null when absent or a property.</summary>
     public string? AttributeValue(string name)
     {
         foreach (var attribute in Attributes)
-            if (attribute.Name == name) return attribute.Value;
+            if (attribute.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) return attribute.Value;
         return null;
     }
 }
@@ -115,7 +145,7 @@ public static class SdpDirections
     {
         foreach (var attribute in attributes)
         {
-            switch (attribute.Name)
+            switch (attribute.Name.ToLowerInvariant())
             {
                 case "sendrecv": return SdpDirection.SendReceive;
                 case "sendonly": return SdpDirection.SendOnly;

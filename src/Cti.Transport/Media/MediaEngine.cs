@@ -99,6 +99,10 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
     }
 
     /// <inheritdoc/>
+    public bool Speaks(AddressFamily family) =>
+        family == AddressFamily.InterNetworkV6 ? _options.IPv6 is not null && _told6 is not null : _options.IPv4 is not null && _told4 is not null;
+
+    /// <inheritdoc/>
     public void Configure(MediaSessionId session, MediaDescription description)
     {
         if (!_sessions.TryGetValue(session.Value, out var slot))

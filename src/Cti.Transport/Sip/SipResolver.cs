@@ -20,6 +20,9 @@ public sealed class SipResolver : ISipResolver
     private readonly SrvClient _srv;
     private readonly Kept<IPAddress> _addresses;
     private readonly Kept<SrvRecord> _records;
+    private readonly Kept<IPAddress> _hosts;
+    private readonly Func<string, Task<IPAddress[]>> _lookUp;
+    private int _lookUps;
 
     /// <param name="findListener">The transport's <see cref="ISipTransport.FindListener"/>.</param>
     /// <param name="clock">For the cache.</param>
@@ -29,14 +32,17 @@ public sealed class SipResolver : ISipResolver
     {
     }
 
-    internal SipResolver(Func<SipTransportKind, AddressFamily, int> findListener, IClock clock, IRandom random, IReadOnlyList<IPEndPoint> nameServers)
+    internal SipResolver(Func<SipTransportKind, AddressFamily, int> findListener, IClock clock, IRandom random, IReadOnlyList<IPEndPoint> nameServers,
+        Func<string, Task<IPAddress[]>>? lookUp = null)
     {
+        _lookUp = lookUp ?? (static name => Dns.GetHostAddressesAsync(name));
         _findListener = findListener;
         _clock = clock;
         _random = random;
         _srv = new SrvClient(random, nameServers);
         _addresses = new Kept<IPAddress>(clock, LookUpAddressesAsync);
         _records = new Kept<SrvRecord>(clock, _srv.QueryAsync);
+        _hosts = new Kept<IPAddress>(clock, LookUpHostAsync);
     }
 
     /// <inheritdoc/>
@@ -60,6 +66,33 @@ public sealed class SipResolver : ISipResolver
         return IPAddress.TryParse(host.Trim('[', ']'), out var address)
             ? ValueTask.FromResult(Numeric(address, nextHop.Port, asked))
             : new ValueTask<SipFlow?>(ByNameAsync(host.TrimEnd('.').ToLowerInvariant(), nextHop.Port, asked));
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host) =>
+        IPAddress.TryParse(host, out var address) ? [address] : await _hosts.GetAsync(host.TrimEnd('.').ToLowerInvariant()).ConfigureAwait(false);
+
+    /// <summary>A name that a caller chose: each look-up holds a thread of the pool, so they are few at once, also those that nobody waits for any more.</summary>
+    private async Task<IReadOnlyList<IPAddress>> LookUpHostAsync(string name)
+    {
+        if (Interlocked.Increment(ref _lookUps) > Limits.DnsHostsAtOnceMax)
+        {
+            Interlocked.Decrement(ref _lookUps);
+            return [];
+        }
+
+        try
+        {
+            return await _lookUp(name).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is SocketException or ArgumentException)
+        {
+            return [];
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _lookUps);
+        }
     }
 
     // RFC 3263 section 4.1: without a word about it, UDP; here also TCP where UDP is not listened at.

@@ -245,8 +245,8 @@ public sealed class InviteServerUsageTests
         (refusal!.Status, refusal.Get(HeaderId.Accept)).ShouldBe((415, "application/sdp"));
         other.Add(HeaderId.ContentDisposition, "signal;handling=optional");
         InviteServerUsage.Begin(other, "t1", Contact, "", out _)!.Offer.ShouldBeNull();
-        InviteServerUsage.Begin(Invite("v=0\r\nnonsense\r\n"), "t1", Contact, "", out var bad).ShouldBeNull();
-        (bad!.Status, bad.Reason).ShouldBe((400, "Bad SDP (BadLine)"));
+        InviteServerUsage.Begin(Invite("nonsense\r\n"), "t1", Contact, "", out var bad).ShouldBeNull();
+        (bad!.Status, bad.Reason).ShouldBe((400, "Bad SDP (BadVersion)"));
     }
 
     [Theory]

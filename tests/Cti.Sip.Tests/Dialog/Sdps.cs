@@ -10,5 +10,5 @@ internal static class Sdps
     public static string Theirs(string more = "", int port = 4000, string codecs = "8 0") =>
         $"v=0\r\no=bob 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\nm=audio {port} RTP/AVP {codecs}\r\n{more}";
 
-    public static readonly NegotiatedAudio Agreed = new("198.51.100.7", 4000, "198.51.100.7", 4001, "PCMA", 8, -1, true, true);
+    public static readonly NegotiatedAudio Agreed = new("198.51.100.7", 4000, "198.51.100.7", 4001, "PCMA", 8, -1, true, true, "0 PCMU");
 }

@@ -23,14 +23,14 @@ public sealed class SdpNegotiatorTests
             "a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n");
 
     [Fact]
-    public void The_answer_takes_the_offerers_first_codec_that_we_have_and_its_telephone_event_type()
+    public void The_answer_keeps_the_offerers_codecs_that_we_have_in_its_order_and_its_telephone_event_type()
     {
         var offer = Parse(Head + "m=audio 4000 RTP/AVP 9 18 0 8 96 97\r\na=rtpmap:96 telephone-event/16000\r\na=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-16\r\n");
         var outcome = SdpNegotiator.Answer(offer, Us);
         outcome.Refusal.ShouldBe(SdpRefusal.None);
         outcome.Local!.ToString().ShouldBe(OurHead +
-            "m=audio 20000 RTP/AVP 0 97\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-15\r\na=ptime:20\r\na=sendrecv\r\n");
-        outcome.Audio.ShouldBe(new NegotiatedAudio("198.51.100.7", 4000, "198.51.100.7", 4001, "PCMU", 0, 97, true, true));
+            "m=audio 20000 RTP/AVP 0 8 97\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-15\r\na=ptime:20\r\na=sendrecv\r\n");
+        outcome.Audio.ShouldBe(new NegotiatedAudio("198.51.100.7", 4000, "198.51.100.7", 4001, "PCMU", 0, 97, true, true, "8 PCMA"));
     }
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class SdpNegotiatorTests
         var outcome = SdpNegotiator.Answer(offer, Us);
         outcome.Local!.ToString().ShouldBe(OurHead +
             "m=video 0 RTP/AVP 99\r\nm=audio 0 RTP/SAVP 0 8\r\n" +
-            "m=audio 20000 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\na=ptime:20\r\na=sendrecv\r\n" +
+            "m=audio 20000 RTP/AVP 8 0\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:0 PCMU/8000\r\na=ptime:20\r\na=sendrecv\r\n" +
             "m=audio 0 RTP/AVP 0\r\nm=image 0 udptl t38\r\n");
         outcome.Audio!.RemotePort.ShouldBe(4002);
     }
@@ -168,7 +168,10 @@ public sealed class SdpNegotiatorTests
 
     [Theory]
     [InlineData("m=audio 4000 RTP/AVP 8\r\n", SdpRefusal.None, "PCMA", -1, true, true)]
-    [InlineData("m=audio 4000 RTP/AVP 0 8 102\r\na=rtpmap:102 telephone-event/8000\r\n", SdpRefusal.None, "PCMU", 102, true, true)]
+    [InlineData("m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n", SdpRefusal.None, "PCMA", 101, true, true)]
+    [InlineData("m=audio 4000 RTP/AVP 0 8 102\r\na=rtpmap:102 telephone-event/8000\r\n", SdpRefusal.None, "PCMU", 102, true, true, "8 PCMA,101 telephone-event")]
+    [InlineData("m=audio 4000 RTP/AVP 8 0\r\n", SdpRefusal.None, "PCMA", -1, true, true, "0 PCMU")]
+    [InlineData("m=audio 4000 RTP/AVP 8 96\r\na=rtpmap:96 telephone-event/8000\r\n", SdpRefusal.None, "PCMA", 96, true, true, "101 telephone-event")]
     [InlineData("m=audio 4000 RTP/AVP 8\r\na=recvonly\r\n", SdpRefusal.None, "PCMA", -1, true, false)]
     [InlineData("m=audio 4000 RTP/AVP 8\r\na=inactive\r\n", SdpRefusal.None, "PCMA", -1, false, false)]
     [InlineData("m=audio 4000 RTP/AVP 8\r\nm=video 0 RTP/AVP 99\r\n", SdpRefusal.None, "PCMA", -1, true, true)]
@@ -176,12 +179,12 @@ public sealed class SdpNegotiatorTests
     [InlineData("m=audio 4000 RTP/AVP 18\r\n", SdpRefusal.NoCommonCodec, null, 0, false, false)]
     [InlineData("m=video 4000 RTP/AVP 8\r\n", SdpRefusal.MediaMismatch, null, 0, false, false)]
     [InlineData("", SdpRefusal.MediaMismatch, null, 0, false, false)]
-    public void Their_answer_settles_codec_and_direction(string media, SdpRefusal refusal, string? codec, int events, bool send, bool receive)
+    public void Their_answer_settles_codec_and_direction(string media, SdpRefusal refusal, string? codec, int events, bool send, bool receive, string? others = null)
     {
         var outcome = SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Us), Parse(Head + media));
         outcome.Refusal.ShouldBe(refusal);
         if (codec is null) outcome.Audio.ShouldBeNull();
-        else outcome.Audio.ShouldBe(new NegotiatedAudio("198.51.100.7", 4000, "198.51.100.7", 4001, codec, codec == "PCMA" ? 8 : 0, events, send, receive));
+        else outcome.Audio.ShouldBe(new NegotiatedAudio("198.51.100.7", 4000, "198.51.100.7", 4001, codec, codec == "PCMA" ? 8 : 0, events, send, receive, others));
     }
 
     [Fact]
@@ -194,8 +197,17 @@ public sealed class SdpNegotiatorTests
     }
 
     [Fact]
+    public void A_codec_that_they_number_otherwise_comes_by_both_numbers()
+    {
+        var audio = SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Us), Parse(Head + "m=audio 4000 RTP/AVP 112 0\r\na=rtpmap:112 PCMA/8000\r\n")).Audio!;
+        (audio.Codec, audio.PayloadType, audio.AlsoReceived).ShouldBe(("PCMA", 112, "8 PCMA,0 PCMU"));
+    }
+
+    [Fact]
     public void What_was_negotiated_survives_the_journal()
     {
+        var several = new NegotiatedAudio("2001:db8::7", 4000, "2001:db8::7", 4001, "PCMA", 8, 101, true, false, "0 PCMU,96 telephone-event");
+        JsonSerializer.Deserialize<NegotiatedAudio>(JsonSerializer.Serialize(several)).ShouldBe(several);
         var audio = new NegotiatedAudio("2001:db8::7", 4000, "2001:db8::7", 4001, "PCMA", 8, 101, true, false);
         JsonSerializer.Deserialize<NegotiatedAudio>(JsonSerializer.Serialize(audio)).ShouldBe(audio);
     }

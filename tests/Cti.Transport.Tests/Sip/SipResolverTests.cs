@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Cti.Kernel;
 using Cti.Sip;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
@@ -87,6 +88,35 @@ public sealed class SipResolverTests
         loop[2] |= 0x80;
         loop[7] = 1;
         SrvClient.ReadAnswer(loop, query).ShouldBe([]);
+    }
+
+    [Fact]
+    public async Task A_host_of_a_session_description_is_looked_up_once_for_all_who_ask_and_kept()
+    {
+        var asked = new List<string>();
+        var resolver = new SipResolver(FindListener, _time, SystemRandom.Instance, [], name =>
+        {
+            asked.Add(name);
+            return Task.FromResult<IPAddress[]>(name == "media.example" ? [IPAddress.Parse("192.0.2.9"), IPAddress.Parse("2001:db8::9")] : throw new SocketException((int)SocketError.HostNotFound));
+        });
+        (await resolver.ResolveHostAsync("Media.Example.")).ShouldBe([IPAddress.Parse("192.0.2.9"), IPAddress.Parse("2001:db8::9")]);
+        (await resolver.ResolveHostAsync("media.example")).Count.ShouldBe(2);
+        (await resolver.ResolveHostAsync("unknown.example")).ShouldBeEmpty();
+        (await resolver.ResolveHostAsync("192.0.2.7")).ShouldBe([IPAddress.Parse("192.0.2.7")]);
+        asked.ShouldBe(["media.example", "unknown.example"]);
+    }
+
+    [Fact]
+    public async Task Look_ups_that_nobody_answers_are_few_at_once()
+    {
+        var gate = new TaskCompletionSource<IPAddress[]>();
+        var resolver = new SipResolver(FindListener, _time, SystemRandom.Instance, [], name => name == "free.example" ? Task.FromResult<IPAddress[]>([IPAddress.Loopback]) : gate.Task);
+        var waiting = Enumerable.Range(0, Limits.DnsHostsAtOnceMax).Select(i => resolver.ResolveHostAsync($"slow{i}.example").AsTask()).ToArray();
+        (await resolver.ResolveHostAsync("one-more.example")).ShouldBeEmpty();
+        waiting.ShouldAllBe(task => !task.IsCompleted);
+        gate.SetResult([IPAddress.Parse("192.0.2.9")]);
+        (await Task.WhenAll(waiting)).ShouldAllBe(found => found.Count == 1);
+        (await resolver.ResolveHostAsync("free.example")).ShouldBe([IPAddress.Loopback]);
     }
 
     [Theory]
