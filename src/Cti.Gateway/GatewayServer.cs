@@ -251,7 +251,7 @@ public sealed class GatewayServer : IAsyncDisposable
             : tokenInQuery ? context.Request.Query["access_token"].ToString() : "";
         if (key.Length > 0 && _applications.TryFind(key, out var application)) return application;
         _metrics.Unauthorized();
-        _log.Write(LogEvents.GatewayUnauthorized, context.Request.Path.Value, RemoteOf(context));
+        if (_log.IsWanted(LogEvents.GatewayUnauthorized)) _log.Write(LogEvents.GatewayUnauthorized, context.Request.Path.Value, RemoteOf(context));
         context.Response.StatusCode = StatusCodes.Status401Unauthorized;
         context.Response.Headers.WWWAuthenticate = "Bearer";
         await HttpReplies.WriteJsonAsync(context, RpcWriter.Refusal(null,

@@ -65,5 +65,5 @@ public static partial class LogEvents
     /// <summary>An actor crashed again and again and was stopped.</summary>
     public static readonly LogEvent ActorStopped = new(4002, LogSeverity.Error, "actor {0} was stopped after {1} crashes: {2}") { SummedAs = "actors that were stopped" };
     /// <summary>A bug that a request ran into; the trace id is in the answer.</summary>
-    public static readonly LogEvent RequestFault = new(4003, LogSeverity.Error, "request {0} failed, trace id {1}: {2}") { SummedAs = "failed requests" };
+    public static readonly LogEvent RequestFault = new(4003, LogSeverity.Error, "request {0} failed, trace id {1}: {2}");
 }

@@ -4,6 +4,8 @@ public static partial class LogEvents
 {
     /// <summary>The journal's store cannot be reached.</summary>
     public static readonly LogEvent JournalUnreachable = new(7001, LogSeverity.Error, "the journal cannot be reached, new work is refused until it can: {0}");
+    /// <summary>The journal's store turned out to be damaged or gone, for good.</summary>
+    public static readonly LogEvent JournalBroken = new(5001, LogSeverity.Error, "the journal is damaged or gone; new calls and requests are refused with 503, nothing more is written, calls that are up go on: {0}");
     /// <summary>The journal's store is back.</summary>
     public static readonly LogEvent JournalBack = new(7002, LogSeverity.Information, "the journal is reachable again");
     /// <summary>A bug in the journal's writer.</summary>
@@ -53,6 +55,10 @@ public static partial class LogEvents
     public static readonly LogEvent ByeRecordTooOld = new(7028, LogSeverity.Warning, "the BYE of {0} is dropped: for a day nobody could be told of it") { SummedAs = "BYEs that nobody could be told of" };
     /// <summary>The process before left answered BYEs.</summary>
     public static readonly LogEvent ByesLeft = new(7029, LogSeverity.Information, "{0} BYEs were answered before the restart and could not be written: whoever owns their calls is told");
+    /// <summary>Time was far off and nothing counted on it.</summary>
+    public static readonly LogEvent ClockStepped = new(7030, LogSeverity.Warning, "this node's time and {0} differ by {1} s: no call is up, so time is put right by a step");
+    /// <summary>Time is far off, and calls count on it.</summary>
+    public static readonly LogEvent ClockFarOff = new(7031, LogSeverity.Warning, "this node's time and {0} differ by {1} s: calls are up, so time follows by 1 % at most, and jumps when none is");
     /// <summary>A bug in handing over.</summary>
     public static readonly LogEvent HandOverFault = new(7022, LogSeverity.Error, "handing over failed and is tried again: {0}");
 }

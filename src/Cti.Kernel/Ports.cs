@@ -12,6 +12,16 @@ public interface IClock
     long UnixMillis { get; }
 }
 
+/// <summary>A clock whose reference may itself be put right by a jump, as when a machine without a battery hears what time it is.</summary>
+public interface IReferencedClock : IClock
+{
+    /// <summary>How far the reference is ahead of <see cref="IClock.UnixMillis"/>, in milliseconds; negative where it is behind.</summary>
+    long ReferenceAheadMillis { get; }
+
+    /// <summary>Jumps to the reference, back as well: only while nothing lives whose deadlines and durations were measured by this time.</summary>
+    void Step();
+}
+
 /// <summary>Runs things later. A due timer fires on the scheduler's threads; the callee posts to its own mailbox.</summary>
 public interface ITimers
 {

@@ -38,7 +38,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private const long PromptCacheBytes = 256L * 1024 * 1024;
 
     private readonly NodeConfiguration configuration;
-    private readonly ConsoleLog log;
+    private readonly ConsoleLog console;
+    private readonly SummingLog log;
     private readonly SystemClock clock = new();
     private readonly PoolScheduler scheduler;
     private readonly SystemTimers timers;
@@ -59,9 +60,10 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private NodeHost(NodeConfiguration configuration)
     {
         this.configuration = configuration;
-        log = new ConsoleLog(configuration.Log.Level, Console.Error);
-        scheduler = new PoolScheduler(log);
+        console = new ConsoleLog(configuration.Log.Level, Console.Error);
+        scheduler = new PoolScheduler(console);
         timers = new SystemTimers(clock, scheduler);
+        log = new SummingLog(console, clock, timers);
         guard = new PauseGuard(IsShared ? (long)configuration.Cluster.Lease.TotalNanoseconds / 2 : 0);
     }
 
@@ -88,6 +90,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         null => "the node is starting",
         { IsReady: true } => null,
         { IsDraining: true } => "the node is draining",
+        { Journal.WhyBroken: not null } => "the journal is damaged or gone; the node's log says what to do",
         _ => "the journal cannot be reached",
     };
 
@@ -117,7 +120,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             catch (Exception fault) when (fault is StoreMismatchException or StoreUnavailableException or IOException or UnauthorizedAccessException
                 or System.Net.Sockets.SocketException or ArgumentException or InvalidDataException or NotSupportedException)
             {
-                await Console.Error.WriteLineAsync($"cti: the node cannot start: {fault.Message}").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(StartFailure.Explain(fault)).ConfigureAwait(false);
                 return 1;
             }
             await WaitAsync(cancellation).ConfigureAwait(false);
@@ -140,11 +143,12 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         speechService?.Dispose();
         if (records is not null) await records.DisposeAsync().ConfigureAwait(false);
         if (store is not null) await store.DisposeAsync().ConfigureAwait(false);
+        log.Dispose();
         timers.Dispose();
         compilerRank.Dispose();
         demoStop.Dispose();
         log.Write(LogEvents.NodeStopped);
-        await log.DisposeAsync().ConfigureAwait(false);
+        await console.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task StartAsync(CancellationToken cancellation)
@@ -177,6 +181,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Area = configuration.Area,
             Station = configuration.Station,
             InstanceCount = configuration.Instances,
+            CallsMax = configuration.Node.CallsMax,
             Calls = new Cti.Calls.Call.CallSettings
             {
                 SetupTimeoutMillis = (long)configuration.Call.SetupTimeout.TotalMilliseconds,
@@ -255,12 +260,12 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     {
         var cdr = configuration.Cdr;
         var options = new CallRecordKeeperOptions { Node = configuration.Node.Name, RetentionMillis = (long)cdr.Retention.TotalMilliseconds };
-        return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone) : null, clock, timers, log);
+        return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone, cdr.CsvFormulas == CsvFormulas.Keep) : null, clock, timers, log);
     }
 
     private IJournalStore OpenStore() => configuration.Journal.Provider switch
     {
-        JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(configuration.Journal.File) }),
+        JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(configuration.Journal.File), Broke = why => log.Write(LogEvents.JournalBroken, why) }),
         JournalProvider.PostgreSql => new PostgreSqlJournalStore(new PostgreSqlOptions
         {
             ConnectionString = configuration.Journal.ConnectionString!.Reveal(),

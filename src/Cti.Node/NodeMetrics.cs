@@ -22,6 +22,7 @@ internal sealed class NodeMetrics : IDisposable
     private void Node(ServerNode server)
     {
         meter.CreateObservableGauge("cti_calls", () => server.CallCount, "{call}", "Calls on this node, released ones whose far end is still being told included");
+        meter.CreateObservableCounter("cti_calls_refused", () => new Measurement<long>(server.CallsRefusedForMax, new KeyValuePair<string, object?>("reason", "calls-max")), "{call}", "New calls that were refused, by reason: calls-max is cti.node.calls-max");
         meter.CreateObservableGauge("cti_conferences", () => server.ConferenceCount, "{conference}", "Conferences that this node mixes");
         meter.CreateObservableGauge("cti_node_ready", () => server.IsReady ? 1 : 0, "1", "Whether the node takes new calls: its journal answers and it does not drain");
         meter.CreateObservableGauge("cti_node_draining", () => server.IsDraining ? 1 : 0, "1", "Whether the node takes no new calls because it is to stop");

@@ -117,6 +117,7 @@ public sealed class ServerNode : INodeInfo
     private readonly JournalWriter writer;
     private readonly SipNode sip;
     private readonly NodeServices services;
+    private readonly CallLimit limit;
     private readonly TrunkTable trunks;
     private readonly ClusterClock clock;
     private readonly ClusterMember member;
@@ -154,7 +155,7 @@ public sealed class ServerNode : INodeInfo
             Area = options.Area,
             Station = options.Station,
             InstanceCount = options.InstanceCount,
-            CallsMax = options.CallsMax,
+            Limit = limit = new CallLimit(options.CallsMax, directory, options.Log),
             Settings = options.Calls,
             Directory = directory,
             Post = post,
@@ -190,6 +191,7 @@ public sealed class ServerNode : INodeInfo
         if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
         services.HangsUpUnwritten = () => member is { IsCutOff: true, MayBye: true };
+        member.IsIdle = () => directory.Count == 0 && services.HandedOver.Count == 0 && toldByes.Count == 0 && writer.IsIdle;
         member.IsStandingDown = () => keeper.IsStandingDown;
         member.Subscribe(post);
         writer.Clock = clock;
@@ -230,6 +232,9 @@ public sealed class ServerNode : INodeInfo
 
     /// <summary>Calls that live here, released ones whose far end is still being told included.</summary>
     public int CallCount => services.Directory.CallCount;
+
+    /// <summary>New calls that were refused because the node had as many as it may have.</summary>
+    public long CallsRefusedForMax => limit.Refused;
 
     /// <summary>BYEs that were answered and whose calls are not known to be released in the journal.</summary>
     public int ToldByeCount => services.ToldByes.Count;
@@ -428,7 +433,7 @@ public sealed class ServerNode : INodeInfo
         catch (StoreUnavailableException fault)
         {
             // The sweep frees it: it is tied to no resource.
-            options.Log.Write(LogEvents.JournalUnreachable, fault.Message);
+            if (!fault.IsBroken) options.Log.Write(LogEvents.JournalUnreachable, fault.Message);
         }
     }
 
@@ -440,7 +445,7 @@ public sealed class ServerNode : INodeInfo
         }
         catch (StoreUnavailableException fault)
         {
-            options.Log.Write(LogEvents.JournalUnreachable, fault.Message);
+            if (!fault.IsBroken) options.Log.Write(LogEvents.JournalUnreachable, fault.Message);
         }
     }
 }

@@ -8,6 +8,12 @@ namespace Cti.Storage;
 public interface IJournalStore : IAsyncDisposable
 {
     /// <summary>
+    /// What is wrong with the store for good, and what to do; null while it is sound. It takes no writes from then on, since nothing could be promised by them:
+    /// each fails with a <see cref="StoreUnavailableException"/> whose <see cref="StoreUnavailableException.IsBroken"/> is set. Only a restart leads out of it.
+    /// </summary>
+    string? WhyBroken => null;
+
+    /// <summary>
     /// Creates or migrates the schema and fixes the number of instances at creation.
     /// </summary>
     /// <exception cref="StoreMismatchException">The store was created with another number of instances or by a newer version.</exception>
@@ -66,6 +72,9 @@ public interface IJournalStore : IAsyncDisposable
 
     /// <summary>The journals of some instances' live resources, each in order of position: what a new owner replays. In one round trip where the store is elsewhere; every instance asked for is there.</summary>
     ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default);
+
+    /// <summary>Whether no resource lives in any instance: there is no journal entry at all.</summary>
+    ValueTask<bool> IsEmptyAsync(CancellationToken cancellation = default);
 
     /// <summary>Idempotency rows of some instances whose time is at or after <paramref name="sinceUnixMillis"/>, oldest first. As above.</summary>
     ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default);
@@ -204,7 +213,11 @@ public sealed record CallRecordRow(Guid Id, string Node, string ResourceId, long
 public sealed record StoredCallRecord(long RowNumber, CallRecordRow Record);
 
 /// <summary>The store could not be reached or the connection broke: whether a write happened is unknown.</summary>
-public sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner);
+public sealed class StoreUnavailableException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>The store itself is damaged or gone, so waiting does not help; it has said so once, in full (<see cref="IJournalStore.WhyBroken"/>).</summary>
+    public bool IsBroken { get; init; }
+}
 
 /// <summary>The store is not the one that the configuration describes.</summary>
 public sealed class StoreMismatchException(string message) : Exception(message);

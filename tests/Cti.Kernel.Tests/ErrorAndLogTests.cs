@@ -55,6 +55,43 @@ public sealed class ErrorAndLogTests
             Should.NotThrow(() => string.Format(System.Globalization.CultureInfo.InvariantCulture, kind.Template, "a", "b", "c", "d", "e", "f"), name);
     }
 
+    /// <summary>What a packet, a request, a connection or a single call causes, as often as somebody likes.</summary>
+    [Theory]
+    [InlineData(nameof(LogEvents.SipRejected))]
+    [InlineData(nameof(LogEvents.SipTransactionsFull))]
+    [InlineData(nameof(LogEvents.SipReceiverFault))]
+    [InlineData(nameof(LogEvents.SipAcceptFailed))]
+    [InlineData(nameof(LogEvents.GatewayUnauthorized))]
+    [InlineData(nameof(LogEvents.GatewayOwnerTimeout))]
+    [InlineData(nameof(LogEvents.GatewayFault))]
+    [InlineData(nameof(LogEvents.ActorCrashed))]
+    [InlineData(nameof(LogEvents.ActorStopped))]
+    [InlineData(nameof(LogEvents.CallsMaxReached))]
+    [InlineData(nameof(LogEvents.RingBackFailed))]
+    [InlineData(nameof(LogEvents.ConferenceSoundFailed))]
+    [InlineData(nameof(LogEvents.MediaSessionFault))]
+    [InlineData(nameof(LogEvents.MediaReceiverFault))]
+    [InlineData(nameof(LogEvents.MediaOverBudget))]
+    [InlineData(nameof(LogEvents.MediaBindFailed))]
+    [InlineData(nameof(LogEvents.MediaConferenceFault))]
+    [InlineData(nameof(LogEvents.LinkRefused))]
+    [InlineData(nameof(LogEvents.LinkAcceptFailed))]
+    [InlineData(nameof(LogEvents.LinkReceiverFault))]
+    [InlineData(nameof(LogEvents.LinkMessageUnknown))]
+    [InlineData(nameof(LogEvents.FeedMessageMalformed))]
+    [InlineData(nameof(LogEvents.ResourcePostFull))]
+    [InlineData(nameof(LogEvents.ByeSpoolFull))]
+    [InlineData(nameof(LogEvents.ByeRecordSkipped))]
+    [InlineData(nameof(LogEvents.ByeRecordTooOld))]
+    [InlineData(nameof(LogEvents.DemoRefused))]
+    public void What_strangers_and_single_calls_can_cause_is_summed_up(string name)
+    {
+        var kind = Kinds().Single(candidate => candidate.Name == name).Event;
+        kind.SummedAs.ShouldNotBeNullOrWhiteSpace();
+        kind.SummedAs.ShouldNotContain('{');
+        kind.SummedAs.ShouldNotContain('}');
+    }
+
     private static IEnumerable<(string Name, LogEvent Event)> Kinds() => typeof(LogEvents).GetFields(BindingFlags.Public | BindingFlags.Static)
         .Where(static field => field.FieldType == typeof(LogEvent)).Select(static field => (field.Name, (LogEvent)field.GetValue(null)!));
 }

@@ -247,6 +247,19 @@ public abstract partial class JournalStoreSpecification : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_journal_is_empty_when_every_resource_of_every_instance_was_released()
+    {
+        (await Store.IsEmptyAsync()).ShouldBeTrue();
+        var epochs = (First: await ClaimAsync(0), Last: await ClaimAsync(3));
+        await AppendAsync(Entries(0, epochs.First, 0, resource: "x"));
+        await AppendAsync(Entries(3, epochs.Last, 0, resource: "y"));
+        await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epochs.First, ExpectedTail = 1, NewTail = 2, Events = [Event(0, 2, resource: "x")], ReleasedResources = ["x"] });
+        (await Store.IsEmptyAsync()).ShouldBeFalse("one is left");
+        await AppendAsync(new InstanceAppend { Instance = 3, Owner = "a", Epoch = epochs.Last, ExpectedTail = 1, NewTail = 2, Events = [Event(3, 2, resource: "y")], ReleasedResources = ["y"] });
+        (await Store.IsEmptyAsync()).ShouldBeTrue("events stay, and do not count");
+    }
+
+    [Fact]
     public async Task A_refused_append_releases_nothing()
     {
         var epoch = await ClaimAsync(0);

@@ -5,6 +5,8 @@ namespace Cti.Testing;
 /// <summary>A store whose every operation passes through <see cref="IStoreFaults"/>.</summary>
 public sealed class FaultyJournalStore(IJournalStore inner, IStoreFaults faults) : ForwardingJournalStore(inner)
 {
+    public override string? WhyBroken => faults.WhyBroken ?? base.WhyBroken;
+
     public override async ValueTask OpenAsync(int instanceCount, CancellationToken cancellation = default) =>
         await Through(StoreOperation.Open, () => Unit(base.OpenAsync(instanceCount, cancellation)), cancellation);
 
@@ -34,6 +36,9 @@ public sealed class FaultyJournalStore(IJournalStore inner, IStoreFaults faults)
 
     public override ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadJournal, () => base.ReadJournalsAsync(instances, cancellation), cancellation);
+
+    public override ValueTask<bool> IsEmptyAsync(CancellationToken cancellation = default) =>
+        Through(StoreOperation.ReadJournal, () => base.IsEmptyAsync(cancellation), cancellation);
 
     public override ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadIdempotency, () => base.ReadIdempotencyAsync(instances, sinceUnixMillis, cancellation), cancellation);

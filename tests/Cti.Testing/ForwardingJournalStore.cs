@@ -17,6 +17,8 @@ public abstract class ForwardingJournalStore(IJournalStore inner) : IJournalStor
     public virtual ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default) =>
         inner.TakeAsync(node, instances, unrenewed, cancellation);
 
+    public virtual string? WhyBroken => inner.WhyBroken;
+
     public virtual ValueTask<bool> GiveAsync(int instance, string owner, long epoch, string to, CancellationToken cancellation = default) =>
         inner.GiveAsync(instance, owner, epoch, to, cancellation);
 
@@ -30,6 +32,8 @@ public abstract class ForwardingJournalStore(IJournalStore inner) : IJournalStor
 
     public virtual ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
         inner.ReadJournalsAsync(instances, cancellation);
+
+    public virtual ValueTask<bool> IsEmptyAsync(CancellationToken cancellation = default) => inner.IsEmptyAsync(cancellation);
 
     public virtual ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default) =>
         inner.ReadIdempotencyAsync(instances, sinceUnixMillis, cancellation);

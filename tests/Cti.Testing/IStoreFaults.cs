@@ -13,6 +13,9 @@ public enum StoreOperation
 /// </summary>
 public interface IStoreFaults
 {
+    /// <summary>What the store says is wrong with it for good; null while it is sound.</summary>
+    string? WhyBroken => null;
+
     ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation);
 
     ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation);

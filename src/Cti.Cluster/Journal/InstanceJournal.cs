@@ -38,6 +38,9 @@ public sealed class InstanceJournal
     /// <summary>True when the writer is so far behind that new work must be refused with 503.</summary>
     public bool IsStalled => deposed || writer.IsStalled;
 
+    /// <summary>True when the store is damaged or gone for good: nobody will read what is still waiting to be written.</summary>
+    public bool IsBroken => writer.WhyBroken is not null;
+
     /// <summary>
     /// Reserves positions and queues one append. <paramref name="fill"/> runs under the lock: it is given the first free position and answers what to write,
     /// or null to write nothing.

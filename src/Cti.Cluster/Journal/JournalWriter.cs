@@ -51,12 +51,15 @@ public sealed class JournalWriter : IWorkItem
     /// <summary>Whether this node's lease is not renewed: what would be written may be another's to write.</summary>
     public Func<bool>? IsCutOff { get; set; }
 
-    /// <summary>True while the store cannot be reached, the node is cut off from it or the queue is past its bound.</summary>
+    /// <summary>What is wrong with the store for good; null while it is sound (<see cref="IJournalStore.WhyBroken"/>).</summary>
+    public string? WhyBroken => store.WhyBroken;
+
+    /// <summary>True while the store cannot be reached or is broken, the node is cut off from it or the queue is past its bound.</summary>
     public bool IsStalled
     {
         get
         {
-            if (unreachable || IsCutOff?.Invoke() == true) return true;
+            if (unreachable || store.WhyBroken is not null || IsCutOff?.Invoke() == true) return true;
             lock (gate) return waiting.Count > WaitingMax;
         }
     }
@@ -179,7 +182,7 @@ public sealed class JournalWriter : IWorkItem
             }
             catch (StoreUnavailableException fault)
             {
-                if (!unreachable) log.Write(LogEvents.JournalUnreachable, fault.Message);
+                if (!unreachable && !fault.IsBroken) log.Write(LogEvents.JournalUnreachable, fault.Message);
                 unreachable = true;
                 Interlocked.Increment(ref unreached);
                 isResent = true;

@@ -5,11 +5,15 @@ namespace Cti.Cluster.Membership;
 /// <summary>
 /// The cluster's time: this machine's monotonic clock with an offset that follows the database's clock. A correction is slewed by at most 1 %, so time neither
 /// jumps nor goes back, and a deadline that moves to another node comes within a second of its moment. Before the first correction it is the machine's own time.
+/// An error of more than a minute would take hours: it is put right by a step in the first moment in which nothing lives that was measured by this time.
 /// </summary>
 public sealed class ClusterClock(IClock machine) : IClock
 {
     private const int SlewDivisor = 100;
     private const long NanosPerMilli = 1_000_000;
+
+    /// <summary>Above it time is put right by a step, in milliseconds: slewing it would take more than an hour and a half.</summary>
+    internal const long StepMillisMin = 60_000;
 
     private Stretch? stretch;
 
@@ -26,6 +30,16 @@ public sealed class ClusterClock(IClock machine) : IClock
     /// <param name="databaseMillis">The database's time.</param>
     /// <param name="atNanos">The monotonic time at which it was that.</param>
     internal void Set(long databaseMillis, long atNanos) => Volatile.Write(ref stretch, new Stretch(atNanos, databaseMillis * NanosPerMilli, 0));
+
+    /// <summary>How far the machine's time is from its own reference, in milliseconds; 0 where it has none.</summary>
+    internal long MachineErrorMillis => (machine as IReferencedClock)?.ReferenceAheadMillis ?? 0;
+
+    /// <summary>Puts the machine's time right by a step.</summary>
+    internal void StepMachine() => (machine as IReferencedClock)?.Step();
+
+    /// <summary>How far the database's time is ahead of this, in milliseconds.</summary>
+    /// <inheritdoc cref="Set"/>
+    internal long ErrorMillis(long databaseMillis, long atNanos) => databaseMillis + ((machine.MonotonicNanos - atNanos) / NanosPerMilli) - UnixMillis;
 
     /// <summary>A further correction: slewed from now on.</summary>
     /// <inheritdoc cref="Set"/>

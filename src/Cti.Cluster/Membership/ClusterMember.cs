@@ -8,7 +8,7 @@ namespace Cti.Cluster.Membership;
 /// This node's place in the cluster: renews its lease, watches those of the others, takes what is nobody's and notices what it lost. The decisions are
 /// <see cref="MembershipCore"/>'s; this drives it with timers, the store's answers and what the links report.
 /// </summary>
-public sealed class ClusterMember : ICluster, ILinkReceiver
+public sealed partial class ClusterMember : ICluster, ILinkReceiver
 {
     private const long NanosPerMilli = 1_000_000;
     private const int AloneMillis = 1000;
@@ -40,7 +40,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
     private long pausedAt = long.MinValue;
     private int untoldLosses;
     private long handedOver, lost, renewalsFailed;
-    private bool isTelling, isFailing, hasClock, isClockRough, isRunning;
+    private bool isTelling, isFailing, isRunning;
     private volatile bool isReplaced, isStopped;
 
     /// <summary>Puts it together; nothing runs before <see cref="StartAsync"/>.</summary>
@@ -366,7 +366,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         catch (Exception fault) when (fault is StoreUnavailableException or OperationCanceledException)
         {
             End(attempt);
-            Fail(fault.Message);
+            Fail(fault);
         }
 #pragma warning disable CA1031 // A bug here must be seen in the log: nothing else observes this task.
         catch (Exception fault)
@@ -383,7 +383,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         attempt.Dispose();
     }
 
-    private void Fail(string why)
+    private void Fail(Exception fault)
     {
         lock (gate)
         {
@@ -392,7 +392,8 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             if (isFailing) return;
             isFailing = true;
         }
-        log.Write(LogEvents.LeaseNotRenewed, why);
+        // A store that is broken has said so.
+        if (fault is not StoreUnavailableException { IsBroken: true }) log.Write(LogEvents.LeaseNotRenewed, fault.Message);
     }
 
     /// <summary>Notes what a renewal has shown; the caller acts on the rest.</summary>
@@ -428,26 +429,6 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         Guard.Confirm(arrived);
     }
 
-    /// <summary>The database's clock was read somewhere on the way there and back; a long way tells too little.</summary>
-    private void Follow(long databaseMillis, long began, long arrived)
-    {
-        if (!options.IsShared) return;
-        var middle = began + ((arrived - began) / 2);
-        var isExact = arrived - began <= leaseNanos / 10;
-        // A program that has just started may need seconds for its first round trip. The database's clock shows at least what it said: time that is behind is put
-        // right by a step, time that is ahead could only be slewed, for minutes.
-        if (!hasClock)
-        {
-            clock.Set(databaseMillis, isExact ? middle : arrived);
-            (hasClock, isClockRough) = (true, !isExact);
-            return;
-        }
-        if (!isExact) return;
-        if (isClockRough) clock.Settle(databaseMillis, middle);
-        else clock.Correct(databaseMillis, middle);
-        isClockRough = false;
-    }
-
     private void Act(MembershipStep step)
     {
         if (step.MustJoin) _ = AgainAsync(() => store.JoinAsync(core.Self).AsTask());
@@ -465,7 +446,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         }
         catch (StoreUnavailableException fault)
         {
-            Fail(fault.Message);
+            Fail(fault);
         }
 #pragma warning disable CA1031 // As above.
         catch (Exception fault)

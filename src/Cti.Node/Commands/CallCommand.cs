@@ -91,7 +91,7 @@ internal static class CallCommand
             }
             catch (CommandException e)
             {
-                await terminal.Error.WriteLineAsync("cti: " + e.Message);
+                terminal.Complain("cti: " + e.Message);
                 await DropAsync(call);
             }
         }
@@ -121,7 +121,7 @@ internal static class CallCommand
         private int Outcome()
         {
             if (_problem is null) return CommandLine.Done;
-            terminal.Error.WriteLine("cti: " + _problem);
+            terminal.Complain("cti: " + _problem);
             return CommandLine.Failed;
         }
     }

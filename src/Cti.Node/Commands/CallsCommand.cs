@@ -43,8 +43,8 @@ internal static class CallsCommand
             foreach (var call in (page?["items"] as JsonArray ?? []).OfType<JsonObject>())
             {
                 count++;
-                table.AddRow(StatusCommand.Cell(call["res_id"]), StatusCommand.Cell(call["call_dir"]), StatusCommand.Cell(call["state"]),
-                    StatusCommand.Cell(call["from_uri"]), StatusCommand.Cell(call["to_uri"]), StatusCommand.Cell(Time(call["begin_time"])));
+                table.AddRow(Terminal.Cell(call["res_id"]), Terminal.Cell(call["call_dir"]), Terminal.Cell(call["state"]),
+                    Terminal.Cell(call["from_uri"]), Terminal.Cell(call["to_uri"]), Terminal.Cell(Time(call["begin_time"])));
             }
             after = (string?)page?["next"];
         }

@@ -12,8 +12,8 @@ internal static class CommandLine
         var result = Build(terminal).Parse(arguments);
         if (result.Errors.Count > 0)
         {
-            foreach (var error in result.Errors) await terminal.Error.WriteLineAsync("cti: " + error.Message);
-            await terminal.Error.WriteLineAsync("cti --help lists what there is.");
+            foreach (var error in result.Errors) terminal.Complain("cti: " + error.Message);
+            terminal.Complain("cti --help lists what there is.");
             return Wrong;
         }
         // A node takes its time to stop, so the signals are its own affair and not the parser's.
@@ -24,7 +24,7 @@ internal static class CommandLine
         }
         catch (CommandException e)
         {
-            await terminal.Error.WriteLineAsync("cti: " + e.Message);
+            terminal.Complain("cti: " + e.Message);
             return Failed;
         }
     }

@@ -25,11 +25,11 @@ internal static class RunCommand
         }
         catch (ConfigurationException e)
         {
-            foreach (var problem in e.Problems) await terminal.Error.WriteLineAsync(problem);
-            await terminal.Error.WriteLineAsync(e.Problems.Length == 1 ? "The configuration is wrong; the node does not start." : $"The configuration is wrong in {e.Problems.Length} places; the node does not start.");
+            foreach (var problem in e.Problems) terminal.Complain(problem);
+            terminal.Complain(e.Problems.Length == 1 ? "The configuration is wrong; the node does not start." : $"The configuration is wrong in {e.Problems.Length} places; the node does not start.");
             return CommandLine.Wrong;
         }
-        foreach (var warning in configuration.Warnings) await terminal.Error.WriteLineAsync("warning: " + warning);
+        foreach (var warning in configuration.Warnings) terminal.Complain("warning: " + warning);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);

@@ -30,15 +30,15 @@ internal static class StatusCommand
         foreach (var node in nodes.OfType<JsonObject>())
         {
             table.AddRow(
-                Cell(node["name"]),
-                Cell(string.Join(", ", (node["roles"] as JsonArray ?? []).Select(r => r?.ToString()))),
-                Cell(node["version"]),
-                Cell(node["instances"]),
-                Cell(node["epoch"]),
-                Cell(node["calls"]),
-                Cell(node["lag_ms"]),
-                Cell(StateOf(node)),
-                Cell(string.Join(", ", (node["trunks"] as JsonArray ?? []).OfType<JsonObject>().Select(t => $"{t["name"]} {((bool?)t["up"] == true ? "up" : "down")}"))));
+                Terminal.Cell(node["name"]),
+                Terminal.Cell(string.Join(", ", (node["roles"] as JsonArray ?? []).Select(r => r?.ToString()))),
+                Terminal.Cell(node["version"]),
+                Terminal.Cell(node["instances"]),
+                Terminal.Cell(node["epoch"]),
+                Terminal.Cell(node["calls"]),
+                Terminal.Cell(node["lag_ms"]),
+                Terminal.Cell(StateOf(node)),
+                Terminal.Cell(string.Join(", ", (node["trunks"] as JsonArray ?? []).OfType<JsonObject>().Select(t => $"{t["name"]} {((bool?)t["up"] == true ? "up" : "down")}"))));
         }
         terminal.Out.Write(table);
         terminal.Say($"{Counted(nodes.Count, "node")}, {Counted(Sum(nodes, "instances"), "instance")}, {Counted(Sum(nodes, "calls"), "call")}");
@@ -52,7 +52,4 @@ internal static class StatusCommand
 
     /// <summary>A number of things.</summary>
     internal static string Counted(int count, string what) => string.Create(CultureInfo.InvariantCulture, $"{count} {what}{(count == 1 ? "" : "s")}");
-
-    /// <summary>A value as plain text: nothing in it is markup.</summary>
-    internal static Text Cell(object? value) => new(value?.ToString() ?? "");
 }

@@ -61,7 +61,8 @@ public enum NodeRoles
 /// <param name="Name">Unique in the cluster; the host's name where it was not set.</param>
 /// <param name="Roles">At least one.</param>
 /// <param name="DrainTimeout">How long a stop waits for calls to end before it drops them, 0..24 h.</param>
-public sealed record NodeSettings(string Name, NodeRoles Roles, TimeSpan DrainTimeout);
+/// <param name="CallsMax">Calls at once, of both directions; past it new ones are refused.</param>
+public sealed record NodeSettings(string Name, NodeRoles Roles, TimeSpan DrainTimeout, int CallsMax);
 
 /// <summary>A SIP transport.</summary>
 public enum SipProtocol
@@ -223,12 +224,22 @@ public sealed record CallSettings(TimeSpan SetupTimeout, TimeSpan OfferTimeout, 
 /// <param name="Retention">How long events can be read again.</param>
 public sealed record EventSettings(TimeSpan Retention);
 
+/// <summary>What becomes of texts in call record files that a spreadsheet would calculate.</summary>
+public enum CsvFormulas
+{
+    /// <summary>They begin with an apostrophe.</summary>
+    Quote,
+    /// <summary>They are written as they are.</summary>
+    Keep,
+}
+
 /// <summary>cti.cdr.</summary>
 /// <param name="TimeZone">Of the times in records.</param>
 /// <param name="Csv">Whether records are also written to files.</param>
 /// <param name="Directory">Where.</param>
 /// <param name="Retention">How long the table keeps records, zero: for ever.</param>
-public sealed record CdrSettings(TimeZoneInfo TimeZone, bool Csv, string Directory, TimeSpan Retention);
+/// <param name="CsvFormulas">Of texts that a spreadsheet would calculate.</param>
+public sealed record CdrSettings(TimeZoneInfo TimeZone, bool Csv, string Directory, TimeSpan Retention, CsvFormulas CsvFormulas);
 
 /// <summary>cti.log.</summary>
 /// <param name="Level">The least that is written.</param>

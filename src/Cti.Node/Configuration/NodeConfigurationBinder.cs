@@ -23,6 +23,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     private static readonly (string, LogSeverity)[] Levels =
         [("debug", LogSeverity.Debug), ("information", LogSeverity.Information), ("warning", LogSeverity.Warning), ("error", LogSeverity.Error)];
 
+    private static readonly (string, CsvFormulas)[] Formulas = [("quote", CsvFormulas.Quote), ("keep", CsvFormulas.Keep)];
+
     public NodeConfiguration Bind(HoconObject values, bool fromFile)
     {
         var top = new SettingsReader(values, "", "", journal, values.Origin);
@@ -66,7 +68,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         var settings = new NodeSettings(
             node.Parsed("name", "a name of letters, digits, - _ and .", ConfigurationTexts.Name) ?? ConfigurationTexts.Name(Environment.MachineName) ?? "node",
             roles,
-            node.Duration("drain-timeout", "0s", "24h"));
+            node.Duration("drain-timeout", "0s", "24h"),
+            node.Integer("calls-max", 1, 100_000));
         node.Close();
         return settings;
     }
@@ -284,7 +287,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             cdr.Required("time-zone", "a time zone of this system, e.g. UTC or Europe/Berlin", text => TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) ? zone : null, TimeZoneInfo.Utc),
             cdr.Flag("csv"),
             cdr.FilePath("directory"),
-            cdr.Duration("retention", "1d", "3650d", orZero: true));
+            cdr.Duration("retention", "1d", "3650d", orZero: true),
+            cdr.Choice("csv-formulas", Formulas));
         cdr.Close();
         return settings;
     }

@@ -4,12 +4,15 @@ using Cti.Kernel;
 
 namespace Cti.Node.Logging;
 
-/// <summary>Log lines on standard error; written by one task, so that nobody waits for a slow terminal. Bounded: past it lines are dropped and counted.</summary>
+/// <summary>
+/// Log lines on standard error; written by one task, so that nobody waits for a slow terminal. Bounded: past it lines are dropped and counted.
+/// What the arguments hold cannot leave its line (<see cref="LogText"/>).
+/// </summary>
 public sealed class ConsoleLog : ILog, IAsyncDisposable
 {
     private const int QueueMax = 10_000;
 
-    private readonly Channel<string> lines = Channel.CreateBounded<string>(new BoundedChannelOptions(QueueMax) { SingleReader = true, FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<string> lines = Channel.CreateBounded<string>(new BoundedChannelOptions(QueueMax) { SingleReader = true });
     private readonly LogSeverity level;
     private readonly TextWriter writer;
     private readonly Task pump;
@@ -32,8 +35,7 @@ public sealed class ConsoleLog : ILog, IAsyncDisposable
     public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments)
     {
         if (kind.Severity < level) return;
-        var text = string.Format(CultureInfo.InvariantCulture, kind.Template, arguments);
-        var line = string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {Short(kind.Severity)} {kind.Id} {text}");
+        var line = string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {Short(kind.Severity)} {kind.Id} {LogText.Of(kind, arguments)}");
         if (!lines.Writer.TryWrite(line)) Interlocked.Increment(ref dropped);
     }
 

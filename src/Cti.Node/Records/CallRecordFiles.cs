@@ -23,7 +23,10 @@ internal sealed record CallRecordPosition(long Row, Guid Id, string File, long L
 /// What an append that broke off (no space, power, a crash) left behind that length is taken away by the next, so no line is ever half there,
 /// and none is lost or, but where the position itself was lost, written twice.
 /// </summary>
-internal sealed class CallRecordFiles(string directory, TimeZoneInfo zone)
+/// <param name="directory">Where.</param>
+/// <param name="zone">In which days begin.</param>
+/// <param name="keepsFormulas">Whether texts that a spreadsheet would calculate are written as they are.</param>
+internal sealed class CallRecordFiles(string directory, TimeZoneInfo zone, bool keepsFormulas = false)
 {
     private const UnixFileMode FileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
     private const UnixFileMode FolderMode = FileMode | UnixFileMode.UserExecute | UnixFileMode.GroupExecute;
@@ -75,7 +78,7 @@ internal sealed class CallRecordFiles(string directory, TimeZoneInfo zone)
             var to = from + 1;
             while (to < records.Count && FileOf(records[to]) == name) to++;
             _lines.ResetWrittenCount();
-            for (var i = from; i < to; i++) CsvLine.Write(_lines, records[i].Record.Fields.Span);
+            for (var i = from; i < to; i++) CsvLine.Write(_lines, records[i].Record.Fields.Span, keepsFormulas);
             Append(name, records[to - 1]);
             from = to;
         }

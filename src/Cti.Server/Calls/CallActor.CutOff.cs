@@ -17,6 +17,12 @@ internal sealed partial class CallActor
 
     private bool HasUnwrittenBye => cell.Waiting.Any(static waiting => waiting.Effects.Any(static effect => effect is SendBye));
 
+    /// <summary>With a journal that is damaged or gone no BYE becomes durable, and nobody takes the call over: whatever ended it, its far end is told.</summary>
+    private void TellWhereNothingIsWritten()
+    {
+        if (cell.Journal.IsBroken && HasUnwrittenBye) LookForUnwrittenBye();
+    }
+
     /// <summary>Whether a limit is over by what is written alone: one that began with something unwritten is nothing that another node would know of.</summary>
     private bool JournalTellsTheEnd => cell.Durable is { } written && Decide(written, new TimeReached(), System.Clock.UnixMillis).State is { WasReleased: true };
 
@@ -25,7 +31,7 @@ internal sealed partial class CallActor
     {
         if (!HasUnwrittenBye) return;
         // Twice in a row: a peer that has the database gets the time to say so.
-        var mayNow = services.HangsUpUnwritten() && JournalTellsTheEnd;
+        var mayNow = cell.Journal.IsBroken || (services.HangsUpUnwritten() && JournalTellsTheEnd);
         if (!maySend || !mayNow)
         {
             maySend = mayNow;

@@ -101,6 +101,7 @@ internal sealed partial class CallActor
 
     protected override void OnDecided()
     {
+        TellWhereNothingIsWritten();
         if (!awaitsArrival || cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
         if (call.WasReleased || !cell.IsHandedOver || call is { Bridge: null, Seat: null } || cell.Sound is { IsRunning: true })
         {

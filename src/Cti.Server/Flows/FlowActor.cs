@@ -173,8 +173,8 @@ internal sealed class FlowActor(NodeServices services, FlowCell cell, CallPlacer
         RpcError? error = null;
         try
         {
-            if (services.Directory.CallCount >= services.CallsMax) error = RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit");
-            else (placement, error) = await placer.PlaceAsync(spec.ToUris).ConfigureAwait(false);
+            error = services.Limit.WhyNot();
+            if (error is null) (placement, error) = await placer.PlaceAsync(spec.ToUris).ConfigureAwait(false);
         }
         catch (StoreUnavailableException)
         {

@@ -16,7 +16,7 @@ internal sealed class NodeServices
     public required int Area { get; init; }
     public required int Station { get; init; }
     public required int InstanceCount { get; init; }
-    public required int CallsMax { get; init; }
+    public required CallLimit Limit { get; init; }
     public required CallSettings Settings { get; init; }
     public required ResourceDirectory Directory { get; init; }
     /// <summary>Resources that live on another node now and whose sound still goes on here.</summary>

@@ -87,7 +87,7 @@ internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> 
     {
         // Where other nodes are, the instance is about to be one of theirs: the request waits for that.
         if (isDraining()) return services.Links is null ? RpcError.Unavailable("the node is draining", 1000) : RpcError.Moving();
-        return services.Directory.CallCount >= services.CallsMax ? RpcError.Unavailable($"the node has {services.CallsMax} calls, its limit") : null;
+        return services.Limit.WhyNot();
     }
 
     /// <summary>Resolves the file that is recorded to; refuses files outside their roots and formats that cannot be written here.</summary>

@@ -34,7 +34,7 @@ internal sealed class InboundCalls(NodeServices services, InboundPolicy policy, 
 
     public InviteRefusal? Accept(ServerTransaction transaction)
     {
-        if (isDraining() || services.Directory.CallCount >= services.CallsMax) return new InviteRefusal(503);
+        if (isDraining() || services.Limit.Refuses()) return new InviteRefusal(503);
         var trunk = services.Trunks.ForSource(transaction.Flow.Remote);
         var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, trunk);
         if (application is null) return refusal;

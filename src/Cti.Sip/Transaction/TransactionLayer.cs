@@ -88,7 +88,7 @@ public sealed partial class TransactionLayer
     public void ReceiveRejected(in SipParseResult rejected, SipFlow flow)
     {
         Counters.CountRejected(rejected.Rejection);
-        if (log.IsEnabled(LogSeverity.Debug)) log.Write(LogEvents.SipRejected, flow.Remote, rejected.Rejection);
+        if (log.IsWanted(LogEvents.SipRejected)) log.Write(LogEvents.SipRejected, flow.Remote, rejected.Rejection);
         if (rejected.Message is not SipRequest request || rejected.Status == 0) return;
         NoteSource(request, flow);
         SendStateless(SipResponse.For(request, rejected.Status, null, StatelessTag(request)), request, flow);

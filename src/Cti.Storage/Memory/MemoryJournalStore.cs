@@ -207,6 +207,15 @@ public sealed partial class MemoryJournalStore(MemoryDisk disk) : IJournalStore
     }
 
     /// <inheritdoc/>
+    public ValueTask<bool> IsEmptyAsync(CancellationToken cancellation = default)
+    {
+        lock (disk.Gate)
+        {
+            return ValueTask.FromResult(Opened().All(static instance => instance.Journal.Values.All(static entries => entries.Count == 0)));
+        }
+    }
+
+    /// <inheritdoc/>
     public ValueTask<IReadOnlyDictionary<string, int>> ReadPermitsInUseAsync(CancellationToken cancellation = default)
     {
         lock (disk.Gate)

@@ -182,6 +182,10 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
         await WriteAsync(Pool, "DELETE FROM permit WHERE id = $1", [Text(permitId)], cancellation).ConfigureAwait(false);
 
     /// <inheritdoc/>
+    public async ValueTask<bool> IsEmptyAsync(CancellationToken cancellation = default) =>
+        (await Pool.ReadAsync("SELECT EXISTS(SELECT 1 FROM journal)", [], static row => row.GetBoolean(0), cancellation).ConfigureAwait(false)) is [false];
+
+    /// <inheritdoc/>
     public async ValueTask<IReadOnlyDictionary<string, int>> ReadPermitsInUseAsync(CancellationToken cancellation = default)
     {
         var rows = await Pool.ReadAsync("SELECT trunk, count(*)::integer FROM permit GROUP BY trunk", [],

@@ -40,11 +40,16 @@ internal sealed class SqliteConnection : IDisposable
     internal SqliteStatement Prepare(string sql)
     {
         if (_statements.TryGetValue(sql, out var known)) return known;
-        var result = raw.sqlite3_prepare_v2(_db, sql, out var handle);
-        if (result != raw.SQLITE_OK) throw SqliteFailure.From(_db, result, sql);
-        var statement = new SqliteStatement(_db, handle, sql);
+        var statement = PrepareOnce(sql);
         _statements.Add(sql, statement);
         return statement;
+    }
+
+    /// <summary>A statement that is not kept: the caller's to dispose.</summary>
+    internal SqliteStatement PrepareOnce(string sql)
+    {
+        var result = raw.sqlite3_prepare_v2(_db, sql, out var handle);
+        return result == raw.SQLITE_OK ? new SqliteStatement(_db, handle, sql) : throw SqliteFailure.From(_db, result, sql);
     }
 
     /// <summary>Runs a statement without parameters to its end.</summary>
@@ -155,15 +160,18 @@ internal sealed class SqliteStatement(sqlite3 db, sqlite3_stmt handle, string sq
 /// <summary>Sorts SQLite's result codes into the port's kinds of failure.</summary>
 internal static class SqliteFailure
 {
-    /// <summary>Lack of space or memory, I/O and lock errors: the store cannot be used now. The rest is a bug of ours.</summary>
+    /// <summary>What stands between what is wrong and the statement that met it.</summary>
+    internal const string At = " at: ";
+
+    /// <summary>Lack of space or memory, I/O and lock errors: the store cannot be used now. A damaged file: it cannot be used any more. The rest is a bug of ours.</summary>
     internal static Exception From(sqlite3 db, int result, string doing)
     {
-        var text = $"SQLite error {result} ({raw.sqlite3_errmsg(db).utf8_to_string()}) at: {doing}";
+        var text = $"SQLite error {result} ({raw.sqlite3_errmsg(db).utf8_to_string()}){At}{doing}";
         return (result & 0xff) switch
         {
+            raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB => new StoreUnavailableException(text) { IsBroken = true },
             raw.SQLITE_FULL or raw.SQLITE_IOERR or raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_NOMEM or raw.SQLITE_READONLY or
-                raw.SQLITE_CANTOPEN or raw.SQLITE_CORRUPT or raw.SQLITE_PROTOCOL or raw.SQLITE_PERM => new StoreUnavailableException(text),
-            raw.SQLITE_NOTADB => new StoreMismatchException(text),
+                raw.SQLITE_CANTOPEN or raw.SQLITE_PROTOCOL or raw.SQLITE_PERM => new StoreUnavailableException(text),
             _ => new InvalidOperationException(text),
         };
     }

@@ -9,6 +9,9 @@ public sealed record SqliteOptions
     /// <summary>Connections for reading, 1..16.</summary>
     public int Readers { get; init; } = 2;
 
+    /// <summary>Told once when the file turns out to be damaged or gone: which file, what is wrong, what to do.</summary>
+    public Action<string>? Broke { get; init; }
+
     /// <summary>False gives up durability on power loss: only a benchmark that wants to know the price of it says so.</summary>
     internal bool Synchronous { get; init; } = true;
 
@@ -18,7 +21,7 @@ public sealed record SqliteOptions
 
 /// <summary>
 /// A node's own store in one file: WAL, <c>synchronous=FULL</c>, one writer thread with group commit, readers beside it.
-/// A lock file keeps a second node away from the file.
+/// A lock file keeps a second node away from the file, and a watch looks whether it is still there and sound.
 /// </summary>
 public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournalStore
 {
@@ -28,10 +31,12 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
     // The log's pages past which they are moved into the database, 32 MiB: a page that is written again and again (the end of a table) is moved once, not each time.
     private const int CheckpointPages = 8_000;
 
+    private readonly SqliteHealth _health = new(Path.GetFullPath(options.Path), options.Broke);
     private FileStream? _lock;
     private SqliteConnection? _writing;
     private SqliteWriter? _writer;
     private SqliteReaders? _readers;
+    private SqliteWatch? _watch;
     private int _instanceCount;
 
     /// <summary>The version of the native library in use, e.g. <c>3.40.1</c>.</summary>
@@ -39,6 +44,12 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
 
     /// <summary>Transactions committed since the store was opened: with the number of appends, how well commits are shared.</summary>
     public long Commits => _writer?.Commits ?? 0;
+
+    /// <summary>Looks after the file; null before it is open.</summary>
+    internal SqliteWatch? Watch => _watch;
+
+    /// <inheritdoc/>
+    public string? WhyBroken => _health.WhyBroken;
 
     /// <inheritdoc/>
     public ValueTask OpenAsync(int instanceCount, CancellationToken cancellation = default)
@@ -53,7 +64,7 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
         var path = Path.GetFullPath(options.Path);
         try
         {
-            _lock = TakeFile(path);
+            _lock = SqliteOpening.TakeFile(path);
             _writing = SqliteConnection.Open(path, busyMillis: 5_000);
             _writing.ExecuteScript($"""
                 PRAGMA journal_mode = WAL;
@@ -63,55 +74,19 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
                 PRAGMA cache_size = -16384;
                 """);
             if (options.PageCountMax > 0) _writing.ExecuteScript($"PRAGMA max_page_count = {options.PageCountMax}");
+            SqliteOpening.Check(_writing, path);
             SqliteSchema.Open(_writing, instanceCount);
             _readers = new SqliteReaders(() => SqliteConnection.Open(path, busyMillis: 5_000), options.Readers);
             _instanceCount = instanceCount;
-            _writer = new SqliteWriter(_writing);
+            _writer = new SqliteWriter(_writing, _health);
+            _watch = new SqliteWatch(path, () => Commits, _health.Break);
         }
-        catch
+        catch (Exception failure)
         {
             Close();
+            if (SqliteOpening.Explain(path, failure) is { } explained) throw explained;
             throw;
         }
-    }
-
-    private static FileStream TakeFile(string path)
-    {
-        try
-        {
-            var directory = Path.GetDirectoryName(path)!;
-            if (!Directory.Exists(directory)) CreateDirectory(directory);
-            FileStream taken;
-            try
-            {
-                // The kernel drops the lock with the process, so nothing is left behind by a crash.
-                taken = OwnFile(path + ".lock", FileShare.None);
-            }
-            catch (IOException busy) when (busy is not DirectoryNotFoundException && File.Exists(path + ".lock"))
-            {
-                throw new StoreMismatchException($"{path} is in use by another node ({path}.lock is held): {busy.Message}");
-            }
-            OwnFile(path, FileShare.ReadWrite).Dispose();
-            return taken;
-        }
-        catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-        {
-            throw new StoreUnavailableException($"{path} cannot be opened: {failure.Message}", failure);
-        }
-    }
-
-    private static void CreateDirectory(string directory)
-    {
-        if (OperatingSystem.IsWindows()) Directory.CreateDirectory(directory);
-        else Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-    }
-
-    // SQLite gives its -wal and -shm the mode of the database, so that is made before SQLite sees it.
-    private static FileStream OwnFile(string path, FileShare share)
-    {
-        var how = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = share };
-        if (!OperatingSystem.IsWindows()) how.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        return new FileStream(path, how);
     }
 
     /// <inheritdoc/>
@@ -235,6 +210,10 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
         }, cancellation).ConfigureAwait(false);
 
     /// <inheritdoc/>
+    public async ValueTask<bool> IsEmptyAsync(CancellationToken cancellation = default) =>
+        await ReadAsync(static connection => connection.Prepare("SELECT EXISTS(SELECT 1 FROM journal)"), static row => row.Int32(0), cancellation).ConfigureAwait(false) is [0];
+
+    /// <inheritdoc/>
     public async ValueTask<IReadOnlyDictionary<string, int>> ReadPermitsInUseAsync(CancellationToken cancellation = default)
     {
         var rows = await ReadAsync(connection => connection.Prepare("SELECT name, used FROM trunk WHERE used > 0"),
@@ -316,19 +295,32 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
 
     private void Close()
     {
+        _watch?.Stop();
         _writer?.Stop();
         _readers?.Dispose();
         _writing?.Dispose();
+        _watch?.Dispose();
         _lock?.Dispose();
         _writing = null;
+        _watch = null;
         _lock = null;
     }
 
     private SqliteWriter Writer => _writer ?? throw new InvalidOperationException("the store is not open");
 
-    private ValueTask<IReadOnlyList<T>> ReadAsync<T>(Func<SqliteConnection, SqliteStatement> select, Func<SqliteStatement, T> row, CancellationToken cancellation) =>
-        (_readers ?? throw new InvalidOperationException("the store is not open"))
-            .ReadAsync<IReadOnlyList<T>>(connection => Select(select(connection), row), cancellation);
+    private async ValueTask<IReadOnlyList<T>> ReadAsync<T>(Func<SqliteConnection, SqliteStatement> select, Func<SqliteStatement, T> row, CancellationToken cancellation)
+    {
+        var readers = _readers ?? throw new InvalidOperationException("the store is not open");
+        try
+        {
+            return await readers.ReadAsync<IReadOnlyList<T>>(connection => Select(select(connection), row), cancellation).ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException failure) when (failure.IsBroken)
+        {
+            _health.Break(failure.Message);
+            throw;
+        }
+    }
 
     private static List<T> Select<T>(SqliteStatement statement, Func<SqliteStatement, T> row)
     {

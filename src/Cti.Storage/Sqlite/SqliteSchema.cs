@@ -73,7 +73,7 @@ internal static class SqliteSchema
             connection.ExecuteScript("CREATE TABLE IF NOT EXISTS schema_migration(version INTEGER NOT NULL PRIMARY KEY, applied_at TEXT NOT NULL)");
             var version = (int)Single(connection, "SELECT COALESCE(MAX(version), 0) FROM schema_migration");
             if (version > Migrations.Length)
-                throw new StoreMismatchException($"the store has schema version {version}, this program knows up to {Migrations.Length}: it was written by a newer version");
+                throw new StoreMismatchException($"it was written by a newer version of this program (schema {version}, this one knows up to {Migrations.Length}): run that version, or name another file with cti.journal.file");
             for (; version < Migrations.Length; version++)
             {
                 connection.ExecuteScript(Migrations[version]);
@@ -94,7 +94,7 @@ internal static class SqliteSchema
         var stored = Single(connection, "SELECT COALESCE((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'instances'), 0)");
         if (stored == instanceCount) return;
         if (stored != 0)
-            throw new StoreMismatchException($"the store was created with {stored} instances, the configuration says {instanceCount}");
+            throw new StoreMismatchException($"it was created with {stored} instances, the configuration says {instanceCount}: set cti.instances = {stored}, or name another file with cti.journal.file");
         connection.Prepare("INSERT INTO setting(name, value) VALUES('instances', ?)").Bind(instanceCount.ToString(CultureInfo.InvariantCulture)).Run();
         for (var id = 0; id < instanceCount; id++)
             connection.Prepare("INSERT INTO instance(id, owner, epoch, tail) VALUES(?, '', 0, 0)").Bind(id).Run();

@@ -12,12 +12,14 @@ internal sealed class SqliteWriter
     private const int QueueMax = 1_024;
 
     private readonly SqliteConnection _connection;
+    private readonly SqliteHealth _health;
     private readonly Channel<Work> _queue = Channel.CreateBounded<Work>(new BoundedChannelOptions(QueueMax) { SingleReader = true });
     private readonly Thread _thread;
 
-    internal SqliteWriter(SqliteConnection connection)
+    internal SqliteWriter(SqliteConnection connection, SqliteHealth health)
     {
         _connection = connection;
+        _health = health;
         _thread = new Thread(Run) { IsBackground = true, Name = "sqlite writer" };
         _thread.Start();
     }
@@ -65,10 +67,12 @@ internal sealed class SqliteWriter
     {
         try
         {
+            _health.ThrowIfBroken();
             Transact(batch);
         }
         catch (StoreUnavailableException failure)
         {
+            if (failure.IsBroken) _health.Break(failure.Message);
             // Also when COMMIT itself failed: whether it is on the disk is unknown to every caller alike.
             foreach (var work in batch) work.Fail(failure);
             return;

@@ -4,10 +4,10 @@ using Cti.Kernel;
 namespace Cti.Transport.Runtime;
 
 /// <summary>
-/// The machine's clocks: monotonic time, and Unix time that follows a reference by slewing at most 1 %, so it never steps and never goes back.
+/// The machine's clocks: monotonic time, and Unix time that follows a reference by slewing at most 1 %, so it never goes back but by <see cref="Step"/>.
 /// The reference is the machine's wall clock, until <see cref="Follow"/> names a better one (the cluster's database).
 /// </summary>
-public sealed class SystemClock : IClock
+public sealed class SystemClock : IReferencedClock
 {
     private const long NanosPerMilli = 1_000_000;
     private const long WallLookEveryNanos = 1_000_000_000;
@@ -59,6 +59,29 @@ public sealed class SystemClock : IClock
     public void Follow(long referenceUnixNanos) =>
         Steer(Volatile.Read(ref _segment), _monotonicNanos(), referenceUnixNanos, followsWall: false);
 
+    /// <inheritdoc/>
+    public long ReferenceAheadMillis
+    {
+        get
+        {
+            var segment = Volatile.Read(ref _segment);
+            var now = _monotonicNanos();
+            return (segment.FollowsWall ? _wallUnixNanos() - segment.At(now) : segment.LeftNanos(now)) / NanosPerMilli;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Step()
+    {
+        while (true)
+        {
+            var seen = Volatile.Read(ref _segment);
+            var now = _monotonicNanos();
+            var right = seen.FollowsWall ? _wallUnixNanos() : seen.At(now) + seen.LeftNanos(now);
+            if (ReferenceEquals(Interlocked.CompareExchange(ref _segment, new Segment(now, right, 0, seen.FollowsWall), seen), seen)) return;
+        }
+    }
+
     // Whoever loses the race adopts the winner's segment: both looked at the same reference at the same time.
     private Segment Steer(Segment seen, long now, long referenceUnixNanos, bool followsWall)
     {
@@ -79,11 +102,13 @@ public sealed class SystemClock : IClock
     /// <summary>A stretch of time in which Unix time is monotonic time, an offset and an error being absorbed at 1 %.</summary>
     private sealed record Segment(long StartMonotonicNanos, long StartUnixNanos, long ErrorNanos, bool FollowsWall)
     {
-        public long At(long monotonicNanos)
-        {
-            var elapsed = Math.Max(0, monotonicNanos - StartMonotonicNanos);
-            var absorbed = Math.Min(Math.Abs(ErrorNanos), elapsed / SlewDivisor);
-            return StartUnixNanos + elapsed + Math.Sign(ErrorNanos) * absorbed;
-        }
+        public long At(long monotonicNanos) => StartUnixNanos + Elapsed(monotonicNanos) + Absorbed(monotonicNanos);
+
+        /// <summary>What is still to be absorbed of the error.</summary>
+        public long LeftNanos(long monotonicNanos) => ErrorNanos - Absorbed(monotonicNanos);
+
+        private long Elapsed(long monotonicNanos) => Math.Max(0, monotonicNanos - StartMonotonicNanos);
+
+        private long Absorbed(long monotonicNanos) => Math.Sign(ErrorNanos) * Math.Min(Math.Abs(ErrorNanos), Elapsed(monotonicNanos) / SlewDivisor);
     }
 }

@@ -90,7 +90,13 @@ internal sealed class CollectedLog : ILog
 {
     public List<string> Lines { get; } = [];
 
+    public List<int> Ids { get; } = [];
+
     public bool IsEnabled(LogSeverity severity) => true;
 
-    public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments) => Lines.Add(string.Format(System.Globalization.CultureInfo.InvariantCulture, kind.Template, arguments));
+    public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments)
+    {
+        Ids.Add(kind.Id);
+        Lines.Add(LogText.Of(kind, arguments));
+    }
 }

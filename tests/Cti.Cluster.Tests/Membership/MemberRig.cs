@@ -24,9 +24,9 @@ internal sealed class MemberRig
     internal List<TestMember> Members { get; } = [];
 
     /// <param name="slowMillis">How long its first question takes to the database; the answer comes at once.</param>
-    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? address = null)
+    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? address = null, IClock? machine = null, ILog? log = null)
     {
-        var member = new TestMember(this, name, isMedia, isShared, address) { SlowMillis = slowMillis };
+        var member = new TestMember(this, name, isMedia, isShared, address, machine, log) { SlowMillis = slowMillis };
         Members.Add(member);
         ManualRuntime.Inline(() => member.Starting = member.Member.StartAsync());
         Runtime.RunAll();
@@ -95,11 +95,11 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     private readonly List<TaskCompletionSource> waiting = [];
     private bool isPaused;
 
-    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? address)
+    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? address, IClock? machine, ILog? log)
     {
         this.rig = rig;
         Name = name;
-        Clock = new ClusterClock(rig.Runtime);
+        Clock = new ClusterClock(machine ?? rig.Runtime);
         Store = new MemberStore(this, new MemoryJournalStore(rig.Disk));
         Store.OpenAsync(MemberRig.Instances).AsTask().Wait();
         Member = new ClusterMember(new ClusterMemberOptions
@@ -107,7 +107,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
             Name = name, Incarnation = $"{name}{rig.Members.Count}", IsMedia = isMedia, IsShared = isShared, LeaseMillis = MemberRig.Lease,
             // Most tests need no address: links are the rig's.
             NeedsLinks = address is not null, LinkAddress = address ?? "",
-        }, Store, Clock, this, NullLog.Instance);
+        }, Store, Clock, this, log ?? NullLog.Instance);
         Member.Use(this);
         Member.Subscribe(this);
     }

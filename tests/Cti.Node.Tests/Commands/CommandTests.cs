@@ -111,6 +111,27 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task What_a_caller_calls_itself_is_shown_and_does_not_steer_the_terminal()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ => ScriptedGateway.Result("""{"items":[{"res_id":"0.0.1-sys.call-1","call_dir":"inbound","state":"Idle","from_uri":"sip:\u001b[2J@b","to_uri":"sip:c\u202ed\nforged@d","begin_time":1700000000}],"next":null}""");
+        var calls = await RunAsync(With(gateway, "calls"));
+        gateway.Answer = _ => RpcReply.Refused(new RpcError(ErrorCodes.Internal, "bad \u001b]0;title\u0007\nforged"));
+        var refused = await RunAsync(With(gateway, "calls"));
+        gateway.WhyNotReady = "away \u009b2J";
+        gateway.Answer = _ => ScriptedGateway.Result("""[{"name":"n\u0007","roles":["\u001b[31m"],"version":"\r1","trunks":[{"name":"\u2066t","up":true}]}]""");
+        var status = await RunAsync(With(gateway, "status"));
+
+        calls.Out.ShouldContain(@"sip:\u001b[2J@b");
+        calls.Out.ShouldContain(@"sip:c\u202ed\nforged@d");
+        refused.Error.ShouldContain(@"bad \u001b]0;title\u0007\nforged");
+        status.Out.ShouldContain(@"away \u009b2J");
+        status.Out.ShouldContain(@"\u2066t up");
+        foreach (var text in new[] { calls.Out, refused.Error, status.Out })
+            text.ShouldAllBe(static c => c == '\n' || VisibleText.Of(c.ToString()).Length == 1);
+    }
+
+    [Fact]
     public async Task Call_plays_when_answered_hangs_up_and_prints_the_events()
     {
         await using var gateway = await ScriptedGateway.StartAsync();

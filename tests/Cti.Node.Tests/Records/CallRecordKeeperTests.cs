@@ -62,6 +62,46 @@ public sealed class CallRecordKeeperTests : IAsyncLifetime
         Encoding.UTF8.GetString(line.WrittenSpan).ShouldContain($"0.0.7-sys.call-42,{expected},,,\r\n");
     }
 
+    [Theory]
+    [InlineData("=1+1", "'=1+1")]
+    [InlineData("+4930123", "'+4930123")]
+    [InlineData("-1", "'-1")]
+    [InlineData("@SUM(A1)", "'@SUM(A1)")]
+    [InlineData("\t=1", "'\t=1")]
+    [InlineData("\r=1", "\"'\r=1\"")]
+    [InlineData("\n=1", "\"'\n=1\"")]
+    [InlineData("  =1", "'  =1")]
+    [InlineData("＝1", "'＝1")]
+    [InlineData("=HYPERLINK(\"http://x\",\"y\")", "\"'=HYPERLINK(\"\"http://x\"\",\"\"y\"\")\"")]
+    [InlineData("1+1", "1+1")]
+    [InlineData("a=b", "a=b")]
+    [InlineData("'=1", "'=1")]
+    [InlineData("  ", "  ")]
+    public void A_text_that_a_spreadsheet_would_calculate_begins_with_an_apostrophe_unless_it_shall_be_kept(string userData, string expected)
+    {
+        LineOf(userData, keepsFormulas: false).ShouldContain($"0.0.7-sys.call-42,{expected},,,\r\n");
+        var kept = userData.IndexOfAny(['"', ',', '\r', '\n']) < 0 ? userData : $"\"{userData.Replace("\"", "\"\"")}\"";
+        LineOf(userData, keepsFormulas: true).ShouldContain($"0.0.7-sys.call-42,{kept},,,\r\n");
+    }
+
+    [Fact]
+    public void Numbers_of_a_record_are_ours_and_stay_as_they_are()
+    {
+        var fields = JsonSerializer.Deserialize<JsonElement[]>(Fields(1, Start, "x").Span)!;
+        var number = Array.FindIndex(fields, static field => field.ValueKind == JsonValueKind.Number);
+        fields[number] = JsonSerializer.SerializeToElement(-7);
+        var line = new System.Buffers.ArrayBufferWriter<byte>();
+        CsvLine.Write(line, JsonSerializer.SerializeToUtf8Bytes(fields));
+        Encoding.UTF8.GetString(line.WrittenSpan).Split(',')[number].ShouldBe("-7");
+    }
+
+    private static string LineOf(string userData, bool keepsFormulas)
+    {
+        var line = new System.Buffers.ArrayBufferWriter<byte>();
+        CsvLine.Write(line, Fields(1, Start, userData).Span, keepsFormulas);
+        return Encoding.UTF8.GetString(line.WrittenSpan);
+    }
+
     [Fact]
     public async Task The_file_is_that_of_the_day_on_which_the_call_ended_in_the_configured_time_zone()
     {

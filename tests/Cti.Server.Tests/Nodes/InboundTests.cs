@@ -211,19 +211,26 @@ public sealed class InboundTests
     [Fact]
     public void Past_its_limit_of_calls_the_node_refuses_and_takes_again_when_one_ends()
     {
-        var bench = new NodeBench(callsMax: 1);
+        var log = new CountedLog();
+        var bench = new NodeBench(callsMax: 1, log: log);
         var first = bench.Peer("192.0.2.10");
         first.Invite("100", "Contact: <sip:caller@192.0.2.10>");
         var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
         var second = bench.Peer("192.0.2.11");
         second.Invite("100", "Contact: <sip:caller@192.0.2.11>");
         second.Response(503);
+        var error = bench.Ask("sys.call.construct", ("to_uri", "sip:1@192.0.2.10"), ("max_answer_seconds", 60)).Error.ShouldNotBeNull();
+        (error.Code, error.Data!.ContainsKey("retry_after_ms"), error.Message.Contains("cti.node.calls-max", StringComparison.Ordinal)).ShouldBe((ErrorCodes.Unavailable, true, true));
+        log.Count(LogEvents.CallsMaxReached).ShouldBe(2, "each is told to the log, which sums them up");
+        bench.Server.CallsRefusedForMax.ShouldBe(2);
+        LogEvents.CallsMaxReached.SummedAs.ShouldNotBeNull();
         bench.Ask("sys.call.reject", ("res_id", call), ("cause", 486)).Error.ShouldBeNull();
         first.Response(486);
         bench.Runtime.Advance(100);
         var third = bench.Peer("192.0.2.12");
         third.Invite("100", "Contact: <sip:caller@192.0.2.12>");
         third.Response(180);
+        bench.Server.CallsRefusedForMax.ShouldBe(2);
     }
 
     [Fact]

@@ -32,12 +32,14 @@ internal sealed class NodeBench
     private readonly bool dialAny;
     private readonly IStoreFaults? faults;
     private readonly int callsMax;
+    private readonly ILog log;
+    private readonly IClock clock;
     private readonly Dictionary<string, RawPeer> peers = [];
     private Life life = null!;
     private Action closeSockets = static () => { };
     private readonly List<(string Method, JsonElement Params)> events = [];
 
-    internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000)
+    internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000, ILog? log = null, Func<ManualRuntime, IClock>? clock = null)
     {
         Network = new VirtualNetwork(Runtime, new SeededRandom(1));
         // Trunks are spoken to as soon as the node starts, so they listen before.
@@ -50,6 +52,8 @@ internal sealed class NodeBench
         this.dialAny = dialAny;
         this.faults = faults;
         this.callsMax = callsMax;
+        this.log = log ?? NullLog.Instance;
+        this.clock = clock?.Invoke(Runtime) ?? Runtime;
         Begin();
     }
 
@@ -81,10 +85,10 @@ internal sealed class NodeBench
             DialAny = dialAny,
             CallsMax = callsMax,
             Scheduler = process,
-            Clock = Runtime,
+            Clock = clock,
             Timers = process,
             Random = new SeededRandom(2),
-            Log = NullLog.Instance,
+            Log = log,
             Store = store,
             Media = Media,
             Recordings = new AnyRecording(this),

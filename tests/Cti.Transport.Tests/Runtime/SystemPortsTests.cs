@@ -36,6 +36,40 @@ public sealed class SystemPortsTests
         clock.UnixNanos.ShouldBe(1_505_000_000);
     }
 
+    [Theory]
+    [InlineData(3_600_000_000_000)]
+    [InlineData(-3_600_000_000_000)]
+    public void A_wall_clock_that_was_set_is_told_and_reached_by_a_step_on_demand(long jumpNanos)
+    {
+        long mono = 0, wall = 10_000_000_000_000;
+        var clock = new SystemClock(() => mono, () => wall);
+        clock.ReferenceAheadMillis.ShouldBe(0);
+        wall += jumpNanos;
+        clock.ReferenceAheadMillis.ShouldBe(jumpNanos / 1_000_000);
+        mono += 1_000_000_000;
+        wall += 1_000_000_000;
+        clock.UnixNanos.ShouldBe(10_001_000_000_000, "by itself it slews");
+        clock.Step();
+        clock.UnixNanos.ShouldBe(wall);
+        clock.ReferenceAheadMillis.ShouldBe(0);
+        mono += 5_000_000_000;
+        wall += 5_000_000_000;
+        clock.UnixNanos.ShouldBe(wall);
+    }
+
+    [Fact]
+    public void A_reference_of_the_callers_is_reached_by_a_step_too()
+    {
+        long mono = 0;
+        var clock = new SystemClock(() => mono, () => 0);
+        clock.Follow(100_000_000_000);
+        mono = 10_000_000_000;
+        clock.ReferenceAheadMillis.ShouldBe(99_900);
+        clock.Step();
+        clock.UnixMillis.ShouldBe(110_000);
+        clock.ReferenceAheadMillis.ShouldBe(0);
+    }
+
     [Fact]
     public void Timers_fire_once_in_due_order_and_never_early()
     {
