@@ -8,8 +8,12 @@ public static partial class LogEvents
     public static readonly LogEvent MediaSessionFault = new(3801, LogSeverity.Error, "media session {0} broke and was closed: {1}") { SummedAs = "broken media sessions" };
     /// <summary>A receiver of media events threw.</summary>
     public static readonly LogEvent MediaReceiverFault = new(3802, LogSeverity.Error, "the receiver of media session {0} threw: {1}") { SummedAs = "failed receivers of media events" };
-    /// <summary>A session was refused because every loop is over its budget.</summary>
-    public static readonly LogEvent MediaOverBudget = new(3803, LogSeverity.Warning, "media session {0} refused: {1}") { SummedAs = "refused media sessions" };
+    /// <summary>A session or conference was refused: the loops work too much themselves.</summary>
+    public static readonly LogEvent MediaOverBudget = new(3803, LogSeverity.Warning, "media session or conference {0} is not opened: {1}") { SummedAs = "refused media sessions and conferences over the loops' own budget" };
+    /// <summary>A session or conference was refused: the loops run so late that calls which are up are harmed.</summary>
+    public static readonly LogEvent MediaTooLate = new(3813, LogSeverity.Warning, "media session or conference {0} is not opened: {1}") { SummedAs = "refused media sessions and conferences because of lateness" };
+    /// <summary>A session or conference was refused for want of ports, addresses or places.</summary>
+    public static readonly LogEvent MediaRefused = new(3814, LogSeverity.Warning, "media session or conference {0} is not opened: {1}") { SummedAs = "refused media sessions and conferences" };
     /// <summary>RTP sockets could not be bound for another reason than a taken port.</summary>
     public static readonly LogEvent MediaBindFailed = new(3804, LogSeverity.Error, "cannot bind RTP at {0} port {1}: {2}") { SummedAs = "RTP sockets that could not be bound" };
     /// <summary>A conference broke; it was closed, its members go on.</summary>

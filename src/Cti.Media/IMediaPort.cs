@@ -14,8 +14,8 @@ public partial interface IMediaPort
     /// <summary>
     /// Opens a session: binds an RTP/RTCP port pair on the media address of the family that <paramref name="options"/> asks for.
     /// </summary>
-    /// <returns>Where RTP is to be sent to, or null when no port is free, or when every loop is over its budget and the session is for a new call (answer 503).</returns>
-    IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events);
+    /// <returns>Where RTP is to be sent to; null when <paramref name="refusal"/> says why not (answer 503). For want of time only new calls are refused.</returns>
+    IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal);
 
     /// <summary>Whether this node has an address of that family for media: without one <see cref="TryOpen"/> never succeeds.</summary>
     bool Speaks(AddressFamily family);
@@ -90,6 +90,8 @@ public enum IdleSending
     Silence,
     /// <summary>No packets.</summary>
     Nothing,
+    /// <summary>Silence of the codec in full for a second, then a packet every few seconds (RFC 6263), in full again where the far end needs it.</summary>
+    Keepalive,
 }
 
 /// <summary>The audio codecs of this version.</summary>
@@ -117,11 +119,14 @@ public sealed record MediaDescription(IPEndPoint Remote, IPEndPoint RemoteRtcp, 
     /// <summary>What else may come at any time: both sides listed it, or only one of the two numbers differs. Sent is nothing of it.</summary>
     public ImmutableArray<ReceivedFormat> AlsoReceived { get; init; } = [];
 
+    /// <summary>What is known of the far end beside that.</summary>
+    public FarEnd FarEnd { get; init; } = FarEnd.Believed;
+
     /// <summary>What the two sessions of a link agree on: RTCP on the next port, the codec's own payload type, telephone events, both directions.</summary>
     /// <param name="remote">What the other side's <see cref="IMediaPort.TryOpen"/> answered.</param>
     /// <param name="codec">That of the party whose sound is carried, so that nothing is transcoded on the way.</param>
     public static MediaDescription ForLink(IPEndPoint remote, AudioCodec codec) =>
-        new(remote, new IPEndPoint(remote.Address, remote.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, LinkEvents, Send: true, Receive: true);
+        new(remote, new IPEndPoint(remote.Address, remote.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, LinkEvents, Send: true, Receive: true) { FarEnd = FarEnd.Link };
 }
 
 /// <summary>What comes under a payload type.</summary>

@@ -190,7 +190,11 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 TimeZone = configuration.Cdr.TimeZone,
             },
             SipTimers = new SipTimers((int)configuration.Sip.Timers.T1.TotalMilliseconds, (int)configuration.Sip.Timers.T2.TotalMilliseconds, (int)configuration.Sip.Timers.T4.TotalMilliseconds),
-            MediaProfile = new MediaProfile(configuration.Media.Codecs, (int)configuration.Media.Inactivity.TotalMilliseconds, configuration.Media.RingBackCountry),
+            MediaProfile = new MediaProfile(configuration.Media.Codecs, (int)configuration.Media.Inactivity.TotalMilliseconds, configuration.Media.RingBackCountry)
+            {
+                Latch = configuration.Media.Latch,
+                Idle = configuration.Media.Idle,
+            },
             Inbound = new InboundPolicy([.. configuration.Routes.Select(ToRoute)], configuration.Sip.AcceptAny, configuration.Gateway.DefaultApplication, configuration.Demo),
             Trunks = [.. configuration.Trunks.Select(ToTrunk)],
             DialAny = configuration.Sip.DialAny,
@@ -386,5 +390,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             _ => TrunkDtmf.Rfc4733,
         },
         OptionsIntervalMillis = (int)trunk.OptionsInterval.TotalMilliseconds,
+        Latch = trunk.Media.Latch,
+        Idle = trunk.Media.Idle,
     };
 }

@@ -41,7 +41,9 @@ internal sealed class NodeMetrics : IDisposable
     private void Media(MediaEngine media)
     {
         meter.CreateObservableGauge("cti_media_free_ports", () => media.FreePairs, "{pair}", "RTP port pairs free");
-        meter.CreateObservableGauge("cti_media_busy_ratio", () => Loops(media, static loop => loop.BusyFraction), "1", "Share of its time that a media loop works");
+        meter.CreateObservableGauge("cti_media_busy_ratio", () => Loops(media, static loop => loop.WorkShare), "1", "Share of its time that a media loop works, by its thread's own clock");
+        meter.CreateObservableGauge("cti_media_lateness", () => Loops(media, static loop => loop.LatenessP99Micros / 1e6), "s", "How late a media loop sent at most, for 99 of 100 packets of the last second");
+        meter.CreateObservableCounter("cti_media_refused", () => ByReason(media.Refusals), "{session}", "RTP sessions and conferences that were not opened, by reason");
         meter.CreateObservableCounter("cti_rtp_received", () => Loops(media, static loop => loop.RtpReceived), "{packet}", "RTP packets received");
         meter.CreateObservableCounter("cti_rtp_sent", () => Loops(media, static loop => loop.RtpSent), "{packet}", "RTP packets sent");
         meter.CreateObservableCounter("cti_rtp_dropped", () => ByReason(media.Snapshot().SelectMany(static loop => loop.Dropped)), "{packet}", "RTP and RTCP packets dropped, by reason");

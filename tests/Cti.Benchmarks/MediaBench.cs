@@ -36,7 +36,7 @@ internal sealed class MediaBench : IMediaEvents, IConferenceEvents, IDisposable
             IPv4 = IPAddress.Loopback, PortFirst = FirstPort, PortLast = FirstPort + 2 * sessions + 199, Loops = 1, BusyFractionMax = 2,
         };
         Engine = new MediaEngine(options, new PromptCache(Root, null, 64 << 20), new SystemClock(), SystemRandom.Instance, NullLog.Instance);
-        Engine.Loops[0].MeasuresThreadTime = true;
+        Engine.Loops[0].MeasuresThreadAllocation = true;
         Ports = [.. Enumerable.Range(1, sessions).Select(number => Open(number, idle))];
     }
 

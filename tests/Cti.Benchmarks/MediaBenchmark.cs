@@ -92,7 +92,7 @@ internal static class MediaBenchmark
             far = farEnd.Result();
         });
         return new Ours(0, cost.Sent, cost.Received, cost.ThreadNanos / 1_000.0, cost.ProcessTime.TotalMicroseconds, cost.ThreadBytes, cost.ProcessBytes, far,
-            cost.After.BusyFraction, cost.LateCadences, cost.After.LatenessMaxMicros);
+            cost.After.WorkShare, cost.LateCadences, cost.After.LatenessMaxMicros);
     }
 
     private static void Print(List<Row> rows)

@@ -72,7 +72,7 @@ internal static class MixingBenchmark
         var millis = cost.ThreadNanos / 1e6 / sessions / elapsed;
         var processMillis = cost.ProcessTime.TotalMilliseconds / sessions / elapsed;
         Console.WriteLine($"{what,-38}{sessions,8}{millis,10:F3}{processMillis,10:F3}{cost.Sent,12}/{cost.Received}"
-            + $"{cost.ThreadBytes / (double)Math.Max(1, cost.Sent + cost.Received),24:F3}{cost.After.BusyFraction,14:P1}{cost.LateCadences,14}");
+            + $"{cost.ThreadBytes / (double)Math.Max(1, cost.Sent + cost.Received),24:F3}{cost.After.WorkShare,14:P1}{cost.LateCadences,14}");
         far.Result();
         return millis;
     }

@@ -27,6 +27,9 @@ internal sealed class MediaHarness : IMediaEvents
     public static readonly IPEndPoint Far = IPEndPoint.Parse("203.0.113.7:4000");
     public static readonly SocketAddressKey FarKey = SocketAddressKey.From(Far);
 
+    /// <summary>Behind a NAT: its SIP comes from <see cref="Far"/>.</summary>
+    public static readonly FarEnd BehindNat = FarEnd.Believed with { Sources = [Far.Address] };
+
     private readonly byte[] _out = new byte[MediaSession.RtpBytesMax];
     private readonly byte[] _rtcpOut = new byte[MediaSession.RtcpBytesMax];
     private readonly byte[] _in = new byte[2048];
@@ -71,9 +74,10 @@ internal sealed class MediaHarness : IMediaEvents
         return new MediaDescription(far, new IPEndPoint(far.Address, far.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, events, send, receive);
     }
 
-    public MediaHarness Configured(AudioCodec codec = AudioCodec.Pcma, int events = Events, bool send = true, bool receive = true, IPEndPoint? remote = null)
+    public MediaHarness Configured(AudioCodec codec = AudioCodec.Pcma, int events = Events, bool send = true, bool receive = true, IPEndPoint? remote = null,
+        FarEnd? farEnd = null)
     {
-        Session.Apply(MediaCommand.Configure(Description(codec, events, send, receive, remote)));
+        Session.Apply(MediaCommand.Configure(Description(codec, events, send, receive, remote) with { FarEnd = farEnd ?? FarEnd.Believed }));
         return this;
     }
 

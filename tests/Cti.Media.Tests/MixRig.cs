@@ -8,6 +8,9 @@ namespace Cti.Media.Tests;
 /// <summary>Sessions of one loop and their far ends, on one clock; conferences are ticked before the sessions, as the loop does.</summary>
 internal sealed class MixRig : IConferenceEvents
 {
+    /// <summary>What the parties send while there is nothing to send.</summary>
+    public IdleSending Idle { get; init; }
+
     public ManualClock Clock { get; } = new();
 
     public MediaCounters Counters { get; } = new();
@@ -98,7 +101,7 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
         _rig = rig;
         _farEndPoint = new IPEndPoint(IPAddress.Parse("203.0.113.7"), 4000 + (2 * number));
         _far = SocketAddressKey.From(_farEndPoint);
-        Session = new MediaSession(new MediaSessionId(number), new MediaSessionOptions(), this,
+        Session = new MediaSession(new MediaSessionId(number), new MediaSessionOptions(Idle: rig.Idle), this,
             new MediaSessionSeed((uint)(0x1000 + number), (ushort)(65_500 + number), 0xFFFF_F000 + (uint)number, 42, "abcdef"),
             new MediaServices(rig.Clock, rig.Counters)) { Output = this };
     }

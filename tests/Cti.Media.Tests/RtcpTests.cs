@@ -108,7 +108,7 @@ public sealed class RtcpTests
     [Fact]
     public void Rtcp_goes_where_theirs_comes_from_and_beside_latched_rtp()
     {
-        var harness = new MediaHarness().Configured(remote: System.Net.IPEndPoint.Parse("192.168.1.9:4000"));
+        var harness = new MediaHarness().Configured(remote: System.Net.IPEndPoint.Parse("192.168.1.9:4000"), farEnd: MediaHarness.BehindNat);
         harness.Session.RemoteRtcp.ToString().ShouldBe("192.168.1.9:4001");
         for (var i = 0; i < 5; i++) harness.Receive(8, new byte[160]);
         harness.Session.Remote.ShouldBe(MediaHarness.FarKey);

@@ -347,11 +347,30 @@ public sealed class SessionTests
     [Fact]
     public void Symmetric_rtp_redirects_what_is_sent()
     {
-        var harness = new MediaHarness().Configured(remote: IPEndPoint.Parse("10.0.0.5:4000"));
+        var harness = new MediaHarness().Configured(remote: IPEndPoint.Parse("10.0.0.5:4000"), farEnd: MediaHarness.BehindNat);
         harness.Ticks(1);
         for (var i = 0; i < 5; i++) harness.Receive(8, new byte[160]);
         harness.Ticks(1);
         harness.Sent.Select(packet => packet.To.ToString()).ShouldBe(["10.0.0.5:4000", "203.0.113.7:4000"]);
+    }
+
+    [Fact]
+    public void A_strangers_packets_give_neither_sound_nor_keys_where_a_nat_is_seen()
+    {
+        var harness = new MediaHarness().Configured(remote: IPEndPoint.Parse("10.0.0.5:4000"), farEnd: MediaHarness.BehindNat);
+        var stranger = SocketAddressKey.From(IPEndPoint.Parse("198.51.100.66:5000"));
+        for (var i = 0; i < 60; i++)
+        {
+            harness.Raw(8, new byte[160], false, (ushort)i, (uint)(160 * i), stranger);
+            harness.Raw(MediaHarness.Events, [5, 0x8A, 3, 0x20], true, (ushort)(1000 + i), (uint)i, stranger);
+            harness.Ticks(1);
+        }
+        harness.KeysHeard.ShouldBeEmpty();
+        harness.Sent.ShouldAllBe(packet => packet.To == SocketAddressKey.From(IPEndPoint.Parse("10.0.0.5:4000")));
+        harness.Session.ReadStatistics().ShouldNotBeNull().PacketsReceived.ShouldBe(0);
+        for (var i = 0; i < 5; i++) harness.Receive(8, new byte[160]);
+        harness.Ticks(1);
+        harness.Sent[^1].To.ShouldBe(MediaHarness.FarKey);
     }
 
     private static void AllocatesNothing(MediaHarness harness, Action<int> perTick)

@@ -73,8 +73,11 @@ internal sealed class SocketsOpenLast(NodeLife node, ISipTransportEvents inner) 
 /// <summary>A node's way to its media side, which dies with it.</summary>
 internal sealed class GatedMedia(VirtualWorld world, NodeProcess process, VirtualMediaPort inner) : IMediaPort
 {
-    public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) =>
-        Passes() ? inner.TryOpen(session, options, new Ears(world, process, inner, events)) : null;
+    public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal)
+    {
+        refusal = MediaRefusal.NoPort;
+        return Passes() ? inner.TryOpen(session, options, new Ears(world, process, inner, events), out refusal) : null;
+    }
 
     public void Configure(MediaSessionId session, MediaDescription description)
     {
@@ -144,8 +147,11 @@ internal sealed class GatedMedia(VirtualWorld world, NodeProcess process, Virtua
         if (Passes()) inner.StartTone(session, action, country);
     }
 
-    public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events) =>
-        !Passes() || inner.OpenConference(conference, options, events);
+    public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal)
+    {
+        refusal = MediaRefusal.None;
+        return !Passes() || inner.OpenConference(conference, options, events, out refusal);
+    }
 
     public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member) => !Passes() || inner.Join(conference, session, member);
 

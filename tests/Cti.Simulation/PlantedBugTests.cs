@@ -173,7 +173,7 @@ public sealed class PlantedBugTests
 
         private sealed class Silent(IMediaPort inner) : PassingMedia(inner)
         {
-            public override IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) => base.TryOpen(session, options, new Ears(events));
+            public override IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal) => base.TryOpen(session, options, new Ears(events), out refusal);
         }
 
         private sealed class Ears(IMediaEvents inner) : IMediaEvents
@@ -278,7 +278,7 @@ public sealed class PlantedBugTests
     /// <summary>A media side that passes everything on.</summary>
     private class PassingMedia(IMediaPort inner) : IMediaPort
     {
-        public virtual IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events) => inner.TryOpen(session, options, events);
+        public virtual IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal) => inner.TryOpen(session, options, events, out refusal);
 
         public bool Speaks(System.Net.Sockets.AddressFamily family) => inner.Speaks(family);
 
@@ -312,7 +312,7 @@ public sealed class PlantedBugTests
 
         public void StartTone(MediaSessionId session, long action, string country) => inner.StartTone(session, action, country);
 
-        public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events) => inner.OpenConference(conference, options, events);
+        public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal) => inner.OpenConference(conference, options, events, out refusal);
 
         public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member) => inner.Join(conference, session, member);
 

@@ -75,10 +75,10 @@ public sealed partial class VirtualMediaPort
     public void Break(VirtualConference room) => CloseConference(room.Id);
 
     /// <inheritdoc/>
-    public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events)
+    public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal)
     {
-        if (IsBusy && !options.IsOwed) return false;
-        if (NoConference) return false;
+        refusal = IsBusy && !options.IsOwed ? MediaRefusal.OwnWork : NoConference ? MediaRefusal.Full : MediaRefusal.None;
+        if (refusal != MediaRefusal.None) return false;
         conferences.Add(conference, new VirtualConference(options) { Id = conference, Events = events });
         return true;
     }

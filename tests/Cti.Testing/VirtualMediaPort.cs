@@ -76,12 +76,14 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
 
     public bool Speaks(AddressFamily family) => family == AddressFamily.InterNetworkV6 ? Families.IPv6 : Families.IPv4;
 
-    public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events)
+    public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal)
     {
+        refusal = MediaRefusal.None;
         if (!seen.Add(session)) throw new InvalidOperationException($"session {session.Value} is opened twice");
         if (NoPort || freePorts.Count == 0 || (IsBusy && !options.IsOwed))
         {
             seen.Remove(session);
+            refusal = IsBusy && !options.IsOwed ? MediaRefusal.OwnWork : MediaRefusal.NoPort;
             return null;
         }
         var port = freePorts.Min;

@@ -42,7 +42,7 @@ public partial interface IMediaPort
 
     /// <summary>Opens a conference on the loop with the fewest sessions.</summary>
     /// <exception cref="ArgumentException">It is open already.</exception>
-    bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events) => throw new NotSupportedException(NoMixing);
+    bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal) => throw new NotSupportedException(NoMixing);
 
     /// <summary>
     /// A session enters: it moves to the conference's loop and phase, hears all others from the next frame on, and never itself. Its own codec's frames are

@@ -70,6 +70,9 @@ internal sealed class RtcpReporter
         return true;
     }
 
+    /// <summary>When the next report is due; long ago before the first call of <see cref="IsDue"/>.</summary>
+    public long DueNanos => _dueNanos;
+
     /// <summary>Whether a report is due; the clock starts at the first call.</summary>
     public bool IsDue(long nowNanos)
     {

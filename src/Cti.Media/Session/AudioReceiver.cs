@@ -27,6 +27,9 @@ internal sealed class AudioReceiver
     /// <summary>The present frame; silence while nobody listens.</summary>
     public ReadOnlySpan<short> Frame => _frame;
 
+    /// <summary>Keys are looked for in the sound.</summary>
+    public bool IsSearching => _detector is not null;
+
     private bool IsRecording
     {
         get

@@ -83,6 +83,11 @@ public sealed partial class MediaSession
         if (nowNanos < _notBeforeNanos) return false;
         _notBeforeNanos = 0;
         _begun = true;
+        if (_sleepsUntilNanos != Awake)
+        {
+            WakeUp(nowNanos);
+            _lastTickNanos = nowNanos - TickNanos;
+        }
         var skipped = _ticked ? ((nowNanos - _lastTickNanos) / TickNanos) - 1 : 0;
         if (skipped < CatchUpFrames) skipped = 0;
         else SkipFrames(skipped);
@@ -150,7 +155,7 @@ public sealed partial class MediaSession
     internal bool Relay(Bridge by, in RtpPacket rtp, PayloadKind kind, bool isRelaying, long nowNanos)
     {
         var isEvent = kind == PayloadKind.Event;
-        if (_closing || Output is not { } output || _description is not { Send: true } description || _latch.Remote.IsUnspecified) return false;
+        if (_closing || Output is not { } output || _description is not { Send: true } description || !MayReach(RtpPacket.HeaderBytes + rtp.Payload.Length)) return false;
         if (_keys.IsActive || _playLoaded || _beep.IsActive || (_listening is { } other && other != by && other.IsLive(nowNanos))) return false;
         var payloadType = isEvent ? description.TelephoneEventPayloadType : description.PayloadType;
         if (payloadType < 0 || rtp.Payload.Length > PayloadMax) return false;
@@ -159,6 +164,7 @@ public sealed partial class MediaSession
             G711.ToOtherLaw(description.Codec, by.Packet.AsSpan(RtpPacket.HeaderBytes, length - RtpPacket.HeaderBytes));
         if (length > 0 && _srtp is { } srtp) length = srtp.ProtectRtp(by.Packet, length);
         if (length == 0) return false;
+        Spend(length);
         _counters.CountSent();
         output.SendRtp(this, by.Packet.AsSpan(0, length));
         return true;

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Net;
 using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
 using Cti.Media.Files;
@@ -170,12 +171,15 @@ public sealed partial class MediaSession
             OnOtherPayload(rtp, source, nowNanos);
             return;
         }
+        var remote = _latch.Remote;
         if (!_latch.Accept(source, rtp, nowNanos))
         {
             _counters.CountDrop(DropReason.ForeignSource);
             return;
         }
+        if (remote != _latch.Remote) BeginAnew();
         Heard(nowNanos);
+        Earn(packet.Length);
         // A key's packets all carry the time of its beginning (RFC 4733 section 2.3.3): they say nothing of jitter.
         if (!_stream.Accept(rtp, nowNanos, isTimed: !isEvent))
         {
@@ -183,6 +187,7 @@ public sealed partial class MediaSession
             return;
         }
         _counters.CountReceived();
+        HeardRtp(nowNanos);
         if (!description.Receive) _counters.CountDrop(DropReason.NotReceiving);
         else Use(rtp, kind, nowNanos);
     }
@@ -215,6 +220,7 @@ public sealed partial class MediaSession
         if (length == 0) _sender.Pause();
         else _counters.CountSent();
         if (length > 0 && _srtp is { } srtp) length = srtp.ProtectRtp(rtpOut, length);
+        Spend(length);
         _sender.Advance(1);
         Publish();
         return length;
@@ -225,15 +231,16 @@ public sealed partial class MediaSession
     public int RtcpTick(long nowNanos, Span<byte> rtcpOut)
     {
         if (_byeDone) return 0;
-        var reachable = _description is not null && !_latch.Remote.IsUnspecified;
         if (_closing)
         {
             _byeDone = true;
             // A participant that never sent anything must not say goodbye (RFC 3550 section 6.3.7).
-            return reachable && _sender.Packets > 0 ? WriteRtcp(rtcpOut, nowNanos, bye: true) : 0;
+            return CanReport && _sender.Packets > 0 ? WriteRtcp(rtcpOut, nowNanos, bye: true) : 0;
         }
-        return reachable && _rtcp.IsDue(nowNanos) ? WriteRtcp(rtcpOut, nowNanos, bye: false) : 0;
+        return CanReport && _rtcp.IsDue(nowNanos) ? WriteRtcp(rtcpOut, nowNanos, bye: false) : 0;
     }
+
+    private bool CanReport => _description is not null && MayReach(RtcpBytesMax);
 
     /// <summary>Reports <see cref="SessionClosed"/>: the last report. Once, after the ports were freed.</summary>
     public void ReportClosed()
@@ -262,7 +269,9 @@ public sealed partial class MediaSession
         if (remote != _signalled) _learnedRtcp = default;
         _signalled = remote;
         _signalledRtcp = SocketAddressKey.From(description.RemoteRtcp);
-        _latch.Signal(remote);
+        _latch.Signal(remote, description.FarEnd);
+        _shown = description.FarEnd.Shown is { } shown ? SocketAddressKey.From(new IPEndPoint(shown, 0)) : default;
+        EndIdle();
         if (!description.Receive || _description is not { Receive: true }) _watching = false;
         _description = description;
         _published.Negotiated(description.Codec);
@@ -496,95 +505,15 @@ public sealed partial class MediaSession
         }
         _published.Reported(_rtcp, _sender.Packets);
         Heard(nowNanos);
+        WantsTick |= HearsTooLittle;
         return true;
     }
 
     private int WriteRtcp(Span<byte> packet, long nowNanos, bool bye)
     {
         var length = _rtcp.Write(packet, _sender, _stream, nowNanos, bye);
-        return _srtp is { } srtp ? srtp.ProtectRtcp(packet, length) : length;
-    }
-
-    private int SendFrame(Span<byte> packet, long nowNanos)
-    {
-        if (_description is not { } description) return 0;
-        var canSend = description.Send && !_latch.Remote.IsUnspecified;
-        var payload = packet.Slice(RtpPacket.HeaderBytes, Audio.FrameSamples);
-        if (_keys.IsActive) return SendKeyFrame(packet, payload, description, canSend);
-        var hasSound = _options.Idle == IdleSending.Silence;
-        if (IsBeeping(out var recording))
-        {
-            _beep.Take(payload, description.Codec);
-            hasSound = true;
-            if (!_beep.IsActive) Begin(recording!);
-        }
-        else if (_playLoaded)
-        {
-            hasSound |= TakePlay(payload, description.Codec);
-        }
-        else
-        {
-            switch (TakeMix(payload, description.Codec, nowNanos))
-            {
-                case Supply.Relayed: return 0;
-                case Supply.Frame: hasSound = true; break;
-                default: payload.Fill(G711.Silence(description.Codec)); break;
-            }
-        }
-        return hasSound && canSend ? _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples) : 0;
-    }
-
-    private bool IsBeeping(out Recording? recording)
-    {
-        recording = null;
-        if (!_beep.IsActive) return false;
-        foreach (var candidate in _recordings)
-        {
-            if (candidate.Phase == RecordingPhase.Beeping) recording = candidate;
-        }
-        return recording is not null;
-    }
-
-    private bool TakePlay(Span<byte> payload, AudioCodec codec)
-    {
-        if (!_playReported)
-        {
-            _playReported = true;
-            Report(new PlayStarted(_playAction));
-        }
-        var hadSound = _play.IsActive;
-        _play.Take(payload, codec);
-        // The end is reported with the last packet, so nothing is heard between two plays but the way of the report and the next command.
-        if (!_play.IsActive) EndPlay(_playAction, MediaOutcome.Completed, null);
-        return hadSound;
-    }
-
-    private int SendKeyFrame(Span<byte> packet, Span<byte> payload, MediaDescription description, bool canSend)
-    {
-        var length = 0;
-        _sender.EndRelay();
-        switch (_keys.Begin(_sender.Timestamp))
-        {
-            case KeyFrame.Event:
-                _keys.WriteEvent(payload);
-                if (canSend && description.TelephoneEventPayloadType >= 0)
-                {
-                    length = _sender.WriteEvent(packet, description.TelephoneEventPayloadType, _keys.Marker, _keys.EventTimestamp,
-                        EventReceiver.PayloadBytes);
-                }
-                break;
-            case KeyFrame.Tone:
-                _keys.WriteTone(_tone);
-                G711.Encode(description.Codec, _tone, payload);
-                if (canSend) length = _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples);
-                break;
-            case KeyFrame.Gap or KeyFrame.Idle:
-                payload.Fill(G711.Silence(description.Codec));
-                if (canSend && _options.Idle == IdleSending.Silence)
-                    length = _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples);
-                break;
-        }
-        if (_keys.End()) EndKeys(MediaOutcome.Completed);
+        if (_srtp is { } srtp) length = srtp.ProtectRtcp(packet, length);
+        Spend(length);
         return length;
     }
 }

@@ -62,6 +62,9 @@ public readonly record struct SocketAddressKey
     /// <summary>True when both have the same address, whatever the ports.</summary>
     public bool HasSameAddress(SocketAddressKey other) => _high == other._high && _low == other._low;
 
+    /// <summary>True when both are in one network of the size that a site has at least: IPv4 /24, IPv6 /64.</summary>
+    public bool IsNear(SocketAddressKey other) => IsIPv4 ? other.IsIPv4 && IPv4Bits >> 8 == other.IPv4Bits >> 8 : !other.IsIPv4 && _high == other._high;
+
     /// <summary>The same address with another port.</summary>
     public SocketAddressKey WithPort(ushort port) => new(_high, _low, port);
 

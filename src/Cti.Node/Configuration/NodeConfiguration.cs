@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Cti.Kernel;
+using Cti.Media;
 
 namespace Cti.Node.Configuration;
 
@@ -128,8 +129,11 @@ public sealed record SipTcpSettings(int MaxConnections, TimeSpan IdleTimeout, Ti
 /// <param name="Language">Tag of the language that is spoken where nothing else is asked for: zh-CN or en-US.</param>
 /// <param name="SoundLibrary">libsndfile's file name, or its full path.</param>
 /// <param name="RingBackCountry">Whose ring-back tone is generated: ISO 3166, two letters.</param>
+/// <param name="Latch">From where else than its signalled address a far end's RTP may come.</param>
+/// <param name="Idle">What is sent while there is nothing to send.</param>
 public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int PortFirst, int PortLast, string Root, string RecordRoot,
-    ImmutableArray<string> Codecs, TimeSpan Inactivity, int Loops, string Language, string SoundLibrary, string RingBackCountry);
+    ImmutableArray<string> Codecs, TimeSpan Inactivity, int Loops, string Language, string SoundLibrary, string RingBackCountry,
+    LatchMode Latch, IdleSending Idle);
 
 /// <summary>cti.gateway.</summary>
 /// <param name="Listen">The URLs to listen on: http://, an IP address, localhost or *, a port (0: any free one).</param>
@@ -191,8 +195,14 @@ public enum DtmfMode
 /// <param name="AssertIdentity">Whether P-Asserted-Identity is sent (RFC 3325).</param>
 /// <param name="Dtmf">How keys are sent.</param>
 /// <param name="OptionsInterval">How often OPTIONS asks whether it is up; zero: never, it counts as up.</param>
+/// <param name="Media">How its RTP is handled.</param>
 public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, int MaxCalls, TrunkAuth? Auth, bool Register,
-    string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval);
+    string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval, TrunkMedia Media);
+
+/// <summary>cti.trunks[].media.</summary>
+/// <param name="Latch">From where else than its signalled address RTP may come; null: as cti.media says.</param>
+/// <param name="Idle">What is sent while there is nothing to send; null: as cti.media says.</param>
+public sealed record TrunkMedia(LatchMode? Latch, IdleSending? Idle);
 
 /// <summary>cti.trunks[].auth.</summary>
 /// <param name="User">The user.</param>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Cti.Calls.Speech;
 using Cti.Kernel;
+using Cti.Media;
 using Cti.Media.Tones;
 using Cti.Node.Hocon;
 using Cti.Storage.PostgreSql;
@@ -17,6 +18,10 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static readonly (string, SpeechEngineKind)[] SpeechEngines =
         [("espeak", SpeechEngineKind.Espeak), ("http", SpeechEngineKind.Http), ("none", SpeechEngineKind.None)];
+
+    private static readonly (string, LatchMode)[] LatchModes = [("strict", LatchMode.Strict), ("nat", LatchMode.Nat), ("off", LatchMode.Off)];
+
+    private static readonly (string, IdleSending)[] IdleModes = [("keepalive", IdleSending.Keepalive), ("silence", IdleSending.Silence), ("none", IdleSending.Nothing)];
 
     private static readonly (string, DtmfMode)[] DtmfModes = [("rfc4733", DtmfMode.Rfc4733), ("info", DtmfMode.Info), ("inband", DtmfMode.Inband)];
 
@@ -112,7 +117,9 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             media.Integer("loops", 0, 256),
             media.Required("language", "zh-CN or en-US", text => SpokenLanguages.FromTag(text)?.Tag(), "zh-CN"),
             media.NonEmpty("sound-library"),
-            media.Required("ring-back-country", $"one of {string.Join(", ", RingBack.Countries.Order())}", Country, "CN"));
+            media.Required("ring-back-country", $"one of {string.Join(", ", RingBack.Countries.Order())}", Country, "CN"),
+            media.Choice("latch", LatchModes),
+            media.Choice("idle", IdleModes));
         media.Close();
         return settings;
     }
@@ -224,8 +231,18 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             trunk.Parsed("from-domain", "a host name or address", text => ConfigurationTexts.HostAndPort(text) is { Port: null } ? text : null),
             trunk.FlagOrNull("assert-identity") ?? false,
             trunk.Has("dtmf") ? trunk.Choice("dtmf", DtmfModes) : Ask(trunk, "dtmf", DtmfMode.Rfc4733),
-            trunk.Has("options-interval") ? trunk.Duration("options-interval", "1s", "1h", orZero: true) : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)));
+            trunk.Has("options-interval") ? trunk.Duration("options-interval", "1s", "1h", orZero: true) : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)),
+            OfTrunk(trunk.Section("media")));
         if (register && auth is null) trunk.Problem("register", "needs auth { user = ..., password = ... }");
+        return settings;
+    }
+
+    private static TrunkMedia OfTrunk(SettingsReader media)
+    {
+        var settings = new TrunkMedia(
+            media.Has("latch") ? media.Choice("latch", LatchModes) : Ask(media, "latch", default(LatchMode?)),
+            media.Has("idle") ? media.Choice("idle", IdleModes) : Ask(media, "idle", default(IdleSending?)));
+        media.Close();
         return settings;
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Net.Sockets;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
@@ -24,10 +25,10 @@ internal sealed partial class CallActor
     {
         var args = place.Ask.Request.Arguments;
         var isIPv6 = CallLeg.FamilyTowards(place.Placement.Flow, services.Media.Port.Speaks) == AddressFamily.InterNetworkV6;
-        if (services.Media.TryOpen(new MediaSessionOptions(isIPv6, services.MediaProfile.InactivityMillis), cell) is not { } media)
+        if (services.Media.TryOpen(services.MediaProfile.Options(isIPv6, place.Placement.Trunk), cell, out var refusal) is not { } media)
         {
             GiveBack(place.Placement);
-            place.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("no capacity for another media session on this node")));
+            place.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable($"no capacity for another media session on this node: {refusal.Text()}")));
             StopSelf();
             return;
         }
@@ -116,10 +117,12 @@ internal sealed partial class CallActor
             Refuse(offered, InviteResponses.NotAcceptable(invite, services.Random.NextHex(8), SdpRefusal.UnusableAddress));
             return;
         }
-        var options = new MediaSessionOptions(family == AddressFamily.InterNetworkV6, services.MediaProfile.InactivityMillis);
-        if (services.Media.TryOpen(options, cell) is not { } media)
+        var options = services.MediaProfile.Options(family == AddressFamily.InterNetworkV6, services.Trunks.Named(offered.Trunk));
+        if (services.Media.TryOpen(options, cell, out var shortage) is not { } media)
         {
-            Refuse(offered, SipResponse.For(invite, 503, null, services.Random.NextHex(8)));
+            var busy = SipResponse.For(invite, 503, $"No capacity: {shortage.Text()}", services.Random.NextHex(8));
+            busy.Add(HeaderId.RetryAfter, (2 + services.Random.Next(4)).ToString(CultureInfo.InvariantCulture));
+            Refuse(offered, busy);
             return;
         }
         cell.Media = media.Session;

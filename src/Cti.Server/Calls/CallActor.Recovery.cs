@@ -65,7 +65,7 @@ internal sealed partial class CallActor
     private TakenOver? Reopen(CallState call)
     {
         var isIPv6 = call.LocalSdp?.Contains("\nc=IN IP6 ", StringComparison.Ordinal) == true;
-        if (services.Media.TryOpen(new MediaSessionOptions(isIPv6, services.MediaProfile.InactivityMillis, IsOwed: true), cell) is not { } media) return null;
+        if (services.Media.TryOpen(services.MediaProfile.Options(isIPv6, services.Trunks.Named(call.Trunk)) with { IsOwed = true }, cell, out _) is not { } media) return null;
         cell.Media = media.Session;
         cell.MediaClosed = false;
         cell.Leg = CallLeg.ForTakenOver(services, cell, System, LocalAudioAt(media.Local), out var taken);

@@ -120,6 +120,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 }
                 var command = leg.Translate(message, cell.State!, out var accepted);
                 if (!accepted) return false;
+                if (leg.HasShownItself && cell is { Media: { } shown, MediaClosed: false, Audio: { } audio }) TellMedia(shown, audio);
                 if (command is not null) Run(command, null);
                 if (command is ByeArrived bye) StartTimer("told BYE", LookForByeMillis, new ByeIsTold(bye));
                 return true;
@@ -179,7 +180,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
         switch (effect)
         {
             case ConfigureMedia configure when cell.Media is { } media:
-                services.Media.Port.Configure(media, MediaDescriptions.From(configure.Audio));
+                TellMedia(media, configure.Audio);
                 break;
             case StartMediaPlay play:
                 if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat, play.OffsetMillis))))
@@ -234,6 +235,12 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
             if (waiting.Effects.RemoveAll(effect => effect is StartMediaPlay start && start.Number == number) > 0) return true;
         }
         return false;
+    }
+
+    private void TellMedia(MediaSessionId media, Cti.Sip.Sdp.NegotiatedAudio audio)
+    {
+        cell.Audio = audio;
+        services.Media.Port.Configure(media, MediaDescriptions.From(audio, cell.Leg is { } leg && cell.State is { } call ? leg.FarEndOf(call) : new FarEnd()));
     }
 
     private bool ForwardToMedia(Action<MediaSessionId> command)

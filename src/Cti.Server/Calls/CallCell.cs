@@ -4,6 +4,7 @@ using Cti.Cluster.Journal;
 using Cti.Media;
 using Cti.Server.Media;
 using Cti.Server.Resources;
+using Cti.Sip.Sdp;
 
 namespace Cti.Server.Calls;
 
@@ -13,6 +14,9 @@ internal sealed class CallCell(InstanceJournal journal) : ResourceCell<CallState
     public MediaSessionId? Media { get; set; }
 
     public bool MediaClosed { get; set; }
+
+    /// <summary>What the media side was told last.</summary>
+    public NegotiatedAudio? Audio { get; set; }
 
     public ICallLeg? Leg { get; set; }
 
@@ -48,6 +52,12 @@ internal interface ICallLeg
 
     /// <summary>Whether nothing is under way between us and the far end: no request of either side, no answer that waits.</summary>
     bool IsQuiet { get; }
+
+    /// <summary>What the media side is told of the far end beside its SDP.</summary>
+    FarEnd FarEndOf(CallState state);
+
+    /// <summary>Whether that has changed since, because the far end has shown itself.</summary>
+    bool HasShownItself { get; }
 
     /// <summary>Another node has the call now, and answers what came here; then as <see cref="Dispose"/>.</summary>
     void LetGo();

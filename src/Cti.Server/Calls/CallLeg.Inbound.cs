@@ -37,8 +37,7 @@ internal sealed partial class CallLeg
         var contact = tag.ToContact(services.Sip.LocalAddress(transaction.Flow), transaction.Flow.Kind);
         var begun = InviteServerUsage.Begin(transaction.Request, tag.ToString(), contact, DialogFlow.Format(transaction.Flow), out refusal, hosts);
         if (begun is null) return null;
-        var trunk = trunkName is null ? null : services.Trunks.All.FirstOrDefault(known => known.Name == trunkName);
-        return new CallLeg(services, cell, system, local, trunk) { server = begun, serverTransaction = transaction, flow = transaction.Flow, hosts = hosts };
+        return new CallLeg(services, cell, system, local, services.Trunks.Named(trunkName)) { server = begun, serverTransaction = transaction, flow = transaction.Flow, hosts = hosts };
     }
 
     /// <summary>The dialog of their INVITE.</summary>

@@ -70,7 +70,7 @@ internal sealed partial class CallLeg
     }
 
     private static CallLeg Restored(NodeServices services, CallCell cell, ActorSystem system, LocalAudio local, SipFlow dead) =>
-        new(services, cell, system, local, services.Trunks.All.FirstOrDefault(known => known.Name == cell.State?.Trunk))
+        new(services, cell, system, local, services.Trunks.Named(cell.State?.Trunk))
         {
             isRestored = true,
             flow = dead.Remote is null ? default : services.Sip.Facing(dead),

@@ -103,7 +103,7 @@ internal sealed partial class CallLeg : ICallLeg
             InviteWasCancelled cancelled when IsOlderBranch(cancelled.Transaction) => null,
             InviteWasCancelled cancelled => CallerGaveUp(cancelled.Cancel, state),
             CancelCameLate cancelled => CallerGaveUp(cancelled.Cancel, state),
-            AckCame ack => Acknowledged(ack.Ack),
+            AckCame ack => Acknowledged(ack),
             ResponseCame came => Responded(came.Handle, came.Response),
             StrayResponseCame stray => Stray(stray.Response),
             RequestTimedOut timedOut => NotAnswered(timedOut.Handle, 408),
@@ -172,6 +172,7 @@ internal sealed partial class CallLeg : ICallLeg
     private ResourceCommand? InDialog(ServerTransaction transaction, CallState state)
     {
         var request = transaction.Request;
+        Heard(request, transaction.Flow);
         switch (request.Method)
         {
             case SipMethods.Bye:
@@ -293,8 +294,10 @@ internal sealed partial class CallLeg : ICallLeg
         while (held.TryDequeue(out var change)) services.Sip.Respond(change.Transaction, change.Response);
     }
 
-    private ResourceCommand? Acknowledged(SipRequest ack)
+    private ResourceCommand? Acknowledged(AckCame came)
     {
+        var ack = came.Ack;
+        Heard(ack, came.Flow);
         if (server is { Phase: InviteServerPhase.Accepted }) return ServeStep(new InviteServerInput.Acknowledged(ack));
         return session is null ? null : SessionStep(new ReInviteInput.Acknowledged(ack));
     }

@@ -11,11 +11,11 @@ namespace Cti.Server.Calls;
 /// <summary>Between what SDP agreed on and what the media side is told, and back.</summary>
 internal static class MediaDescriptions
 {
-    public static MediaDescription From(NegotiatedAudio audio) => new(
+    public static MediaDescription From(NegotiatedAudio audio, FarEnd farEnd) => new(
         new IPEndPoint(IPAddress.Parse(audio.RemoteAddress), audio.RemotePort),
         new IPEndPoint(IPAddress.Parse(audio.RemoteRtcpAddress), audio.RemoteRtcpPort),
         CodecOf(audio.Codec),
-        audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive) { AlsoReceived = Others(audio) };
+        audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive) { AlsoReceived = Others(audio), FarEnd = farEnd };
 
     /// <summary>What else may come. A text that another version wrote may name what this one does not know: that is left out.</summary>
     private static ImmutableArray<ReceivedFormat> Others(NegotiatedAudio audio)

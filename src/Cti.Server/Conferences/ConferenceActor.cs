@@ -127,9 +127,9 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     {
         var args = ask.Request.Arguments;
         var options = new ConferenceOptions(ConferenceRequests.Files(args.OptionalString("bg_file")), args.Boolean("talker_events"));
-        if (services.Media.TryOpenConference(options, cell) is not { } mix)
+        if (services.Media.TryOpenConference(options, cell, out var refusal) is not { } mix)
         {
-            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("no media loop has room for another conference")));
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable($"no capacity for another conference on this node: {refusal.Text()}")));
             StopSelf();
             return;
         }
@@ -361,7 +361,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
             return;
         }
         var path = conference.Recording?.FullPath;
-        if (services.Media.TryOpenConference(new ConferenceOptions(conference.Background, conference.TalkerEvents, IsOwed: true), cell) is not { } mix)
+        if (services.Media.TryOpenConference(new ConferenceOptions(conference.Background, conference.TalkerEvents, IsOwed: true), cell, out _) is not { } mix)
         {
             if (path is not null) services.Recordings.Repair(path);
             Run(new NodeLost(), null);

@@ -68,7 +68,7 @@ internal sealed class LinkAudio : IMediaEvents
     private static LinkAudio? Open(NodeServices services, string codec, SrtpKeys keys, string id)
     {
         var link = new LinkAudio(services, codec);
-        if (services.Media.TryOpen(MediaSessionOptions.ForLink(keys), link) is not { } opened) return null;
+        if (services.Media.TryOpen(MediaSessionOptions.ForLink(keys), link, out _) is not { } opened) return null;
         link.Session = opened.Session;
         link.Own = new LinkSound(id, opened.Local.Address.ToString(), opened.Local.Port);
         return link;

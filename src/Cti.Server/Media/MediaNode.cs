@@ -20,11 +20,11 @@ internal sealed class MediaNode(IMediaPort? port)
     /// <summary>Conferences open now.</summary>
     public int OpenConferences => Volatile.Read(ref openConferences);
 
-    /// <summary>Opens a conference; null when every loop is over its budget.</summary>
-    public ConferenceId? TryOpenConference(ConferenceOptions options, IConferenceEvents events)
+    /// <summary>Opens a conference; null when the media side says why not.</summary>
+    public ConferenceId? TryOpenConference(ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal)
     {
         var conference = new ConferenceId(Interlocked.Increment(ref lastConference));
-        if (!Port.OpenConference(conference, options, events)) return null;
+        if (!Port.OpenConference(conference, options, events, out refusal)) return null;
         Interlocked.Increment(ref openConferences);
         return conference;
     }
@@ -32,11 +32,11 @@ internal sealed class MediaNode(IMediaPort? port)
     /// <summary>A conference reported its close.</summary>
     public void ConferenceClosed() => Interlocked.Decrement(ref openConferences);
 
-    /// <summary>Opens a session; null when no port is free, or a new call's finds every loop over its budget.</summary>
-    public (MediaSessionId Session, System.Net.IPEndPoint Local)? TryOpen(MediaSessionOptions options, IMediaEvents events)
+    /// <summary>Opens a session; null when the media side says why not.</summary>
+    public (MediaSessionId Session, System.Net.IPEndPoint Local)? TryOpen(MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal)
     {
         var session = new MediaSessionId(Interlocked.Increment(ref last));
-        if (Port.TryOpen(session, options, events) is not { } local) return null;
+        if (Port.TryOpen(session, options, events, out refusal) is not { } local) return null;
         Interlocked.Increment(ref open);
         return (session, local);
     }

@@ -2,6 +2,7 @@ using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Cluster.Links;
 using Cti.Kernel;
+using Cti.Media;
 using Cti.Server.Media;
 using Cti.Server.Sip;
 using Cti.Server.Trunks;
@@ -85,4 +86,16 @@ public interface IRecordings
 /// <param name="Codecs">Encoding names, the preferred first.</param>
 /// <param name="InactivityMillis">Silence after which a call is lost; 0 never.</param>
 /// <param name="RingBackCountry">Whose ring-back tone is generated where a line has none: ISO 3166, two letters.</param>
-public sealed record MediaProfile(System.Collections.Immutable.ImmutableArray<string> Codecs, int InactivityMillis, string RingBackCountry = "CN");
+public sealed record MediaProfile(System.Collections.Immutable.ImmutableArray<string> Codecs, int InactivityMillis, string RingBackCountry = "CN")
+{
+    /// <summary>From where else than its signalled address a far end's RTP may come.</summary>
+    public LatchMode Latch { get; init; }
+
+    /// <summary>What is sent while there is nothing to send.</summary>
+    public IdleSending Idle { get; init; } = IdleSending.Keepalive;
+
+    /// <summary>How the media session of a call is opened.</summary>
+    /// <param name="isIPv6">The address family towards the far end.</param>
+    /// <param name="trunk">The trunk that the call goes or came over; null for none.</param>
+    public MediaSessionOptions Options(bool isIPv6, Trunks.Trunk? trunk) => new(isIPv6, InactivityMillis, trunk?.Idle ?? Idle);
+}

@@ -153,7 +153,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
             if (transaction.UserState is not (AnsweredElsewhere or SipForwarding.Outgoing)) return;
             transaction.Forget();
         }
-        if (OwnerOf(ack.To.Tag) is { } owner) owner.Actor.Tell(new AckCame(ack));
+        if (OwnerOf(ack.To.Tag) is { } owner) owner.Actor.Tell(new AckCame(ack, flow));
         else if (DialogTag.TryParse(ack.To.Tag, out var tag) && IsHere(tag.Resource)) forwarding.Forward(SipLinkMessage.Ack, ack, flow, tag.Resource);
     }
 

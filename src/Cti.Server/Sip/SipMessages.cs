@@ -93,7 +93,7 @@ internal sealed record InviteWasCancelled(ServerTransaction Transaction, SipRequ
 internal sealed record CancelCameLate(SipRequest Cancel) : ISystemMessage;
 
 /// <summary>An ACK of a 2xx.</summary>
-internal sealed record AckCame(SipRequest Ack) : ISystemMessage;
+internal sealed record AckCame(SipRequest Ack, SipFlow Flow) : ISystemMessage;
 
 /// <summary>A response to a request of ours.</summary>
 internal sealed record ResponseCame(RequestHandle Handle, SipResponse Response) : ISystemMessage;

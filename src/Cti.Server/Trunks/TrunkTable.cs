@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Cti.Media;
 using Cti.Sip;
 
 namespace Cti.Server.Trunks;
@@ -48,6 +49,10 @@ public sealed record Trunk
     public TrunkDtmf Dtmf { get; init; }
     /// <summary>Between two OPTIONS in milliseconds; 0 sends none and takes it to be up.</summary>
     public int OptionsIntervalMillis { get; init; }
+    /// <summary>From where else than its signalled address RTP may come; null: as everywhere.</summary>
+    public LatchMode? Latch { get; init; }
+    /// <summary>What is sent while there is nothing to send; null: as everywhere.</summary>
+    public IdleSending? Idle { get; init; }
 
     /// <summary>Keeps the password out of logs.</summary>
     public override string ToString() => $"trunk {Name} {Host}:{Port}";
@@ -75,6 +80,9 @@ public sealed class TrunkTable
 
     /// <summary>All.</summary>
     public ImmutableArray<Trunk> All => trunks;
+
+    /// <summary>The trunk of that name; null for none.</summary>
+    public Trunk? Named(string? name) => name is null ? null : trunks.FirstOrDefault(trunk => trunk.Name == name);
 
     /// <summary>The trunk that a URI's host names: by trunk name, or by its host and port.</summary>
     public Trunk? ForHost(string host, int? port)

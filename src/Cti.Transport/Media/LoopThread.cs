@@ -40,9 +40,11 @@ internal static unsafe class LoopThread
         }
     }
 
-    /// <summary>CPU time of the calling thread; Linux only.</summary>
-    public static long CpuNanos()
+    /// <summary>CPU time of the calling thread; Linux only, 0 elsewhere.</summary>
+    public static long WorkNanos()
     {
+        if (!OperatingSystem.IsLinux())
+            return 0;
         Libc.Timespec time;
         _ = Libc.ClockGetTime(Libc.ClockThreadCpuTime, &time);
         return time.Seconds * NanosPerSecond + time.Nanos;

@@ -66,12 +66,18 @@ public sealed partial class MediaEngine
     }
 
     /// <inheritdoc/>
-    public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events)
+    public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
-        var best = Emptiest(options.IsOwed);
-        if (best is null || !best.TryReserveConference())
+        var best = Emptiest(options.IsOwed, out refusal);
+        if (best is not null && !best.TryReserveConference())
+            (best, refusal) = (null, MediaRefusal.Full);
+        if (best is null)
+        {
+            _refusals.Count(refusal, conference.Value);
             return false;
+        }
+
         var slot = new ConferenceSlot(conference, options, best, events, _dispatcher);
         if (!_conferences.TryAdd(conference.Value, slot))
         {

@@ -31,6 +31,7 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
     private readonly IPAddress? _link;
     private readonly IPAddress? _toldLink;
     private readonly SocketTuning _tuning;
+    private readonly MediaRefusalCounts _refusals;
     private bool _disposed;
 
     /// <summary>Starts the threads.</summary>
@@ -45,6 +46,7 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
         _link = options.LinkAddress ?? options.IPv4 ?? options.IPv6;
         _toldLink = Told(_link, null);
         _tuning = new SocketTuning(options.SocketBufferBytes, options.ExpeditedForwarding ? ExpeditedForwardingOctet : 0);
+        _refusals = new MediaRefusalCounts(log);
         _dispatcher = new EventDispatcher(log);
         _loader = new MediaLoader(prompts, options.LoaderThreads, options.SpeechThreads, options.SoundLibrary);
         _loops = new MediaLoop[options.Loops > 0 ? options.Loops : Math.Max(1, Environment.ProcessorCount / 2)];
@@ -65,22 +67,31 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
     /// <summary>Recordings whose files are not complete yet.</summary>
     public int RecordingCount => _loader.Recording;
 
+    /// <summary>Sessions and conferences that were not opened, by reason.</summary>
+    public IReadOnlyDictionary<MediaRefusal, long> Refusals => _refusals.Read();
+
     internal IReadOnlyList<MediaLoop> Loops => _loops;
 
     /// <summary>How each loop is doing.</summary>
     public IReadOnlyList<MediaLoopStatistics> Snapshot() => [.. _loops.Select(loop => loop.Snapshot())];
 
     /// <inheritdoc/>
-    public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events)
+    public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         var (bind, told) = options.IsLink ? (_link, _toldLink) : options.IPv6 ? (_options.IPv6, _told6) : (_options.IPv4, _told4);
-        if (bind is null || told is null || Place(options.IsOwed) is not { } loop)
-            return Refuse(session, "no address of that family, or every loop is over its budget or full");
+        refusal = MediaRefusal.NoAddress;
+        if (bind is null || told is null || Place(options.IsOwed, out refusal) is not { } loop)
+        {
+            _refusals.Count(refusal, session.Value);
+            return null;
+        }
+
         if (BindPair(bind, out var port, out var rtp, out var rtcp) is false)
         {
             loop.Release();
-            return Refuse(session, "no free port");
+            _refusals.Count(refusal = MediaRefusal.NoPort, session.Value);
+            return null;
         }
 
         var slot = new SessionSlot(session, loop, events, _dispatcher, port, rtp!, rtcp!);
@@ -195,16 +206,37 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
             slot.Post(command);
     }
 
-    private MediaLoop? Place(bool isOwed)
+    private MediaLoop? Place(bool isOwed, out MediaRefusal refusal)
     {
-        var best = Emptiest(isOwed);
-        return best is not null && best.TryReserve(_options.SessionsPerLoopMax) ? best : null;
+        var best = Emptiest(isOwed, out refusal);
+        if (best is null || best.TryReserve(_options.SessionsPerLoopMax))
+            return best;
+        refusal = MediaRefusal.Full;
+        return null;
     }
 
-    /// <summary>Of the loops within their budgets the one with the fewest sessions; where none is, null, or for what goes on anyway the one with the fewest of all.</summary>
-    private MediaLoop? Emptiest(bool isOwed) =>
-        _loops.Where(loop => loop.BusyFraction <= _options.BusyFractionMax && !loop.IsCongested).MinBy(static loop => loop.Sessions)
-        ?? (isOwed ? _loops.MinBy(static loop => loop.Sessions) : null);
+    /// <summary>Of the loops that take new calls the one with the fewest sessions; where none does, null, or for what goes on anyway the one with the fewest of all.</summary>
+    private MediaLoop? Emptiest(bool isOwed, out MediaRefusal refusal)
+    {
+        MediaLoop? best = null, least = null;
+        refusal = MediaRefusal.None;
+        foreach (var loop in _loops)
+        {
+            if (least is null || loop.Sessions < least.Sessions)
+                least = loop;
+            var why = loop.Refusal(_options.BusyFractionMax);
+            if (why != MediaRefusal.None)
+                refusal = refusal == MediaRefusal.None ? why : refusal;
+            else if (best is null || loop.Sessions < best.Sessions)
+                best = loop;
+        }
+
+        if (best is null && isOwed)
+            best = least;
+        if (best is not null)
+            refusal = MediaRefusal.None;
+        return best;
+    }
 
     private bool BindPair(IPAddress address, out int port, out DatagramSocket? rtp, out DatagramSocket? rtcp)
     {
@@ -242,12 +274,6 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
     {
         _ports.Return(slot.Port);
         _sessions.TryRemove(slot.Id.Value, out _);
-    }
-
-    private IPEndPoint? Refuse(MediaSessionId session, string why)
-    {
-        _log.Write(LogEvents.MediaOverBudget, session.Value, why);
-        return null;
     }
 
     private static IPAddress? Told(IPAddress? bound, IPAddress? advertised) =>

@@ -31,8 +31,7 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     private readonly Thread _thread;
     private readonly SessionSlot?[] _slots = new SessionSlot?[Limits.MediaSessionsPerLoopMax];
     private readonly int[] _freeIndexes = new int[Limits.MediaSessionsPerLoopMax];
-    private readonly SessionSlot?[][] _phases = new SessionSlot?[Phases][];
-    private readonly int[] _phaseCounts = new int[Phases];
+    private readonly LoopPhase[] _phases = [.. Enumerable.Range(0, Phases).Select(static _ => new LoopPhase())];
     private readonly int[] _tokens = new int[PollBatch];
     private readonly byte* _receiveBuffer;
     private readonly byte* _sendBuffer;
@@ -64,8 +63,6 @@ internal sealed unsafe partial class MediaLoop : IDisposable
         _sendBuffer = (byte*)NativeMemory.AllocZeroed((nuint)Math.Max(MediaSession.RtpBytesMax, MediaSession.RtcpBytesMax));
         for (var i = 0; i < _freeIndexes.Length; i++)
             _freeIndexes[i] = _freeIndexes.Length - 1 - i;
-        for (var i = 0; i < Phases; i++)
-            _phases[i] = new SessionSlot?[Limits.MediaSessionsPerLoopMax];
         _thread = new Thread(Run) { IsBackground = true, Name = name };
     }
 
@@ -74,22 +71,25 @@ internal sealed unsafe partial class MediaLoop : IDisposable
 
     public MediaLoopCounts Counts { get; } = new();
 
+    /// <summary>What it works, and how late it runs.</summary>
+    public LoopLoad Load { get; } = new();
+
     /// <summary>Sessions placed on this loop, whether it has seen them yet or not.</summary>
     public int Sessions => Volatile.Read(ref _sessions);
 
-    public double BusyFraction => Volatile.Read(ref Counts.BusyFraction);
+    public MediaRefusal Refusal(double workShareMax) => IsCongested ? MediaRefusal.Backlog : Load.Refusal(workShareMax, Sessions);
 
     /// <summary>More than half full: existing sessions need the rest.</summary>
     public bool IsCongested => _commands.Count > _commands.Capacity / 2;
 
-    /// <summary>CPU of the loop's thread in nanoseconds; 0 until its first cadence. Only maintained when <see cref="MeasuresThreadTime"/>.</summary>
+    /// <summary>CPU of the loop's thread in nanoseconds; 0 until its first cadence.</summary>
     public long ThreadNanos { get; private set; }
 
     /// <summary>Bytes that the loop's thread has allocated on the GC heap, as of its last cadence.</summary>
     public long ThreadAllocatedBytes { get; private set; }
 
-    /// <summary>Costs a system call a cadence: benchmarks and tests only.</summary>
-    public bool MeasuresThreadTime { get; set; }
+    /// <summary>Maintains <see cref="ThreadAllocatedBytes"/>: benchmarks and tests only.</summary>
+    public bool MeasuresThreadAllocation { get; set; }
 
     public void Start() => _thread.Start();
 
@@ -134,7 +134,7 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     public MediaLoopStatistics Snapshot()
     {
         var dropped = Enum.GetValues<DropReason>().ToDictionary(reason => reason, Services.Counters.Dropped);
-        return new MediaLoopStatistics(Sessions, BusyFraction, Volatile.Read(ref Counts.RtpReceived), Volatile.Read(ref Counts.RtpSent),
+        return new MediaLoopStatistics(Sessions, Load.WorkShare, Load.LatenessP99Nanos / 1_000, Volatile.Read(ref Counts.RtpReceived), Volatile.Read(ref Counts.RtpSent),
             Volatile.Read(ref Counts.RtcpReceived), Volatile.Read(ref Counts.RtcpSent), Volatile.Read(ref Counts.SendFailures),
             Volatile.Read(ref Counts.LateCadences), Volatile.Read(ref Counts.SkippedCadences), Volatile.Read(ref Counts.LatenessMaxNanos) / 1_000,
             [.. Counts.Lateness], dropped);
@@ -158,6 +158,7 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     {
         LoopThread.Prefer();
         var deadline = LoopThread.Now();
+        ThreadNanos = LoopThread.WorkNanos();
         while (!_stopping)
         {
             deadline += CadenceNanos;
@@ -184,9 +185,9 @@ internal sealed unsafe partial class MediaLoop : IDisposable
             }
 
             _dispatcher.Announce();
-            if (MeasuresThreadTime)
-                MeasureThread();
-            Counts.CountBusy(LoopThread.Now() - start);
+            if (MeasuresThreadAllocation)
+                ThreadAllocatedBytes = GC.GetAllocatedBytesForCurrentThread();
+            CountLoad(late, start);
         }
     }
 
@@ -235,6 +236,7 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     private void Apply(SessionSlot slot, in MediaCommand command)
     {
         slot.Session.Apply(command);
+        Wake(slot);
         if (command.Kind == MediaCommandKind.Join)
             AlignWithConference(slot, command);
         if (command.Kind == MediaCommandKind.Close)
@@ -280,7 +282,7 @@ internal sealed unsafe partial class MediaLoop : IDisposable
         var phase = 0;
         for (var i = 1; i < Phases; i++)
         {
-            if (_phaseCounts[i] < _phaseCounts[phase])
+            if (_phases[i].Count < _phases[phase].Count)
                 phase = i;
         }
 
@@ -290,17 +292,16 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     private void EnterPhase(SessionSlot slot, int phase)
     {
         slot.Phase = phase;
-        slot.PhaseIndex = _phaseCounts[phase]++;
-        _phases[phase][slot.PhaseIndex] = slot;
+        _phases[phase].Add(slot);
     }
 
-    private void LeavePhase(SessionSlot slot)
+    private void LeavePhase(SessionSlot slot) => _phases[slot.Phase].Remove(slot);
+
+    /// <summary>What happened to a session that slept may need a tick.</summary>
+    private void Wake(SessionSlot slot)
     {
-        var sessions = _phases[slot.Phase];
-        var last = sessions[--_phaseCounts[slot.Phase]]!;
-        sessions[slot.PhaseIndex] = last;
-        last.PhaseIndex = slot.PhaseIndex;
-        sessions[_phaseCounts[slot.Phase]] = null;
+        if (slot is { IsAsleep: true, Index: >= 0 })
+            _phases[slot.Phase].Wake(slot);
     }
 
     private void Receive(long now, bool isMuted)
@@ -346,6 +347,8 @@ internal sealed unsafe partial class MediaLoop : IDisposable
             try
             {
                 slot.Session.OnRtp(new ReadOnlySpan<byte>(_receiveBuffer, length), source, now);
+                if (slot.Session.WantsTick)
+                    Wake(slot);
             }
             catch (Exception fault) when (IsBug(fault))
             {
@@ -364,6 +367,8 @@ internal sealed unsafe partial class MediaLoop : IDisposable
         try
         {
             slot.Session.OnRtcp(new ReadOnlySpan<byte>(_receiveBuffer, length), source, now);
+            if (slot.Session.WantsTick)
+                Wake(slot);
         }
         catch (Exception fault) when (IsBug(fault))
         {
@@ -374,15 +379,18 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     private void TickPhase(int phase, long now)
     {
         var sessions = _phases[phase];
-        // Backwards, because a session that has finished is replaced by the last one.
-        for (var i = _phaseCounts[phase] - 1; i >= 0; i--)
+        sessions.WakeDue(_cadence);
+        // Backwards, because a session that has finished, or goes to sleep, is replaced by the last one.
+        for (var i = sessions.AwakeCount - 1; i >= 0; i--)
         {
-            var slot = sessions[i]!;
+            var slot = sessions[i];
             try
             {
                 Tick(slot, now);
                 if (slot.Closing && slot.Session.IsFinished)
                     Remove(slot);
+                else if (slot.Session.TrySleep(now, out var until))
+                    sessions.Sleep(slot, _cadence + (until - now) / CadenceNanos);
             }
             catch (Exception fault) when (IsBug(fault))
             {
@@ -432,11 +440,12 @@ internal sealed unsafe partial class MediaLoop : IDisposable
         }
     }
 
-    private void MeasureThread()
+    // Elsewhere than on Linux a thread's clock cannot be asked for this cheaply: what passed counts as work.
+    private void CountLoad(long late, long start)
     {
-        ThreadAllocatedBytes = GC.GetAllocatedBytesForCurrentThread();
-        if (OperatingSystem.IsLinux())
-            ThreadNanos = LoopThread.CpuNanos();
+        var before = ThreadNanos;
+        ThreadNanos = LoopThread.WorkNanos();
+        Load.Count(late, OperatingSystem.IsLinux() ? ThreadNanos - before : LoopThread.Now() - start);
     }
 
     private static bool IsBug(Exception fault) => fault is not (OutOfMemoryException or ThreadInterruptedException);

@@ -4,7 +4,8 @@ namespace Cti.Transport.Media;
 
 /// <summary>What one media loop has done since it started, and how it is now.</summary>
 /// <param name="Sessions">Sessions open.</param>
-/// <param name="BusyFraction">Share of its time that it works, 0..1, averaged over about a second.</param>
+/// <param name="WorkShare">Share of its time that it works, by its thread's own clock, 0..1, averaged over about a second.</param>
+/// <param name="LatenessP99Micros">How late 99 of 100 cadences of the last second began at most, in microseconds.</param>
 /// <param name="RtpReceived">RTP datagrams read.</param>
 /// <param name="RtpSent">RTP packets sent.</param>
 /// <param name="RtcpReceived">RTCP datagrams read.</param>
@@ -15,7 +16,7 @@ namespace Cti.Transport.Media;
 /// <param name="LatenessMaxMicros">The latest start of a cadence, in microseconds.</param>
 /// <param name="Lateness">Cadences by how late they began; bounds in <see cref="LatenessBoundsMicros"/>, the last count is of all above.</param>
 /// <param name="Dropped">Datagrams not used, by reason.</param>
-public sealed record MediaLoopStatistics(int Sessions, double BusyFraction, long RtpReceived, long RtpSent, long RtcpReceived, long RtcpSent,
+public sealed record MediaLoopStatistics(int Sessions, double WorkShare, long LatenessP99Micros, long RtpReceived, long RtpSent, long RtcpReceived, long RtcpSent,
     long SendFailures, long LateCadences, long SkippedCadences, long LatenessMaxMicros, IReadOnlyList<long> Lateness,
     IReadOnlyDictionary<DropReason, long> Dropped)
 {
@@ -27,7 +28,6 @@ public sealed record MediaLoopStatistics(int Sessions, double BusyFraction, long
 internal sealed class MediaLoopCounts
 {
     public readonly long[] Lateness = new long[MediaLoopStatistics.LatenessBoundsMicros.Count + 1];
-    private const double BusyAverageCadences = 200;
     private static readonly int[] s_bounds = [.. MediaLoopStatistics.LatenessBoundsMicros];
 
     public long RtpReceived;
@@ -38,7 +38,6 @@ internal sealed class MediaLoopCounts
     public long LateCadences;
     public long SkippedCadences;
     public long LatenessMaxNanos;
-    public double BusyFraction;
 
     public void CountLateness(long nanos)
     {
@@ -51,7 +50,4 @@ internal sealed class MediaLoopCounts
             bucket++;
         Lateness[bucket]++;
     }
-
-    /// <summary>A cadence that took longer than a cadence is a full one and no more: a process that stood still in it, for whatever time, had not that much to do.</summary>
-    public void CountBusy(long nanos) => BusyFraction += (Math.Min(1, nanos / (double)MediaLoop.CadenceNanos) - BusyFraction) / BusyAverageCadences;
 }

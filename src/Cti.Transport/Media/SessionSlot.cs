@@ -56,8 +56,11 @@ internal sealed class SessionSlot(MediaSessionId id, MediaLoop loop, IMediaEvent
     /// <summary>Which of the four phases of 20 ms it is ticked in.</summary>
     public int Phase { get; set; }
 
-    /// <summary>Index in its phase.</summary>
+    /// <summary>Index in its phase, among those that are ticked or those that sleep.</summary>
     public int PhaseIndex { get; set; }
+
+    /// <summary>It is not ticked for now: only its phase sets this.</summary>
+    public bool IsAsleep { get; set; }
 
     /// <summary>The cadence in which RTP was last read: a socket readable in two cadences running has a queue.</summary>
     public long RtpReadCadence { get; set; }

@@ -186,7 +186,7 @@ public sealed class MediaEngineTests
         first.Close();
         using var third = fixture.Open();
         third.Remote.Port.ShouldBe(first.Remote.Port);
-        fixture.Log.Kinds.ShouldContain(LogEvents.MediaOverBudget);
+        fixture.Log.Kinds.ShouldContain(LogEvents.MediaRefused);
     }
 
     [Fact]
@@ -204,7 +204,9 @@ public sealed class MediaEngineTests
     {
         using var fixture = new MediaFixture(options => options with { BusyFractionMax = -1 });
         using var receiver = new UdpClient();
-        fixture.Engine.TryOpen(MediaFixture.NewSession(), new MediaSessionOptions(), new Silent()).ShouldBeNull();
+        fixture.Engine.TryOpen(MediaFixture.NewSession(), new MediaSessionOptions(), new Silent(), out var refusal).ShouldBeNull();
+        refusal.ShouldBe(MediaRefusal.OwnWork);
+        fixture.Engine.Refusals[MediaRefusal.OwnWork].ShouldBe(1);
         fixture.Engine.FreePairs.ShouldBe(20);
     }
 
@@ -218,17 +220,6 @@ public sealed class MediaEngineTests
         fixture.Engine.Connect(sessions[2], sessions[1], new BridgeRequest(1)).ShouldBeTrue("both are calls that are up, whichever loop is busy");
         fixture.Engine.OpenConference(new ConferenceId(1), new ConferenceOptions(), new Silent()).ShouldBeFalse();
         fixture.Engine.OpenConference(new ConferenceId(1), new ConferenceOptions(IsOwed: true), new Silent()).ShouldBeTrue();
-    }
-
-    [Fact]
-    public void A_loop_that_stood_still_is_not_busy()
-    {
-        var counts = new MediaLoopCounts();
-        for (var cadence = 0; cadence < 2000; cadence++) counts.CountBusy(MediaLoop.CadenceNanos / 10);
-        counts.CountBusy(1_200_000_000);
-        counts.BusyFraction.ShouldBeInRange(0.1, 0.11);
-        for (var cadence = 0; cadence < 2000; cadence++) counts.CountBusy(MediaLoop.CadenceNanos * 2);
-        counts.BusyFraction.ShouldBeInRange(0.99, 1);
     }
 
     [Fact]
@@ -287,7 +278,7 @@ public sealed class MediaEngineTests
         using var fixture = new MediaFixture();
         var file = fixture.WriteAlaw("loop.wav", MediaFixture.Pattern(8000, 5));
         var loop = fixture.Engine.Loops[0];
-        loop.MeasuresThreadTime = true;
+        loop.MeasuresThreadAllocation = true;
         var peers = Enumerable.Range(0, 10).Select(_ => fixture.Open()).ToImmutableArray();
         var sound = MediaFixture.Pattern(160, 6);
         foreach (var peer in peers)

@@ -337,7 +337,7 @@ public sealed class MixingTests
         using var fixture = Fixture(1);
         var room = new Room(fixture);
         var loop = fixture.Engine.Loops[0];
-        loop.MeasuresThreadTime = true;
+        loop.MeasuresThreadAllocation = true;
         var peers = Enumerable.Range(0, 10).Select(_ => fixture.Open()).ToImmutableArray();
         fixture.Engine.Connect(peers[0].Session, peers[1].Session, new BridgeRequest(1));
         fixture.Engine.Connect(peers[2].Session, peers[3].Session, new BridgeRequest(1, FirstVolume: 3));
