@@ -58,6 +58,10 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     public IReadOnlyList<(IPEndPoint Local, IPEndPoint? Remote, SrtpKeys? Keys)> LinkSessions =>
         [.. sessions.Values.Where(session => session.Options.IsLink && !session.Closing).Select(session => (session.Local, session.Description?.Remote, session.Options.Srtp))];
 
+    /// <summary>Sessions of calls: how they were opened, and what they were told last.</summary>
+    public IReadOnlyList<(MediaSessionOptions Options, MediaDescription? Description)> CallSessions =>
+        [.. sessions.Values.Where(session => !session.Options.IsLink && !session.Closing).Select(session => (session.Options, session.Description))];
+
     /// <summary>Ports that are not free again: 0 when nothing leaks.</summary>
     public int PortsInUse => sessionsMax - freePorts.Count;
 
