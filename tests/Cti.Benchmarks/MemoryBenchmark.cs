@@ -36,26 +36,4 @@ internal static class MemoryBenchmark
 
     private static void Print(string when, int calls, (double Heap, double Resident) none, (double Heap, double Resident) now) =>
         Console.WriteLine($"{when,-30}{calls,7}{now.Heap / 1024,11:F0}{now.Resident / 1024,16:F0}{(now.Heap - none.Heap) / 1024 / Math.Max(1, calls),16:F1}{(now.Resident - none.Resident) / 1024 / Math.Max(1, calls),20:F1}");
-
-    /// <summary>Calls that stay up until disposed of; those that a busy machine refused are tried again.</summary>
-    private sealed class IdleCalls : IDisposable
-    {
-        private const int CallsPerSecond = 100;
-        private const int TriesMax = 5;
-        private readonly List<Sipp> _callers = [];
-
-        public IdleCalls(NodeProcess node, int upInAll)
-        {
-            for (var tries = 0; tries < TriesMax && upInAll - (int)node.Metric("cti_calls") is var missing and > 0; tries++)
-            {
-                _callers.Add(Sipp.Caller(node.SipPort, CallsPerSecond, missing, 600_000));
-                var deadline = Environment.TickCount64 + (missing * 1000L / CallsPerSecond) + 4_000;
-                while (node.Metric("cti_calls") < upInAll && Environment.TickCount64 < deadline) Thread.Sleep(100);
-            }
-            Thread.Sleep(500);
-            if (node.Metric("cti_calls") is var up && up < upInAll) throw new TimeoutException($"{up} calls of {upInAll} are up; the node's log ends with\n{node.Said}");
-        }
-
-        public void Dispose() => _callers.ForEach(static caller => caller.Dispose());
-    }
 }

@@ -47,7 +47,10 @@ internal sealed class NodeProcess : IDisposable
     public double CpuSeconds => ProcessCost.CpuSeconds(Id);
 
     /// <summary>Starts it on a fresh journal and waits until it is ready.</summary>
-    public static NodeProcess Start() => Start("bench", "");
+    public static NodeProcess Start() => Start("bench", "", isOfCluster: false);
+
+    /// <summary>The same with more lines of configuration, and environment variables.</summary>
+    public static NodeProcess Start(string more, params ReadOnlySpan<(string Name, string Value)> environment) => Start("bench", more, isOfCluster: false, environment);
 
     /// <summary>Starts one node of a cluster: they share the journal at <paramref name="connection"/>.</summary>
     public static NodeProcess Start(int number, int nodes, string connection)
@@ -57,10 +60,10 @@ internal sealed class NodeProcess : IDisposable
             cti.journal { provider = postgresql, connection-string = "{{connection.Replace("\"", "\\\"", StringComparison.Ordinal)}}" }
             cti.cluster { listen = "127.0.0.1:{{FreePort(ProtocolType.Tcp)}}", secret = "a secret of the benchmarks" }
             cti.media.ports = "{{first}}-{{first + (20_000 / nodes) - 1}}"
-            """);
+            """, isOfCluster: true);
     }
 
-    private static NodeProcess Start(string name, string more)
+    private static NodeProcess Start(string name, string more, bool isOfCluster, params ReadOnlySpan<(string Name, string Value)> environment)
     {
         // Beside the published program, not in /tmp: that is in memory on many machines, and the journal's price is its disk.
         var folder = Path.Combine(Repository(), "artifacts", "bench", $"{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}-{name}");
@@ -72,7 +75,8 @@ internal sealed class NodeProcess : IDisposable
         File.WriteAllText(file, Configuration(folder, name, sip, gateway) + "\n" + more);
         var start = new ProcessStartInfo(Program(), ["run", "--config", file]) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = folder };
         // Eight nodes that compile their hot code anew fill two cores for minutes: of a cluster, what was compiled ahead of time is measured.
-        if (more.Length > 0) start.Environment["DOTNET_TieredCompilation"] = "0";
+        if (isOfCluster) start.Environment["DOTNET_TieredCompilation"] = "0";
+        foreach (var (variable, value) in environment) start.Environment[variable] = value;
         start.Environment.TryAdd("DOTNET_ROOT", Path.GetFullPath(Path.Combine(RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", "..")));
         var node = new NodeProcess(Process.Start(start)!, folder, sip, gateway);
         node.Listen();

@@ -1,6 +1,6 @@
 using Cti.Benchmarks;
 
-string[] names = ["media", "mixing", "prompts", "journal", "calls", "rpc", "memory", "cluster", "failover"];
+string[] names = ["media", "mixing", "prompts", "journal", "calls", "rpc", "memory", "idle", "overload", "spin", "cluster", "failover"];
 var name = args is [] ? "all" : args[0];
 if (args.Length > 1 || name != "all" && !names.Contains(name))
 {
@@ -24,6 +24,9 @@ foreach (var benchmark in name == "all" ? names : [name])
         else if (!Sipp.IsThere()) status = 1;
         else if (benchmark == "cluster") await ClusterBenchmark.RunAsync(report);
         else if (benchmark == "calls") highestRate = await CallsBenchmark.RunAsync(report);
+        else if (benchmark == "idle") await IdleBenchmark.RunAsync(report);
+        else if (benchmark == "overload") status |= await OverloadBenchmark.RunAsync(report);
+        else if (benchmark == "spin") await SpinBenchmark.RunAsync(report);
         else if (benchmark == "rpc") await RpcBenchmark.RunAsync(report, highestRate);
         else await MemoryBenchmark.RunAsync(report);
     }

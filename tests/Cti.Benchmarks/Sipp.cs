@@ -54,6 +54,14 @@ internal sealed class Sipp : IDisposable
     /// <summary>Answers what calls it, until it is disposed of.</summary>
     public static Sipp Callee() => new("uas", Timeout.InfiniteTimeSpan, []);
 
+    /// <summary>The same, each call with the next of <paramref name="ports"/> as the place of its sound.</summary>
+    public static Sipp Callee(IEnumerable<int> ports)
+    {
+        var list = Path.GetTempFileName();
+        File.WriteAllLines(list, (IEnumerable<string>)["SEQUENTIAL", .. ports.Select(static port => Text(port) + ";")]);
+        return new Sipp("uas-ports", Timeout.InfiniteTimeSpan, ["-inf", list]);
+    }
+
     /// <summary>CPU of a running one so far, in seconds.</summary>
     public double CpuSeconds => ProcessCost.CpuSeconds(_process.Id);
 
