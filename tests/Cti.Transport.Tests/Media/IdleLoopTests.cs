@@ -21,7 +21,7 @@ public sealed class IdleLoopTests
             gap = next - last;
             last = next;
         }
-        packets.ShouldBeInRange(40, 60);
+        packets.ShouldBeInRange(10, 60);
         peer.PressKey(5);
         peer.NextEvent().ShouldBeOfType<KeyPressed>().Key.ShouldBe('5');
         var sound = MediaFixture.Pattern(1600, 7);
