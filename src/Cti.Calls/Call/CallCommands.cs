@@ -199,6 +199,10 @@ public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, st
     public bool WasHeardUntilNow { get; init; }
 }
 
+/// <summary>The far end is to be reached elsewhere from now on (a target refresh without a session description).</summary>
+/// <param name="Dialog">The dialog with its new target.</param>
+public sealed record TargetMoved(DialogState Dialog) : ResourceCommand;
+
 /// <summary>A request of ours within the dialog showed that the far end has lost it (481, 408).</summary>
 /// <param name="Status">The status.</param>
 public sealed record DialogLost(int Status) : ResourceCommand;

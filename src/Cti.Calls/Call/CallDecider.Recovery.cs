@@ -111,6 +111,13 @@ public static partial class CallDecider
         return decision.Build();
     }
 
+    /// <summary>The media goes on as it is: an entry of the change that there is, with what holds.</summary>
+    private static CallDecision TargetHasMoved(CallDraft decision, TargetMoved moved)
+    {
+        if (decision.State is { Audio: { } audio, LocalSdp: { } local }) decision.Add(new DialogUpdated(moved.Dialog, audio, local));
+        return decision.Do(new ConfirmChange()).Build();
+    }
+
     private static CallDecision PlayHasBegun(CallDraft decision, PlayWasBegun began) =>
         decision.State.Action is PlayAction or ReceiveKeysAction { Prompting: true } && decision.State.Action is { } action && action.Number == began.Number
             ? decision.Add(new ActionChanged(action with { HeardFromMillis = began.AtMillis })).Build()

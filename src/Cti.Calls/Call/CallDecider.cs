@@ -52,6 +52,7 @@ public static partial class CallDecider
             CallerCancelled => Cancelled(decision),
             ByeArrived bye => HungUp(decision, bye),
             DialogChanged changed => DialogHasChanged(decision, changed),
+            TargetMoved moved => TargetHasMoved(decision, moved),
             InviteRetried retried => InviteGoesOut(decision, retried),
             TakenOver taken => TakeOver(decision, taken),
             PlayWasBegun began => PlayHasBegun(decision, began),

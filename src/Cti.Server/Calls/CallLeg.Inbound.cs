@@ -64,13 +64,17 @@ internal sealed partial class CallLeg
     {
         if (server is null) return null;
         var step = InviteServerUsage.Step(ReferenceEquals(server.Hosts, hosts) ? server : server with { Hosts = hosts }, input, NowMillis, services.SipTimers);
+        var isElsewhere = server.Dialog.RemoteTarget != step.State.Dialog.RemoteTarget;
         server = step.State;
-        ResourceCommand? command = null;
+        ResourceCommand? command = isElsewhere ? new TargetMoved(server.Dialog) : null;
         NegotiatedAudio? agreed = null;
         foreach (var action in step.Actions)
         {
             switch (action)
             {
+                case SendResponse response when response.Request.Method == SipMethods.Update:
+                    AnswerUpdate(response, isHeld: isElsewhere);
+                    break;
                 case SendResponse response:
                     services.Sip.Respond(serverTransaction!, response.Response);
                     CountAnswers(response.Repeated);
@@ -90,11 +94,18 @@ internal sealed partial class CallLeg
         return byeWhenAcknowledged is null ? command : HangUpAfterAll(command);
     }
 
+    /// <summary>Each UPDATE is answered in the step that takes it; one that moves the far end waits until that is durable.</summary>
+    private void AnswerUpdate(SendResponse answer, bool isHeld)
+    {
+        if (isHeld) held.Enqueue((update!, answer.Response));
+        else services.Sip.Respond(update!, answer.Response);
+    }
+
     private AckArrived Confirmed(DialogState dialog, NegotiatedAudio? agreed)
     {
         var serving = server!;
         // One that was made before the ACK came has told the far end where we are already.
-        session ??= new ReInviteState { Dialog = dialog, Local = local, LocalSdp = serving.LocalSdp!, Credentials = Credentials }
+        session ??= new ReInviteState { Dialog = dialog, Local = local, LocalSdp = serving.LocalSdp!, Credentials = Credentials, AllowsUpdate = serving.AllowsUpdate }
             .WithTimer(serving.Timer, NowMillis);
         return new AckArrived(serving.Offer is not null && agreed is null ? null : agreed);
     }

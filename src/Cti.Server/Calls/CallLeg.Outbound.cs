@@ -151,6 +151,9 @@ internal sealed partial class CallLeg
                 case SendRequest other:
                     Start(other.Request);
                     break;
+                case SendResponse answer:
+                    AnswerUpdate(answer, isHeld: false);
+                    break;
                 case CancelInvite cancel:
                     if (invites.Count > 0) services.Sip.Cancel(invites[^1], cancel.Reason);
                     break;
@@ -164,7 +167,7 @@ internal sealed partial class CallLeg
                     command = new FarEndRings(progressed.Early);
                     break;
                 case InviteAnswered answered:
-                    session = new ReInviteState { Dialog = answered.Dialog, Local = local, LocalSdp = offer, Credentials = Credentials, Digest = client.Digest }
+                    session = new ReInviteState { Dialog = answered.Dialog, Local = local, LocalSdp = offer, Credentials = Credentials, Digest = client.Digest, AllowsUpdate = client.AllowsUpdate }
                         .WithTimer(client.Timer, NowMillis);
                     command = new FarEndAnswered(answered.Dialog, answered.Media);
                     break;
@@ -183,8 +186,8 @@ internal sealed partial class CallLeg
     private static ResourceCommand? Unusable(UsageStep<InviteClientState> step)
     {
         var failed = step.Actions.OfType<InviteFailed>().FirstOrDefault(static failed => failed.Response is { IsSuccess: true });
-        return failed?.Response is { } success && DialogState.TryCreateAsUac(step.State.Invite, success, step.State.Flow, out var dialog)
-            ? new FarEndUnusable(dialog, failed.Status, ReasonOf(failed.Status))
+        return failed?.Response is { } success
+            ? new FarEndUnusable(InviteClientUsage.DialogOf(success, step.State), failed.Status, ReasonOf(failed.Status))
             : null;
     }
 
@@ -192,6 +195,7 @@ internal sealed partial class CallLeg
     {
         408 => "no answer from the gateway",
         488 => "the far end's answer has no audio that we can do",
+        502 => "the far end's answer does not say where to reach it",
         503 => "the gateway cannot be reached",
         _ => "failed",
     };

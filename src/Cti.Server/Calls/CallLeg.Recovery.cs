@@ -155,9 +155,10 @@ internal sealed partial class CallLeg
 
     private void AcknowledgeOnceMore(uint number, CallState state)
     {
-        var invite = new SipRequest(SipMethods.Invite, SipUri.Parse(state.Dialog!.RemoteTarget));
+        var dialog = state.Dialog!;
+        var invite = new SipRequest(SipMethods.Invite, DialogRequests.TargetOf(dialog));
         invite.Add(HeaderId.CSeq, new CSeqValue(number, SipMethods.Invite).ToString());
-        Acknowledge(DialogRequests.Ack(state.Dialog, invite));
+        Acknowledge(DialogRequests.Ack(dialog, invite));
     }
 
     /// <summary>A 2xx to an INVITE or re-INVITE that the dead node sent comes again, because nobody has acknowledged it.</summary>

@@ -31,6 +31,7 @@ internal sealed partial class CallLeg : ICallLeg
     private readonly Trunk? trunk;
     private readonly Queue<(ServerTransaction Transaction, SipResponse Response)> held = new();
     private ReInviteState? session;
+    private ServerTransaction? update;
     private readonly Queue<ServerTransaction> changes = new();
     private RequestHandle? sessionRequest;
     private RequestHandle? byeRequest;
@@ -185,6 +186,12 @@ internal sealed partial class CallLeg : ICallLeg
             case SipMethods.Invite or SipMethods.Update when IsNotYetHere(state) && early.Count < ChangesMax:
                 early.Enqueue(transaction);
                 return null;
+            case SipMethods.Update when state.Phase != CallPhase.Released && held.Count == 0 && server is { Phase: InviteServerPhase.Offered or InviteServerPhase.Accepted }:
+                update = transaction;
+                return ServeStep(new InviteServerInput.Overlapped(request, services.Random.Next(11)));
+            case SipMethods.Update when state.Phase != CallPhase.Released && client is { Phase: InviteClientPhase.Inviting }:
+                update = transaction;
+                return ClientStep(new InviteClientInput.Updated(request, services.Random.Next(11)));
             case SipMethods.Invite or SipMethods.Update:
                 services.Sip.Respond(transaction, DialogChecks.TryLater(request, 1 + services.Random.Next(10)));
                 return null;
@@ -274,6 +281,9 @@ internal sealed partial class CallLeg : ICallLeg
                 case Usage.SendAck ack:
                     Acknowledge(ack.Ack);
                     break;
+                case TargetRefreshed:
+                    command = new TargetMoved(session.Dialog);
+                    break;
                 case MediaAgreed agreed:
                     SettleAnswer();
                     command = new DialogChanged(session.Dialog, agreed.Media, agreed.Local.ToString());
@@ -306,6 +316,7 @@ internal sealed partial class CallLeg : ICallLeg
     {
         if (handle == byeRequest) return ByeAnswered(response);
         if (handle == infoRequest) return InfoAnswered(response);
+        if (handle == sessionRequest && session is null) return AcknowledgeAfterAll(response);
         if (handle == sessionRequest && session is not null)
             return SessionStep(new ReInviteInput.Responded(response, services.Random.NextHex(16), services.Random.Next(1 << 20)));
         return IsInviteOfOurs(handle) ? ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16))) : null;
@@ -313,9 +324,17 @@ internal sealed partial class CallLeg : ICallLeg
 
     private ResourceCommand? Stray(SipResponse response)
     {
-        if (sessionRequest is not null && session is not null && response.CSeq.Number == sessionRequest.Request.CSeq.Number)
-            return SessionStep(new ReInviteInput.Responded(response, "", 0));
+        if (sessionRequest is not null && response.CSeq.Number == sessionRequest.Request.CSeq.Number)
+            return session is null ? AcknowledgeAfterAll(response) : SessionStep(new ReInviteInput.Responded(response, "", 0));
         return client is null ? AcknowledgeForTheDead(response) : ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)));
+    }
+
+    /// <summary>A 2xx to a re-INVITE of ours that comes when the call is over already (RFC 3261 section 13.2.2.4 knows no exception).</summary>
+    private ResourceCommand? AcknowledgeAfterAll(SipResponse response)
+    {
+        if (response.IsSuccess && sessionRequest is { Request: { Method: SipMethods.Invite } invite } && (byeDialog ?? cell.State?.Dialog) is { } dialog)
+            Acknowledge(DialogRequests.Ack(dialog, invite));
+        return null;
     }
 
     private ResourceCommand? NotAnswered(RequestHandle handle, int status)

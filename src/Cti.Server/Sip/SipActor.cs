@@ -1,4 +1,3 @@
-using System.Globalization;
 using Cti.Actors;
 using Cti.Kernel;
 using Cti.Server.Calls;
@@ -185,12 +184,14 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
     /// <inheritdoc/>
     public void OnTimeout(ClientTransaction transaction)
     {
+        if (transaction.UserState is StrayCall stray) stray.SayGoodbye(layer, null);
         if (transaction.UserState is RequestHandle handle) handle.Owner.Tell(new RequestTimedOut(handle));
     }
 
     /// <inheritdoc/>
     public void OnTransportError(ClientTransaction transaction, SipSendFailure failure)
     {
+        if (transaction.UserState is StrayCall stray) stray.SayGoodbye(layer, null);
         if (transaction.UserState is RequestHandle handle) handle.Owner.Tell(new RequestNotSent(handle, failure));
     }
 
@@ -216,26 +217,10 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
             if (known.IsOver) known.SayGoodbye(layer, response);
             return;
         }
-        if (response.Contact is not { } target) return;
-        var dialog = new DialogState(response.CallId, response.From.Tag ?? "", response.To.Tag ?? "", response.From.WithoutTag().ToString(),
-            response.To.WithoutTag().ToString(), "", target.Uri.Text, [.. response.RecordRoutes.Reverse().Select(static route => route.ToString())],
-            response.CSeq.Number, 0, DialogFlow.Format(flow), false, true, true);
-        var stray = new StrayCall(flow, NowMillis + timers.Limit) { Ack = AckOf(response) };
+        var dialog = StrayDialog.Of(response, flow);
+        var stray = new StrayCall(flow, NowMillis + timers.Limit) { Ack = StrayDialog.Ack(dialog) };
         Remember(key, stray);
         layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow, stray);
-    }
-
-    private static SipRequest? AckOf(SipResponse success)
-    {
-        if (success.Contact is not { } target) return null;
-        var ack = new SipRequest(SipMethods.Ack, target.Uri);
-        ack.Add(HeaderId.MaxForwards, "70");
-        foreach (var route in success.RecordRoutes.Reverse()) ack.Add(HeaderId.Route, route.ToString());
-        ack.Add(HeaderId.From, success.From.ToString());
-        ack.Add(HeaderId.To, success.To.ToString());
-        ack.Add(HeaderId.CallId, success.CallId);
-        ack.Add(HeaderId.CSeq, string.Create(CultureInfo.InvariantCulture, $"{success.CSeq.Number} ACK"));
-        return ack;
     }
 
     private long NowMillis => System.Clock.MonotonicNanos / 1_000_000;
@@ -266,7 +251,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         public void SayGoodbye(TransactionLayer layer, SipResponse? repeated)
         {
             IsOver = true;
-            Ack ??= repeated is null ? null : AckOf(repeated);
+            Ack ??= repeated is null ? null : StrayDialog.Ack(StrayDialog.Of(repeated, flow));
             if (Ack is not { } ack) return;
             ack.Remove(HeaderId.Via);
             layer.SendAck(ack, flow);

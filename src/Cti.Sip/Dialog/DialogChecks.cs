@@ -12,7 +12,7 @@ public static class DialogChecks
 {
     /// <summary>
     /// Tags that do not match: 481. A CSeq below the last one: 500 with Retry-After. Otherwise the number is taken over; the target is not, see
-    /// <see cref="DialogState.RefreshTarget"/>. An ACK keeps the number and is never answered.
+    /// <see cref="DialogState.RefreshTarget"/>. An ACK keeps the number and is never answered; a BYE ends the dialog in whatever order it comes.
     /// </summary>
     /// <param name="dialog">The dialog that the request was found for.</param>
     /// <param name="request">The request.</param>
@@ -21,6 +21,7 @@ public static class DialogChecks
     {
         if (request.Method == SipMethods.Ack) return new DialogCheck(dialog.Owns(request) ? dialog : null, null);
         if (!dialog.Owns(request)) return new DialogCheck(null, NoSuchDialog(request));
+        if (request.Method == SipMethods.Bye) return new DialogCheck(dialog with { RemoteCSeq = Math.Max(dialog.RemoteCSeq, request.CSeq.Number) }, null);
         if (request.CSeq.Number < dialog.RemoteCSeq) return new DialogCheck(null, TryLater(request, retryAfterSeconds));
         return new DialogCheck(dialog with { RemoteCSeq = request.CSeq.Number }, null);
     }

@@ -68,6 +68,9 @@ public static class DialogRequests
         return request;
     }
 
+    /// <summary>The far end's target as a Request-URI.</summary>
+    public static SipUri TargetOf(DialogState dialog) => AsRequestUri(SipUri.Read(dialog.RemoteTarget));
+
     private static SipRequest Build(DialogState dialog, string method, out DialogState next)
     {
         next = dialog with { LocalCSeq = dialog.LocalCSeq + 1 };
@@ -99,17 +102,22 @@ public static class DialogRequests
     /// </summary>
     private static (SipUri Uri, ImmutableArray<string> Routes) Route(DialogState dialog)
     {
-        var target = AsRequestUri(SipUri.Parse(dialog.RemoteTarget));
+        var target = TargetOf(dialog);
         if (dialog.RouteSet.IsEmpty || !NameAddr.TryParse(dialog.RouteSet[0], out var first) || first.Uri.IsLooseRouter) return (target, dialog.RouteSet);
         return (AsRequestUri(first.Uri), [.. dialog.RouteSet.Skip(1), $"<{target.Text}>"]);
     }
 
-    /// <summary>Headers and the method parameter may stand in a Contact, not in a Request-URI (RFC 3261 section 19.1.1 table 1).</summary>
+    /// <summary>
+    /// Headers and the method parameter may stand in a Contact, not in a Request-URI (RFC 3261 section 19.1.1 table 1), nor may blanks outside of quotes.
+    /// Everything else goes back letter for letter.
+    /// </summary>
     internal static SipUri AsRequestUri(SipUri uri)
     {
+        uri = uri.WithoutBlanks();
         if (!uri.IsSip) return uri;
         var text = uri.Text;
         if (uri.HeadersText.Length > 0) text = text[..^(uri.HeadersText.Length + 1)];
+        else if (text.EndsWith('?')) text = text[..^1];
         // The user part may hold the same letters: look behind it.
         var start = text.IndexOf(";method=", text.IndexOf('@', StringComparison.Ordinal) + 1, StringComparison.OrdinalIgnoreCase);
         if (start >= 0 && uri.Params.Has("method"))
@@ -117,6 +125,6 @@ public static class DialogRequests
             var end = text.IndexOf(';', start + 1);
             text = end < 0 ? text[..start] : text.Remove(start, end - start);
         }
-        return ReferenceEquals(text, uri.Text) ? uri : SipUri.TryParse(text, out var cleaned) ? cleaned : uri;
+        return ReferenceEquals(text, uri.Text) ? uri : SipUri.TryRead(text, out var cleaned) ? cleaned : uri;
     }
 }

@@ -27,12 +27,16 @@ public sealed record DialogState(string CallId, string LocalTag, string RemoteTa
     /// <summary>
     /// The dialog that a response to our INVITE makes: early with a 1xx, confirmed with a 2xx (RFC 3261 section 12.1.2).
     /// </summary>
-    /// <returns>False for a 100, a failure, a 1xx without a tag, and a tag that is not a token.</returns>
+    /// <remarks>
+    /// A 2xx makes one whatever it looks like, so that it can be acknowledged and hung up; whether more can be done with it is for
+    /// <see cref="CanBeUsed"/> to say. What it does not tell is taken from the request: the target, and the far end's address.
+    /// </remarks>
+    /// <returns>False for a 100, a failure, and a 1xx without a tag.</returns>
     public static bool TryCreateAsUac(SipRequest request, SipResponse response, string flow, [NotNullWhen(true)] out DialogState? dialog)
     {
         dialog = null;
-        if (response.Status is <= 100 or >= 300 || (response.To.Tag is null && !response.IsSuccess) || !IsTag(response.To.Tag)) return false;
-        dialog = new DialogState(request.CallId, request.From.Tag ?? "", response.To.Tag ?? "", Party(request.From), Party(response.To),
+        if (response.Status is <= 100 or >= 300 || (response.To.Tag is null && !response.IsSuccess)) return false;
+        dialog = new DialogState(request.CallId, request.From.Tag ?? "", response.To.Tag ?? "", Party(request.From), Party(response.To.Uri.IsReadable ? response.To : request.To),
             request.Get(HeaderId.Contact) ?? "", response.Contact?.Uri.Text ?? request.Uri.Text, Reversed(response.RecordRoutes),
             request.CSeq.Number, 0, flow, request.Uri.Scheme == "sips", true, response.IsSuccess);
         return true;
@@ -44,15 +48,22 @@ public sealed record DialogState(string CallId, string LocalTag, string RemoteTa
     /// <param name="localContact">Our Contact, likewise.</param>
     /// <param name="flow">What it came by.</param>
     /// <param name="dialog">The dialog.</param>
-    /// <returns>False without a Contact or with a tag that is not a token: the answer is 400.</returns>
+    /// <returns>False without a Contact: the answer is 400.</returns>
     public static bool TryCreateAsUas(SipRequest request, string localTag, NameAddr localContact, string flow, [NotNullWhen(true)] out DialogState? dialog)
     {
         dialog = null;
-        if (request.Contact is not { } contact || !IsTag(request.From.Tag)) return false;
+        if (request.Contact is not { } contact) return false;
         dialog = new DialogState(request.CallId, localTag, request.From.Tag ?? "", Party(request.To), Party(request.From), localContact.ToString(),
             contact.Uri.Text, [.. request.RecordRoutes.Select(Text)], 0, request.CSeq.Number, flow, request.Uri.Scheme == "sips", false, false);
         return true;
     }
+
+    /// <summary>
+    /// Whether requests can be sent in the dialog of a 2xx: it says where to (RFC 3261 section 12.1.1), or its provisional responses did, and by which
+    /// proxies.
+    /// </summary>
+    public static bool CanBeUsed(SipResponse success, DialogState? early) =>
+        (success.Contact is not null || early is not null) && SipMessageChecks.CanRead(success, HeaderId.RecordRoute);
 
     /// <summary>
     /// Takes over what the 2xx to our INVITE says: the target, and for a dialog that was early also the route set (RFC 3261 section 13.2.2.4).
@@ -82,8 +93,6 @@ public sealed record DialogState(string CallId, string LocalTag, string RemoteTa
     private static string Party(NameAddr address) => Text(address.WithoutTag());
 
     private static ImmutableArray<string> Reversed(IReadOnlyList<NameAddr> routes) => [.. routes.Reverse().Select(Text)];
-
-    private static bool IsTag(string? tag) => tag is null || Ascii.IsToken(tag);
 
     /// <summary>The parser lets control characters stand in quoted strings; they must not come out of us again.</summary>
     internal static string Text(NameAddr address)

@@ -58,6 +58,8 @@ public sealed record InviteClientState
     public DialogState? Dialog { get; init; }
     /// <summary>The session timer that the 2xx agreed to.</summary>
     public SessionTimer? Timer { get; init; }
+    /// <summary>Whether the 2xx says that the far end takes UPDATE.</summary>
+    public bool AllowsUpdate { get; init; }
     /// <summary>The number of our last request in any dialog of this call: what a retry goes on from.</summary>
     public uint LastCSeq { get; init; }
     /// <summary>When <see cref="InviteClientInput.Tick"/> is due; <see cref="long.MaxValue"/> for never.</summary>
@@ -73,7 +75,7 @@ public sealed record InviteClientState
     internal bool CancelRequested { get; init; }
     internal bool IntervalRaised { get; init; }
 
-    internal sealed record EarlyDialog(DialogState Dialog, SdpSession? Remote);
+    internal sealed record EarlyDialog(DialogState Dialog, SdpSession? Remote, bool HasTarget);
 }
 
 /// <summary>What can happen to the client of an INVITE.</summary>
@@ -95,6 +97,11 @@ public abstract record InviteClientInput
     /// <summary>The call is not wanted any more.</summary>
     /// <param name="Reason">Told to the far end, or null.</param>
     public sealed record Cancel(SipReason? Reason = null) : InviteClientInput;
+
+    /// <summary>An UPDATE of the far end's came before its final response (RFC 3311).</summary>
+    /// <param name="Request">The UPDATE.</param>
+    /// <param name="RetryAfterSeconds">0..10, random: for a 500.</param>
+    public sealed record Updated(SipRequest Request, int RetryAfterSeconds) : InviteClientInput;
 
     /// <summary><see cref="InviteClientState.Deadline"/> has come.</summary>
     public sealed record Tick : InviteClientInput;
@@ -122,6 +129,7 @@ public static class InviteClientUsage
         InviteClientInput.Failed failed when state.Phase == InviteClientPhase.Inviting => NextTarget(state, state.CancelRequested ? 487 : failed.Status, null, []),
         InviteClientInput.Cancel cancel when state is { Phase: InviteClientPhase.Inviting, CancelRequested: false } =>
             new(state with { CancelRequested = true }, [new CancelInvite(cancel.Reason?.ToString())]),
+        InviteClientInput.Updated updated => Updated(state, updated.Request, updated.RetryAfterSeconds),
         InviteClientInput.Tick when nowMillis >= state.Deadline => new(state with { Deadline = long.MaxValue }, [new UsageEnded()]),
         _ => new(state, []),
     };
@@ -136,39 +144,68 @@ public static class InviteClientUsage
         {
             var known = state.Early.GetValueOrDefault(made.RemoteTag);
             dialog = known?.Dialog.RefreshTarget(response) ?? made;
-            if (known is not null || state.Early.Count < ForksMax)
-                next = state with { Early = state.Early.SetItem(made.RemoteTag, new InviteClientState.EarlyDialog(dialog, remote ?? known?.Remote)) };
+            var kept = new InviteClientState.EarlyDialog(dialog, remote ?? known?.Remote, known?.HasTarget == true || response.Contact is not null);
+            if (known is not null || state.Early.Count < ForksMax) next = state with { Early = state.Early.SetItem(made.RemoteTag, kept) };
         }
-        var early = remote is null ? null : SdpNegotiator.ApplyAnswer(state.Offer, remote).Audio;
-        return new(next, [new InviteProgressed(response.Status, dialog, early)]);
+        var sound = remote is null ? null : SdpNegotiator.ApplyAnswer(state.Offer, remote).Audio;
+        return new(next, [new InviteProgressed(response.Status, dialog, sound)]);
+    }
+
+    /// <summary>
+    /// RFC 3311 section 5.2: an UPDATE in an early dialog may move the far end's target. A session it cannot change, because our offer is open
+    /// until the final response: 491.
+    /// </summary>
+    private static UsageStep<InviteClientState> Updated(InviteClientState state, SipRequest request, int retryAfterSeconds)
+    {
+        if (request.From.Tag is not { } tag || !state.Early.TryGetValue(tag, out var early)) return new(state, [new SendResponse(request, DialogChecks.NoSuchDialog(request))]);
+        var answer = EarlyUpdate.Answer(early.Dialog, request, retryAfterSeconds, isOurOfferOpen: true, out var next);
+        var known = early with { Dialog = next, HasTarget = early.HasTarget || request.Contact is not null };
+        return new(state with { Early = state.Early.SetItem(tag, known) }, [new SendResponse(request, answer)]);
     }
 
     private static UsageStep<InviteClientState> Succeeded(InviteClientState state, SipResponse success, long now, SipTimers timers)
     {
         var tag = success.To.Tag ?? "";
         if (state.Acks.TryGetValue(tag, out var earlier)) return new(state, [new SendAck(earlier, Repeated: true)]);
-        // An older INVITE's 2xx has nothing left here to acknowledge it with; past the bound of forks somebody plays games.
-        if (success.CSeq.Number != state.Invite.CSeq.Number || state.Acks.Count == ForksMax) return new(state, []);
-        if (!DialogState.TryCreateAsUac(state.Invite, success, state.Flow, out var dialog))
-        {
-            // Nothing can be sent in a dialog whose tag cannot be written: as from a broken gateway.
-            return state.Phase == InviteClientPhase.Inviting ? End(state, 502, success) : new(state, []);
-        }
-        var early = state.Early.GetValueOrDefault(tag);
-        // A 2xx without Contact is broken; what the early dialog said is better than the Request-URI.
-        if (early is not null && success.Contact is null) dialog = early.Dialog.Confirm(success);
-        var ack = DialogRequests.Ack(dialog, state.Invite);
+        // No INVITE of ours has that number; and past the bound of forks somebody plays games.
+        if (success.CSeq.Number > state.Invite.CSeq.Number || state.Acks.Count == ForksMax) return new(state, []);
+        // A branch of an INVITE that was tried before: what was said to the others of that one led to another INVITE, so it is one fork too many.
+        var isOlder = success.CSeq.Number < state.Invite.CSeq.Number;
+        var invite = isOlder ? InitialRequests.Again(state.Invite, success.CSeq.Number) : state.Invite;
+        var early = isOlder ? null : state.Early.GetValueOrDefault(tag);
+        var dialog = DialogOf(success, invite, state.Flow, early);
+        var ack = DialogRequests.Ack(dialog, invite);
         var next = state with { Acks = state.Acks.Add(tag, ack) };
-        if (state.Phase != InviteClientPhase.Inviting) return HangUp(next, dialog, ack);
+        if (state.Phase != InviteClientPhase.Inviting || isOlder) return HangUp(next, dialog, ack);
 
         next = next with { Deadline = now + timers.Limit };
         if (state.CancelRequested) return HangUp(next with { Phase = InviteClientPhase.Ended }, dialog, ack, new InviteFailed(487, success));
+        // It does not say where the far end is: as from a broken gateway.
+        if (!DialogState.CanBeUsed(success, early is { HasTarget: true } ? early.Dialog : null))
+            return HangUp(next with { Phase = InviteClientPhase.Ended }, dialog, ack, new InviteFailed(502, success));
         // Some far ends put the answer only into the 183; RFC 3261 section 13.2.1 lets a 2xx repeat it, not replace it.
         var remote = InviteResponses.FindSdp(success, state.Hosts) ?? early?.Remote;
         var media = remote is null ? null : SdpNegotiator.ApplyAnswer(state.Offer, remote).Audio;
         if (media is null) return HangUp(next with { Phase = InviteClientPhase.Ended }, dialog, ack, new InviteFailed(488, success));
-        next = next with { Phase = InviteClientPhase.Answered, Dialog = dialog, Digest = state.Digest.Accept(), Timer = SessionTimer.FromResponse(success) };
+        next = next with
+        {
+            Phase = InviteClientPhase.Answered, Dialog = dialog, Digest = state.Digest.Accept(), Timer = SessionTimer.FromResponse(success),
+            AllowsUpdate = SipCapabilities.AllowsUpdate(success) == true,
+        };
         return new(next, [new InviteAnswered(dialog, media, remote!), new SendAck(ack, Repeated: false)]);
+    }
+
+    /// <summary>
+    /// The dialog of a 2xx. Where it does not say where the far end is, the early dialog is better than the Request-URI; what was counted there goes on.
+    /// </summary>
+    public static DialogState DialogOf(SipResponse success, InviteClientState state) =>
+        DialogOf(success, state.Invite, state.Flow, state.Early.GetValueOrDefault(success.To.Tag ?? ""));
+
+    private static DialogState DialogOf(SipResponse success, SipRequest invite, string flow, InviteClientState.EarlyDialog? early)
+    {
+        if (!DialogState.TryCreateAsUac(invite, success, flow, out var dialog)) throw new ArgumentException("no 2xx", nameof(success));
+        if (early is null) return dialog;
+        return success.Contact is null ? early.Dialog.Confirm(success) : dialog with { RemoteCSeq = early.Dialog.RemoteCSeq };
     }
 
     private static UsageStep<InviteClientState> HangUp(InviteClientState state, DialogState dialog, SipRequest ack, params ReadOnlySpan<UsageAction> then)

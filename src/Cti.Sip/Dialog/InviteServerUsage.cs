@@ -9,7 +9,7 @@ namespace Cti.Sip.Dialog;
                     | INVITE: dialog made, offer read (400, 415, 420, 422 at once)
                     V
                +---------+  Provide: 1xx
-               | Offered |-------+          CANCEL, BYE: 487; a second INVITE: 500
+               | Offered |-------+          CANCEL, BYE: 487; a second INVITE: 500; UPDATE: 200
                |         |<------+   +----------------------------+
                +---------+-----------+  Refuse: 3xx-6xx           |
                     | Accept: 200 with answer, or our offer       |
@@ -53,6 +53,9 @@ public enum InviteServerPhase
 public sealed record InviteServerState(InviteServerPhase Phase, SipRequest Invite, DialogState Dialog, SdpSession? Offer, SdpSession? LocalSdp,
     SessionTimer? Timer, SipResponse? Success, long ResendAt, int Interval, long EndAt)
 {
+    /// <summary>Whether their INVITE says that they take UPDATE.</summary>
+    public bool AllowsUpdate => SipCapabilities.AllowsUpdate(Invite) == true;
+
     /// <summary>When <see cref="InviteServerInput.Tick"/> is due; <see cref="long.MaxValue"/> for never.</summary>
     public long Deadline => Math.Min(ResendAt, EndAt);
 
@@ -86,7 +89,7 @@ public abstract record InviteServerInput
     /// <param name="Request">The CANCEL or BYE.</param>
     public sealed record Cancelled(SipRequest Request) : InviteServerInput;
 
-    /// <summary>A re-INVITE or UPDATE came in the early dialog: too early (RFC 3261 section 14.2).</summary>
+    /// <summary>A re-INVITE or UPDATE came before the ACK: a re-INVITE too early (RFC 3261 section 14.2), an UPDATE to be answered (RFC 3311).</summary>
     /// <param name="Request">It.</param>
     /// <param name="RetryAfterSeconds">0..10, random.</param>
     public sealed record Overlapped(SipRequest Request, int RetryAfterSeconds) : InviteServerInput;
@@ -168,14 +171,22 @@ public static class InviteServerUsage
         (InviteServerPhase.Offered, InviteServerInput.Refuse refuse) => Refuse(state, refuse),
         (InviteServerPhase.Offered, InviteServerInput.Cancelled cancelled) => End(state,
             new SendResponse(state.Invite, SipResponse.For(state.Invite, 487, null, state.Dialog.LocalTag)), new InviteCancelled(SipReason.SipCause(cancelled.Request))),
-        (InviteServerPhase.Offered, InviteServerInput.Overlapped overlapped) =>
-            new(state, [new SendResponse(overlapped.Request, DialogChecks.TryLater(overlapped.Request, overlapped.RetryAfterSeconds))]),
+        (InviteServerPhase.Offered or InviteServerPhase.Accepted, InviteServerInput.Overlapped overlapped) => Overlapped(state, overlapped.Request, overlapped.RetryAfterSeconds),
         (InviteServerPhase.Accepted, InviteServerInput.Acknowledged ack) => Acknowledged(state, ack.Request),
         // A BYE that overtook the ACK: the far end has seen our 2xx. A CANCEL that crossed it has no effect (RFC 3261 section 9.2).
         (InviteServerPhase.Accepted, InviteServerInput.Cancelled { Request.Method: SipMethods.Bye }) => End(state),
         (InviteServerPhase.Accepted, InviteServerInput.Tick) => Tick(state, nowMillis, timers),
         _ => new(state, []),
     };
+
+    private static UsageStep<InviteServerState> Overlapped(InviteServerState state, SipRequest request, int retryAfterSeconds)
+    {
+        if (request.Method != SipMethods.Update) return new(state, [new SendResponse(request, DialogChecks.TryLater(request, retryAfterSeconds))]);
+        // Theirs is open until the 2xx, and until the ACK the 2xx may not have arrived; where they made none, ours is open from the 2xx to the ACK.
+        var isOurs = state is { Offer: null, Phase: InviteServerPhase.Accepted };
+        var answer = EarlyUpdate.Answer(state.Dialog, request, retryAfterSeconds, isOurs, out var dialog);
+        return new(state with { Dialog = dialog }, [new SendResponse(request, answer)]);
+    }
 
     private static UsageStep<InviteServerState> Provide(InviteServerState state, InviteServerInput.Provide provide)
     {

@@ -18,7 +18,7 @@ public sealed record OutboundInvite(uint CSeq, string Uri, string Via, string Fr
     /// <param name="localTag">Its From tag.</param>
     public SipRequest ToRequest(string callId, string localTag)
     {
-        var request = new SipRequest(SipMethods.Invite, SipUri.Parse(Uri));
+        var request = new SipRequest(SipMethods.Invite, SipUri.Read(Uri));
         request.Add(HeaderId.Via, Via);
         request.Add(HeaderId.MaxForwards, "70");
         request.Add(HeaderId.From, $"{From};tag={localTag}");

@@ -17,6 +17,8 @@ public sealed record ReInviteState
     public DigestCredentials? Credentials { get; init; }
     /// <summary>Challenges answered so far.</summary>
     public DigestSession Digest { get; init; } = DigestSession.Empty;
+    /// <summary>Whether the far end takes UPDATE, as its last Allow says: then a session is refreshed by one, without its description.</summary>
+    public bool AllowsUpdate { get; init; }
     /// <summary>The session timer; null for none.</summary>
     public SessionTimer? Timer { get; init; }
     /// <summary>When we refresh the session; <see cref="long.MaxValue"/> for never.</summary>
@@ -44,7 +46,7 @@ public sealed record ReInviteState
         }
     }
 
-    /// <summary>Whether a re-INVITE of ours is under way or waits to be tried again.</summary>
+    /// <summary>Whether a re-INVITE or UPDATE of ours is under way or waits to be tried again.</summary>
     public bool IsOffering => Outgoing is not null;
 
     /// <summary>Whether no change is under way, from neither side.</summary>
@@ -63,12 +65,15 @@ public sealed record ReInviteState
 
     /// <summary>
     /// A re-INVITE of ours: under way while Request is set, else waiting for RetryAt. Local is our side as offered, null to offer what holds
-    /// again; Next is a newer wish, to be offered when this one has ended.
+    /// again; Next is a newer wish, to be offered when this one has ended. An UPDATE that only refreshes has no offer.
     /// </summary>
     internal sealed record OutgoingChange(SipRequest? Request, SdpSession? Offer, LocalAudio? Local, LocalAudio? Next, int Tries, long RetryAt)
     {
         /// <summary>When it met an open offer of theirs first.</summary>
         public long? GlareSince { get; init; }
+
+        /// <summary>Only the session timer is to be refreshed.</summary>
+        public bool RefreshesOnly { get; init; }
     }
 }
 
@@ -95,13 +100,13 @@ public abstract record ReInviteInput
     /// <summary>Offer what holds once more: after a takeover, where only the dialog's Contact and the description in <see cref="ReInviteState.LocalSdp"/> are new.</summary>
     public sealed record Refresh : ReInviteInput;
 
-    /// <summary>A response to a re-INVITE of ours came, also a repeated 2xx.</summary>
+    /// <summary>A response to a re-INVITE or UPDATE of ours came, also a repeated 2xx.</summary>
     /// <param name="Response">It.</param>
     /// <param name="Cnonce">Fresh random text of at least 16 hexadecimal digits, for a challenge.</param>
     /// <param name="Random">Any random number of 0 or more, for the glare timer (RFC 3261 section 14.1).</param>
     public sealed record Responded(SipResponse Response, string Cnonce, int Random) : ReInviteInput;
 
-    /// <summary>The transaction of our re-INVITE ended without a final response.</summary>
+    /// <summary>The transaction of our re-INVITE or UPDATE ended without a final response.</summary>
     /// <param name="Status">408 for no answer in time, 503 for a transport error.</param>
     public sealed record Failed(int Status) : ReInviteInput;
 

@@ -9,7 +9,7 @@ namespace Cti.Sip.Dialog;
 
                                      +------+
           re-INVITE: 200             | Idle |             Offer, refresh due: INVITE
-        +--------------------------- |      | ---------------------------+
+        +--------------------------- |      | ---------------------------+   (a refresh is an UPDATE where they take one)
         V                            +------+                            V
    +----------+  T1 … T2: 200 again   ^ ^  ^    2xx: ACK, changed   +----------+
    | Incoming |-----+                 | |  +------------------------| Outgoing | 401, 407: INVITE again
@@ -41,6 +41,8 @@ public static class ReInviteUsage
         ReInviteInput.Acknowledged acknowledged => Acknowledged(state, acknowledged.Request),
         ReInviteInput.Offer offer => Offer(state, offer.Local, nowMillis),
         ReInviteInput.Refresh when state.Outgoing is null => Refresh(state, nowMillis),
+        ReInviteInput.Responded { Response: { IsProvisional: false, CSeq.Method: SipMethods.Update } } responded when state.Outgoing?.Request?.Method == SipMethods.Update =>
+            Updated(state, responded, nowMillis),
         ReInviteInput.Responded { Response: { IsProvisional: false, CSeq.Method: SipMethods.Invite } } responded => Responded(state, responded, nowMillis),
         ReInviteInput.Failed failed when state.Outgoing?.Request is not null =>
             failed.Status == 408 ? Over(state, 408) : Refused(state, failed.Status),
@@ -60,9 +62,10 @@ public static class ReInviteUsage
             ?? SessionTimer.Answer(request, null, out timer)
             ?? Collision(state, request, offer is not null, retryAfterSeconds);
         if (refusal is not null) return Answer(state, request, refusal);
-        state = state with { Dialog = state.Dialog.RefreshTarget(request) };
+        var isElsewhere = state.Dialog.RefreshTarget(request) != state.Dialog;
+        state = state with { Dialog = state.Dialog.RefreshTarget(request), AllowsUpdate = SipCapabilities.AllowsUpdate(request) ?? state.AllowsUpdate };
         return request.Method == SipMethods.Update
-            ? Updated(state, request, offer, timer, now)
+            ? Updated(state, request, offer, timer, isElsewhere, now)
             : Invited(state, request, offer, timer, now, timers);
     }
 
@@ -74,7 +77,7 @@ public static class ReInviteUsage
     {
         var isInvite = request.Method == SipMethods.Invite;
         if (!isInvite && !offers) return null;
-        if (state.Outgoing?.Request is not null || state.Incoming is { WeOffered: true }) return SipResponse.For(request, 491);
+        if (state.Outgoing is { Request: not null, Offer: not null } || state.Incoming is { WeOffered: true }) return SipResponse.For(request, 491);
         // An UPDATE with an offer between our answer and its ACK is not a collision, only early: the session is agreed already.
         return isInvite && state.Incoming is { } open && open.Request.CSeq.Number == request.CSeq.Number ? DialogChecks.TryLater(request, retryAfterSeconds) : null;
     }
@@ -101,10 +104,13 @@ public static class ReInviteUsage
         return new((state with { Incoming = incoming }).WithTimer(timer, now), actions.DrainToImmutable());
     }
 
-    private static UsageStep<ReInviteState> Updated(ReInviteState state, SipRequest request, SdpSession? offer, SessionTimer? timer, long now)
+    private static UsageStep<ReInviteState> Updated(ReInviteState state, SipRequest request, SdpSession? offer, SessionTimer? timer, bool isElsewhere, long now)
     {
         if (offer is null)
-            return Answer(state.WithTimer(timer, now), request, InviteResponses.Build(request, 200, null, state.Dialog, null, timer));
+        {
+            var refreshed = new SendResponse(request, InviteResponses.Build(request, 200, null, state.Dialog, null, timer));
+            return new(state.WithTimer(timer, now), isElsewhere ? [new TargetRefreshed(), refreshed] : [refreshed]);
+        }
         var outcome = SdpNegotiator.Answer(offer, state.Local, state.LocalSdp);
         if (outcome.Local is null) return Answer(state, request, InviteResponses.NotAcceptable(request, null, outcome.Refusal));
         var success = InviteResponses.Build(request, 200, null, state.Dialog, outcome.Local, timer);
@@ -126,7 +132,7 @@ public static class ReInviteUsage
     {
         // One at a time: the newest wish counts, and goes out when what is under way has ended.
         if (state.Outgoing is { } open)
-            return new(state with { Outgoing = open.Request is null ? open with { Local = local } : open with { Next = local } }, []);
+            return new(state with { Outgoing = open.Request is null ? open with { Local = local, RefreshesOnly = false } : open with { Next = local } }, []);
         var waiting = new ReInviteState.OutgoingChange(null, null, local, null, 0, now);
         return state.Incoming is null ? Send(state, waiting) : new(state with { Outgoing = waiting }, []);
     }
@@ -139,6 +145,7 @@ public static class ReInviteUsage
 
     private static UsageStep<ReInviteState> Send(ReInviteState state, ReInviteState.OutgoingChange change, string? cnonce = null)
     {
+        if (change.RefreshesOnly && state.AllowsUpdate) return SendUpdate(state, change, cnonce);
         // A refresh repeats what holds, also a hold of theirs (RFC 4028 section 7.4).
         var offer = change.Local is null ? state.LocalSdp : SdpNegotiator.CreateOffer(change.Local, state.LocalSdp);
         var request = DialogRequests.ReInvite(state.Dialog, offer.ToBytes(), out var dialog);
@@ -149,11 +156,47 @@ public static class ReInviteUsage
         return new(state with { Dialog = dialog, Outgoing = sent }, [new SendRequest(request)]);
     }
 
+    /// <summary>A refresh without an offer: nothing of the session can be lost by it, and it meets no offer of theirs (RFC 4028 section 7.4).</summary>
+    private static UsageStep<ReInviteState> SendUpdate(ReInviteState state, ReInviteState.OutgoingChange change, string? cnonce)
+    {
+        var request = DialogRequests.Update(state.Dialog, default, out var dialog);
+        state.Timer?.AddTo(request);
+        if (cnonce is not null && state.Credentials is { } credentials)
+            state = state with { Digest = DigestChallenges.AddTo(request, state.Digest, credentials, cnonce) };
+        var sent = change with { Request = request, Offer = null, Tries = change.Tries + 1, RetryAt = long.MaxValue };
+        return new(state with { Dialog = dialog, Outgoing = sent }, [new SendRequest(request)]);
+    }
+
+    private static UsageStep<ReInviteState> Updated(ReInviteState state, ReInviteInput.Responded responded, long now)
+    {
+        var response = responded.Response;
+        var change = state.Outgoing!;
+        if (response.CSeq.Number != change.Request!.CSeq.Number) return new(state, []);
+        if (response.IsSuccess)
+        {
+            state = state with { Dialog = state.Dialog.RefreshTarget(response), Digest = state.Digest.Accept(), AllowsUpdate = SipCapabilities.AllowsUpdate(response) ?? true };
+            return ThenNext(state.WithTimer(SessionTimer.FromResponse(response), now), change);
+        }
+        switch (response.Status)
+        {
+            case 408 or 481:
+                return Over(state, response.Status);
+            case 401 or 407 when state.Credentials is not null && state.Digest.TryChallenge(DigestChallenges.Read(response), out var digest):
+                return Send(state with { Digest = digest }, change with { Tries = change.Tries - 1 }, responded.Cnonce);
+            case 491 or 500 when change.Tries < TriesMax && (InviteResponses.RetryAfterSeconds(response) ?? 1) is var seconds and <= RetryAfterSecondsMax:
+                return new(state with { Outgoing = change with { Request = null, RetryAt = now + (seconds * 1000L) } }, []);
+            default:
+                // Whatever it has against an UPDATE, a re-INVITE does the same.
+                state = state with { AllowsUpdate = false };
+                return state.Incoming is null ? Send(state, change) : new(state with { Outgoing = change with { Request = null, RetryAt = now } }, []);
+        }
+    }
+
     private static UsageStep<ReInviteState> Responded(ReInviteState state, ReInviteInput.Responded responded, long now)
     {
         var response = responded.Response;
         if (state.LastAck is { } acked && response.IsSuccess && response.CSeq.Number == acked.CSeq.Number) return new(state, [new SendAck(acked, Repeated: true)]);
-        if (state.Outgoing is not { Request: { } request } change || response.CSeq.Number != request.CSeq.Number) return new(state, []);
+        if (state.Outgoing is not { Request: { Method: SipMethods.Invite } request } change || response.CSeq.Number != request.CSeq.Number) return new(state, []);
         if (response.IsSuccess) return Succeeded(state, change, request, response, now);
         switch (response.Status)
         {
@@ -176,7 +219,11 @@ public static class ReInviteUsage
     {
         var dialog = state.Dialog.RefreshTarget(response);
         var ack = DialogRequests.Ack(dialog, request);
-        state = state with { Dialog = dialog, LastAck = ack, Outgoing = null, Digest = state.Digest.Accept(), Local = change.Local ?? state.Local };
+        state = state with
+        {
+            Dialog = dialog, LastAck = ack, Outgoing = null, Digest = state.Digest.Accept(), Local = change.Local ?? state.Local,
+            AllowsUpdate = SipCapabilities.AllowsUpdate(response) ?? state.AllowsUpdate,
+        };
         var outcome = InviteResponses.FindSdp(response, state.Hosts) is { } answer ? SdpNegotiator.ApplyAnswer(change.Offer!, answer) : null;
         if (outcome?.Audio is null)
         {
@@ -206,7 +253,7 @@ public static class ReInviteUsage
         if (now < state.RefreshAt) return new(state, []);
         // Tried once: if it fails, the session ends with the interval. A change that is under way refreshes as well.
         state = state with { RefreshAt = long.MaxValue };
-        return state.Outgoing is null && state.Incoming is null ? Send(state, new ReInviteState.OutgoingChange(null, null, null, null, 0, now)) : new(state, []);
+        return state.Outgoing is null && state.Incoming is null ? Send(state, new ReInviteState.OutgoingChange(null, null, null, null, 0, now) { RefreshesOnly = true }) : new(state, []);
     }
 
     private static UsageStep<ReInviteState> Answer(ReInviteState state, SipRequest request, SipResponse response) => new(state, [new SendResponse(request, response)]);
@@ -218,7 +265,10 @@ public static class ReInviteUsage
     {
         state = state with { Outgoing = null };
         if (ended.Next is null) return new(state, [.. actions]);
-        var step = Send(state, new ReInviteState.OutgoingChange(null, null, ended.Next, null, 0, long.MaxValue));
+        var next = new ReInviteState.OutgoingChange(null, null, ended.Next, null, 0, 0);
+        // An UPDATE of ours may cross a re-INVITE of theirs, whose ACK comes first.
+        if (state.Incoming is not null) return new(state with { Outgoing = next }, [.. actions]);
+        var step = Send(state, next);
         return step with { Actions = [.. actions, .. step.Actions] };
     }
 

@@ -12,24 +12,27 @@ public static class SipCapabilities
     /// <summary>The option tag of RFC 4028.</summary>
     public const string Timer = "timer";
 
+    /// <summary>Whether a message of the far end's says that it takes UPDATE (RFC 3311 section 5.1); null where it does not say what it takes.</summary>
+    internal static bool? AllowsUpdate(SipMessage message) =>
+        message.Has(HeaderId.Allow) ? message.Tokens(HeaderId.Allow).Contains(SipMethods.Update, StringComparer.Ordinal) : null;
+
     /// <summary>Whether that method has a meaning here; any other is answered 405 with Allow.</summary>
     public static bool IsAllowed(string method) => method is SipMethods.Invite or SipMethods.Ack or SipMethods.Cancel or SipMethods.Bye
         or SipMethods.Options or SipMethods.Info or SipMethods.Update;
 
     /// <summary>
     /// The 420 for a request that requires what we do not do, such as 100rel; null when there is nothing to refuse (RFC 3261 section 8.2.2.3).
-    /// CANCEL and ACK are never refused.
+    /// CANCEL and ACK are never refused; what is no option tag requires nothing.
     /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="toTag">Our tag.</param>
     public static SipResponse? RefuseExtensions(SipRequest request, string? toTag)
     {
         if (request.Method is SipMethods.Ack or SipMethods.Cancel || !request.Has(HeaderId.Require)) return null;
-        var unknown = request.Require.Where(tag => !tag.Equals(Timer, StringComparison.OrdinalIgnoreCase)).ToList();
+        var unknown = request.Require.Where(tag => !tag.Equals(Timer, StringComparison.OrdinalIgnoreCase) && Ascii.IsToken(tag)).ToList();
         if (unknown.Count == 0) return null;
         var response = SipResponse.For(request, 420, null, toTag);
-        unknown.RemoveAll(tag => !Ascii.IsToken(tag));
-        if (unknown.Count > 0) response.Add(HeaderId.Unsupported, string.Join(", ", unknown));
+        response.Add(HeaderId.Unsupported, string.Join(", ", unknown));
         return response;
     }
 

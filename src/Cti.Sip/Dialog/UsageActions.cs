@@ -66,6 +66,9 @@ public sealed record MediaAgreed(NegotiatedAudio Media, SdpSession Local) : Usag
 /// <param name="Dialog">Confirmed.</param>
 public sealed record InviteConfirmed(DialogState Dialog) : UsageAction;
 
+/// <summary>The far end is to be reached elsewhere from now on, and nothing else has changed: to be kept before the answer goes out.</summary>
+public sealed record TargetRefreshed : UsageAction;
+
 /// <summary>Our re-INVITE was accepted; a <see cref="MediaAgreed"/> came before.</summary>
 public sealed record ReInviteCompleted : UsageAction;
 

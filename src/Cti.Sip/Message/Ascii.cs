@@ -12,9 +12,6 @@ internal static class Ascii
     private static readonly SearchValues<char> TokenChars =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~");
 
-    private static readonly SearchValues<byte> WordBytes =
-        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~()<>:\\\"/[]?{}"u8);
-
     public static bool IsToken(ReadOnlySpan<byte> text) => !text.IsEmpty && !text.ContainsAnyExcept(TokenBytes);
 
     public static bool IsToken(ReadOnlySpan<char> text) => !text.IsEmpty && !text.ContainsAnyExcept(TokenChars);
@@ -24,8 +21,6 @@ internal static class Ascii
         var end = text.IndexOfAnyExcept(TokenBytes);
         return end < 0 ? text.Length : end;
     }
-
-    public static bool IsWord(ReadOnlySpan<byte> text) => !text.IsEmpty && !text.ContainsAnyExcept(WordBytes);
 
     public static bool EqualsIgnoreCase(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b) =>
         a.Length == b.Length && System.Text.Ascii.EqualsIgnoreCase(a, b);
@@ -117,6 +112,44 @@ internal ref struct SipLexer(ReadOnlySpan<byte> text)
         var taken = end < 0 ? Rest : Rest[..end];
         Position += taken.Length;
         return taken;
+    }
+
+    /// <summary>What was taken since the lexer stood at <paramref name="start"/>.</summary>
+    public readonly ReadOnlySpan<byte> Since(int start) => text[start..Position];
+
+    /// <summary>Takes everything before the <c>&gt;</c> that ends an address: one outside of quotes, or the first where quotes do not match.</summary>
+    public ReadOnlySpan<byte> UntilBracket()
+    {
+        var quoted = false;
+        for (var i = Position; i < text.Length; i++)
+        {
+            var b = text[i];
+            if (b == '"') quoted = !quoted;
+            else if (b == '\\' && quoted) i++;
+            else if (b == '>' && !quoted)
+            {
+                var taken = text[Position..i];
+                Position = i;
+                return taken;
+            }
+        }
+        return Until(">"u8);
+    }
+
+    /// <summary>Passes over what cannot be read, up to the next comma outside of quotes and brackets.</summary>
+    public void SkipElement()
+    {
+        var quoted = false;
+        var bracketed = false;
+        for (; Position < text.Length; Position++)
+        {
+            var b = text[Position];
+            if (b == '"') quoted = !quoted;
+            else if (b == '\\' && quoted) Position++;
+            else if (b is (byte)'<' or (byte)'>' && !quoted) bracketed = b == '<';
+            else if (b == ',' && !quoted && !bracketed) return;
+        }
+        Position = text.Length;
     }
 
     /// <summary>Undoes the escapes of a quoted string.</summary>

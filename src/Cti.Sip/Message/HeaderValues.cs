@@ -19,8 +19,8 @@ public sealed class NameAddr(SipUri uri, string? display = null, SipParams param
     /// <summary>Header parameters.</summary>
     public SipParams Params { get; } = parameters;
 
-    /// <summary>The <c>tag</c> parameter; null where there is none.</summary>
-    public string? Tag => Params["tag"];
+    /// <summary>The <c>tag</c> parameter as it was written, for it is compared as text; null where there is none or an empty one.</summary>
+    public string? Tag => Params.Raw("tag") is { Length: > 0 } tag ? tag : null;
 
     /// <summary>The same with another tag.</summary>
     public NameAddr WithTag(string tag) => new(Uri, Display, Params.With("tag", tag));
@@ -32,15 +32,31 @@ public sealed class NameAddr(SipUri uri, string? display = null, SipParams param
     public static bool TryParse(string text, [NotNullWhen(true)] out NameAddr? value) => TryParse(Encoding.UTF8.GetBytes(text), out value);
 
     /// <summary>Reads one value; false when it is malformed or more follows.</summary>
-    public static bool TryParse(ReadOnlySpan<byte> text, [NotNullWhen(true)] out NameAddr? value)
+    public static bool TryParse(ReadOnlySpan<byte> text, [NotNullWhen(true)] out NameAddr? value) => TryParse(text, anyUri: false, out value);
+
+    /// <summary>Reads one value.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="anyUri">Only the parameters matter (From, To): what stands for the URI is taken whatever it is.</param>
+    /// <param name="value">The value.</param>
+    internal static bool TryParse(ReadOnlySpan<byte> text, bool anyUri, [NotNullWhen(true)] out NameAddr? value)
     {
         var lexer = new SipLexer(text);
         lexer.SkipSpace();
-        if (!TryRead(ref lexer, out value)) return false;
+        if (!TryRead(ref lexer, out value, anyUri, single: true)) return false;
         lexer.SkipSpace();
         if (lexer.AtEnd) return true;
         value = null;
         return false;
+    }
+
+    /// <summary>The parameters of a value that is malformed before them; nothing else of it can be used.</summary>
+    internal static NameAddr Salvage(ReadOnlySpan<byte> text)
+    {
+        var bracket = text.LastIndexOf((byte)'>');
+        var end = bracket >= 0 ? bracket + 1 : text.IndexOf((byte)';');
+        if (end < 0) end = text.Length;
+        var lexer = new SipLexer(text[end..]);
+        return new NameAddr(SipUri.Unreadable(Ascii.Text(text[..end])), null, SipParams.TryRead(ref lexer, out var parameters, single: true) ? parameters : default);
     }
 
     /// <summary>The value as it is sent.</summary>
@@ -53,7 +69,7 @@ public sealed class NameAddr(SipUri uri, string? display = null, SipParams param
         return text.ToString();
     }
 
-    internal static bool TryRead(ref SipLexer lexer, [NotNullWhen(true)] out NameAddr? value)
+    internal static bool TryRead(ref SipLexer lexer, [NotNullWhen(true)] out NameAddr? value, bool anyUri = false, bool single = false)
     {
         value = null;
         string? display = null;
@@ -63,11 +79,11 @@ public sealed class NameAddr(SipUri uri, string? display = null, SipParams param
             if (!lexer.TryQuoted(out var inner)) return false;
             display = SipLexer.Unquote(inner);
             lexer.SkipSpace();
-            if (!TryBracketed(ref lexer, out uri)) return false;
+            if (!TryBracketed(ref lexer, anyUri, out uri)) return false;
         }
         else if (lexer.Peek == '<')
         {
-            if (!TryBracketed(ref lexer, out uri)) return false;
+            if (!TryBracketed(ref lexer, anyUri, out uri)) return false;
         }
         else
         {
@@ -75,42 +91,39 @@ public sealed class NameAddr(SipUri uri, string? display = null, SipParams param
             var words = lexer.Until("<,;\""u8);
             if (lexer.Peek == '<')
             {
-                display = TokenWords(words);
-                if (display is null || !TryBracketed(ref lexer, out uri)) return false;
+                // Nobody needs a display name to be made of tokens.
+                display = Ascii.Text(Ascii.Trim(words));
+                if (!TryBracketed(ref lexer, anyUri, out uri)) return false;
             }
             else
             {
                 // An addr-spec without brackets must not hold a comma, semicolon or question mark: those end it or are header parameters.
                 lexer.Position = start;
                 var bare = Ascii.Trim(lexer.Until(",; \t"u8));
-                if (bare.Contains((byte)'?') || !SipUri.TryParse(bare, out uri)) return false;
+                if (bare.IsEmpty) return false;
+                if ((bare.Contains((byte)'?') || !SipUri.TryRead(bare, out uri)) && !IsAny(bare, anyUri, out uri)) return false;
             }
         }
-        if (!SipParams.TryRead(ref lexer, out var parameters)) return false;
+        if (!SipParams.TryRead(ref lexer, out var parameters, single)) return false;
         value = new NameAddr(uri, display, parameters);
         return true;
     }
 
-    private static bool TryBracketed(ref SipLexer lexer, [NotNullWhen(true)] out SipUri? uri)
+    private static bool TryBracketed(ref SipLexer lexer, bool anyUri, [NotNullWhen(true)] out SipUri? uri)
     {
         uri = null;
         if (lexer.Peek != '<') return false;
         lexer.Position++;
-        var text = lexer.Until(">"u8);
+        var text = lexer.UntilBracket();
         if (lexer.Peek != '>') return false;
         lexer.Position++;
-        return SipUri.TryParse(text, out uri);
+        return SipUri.TryRead(text, out uri) || IsAny(text, anyUri, out uri);
     }
 
-    private static string? TokenWords(ReadOnlySpan<byte> words)
+    private static bool IsAny(ReadOnlySpan<byte> text, bool anyUri, [NotNullWhen(true)] out SipUri? uri)
     {
-        words = Ascii.Trim(words);
-        if (words.IsEmpty) return null;
-        foreach (var b in words)
-        {
-            if (b is not ((byte)' ' or (byte)'\t') && b < 0x80 && !Ascii.IsToken([b])) return null;
-        }
-        return Ascii.Text(words);
+        uri = anyUri ? SipUri.Unreadable(Ascii.Text(text)) : null;
+        return anyUri;
     }
 }
 
@@ -156,6 +169,9 @@ public sealed class ViaValue(string transport, string host, int port, SipParams 
     /// <summary>Sent-by port, or the transport's default: 5061 for TLS, else 5060.</summary>
     public int PortOrDefault => Port != 0 ? Port : Transport == "TLS" ? 5061 : 5060;
 
+    /// <summary>Stands for one that cannot be read, below the top.</summary>
+    internal static ViaValue Unreadable { get; } = new("", "", 0, default);
+
     /// <summary>The same with a parameter set.</summary>
     public ViaValue With(string name, string? value) => new(Transport, Host, Port, Params.With(name, value));
 
@@ -182,7 +198,7 @@ public sealed class ViaValue(string transport, string host, int port, SipParams 
         if (lexer.Position == before) return false;
         if (!TryHost(ref lexer, out var host)) return false;
         long port = 0;
-        if (lexer.TakeSeparator(':') && (!Ascii.TryNumber(lexer.Until(" \t;,"u8), 65535, out port) || port == 0)) return false;
+        if (lexer.TakeSeparator(':') && !Ascii.TryNumber(lexer.Until(" \t;,"u8), 65535, out port)) return false;
         if (!SipParams.TryRead(ref lexer, out var parameters)) return false;
         value = new ViaValue(InternTransport(transport), host, (int)port, parameters);
         return true;
@@ -202,13 +218,10 @@ public sealed class ViaValue(string transport, string host, int port, SipParams 
             lexer.Position = start;
             text = lexer.Rest[..(end - start)];
             lexer.Position = end;
-            if (!System.Net.IPAddress.TryParse(Ascii.Text(text[1..^1]), out _)) return false;
+            return SipUri.TryIPv6(Ascii.Text(text), out host);
         }
-        else
-        {
-            text = lexer.Until(" \t:;,"u8);
-            if (!Ascii.IsToken(text)) return false;
-        }
+        text = lexer.Until(" \t:;,"u8);
+        if (!Ascii.IsToken(text)) return false;
         host = Ascii.Text(text);
         return true;
     }
@@ -231,13 +244,22 @@ public readonly record struct CSeqValue(uint Number, string Method)
     /// <summary>The value as it is sent.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Number} {Method}");
 
-    internal static bool TryParse(ReadOnlySpan<byte> text, out CSeqValue value)
+    /// <summary>Reads a value.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="known">The method of the request that it stands in: of a BYE or ACK the number is all that is needed.</param>
+    /// <param name="value">The value.</param>
+    internal static bool TryParse(ReadOnlySpan<byte> text, string? known, out CSeqValue value)
     {
         value = default;
         text = Ascii.Trim(text);
         var space = text.IndexOfAny((byte)' ', (byte)'\t');
-        if (space < 0 || !Ascii.TryNumber(text[..space], int.MaxValue, out var number)) return false;
-        var method = Ascii.Trim(text[space..]);
+        if (!Ascii.TryNumber(space < 0 ? text : text[..space], int.MaxValue, out var number)) return false;
+        var method = space < 0 ? [] : Ascii.Trim(text[space..]);
+        if (known is SipMethods.Ack or SipMethods.Bye)
+        {
+            value = new CSeqValue((uint)number, known);
+            return true;
+        }
         if (!Ascii.IsToken(method)) return false;
         value = new CSeqValue((uint)number, SipMethods.Intern(method));
         return true;

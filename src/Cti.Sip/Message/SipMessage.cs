@@ -32,7 +32,7 @@ public abstract class SipMessage
     /// <summary>Whether this is a request.</summary>
     public bool IsRequest => this is SipRequest;
 
-    /// <summary>The Via values, top first; empty when missing or malformed.</summary>
+    /// <summary>The Via values, top first; empty when missing or the top one is malformed.</summary>
     public IReadOnlyList<ViaValue> Vias => vias ??= SipMessageChecks.ReadVias(this) ?? [];
 
     /// <summary>The top Via.</summary>
@@ -55,16 +55,16 @@ public abstract class SipMessage
     /// <exception cref="InvalidOperationException">It is missing or malformed; every message that the parser accepts has one.</exception>
     public CSeqValue CSeq => CSeqOrNull ?? throw Missing(HeaderId.CSeq);
 
-    /// <summary>The first Contact; null where there is none, it is malformed or <c>*</c>.</summary>
+    /// <summary>The first Contact that can be read; null where there is none, or <c>*</c>.</summary>
     public NameAddr? Contact => Contacts.Count > 0 ? Contacts[0] : null;
 
-    /// <summary>All Contacts; empty when missing, malformed or <c>*</c>.</summary>
-    public IReadOnlyList<NameAddr> Contacts => contacts ??= SipMessageChecks.ReadAddresses(this, HeaderId.Contact) ?? [];
+    /// <summary>All Contacts that can be read; empty when missing, malformed or <c>*</c>.</summary>
+    public IReadOnlyList<NameAddr> Contacts => contacts ??= SipMessageChecks.ReadContacts(this);
 
-    /// <summary>Route, top first.</summary>
+    /// <summary>Route, top first; empty when one is malformed.</summary>
     public IReadOnlyList<NameAddr> Routes => routes ??= SipMessageChecks.ReadAddresses(this, HeaderId.Route) ?? [];
 
-    /// <summary>Record-Route, top first.</summary>
+    /// <summary>Record-Route, top first; empty when one is malformed.</summary>
     public IReadOnlyList<NameAddr> RecordRoutes => recordRoutes ??= SipMessageChecks.ReadAddresses(this, HeaderId.RecordRoute) ?? [];
 
     /// <summary>Max-Forwards, 0..255; null where missing or malformed.</summary>
@@ -93,7 +93,7 @@ public abstract class SipMessage
     {
         get
         {
-            if (cseq.Method is null && !(TryGet(HeaderId.CSeq, out var header) && CSeqValue.TryParse(header.ValueBytes.Span, out cseq))) return null;
+            if (cseq.Method is null && !(TryGet(HeaderId.CSeq, out var header) && CSeqValue.TryParse(header.ValueBytes.Span, (this as SipRequest)?.Method, out cseq))) return null;
             return cseq;
         }
     }

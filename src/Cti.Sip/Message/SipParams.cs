@@ -1,17 +1,49 @@
+using System.Buffers;
 using System.Text;
 
 namespace Cti.Sip;
 
 /// <summary>One <c>;name=value</c>.</summary>
-/// <param name="Name">As it was written.</param>
-/// <param name="Value">Without quotes and their escapes; null for a flag.</param>
-public readonly record struct SipParam(string Name, string? Value);
+public readonly record struct SipParam
+{
+    private readonly object? kept;
+
+    /// <summary>Makes one.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="value">The value without quotes; null for a flag.</param>
+    public SipParam(string name, string? value)
+    {
+        Name = name;
+        kept = value;
+    }
+
+    internal SipParam(string name, string value, string raw)
+    {
+        Name = name;
+        kept = new Odd(value, raw);
+    }
+
+    /// <summary>As it was written.</summary>
+    public string Name { get; }
+
+    /// <summary>Without quotes and their escapes; null for a flag.</summary>
+    public string? Value => kept as string ?? (kept as Odd)?.Value;
+
+    /// <summary>The value letter for letter, where it would not be written again as it came: quoted, or with letters that no token has.</summary>
+    internal string? Raw => (kept as Odd)?.Raw;
+
+    /// <summary>Rare enough for an object of its own: parameters are read with every message.</summary>
+    private sealed record Odd(string Value, string Raw);
+}
 
 /// <summary>Parameters of a header value or URI, in order. Names are compared without regard to case.</summary>
 public readonly struct SipParams
 {
     private static readonly string[] Known =
         ["tag", "branch", "rport", "received", "lr", "transport", "user", "expires", "q", "maddr", "ttl", "method", "cause", "text", "refresher", "reason", "ob"];
+
+    private static readonly SearchValues<char> BareChars =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~[]:/@");
 
     private readonly SipParam[]? items;
 
@@ -28,6 +60,16 @@ public readonly struct SipParams
 
     /// <summary>Whether the parameter stands there, with or without a value.</summary>
     public bool Has(string name) => TryGet(name, out _);
+
+    /// <summary>The value as it was written, with its quotes: what is compared as text and given back.</summary>
+    internal string? Raw(string name)
+    {
+        foreach (ref readonly var item in Items)
+        {
+            if (item.Name.Equals(name, StringComparison.OrdinalIgnoreCase)) return item.Raw ?? item.Value;
+        }
+        return null;
+    }
 
     /// <summary>The first parameter of that name; its value is null for a flag.</summary>
     public bool TryGet(string name, out string? value)
@@ -85,47 +127,52 @@ public readonly struct SipParams
         {
             text.Append(';').Append(item.Name);
             if (item.Value is null) continue;
-            text.Append('=').Append(IsBare(item.Value) ? item.Value : SipLexer.Quote(item.Value));
+            text.Append('=').Append(item.Raw ?? (IsBare(item.Value) ? item.Value : SipLexer.Quote(item.Value)));
         }
     }
 
-    private static bool IsBare(string value)
-    {
-        if (value.Length == 0) return false;
-        foreach (var c in value)
-        {
-            if (c is not ('[' or ']' or ':' or '/' or '@') && !Ascii.IsToken([c])) return false;
-        }
-        return true;
-    }
+    private static bool IsBare(string value) => value.Length > 0 && !value.AsSpan().ContainsAnyExcept(BareChars);
 
-    /// <summary>Reads <c>*(SEMI generic-param)</c>; false when one is malformed. Stops before what is not a parameter.</summary>
-    internal static bool TryRead(ref SipLexer lexer, out SipParams result)
+    /// <summary>
+    /// Reads <c>*(SEMI generic-param)</c>; false when one is malformed. Stops before what is not a parameter. Empty ones are passed over, and values of
+    /// other letters than the grammar has are taken as they are.
+    /// </summary>
+    /// <param name="lexer">Where.</param>
+    /// <param name="result">Those that are there.</param>
+    /// <param name="single">Nothing can follow (From, To): a value goes to the next semicolon, whatever is in it.</param>
+    internal static bool TryRead(ref SipLexer lexer, out SipParams result, bool single = false)
     {
         result = default;
         SipParam[]? items = null;
         var count = 0;
         while (lexer.TakeSeparator(';'))
         {
-            if (!lexer.TryToken(out var name)) return false;
+            var name = lexer.Until(";=,<> \t\""u8);
+            if (name.IsEmpty)
+            {
+                if (lexer.AtEnd || lexer.Peek is (byte)';' or (byte)',') continue;
+                return false;
+            }
             string? value = null;
+            string? raw = null;
             if (lexer.TakeSeparator('='))
             {
+                var start = lexer.Position;
                 if (lexer.Peek == '"')
                 {
                     if (!lexer.TryQuoted(out var inner)) return false;
                     value = SipLexer.Unquote(inner);
+                    raw = Ascii.Text(lexer.Since(start));
                 }
                 else
                 {
-                    var bare = lexer.Until(";,<> \t\""u8);
-                    if (bare.IsEmpty) return false;
-                    value = Ascii.Text(bare);
+                    value = Ascii.Text(single ? Ascii.Trim(lexer.Until(";"u8)) : lexer.Until(";,<> \t\""u8));
+                    if (!IsBare(value)) raw = value;
                 }
             }
             items ??= new SipParam[2];
             if (count == items.Length) Array.Resize(ref items, count * 2);
-            items[count++] = new SipParam(InternName(name), value);
+            items[count++] = raw is null ? new SipParam(InternName(name), value) : new SipParam(InternName(name), value!, raw);
         }
         if (items is not null && count < items.Length) Array.Resize(ref items, count);
         result = new SipParams(items);

@@ -28,20 +28,13 @@ public static class SipParser
         var rejection = result.Rejection;
         if (!terminated && rejection == SipRejection.None) rejection = SipRejection.Unterminated;
         var rest = span.Length - bodyStart;
-        switch (ContentLength(message, out var length))
-        {
-            case LengthKind.Missing: length = rest; break;
-            case LengthKind.Bad:
-                if (rejection == SipRejection.None) rejection = SipRejection.BadContentLength;
-                length = 0;
-                break;
-        }
-        if (length > rest)
-        {
-            if (rejection == SipRejection.None) rejection = SipRejection.ShortBody;
-            length = 0;
-        }
+        var kind = ContentLength(message, out var length);
+        if (kind == LengthKind.Bad && rejection == SipRejection.None) rejection = SipRejection.BadContentLength;
+        if (kind == LengthKind.Good && length > rest && rejection == SipRejection.None) rejection = SipRejection.ShortBody;
+        // A datagram has an end of its own.
+        if (kind != LengthKind.Good || length > rest) length = rest;
         message.SetBodyRaw(datagram.Slice(bodyStart, (int)length));
+        if (IsForgiven(message, rejection)) rejection = SipRejection.None;
         return Finish(message, span.Length, rejection, result.Status);
     }
 
@@ -59,6 +52,8 @@ public static class SipParser
         if (head > Limits.SipMessageBytesMax) return Drop(SipRejection.TooLarge, buffered.Length, fatal: true);
         // How long the body is has to be known before anything is copied: look at the raw lines.
         var kind = FindContentLength(text[..head], out var length);
+        // Without it there is no body as a rule, and what follows decides whether the stream can be read on.
+        if (kind == LengthKind.Missing && MayLackLength(text)) kind = LengthKind.Good;
         if (kind != LengthKind.Good) return RejectUnframed(text[..head], buffered.Length, kind);
         if (head + length > Limits.SipMessageBytesMax) return RejectTooLarge(text[..head], buffered.Length);
         var total = head + (int)length;
@@ -67,7 +62,7 @@ public static class SipParser
         var result = ReadHead(owned[..head], terminated: true);
         if (result.Message is not { } message) return result with { Consumed = start + total };
         message.SetBodyRaw(owned[head..]);
-        return Finish(message, start + total, result.Rejection, result.Status);
+        return Finish(message, start + total, IsForgiven(message, result.Rejection) ? SipRejection.None : result.Rejection, result.Status);
     }
 
     /// <summary>Line ends before a message: allowed (RFC 3261 section 7.5), and used as keep-alive (RFC 5626 section 3.5.1).</summary>
@@ -97,6 +92,15 @@ public static class SipParser
         var answerable = message is SipRequest { Method: not SipMethods.Ack } && message.Has(HeaderId.Via);
         return new SipParseResult(SipParseOutcome.Rejected, message, consumed, rejection, answerable ? status : 0);
     }
+
+    /// <summary>
+    /// Whether a fault has nothing to do with what a response, an ACK or a BYE is for. RFC 3261 section 18.3 has a response dropped whose body is short;
+    /// an answer that is never acknowledged costs a call, and what its body lacks is noticed by who reads it.
+    /// </summary>
+    private static bool IsForgiven(SipMessage message, SipRejection rejection) => SipMessageChecks.IsTakenAsItIs(message) && rejection is
+        SipRejection.BadStartLine or SipRejection.BadRequestUri or SipRejection.TooManyHeaders or SipRejection.BadContentLength or SipRejection.ShortBody or SipRejection.Unterminated;
+
+    private static bool MayLackLength(ReadOnlySpan<byte> text) => text.StartsWith("SIP/2.0 "u8) || text.StartsWith("ACK "u8) || text.StartsWith("BYE "u8);
 
     private static SipParseResult Drop(SipRejection rejection, int consumed, bool fatal = false) =>
         new(SipParseOutcome.Rejected, null, consumed, rejection, 0, fatal);
@@ -146,23 +150,17 @@ public static class SipParser
         while (position < span.Length)
         {
             var end = EndOfField(span, position, out var folded);
-            if (end == position) break;
+            // A line that was cut off says something else than it was to say.
+            if (end == position || (!terminated && end == span.Length)) break;
             if (++lines > Limits.SipHeadersMax)
             {
                 rejection = SipRejection.TooManyHeaders;
                 status = 400;
                 break;
             }
-            if (!TryField(head[position..end], folded, out var header))
-            {
-                if (rejection == SipRejection.None) rejection = SipRejection.BadHeaderLine;
-            }
-            else
-            {
-                message.Append(header);
-            }
+            // A line that is no header field, or holds a line end of its own, is nobody's: it is left out, so that it cannot come out of us again.
+            if (TryField(head[position..end], folded, out var header)) message.Append(header);
             position = Math.Min(end + 2, span.Length);
-            if (end >= span.Length && !terminated) break;
         }
         return new SipParseResult(SipParseOutcome.Message, message, 0, rejection, status);
     }
@@ -256,7 +254,7 @@ public static class SipParser
             rejection = SipRejection.BadVersion;
             status = 505;
         }
-        if (SipUri.TryParse(text, out var uri) && uri.HeadersText.Length == 0) return new SipRequest(method, uri, 16);
+        if (SipUri.TryReadRequestUri(text, out var uri) && uri.HeadersText.Length == 0) return new SipRequest(method, uri, 16);
         if (rejection == SipRejection.None)
         {
             rejection = SipRejection.BadRequestUri;
@@ -275,7 +273,7 @@ public static class SipParser
             rejection = SipRejection.BadVersion;
             return null;
         }
-        var rest = line[(space + 1)..];
+        var rest = line[(space + 1)..].TrimStart((byte)' ');
         var end = rest.IndexOf((byte)' ');
         var digits = end < 0 ? rest : rest[..end];
         if (digits.Length != 3 || !Ascii.TryNumber(digits, 699, out var status) || status < 100)
@@ -305,8 +303,14 @@ public static class SipParser
     private static LengthKind ContentLength(SipMessage message, out long length)
     {
         length = 0;
-        if (!message.TryGet(HeaderId.ContentLength, out var header)) return LengthKind.Missing;
-        return Ascii.TryNumber(header.ValueBytes.Span, int.MaxValue, out length) ? LengthKind.Good : LengthKind.Bad;
+        var kind = LengthKind.Missing;
+        foreach (ref readonly var header in message.Headers)
+        {
+            if (header.Id != HeaderId.ContentLength) continue;
+            if (!Ascii.TryNumber(header.ValueBytes.Span, int.MaxValue, out var number) || (kind == LengthKind.Good && number != length)) return LengthKind.Bad;
+            (kind, length) = (LengthKind.Good, number);
+        }
+        return kind;
     }
 
     private static LengthKind FindContentLength(ReadOnlySpan<byte> head, out long length)
@@ -323,8 +327,8 @@ public static class SipParser
             var colon = field.IndexOf((byte)':');
             if (colon <= 0 || HeaderNames.Find(field[..colon].TrimEnd(" \t"u8)) != HeaderId.ContentLength) continue;
             var value = folded ? Unfold(field[(colon + 1)..]) : field[(colon + 1)..];
-            if (kind != LengthKind.Missing || !Ascii.TryNumber(Ascii.Trim(value), int.MaxValue, out length)) return LengthKind.Bad;
-            kind = LengthKind.Good;
+            if (!Ascii.TryNumber(Ascii.Trim(value), int.MaxValue, out var number) || (kind == LengthKind.Good && number != length)) return LengthKind.Bad;
+            (kind, length) = (LengthKind.Good, number);
         }
         return kind;
     }

@@ -15,15 +15,13 @@ public enum SipRejection
     BadVersion,
     /// <summary>A status outside 100..699.</summary>
     BadStatus,
-    /// <summary>A line that is not a header field, or a CR or LF that ends no line.</summary>
-    BadHeaderLine,
     /// <summary>The empty line after the header fields is missing in a datagram.</summary>
     Unterminated,
     /// <summary>More header fields than allowed.</summary>
     TooManyHeaders,
     /// <summary>More bytes than allowed.</summary>
     TooLarge,
-    /// <summary>Content-Length is not a number, or there are several.</summary>
+    /// <summary>Content-Length is not a number, or there are several that differ.</summary>
     BadContentLength,
     /// <summary>A stream's message without Content-Length.</summary>
     NoContentLength,
@@ -31,9 +29,9 @@ public enum SipRejection
     ShortBody,
     /// <summary>Via, From, To, Call-ID or CSeq is missing.</summary>
     MissingHeader,
-    /// <summary>A header field that may stand only once stands twice.</summary>
+    /// <summary>From, To, Call-ID or CSeq stands twice and says two things.</summary>
     RepeatedHeader,
-    /// <summary>A header field that must be understood is malformed or out of range.</summary>
+    /// <summary>A header field that the message cannot do without is malformed or out of range.</summary>
     BadHeaderValue,
     /// <summary>The method of CSeq is not that of the request.</summary>
     MethodMismatch,

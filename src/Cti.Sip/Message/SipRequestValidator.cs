@@ -75,7 +75,8 @@ public static class SipRequestValidator
         List<string>? unknown = null;
         foreach (var tag in request.Require)
         {
-            if (!rules.Options.Contains(tag, StringComparer.OrdinalIgnoreCase)) (unknown ??= []).Add(tag);
+            // What is no option tag requires nothing.
+            if (!rules.Options.Contains(tag, StringComparer.OrdinalIgnoreCase) && Ascii.IsToken(tag)) (unknown ??= []).Add(tag);
         }
         return unknown is null ? null : string.Join(", ", unknown);
     }
@@ -85,12 +86,15 @@ public static class SipRequestValidator
 
     private static bool AcceptsSdp(SipRequest request)
     {
+        var said = false;
         foreach (var item in request.Tokens(HeaderId.Accept))
         {
+            said |= item.Contains('/', StringComparison.Ordinal);
             var semicolon = item.IndexOf(';', StringComparison.Ordinal);
             var range = (semicolon < 0 ? item : item[..semicolon]).Trim();
             if (range.Equals("application/sdp", StringComparison.OrdinalIgnoreCase) || range.Equals("application/*", StringComparison.OrdinalIgnoreCase) || range == "*/*") return true;
         }
-        return false;
+        // One that names no type at all is not readable, and says nothing.
+        return !said;
     }
 }

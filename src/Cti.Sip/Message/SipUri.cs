@@ -8,7 +8,7 @@ namespace Cti.Sip;
 /// A URI as SIP uses it (RFC 3261 section 19.1). The text it was read from is kept; <c>sip</c>, <c>sips</c> and <c>tel</c> are taken apart, of any
 /// other scheme only the scheme is known. Immutable.
 /// </summary>
-public sealed class SipUri
+public sealed partial class SipUri
 {
     private static readonly SearchValues<char> UserChars =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.!~*'()&=+$,;?/%:#");
@@ -57,6 +57,9 @@ public sealed class SipUri
     /// <summary>What stands after <c>?</c>, still escaped; empty where there is none.</summary>
     public string HeadersText { get; }
 
+    /// <summary>Whether it could be read: nothing but <see cref="Text"/> is known of one that could not.</summary>
+    public bool IsReadable => Scheme.Length > 0;
+
     /// <summary>Whether this is <c>sip</c> or <c>sips</c>.</summary>
     public bool IsSip => Scheme is "sip" or "sips";
 
@@ -83,14 +86,14 @@ public sealed class SipUri
     public static SipUri Parse(string text) =>
         TryParse(text, out var uri) ? uri : throw new ArgumentException($"not a URI: {text}", nameof(text));
 
-    /// <summary>Reads a URI; null and false when it is malformed.</summary>
+    /// <summary>Reads a URI as the grammar has it; null and false when it is malformed.</summary>
     public static bool TryParse(ReadOnlySpan<byte> text, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SipUri? uri)
     {
         uri = null;
         return !text.IsEmpty && TryParse(Ascii.Text(text), out uri);
     }
 
-    /// <summary>Reads a URI; null and false when it is malformed.</summary>
+    /// <summary>Reads a URI as the grammar has it; null and false when it is malformed. What others send is read by <see cref="TryRead(string, out SipUri?)"/>.</summary>
     public static bool TryParse(string text, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SipUri? uri)
     {
         uri = null;
@@ -116,7 +119,7 @@ public sealed class SipUri
         }
     }
 
-    /// <summary>A stand-in for a Request-URI that cannot be read, so that the request can still be answered.</summary>
+    /// <summary>A stand-in for what cannot be read where nobody needs it, or where the request can still be answered.</summary>
     internal static SipUri Unreadable(string text) => new(text, "", null, null, "", 0, default, "");
 
     /// <summary>Undoes <c>%XX</c>; what is not an escape stays.</summary>

@@ -17,18 +17,13 @@ public sealed class SipParserTests
     [Theory]
     [InlineData("Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKfar1\n", "", SipRejection.MissingHeader, 0)]
     [InlineData("Call-ID: far-call\n", "", SipRejection.MissingHeader, 400)]
-    [InlineData("Call-ID: far-call\n", "Call-ID: a\ni: a\n", SipRejection.RepeatedHeader, 400)]
-    [InlineData("Call-ID: far-call\n", "Call-ID: a b\n", SipRejection.BadHeaderValue, 400)]
+    [InlineData("Call-ID: far-call\n", "Call-ID: a\ni: b\n", SipRejection.RepeatedHeader, 400)]
+    [InlineData("Call-ID: far-call\n", "Call-ID:\n", SipRejection.BadHeaderValue, 400)]
+    [InlineData("CSeq: 1 OPTIONS\n", "CSeq: 1 OPTIONS\nCSeq: 2 OPTIONS\n", SipRejection.RepeatedHeader, 400)]
     [InlineData("CSeq: 1 OPTIONS", "CSeq: 2147483648 OPTIONS", SipRejection.BadHeaderValue, 400)]
     [InlineData("CSeq: 1 OPTIONS", "CSeq: 1 BYE", SipRejection.MethodMismatch, 400)]
     [InlineData("CSeq: 1 OPTIONS", "CSeq: 1", SipRejection.BadHeaderValue, 400)]
-    [InlineData("Max-Forwards: 70", "Max-Forwards: 256", SipRejection.BadHeaderValue, 400)]
-    [InlineData("Max-Forwards: 70", "Max-Forwards: -1", SipRejection.BadHeaderValue, 400)]
-    [InlineData("Max-Forwards: 70", "Max-Forwards 70", SipRejection.BadHeaderLine, 400)]
-    [InlineData("Max-Forwards: 70", "Max Forwards: 70", SipRejection.BadHeaderLine, 400)]
-    [InlineData("Max-Forwards: 70", "Contact: sip:a@b, ", SipRejection.BadHeaderValue, 400)]
-    [InlineData("Max-Forwards: 70", "Route: sip:a@b>", SipRejection.BadHeaderValue, 400)]
-    [InlineData("Max-Forwards: 70", "Content-Type: text", SipRejection.BadHeaderValue, 400)]
+    [InlineData("Content-Length: 0", "Content-Length: 0\nl: 1", SipRejection.BadContentLength, 400)]
     [InlineData("Content-Length: 0", "Content-Length: 1", SipRejection.ShortBody, 400)]
     [InlineData("Content-Length: 0", "Content-Length: 99999999999999999999", SipRejection.BadContentLength, 400)]
     [InlineData("Content-Length: 0", "Content-Length: +0", SipRejection.BadContentLength, 400)]
@@ -47,7 +42,7 @@ public sealed class SipParserTests
     [Fact]
     public void An_ACK_and_a_response_are_never_answered()
     {
-        Datagram(Texts.Request("ACK").Replace("Max-Forwards: 70", "Max-Forwards: 999", StringComparison.Ordinal)).Status.ShouldBe(0);
+        Datagram(Texts.Request("ACK").Replace("CSeq: 1", "CSeq: x", StringComparison.Ordinal)).Status.ShouldBe(0);
         var response = "SIP/2.0 200 OK\n" + Good[(Good.IndexOf('\n', StringComparison.Ordinal) + 1)..];
         Datagram(response).Outcome.ShouldBe(SipParseOutcome.Message);
         var bad = Datagram(response.Replace("CSeq: 1 OPTIONS", "CSeq: x", StringComparison.Ordinal));
@@ -58,14 +53,22 @@ public sealed class SipParserTests
     }
 
     [Fact]
-    public void A_lone_CR_or_LF_in_the_header_is_rejected()
+    public void A_line_with_a_lone_CR_or_LF_is_nobodys_and_what_it_hides_does_not_come_out_again()
     {
         var text = Good.ReplaceLineEndings("\r\n");
-        foreach (var bad in (string[])[text.Replace("70\r\n", "70\n", StringComparison.Ordinal), text.Replace("70\r\n", "70\r", StringComparison.Ordinal),
+        foreach (var bad in (string[])[text.Replace("70\r\n", "70\nEvil: b\r\n", StringComparison.Ordinal), text.Replace("70\r\n", "70\rEvil: b\r\n", StringComparison.Ordinal),
             text.Replace("Max-Forwards: 70", "Subject: a\rb", StringComparison.Ordinal), text.Replace("Max-Forwards: 70", "Subject: a\nEvil: b", StringComparison.Ordinal)])
         {
-            SipParser.ParseDatagram(Encoding.UTF8.GetBytes(bad)).Rejection.ShouldBe(SipRejection.BadHeaderLine);
+            var result = SipParser.ParseDatagram(Encoding.UTF8.GetBytes(bad));
+            result.Outcome.ShouldBe(SipParseOutcome.Message, result.Rejection.ToString());
+            (result.Message!.Has(HeaderId.MaxForwards) && result.Message.Has(HeaderId.Subject)).ShouldBeFalse();
+            result.Message.Get("Evil").ShouldBeNull();
+            var written = Encoding.UTF8.GetString(SipMessageWriter.ToArray(result.Message)).Replace("\r\n", "", StringComparison.Ordinal);
+            written.ShouldNotContain("\n");
+            written.ShouldNotContain("\r");
         }
+        var needed = text.Replace("Call-ID: far-call", "Call-ID: far\nX: call", StringComparison.Ordinal);
+        SipParser.ParseDatagram(Encoding.UTF8.GetBytes(needed)).Rejection.ShouldBe(SipRejection.MissingHeader);
     }
 
     [Fact]

@@ -42,6 +42,44 @@ public sealed class SipUriTests
     [InlineData("tel:alice")]
     public void A_malformed_URI_is_refused(string text) => SipUri.TryParse(text, out _).ShouldBeFalse();
 
+    [Theory]
+    [InlineData("sip:@example.com", null, "example.com", 0, "")]
+    [InlineData("sip: a@192.0.2.7 ", "a", "192.0.2.7", 0, "")]
+    [InlineData(" sip:a @ 192.0.2.7 : 5070 ; lr", "a", "192.0.2.7", 5070, "lr")]
+    [InlineData("sip:a@192.0.2.7:0", "a", "192.0.2.7", 0, "")]
+    [InlineData("sip:a@192.0.2.7:", "a", "192.0.2.7", 0, "")]
+    [InlineData("sip:a@192.0.2.7;", "a", "192.0.2.7", 0, "")]
+    [InlineData("sip:a@192.0.2.7;;lr;;transport=tcp;", "a", "192.0.2.7", 0, "lr transport=tcp")]
+    [InlineData("sip:u@192.0.2.7;thinfo=\"a1b2=\"", "u", "192.0.2.7", 0, "thinfo=a1b2=")]
+    [InlineData("sip:u@192.0.2.7;x=\"a;b?c>d@e\\\"f\";lr", "u", "192.0.2.7", 0, "x=a;b?c>d@e\"f lr")]
+    [InlineData("sip:u@192.0.2.7;gr=urn:uuid|{1};x=é", "u", "192.0.2.7", 0, "gr=urn:uuid|{1} x=é")]
+    [InlineData("sip:50%@192.0.2.7", "50%", "192.0.2.7", 0, "")]
+    [InlineData("sip:John Smith@192.0.2.7", "John Smith", "192.0.2.7", 0, "")]
+    [InlineData("sip:user@[2001:db8:::192.0.2.1]:5070", "user", "[2001:db8::192.0.2.1]", 5070, "")]
+    [InlineData("tel:alice;", "alice", "", 0, "")]
+    public void What_others_write_is_read_and_kept_letter_for_letter(string text, string? user, string host, int port, string parameters)
+    {
+        SipUri.TryParse(text, out _).ShouldBeFalse("the grammar has it otherwise");
+        SipUri.TryRead(text, out var uri).ShouldBeTrue();
+        (uri.User, uri.Host, uri.Port, uri.Text).ShouldBe((user, host, port, text));
+        uri.Params.Items.ToArray().Select(item => item.Value is null ? item.Name : $"{item.Name}={item.Value}").ShouldBe(parameters.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        uri.IsEquivalentTo(uri).ShouldBeTrue();
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("sip:")]
+    [InlineData("sip:alice@")]
+    [InlineData("alice@example.com")]
+    [InlineData("sip:alice@example.com:70000")]
+    [InlineData("sip:alice@[2001:zz::1]")]
+    [InlineData("sip:alice@2001:db8::1")]
+    [InlineData("<sip:alice@example.com>")]
+    [InlineData("sip:alice@example.com;x=<y>")]
+    [InlineData("sip:alice@example.com\r\nX: y")]
+    [InlineData("sip:alice@exa\0mple.com")]
+    public void Of_what_leads_nowhere_no_URI_is_made(string text) => SipUri.TryRead(text, out _).ShouldBeFalse();
+
     // RFC 3261 section 19.1.4 gives these.
     [Theory]
     [InlineData("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtLanTa.CoM;Transport=tcp")]

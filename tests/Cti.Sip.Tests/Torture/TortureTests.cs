@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace Cti.Sip.Tests.Torture;
 
-/// <summary>RFC 4475: every message with the outcome that the RFC names; where it leaves a choice, the comment says what was chosen.</summary>
+/// <summary>
+/// RFC 4475: every message with the outcome that the RFC names; where it leaves a choice, the comment says what was chosen: to take it where what is wrong
+/// is nothing that is needed, and to refuse it where a needed field would have to be guessed.
+/// </summary>
 public sealed class TortureTests
 {
     private static readonly SipRequestRules Rules = new(
@@ -24,10 +27,10 @@ public sealed class TortureTests
         { "mpart01", 0, 0 },
         { "unreason", 0, 0 },
         { "noreason", 0, 0 },
-        { "badinv01", 400, 0 },
+        { "badinv01", 400, 0 }, // by its Via; separators too many elsewhere cost nothing
         { "clerr", 400, 0 },
         { "ncl", 400, 0 },
-        { "scalar02", 400, 0 },
+        { "scalar02", 400, 0 }, // by its CSeq
         { "scalarlg", -1, 0 },
         { "quotbal", 400, 0 },
         { "ltgtruri", 400, 0 }, // may be accepted by ignoring the brackets; rejected
@@ -37,7 +40,7 @@ public sealed class TortureTests
         { "escruri", 400, 0 },
         { "baddate", 0, 0 }, // may be rejected; a Date is of no use here, so it is ignored
         { "regbadct", 400, 0 },
-        { "badaspec", 400, 0 }, // may be accepted by trimming; rejected
+        { "badaspec", 0, 0 }, // may be accepted by trimming; accepted, because callers who write blanks cannot call otherwise
         { "baddn", 400, 0 }, // may be accepted by guessing; rejected
         { "badvers", 505, 0 },
         { "mismatch01", 400, 0 },
@@ -51,7 +54,7 @@ public sealed class TortureTests
         { "bext01", 0, 420 },
         { "invut", 0, 415 },
         { "regaut01", 0, 0 }, // an unknown scheme of authentication is as if there were none
-        { "multi01", 400, 0 },
+        { "multi01", 400, 0 }, // by CSeq, Call-ID, From and To, which say two things
         { "mcl01", 400, 0 },
         { "bcast", 0, 0 }, // a response for someone else: the transaction layer drops it
         { "zeromf", 0, 0 }, // an endpoint goes on; an element that forwards says 483
@@ -115,7 +118,10 @@ public sealed class TortureTests
         {
             var result = SipParser.ParseDatagram(bytes.AsSpan(0, length));
             result.Outcome.ShouldNotBe(SipParseOutcome.NeedMore);
-            if (result.Outcome == SipParseOutcome.Message) length.ShouldBeGreaterThanOrEqualTo(whole, $"{name} cut at {length}");
+            if (result.Outcome != SipParseOutcome.Message) continue;
+            if (result.Message is SipRequest) length.ShouldBeGreaterThanOrEqualTo(whole, $"{name} cut at {length}");
+            // A response is taken while it tells whose it is; no line of it that was cut is.
+            else Fields(result.Message!).ShouldBeSubsetOf(Fields(SipParser.ParseDatagram(bytes).Message!), $"{name} cut at {length}");
         }
     }
 

@@ -334,13 +334,13 @@ public sealed class ServerTransactionTests
     [Fact]
     public void A_rejected_request_is_answered_without_state_and_counted()
     {
-        var bad = SipParser.ParseDatagram(Texts.Bytes(Texts.Request("OPTIONS").Replace("Max-Forwards: 70", "Max-Forwards: 256", StringComparison.Ordinal)));
+        var bad = SipParser.ParseDatagram(Texts.Bytes(Texts.Request("OPTIONS").Replace("CSeq: 1 OPTIONS", "CSeq: 1 INFO", StringComparison.Ordinal)));
         bad.Outcome.ShouldBe(SipParseOutcome.Rejected);
         bench.Layer.ReceiveRejected(bad, TransactionBench.Udp);
         bench.Layer.ReceiveRejected(bad, TransactionBench.Udp);
-        bench.Trace.ShouldBe(["0 > 400 OPTIONS", "0 > 400 OPTIONS"]);
+        bench.Trace.ShouldBe(["0 > 400 INFO", "0 > 400 INFO"]);
         bench.Sent[0].Bytes.ShouldBe(bench.Sent[1].Bytes);
-        bench.Layer.Counters.Rejected(SipRejection.BadHeaderValue).ShouldBe(2);
+        bench.Layer.Counters.Rejected(SipRejection.MethodMismatch).ShouldBe(2);
         bench.Layer.Count.ShouldBe(0);
     }
 }

@@ -149,6 +149,9 @@ internal static class Texts
 
     public static string Of(ReadOnlyMemory<byte> bytes) => System.Text.Encoding.UTF8.GetString(bytes.Span);
 
+    /// <summary>The line of a message's first header field of that name.</summary>
+    public static string Line(string text, string name) => text.Split('\n').First(line => line.StartsWith(name + ":", StringComparison.Ordinal)).TrimEnd();
+
     /// <summary>A request as a far end would send it.</summary>
     public static string Request(string method, string branch = "z9hG4bKfar1", string extra = "", string? toTag = null, uint number = 1,
         string via = "SIP/2.0/UDP 192.0.2.9:5060", string uri = "sip:app@192.0.2.1", string callId = "far-call", string fromTag = "far") =>
