@@ -283,7 +283,8 @@ public static class SipParser
         }
         rejection = SipRejection.None;
         var reason = end < 0 ? [] : rest[(end + 1)..];
-        if (reason.ContainsAny((byte)'\r', (byte)'\n')) rejection = SipRejection.BadStartLine;
+        // A phrase is for people; one that would end the line is left out.
+        if (reason.ContainsAny((byte)'\r', (byte)'\n')) reason = [];
         return new SipResponse((int)status, ReasonText((int)status, reason), 16);
     }
 

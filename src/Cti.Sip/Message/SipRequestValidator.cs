@@ -50,7 +50,7 @@ public static class SipRequestValidator
     {
         if (!Sdp.SdpBody.IsBlank(request.Body.Span) && !IsOptional(request))
         {
-            if (request.Get(HeaderId.ContentEncoding) is { } encoding && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+            if (request.Get(HeaderId.ContentEncoding) is { Length: > 0 } encoding && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
             {
                 return new SipRefusal(415, HeaderId.AcceptEncoding, "identity");
             }

@@ -282,7 +282,9 @@ public sealed partial class SipUri
         {
             if (other.Params.TryGet(item.Name, out var value))
             {
-                if (!Unescape(item.Value ?? "").Equals(Unescape(value ?? ""), StringComparison.OrdinalIgnoreCase)) return false;
+                // Of two of one name the first counts.
+                Params.TryGet(item.Name, out var own);
+                if (!Unescape(own ?? "").Equals(Unescape(value ?? ""), StringComparison.OrdinalIgnoreCase)) return false;
             }
             else if (IsDecisive(item.Name))
             {

@@ -255,6 +255,90 @@ public sealed class InviteClientUsageTests
         state.Timer.ShouldBe(new SessionTimer(1800, false));
     }
 
+    private SipResponse Success(string tag, string? contact, string sdp, params string[] headers)
+    {
+        var response = Wire.Answer(state.Invite, 200, tag, sdp, headers);
+        response.Remove(HeaderId.Contact);
+        if (contact is not null) response.Add(HeaderId.Contact, contact);
+        return response;
+    }
+
+    private UsageAction[] Receive(SipResponse response) => Step(new InviteClientInput.Responded(response, "0123456789abcdef"));
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("*")]
+    [InlineData("garbage")]
+    [InlineData("<sip:bob@198.51.100.7:99999>")]
+    [InlineData("<sip:bob@198.51.100.7:5070>", "Record-Route: <")]
+    public void A_200_that_does_not_say_where_the_far_end_is_gets_ACK_and_BYE_and_the_call_its_error_at_once(string? contact, params string[] headers)
+    {
+        var target = headers.Length == 0 ? "sip:200@198.51.100.7" : "sip:bob@198.51.100.7:5070";
+        Receive(Success("b1", contact, Sdps.Theirs(), headers));
+        Receive(Success("b1", contact, Sdps.Theirs(), headers));
+        trace.Skip(1).ShouldBe([$"ACK 1 {target}", $"BYE 2 {target}", "failed 502", $"ACK 1 {target} again"]);
+        state.Phase.ShouldBe(InviteClientPhase.Ended);
+    }
+
+    [Fact]
+    public void A_200_without_a_Contact_is_used_where_its_ringing_had_one()
+    {
+        Respond(180, "b1");
+        Receive(Success("b1", "<", Sdps.Theirs()));
+        trace.Skip(2).ShouldBe(["answered PCMA 4000", "ACK 1 sip:bob@198.51.100.7:5070"]);
+    }
+
+    [Theory]
+    [InlineData("<sip:bob@198.51.100.7>;", "sip:bob@198.51.100.7")]
+    [InlineData("<sip:bob@198.51.100.7:0>", "sip:bob@198.51.100.7:0")]
+    [InlineData("<sip:bob@198.51.100.7;thinfo=\"a1b2=\">;;", "sip:bob@198.51.100.7;thinfo=\"a1b2=\"")]
+    [InlineData("< sip:@198.51.100.7 >", "sip:@198.51.100.7")]
+    public void An_odd_Contact_is_used(string contact, string target)
+    {
+        var success = Success("b1", contact, Sdps.Theirs(), "Session-Expires: 1800;refresher=uac", "Session-Expires: 1800;refresher=uac");
+        success.Set(HeaderId.To, "<sip:200@198.51.100.7>;tag=b\"1<>");
+        Receive(success);
+        trace.Skip(1).ShouldBe(["answered PCMA 4000", $"ACK 1 {target}"]);
+        DialogRequests.Bye(state.Dialog!, out _).To.Tag.ShouldBe("b\"1<>");
+    }
+
+    [Fact]
+    public void A_200_of_an_INVITE_that_was_tried_before_is_one_fork_too_many()
+    {
+        var first = state.Invite;
+        Respond(302, "x", null, "Contact: <sip:302@198.51.100.7>");
+        trace.Clear();
+        var late = Wire.Answer(first, 200, "late", Sdps.Theirs());
+        Receive(late);
+        Receive(late);
+        trace.ShouldBe(["ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "ACK 1 sip:bob@198.51.100.7:5070 again"]);
+        Respond(200, "b2", Sdps.Theirs());
+        trace.Skip(3).ShouldBe(["answered PCMA 4000", "ACK 2 sip:bob@198.51.100.7:5070"]);
+    }
+
+    private SipResponse Update(uint number, string? sdp = null, string tag = "b1", string contact = "<sip:bob@198.51.100.9>")
+    {
+        var update = Wire.Request($"UPDATE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKu{number}\r\nFrom: <sip:200@198.51.100.7>;tag={tag}\r\n" +
+            $"To: <sip:100@192.0.2.1>;tag=u1\r\nCall-ID: c1\r\nCSeq: {number} UPDATE\r\nContact: {contact}\r\n{(sdp is null ? "" : "Content-Type: application/sdp\r\n")}\r\n{sdp}");
+        return ((SendResponse)Step(new InviteClientInput.Updated(update, 3)).Single()).Response;
+    }
+
+    [Fact]
+    public void An_UPDATE_before_the_answer_moves_the_far_end_and_its_offer_meets_ours()
+    {
+        Update(1).Status.ShouldBe(481);
+        Respond(180, "b1");
+        var moved = Update(7);
+        (moved.Status, moved.Get(HeaderId.Contact), moved.Body.IsEmpty).ShouldBe((200, "<sip:us@192.0.2.1:5060>", true));
+        Update(8, Sdps.Theirs()).Status.ShouldBe(491);
+        Update(6).Status.ShouldBe(500);
+        Update(9, tag: "b2").Status.ShouldBe(481);
+        Receive(Success("b1", null, Sdps.Theirs()));
+        trace.Last().ShouldBe("ACK 1 sip:bob@198.51.100.9");
+        state.Dialog!.RemoteCSeq.ShouldBe(8u);
+    }
+
     [Fact]
     public void Responses_to_other_requests_are_not_for_the_INVITE()
     {

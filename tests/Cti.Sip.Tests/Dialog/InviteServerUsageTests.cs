@@ -66,6 +66,45 @@ public sealed class InviteServerUsageTests
         _ => action.GetType().Name,
     };
 
+    private SipResponse Update(uint number, string? sdp = null, string more = "")
+    {
+        var step = InviteServerUsage.Step(state, new InviteServerInput.Overlapped(InDialog("UPDATE", number, sdp, more), 3), 0, Timers);
+        state = step.State;
+        return ((SendResponse)step.Actions.Single()).Response;
+    }
+
+    [Fact]
+    public void An_UPDATE_before_the_answer_moves_the_caller_and_its_offer_waits_for_the_answer_to_the_first()
+    {
+        Begin(Sdps.Theirs());
+        Step(new InviteServerInput.Provide(180), 0);
+        var moved = Update(8, null, "Contact: <sip:bob@198.51.100.9;x=\"y\">\r\n");
+        (moved.Status, moved.To.Tag, moved.Get(HeaderId.Contact), moved.Body.IsEmpty).ShouldBe((200, "t1", Contact.ToString(), true));
+        moved.Get(HeaderId.Allow)!.ShouldContain("UPDATE");
+        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.9;x=\"y\"");
+        var early = Update(9, Sdps.Theirs());
+        (early.Status, early.Get(HeaderId.RetryAfter)).ShouldBe((500, "3"));
+        Update(10, null, "Contact: <\r\nSession-Expires: 90;refresher=uac\r\nSupported: timer\r\n").Has(HeaderId.SessionExpires).ShouldBeFalse("there is no session yet");
+        Update(11, null, "Session-Expires: 30\r\n").Status.ShouldBe(422);
+        Update(12, null, "Require: 100rel\r\n").Status.ShouldBe(420);
+        Update(8).Status.ShouldBe(500, "an old number");
+        Step(new InviteServerInput.Accept(Sdps.Us), 1000);
+        Update(13).Status.ShouldBe(200);
+        Step(new InviteServerInput.Acknowledged(InDialog("ACK", 7)), 1100);
+        trace.Last().ShouldBe("1100 confirmed");
+        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.9;x=\"y\"");
+    }
+
+    [Fact]
+    public void An_UPDATE_with_an_offer_meets_ours_in_the_200()
+    {
+        Begin(null);
+        Update(8, Sdps.Theirs()).Status.ShouldBe(500);
+        Step(new InviteServerInput.Accept(Sdps.Us), 1000);
+        Update(9, Sdps.Theirs()).Status.ShouldBe(491);
+        Update(10).Status.ShouldBe(200);
+    }
+
     [Fact]
     public void Ringing_answered_and_acknowledged()
     {

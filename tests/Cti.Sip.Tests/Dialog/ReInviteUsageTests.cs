@@ -276,6 +276,81 @@ public sealed class ReInviteUsageTests
         Receive(Request("UPDATE", 14), 20).Status.ShouldBe(200);
     }
 
+    private void AgreeOnTimer(string allow = "Allow: INVITE, ACK, BYE, UPDATE\r\n")
+    {
+        Receive(Request("INVITE", 11, Sdps.Theirs(), $"Session-Expires: 100;refresher=uas\r\nSupported: timer\r\n{allow}"));
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 11)), 10);
+        trace.Clear();
+    }
+
+    private SipRequest Due() => ((SendRequest)Step(new ReInviteInput.Tick(), state.Deadline).Single()).Request;
+
+    [Fact]
+    public void A_far_end_that_takes_UPDATE_is_refreshed_by_one_without_a_description()
+    {
+        AgreeOnTimer();
+        var refresh = Due();
+        (refresh.Method, refresh.Body.IsEmpty, refresh.Get(HeaderId.SessionExpires), refresh.Get(HeaderId.Contact)).ShouldBe(("UPDATE", true, "100;refresher=uac", "<sip:us@192.0.2.1:5060>"));
+        Respond(refresh, 200, null, 50_100, 0, "Session-Expires: 100;refresher=uac");
+        trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7"]);
+        (state.Deadline, state.IsSettled).ShouldBe((100_100, true));
+        Respond(Due(), 481, null, 100_200);
+        trace.Skip(1).ShouldBe(["100100 UPDATE 7 sip:bob@198.51.100.7:5070", "100200 over 481"]);
+    }
+
+    [Theory]
+    [InlineData(405)]
+    [InlineData(501)]
+    [InlineData(488)]
+    public void Where_the_UPDATE_is_refused_a_re_INVITE_refreshes(int status)
+    {
+        AgreeOnTimer();
+        Respond(Due(), status, null, 50_100);
+        trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7", "50100 INVITE 7 sip:bob@198.51.100.7"]);
+        state.AllowsUpdate.ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_challenge_to_the_UPDATE_is_answered_and_a_500_waited_for()
+    {
+        AgreeOnTimer();
+        Respond(Due(), 407, null, 50_100, 0, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"");
+        Respond(state.Outgoing!.Request!, 500, null, 50_200, 0, "Retry-After: 4");
+        state.Deadline.ShouldBe(54_200);
+        Due().Method.ShouldBe("UPDATE");
+        Step(new ReInviteInput.Failed(408), 90_000);
+        trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7", "50100 UPDATE 7 sip:bob@198.51.100.7", "54200 UPDATE 8 sip:bob@198.51.100.7", "90000 BYE 9 sip:bob@198.51.100.7", "90000 over 408"]);
+    }
+
+    [Fact]
+    public void An_offer_of_theirs_may_cross_the_UPDATE_and_a_wish_of_ours_waits_for_both()
+    {
+        AgreeOnTimer();
+        var refresh = Due();
+        Receive(Request("INVITE", 12, Sdps.Theirs("a=sendonly\r\n")), 50_010).Status.ShouldBe(200);
+        Step(new ReInviteInput.Offer(Sdps.Us), 50_020).ShouldBeEmpty();
+        Respond(refresh, 200, null, 50_030, 0, "Session-Expires: 100;refresher=uac").ShouldBeEmpty();
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 12)), 50_040);
+        trace.Clear();
+        Step(new ReInviteInput.Tick(), 50_040);
+        trace.ShouldBe(["50040 INVITE 7 sip:bob@198.51.100.7:5070"]);
+    }
+
+    [Fact]
+    public void An_UPDATE_without_a_description_that_moves_the_far_end_is_kept_before_it_is_answered()
+    {
+        var moved = Request("UPDATE", 11);
+        moved.Set(HeaderId.Contact, "<sip:bob@198.51.100.99>");
+        Step(new ReInviteInput.Received(moved, 3));
+        trace.ShouldBe(["0 TargetRefreshed", "0 200"]);
+        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.99");
+        var garbled = Request("UPDATE", 12);
+        garbled.Set(HeaderId.Contact, "<");
+        Receive(garbled, 10);
+        trace.Skip(2).ShouldBe(["10 200"]);
+        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.99");
+    }
+
     [Fact]
     public void A_session_that_the_far_end_does_not_refresh_in_time_is_ended()
     {
