@@ -118,13 +118,22 @@ public static class DialogRequests
         var text = uri.Text;
         if (uri.HeadersText.Length > 0) text = text[..^(uri.HeadersText.Length + 1)];
         else if (text.EndsWith('?')) text = text[..^1];
-        // The user part may hold the same letters: look behind it.
-        var start = text.IndexOf(";method=", text.IndexOf('@', StringComparison.Ordinal) + 1, StringComparison.OrdinalIgnoreCase);
-        if (start >= 0 && uri.Params.Has("method"))
-        {
-            var end = text.IndexOf(';', start + 1);
-            text = end < 0 ? text[..start] : text.Remove(start, end - start);
-        }
+        if (uri.Params.Has("method")) text = WithoutMethod(text);
         return ReferenceEquals(text, uri.Text) ? uri : SipUri.TryRead(text, out var cleaned) ? cleaned : uri;
+    }
+
+    private static string WithoutMethod(string text)
+    {
+        // The user part may hold the same letters: look behind it.
+        var at = SipUri.IndexOfUnquoted(text, "@") + 1;
+        while (SipUri.IndexOfUnquoted(text.AsSpan(at), ";") is >= 0 and var next)
+        {
+            at += next;
+            var length = SipUri.IndexOfUnquoted(text.AsSpan(at + 1), ";") + 1;
+            if (length == 0) length = text.Length - at;
+            if (text.AsSpan(at).StartsWith(";method=", StringComparison.OrdinalIgnoreCase)) return text.Remove(at, length);
+            at += length;
+        }
+        return text;
     }
 }

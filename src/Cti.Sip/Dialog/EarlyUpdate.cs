@@ -19,7 +19,7 @@ internal static class EarlyUpdate
         if (check.Refusal is not null) return check.Refusal;
         next = check.Next!;
         var refusal = SipCapabilities.RefuseExtensions(request, null)
-            ?? InviteResponses.ReadSdp(request, null, out var offer)
+            ?? InviteResponses.ReadSdp(request, null, System.Collections.Immutable.ImmutableDictionary<string, string>.Empty, out var offer)
             ?? SessionTimer.Answer(request, null, out _)
             ?? (offer is null ? null : isOurOfferOpen ? SipResponse.For(request, 491) : DialogChecks.TryLater(request, retryAfterSeconds));
         if (refusal is not null) return refusal;

@@ -178,7 +178,7 @@ public sealed partial class SipUri
     private static string Unquoted(string value) => SipLexer.Unquote(System.Text.Encoding.UTF8.GetBytes(value.ToCharArray(), 1, value.Length - 2));
 
     /// <summary>Where the first of <paramref name="any"/> stands outside of quotes; quotes that are not closed are letters like others.</summary>
-    private static int IndexOfUnquoted(ReadOnlySpan<char> text, ReadOnlySpan<char> any)
+    internal static int IndexOfUnquoted(ReadOnlySpan<char> text, ReadOnlySpan<char> any)
     {
         for (var i = 0; i < text.Length; i++)
         {

@@ -63,7 +63,7 @@ public static class SipFuzzTarget
         {
             _ = $"{address} {address.Tag} {address.Uri.UserUnescaped} {address.Uri.IsLooseRouter} {address.WithoutTag()}";
             if (!NameAddr.TryParse(address.ToString(), out var same) && address.Uri.IsReadable) throw new InvalidOperationException("an address that was read cannot be written");
-            if (same is not null && same.Tag != address.Tag) throw new InvalidOperationException("a tag does not come back as it came");
+            if (same is not null && address.Uri.IsReadable && same.Tag != address.Tag) throw new InvalidOperationException("a tag does not come back as it came");
         }
         _ = message.Require.Count + message.Supported.Count + message.Tokens(HeaderId.Allow).Count;
         if (message is SipRequest asked)
