@@ -89,6 +89,12 @@ internal sealed partial class CallActor
     private void OfferKnown(InviteOffered offered, HostLookedUp found)
     {
         unresolved = null;
+        // Others have come meanwhile, and were counted before this one is.
+        if (services.Limit.Refuses())
+        {
+            Refuse(offered, SipResponse.For(offered.Transaction.Request, 503, null, services.Random.NextHex(8)));
+            return;
+        }
         var hosts = found.Address is { } address ? HostNames.None.Add(found.Name, address) : HostNames.None;
         Offer(offered, InviteResponses.FindSdp(offered.Transaction.Request)?.With(hosts), hosts);
     }

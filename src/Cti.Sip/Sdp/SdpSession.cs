@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Net;
 using System.Text;
 using Cti.Kernel;
 
@@ -57,7 +58,8 @@ public sealed record SdpConnection(string AddressType, string Address)
     public static SdpConnection Of(string address) => new(address.Contains(':', StringComparison.Ordinal) ? "IP6" : "IP4", address);
 
     /// <summary>The old way to hold (RFC 3264 section 8.4), also in IPv6 where a name under .invalid stands for it (RFC 6157 section 4.1).</summary>
-    public bool IsHold => Address is "0.0.0.0" or "::" || Address.Equals("invalid", StringComparison.OrdinalIgnoreCase)
+    public bool IsHold => (IPAddress.TryParse(Address, out var parsed) && (parsed.Equals(IPAddress.Any) || parsed.Equals(IPAddress.IPv6Any)))
+        || Address.Equals("invalid", StringComparison.OrdinalIgnoreCase)
         || Address.EndsWith(".invalid", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>

@@ -153,6 +153,36 @@ public sealed class HostNameTests
     }
 
     [Fact]
+    public void A_call_that_was_looked_up_for_too_long_finds_the_node_full()
+    {
+        var full = new NodeBench(callsMax: 1);
+        full.Resolver.Hosts["media.example"] = [Media];
+        var gate = new TaskCompletionSource();
+        full.Resolver.HostGate = gate.Task;
+        var (first, second) = (full.Peer("192.0.2.10"), full.Peer("192.0.2.11"));
+        foreach (var peer in (RawPeer[])[first, second])
+        {
+            peer.Send($"""
+                INVITE sip:100@10.0.0.100 SIP/2.0
+                Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bK1
+                Max-Forwards: 70
+                From: <sip:caller@{peer.Local.Address}>;tag=caller
+                To: <sip:100@10.0.0.100>
+                Call-ID: call-{peer.Local.Address}
+                CSeq: 1 INVITE
+                Contact: <sip:caller@{peer.Local}>
+                Content-Type: application/sdp
+                """, Named(peer));
+        }
+        Cti.Testing.ManualRuntime.Inline(gate.SetResult);
+        full.Runtime.Advance(20);
+        first.Response(180);
+        second.Response(503);
+        full.Server.CallCount.ShouldBe(1);
+        full.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void A_stranger_causes_no_look_up()
     {
         var closed = new NodeBench(inbound: new InboundPolicy([], false, NodeBench.App, false));

@@ -78,6 +78,38 @@ public sealed class OfferTests
         bench.Crashes.ShouldBeEmpty();
     }
 
+    public static TheoryData<string> Odd =>
+    [
+        "v=0|o=- 1 1 IN IP4 192.0.2.10|s=-|c=IN IP4 192.0.2.10|t=0 0|m=audio 40000 RTP/AVP 8 101|a=rtpmap:101 telephone-event/8000|m=video 0 RTP/AVP|",
+        "v=0|o=- 1001 1 IN IP4|s=-|c=IN IP4 192.0.2.10|t=0 0|m=audio 40000 RTP/AVP 8 101|a=rtpmap:101 telephone-event/8000|",
+        "v=0|o=- 1001 1 IN |s=-|c=IN IP4 192.0.2.10|t=0 0|m=audio 40000 RTP/AVP 8 101|a=rtpmap:101 telephone-event/8000||a=sendrecv|",
+        "v=0|o=34020000001320000001 0 0 IN IP4 192.0.2.10|s=Play|c=IN IP4 192.0.2.10|t=0 0|m=audio 40000 RTP/AVP 8 101|a=rtpmap:101 telephone-event/8000|y=0100000001|f=v/////a/1/8/1|",
+        "v=0|c=IN IP4 192.0.2.10|m=audio 40000 RTP/AVP 8 101|a=X-vendor info 12|a=rtpmap: 101 telephone-event/8000|e=late@example.com|k=|",
+        "|m=application 0 UDP/BFCP|c=IN IP4 192.0.2.10|m=audio 40000 RTP/AVP 8 101|c=IN IP4 192.0.2.10|a=rtpmap:101 telephone-event/8000|m=audio 9 RTP/AVP|",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Odd))]
+    public void What_devices_really_offer_is_answered(string sdp)
+    {
+        Invite("application/sdp", sdp.Replace("|", "\r\n", StringComparison.Ordinal));
+        Acknowledge(Answer());
+        ShouldReceive(AudioCodec.Pcma, 101);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [MemberData(nameof(Odd))]
+    public void What_devices_really_answer_is_used(string sdp)
+    {
+        bench.Construct("sip:far@192.0.2.10");
+        phone.Respond(phone.Request("INVITE"), 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", sdp.Replace("|", "\n", StringComparison.Ordinal));
+        phone.Request("ACK");
+        bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        ShouldReceive(AudioCodec.Pcma, 101);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
     [Fact]
     public void A_body_of_nothing_but_line_ends_is_no_body()
     {

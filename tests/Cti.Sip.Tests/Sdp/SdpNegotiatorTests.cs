@@ -85,6 +85,8 @@ public sealed class SdpNegotiatorTests
     [InlineData("", "c=IN IP4 0.0.0.0\r\na=sendonly\r\n", "recvonly", false, true)]
     [InlineData("", "c=IN IP4 0.0.0.0\r\na=inactive\r\n", "inactive", false, false)]
     [InlineData("", "c=IN IP6 held.invalid\r\n", "recvonly", false, true)]
+    [InlineData("", "c=IN IP6 0:0:0:0:0:0:0:0\r\n", "recvonly", false, true)]
+    [InlineData("", "c=IN IP4 0.0.0.0/127\r\n", "recvonly", false, true)]
     public void Every_form_of_hold_is_understood(string session, string media, string answered, bool send, bool receive)
     {
         var outcome = SdpNegotiator.Answer(Parse(Head + session + "m=audio 4000 RTP/AVP 8\r\n" + media), Us);
