@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Cti.Acceptance.Infrastructure;
 
 namespace Cti.Acceptance;
@@ -76,6 +78,25 @@ public sealed class DemoTests
         await back.PickUpAsync();
         await HearsAsync(back, "demo-welcome.wav");
         await back.HangUpAsync();
+    }
+
+    [Fact]
+    public async Task Whom_a_caller_names_gets_no_sound_before_it_has_shown_itself()
+    {
+        await using var node = await NodeProcess.StartAsync(acceptAny: false);
+        await using var phone = new TestPhone();
+        using var victim = new UdpClient(new IPEndPoint(IPAddress.Parse("127.0.0.2"), 0));
+        var elsewhere = phone.Call(node, "demo", body: $"v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio {((IPEndPoint)victim.Client.LocalEndPoint!).Port} RTP/AVP 8\r\n");
+        await elsewhere.AnsweredAsync();
+        var unacknowledged = phone.Call(node, "demo");
+        (await unacknowledged.FinalAsync()).Status.ShouldBe(200);
+        // Long enough for both to be heard, if they were.
+        var honest = await phone.CallAnsweredAsync(node, "demo");
+        await HearsAsync(honest, "demo-welcome.wav");
+        victim.Available.ShouldBe(0);
+        unacknowledged.Rtp.Packets.ShouldBeEmpty();
+        await elsewhere.HangUpAsync();
+        await honest.HangUpAsync();
     }
 
     private static async Task<PhoneCall> ChooseAsync(NodeProcess node, TestPhone phone, string keys)
