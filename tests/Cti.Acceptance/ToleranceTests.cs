@@ -15,11 +15,12 @@ public sealed class ToleranceTests : IAsyncLifetime
 
     private NodeProcess node = null!;
     private RpcClient app = null!;
-    private readonly TestPhone phone = new();
+    private TestPhone phone = null!;
 
     /// <inheritdoc/>
     public async Task InitializeAsync()
     {
+        phone = new TestPhone();
         node = await NodeProcess.StartAsync();
         app = await RpcClient.ConnectAsync(node);
     }
