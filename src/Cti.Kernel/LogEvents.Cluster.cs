@@ -3,7 +3,7 @@ namespace Cti.Kernel;
 public static partial class LogEvents
 {
     /// <summary>The journal's store cannot be reached.</summary>
-    public static readonly LogEvent JournalUnreachable = new(7001, LogSeverity.Error, "the journal cannot be reached, new work is refused until it can: {0}");
+    public static readonly LogEvent JournalUnreachable = new(7001, LogSeverity.Error, "the journal cannot be reached, new work is refused until it can: {0}") { SummedAs = "failures to reach the journal" };
     /// <summary>The journal's store turned out to be damaged or gone, for good.</summary>
     public static readonly LogEvent JournalBroken = new(5001, LogSeverity.Error, "the journal is damaged or gone; new calls and requests are refused with 503, nothing more is written, calls that are up go on: {0}");
     /// <summary>The journal's store is back.</summary>

@@ -67,6 +67,7 @@ public sealed class ErrorAndLogTests
     [InlineData(nameof(LogEvents.ActorCrashed))]
     [InlineData(nameof(LogEvents.ActorStopped))]
     [InlineData(nameof(LogEvents.CallsMaxReached))]
+    [InlineData(nameof(LogEvents.JournalUnreachable))]
     [InlineData(nameof(LogEvents.RingBackFailed))]
     [InlineData(nameof(LogEvents.ConferenceSoundFailed))]
     [InlineData(nameof(LogEvents.MediaSessionFault))]
