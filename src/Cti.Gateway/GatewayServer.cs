@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using Cti.Calls.Api;
 using Cti.Gateway.Access;
 using Cti.Gateway.Connections;
-using Cti.Gateway.Documents;
 using Cti.Gateway.Metrics;
 using Cti.Gateway.Rpc;
 using Cti.Kernel;
@@ -42,8 +42,7 @@ public sealed class GatewayServer : IAsyncDisposable
     {
         (_options, _feeds, _status, _log) = (options, feeds, status, log);
         _applications = new ApplicationDirectory(options.Applications, clock);
-        _dispatcher = new RequestDispatcher(options, router, _metrics, log,
-            OpenRpcDocument.Render(ApiGeneration.V1, options.Version), OpenRpcDocument.Render(ApiGeneration.V2, options.Version));
+        _dispatcher = new RequestDispatcher(options, router, _metrics, log);
         _post = new RpcPost(options, _dispatcher);
         _web = Build();
     }
@@ -56,7 +55,7 @@ public sealed class GatewayServer : IAsyncDisposable
 
     /// <summary>Starts a gateway and answers it when it listens.</summary>
     /// <exception cref="ArgumentException">A URL, a key's hash or their combination is not acceptable; the message says what would be.</exception>
-    /// <exception cref="IOException">An address is in use or not this machine's.</exception>
+    /// <exception cref="ListenException">An address is in use or not this machine's.</exception>
     public static async Task<GatewayServer> StartAsync(GatewayOptions options, IRequestRouter router, IEventFeeds feeds, IGatewayStatus status,
         IClock clock, ILog log, CancellationToken cancellation = default)
     {
@@ -64,6 +63,11 @@ public sealed class GatewayServer : IAsyncDisposable
         try
         {
             await server._web.StartAsync(cancellation);
+        }
+        catch (Exception e) when (e is SocketException or IOException { InnerException: AddressInUseException or SocketException })
+        {
+            await server.DisposeAsync();
+            throw new ListenException(Unusable(options, e.Message), ((e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode) ?? SocketError.AddressAlreadyInUse, e);
         }
         catch
         {
@@ -74,6 +78,10 @@ public sealed class GatewayServer : IAsyncDisposable
         foreach (var url in server.Urls) log.Write(LogEvents.GatewayListening, url);
         return server;
     }
+
+    // Kestrel's words name the address that it was about to bind, where it names one.
+    private static string Unusable(GatewayOptions options, string said) =>
+        options.Listen.FirstOrDefault(url => said.Contains(url.TrimEnd('/'), StringComparison.OrdinalIgnoreCase)) ?? string.Join(", ", options.Listen);
 
     /// <summary>Accepts nothing more, closes every WebSocket with 1001, ends event streams, and returns when all are gone or the closing time is over.</summary>
     public async Task StopAsync()
@@ -129,6 +137,12 @@ public sealed class GatewayServer : IAsyncDisposable
         {
             await RouteAsync(context);
         }
+        catch (Microsoft.AspNetCore.Http.BadHttpRequestException e) when (!context.Response.HasStarted)
+        {
+            // What follows of a body that is no HTTP cannot be told from the next request.
+            context.Response.Headers.Connection = "close";
+            await HttpReplies.WriteTextAsync(context, e.StatusCode, "the request's body is not what its header says");
+        }
         catch (Exception e) when (e is OperationCanceledException or Microsoft.AspNetCore.Http.BadHttpRequestException or IOException or ConnectionAbortedException)
         {
             context.Abort();
@@ -142,15 +156,13 @@ public sealed class GatewayServer : IAsyncDisposable
 
     private Task RouteAsync(HttpContext context) => context.Request.Path.Value switch
     {
-        "/v2/rpc" => RpcAsync(context, ApiGeneration.V2),
-        "/v1/rpc" => RpcAsync(context, ApiGeneration.V1),
-        "/v2/events" => EventsAsync(context),
+        "/v1/rpc" or "/v2/rpc" or "/v1/events" or "/v2/events" => ApiAsync(context),
         "/healthz" => HttpReplies.WriteTextAsync(context, StatusCodes.Status200OK, "ok"),
         "/readyz" => ReadyAsync(context),
         "/metrics" => MetricsAsync(context),
         { } path when path.StartsWith(NodesPath, StringComparison.Ordinal) && path.EndsWith(DrainPath, StringComparison.Ordinal)
             && path.Length > NodesPath.Length + DrainPath.Length => DrainAsync(context, path[NodesPath.Length..^DrainPath.Length]),
-        _ => HttpReplies.WriteTextAsync(context, StatusCodes.Status404NotFound, "there are /v2/rpc, /v1/rpc, /v2/events, /healthz, /readyz, /metrics and POST /nodes/NODE/drain"),
+        _ => HttpReplies.WriteTextAsync(context, StatusCodes.Status404NotFound, "there are /v2/rpc, /v1/rpc, /v2/events, /v1/events, /healthz, /readyz, /metrics and POST /nodes/NODE/drain"),
     };
 
     private async Task DrainAsync(HttpContext context, string node)
@@ -174,12 +186,26 @@ public sealed class GatewayServer : IAsyncDisposable
     private Task MetricsAsync(HttpContext context) =>
         HttpReplies.WriteTextAsync(context, StatusCodes.Status200OK, _exporter.Render().TrimEnd('\n'), PrometheusExporter.ContentType);
 
+    // Both generations have the same events.
+    private Task ApiAsync(HttpContext context)
+    {
+        CrossOrigin.Allow(context);
+        if (HttpMethods.IsOptions(context.Request.Method)) return CrossOrigin.AnswerPreflight(context);
+        return context.Request.Path.Value switch
+        {
+            "/v2/rpc" => RpcAsync(context, ApiGeneration.V2),
+            "/v1/rpc" => RpcAsync(context, ApiGeneration.V1),
+            _ => EventsAsync(context),
+        };
+    }
+
     private async Task RpcAsync(HttpContext context, ApiGeneration generation)
     {
         var isSocket = context.WebSockets.IsWebSocketRequest;
         if (await AuthenticateAsync(context, tokenInQuery: isSocket) is not { } application) return;
-        if (isSocket) await SocketAsync(context, application, generation);
-        else if (HttpMethods.IsPost(context.Request.Method)) await _post.HandleAsync(context, application, generation);
+        var caller = new Caller(application, generation, ServerAddress.Of(context));
+        if (isSocket) await SocketAsync(context, caller);
+        else if (HttpMethods.IsPost(context.Request.Method)) await _post.HandleAsync(context, caller);
         else
         {
             context.Response.Headers.Allow = "POST";
@@ -187,13 +213,14 @@ public sealed class GatewayServer : IAsyncDisposable
         }
     }
 
-    private async Task SocketAsync(HttpContext context, Application application, ApiGeneration generation)
+    private async Task SocketAsync(HttpContext context, Caller caller)
     {
+        var application = caller.Application;
         if (!await ConnectAsync(context, application)) return;
         try
         {
             using var socket = await context.WebSockets.AcceptWebSocketAsync();
-            using var connection = new RpcSocket(_options, socket, application, generation, RemoteOf(context), _dispatcher, _feeds, _metrics, _log);
+            using var connection = new RpcSocket(_options, socket, caller, RemoteOf(context), _dispatcher, _feeds, _metrics, _log);
             _sockets.TryAdd(connection, true);
             if (_stopping.IsCancellationRequested) connection.Close(WebSocketCloseStatus.EndpointUnavailable, "the gateway is going away; connect to another");
             try
@@ -213,7 +240,7 @@ public sealed class GatewayServer : IAsyncDisposable
 
     private async Task EventsAsync(HttpContext context)
     {
-        if (await AuthenticateAsync(context, tokenInQuery: false) is not { } application) return;
+        if (await AuthenticateAsync(context, tokenInQuery: true) is not { } application) return;
         if (!HttpMethods.IsGet(context.Request.Method))
         {
             context.Response.Headers.Allow = "GET";

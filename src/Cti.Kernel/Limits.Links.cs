@@ -28,6 +28,10 @@ public static partial class Limits
     public const int InstanceEarlyMax = 10_000;
     /// <summary>Milliseconds between two looks for the owner of what waits: well below a fail-over.</summary>
     public const int MovingRetryMillis = 50;
+    /// <summary>Milliseconds until a query looks again whether a resource has heard what its partner told: about a commit.</summary>
+    public const int PartnerRetryMillis = 2;
+    /// <summary>Milliseconds that a query waits for the word of a partner on another node: living nodes take a few; past it what is known here is answered.</summary>
+    public const int PartnerNewsMillis = 1_000;
     /// <summary>Milliseconds until a question to a node about itself is given up: it touches no disk there.</summary>
     public const int NodeAnswerMillis = 2_000;
     /// <summary>

@@ -78,6 +78,10 @@ public static partial class Limits
     public const int UriCharsMax = 512;
     /// <summary>Characters of a file name in a request: Linux's PATH_MAX is 4096 bytes, a character has up to four.</summary>
     public const int FileNameCharsMax = 1024;
+    /// <summary>Bytes beyond its bound that are passed over of one request, so that the connection goes on: thirty-two times the contract's bound, more than a client sends by mistake; past it the connection is closed.</summary>
+    public const int OversizedBytesMax = 1024 * 1024;
+    /// <summary>Bytes of the id of a request over its bound: many times a UUID.</summary>
+    public const int OversizedIdBytesMax = 1024;
     /// <summary>Nesting of a JSON-RPC text: a batch of requests with a list of lists as play content has 5 levels.</summary>
     public const int JsonDepthMax = 16;
     /// <summary>Requests of one WebSocket that wait for their owners: past it the gateway stops reading from that socket.</summary>

@@ -120,7 +120,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             catch (Exception fault) when (fault is StoreMismatchException or StoreUnavailableException or IOException or UnauthorizedAccessException
                 or System.Net.Sockets.SocketException or ArgumentException or InvalidDataException or NotSupportedException)
             {
-                await Console.Error.WriteLineAsync(StartFailure.Explain(fault)).ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(StartFailure.Explain(fault is ListenException unusable ? new IOException(configuration.Describe(unusable), unusable) : fault)).ConfigureAwait(false);
                 return 1;
             }
             await WaitAsync(cancellation).ConfigureAwait(false);

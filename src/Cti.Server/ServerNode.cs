@@ -199,8 +199,13 @@ public sealed class ServerNode : INodeInfo
         writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
         handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
         UseLinks();
-        var owner = new OwnerRequests(services, owned.ActorOf, () => draining, () => member.IsCutOff, this);
-        Router = new RequestRouter(services, owner, new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log));
+        RemoteRequests? remote = null;
+        var owner = new OwnerRequests(services, owned.ActorOf, () => draining, () => member.IsCutOff, this)
+        {
+            Partners = new PartnerNews(services.Directory, index => owned.ActorOf(index) is not null, (request, index, replyTo) => remote!.Ask(request, index, null, replyTo), options.Timers),
+        };
+        remote = new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log);
+        Router = new RequestRouter(services, owner, remote);
     }
 
     /// <summary>Carries requests to their resources.</summary>

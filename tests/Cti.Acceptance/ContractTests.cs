@@ -176,6 +176,7 @@ public sealed class ContractTests(SharedNode shared) : CallTest(shared)
         await walk.InStateAsync(secondRes, "Connect");
         await walk.AskAsync("sys.call.connect_stop", new { res_id = firstRes });
         await walk.CompletedAsync("sys.call.on_connect_completed", firstRes);
+        await walk.InStateAsync(secondRes, "Idle");
         await EndAsync(walk, first, firstRes);
         await EndAsync(walk, second, secondRes);
     }
@@ -192,7 +193,7 @@ public sealed class ContractTests(SharedNode shared) : CallTest(shared)
         await walk.InStateAsync(res, generation == 1 ? "Initiated" : "Ring");
         await call.PickUpAsync();
         await walk.CompletedAsync("sys.call.on_dial_completed", res);
-        await walk.ComesToAsync(parentRes, "Idle");
+        await walk.InStateAsync(parentRes, "Idle");
         await EndAsync(walk, call, res);
         await EndAsync(walk, parent, parentRes);
     }

@@ -20,7 +20,9 @@ public sealed class BridgeTests
         asked.Effects.ShouldBe([new AskJoin(Some.OtherId, "op-1")]);
         call.Phase.ShouldBe(CallPhase.Connect, "other actions find it there from now on");
         call.Do(Some.Play).Refusal!.Code.ShouldBe(ErrorCodes.Conflict);
-        call.Do(new StopConnect()).Refusal!.Code.ShouldBe(ErrorCodes.Conflict, "there is nothing to stop yet");
+        var refused = call.Do(new StopConnect()).Refusal!;
+        refused.Code.ShouldBe(ErrorCodes.Conflict, "there is nothing to stop yet");
+        refused.Message.ShouldContain("has not joined yet");
         var joined = call.Do(new JoinAnswered("op-1", Some.OtherId, null));
         joined.Effects.OfType<ReplyResult>().ShouldHaveSingleItem();
         joined.Effects.OfType<ConnectMedia>().ShouldHaveSingleItem().Peer.ShouldBe(Some.OtherId);
@@ -59,7 +61,9 @@ public sealed class BridgeTests
         var events = second.Events.Count;
         Ask(second).Effects.ShouldBe([new AnswerJoin(First, "op-9", null)]);
         second.Phase.ShouldBe(CallPhase.Connect);
-        second.Do(new StopConnect()).Refusal!.Code.ShouldBe(ErrorCodes.Conflict, "only the first party stops it");
+        var refused = second.Do(new StopConnect()).Refusal!;
+        refused.Code.ShouldBe(ErrorCodes.Conflict, "only the first party stops it");
+        refused.Message.ShouldBe($"sys.call.connect_stop is for the first party, {second.State!.Bridge!.Peer}; this call is the second");
         second.Trace(new BridgeParted("another")).ShouldBeEmpty();
         second.Do(new BridgeParted("op-9"));
         second.Phase.ShouldBe(CallPhase.Idle);

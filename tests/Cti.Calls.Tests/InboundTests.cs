@@ -196,6 +196,9 @@ public sealed class InboundTests
     public void The_older_generation_drops_instead_of_rejecting()
     {
         var call = Some.In(CallPhase.Initiated);
+        var refused = call.Do(new DropCall(603, ApiGeneration.V2)).Refusal!;
+        refused.Code.ShouldBe(409, "the present generation refuses a call by another method");
+        refused.Message.ShouldEndWith("; sys.call.reject refuses a call that is not answered");
         call.Do(new DropCall(200, ApiGeneration.V1)).Refusal!.Code.ShouldBe(-32602);
         call.Do(new DropCall(399, ApiGeneration.V1)).Refusal!.Data!["param"].ShouldBe("cause");
         call.Trace(new DropCall(486, ApiGeneration.V1)).ShouldBe(

@@ -38,15 +38,23 @@ public sealed class AccessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_socket_may_pass_its_key_in_the_query_and_a_post_may_not()
+    public async Task A_socket_and_an_event_stream_may_pass_their_key_in_the_query_and_a_post_may_not()
     {
         using var socket = new ClientWebSocket();
         await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{_gateway.Server.Port}/v2/rpc?access_token={GatewayUnderTest.Key}"), CancellationToken.None);
         (await _gateway.Feeds.NextAsync()).Application.ShouldBe("default");
         using var post = await _gateway.Http.PostAsync(new Uri(_gateway.Base, $"/v2/rpc?access_token={GatewayUnderTest.Key}"), new StringContent(Nop));
         post.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
-        using var events = await _gateway.Http.GetAsync(new Uri(_gateway.Base, $"/v2/events?access_token={GatewayUnderTest.Key}"));
-        events.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        foreach (var generation in (string[])["v1", "v2"])
+        {
+            using var events = await _gateway.Http.GetAsync(new Uri(_gateway.Base, $"/{generation}/events?access_token={GatewayUnderTest.Key}"), HttpCompletionOption.ResponseHeadersRead);
+            events.StatusCode.ShouldBe(HttpStatusCode.OK);
+            (await _gateway.Feeds.NextAsync()).Application.ShouldBe("default");
+            using var wrong = await _gateway.Http.GetAsync(new Uri(_gateway.Base, $"/{generation}/events?access_token=cti_wrong-key"));
+            wrong.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
+        }
+        foreach (var key in (string[])[GatewayUnderTest.Key, "cti_wrong-key", "access_token"])
+            _gateway.Log.Lines.ShouldAllBe(line => !line.Text.Contains(key), "no key is ever logged");
     }
 
     [Fact]

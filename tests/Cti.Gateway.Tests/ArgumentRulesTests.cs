@@ -114,6 +114,22 @@ public sealed class ArgumentRulesTests
     }
 
     [Fact]
+    public void Where_the_default_has_keys_null_is_the_default_and_empty_is_none()
+    {
+        Good("sys.call.receive_dtmf_start", """{"res_id":"r","finish_keys":null}""").OptionalString("finish_keys").ShouldBe("#");
+        Good("sys.call.receive_dtmf_start", """["r",null,null,null]""").OptionalString("finish_keys").ShouldBe("#");
+        Good("sys.call.receive_dtmf_start", """{"res_id":"r","finish_keys":""}""").OptionalString("finish_keys").ShouldBe("");
+        Good("sys.call.receive_dtmf_start", """{"res_id":"r","valid_keys":null}""").OptionalString("valid_keys").ShouldBe(Catalogue.DtmfKeys);
+    }
+
+    [Theory]
+    [InlineData("sys.call.play_start", "{\"res_id\":\"r\",\"contents\":\"a\"}", "did you mean content?")]
+    [InlineData("sys.call.receive_dtmf_start", "{\"res_id\":\"r\",\"firstKeyTimeout\":3}", "did you mean first_key_timeout?")]
+    [InlineData("sys.call.answer", "{\"resid\":\"r\"}", "did you mean res_id?")]
+    [InlineData("sys.call.answer", "{\"zzzzzzzz\":\"r\"}", "unknown; sys.call.answer takes")]
+    public void An_unknown_parameter_is_refused_with_the_one_that_was_probably_meant(string method, string text, string says) => Refused(method, text).ShouldContain(says);
+
+    [Fact]
     public void Causes_have_the_range_of_their_method()
     {
         Good("sys.call.drop", """{"res_id":"r","cause":200}""").Int32("cause").ShouldBe(200);
@@ -181,8 +197,8 @@ public sealed class ArgumentRulesTests
     [InlineData("5.0", 1, "digits only")]
     [InlineData("-1", 1, "digits only")]
     [InlineData("1e16", 2, "below 10^16")]
-    [InlineData("1e-7", 3, "at most 6 decimals")]
-    [InlineData("1e-3", 6, "at most 2 decimals")]
+    [InlineData("1e400", 3, "below 10^16")]
+    [InlineData("9999999999999999.9999999", 2, "below 10^16")]
     [InlineData("5", 4, "the content must be a string")]
     [InlineData("5", 5, "the content must be a string")]
     [InlineData("5", 10, "the content must be a string")]
@@ -196,6 +212,17 @@ public sealed class ArgumentRulesTests
     [InlineData("\"1\"", 11, "there is no such type")]
     public void A_json_value_that_does_not_fit_its_type_is_refused(string content, int type, string reason) =>
         PlayRefused($"[[{content},{type},\"\"]]").ShouldContain(reason);
+
+    [Theory]
+    [InlineData("0.30000000000000004", 2, "0.3")]
+    [InlineData("0.30000000000000004", 3, "0.3")]
+    [InlineData("0.30000000000000004", 6, "0.3")]
+    [InlineData("1e-7", 3, "0")]
+    [InlineData("1e-3", 6, "0")]
+    [InlineData("1.005", 6, "1")]
+    [InlineData("-19.989999999999998", 6, "-19.99")]
+    public void A_json_number_is_rounded_and_never_refused_for_its_digits(string number, int type, string text) =>
+        Play($"[[{number},{type},\"\"]]").ShouldBe([new PlayElement(type, text, "")]);
 
     [Theory]
     [InlineData("lang=fr-FR")]
@@ -251,6 +278,7 @@ public sealed class ArgumentRulesTests
         var hash = Hash("""{"res_id":"r","max_seconds":5,"record_file":"a"}""");
         Hash("""{"record_file":"\u0061","max_seconds":5.0,"res_id":"r","beep":true,"record_format":3}""").ShouldBe(hash);
         Hash("""["r",5,true,"a",2]""", ApiGeneration.V1).ShouldBe(hash);
+        Hash("""{"res_id":"r","max_seconds":5,"record_file":"a","beep":null,"record_format":null,"finish_keys":null}""").ShouldBe(hash, "null is the default");
         Hash("""{"res_id":"r","max_seconds":6,"record_file":"a"}""").ShouldNotBe(hash);
         Hash("""{"res_id":"r","max_seconds":5,"record_file":"b"}""").ShouldNotBe(hash);
     }

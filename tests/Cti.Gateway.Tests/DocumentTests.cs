@@ -79,7 +79,7 @@ public sealed class DocumentTests
         foreach (var generation in (ApiGeneration[])[ApiGeneration.V1, ApiGeneration.V2])
         {
             var answer = await gateway.CallAsync("rpc.discover", "{}", generation);
-            answer.GetProperty("result").GetRawText().ShouldBe(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7")));
+            answer.GetProperty("result").GetRawText().ShouldBe(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", $"http://127.0.0.1:{gateway.Server.Port}")));
         }
         gateway.Router.Asked.ShouldBeEmpty();
     }
@@ -95,7 +95,7 @@ public sealed class DocumentTests
         Parameter(ApiGeneration.V2, "sys.call.record_start", "record_format").GetProperty("schema").GetProperty("default").GetInt32().ShouldBe(3);
     }
 
-    private static JsonElement Render(ApiGeneration generation) => GatewayUnderTest.Json(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7")));
+    private static JsonElement Render(ApiGeneration generation) => GatewayUnderTest.Json(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", "https://cti.example:8443")));
 
     private static string RepositoryRoot()
     {

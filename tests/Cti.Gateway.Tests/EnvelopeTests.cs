@@ -34,7 +34,8 @@ public sealed class EnvelopeTests : IAsyncLifetime
     [InlineData("{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"id\":true}", -32600)]
     [InlineData("{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"id\":[1]}", -32600)]
     [InlineData("{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"method\":\"x\",\"id\":null}", -32600)]
-    [InlineData("{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":null,\"id\":null}", -32600)]
+    [InlineData("{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":null,\"params\":null,\"id\":null}", -32600)]
+    [InlineData("{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":false,\"id\":null}", -32600)]
     [InlineData("{\"jsonrpc\":\"2.0\",\"method\":\"\\ud800\",\"id\":null}", -32600)]
     public async Task What_is_no_request_is_answered_with_id_null(string text, int code)
     {
@@ -67,6 +68,36 @@ public sealed class EnvelopeTests : IAsyncLifetime
     {
         using var response = await _gateway.PostAsync($$"""{ "id" : {{id}} , "method":"sys.call.exists","params":["0.0.7-sys.call-1"],"jsonrpc":"2.0"}""");
         (await response.Content.ReadAsStringAsync()).ShouldBe($$"""{"jsonrpc":"2.0","result":null,"id":{{id}}}""");
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(",\"params\":null")]
+    [InlineData(",\"params\":{}")]
+    [InlineData(",\"params\":[]")]
+    public async Task No_params_may_be_written_in_four_ways(string parameters)
+    {
+        await _gateway.CallAsync($$"""{"jsonrpc":"2.0","id":1,"method":"sys.call.list"{{parameters}}}""");
+        var asked = _gateway.Router.Asked.Single();
+        asked.Arguments.Int32("limit").ShouldBe(100);
+        (await _gateway.CallAsync("""{"jsonrpc":"2.0","id":1,"method":"sys.call.nop","params":null}""")).GetProperty("error").GetProperty("data").GetProperty("param").GetString().ShouldBe("res_id");
+    }
+
+    [Theory]
+    [InlineData("sys.call.anwser", "sys.call.answer")]
+    [InlineData("sys.call.playStart", "sys.call.play_start")]
+    [InlineData("call.answer", "sys.call.answer")]
+    [InlineData("answer", "sys.call.answer")]
+    [InlineData("SYS.CALL.ANSWER", "sys.call.answer")]
+    [InlineData("rpc.discovery", "rpc.discover")]
+    [InlineData("ext.duo_callback.constrct", "ext.duo_callback.construct")]
+    [InlineData("zzz", null)]
+    [InlineData("", null)]
+    public async Task An_unknown_method_is_told_the_nearest(string method, string? meant)
+    {
+        var error = (await _gateway.CallAsync(method, "{}")).GetProperty("error");
+        error.GetProperty("code").GetInt32().ShouldBe(ErrorCodes.MethodNotFound);
+        error.GetProperty("message").GetString().ShouldBe($"no such method; {(meant is null ? "" : $"did you mean {meant}? ")}rpc.discover lists those that there are");
     }
 
     [Fact]
@@ -163,6 +194,11 @@ public sealed class EnvelopeTests : IAsyncLifetime
     [Theory]
     [InlineData("application/json; charset=utf-8", HttpStatusCode.OK)]
     [InlineData("application/json-rpc", HttpStatusCode.OK)]
+    [InlineData("application/json; charset=\"UTF-8\"", HttpStatusCode.OK)]
+    [InlineData("application/json; charset=utf8", HttpStatusCode.OK)]
+    [InlineData("application/JSON;odata=none", HttpStatusCode.OK)]
+    [InlineData("text/json", HttpStatusCode.OK)]
+    [InlineData("text/plain", HttpStatusCode.UnsupportedMediaType)]
     [InlineData("application/x-www-form-urlencoded", HttpStatusCode.UnsupportedMediaType)]
     [InlineData("application/json; charset=gbk", HttpStatusCode.UnsupportedMediaType)]
     public async Task The_body_must_be_json(string contentType, HttpStatusCode status)

@@ -40,9 +40,9 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
             if (parameter.Required) yield return ("missing", Samples.Text(required.Where(r => r.Key != name).ToDictionary()), parameter.Name);
             foreach (var value in Samples.Mistyped(parameter)) yield return ("mistyped", Samples.Text(new(required) { [name] = value }), parameter.Name);
             foreach (var value in Samples.OutOfRange(parameter)) yield return ("out of range", Samples.Text(new(required) { [name] = value }), parameter.Name);
-            var isEmptyKeys = parameter.Kind == ParameterKind.Keys && parameter.EmptyAllowed;
-            if (!parameter.Nullable && !isEmptyKeys) yield return ("null", Samples.Text(new(required) { [name] = "null" }), parameter.Name);
+            if (parameter.Required) yield return ("null", Samples.Text(new(required) { [name] = "null" }), parameter.Name);
             var valid = Samples.Valid(parameter, generation);
+            if (!parameter.Required) yield return ("twice, first null", $"{Samples.Text(new(required) { [name] = "null" })[..^1]},\"{name}\":{valid}}}", parameter.Name);
             yield return ("twice", $"{Samples.Text(new(required) { [name] = valid })[..^1]},\"{name}\":{valid}}}", parameter.Name);
             foreach (var alias in parameter.Aliases)
                 yield return ("two spellings", Samples.Text(new(required.Where(r => r.Key != name).ToDictionary()) { [parameter.Name] = valid, [alias] = valid }), parameter.Name);
@@ -109,6 +109,43 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
         var bound = Bind(method, generation,
             $"[{string.Join(',', method.PositionsIn(generation).Select(p => p.Required ? Samples.Valid(p, generation) : "null"))}]");
         foreach (var parameter in method.Parameters.Where(p => !p.Required)) bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
+    }
+
+    [Theory, MemberData(nameof(Methods))]
+    public void Null_by_name_means_the_default_and_hashes_like_it(string name, ApiGeneration generation)
+    {
+        var method = Catalogue.Find(name)!;
+        var required = Samples.Required(method, generation);
+        var absent = Bind(method, generation, Samples.Text(required));
+        var nulls = new Dictionary<string, string>(required);
+        var written = new Dictionary<string, string>(required);
+        foreach (var parameter in method.Parameters.Where(p => !p.Required))
+        {
+            nulls[parameter.NameIn(generation)] = "null";
+            written[parameter.NameIn(generation)] = DefaultText(parameter, generation);
+        }
+        foreach (var bound in new[] { Bind(method, generation, Samples.Text(nulls)), Bind(method, generation, Samples.Text(written)) })
+        {
+            foreach (var parameter in method.Parameters.Where(p => !p.Required)) bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
+            ArgumentsHash.Compute(method, bound).ShouldBe(ArgumentsHash.Compute(method, absent));
+        }
+    }
+
+    [Fact]
+    public void The_same_request_has_the_same_hash_in_either_generation()
+    {
+        foreach (var method in Catalogue.Methods)
+        {
+            ulong Hash(ApiGeneration generation) => ArgumentsHash.Compute(method, Bind(method, generation, Samples.Text(Samples.Required(method, generation))));
+            Hash(ApiGeneration.V1).ShouldBe(Hash(ApiGeneration.V2), method.Name);
+        }
+    }
+
+    private static string DefaultText(ParameterDefinition parameter, ApiGeneration generation)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new System.Text.Json.Utf8JsonWriter(stream)) Documents.ParameterSchema.WriteDefault(writer, parameter, generation);
+        return System.Text.Encoding.UTF8.GetString(stream.ToArray());
     }
 
     [Theory, MemberData(nameof(Methods))]

@@ -146,13 +146,77 @@ public sealed class SocketTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_request_over_the_bound_is_answered_413_and_closed_with_1009()
+    public async Task A_request_over_the_bound_is_answered_413_and_the_next_one_is_carried_out()
     {
         using var client = await _gateway.ConnectAsync();
         await client.SendAsync(new string(' ', Limits.RequestBytesMax + 1));
-        var error = (await client.ReceiveAsync()).GetProperty("error");
+        var refused = await client.ReceiveAsync();
+        var error = refused.GetProperty("error");
         error.GetProperty("code").GetInt32().ShouldBe(413);
         error.GetProperty("data").GetProperty("limit").GetInt32().ShouldBe(Limits.RequestBytesMax);
+        refused.GetProperty("id").ValueKind.ShouldBe(JsonValueKind.Null);
+        await client.SendAsync(Nop);
+        (await client.ReceiveAsync()).GetProperty("id").GetInt32().ShouldBe(7);
+        _gateway.Router.Asked.Length.ShouldBe(1, "nothing of what was too large is carried out");
+    }
+
+    private static string Big(string before, string after, int filler = 40_000) => before + new string('x', filler) + after;
+
+    public static TheoryData<string, string> Oversized => new()
+    {
+        { Big("""{"jsonrpc":"2.0","id":5,"method":"sys.call.play_start","params":{"res_id":"r","content":" """, "\"}}"), "5" },
+        { Big("""{"jsonrpc":"2.0","method":"sys.call.play_start","params":{"id":3,"content":" """, "\"}, \"id\" : \"a\\\"b\" }"), "\"a\\\"b\"" },
+        { Big("""{"method":"x","params":[{"id":1},"\\", "{\"id\":9}" ,[" """, "\"]],\"id\":\"\u7535\"}"), "\"\u7535\"" },
+        { Big("""{"id":-1.5e3,"params":[" """, "\"]}"), "-1.5e3" },
+        { Big("\uFEFF{\"id\":1,\"x\":\"", "\"}"), "1" },
+        { Big("""{"id":1,"id":2,"x":" """, "\"}"), "null" },
+        { Big("""{"id":{"a":1},"x":" """, "\"}"), "null" },
+        { Big("""{"id":[1],"x":" """, "\"}"), "null" },
+        { Big("""{"id":true,"x":" """, "\"}"), "null" },
+        { Big("""{"id":01,"x":" """, "\"}"), "null" },
+        { Big("""{"id":" """, "\"}"), "null" },
+        { Big("""[{"id":1,"x":" """, "\"}]"), "null" },
+        { Big("\"", "\""), "null" },
+        { Big("""{"x":{"id":1,"y":" """, "\"}}"), "null" },
+    };
+
+    [Theory, MemberData(nameof(Oversized))]
+    public async Task A_request_over_the_bound_is_answered_with_its_id_wherever_that_stands(string text, string id)
+    {
+        using var client = await _gateway.ConnectAsync();
+        await client.SendAsync(text);
+        (await client.ReceiveAsync()).GetProperty("id").GetRawText().ShouldBe(id);
+        using var posted = await _gateway.PostAsync(text);
+        ((int)posted.StatusCode).ShouldBe(413);
+        GatewayUnderTest.Json(await posted.Content.ReadAsStringAsync()).GetProperty("id").GetRawText().ShouldBe(id);
+        await client.SendAsync(Nop);
+        (await client.ReceiveAsync()).GetProperty("id").GetInt32().ShouldBe(7);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(1000)]
+    [InlineData(20_000)]
+    public async Task A_request_over_the_bound_may_come_in_fragments(int size)
+    {
+        using var client = await _gateway.ConnectAsync();
+        var text = Encoding.UTF8.GetBytes(Big("""{"params":[" """, "\"],\"id\":77}", Limits.RequestBytesMax));
+        var cut = size == 1 ? text.Length - 12 : 0;
+        if (cut > 0) await client.SendAsync(text.AsMemory(0, cut), endOfMessage: false);
+        for (var at = cut; at < text.Length; at += size) await client.SendAsync(text.AsMemory(at, Math.Min(size, text.Length - at)), at + size >= text.Length);
+        (await client.ReceiveAsync()).GetProperty("id").GetInt32().ShouldBe(77);
+        await client.SendAsync(Nop);
+        (await client.ReceiveAsync()).GetProperty("id").GetInt32().ShouldBe(7);
+    }
+
+    [Fact]
+    public async Task A_message_without_end_is_answered_and_closed_with_1009()
+    {
+        using var client = await _gateway.ConnectAsync();
+        var piece = Encoding.UTF8.GetBytes(new string('x', 64 * 1024));
+        await client.SendAsync("{\"id\":5,\"x\":\""u8.ToArray(), endOfMessage: false);
+        for (var sent = 0; sent <= Limits.RequestBytesMax + Limits.OversizedBytesMax; sent += piece.Length) await client.SendAsync(piece, endOfMessage: false);
+        (await client.ReceiveAsync()).GetProperty("id").GetInt32().ShouldBe(5);
         (await client.UntilClosedAsync()).ShouldBe(1009);
     }
 

@@ -147,6 +147,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         if (happened.Sequence <= call.Seen) return;
         if (happened.Sequence != call.Seen + 1) world.Fail($"{happened.ResourceId}: event {happened.Sequence} {happened.Method} follows {call.Seen}");
         call.Seen = happened.Sequence;
+        LookAtPartners(happened);
         React(call, happened);
     }
 
@@ -184,6 +185,28 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
                     }));
                 });
                 break;
+        }
+    }
+
+    /// <summary>
+    /// Whoever shared something with the resource and has not heard yet that it is over: asked now, before its message has come, it answers as if it had.
+    /// </summary>
+    private void LookAtPartners(FeedEvent happened)
+    {
+        if (world.Ledger.Find(happened.ResourceId)?.Resource is not { } told || feedNode is not { Router: { } router } node) return;
+        foreach (var book in world.Ledger.Living.Where(book => book.Resource.Owner is null && book.Id != told.Id.ToString()).ToList())
+        {
+            foreach (var tie in book.Resource.Ties.Where(tie => tie.Partner == told.Id.ToString() && !told.Holds(tie.Op)))
+            {
+                var askedAt = world.Runtime.UnixMillis;
+                When(node, router.AskAsync(Build($"{ModuleOf(book.Id)}.get", $$"""{"res_id":"{{book.Id}}"}""", null), CancellationToken.None), reply =>
+                {
+                    // A node that is being lost says nothing; after a second without its word what is known is answered.
+                    if (reply.Error is not null || world.MayBeBehind || (world.MovesInstances && world.Runtime.UnixMillis - askedAt >= Limits.PartnerNewsMillis)) return;
+                    if (world.Ledger.Find(book.Id)?.Resource.Ties.Contains(tie) == true)
+                        world.Fail($"get of {book.Id} is behind {happened.Method} of {happened.ResourceId}: {Encoding.UTF8.GetString(reply.Result.Span)}");
+                });
+            }
         }
     }
 

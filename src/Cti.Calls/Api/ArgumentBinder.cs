@@ -48,12 +48,10 @@ public static class ArgumentBinder
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (Find(method, ref reader) is not { } parameter)
-                return RpcError.InvalidParam(Shorten(reader.GetString()!), Unknown(method, generation));
+                return RpcError.InvalidParam(Shorten(reader.GetString()!), Unknown(method, generation, reader.GetString()!));
             if (values.ContainsKey(parameter.Name)) return RpcError.InvalidParam(parameter.Name, "is given twice" + Spellings(parameter));
             reader.Read();
-            if (ValueReader.Read(ref reader, parameter, generation, roots, out var value) is { } reason)
-                return RpcError.InvalidParam(parameter.Name, reason);
-            values.Add(parameter.Name, value);
+            if (ReadValue(ref reader, parameter, generation, roots, values) is { } error) return error;
         }
         return null;
     }
@@ -66,12 +64,24 @@ public static class ArgumentBinder
         {
             if (index >= positions.Length)
                 return RpcError.InvalidParam("params", $"has too many elements: {method.Name} takes at most {positions.Length} by position");
-            var parameter = positions[index];
-            if (reader.TokenType == JsonTokenType.Null) continue;
-            if (ValueReader.Read(ref reader, parameter, generation, roots, out var value) is { } reason)
-                return RpcError.InvalidParam(parameter.Name, reason);
-            values.Add(parameter.Name, value);
+            if (ReadValue(ref reader, positions[index], generation, roots, values) is { } error) return error;
         }
+        return null;
+    }
+
+    // Null is the default, however it is given.
+    private static RpcError? ReadValue(ref Utf8JsonReader reader, ParameterDefinition parameter, ApiGeneration generation, MediaRoots roots, Dictionary<string, object?> values)
+    {
+        var value = parameter.DefaultIn(generation);
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            if (parameter.Required) return RpcError.InvalidParam(parameter.Name, "is required and must not be null");
+        }
+        else if (ValueReader.Read(ref reader, parameter, generation, roots, out value) is { } reason)
+        {
+            return RpcError.InvalidParam(parameter.Name, reason);
+        }
+        values.Add(parameter.Name, value);
         return null;
     }
 
@@ -107,9 +117,12 @@ public static class ArgumentBinder
         return null;
     }
 
-    private static string Unknown(MethodDefinition method, ApiGeneration generation) => method.Parameters.IsEmpty
-        ? $"unknown; {method.Name} takes no parameters"
-        : $"unknown; {method.Name} takes {string.Join(", ", method.Parameters.Select(p => p.NameIn(generation)))}";
+    private static string Unknown(MethodDefinition method, ApiGeneration generation, string name)
+    {
+        if (method.Parameters.IsEmpty) return $"unknown; {method.Name} takes no parameters";
+        var meant = Nearest.Of(name, method.Parameters.Select(p => p.NameIn(generation)));
+        return $"unknown; {(meant is null ? "" : $"did you mean {meant}? ")}{method.Name} takes {string.Join(", ", method.Parameters.Select(p => p.NameIn(generation)))}";
+    }
 
     private static string Spellings(ParameterDefinition parameter) => parameter.Aliases.IsEmpty ? "" : $" (as {parameter.Name}, {string.Join(", ", parameter.Aliases)})";
 

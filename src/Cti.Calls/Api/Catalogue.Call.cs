@@ -139,25 +139,26 @@ public static partial class Catalogue
 
     private static IEnumerable<MethodDefinition> CallInspectionMethods()
     {
-        yield return CallMethod("get", "A call as last made durable.", new(FieldType.Object, "The call.",
-        [
-            ResField, new("state", FieldType.String, "Its state."), new("call_dir", FieldType.String, "`inbound` or `outbound`."),
-            new("from_uri", FieldType.String, "The caller.", Nullable: true), new("to_uri", FieldType.String, "The called."), BeginField,
-            Time("answer_time", "When it was answered; null: not yet.", nullable: true),
-            new("max_answer_seconds", FieldType.Integer, "Its limit; null: not answered yet.", Nullable: true),
-            new("max_ring_seconds", FieldType.Integer, "Of an outbound call only."), UserDataField,
-            new("ipsc_info", FieldType.Object, "`process_id` and `call_id`, the SIP Call-ID."),
-        ]), Res("The call.")) with
+        yield return CallMethod("get", "A call as last made durable; never behind an event that was delivered.", new(FieldType.Object, "The call.", CallFields), Res("The call.")) with
         { Changes = false, Errors = [ErrorCodes.NotFound] };
-        yield return CallMethod("list", "The application's own calls.", ListResult,
+        yield return CallMethod("list", "The application's own calls.", ListResult(CallFields),
             new("state", ParameterKind.Choice, "Only those in this state.") { Nullable = true, Choices = CallStates },
             Int("limit", 1, 1000, "How many at most.") with { Default = 100 },
             new("after", ParameterKind.Text, "`next` of the page before.") { Nullable = true, EmptyAllowed = false }) with
         { Changes = false, Errors = [] };
     }
 
-    private static ResultDefinition ListResult => new(FieldType.Object, "One page.",
-        [new("items", FieldType.Array, "As `get` answers them."), new("next", FieldType.String, "What to give as `after` for the next page; null: that was all.", Nullable: true)]);
+    private static ImmutableArray<FieldDefinition> CallFields =>
+    [
+        ResField, new("state", FieldType.String, "Its state."), new("call_dir", FieldType.String, "`inbound` or `outbound`."),
+        new("from_uri", FieldType.String, "The caller.", Nullable: true), new("to_uri", FieldType.String, "The called."), BeginField,
+        Time("answer_time", "When it was answered; null: not yet.", nullable: true),
+        new("max_answer_seconds", FieldType.Integer, "Its limit; null: not answered yet.", Nullable: true),
+        new("max_ring_seconds", FieldType.Integer, "Of an outbound call only.") { Optional = true }, UserDataField, CallProcessField,
+    ];
+
+    private static ResultDefinition ListResult(ImmutableArray<FieldDefinition> item) => new(FieldType.Object, "One page.",
+        [new("items", FieldType.Array, "As `get` answers them.") { Fields = item }, new("next", FieldType.String, "What to give as `after` for the next page; null: that was all.", Nullable: true)]);
 
     private static EventDefinition CallEvent(string name, string doc, params FieldDefinition[] parameters) =>
         new("sys.call." + name, doc, [.. parameters]);
@@ -170,7 +171,7 @@ public static partial class Catalogue
             recordFile = new("record_file", FieldType.String, "The full path that `record_start` answered."),
             answered = Time("answer_time", "When it was answered; null: never.", nullable: true);
         yield return CallEvent("on_incoming", "Someone calls.", ResField, from, to, BeginField, UserDataField,
-            new("ipsc_info", FieldType.Object, "`process_id`."));
+            ProcessField);
         yield return CallEvent("on_ringing", "The far end rings.", ResField, Time("ring_time", "Since when."), UserDataField);
         yield return CallEvent("on_dial_completed", "The far end answered, or the dialling failed.", ResField, ErrorField, BeginField, answered, EndField, UserDataField);
         yield return CallEvent("on_answer_completed", "The answering of an inbound call succeeded or failed.", ResField, ErrorField, BeginField, EndField, UserDataField);
@@ -184,7 +185,7 @@ public static partial class Catalogue
         yield return CallEvent("on_released", "The call is over, the resource is gone.", ResField,
             new("call_dir", FieldType.String, "`inbound` or `outbound`."), from, to, BeginField, answered, EndField, DroppedByField,
             new("cause", FieldType.Integer, "The SIP status."), UserDataField,
-            new("ipsc_info", FieldType.Object, "`process_id` and `call_id`, the SIP Call-ID.")) with
+            CallProcessField) with
         {
             Media = "for a call that had media an object with `received` and `sent`, the two RTP streams, each with `codec`, `packets`, `lost`, `jitter_ms`, `round_trip_ms` and `mos`, "
                 + "an estimated mean opinion score 1..4.5; what is lost of `sent`, and how it jitters, is as the far end last reported it; null: unknown",

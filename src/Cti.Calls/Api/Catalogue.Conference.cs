@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Kernel;
 
 namespace Cti.Calls.Api;
@@ -46,23 +47,24 @@ public static partial class Catalogue
         yield return ConferenceMethod("set_part_volume", "Changes a member's volume.", null, Res("The conference."), member,
             Int("volume", -20, 20, "dB.") with { Required = true });
         yield return ConferenceMethod("nop", "Does nothing; answers whether the conference is there.", null, Res("The conference.")) with { Errors = [ErrorCodes.NotFound] };
-        yield return ConferenceMethod("get", "A conference as last made durable.", new(FieldType.Object, "The conference.",
-        [
-            ResField, new("state", FieldType.String, "`Initiated` (nobody is in) or `Active`."), BeginField,
-            new("max_seconds", FieldType.Integer, "Its limit."),
-            new("record_file", FieldType.String, "The full path of the recording that runs.", Nullable: true),
-            new("bg_file", FieldType.String, "The background.", Nullable: true),
-            new("parts_threshold", FieldType.Integer, "As last set."), UserDataField,
-            new("talker_events", FieldType.Boolean, "Whether `on_talker` is sent."),
-            new("ipsc_info", FieldType.Object, "`process_id`."),
-        ]), Res("The conference.")) with
+        yield return ConferenceMethod("get", "A conference as last made durable; never behind an event that was delivered.", new(FieldType.Object, "The conference.", ConferenceFields), Res("The conference.")) with
         { Changes = false, Errors = [ErrorCodes.NotFound] };
-        yield return ConferenceMethod("list", "The application's own conferences.", ListResult,
+        yield return ConferenceMethod("list", "The application's own conferences.", ListResult(ConferenceFields),
             new("state", ParameterKind.Choice, "Only those in this state.") { Nullable = true, Choices = ["Initiated", "Active"] },
             Int("limit", 1, 1000, "How many at most.") with { Default = 100 },
             new("after", ParameterKind.Text, "`next` of the page before.") { Nullable = true, EmptyAllowed = false }) with
         { Changes = false, Errors = [] };
     }
+
+    private static ImmutableArray<FieldDefinition> ConferenceFields =>
+    [
+        ResField, new("state", FieldType.String, "`Initiated` (nobody is in) or `Active`."), BeginField,
+        new("max_seconds", FieldType.Integer, "Its limit."),
+        new("record_file", FieldType.String, "The full path of the recording that runs.", Nullable: true),
+        new("bg_file", FieldType.String, "The background.", Nullable: true),
+        new("parts_threshold", FieldType.Integer, "As last set."), UserDataField,
+        new("talker_events", FieldType.Boolean, "Whether `on_talker` is sent."), ProcessField,
+    ];
 
     private static ParameterDefinition Threshold(string name) => Int(name, int.MinValue, int.MaxValue,
         "Once a second member has been in and one leaves, it is released when at most so many remain; 0: when nobody does; negative: never.");

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Kernel;
 
 namespace Cti.Calls.Api;
@@ -23,15 +24,47 @@ public static partial class Catalogue
             Errors = [ErrorCodes.NotFound, ErrorCodes.Conflict],
             StateRules = [new(["Initiated", "Answered"])],
         };
-        foreach (var module in (string[])["notify_call", "captcha_call", "duo_callback"])
+        foreach (var (module, fields) in ((string, ImmutableArray<FieldDefinition>)[])[("notify_call", NotifyFields), ("captcha_call", CaptchaFields), ("duo_callback", DuoFields)])
         {
             yield return ExtMethod(module + ".exists", "Whether it exists.", ExistsResult, Res()) with { Changes = false, Errors = [] };
             yield return ExtMethod(module + ".drop", "Hangs up whatever is up.", null, Res()) with { Errors = [ErrorCodes.NotFound] };
-            yield return ExtMethod(module + ".get", "It as last made durable: the parameters of `construct`, its state and its begin.", new(FieldType.Object, "The resource.",
-                [ResField, new("state", FieldType.String, "Its state."), BeginField]), Res()) with
+            yield return ExtMethod(module + ".get", "It as last made durable: the parameters of `construct`, its state and its begin.",
+                new(FieldType.Object, "The resource.", [ResField, new("state", FieldType.String, "Its state."), BeginField, .. fields, ProcessField]), Res()) with
             { Changes = false, Errors = [ErrorCodes.NotFound] };
         }
     }
+
+    private static FieldDefinition[] PartyFields(string number) =>
+    [
+        new($"from{number}_uri", FieldType.String, "The caller shown.", Nullable: true),
+        new($"to{number}_uri", FieldType.String, "The URI that is called, with `sip:`; of a list the first, until another one was chosen."),
+    ];
+
+    private static FieldDefinition ContentField => new("play_content", FieldType.Array, "As a list of `[content, type, options]`; null: none.", Nullable: true) { Elements = [FieldType.String, FieldType.Integer], IsNested = true };
+
+    private static FieldDefinition RingSecondsField => new("max_ring_seconds", FieldType.Integer, "The limit on ringing.");
+
+    private static ImmutableArray<FieldDefinition> NotifyFields =>
+        [.. PartyFields(""), ContentField, new("play_repeat", FieldType.Integer, "How many times more it is played."), RingSecondsField, UserDataField];
+
+    private static ImmutableArray<FieldDefinition> CaptchaFields =>
+    [
+        .. PartyFields(""), new("valid_keys", FieldType.String, "The keys that count."), new("max_keys", FieldType.Integer, "It ends with so many keys."),
+        new("finish_keys", FieldType.String, "Any of these ends it."), new("first_key_timeout", FieldType.Integer, "Seconds."),
+        new("continues_keys_timeout", FieldType.Integer, "Seconds."), ContentField, new("play_repeat", FieldType.Integer, "How many times the prompt is played again."),
+        new("breaking_on_key", FieldType.Boolean, "Whether a key stops the prompt."), new("including_finish_key", FieldType.Boolean, "Whether the finish key is part of `keys`."),
+        RingSecondsField, UserDataField,
+    ];
+
+    private static ImmutableArray<FieldDefinition> DuoFields =>
+    [
+        .. PartyFields("1"), .. PartyFields("2"), new("max_connect_seconds", FieldType.Integer, "The limit on the connection."),
+        new("ring_play_file", FieldType.String, "What the first party hears while the second is dialled.", Nullable: true),
+        new("ring_play_mode", FieldType.Integer, "As `sys.call.construct`."),
+        new("record_file", FieldType.String, "The recording's full path.", Nullable: true), new("record_mode", FieldType.Integer, "From when it is recorded."),
+        new("record_format", FieldType.Integer, "A number of the older generation's table."),
+        UserDataField with { Name = "user_data1" }, UserDataField with { Name = "user_data2" }, RingSecondsField,
+    ];
 
     private static MethodDefinition DuoCallbackConstruct()
     {
@@ -53,12 +86,13 @@ public static partial class Catalogue
 
     private static IEnumerable<EventDefinition> ExtEvents()
     {
+        FieldDefinition endedBy = DroppedByField with { Nullable = true, Doc = DroppedByField.Doc + " Null: it was never up." };
         FieldDefinition answered = Time("answer_time", "When it was answered; null: never.", nullable: true),
             user1 = UserDataField with { Name = "user_data1" }, user2 = UserDataField with { Name = "user_data2" };
         return
         [
-            ExtEvent("notify_call.on_released", "It is over.", ResField, ErrorField, BeginField, answered, EndField, DroppedByField, UserDataField),
-            ExtEvent("captcha_call.on_released", "It is over.", ResField, ErrorField, BeginField, answered, EndField, DroppedByField,
+            ExtEvent("notify_call.on_released", "It is over.", ResField, ErrorField, BeginField, answered, EndField, endedBy, UserDataField),
+            ExtEvent("captcha_call.on_released", "It is over.", ResField, ErrorField, BeginField, answered, EndField, endedBy,
                 new FieldDefinition("keys", FieldType.String, "The keys that came."), UserDataField),
             ExtEvent("duo_callback.on_dial1_completed", "The first party answered or not.", ResField, ErrorField, BeginField, answered, EndField, user1, user2),
             ExtEvent("duo_callback.on_dial2_started", "The second party is being called.", ResField, BeginField, user1, user2),

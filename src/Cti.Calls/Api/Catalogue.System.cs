@@ -22,15 +22,25 @@ public static partial class Catalogue
         yield return new(Discover, "This API as an OpenRPC document.", [], new(FieldType.Object, "The document.", []));
         yield return new(ListNodes, "The cluster's nodes.", [], new(FieldType.Array, "The nodes.",
         [
-            new("name", FieldType.String, "Its name."), new("roles", FieldType.Array, "Its roles."), new("version", FieldType.String, "Its version."),
-            new("instances", FieldType.Integer, "Instances that it owns."), new("calls", FieldType.Integer, "Calls that are up."),
+            new("name", FieldType.String, "Its name."), new("roles", FieldType.Array, "Its roles.") { Elements = [FieldType.String] }, new("version", FieldType.String, "Its version."),
+            new("instances", FieldType.Integer, "Instances that it owns."),
+            new("epoch", FieldType.Integer, "The newest epoch of those; of a node that answers.") { Optional = true },
+            new("calls", FieldType.Integer, "Calls that are up; null: it does not answer.", Nullable: true),
+            new("lag_ms", FieldType.Integer, "How long its journal has been writing the present batch, in milliseconds; of a node that answers.") { Optional = true },
             new("draining", FieldType.Boolean, "Whether it takes no new call."),
+            new("alone", FieldType.Boolean, "True where no other node could take its calls over.") { Optional = true },
+            new("started", FieldType.Integer, "When it started. Unix seconds."),
+            new("trunks", FieldType.Array, "Its trunks; of a node that answers.")
+            {
+                Optional = true,
+                Fields = [new("name", FieldType.String, "The trunk's name."), new("up", FieldType.Boolean, "Whether calls can go that way.")],
+            },
         ]))
         { AdminOnly = true };
     }
 
     private static IEnumerable<EventDefinition> SystemEvents() =>
     [
-        new("sys.on_chan_closed", "A SIP channel closed; its CDR.", [new("data", FieldType.Array, $"The CDR's fields, in this order: {string.Join(", ", CallRecords.Fields.Select(static name => $"`{name}`"))}.")]),
+        new("sys.on_chan_closed", "A SIP channel closed; its CDR.", [new("data", FieldType.Array, $"The CDR's fields, in this order: {string.Join(", ", CallRecords.Fields.Select(static name => $"`{name}`"))}.") { Elements = [FieldType.String, FieldType.Integer] }]),
     ];
 }

@@ -28,6 +28,14 @@ public static partial class Catalogue
     /// <summary>The method of that name, available or not; null when the contract has none.</summary>
     public static MethodDefinition? Find(string name) => ByName.GetValueOrDefault(name);
 
+    /// <summary>The method that was probably meant by a name that is none: one that ends so, else the one with the fewest edits; null when none is near.</summary>
+    public static string? NearestTo(string name)
+    {
+        foreach (var method in Methods)
+            if (method.Name.EndsWith("." + name, StringComparison.OrdinalIgnoreCase)) return method.Name;
+        return Nearest.Of(name, Methods.Select(static method => method.Name));
+    }
+
     /// <summary>The event of that name, available or not; null when the contract has none.</summary>
     public static EventDefinition? FindEvent(string name) => EventsByName.GetValueOrDefault(name);
 
@@ -73,9 +81,17 @@ public static partial class Catalogue
 
     private static ResultDefinition Constructed(params FieldDefinition[] more) => new(FieldType.Object, "The new resource.",
     [
-        new("res_id", FieldType.String, "Its id."), .. more,
-        new("ipsc_info", FieldType.Object, "`process_id`, the id's last part, as an integer."),
+        new("res_id", FieldType.String, "Its id."), .. more, ProcessField,
     ]);
+
+    private static FieldDefinition ProcessIdField => new("process_id", FieldType.Integer, "The id's last part.");
+
+    private static FieldDefinition ProcessField => new("ipsc_info", FieldType.Object, "`process_id`, the id's last part, as an integer.") { Fields = [ProcessIdField] };
+
+    private static FieldDefinition CallProcessField => new("ipsc_info", FieldType.Object, "`process_id` and `call_id`, the SIP Call-ID.")
+    {
+        Fields = [ProcessIdField, new("call_id", FieldType.String, "The SIP Call-ID.")],
+    };
 
     private static FieldDefinition UserDataField => new("user_data", FieldType.String, "The application's own text.", Nullable: true);
 
@@ -87,7 +103,10 @@ public static partial class Catalogue
 
     private static FieldDefinition ResField => new("res_id", FieldType.String, "The resource.");
 
-    private static FieldDefinition ErrorField => new("error", FieldType.Object, "Null, or `{code, message}`.", Nullable: true);
+    private static FieldDefinition ErrorField => new("error", FieldType.Object, "Null, or `{code, message}`.", Nullable: true)
+    {
+        Fields = [new("code", FieldType.Integer, "What kind of end it was."), new("message", FieldType.String, "In words.")],
+    };
 
     private static FieldDefinition BeginField => Time("begin_time", "When it began.");
 

@@ -49,7 +49,7 @@ public sealed record ParameterDefinition(string Name, ParameterKind Kind, string
     /// <summary>Whether it must be given.</summary>
     public bool Required { get; init; }
 
-    /// <summary>Whether null is a value of its own (for files and keys <c>""</c> is the same).</summary>
+    /// <summary>Whether null is one of its values; given, it is the default (for files and keys <c>""</c> is the same).</summary>
     public bool Nullable { get; init; }
 
     /// <summary>The default in the present generation, as it stands in <see cref="RpcArguments"/>.</summary>
@@ -104,7 +104,20 @@ public enum FieldType
 /// <param name="Type">Its type.</param>
 /// <param name="Doc">What it says.</param>
 /// <param name="Nullable">Whether it may be null.</param>
-public sealed record FieldDefinition(string Name, FieldType Type, string Doc, bool Nullable = false);
+public sealed record FieldDefinition(string Name, FieldType Type, string Doc, bool Nullable = false)
+{
+    /// <summary>The fields of an object, or of a list's objects.</summary>
+    public ImmutableArray<FieldDefinition> Fields { get; init; } = [];
+
+    /// <summary>The types of a list's elements where they are no objects with <see cref="Fields"/>; of a list of lists, those of the inner ones' elements.</summary>
+    public ImmutableArray<FieldType> Elements { get; init; } = [];
+
+    /// <summary>Whether the elements are lists themselves.</summary>
+    public bool IsNested { get; init; }
+
+    /// <summary>Whether it may be left out.</summary>
+    public bool Optional { get; init; }
+}
 
 /// <summary>The shape of a result.</summary>
 /// <param name="Type">Its type.</param>

@@ -62,8 +62,7 @@ internal static class PlayContentReader
         if (options.Length > 0 && !SpokenContent.IsOption(options)) return SpokenContent.UnknownOption;
         if (text.Length == 0) return "the content is empty";
         if (isNumber && type is not (TypeDigits or TypeNumber or TypeAmount or TypeMoney)) return "the content must be a string";
-        // The digits of type 1 are said as they were written, so 1e3 is none of them.
-        if (isNumber && type != TypeDigits) text = SpokenContent.PlainNumber(text);
+        if (isNumber) text = SpokenContent.PlainNumber(type, text);
         return Add(new PlayElement(type, text, options), root, elements, ref pieces);
     }
 

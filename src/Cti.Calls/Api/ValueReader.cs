@@ -7,11 +7,10 @@ namespace Cti.Calls.Api;
 /// <summary>Reads one parameter's value by its definition.</summary>
 internal static class ValueReader
 {
-    /// <summary>Reads the value that the reader stands on. Answers null, or what is wrong and what would be right.</summary>
+    /// <summary>Reads the value that the reader stands on, which is not null: that is the default, whatever the kind. Answers null, or what is wrong and what would be right.</summary>
     internal static string? Read(ref Utf8JsonReader reader, ParameterDefinition parameter, ApiGeneration generation, MediaRoots roots, out object? value)
     {
         value = null;
-        if (reader.TokenType == JsonTokenType.Null) return ReadNull(parameter, out value);
         switch (parameter.Kind)
         {
             case ParameterKind.Boolean:
@@ -32,19 +31,6 @@ internal static class ValueReader
                 value = text;
                 return CheckText(parameter, roots, text, ref value);
         }
-    }
-
-    private static string? ReadNull(ParameterDefinition parameter, out object? value)
-    {
-        value = null;
-        if (parameter.Nullable) return null;
-        // For key strings null and "" are the same.
-        if (parameter.Kind == ParameterKind.Keys && parameter.EmptyAllowed)
-        {
-            value = "";
-            return null;
-        }
-        return parameter.Required ? "must not be null" : "must not be null; leave it out for its default";
     }
 
     private static string? ReadInteger(ref Utf8JsonReader reader, ParameterDefinition parameter, out object? value)

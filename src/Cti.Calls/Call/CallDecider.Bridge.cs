@@ -84,9 +84,18 @@ public static partial class CallDecider
     {
         // A second stop while the file is being completed changes nothing.
         if (decision.State is { Phase: CallPhase.Connect, Bridge: { IsFirst: true, Stage: BridgeStage.Ending } }) return decision.ReplyNull().Build();
-        if (decision.State is not { Phase: CallPhase.Connect, Bridge: { IsFirst: true, Stage: BridgeStage.Connected } bridge }) return Refuse(decision, stop, nameof(CallPhase.Connect));
+        if (decision.State is not { Phase: CallPhase.Connect, Bridge: { IsFirst: true, Stage: BridgeStage.Connected } bridge }) return RefuseStop(decision, stop);
         decision.ReplyNull();
         return EndBridge(decision, bridge, new ActionEnding());
+    }
+
+    private static CallDecision RefuseStop(CallDraft decision, StopConnect stop)
+    {
+        var refused = Refuse(decision, stop, nameof(CallPhase.Connect));
+        if (decision.State is not { Phase: CallPhase.Connect, Bridge: { } bridge }) return refused;
+        return refused.Saying(bridge.IsFirst
+            ? $"{stop.Method}: the second party, {bridge.Peer}, has not joined yet; connect_start is answered when it has"
+            : $"{stop.Method} is for the first party, {bridge.Peer}; this call is the second");
     }
 
     private static CallDecision BridgeIsParted(CallDraft decision, BridgeParted parted)

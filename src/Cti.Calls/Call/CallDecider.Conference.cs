@@ -16,11 +16,7 @@ public static partial class CallDecider
         if (call.Bridge is not null)
         {
             // A conference takes the call out of the bridge's sound, so the other party would be left with nobody.
-            var refused = Refuse(decision, enter, allowed);
-            return refused with
-            {
-                Refusal = refused.Refusal! with { Message = "sys.call.conf_enter: the call is still bridged beneath the dialling; connect_stop ends that first" },
-            };
+            return Refuse(decision, enter, allowed).Saying("sys.call.conf_enter: the call is still bridged beneath the dialling; connect_stop ends that first");
         }
         var seat = new ConferenceSeat
         {
@@ -61,12 +57,11 @@ public static partial class CallDecider
 
     private static CallDecision ConfExit(CallDraft decision, ExitConference exit)
     {
-        if (decision.State.Seat is not { Stage: SeatStage.Entered } seat) return Refuse(decision, exit, nameof(CallPhase.Conf));
+        if (decision.State.Seat is not { } seat) return Refuse(decision, exit, nameof(CallPhase.Conf));
         if (seat.Conference != exit.Conference)
-        {
-            var refused = Refuse(decision, exit, nameof(CallPhase.Conf));
-            return refused with { Refusal = refused.Refusal! with { Message = $"sys.call.conf_exit: the call is in conference {seat.Conference}, not in {exit.Conference}" } };
-        }
+            return Refuse(decision, exit, nameof(CallPhase.Conf)).Saying($"sys.call.conf_exit: the call is in conference {seat.Conference}, not in {exit.Conference}");
+        if (seat.Stage != SeatStage.Entered)
+            return Refuse(decision, exit, nameof(CallPhase.Conf)).Saying("sys.call.conf_exit: the conference has not let the call in yet; conf_enter is answered when it has");
         return LeaveSeat(decision.ReplyNull(), seat, new ActionEnding()).Build();
     }
 

@@ -83,7 +83,12 @@ public static partial class CallDecider
     {
         var call = decision.State;
         if (call.Direction == CallDirection.Inbound && Generations.DropStatesOf(drop.Generation) is { IsEmpty: false } allowed && !allowed.Contains(call.Phase.ToString()))
-            return Refuse(decision, drop, [.. allowed]);
+        {
+            var refused = Refuse(decision, drop, [.. allowed]);
+            return refused.Saying(call.IsOffered
+                ? $"{refused.Refusal!.Message}; sys.call.reject refuses a call that is not answered"
+                : $"{refused.Refusal!.Message}; on_answer_completed tells when that is");
+        }
         if (call.IsOffered)
         {
             if (drop.Cause < 400) return CallDecision.Refuse(RpcError.InvalidParam("cause", $"{drop.Cause} does not refuse a call; 400..699 does"));

@@ -202,6 +202,6 @@ public static partial class CallDecider
         var refused = Refuse(decision, request, nameof(CallPhase.Initiated));
         return decision.State.Direction == CallDirection.Inbound
             ? refused
-            : refused with { Refusal = refused.Refusal! with { Message = $"{request.Method} is for inbound calls in state Initiated; this call is outbound" } };
+            : refused.Saying($"{request.Method} is for inbound calls in state Initiated; this call is outbound");
     }
 }

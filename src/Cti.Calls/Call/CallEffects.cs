@@ -145,4 +145,7 @@ public sealed record StopRingBack(long Number, bool IsLine) : ResourceEffect;
 public sealed record CallDecision : ResourceDecision<CallState, CallEntry>
 {
     internal static CallDecision Refuse(RpcError error) => new() { Refusal = error };
+
+    /// <summary>The same refusal in words that fit better.</summary>
+    internal CallDecision Saying(string message) => this with { Refusal = Refusal! with { Message = message } };
 }

@@ -180,6 +180,24 @@ public sealed record CallState : ResourceState
     public bool HasEarlyMedia => IsDialling && Audio is not null;
 
     /// <inheritdoc/>
+    public override ImmutableArray<ResourceTie> Ties
+    {
+        get
+        {
+            if (Bridge is null && Seat is null && Dialling is null) return [];
+            var ties = ImmutableArray.CreateBuilder<ResourceTie>(3);
+            if (Bridge is { Stage: BridgeStage.Connected } bridge) ties.Add(new ResourceTie(bridge.Peer, bridge.Op));
+            if (Seat is { Stage: SeatStage.Entered } seat) ties.Add(new ResourceTie(seat.Conference, seat.Op));
+            // A child names its parent.
+            if (Dialling is { } dialling) ties.Add(new ResourceTie(dialling.Child, Id.ToString()));
+            return ties.DrainToImmutable();
+        }
+    }
+
+    /// <inheritdoc/>
+    public override bool Holds(string op) => Bridge?.Op == op || Seat?.Op == op || Parent?.Resource == op;
+
+    /// <inheritdoc/>
     public override bool IsSharedWith(PeerMoved moved) => (Bridge is { } bridge && moved.Concerns(bridge.Peer)) || (Seat is { } seat && moved.Concerns(seat.Conference));
 
     /// <inheritdoc/>

@@ -40,7 +40,7 @@ public static partial class ConferenceDecider
     }
 
     private static ConferenceDecision Refuse(ConferenceDraft decision, EnterAsked asked, string why) =>
-        decision.Do(new AnswerEntry(asked.Call, asked.Op, RpcError.Unavailable(why))).Build();
+        decision.Do(new AnswerEntry(asked.Call, asked.Op, RpcError.Unavailable(why).With("res_id", decision.State.Id.ToString()))).Build();
 
     private static ConferenceDecision MemberHasLeft(ConferenceDraft decision, MemberLeaves left)
     {
@@ -88,7 +88,7 @@ public static partial class ConferenceDecider
         if (decision.State.ChildOf(asks.Child) is null)
         {
             if (decision.State.Children.Length >= Limits.ConferenceMembersMax)
-                return decision.Do(new AnswerChild(asks.Child, RpcError.Unavailable($"{Limits.ConferenceMembersMax} calls are dialled for the conference, its limit"), false)).Build();
+                return decision.Do(new AnswerChild(asks.Child, RpcError.Unavailable($"{Limits.ConferenceMembersMax} calls are dialled for the conference, its limit").With("res_id", decision.State.Id.ToString()), false)).Build();
             decision.Add(new ChildSet(new RingingChild(asks.Child)));
         }
         return decision.Do(new AnswerChild(asks.Child, null, true)).Build();

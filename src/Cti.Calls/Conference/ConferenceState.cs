@@ -66,6 +66,13 @@ public sealed record ConferenceState : ResourceState
     public override ReadOnlyMemory<byte> Describe(ApiGeneration generation) => ConferenceEvents.Describe(this);
 
     /// <inheritdoc/>
+    // While one member is in it is active, whoever else has left.
+    public override ImmutableArray<ResourceTie> Ties => Members.IsEmpty ? [] : [new ResourceTie(Members[0].Call, Members[0].Op)];
+
+    /// <inheritdoc/>
+    public override bool Holds(string op) => Members.Any(member => member.Op == op);
+
+    /// <inheritdoc/>
     public override bool IsSharedWith(PeerMoved moved) => Members.Any(member => moved.Concerns(member.Call));
 
     internal Participant? MemberOf(string call) => Members.FirstOrDefault(member => member.Call == call);

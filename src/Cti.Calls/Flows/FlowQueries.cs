@@ -24,7 +24,7 @@ public static class FlowQueries
         WriteProcess(json, flow);
     });
 
-    /// <summary>UTF-8 JSON of <c>get</c>: the parameters of <c>construct</c>, the chosen URI in place of a list, state and begin.</summary>
+    /// <summary>UTF-8 JSON of <c>get</c>: the parameters of <c>construct</c>, state and begin; of a list of URIs the chosen one.</summary>
     public static ReadOnlyMemory<byte> Get(FlowState flow) => CallEvents.Object(json =>
     {
         json.WriteString("res_id"u8, flow.Id.ToString());
@@ -56,14 +56,8 @@ public static class FlowQueries
     {
         var spec = flow.PartySpec(number);
         json.WriteString(from, spec.FromUri);
-        if (flow.Party(number)!.ToUri is { } chosen)
-        {
-            json.WriteString(to, chosen);
-            return;
-        }
-        json.WriteStartArray(to);
-        foreach (var uri in spec.ToUris) json.WriteStringValue(uri);
-        json.WriteEndArray();
+        // One form at any time: a list that nothing was chosen of yet shows what is tried first.
+        json.WriteString(to, flow.Party(number)!.ToUri ?? SipUriForm.WithScheme(spec.ToUris[0]));
     }
 
     private static void WriteContent(Utf8JsonWriter json, ImmutableArray<PlayElement> content)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Calls.Api;
 using Cti.Kernel;
 
@@ -36,6 +37,17 @@ public abstract record ResourceState
     /// <summary>Whether it shares a bridge or a conference with a resource of that instance.</summary>
     public virtual bool IsSharedWith(PeerMoved moved) => false;
 
+    /// <summary>What it shares with other resources and what another one's decision may end: until its message has come, this state does not know.</summary>
+    public virtual ImmutableArray<ResourceTie> Ties => [];
+
+    /// <summary>Whether this side still has what <see cref="ResourceTie.Op"/> names; never true once it has said that it is over.</summary>
+    public virtual bool Holds(string op) => false;
+
     /// <summary>Whether an application may see it.</summary>
     public virtual bool IsVisibleTo(string application) => Owner is null && !IsReleased && Application == application;
 }
+
+/// <summary>Something that two resources share: a bridge, a seat in a conference, a dialling that a parent hears.</summary>
+/// <param name="Partner">The other resource.</param>
+/// <param name="Op">Names it on both sides: the saga, or the parent of a dialling.</param>
+public readonly record struct ResourceTie(string Partner, string Op);

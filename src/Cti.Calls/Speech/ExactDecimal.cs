@@ -11,9 +11,6 @@ internal readonly record struct ExactDecimal(bool IsNegative, long Whole, string
     /// <summary>Digits before the point: a value must be below 10^16 (contract).</summary>
     internal const int WholeDigitsMax = 16;
 
-    /// <summary>Characters of a JSON number that is worth writing out: sign, whole digits, point and decimals, with room for zeros that say nothing.</summary>
-    private const int PlainCharsMax = 64;
-
     /// <summary>Reads a number. Answers null, or what is wrong and what would be right.</summary>
     /// <param name="text">An optional minus, digits, optionally a point and digits. Zeros in front say nothing.</param>
     /// <param name="decimalsMax">Digits after the point that may be written, zeros counted.</param>
@@ -36,31 +33,19 @@ internal readonly record struct ExactDecimal(bool IsNegative, long Whole, string
         return null;
     }
 
-    /// <summary>A JSON number without its exponent; what is too long to be spoken comes back as it was.</summary>
-    internal static string Plain(string jsonNumber)
+    /// <summary>
+    /// A JSON number without its exponent, rounded half to even to what is spoken: 0.1 + 0.2 is nobody's wish. One that has neither an exponent nor too many
+    /// decimals stays as it was written; one that is far too large becomes the smallest that is refused for its size.
+    /// </summary>
+    /// <param name="jsonNumber">As RFC 8259 section 6 writes it.</param>
+    /// <param name="decimalsMax">Digits after the point that are spoken.</param>
+    internal static string Rounded(string jsonNumber, int decimalsMax)
     {
-        var mark = jsonNumber.AsSpan().IndexOfAny('e', 'E');
-        if (mark < 0) return jsonNumber;
-        var mantissa = jsonNumber.AsSpan(0, mark);
-        // Not more digits than an int holds: any longer exponent is out of every bound, or of a zero that may as well be written as 0.
-        if (!int.TryParse(jsonNumber.AsSpan(mark + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var exponent)) return jsonNumber;
-        var sign = mantissa.StartsWith("-") ? "-" : "";
-        mantissa = mantissa[sign.Length..];
-        var point = mantissa.IndexOf('.');
-        var wholeDigits = point < 0 ? mantissa.Length : point;
-        if (mantissa.Length > PlainCharsMax || exponent is < -PlainCharsMax or > PlainCharsMax) return jsonNumber;
-        var digits = point < 0 ? mantissa.ToString() : string.Concat(mantissa[..point], mantissa[(point + 1)..]);
-        if (!IsDigits(digits)) return jsonNumber;
-        // Where the point comes to stand, counted from the first digit; zeros fill up on either side.
-        var place = wholeDigits + exponent;
-        if (place <= 0)
-        {
-            digits = new string('0', 1 - place) + digits;
-            place = 1;
-        }
-        digits = digits.PadRight(place, '0');
-        var fraction = digits.AsSpan(place).TrimEnd('0');
-        return fraction.Length == 0 ? sign + digits[..place] : string.Concat(sign, digits.AsSpan(0, place), ".", fraction);
+        var point = jsonNumber.IndexOf('.', StringComparison.Ordinal);
+        var hasExponent = jsonNumber.AsSpan().ContainsAny('e', 'E');
+        if (!hasExponent && (point < 0 || jsonNumber.Length - point - 1 <= decimalsMax)) return jsonNumber;
+        if (!decimal.TryParse(jsonNumber, NumberStyles.Float, CultureInfo.InvariantCulture, out var value)) return "1" + new string('0', WholeDigitsMax);
+        return Math.Round(value, decimalsMax, MidpointRounding.ToEven).ToString("0." + new string('#', decimalsMax), CultureInfo.InvariantCulture);
     }
 
     private static bool IsDigits(ReadOnlySpan<char> text) => text.Length > 0 && !text.ContainsAnyExceptInRange('0', '9');

@@ -43,10 +43,14 @@ public static class SpokenContent
     }
 
     /// <summary>
-    /// A JSON number (RFC 8259 section 6) without its exponent, exactly: 1.5E+3 becomes 1500, 1e-05 becomes 0.00001. Some serialisers write
-    /// very large and very small numbers so. A number that none could speak comes back as it was, and <see cref="Expand"/> refuses it.
+    /// A JSON number (RFC 8259 section 6) as the text of an element: without its exponent, which some serialisers write, and rounded to the decimals that the
+    /// type speaks, since binary fractions leave digits that nobody meant: 1.5E+3 becomes 1500, 0.30000000000000004 becomes 0.3. A string is taken exactly.
     /// </summary>
-    public static string PlainNumber(string jsonNumber) => ExactDecimal.Plain(jsonNumber);
+    /// <param name="type">The element's type. The digits of type 1 are said as they were written.</param>
+    /// <param name="jsonNumber">The number's own text.</param>
+    public static string PlainNumber(int type, string jsonNumber) => type == TypeDigits ? jsonNumber : ExactDecimal.Rounded(jsonNumber, DecimalsOf(type));
+
+    private static int DecimalsOf(int type) => type == TypeMoney ? MoneyDecimals : Decimals;
 
     private static string? Speak(SpeechGrammar grammar, int type, string text)
     {
@@ -66,7 +70,7 @@ public static class SpokenContent
                 grammar.Duration(duration);
                 return null;
         }
-        if (ExactDecimal.Parse(text, type == TypeMoney ? MoneyDecimals : Decimals, out var value) is { } badNumber) return badNumber;
+        if (ExactDecimal.Parse(text, DecimalsOf(type), out var value) is { } badNumber) return badNumber;
         if (type == TypeNumber) grammar.Number(value);
         else if (type == TypeAmount) grammar.Amount(value);
         else grammar.Money(value);

@@ -1,6 +1,4 @@
 using System.Buffers;
-using Cti.Calls.Api;
-using Cti.Gateway.Access;
 using Cti.Gateway.Rpc;
 using Cti.Kernel;
 using Microsoft.AspNetCore.Http;
@@ -11,11 +9,17 @@ namespace Cti.Gateway.Connections;
 /// <summary>JSON-RPC by POST: one request or a batch in the body, the answer in the response, 204 when there is none.</summary>
 internal sealed class RpcPost(GatewayOptions options, RequestDispatcher dispatcher)
 {
-    internal async Task HandleAsync(HttpContext context, Application application, ApiGeneration generation)
+    internal async Task HandleAsync(HttpContext context, Caller caller)
     {
         if (!IsJson(context.Request.ContentType))
         {
-            await HttpReplies.WriteTextAsync(context, StatusCodes.Status415UnsupportedMediaType, "the content type must be application/json, in UTF-8");
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status415UnsupportedMediaType, "the content type must be application/json, in UTF-8, or left out");
+            return;
+        }
+        if (context.Request.Headers.ContentEncoding.ToString() is { Length: > 0 } encoding && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
+        {
+            context.Response.Headers.AcceptEncoding = "identity";
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status415UnsupportedMediaType, "the body must not be compressed");
             return;
         }
         var buffer = ArrayPool<byte>.Shared.Rent(options.RequestBytesMax + 1);
@@ -24,13 +28,10 @@ internal sealed class RpcPost(GatewayOptions options, RequestDispatcher dispatch
             var length = await ReadAsync(context.Request, buffer);
             if (length < 0)
             {
-                context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
-                context.Response.Headers.Connection = "close";
-                await HttpReplies.WriteJsonAsync(context, RpcWriter.Refusal(null,
-                    new RpcError(ErrorCodes.TooLarge, $"the request is larger than {options.RequestBytesMax} bytes").With("limit", options.RequestBytesMax)));
+                await RefuseTooLargeAsync(context, buffer.AsMemory(0, options.RequestBytesMax + 1));
                 return;
             }
-            var answer = await AnswerAsync(buffer.AsMemory(0, length), application, generation);
+            var answer = await AnswerAsync(RpcText.WithoutMark(buffer.AsMemory(0, length)), caller);
             if (answer is null) context.Response.StatusCode = StatusCodes.Status204NoContent;
             else await HttpReplies.WriteJsonAsync(context, answer);
         }
@@ -40,17 +41,34 @@ internal sealed class RpcPost(GatewayOptions options, RequestDispatcher dispatch
         }
     }
 
-    private async ValueTask<byte[]?> AnswerAsync(ReadOnlyMemory<byte> text, Application application, ApiGeneration generation)
+    // What was read of it is in the buffer. Read on to find its id, and so that the client, which still sends, gets the answer instead of a broken connection.
+    private async Task RefuseTooLargeAsync(HttpContext context, Memory<byte> buffer)
+    {
+        var oversized = new OversizedRequest(options.RequestBytesMax);
+        oversized.Read(buffer.Span);
+        int got;
+        do
+        {
+            got = await context.Request.Body.ReadAsync(buffer);
+            oversized.Read(buffer.Span[..got]);
+        }
+        while (got > 0 && !oversized.IsHopeless);
+        context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
+        if (got > 0) context.Response.Headers.Connection = "close";
+        await HttpReplies.WriteJsonAsync(context, oversized.Refusal());
+    }
+
+    private async ValueTask<byte[]?> AnswerAsync(ReadOnlyMemory<byte> text, Caller caller)
     {
         var elements = new List<Range>();
         if (RpcText.Scan(text.Span, elements, out var isBatch) is { } error) return RpcWriter.Refusal(null, error);
-        if (!isBatch) return await dispatcher.BeginAsync(application, generation, text.Span, null);
+        if (!isBatch) return await dispatcher.BeginAsync(caller, text.Span, null);
         var pending = new List<Task<byte[]?>>(elements.Count);
         foreach (var element in elements)
         {
             // As many at once as a WebSocket has.
             if (pending.Count >= Limits.RequestsInFlightMax) await pending[^Limits.RequestsInFlightMax];
-            pending.Add(dispatcher.BeginAsync(application, generation, text.Span[element], null).AsTask());
+            pending.Add(dispatcher.BeginAsync(caller, text.Span[element], null).AsTask());
         }
         return RpcWriter.Batch(await Task.WhenAll(pending));
     }
@@ -59,7 +77,6 @@ internal sealed class RpcPost(GatewayOptions options, RequestDispatcher dispatch
     private async ValueTask<int> ReadAsync(HttpRequest request, byte[] buffer)
     {
         var max = options.RequestBytesMax;
-        if (request.ContentLength > max) return -1;
         var length = 0;
         while (true)
         {
@@ -70,8 +87,13 @@ internal sealed class RpcPost(GatewayOptions options, RequestDispatcher dispatch
         }
     }
 
-    private static bool IsJson(string? contentType) =>
-        MediaTypeHeaderValue.TryParse(contentType, out var type)
-        && type.MediaType.Value?.ToLowerInvariant() is "application/json" or "application/json-rpc" or "application/jsonrequest"
-        && (!type.Charset.HasValue || type.Charset.Value.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase));
+    // A body without a type is taken for what is expected; charset=utf8 is how some clients spell it.
+    private static bool IsJson(string? contentType)
+    {
+        if (string.IsNullOrWhiteSpace(contentType)) return true;
+        if (!MediaTypeHeaderValue.TryParse(contentType, out var type)) return false;
+        var charset = type.Charset.HasValue ? type.Charset.Value.Trim('"') : "utf-8";
+        return type.MediaType.Value?.ToLowerInvariant() is "application/json" or "application/json-rpc" or "application/jsonrequest" or "text/json"
+            && (charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase));
+    }
 }

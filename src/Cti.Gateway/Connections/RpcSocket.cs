@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Net.WebSockets;
 using Cti.Calls.Api;
-using Cti.Gateway.Access;
 using Cti.Gateway.Metrics;
 using Cti.Gateway.Rpc;
 using Cti.Kernel;
@@ -12,7 +11,7 @@ namespace Cti.Gateway.Connections;
 /// One application's WebSocket. A reader takes messages in and begins their requests in arrival order; answers leave as they come,
 /// through the outbox, whose only writer is here; a pump adds events to it.
 /// </summary>
-internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Application application, ApiGeneration generation, string remote,
+internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller caller, string remote,
     RequestDispatcher dispatcher, IEventFeeds feeds, GatewayMetrics metrics, ILog log) : IDisposable
 {
     private const WebSocketCloseStatus SlowReader = (WebSocketCloseStatus)4008;
@@ -28,9 +27,9 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Applic
     /// <summary>Runs until the connection has ended. Does not throw.</summary>
     internal async Task RunAsync()
     {
-        log.Write(LogEvents.GatewayConnected, application.Name, remote, generation);
+        log.Write(LogEvents.GatewayConnected, caller.Application.Name, remote, caller.Generation);
         metrics.ConnectionOpened();
-        await using var pump = _pump = new EventPump(feeds.Open(application.Name), _outbox, metrics);
+        await using var pump = _pump = new EventPump(feeds.Open(caller.Application.Name), _outbox, metrics);
         var writing = WriteAsync();
         var pumping = PumpAsync(pump);
         try
@@ -51,7 +50,7 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Applic
         await pumping;
         await writing;
         metrics.ConnectionClosed();
-        log.Write(LogEvents.GatewayDisconnected, application.Name, remote, _close?.Reason ?? "the far end is gone");
+        log.Write(LogEvents.GatewayDisconnected, caller.Application.Name, remote, _close?.Reason ?? "the far end is gone");
     }
 
     /// <summary>
@@ -104,7 +103,7 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Applic
     {
         if (IsClosing) return;
         metrics.SlowReader();
-        log.Write(LogEvents.GatewaySlowReader, application.Name, remote);
+        log.Write(LogEvents.GatewaySlowReader, caller.Application.Name, remote);
         Close(SlowReader, "reads too slowly; resume from the last cursor");
     }
 
@@ -118,7 +117,7 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Applic
                 var length = await ReceiveAsync(buffer);
                 if (length < 0) return;
                 if (IsClosing) continue;
-                await BeginAsync(buffer.AsMemory(0, length), pump);
+                await BeginAsync(RpcText.WithoutMark(buffer.AsMemory(0, length)), pump);
                 await _outbox.WaitForRoomAsync();
             }
         }
@@ -128,11 +127,12 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Applic
         }
     }
 
-    // Answers the length of a whole message, or -1 when the far end closes. What is too large is read to its end and dropped.
+    // Answers the length of a whole message, or -1 when the far end closes. What is too large is refused, passed over to its end, and the next one is waited for.
     private async ValueTask<int> ReceiveAsync(byte[] buffer)
     {
         var length = 0;
         var max = options.RequestBytesMax;
+        OversizedRequest? oversized = null;
         while (true)
         {
             var got = await socket.ReceiveAsync(buffer.AsMemory(length, max + 1 - length), _abort.Token);
@@ -143,21 +143,29 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Applic
             }
             if (got.MessageType == WebSocketMessageType.Binary) Close(WebSocketCloseStatus.InvalidMessageType, "send text frames");
             length += got.Count;
-            if (length > max)
+            if (IsClosing) length = 0;
+            if (length > max || (oversized is not null && length > 0))
             {
-                RefuseTooLarge(max);
+                oversized ??= new OversizedRequest(max);
+                oversized.Read(buffer.AsSpan(0, length));
                 length = 0;
             }
-            if (IsClosing) length = 0;
+            if (oversized is not null && (got.EndOfMessage || oversized.IsHopeless))
+            {
+                await RefuseTooLargeAsync(oversized, isAtEnd: got.EndOfMessage);
+                oversized = null;
+                if (got.EndOfMessage) continue;
+            }
             if (got.EndOfMessage) return length;
         }
     }
 
-    private void RefuseTooLarge(int max)
+    private async ValueTask RefuseTooLargeAsync(OversizedRequest oversized, bool isAtEnd)
     {
         if (IsClosing) return;
-        _outbox.TryAdd(RpcWriter.Refusal(null, new RpcError(ErrorCodes.TooLarge, $"the request is larger than {max} bytes").With("limit", max)));
-        Close(WebSocketCloseStatus.MessageTooBig, $"a request is at most {max} bytes");
+        Send(oversized.Refusal());
+        if (!isAtEnd) Close(WebSocketCloseStatus.MessageTooBig, $"a request is at most {options.RequestBytesMax} bytes");
+        await _outbox.WaitForRoomAsync();
     }
 
     private async ValueTask BeginAsync(ReadOnlyMemory<byte> message, EventPump pump)
@@ -172,14 +180,14 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Applic
         {
             // In flight is bounded; while it is full nothing is read, and TCP slows the far end down.
             await _slots.WaitAsync(_abort.Token);
-            Forget(AnswerAsync(dispatcher.BeginAsync(application, generation, message.Span, turn), turn));
+            Forget(AnswerAsync(dispatcher.BeginAsync(caller, message.Span, turn), turn));
             return;
         }
         var pending = new List<Task<byte[]?>>(_elements.Count);
         foreach (var element in _elements)
         {
             await _slots.WaitAsync(_abort.Token);
-            pending.Add(ReleaseAsync(dispatcher.BeginAsync(application, generation, message.Span[element], turn)));
+            pending.Add(ReleaseAsync(dispatcher.BeginAsync(caller, message.Span[element], turn)));
         }
         Forget(AnswerBatchAsync(pending, turn));
     }

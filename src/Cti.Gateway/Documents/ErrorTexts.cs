@@ -14,7 +14,7 @@ internal static class ErrorTexts
         ErrorCodes.Internal => "a fault of ours; data: trace_id",
         ErrorCodes.Unauthorized => "no or wrong key",
         ErrorCodes.NotFound => "no such resource; data: res_id",
-        ErrorCodes.Conflict => "not allowed in the resource's present state; data: state, allowed",
+        ErrorCodes.Conflict => "not allowed in the resource's present state; data: state, allowed, res_id",
         ErrorCodes.Gone => "the cursor has expired; data: earliest",
         ErrorCodes.TooLarge => "request too large; data: limit",
         ErrorCodes.TooMany => "over the application's rate or concurrency limit; data: retry_after_ms",

@@ -14,7 +14,10 @@ public static class OpenRpcDocument
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>UTF-8 JSON.</summary>
-    public static byte[] Render(ApiGeneration generation, string version)
+    /// <param name="generation">Whose.</param>
+    /// <param name="version">The server's version.</param>
+    /// <param name="server">Scheme and authority of this gateway as its caller reaches it, <c>http(s)://HOST:PORT</c>.</param>
+    public static byte[] Render(ApiGeneration generation, string version, string server)
     {
         var buffer = new ArrayBufferWriter<byte>(64 * 1024);
         using (var writer = new Utf8JsonWriter(buffer, Options))
@@ -26,10 +29,9 @@ public static class OpenRpcDocument
             writer.WriteString("version", version);
             writer.WriteEndObject();
             writer.WriteStartArray("servers");
-            writer.WriteStartObject();
-            writer.WriteString("name", "this gateway");
-            writer.WriteString("url", $"/v{(int)generation}/rpc");
-            writer.WriteEndObject();
+            WriteServer(writer, "POST", $"{server}/v{(int)generation}/rpc");
+            // http becomes ws, https wss.
+            WriteServer(writer, "WebSocket", $"ws{server.AsSpan(4)}/v{(int)generation}/rpc");
             writer.WriteEndArray();
             writer.WriteStartArray("methods");
             foreach (var method in Catalogue.Methods) Write(writer, method, generation);
@@ -111,19 +113,41 @@ public static class OpenRpcDocument
         writer.WriteEndObject();
     }
 
+    private static void WriteServer(Utf8JsonWriter writer, string name, string url)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", name);
+        writer.WriteString("url", url);
+        writer.WriteEndObject();
+    }
+
     private static void Write(Utf8JsonWriter writer, ResultDefinition result)
     {
         writer.WriteStartObject();
         writer.WriteString("type", Name(result.Type));
-        if (!result.Fields.IsEmpty)
+        WriteInside(writer, new FieldDefinition("", result.Type, "") { Fields = result.Fields });
+        writer.WriteEndObject();
+    }
+
+    // What an object has, or the elements of a list.
+    private static void WriteInside(Utf8JsonWriter writer, FieldDefinition field)
+    {
+        if (field.Type == FieldType.Object && !field.Fields.IsEmpty) WriteProperties(writer, field.Fields);
+        if (field.Type != FieldType.Array || (field.Fields.IsEmpty && field.Elements.IsEmpty)) return;
+        writer.WriteStartObject("items");
+        if (field.IsNested)
         {
-            if (result.Type == FieldType.Array)
-            {
-                writer.WriteStartObject("items");
-                writer.WriteString("type", "object");
-            }
-            WriteProperties(writer, result.Fields);
-            if (result.Type == FieldType.Array) writer.WriteEndObject();
+            writer.WriteString("type", Name(FieldType.Array));
+            WriteInside(writer, field with { IsNested = false });
+        }
+        else if (field.Fields.IsEmpty)
+        {
+            WriteTypes(writer, [.. field.Elements.Select(Name)]);
+        }
+        else
+        {
+            writer.WriteString("type", Name(FieldType.Object));
+            WriteProperties(writer, field.Fields);
         }
         writer.WriteEndObject();
     }
@@ -134,12 +158,20 @@ public static class OpenRpcDocument
         foreach (var field in fields)
         {
             writer.WriteStartObject(field.Name);
-            if (field.Nullable) WriteNames(writer, "type", [Name(field.Type), "null"]);
-            else writer.WriteString("type", Name(field.Type));
+            WriteTypes(writer, field.Nullable ? [Name(field.Type), "null"] : [Name(field.Type)]);
             writer.WriteString("description", field.Doc);
+            WriteInside(writer, field);
             writer.WriteEndObject();
         }
         writer.WriteEndObject();
+        var required = fields.Where(static field => !field.Optional).Select(static field => field.Name).ToArray();
+        if (required.Length > 0) WriteNames(writer, "required", required);
+    }
+
+    private static void WriteTypes(Utf8JsonWriter writer, string[] types)
+    {
+        if (types.Length == 1) writer.WriteString("type", types[0]);
+        else WriteNames(writer, "type", types);
     }
 
     private static void Write(Utf8JsonWriter writer, EventDefinition happened)

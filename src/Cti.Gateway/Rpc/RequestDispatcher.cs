@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Cti.Calls.Api;
 using Cti.Gateway.Access;
+using Cti.Gateway.Documents;
 using Cti.Gateway.Metrics;
 using Cti.Kernel;
 
@@ -18,14 +19,16 @@ internal interface IConnectionFeed
 }
 
 /// <summary>Turns the text of one request into the text of its answer.</summary>
-internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter router, GatewayMetrics metrics, ILog log, byte[] openRpcV1, byte[] openRpcV2)
+internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter router, GatewayMetrics metrics, ILog log)
 {
+    private readonly OpenRpcPages _pages = new(options.Version);
+
     /// <summary>
     /// Carries a request out. Everything up to the hand-over to the router happens before this returns, so requests that are
     /// begun one after the other reach their resources in that order; <paramref name="json"/> is not touched afterwards.
     /// Answers null for a notification. Never throws.
     /// </summary>
-    internal ValueTask<byte[]?> BeginAsync(Application application, ApiGeneration generation, ReadOnlySpan<byte> json, IConnectionFeed? feed)
+    internal ValueTask<byte[]?> BeginAsync(Caller caller, ReadOnlySpan<byte> json, IConnectionFeed? feed)
     {
         var began = Stopwatch.GetTimestamp();
         var envelope = RpcEnvelope.Read(json);
@@ -35,28 +38,28 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
         {
             pending = envelope.Error is { } error
                 ? Refuse(error)
-                : Begin(application, generation, envelope, json, feed, out method);
+                : Begin(caller, envelope, json, feed, out method);
         }
         catch (Exception e)
         {
             pending = Refuse(Fault(envelope.Method, e));
         }
-        return FinishAsync(application, envelope, method, pending, began);
+        return FinishAsync(caller.Application, envelope, method, pending, began);
     }
 
-    private ValueTask<RpcReply> Begin(Application application, ApiGeneration generation, in RpcEnvelope envelope, ReadOnlySpan<byte> json,
-        IConnectionFeed? feed, out MethodDefinition? method)
+    private ValueTask<RpcReply> Begin(Caller caller, in RpcEnvelope envelope, ReadOnlySpan<byte> json, IConnectionFeed? feed, out MethodDefinition? method)
     {
+        var (application, generation, _) = caller;
         method = Catalogue.Find(envelope.Method);
         if (application.TakeRequest() is var wait and > 0)
             return Refuse(new RpcError(ErrorCodes.TooMany, $"over the application's rate; try again in {wait} ms").With("retry_after_ms", wait));
-        if (method is null) return Refuse(new RpcError(ErrorCodes.MethodNotFound, "no such method; rpc.discover lists those that there are"));
+        if (method is null) return Refuse(NoSuchMethod(envelope.Method));
         if (method.AdminOnly && !application.Admin) return Refuse(new RpcError(ErrorCodes.Unauthorized, $"{method.Name} needs an administrator's key"));
         if (ArgumentBinder.TryBind(method, generation, json[envelope.Params], options.MediaRoots, out var arguments) is { } error) return Refuse(error);
         switch (method.Name)
         {
             case Catalogue.Discover:
-                return new(RpcReply.Ok(generation == ApiGeneration.V1 ? openRpcV1 : openRpcV2));
+                return new(RpcReply.Ok(_pages.Of(generation, caller.Server)));
             case Catalogue.Subscribe or Catalogue.Acknowledge when feed is null:
                 return Refuse(new RpcError(ErrorCodes.InvalidRequest, $"{method.Name} acts on the feed of a WebSocket, and this request came without one"));
             case Catalogue.Subscribe:
@@ -118,6 +121,9 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
         log.Write(LogEvents.RequestFault, method, trace, e);
         return new RpcError(ErrorCodes.Internal, $"a fault of the server; it is logged with trace id {trace}").With("trace_id", trace);
     }
+
+    private static RpcError NoSuchMethod(string name) => new(ErrorCodes.MethodNotFound,
+        $"no such method; {(Catalogue.NearestTo(name) is { } meant ? $"did you mean {meant}? " : "")}rpc.discover lists those that there are");
 
     private static ValueTask<RpcReply> Refuse(RpcError error) => new(RpcReply.Refused(error));
 }

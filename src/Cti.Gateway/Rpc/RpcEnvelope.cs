@@ -5,7 +5,7 @@ namespace Cti.Gateway.Rpc;
 
 /// <summary>The members of one request. Its ranges are into the text that it was read from, which <see cref="RpcText.Scan"/> has found well-formed.</summary>
 /// <param name="Method">The method's name; "" when there is an error.</param>
-/// <param name="Params">Where <c>params</c> stands; empty when it was left out.</param>
+/// <param name="Params">Where <c>params</c> stands; empty when it was left out or null.</param>
 /// <param name="Id">The id's own bytes, echoed verbatim; null for a notification.</param>
 /// <param name="RequestId">The id as a UUID, if it is one.</param>
 /// <param name="Error">-32600 with the reason, or null.</param>
@@ -66,6 +66,11 @@ internal readonly record struct RpcEnvelope(string Method, Range Params, byte[]?
             {
                 reader.Read();
                 if (parameters is not null) reason ??= "params is given twice";
+                if (reader.TokenType == JsonTokenType.Null)
+                {
+                    parameters = 0..0;
+                    continue;
+                }
                 if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray)) reason ??= "params must be an object or an array; leave it out if there are none";
                 var start = (int)reader.TokenStartIndex;
                 reader.Skip();

@@ -44,7 +44,23 @@ public sealed record NodeConfiguration(
     EventSettings Events,
     CdrSettings Cdr,
     LogSettings Log,
-    ImmutableArray<string> Warnings);
+    ImmutableArray<string> Warnings)
+{
+    /// <summary>The keys that say where to listen.</summary>
+    internal const string SipListenKey = "cti.sip.listen", GatewayListenKey = "cti.gateway.listen", LinkListenKey = "cti.cluster.listen";
+
+    /// <summary>Where the keys stand that only the start can find wrong, by key: <c>FILE:LINE:COLUMN</c>.</summary>
+    internal ImmutableDictionary<string, string> Places { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>An address that cannot be listened at, told as a wrong key is: place, key, what is wrong and what would be right.</summary>
+    internal string Describe(ListenException unusable)
+    {
+        var key = unusable.Address == Cluster.Listen?.ToString() ? LinkListenKey
+            : unusable.Address.StartsWith("http", StringComparison.OrdinalIgnoreCase) ? GatewayListenKey
+            : SipListenKey;
+        return (Places.TryGetValue(key, out var place) ? $"{place}: " : "") + $"{key}: {unusable.Message}";
+    }
+}
 
 /// <summary>What a node does in a cluster.</summary>
 [Flags]

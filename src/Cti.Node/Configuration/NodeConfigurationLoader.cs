@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Collections.Immutable;
+using Cti.Kernel;
 using Cti.Node.Hocon;
 
 namespace Cti.Node.Configuration;
@@ -63,12 +64,24 @@ public static class NodeConfigurationLoader
             var journal = new SettingsJournal();
             var configuration = new NodeConfigurationBinder(journal).Bind(values, sources.File is not null);
             if (journal.Problems.Count > 0) throw new ConfigurationException([.. journal.Problems]);
-            return (configuration with { Warnings = [.. warnings] }, journal);
+            return (configuration with { Warnings = [.. warnings], Places = PlacesIn(values) }, journal);
         }
         catch (HoconException e)
         {
             throw new ConfigurationException([e.Message]);
         }
+    }
+
+    private static ImmutableDictionary<string, string> PlacesIn(HoconObject values)
+    {
+        var places = ImmutableDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
+        foreach (var key in (string[])[NodeConfiguration.SipListenKey, NodeConfiguration.GatewayListenKey, NodeConfiguration.LinkListenKey])
+        {
+            HoconValue? value = values;
+            foreach (var part in key.Split('.')) value = value is HoconObject section && section.TryGet(part, out var inner) ? inner : null;
+            if (value is not null) places[key] = value.Origin.ToString();
+        }
+        return places.ToImmutable();
     }
 
     private static HoconObject Compose(ConfigurationSources sources, List<string> warnings)

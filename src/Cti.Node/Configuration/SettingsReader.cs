@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
+using Cti.Kernel;
 using Cti.Node.Hocon;
 
 namespace Cti.Node.Configuration;

@@ -392,9 +392,15 @@ internal abstract partial class ResourceActor<TState, TEntry>(NodeServices servi
         else StartTimer("deadline", Math.Max(0, due - System.Clock.UnixMillis), new DeadlineCame());
     }
 
+    /// <summary>
+    /// A refusal as its asker sees it: it says whose state it is about, which may be that of the other resource that a request named
+    /// (<c>data.res_id</c>), and <c>ipsc_info</c> is that one's.
+    /// </summary>
     protected RpcError Concerning(RpcError error)
     {
         if (error.Code == ErrorCodes.NotFound || cell.State is not { } state) return error;
-        return error.With("ipsc_info", ImmutableDictionary<string, object>.Empty.Add("process_id", state.Id.ProcessId));
+        var id = error.Data?.GetValueOrDefault("res_id") is string named && ResourceId.TryParse(named, out var other) ? other : state.Id;
+        if (error.Code == ErrorCodes.Conflict) error = error with { Message = $"{id}: {error.Message}" };
+        return error.With("res_id", id.ToString()).With("ipsc_info", ImmutableDictionary<string, object>.Empty.Add("process_id", id.ProcessId));
     }
 }

@@ -12,6 +12,9 @@ namespace Cti.Server.Routing;
 /// <summary>What the owner of an instance does with a request, whichever node it came in by: files are looked up and resources are found here.</summary>
 internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> instanceOf, Func<bool> isDraining, Func<bool> isCutOff, INodeInfo node)
 {
+    /// <summary>Knows whether a resource has heard what its partners told.</summary>
+    public required PartnerNews Partners { get; init; }
+
     /// <summary>What this node says of itself.</summary>
     public ReadOnlyMemory<byte> Describe() => node.Describe();
 
@@ -36,12 +39,13 @@ internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> 
         switch (request.Method[(dot + 1)..])
         {
             case "exists":
-                replyTo.Reply(RpcReply.Ok(Find(request, module) is null ? "false"u8.ToArray() : "true"u8.ToArray()));
+                var isThere = Find(request, module) is { } resource && (!request.Arguments.Has(PartnerNews.Tie) || resource.Holds(request.Arguments.String(PartnerNews.Tie)));
+                replyTo.Reply(RpcReply.Ok(isThere ? "true"u8.ToArray() : "false"u8.ToArray()));
                 break;
             case "get":
-                replyTo.Reply(Find(request, module) is { } found
+                Partners.Answer(request, () => Find(request, module), found => found is not null
                     ? RpcReply.Ok(found.Describe(request.Generation))
-                    : RpcReply.Refused(RpcError.NoSuchResource(request.Arguments.String("res_id"))));
+                    : RpcReply.Refused(RpcError.NoSuchResource(request.Arguments.String("res_id"))), replyTo);
                 break;
             case "construct" when WhyNothingNew() is { } why:
                 Refuse(replyTo, why);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cti.Calls.Api;
 using Cti.Kernel;
 using Cti.Server.Trunks;
@@ -29,29 +30,35 @@ internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, ISipRes
         var gateways = new List<string>(uris.Count);
         foreach (var text in uris)
         {
-            var full = text.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || text.StartsWith("sips:", StringComparison.OrdinalIgnoreCase) ? text : "sip:" + text;
+            var full = SipUriForm.WithScheme(text);
             if (!SipUri.TryParse(full, out var uri) || string.IsNullOrEmpty(uri.User))
                 return (null, RpcError.InvalidParam("to_uri", $"{text} is not a SIP URI with a user part: [sip:]user@host[:port]"));
             var trunk = trunks.ForHost(uri.Host, uri.Port == 0 ? null : uri.Port);
+            var gateway = NameOf(uri, trunk);
             if (trunk is null && !dialAny)
             {
-                gateways.Add($"{uri.Host}: unknown");
+                gateways.Add($"{gateway}: unknown");
                 continue;
             }
             if (trunk is not null && !trunks.IsUp(trunk))
             {
-                gateways.Add($"{uri.Host}: down");
+                gateways.Add($"{gateway}: down");
                 continue;
             }
             if (trunk is not { MaxCalls: > 0 }) return (await LeadAsync(full, uri, trunk, null).ConfigureAwait(false), null);
             var permit = random.NextHex(16);
             if (await store.TryAcquirePermitAsync(trunk.Name, trunk.MaxCalls, permit, clock.UnixMillis).ConfigureAwait(false))
                 return (await LeadAsync(full, uri, trunk, permit).ConfigureAwait(false), null);
-            gateways.Add($"{uri.Host}: full");
+            gateways.Add($"{gateway}: full");
         }
         var error = new RpcError(ErrorCodes.NoGateway, $"no usable gateway: {string.Join(", ", gateways)}").With("gateways", gateways.ToArray());
         return (null, error);
     }
+
+    // A trunk's own name says it all; else the port is half of what was looked for, given or not.
+    private static string NameOf(SipUri uri, Trunk? trunk) => trunk is not null && trunk.Name.Equals(uri.Host, StringComparison.OrdinalIgnoreCase)
+        ? uri.Host
+        : string.Create(CultureInfo.InvariantCulture, $"{uri.Host}:{(uri.Port == 0 ? TrunkTable.DefaultPort : uri.Port)}");
 
     private async ValueTask<Placement> LeadAsync(string toUri, SipUri target, Trunk? trunk, string? permit)
     {

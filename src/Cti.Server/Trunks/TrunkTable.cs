@@ -71,6 +71,9 @@ public sealed class TrunkTable
     private readonly ImmutableArray<Trunk> trunks;
     private readonly ImmutableDictionary<string, TrunkHealth> health;
 
+    /// <summary>The port of a URI that names none (RFC 3261 section 19.1.2).</summary>
+    internal const int DefaultPort = 5060;
+
     /// <summary>Creates the table; every trunk counts as up until it is found down.</summary>
     public TrunkTable(IEnumerable<Trunk> configured)
     {
@@ -90,7 +93,7 @@ public sealed class TrunkTable
         foreach (var trunk in trunks)
         {
             if (trunk.Name.Equals(host, StringComparison.OrdinalIgnoreCase)) return trunk;
-            if (trunk.Host.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? 5060) == trunk.Port) return trunk;
+            if (trunk.Host.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? DefaultPort) == trunk.Port) return trunk;
         }
         return null;
     }

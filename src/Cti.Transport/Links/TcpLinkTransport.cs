@@ -18,9 +18,13 @@ public sealed class TcpLinkTransport(ILog log) : ILinkTransport
             var ip = IPAddress.TryParse(host, out var parsed) ? parsed : Dns.GetHostAddresses(host)[0];
             return new TcpLinkListener(new IPEndPoint(ip, port), acceptor, log);
         }
-        catch (Exception error) when (error is SocketException or IndexOutOfRangeException)
+        catch (SocketException error)
         {
-            throw new IOException($"links cannot be accepted at {address}: {error.Message}", error);
+            throw new ListenException(address, error.SocketErrorCode, error);
+        }
+        catch (IndexOutOfRangeException error)
+        {
+            throw new ListenException(address, SocketError.HostNotFound, error);
         }
     }
 

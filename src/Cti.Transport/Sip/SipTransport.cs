@@ -25,7 +25,7 @@ public sealed class SipTransport : ISipTransport, IDisposable
     private volatile bool _disposed;
 
     /// <summary>Binds every listener; nothing is read before <see cref="Start"/>.</summary>
-    /// <exception cref="SocketException">An address is taken or not this machine's; what was bound is closed again.</exception>
+    /// <exception cref="ListenException">An address is taken or not this machine's; what was bound is closed again.</exception>
     public SipTransport(SipTransportOptions options, ISipTransportEvents events, IClock clock, ITimers timers, ILog log)
     {
         _options = options;
@@ -38,7 +38,7 @@ public sealed class SipTransport : ISipTransport, IDisposable
         try
         {
             for (var i = 0; i < _bound.Length; i++)
-                Bind(i, options.Listeners[i]);
+                BindOrName(i, options.Listeners[i]);
         }
         catch
         {
@@ -140,6 +140,18 @@ public sealed class SipTransport : ISipTransport, IDisposable
         _table.CloseAll();
         foreach (var listener in _datagrams)
             listener?.Dispose();
+    }
+
+    private void BindOrName(int index, SipListenerOptions listener)
+    {
+        try
+        {
+            Bind(index, listener);
+        }
+        catch (SocketException error)
+        {
+            throw new ListenException($"{listener.Kind.ToString().ToLowerInvariant()}:{listener.Local}", error.SocketErrorCode, error);
+        }
     }
 
     private void Bind(int index, SipListenerOptions listener)

@@ -12,6 +12,7 @@ internal sealed class ContractWalk(RpcClient app, int generation)
     private readonly Dictionary<string, ContractMethod> _methods = ContractTables.Methods(generation).ToDictionary(static m => m.Name, StringComparer.Ordinal);
     private readonly HashSet<string> _done = [];
     private readonly HashSet<string> _states = [];
+    private PublishedSchema? _published;
 
     public RpcClient App => app;
 
@@ -19,6 +20,8 @@ internal sealed class ContractWalk(RpcClient app, int generation)
     public async Task<JsonNode?> AskAsync(string method, object? parameters = null)
     {
         var answer = await app.AskAsync(method, parameters);
+        _published ??= await PublishedSchema.DiscoverAsync(app);
+        _published.CheckResult(method, answer);
         var table = _methods[method];
         TypeOf(answer).ShouldBe(table.ResultType, method);
         if (table.ResultFields.Length > 0)
@@ -73,6 +76,7 @@ internal sealed class ContractWalk(RpcClient app, int generation)
             tables.ShouldContainKey(happened.Method);
             happened.Params.Select(static p => p.Key).ShouldBe(tables[happened.Method].Parameters, happened.Method);
             foreach (var member in (string[])["cursor", "seq", "time", "res_id"]) happened.Meta.ContainsKey(member).ShouldBeTrue($"{happened.Method}: meta.{member}");
+            _published!.CheckEvent(happened.Method, happened.Params);
             if (happened.Params["error"] is JsonObject error) error.Select(static m => m.Key).ShouldBe(["code", "message"], happened.Method);
         }
     }

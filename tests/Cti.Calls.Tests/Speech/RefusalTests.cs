@@ -209,22 +209,61 @@ public sealed class RefusalTests
     [InlineData("125e-4", "0.0125")]
     [InlineData("120e-1", "12")]
     [InlineData("1.50e0", "1.5")]
-    [InlineData("0e5", "000000")]
+    [InlineData("0e5", "0")]
+    [InlineData("0e999999999999", "0")]
+    [InlineData("-0.0000001", "0")]
+    [InlineData("5.0", "5.0")]
+    [InlineData("0.30000000000000004", "0.3")]
+    [InlineData("-0.30000000000000004", "-0.3")]
+    [InlineData("1.1500000000000001", "1.15")]
+    [InlineData("4.35e2", "435")]
+    [InlineData("434.99999999999994", "435")]
+    [InlineData("0.9999999999999999", "1")]
+    [InlineData("1.0000005", "1")]
+    [InlineData("1.0000015", "1.000002")]
+    [InlineData("1.00000050000000000000001", "1.000001")]
+    [InlineData("123456789.123456789", "123456789.123457")]
+    [InlineData("1e-7", "0")]
+    [InlineData("1e-999999999", "0")]
     [InlineData("9.999999999999999E15", "9999999999999999")]
     [InlineData("1e16", "10000000000000000")]
-    [InlineData("1e65", "1e65")]
-    [InlineData("1e999999999999", "1e999999999999")]
-    [InlineData("1e-999999999", "1e-999999999")]
-    public void A_json_number_is_written_out_exactly(string json, string plain) => SpokenContent.PlainNumber(json).ShouldBe(plain);
+    [InlineData("1e65", "10000000000000000")]
+    [InlineData("1e999999999999", "10000000000000000")]
+    public void A_json_number_is_written_out_and_rounded_to_what_is_spoken(string json, string plain)
+    {
+        SpokenContent.PlainNumber(2, json).ShouldBe(plain);
+        SpokenContent.PlainNumber(3, json).ShouldBe(plain);
+        SpokenContent.PlainNumber(1, json).ShouldBe(json, "digits are said as they were written");
+    }
+
+    [Theory]
+    [InlineData("0.30000000000000004", "0.3")]
+    [InlineData("1086.30", "1086.30")]
+    [InlineData("1086.3049999999999", "1086.3")]
+    [InlineData("2.675", "2.68")]
+    [InlineData("2.665", "2.66")]
+    [InlineData("19.989999999999998", "19.99")]
+    [InlineData("0.001", "0")]
+    [InlineData("99.999", "100")]
+    public void An_amount_in_yuan_jiao_and_fen_is_rounded_to_fen_half_to_even(string json, string plain) => SpokenContent.PlainNumber(6, json).ShouldBe(plain);
+
+    [Fact]
+    public void A_sum_of_binary_fractions_is_heard_as_what_was_meant_and_a_string_stays_exact()
+    {
+        Spoken.Chinese(2, SpokenContent.PlainNumber(2, "0.30000000000000004")).ShouldBe(Spoken.Chinese(2, "0.3"));
+        Spoken.Chinese(6, SpokenContent.PlainNumber(6, "0.30000000000000004")).ShouldBe(Spoken.Chinese(6, "0.30"));
+        Spoken.Reason(2, "0.30000000000000004").ShouldBe("number (type 2) must have at most 6 decimals");
+        Spoken.Reason(6, "0.305").ShouldBe("amount in yuan, jiao and fen (type 6) must have at most 2 decimals");
+    }
 
     [Fact]
     public void A_written_out_number_is_spoken_and_bounded()
     {
-        Spoken.Chinese(2, SpokenContent.PlainNumber("1E+15")).ShouldBe("一千万亿");
-        Spoken.Chinese(2, SpokenContent.PlainNumber("1e-05")).ShouldBe("零点零零零零一");
-        Spoken.Reason(2, SpokenContent.PlainNumber("1e16")).ShouldBe($"number (type 2) {NumberSize}");
-        Spoken.Reason(2, SpokenContent.PlainNumber("1e-7")).ShouldBe("number (type 2) must have at most 6 decimals");
-        Spoken.Reason(2, SpokenContent.PlainNumber("1e400")).ShouldBe($"number (type 2) {NumberForm}");
+        Spoken.Chinese(2, SpokenContent.PlainNumber(2, "1E+15")).ShouldBe("一千万亿");
+        Spoken.Chinese(2, SpokenContent.PlainNumber(2, "1e-05")).ShouldBe("零点零零零零一");
+        Spoken.Reason(2, SpokenContent.PlainNumber(2, "1e16")).ShouldBe($"number (type 2) {NumberSize}");
+        Spoken.Chinese(2, SpokenContent.PlainNumber(2, "1e-7")).ShouldBe("零");
+        Spoken.Reason(2, SpokenContent.PlainNumber(2, "1e400")).ShouldBe($"number (type 2) {NumberSize}");
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Cti.Kernel;
 using Cti.Node.Configuration;
 
 namespace Cti.Node.Tests.Configuration;
@@ -110,6 +111,21 @@ public sealed class ConfigurationTests : IDisposable
             "environment variable CTI_SERVICE_HOST is no key and is ignored",
             "environment variable CTI_SIP_LISTENS is no key and is ignored; CTI_SIP_LISTEN is probably meant",
         ]);
+
+    [Fact]
+    public void A_port_that_is_taken_is_told_with_its_key_and_its_place()
+    {
+        var file = File("cti {\n  sip.listen = [\"udp:127.0.0.1:5070\"]\n  data = /d\n}");
+        var c = Load(file, [("CTI_CLUSTER_LISTEN", "127.0.0.1:7000"), ("CTI_CLUSTER_SECRET", "0123456789abcdef0123456789abcdef"), ("CTI_JOURNAL_PROVIDER", "postgresql"),
+            ("CTI_JOURNAL_CONNECTION_STRING", "Host=h")], "cti.gateway.listen=http://127.0.0.1:9090");
+        const string Taken = "is in use by another process: end that one, or listen at another port";
+        string Told(string address) => c.Describe(new ListenException(address, System.Net.Sockets.SocketError.AddressAlreadyInUse));
+        Told("udp:127.0.0.1:5070").ShouldBe($"{file}:2:16: cti.sip.listen: udp:127.0.0.1:5070 {Taken}");
+        Told("http://127.0.0.1:9090").ShouldBe($"--set cti.gateway.listen: cti.gateway.listen: http://127.0.0.1:9090 {Taken}");
+        Told("127.0.0.1:7000").ShouldBe($"environment variable CTI_CLUSTER_LISTEN: cti.cluster.listen: 127.0.0.1:7000 {Taken}");
+        NodeConfigurationLoader.Load(ConfigurationSources.None).Describe(new ListenException("udp:0.0.0.0:5060", System.Net.Sockets.SocketError.AddressAlreadyInUse))
+            .ShouldContain($": cti.sip.listen: udp:0.0.0.0:5060 {Taken}", customMessage: "a default has a place too");
+    }
 
     public static TheoryData<string, string> Wrong => new()
     {

@@ -33,6 +33,8 @@ internal sealed class ClusterBench
         foreach (var node in Nodes) node.Server.InstanceCount.ShouldBeGreaterThan(0, node.Name);
     }
 
+    /// <summary>Given each event at the moment in which it is delivered.</summary>
+    internal Action<string, JsonElement>? Heard { get; set; }
     internal ManualRuntime Runtime { get; } = new();
     internal MemoryDisk Disk => disk;
     internal VirtualNetwork Network { get; }
@@ -182,7 +184,11 @@ internal sealed class ClusterBench
             SipTransport = happened => node.Sip = new VirtualSipTransport(Network, Runtime, happened, node.Address),
             Publish = batch =>
             {
-                foreach (var happened in batch.Where(happened => happened.Application == App)) events.Add((happened.Method, JsonDocument.Parse(happened.Params).RootElement.Clone()));
+                foreach (var happened in batch.Where(happened => happened.Application == App))
+                {
+                    events.Add((happened.Method, JsonDocument.Parse(happened.Params).RootElement.Clone()));
+                    Heard?.Invoke(events[^1].Method, events[^1].Params);
+                }
             },
             Subscribers = new Always(),
         });

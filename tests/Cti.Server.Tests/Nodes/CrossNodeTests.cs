@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cti.Calls.Api;
 using Cti.Kernel;
 using Cti.Sip;
 
@@ -56,6 +57,30 @@ public sealed class CrossNodeTests : ClusterNodeTests
             node.Media.LinkSessions.ShouldBeEmpty();
         }
         bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_party_on_another_node_is_idle_for_who_asks_as_the_end_of_the_bridge_is_told(bool asksItsOwner)
+    {
+        var (first, _, second, _) = Bridged();
+        Task<RpcReply>? asked = null;
+        bench.Heard = (method, _) =>
+        {
+            if (method == "sys.call.on_connect_completed") asked ??= bench.Begin(bench[asksItsOwner ? "n2" : "n1"], null, "sys.call.get", ("res_id", second));
+        };
+        bench.Ask(bench["n1"], "sys.call.connect_stop", ("res_id", first)).Error.ShouldBeNull();
+        bench.Result(bench.Wait(asked.ShouldNotBeNull(), 1500)).GetProperty("state").GetString().ShouldBe("Idle");
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_partner_whose_node_is_dead_holds_nobody_up_for_longer_than_a_second()
+    {
+        var (_, _, second, _) = Bridged();
+        bench.Kill(bench["n1"]);
+        bench.Result(bench.Wait(bench.Begin(bench["n2"], null, "sys.call.get", ("res_id", second)), 1100)).GetProperty("state").GetString().ShouldBe("Connect");
     }
 
     [Fact]

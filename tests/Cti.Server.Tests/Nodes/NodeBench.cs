@@ -113,9 +113,15 @@ internal sealed class NodeBench
     private void Publish(IReadOnlyList<StoredEvent> batch)
     {
         Hub.Publish(batch);
-        foreach (var happened in batch.Where(happened => happened.Application == App)) events.Add((happened.Method, JsonDocument.Parse(happened.Params).RootElement.Clone()));
+        foreach (var happened in batch.Where(happened => happened.Application == App))
+        {
+            events.Add((happened.Method, JsonDocument.Parse(happened.Params).RootElement.Clone()));
+            Heard?.Invoke(events[^1].Method, events[^1].Params);
+        }
     }
 
+    /// <summary>Given each event at the moment in which it is delivered.</summary>
+    internal Action<string, JsonElement>? Heard { get; set; }
     internal ManualRuntime Runtime { get; } = new();
     internal VirtualNetwork Network { get; }
     internal VirtualMediaPort Media { get; private set; }

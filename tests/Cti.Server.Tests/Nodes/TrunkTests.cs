@@ -50,6 +50,19 @@ public sealed class TrunkTests
     }
 
     [Fact]
+    public void A_refusal_names_the_host_and_the_port_that_were_looked_for()
+    {
+        var bench = new NodeBench([Carrier("carrier", "10.0.0.1") with { Port = 5080, MaxCalls = 1 }], dialAny: false);
+        bench.Peer("10.0.0.1", 5080);
+        string[] Gateways(params string[] uris) => (string[])bench.Ask("sys.call.construct", ("to_uri", uris), ("max_answer_seconds", 60)).Error!.Data!["gateways"];
+        Gateways("sip:1@10.0.0.1", "1@10.0.0.1:5090", "1@[2001:db8::1]:5070", "1@carier").ShouldBe(
+            ["10.0.0.1:5060: unknown", "10.0.0.1:5090: unknown", "[2001:db8::1]:5070: unknown", "carier:5060: unknown"]);
+        bench.Construct("sip:1@10.0.0.1:5080").ShouldNotBeEmpty();
+        Gateways("sip:1@10.0.0.1:5080", "sip:1@carrier").ShouldBe(["10.0.0.1:5080: full", "carrier: full"]);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void A_full_gateway_gives_way_to_the_next_of_the_list_and_is_free_again_after_the_call()
     {
         var bench = new NodeBench([Carrier("a", "10.0.0.1") with { MaxCalls = 1 }, Carrier("b", "10.0.0.2") with { MaxCalls = 1 }], dialAny: false);

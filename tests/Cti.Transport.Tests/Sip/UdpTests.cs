@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Cti.Kernel;
 using Cti.Sip;
 using Cti.Transport.Sip;
 
@@ -117,7 +118,7 @@ public sealed class UdpTests
         using var taken = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var time = new ManualTime();
         using var holder = new SipTransportFixture();
-        Should.Throw<SocketException>(() => new SipTransport(
+        var unusable = Should.Throw<ListenException>(() => new SipTransport(
             new SipTransportOptions
             {
                 Listeners =
@@ -127,6 +128,23 @@ public sealed class UdpTests
                 ],
             },
             holder, time, time, holder.Log));
+        unusable.Message.ShouldBe($"udp:{taken.Client.LocalEndPoint} is in use by another process: end that one, or listen at another port");
+    }
+
+    [Fact]
+    public void A_taken_port_is_named_whatever_the_transport()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var time = new ManualTime();
+        using var holder = new SipTransportFixture();
+        var there = (IPEndPoint)taken.LocalEndpoint;
+        Should.Throw<ListenException>(() => new SipTransport(new SipTransportOptions { Listeners = [new SipListenerOptions(SipTransportKind.Tcp, there)] }, holder, time, time, holder.Log))
+            .Message.ShouldStartWith($"tcp:{there} is in use by another process");
+        Should.Throw<ListenException>(() => new Cti.Transport.Links.TcpLinkTransport(holder.Log).Listen(there.ToString(), null!))
+            .Message.ShouldStartWith($"{there} is in use by another process");
+        Should.Throw<ListenException>(() => new SipTransport(new SipTransportOptions { Listeners = [new SipListenerOptions(SipTransportKind.Udp, IPEndPoint.Parse("192.0.2.1:5060"))] }, holder, time, time, holder.Log))
+            .Message.ShouldStartWith("udp:192.0.2.1:5060 is no address of this machine");
     }
 
     [Theory]

@@ -1,12 +1,15 @@
-namespace Cti.Node.Configuration;
+namespace Cti.Kernel;
 
-/// <summary>Finds what was probably meant.</summary>
-internal static class Nearest
+/// <summary>Finds what was probably meant by a name that is unknown.</summary>
+public static class Nearest
 {
+    /// <summary>Characters of a text that is worth comparing: no name is as long, and the work grows with it.</summary>
+    private const int TextCharsMax = 100;
+
     /// <summary>The candidate with the fewest edits from <paramref name="text"/>, if they are few for its length.</summary>
     public static string? Of(string text, IEnumerable<string> candidates)
     {
-        if (text.Length > 100) return null;
+        if (text.Length > TextCharsMax) return null;
         var best = Math.Max(2, text.Length / 3) + 1;
         string? found = null;
         foreach (var candidate in candidates.Order(StringComparer.Ordinal))
