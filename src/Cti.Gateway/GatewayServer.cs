@@ -219,7 +219,7 @@ public sealed class GatewayServer : IAsyncDisposable
         if (!await ConnectAsync(context, application)) return;
         try
         {
-            using var socket = await context.WebSockets.AcceptWebSocketAsync();
+            using var socket = await context.WebSockets.AcceptWebSocketAsync(SubprotocolOf(context.WebSockets));
             using var connection = new RpcSocket(_options, socket, caller, RemoteOf(context), _dispatcher, _feeds, _metrics, _log);
             _sockets.TryAdd(connection, true);
             if (_stopping.IsCancellationRequested) connection.Close(WebSocketCloseStatus.EndpointUnavailable, "the gateway is going away; connect to another");
@@ -237,6 +237,10 @@ public sealed class GatewayServer : IAsyncDisposable
             application.Disconnect();
         }
     }
+
+    // A browser gives a connection up where it offered subprotocols and none was chosen; by whatever of these names, it is what is spoken here.
+    private static string? SubprotocolOf(WebSocketManager offered) => offered.WebSocketRequestedProtocols.FirstOrDefault(static name =>
+        name.StartsWith("jsonrpc", StringComparison.OrdinalIgnoreCase) || name.StartsWith("json-rpc", StringComparison.OrdinalIgnoreCase));
 
     private async Task EventsAsync(HttpContext context)
     {

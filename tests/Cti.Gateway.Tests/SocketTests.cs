@@ -220,6 +220,19 @@ public sealed class SocketTests : IAsyncLifetime
         (await client.UntilClosedAsync()).ShouldBe(1009);
     }
 
+    [Theory]
+    [InlineData("jsonrpc", "jsonrpc")]
+    [InlineData("graphql-ws, json-rpc-2.0", "json-rpc-2.0")]
+    [InlineData("graphql-ws", null)]
+    public async Task A_subprotocol_that_is_json_rpc_by_its_name_is_chosen(string offered, string? chosen)
+    {
+        using var socket = new ClientWebSocket();
+        foreach (var name in offered.Split(", ")) socket.Options.AddSubProtocol(name);
+        socket.Options.SetRequestHeader("Authorization", "Bearer " + GatewayUnderTest.Key);
+        await socket.ConnectAsync(new Uri($"ws://127.0.0.1:{_gateway.Server.Port}/v2/rpc"), CancellationToken.None);
+        (string.IsNullOrEmpty(socket.SubProtocol) ? null : socket.SubProtocol).ShouldBe(chosen);
+    }
+
     [Fact]
     public async Task A_binary_frame_is_closed_with_1003()
     {

@@ -20,17 +20,13 @@ public static class ArgumentsHash
         {
             writer.WriteStartArray();
             writer.WriteStringValue(method.Name);
-            foreach (var parameter in method.Parameters) Write(writer, Canonical(parameter, arguments.Values[parameter.Name]));
+            foreach (var parameter in method.Parameters) Write(writer, Generations.PresentOf(parameter, arguments.Values[parameter.Name]));
             writer.WriteEndArray();
         }
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(buffer.WrittenSpan, hash);
         return BinaryPrimitives.ReadUInt64BigEndian(hash);
     }
-
-    // A default that the older generation writes otherwise (volumes: null for unchanged) asks for the same.
-    private static object? Canonical(ParameterDefinition parameter, object? value) =>
-        !parameter.Required && Equals(value, parameter.DefaultIn(ApiGeneration.V1)) ? parameter.DefaultIn(ApiGeneration.V2) : value;
 
     private static void Write(Utf8JsonWriter writer, object? value)
     {

@@ -52,6 +52,10 @@ public static class Generations
     public static object? DefaultOf(string parameter, object? present, ApiGeneration generation) =>
         generation == ApiGeneration.V1 && NullByDefaultInV1.Contains(parameter) ? null : present;
 
+    /// <summary>A value as the present generation writes it: a default that the older one writes otherwise (volumes: null for unchanged) asks for the same.</summary>
+    public static object? PresentOf(ParameterDefinition parameter, object? value) =>
+        !parameter.Required && Equals(value, parameter.DefaultIn(ApiGeneration.V1)) ? parameter.Default : value;
+
     /// <summary>Names of parameters in the order of the signature in a generation's documents; null where that is the contract's.</summary>
     public static ImmutableArray<string>? PositionsOf(string method, ApiGeneration generation) =>
         (generation == ApiGeneration.V1 ? PositionsV1 : PositionsV2).TryGetValue(method, out var positions) ? positions : null;

@@ -27,7 +27,7 @@ internal sealed unsafe class LinuxDatagramSocket : DatagramSocket
         var ipv6 = local.AddressFamily == AddressFamily.InterNetworkV6;
         var descriptor = Libc.Socket(ipv6 ? Libc.AfInet6 : Libc.AfInet, Libc.SockDgram | Libc.SockNonblock | Libc.SockCloexec, 0);
         if (descriptor < 0)
-            throw new SocketException(Marshal.GetLastPInvokeError());
+            throw Libc.SocketFault(Marshal.GetLastPInvokeError());
         if (ipv6)
             Set(descriptor, Libc.IpProtoIPv6, Libc.IPv6V6Only, 1);
         if (tuning.BufferBytes > 0)
@@ -42,7 +42,7 @@ internal sealed unsafe class LinuxDatagramSocket : DatagramSocket
             return new LinuxDatagramSocket(descriptor, ipv6);
         var error = Marshal.GetLastPInvokeError();
         _ = Libc.Close(descriptor);
-        return error == Libc.EAddrInUse ? null : throw new SocketException(error);
+        return error == Libc.EAddrInUse ? null : throw Libc.SocketFault(error);
     }
 
     public override int Receive(byte* buffer, int length, out SocketAddressKey source)

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace Cti.Transport.Native;
@@ -37,6 +38,22 @@ internal static unsafe partial class Libc
     public const int ENoMem = 12;
     public const int ENoBufs = 105;
     public const int EAddrInUse = 98;
+    public const int EAcces = 13;
+    public const int EMFile = 24;
+    public const int EAfNoSupport = 97;
+    public const int EAddrNotAvail = 99;
+
+    /// <summary>An errno as the framework tells it of its own sockets: its exception takes another numbering.</summary>
+    public static SocketException SocketFault(int errno) => new((int)(errno switch
+    {
+        EAddrInUse => SocketError.AddressAlreadyInUse,
+        EAddrNotAvail => SocketError.AddressNotAvailable,
+        EAcces or EPerm => SocketError.AccessDenied,
+        EAfNoSupport => SocketError.AddressFamilyNotSupported,
+        EMFile => SocketError.TooManyOpenSockets,
+        ENoMem or ENoBufs => SocketError.NoBufferSpaceAvailable,
+        _ => (SocketError)errno,
+    }));
 
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     public static partial int Socket(int family, int type, int protocol);
