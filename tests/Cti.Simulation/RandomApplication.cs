@@ -201,8 +201,8 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
                 var askedAt = world.Runtime.UnixMillis;
                 When(node, router.AskAsync(Build($"{ModuleOf(book.Id)}.get", $$"""{"res_id":"{{book.Id}}"}""", null), CancellationToken.None), reply =>
                 {
-                    // A node that is being lost says nothing; after a second without its word what is known is answered.
-                    if (reply.Error is not null || world.MayBeBehind || (world.MovesInstances && world.Runtime.UnixMillis - askedAt >= Limits.PartnerNewsMillis)) return;
+                    // Who owns nothing yet, or is being lost, says nothing; after a second without its word what is known is answered.
+                    if (reply.Error is not null || world.MayBeBehind || world.Runtime.UnixMillis - askedAt >= Limits.PartnerNewsMillis) return;
                     if (world.Ledger.Find(book.Id)?.Resource.Ties.Contains(tie) == true)
                         world.Fail($"get of {book.Id} is behind {happened.Method} of {happened.ResourceId}: {Encoding.UTF8.GetString(reply.Result.Span)}");
                 });
