@@ -66,7 +66,7 @@ public sealed class ToleranceTests : IAsyncLifetime
         call.Target = SipText.Address(ringing.Header("Contact"));
         (await call.AskAsync("UPDATE")).Status.ShouldBe(200);
         await app.AskAsync("sys.call.answer", new { res_id = res, max_answer_seconds = 120 });
-        await call.AnsweredAsync();
+        call.Accept(await phone.Arrived.TakeAsync(m => !m.IsRequest && m.CallId == call.CallId && m is { Method: "INVITE", Status: 200 }, "an answer"), "");
         (await app.ExpectAsync("sys.call.on_answer_completed", res)).Error.ShouldBeNull();
         (await call.AskAsync("UPDATE")).Status.ShouldBe(200);
         await call.HangUpAsync("Max-Forwards: 70\r\nno colon at all\r\nContent-Type:\r\n");
