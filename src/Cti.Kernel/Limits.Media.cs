@@ -19,8 +19,8 @@ public static partial class Limits
     /// <summary>Percent lost, by the far end's last report, from which full silence is sent: keepalives would be too few, where every fourth is lost.</summary>
     public const int RtpLossPercentMax = 25;
     /// <summary>
-    /// How late a media loop may send, for 99 of 100 packets of a second, before it takes no more calls: telephones' jitter buffers begin at 40 to 60 ms,
-    /// what is later is a gap.
+    /// How late a media loop may send, for 99 of 100 packets of a second, before it takes no more calls: telephones' jitter buffers
+    /// begin at 40 to 60 ms and grow to 100 to 200 ms, as ours does; what is later is a gap for most of them.
     /// </summary>
-    public const int MediaLatenessMillisMax = 40;
+    public const int MediaLatenessMillisMax = 100;
 }

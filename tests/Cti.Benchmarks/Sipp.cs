@@ -38,6 +38,9 @@ internal sealed class Sipp : IDisposable
 
     public int Port { get; }
 
+    /// <summary>What it reads beside its scenario, deleted with it.</summary>
+    private string? List { get; init; }
+
     /// <summary>Whether the program is there; says what to install where it is not.</summary>
     public static bool IsThere()
     {
@@ -59,7 +62,7 @@ internal sealed class Sipp : IDisposable
     {
         var list = Path.GetTempFileName();
         File.WriteAllLines(list, (IEnumerable<string>)["SEQUENTIAL", .. ports.Select(static port => Text(port) + ";")]);
-        return new Sipp("uas-ports", Timeout.InfiniteTimeSpan, ["-inf", list]);
+        return new Sipp("uas-ports", Timeout.InfiniteTimeSpan, ["-inf", list]) { List = list };
     }
 
     /// <summary>CPU of a running one so far, in seconds.</summary>
@@ -86,6 +89,7 @@ internal sealed class Sipp : IDisposable
         _process.WaitForExit();
         _process.Dispose();
         Directory.Delete(_folder, recursive: true);
+        if (List is not null) File.Delete(List);
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

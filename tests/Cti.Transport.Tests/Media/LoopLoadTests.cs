@@ -42,10 +42,19 @@ public sealed class LoopLoadTests
     [Fact]
     public void Lateness_that_is_heard_refuses_until_it_is_over()
     {
-        var load = Loop(2, lateNanos: 60 * Millis, workNanos: 0);
+        var load = Loop(2, lateNanos: 120 * Millis, workNanos: 0);
         load.Refusal(Budget, sessions: 1).ShouldBe(MediaRefusal.Lateness);
         Go(load, 1, 2 * Millis, 0);
         load.Refusal(Budget, sessions: 1).ShouldBe(MediaRefusal.None);
+    }
+
+    [Fact]
+    public void Pauses_of_sixty_milliseconds_in_every_second_are_not_refused()
+    {
+        var load = new LoopLoad();
+        for (var i = 0; i < 10 * LoopLoad.WindowCadences; i++) load.Count(i % LoopLoad.WindowCadences < 12 ? 60 * Millis : 0, 0);
+        load.LatenessP99Nanos.ShouldBe(60 * Millis);
+        load.Refusal(Budget, sessions: 100).ShouldBe(MediaRefusal.None);
     }
 
     [Fact]
