@@ -20,7 +20,7 @@ public sealed record GatewayOptions
     /// <summary>The certificate for https URLs.</summary>
     public X509Certificate2? Certificate { get; init; }
 
-    /// <summary>Folders of media files, for absolute file names in requests.</summary>
+    /// <summary>Folders of media files, for absolute file names in requests of applications that have no others.</summary>
     public MediaRoots MediaRoots { get; init; } = MediaRoots.None;
 
     /// <summary>The server's version, for <c>rpc.discover</c>.</summary>
@@ -58,6 +58,9 @@ public sealed record ApplicationOptions(string Name, ImmutableArray<string> KeyH
 
     /// <summary>WebSockets and event streams at once on this gateway; 0: unlimited.</summary>
     public int ConnectionsMax { get; init; }
+
+    /// <summary>Folders of media files, for absolute file names in its requests; null: the gateway's.</summary>
+    public MediaRoots? MediaRoots { get; init; }
 }
 
 /// <summary>What the gateway asks the node about itself.</summary>

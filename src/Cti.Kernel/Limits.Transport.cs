@@ -8,6 +8,16 @@ public static partial class Limits
     public const int MediaEventsMax = 16_384;
     /// <summary>Plays and recordings that wait for a file to be opened; past it they fail.</summary>
     public const int MediaLoadsMax = 2_048;
+    /// <summary>Milliseconds that a disk may not answer before who waits for it is told: a busy NFS server is back by then, and a caller has not yet hung up for the silence.</summary>
+    public const int DiskAnswerMillisMax = 5_000;
+    /// <summary>Milliseconds that a look at a file in memory may take (is it still the same?) before it is played as it is: no caller notices that.</summary>
+    public const int DiskLookMillisMax = 300;
+    /// <summary>Milliseconds that a request waits for what the disk says about a name: it is the connection that waits.</summary>
+    public const int DiskQuestionMillisMax = 1_000;
+    /// <summary>Milliseconds until a file whose disk did not answer is asked for again: each time costs a thread until it answers.</summary>
+    public const int DiskRetryMillis = 30_000;
+    /// <summary>Threads of a lane of loads, those that wait for disks that do not answer included.</summary>
+    public const int LoadThreadsMax = 32;
     /// <summary>Sessions of one media loop: twice what one core carries (design: 2000 one-way).</summary>
     public const int MediaSessionsPerLoopMax = 4_096;
     /// <summary>Bytes of a received RTP or RTCP datagram: an Ethernet frame; a longer one is cut and then refused by its parser.</summary>

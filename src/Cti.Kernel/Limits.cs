@@ -63,6 +63,8 @@ public static partial class Limits
     public const long UnattendedMillis = 5_000;
     /// <summary>Bytes of a prompt file: an hour of 16-bit 8 kHz fits.</summary>
     public const int PromptFileBytesMax = 64 * 1024 * 1024;
+    /// <summary>Names of prompts whose place on the disk is remembered: some 200 bytes each.</summary>
+    public const int PromptNamesMax = 16 * 1024;
     /// <summary>Samples of a prompt before it is brought to 8 kHz, since a small compressed file may hold days: 2 h 19 min at 8 kHz, 25 min at 44.1 kHz.</summary>
     public const int PromptSamplesMax = 64 * 1024 * 1024;
     /// <summary>

@@ -18,6 +18,12 @@ public static partial class LogEvents
     public static readonly LogEvent MediaBindFailed = new(3804, LogSeverity.Error, "cannot bind RTP at {0} port {1}: {2}") { SummedAs = "RTP sockets that could not be bound" };
     /// <summary>A conference broke; it was closed, its members go on.</summary>
     public static readonly LogEvent MediaConferenceFault = new(3805, LogSeverity.Error, "conference {0} broke and was closed: {1}") { SummedAs = "broken conferences" };
+    /// <summary>A file is waited for no longer.</summary>
+    public static readonly LogEvent DiskSilent = new(3806, LogSeverity.Error, "{0}: the disk of {1}, of application {2}, has not answered for {3} ms; what waited for it is ended; {4} of {5} threads are held up in this way") { SummedAs = "files whose disk does not answer" };
+    /// <summary>A disk that was given up answers.</summary>
+    public static readonly LogEvent DiskAnswersAgain = new(3807, LogSeverity.Warning, "{0}: the disk of {1}, of application {2}, answers again") { SummedAs = "files whose disk answers again" };
+    /// <summary>A recording could not be written to its end.</summary>
+    public static readonly LogEvent RecordingFailed = new(3808, LogSeverity.Error, "recording {0}") { SummedAs = "recordings that could not be written to their end" };
     /// <summary>A receiver of SIP messages threw.</summary>
     public static readonly LogEvent SipReceiverFault = new(2801, LogSeverity.Error, "the receiver of a SIP message from {0} threw: {1}") { SummedAs = "failed receivers of SIP messages" };
     /// <summary>A TCP connection could not be accepted.</summary>

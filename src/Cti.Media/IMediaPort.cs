@@ -139,7 +139,8 @@ public readonly record struct ReceivedFormat(int PayloadType, AudioCodec? Codec)
 /// <param name="Files">Names, played one after the other; relative ones are looked up under the media root, then among the built-in prompts.</param>
 /// <param name="Repeat">How many times more; 0..1000, or -1 for ever.</param>
 /// <param name="OffsetMillis">How much of the whole was played before (after a take-over).</param>
-public sealed record PlayRequest(long Action, ImmutableArray<string> Files, int Repeat = 0, long OffsetMillis = 0);
+/// <param name="Application">Whose play it is: only what it may hear is found.</param>
+public sealed record PlayRequest(long Action, ImmutableArray<string> Files, int Repeat = 0, long OffsetMillis = 0, string Application = "");
 
 /// <summary>How a recording is stored.</summary>
 public enum RecordFormat
@@ -180,7 +181,8 @@ public enum RecordFormat
 /// Begins again what another process had begun, which may still have the file open (it stands still) and has lost it; otherwise a file that is open is
 /// <see cref="MediaOutcome.Failed"/>. With <paramref name="Append"/> it is so anyway.
 /// </param>
-public sealed record RecordRequest(long Action, string FullPath, RecordFormat Format, bool Beep, bool Append = false, int Channels = 1, bool TakesOver = false);
+/// <param name="Application">Whose recording it is: one that its disk holds up holds up no other application's.</param>
+public sealed record RecordRequest(long Action, string FullPath, RecordFormat Format, bool Beep, bool Append = false, int Channels = 1, bool TakesOver = false, string Application = "");
 
 /// <summary>How keys are sent.</summary>
 public enum KeySending

@@ -157,14 +157,16 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         var recordRoot = Path.GetFullPath(configuration.Media.RecordRoot);
         var mediaRoot = Path.GetFullPath(configuration.Media.Root);
         var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");
-        Directory.CreateDirectory(recordRoot);
+        var recordingModes = new RecordingModes(configuration.Media.RecordFileMode, configuration.Media.RecordDirectoryMode);
+        recordingModes.MakeFolder(recordRoot);
+        var folders = new MediaFolders(mediaRoot, prompts, recordRoot, Folders());
 
         store = OpenStore();
         await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);
         var hub = await EventHub.CreateAsync(store, scheduler, clock, timers, cancellation).ConfigureAwait(false);
         hub.DeliveryPaused = (application, group, events) => log.Write(LogEvents.FeedGroupPaused, application, group, events);
         var soundLibrary = new SoundLibrary(configuration.Media.SoundLibrary);
-        if (IsMedia) media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary }, Prompts(mediaRoot, prompts, soundLibrary), clock, SystemRandom.Instance, log);
+        if (IsMedia) media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary, RecordingModes = recordingModes }, Prompts(folders, soundLibrary), clock, SystemRandom.Instance, log);
         var resolver = new SipResolver((kind, family) => sip!.FindListener(kind, family), clock, SystemRandom.Instance);
         server = new ServerNode(new ServerNodeOptions
         {
@@ -208,7 +210,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Store = store,
             Media = media,
             JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
-            Recordings = new MediaFiles(mediaRoot, prompts, recordRoot, soundLibrary),
+            Recordings = new MediaFiles(folders, soundLibrary, media),
             ToldByes = new SpoolFile(Path.Combine(Path.GetFullPath(configuration.Data), $"answered-byes-{Uri.EscapeDataString(configuration.Node.Name)}")),
             Resolver = resolver,
             SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),
@@ -221,7 +223,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         records.Start();
         metrics = new NodeMetrics(server, media, sip);
         clusterMetrics = new ClusterMetrics(server);
-        if (IsGateway) gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, recordRoot), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
+        if (IsGateway) gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, folders), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
         if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
         log.Write(LogEvents.NodeStarted, configuration.Node.Name, IsMedia ? string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())) : "nothing",
             gateway is null ? "nothing" : string.Join(", ", gateway.Urls), Path.GetFullPath(configuration.Data));
@@ -280,10 +282,18 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _ => new MemoryJournalStore(new MemoryDisk()),
     };
 
-    private PromptLibrary Prompts(string mediaRoot, string builtin, SoundLibrary soundLibrary)
+    private PromptLibrary Prompts(MediaFolders folders, SoundLibrary soundLibrary)
     {
         var spoken = SpokenLanguages.FromTag(configuration.Media.Language)!.Value;
-        return new PromptLibrary(new PromptCache(mediaRoot, builtin, PromptCacheBytes, soundLibrary), configuration.Media.Language, name => SpokenNames.Expand(name, spoken), TextToSpeech());
+        return new PromptLibrary(new PromptCache(folders, PromptCacheBytes, soundLibrary), configuration.Media.Language, name => SpokenNames.Expand(name, spoken), TextToSpeech());
+    }
+
+    /// <summary>The folders of every application that is configured; without any there is the default one.</summary>
+    private Dictionary<string, ApplicationFolders> Folders()
+    {
+        var folders = configuration.Gateway.Applications.Values.ToDictionary(static application => application.Name, static application => new ApplicationFolders(application.MediaRoot, application.RecordRoot));
+        if (folders.Count == 0) folders.Add(configuration.Gateway.DefaultApplication, new ApplicationFolders(null, null));
+        return folders;
     }
 
     private SpeechCache? TextToSpeech()
@@ -339,30 +349,34 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         };
     }
 
-    private GatewayOptions GatewayOptions(string mediaRoot, string recordRoot)
+    private GatewayOptions GatewayOptions(string mediaRoot, MediaFolders folders)
     {
-        var applications = configuration.Gateway.Applications.Values.Select(static application => new ApplicationOptions(application.Name, [.. application.Keys])
+        var applications = configuration.Gateway.Applications.Values.Select(application => new ApplicationOptions(application.Name, [.. application.Keys])
         {
             Admin = application.Admin,
             RequestsPerSecond = application.Rate,
             Burst = application.Burst,
             ConnectionsMax = application.MaxConnections,
+            MediaRoots = RootsOf(application.Name),
         }).ToList();
         var onlyDefault = applications.Count == 0;
         if (onlyDefault)
         {
             var file = Path.GetFullPath(configuration.Gateway.KeysFile);
             var (key, isNew) = DefaultKey.LoadOrCreate(file);
-            applications.Add(new ApplicationOptions(configuration.Gateway.DefaultApplication, [DefaultKey.Hash(key)]) { Admin = true });
+            applications.Add(new ApplicationOptions(configuration.Gateway.DefaultApplication, [DefaultKey.Hash(key)]) { Admin = true, MediaRoots = RootsOf(configuration.Gateway.DefaultApplication) });
             // Printed once, to the terminal of whoever starts it first; never logged.
             if (isNew) Console.WriteLine($"A key for application {configuration.Gateway.DefaultApplication} was made: {key}\nIt is kept in {file}, readable by you only.");
         }
+
+        // A full path in any of these is a media file's; which of them the application may hear is told where it is played.
+        Cti.Calls.Api.MediaRoots RootsOf(string application) => new(mediaRoot, folders.RecordRootOf(application)) { MorePlay = [.. folders.PrivateRoots] };
+
         return new GatewayOptions
         {
             Listen = [.. configuration.Gateway.Listen.Select(static url => url.ToString())],
             Applications = [.. applications],
             OnlyDefaultKey = onlyDefault,
-            MediaRoots = new Cti.Calls.Api.MediaRoots(mediaRoot, recordRoot),
             Version = Version,
             RequestBytesMax = configuration.Gateway.RequestBytes,
         };

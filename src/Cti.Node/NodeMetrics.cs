@@ -41,6 +41,7 @@ internal sealed class NodeMetrics : IDisposable
     private void Media(MediaEngine media)
     {
         meter.CreateObservableGauge("cti_media_free_ports", () => media.FreePairs, "{pair}", "RTP port pairs free");
+        meter.CreateObservableGauge("cti_media_held_up_threads", () => media.HeldUpThreads, "{thread}", "Threads that read or write files whose disk does not answer; what waited for them was ended");
         meter.CreateObservableGauge("cti_media_busy_ratio", () => Loops(media, static loop => loop.WorkShare), "1", "Share of its time that a media loop works, by its thread's own clock");
         meter.CreateObservableGauge("cti_media_lateness", () => Loops(media, static loop => loop.LatenessP99Micros / 1e6), "s", "How late a media loop sent at most, for 99 of 100 packets of the last second");
         meter.CreateObservableCounter("cti_media_refused", () => ByReason(media.Refusals), "{session}", "RTP sessions and conferences that were not opened, by reason");

@@ -23,6 +23,32 @@ public sealed class RecordingFormatTests
         _ => ".wav",
     };
 
+    [Theory]
+    [InlineData(RecordFormat.G721, "libsndfile")]
+    [InlineData(RecordFormat.G726, "ffmpeg")]
+    public void Each_of_the_two_formats_is_read_by_the_tool_that_the_documentation_names_and_by_no_other(RecordFormat format, string reader)
+    {
+        using var folder = new TemporaryFolder();
+        var path = folder.File("said.wav");
+        var said = Sound.Tone(600, 8000);
+        Record(path, format, said);
+        var tools = new (string Name, Func<string, short[]> Read)[] { ("libsndfile", OtherPrograms.Sndfile), ("ffmpeg", OtherPrograms.Ffmpeg), ("sox", OtherPrograms.Sox) };
+        tools.Where(tool => Reads(tool.Read)).Select(static tool => tool.Name).ShouldBe([reader]);
+
+        bool Reads(Func<string, short[]> read)
+        {
+            try
+            {
+                ShouldHold(read(path), said, format);
+                return true;
+            }
+            catch (Exception fault) when (fault is InvalidOperationException or ShouldAssertException or IOException)
+            {
+                return false;
+            }
+        }
+    }
+
     /// <summary>What the format keeps of a sound: the least correlation. GSM is made for voices, not for tones.</summary>
     private static double Faithful(RecordFormat format) => format switch
     {

@@ -6,6 +6,8 @@ namespace Cti.Server.Tests;
 /// <summary>Where a recording goes.</summary>
 public sealed class MediaFilesTests
 {
+    private static MediaFiles Files(string root) => new(new MediaFolders(root, null, root), SoundLibrary.Default);
+
     [Theory]
     [InlineData("said", "Alaw", "said.wav")]
     [InlineData("said.wav", "Alaw", "said.wav")]
@@ -19,7 +21,7 @@ public sealed class MediaFilesTests
         var root = Directory.CreateTempSubdirectory("cti-recordings-");
         try
         {
-            new MediaFiles(root.FullName, null, root.FullName, SoundLibrary.Default).Resolve(file, format).ShouldBe(Path.Combine(root.FullName, expected));
+            Files(root.FullName).Resolve("app", file, format).ShouldBe(Path.Combine(root.FullName, "app", expected));
         }
         finally
         {
@@ -35,7 +37,7 @@ public sealed class MediaFilesTests
         var root = Directory.CreateTempSubdirectory("cti-recordings-");
         try
         {
-            new MediaFiles(root.FullName, null, root.FullName, SoundLibrary.Default).Resolve(file, "Alaw").ShouldBeNull();
+            Files(root.FullName).Resolve("app", file, "Alaw").ShouldBeNull();
         }
         finally
         {

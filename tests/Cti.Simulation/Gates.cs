@@ -259,7 +259,7 @@ internal sealed class SlowResolver(NodeProcess process) : ISipResolver
 /// <param name="repaired">Told of files that a node that died has left open and that were closed.</param>
 internal sealed class VirtualFiles(Action<string>? repaired = null) : IRecordings
 {
-    public string? Resolve(string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/rec/{file}";
+    public string? Resolve(string application, string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/rec/{file}";
 
     public void Repair(string fullPath) => repaired?.Invoke(fullPath);
 
@@ -267,7 +267,7 @@ internal sealed class VirtualFiles(Action<string>? repaired = null) : IRecording
 
     public bool IsVisible(string fullPath) => true;
 
-    public bool StaysInside(string promptName) => !promptName.Contains("..", StringComparison.Ordinal);
+    public bool StaysInside(string application, string promptName) => !promptName.Contains("..", StringComparison.Ordinal);
 
     public string? WhyUnsupported(string format) => format.Equals("Gsm", StringComparison.OrdinalIgnoreCase) ? "no GSM here" : null;
 }

@@ -14,7 +14,7 @@ internal static class PlayContentReader
     /// <summary>
     /// Reads the value that the reader stands on. Answers null, or what is wrong. Elements of a negative type are left out, so the content may have no element.
     /// </summary>
-    internal static string? Read(ref Utf8JsonReader reader, string? root, out PlayContent? content)
+    internal static string? Read(ref Utf8JsonReader reader, ImmutableArray<string> roots, out PlayContent? content)
     {
         content = null;
         var elements = ImmutableArray.CreateBuilder<PlayElement>();
@@ -23,7 +23,7 @@ internal static class PlayContentReader
         {
             var names = reader.GetString()!;
             if (names.Length == 0) return "is empty";
-            if ((AddFiles(names, "", root, elements, ref pieces) ?? TooMany(pieces)) is { } reason) return reason;
+            if ((AddFiles(names, "", roots, elements, ref pieces) ?? TooMany(pieces)) is { } reason) return reason;
             content = new PlayContent(elements.ToImmutable());
             return null;
         }
@@ -32,7 +32,7 @@ internal static class PlayContentReader
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
             if (++count > Limits.PlayElementsMax) return $"has more than {Limits.PlayElementsMax} elements";
-            if ((ReadElement(ref reader, root, elements, ref pieces) ?? TooMany(pieces)) is { } reason) return $"[{count - 1}]: {reason}";
+            if ((ReadElement(ref reader, roots, elements, ref pieces) ?? TooMany(pieces)) is { } reason) return $"[{count - 1}]: {reason}";
         }
         if (count == 0) return "is empty";
         content = new PlayContent(elements.ToImmutable());
@@ -42,7 +42,7 @@ internal static class PlayContentReader
     private static string? TooMany(int pieces) =>
         pieces > Limits.PlayPiecesMax ? $"the content comes to over {Limits.PlayPiecesMax} files and spoken pieces" : null;
 
-    private static string? ReadElement(ref Utf8JsonReader reader, string? root, ImmutableArray<PlayElement>.Builder elements, ref int pieces)
+    private static string? ReadElement(ref Utf8JsonReader reader, ImmutableArray<string> roots, ImmutableArray<PlayElement>.Builder elements, ref int pieces)
     {
         const string Shape = "must be [content, type, options]";
         if (reader.TokenType != JsonTokenType.StartArray || !reader.Read() || reader.TokenType == JsonTokenType.EndArray) return Shape;
@@ -63,19 +63,19 @@ internal static class PlayContentReader
         if (text.Length == 0) return "the content is empty";
         if (isNumber && type is not (TypeDigits or TypeNumber or TypeAmount or TypeMoney)) return "the content must be a string";
         if (isNumber) text = SpokenContent.PlainNumber(type, text);
-        return Add(new PlayElement(type, text, options), root, elements, ref pieces);
+        return Add(new PlayElement(type, text, options), roots, elements, ref pieces);
     }
 
-    private static string? Add(PlayElement element, string? root, ImmutableArray<PlayElement>.Builder elements, ref int pieces)
+    private static string? Add(PlayElement element, ImmutableArray<string> roots, ImmutableArray<PlayElement>.Builder elements, ref int pieces)
     {
         switch (element.Type)
         {
             case PlayElement.TypeFile:
-                if (FileNames.Check(element.Text, root) is { } badFile) return badFile;
+                if (FileNames.Check(element.Text, roots) is { } badFile) return badFile;
                 pieces++;
                 break;
             case TypeFiles:
-                return AddFiles(element.Text, element.Options, root, elements, ref pieces);
+                return AddFiles(element.Text, element.Options, roots, elements, ref pieces);
             case TypeSpeech:
                 if (CheckSpeech(element.Text) is { } badText) return badText;
                 pieces++;
@@ -91,12 +91,12 @@ internal static class PlayContentReader
         return null;
     }
 
-    private static string? AddFiles(string names, string options, string? root, ImmutableArray<PlayElement>.Builder elements, ref int pieces)
+    private static string? AddFiles(string names, string options, ImmutableArray<string> roots, ImmutableArray<PlayElement>.Builder elements, ref int pieces)
     {
         foreach (var range in names.AsSpan().Split('|'))
         {
             var name = names[range];
-            if (FileNames.Check(name, root) is { } reason) return reason;
+            if (FileNames.Check(name, roots) is { } reason) return reason;
             // Counted to the bound only: a longer list is refused whole.
             if (++pieces > Limits.PlayPiecesMax) return null;
             elements.Add(new PlayElement(PlayElement.TypeFile, name, options));

@@ -90,7 +90,7 @@ internal static class ValueReader
     {
         value = null;
         if (parameter.Nullable && reader.TokenType == JsonTokenType.String && reader.ValueSpan.IsEmpty) return null;
-        var reason = PlayContentReader.Read(ref reader, roots.Play, out var content);
+        var reason = PlayContentReader.Read(ref reader, roots.ToPlay, out var content);
         value = content;
         return reason;
     }
@@ -116,7 +116,7 @@ internal static class ValueReader
                     value = null;
                     return null;
                 }
-                return parameter.Kind == ParameterKind.PlayFile ? FileNames.CheckJoined(text, roots.Play) : FileNames.Check(text, roots.Record);
+                return parameter.Kind == ParameterKind.PlayFile ? FileNames.CheckJoined(text, roots.ToPlay) : FileNames.Check(text, roots.ToRecord);
             default:
                 if (text.Length == 0 && !parameter.EmptyAllowed) return "must not be empty";
                 return parameter.Kind == ParameterKind.Text && parameter.Max > 0 && text.Length > parameter.Max

@@ -1,3 +1,4 @@
+using Cti.Calls.Api;
 using Cti.Kernel;
 
 namespace Cti.Gateway.Access;
@@ -14,6 +15,8 @@ internal sealed class Application(ApplicationOptions options, IClock clock)
     internal string Name => options.Name;
 
     internal bool Admin => options.Admin;
+
+    internal MediaRoots? MediaRoots => options.MediaRoots;
 
     /// <summary>Takes one request's worth of the rate. Answers 0, or in how many milliseconds there is one again.</summary>
     internal int TakeRequest() => _bucket?.Take() ?? 0;

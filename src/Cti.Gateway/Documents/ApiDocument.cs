@@ -61,6 +61,13 @@ public static class ApiDocument
         text.Append("\n## Recording formats\n\n| format | v1 | v2 |\n| --- | --- | --- |\n");
         foreach (var name in RecordFormats.Of(ApiGeneration.V1).Concat(RecordFormats.Of(ApiGeneration.V2)).Select(f => f.Name).Distinct())
             Line(text, $"| {name} | {Number(ApiGeneration.V1, name)} | {Number(ApiGeneration.V2, name)} |");
+        Line(text, $"""
+
+            {RecordFormats.WhoReads}
+
+            An application's recordings lie in its own record root, and no other application plays them: its full path is the answer's. Who plays another's file gets 404, as for one that is not there.
+            A recording that the disk ends (full, failed) completes with 500; what there was before is under its name, readable in every format.
+            """);
     }
 
     private static string Number(ApiGeneration generation, string name) =>

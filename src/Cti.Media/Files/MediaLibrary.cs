@@ -46,19 +46,23 @@ public static class MediaLibrary
     /// <summary>A folder as the paths that are resolved under it begin; itself where it cannot be read.</summary>
     internal static string RealFolder(string folder) => RealPath(Path.GetFullPath(folder)) ?? folder;
 
-    private static Resolution Under(string root, string name)
+    /// <summary>Whether a path is in a folder; both without links and dots.</summary>
+    internal static bool IsWithin(string folder, string path) =>
+        path.StartsWith(folder, StringComparison.Ordinal) && (folder.EndsWith(Path.DirectorySeparatorChar) || (path.Length > folder.Length && path[folder.Length] == Path.DirectorySeparatorChar));
+
+    /// <summary>What a name comes to under one root.</summary>
+    internal static Resolution Under(string root, string name)
     {
         if (name.Length == 0 || name.Contains('\0')) return new Resolution(ResolutionKind.Missing, null);
         if (RealPath(Path.GetFullPath(root)) is not { } realRoot) return Leaves;
         // A relative name starts at the real root, so a root that is itself behind a link works.
         if (RealPath(Path.IsPathRooted(name) ? name : Path.Join(realRoot, name)) is not { } real) return Leaves;
-        var isInside = real.StartsWith(realRoot.EndsWith(Path.DirectorySeparatorChar) ? realRoot : realRoot + Path.DirectorySeparatorChar, StringComparison.Ordinal);
-        if (!isInside) return real == realRoot ? new Resolution(ResolutionKind.Missing, real) : Leaves;
+        if (!IsWithin(realRoot, real)) return real == realRoot ? new Resolution(ResolutionKind.Missing, real) : Leaves;
         return new Resolution(File.Exists(real) ? ResolutionKind.Found : ResolutionKind.Missing, real);
     }
 
     /// <summary>The path without links and dots; null where links go in circles or cannot be read.</summary>
-    private static string? RealPath(string path)
+    internal static string? RealPath(string path)
     {
         var links = 0;
         var current = Path.GetPathRoot(path)!;

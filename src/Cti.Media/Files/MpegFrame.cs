@@ -42,6 +42,51 @@ internal static class MpegFrame
         return true;
     }
 
+    /// <summary>How much of what is no sound may stand before the first frame: writers pad with zeros, and what is cut out of a stream begins anywhere.</summary>
+    private const int JunkMax = 1024 * 1024;
+
+    private const int TagHeaderBytes = 10;
+
+    /// <summary>Where the first frame begins, behind tags (ID3v2), zeros and junk; -1 where there is none. A frame counts where another one like it follows, or the end.</summary>
+    public static int IndexOfFirst(ReadOnlySpan<byte> file)
+    {
+        var from = BehindTags(file);
+        var last = Math.Min(file.Length - sizeof(uint), from + JunkMax);
+        for (var at = from; at <= last; at++)
+        {
+            var skipped = file[at..(last + 1)].IndexOf((byte)0xFF);
+            if (skipped < 0) return -1;
+            at += skipped;
+            if (IsFollowed(file[at..])) return at;
+        }
+        return -1;
+    }
+
+    private static bool IsFollowed(ReadOnlySpan<byte> at)
+    {
+        var header = BinaryPrimitives.ReadUInt32BigEndian(at);
+        var length = Length(header);
+        if (length == 0 || length > at.Length) return false;
+        var next = at[length..];
+        if (next.Length < sizeof(uint) || next.StartsWith("TAG"u8)) return true;
+        var following = BinaryPrimitives.ReadUInt32BigEndian(next);
+        return Length(following) > 0 && Version(following) == Version(header) && Rate(following) == Rate(header);
+    }
+
+    /// <summary>Where the tags before the sound end (ID3v2, section 3.1: the size has seven bits an octet); 0 where there is none.</summary>
+    private static int BehindTags(ReadOnlySpan<byte> file)
+    {
+        var at = 0;
+        while (file[at..] is { Length: >= TagHeaderBytes } tag && tag.StartsWith("ID3"u8) && ((tag[6] | tag[7] | tag[8] | tag[9]) & 0x80) == 0)
+        {
+            var footer = (tag[5] & 0x10) != 0 ? TagHeaderBytes : 0;
+            var size = TagHeaderBytes + (tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9]) + footer;
+            if (size > tag.Length) break;
+            at += size;
+        }
+        return at;
+    }
+
     private static uint Version(uint header) => (header >> 19) & 3;
 
     private static bool IsFrame(uint header) => header >> 21 == 0x7FF && Version(header) != 1 && ((header >> 17) & 3) == 1;

@@ -46,6 +46,7 @@ internal static class PartFile
     /// <exception cref="IOException">The disk refuses, or it is locked.</exception>
     public static FileStream? TryClaim(string part, FileMode mode, bool takes, int buffer)
     {
+        if (RegularFile.IsSomethingElse(part)) throw new IOException($"{part} is no regular file");
         try
         {
             var stream = new FileStream(part, mode, FileAccess.ReadWrite, FileShare.None, buffer);

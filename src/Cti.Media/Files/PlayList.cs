@@ -14,6 +14,13 @@ public interface IPromptSource
     /// <summary>Loads a prompt by its name (relative names under the media root, then among the built-in prompts) or hands out the shared one.</summary>
     PromptLoad Load(string name);
 
+    /// <summary>The prompts that an application may hear.</summary>
+    /// <param name="application">Its name.</param>
+    IPromptSource For(string application) => this;
+
+    /// <summary>The prompt of a name as it is in memory, though its file may have changed or its disk may be away; null when it is not. Waits for nothing.</summary>
+    Prompt? Kept(string name) => null;
+
     /// <summary>What a name is played as: itself, or the pieces of a spoken value. Reads no file.</summary>
     ImmutableArray<string> Pieces(string name) => [name];
 
@@ -40,16 +47,53 @@ public sealed record PlayList(ImmutableArray<Prompt> Prompts, int Repeat = 0, lo
     public static PlayListLoad Load(IPromptSource source, PlayRequest request, AudioCodec codec)
     {
         var prompts = ImmutableArray.CreateBuilder<Prompt>(request.Files.Length);
+        var own = source.For(request.Application);
         foreach (var file in request.Files)
         {
-            foreach (var piece in source.Pieces(file))
+            if (LoadWatch.Current is { } watch) watch.At = file;
+            foreach (var piece in own.Pieces(file))
             {
-                var load = source.Load(piece);
+                var load = own.Load(piece);
                 if (load.Prompt is not { } prompt) return new PlayListLoad(load.Outcome, null, load.Detail);
-                prompt.Encoded(codec);
+                Encode(prompt, codec);
                 prompts.Add(prompt);
             }
         }
         return new PlayListLoad(MediaOutcome.Completed, new PlayList(prompts.DrainToImmutable(), request.Repeat, request.OffsetMillis), null);
+    }
+
+    /// <summary>What <see cref="Load"/> makes, of prompts in memory alone; null where one of them is not there. Waits for nothing.</summary>
+    public static PlayList? OfKept(IPromptSource source, PlayRequest request, AudioCodec codec)
+    {
+        var prompts = ImmutableArray.CreateBuilder<Prompt>(request.Files.Length);
+        var own = source.For(request.Application);
+        foreach (var file in request.Files)
+        {
+            foreach (var piece in own.Pieces(file))
+            {
+                if (own.Kept(piece) is not { } prompt) return null;
+                prompt.Encoded(codec);
+                prompts.Add(prompt);
+            }
+        }
+        return new PlayList(prompts.DrainToImmutable(), request.Repeat, request.OffsetMillis);
+    }
+
+    /// <summary>Whether every piece is in memory. Waits for nothing.</summary>
+    public static bool IsKept(IPromptSource source, PlayRequest request)
+    {
+        var own = source.For(request.Application);
+        foreach (var file in request.Files)
+        {
+            foreach (var piece in own.Pieces(file))
+                if (own.Kept(piece) is null) return false;
+        }
+        return true;
+    }
+
+    private static void Encode(Prompt prompt, AudioCodec codec)
+    {
+        using var _ = LoadWatch.Bounded();
+        prompt.Encoded(codec);
     }
 }

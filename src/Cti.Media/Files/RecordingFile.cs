@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Cti.Media.Files;
 
 /// <summary>
@@ -12,6 +14,10 @@ internal sealed class RecordingFile : IDisposable
 
     private const int BufferBytes = 4096;
 
+    // errno, as Linux numbers it.
+    private const int NoSpace = 28, OverQuota = 122;
+
+    private readonly SafeFileHandle _handle;
     private readonly string _part;
     private readonly long _start;
     private readonly bool _isOfDeadProcess;
@@ -22,6 +28,8 @@ internal sealed class RecordingFile : IDisposable
         Coding = coding;
         Channels = channels;
         Stream = stream;
+        // Asked for while nothing waits in the stream's buffer: later the stream would write that first, which a full disk refuses.
+        _handle = stream.SafeFileHandle;
         _part = part;
         _start = stream.Position;
         _isOfDeadProcess = isOfDeadProcess;
@@ -42,14 +50,17 @@ internal sealed class RecordingFile : IDisposable
     /// <param name="channels">Of a new file; one that is continued keeps its own.</param>
     /// <param name="append">Whether to go on with what there is.</param>
     /// <param name="takesOver">Whether who has it open has lost it; of what is continued that is so.</param>
+    /// <param name="modes">Who may do what with it; null for the default.</param>
     /// <exception cref="UnsupportedSoundException">What there is has another format.</exception>
     /// <exception cref="IOException">The disk refuses, or somebody records into it.</exception>
-    public static RecordingFile Open(string target, RecordingCoding coding, int channels, bool append, bool takesOver = false)
+    public static RecordingFile Open(string target, RecordingCoding coding, int channels, bool append, bool takesOver = false, RecordingModes? modes = null)
     {
-        if (Path.GetDirectoryName(target) is { Length: > 0 } folder) Directory.CreateDirectory(folder);
+        modes ??= RecordingModes.Default;
+        if (Path.GetDirectoryName(target) is { Length: > 0 } folder) modes.MakeFolder(folder);
         var stream = Claim(target, coding, append, append || takesOver, out var part, out var isLeft);
         try
         {
+            modes.Apply(stream);
             if (!append) stream.SetLength(0);
             if (stream.Length > 0)
             {
@@ -67,7 +78,9 @@ internal sealed class RecordingFile : IDisposable
         }
         catch
         {
-            stream.Dispose();
+            Close(stream);
+            // What a dead process left is repaired later; what was begun here held no sound of its own.
+            if (!isLeft) TryDelete(part);
             throw;
         }
     }
@@ -86,7 +99,7 @@ internal sealed class RecordingFile : IDisposable
     /// <exception cref="IOException">The disk refuses, or the recording goes on elsewhere.</exception>
     public void Complete(long samples)
     {
-        if (UnlockedFile.IsReplaced(Stream)) throw GoesOn();
+        if (UnlockedFile.IsReplaced(_handle)) throw GoesOn();
         RecordingHeader.Complete(Stream, Coding, Channels, RecordingHeader.Samples(Coding, Channels, _start - RecordingHeader.Length(Coding)) + samples);
         try
         {
@@ -101,7 +114,7 @@ internal sealed class RecordingFile : IDisposable
     /// <summary>Forgets what was written: a dead process's file is completed as it was found, any other is removed.</summary>
     public void Discard()
     {
-        if (UnlockedFile.IsReplaced(Stream))
+        if (UnlockedFile.IsReplaced(_handle))
         {
             Stream.Dispose();
         }
@@ -118,15 +131,54 @@ internal sealed class RecordingFile : IDisposable
     }
 
     /// <summary>Closes it where it is; what was written stays for <see cref="RecordingRepair"/>.</summary>
-    public void Dispose()
+    public void Dispose() => Close(Stream);
+
+    /// <summary>
+    /// The disk refused to take more: what it has taken, in whole blocks, is completed under the target's name. Where that is nothing, or not even that can be done on a full
+    /// disk, the unfinished file is removed. On a disk that fails otherwise it stays where an operator finds it.
+    /// </summary>
+    /// <returns>Whether sound was saved.</returns>
+    public bool Rescue(bool isFull)
+    {
+        var isReplaced = UnlockedFile.IsReplaced(_handle);
+        Close(Stream);
+        if (isReplaced) return false;
+        try
+        {
+            if (File.Exists(_part) && RecordingRepair.Repair(_part) is not null) return true;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // Not even the header could be written.
+        }
+        if (isFull) TryDelete(_part);
+        return false;
+    }
+
+    /// <summary>Whether a fault of the disk says that there is no room left on it (for us).</summary>
+    public static bool IsFull(Exception fault) => fault is IOException && (fault.HResult is NoSpace or OverQuota || (fault.InnerException is { } inner && IsFull(inner)));
+
+    private static void Close(FileStream stream)
     {
         try
         {
-            Stream.Dispose();
+            stream.Dispose();
         }
         catch (IOException)
         {
             // The disk has failed already, which is what is reported.
+        }
+    }
+
+    private static void TryDelete(string part)
+    {
+        try
+        {
+            File.Delete(part);
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // It stays where an operator finds it.
         }
     }
 

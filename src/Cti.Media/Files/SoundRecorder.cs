@@ -40,6 +40,7 @@ public sealed class SoundRecorder
     private long _drained;
     private int _phase;
     private bool _overflowed;
+    private bool _isClosed;
     private string? _failure;
 
     private SoundRecorder(RecordingFile file, SoundEncoder encoder, RecordFormat format, int channels)
@@ -66,7 +67,8 @@ public sealed class SoundRecorder
 
     internal bool IsDone => Current is Phase.Completed or Phase.Failed;
 
-    internal string? Failure => Current == Phase.Failed ? _failure : null;
+    /// <summary>Why it failed; null while it has not.</summary>
+    public string? Failure => Current == Phase.Failed ? _failure : null;
 
     /// <summary>Channels of the file: those asked for, one where the format has no more, or those of the file that is continued.</summary>
     internal int FileChannels => _file.Channels;
@@ -86,7 +88,9 @@ public sealed class SoundRecorder
     /// </param>
     /// <param name="takesOver">Takes the file away from a process that has it open and has lost it; with <paramref name="append"/> that is so anyway.</param>
     /// <param name="library">What encodes the formats that have no code here; null for the system's.</param>
-    public static RecorderOpening Open(string fullPath, RecordFormat format, int channels = 1, int? fileChannels = null, bool append = false, bool takesOver = false, SoundLibrary? library = null)
+    /// <param name="modes">Who may do what with the file and its folders; null for the default.</param>
+    public static RecorderOpening Open(string fullPath, RecordFormat format, int channels = 1, int? fileChannels = null, bool append = false, bool takesOver = false, SoundLibrary? library = null,
+        RecordingModes? modes = null)
     {
         library ??= SoundLibrary.Default;
         if (library.WhyUnsupported(format) is { } why) return new RecorderOpening(MediaOutcome.Unsupported, null, why);
@@ -94,7 +98,7 @@ public sealed class SoundRecorder
         try
         {
             var coding = RecordingCoding.Of(format);
-            file = RecordingFile.Open(fullPath, coding, Math.Min(fileChannels ?? channels, coding.ChannelsMax), append, takesOver);
+            file = RecordingFile.Open(fullPath, coding, Math.Min(fileChannels ?? channels, coding.ChannelsMax), append, takesOver, modes);
             var encoder = SoundEncoder.Create(coding, file.Channels, file.Stream, library);
             if (encoder is OkiEncoder oki) file.Follow(oki);
             return new RecorderOpening(MediaOutcome.Completed, new SoundRecorder(file, encoder, format, channels), null);
@@ -107,7 +111,7 @@ public sealed class SoundRecorder
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {
             file?.Dispose();
-            return new RecorderOpening(MediaOutcome.Failed, null, $"{fullPath}: {fault.Message}");
+            return new RecorderOpening(MediaOutcome.Failed, null, $"{fullPath}: {Told(fault)}");
         }
     }
 
@@ -119,14 +123,19 @@ public sealed class SoundRecorder
     /// <returns>True when there is nothing more to do: drop the recorder.</returns>
     public bool Drain()
     {
-        if (IsDone) return true;
+        if (IsDone)
+        {
+            LetGo();
+            return true;
+        }
         try
         {
             return DrainToFile();
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException or ObjectDisposedException)
         {
-            return Fail(fault.Message);
+            var isSaved = Rescue(RecordingFile.IsFull(fault));
+            return Fail(Told(fault) + (isSaved ? "; the file ends there" : ""));
         }
     }
 
@@ -160,6 +169,12 @@ public sealed class SoundRecorder
             Interlocked.CompareExchange(ref _phase, (int)Phase.Abandoned, (int)Phase.Finishing);
     }
 
+    /// <summary>
+    /// Its disk does not answer, and whoever calls <see cref="Drain"/> may never come back: the recording has failed. If the disk answers again, what it has is completed under
+    /// the target's name.
+    /// </summary>
+    public void GiveUp(string why) => End(Phase.Failed, why);
+
     private bool TryKeep(ReadOnlySpan<short> samples)
     {
         if (_codes is null) return _ring.TryWrite(MemoryMarshal.AsBytes(samples));
@@ -176,7 +191,8 @@ public sealed class SoundRecorder
         {
             _encoder.Dispose();
             _file.Discard();
-            Volatile.Write(ref _phase, (int)Phase.Completed);
+            _isClosed = true;
+            End(Phase.Completed);
             return true;
         }
         if (phase == Phase.Abandoned) return Fail("it was given up");
@@ -188,12 +204,18 @@ public sealed class SoundRecorder
             _ring.Advance(piece.Length);
         }
         _file.Stream.Flush();
+        if (Current == Phase.Failed)
+        {
+            LetGo();
+            return true;
+        }
         if (phase != Phase.Finishing) return false;
         _encoder.Finish();
         _encoder.Dispose();
         _file.Complete(_drained / _channels);
+        _isClosed = true;
         if (_overflowed) return Fail("the disk did not keep up; the file ends where sound was lost");
-        Volatile.Write(ref _phase, (int)Phase.Completed);
+        End(Phase.Completed);
         return true;
     }
 
@@ -223,12 +245,43 @@ public sealed class SoundRecorder
         }
     }
 
+    private static string Told(Exception fault) => RecordingFile.IsFull(fault) ? "the disk is full" : fault.Message;
+
     private bool Fail(string why)
     {
-        _failure = $"{FullPath}: {why}";
-        _encoder.Dispose();
-        _file.Dispose();
-        Volatile.Write(ref _phase, (int)Phase.Failed);
+        if (!_isClosed)
+        {
+            _encoder.Dispose();
+            _file.Dispose();
+            _isClosed = true;
+        }
+        End(Phase.Failed, why);
         return true;
+    }
+
+    /// <summary>Ends it unless it has ended: the writer's thread and whoever gives it up may do so in one moment.</summary>
+    private void End(Phase phase, string? why = null)
+    {
+        if (why is not null) Interlocked.CompareExchange(ref _failure, $"{FullPath}: {why}", null);
+        for (var current = Volatile.Read(ref _phase); current is not ((int)Phase.Completed or (int)Phase.Failed);)
+        {
+            var found = Interlocked.CompareExchange(ref _phase, (int)phase, current);
+            if (found == current) return;
+            current = found;
+        }
+    }
+
+    /// <summary>What was given up is completed as far as it goes.</summary>
+    private void LetGo()
+    {
+        if (!_isClosed) Rescue(isFull: false);
+    }
+
+    private bool Rescue(bool isFull)
+    {
+        if (_isClosed) return false;
+        _isClosed = true;
+        _encoder.Dispose();
+        return _file.Rescue(isFull);
     }
 }

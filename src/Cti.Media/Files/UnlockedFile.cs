@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Cti.Media.Files;
@@ -8,9 +6,8 @@ namespace Cti.Media.Files;
 /// Files that another process holds a lock on which it will not give up: it stands still (SIGSTOP), or lives on a host that cannot be reached. The framework
 /// cannot even read those; the lock is advisory, so the system can.
 /// </summary>
-internal static partial class UnlockedFile
+internal static class UnlockedFile
 {
-    private const int ReadOnly = 0, CloseOnExec = 0x80000, NotThere = 2, Interrupted = 4;
     private const int PieceBytes = 256 * 1024;
 
     /// <summary>Copies a file, whoever has locked it, and waits until the copy is on the disk.</summary>
@@ -27,12 +24,12 @@ internal static partial class UnlockedFile
     }
 
     /// <summary>Whether a file that is open has the name that it was opened by.</summary>
-    public static bool IsCalled(FileStream file, string path) => !OperatingSystem.IsLinux() || Path.GetFileName(NameOf(file)) == Path.GetFileName(path);
+    public static bool IsCalled(FileStream file, string path) => !OperatingSystem.IsLinux() || Path.GetFileName(NameOf(file.SafeFileHandle)) == Path.GetFileName(path);
 
     /// <summary>Whether a file that is open has lost its name.</summary>
-    public static bool IsReplaced(FileStream file) => OperatingSystem.IsLinux() && NameOf(file)?.EndsWith(" (deleted)", StringComparison.Ordinal) == true;
+    public static bool IsReplaced(SafeFileHandle file) => OperatingSystem.IsLinux() && NameOf(file)?.EndsWith(" (deleted)", StringComparison.Ordinal) == true;
 
-    private static string? NameOf(FileStream file) => new FileInfo($"/proc/self/fd/{file.SafeFileHandle.DangerousGetHandle()}").LinkTarget;
+    private static string? NameOf(SafeFileHandle file) => file.IsClosed ? null : new FileInfo($"/proc/self/fd/{file.DangerousGetHandle()}").LinkTarget;
 
     /// <summary>Opens a file to read it, whoever has locked it; on other systems than Linux only one that nobody has.</summary>
     /// <exception cref="FileNotFoundException">There is none.</exception>
@@ -40,14 +37,13 @@ internal static partial class UnlockedFile
     public static FileStream OpenRead(string path)
     {
         if (!OperatingSystem.IsLinux()) return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-        int file;
-        do file = Open(Encoding.UTF8.GetBytes(path + '\0'), ReadOnly | CloseOnExec);
-        while (file < 0 && Marshal.GetLastPInvokeError() == Interrupted);
-        if (file >= 0) return new FileStream(new SafeFileHandle(file, ownsHandle: true), FileAccess.Read, bufferSize: 0);
-        var why = $"{path}: {Marshal.GetLastPInvokeErrorMessage()}";
-        throw Marshal.GetLastPInvokeError() == NotThere ? new FileNotFoundException(why) : new IOException(why);
+        try
+        {
+            return new FileStream(RegularFile.OpenRead(path), FileAccess.Read, bufferSize: 0);
+        }
+        catch (UnsupportedSoundException fault)
+        {
+            throw new IOException($"{path}: {fault.Message}", fault);
+        }
     }
-
-    [LibraryImport("libc", EntryPoint = "open", SetLastError = true)]
-    private static partial int Open(byte[] path, int flags);
 }

@@ -32,7 +32,8 @@ public sealed record BridgeRequest(long Action, BridgeMode Mode = BridgeMode.Bot
 /// <param name="FullPath">The file, inside the record root: checked by the caller.</param>
 /// <param name="Format">How it is stored: with two channels, or mixed into one for GSM, OKI ADPCM, G.726 and G.721, which have no stereo.</param>
 /// <param name="Append">As in <see cref="RecordRequest"/>: into a file with one channel both are mixed.</param>
-public sealed record BridgeRecording(string FullPath, RecordFormat Format, bool Append = false);
+/// <param name="Application">As in <see cref="RecordRequest"/>.</param>
+public sealed record BridgeRecording(string FullPath, RecordFormat Format, bool Append = false, string Application = "");
 
 /// <summary>What a member of a conference may do; the values are the contract's.</summary>
 public enum VoiceMode
@@ -56,7 +57,8 @@ public sealed record ConferenceMember(VoiceMode Mode = VoiceMode.TalkAndHear, do
 /// <param name="Background">Files that are looped beneath everything else, in order; none by default.</param>
 /// <param name="TalkerEvents">Whether <see cref="TalkerChanged"/> is reported.</param>
 /// <param name="IsOwed">There is such a conference already, and it goes on here: it is opened however busy the loops are.</param>
-public sealed record ConferenceOptions(ImmutableArray<string> Background = default, bool TalkerEvents = false, bool IsOwed = false);
+/// <param name="Application">Whose conference it is: of its sounds only what that one may hear is found.</param>
+public sealed record ConferenceOptions(ImmutableArray<string> Background = default, bool TalkerEvents = false, bool IsOwed = false, string Application = "");
 
 /// <summary>
 /// What conferences report: of plays and recordings the same as sessions do (<see cref="PlayStarted"/>, <see cref="PlayEnded"/>,

@@ -89,6 +89,25 @@ internal static class ConfigurationTexts
     public static string? Name(string text) =>
         text.Length is > 0 and <= 64 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') ? text : null;
 
+    /// <summary>What the node itself needs of a file of its own.</summary>
+    public const UnixFileMode OwnerFileMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    /// <summary>What the node itself needs of a folder of its own.</summary>
+    public const UnixFileMode OwnerFolderMode = OwnerFileMode | UnixFileMode.UserExecute;
+
+    private const int ModeMax = 0x1FF;
+
+    /// <summary>The text of a mode that is right.</summary>
+    public static string ModeForm(UnixFileMode least) => $"three octal digits as for chmod, at least {Convert.ToString((int)least, 8)}";
+
+    /// <summary>A mode as for chmod, three octal digits after any zeros; null where it is none, or takes from the node itself what it needs.</summary>
+    public static UnixFileMode? Mode(string text, UnixFileMode least)
+    {
+        if (text.Length is < 3 or > 5 || text.Any(static c => c is < '0' or > '7')) return null;
+        var mode = Convert.ToInt32(text, 8);
+        return mode <= ModeMax && ((UnixFileMode)mode & least) == least ? (UnixFileMode)mode : null;
+    }
+
     private static bool TryPort(string text, int min, out int port) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port >= min && port <= 65535;
 

@@ -138,7 +138,9 @@ public sealed record SipTcpSettings(int MaxConnections, TimeSpan IdleTimeout, Ti
 /// <param name="PortFirst">First RTP port, even, 1024..65534.</param>
 /// <param name="PortLast">Last port, above the first.</param>
 /// <param name="Root">Folder of prompts, a full path.</param>
-/// <param name="RecordRoot">Folder of recordings, a full path.</param>
+/// <param name="RecordRoot">Folder of the applications' folders of recordings, a full path.</param>
+/// <param name="RecordFileMode">Who may read and write a recording.</param>
+/// <param name="RecordDirectoryMode">Who may enter a folder that is made for recordings.</param>
 /// <param name="Codecs">Offered in this order: PCMA, PCMU.</param>
 /// <param name="Inactivity">A call that receives no RTP for so long is released; zero: never.</param>
 /// <param name="Loops">Media threads; 0: half the processors, at least one.</param>
@@ -148,6 +150,7 @@ public sealed record SipTcpSettings(int MaxConnections, TimeSpan IdleTimeout, Ti
 /// <param name="Latch">From where else than its signalled address a far end's RTP may come.</param>
 /// <param name="Idle">What is sent while there is nothing to send.</param>
 public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int PortFirst, int PortLast, string Root, string RecordRoot,
+    UnixFileMode RecordFileMode, UnixFileMode RecordDirectoryMode,
     ImmutableArray<string> Codecs, TimeSpan Inactivity, int Loops, string Language, string SoundLibrary, string RingBackCountry,
     LatchMode Latch, IdleSending Idle);
 
@@ -167,7 +170,9 @@ public sealed record GatewaySettings(ImmutableArray<string> Listen, string KeysF
 /// <param name="Rate">Requests a second, 1..1000000.</param>
 /// <param name="Burst">Requests at once above the rate, at least 1.</param>
 /// <param name="MaxConnections">WebSockets and event streams at once.</param>
-public sealed record ApplicationSettings(string Name, ImmutableArray<string> Keys, bool Admin, int Rate, int Burst, int MaxConnections);
+/// <param name="MediaRoot">Folder of its own prompts, a full path, or null: only the shared ones.</param>
+/// <param name="RecordRoot">Folder of its recordings, a full path, or null: that of its name below cti.media.record-root.</param>
+public sealed record ApplicationSettings(string Name, ImmutableArray<string> Keys, bool Admin, int Rate, int Burst, int MaxConnections, string? MediaRoot, string? RecordRoot);
 
 /// <summary>Where the journal is.</summary>
 public enum JournalProvider

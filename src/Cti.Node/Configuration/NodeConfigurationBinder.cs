@@ -112,6 +112,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             ports.Last,
             media.FilePath("root"),
             media.FilePath("record-root"),
+            Mode(media, "record-file-mode", ConfigurationTexts.OwnerFileMode),
+            Mode(media, "record-directory-mode", ConfigurationTexts.OwnerFolderMode),
             Codecs(media),
             media.Duration("inactivity", "1s", "24h", orZero: true),
             media.Integer("loops", 0, 256),
@@ -154,6 +156,11 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         return settings;
     }
 
+    private static UnixFileMode Mode(SettingsReader reader, string key, UnixFileMode least) =>
+        reader.Required(key, ConfigurationTexts.ModeForm(least), text => ConfigurationTexts.Mode(text, least) is { } mode ? new FileMode(mode) : null, new FileMode(least)).Value;
+
+    private sealed record FileMode(UnixFileMode Value);
+
     private static string? Country(string text) => RingBack.Countries.FirstOrDefault(country => country.Equals(text, StringComparison.OrdinalIgnoreCase));
 
     private sealed record PortRange(int First, int Last);
@@ -189,7 +196,9 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             application.FlagOrNull("admin") ?? false,
             application.Has("rate") ? application.Integer("rate", 1, 1_000_000) : Ask(application, "rate", 1_000),
             application.Has("burst") ? application.Integer("burst", 1, 1_000_000) : Ask(application, "burst", 1_000),
-            application.Has("max-connections") ? application.Integer("max-connections", 1, 1_000_000) : Ask(application, "max-connections", 100));
+            application.Has("max-connections") ? application.Integer("max-connections", 1, 1_000_000) : Ask(application, "max-connections", 100),
+            application.FilePathOrNull("media-root"),
+            application.FilePathOrNull("record-root"));
     }
 
     /// <summary>A key of a list's or map's element that is not set: it counts as known, and its default stands here and in the reference's example.</summary>

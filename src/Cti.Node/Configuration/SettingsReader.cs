@@ -112,6 +112,9 @@ internal sealed class SettingsReader(HoconObject? values, string path, string te
     public string FilePath(string key) =>
         Scalar(key, "a path", text => text.Length > 0 && !text.Contains('\0', StringComparison.Ordinal) ? System.IO.Path.GetFullPath(text) : null) ?? Missing(key, "/", "a path");
 
+    /// <summary>A full path as <see cref="FilePath"/>, or null.</summary>
+    public string? FilePathOrNull(string key) => Has(key) ? FilePath(key) : null;
+
     public T? Parsed<T>(string key, string right, Func<string, T?> parse) where T : class => Scalar(key, right, parse);
 
     public T Required<T>(string key, string right, Func<string, T?> parse, T harmless) where T : class => Scalar(key, right, parse) ?? Missing(key, harmless, right);

@@ -33,7 +33,7 @@ internal sealed partial class CallActor
                 ForwardToMedia(media => services.Media.Port.Disconnect(media, disconnect.Number));
                 break;
             case PlayToBridge play:
-                ForwardToMedia(media => services.Media.Port.PlayToBridge(media, new PlayRequest(play.Number, [play.File], play.Times - 1, play.OffsetMillis)));
+                ForwardToMedia(media => services.Media.Port.PlayToBridge(media, new PlayRequest(play.Number, [play.File], play.Times - 1, play.OffsetMillis, cell.State!.Application)));
                 break;
         }
     }
@@ -56,12 +56,12 @@ internal sealed partial class CallActor
             return;
         }
         cell.Sound ??= new SharedSound(bridge.Op);
-        (cell.Sound.Number, cell.Sound.IsRunning) = (connect.Number, services.Media.Port.Connect(media, other, RequestOf(connect)));
+        (cell.Sound.Number, cell.Sound.IsRunning) = (connect.Number, services.Media.Port.Connect(media, other, RequestOf(connect, cell.State.Application)));
         LetGoOfFormer();
         SoundGoesOnHere();
         if (!cell.Sound.IsRunning) Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Failed, "no media loop has room for the bridge")));
     }
 
-    private static BridgeRequest RequestOf(ConnectMedia connect) => new(connect.Number, (BridgeMode)connect.Spec.Mode, connect.Spec.LocalVolume, connect.Spec.RemoteVolume,
-        connect.Spec is { RecordPath: { } path, RecordFormat: { } format } ? new BridgeRecording(path, Enum.Parse<RecordFormat>(format, ignoreCase: true), connect.Spec.AppendsRecording) : null);
+    private static BridgeRequest RequestOf(ConnectMedia connect, string application) => new(connect.Number, (BridgeMode)connect.Spec.Mode, connect.Spec.LocalVolume, connect.Spec.RemoteVolume,
+        connect.Spec is { RecordPath: { } path, RecordFormat: { } format } ? new BridgeRecording(path, Enum.Parse<RecordFormat>(format, ignoreCase: true), connect.Spec.AppendsRecording, application) : null);
 }

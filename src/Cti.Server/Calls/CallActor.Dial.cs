@@ -54,7 +54,7 @@ internal sealed partial class CallActor
         switch (start.Sound)
         {
             case RingBackFile file:
-                if (!ForwardToMedia(media => port.StartPlay(media, new PlayRequest(start.Number, file.Files(), file.Loops ? -1 : 0))))
+                if (!ForwardToMedia(media => port.StartPlay(media, new PlayRequest(start.Number, file.Files(), file.Loops ? -1 : 0, Application: cell.State!.Application))))
                     Self.Tell(new MediaHappened(new PlayEnded(start.Number, MediaOutcome.Stopped)));
                 break;
             case RingBackTone:

@@ -183,7 +183,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 TellMedia(media, configure.Audio);
                 break;
             case StartMediaPlay play:
-                if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat, play.OffsetMillis))))
+                if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat, play.OffsetMillis, cell.State!.Application))))
                     Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
                 break;
             case StopMediaPlay stop when Withdraw(stop.Number):
@@ -193,7 +193,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
                 break;
             case StartMediaRecord record:
                 if (!ForwardToMedia(media => services.Media.Port.StartRecord(media,
-                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, record.Append, record.Channels, record.TakesOver))))
+                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, record.Append, record.Channels, record.TakesOver, cell.State!.Application))))
                     Self.Tell(new MediaHappened(new RecordEnded(record.Number, MediaOutcome.Failed, 0, "the call has no media")));
                 break;
             case StopMediaRecord stop:

@@ -126,7 +126,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
     private void Make(RpcAsk ask)
     {
         var args = ask.Request.Arguments;
-        var options = new ConferenceOptions(ConferenceRequests.Files(args.OptionalString("bg_file")), args.Boolean("talker_events"));
+        var options = new ConferenceOptions(ConferenceRequests.Files(args.OptionalString("bg_file")), args.Boolean("talker_events"), Application: ask.Request.Application);
         if (services.Media.TryOpenConference(options, cell, out var refusal) is not { } mix)
         {
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable($"no capacity for another conference on this node: {refusal.Text()}")));
@@ -191,13 +191,13 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
             case StartConferenceSound or StopConferenceSound or StartMixRecord or StopMixRecord when awaitsMembers:
                 break;
             case StartConferenceSound start:
-                port.PlayToConference(mix, new PlayRequest(start.Number, start.Files, start.IsLoop ? -1 : 0, start.OffsetMillis));
+                port.PlayToConference(mix, new PlayRequest(start.Number, start.Files, start.IsLoop ? -1 : 0, start.OffsetMillis, cell.State!.Application));
                 break;
             case StopConferenceSound stop:
                 port.StopConferencePlay(mix, stop.Number);
                 break;
             case StartMixRecord start:
-                port.RecordConference(mix, new RecordRequest(start.Number, start.FullPath, Enum.Parse<RecordFormat>(start.Format, ignoreCase: true), Beep: false, start.Appends));
+                port.RecordConference(mix, new RecordRequest(start.Number, start.FullPath, Enum.Parse<RecordFormat>(start.Format, ignoreCase: true), Beep: false, start.Appends, Application: cell.State!.Application));
                 break;
             case StopMixRecord stop:
                 port.StopConferenceRecord(mix, stop.Number);
@@ -361,7 +361,7 @@ internal sealed class ConferenceActor(NodeServices services, ConferenceCell cell
             return;
         }
         var path = conference.Recording?.FullPath;
-        if (services.Media.TryOpenConference(new ConferenceOptions(conference.Background, conference.TalkerEvents, IsOwed: true), cell, out _) is not { } mix)
+        if (services.Media.TryOpenConference(new ConferenceOptions(conference.Background, conference.TalkerEvents, IsOwed: true, conference.Application), cell, out _) is not { } mix)
         {
             if (path is not null) services.Recordings.Repair(path);
             Run(new NodeLost(), null);

@@ -6,17 +6,19 @@ using Cti.Server.Resources;
 namespace Cti.Server.Media;
 
 /// <summary>The disk under the media roots.</summary>
-/// <param name="root">Where prompts are looked up.</param>
-/// <param name="builtin">The built-in prompts; null for none.</param>
-/// <param name="recordRoot">Where recordings go.</param>
+/// <param name="folders">Who may hear what, and where recordings go.</param>
 /// <param name="library">What writes the formats that the media side has no code for.</param>
-public sealed class MediaFiles(string root, string? builtin, string recordRoot, SoundLibrary library) : IRecordings
+/// <param name="disk">Asks the disk without waiting for ever; null: it is asked as it is.</param>
+public sealed class MediaFiles(MediaFolders folders, SoundLibrary library, IBoundedDisk? disk = null) : IRecordings
 {
     private static readonly string[] SoundExtensions =
         [".wav", ".mp3", ".vox", ".alaw", ".al", ".ulaw", ".ul", ".raw", ".pcm", ".gsm", ".au", ".ogg", ".opus", ".flac", ".g721", ".g726"];
 
+    /// <summary>What is asked of recordings that a lost node left is asked on the node's own behalf.</summary>
+    private const string RecordingsOfAll = "";
+
     /// <inheritdoc/>
-    public string? Resolve(string file, string format)
+    public string? Resolve(string application, string file, string format)
     {
         var extension = Enum.Parse<RecordFormat>(format, ignoreCase: true) switch
         {
@@ -24,35 +26,41 @@ public sealed class MediaFiles(string root, string? builtin, string recordRoot, 
             RecordFormat.Mp3 => ".mp3",
             _ => ".wav",
         };
-        var resolution = MediaLibrary.ResolveForWriting(recordRoot, WithExtension(file, extension));
+        var name = WithExtension(file, extension);
+        if (Ask<Resolution?>(application, name, () => folders.ResolveForWriting(application, name), null) is not { } resolution) throw new TimeoutException("the disk of the recordings does not answer");
         return resolution.Kind == ResolutionKind.LeavesRoot ? null : resolution.FullPath;
     }
+
+    private static bool Repaired(string fullPath)
+    {
+        try
+        {
+            return RecordingRepair.RepairTarget(fullPath) is not null;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // The call ends with 503 all the same; the part file stays where an operator finds it.
+            return false;
+        }
+    }
+
+    private T Ask<T>(string application, string file, Func<T> ask, T silent) => disk is null ? ask() : disk.Ask(application, file, ask, silent);
 
     /// <summary>The extension is the format's. What stands behind another dot (a resource id has several) is part of the name and stays.</summary>
     private static string WithExtension(string file, string extension) =>
         SoundExtensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase) ? Path.ChangeExtension(file, extension) : file + extension;
 
     /// <inheritdoc/>
-    public void Repair(string fullPath)
-    {
-        try
-        {
-            RecordingRepair.RepairTarget(fullPath);
-        }
-        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-        {
-            // The call ends with 503 all the same; the part file stays where an operator finds it.
-        }
-    }
+    public void Repair(string fullPath) => Ask(RecordingsOfAll, fullPath, () => Repaired(fullPath), false);
 
     /// <inheritdoc/>
-    public int RepairAll(IReadOnlySet<string> kept) => RecordingRepair.RepairAll(recordRoot, kept).Count;
+    public int RepairAll(IReadOnlySet<string> kept) => folders.RecordRoots.Sum(root => RecordingRepair.RepairAll(root, kept).Count);
 
     /// <inheritdoc/>
-    public bool IsVisible(string fullPath) => RecordingRepair.IsThere(fullPath);
+    public bool IsVisible(string fullPath) => Ask(RecordingsOfAll, fullPath, () => RecordingRepair.IsThere(fullPath), false);
 
     /// <inheritdoc/>
-    public bool StaysInside(string promptName) => MediaLibrary.Resolve(root, builtin, promptName).Kind != ResolutionKind.LeavesRoot;
+    public bool StaysInside(string application, string promptName) => Ask(application, promptName, () => folders.Resolve(application, promptName).Kind != ResolutionKind.LeavesRoot, true);
 
     /// <inheritdoc/>
     public string? WhyUnsupported(string format) => library.WhyUnsupported(Enum.Parse<RecordFormat>(format, ignoreCase: true));

@@ -59,12 +59,13 @@ public interface ISubscribers
 public interface IRecordings
 {
     /// <summary>
-    /// Resolves <c>record_file</c> under the record root, with the extension that the format sets.
+    /// Resolves <c>record_file</c> under the application's record root, with the extension that the format sets.
     /// </summary>
     /// <returns>The full path, or null when it leaves the root, after <c>..</c> and links.</returns>
-    string? Resolve(string file, string format);
+    /// <exception cref="TimeoutException">The disk does not answer.</exception>
+    string? Resolve(string application, string file, string format);
 
-    /// <summary>Completes a file that a dead process left unfinished, as far as it goes; does nothing when there is none.</summary>
+    /// <summary>Completes a file that a dead process left unfinished, as far as it goes; does nothing when there is none, or later where the disk does not answer.</summary>
     void Repair(string fullPath);
 
     /// <summary>Completes every file that a dead process left unfinished; only for a disk to which no other node writes.</summary>
@@ -72,11 +73,11 @@ public interface IRecordings
     /// <returns>How many were completed.</returns>
     int RepairAll(IReadOnlySet<string> kept);
 
-    /// <summary>Whether what was recorded so far can be seen from here, so that the recording may go on after a takeover.</summary>
+    /// <summary>Whether what was recorded so far can be seen from here, so that the recording may go on after a takeover; false where the disk does not answer.</summary>
     bool IsVisible(string fullPath);
 
-    /// <summary>Whether a prompt's name stays inside the media root (or is built in), after <c>..</c> and links.</summary>
-    bool StaysInside(string promptName);
+    /// <summary>Whether a prompt's name stays inside the roots (or is built in), after <c>..</c> and links. What the application may not hear is missing when it is played, and what a disk that does not answer would have told shows then as well.</summary>
+    bool StaysInside(string application, string promptName);
 
     /// <summary>Whether the format can be written here; else what is missing.</summary>
     string? WhyUnsupported(string format);

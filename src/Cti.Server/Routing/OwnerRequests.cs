@@ -12,6 +12,8 @@ namespace Cti.Server.Routing;
 /// <summary>What the owner of an instance does with a request, whichever node it came in by: files are looked up and resources are found here.</summary>
 internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> instanceOf, Func<bool> isDraining, Func<bool> isCutOff, INodeInfo node)
 {
+    private const int SilentDiskRetryMillis = 5_000;
+
     /// <summary>Knows whether a resource has heard what its partners told.</summary>
     public required PartnerNews Partners { get; init; }
 
@@ -103,14 +105,14 @@ internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> 
         {
             switch (parameter.Kind)
             {
-                case ParameterKind.Content when Escapes(FileNames(args.Content(parameter.Name))) is { } name:
+                case ParameterKind.Content when Escapes(request.Application, FileNames(args.Content(parameter.Name))) is { } name:
                     return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
-                case ParameterKind.PlayFile when args.OptionalString(parameter.Name) is { Length: > 0 } files && Escapes(files.Split('|')) is { } name:
+                case ParameterKind.PlayFile when args.OptionalString(parameter.Name) is { Length: > 0 } files && Escapes(request.Application, files.Split('|')) is { } name:
                     return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
                 case ParameterKind.RecordFile when args.OptionalString(parameter.Name) is { Length: > 0 } file:
                     var format = args.Has("record_format") ? args.String("record_format") : RecordFormats.Default;
                     if (services.Recordings.WhyUnsupported(format) is { } why) return new RpcError(ErrorCodes.Unsupported, why);
-                    recordPath = services.Recordings.Resolve(file, format);
+                    if (!TryResolve(request.Application, file, format, out recordPath)) return RpcError.Unavailable("the disk of the recordings does not answer", SilentDiskRetryMillis);
                     if (recordPath is null) return RpcError.InvalidParam(parameter.Name, "leaves the record root; give a path inside it");
                     break;
             }
@@ -122,7 +124,21 @@ internal sealed class OwnerRequests(NodeServices services, Func<int, ActorRef?> 
     private static IEnumerable<string> FileNames(PlayContent? content) =>
         content?.Elements.Where(static element => element.Type == PlayElement.TypeFile).Select(static element => element.Text) ?? [];
 
-    private string? Escapes(IEnumerable<string> files) => files.FirstOrDefault(file => !services.Recordings.StaysInside(file));
+    private bool TryResolve(string application, string file, string format, out string? path)
+    {
+        path = null;
+        try
+        {
+            path = services.Recordings.Resolve(application, file, format);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    private string? Escapes(string application, IEnumerable<string> files) => files.FirstOrDefault(file => !services.Recordings.StaysInside(application, file));
 
     private ResourceState? Find(RpcRequest request, string module) =>
         ResourceId.TryParse(request.Arguments.String("res_id"), out var id) && id.Module == module && services.Directory.Find(id)?.DurableState is { } state

@@ -15,10 +15,14 @@ internal sealed class ConferenceSlot : IConferenceEvents, IMediaEvents
         _receiver = receiver;
         _dispatcher = dispatcher;
         Loop = loop;
+        Application = options.Application;
         Conference = new Conference(id, options, this) { Tag = this };
     }
 
     public MediaLoop Loop { get; }
+
+    /// <summary>Whose it is.</summary>
+    public string Application { get; }
 
     public Conference Conference { get; }
 

@@ -25,10 +25,9 @@ public sealed partial class MediaEngine
             return false;
         if (request.Record is { } record && _sessions.TryGetValue(first.Value, out var slot))
         {
-            if (!_loader.TryOpen(new RecordingTarget(record.FullPath, record.Format, 2, 2, record.Append), opening => slot.Post(opening.Recorder is { } recorder
-                    ? MediaCommand.StartBridgeRecord(request.Action, recorder)
-                    : MediaCommand.FailBridgeRecord(request.Action, opening.Outcome, opening.Detail))))
-                slot.Post(MediaCommand.FailBridgeRecord(request.Action, MediaOutcome.Failed, TooManyLoads));
+            _loader.Open(new RecordingTarget(record.FullPath, record.Format, 2, 2, record.Append, Application: record.Application), opening => slot.Post(opening.Recorder is { } recorder
+                ? MediaCommand.StartBridgeRecord(request.Action, recorder)
+                : MediaCommand.FailBridgeRecord(request.Action, opening.Outcome, opening.Detail)));
         }
 
         return true;
@@ -43,10 +42,9 @@ public sealed partial class MediaEngine
         if (!_sessions.TryGetValue(first.Value, out var slot))
             return;
         slot.Post(MediaCommand.PrepareBridgePlay(request.Action));
-        if (!_loader.TryLoad(request, () => slot.Codec, load => slot.Post(load.List is { } list
-                ? MediaCommand.StartBridgePlay(request.Action, list)
-                : MediaCommand.FailBridgePlay(request.Action, load.Outcome, load.Detail))))
-            slot.Post(MediaCommand.FailBridgePlay(request.Action, MediaOutcome.Failed, TooManyLoads));
+        _loader.Load(request, () => slot.Codec, load => slot.Post(load.List is { } list
+            ? MediaCommand.StartBridgePlay(request.Action, list)
+            : MediaCommand.FailBridgePlay(request.Action, load.Outcome, load.Detail)));
     }
 
     /// <inheritdoc/>
@@ -126,10 +124,9 @@ public sealed partial class MediaEngine
         if (!_conferences.TryGetValue(conference.Value, out var room))
             return;
         room.Post(MediaCommand.PreparePlay(request.Action));
-        if (!_loader.TryLoad(request, static () => AudioCodec.Pcma, load => room.Post(load.List is { } list
-                ? MediaCommand.StartPlay(request.Action, list)
-                : MediaCommand.FailPlay(request.Action, load.Outcome, load.Detail))))
-            room.Post(MediaCommand.FailPlay(request.Action, MediaOutcome.Failed, TooManyLoads));
+        _loader.Load(request, static () => AudioCodec.Pcma, load => room.Post(load.List is { } list
+            ? MediaCommand.StartPlay(request.Action, list)
+            : MediaCommand.FailPlay(request.Action, load.Outcome, load.Detail)));
     }
 
     /// <inheritdoc/>
@@ -156,10 +153,9 @@ public sealed partial class MediaEngine
         if (!_conferences.TryGetValue(conference.Value, out var room))
             return;
         room.Post(MediaCommand.PrepareRecord(request.Action));
-        if (!_loader.TryOpen(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append), opening => room.Post(opening.Recorder is { } recorder
-                ? MediaCommand.StartRecord(request.Action, recorder, beep: false)
-                : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail))))
-            room.Post(MediaCommand.FailRecord(request.Action, MediaOutcome.Failed, TooManyLoads));
+        _loader.Open(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append, Application: request.Application), opening => room.Post(opening.Recorder is { } recorder
+            ? MediaCommand.StartRecord(request.Action, recorder, beep: false)
+            : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail)));
     }
 
     /// <inheritdoc/>
@@ -214,9 +210,8 @@ public sealed partial class MediaEngine
 
     private void LoadSound(ConferenceSlot room, ImmutableArray<string> files, Func<PlayList, MediaCommand> command, int repeat)
     {
-        if (!_loader.TryLoad(new PlayRequest(0, files, repeat), static () => AudioCodec.Pcma,
-                load => room.Post(load.List is { } list ? command(list) : MediaCommand.FailSound(load.Outcome, load.Detail))))
-            room.Post(MediaCommand.FailSound(MediaOutcome.Failed, TooManyLoads));
+        _loader.Load(new PlayRequest(0, files, repeat, Application: room.Application), static () => AudioCodec.Pcma,
+            load => room.Post(load.List is { } list ? command(list) : MediaCommand.FailSound(load.Outcome, load.Detail)));
     }
 
     private static MediaCommand Tone(long action, string country) => RingBack.For(country) is { } tone

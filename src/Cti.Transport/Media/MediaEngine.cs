@@ -12,10 +12,9 @@ namespace Cti.Transport.Media;
 /// The media side of a node: port pairs, the media loops and the threads beside them. A session is bound in the caller's thread, belongs to the
 /// loop with the fewest sessions, and is told everything through that loop's ring. Reports come from one dispatcher thread.
 /// </summary>
-public sealed partial class MediaEngine : IMediaPort, IDisposable
+public sealed partial class MediaEngine : IMediaPort, IBoundedDisk, IDisposable
 {
     private const int ExpeditedForwardingOctet = 46 << 2;
-    private const string TooManyLoads = "too many files wait to be opened";
     private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(3);
 
     private readonly MediaEngineOptions _options;
@@ -48,7 +47,7 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
         _tuning = new SocketTuning(options.SocketBufferBytes, options.ExpeditedForwarding ? ExpeditedForwardingOctet : 0);
         _refusals = new MediaRefusalCounts(log);
         _dispatcher = new EventDispatcher(log);
-        _loader = new MediaLoader(prompts, options.LoaderThreads, options.SpeechThreads, options.SoundLibrary);
+        _loader = new MediaLoader(prompts, options, log);
         _loops = new MediaLoop[options.Loops > 0 ? options.Loops : Math.Max(1, Environment.ProcessorCount / 2)];
         for (var i = 0; i < _loops.Length; i++)
         {
@@ -66,6 +65,12 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
 
     /// <summary>Recordings whose files are not complete yet.</summary>
     public int RecordingCount => _loader.Recording;
+
+    /// <summary>Threads that a disk holds up: reads and writes that nobody waits for any more, because they did not return in time.</summary>
+    public int HeldUpThreads => _loader.HeldUp;
+
+    /// <inheritdoc/>
+    public T Ask<T>(string application, string file, Func<T> ask, T silent) => _loader.Ask(application, file, ask, silent);
 
     /// <summary>Sessions and conferences that were not opened, by reason.</summary>
     public IReadOnlyDictionary<MediaRefusal, long> Refusals => _refusals.Read();
@@ -128,10 +133,9 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
         if (!_sessions.TryGetValue(session.Value, out var slot))
             return;
         slot.Post(MediaCommand.PreparePlay(request.Action));
-        if (!_loader.TryLoad(request, () => slot.Codec, load => slot.Post(load.List is { } list
-                ? MediaCommand.StartPlay(request.Action, list)
-                : MediaCommand.FailPlay(request.Action, load.Outcome, load.Detail))))
-            slot.Post(MediaCommand.FailPlay(request.Action, MediaOutcome.Failed, TooManyLoads));
+        _loader.Load(request, () => slot.Codec, load => slot.Post(load.List is { } list
+            ? MediaCommand.StartPlay(request.Action, list)
+            : MediaCommand.FailPlay(request.Action, load.Outcome, load.Detail)));
     }
 
     /// <inheritdoc/>
@@ -143,10 +147,9 @@ public sealed partial class MediaEngine : IMediaPort, IDisposable
         if (!_sessions.TryGetValue(session.Value, out var slot))
             return;
         slot.Post(MediaCommand.PrepareRecord(request.Action));
-        if (!_loader.TryOpen(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append, request.TakesOver), opening => slot.Post(opening.Recorder is { } recorder
-                ? MediaCommand.StartRecord(request.Action, recorder, request.Beep)
-                : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail))))
-            slot.Post(MediaCommand.FailRecord(request.Action, MediaOutcome.Failed, TooManyLoads));
+        _loader.Open(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append, request.TakesOver, request.Application), opening => slot.Post(opening.Recorder is { } recorder
+            ? MediaCommand.StartRecord(request.Action, recorder, request.Beep)
+            : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail)));
     }
 
     /// <inheritdoc/>

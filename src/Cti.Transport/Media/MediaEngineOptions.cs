@@ -55,6 +55,12 @@ public sealed record MediaEngineOptions
     /// <summary>What decodes and encodes the files that the media side has no code for; loaded when first needed.</summary>
     public SoundLibrary SoundLibrary { get; init; } = SoundLibrary.Default;
 
+    /// <summary>Milliseconds that a disk may not answer before who waits for it is told, 100 or more.</summary>
+    public int DiskAnswerMillisMax { get; init; } = Limits.DiskAnswerMillisMax;
+
+    /// <summary>Who may do what with recordings.</summary>
+    public RecordingModes RecordingModes { get; init; } = RecordingModes.Default;
+
     /// <summary>Uses the framework's sockets where Linux's own calls would be used.</summary>
     internal bool ManagedSockets { get; init; }
 }

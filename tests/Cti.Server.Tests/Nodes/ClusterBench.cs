@@ -278,7 +278,7 @@ internal sealed class ClusterBench
 
     private sealed class Recordings(string node) : IRecordings
     {
-        public string? Resolve(string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/{node}/{file}.wav";
+        public string? Resolve(string application, string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/{node}/{file}.wav";
 
         public void Repair(string fullPath)
         {
@@ -286,7 +286,7 @@ internal sealed class ClusterBench
 
         public int RepairAll(IReadOnlySet<string> kept) => 0;
 
-        public bool StaysInside(string promptName) => true;
+        public bool StaysInside(string application, string promptName) => true;
 
         public bool IsVisible(string fullPath) => true;
 

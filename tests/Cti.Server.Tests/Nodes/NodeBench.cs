@@ -228,7 +228,7 @@ internal sealed class NodeBench
 
     private sealed class AnyRecording(NodeBench bench) : IRecordings
     {
-        public string? Resolve(string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/recordings/{file}.wav";
+        public string? Resolve(string application, string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/recordings/{file}.wav";
 
         public void Repair(string fullPath)
         {
@@ -242,7 +242,7 @@ internal sealed class NodeBench
 
         public bool IsVisible(string fullPath) => bench.SeesRecordings;
 
-        public bool StaysInside(string promptName) => true;
+        public bool StaysInside(string application, string promptName) => true;
 
         public string? WhyUnsupported(string format) => null;
     }

@@ -56,7 +56,7 @@ internal sealed unsafe class SndfileReader
             if (info.Format >> 16 == Sndfile.ContainerFlac >> 16 && samples.Length < info.Frames && info.Frames < long.MaxValue)
                 throw new UnsupportedSoundException($"it ends after {samples.Length} of {info.Frames} samples");
             if (samples.Length == 0) throw new UnsupportedSoundException($"it holds no sound that can be read as {kind}");
-            return Prompt.FromLinear(Resampler.ToEightKilohertz(samples, info.Rate));
+            return WavFile.AtEightKilohertz(samples, info.Rate);
         }
         finally
         {
