@@ -66,7 +66,7 @@ public sealed class FileTests
     [Theory]
     [InlineData(0x11, 4, 1, 8000, "IMA ADPCM")]
     [InlineData(0x31, 0, 1, 8000, "GSM")]
-    [InlineData(1, 20, 1, 8000, "PCM of 20 bit")]
+    [InlineData(1, 40, 1, 8000, "PCM of 40 bit")]
     [InlineData(3, 16, 1, 8000, "floating point")]
     [InlineData(0x45, 4, 1, 8000, "G.726")]
     [InlineData(0x161, 16, 1, 8000, "number 353")]

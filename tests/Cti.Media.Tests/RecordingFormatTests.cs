@@ -30,7 +30,7 @@ public sealed class RecordingFormatTests
     {
         using var folder = new TemporaryFolder();
         var path = folder.File("said.wav");
-        var said = Sound.Tone(600, 8000);
+        short[] said = [.. Enumerable.Range(0, 8000).Select(static i => (short)(9_000 * Math.Sin(i * 0.1 * (1 + (i / 8000.0)))))];
         Record(path, format, said);
         var tools = new (string Name, Func<string, short[]> Read)[] { ("libsndfile", OtherPrograms.Sndfile), ("ffmpeg", OtherPrograms.Ffmpeg), ("sox", OtherPrograms.Sox) };
         tools.Where(tool => Reads(tool.Read)).Select(static tool => tool.Name).ShouldBe([reader]);

@@ -220,7 +220,6 @@ public sealed class SilentDiskTests
     {
         SpinWait.SpinUntil(() =>
         {
-            Thread.Sleep(20);
             writer.Tick();
             return condition();
         }, MediaFixture.Patience).ShouldBeTrue();
