@@ -12,8 +12,8 @@ public static partial class Limits
     public const int DiskAnswerMillisMax = 5_000;
     /// <summary>Milliseconds that a look at a file in memory may take (is it still the same?) before it is played as it is: no caller notices that.</summary>
     public const int DiskLookMillisMax = 300;
-    /// <summary>Milliseconds that a request waits for what the disk says about a name: it is the connection that waits.</summary>
-    public const int DiskQuestionMillisMax = 1_000;
+    /// <summary>Milliseconds that what the disk says about a file is waited for at most: whoever asks stands still for so long, a resource that was just taken over above all.</summary>
+    public const int DiskQuestionMillisMax = 3_000;
     /// <summary>Milliseconds until a file whose disk did not answer is asked for again: each time costs a thread until it answers.</summary>
     public const int DiskRetryMillis = 30_000;
     /// <summary>Threads of a lane of loads, those that wait for disks that do not answer included.</summary>

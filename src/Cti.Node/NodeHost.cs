@@ -158,6 +158,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         var mediaRoot = Path.GetFullPath(configuration.Media.Root);
         var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");
         var recordingModes = new RecordingModes(configuration.Media.RecordFileMode, configuration.Media.RecordDirectoryMode);
+        // What lies above is no recordings' folder.
+        if (Path.GetDirectoryName(recordRoot) is { Length: > 0 } above) Directory.CreateDirectory(above);
         recordingModes.MakeFolder(recordRoot);
         var folders = new MediaFolders(mediaRoot, prompts, recordRoot, Folders());
 

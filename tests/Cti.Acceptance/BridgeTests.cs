@@ -70,7 +70,7 @@ public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
         await Task.WhenAll(first.Rtp.SayAsync(Tone.ALaw(FirstHertz)), second.Rtp.SayAsync(Tone.ALaw(SecondHertz)));
         await second.HangUpAsync();
         (await App.ExpectAsync("sys.call.on_connect_completed", firstRes)).Error.ShouldBeNull();
-        var samples = Sound.Read(Path.Combine(Node.MediaRoot, "recordings", $"bridge-{firstRes}.wav")).Samples;
+        var samples = Sound.Read(Path.Combine(Node.MediaRoot, "recordings", "default", $"bridge-{firstRes}.wav")).Samples;
         Tone.Share(samples.Where(static (_, index) => index % 2 == 0), FirstHertz).ShouldBeGreaterThan(0.8);
         Tone.Share(samples.Where(static (_, index) => index % 2 == 1), SecondHertz).ShouldBeGreaterThan(0.8);
         await first.HangUpAsync();

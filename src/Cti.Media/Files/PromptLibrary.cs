@@ -10,7 +10,7 @@ namespace Cti.Media.Files;
 /// </summary>
 /// <param name="files">The files.</param>
 /// <param name="language">The folder of the language that is spoken by default, such as zh-CN.</param>
-/// <param name="expand">The pieces of a spoken value's name; asked on loader threads.</param>
+/// <param name="expand">The pieces of a spoken value's name; asked on any thread.</param>
 /// <param name="speech">Speaks texts; null: it is switched off.</param>
 public sealed class PromptLibrary(PromptCache files, string language, Func<string, ImmutableArray<string>> expand, ITextToSpeech? speech) : IPromptSource
 {
@@ -52,7 +52,7 @@ public sealed class PromptLibrary(PromptCache files, string language, Func<strin
     {
         if (PromptNames.TrySplit(name, PromptNames.Voice, out _, out var piece)) return files.Kept(piece, null) is { } prompt ? _pieces.GetValue(prompt, PieceEnds.Trim) : null;
         if (PromptNames.TrySplit(name, PromptNames.File, out var folder, out var file)) return files.Kept(file, Or(folder));
-        if (PromptNames.TrySplit(name, PromptNames.Say, out var tag, out var text)) return speech?.IsReady(Or(tag), text) == true ? speech.Speak(Or(tag), text).Prompt : null;
+        if (PromptNames.TrySplit(name, PromptNames.Say, out var tag, out var text)) return speech?.Kept(Or(tag), text);
         return PromptNames.IsReserved(name) ? null : files.Kept(name, language);
     }
 

@@ -1,3 +1,4 @@
+using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Files;
 using Cti.Server.Calls;
@@ -17,6 +18,13 @@ public sealed class MediaFiles(MediaFolders folders, SoundLibrary library, IBoun
     /// <summary>What is asked of recordings that a lost node left is asked on the node's own behalf.</summary>
     private const string RecordingsOfAll = "";
 
+    /// <summary>A connection or a link waits: what is not said by then shows when the file is played.</summary>
+    private const int LookMillisMax = 300;
+    private const int ResolveMillisMax = 1_000;
+
+    /// <summary>The file's completion includes bringing it to the disk.</summary>
+    private const int RepairMillisMax = Limits.DiskQuestionMillisMax;
+
     /// <inheritdoc/>
     public string? Resolve(string application, string file, string format)
     {
@@ -27,7 +35,7 @@ public sealed class MediaFiles(MediaFolders folders, SoundLibrary library, IBoun
             _ => ".wav",
         };
         var name = WithExtension(file, extension);
-        if (Ask<Resolution?>(application, name, () => folders.ResolveForWriting(application, name), null) is not { } resolution) throw new TimeoutException("the disk of the recordings does not answer");
+        if (Ask<Resolution?>(application, name, () => folders.ResolveForWriting(application, name), null, ResolveMillisMax) is not { } resolution) throw new TimeoutException("the disk of the recordings does not answer");
         return resolution.Kind == ResolutionKind.LeavesRoot ? null : resolution.FullPath;
     }
 
@@ -44,23 +52,23 @@ public sealed class MediaFiles(MediaFolders folders, SoundLibrary library, IBoun
         }
     }
 
-    private T Ask<T>(string application, string file, Func<T> ask, T silent) => disk is null ? ask() : disk.Ask(application, file, ask, silent);
+    private T Ask<T>(string application, string file, Func<T> ask, T silent, int limitMillis) => disk is null ? ask() : disk.Ask(application, file, ask, silent, limitMillis);
 
     /// <summary>The extension is the format's. What stands behind another dot (a resource id has several) is part of the name and stays.</summary>
     private static string WithExtension(string file, string extension) =>
         SoundExtensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase) ? Path.ChangeExtension(file, extension) : file + extension;
 
     /// <inheritdoc/>
-    public void Repair(string fullPath) => Ask(RecordingsOfAll, fullPath, () => Repaired(fullPath), false);
+    public void Repair(string fullPath) => Ask(RecordingsOfAll, fullPath, () => Repaired(fullPath), false, RepairMillisMax);
 
     /// <inheritdoc/>
     public int RepairAll(IReadOnlySet<string> kept) => folders.RecordRoots.Sum(root => RecordingRepair.RepairAll(root, kept).Count);
 
     /// <inheritdoc/>
-    public bool IsVisible(string fullPath) => Ask(RecordingsOfAll, fullPath, () => RecordingRepair.IsThere(fullPath), false);
+    public bool IsVisible(string fullPath) => Ask(RecordingsOfAll, fullPath, () => RecordingRepair.IsThere(fullPath), false, RepairMillisMax);
 
     /// <inheritdoc/>
-    public bool StaysInside(string application, string promptName) => Ask(application, promptName, () => folders.Resolve(application, promptName).Kind != ResolutionKind.LeavesRoot, true);
+    public bool StaysInside(string application, string promptName) => Ask(application, promptName, () => folders.Resolve(application, promptName).Kind != ResolutionKind.LeavesRoot, true, LookMillisMax);
 
     /// <inheritdoc/>
     public string? WhyUnsupported(string format) => library.WhyUnsupported(Enum.Parse<RecordFormat>(format, ignoreCase: true));

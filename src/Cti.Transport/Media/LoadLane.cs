@@ -110,7 +110,7 @@ internal sealed class LoadLane
             GiveUpWaiting(now);
             // More threads only for those that wait for a disk: what decodes would only be slower for it.
             if (_workers.Count < _options.ThreadsMax && _workers.Count(static worker => !worker.IsSlow) < _options.Threads && _queue.Any(IsEligible)) Start();
-            Monitor.PulseAll(_gate);
+            if (_queue.Count > 0) Monitor.PulseAll(_gate);
         }
 
         foreach (var load in _over) load.GiveUp();
@@ -200,6 +200,8 @@ internal sealed class LoadLane
         while (Next(worker) is { } load)
         {
             worker.Watch.Begin();
+            // A play of several says itself at which it is.
+            if (load.Files.Count == 1) worker.Watch.At = load.Files[0];
             load.Run();
         }
     }

@@ -70,7 +70,7 @@ public sealed partial class MediaEngine : IMediaPort, IBoundedDisk, IDisposable
     public int HeldUpThreads => _loader.HeldUp;
 
     /// <inheritdoc/>
-    public T Ask<T>(string application, string file, Func<T> ask, T silent) => _loader.Ask(application, file, ask, silent);
+    public T Ask<T>(string application, string file, Func<T> ask, T silent, int limitMillis) => _loader.Ask(application, file, ask, silent, limitMillis);
 
     /// <summary>Sessions and conferences that were not opened, by reason.</summary>
     public IReadOnlyDictionary<MediaRefusal, long> Refusals => _refusals.Read();

@@ -89,7 +89,7 @@ internal sealed class MediaLoader : IDisposable
     }
 
     /// <summary>Asks the disk something and waits for the answer: see <see cref="IBoundedDisk"/>.</summary>
-    public T Ask<T>(string application, string file, Func<T> ask, T silent)
+    public T Ask<T>(string application, string file, Func<T> ask, T silent, int limitMillis)
     {
         var answer = new TaskCompletionSource<T>();
         var load = new FileLoad(application, [file], one =>
@@ -97,7 +97,8 @@ internal sealed class MediaLoader : IDisposable
             var found = Answer(ask, silent);
             if (one.TryEnd()) answer.SetResult(found);
         }, _ => answer.SetResult(silent));
-        return _questions.TryQueue(load) is null ? answer.Task.GetAwaiter().GetResult() : silent;
+        if (_questions.TryQueue(load) is not null) return silent;
+        return !answer.Task.Wait(limitMillis) && load.TryEnd() ? silent : answer.Task.GetAwaiter().GetResult();
     }
 
     /// <summary>Stops the loaders, then completes every recording whose session has ended; what a disk holds up is left behind after 5 s.</summary>

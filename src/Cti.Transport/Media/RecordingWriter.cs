@@ -50,6 +50,8 @@ internal sealed class RecordingWriter
         public long DrainedAt { get; set; } = now;
 
         public bool IsGivenUp { get; set; }
+
+        public bool IsDone { get; set; }
     }
 
     private sealed class Writer
@@ -175,7 +177,7 @@ internal sealed class RecordingWriter
     {
         lock (_gate)
         {
-            if (entry.Writer is not null || entry.DrainedAt > began || !_open.Contains(entry)) return false;
+            if (entry.Writer is not null || entry.DrainedAt > began || entry.IsDone) return false;
             if (_writers.Count(other => other.IsSlow && other.At?.Application == entry.Application) >= ThreadsPerApplicationMax) return false;
             (entry.Writer, writer.At, writer.Since) = (writer, entry, LoopThread.Now());
             return true;
@@ -188,6 +190,7 @@ internal sealed class RecordingWriter
         {
             (entry.Writer, entry.DrainedAt, writer.At, writer.IsSlow) = (null, LoopThread.Now(), null, false);
             if (!isDone) return;
+            entry.IsDone = true;
             _open.Remove(entry);
             if (entry.IsGivenUp) _log.Write(LogEvents.DiskAnswersAgain, "media writer", entry.Recorder.FullPath, entry.Application);
             else if (entry.Recorder.Failure() is { } failure) _log.Write(LogEvents.RecordingFailed, failure);

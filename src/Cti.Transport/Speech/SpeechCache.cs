@@ -18,6 +18,9 @@ public sealed class SpeechCache(ISpeechEngine engine, long bytesMax) : ITextToSp
     public bool IsReady(string language, string text) => _kept.Has(Key(language, text));
 
     /// <inheritdoc/>
+    public Prompt? Kept(string language, string text) => _kept.Peek(Key(language, text));
+
+    /// <inheritdoc/>
     public PromptLoad Speak(string language, string text) => _kept.Get(Key(language, text), default, () => engine.Speak(language, text));
 
     private static string Key(string language, string text) => Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes($"{language}\n{text}")));

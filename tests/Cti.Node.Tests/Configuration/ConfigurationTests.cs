@@ -67,6 +67,27 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void Modes_are_octal_as_for_chmod_and_leave_the_node_what_it_needs()
+    {
+        var c = Load(null);
+        (c.Media.RecordFileMode, c.Media.RecordDirectoryMode).ShouldBe(((UnixFileMode)0b110_100_000, (UnixFileMode)0b111_101_000));
+        c = Load(null, null, "cti.media.record-file-mode=600", "cti.media.record-directory-mode=0755");
+        (c.Media.RecordFileMode, c.Media.RecordDirectoryMode).ShouldBe(((UnixFileMode)0b110_000_000, (UnixFileMode)0b111_101_101));
+        foreach (var wrong in (string[])["0440", "08", "888", "1640", "rw-r-----", "64"])
+            ProblemOf(null, null, $"cti.media.record-file-mode={wrong}").ShouldContain("cti.media.record-file-mode");
+        ProblemOf(null, null, "cti.media.record-directory-mode=0640").ShouldContain("at least 700");
+    }
+
+    [Fact]
+    public void An_application_may_have_folders_of_its_own()
+    {
+        const string Key = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
+        var applications = Load(File($$"""cti.gateway.applications { a { keys = ["{{Key}}"] }, b { keys = ["{{Key}}"], media-root = /srv/b, record-root = rec } }""")).Gateway.Applications;
+        (applications["a"].MediaRoot, applications["a"].RecordRoot).ShouldBe((null, null));
+        (applications["b"].MediaRoot, applications["b"].RecordRoot).ShouldBe(("/srv/b", Path.GetFullPath("rec")));
+    }
+
+    [Fact]
     public void A_file_switches_the_demo_off_and_can_switch_it_on()
     {
         Load(File("cti.area = 1")).Demo.ShouldBeFalse();

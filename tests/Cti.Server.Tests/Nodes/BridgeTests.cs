@@ -45,7 +45,7 @@ public sealed class BridgeTests
         Connect(first, second, ("connect_mode", 2), ("local_volume", -3), ("remote_volume", 5), ("record_file", "both")).Error.ShouldBeNull();
         (State(first), State(second)).ShouldBe(("Connect", "Connect"));
         var bridge = bench.Media.Bridges.ShouldHaveSingleItem().Request;
-        bridge.ShouldBe(new BridgeRequest(bridge.Action, BridgeMode.SecondHears, -3, 5, new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw)));
+        bridge.ShouldBe(new BridgeRequest(bridge.Action, BridgeMode.SecondHears, -3, 5, new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw, Application: NodeBench.App)));
         bench.Ask("sys.call.play_start", ("res_id", second), ("content", "a.wav")).Error!.Code.ShouldBe(ErrorCodes.Conflict);
         bench.Ask("sys.call.connect_stop", ("res_id", second)).Error!.Code.ShouldBe(ErrorCodes.Conflict, "only the first party ends it");
         bench.Ask("sys.call.connect_stop", ("res_id", first)).Error.ShouldBeNull();

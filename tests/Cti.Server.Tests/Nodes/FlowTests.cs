@@ -204,7 +204,7 @@ public sealed class FlowTests
         bench.Runtime.Advance(100);
         State(flow).ShouldBe("Connected");
         HeardBy(invite1).ShouldBeNull();
-        bench.Media.Bridges.ShouldHaveSingleItem().Request.Record.ShouldBe(new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw, Append: true));
+        bench.Media.Bridges.ShouldHaveSingleItem().Request.Record.ShouldBe(new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw, Append: true, Application: NodeBench.App));
         bench.Ask("ext.duo_callback.cancel", ("res_id", flow)).Error!.Code.ShouldBe(ErrorCodes.Conflict);
         HangUp((Phone(2), invite2));
         IsHungUp((first, invite1));
