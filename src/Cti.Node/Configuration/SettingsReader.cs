@@ -109,11 +109,11 @@ internal sealed class SettingsReader(HoconObject? values, string path, string te
     }
 
     /// <summary>A full path; a relative one counts from the current directory, as a shell user expects.</summary>
-    public string FilePath(string key) =>
-        Scalar(key, "a path", text => text.Length > 0 && !text.Contains('\0', StringComparison.Ordinal) ? System.IO.Path.GetFullPath(text) : null) ?? Missing(key, "/", "a path");
+    public string FilePath(string key) => FilePathOrNull(key) ?? Missing(key, "/", "a path");
 
     /// <summary>A full path as <see cref="FilePath"/>, or null.</summary>
-    public string? FilePathOrNull(string key) => Has(key) ? FilePath(key) : null;
+    public string? FilePathOrNull(string key) =>
+        Scalar(key, "a path", text => text.Length > 0 && !text.Contains('\0', StringComparison.Ordinal) ? System.IO.Path.GetFullPath(text) : null);
 
     public T? Parsed<T>(string key, string right, Func<string, T?> parse) where T : class => Scalar(key, right, parse);
 
