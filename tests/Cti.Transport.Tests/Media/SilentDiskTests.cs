@@ -137,7 +137,7 @@ public sealed class SilentDiskTests
         fixture.Engine.Ask("a", "x.wav", () => 1, 2, 10_000).ShouldBe(1);
         fixture.Engine.Ask<int>("a", "x.wav", () => throw new IOException("gone"), 2, 10_000).ShouldBe(2);
         fixture.Engine.Ask("a", "silent.wav", () => Waits(answers), 2, 100).ShouldBe(2, "who asks waits no longer than it wants to");
-        fixture.Engine.Ask("a", "silent.wav", () => 1, 2, 10_000).ShouldBe(2, "nor longer than disks are waited for");
+        SpinWait.SpinUntil(() => fixture.Engine.HeldUpThreads == 1, MediaFixture.Patience).ShouldBeTrue();
         fixture.Engine.Ask("a", "silent.wav", () => 1, 2, 10_000).ShouldBe(2, "it is known not to answer");
         fixture.Engine.Ask("a", "x.wav", () => 1, 2, 10_000).ShouldBe(1);
         answers.Set();
