@@ -14,6 +14,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -29,6 +30,7 @@ public sealed class GatewayServer : IAsyncDisposable
     private readonly IGatewayStatus _status;
     private readonly ILog _log;
     private readonly ApplicationDirectory _applications;
+    private readonly ConnectionGate _gate;
     private readonly GatewayMetrics _metrics = new();
     private readonly PrometheusExporter _exporter = new();
     private readonly RequestDispatcher _dispatcher;
@@ -44,11 +46,16 @@ public sealed class GatewayServer : IAsyncDisposable
         _applications = new ApplicationDirectory(options.Applications, clock);
         _dispatcher = new RequestDispatcher(options, router, _metrics, log);
         _post = new RpcPost(options, _dispatcher);
+        _gate = new ConnectionGate(options.ConnectionsMax, clock);
+        _metrics.Watch(() => _gate.Open, () => _gate.Refused);
         _web = Build();
     }
 
     /// <summary>The URLs that it listens on, with the ports that were picked.</summary>
     public IReadOnlyList<string> Urls { get; private set; } = [];
+
+    /// <summary>Connections that are open, whatever they are for.</summary>
+    internal int OpenConnections => _gate.Open;
 
     /// <summary>The port of the first URL.</summary>
     public int Port => new Uri(Urls[0]).Port;
@@ -105,6 +112,7 @@ public sealed class GatewayServer : IAsyncDisposable
     {
         await StopAsync();
         await _web.DisposeAsync();
+        _gate.Dispose();
         _metrics.Dispose();
         _exporter.Dispose();
     }
@@ -114,11 +122,16 @@ public sealed class GatewayServer : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(GatewayServer).Assembly.GetName().Name });
         // The node handles signals; a host inside it must not.
         builder.Services.AddSingleton<IHostLifetime, NoSignals>();
+        builder.Services.AddSingleton<IConnectionListenerFactory>(services => new GatedListeners(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), _gate));
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MinResponseDataRate = null;
             kestrel.Limits.MaxRequestBodySize = null;
+            // The gate answers before these close without a word; they hold should it fail.
+            kestrel.Limits.MaxConcurrentConnections = _options.ConnectionsMax + ConnectionGate.Margin;
+            kestrel.Limits.MaxConcurrentUpgradedConnections = _options.ConnectionsMax;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromMilliseconds(Limits.GatewayFirstRequestMillis);
             foreach (var url in _options.Listen) ListenUrl.Parse(url, _options).Apply(kestrel);
         });
         var web = builder.Build();
@@ -133,6 +146,7 @@ public sealed class GatewayServer : IAsyncDisposable
 
     private async Task HandleAsync(HttpContext context)
     {
+        context.Features.Get<GatewayConnection>()?.Spoke();
         try
         {
             await RouteAsync(context);
@@ -280,7 +294,11 @@ public sealed class GatewayServer : IAsyncDisposable
         var header = context.Request.Headers.Authorization.ToString();
         var key = header.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase) ? header[7..].Trim()
             : tokenInQuery ? context.Request.Query["access_token"].ToString() : "";
-        if (key.Length > 0 && _applications.TryFind(key, out var application)) return application;
+        if (key.Length > 0 && _applications.TryFind(key, out var application))
+        {
+            context.Features.Get<GatewayConnection>()?.Proved();
+            return application;
+        }
         _metrics.Unauthorized();
         if (_log.IsWanted(LogEvents.GatewayUnauthorized)) _log.Write(LogEvents.GatewayUnauthorized, context.Request.Path.Value, RemoteOf(context));
         context.Response.StatusCode = StatusCodes.Status401Unauthorized;

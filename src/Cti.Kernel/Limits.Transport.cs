@@ -32,6 +32,12 @@ public static partial class Limits
     public const int SipConnectionsMax = 4_096;
     /// <summary>SIP connections from one remote address: a proxy uses one or two, a NAT may hide many phones.</summary>
     public const int SipConnectionsPerAddressMax = 256;
+    /// <summary>Milliseconds in which a connection of a stranger must bring its first whole message: who connects to call says so at once.</summary>
+    public const int SipStrangerMessageMillisMax = 10_000;
+    /// <summary>Milliseconds of silence after which a stranger's connection that carries no call is given to somebody else when there is no room: a few round trips.</summary>
+    public const int SipStrangerIdleMillis = 1_000;
+    /// <summary>Messages one behind the other that are none, after which a stranger's connection is closed.</summary>
+    public const int SipGarbageMessagesMax = 8;
     /// <summary>Bytes that wait to be sent on one SIP connection: past it the peer does not read, and the connection is closed.</summary>
     public const int SipConnectionOutputBytesMax = 1024 * 1024;
     /// <summary>Milliseconds in which a message begun on a stream must be complete (slow senders hold a connection for no longer).</summary>

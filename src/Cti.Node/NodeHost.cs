@@ -55,6 +55,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private NodeMetrics? metrics;
     private ClusterMetrics? clusterMetrics;
     private CallRecordKeeper? records;
+    private DescriptorBudget descriptors = null!;
     private Task demo = Task.CompletedTask;
 
     private NodeHost(NodeConfiguration configuration)
@@ -154,6 +155,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private async Task StartAsync(CancellationToken cancellation)
     {
         foreach (var warning in configuration.Warnings) log.Write(LogEvents.ConfigurationWarning, warning);
+        var wishes = Wishes();
+        descriptors = DescriptorBudget.Divide(DescriptorLimit.Raise(), DescriptorLimit.InUse(), wishes);
+        descriptors.Tell(wishes, log);
         var recordRoot = Path.GetFullPath(configuration.Media.RecordRoot);
         var mediaRoot = Path.GetFullPath(configuration.Media.Root);
         var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");
@@ -201,6 +205,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             },
             Inbound = new InboundPolicy([.. configuration.Routes.Select(ToRoute)], configuration.Sip.AcceptAny, configuration.Gateway.DefaultApplication, configuration.Demo),
             Trunks = [.. configuration.Trunks.Select(ToTrunk)],
+            DialPolicy = configuration.Sip.DialPolicy,
             DialAny = configuration.Sip.DialAny,
             EventRetentionMillis = (long)configuration.Events.Retention.TotalMilliseconds,
             Version = Version,
@@ -223,7 +228,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         sip?.Start();
         records = KeepRecords(store);
         records.Start();
-        metrics = new NodeMetrics(server, media, sip);
+        metrics = new NodeMetrics(server, media, sip, descriptors, wishes);
         clusterMetrics = new ClusterMetrics(server);
         if (IsGateway) gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, folders), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
         if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
@@ -314,6 +319,20 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         }
     }
 
+    private DescriptorWishes Wishes()
+    {
+        var fixedOnes = configuration.Sip.Listen.Length + configuration.Gateway.Listen.Length
+            + (configuration.Journal.ConnectionString is { } database ? PostgreSqlOptions.ConnectionsMax(database.Reveal()) : 0)
+            + (configuration.Cluster.Listen is null ? 0 : Limits.LinkPeersMax + Limits.LinkPendingMax)
+            + (configuration.Speech.Engine == SpeechEngineKind.None ? 0 : configuration.Speech.Concurrency * Limits.DescriptorsPerSpeech);
+        var hasTcp = configuration.Sip.Listen.Any(static listener => listener.Protocol == SipProtocol.Tcp);
+        return new DescriptorWishes(
+            IsMedia ? (configuration.Media.PortLast - configuration.Media.PortFirst + 1) / 2 : 0,
+            IsMedia && hasTcp ? configuration.Sip.Tcp.MaxConnections : 0,
+            IsGateway ? configuration.Gateway.MaxConnections : 0,
+            fixedOnes);
+    }
+
     private MediaEngineOptions MediaOptions()
     {
         var address = configuration.Media.Address;
@@ -331,6 +350,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             PortLast = configuration.Media.PortLast,
             Loops = configuration.Media.Loops,
             SpeechThreads = configuration.Speech.Concurrency,
+            SessionsMax = descriptors.Sessions,
         };
     }
 
@@ -343,7 +363,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 listener.Protocol == SipProtocol.Udp ? SipTransportKind.Udp : SipTransportKind.Tcp,
                 listener.Address,
                 advertise is null ? null : new SipHostPort(advertise.Host, advertise.Port ?? listener.Address.Port)))],
-            ConnectionsMax = configuration.Sip.Tcp.MaxConnections,
+            IsTrunk = address => server!.Trunks.ForSource(new IPEndPoint(address, 0)) is not null,
+            ConnectionsMax = Math.Max(1, descriptors.SipConnections),
             IdleMillis = (int)configuration.Sip.Tcp.IdleTimeout.TotalMilliseconds,
             ConnectMillisMax = (int)configuration.Sip.Tcp.ConnectTimeout.TotalMilliseconds,
             ReceiveBufferBytes = configuration.Sip.ReceiveBuffer,
@@ -381,6 +402,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             OnlyDefaultKey = onlyDefault,
             Version = Version,
             RequestBytesMax = configuration.Gateway.RequestBytes,
+            ConnectionsMax = descriptors.GatewayConnections,
         };
     }
 

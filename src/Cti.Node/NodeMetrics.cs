@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Cti.Server;
 using Cti.Transport.Media;
+using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
 
 namespace Cti.Node;
@@ -10,9 +11,10 @@ internal sealed class NodeMetrics : IDisposable
 {
     private readonly Meter meter = new("Cti.Node");
 
-    public NodeMetrics(ServerNode server, MediaEngine? media, SipTransport? sip)
+    public NodeMetrics(ServerNode server, MediaEngine? media, SipTransport? sip, DescriptorBudget descriptors, DescriptorWishes wishes)
     {
         Node(server);
+        Descriptors(descriptors, wishes);
         if (media is not null) Media(media);
         if (sip is not null) Sip(sip);
     }
@@ -38,6 +40,20 @@ internal sealed class NodeMetrics : IDisposable
             new Measurement<int>(server.Trunks.IsUp(trunk) ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name))), "1", "Whether a trunk answers");
     }
 
+    private void Descriptors(DescriptorBudget budget, DescriptorWishes wishes)
+    {
+        meter.CreateObservableGauge("cti_descriptors_in_use", static () => DescriptorLimit.InUse(), "{descriptor}", "Files and sockets open");
+        meter.CreateObservableGauge("cti_descriptors_limit", () => budget.Limit, "{descriptor}", "Files and sockets that the system lets this process have open");
+        meter.CreateObservableGauge("cti_descriptors_share", () => Kinds(budget.Sessions, budget.SipConnections, budget.GatewayConnections), "1",
+            "Media sessions, SIP connections and gateway connections that are let in, by kind");
+        meter.CreateObservableGauge("cti_descriptors_wanted", () => Kinds(wishes.Sessions, wishes.SipConnections, wishes.GatewayConnections), "1",
+            "Those that the configuration allows, by kind; where the share is less, the limit of open files is too low");
+    }
+
+    private static Measurement<int>[] Kinds(int sessions, int sip, int gateway) => [Kind("media", sessions), Kind("sip", sip), Kind("gateway", gateway)];
+
+    private static Measurement<int> Kind(string kind, int value) => new(value, new KeyValuePair<string, object?>("kind", kind));
+
     private void Media(MediaEngine media)
     {
         meter.CreateObservableGauge("cti_media_free_ports", () => media.FreePairs, "{pair}", "RTP port pairs free");
@@ -57,6 +73,9 @@ internal sealed class NodeMetrics : IDisposable
         meter.CreateObservableCounter("cti_sip_rejected", () => ByReason(sip.Snapshot().Rejected), "{message}", "SIP messages that were not understood, by reason");
         meter.CreateObservableCounter("cti_sip_send_failures", () => ByReason(sip.Snapshot().SendFailures), "{message}", "SIP messages that could not be sent, by reason");
         meter.CreateObservableCounter("cti_sip_received", () => sip.Snapshot() is var all ? all.DatagramsReceived + all.StreamMessagesReceived : 0, "{message}", "SIP messages received");
+        meter.CreateObservableGauge("cti_sip_connections", () => sip.Snapshot().Connections, "{connection}", "SIP connections open");
+        meter.CreateObservableCounter("cti_sip_connections_refused", () => sip.Snapshot().ConnectionsRefused, "{connection}", "SIP connections closed at once, because there were too many");
+        meter.CreateObservableCounter("cti_sip_connections_evicted", () => sip.Snapshot().ConnectionsEvicted, "{connection}", "SIP connections of idle strangers closed to make room");
         meter.CreateObservableCounter("cti_sip_sent", () => sip.Snapshot() is var all ? all.DatagramsSent + all.StreamMessagesSent : 0, "{message}", "SIP messages sent");
     }
 

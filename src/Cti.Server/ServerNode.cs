@@ -43,6 +43,8 @@ public sealed class ServerNodeOptions
     public MediaProfile MediaProfile { get; init; } = new(["PCMA", "PCMU"], 0);
     /// <summary>Who may call in.</summary>
     public InboundPolicy Inbound { get; init; } = new([], false, "default", false);
+    /// <summary>Where far ends may send this node.</summary>
+    public DialPolicy DialPolicy { get; init; } = new();
     /// <summary>The trunks.</summary>
     public IReadOnlyList<Trunk> Trunks { get; init; } = [];
     /// <summary>Whether applications may dial hosts that are no trunk.</summary>
@@ -169,6 +171,7 @@ public sealed class ServerNode : INodeInfo
             ReInvites = new ReInvitePacer(options.Timers),
             SipTimers = options.SipTimers,
             Trunks = trunks,
+            DialPolicy = options.DialPolicy,
             Links = links,
             ReleasePermit = permit => _ = ReleasePermitAsync(permit),
             Loses = options.Loses,

@@ -63,6 +63,11 @@ public interface ISipTransport
 
     /// <summary>Host and port by which the peer of a flow reaches us: where a listener is bound to every address, the one that faces the peer.</summary>
     SipHostPort LocalAddressTowards(SipFlow flow) => LocalAddress(flow.Kind, flow.Listener);
+
+    /// <summary>A call begins (1) or ends (-1) that is reached by a flow: its connection is not closed for want of room or of messages. From any thread.</summary>
+    void CountCall(SipFlow flow, int change)
+    {
+    }
 }
 
 /// <summary>Why a send failed.</summary>
@@ -82,7 +87,11 @@ public enum SipSendFailure
 /// <param name="Message">The message.</param>
 /// <param name="Flow">What it came by.</param>
 /// <param name="ReceivedAtNanos">When, on the monotonic clock.</param>
-public readonly record struct ReceivedMessage(SipMessage Message, SipFlow Flow, long ReceivedAtNanos);
+public readonly record struct ReceivedMessage(SipMessage Message, SipFlow Flow, long ReceivedAtNanos)
+{
+    /// <summary>How many bytes it took on the wire; 0 where nobody counted.</summary>
+    public int Length { get; init; }
+}
 
 /// <summary>What a transport reports; receivers serialise by posting to a mailbox of their own.</summary>
 public interface ISipTransportEvents

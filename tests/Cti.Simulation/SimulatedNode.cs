@@ -70,7 +70,7 @@ internal sealed class SimulatedNode : NodeLife
             CallsMax = world.Plan.CallsMax,
             Calls = world.Plan.Calls,
             Inbound = new InboundPolicy([], true, RandomApplication.Name, false),
-            Trunks = [world.Trunk],
+            Trunks = [world.Trunk, VirtualWorld.Callers],
             DialAny = true,
             MediaProfile = new MediaProfile(["PCMA", "PCMU"], 0),
             Scheduler = Process,
@@ -96,7 +96,7 @@ internal sealed class SimulatedNode : NodeLife
         Router = world.Bugs.Router(Server.Router);
         // The sweep and the heartbeat of the lease.
         IdleTimers = 2 + (world.Plan.OptionsIntervalMillis > 0 ? 2 : 0);
-        IdleActors = 2 + world.Plan.Instances;
+        IdleActors = 3 + world.Plan.Instances;
         IsServing = true;
         world.NodeServes(this);
     }

@@ -69,6 +69,11 @@ internal abstract class VirtualWorld
     public WireChecks Wire { get; }
     public IReadOnlyList<RandomPhone> Phones { get; }
     public Trunk Trunk { get; }
+
+    /// <summary>
+    /// Every telephone may call in as a trunk does: who is none gets so few repetitions that it may be left behind in a call where much is lost, and is tested elsewhere.
+    /// </summary>
+    public static Trunk Callers { get; } = new() { Name = "callers", Host = "10.255.255.254", AcceptFrom = [IPNetwork.Parse("10.0.0.0/8")] };
     public RandomApplication Application { get; }
     public GroupOfConsumers Group { get; }
 

@@ -7,7 +7,7 @@ namespace Cti.Testing;
 
 /// <summary>
 /// The SIP sockets of a simulated node: datagrams on a <see cref="VirtualNetwork"/>, read by the real parser. Whatever is sent must be acceptable to that
-/// parser too: a node that sends rubbish stops the simulation. Disposing it is what a crash does to sockets.
+/// parser too, and a 503 says when to come again: a node that sends anything else stops the simulation. Disposing it is what a crash does to sockets.
 /// </summary>
 public sealed class VirtualSipTransport : ISipTransport, IDisposable
 {
@@ -59,6 +59,8 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
         var parsed = SipParser.ParseDatagram(message.Span);
         if (parsed.Outcome != SipParseOutcome.Message)
             throw new InvalidOperationException($"the node sends what its own parser rejects ({parsed.Rejection}): {System.Text.Encoding.UTF8.GetString(message.Span)}");
+        if (parsed.Message is SipResponse { Status: 503 } && !parsed.Message.Has(HeaderId.RetryAfter))
+            throw new InvalidOperationException($"the node says 503 and not when to come again: {System.Text.Encoding.UTF8.GetString(message.Span)}");
         Sent++;
         network.Send(listeners[flow.Listener], flow.Remote, message, () => Fail(flow, sendId, SipSendFailure.Unreachable));
     }
@@ -106,7 +108,7 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
         if (disposed || IsMuted()) return;
         var flow = new SipFlow(SipTransportKind.Udp, listener, from);
         var parsed = SipParser.ParseDatagram(bytes);
-        if (parsed.Outcome == SipParseOutcome.Message) events.OnReceived(new ReceivedMessage(parsed.Message!, flow, Now));
+        if (parsed.Outcome == SipParseOutcome.Message) events.OnReceived(new ReceivedMessage(parsed.Message!, flow, Now) { Length = bytes.Length });
         else if (parsed.Rejection != SipRejection.Empty) events.OnRejected(parsed, flow);
     }
 }

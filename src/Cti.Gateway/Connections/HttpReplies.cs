@@ -16,6 +16,7 @@ internal static class HttpReplies
     internal static async Task WriteTextAsync(HttpContext context, int status, string text, string contentType = "text/plain; charset=utf-8")
     {
         context.Response.StatusCode = status;
+        if (status == StatusCodes.Status503ServiceUnavailable) context.Response.Headers.RetryAfter = "1";
         context.Response.ContentType = contentType;
         var bytes = Encoding.UTF8.GetBytes(text + "\n");
         context.Response.ContentLength = bytes.Length;

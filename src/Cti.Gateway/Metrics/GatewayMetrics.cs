@@ -23,6 +23,12 @@ internal sealed class GatewayMetrics : IDisposable
         _unauthorized = _meter.CreateCounter<long>("cti.gateway.unauthorized", description: "Requests and handshakes without a valid key.");
     }
 
+    internal void Watch(Func<long> open, Func<long> refused)
+    {
+        _meter.CreateObservableGauge("cti.gateway.sockets", open, description: "Connections that are open, whatever they are for.");
+        _meter.CreateObservableCounter("cti.gateway.sockets_refused", refused, description: "Connections refused with HTTP 503, because there were too many.");
+    }
+
     internal void Answered(string method, int code, TimeSpan took)
     {
         _requests.Add(1, new("method", method), new("code", CodeText(code)));

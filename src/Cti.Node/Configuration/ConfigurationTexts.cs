@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Runtime.CompilerServices;
 
 namespace Cti.Node.Configuration;
 
@@ -83,6 +84,22 @@ internal static class ConfigurationTexts
         var dash = text.IndexOf('-', StringComparison.Ordinal);
         if (dash < 0 || !TryPort(text[..dash].Trim(), 1024, out var first) || !TryPort(text[(dash + 1)..].Trim(), 1024, out var last)) return null;
         return first % 2 == 0 && last > first ? (first, last) : null;
+    }
+
+    /// <summary>A port, or a range of ports with both its ends.</summary>
+    public static (int First, int Last)? Ports(string text)
+    {
+        var dash = text.IndexOf('-', StringComparison.Ordinal);
+        if (!TryPort(dash < 0 ? text : text[..dash].Trim(), 1, out var first)) return null;
+        if (dash < 0) return (first, first);
+        return TryPort(text[(dash + 1)..].Trim(), first, out var last) ? (first, last) : null;
+    }
+
+    /// <summary>A network, 192.0.2.0/24, or the network of one address. Null where the address has bits behind those of the network.</summary>
+    public static StrongBox<IPNetwork>? Network(string text)
+    {
+        if (IPAddress.TryParse(text, out var single)) return new StrongBox<IPNetwork>(new IPNetwork(single, single.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128));
+        return IPNetwork.TryParse(text, out var network) ? new StrongBox<IPNetwork>(network) : null;
     }
 
     /// <summary>A name that fits into a path, a URL and a log line.</summary>

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Cti.Server.Sip;
 using Cti.Kernel;
 using Cti.Media;
 
@@ -117,8 +118,9 @@ public sealed record HostPort(string Host, int? Port)
 /// <param name="Timers">RFC 3261's T1, T2, T4.</param>
 /// <param name="ReceiveBuffer">Bytes of the UDP sockets' receive buffer, as far as the system allows.</param>
 /// <param name="Tcp">Limits of connections.</param>
+/// <param name="DialPolicy">Where far ends may send this node.</param>
 public sealed record SipSettings(ImmutableArray<SipListener> Listen, HostPort? Advertise, bool AcceptAny, bool DialAny, SipTimerSettings Timers,
-    int ReceiveBuffer, SipTcpSettings Tcp);
+    int ReceiveBuffer, SipTcpSettings Tcp, DialPolicy DialPolicy);
 
 /// <summary>cti.sip.timers: RFC 3261 section 17.</summary>
 /// <param name="T1">Estimate of the round trip, 10 ms..10 s.</param>
@@ -160,8 +162,9 @@ public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int
 /// <param name="DefaultApplication">Name of the application that gets what no route names.</param>
 /// <param name="Applications">By name; empty: only the default one, with the key in <paramref name="KeysFile"/>.</param>
 /// <param name="RequestBytes">Largest request, 1 KiB..16 MiB.</param>
+/// <param name="MaxConnections">Open at once, 16..1000000.</param>
 public sealed record GatewaySettings(ImmutableArray<string> Listen, string KeysFile, string DefaultApplication,
-    ImmutableSortedDictionary<string, ApplicationSettings> Applications, int RequestBytes);
+    ImmutableSortedDictionary<string, ApplicationSettings> Applications, int RequestBytes, int MaxConnections);
 
 /// <summary>cti.gateway.applications.NAME.</summary>
 /// <param name="Name">Its name.</param>

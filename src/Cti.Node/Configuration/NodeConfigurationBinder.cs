@@ -4,6 +4,7 @@ using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Tones;
 using Cti.Node.Hocon;
+using Cti.Server.Sip;
 using Cti.Storage.PostgreSql;
 
 namespace Cti.Node.Configuration;
@@ -91,7 +92,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             sip.FlagOrNull("dial-any") ?? !fromFile,
             new SipTimerSettings(timers.Duration("t1", "10ms", "10s"), timers.Duration("t2", "10ms", "60s"), timers.Duration("t4", "10ms", "60s")),
             sip.Size("receive-buffer", "64KiB", "256MiB"),
-            new SipTcpSettings(tcp.Integer("max-connections", 1, 100_000), tcp.Duration("idle-timeout", "1s", "24h"), tcp.Duration("connect-timeout", "100ms", "60s")));
+            new SipTcpSettings(tcp.Integer("max-connections", 1, 100_000), tcp.Duration("idle-timeout", "1s", "24h"), tcp.Duration("connect-timeout", "100ms", "60s")),
+            DialPolicy(sip.Section("dial-policy")));
         if (settings.Timers.T2 < settings.Timers.T1) timers.Problem("t2", "shorter than t1; right is t1 or longer");
         if (settings.Timers.T4 < settings.Timers.T1) timers.Problem("t4", "shorter than t1; right is t1 or longer");
         timers.Close();
@@ -99,6 +101,21 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         sip.Close();
         return settings;
     }
+
+    private static DialPolicy DialPolicy(SettingsReader policy)
+    {
+        const string Networks = "a network, ADDRESS/BITS, or an address";
+        var settings = new DialPolicy
+        {
+            Allow = [.. policy.List("allow", Networks, ConfigurationTexts.Network).Select(static network => network.Value)],
+            Deny = [.. policy.List("deny", Networks, ConfigurationTexts.Network).Select(static network => network.Value)],
+            Ports = [.. policy.List("ports", "a port or FIRST-LAST, 1..65535", Ports, min: 1).Select(static range => (range.First, range.Last))],
+        };
+        policy.Close();
+        return settings;
+    }
+
+    private static PortRange? Ports(string text) => ConfigurationTexts.Ports(text) is { } range ? new PortRange(range.First, range.Last) : null;
 
     private static MediaSettings Media(SettingsReader cti)
     {
@@ -180,7 +197,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             gateway.FilePath("keys-file"),
             gateway.Required("default-application", "a name of letters, digits, - _ and .", ConfigurationTexts.Name, "default"),
             gateway.Named("applications", (name, reader) => Application(gateway, name, reader)),
-            gateway.Size("request-bytes", "1KiB", "16MiB"));
+            gateway.Size("request-bytes", "1KiB", "16MiB"),
+            gateway.Integer("max-connections", 16, 1_000_000));
         if (settings.Applications.IsEmpty && settings.Listen.FirstOrDefault(url => !ConfigurationTexts.IsLoopback(url)) is { } open)
             gateway.Problem("listen", $"{open} is not loopback, and the only key is the one made at the first start; right is 127.0.0.1, or a key of your own under cti.gateway.applications");
         gateway.Close();

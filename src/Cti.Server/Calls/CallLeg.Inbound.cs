@@ -6,6 +6,7 @@ using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Server.Resources;
 using Cti.Server.Sip;
+using Cti.Server.Trunks;
 using Cti.Sip;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
@@ -17,6 +18,9 @@ internal sealed partial class CallLeg
 {
     private InviteServerState? server;
     private ServerTransaction? serverTransaction;
+
+    /// <summary>A caller that is no trunk has not shown itself before its ACK: until then it gets three times what it sent, our BYE included.</summary>
+    private SourceAllowance? allowance;
 
     /// <summary>
     /// Makes the leg of an INVITE. The dialog's tag carries the resource id, so this runs when that is known.
@@ -37,7 +41,18 @@ internal sealed partial class CallLeg
         var contact = tag.ToContact(services.Sip.LocalAddress(transaction.Flow), transaction.Flow.Kind);
         var begun = InviteServerUsage.Begin(transaction.Request, tag.ToString(), contact, DialogFlow.Format(transaction.Flow), out refusal, hosts);
         if (begun is null) return null;
-        return new CallLeg(services, cell, system, local, services.Trunks.Named(trunkName)) { server = begun, serverTransaction = transaction, flow = transaction.Flow, hosts = hosts };
+        var trunk = services.Trunks.Named(trunkName);
+        services.Sip.CountCall(transaction.Flow, 1);
+        return new CallLeg(services, cell, system, local, trunk) { carrier = transaction.Flow, server = begun, serverTransaction = transaction, flow = transaction.Flow, hosts = hosts, allowance = AllowanceOf(transaction, trunk) };
+    }
+
+    private static SourceAllowance? AllowanceOf(ServerTransaction transaction, Trunk? trunk)
+    {
+        if (transaction.Origin is null || trunk is not null || transaction.Flow.IsReliable) return transaction.Allowance;
+        // The node that has the transaction keeps count of what it answers; here it is what we ask.
+        var elsewhere = new SourceAllowance();
+        elsewhere.Came(SipMessageWriter.GetLength(transaction.Request));
+        return elsewhere;
     }
 
     /// <summary>The dialog of their INVITE.</summary>
@@ -86,6 +101,7 @@ internal sealed partial class CallLeg
                     command = Confirmed(confirmed.Dialog, agreed);
                     break;
                 case InviteFailed failed:
+                    if (failed.Status != 408) allowance = null;
                     // The BYE that the usage proposes is left to the decision, which is journaled before it goes out.
                     command = failed.Status == 408 ? new AckMissing() : new AckUnusable();
                     break;
@@ -104,6 +120,7 @@ internal sealed partial class CallLeg
     private AckArrived Confirmed(DialogState dialog, NegotiatedAudio? agreed)
     {
         var serving = server!;
+        allowance = null;
         // One that was made before the ACK came has told the far end where we are already.
         session ??= new ReInviteState { Dialog = dialog, Local = local, LocalSdp = serving.LocalSdp!, Credentials = Credentials, AllowsUpdate = serving.AllowsUpdate }
             .WithTimer(serving.Timer, NowMillis);

@@ -94,6 +94,7 @@ internal sealed partial class CallLeg
     {
         if (inviteCancelled) return new DialFailed(487, "cancelled before the INVITE was sent");
         if (resolved.Flow is not { } found) return new DialFailed(503, $"host {target.Host} does not resolve, or no listener has its transport");
+        if (!services.DialPolicy.Allows(found.Remote, flow.Remote)) return new DialFailed(403, $"the far end redirects to {found.Remote}, which cti.sip.dial-policy does not allow it");
         flow = found;
         return Retry(resolved.Invite);
     }

@@ -39,6 +39,9 @@ internal sealed partial class CallLeg : ICallLeg
     private int byeCause;
     private DigestSession byeDigest = DigestSession.Empty;
     private SipFlow flow;
+    private SipFlow? carrier;
+    private SourceAllowance? elsewhere;
+    private IPAddress? answeringTarget;
     private ITimerHandle? timer;
     private long armed = long.MaxValue;
     private int? byeWhenAcknowledged;
@@ -122,6 +125,8 @@ internal sealed partial class CallLeg : ICallLeg
 
     public void Dispose()
     {
+        if (carrier is { } carried) services.Sip.CountCall(carried, -1);
+        carrier = null;
         disposed = true;
         while (early.TryDequeue(out var before)) services.Sip.GiveBack(before);
         GiveBackWaiting();
@@ -255,6 +260,8 @@ internal sealed partial class CallLeg : ICallLeg
             services.Sip.Respond(transaction, refusal);
             return false;
         }
+        // It knows our tag, so what we sent has reached it.
+        allowance = null;
         if (session is not null) session = session with { Dialog = check.Next! };
         else if (server is not null) server = server with { Dialog = check.Next! };
         return true;
@@ -314,6 +321,7 @@ internal sealed partial class CallLeg : ICallLeg
 
     private ResourceCommand? Responded(RequestHandle handle, SipResponse response)
     {
+        if (handle.Target is { } target) answeringTarget = target.Address;
         if (handle == byeRequest) return ByeAnswered(response);
         if (handle == infoRequest) return InfoAnswered(response);
         if (handle == sessionRequest && session is null) return AcknowledgeAfterAll(response);
@@ -403,15 +411,32 @@ internal sealed partial class CallLeg : ICallLeg
     private RequestHandle Start(SipRequest request)
     {
         var handle = new RequestHandle(cell.Actor, request);
-        Route(request, way => services.Sip.Start(request, way, handle));
+        Route(request, way =>
+        {
+            handle.Target = way.Remote;
+            handle.Allowance = allowance ?? AllowanceTowards(way);
+            services.Sip.Start(request, way, handle);
+        });
         return handle;
+    }
+
+    /// <summary>
+    /// A far end that is no trunk has sent us to an address that is not its own: as long as nothing has answered there, what it costs that address is the far end's doing.
+    /// </summary>
+    private SourceAllowance? AllowanceTowards(SipFlow way)
+    {
+        if (trunk is not null || way.IsReliable || way.Remote.Address.Equals(flow.Remote.Address) || way.Remote.Address.Equals(answeringTarget)) return null;
+        if (elsewhere is { } known) return known;
+        var fresh = new SourceAllowance();
+        fresh.Came(server is { } serving ? SipMessageWriter.GetLength(serving.Invite) : Limits.SipDatagramRequestBytesMax / 2);
+        return elsewhere = fresh;
     }
 
     private void Acknowledge(SipRequest ack) => Route(ack, way => services.Sip.Acknowledge(ack, way));
 
     /// <summary>
     /// Where a request within the dialog goes (RFC 3261 section 12.2.1.1): to the first route, else to the far end's Contact. What the call came by is
-    /// used where that says the same, and where the Contact is a private address behind a public one, which nothing but that way reaches.
+    /// used where that says the same, and where the policy lets this far end not say so: behind a public address a private one is reached by nothing but that way.
     /// </summary>
     private void Route(SipRequest request, Action<SipFlow> send)
     {
@@ -422,7 +447,7 @@ internal sealed partial class CallLeg : ICallLeg
             return;
         }
         var lookup = services.Sip.ResolveAsync(hop);
-        if (lookup.IsCompletedSuccessfully) send(lookup.Result ?? flow);
+        if (lookup.IsCompletedSuccessfully) send(Permitted(lookup.Result));
         else _ = RouteLaterAsync(lookup, send);
     }
 
@@ -437,16 +462,18 @@ internal sealed partial class CallLeg : ICallLeg
         {
             // The way that the call came by is better than none.
         }
-        send(found ?? flow);
+        send(Permitted(found));
     }
+
+    private SipFlow Permitted(SipFlow? found) => found is { } way && services.DialPolicy.Allows(way.Remote, flow.Remote) ? way : flow;
 
     private SipFlow? KnownWay(SipUri hop)
     {
         if (!IPAddress.TryParse(hop.Host.Trim('[', ']'), out var address)) return null;
         var source = flow.Remote.Address.IsIPv4MappedToIPv6 ? flow.Remote.Address.MapToIPv4() : flow.Remote.Address;
-        if (InboundCalls.IsNear(address) && !InboundCalls.IsNear(source)) return flow;
-        if (!address.Equals(source)) return null;
         var port = hop.Port == 0 ? 5060 : hop.Port;
+        if (!services.DialPolicy.Allows(new IPEndPoint(address, port), flow.Remote)) return flow;
+        if (!address.Equals(source)) return null;
         return (flow.IsReliable && !IsConnectionLost) || port == flow.Remote.Port ? flow : flow with { Remote = new IPEndPoint(flow.Remote.Address, port) };
     }
 

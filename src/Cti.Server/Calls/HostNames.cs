@@ -54,7 +54,7 @@ internal static class HostNames
         if (!address.TryWriteBytes(bytes, out var length) || address.IsIPv6Multicast || address.Equals(IPAddress.IPv6Any)) return false;
         if (length == 4 && bytes[0] is 0 or >= 224) return false;
         var isOurs = IPAddress.IsLoopback(address) || address.IsIPv6LinkLocal || (length == 4 && bytes[0] == 169 && bytes[1] == 254);
-        return !isOurs || InboundCalls.IsNear(source);
+        return !isOurs || DialPolicy.IsNear(source);
     }
 
     private static async Task ReportAsync(ValueTask<IReadOnlyList<IPAddress>> lookUp, Action<IReadOnlyList<IPAddress>> report)

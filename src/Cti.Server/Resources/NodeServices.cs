@@ -31,6 +31,8 @@ internal sealed class NodeServices
     public required ReInvitePacer ReInvites { get; init; }
     public required SipTimers SipTimers { get; init; }
     public required TrunkTable Trunks { get; init; }
+    /// <summary>Where far ends may send this node.</summary>
+    public required DialPolicy DialPolicy { get; init; }
     /// <summary>The links to other nodes; null for a node that is alone.</summary>
     public INodeLinks? Links { get; init; }
     public required ResourcePost Post { get; init; }

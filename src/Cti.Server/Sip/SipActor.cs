@@ -30,6 +30,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         layer = new TransactionLayer(transport, this, System.Clock, random, timers, log: System.Log)
         {
             // An INVITE that was sent before the node was cut off may be of a call that another has by now; what ends one is repeated.
+            IsKnown = inbound.IsKnown,
             MayRepeat = client => client.UserState is not RequestHandle { IsGivenUp: true } && (client.Request.Method != SipMethods.Invite || !cluster.IsCutOff()),
         };
         inbound.Observe(layer);
@@ -73,7 +74,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
             start.Handle.Owner.Tell(new RequestTimedOut(start.Handle));
             return;
         }
-        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle, branch: start.Handle.Branch);
+        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle, branch: start.Handle.Branch, allowance: start.Handle.Allowance);
         // Its call may be over before the answer that crossed the CANCEL comes for the last time.
         if (start.Request.Method == SipMethods.Bye && inherited.Remove(start.Request.CallId))
             Remember((start.Request.CallId, start.Request.To.Tag ?? ""), new StrayCall(start.Flow, NowMillis + timers.Limit) { IsOver = true });
@@ -116,31 +117,27 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
     }
 
     /// <inheritdoc/>
+    public SipResponse? AnswerStateless(SipRequest request, SipFlow flow)
+    {
+        // Only what is of a call, or is to become one, is remembered.
+        if (request.To.Tag is not null)
+            return DialogTag.TryFind(request, out var tag) && IsHere(tag.Resource) && (forwarding.IsElsewhere(tag.Resource) || directory.Find(tag.Resource) is not null) ? null : DialogChecks.NoSuchDialog(request);
+        if (request.Method == SipMethods.Cancel) return null;
+        if (SipRequestValidator.Find(request, Rules) is { } refusal) return refusal.ToResponse(request, layer.TokenFor(request));
+        return request.Method switch
+        {
+            SipMethods.Invite when FindSame(request) is null && inbound.Refuse(request, flow) is { } refused => SipResponse.For(request, refused.Status, refused.Reason, layer.TokenFor(request)),
+            SipMethods.Invite => null,
+            SipMethods.Options => SipCapabilities.AnswerOptions(request, layer.TokenFor(request), inbound.IsAvailable),
+            _ => SipResponse.For(request, 481, null, layer.TokenFor(request)),
+        };
+    }
+
+    /// <inheritdoc/>
     public void OnRequest(ServerTransaction transaction)
     {
-        var request = transaction.Request;
-        if (request.To.Tag is not null)
-        {
-            InDialog(transaction);
-            return;
-        }
-        if (SipRequestValidator.Find(request, Rules) is { } refusal)
-        {
-            transaction.Respond(refusal.ToResponse(request, layer.NewToken()));
-            return;
-        }
-        switch (request.Method)
-        {
-            case SipMethods.Invite:
-                NewInvite(transaction);
-                break;
-            case SipMethods.Options:
-                transaction.Respond(SipCapabilities.AnswerOptions(request, layer.NewToken(), inbound.IsAvailable));
-                break;
-            default:
-                transaction.Respond(SipResponse.For(request, 481, null, layer.NewToken()));
-                break;
-        }
+        if (transaction.Request.To.Tag is not null) InDialog(transaction);
+        else NewInvite(transaction);
     }
 
     /// <inheritdoc/>
@@ -176,8 +173,10 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
     /// <inheritdoc/>
     public void OnStrayResponse(SipResponse response, SipFlow flow)
     {
+        // What we have called with, we have called: nothing is said to anybody for an answer to something else.
+        if (!DialogTag.TryParse(response.From.Tag, out var tag) || !IsHere(tag.Resource)) return;
         if (OwnerOf(response.From.Tag) is { } owner && owner.Actor.Tell(new StrayResponseCame(response, flow))) return;
-        if (DialogTag.TryParse(response.From.Tag, out var tag) && IsHere(tag.Resource) && forwarding.Forward(SipLinkMessage.Stray, response, flow, tag.Resource)) return;
+        if (forwarding.Forward(SipLinkMessage.Stray, response, flow, tag.Resource)) return;
         HangUpStray(response, flow);
     }
 
@@ -214,13 +213,15 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         var key = (response.CallId, response.To.Tag ?? "");
         if (strays.TryGetValue(key, out var known) && known.EndsMillis > NowMillis)
         {
+            known.Allowance?.Came(SipMessageWriter.GetLength(response));
             if (known.IsOver) known.SayGoodbye(layer, response);
             return;
         }
         var dialog = StrayDialog.Of(response, flow);
-        var stray = new StrayCall(flow, NowMillis + timers.Limit) { Ack = StrayDialog.Ack(dialog) };
+        var stray = new StrayCall(flow, NowMillis + timers.Limit) { Ack = StrayDialog.Ack(dialog), Allowance = flow.IsReliable || inbound.IsKnown(flow) ? null : new SourceAllowance() };
+        stray.Allowance?.Came(SipMessageWriter.GetLength(response));
         Remember(key, stray);
-        layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow, stray);
+        layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow, stray, allowance: stray.Allowance);
     }
 
     private long NowMillis => System.Clock.MonotonicNanos / 1_000_000;
@@ -247,6 +248,9 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
 
         public SipRequest? Ack { get; set; }
 
+        /// <summary>What may be sent to a stranger, who may never have been called.</summary>
+        public SourceAllowance? Allowance { get; init; }
+
         /// <summary>Acknowledges the answer; <paramref name="repeated"/> is that answer where it came again.</summary>
         public void SayGoodbye(TransactionLayer layer, SipResponse? repeated)
         {
@@ -272,6 +276,12 @@ internal interface IInboundCalls
 
     /// <summary>Gives the INVITE to a new call, or says why not.</summary>
     InviteRefusal? Accept(ServerTransaction transaction);
+
+    /// <summary>Why an INVITE is refused of which nothing is to be kept: it comes from a stranger who may not call, or leads nowhere. Null where it is looked at further.</summary>
+    InviteRefusal? Refuse(SipRequest invite, SipFlow flow);
+
+    /// <summary>Whether a flow is a trunk's.</summary>
+    bool IsKnown(SipFlow flow);
 
     /// <summary>Given the layer at start, for counting.</summary>
     void Observe(TransactionLayer layer);

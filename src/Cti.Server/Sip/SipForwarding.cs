@@ -82,6 +82,9 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
 
     private long NowMillis => clock.MonotonicNanos / 1_000_000;
 
+    /// <summary>Whether a resource's instance is not this node's, so that what comes for it goes elsewhere or waits for its owner.</summary>
+    public bool IsElsewhere(ResourceId resource) => !cluster.Owns(resource.Instance);
+
     /// <summary>Takes a request whose call is not known here; false where it is nobody's: its instance is this node's.</summary>
     public bool Forward(ServerTransaction transaction, ResourceId resource) => Forward(SipLinkMessage.Request, transaction, transaction.Request, transaction.Flow, resource.Instance);
 
@@ -268,7 +271,6 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         cluster.Counters.SipWasGivenUp();
         if (waiting.Transaction is not { } transaction) return;
         var response = SipResponse.For(transaction.Request, 503, null, transaction.Request.To.Tag is null ? random.NextHex(8) : null);
-        response.Add(HeaderId.RetryAfter, "1");
         side.Respond(transaction, response);
     }
 

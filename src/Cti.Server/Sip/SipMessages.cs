@@ -47,6 +47,9 @@ internal interface ISipNode
     /// <summary>Looks up the addresses of a host that a session description names: see <see cref="ISipResolver.ResolveHostAsync"/>.</summary>
     ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host);
 
+    /// <summary>A call begins (1) or ends (-1) that is reached by a flow: its connection is kept open.</summary>
+    void CountCall(SipFlow flow, int change);
+
     /// <summary>Host and port by which a flow's peer reaches us.</summary>
     SipHostPort LocalAddress(SipFlow flow);
 }
@@ -62,6 +65,12 @@ internal sealed class RequestHandle(ActorRef owner, SipRequest request)
 
     /// <summary>The branch of its Via where that was journaled; null for a random one.</summary>
     public string? Branch { get; init; }
+
+    /// <summary>What may be sent to a far end that has not shown itself; null for any other.</summary>
+    public SourceAllowance? Allowance { get; set; }
+
+    /// <summary>Where a request within a dialog was sent; null before that.</summary>
+    public IPEndPoint? Target { get; set; }
 
     /// <summary>Set and read by the SIP actor only.</summary>
     public ClientTransaction? Transaction { get; set; }

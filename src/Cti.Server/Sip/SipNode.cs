@@ -53,6 +53,8 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host) => resolver.ResolveHostAsync(host);
 
+    public void CountCall(SipFlow flow, int change) => transport.CountCall(flow, change);
+
     public SipHostPort LocalAddress(SipFlow flow) => transport.LocalAddressTowards(flow);
 
     public void OnMessage(string node, ReadOnlyMemory<byte> payload)

@@ -333,6 +333,9 @@ public sealed class SipRequest : SipMessage
 /// <summary>A SIP response.</summary>
 public sealed class SipResponse : SipMessage
 {
+    /// <summary>In a 503 of ours: what a call, a place in the journal or another node takes to be there again.</summary>
+    private const string RetryAfterSeconds = "1";
+
     /// <summary>A response without any header field.</summary>
     /// <param name="status">100..699.</param>
     /// <param name="reason">The reason phrase; null for the RFC's own.</param>
@@ -370,7 +373,7 @@ public sealed class SipResponse : SipMessage
 
     /// <summary>
     /// A response to <paramref name="request"/> as RFC 3261 section 8.2.6 wants it: Via, From, To, Call-ID and CSeq copied, Record-Route too where the
-    /// response can make a dialog (section 12.1.1), Timestamp in a 100.
+    /// response can make a dialog (section 12.1.1), Timestamp in a 100, Retry-After in a 503.
     /// </summary>
     /// <param name="request">The request; what it lacks is left out.</param>
     /// <param name="status">100..699.</param>
@@ -396,6 +399,8 @@ public sealed class SipResponse : SipMessage
         response.AddAll(request, HeaderId.CallId);
         response.AddAll(request, HeaderId.CSeq);
         if (status == 100) response.AddAll(request, HeaderId.Timestamp);
+        // Who is not told when to come again comes at once, and makes what is short shorter (section 21.5.4).
+        if (status == 503) response.Add(HeaderId.RetryAfter, RetryAfterSeconds);
         return response;
     }
 

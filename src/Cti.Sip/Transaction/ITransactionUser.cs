@@ -5,6 +5,12 @@ namespace Cti.Sip;
 /// </summary>
 public interface ITransactionUser
 {
+    /// <summary>
+    /// Asked before there is a transaction: the answer to a request that nothing is to be kept of, with a To tag of <see cref="TransactionLayer.TokenFor"/>, so that its
+    /// repetitions get the same (RFC 3261 section 8.2.7). It is sent once, and again for each repetition. Null where the request goes on to <see cref="OnRequest"/>.
+    /// </summary>
+    SipResponse? AnswerStateless(SipRequest request, SipFlow flow) => null;
+
     /// <summary>A new request, checked for syntax only; it must be answered, sooner or later, by <see cref="ServerTransaction.Respond"/>.</summary>
     void OnRequest(ServerTransaction transaction);
 

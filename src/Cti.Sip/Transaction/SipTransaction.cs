@@ -41,6 +41,9 @@ public abstract class SipTransaction
     /// <summary>What was sent last.</summary>
     internal ReadOnlyMemory<byte> LastSent { get; set; }
 
+    /// <summary>What may still be sent to a peer that has not shown itself; null for any other.</summary>
+    public SourceAllowance? Allowance { get; internal init; }
+
     internal void Attach(TransactionLayer layer, long id)
     {
         Layer = layer;

@@ -13,6 +13,10 @@ public sealed class TransactionCounters
     public long Retransmitted { get; internal set; }
     /// <summary>Requests refused with 503 because there were too many transactions.</summary>
     public long Refused { get; internal set; }
+    /// <summary>Requests answered without a transaction.</summary>
+    public long Stateless { get; internal set; }
+    /// <summary>Messages not sent, because their receiver has not shown itself and would have got more than three times what came from it.</summary>
+    public long Withheld { get; internal set; }
     /// <summary>Requests that came again by another path.</summary>
     public long Merged { get; internal set; }
     /// <summary>Responses that belonged to nothing.</summary>

@@ -13,8 +13,10 @@ public sealed partial class TransactionLayer
     /// <param name="userState">Whatever the user wants to find again.</param>
     /// <param name="keepVia">The request has its Via.</param>
     /// <param name="branch">The branch of the new Via, where its owner has journaled it; null for a random one.</param>
+    /// <param name="allowance">What may be sent to a peer that has not shown itself; null for any other.</param>
     /// <exception cref="ArgumentException">An ACK; or the branch of a kept Via is in use or missing.</exception>
-    public ClientTransaction StartClient(SipRequest request, SipFlow flow, object? userState = null, bool keepVia = false, string? branch = null)
+    public ClientTransaction StartClient(SipRequest request, SipFlow flow, object? userState = null, bool keepVia = false, string? branch = null,
+        SourceAllowance? allowance = null)
     {
         if (request.Method == SipMethods.Ack) throw new ArgumentException("an ACK is no transaction", nameof(request));
         var asked = flow;
@@ -25,7 +27,7 @@ public sealed partial class TransactionLayer
             flow = FlowFor(request, flow, branch);
         }
         if (request.TopVia.Branch is not { } own) throw new ArgumentException("a kept Via has no branch", nameof(request));
-        var client = new ClientTransaction(this, ++lastId, request, flow, new ClientKey(own, request.Method)) { UserState = userState };
+        var client = new ClientTransaction(this, ++lastId, request, flow, new ClientKey(own, request.Method)) { UserState = userState, Allowance = allowance };
         if (flow != asked) client.FallBack = asked;
         Begin(client);
         return client;

@@ -13,14 +13,19 @@ public sealed partial class TransactionLayer
         return server.Sends != sent;
     }
 
-    private void ReceiveRequest(SipRequest request, SipFlow flow)
+    private void ReceiveRequest(SipRequest request, SipFlow flow, int length)
     {
+        if (length == 0) length = SipMessageWriter.GetLength(request);
         var isAck = request.Method == SipMethods.Ack;
         var key = ServerKey.Of(request, isAck ? SipMethods.Invite : request.Method);
         NoteSource(request, flow);
         if (servers.TryGetValue(key, out var existing))
         {
-            if (!isAck) Step(existing, TransactionInput.Repeat);
+            if (!isAck)
+            {
+                existing.Allowance?.Came(length);
+                Step(existing, TransactionInput.Repeat);
+            }
             else if (existing.Phase == TransactionPhase.Proceeding) user.OnAck(request, flow, existing);
             else if (key.Port != 0 || existing.ToTag is null || existing.ToTag == request.To.Tag) Step(existing, TransactionInput.Ack, request);
             return;
@@ -30,12 +35,14 @@ public sealed partial class TransactionLayer
             user.OnAck(request, flow, null);
             return;
         }
-        if (byId.Count >= max)
+        if (StatelessAnswer(request, flow, key) is { } answer)
         {
-            Refuse(request, flow);
+            SendStateless(answer, request, flow, length);
             return;
         }
-        var server = new ServerTransaction(this, ++lastId, request, ResponseFlow(request, flow), key);
+        var allowance = Knows(flow) ? null : new SourceAllowance();
+        allowance?.Came(length);
+        var server = new ServerTransaction(this, ++lastId, request, ResponseFlow(request, flow), key) { Allowance = allowance };
         servers.Add(key, server);
         Register(server);
         Counters.ServerStarted++;
@@ -92,12 +99,16 @@ public sealed partial class TransactionLayer
         if (server is { Phase: TransactionPhase.Proceeding, State.EndAt: not TransactionState.Never }) Abandon(server);
     }
 
-    private void Refuse(SipRequest request, SipFlow flow)
+    private SipResponse? StatelessAnswer(SipRequest request, SipFlow flow, in ServerKey key)
     {
+        // RFC 3261 section 9.2: there is nothing to cancel.
+        if (request.Method == SipMethods.Cancel && !servers.ContainsKey(key with { Method = SipMethods.Invite })) return SipResponse.For(request, 481, null, TokenFor(request));
+        if (user.AnswerStateless(request, flow) is { } answer) return answer;
+        if (byId.Count < max) return null;
         Counters.Refused++;
         if (!full) log.Write(LogEvents.SipTransactionsFull, max);
         full = true;
-        RespondStateless(request, flow, 503);
+        return SipResponse.For(request, 503, null, TokenFor(request));
     }
 
     // RFC 3261 section 8.2.2.2: only requests outside of a dialog, and only those that can be told apart.
@@ -123,11 +134,12 @@ public sealed partial class TransactionLayer
 
     private void Answer(ServerTransaction server, SipResponse response)
     {
+        var kept = server.LastStatus >= 200 && server.Request.To.Tag is null ? SourceAllowance.ByeBytes : 0;
         server.LastStatus = response.Status;
         server.Sends++;
         if (response.ToOrNull?.Tag is { } tag) server.ToTag = tag;
         server.LastSent = SipMessageWriter.ToArray(response);
-        Transmit(server, again: false);
+        Transmit(server, again: false, kept);
     }
 
     private void Deliver(ServerTransaction server, SipMessage? message)
@@ -163,11 +175,8 @@ public sealed partial class TransactionLayer
     // RFC 3261 section 9.2.
     private void DeliverCancel(ServerTransaction cancel)
     {
-        if (!servers.TryGetValue(cancel.Key with { Method = SipMethods.Invite }, out var invite))
-        {
-            cancel.Respond(SipResponse.For(cancel.Request, 481, null, NewToken()));
-            return;
-        }
+        // One that cancels nothing was answered before there was a transaction.
+        var invite = servers[cancel.Key with { Method = SipMethods.Invite }];
         cancel.Respond(SipResponse.For(cancel.Request, 200, null, invite.ToTag ?? NewToken()));
         if (invite.Phase != TransactionPhase.Proceeding || invite.IsCancelled) return;
         invite.IsCancelled = true;

@@ -65,6 +65,11 @@ public sealed partial class TransactionLayer
     /// <summary>Whether a request of ours may be sent once more; where it may not, its timers go on. Null: always.</summary>
     public Func<ClientTransaction, bool>? MayRepeat { get; init; }
 
+    /// <summary>
+    /// Whether whoever sends by a flow is known to be there, as a trunk is. Over UDP anybody else gets no more than <see cref="SourceAllowance"/> allows. Null: all are.
+    /// </summary>
+    public Func<SipFlow, bool>? IsKnown { get; init; }
+
     /// <summary>The timers in use.</summary>
     public SipTimers Timers => timers;
 
@@ -80,7 +85,7 @@ public sealed partial class TransactionLayer
     /// <summary>Takes a message from the network.</summary>
     public void Receive(in ReceivedMessage received)
     {
-        if (received.Message is SipRequest request) ReceiveRequest(request, received.Flow);
+        if (received.Message is SipRequest request) ReceiveRequest(request, received.Flow, received.Length);
         else ReceiveResponse((SipResponse)received.Message, received.Flow);
     }
 
@@ -91,7 +96,7 @@ public sealed partial class TransactionLayer
         if (log.IsWanted(LogEvents.SipRejected)) log.Write(LogEvents.SipRejected, flow.Remote, rejected.Rejection);
         if (rejected.Message is not SipRequest request || rejected.Status == 0) return;
         NoteSource(request, flow);
-        SendStateless(SipResponse.For(request, rejected.Status, null, StatelessTag(request)), request, flow);
+        SendStateless(SipResponse.For(request, rejected.Status, null, TokenFor(request)), request, flow, rejected.Consumed);
     }
 
     /// <summary>The transport could not send what was given to it with that id.</summary>
@@ -111,21 +116,22 @@ public sealed partial class TransactionLayer
         Step(transaction, TransactionInput.TransportError, failure: failure);
     }
 
-    /// <summary>Answers a request without a transaction; repetitions get the same To tag.</summary>
-    public void RespondStateless(SipRequest request, SipFlow flow, int status)
-    {
-        if (request.Method == SipMethods.Ack) return;
-        SendStateless(SipResponse.For(request, status, null, StatelessTag(request)), request, flow);
-    }
-
     /// <summary>64 random bits in hexadecimal: for tags and branches.</summary>
     public string NewToken() => random.NextHex(8);
 
-    private void SendStateless(SipResponse response, SipRequest request, SipFlow flow)
+    private void SendStateless(SipResponse response, SipRequest request, SipFlow flow, int length)
     {
-        if (response.Status == 503) response.Add(HeaderId.RetryAfter, "1");
-        transport.Send(ResponseFlow(request, flow), SipMessageWriter.ToArray(response), 0);
+        var bytes = SipMessageWriter.ToArray(response);
+        if (bytes.Length > (long)SourceAllowance.Factor * length && !Knows(flow))
+        {
+            Counters.Withheld++;
+            return;
+        }
+        Counters.Stateless++;
+        transport.Send(ResponseFlow(request, flow), bytes, 0);
     }
+
+    private bool Knows(SipFlow flow) => flow.IsReliable || IsKnown is null || IsKnown(flow);
 
     private void Step(SipTransaction transaction, TransactionInput input, SipMessage? message = null, SipSendFailure failure = SipSendFailure.Unreachable)
     {
@@ -169,9 +175,16 @@ public sealed partial class TransactionLayer
         if (full && byId.Count < max - (max / 10)) full = false;
     }
 
-    private void Transmit(SipTransaction transaction, bool again)
+    private void Transmit(SipTransaction transaction, bool again, int kept = 0)
     {
         if (transaction.LastSent.IsEmpty) return;
+        // A provisional answer leaves room for the final one: who hears none asks again, and who heard one does not.
+        if (transaction is ServerTransaction { LastStatus: < 200 }) kept = transaction.LastSent.Length + SourceAllowance.AnswerBytes;
+        if (transaction.Allowance is { } allowance && !allowance.TrySpend(transaction.LastSent.Length, kept))
+        {
+            Counters.Withheld++;
+            return;
+        }
         if (again) Counters.Retransmitted++;
         transport.Send(transaction.Flow, transaction.LastSent, transaction.Id);
     }
@@ -190,8 +203,8 @@ public sealed partial class TransactionLayer
         return new ViaValue(flow.ViaTransport, local.Host, local.Port, new SipParams([new SipParam("rport", null), new SipParam("branch", branch)]));
     }
 
-    // RFC 3261 section 8.2.7: without state, the same request has to get the same tag.
-    private string StatelessTag(SipRequest request)
+    /// <summary>A To tag that the same request gets again, without anything being kept (RFC 3261 section 8.2.7).</summary>
+    public string TokenFor(SipRequest request)
     {
         var hash = tagSecret ^ 14695981039346656037UL;
         foreach (var c in request.CallIdOrNull ?? "") hash = (hash ^ c) * 1099511628211UL;

@@ -92,7 +92,6 @@ internal sealed class TcpLinkListener : ILinkListener
             try
             {
                 var socket = await _socket.AcceptAsync().ConfigureAwait(false);
-                socket.NoDelay = true;
                 Take(socket);
             }
             catch (ObjectDisposedException)
@@ -114,6 +113,7 @@ internal sealed class TcpLinkListener : ILinkListener
     {
         try
         {
+            socket.NoDelay = true;
             var stream = new TcpLinkStream(socket, null, _log);
             if (_acceptor.Accept(stream) is { } events) stream.Begin(events);
             else socket.Dispose();

@@ -37,6 +37,9 @@ public sealed record MediaEngineOptions
     /// <summary>Sessions of one loop, 1..<see cref="Limits.MediaSessionsPerLoopMax"/>.</summary>
     public int SessionsPerLoopMax { get; init; } = Limits.MediaSessionsPerLoopMax;
 
+    /// <summary>New sessions are refused past so many in all, by the process's descriptors; what a call that is up needs may be a tenth more.</summary>
+    public int SessionsMax { get; init; } = int.MaxValue / 2;
+
     /// <summary>Above this share of its time (0..1, averaged over a second) a loop takes no new session.</summary>
     public double BusyFractionMax { get; init; } = 0.7;
 

@@ -36,8 +36,10 @@ internal static unsafe partial class Libc
     public const int EPerm = 1;
     public const int EAgain = 11;
     public const int ENoMem = 12;
+    public const int ENFile = 23;
     public const int ENoBufs = 105;
     public const int EAddrInUse = 98;
+    public const int LimitOfFiles = 7;
     public const int EAcces = 13;
     public const int EMFile = 24;
     public const int EAfNoSupport = 97;
@@ -113,11 +115,24 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", EntryPoint = "prctl", SetLastError = true)]
     public static partial int Prctl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
 
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    public static partial int GetResourceLimit(int resource, ResourceLimit* limit);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
+    public static partial int SetResourceLimit(int resource, ResourceLimit* limit);
+
     /// <summary>Bytes of one epoll_event: packed on x86-64, padded elsewhere.</summary>
     public static int EpollEventBytes { get; } = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 12 : 16;
 
     /// <summary>Where the caller's data starts in an epoll_event.</summary>
     public static int EpollDataOffset { get; } = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 4 : 8;
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct ResourceLimit
+    {
+        public nuint Soft;
+        public nuint Hard;
+    }
 
     [StructLayout(LayoutKind.Sequential)]
     public struct PollDescriptor

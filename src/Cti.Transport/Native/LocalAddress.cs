@@ -24,16 +24,20 @@ internal static class LocalAddress
         var now = Environment.TickCount64;
         if (s_cache.TryGetValue(destination, out var known) && known.ExpiresMillis > now)
             return known.Local;
-        var local = Probe(destination);
+        // Without a socket to ask with, what was so a while ago is the best guess, and is asked again next time.
+        if (Probe(destination) is not { } local)
+            return known.Local ?? (destination.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Loopback : IPAddress.IPv6Loopback);
         if (s_cache.Count >= CachedMax)
             s_cache.Clear();
         s_cache[destination] = (local, now + KeptMillis);
         return local;
     }
 
-    private static IPAddress Probe(IPAddress destination)
+    private static IPAddress? Probe(IPAddress destination)
     {
-        using var socket = new Socket(destination.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        using var socket = TryOpen(destination.AddressFamily);
+        if (socket is null)
+            return null;
         try
         {
             socket.Connect(destination, 9);
@@ -42,6 +46,18 @@ internal static class LocalAddress
         catch (SocketException)
         {
             return destination.AddressFamily == AddressFamily.InterNetwork ? IPAddress.Loopback : IPAddress.IPv6Loopback;
+        }
+    }
+
+    private static Socket? TryOpen(AddressFamily family)
+    {
+        try
+        {
+            return new Socket(family, SocketType.Dgram, ProtocolType.Udp);
+        }
+        catch (SocketException)
+        {
+            return null;
         }
     }
 }

@@ -32,19 +32,24 @@ internal sealed class SipConnection
     private bool _sending;
     private State _state;
     private long _begunMillis;
+    private readonly long _openedMillis;
     private long _activeMillis;
     private int _lineEnds;
+    private int _rejected;
+    private int _calls;
+    private volatile bool _hasSpoken;
 
     /// <summary>A connection that is being opened (<paramref name="isOutgoing"/>) or was accepted.</summary>
-    public SipConnection(SipTransportContext context, ConnectionTable table, Socket socket, SipFlow flow, bool isOutgoing)
+    public SipConnection(SipTransportContext context, ConnectionTable table, Socket socket, SipFlow flow, bool isOutgoing, bool isTrunk)
     {
         _context = context;
         _table = table;
         _socket = socket;
         Flow = flow;
         IsOutgoing = isOutgoing;
+        IsTrunk = isTrunk;
         _state = isOutgoing ? State.Connecting : State.Open;
-        _begunMillis = _activeMillis = NowMillis;
+        _begunMillis = _activeMillis = _openedMillis = NowMillis;
     }
 
     private enum State
@@ -67,6 +72,35 @@ internal sealed class SipConnection
 
     public bool IsOutgoing { get; }
 
+    /// <summary>Whether it was accepted from a trunk's address.</summary>
+    public bool IsTrunk { get; }
+
+    /// <summary>Whether a whole message has come by it.</summary>
+    public bool HasSpoken => _hasSpoken;
+
+    /// <summary>When a byte went either way last.</summary>
+    public long ActiveMillis
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _activeMillis;
+            }
+        }
+    }
+
+    private bool HasCalls => Volatile.Read(ref _calls) > 0;
+
+    /// <summary>A call begins (1) or ends (-1) that is reached by this connection.</summary>
+    public void CountCall(int change) => Interlocked.Add(ref _calls, change);
+
+    /// <summary>Whether it may be closed for somebody else: accepted from no trunk, without a call, and silent for a moment.</summary>
+    public bool IsIdleStranger(long nowMillis) => IsStranger && !HasCalls && nowMillis - ActiveMillis >= Limits.SipStrangerIdleMillis;
+
+    // A trunk's addresses may have been looked up only after it had connected.
+    private bool IsStranger => !IsOutgoing && !IsTrunk && !_context.IsTrunk(Flow.Remote.Address);
+
     private bool IsClosed
     {
         get
@@ -78,7 +112,7 @@ internal sealed class SipConnection
         }
     }
 
-    private long NowMillis => _context.Clock.MonotonicNanos / 1_000_000;
+    private long NowMillis => _context.NowMillis;
 
     /// <summary>Connects, then reads until the connection ends.</summary>
     public async Task ConnectAsync()
@@ -149,7 +183,8 @@ internal sealed class SipConnection
             {
                 State.Connecting => now - _activeMillis > _context.Options.ConnectMillisMax,
                 State.Open => (_begunMillis != 0 && now - _begunMillis > _context.Options.MessageMillisMax)
-                    || now - _activeMillis > _context.Options.IdleMillis,
+                    || (now - _activeMillis > _context.Options.IdleMillis && !HasCalls)
+                    || (!_hasSpoken && now - _openedMillis > _context.Options.StrangerMillisMax && !_context.IsMuted && IsStranger),
                 State.Draining => now - _begunMillis > DrainMillis,
                 _ => false,
             };
@@ -256,6 +291,8 @@ internal sealed class SipConnection
             if (result.Outcome == SipParseOutcome.Message)
             {
                 MarkWhole();
+                _hasSpoken = true;
+                _rejected = 0;
                 Interlocked.Increment(ref _context.Counts.StreamMessagesReceived);
                 _context.Events.OnReceived(new ReceivedMessage(result.Message!, Flow, _context.Clock.MonotonicNanos));
                 continue;
@@ -264,10 +301,10 @@ internal sealed class SipConnection
             if (result.IsFatal)
                 Drain();
             _context.Reject(result, Flow);
-            if (!result.IsFatal)
+            if (!result.IsFatal && (++_rejected < Limits.SipGarbageMessagesMax || !IsStranger))
                 continue;
             goesOn = false;
-            if (result.Status == 0)
+            if (result.Status == 0 || !result.IsFatal)
                 Close(SipSendFailure.ConnectionGone);
             break;
         }

@@ -128,6 +128,13 @@ public sealed class SipTransport : ISipTransport, IDisposable
     /// <inheritdoc/>
     public SipHostPort LocalAddressTowards(SipFlow flow) => LocalAddressTowards(flow.Listener, flow.Remote.Address);
 
+    /// <inheritdoc/>
+    public void CountCall(SipFlow flow, int change)
+    {
+        if (flow.Connection != 0 && _table.TryFind(flow.Connection, out var connection))
+            connection!.CountCall(change);
+    }
+
     /// <summary>Closes every socket; sends that had not left are reported.</summary>
     public void Dispose()
     {

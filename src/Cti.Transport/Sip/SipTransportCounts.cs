@@ -17,6 +17,9 @@ public sealed record SipTransportStatistics(long DatagramsReceived, long Datagra
     long KeepAlives, int Connections, long ConnectionsRefused, long ConnectionsTimedOut, IReadOnlyDictionary<SipRejection, long> Rejected,
     IReadOnlyDictionary<SipSendFailure, long> SendFailures)
 {
+    /// <summary>Connections of strangers that were closed because somebody else needed their place.</summary>
+    public long ConnectionsEvicted { get; init; }
+
     /// <summary>Messages that were not sent because this process could not know whether its calls are still its own.</summary>
     public long MutedSends { get; init; }
 
@@ -37,6 +40,7 @@ internal sealed class SipTransportCounts
     public long KeepAlives;
     public long ConnectionsRefused;
     public long ConnectionsTimedOut;
+    public long ConnectionsEvicted;
     public long MutedSends;
     public long MutedDatagrams;
 
@@ -50,6 +54,7 @@ internal sealed class SipTransportCounts
         Enum.GetValues<SipRejection>().ToDictionary(reason => reason, reason => Volatile.Read(ref _rejected[(int)reason])),
         Enum.GetValues<SipSendFailure>().ToDictionary(reason => reason, reason => Volatile.Read(ref _failures[(int)reason])))
     {
+        ConnectionsEvicted = Volatile.Read(ref ConnectionsEvicted),
         MutedSends = Volatile.Read(ref MutedSends),
         MutedDatagrams = Volatile.Read(ref MutedDatagrams),
     };
@@ -59,6 +64,12 @@ internal sealed class SipTransportCounts
 internal sealed record SipTransportContext(SipTransportOptions Options, ISipTransportEvents Events, SipTransportCounts Counts, Cti.Kernel.IClock Clock,
     Cti.Kernel.ILog Log)
 {
+    /// <summary>The monotonic clock in milliseconds.</summary>
+    public long NowMillis => Clock.MonotonicNanos / 1_000_000;
+
+    /// <summary>Whether an address is a trunk's.</summary>
+    public bool IsTrunk(System.Net.IPAddress address) => Options.IsTrunk?.Invoke(address) == true;
+
     /// <summary>Whether nothing may be said now, because the calls may be another node's already.</summary>
     public bool IsMuted => Options.PauseGuard is { } guard && !guard.IsOpen(Clock.MonotonicNanos);
 

@@ -35,8 +35,21 @@ public sealed record SipTransportOptions
     /// <summary>Connections at once, accepted and opened.</summary>
     public int ConnectionsMax { get; init; } = Limits.SipConnectionsMax;
 
-    /// <summary>Connections from one address at once.</summary>
-    public int ConnectionsPerAddressMax { get; init; } = Limits.SipConnectionsPerAddressMax;
+    /// <summary>How many of them are kept for trunks and for what this node opens; strangers share the rest.</summary>
+    public int ConnectionsForTrunks { get => field < 0 ? ConnectionsMax / 4 : field; init; } = -1;
+
+    /// <summary>Connections from one address at once that is no trunk's: a quarter of the strangers' part, so that no one of them has it alone.</summary>
+    public int ConnectionsPerAddressMax
+    {
+        get => field > 0 ? field : Math.Clamp((ConnectionsMax - ConnectionsForTrunks) / 4, 1, Limits.SipConnectionsPerAddressMax);
+        init;
+    }
+
+    /// <summary>Whether an address is a trunk's; null: none is.</summary>
+    public Func<IPAddress, bool>? IsTrunk { get; init; }
+
+    /// <summary>Milliseconds in which a stranger's connection must bring its first whole message.</summary>
+    public int StrangerMillisMax { get; init; } = Limits.SipStrangerMessageMillisMax;
 
     /// <summary>Bytes that may wait on one connection.</summary>
     public int OutputBytesMax { get; init; } = Limits.SipConnectionOutputBytesMax;

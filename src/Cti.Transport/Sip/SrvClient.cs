@@ -108,11 +108,11 @@ internal sealed class SrvClient(IRandom random, IReadOnlyList<IPEndPoint> server
         var query = WriteQuery((ushort)random.NextUInt64(), name);
         if (query is null)
             return [];
-        // Connected to the server from a port of its own: an answer from elsewhere never gets here.
-        using var socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
         using var patience = new CancellationTokenSource(TryMillis);
         try
         {
+            // Connected to the server from a port of its own: an answer from elsewhere never gets here.
+            using var socket = new Socket(server.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
             await socket.ConnectAsync(server, patience.Token).ConfigureAwait(false);
             await socket.SendAsync(query, patience.Token).ConfigureAwait(false);
             var buffer = new byte[AnswerBytesMax];

@@ -56,7 +56,6 @@ internal sealed class TcpListenerLoop : IDisposable
             try
             {
                 var socket = await _socket.AcceptAsync().ConfigureAwait(false);
-                socket.NoDelay = true;
                 Take(socket);
             }
             catch (ObjectDisposedException)
@@ -76,10 +75,18 @@ internal sealed class TcpListenerLoop : IDisposable
 
     private void Take(Socket socket)
     {
-        if (_table.Accept(socket, SipTransportKind.Tcp, _index) is { } connection)
+        try
         {
-            _ = connection.ReadAsync();
-            return;
+            socket.NoDelay = true;
+            if (_table.Accept(socket, SipTransportKind.Tcp, _index) is { } connection)
+            {
+                _ = connection.ReadAsync();
+                return;
+            }
+        }
+        catch (SocketException)
+        {
+            // Its peer has gone again already.
         }
 
         Interlocked.Increment(ref _context.Counts.ConnectionsRefused);

@@ -110,7 +110,7 @@ internal sealed unsafe class UdpListener : IDisposable
             var flow = new SipFlow(SipTransportKind.Udp, _index, RemoteOf(source));
             var result = SipParser.ParseDatagram(datagram);
             if (result.Outcome == SipParseOutcome.Message)
-                _context.Events.OnReceived(new ReceivedMessage(result.Message!, flow, _context.Clock.MonotonicNanos));
+                _context.Events.OnReceived(new ReceivedMessage(result.Message!, flow, _context.Clock.MonotonicNanos) { Length = datagram.Length });
             else
                 _context.Reject(result, flow);
         }

@@ -4,6 +4,7 @@ using System.Text;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Files;
+using Cti.Transport.Native;
 
 namespace Cti.Transport.Speech;
 
@@ -26,6 +27,10 @@ public sealed class EspeakEngine(string program, TimeSpan timeout) : ISpeechEngi
         try
         {
             return SpeakAsync(language, text).GetAwaiter().GetResult();
+        }
+        catch (Win32Exception scarce) when (scarce.NativeErrorCode is Libc.EAgain or Libc.ENoMem or Libc.ENFile or Libc.EMFile)
+        {
+            return SpeechSound.Refuse(MediaOutcome.Failed, $"{program} cannot be started at the moment: {scarce.Message}");
         }
         catch (Win32Exception missing)
         {

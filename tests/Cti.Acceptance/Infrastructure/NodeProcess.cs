@@ -18,8 +18,11 @@ internal sealed class NodeProcess : IAsyncDisposable
     private readonly bool _demo;
     private Process? _process;
 
-    private NodeProcess(string[] sets, string? configuration, bool demo)
+    private readonly int _filesMax;
+
+    private NodeProcess(string[] sets, string? configuration, bool demo, int filesMax)
     {
+        _filesMax = filesMax;
         _sets = sets;
         _configuration = configuration;
         _demo = demo;
@@ -71,11 +74,12 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <param name="sets">KEY=VALUE on top of the loopback addresses.</param>
     /// <param name="configuration">The text of a configuration file, or none for embedded defaults.</param>
     /// <param name="acceptAny">Whether unknown sources reach the default application.</param>
-    public static async Task<NodeProcess> StartAsync(string[]? sets = null, string? configuration = null, bool acceptAny = true)
+    /// <param name="filesMax">The system's limit of its open files; 0: that of this process.</param>
+    public static async Task<NodeProcess> StartAsync(string[]? sets = null, string? configuration = null, bool acceptAny = true, int filesMax = 0)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var node = new NodeProcess([.. acceptAny ? ["cti.sip.accept-any=true"] : Array.Empty<string>(), .. sets ?? []], configuration, configuration is null);
+            var node = new NodeProcess([.. acceptAny ? ["cti.sip.accept-any=true"] : Array.Empty<string>(), .. sets ?? []], configuration, configuration is null, filesMax);
             try
             {
                 await node.LaunchAsync();
@@ -100,13 +104,19 @@ internal sealed class NodeProcess : IAsyncDisposable
     public async Task LaunchAsync()
     {
         if (!File.Exists(Program)) throw new InvalidOperationException($"{Program} is missing: build src/Cti.Node");
-        var start = new ProcessStartInfo(Program)
+        // prlimit becomes the program: signals reach it.
+        var start = new ProcessStartInfo(_filesMax == 0 ? Program : Tools.Find("prlimit", "util-linux"))
         {
             WorkingDirectory = Folder,
             RedirectStandardError = true,
             RedirectStandardOutput = true,
             RedirectStandardInput = true,
         };
+        if (_filesMax != 0)
+        {
+            start.ArgumentList.Add($"--nofile={_filesMax}:{_filesMax}");
+            start.ArgumentList.Add(Program);
+        }
         start.ArgumentList.Add("run");
         if (_configuration is not null)
         {

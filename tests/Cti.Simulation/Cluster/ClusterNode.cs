@@ -110,7 +110,7 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
             CallsMax = plan.CallsMax,
             Calls = plan.Calls,
             Inbound = new InboundPolicy([], true, RandomApplication.Name, false),
-            Trunks = [world.Trunk],
+            Trunks = [world.Trunk, VirtualWorld.Callers],
             DialAny = true,
             MediaProfile = new MediaProfile(["PCMA", "PCMU"], 0),
             IsShared = true,

@@ -30,6 +30,7 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
     public Action<ClientTransaction, SipResponse>? WhenResponse { get; set; }
     public Func<ClientTransaction, bool>? MayRepeat { get; set; }
     public bool TakesMerged { get; set; }
+    public Func<SipRequest, TransactionLayer, SipResponse?>? Stateless { get; set; }
     public bool HasTcp { get; set; } = true;
 
     public long MonotonicNanos => nowMillis * 1_000_000;
@@ -93,6 +94,8 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
     };
 
     SipHostPort ISipTransport.LocalAddress(SipTransportKind kind, int listener) => new("192.0.2.1", 5060);
+
+    SipResponse? ITransactionUser.AnswerStateless(SipRequest request, SipFlow flow) => Stateless?.Invoke(request, Layer);
 
     void ITransactionUser.OnRequest(ServerTransaction transaction)
     {

@@ -158,9 +158,9 @@ public sealed class TcpTests
     }
 
     [Fact]
-    public void A_connection_that_never_brings_a_message_is_closed_after_thirty_seconds()
+    public void A_trunks_connection_that_never_brings_a_message_is_closed_after_thirty_seconds()
     {
-        using var fixture = new SipTransportFixture();
+        using var fixture = new SipTransportFixture(options => options with { IsTrunk = static _ => true });
         using var peer = fixture.Connect();
         Until(() => fixture.Transport.Snapshot().Connections == 1);
         fixture.Time.Advance(30_000);
