@@ -11,6 +11,8 @@ public enum MediaRefusal
     NoAddress,
     /// <summary>No port pair is free, or it cannot be bound.</summary>
     NoPort,
+    /// <summary>The part of the process's open files that calls have is used up.</summary>
+    NoDescriptor,
     /// <summary>Every loop has as many as it may.</summary>
     Full,
     /// <summary>The media loops work more than their budget themselves.</summary>
@@ -29,6 +31,7 @@ public static class MediaRefusals
     {
         MediaRefusal.NoAddress => "no media address of that family",
         MediaRefusal.NoPort => "no free media port",
+        MediaRefusal.NoDescriptor => "the calls' part of the process's open files is used up",
         MediaRefusal.Full => "media loops have all the sessions they may",
         MediaRefusal.OwnWork => "media loops are over their own budget of processor time",
         MediaRefusal.Lateness => "media loops run late on a busy machine",

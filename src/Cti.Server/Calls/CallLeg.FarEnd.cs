@@ -40,7 +40,7 @@ internal sealed partial class CallLeg
     {
         var dialog = session?.Dialog ?? server?.Dialog ?? client?.Dialog ?? state.Dialog;
         if (dialog is not { RouteSet.IsEmpty: false } || !SipUri.TryParse(dialog.RemoteTarget, out var contact)) return null;
-        return IPAddress.TryParse(contact.Host.Trim('[', ']'), out var address) && !InboundCalls.IsNear(address) ? address : null;
+        return IPAddress.TryParse(contact.Host.Trim('[', ']'), out var address) && !DialPolicy.IsNear(address) ? address : null;
     }
 
     /// <summary>A request within the dialog came: who sends it from where the INVITE came from got our response, which names the dialog by 64 random bits.</summary>

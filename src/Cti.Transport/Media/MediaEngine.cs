@@ -85,7 +85,11 @@ public sealed partial class MediaEngine : IMediaPort, IBoundedDisk, IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         if (_sessions.Count >= _options.SessionsMax + (options.IsOwed ? _options.SessionsMax / 10 : 0))
-            return Refuse(session, "the calls' part of the process's descriptors is used up");
+        {
+            _refusals.Count(refusal = MediaRefusal.NoDescriptor, session.Value);
+            return null;
+        }
+
         var (bind, told) = options.IsLink ? (_link, _toldLink) : options.IPv6 ? (_options.IPv6, _told6) : (_options.IPv4, _told4);
         refusal = MediaRefusal.NoAddress;
         if (bind is null || told is null || Place(options.IsOwed, out refusal) is not { } loop)
