@@ -127,7 +127,7 @@ internal sealed partial class CallActor
         if (services.Media.TryOpen(options, cell, out var shortage) is not { } media)
         {
             var busy = SipResponse.For(invite, 503, $"No capacity: {shortage.Text()}", services.Random.NextHex(8));
-            busy.Add(HeaderId.RetryAfter, (2 + services.Random.Next(4)).ToString(CultureInfo.InvariantCulture));
+            busy.Set(HeaderId.RetryAfter, (2 + services.Random.Next(4)).ToString(CultureInfo.InvariantCulture));
             Refuse(offered, busy);
             return;
         }
