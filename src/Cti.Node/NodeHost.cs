@@ -412,12 +412,15 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     {
         Name = trunk.Name,
         Host = trunk.Address.Host,
-        Port = trunk.Address.Port ?? 5060,
+        // A name without a port may have service records.
+        Port = trunk.Address.Port ?? (IPAddress.TryParse(trunk.Address.Host.Trim('[', ']'), out _) ? 5060 : 0),
         Transport = trunk.Transport == SipProtocol.Udp ? SipTransportKind.Udp : SipTransportKind.Tcp,
         MaxCalls = trunk.MaxCalls,
         User = trunk.Auth?.User,
         Password = trunk.Auth?.Password.Reveal(),
+        Realms = trunk.Auth?.Realms ?? [],
         Register = trunk.Register,
+        RegisterSeconds = (int)trunk.RegisterExpires.TotalSeconds,
         FromUser = trunk.FromUser,
         FromDomain = trunk.FromDomain,
         AssertIdentity = trunk.AssertIdentity,

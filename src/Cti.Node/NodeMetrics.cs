@@ -38,6 +38,14 @@ internal sealed class NodeMetrics : IDisposable
         meter.CreateObservableCounter("cti_gc_pause", () => GC.GetTotalPauseDuration().TotalSeconds, "s", "Time that all threads stood still for the garbage collector, media loops too");
         meter.CreateObservableGauge("cti_trunk_up", () => server.Trunks.All.Select(trunk =>
             new Measurement<int>(server.Trunks.IsUp(trunk) ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name))), "1", "Whether a trunk answers");
+        meter.CreateObservableGauge("cti_trunk_registered", () => server.Trunks.All.Where(static trunk => trunk.Register).Select(trunk =>
+            new Measurement<int>(server.IsRegisteredAt(trunk) ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name))), "1", "Whether this node is registered at a trunk that wants it");
+        meter.CreateObservableCounter("cti_trunk_register_failures", () => server.Trunks.All.SelectMany(trunk => server.Trunks.RegisterFailuresAt(trunk).Select(failure =>
+            new Measurement<long>(failure.Value, new KeyValuePair<string, object?>("trunk", trunk.Name), new KeyValuePair<string, object?>("status", failure.Key)))),
+            "{attempt}", "Attempts to register at a trunk that failed, by SIP status (408: no answer, 503 also: it cannot be reached)");
+        meter.CreateObservableCounter("cti_trunk_challenges_refused", () => server.Trunks.All.Where(static trunk => trunk.Password is not null).SelectMany(trunk =>
+            server.Trunks.RefusedChallengesOf(trunk).Select(refused => new Measurement<long>(refused.Count, new KeyValuePair<string, object?>("trunk", trunk.Name),
+                new KeyValuePair<string, object?>("reason", refused.Why.ToString())))), "{challenge}", "401 and 407 that were not answered with a trunk's credentials, by why");
     }
 
     private void Descriptors(DescriptorBudget budget, DescriptorWishes wishes)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
@@ -133,6 +134,7 @@ public sealed class ServerNode : INodeInfo
     private volatile bool draining;
     private volatile bool started;
     private long startedAtMillis;
+    private ImmutableArray<ActorRef> trunkActors = [];
 
     /// <summary>Puts the node together; nothing runs before <see cref="StartAsync"/>.</summary>
     public ServerNode(ServerNodeOptions options)
@@ -265,6 +267,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>The trunks.</summary>
     public TrunkTable Trunks => trunks;
 
+    /// <summary>Whether this node is registered at a trunk now.</summary>
+    public bool IsRegisteredAt(Trunk trunk) => trunks.RegistrationAt(trunk).UntilMillis > clock.MonotonicNanos / 1_000_000;
+
     /// <summary>Whether the journal takes writes, the node is in the cluster and it is not draining.</summary>
     public bool IsReady => started && !draining && !writer.IsStalled;
 
@@ -291,6 +296,8 @@ public sealed class ServerNode : INodeInfo
             var witness = new InviteWitness(around, clock);
             var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around, witness));
             sip.Attach(sipActor, transport, witness);
+            // Calls are taken over before the trunks' actors look for themselves, and a far end may ask for the password again.
+            foreach (var trunk in trunks.All) _ = FindAsync(trunk);
         }
         links?.Start();
         await member.StartAsync(cancellation).ConfigureAwait(false);
@@ -299,8 +306,11 @@ public sealed class ServerNode : INodeInfo
         foreach (var trunk in options.IsMedia ? trunks.All : [])
         {
             var watched = trunk;
-            system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, services)).Tell(new TrunkActor.Begin());
+            var actor = system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, services));
+            trunkActors = trunkActors.Add(actor);
+            actor.Tell(new TrunkActor.Begin());
         }
+        if (draining) LeaveTrunks();
         Sweep(null);
         services.ToldByes.Start();
         if (options.IsShared && links is not null) handOvers.Start();
@@ -311,7 +321,27 @@ public sealed class ServerNode : INodeInfo
     public void Drain()
     {
         draining = true;
+        LeaveTrunks();
         member.Drain();
+    }
+
+    private async Task FindAsync(Trunk trunk)
+    {
+        try
+        {
+            var found = await options.Resolver.ResolveAllAsync(trunk.UriOf(null)).ConfigureAwait(false);
+            trunks.Note(trunk.Name, found.Select(static way => way.Remote), clock.MonotonicNanos / 1_000_000);
+        }
+        catch (OperationCanceledException)
+        {
+            // The trunk's actor asks again.
+        }
+    }
+
+    /// <summary>Who takes no new calls is not registered: a registrar would go on sending some here.</summary>
+    private void LeaveTrunks()
+    {
+        foreach (var actor in trunkActors) actor.Tell(new TrunkActor.Leave());
     }
 
     /// <summary>Lets a node of the cluster drain: this one, or one that there is a link to; false where there is none.</summary>
@@ -340,6 +370,7 @@ public sealed class ServerNode : INodeInfo
     public async Task StopAsync()
     {
         draining = true;
+        LeaveTrunks();
         started = false;
         sweep?.Cancel();
         handOvers.Stop();
@@ -416,6 +447,7 @@ public sealed class ServerNode : INodeInfo
             json.WriteStartObject();
             json.WriteString("name"u8, trunk.Name);
             json.WriteBoolean("up"u8, trunks.IsUp(trunk));
+            if (trunk.Register) Describe(trunks.RegistrationAt(trunk), json);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -423,6 +455,19 @@ public sealed class ServerNode : INodeInfo
         json.WriteEndArray();
         json.Flush();
         return buffer.WrittenMemory;
+    }
+
+    private void Describe(TrunkRegistration registration, Utf8JsonWriter json)
+    {
+        var leftMillis = registration.UntilMillis - (clock.MonotonicNanos / 1_000_000);
+        json.WriteBoolean("registered"u8, leftMillis > 0);
+        if (leftMillis > 0) json.WriteNumber("registered_until"u8, (clock.UnixMillis + leftMillis) / 1000);
+        if (registration.Status != 0)
+        {
+            json.WriteNumber("register_status"u8, registration.Status);
+            json.WriteString("register_reason"u8, registration.Reason);
+        }
+        if (registration.SinceUnixMillis != 0) json.WriteNumber("register_since"u8, registration.SinceUnixMillis / 1000);
     }
 
     private void Sweep(object? state)

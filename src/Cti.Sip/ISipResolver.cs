@@ -10,4 +10,7 @@ public interface ISipResolver
 
     /// <summary>The addresses of a host, in the order of preference; none where it does not resolve, or too many look-ups are under way.</summary>
     ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host);
+
+    /// <summary>All that the host leads to, the best first, at most 32; empty where <see cref="ResolveAsync"/> finds nothing.</summary>
+    async ValueTask<IReadOnlyList<SipFlow>> ResolveAllAsync(SipUri nextHop) => await ResolveAsync(nextHop).ConfigureAwait(false) is { } flow ? [flow] : [];
 }

@@ -31,6 +31,7 @@ public sealed class GoldenEntryTests
         ["offer.bare"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null)) with { Events = 1 },
         ["ring"] = At(new RingingBegan()) with { Events = 1 },
         ["up"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio)) with { Events = 1 },
+        ["up.digest"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio, new Cti.Sip.Auth.DigestAgreement("carrier \\\"a\\\"", true))) with { Events = 1 },
         ["answer"] = At(new AnswerRequested(600)),
         ["ack"] = At(new AnswerConfirmed(Some.Audio)) with { Events = 1 },
         ["ack.several"] = At(new AnswerConfirmed(Some.Audio with { AlsoReceived = "0 PCMU,96 telephone-event" })) with { Events = 1 },

@@ -135,8 +135,12 @@ public sealed class VirtualResolver : ISipResolver
         return Hosts.GetValueOrDefault(host) ?? [];
     }
 
+    /// <summary>Whether maddr counts before the host, as RFC 3263 section 4 has it.</summary>
+    public bool Maddr { get; set; }
+
     public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
     {
+        if (Maddr && IPEndPoint.TryParse(nextHop.Params["maddr"] ?? "", out var other)) return new(new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(other.Address, 5060)));
         if (Names.TryGetValue(nextHop.Host, out var named)) return new(new SipFlow(SipTransportKind.Udp, 0, named));
         return IPAddress.TryParse(nextHop.Host.Trim('[', ']'), out var address)
             ? new(new SipFlow(SipTransportKind.Udp, address.AddressFamily == AddressFamily.InterNetworkV6 ? 1 : 0, new IPEndPoint(address, nextHop.Port == 0 ? 5060 : nextHop.Port)))

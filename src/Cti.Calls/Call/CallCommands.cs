@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Cti.Calls.Api;
 using Cti.Calls.Resources;
 using Cti.Kernel;
+using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
 
@@ -158,7 +159,11 @@ public sealed record FarEndRings(NegotiatedAudio? Early = null) : ResourceComman
 /// <summary>The far end answered; its ACK waits for this decision.</summary>
 /// <param name="Dialog">The confirmed dialog.</param>
 /// <param name="Audio">What was agreed.</param>
-public sealed record FarEndAnswered(DialogState Dialog, NegotiatedAudio Audio) : ResourceCommand;
+public sealed record FarEndAnswered(DialogState Dialog, NegotiatedAudio Audio) : ResourceCommand
+{
+    /// <summary>What its trunk and we agreed on, where it had asked for a password.</summary>
+    public DigestAgreement? Agreement { get; init; }
+}
 
 /// <summary>The dialling failed.</summary>
 /// <param name="Status">The SIP status, 300..699; 408 for a time-out and 503 for a transport failure of ours.</param>

@@ -15,7 +15,7 @@ public static partial class CallDecider
             Offered offered => Create(offered),
             _ when state is null => throw new InvalidOperationException($"the journal begins with {entry.GetType().Name}"),
             RingingBegan => state with { RingMillis = entry.AtMillis },
-            DialAnswered up => state with { Dialog = up.Dialog, Audio = up.Audio, AnswerMillis = entry.AtMillis, Parent = null, AnsweredCSeq = up.Dialog.LocalCSeq },
+            DialAnswered up => state with { Dialog = up.Dialog, Audio = up.Audio, AnswerMillis = entry.AtMillis, Parent = null, AnsweredCSeq = up.Dialog.LocalCSeq, Agreement = up.Agreement },
             AnswerRequested answer => state with
             {
                 MaxAnswerSeconds = answer.MaxAnswerSeconds, AnswerRequestedMillis = entry.AtMillis, Dialog = state.Dialog?.Confirm(),

@@ -18,7 +18,7 @@ public static partial class CallDecider
     private static CallDecision Answered(CallDraft decision, FarEndAnswered answered)
     {
         if (decision.State is not { IsDialling: true, IsAwaitingParent: false }) return decision.Build();
-        decision.Add(new DialAnswered(answered.Dialog, answered.Audio)).Do(new ConfigureMedia(answered.Audio)).Do(new SendAck());
+        decision.Add(new DialAnswered(answered.Dialog, answered.Audio, answered.Agreement)).Do(new ConfigureMedia(answered.Audio)).Do(new SendAck());
         return decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(decision.State, decision.Now, null, null)).Build();
     }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Cti.Calls.Resources;
+using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
 
@@ -52,8 +53,8 @@ public sealed record Offered(string Id, string Application, string FromUri, stri
 /// <summary>The far end rings.</summary>
 public sealed record RingingBegan : CallEntry;
 
-/// <summary>The far end answered; our ACK is intended.</summary>
-public sealed record DialAnswered(DialogState Dialog, NegotiatedAudio Audio) : CallEntry;
+/// <summary>The far end answered; our ACK is intended. What was agreed with a trunk that had asked for a password goes with the call.</summary>
+public sealed record DialAnswered(DialogState Dialog, NegotiatedAudio Audio, DigestAgreement? Agreement = null) : CallEntry;
 
 /// <summary>The application answers; our 200 is intended.</summary>
 public sealed record AnswerRequested(int MaxAnswerSeconds) : CallEntry;

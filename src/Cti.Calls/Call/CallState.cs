@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Cti.Calls.Api;
 using Cti.Calls.Resources;
 using Cti.Kernel;
+using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
 
@@ -121,6 +122,8 @@ public sealed record CallState : ResourceState
     public string? TheirInvite { get; init; }
     /// <summary>The number of our INVITE that was answered.</summary>
     public uint? AnsweredCSeq { get; init; }
+    /// <summary>What was agreed with its trunk by a challenge to our INVITE.</summary>
+    public DigestAgreement? Agreement { get; init; }
     /// <summary>When the sound broke off with a node that is gone; null once the far end sends to where we are now.</summary>
     public long? InterruptedMillis { get; init; }
     /// <summary>What is still owed to the far end of a released call.</summary>

@@ -38,7 +38,7 @@ internal static class StatusCommand
                 Terminal.Cell(node["calls"]),
                 Terminal.Cell(node["lag_ms"]),
                 Terminal.Cell(StateOf(node)),
-                Terminal.Cell(string.Join(", ", (node["trunks"] as JsonArray ?? []).OfType<JsonObject>().Select(t => $"{t["name"]} {((bool?)t["up"] == true ? "up" : "down")}"))));
+                Terminal.Cell(string.Join(", ", (node["trunks"] as JsonArray ?? []).OfType<JsonObject>().Select(WordsOf))));
         }
         terminal.Out.Write(table);
         terminal.Say($"{Counted(nodes.Count, "node")}, {Counted(Sum(nodes, "instances"), "instance")}, {Counted(Sum(nodes, "calls"), "call")}");
@@ -47,6 +47,19 @@ internal static class StatusCommand
 
     /// <summary>How much it has to do is what a node says itself: who does not answer says nothing.</summary>
     private static string StateOf(JsonObject node) => node["calls"] is null ? "does not answer" : (bool?)node["draining"] == true ? "draining" : "up";
+
+    /// <summary>A trunk in words: whether it is up and, where the node registers there, whether that holds, until when, and why not.</summary>
+    private static string WordsOf(JsonObject trunk)
+    {
+        var words = $"{trunk["name"]} {((bool?)trunk["up"] == true ? "up" : "down")}";
+        if (trunk["registered"] is not { } registered) return words;
+        words += (bool)registered ? $" (registered until {Time(trunk["registered_until"])}" : " (not registered";
+        if (trunk["register_status"] is { } status) words += $": {status} {trunk["register_reason"]} since {Time(trunk["register_since"])}";
+        return words + ")";
+    }
+
+    private static string Time(JsonNode? unixSeconds) => unixSeconds is null ? "?"
+        : DateTimeOffset.FromUnixTimeSeconds((long)unixSeconds).UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static int Sum(JsonArray nodes, string what) => nodes.OfType<JsonObject>().Sum(node => (int?)node[what] ?? 0);
 

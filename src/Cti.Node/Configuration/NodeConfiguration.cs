@@ -214,6 +214,7 @@ public enum DtmfMode
 /// <param name="MaxCalls">Calls at once in the cluster; 0: no limit.</param>
 /// <param name="Auth">For digest authentication, or null.</param>
 /// <param name="Register">Whether to register there.</param>
+/// <param name="RegisterExpires">For how long a registration is asked for.</param>
 /// <param name="FromUser">User of From where the caller did not give one, or null.</param>
 /// <param name="FromDomain">Host of From, or null: our own.</param>
 /// <param name="AssertIdentity">Whether P-Asserted-Identity is sent (RFC 3325).</param>
@@ -221,7 +222,7 @@ public enum DtmfMode
 /// <param name="OptionsInterval">How often OPTIONS asks whether it is up; zero: never, it counts as up.</param>
 /// <param name="Media">How its RTP is handled.</param>
 public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, int MaxCalls, TrunkAuth? Auth, bool Register,
-    string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval, TrunkMedia Media);
+    TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval, TrunkMedia Media);
 
 /// <summary>cti.trunks[].media.</summary>
 /// <param name="Latch">From where else than its signalled address RTP may come; null: as cti.media says.</param>
@@ -231,7 +232,8 @@ public sealed record TrunkMedia(LatchMode? Latch, IdleSending? Idle);
 /// <summary>cti.trunks[].auth.</summary>
 /// <param name="User">The user.</param>
 /// <param name="Password">The password.</param>
-public sealed record TrunkAuth(string User, Secret Password);
+/// <param name="Realms">The realms that both are for; empty: the first one that the trunk asks with.</param>
+public sealed record TrunkAuth(string User, Secret Password, ImmutableArray<string> Realms);
 
 /// <summary>One of cti.routes: an inbound call that fits all of its patterns goes to its application.</summary>
 /// <param name="To">Pattern of the dialled user part, * for any characters, or null: any.</param>

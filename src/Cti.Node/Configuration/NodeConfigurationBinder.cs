@@ -254,6 +254,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             trunk.Has("max-calls") ? trunk.Integer("max-calls", 0, 100_000) : Ask(trunk, "max-calls", 0),
             auth,
             register,
+            trunk.Has("register-expires") ? trunk.Duration("register-expires", "10s", "1d") : Ask(trunk, "register-expires", TimeSpan.FromMinutes(10)),
             trunk.TextOrNull("from-user"),
             trunk.Parsed("from-domain", "a host name or address", text => ConfigurationTexts.HostAndPort(text) is { Port: null } ? text : null),
             trunk.FlagOrNull("assert-identity") ?? false,
@@ -275,7 +276,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static TrunkAuth Auth(SettingsReader auth)
     {
-        var settings = new TrunkAuth(auth.NonEmpty("user"), auth.SecretOrNull("password") ?? new Secret(""));
+        var settings = new TrunkAuth(auth.NonEmpty("user"), auth.SecretOrNull("password") ?? new Secret(""),
+            auth.List("realm", "a text of 1..200 characters", text => text.Length is > 0 and <= 200 ? text : null, max: 8));
         if (settings.Password.Reveal().Length == 0) auth.Problem("password", "not set; right is a text that is not empty");
         auth.Close();
         return settings;

@@ -7,6 +7,7 @@ using Cti.Server.Routing;
 using Cti.Server.Sip;
 using Cti.Server.Trunks;
 using Cti.Sip;
+using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
 using Usage = Cti.Sip.Dialog;
@@ -170,7 +171,7 @@ internal sealed partial class CallLeg
                 case InviteAnswered answered:
                     session = new ReInviteState { Dialog = answered.Dialog, Local = local, LocalSdp = offer, Credentials = Credentials, Digest = client.Digest, AllowsUpdate = client.AllowsUpdate }
                         .WithTimer(client.Timer, NowMillis);
-                    command = new FarEndAnswered(answered.Dialog, answered.Media);
+                    command = new FarEndAnswered(answered.Dialog, answered.Media) { Agreement = client.Digest == DigestSession.Empty ? null : Agreement };
                     break;
                 case InviteFailed failed:
                     command = new DialFailed(failed.Status, failed.Response?.Reason ?? ReasonOf(failed.Status));
@@ -214,6 +215,7 @@ internal sealed partial class CallLeg
         // The first INVITE, and each after a redirection, goes where the look-up led.
         var handle = new RequestHandle(cell.Actor, invite) { Branch = branch };
         invites.Add(handle);
+        KeepCredentials(invite, flow);
         services.Sip.Start(invite, flow, handle);
     }
 

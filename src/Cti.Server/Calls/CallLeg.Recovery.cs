@@ -69,12 +69,17 @@ internal sealed partial class CallLeg
         return leg;
     }
 
-    private static CallLeg Restored(NodeServices services, CallCell cell, ActorSystem system, LocalAudio local, SipFlow dead) =>
-        new(services, cell, system, local, services.Trunks.Named(cell.State?.Trunk))
+    private static CallLeg Restored(NodeServices services, CallCell cell, ActorSystem system, LocalAudio local, SipFlow dead)
+    {
+        var trunk = services.Trunks.Named(cell.State?.Trunk);
+        // The far end may ask for the password again, and this node may never have been asked before.
+        if (trunk is not null && cell.State?.Agreement is { } agreement) services.Trunks.Of(trunk).Remember(agreement);
+        return new(services, cell, system, local, trunk)
         {
             isRestored = true,
             flow = dead.Remote is null ? default : services.Sip.Facing(dead),
         };
+    }
 
     private static SdpSession? Described(CallState call) => SdpParser.TryParse(Encoding.UTF8.GetBytes(call.LocalSdp ?? ""), out var sdp, out _) ? sdp : null;
 

@@ -57,11 +57,16 @@ internal sealed partial class CallLeg : ICallLeg
         this.trunk = trunk;
         clock = system.Clock;
         timers = system.Timers;
+        log = system.Log;
     }
 
     private long NowMillis => clock.MonotonicNanos / 1_000_000;
 
+    private readonly ILog log;
     private DigestCredentials? Credentials => trunk is { User: { } user, Password: { } password } ? new DigestCredentials(user, password) : null;
+
+    /// <summary>What was agreed with the trunk by challenges.</summary>
+    private DigestAgreement? Agreement => trunk is null ? null : services.Trunks.Of(trunk).Agreement;
 
     public void Perform(ResourceEffect effect, CallState state)
     {
@@ -108,7 +113,7 @@ internal sealed partial class CallLeg : ICallLeg
             InviteWasCancelled cancelled => CallerGaveUp(cancelled.Cancel, state),
             CancelCameLate cancelled => CallerGaveUp(cancelled.Cancel, state),
             AckCame ack => Acknowledged(ack),
-            ResponseCame came => Responded(came.Handle, came.Response),
+            ResponseCame came => Responded(came),
             StrayResponseCame stray => Stray(stray.Response),
             RequestTimedOut timedOut => NotAnswered(timedOut.Handle, 408),
             RequestNotSent notSent => NotAnswered(notSent.Handle, 503),
@@ -319,15 +324,34 @@ internal sealed partial class CallLeg : ICallLeg
         return session is null ? null : SessionStep(new ReInviteInput.Acknowledged(ack));
     }
 
-    private ResourceCommand? Responded(RequestHandle handle, SipResponse response)
+    private ResourceCommand? Responded(ResponseCame came)
     {
+        var (handle, response) = (came.Handle, came.Response);
         if (handle.Target is { } target) answeringTarget = target.Address;
-        if (handle == byeRequest) return ByeAnswered(response);
+        if (handle == byeRequest) return ByeAnswered(came);
         if (handle == infoRequest) return InfoAnswered(response);
         if (handle == sessionRequest && session is null) return AcknowledgeAfterAll(response);
-        if (handle == sessionRequest && session is not null)
-            return SessionStep(new ReInviteInput.Responded(response, services.Random.NextHex(16), services.Random.Next(1 << 20)));
-        return IsInviteOfOurs(handle) ? ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16))) : null;
+        if (handle == sessionRequest && session is { } running)
+            return SessionStep(new ReInviteInput.Responded(response, services.Random.NextHex(16), services.Random.Next(1 << 20)) { Answer = AnswerTo(came, running.Digest) });
+        return IsInviteOfOurs(handle) ? ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)) { Answer = AnswerTo(came, client?.Digest) }) : null;
+    }
+
+    /// <summary>What a challenge is answered with; null where this call's trunk has no credentials, or they are not for whoever asks.</summary>
+    private DigestSession? AnswerTo(ResponseCame came, DigestSession? soFar)
+    {
+        if (trunk is null || soFar is null || Credentials is null || came.Response.Status is not (401 or 407)) return null;
+        var verdict = services.Trunks.Of(trunk).Judge(soFar, came.Handle.Request, came.Response, came.Sent, came.Came, NowMillis, out var isNews);
+        if (isNews) ChallengeLog.Refused(log, trunk, came, verdict.Refusal);
+        return verdict.Answer;
+    }
+
+    /// <summary>An answer to a challenge does not go elsewhere: neither to a far end's Contact with an ACK, nor where a name leads by now.</summary>
+    private void KeepCredentials(SipRequest request, SipFlow way)
+    {
+        if (!request.Has(HeaderId.Authorization) && !request.Has(HeaderId.ProxyAuthorization)) return;
+        if (trunk is not null && services.Trunks.Of(trunk).Owns(way)) return;
+        request.Remove(HeaderId.Authorization);
+        request.Remove(HeaderId.ProxyAuthorization);
     }
 
     private ResourceCommand? Stray(SipResponse response)
@@ -393,11 +417,10 @@ internal sealed partial class CallLeg : ICallLeg
         return null;
     }
 
-    private ResourceCommand? ByeAnswered(SipResponse response)
+    private FarEndSettled? ByeAnswered(ResponseCame came)
     {
-        if (response.IsProvisional) return null;
-        if (response.Status is 401 or 407 && Credentials is { } credentials && byeDialog is { } dialog
-            && byeDigest.TryChallenge(DigestChallenges.Read(response), out var digest))
+        if (came.Response.IsProvisional) return null;
+        if (Credentials is { } credentials && byeDialog is { } dialog && AnswerTo(came, byeDigest) is { } digest)
         {
             var again = DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(byeCause));
             byeDigest = DigestChallenges.AddTo(again, digest, credentials, services.Random.NextHex(16));
@@ -413,6 +436,7 @@ internal sealed partial class CallLeg : ICallLeg
         var handle = new RequestHandle(cell.Actor, request);
         Route(request, way =>
         {
+            KeepCredentials(request, way);
             handle.Target = way.Remote;
             handle.Allowance = allowance ?? AllowanceTowards(way);
             services.Sip.Start(request, way, handle);
@@ -432,7 +456,11 @@ internal sealed partial class CallLeg : ICallLeg
         return elsewhere = fresh;
     }
 
-    private void Acknowledge(SipRequest ack) => Route(ack, way => services.Sip.Acknowledge(ack, way));
+    private void Acknowledge(SipRequest ack) => Route(ack, way =>
+    {
+        KeepCredentials(ack, way);
+        services.Sip.Acknowledge(ack, way);
+    });
 
     /// <summary>
     /// Where a request within the dialog goes (RFC 3261 section 12.2.1.1): to the first route, else to the far end's Contact. What the call came by is

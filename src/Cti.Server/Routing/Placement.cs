@@ -72,13 +72,9 @@ internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, ISipRes
         {
             // A look-up that took too long found nothing: the dialling fails with 503.
         }
+        if (trunk is not null && flow is { } found) trunks.Note(trunk.Name, [found.Remote], clock.MonotonicNanos / 1_000_000);
         return new Placement(toUri, target, trunk, permit) { NextHop = hop, Flow = flow };
     }
 
-    private static SipUri HopOf(SipUri target, Trunk? trunk) => trunk is null ? target : SipUri.Create(target.User!, trunk.Host, trunk.Port, trunk.Transport switch
-    {
-        SipTransportKind.Tcp => ";transport=tcp",
-        SipTransportKind.Tls => ";transport=tls",
-        _ => null,
-    });
+    private static SipUri HopOf(SipUri target, Trunk? trunk) => trunk is null ? target : trunk.UriOf(target.User);
 }

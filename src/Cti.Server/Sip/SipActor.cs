@@ -167,7 +167,7 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         if (transaction.UserState is StrayCall stray && !response.IsProvisional) stray.SayGoodbye(layer, null);
         if (transaction.UserState is not RequestHandle handle) return;
         // A call that is another node's now is hung up there, once.
-        if (!handle.Owner.Tell(new ResponseCame(handle, response)) && transaction.IsInvite && response.IsSuccess) OnStrayResponse(response, transaction.Flow);
+        if (!handle.Owner.Tell(new ResponseCame(handle, response, transaction.Flow, transaction.LastCame)) && transaction.IsInvite && response.IsSuccess) OnStrayResponse(response, transaction.Flow);
     }
 
     /// <inheritdoc/>

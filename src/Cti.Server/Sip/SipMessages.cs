@@ -50,6 +50,9 @@ internal interface ISipNode
     /// <summary>A call begins (1) or ends (-1) that is reached by a flow: its connection is kept open.</summary>
     void CountCall(SipFlow flow, int change);
 
+    /// <summary>All that a URI's host leads to, the best first; empty when the host is unknown.</summary>
+    ValueTask<IReadOnlyList<SipFlow>> ResolveAllAsync(SipUri nextHop);
+
     /// <summary>Host and port by which a flow's peer reaches us.</summary>
     SipHostPort LocalAddress(SipFlow flow);
 }
@@ -105,7 +108,11 @@ internal sealed record CancelCameLate(SipRequest Cancel) : ISystemMessage;
 internal sealed record AckCame(SipRequest Ack, SipFlow Flow) : ISystemMessage;
 
 /// <summary>A response to a request of ours.</summary>
-internal sealed record ResponseCame(RequestHandle Handle, SipResponse Response) : ISystemMessage;
+/// <param name="Handle">The request's.</param>
+/// <param name="Response">It.</param>
+/// <param name="Sent">By what the request went.</param>
+/// <param name="Came">By what the response came.</param>
+internal sealed record ResponseCame(RequestHandle Handle, SipResponse Response, SipFlow Sent, SipFlow Came) : ISystemMessage;
 
 /// <summary>A 2xx to our INVITE after its transaction was over.</summary>
 internal sealed record StrayResponseCame(SipResponse Response, SipFlow Flow) : ISystemMessage;

@@ -55,6 +55,8 @@ internal sealed class SipNode(ISipResolver resolver) : ISipNode, ISipTransportEv
 
     public void CountCall(SipFlow flow, int change) => transport.CountCall(flow, change);
 
+    public ValueTask<IReadOnlyList<SipFlow>> ResolveAllAsync(SipUri nextHop) => resolver.ResolveAllAsync(nextHop);
+
     public SipHostPort LocalAddress(SipFlow flow) => transport.LocalAddressTowards(flow);
 
     public void OnMessage(string node, ReadOnlyMemory<byte> payload)

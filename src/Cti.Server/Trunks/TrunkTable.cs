@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Cti.Media;
 using Cti.Sip;
+using Cti.Sip.Auth;
 
 namespace Cti.Server.Trunks;
 
@@ -23,8 +24,10 @@ public sealed record Trunk
     public required string Name { get; init; }
     /// <summary>Host name or address.</summary>
     public required string Host { get; init; }
-    /// <summary>1..65535.</summary>
+    /// <summary>1..65535; 0 where none is configured, so that a name's service records decide (RFC 3263), and 5060 where it has none.</summary>
     public int Port { get; init; } = 5060;
+    /// <summary>The port that counts where no service record names another.</summary>
+    public int PortOrDefault => Port == 0 ? TrunkTable.DefaultPort : Port;
     /// <summary>By what.</summary>
     public SipTransportKind Transport { get; init; }
     /// <summary>Addresses that its calls come from beside those that its host resolves to.</summary>
@@ -35,6 +38,8 @@ public sealed record Trunk
     public string? User { get; init; }
     /// <summary>Digest password.</summary>
     public string? Password { get; init; }
+    /// <summary>The realms that user and password are for; empty for the first one that the trunk asks with.</summary>
+    public ImmutableArray<string> Realms { get; init; } = [];
     /// <summary>Whether to register there.</summary>
     public bool Register { get; init; }
     /// <summary>For how long a registration is asked for, in seconds.</summary>
@@ -54,6 +59,15 @@ public sealed record Trunk
     /// <summary>What is sent while there is nothing to send; null: as everywhere.</summary>
     public IdleSending? Idle { get; init; }
 
+    /// <summary>The URI by which it is reached.</summary>
+    /// <param name="user">Whom there; null for itself.</param>
+    public SipUri UriOf(string? user) => SipUri.Create(user, Host, Port, Transport switch
+    {
+        SipTransportKind.Tcp => ";transport=tcp",
+        SipTransportKind.Tls => ";transport=tls",
+        _ => null,
+    });
+
     /// <summary>Keeps the password out of logs.</summary>
     public override string ToString() => $"trunk {Name} {Host}:{Port}";
 }
@@ -69,7 +83,7 @@ public sealed record InboundRoute(string To, string From, string? Trunk, string 
 public sealed class TrunkTable
 {
     private readonly ImmutableArray<Trunk> trunks;
-    private readonly ImmutableDictionary<string, TrunkHealth> health;
+    private readonly ImmutableDictionary<string, TrunkKnowledge> knowledge;
 
     /// <summary>The port of a URI that names none (RFC 3261 section 19.1.2).</summary>
     internal const int DefaultPort = 5060;
@@ -78,7 +92,7 @@ public sealed class TrunkTable
     public TrunkTable(IEnumerable<Trunk> configured)
     {
         trunks = [.. configured];
-        health = trunks.ToImmutableDictionary(static trunk => trunk.Name, static _ => new TrunkHealth(), StringComparer.OrdinalIgnoreCase);
+        knowledge = trunks.ToImmutableDictionary(static trunk => trunk.Name, static trunk => new TrunkKnowledge(trunk), StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>All.</summary>
@@ -93,7 +107,7 @@ public sealed class TrunkTable
         foreach (var trunk in trunks)
         {
             if (trunk.Name.Equals(host, StringComparison.OrdinalIgnoreCase)) return trunk;
-            if (trunk.Host.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? DefaultPort) == trunk.Port) return trunk;
+            if (trunk.Host.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? DefaultPort) == trunk.PortOrDefault) return trunk;
         }
         return null;
     }
@@ -102,49 +116,42 @@ public sealed class TrunkTable
     public Trunk? ForSource(IPEndPoint source)
     {
         Trunk? found = null;
-        var address = Plain(source.Address);
+        if (source.Address.IsIPv4MappedToIPv6) source = new IPEndPoint(source.Address.MapToIPv4(), source.Port);
         foreach (var trunk in trunks)
         {
-            if (!health[trunk.Name].Addresses.Contains(address) && !trunk.AcceptFrom.Any(network => network.Contains(address))) continue;
-            if (trunk.Port == source.Port) return trunk;
+            if (!knowledge[trunk.Name].IsFrom(source, out var isPort)) continue;
+            if (isPort) return trunk;
             found ??= trunk;
         }
         return found;
     }
 
     /// <summary>Whether a trunk answers (OPTIONS, or calls that did not fail for transport).</summary>
-    public bool IsUp(Trunk trunk) => health[trunk.Name].Up;
+    public bool IsUp(Trunk trunk) => knowledge[trunk.Name].Up;
 
     /// <summary>Notes whether a trunk answers; true when that is news.</summary>
     public bool SetUp(string trunk, bool up)
     {
-        var known = health[trunk];
+        var known = knowledge[trunk];
         var news = known.Up != up;
         known.Up = up;
         return news;
     }
 
-    /// <summary>Notes the addresses that a trunk's host resolves to.</summary>
-    public void SetAddresses(string trunk, IEnumerable<IPAddress> addresses) =>
-        health[trunk].Addresses = [.. addresses.Select(Plain)];
+    /// <summary>Notes where a trunk's name leads now: calls from there are its, and its credentials go there alone. Kept for 10 minutes, at most 32.</summary>
+    /// <param name="trunk">Its name.</param>
+    /// <param name="found">Addresses with ports.</param>
+    /// <param name="nowMillis">Of the monotonic clock.</param>
+    public void Note(string trunk, IEnumerable<IPEndPoint> found, long nowMillis) => knowledge[trunk].Note(found, nowMillis);
 
-    private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+    /// <summary>How the registration at a trunk stands.</summary>
+    public TrunkRegistration RegistrationAt(Trunk trunk) => knowledge[trunk.Name].Registration;
 
-    private sealed class TrunkHealth
-    {
-        private volatile bool up = true;
-        private ImmutableHashSet<IPAddress> addresses = [];
+    /// <summary>How often registering there has failed, by status.</summary>
+    public IReadOnlyDictionary<int, long> RegisterFailuresAt(Trunk trunk) => knowledge[trunk.Name].RegisterFailures;
 
-        public bool Up
-        {
-            get => up;
-            set => up = value;
-        }
+    /// <summary>How many challenges were not answered with a trunk's credentials, by why.</summary>
+    public IEnumerable<(DigestRefusal Why, long Count)> RefusedChallengesOf(Trunk trunk) => knowledge[trunk.Name].Refusals;
 
-        public ImmutableHashSet<IPAddress> Addresses
-        {
-            get => Volatile.Read(ref addresses);
-            set => Volatile.Write(ref addresses, value);
-        }
-    }
+    internal TrunkKnowledge Of(Trunk trunk) => knowledge[trunk.Name];
 }

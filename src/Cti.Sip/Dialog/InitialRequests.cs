@@ -54,20 +54,6 @@ public static class InitialRequests
         return request;
     }
 
-    /// <summary>
-    /// For how many seconds a 200 to our REGISTER holds: the expires of our Contact in it, else its Expires header, else what we asked for
-    /// (RFC 3261 section 10.2.4); null when our Contact is not in it any more.
-    /// </summary>
-    public static long? RegisteredSeconds(SipResponse success, NameAddr contact, int askedSeconds)
-    {
-        foreach (var bound in success.Contacts)
-        {
-            if (!bound.Uri.IsEquivalentTo(contact.Uri)) continue;
-            return uint.TryParse(bound.Params["expires"], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? seconds : success.Expires ?? askedSeconds;
-        }
-        return null;
-    }
-
     /// <summary>A copy of an earlier request with another number and, for a redirection, another Request-URI; credentials are left out.</summary>
     internal static SipRequest Again(SipRequest earlier, uint number, SipUri? target = null)
     {

@@ -88,7 +88,11 @@ public abstract record InviteClientInput
     /// <summary>A response to an INVITE of this call came, also a repeated, stray or forked one.</summary>
     /// <param name="Response">The response.</param>
     /// <param name="Cnonce">Fresh random text of at least 16 hexadecimal digits, for a challenge.</param>
-    public sealed record Responded(SipResponse Response, string Cnonce) : InviteClientInput;
+    public sealed record Responded(SipResponse Response, string Cnonce) : InviteClientInput
+    {
+        /// <summary>What a 401 or 407 is to be answered with, as <see cref="DigestTrust.Judge"/> says; null to take it as final.</summary>
+        public DigestSession? Answer { get; init; }
+    }
 
     /// <summary>The transaction of our last INVITE ended without a final response.</summary>
     /// <param name="Status">408 for no answer in time, 503 for a transport error (RFC 3261 section 8.1.3.1).</param>
@@ -125,7 +129,7 @@ public static class InviteClientUsage
         InviteClientInput.Responded { Response.CSeq.Method: not SipMethods.Invite } => new(state, []),
         InviteClientInput.Responded { Response: { IsSuccess: true } success } => Succeeded(state, success, nowMillis, timers),
         InviteClientInput.Responded responded when state.Phase == InviteClientPhase.Inviting && responded.Response.CSeq.Number == state.Invite.CSeq.Number =>
-            responded.Response.IsProvisional ? Progressed(state, responded.Response) : Refused(state, responded.Response, responded.Cnonce),
+            responded.Response.IsProvisional ? Progressed(state, responded.Response) : Refused(state, responded.Response, responded),
         InviteClientInput.Failed failed when state.Phase == InviteClientPhase.Inviting => NextTarget(state, state.CancelRequested ? 487 : failed.Status, null, []),
         InviteClientInput.Cancel cancel when state is { Phase: InviteClientPhase.Inviting, CancelRequested: false } =>
             new(state with { CancelRequested = true }, [new CancelInvite(cancel.Reason?.ToString())]),
@@ -214,16 +218,16 @@ public static class InviteClientUsage
         return new(state, [new SendAck(ack, Repeated: false), new SendRequest(bye), .. then]);
     }
 
-    private static UsageStep<InviteClientState> Refused(InviteClientState state, SipResponse response, string cnonce)
+    private static UsageStep<InviteClientState> Refused(InviteClientState state, SipResponse response, InviteClientInput.Responded responded)
     {
         if (state.CancelRequested) return End(state, response.Status, response);
         switch (response.Status)
         {
             case 300 or 301 or 302:
                 return Redirected(state, response);
-            case 401 or 407 when state.Policy.Credentials is { } credentials && state.Digest.TryChallenge(DigestChallenges.Read(response), out var digest):
+            case 401 or 407 when state.Policy.Credentials is { } credentials && responded.Answer is { } digest:
                 var answered = InitialRequests.Again(state.Invite, state.LastCSeq + 1);
-                digest = DigestChallenges.AddTo(answered, digest, credentials, cnonce);
+                digest = DigestChallenges.AddTo(answered, digest, credentials, responded.Cnonce);
                 return Again(state with { Digest = digest }, answered);
             case 422 when !state.IntervalRaised:
                 // The credentials stay out: they are for the old number; a challenge to this one is answered anew.

@@ -104,7 +104,11 @@ public abstract record ReInviteInput
     /// <param name="Response">It.</param>
     /// <param name="Cnonce">Fresh random text of at least 16 hexadecimal digits, for a challenge.</param>
     /// <param name="Random">Any random number of 0 or more, for the glare timer (RFC 3261 section 14.1).</param>
-    public sealed record Responded(SipResponse Response, string Cnonce, int Random) : ReInviteInput;
+    public sealed record Responded(SipResponse Response, string Cnonce, int Random) : ReInviteInput
+    {
+        /// <summary>What a 401 or 407 is to be answered with, as <see cref="DigestTrust.Judge"/> says; null to take it as final.</summary>
+        public DigestSession? Answer { get; init; }
+    }
 
     /// <summary>The transaction of our re-INVITE or UPDATE ended without a final response.</summary>
     /// <param name="Status">408 for no answer in time, 503 for a transport error.</param>

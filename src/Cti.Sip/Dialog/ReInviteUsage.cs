@@ -208,7 +208,7 @@ public static class ReInviteUsage
                 return new(state with { Outgoing = change with { Request = null, RetryAt = now + glareMillis, GlareSince = change.GlareSince ?? now } }, []);
             case 500 when change.Tries < TriesMax && InviteResponses.RetryAfterSeconds(response) is { } seconds and <= RetryAfterSecondsMax:
                 return new(state with { Outgoing = change with { Request = null, RetryAt = now + (seconds * 1000L) } }, []);
-            case 401 or 407 when state.Credentials is not null && state.Digest.TryChallenge(DigestChallenges.Read(response), out var digest):
+            case 401 or 407 when state.Credentials is not null && responded.Answer is { } digest:
                 return Send(state with { Digest = digest }, change with { Tries = change.Tries - 1 }, responded.Cnonce);
             default:
                 return Refused(state, response.Status);

@@ -60,6 +60,9 @@ public sealed class ClientTransaction : SipTransaction
     /// <summary>The status of the last response; 0 before the first.</summary>
     public int LastStatus { get; internal set; }
 
+    /// <summary>By what the last response came, which need not be by what the request went; the default before the first.</summary>
+    public SipFlow LastCame { get; internal set; }
+
     /// <summary>Whether <see cref="Cancel"/> was called.</summary>
     public bool IsCancelled { get; internal set; }
 

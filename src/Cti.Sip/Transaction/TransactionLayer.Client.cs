@@ -120,6 +120,7 @@ public sealed partial class TransactionLayer
         if (response.Vias.Count == 1 && response.TopVia.Branch is { } branch && clients.TryGetValue(new ClientKey(branch, response.CSeq.Method), out var client))
         {
             client.LastStatus = response.Status;
+            client.LastCame = flow;
             var input = response.IsProvisional ? TransactionInput.Provisional : response.IsSuccess ? TransactionInput.Success : TransactionInput.Failure;
             Step(client, input, response);
             if (client is { IsCancelled: true, CancelSent: false, Phase: TransactionPhase.Proceeding }) SendCancel(client);

@@ -14,6 +14,10 @@ public sealed class SipResolver : ISipResolver
 {
     private const long KeptNanos = 30_000_000_000;
     private const long FailureKeptNanos = 5_000_000_000;
+
+    /// <summary>As many as the answer of one look-up is said to have at most.</summary>
+    private const int FlowsMax = 32;
+
     private readonly Func<SipTransportKind, AddressFamily, int> _findListener;
     private readonly IClock _clock;
     private readonly IRandom _random;
@@ -48,20 +52,7 @@ public sealed class SipResolver : ISipResolver
     /// <inheritdoc/>
     public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
     {
-        if (!nextHop.IsSip)
-            return ValueTask.FromResult<SipFlow?>(null);
-        var host = nextHop.Params["maddr"] is { Length: > 0 } maddr ? maddr : nextHop.Host;
-        SipTransportKind? asked = nextHop.Params["transport"]?.ToUpperInvariant() switch
-        {
-            null when nextHop.Scheme == "sips" => SipTransportKind.Tls,
-            null => null,
-            "UDP" => SipTransportKind.Udp,
-            "TCP" when nextHop.Scheme == "sips" => SipTransportKind.Tls,
-            "TCP" => SipTransportKind.Tcp,
-            "TLS" => SipTransportKind.Tls,
-            _ => (SipTransportKind)(-1),
-        };
-        if (asked == (SipTransportKind)(-1))
+        if (!TryRead(nextHop, out var host, out var asked))
             return ValueTask.FromResult<SipFlow?>(null);
         return IPAddress.TryParse(host.Trim('[', ']'), out var address)
             ? ValueTask.FromResult(Numeric(address, nextHop.Port, asked))
@@ -95,6 +86,67 @@ public sealed class SipResolver : ISipResolver
         }
     }
 
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyList<SipFlow>> ResolveAllAsync(SipUri nextHop)
+    {
+        if (!TryRead(nextHop, out var host, out var asked))
+            return [];
+        if (IPAddress.TryParse(host.Trim('[', ']'), out var address))
+            return Numeric(address, nextHop.Port, asked) is { } flow ? [flow] : [];
+        var name = host.TrimEnd('.').ToLowerInvariant();
+        var found = new List<SipFlow>();
+        if (nextHop.Port == 0 && name.Contains('.', StringComparison.Ordinal))
+        {
+            foreach (var kind in asked is { } only ? (SipTransportKind[])[only] : [SipTransportKind.Udp, SipTransportKind.Tcp])
+            {
+                foreach (var record in HasListener(kind) ? InOrder(await _records.GetAsync(Service(kind) + name).ConfigureAwait(false)) : [])
+                {
+                    foreach (var one in await AddressesAsync(record).ConfigureAwait(false))
+                    {
+                        if (found.Count < FlowsMax && FlowTo([one], record.Port, kind) is { } flow)
+                            found.Add(flow);
+                    }
+                }
+
+                if (found.Count > 0)
+                    return found;
+            }
+        }
+
+        foreach (var one in await _addresses.GetAsync(name).ConfigureAwait(false))
+        {
+            if (found.Count < FlowsMax && Numeric(one, nextHop.Port, asked) is { } flow)
+                found.Add(flow);
+        }
+
+        return found;
+    }
+
+    private static bool TryRead(SipUri nextHop, out string host, out SipTransportKind? asked)
+    {
+        host = nextHop.IsSip && nextHop.Params["maddr"] is { Length: > 0 } maddr ? maddr : nextHop.Host;
+        asked = null;
+        if (!nextHop.IsSip)
+            return false;
+        switch (nextHop.Params["transport"]?.ToUpperInvariant())
+        {
+            case null:
+                asked = nextHop.Scheme == "sips" ? SipTransportKind.Tls : null;
+                return true;
+            case "UDP":
+                asked = SipTransportKind.Udp;
+                return true;
+            case "TCP":
+                asked = nextHop.Scheme == "sips" ? SipTransportKind.Tls : SipTransportKind.Tcp;
+                return true;
+            case "TLS":
+                asked = SipTransportKind.Tls;
+                return true;
+            default:
+                return false;
+        }
+    }
+
     // RFC 3263 section 4.1: without a word about it, UDP; here also TCP where UDP is not listened at.
     private SipFlow? Numeric(IPAddress address, int port, SipTransportKind? asked) =>
         asked is { } kind
@@ -122,23 +174,24 @@ public sealed class SipResolver : ISipResolver
     {
         if (!HasListener(kind))
             return null;
-        var service = kind switch
+        foreach (var record in InOrder(await _records.GetAsync(Service(kind) + name).ConfigureAwait(false)))
         {
-            SipTransportKind.Udp => "_sip._udp.",
-            SipTransportKind.Tcp => "_sip._tcp.",
-            _ => "_sips._tcp.",
-        };
-        foreach (var record in InOrder(await _records.GetAsync(service + name).ConfigureAwait(false)))
-        {
-            IReadOnlyList<IPAddress> addresses = IPAddress.TryParse(record.Target, out var numeric)
-                ? [numeric]
-                : await _addresses.GetAsync(record.Target.ToLowerInvariant()).ConfigureAwait(false);
-            if (FlowTo(addresses, record.Port, kind) is { } flow)
+            if (FlowTo(await AddressesAsync(record).ConfigureAwait(false), record.Port, kind) is { } flow)
                 return flow;
         }
 
         return null;
     }
+
+    private static string Service(SipTransportKind kind) => kind switch
+    {
+        SipTransportKind.Udp => "_sip._udp.",
+        SipTransportKind.Tcp => "_sip._tcp.",
+        _ => "_sips._tcp.",
+    };
+
+    private async ValueTask<IReadOnlyList<IPAddress>> AddressesAsync(SrvRecord record) =>
+        IPAddress.TryParse(record.Target, out var numeric) ? [numeric] : await _addresses.GetAsync(record.Target.ToLowerInvariant()).ConfigureAwait(false);
 
     // RFC 2782: by priority, within one by chance in proportion to the weight.
     private List<SrvRecord> InOrder(IReadOnlyList<SrvRecord> records)

@@ -47,6 +47,20 @@ public sealed class CommandTests
         down.Out.ShouldContain("draining");
     }
 
+    [Theory]
+    [InlineData("""{"name":"t","up":true,"registered":true,"registered_until":1700000600,"register_since":1700000000}""", "t up (registered until 2023-11-14 22:23:20Z)")]
+    [InlineData("""{"name":"t","up":true,"registered":false}""", "t up (not registered)")]
+    [InlineData("""{"name":"t","up":true,"registered":false,"register_status":403,"register_reason":"[Forbidden]","register_since":1700000000}""", "t up (not registered: 403 [Forbidden] since 2023-11-14 22:13:20Z)")]
+    [InlineData("""{"name":"t","up":false,"registered":true,"registered_until":1700000600,"register_status":408,"register_reason":"no answer","register_since":1700000000}""", "t down (registered until 2023-11-14 22:23:20Z: 408 no answer since 2023-11-14 22:13:20Z)")]
+    public async Task Status_tells_how_a_trunks_registration_stands(string trunk, string words)
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ => ScriptedGateway.Result($$"""[{"name":"a","roles":["media"],"version":"1.2","instances":64,"epoch":7,"calls":3,"lag_ms":2,"draining":false,"trunks":[{{trunk}}]}]""");
+        var status = await RunAsync(With(gateway, "status"));
+        Regex.Replace(Regex.Replace(status.Out, "[│\r\n]", " "), " +", " ").ShouldContain(words.Split(' ')[^1]);
+        foreach (var word in words.Split(' ')) status.Out.ShouldContain(word);
+    }
+
     [Fact]
     public async Task Drain_waits_until_the_node_is_empty()
     {

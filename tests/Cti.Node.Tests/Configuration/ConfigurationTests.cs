@@ -122,6 +122,8 @@ public sealed class ConfigurationTests : IDisposable
         trunk.Dtmf.ShouldBe(DtmfMode.Rfc4733);
         trunk.OptionsInterval.ShouldBe(TimeSpan.FromSeconds(30));
         trunk.Auth!.Password.Reveal().ShouldBe("s#cret");
+        trunk.Auth.Realms.ShouldBeEmpty();
+        trunk.RegisterExpires.ShouldBe(TimeSpan.FromMinutes(10));
         c.ToString().ShouldNotContain("s#cret");
     }
 
@@ -179,6 +181,8 @@ public sealed class ConfigurationTests : IDisposable
         { "cti.trunks = [{ name = a }]", "1:15: cti.trunks[0].address: not set; right is HOST or HOST:PORT" },
         { "cti.trunks = [{ name = a, address = h, mx-calls = 1 }]", "1:51: cti.trunks[0].mx-calls: unknown key; cti.trunks[0].max-calls is probably meant" },
         { "cti.trunks = [{ name = a, address = h, register = true }]", "cti.trunks[0].register: needs auth" },
+        { "cti.trunks = [{ name = a, address = h, register-expires = 5s }]", "cti.trunks[0].register-expires" },
+        { "cti.trunks = [{ name = a, address = h, auth { user = u, password = p, realm = [r, \"\"] } }]", "cti.trunks[0].auth.realm" },
         { "cti.trunks = [{ name = a, address = h }, { name = a, address = h }]", "two trunks of the same name" },
         { "cti.routes = [{ application = default, trunk = t }]", "no trunk is called \"t\"; right are: none" },
         { "cti.routes = [{ application = x }]", "no application is called \"x\"; right are: default" },

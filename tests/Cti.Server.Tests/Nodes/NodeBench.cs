@@ -35,15 +35,21 @@ internal sealed class NodeBench
     private readonly ILog log;
     private readonly IClock clock;
     private readonly Dictionary<string, RawPeer> peers = [];
+    private readonly LogLines logLines = new();
     private Life life = null!;
     private Action closeSockets = static () => { };
     private readonly List<(string Method, JsonElement Params)> events = [];
 
-    internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000, ILog? log = null, Func<ManualRuntime, IClock>? clock = null)
+    internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000, ILog? log = null, Func<ManualRuntime, IClock>? clock = null,
+        VirtualResolver? resolver = null)
     {
+        Resolver = resolver ?? new VirtualResolver();
         Network = new VirtualNetwork(Runtime, new SeededRandom(1));
         // Trunks are spoken to as soon as the node starts, so they listen before.
-        foreach (var trunk in trunks ?? []) peers[trunk.Host] = new RawPeer(this, new IPEndPoint(IPAddress.Parse(trunk.Host), 5060));
+        foreach (var trunk in trunks ?? [])
+        {
+            if (IPAddress.TryParse(trunk.Host, out _)) Peer(trunk.Host);
+        }
         Media = new VirtualMediaPort(Runtime, IPAddress.Parse("10.0.0.100"));
         this.disk = disk ?? new MemoryDisk();
         this.disk.NowMillis = () => Runtime.UnixMillis;
@@ -52,7 +58,7 @@ internal sealed class NodeBench
         this.dialAny = dialAny;
         this.faults = faults;
         this.callsMax = callsMax;
-        this.log = log ?? NullLog.Instance;
+        this.log = log ?? logLines;
         this.clock = clock?.Invoke(Runtime) ?? Runtime;
         Begin();
     }
@@ -125,7 +131,11 @@ internal sealed class NodeBench
     internal ManualRuntime Runtime { get; } = new();
     internal VirtualNetwork Network { get; }
     internal VirtualMediaPort Media { get; private set; }
-    internal VirtualResolver Resolver { get; } = new();
+    internal VirtualResolver Resolver { get; }
+
+    /// <summary>What the log has, where the test gave none of its own.</summary>
+    internal IReadOnlyList<string> Log => logLines.Lines;
+
     internal EventHub Hub { get; private set; } = null!;
     internal IEventFeed Feed { get; private set; } = null!;
     internal ServerNode Server { get; private set; } = null!;
@@ -223,6 +233,26 @@ internal sealed class NodeBench
             {
                 if (life.IsAlive) item.Run();
             }
+        }
+    }
+
+    private sealed class LogLines : ILog
+    {
+        private readonly List<string> lines = [];
+
+        public IReadOnlyList<string> Lines
+        {
+            get
+            {
+                lock (lines) return [.. lines];
+            }
+        }
+
+        public bool IsEnabled(LogSeverity severity) => severity >= LogSeverity.Information;
+
+        public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments)
+        {
+            lock (lines) lines.Add(string.Format(CultureInfo.InvariantCulture, kind.Template, arguments));
         }
     }
 

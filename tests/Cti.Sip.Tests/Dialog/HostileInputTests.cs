@@ -94,7 +94,10 @@ public sealed class HostileInputTests
         {
             if (Parse(bytes) is not SipResponse response) continue;
             var begun = InviteClientUsage.Begin(InitialRequests.Invite(initial, Offer.ToBytes()), Offer, "", new InviteClientPolicy(new DigestCredentials("u", "p"))).State;
-            var step = InviteClientUsage.Step(begun, new InviteClientInput.Responded(response, "0123456789abcdef"), 0, Timers);
+            var step = InviteClientUsage.Step(begun, new InviteClientInput.Responded(response, "0123456789abcdef")
+            {
+                Answer = begun.Digest.TryChallenge(DigestChallenges.Read(response), out var answer) ? answer : null,
+            }, 0, Timers);
             if (step.Actions.Length > 0) acted++;
             ShouldBeWellFormed(step.Actions);
             if (step.State.Dialog is { } dialog) ShouldBeWellFormed([new SendRequest(DialogRequests.ReInvite(dialog, Offer.ToBytes(), out _))]);

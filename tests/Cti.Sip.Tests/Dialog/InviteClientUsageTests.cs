@@ -33,8 +33,11 @@ public sealed class InviteClientUsageTests
         return [.. step.Actions];
     }
 
-    private UsageAction[] Respond(int status, string? tag = null, string? sdp = null, params string[] headers) =>
-        Step(new InviteClientInput.Responded(Wire.Answer(state.Invite, status, tag, sdp, headers), "0123456789abcdef"));
+    private UsageAction[] Respond(int status, string? tag = null, string? sdp = null, params string[] headers)
+    {
+        var response = Wire.Answer(state.Invite, status, tag, sdp, headers);
+        return Step(new InviteClientInput.Responded(response, "0123456789abcdef") { Answer = state.Digest.TryChallenge(DigestChallenges.Read(response), out var answer) ? answer : null });
+    }
 
     [Fact]
     public void Rings_and_is_answered()

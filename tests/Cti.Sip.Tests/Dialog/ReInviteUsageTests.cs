@@ -39,8 +39,12 @@ public sealed class ReInviteUsageTests
 
     private SipRequest Send(LocalAudio local, long now = 0) => ((SendRequest)Step(new ReInviteInput.Offer(local), now).Single()).Request;
 
-    private ImmutableArray<UsageAction> Respond(SipRequest request, int status, string? sdp = null, long now = 0, int random = 0, params string[] headers) =>
-        Step(new ReInviteInput.Responded(Wire.Answer(request, status, null, sdp, headers), "0123456789abcdef", random), now);
+    private ImmutableArray<UsageAction> Respond(SipRequest request, int status, string? sdp = null, long now = 0, int random = 0, params string[] headers)
+    {
+        var response = Wire.Answer(request, status, null, sdp, headers);
+        var answer = state.Digest.TryChallenge(DigestChallenges.Read(response), out var session) ? session : null;
+        return Step(new ReInviteInput.Responded(response, "0123456789abcdef", random) { Answer = answer }, now);
+    }
 
     private void TickUntil(long end)
     {

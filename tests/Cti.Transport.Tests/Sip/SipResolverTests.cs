@@ -55,6 +55,18 @@ public sealed class SipResolverTests
     }
 
     [Fact]
+    public async Task All_that_a_name_leads_to_is_told_the_best_first()
+    {
+        using var server = new NameServer(("_sip._udp.example.test", [new SrvRecord(20, 0, 5064, "127.0.0.4"), new SrvRecord(10, 0, 5062, "127.0.0.3")]));
+        var resolver = Resolver(server.EndPoint);
+        (await resolver.ResolveAllAsync(SipUri.Parse("sip:example.test"))).Select(flow => flow.Remote.ToString()).ShouldBe(["127.0.0.3:5062", "127.0.0.4:5064"]);
+        (await resolver.ResolveAllAsync(SipUri.Parse("sip:127.0.0.9"))).Single().Remote.ToString().ShouldBe("127.0.0.9:5060");
+        (await resolver.ResolveAllAsync(SipUri.Parse("sip:localhost:5090"))).ShouldContain(flow => flow.Remote.Port == 5090);
+        (await resolver.ResolveAllAsync(SipUri.Parse("sip:no-such-host.invalid:5060"))).ShouldBeEmpty();
+        (await resolver.ResolveAllAsync(SipUri.Parse("sip:127.0.0.9;transport=ws"))).ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task Where_only_TCP_has_a_service_record_TCP_is_used()
     {
         using var server = new NameServer(("_sip._tcp.example.test", [new SrvRecord(0, 0, 5062, "127.0.0.3")]));
