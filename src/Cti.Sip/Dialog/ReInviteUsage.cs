@@ -181,7 +181,7 @@ public static class ReInviteUsage
         {
             case 408 or 481:
                 return Over(state, response.Status);
-            case 401 or 407 when state.Credentials is not null && state.Digest.TryChallenge(DigestChallenges.Read(response), out var digest):
+            case 401 or 407 when state.Credentials is not null && responded.Answer is { } digest:
                 return Send(state with { Digest = digest }, change with { Tries = change.Tries - 1 }, responded.Cnonce);
             case 491 or 500 when change.Tries < TriesMax && (InviteResponses.RetryAfterSeconds(response) ?? 1) is var seconds and <= RetryAfterSecondsMax:
                 return new(state with { Outgoing = change with { Request = null, RetryAt = now + (seconds * 1000L) } }, []);
