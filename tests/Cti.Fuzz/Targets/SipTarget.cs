@@ -78,7 +78,7 @@ public static class SipFuzzTarget
         else if (message is SipResponse answered)
         {
             _ = SessionTimer.FromResponse(answered);
-            _ = InitialRequests.RegisteredSeconds(answered, s_contact, 60);
+            _ = RegisterUsage.GrantedSeconds(answered, s_contact, 60);
         }
         _ = message.MaxForwards;
         _ = message.Expires;
