@@ -33,7 +33,15 @@ public static partial class Catalogue
             new("trunks", FieldType.Array, "Its trunks; of a node that answers.")
             {
                 Optional = true,
-                Fields = [new("name", FieldType.String, "The trunk's name."), new("up", FieldType.Boolean, "Whether calls can go that way.")],
+                Fields =
+                [
+                    new("name", FieldType.String, "The trunk's name."), new("up", FieldType.Boolean, "Whether calls can go that way."),
+                    new("registered", FieldType.Boolean, "Whether the node is registered there; of a trunk that it registers at.") { Optional = true },
+                    new("registered_until", FieldType.Integer, "Until when, in seconds since 1970; while it is.") { Optional = true },
+                    new("register_status", FieldType.Integer, "The SIP status that the last attempt failed with; where it did.") { Optional = true },
+                    new("register_reason", FieldType.String, "The same in words.") { Optional = true },
+                    new("register_since", FieldType.Integer, "Since when it is registered, or fails, in seconds since 1970.") { Optional = true },
+                ],
             },
         ]))
         { AdminOnly = true };
