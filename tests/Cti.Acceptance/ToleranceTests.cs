@@ -8,69 +8,45 @@ using Cti.Fuzz;
 namespace Cti.Acceptance;
 
 /// <summary>What devices really send, and what strangers send on purpose, against the program as it is shipped.</summary>
-public sealed class ToleranceTests : IAsyncLifetime
+[Collection(SharedNode.Name)]
+public sealed class ToleranceTests(SharedNode shared) : CallTest(shared)
 {
     private const int DatagramsMax = 160_000;
     private const int StormSeconds = 20;
-
-    private NodeProcess node = null!;
-    private RpcClient app = null!;
-    private TestPhone phone = null!;
-
-    /// <inheritdoc/>
-    public async Task InitializeAsync()
-    {
-        phone = new TestPhone();
-        node = await NodeProcess.StartAsync();
-        app = await RpcClient.ConnectAsync(node);
-    }
-
-    /// <inheritdoc/>
-    public async Task DisposeAsync()
-    {
-        await app.DisposeAsync();
-        await phone.DisposeAsync();
-        await node.DisposeAsync();
-    }
 
     [Fact]
     public async Task A_hundred_and_sixty_thousand_mangled_datagrams_leave_an_announcement_byte_for_byte()
     {
         var data = Sound.Noise(81, StormSeconds * 8000);
-        var file = Sound.Write(node.MediaRoot, "storm.wav", Sound.ALaw, data);
-        var call = phone.Call(node, "storm", "8 101");
-        var res = await app.IncomingAsync("storm");
-        await app.AskAsync("sys.call.answer", new { res_id = res, max_answer_seconds = 120 });
-        await call.AnsweredAsync();
-        (await app.ExpectAsync("sys.call.on_answer_completed", res)).Error.ShouldBeNull();
+        var file = Sound.Write(Node.MediaRoot, "storm.wav", Sound.ALaw, data);
+        var (call, res) = await InboundAsync("8 101");
 
-        await app.AskAsync("sys.call.play_start", new { res_id = res, content = file });
+        await App.AskAsync("sys.call.play_start", new { res_id = res, content = file });
         var sent = await StormAsync(call);
         sent.ShouldBe(DatagramsMax);
-        (await app.ExpectAsync("sys.call.on_play_completed", res, TimeSpan.FromSeconds(StormSeconds + 10))).Error.ShouldBeNull();
+        (await App.ExpectAsync("sys.call.on_play_completed", res, TimeSpan.FromSeconds(StormSeconds + 10))).Error.ShouldBeNull();
 
         await Patience.UntilAsync(() => call.Rtp.Heard(8).AsSpan().IndexOf(data) >= 0, "every byte of the announcement is heard", TimeSpan.FromSeconds(3));
-        await app.AskAsync("sys.call.drop", new { res_id = res });
-        await call.ByeAsync();
-        node.Errors().ShouldBeEmpty();
+        await DropAsync(call, res);
+        Node.Errors().ShouldBeEmpty();
     }
 
     [Fact]
     public async Task An_UPDATE_of_a_caller_that_hears_ringing_is_answered()
     {
-        var call = phone.Call(node, "update", "8 101");
-        var res = await app.IncomingAsync("update");
+        var call = Phone.Call(Node, "update", "8 101");
+        var res = await App.IncomingAsync("update");
         var ringing = await call.ResponseAsync("INVITE", static status => status == 180, "ringing");
         ringing.Header("Allow").ShouldContain("UPDATE");
         call.RemoteTag = SipText.Parameter(ringing.Header("To"), "tag");
         call.Target = SipText.Address(ringing.Header("Contact"));
         (await call.AskAsync("UPDATE")).Status.ShouldBe(200);
-        await app.AskAsync("sys.call.answer", new { res_id = res, max_answer_seconds = 120 });
-        call.Accept(await phone.Arrived.TakeAsync(m => !m.IsRequest && m.CallId == call.CallId && m is { Method: "INVITE", Status: 200 }, "an answer"), "");
-        (await app.ExpectAsync("sys.call.on_answer_completed", res)).Error.ShouldBeNull();
+        await App.AskAsync("sys.call.answer", new { res_id = res, max_answer_seconds = 120 });
+        call.Accept(await Phone.Arrived.TakeAsync(m => !m.IsRequest && m.CallId == call.CallId && m is { Method: "INVITE", Status: 200 }, "an answer"), "");
+        (await App.ExpectAsync("sys.call.on_answer_completed", res)).Error.ShouldBeNull();
         (await call.AskAsync("UPDATE")).Status.ShouldBe(200);
         await call.HangUpAsync("Max-Forwards: 70\r\nno colon at all\r\nContent-Type:\r\n");
-        await app.ExpectAsync("sys.call.on_released", res);
+        await App.ExpectAsync("sys.call.on_released", res);
     }
 
     /// <summary>Everything that a call is made of, mangled, from somebody who knows its addresses and its Call-ID and guesses the rest.</summary>
@@ -88,7 +64,7 @@ public sealed class ToleranceTests : IAsyncLifetime
             for (var share = DatagramsMax / (StormSeconds - 2) / 10; share > 0 && sent < DatagramsMax; share--, sent++)
             {
                 var datagram = mutator.Next();
-                socket.SendTo(datagram.AsSpan(0, Math.Min(datagram.Length, 60_000)), SocketFlags.None, node.Sip);
+                socket.SendTo(datagram.AsSpan(0, Math.Min(datagram.Length, 60_000)), SocketFlags.None, Node.Sip);
             }
             var due = TimeSpan.FromSeconds((double)sent / DatagramsMax * (StormSeconds - 2)) - Stopwatch.GetElapsedTime(started);
             if (due > TimeSpan.Zero) await Task.Delay(due);
@@ -113,7 +89,7 @@ public sealed class ToleranceTests : IAsyncLifetime
                 yield return Encoding.UTF8.GetBytes($"{method} {call.Target} SIP/2.0\r\n{Common(method, theirs, us, call)}{field}\r\n");
             foreach (var status in new[] { "200 OK", "183 Progress", "486 Busy" })
             {
-                yield return Encoding.UTF8.GetBytes($"SIP/2.0 {status}\r\nVia: SIP/2.0/UDP 127.0.0.1:{node.SipPort};branch=z9hG4bKguess\r\nFrom: {theirs}\r\nTo: <{call.LocalUri}>;tag=any\r\n" +
+                yield return Encoding.UTF8.GetBytes($"SIP/2.0 {status}\r\nVia: SIP/2.0/UDP 127.0.0.1:{Node.SipPort};branch=z9hG4bKguess\r\nFrom: {theirs}\r\nTo: <{call.LocalUri}>;tag=any\r\n" +
                     $"Call-ID: {call.CallId}\r\nCSeq: 1 INVITE\r\n{field}\r\n");
             }
         }

@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using Cti.Media.Files;
 
 namespace Cti.Media.Tests;
@@ -14,6 +15,7 @@ public sealed class RecordingDiskTests
     }
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
     public void A_recording_is_for_its_owner_and_its_group()
     {
         using var folder = new TemporaryFolder();
@@ -29,6 +31,7 @@ public sealed class RecordingDiskTests
     }
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
     public void Modes_are_as_configured_whatever_the_mask_of_the_process_is()
     {
         using var folder = new TemporaryFolder();
