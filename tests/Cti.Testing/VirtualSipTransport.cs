@@ -125,13 +125,28 @@ public sealed class VirtualResolver : ISipResolver
     /// <summary>Hosts that were asked for, in order.</summary>
     public List<string> Asked { get; } = [];
 
-    /// <summary>Answers are held back until it is completed; null: they come at once.</summary>
-    public Task? HostGate { get; set; }
+    private Queue<TaskCompletionSource>? held;
+
+    /// <summary>Answers about hosts are held back from now on, until <see cref="AnswerHosts"/>.</summary>
+    public void HoldHosts() => held = new();
+
+    /// <summary>Gives the answers that were held back, in the order in which they were asked for: one task for all would leave it to the pool.</summary>
+    public void AnswerHosts()
+    {
+        var waiting = held ?? [];
+        held = null;
+        while (waiting.TryDequeue(out var next)) ManualRuntime.Inline(next.SetResult);
+    }
 
     public async ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host)
     {
         Asked.Add(host);
-        if (HostGate is { } gate) await gate;
+        if (held is { } waiting)
+        {
+            var turn = new TaskCompletionSource();
+            waiting.Enqueue(turn);
+            await turn.Task;
+        }
         return Hosts.GetValueOrDefault(host) ?? [];
     }
 
