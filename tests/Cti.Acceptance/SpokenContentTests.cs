@@ -75,7 +75,7 @@ public sealed class SpokenContentTests(SharedNode shared) : CallTest(shared)
     [Theory]
     [InlineData("""[["12",1,""],["2013-2-29",4,""]]""", "[1]: date or time (type 4)")]
     [InlineData("""[[10000000000000000,2,""]]""", "[0]: number (type 2)")]
-    [InlineData("""[[0.055,6,""]]""", "[0]: amount in yuan, jiao and fen (type 6)")]
+    [InlineData("""[["0.055",6,""]]""", "[0]: amount in yuan, jiao and fen (type 6)")]
     [InlineData("""[["x",12,""]]""", "[0]: there is no such type")]
     [InlineData("""[["x",10,"voice=2"]]""", "[0]: unknown option")]
     public async Task What_cannot_be_spoken_is_an_invalid_parameter_that_names_the_element(string content, string reason)

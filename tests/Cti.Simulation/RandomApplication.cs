@@ -193,7 +193,9 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
     /// </summary>
     private void LookAtPartners(FeedEvent happened)
     {
-        if (world.Ledger.Find(happened.ResourceId)?.Resource is not { } told || feedNode is not { Router: { } router } node) return;
+        // Of what happened since, this application has not been told yet.
+        if (world.Ledger.Find(happened.ResourceId) is not { Resource: { } told } news || happened.Sequence < news.Events.Count) return;
+        if (feedNode is not { Router: { } router } node) return;
         foreach (var book in world.Ledger.Living.Where(book => book.Resource.Owner is null && book.Id != told.Id.ToString()).ToList())
         {
             foreach (var tie in book.Resource.Ties.Where(tie => tie.Partner == told.Id.ToString() && !told.Holds(tie.Op)))

@@ -41,6 +41,7 @@ public sealed class SoundRecorder
     private int _phase;
     private bool _overflowed;
     private bool _isClosed;
+    private bool _wasAbandoned;
     private string? _failure;
 
     private SoundRecorder(RecordingFile file, SoundEncoder encoder, RecordFormat format, int channels)
@@ -69,6 +70,9 @@ public sealed class SoundRecorder
 
     /// <summary>Why it failed; null while it has not.</summary>
     public string? Failure => Current == Phase.Failed ? _failure : null;
+
+    /// <summary>Why its disk failed it; null where nothing did, and where it was let go of for whoever goes on with it.</summary>
+    public string? DiskFailure => _wasAbandoned ? null : Failure;
 
     /// <summary>Channels of the file: those asked for, one where the format has no more, or those of the file that is continued.</summary>
     internal int FileChannels => _file.Channels;
@@ -195,7 +199,11 @@ public sealed class SoundRecorder
             End(Phase.Completed);
             return true;
         }
-        if (phase == Phase.Abandoned) return Fail("it was given up");
+        if (phase == Phase.Abandoned)
+        {
+            _wasAbandoned = true;
+            return Fail("it was given up");
+        }
         for (var piece = _ring.Peek(); !piece.IsEmpty; piece = _ring.Peek())
         {
             if (_codes is null) Encode(MemoryMarshal.Cast<byte, short>(piece));

@@ -8,10 +8,10 @@ namespace Cti.Transport.Media;
 /// <param name="Application">Whose it is.</param>
 /// <param name="Drain">As <see cref="SoundRecorder.Drain"/>.</param>
 /// <param name="GiveUp">As <see cref="SoundRecorder.GiveUp"/>.</param>
-/// <param name="Failure">As <see cref="SoundRecorder.Failure"/>.</param>
+/// <param name="Failure">As <see cref="SoundRecorder.DiskFailure"/>.</param>
 internal sealed record WrittenFile(string FullPath, string Application, Func<bool> Drain, Action<string> GiveUp, Func<string?> Failure)
 {
-    public static WrittenFile Of(SoundRecorder recorder, string application) => new(recorder.FullPath, application, recorder.Drain, recorder.GiveUp, () => recorder.Failure);
+    public static WrittenFile Of(SoundRecorder recorder, string application) => new(recorder.FullPath, application, recorder.Drain, recorder.GiveUp, () => recorder.DiskFailure);
 }
 
 /// <summary>

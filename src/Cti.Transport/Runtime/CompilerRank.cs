@@ -22,6 +22,7 @@ public sealed class CompilerRank : IDisposable
     private readonly int _niceness;
     private readonly Timer? _timer;
     private HashSet<string> _seen = [];
+    private HashSet<string> _seenTwice = [];
 
     /// <summary>Begins to look for such threads, every second: the runtime starts one when there is something to compile, and ends it later.</summary>
     public CompilerRank()
@@ -40,12 +41,15 @@ public sealed class CompilerRank : IDisposable
         try
         {
             var present = new HashSet<string>(_seen.Count);
+            var again = new HashSet<string>(_seen.Count);
             foreach (var thread in Directory.EnumerateDirectories(Threads))
             {
                 present.Add(thread);
-                if (!_seen.Contains(thread) && NameOf(thread) == ThreadName) _ = Libc.SetPriority(WhichIsThread, int.Parse(Path.GetFileName(thread.AsSpan()), CultureInfo.InvariantCulture), _niceness);
+                if (_seen.Contains(thread)) again.Add(thread);
+                // Twice, because a thread that has just begun still has its parent's name.
+                if (!_seenTwice.Contains(thread) && NameOf(thread) == ThreadName) _ = Libc.SetPriority(WhichIsThread, int.Parse(Path.GetFileName(thread.AsSpan()), CultureInfo.InvariantCulture), _niceness);
             }
-            _seen = present;
+            (_seen, _seenTwice) = (present, again);
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {

@@ -217,6 +217,23 @@ public sealed class SilentDiskTests
         writer.Stop(LoopThread.Now() + 3_000_000_000);
     }
 
+    [Fact]
+    public void A_recording_that_is_let_go_of_for_another_node_is_no_fault_of_its_disk()
+    {
+        var log = new CollectingLog();
+        var writer = new RecordingWriter(log, LimitMillis);
+        using var fixture = new MediaFixture();
+        var path = Path.Combine(fixture.Root, "a.wav");
+        var recorder = SoundRecorder.Open(path, RecordFormat.Alaw).Recorder.ShouldNotBeNull();
+        writer.Add(WrittenFile.Of(recorder, "a"));
+        recorder.Abandon();
+        Until(writer, () => writer.Count == 0);
+        writer.Stop(LoopThread.Now() + 3_000_000_000);
+        recorder.Failure.ShouldNotBeNull();
+        log.Kinds.ShouldBeEmpty();
+        File.Exists(path + ".cti-part").ShouldBeTrue();
+    }
+
     private static void Until(RecordingWriter writer, Func<bool> condition)
     {
         SpinWait.SpinUntil(() =>
