@@ -40,7 +40,8 @@ public sealed class CdrTests(SharedNode shared) : CallTest(shared)
         ((long)received["lost"]!).ShouldBe(0);
         ((double)received["jitter_ms"]!).ShouldBeInRange(0, 100);
         ((double)received["mos"]!).ShouldBeInRange(4, 4.5);
-        ((long)media["sent"]!["packets"]!).ShouldBeGreaterThan(50);
+        // A second of silence in full, less where the machine is late, then keepalives.
+        ((long)media["sent"]!["packets"]!).ShouldBeInRange(25, 60);
         (await Node.QueryAsync($"select received_packets, received_lost, received_mos, sent_packets from call_record where res_id='{res}'"))
             .ShouldBe([string.Join('\t', received["packets"], received["lost"], received["mos"], media["sent"]!["packets"])]);
     }
