@@ -42,19 +42,9 @@ internal static class HostNames
     /// </summary>
     internal static IPAddress? Choose(IReadOnlyList<IPAddress> found, AddressFamily family, bool isFixed, Func<AddressFamily, bool> speaks, IPAddress source)
     {
-        var usable = found.Where(address => IsFitting(address, source)).ToList();
+        var usable = found.Where(address => DialPolicy.MayBeHeardAt(address, source)).ToList();
         return usable.Find(address => address.AddressFamily == family && speaks(family))
             ?? (isFixed ? null : usable.Find(address => speaks(address.AddressFamily)));
-    }
-
-    private static bool IsFitting(IPAddress address, IPAddress source)
-    {
-        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-        Span<byte> bytes = stackalloc byte[16];
-        if (!address.TryWriteBytes(bytes, out var length) || address.IsIPv6Multicast || address.Equals(IPAddress.IPv6Any)) return false;
-        if (length == 4 && bytes[0] is 0 or >= 224) return false;
-        var isOurs = IPAddress.IsLoopback(address) || address.IsIPv6LinkLocal || (length == 4 && bytes[0] == 169 && bytes[1] == 254);
-        return !isOurs || DialPolicy.IsNear(source);
     }
 
     private static async Task ReportAsync(ValueTask<IReadOnlyList<IPAddress>> lookUp, Action<IReadOnlyList<IPAddress>> report)

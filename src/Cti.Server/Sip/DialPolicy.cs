@@ -52,6 +52,17 @@ public sealed record DialPolicy
     /// <summary>Loopback and the private ranges (RFC 1918, RFC 4193, link-local).</summary>
     internal static bool IsNear(IPAddress address) => ScopeOf(Plain(address)) is Scope.Loopback or Scope.Link or Scope.Private;
 
+    /// <summary>
+    /// Whether a far end at <paramref name="source"/> may have its sound at <paramref name="target"/>: this host or its link is no place of one from elsewhere, a group no place
+    /// of anyone. Private addresses are: a media server often stands beside the SIP server that is seen.
+    /// </summary>
+    internal static bool MayBeHeardAt(IPAddress target, IPAddress source) => ScopeOf(Plain(target)) switch
+    {
+        Scope.Nowhere => false,
+        Scope.Loopback or Scope.Link => IsNear(source),
+        _ => true,
+    };
+
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
     private static Scope ScopeOf(IPAddress address)
