@@ -43,6 +43,8 @@ public static partial class Limits
     public const int SipDatagramRequestBytesMax = 1300;
     /// <summary>CSeq numbers that a process may use in a dialog without journaling them: more keys by INFO than a call of a day takes, and 2^31 has room for a thousand recoveries.</summary>
     public const uint SipCSeqReserve = 1 << 20;
+    /// <summary>The number after which a BYE goes that no journal knows of: beyond what any number of later owners has used, with half of what RFC 3261 section 8.1.1.5 allows (under 2^31) to spare.</summary>
+    public const uint SipCSeqOfLastWord = 1 << 30;
     /// <summary>Re-INVITEs that one far end gets at once after a takeover: what a telephone system takes without a retransmission.</summary>
     public const int ReInviteBurst = 50;
     /// <summary>How many more it gets every <see cref="ReInviteStepMillis"/>: 1000 a second, so that 500 calls of one carrier are told within half a second.</summary>

@@ -198,7 +198,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         if (feedNode is not { Router: { } router } node) return;
         foreach (var book in world.Ledger.Living.Where(book => book.Resource.Owner is null && book.Id != told.Id.ToString()).ToList())
         {
-            foreach (var tie in book.Resource.Ties.Where(tie => tie.Partner == told.Id.ToString() && !told.Holds(tie.Op)))
+            foreach (var tie in book.Resource.Ties.Where(tie => tie.Partner == told.Id.ToString() && !tie.IsHeldBy(told)))
             {
                 var askedAt = world.Runtime.UnixMillis;
                 var shared = book.Resource.StateName(ApiGeneration.V2);

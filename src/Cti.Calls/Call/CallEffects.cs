@@ -42,7 +42,11 @@ public sealed record LookForChild(string Child) : ResourceEffect;
 
 /// <summary>Hangs up.</summary>
 /// <param name="Cause">The SIP cause for the Reason header.</param>
-public sealed record SendBye(int Cause) : ResourceEffect;
+public sealed record SendBye(int Cause) : ResourceEffect
+{
+    /// <summary>Whether it goes out though its release is not written: then another node may have had the call meanwhile, and be gone with what it knew.</summary>
+    public bool IsUnwritten { get; init; }
+}
 
 /// <summary>Tells the media side what was agreed.</summary>
 public sealed record ConfigureMedia(NegotiatedAudio Audio) : ResourceEffect

@@ -189,8 +189,8 @@ public sealed record CallState : ResourceState
         {
             if (Bridge is null && Seat is null && Dialling is null) return [];
             var ties = ImmutableArray.CreateBuilder<ResourceTie>(3);
-            if (Bridge is { Stage: BridgeStage.Connected } bridge) ties.Add(new ResourceTie(bridge.Peer, bridge.Op));
-            if (Seat is { Stage: SeatStage.Entered } seat) ties.Add(new ResourceTie(seat.Conference, seat.Op));
+            if (Bridge is { Stage: not BridgeStage.Ending } bridge) ties.Add(new ResourceTie(bridge.Peer, bridge.Stage == BridgeStage.Connected ? bridge.Op : null));
+            if (Seat is { } seat) ties.Add(new ResourceTie(seat.Conference, seat.Stage == SeatStage.Entered ? seat.Op : null));
             // A child names its parent.
             if (Dialling is { } dialling) ties.Add(new ResourceTie(dialling.Child, Id.ToString()));
             return ties.DrainToImmutable();

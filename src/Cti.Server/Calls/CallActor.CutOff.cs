@@ -40,9 +40,9 @@ internal sealed partial class CallActor
         }
         foreach (var waiting in cell.Waiting)
         {
-            if (waiting.Effects.Find(static effect => effect is SendBye) is not { } bye) continue;
+            if (waiting.Effects.Find(static effect => effect is SendBye) is not SendBye bye) continue;
             waiting.Effects.Remove(bye);
-            Perform(bye, null);
+            Perform(bye with { IsUnwritten = true }, null);
         }
     }
 

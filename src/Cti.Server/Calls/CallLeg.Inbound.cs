@@ -130,9 +130,9 @@ internal sealed partial class CallLeg
     private ResourceCommand? HangUpAfterAll(ResourceCommand? command)
     {
         if (command is not (AckArrived or AckMissing or AckUnusable)) return command;
-        var cause = byeWhenAcknowledged!.Value;
+        var bye = byeWhenAcknowledged!;
         byeWhenAcknowledged = null;
-        HangUp(cause, cell.State!);
+        HangUp(bye, cell.State!);
         return null;
     }
 

@@ -44,7 +44,7 @@ internal sealed partial class CallLeg : ICallLeg
     private IPAddress? answeringTarget;
     private ITimerHandle? timer;
     private long armed = long.MaxValue;
-    private int? byeWhenAcknowledged;
+    private SendBye? byeWhenAcknowledged;
     private bool hasFarEndHungUp;
     private bool disposed;
     private ByeArrived? answeredBye;
@@ -78,7 +78,7 @@ internal sealed partial class CallLeg : ICallLeg
             case SendRinging: ServeStep(new InviteServerInput.Provide(180)); break;
             case SendOk: ServeStep(new InviteServerInput.Accept(local)); break;
             case SendRefusal refusal: Refuse(refusal); break;
-            case SendBye bye: HangUp(bye.Cause, state); break;
+            case SendBye bye: HangUp(bye, state); break;
             case ConfirmChange: ReleaseHeld(); break;
             case SendReInvite: TellWhereWeAre(state); break;
             case RepeatAck again: AcknowledgeOnceMore(again.CSeq, state); break;
@@ -381,7 +381,7 @@ internal sealed partial class CallLeg : ICallLeg
 
     // ---- hanging up ----
 
-    private void HangUp(int cause, CallState state)
+    private void HangUp(SendBye bye, CallState state)
     {
         if (hasFarEndHungUp)
         {
@@ -392,7 +392,7 @@ internal sealed partial class CallLeg : ICallLeg
         if (server is { Phase: InviteServerPhase.Accepted })
         {
             // The callee may not hang up before it has seen the ACK (RFC 3261 section 15).
-            byeWhenAcknowledged = cause;
+            byeWhenAcknowledged = bye;
             return;
         }
         var dialog = session?.Dialog ?? server?.Dialog ?? client?.Dialog ?? state.Dialog;
@@ -404,8 +404,9 @@ internal sealed partial class CallLeg : ICallLeg
             return;
         }
         UseFlowOf(dialog);
-        byeRequest = Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(cause)));
-        byeCause = cause;
+        if (bye.IsUnwritten) dialog = dialog with { LocalCSeq = Math.Max(dialog.LocalCSeq, Limits.SipCSeqOfLastWord) };
+        byeRequest = Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(bye.Cause)));
+        byeCause = bye.Cause;
     }
 
     /// <summary>A BYE whose connection was gone is sent once more by a new one.</summary>

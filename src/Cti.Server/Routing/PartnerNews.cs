@@ -45,11 +45,11 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
     private bool AreHeldHere(ResourceState state)
     {
         foreach (var tie in state.Ties)
-            if (!ResourceId.TryParse(tie.Partner, out var id) || !owns(id.Instance) || !IsHeldHere(id, tie.Op)) return false;
+            if (!ResourceId.TryParse(tie.Partner, out var id) || !owns(id.Instance) || !IsHeldHere(id, tie)) return false;
         return true;
     }
 
-    private bool IsHeldHere(ResourceId partner, string op) => directory.Find(partner)?.DurableState?.Holds(op) == true;
+    private bool IsHeldHere(ResourceId partner, ResourceTie tie) => tie.IsHeldBy(directory.Find(partner)?.DurableState);
 
     private sealed class Look(PartnerNews owner, RpcRequest request, Func<ResourceState?> find, Func<ResourceState?, RpcReply> describe, IReplyTo replyTo)
     {
@@ -79,7 +79,7 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
             }
             var tie = state.Ties[index];
             if (!ResourceId.TryParse(tie.Partner, out var id)) Check(state, index + 1);
-            else if (owner.owns(id.Instance)) Go(owner.IsHeldHere(id, tie.Op));
+            else if (owner.owns(id.Instance)) Go(owner.IsHeldHere(id, tie));
             else owner.ask(QuestionOf(id, tie.Op), id.Instance, new ThenReply(reply => Go(reply.Error is not null || reply.Result.Span.SequenceEqual("true"u8))));
 
             void Go(bool isHeld)
@@ -101,10 +101,12 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
             else Answer();
         }
 
-        private RpcRequest QuestionOf(ResourceId partner, string op) => request with
+        private RpcRequest QuestionOf(ResourceId partner, string? op) => request with
         {
             Method = partner.Module + ".exists",
-            Arguments = new RpcArguments(new Dictionary<string, object?> { ["res_id"] = partner.ToString(), [Tie] = op }),
+            Arguments = new RpcArguments(op is null
+                ? new Dictionary<string, object?> { ["res_id"] = partner.ToString() }
+                : new Dictionary<string, object?> { ["res_id"] = partner.ToString(), [Tie] = op }),
             RequestId = null,
             ParametersHash = 0,
         };

@@ -239,7 +239,8 @@ internal sealed class ClusterBench
             return new ValueTask(arrived.Task);
         }
 
-        public ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation) => ValueTask.CompletedTask;
+        public ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation) =>
+            operation == StoreOperation.Append && node.SlowWordMillis > 0 ? Later(node.SlowWordMillis) : ValueTask.CompletedTask;
     }
 
     /// <summary>The node's own disk: a write takes its time, and is lost with a process that dies meanwhile.</summary>
@@ -314,4 +315,6 @@ internal sealed class ClusterNodeBench(string name, IPEndPoint address, MemorySp
     internal int SlowReadMillis { get; set; }
     /// <summary>How long its readings of what requests were answered take.</summary>
     internal int SlowMemoryMillis { get; set; }
+    /// <summary>How much later than everybody else it hears that its own append was committed.</summary>
+    internal int SlowWordMillis { get; set; }
 }

@@ -27,7 +27,9 @@ public abstract class ClusterNodeTests
     }
 
     /// <summary>An outbound call on n1 that is up, and the INVITE that its far end got.</summary>
-    private protected (string Call, RawPeer Peer, SipRequest Invite) UpAtFirst(int maxSeconds = 600)
+    private protected (string Call, RawPeer Peer, SipRequest Invite) UpAtFirst(int maxSeconds = 600) => UpAt("n1", maxSeconds);
+
+    private protected (string Call, RawPeer Peer, SipRequest Invite) UpAt(string wanted, int maxSeconds = 600)
     {
         for (var last = 100; last < 160; last++)
         {
@@ -38,7 +40,7 @@ public abstract class ClusterNodeTests
             peer.Towards = bench.OwnerOf(call).Address;
             Answer(peer, invite);
             bench.Expect("sys.call.on_dial_completed");
-            if (bench.OwnerOf(call).Name == "n1") return (call, peer, invite);
+            if (bench.OwnerOf(call).Name == wanted) return (call, peer, invite);
             bench.Ask(bench["n1"], "sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
             peer.Respond(peer.Request("BYE"), 200);
             bench.Expect("sys.call.on_released");

@@ -75,6 +75,30 @@ public sealed class CrossNodeTests : ClusterNodeTests
         bench.Crashes.ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_first_party_that_has_not_heard_that_it_began_does_not_answer_Connect_once_the_second_is_told_to_be_gone(bool asksItsOwner)
+    {
+        var (first, _) = Up(name => name == "n1");
+        var (second, secondPeer, invite) = UpAt("n2");
+        bench["n1"].SlowWordMillis = 400;
+        var start = bench.Begin(bench["n3"], null, "sys.call.connect_start", ("res_id", first), ("call_res_id", second), ("max_seconds", 500));
+        bench.Runtime.Advance(550);
+        start.IsCompleted.ShouldBeFalse("the second has joined, the first is on its way to know that it began");
+        Task<RpcReply>? asked = null;
+        bench.Heard = (method, news) =>
+        {
+            if (method == "sys.call.on_released" && news.GetProperty("res_id").GetString() == second)
+                asked ??= bench.Begin(bench[asksItsOwner ? "n1" : "n2"], null, "sys.call.get", ("res_id", first));
+        };
+        secondPeer.SendInDialog(invite, "BYE", 7);
+        bench.Runtime.Advance(100);
+        bench.Result(bench.Wait(asked.ShouldNotBeNull(), 2500)).GetProperty("state").GetString().ShouldBe("Idle");
+        bench.Wait(start, 2500);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
     [Fact]
     public void A_partner_whose_node_is_dead_holds_nobody_up_for_longer_than_a_second()
     {

@@ -119,6 +119,25 @@ public sealed class CutOffTests : ClusterNodeTests
     }
 
     [Fact]
+    public void A_BYE_that_nobody_can_write_is_understood_though_another_node_had_the_call_meanwhile_and_died()
+    {
+        var (_, peer, _) = UpAtFirst(maxSeconds: 20);
+        bench["n1"].IsCut = true;
+        foreach (var other in bench.Nodes.Skip(1)) bench.Links.Cut("n1", other.Name);
+        var moved = peer.Request("INVITE", 3 * Lease);
+        moved.TopVia.Host.ShouldNotBe(bench["n1"].Address.Address.ToString());
+        peer.Respond(moved, 200, $"Contact: <sip:phone@{peer.Local}>\nContent-Type: application/sdp", peer.Sdp());
+        bench.Runtime.Advance(500);
+        foreach (var other in bench.Nodes.Skip(1)) bench.Kill(other);
+        for (var i = 0; i < 30_000 && !peer.Hears("BYE", 0); i += 10) bench.Runtime.Advance(10);
+        var bye = peer.Request("BYE", 1000);
+        bye.TopVia.Host.ShouldBe(bench["n1"].Address.Address.ToString());
+        bye.CSeq.Number.ShouldBeGreaterThan(moved.CSeq.Number, "RFC 3261 section 12.2.2: a lower one is refused");
+        bye.CSeq.Number.ShouldBeLessThan(1u << 31);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void A_node_that_was_replaced_unawares_does_not_refuse_what_its_successor_accepted()
     {
         var (first, second) = (bench["n1"], bench["n2"]);
