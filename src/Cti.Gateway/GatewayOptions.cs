@@ -8,6 +8,9 @@ namespace Cti.Gateway;
 /// <summary>How a gateway is set up.</summary>
 public sealed record GatewayOptions
 {
+    /// <summary>In which states of their resources methods are allowed, for <c>rpc.discover</c>.</summary>
+    public required IStateTable States { get; init; }
+
     /// <summary>URLs to listen on: <c>http(s)://ADDRESS:PORT</c>, the address being an IP address, <c>localhost</c> or <c>*</c>; port 0 picks one.</summary>
     public required ImmutableArray<string> Listen { get; init; }
 

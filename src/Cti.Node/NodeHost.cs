@@ -1,3 +1,4 @@
+using Cti.Calls;
 using System.Globalization;
 using System.Net;
 using System.Reflection;
@@ -397,6 +398,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
 
         return new GatewayOptions
         {
+            States = StateTable.Instance,
             Listen = [.. configuration.Gateway.Listen.Select(static url => url.ToString())],
             Applications = [.. applications],
             OnlyDefaultKey = onlyDefault,

@@ -74,6 +74,7 @@ internal static class OverloadBenchmark
         var lost = 1 - pace.GetValueOrDefault("packets") / (Established * FramesPerSecond * OverloadSeconds);
         Console.WriteLine($"overload: {rate}/s for {took:F0} s ({peak.Rate}/s is held, {peak.Achieved:F0}/s reached): {result.Succeeded} answered, {result.Failed} not, {refused:F0} for want of media; "
             + $"{goodput:F0}/s, {goodput / peak.Achieved:P0} of the peak");
+        Console.WriteLine($"overload: not answered: {string.Join(", ", result.Failures.Select(static failure => $"{failure.Why} {failure.Calls}"))}; {result.Retransmissions} retransmissions");
         Console.WriteLine($"overload: {Established} calls ({up:F0} up before, {stillUp:F0} after): p50 {pace.GetValueOrDefault("p50") / 1000:F1} ms, p99 {pace.GetValueOrDefault("p99") / 1000:F1} ms, "
             + $"at most {pace.GetValueOrDefault("max") / 1000:F1} ms beside 20 ms; {lost:P2} of the packets missing");
         Console.WriteLine($"overload: heap {before.HeapBytes / 1024 / 1024:F1} MiB before, {after.HeapBytes / 1024 / 1024:F1} MiB after {settled:F0} s; resident {before.ResidentBytes / 1024 / 1024:F0} and {after.ResidentBytes / 1024 / 1024:F0} MiB");

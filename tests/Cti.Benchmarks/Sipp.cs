@@ -5,7 +5,11 @@ using System.Net.Sockets;
 namespace Cti.Benchmarks;
 
 /// <summary>What a finished caller counted.</summary>
-internal sealed record SippResult(long Succeeded, long Failed, long Retransmissions, double Seconds, double CpuSeconds, double[] ResponseMillis);
+internal sealed record SippResult(long Succeeded, long Failed, long Retransmissions, double Seconds, double CpuSeconds, double[] ResponseMillis)
+{
+    /// <summary>Why calls failed, as it counts them: name and number, without those that never happened.</summary>
+    public required IReadOnlyList<(string Why, long Calls)> Failures { get; init; }
+}
 
 /// <summary>SIPp as the far end: a process of its own, one UDP socket, loopback.</summary>
 internal sealed class Sipp : IDisposable
@@ -80,7 +84,11 @@ internal sealed class Sipp : IDisposable
         var responses = Directory.GetFiles(_folder, "*_rtt.csv").SelectMany(static file => File.ReadLines(file).Skip(1))
             .Select(static line => double.Parse(line.Split(';')[1], CultureInfo.InvariantCulture)).ToArray();
         return new SippResult(Count("SuccessfulCall(C)"), Count("FailedCall(C)"), Count("Retransmissions(C)"), seconds,
-            ProcessCost.EndedChildrenCpuSeconds() - _childrenCpuBefore, responses);
+            ProcessCost.EndedChildrenCpuSeconds() - _childrenCpuBefore, responses)
+        {
+            Failures = [.. names.Where(static name => name.StartsWith("Failed", StringComparison.Ordinal) && name.EndsWith("(C)", StringComparison.Ordinal) && name != "FailedCall(C)")
+                .Select(name => (name["Failed".Length..^"(C)".Length], Count(name))).Where(static why => why.Item2 > 0)],
+        };
     }
 
     public void Dispose()

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
 
 namespace Cti.Calls.Tests;

@@ -1,5 +1,6 @@
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;

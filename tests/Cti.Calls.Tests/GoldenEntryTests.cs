@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
 
 namespace Cti.Calls.Tests;
 

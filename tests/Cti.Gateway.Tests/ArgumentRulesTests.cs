@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Text;
+using Cti.Calls;
 using Cti.Calls.Api;
 using Cti.Kernel;
 using CallDirection = Cti.Calls.Call.CallDirection;
@@ -286,11 +287,11 @@ public sealed class ArgumentRulesTests
     [Fact]
     public void State_rules_follow_generation_and_direction()
     {
-        var drop = Catalogue.Find("sys.call.drop")!;
-        drop.AllowedIn(ApiGeneration.V2, CallDirection.Outbound).ShouldBeEmpty();
-        drop.AllowedIn(ApiGeneration.V1, CallDirection.Inbound).ShouldBeEmpty();
-        drop.AllowedIn(ApiGeneration.V2, CallDirection.Inbound).ShouldBe(["Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf"]);
-        Catalogue.Find("sys.call.answer")!.OnlyDirection.ShouldBe(CallDirection.Inbound);
-        Catalogue.Find("sys.call.conf_enter")!.AllowedIn(ApiGeneration.V1, CallDirection.Inbound).ShouldBe(["Idle"]);
+        var table = StateTable.Instance;
+        table.AllowedIn("sys.call.drop", ApiGeneration.V2, CallDirection.Outbound).ShouldBeEmpty();
+        table.AllowedIn("sys.call.drop", ApiGeneration.V1, CallDirection.Inbound).ShouldBeEmpty();
+        table.AllowedIn("sys.call.drop", ApiGeneration.V2, CallDirection.Inbound).ShouldBe(["Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf"]);
+        table.OnlyDirectionOf("sys.call.answer").ShouldBe(CallDirection.Inbound);
+        table.AllowedIn("sys.call.conf_enter", ApiGeneration.V1, CallDirection.Inbound).ShouldBe(["Idle"]);
     }
 }

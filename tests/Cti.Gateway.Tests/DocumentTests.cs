@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Cti.Calls;
 using Cti.Calls.Api;
 using Cti.Gateway.Documents;
 using Cti.Kernel;
@@ -12,7 +13,7 @@ public sealed class DocumentTests
     public void The_committed_api_page_is_the_generated_one()
     {
         var path = Path.Combine(RepositoryRoot(), "src", "API.md");
-        var text = ApiDocument.Render();
+        var text = ApiDocument.Render(StateTable.Instance);
         if (Environment.GetEnvironmentVariable("CTI_REGENERATE") == "1") File.WriteAllText(path, text);
         File.Exists(path).ShouldBeTrue("run this test with CTI_REGENERATE=1");
         File.ReadAllText(path).ShouldBe(text, "run this test with CTI_REGENERATE=1 and commit src/API.md");
@@ -79,7 +80,7 @@ public sealed class DocumentTests
         foreach (var generation in (ApiGeneration[])[ApiGeneration.V1, ApiGeneration.V2])
         {
             var answer = await gateway.CallAsync("rpc.discover", "{}", generation);
-            answer.GetProperty("result").GetRawText().ShouldBe(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", $"http://127.0.0.1:{gateway.Server.Port}")));
+            answer.GetProperty("result").GetRawText().ShouldBe(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", $"http://127.0.0.1:{gateway.Server.Port}", StateTable.Instance)));
         }
         gateway.Router.Asked.ShouldBeEmpty();
     }
@@ -95,7 +96,7 @@ public sealed class DocumentTests
         Parameter(ApiGeneration.V2, "sys.call.record_start", "record_format").GetProperty("schema").GetProperty("default").GetInt32().ShouldBe(3);
     }
 
-    private static JsonElement Render(ApiGeneration generation) => GatewayUnderTest.Json(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", "https://cti.example:8443")));
+    private static JsonElement Render(ApiGeneration generation) => GatewayUnderTest.Json(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", "https://cti.example:8443", StateTable.Instance)));
 
     private static string RepositoryRoot()
     {

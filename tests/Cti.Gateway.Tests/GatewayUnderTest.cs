@@ -1,3 +1,4 @@
+using Cti.Calls;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
@@ -30,6 +31,7 @@ internal sealed class GatewayUnderTest : IAsyncDisposable
 
     internal static GatewayOptions Options { get; } = new()
     {
+        States = StateTable.Instance,
         Listen = ["http://127.0.0.1:0"],
         Applications =
         [

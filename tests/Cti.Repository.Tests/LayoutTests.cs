@@ -92,9 +92,10 @@ public sealed partial class LayoutTests
     [Fact]
     public void One_place_knows_how_the_two_generations_differ()
     {
-        // The gateway has an endpoint and a document for each; what differs behind them stands in one file.
+        // The gateway has an endpoint and a document for each; a state says by which it is left or entered; all else that differs stands in one file.
         var others = Repository.Files.Where(static file => file.EndsWith(".cs", StringComparison.Ordinal) && file.StartsWith("src/", StringComparison.Ordinal)
-            && !file.StartsWith("src/Cti.Gateway/", StringComparison.Ordinal) && file != "src/Cti.Calls/Api/Generations.cs");
+            && !file.StartsWith("src/Cti.Gateway/", StringComparison.Ordinal) && !file.StartsWith("src/Cti.Calls/Call/States/", StringComparison.Ordinal)
+            && file != "src/Cti.Calls/Api/Generations.cs");
         others.Where(static file => Repository.Read(file).Contains("ApiGeneration." + "V1", StringComparison.Ordinal)).ShouldBeEmpty();
     }
 }

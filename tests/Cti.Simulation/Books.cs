@@ -1,7 +1,8 @@
 using System.Text.Json;
 using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
-using Cti.Calls.Flows;
+using Cti.Calls.Extensions;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Storage;

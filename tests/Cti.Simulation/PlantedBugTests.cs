@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;

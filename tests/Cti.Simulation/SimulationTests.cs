@@ -2,7 +2,7 @@ using System.Reflection;
 using System.Text.Json.Serialization;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
-using Cti.Calls.Flows;
+using Cti.Calls.Extensions;
 using Xunit.Abstractions;
 
 namespace Cti.Simulation;

@@ -1,4 +1,5 @@
 using Cti.Calls.Call;
+using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Dialog;
 
@@ -58,7 +59,8 @@ internal sealed class WireChecks(VirtualWorld world)
             if (EndsLateAnswer(request, known.Values)) return;
             world.Fail($"{request.CallId}: {request.Method} with CSeq {number} after {known.Keys.Last()}");
         }
-        known[number] = (request.Method, branch);
+        // A BYE that no journal knows of is far beyond the rest: whoever heard it knows the dialog no more, whoever did not compares with what went before.
+        if (request.Method != SipMethods.Bye || number <= Limits.SipCSeqOfLastWord) known[number] = (request.Method, branch);
     }
 
     /// <summary>

@@ -1,18 +1,12 @@
 using System.Collections.Immutable;
 using Cti.Kernel;
-using CallDirection = Cti.Calls.Call.CallDirection;
+using Cti.Calls.Call;
 
 namespace Cti.Calls.Api;
 
 public static partial class Catalogue
 {
-    private static ImmutableArray<string> CallStates =>
-        ["Initiated", "Ring", "Answer", "Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf"];
-
-    private static ImmutableArray<StateRule> InIdle => [new(["Idle"])];
-
-    private static ImmutableArray<StateRule> InboundInitiated =>
-        [new(["Initiated"])];
+    private static ImmutableArray<string> CallStates => [.. Enum.GetValues<CallPhase>().Where(static state => state != CallPhase.Released).Select(static state => state.ToString())];
 
     private static IEnumerable<MethodDefinition> CallMethods() =>
         [.. CallLifeMethods(), .. CallActionMethods(), .. CallKeyMethods(), .. CallJoinMethods(), .. CallInspectionMethods()];
@@ -42,24 +36,15 @@ public static partial class Catalogue
         yield return CallMethod("exists", "Whether a call exists.", ExistsResult, Res("The call.")) with { Changes = false, Errors = [] };
         yield return CallMethod("nop", "Restarts the clock that releases a call without a command.", null, Res("The call.")) with { Errors = [ErrorCodes.NotFound] };
         yield return CallMethod("answer", "Answers an inbound call; `on_answer_completed` follows.", null,
-            Res("The call."), Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true }, UserData()) with
-        { StateRules = InboundInitiated, OnlyDirection = CallDirection.Inbound };
+            Res("The call."), Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true }, UserData());
         yield return CallMethod("reject", "Refuses an inbound call; `on_released` follows.", null,
-            Res("The call."), Int("cause", 400, 699, "The SIP status of the refusal.") with { Default = 603 }, UserData()) with
-        { StateRules = InboundInitiated, OnlyDirection = CallDirection.Inbound };
+            Res("The call."), Int("cause", 400, 699, "The SIP status of the refusal.") with { Default = 603 }, UserData());
         yield return CallMethod("drop", "Hangs up; `on_released` follows. Outbound calls in any state; inbound ones, in the present generation, once answered.", null,
-            Res("The call."), Int("cause", 200, 699, "The SIP status shown in `on_released`; 400..699 where it refuses a call.") with { Default = 603 }) with
-        {
-            StateRules =
-            [
-                .. Generations.All.Select(static generation => new StateRule(Generations.DropStatesOf(generation), generation, CallDirection.Inbound)),
-            ],
-        };
+            Res("The call."), Int("cause", 200, 699, "The SIP status shown in `on_released`; 400..699 where it refuses a call.") with { Default = 603 });
         yield return CallMethod("redirect", "Sends an inbound caller elsewhere (302); `on_released` follows.", null,
             Res("The call."),
             new("redirect_uri", ParameterKind.RedirectUri, "`[sip:]user@host[:port]`; `[sip:]host[:port]` keeps the dialled user part.") { Required = true },
-            UserData()) with
-        { StateRules = InboundInitiated, OnlyDirection = CallDirection.Inbound };
+            UserData());
     }
 
     private static IEnumerable<MethodDefinition> CallActionMethods()
@@ -67,17 +52,15 @@ public static partial class Catalogue
         yield return CallMethod("play_start", "Plays to the far end; `on_play_completed` follows.", null,
             Res("The call."), Content() with { Required = true },
             new("finish_keys", ParameterKind.Keys, "Any of these keys stops it; null: none does.") { Nullable = true },
-            Repeat("repeat", 0)) with
-        { StateRules = InIdle };
-        yield return CallMethod("play_stop", "Stops the play; its completion has no error.", null, Res("The call.")) with { StateRules = [new(["Play"])] };
+            Repeat("repeat", 0));
+        yield return CallMethod("play_stop", "Stops the play; its completion has no error.", null, Res("The call."));
         yield return CallMethod("record_start", "Records the far end; `on_record_completed` follows.", PathResult,
             Res("The call."), Duration("max_seconds", "Longest recording; reaching it completes with error 408.") with { Required = true },
             Bool("beep", true, "A tone before it starts; it is not in the file."),
             RecordFile("Where to, under the record root; the format sets the extension.") with { Required = true, EmptyAllowed = false },
             Format(),
-            new("finish_keys", ParameterKind.Keys, "Any of these keys ends it without error.") { Default = "" }) with
-        { StateRules = InIdle };
-        yield return CallMethod("record_stop", "Stops the recording; its completion has error 487.", null, Res("The call.")) with { StateRules = [new(["Record"])] };
+            new("finish_keys", ParameterKind.Keys, "Any of these keys ends it without error.") { Default = "" });
+        yield return CallMethod("record_stop", "Stops the recording; its completion has error 487.", null, Res("The call."));
     }
 
     private static ParameterDefinition[] ReceiveKeysParameters() =>
@@ -97,15 +80,10 @@ public static partial class Catalogue
     {
         yield return CallMethod("send_dtmf_start", "Sends keys; `on_send_dtmf_completed` follows.", null,
             Res("The call."),
-            new("keys", ParameterKind.Keys, "The keys; `,` is a pause of 500 ms.") { Required = true, EmptyAllowed = false, Alphabet = DtmfKeys + "," }) with
-        { StateRules = InIdle };
-        yield return CallMethod("receive_dtmf_start", "Collects keys; `on_receive_dtmf_completed` follows.", null, [Res("The call."), .. ReceiveKeysParameters()]) with
-        {
-            StateRules = InIdle,
-        };
+            new("keys", ParameterKind.Keys, "The keys; `,` is a pause of 500 ms.") { Required = true, EmptyAllowed = false, Alphabet = DtmfKeys + "," });
+        yield return CallMethod("receive_dtmf_start", "Collects keys; `on_receive_dtmf_completed` follows.", null, [Res("The call."), .. ReceiveKeysParameters()]);
         foreach (var name in (string[])["stop_receive_dtmf_start", "receive_dtmf_stop"])
-            yield return CallMethod(name, "Ends the collecting of keys; its completion has the keys so far and no error.", null, Res("The call.")) with
-            { StateRules = [new(["ReceiveDtmf"])] };
+            yield return CallMethod(name, "Ends the collecting of keys; its completion has the keys so far and no error.", null, Res("The call."));
     }
 
     private static IEnumerable<MethodDefinition> CallJoinMethods()
@@ -120,21 +98,16 @@ public static partial class Catalogue
             Volume("remote_volume", "Of the second party's sound.") with { Default = 0 },
             new("schedule_play_time", ParameterKind.Int64, "When to play `schedule_play_file` to both; 0: never. Unix seconds.") { Min = 0, Max = ResourceId.ProcessIdMax, Default = 0L },
             File("schedule_play_file", "What to play then."),
-            Int("schedule_play_loop", 0, Limits.RepeatMax, "How many times.") with { Default = 0 }) with
-        { StateRules = InIdle };
-        yield return CallMethod("connect_stop", "Ends the bridge; on the first party only.", null, Res("The first party.")) with { StateRules = [new(["Connect"])] };
+            Int("schedule_play_loop", 0, Limits.RepeatMax, "How many times.") with { Default = 0 });
+        yield return CallMethod("connect_stop", "Ends the bridge; on the first party only.", null, Res("The first party."));
         yield return CallMethod("conf_enter", "Enters a conference; `on_conf_completed` follows when it has left.", null,
             Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true },
             Duration("max_seconds", "It leaves by itself after that.") with { Required = true },
             Int("voice_mode", 1, 4, "1 talk and hear; 2 hear only; 3 talk only; 4 neither.") with { Default = 1 },
             Volume("volume", "Of its sound."),
-            File("play_file", "Played to the conference on entry.")) with
-        {
-            StateRules = [.. Generations.All.Select(static generation => new StateRule(Generations.EntryStatesOf(generation), generation))],
-        };
+            File("play_file", "Played to the conference on entry."));
         yield return CallMethod("conf_exit", "Leaves a conference.", null,
-            Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true }) with
-        { StateRules = [new(["Conf"])] };
+            Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true });
     }
 
     private static IEnumerable<MethodDefinition> CallInspectionMethods()

@@ -22,7 +22,6 @@ public static partial class Catalogue
         yield return ExtMethod("duo_callback.cancel", "Gives up; only before the second party answers.", null, Res()) with
         {
             Errors = [ErrorCodes.NotFound, ErrorCodes.Conflict],
-            StateRules = [new(["Initiated", "Answered"])],
         };
         foreach (var (module, fields) in ((string, ImmutableArray<FieldDefinition>)[])[("notify_call", NotifyFields), ("captcha_call", CaptchaFields), ("duo_callback", DuoFields)])
         {

@@ -129,11 +129,23 @@ public sealed record ResultDefinition(FieldType Type, string Doc, ImmutableArray
     public static readonly ResultDefinition Accepted = new(FieldType.Null, "Accepted.", []);
 }
 
-/// <summary>In which states a method is allowed, for a generation and a direction or for all.</summary>
-/// <param name="States">The states.</param>
-/// <param name="Generation">Only in this generation, or null for both.</param>
-/// <param name="Direction">Only for calls of this direction, or null for both.</param>
-public sealed record StateRule(ImmutableArray<string> States, ApiGeneration? Generation = null, CallDirection? Direction = null);
+/// <summary>In which states of their resources methods are allowed. Told by the states themselves, so the documents cannot say anything else than a refusal does.</summary>
+public interface IStateTable
+{
+    /// <summary>The states in which a method is allowed; empty: in every one that such a resource can be in.</summary>
+    /// <param name="method">Its full name.</param>
+    /// <param name="generation">Through which generation.</param>
+    /// <param name="direction">On which calls; a method for one direction alone has the same states for both.</param>
+    ImmutableArray<string> AllowedIn(string method, ApiGeneration generation, CallDirection direction);
+
+    /// <summary>The only direction of call that a method is for, or null: on a call of the other direction it is 409 in every state.</summary>
+    /// <param name="method">Its full name.</param>
+    CallDirection? OnlyDirectionOf(string method);
+
+    /// <summary>Whether there is a state, a direction and a generation in which it is not allowed.</summary>
+    /// <param name="method">Its full name.</param>
+    bool IsLimited(string method) => Generations.All.Any(generation => Enum.GetValues<CallDirection>().Any(direction => !AllowedIn(method, generation, direction).IsEmpty));
+}
 
 /// <summary>One method: all that dispatch, validation, OpenRPC and the documentation know of it.</summary>
 /// <param name="Name">Full name, e.g. <c>sys.call.answer</c>.</param>
@@ -148,12 +160,6 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
     /// <summary>Whether it needs an administrator's key.</summary>
     public bool AdminOnly { get; init; }
 
-    /// <summary>Rules on states, the first that fits decides; none: in every state.</summary>
-    public ImmutableArray<StateRule> StateRules { get; init; } = [];
-
-    /// <summary>The only direction of call that it is for, or null: on a call of the other direction it is 409 in every state.</summary>
-    public CallDirection? OnlyDirection { get; init; }
-
     /// <summary>Codes of <see cref="Cti.Kernel.ErrorCodes"/> that it may answer besides those of every method.</summary>
     public ImmutableArray<int> Errors { get; init; } = [];
 
@@ -163,14 +169,6 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
         if (_positions.TryGetValue(generation, out var known)) return known;
         ImmutableArray<ParameterDefinition> order = Generations.PositionsOf(Name, generation) is { } names ? [.. names.Select(name => Parameters.Single(p => p.Name == name))] : Parameters;
         return _positions.GetOrAdd(generation, order);
-    }
-
-    /// <summary>The states in which it is allowed; empty: in every state.</summary>
-    public ImmutableArray<string> AllowedIn(ApiGeneration generation, CallDirection direction)
-    {
-        foreach (var rule in StateRules)
-            if ((rule.Generation ?? generation) == generation && (rule.Direction ?? direction) == direction) return rule.States;
-        return [];
     }
 
     private readonly ConcurrentDictionary<ApiGeneration, ImmutableArray<ParameterDefinition>> _positions = new();

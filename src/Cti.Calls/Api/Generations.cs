@@ -69,11 +69,4 @@ public static class Generations
     /// <summary>The name of a call's state: the older generation knows no <c>Ring</c>.</summary>
     public static string NameOf(CallPhase phase, ApiGeneration generation) =>
         generation == ApiGeneration.V1 && phase == CallPhase.Ring ? nameof(CallPhase.Initiated) : phase.ToString();
-
-    /// <summary>The states in which <c>drop</c> is allowed on an inbound call; empty: in all. In the older generation it is also how one is refused.</summary>
-    public static ImmutableArray<string> DropStatesOf(ApiGeneration generation) =>
-        generation == ApiGeneration.V1 ? [] : ["Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf"];
-
-    /// <summary>The states from which a conference is entered.</summary>
-    public static ImmutableArray<string> EntryStatesOf(ApiGeneration generation) => generation == ApiGeneration.V1 ? ["Idle"] : ["Ring", "Idle", "Play", "Dial"];
 }

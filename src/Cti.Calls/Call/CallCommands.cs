@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Cti.Calls.Api;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Auth;

@@ -1,5 +1,7 @@
 using System.Text.Json.Serialization;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
+using Cti.Kernel;
 using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
@@ -40,93 +42,211 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(InviteMoved), "inv")]
 [JsonDerivedType(typeof(Recovered), "rec")]
 [JsonDerivedType(typeof(Resumed), "res")]
-public abstract record CallEntry : ResourceEntry;
+public abstract record CallEntry : ResourceEntry
+{
+    /// <summary>The state that the fact leads to.</summary>
+    /// <exception cref="InvalidOperationException">The journal is broken: an entry other than a creating one for a call that does not exist.</exception>
+    internal virtual CallState ApplyTo(CallState? state) => state is not null ? Change(state) : throw new InvalidOperationException($"the journal begins with {GetType().Name}");
+
+    private protected abstract CallState Change(CallState state);
+
+    private protected static ResourceId ParseId(string text) =>
+        ResourceId.TryParse(text, out var id) ? id : throw new InvalidOperationException($"the journal names a resource {text}");
+}
 
 /// <summary>An outbound call exists; its INVITE is intended, unless a parent is asked first. Its owner is the flow that drives it.</summary>
 public sealed record Constructed(string Id, string Application, string FromUri, string ToUri, string SipCallId, string? Trunk, string? Permit,
-    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null, string? Owner = null, OutboundInvite? Invite = null) : CallEntry;
+    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null, string? Owner = null, OutboundInvite? Invite = null) : CallEntry
+{
+    internal override CallState ApplyTo(CallState? state) => new()
+    {
+        Id = ParseId(Id), Application = Application, Owner = Owner, Direction = CallDirection.Outbound, FromUri = FromUri, ToUri = ToUri, SipCallId = SipCallId,
+        Trunk = Trunk, Permit = Permit, UserData = UserData, BeginMillis = AtMillis, MaxAnswerSeconds = MaxAnswerSeconds, MaxRingSeconds = MaxRingSeconds,
+        LocalSdp = LocalSdp, LocalTag = LocalTag, Parent = Parent, Invite = Invite,
+    };
+
+    private protected override CallState Change(CallState state) => ApplyTo(state);
+}
 
 /// <summary>An inbound call exists.</summary>
 public sealed record Offered(string Id, string Application, string FromUri, string ToUri, string? Trunk, DialogState Dialog, string LocalSdp,
-    NegotiatedAudio? Audio, string? Invite = null) : CallEntry;
+    NegotiatedAudio? Audio, string? Invite = null) : CallEntry
+{
+    internal override CallState ApplyTo(CallState? state) => new()
+    {
+        Id = ParseId(Id), Application = Application, Direction = CallDirection.Inbound, FromUri = FromUri, ToUri = ToUri, SipCallId = Dialog.CallId, Trunk = Trunk,
+        BeginMillis = AtMillis, Dialog = Dialog, Audio = Audio, LocalSdp = LocalSdp, LocalTag = Dialog.LocalTag, TheirInvite = Invite,
+    };
+
+    private protected override CallState Change(CallState state) => ApplyTo(state);
+}
 
 /// <summary>The far end rings.</summary>
-public sealed record RingingBegan : CallEntry;
+public sealed record RingingBegan : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { RingMillis = AtMillis };
+}
 
 /// <summary>The far end answered; our ACK is intended. What was agreed with a trunk that had asked for a password goes with the call.</summary>
-public sealed record DialAnswered(DialogState Dialog, NegotiatedAudio Audio, DigestAgreement? Agreement = null) : CallEntry;
+public sealed record DialAnswered(DialogState Dialog, NegotiatedAudio Audio, DigestAgreement? Agreement = null) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with
+    {
+        Dialog = Dialog, Audio = Audio, AnswerMillis = AtMillis, Parent = null, AnsweredCSeq = Dialog.LocalCSeq, Agreement = Agreement,
+    };
+}
 
 /// <summary>The application answers; our 200 is intended.</summary>
-public sealed record AnswerRequested(int MaxAnswerSeconds) : CallEntry;
+public sealed record AnswerRequested(int MaxAnswerSeconds) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with
+    {
+        MaxAnswerSeconds = MaxAnswerSeconds, AnswerRequestedMillis = AtMillis, Dialog = state.Dialog?.Confirm(),
+    };
+}
 
 /// <summary>The ACK was seen.</summary>
-public sealed record AnswerConfirmed(NegotiatedAudio? Audio) : CallEntry;
+public sealed record AnswerConfirmed(NegotiatedAudio? Audio) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Audio = Audio ?? state.Audio, AnswerMillis = AtMillis, TheirInvite = null };
+}
 
 /// <summary>The application's own data changed.</summary>
-public sealed record UserDataSet(string? UserData) : CallEntry;
+public sealed record UserDataSet(string? UserData) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { UserData = UserData };
+}
 
 /// <summary>The idle clock was restarted.</summary>
-public sealed record Touched : CallEntry;
+public sealed record Touched : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { IdleSinceMillis = AtMillis };
+}
 
 /// <summary>An action started.</summary>
-public sealed record ActionStarted(CallAction Action) : CallEntry;
+public sealed record ActionStarted(CallAction Action) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Action = Action, ActionCount = Action.Number };
+}
 
 /// <summary>An action moved on.</summary>
 /// <param name="Action">As it is now.</param>
 /// <param name="Press">The key by which it did.</param>
-public sealed record ActionChanged(CallAction Action, KeyPress? Press = null) : CallEntry;
+public sealed record ActionChanged(CallAction Action, KeyPress? Press = null) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with
+    {
+        Action = Action, ActionCount = Math.Max(state.ActionCount, Action.Number), KnownKeys = state.Know(Press),
+    };
+}
 
 /// <summary>An action ended; the call is idle.</summary>
 /// <param name="Press">The key that ended it.</param>
-public sealed record ActionEnded(KeyPress? Press = null) : CallEntry;
+public sealed record ActionEnded(KeyPress? Press = null) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Action = null, KnownKeys = state.Know(Press) };
+}
 
 /// <summary>A re-INVITE changed the dialog.</summary>
-public sealed record DialogUpdated(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : CallEntry;
+public sealed record DialogUpdated(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Dialog = Dialog, Audio = Audio, LocalSdp = LocalSdp };
+}
 
 /// <summary>The call is over for the application.</summary>
 /// <param name="Closing">What the far end is owed.</param>
 /// <param name="Cause">The SIP status that it conveys.</param>
 /// <param name="Dialog">The dialog, where only the release made it.</param>
 /// <param name="Contact">The Contact of a 302.</param>
-public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Dialog = null, string? Contact = null) : CallEntry;
+public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Dialog = null, string? Contact = null) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with
+    {
+        WasReleased = true, Action = null, SideRecord = null, Dialling = null, Parent = null, Closing = Closing, ClosingCause = Cause, ClosingContact = Contact,
+        InterruptedMillis = null, Dialog = Dialog ?? state.Dialog,
+    };
+}
 
 /// <summary>The call is in a bridge, or it moved on.</summary>
-public sealed record BridgeBegan(Bridge Bridge) : CallEntry;
+public sealed record BridgeBegan(Bridge Bridge) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Bridge = Bridge, ActionCount = Math.Max(state.ActionCount, Bridge.Number) };
+}
 
 /// <summary>The bridge is over; the call is idle.</summary>
-public sealed record BridgeEnded : CallEntry;
+public sealed record BridgeEnded : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Bridge = null };
+}
 
 /// <summary>The call enters a conference, or is in it.</summary>
-public sealed record SeatTaken(ConferenceSeat Seat) : CallEntry;
+public sealed record SeatTaken(ConferenceSeat Seat) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Seat = Seat };
+}
 
 /// <summary>It is not in it any more.</summary>
-public sealed record SeatLeft : CallEntry;
+public sealed record SeatLeft : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Seat = null };
+}
 /// <summary>The far end sends sound before it answers.</summary>
-public sealed record EarlyMediaBegan(NegotiatedAudio Audio) : CallEntry;
+public sealed record EarlyMediaBegan(NegotiatedAudio Audio) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Audio = Audio };
+}
 
 /// <summary>A child moved on with its parent; at <see cref="ParentStage.Calling"/> its INVITE is intended.</summary>
-public sealed record ParentMoved(ParentStage Stage) : CallEntry;
+public sealed record ParentMoved(ParentStage Stage) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with
+    {
+        Parent = state.Parent is { } parent ? parent with { Stage = Stage } : null,
+        InviteMillis = Stage == ParentStage.Calling ? AtMillis : state.InviteMillis,
+    };
+}
 
 /// <summary>A child is being dialled on this call, or that moved on.</summary>
-public sealed record DiallingMoved(ChildDialling Dialling) : CallEntry;
+public sealed record DiallingMoved(ChildDialling Dialling) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Dialling = Dialling, ActionCount = Math.Max(state.ActionCount, Dialling.Number) };
+}
 
 /// <summary>The child's dialling ended; the call is where it was before.</summary>
-public sealed record DiallingEnded : CallEntry;
+public sealed record DiallingEnded : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Dialling = null };
+}
 
 /// <summary>The INVITE goes out once more, with another number, maybe to another place.</summary>
-public sealed record InviteMoved(OutboundInvite Invite) : CallEntry;
+public sealed record InviteMoved(OutboundInvite Invite) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Invite = Invite };
+}
 
 /// <summary>Another node took the call over, or the same one after a restart; the far end is to be told.</summary>
 /// <param name="LostAtMillis">When the dead node was last known alive.</param>
 /// <param name="Dialog">With a number beyond all that it may have used, and our new Contact.</param>
 /// <param name="LocalSdp">Where we receive from now on.</param>
-public sealed record Recovered(long LostAtMillis, DialogState Dialog, string LocalSdp) : CallEntry;
+public sealed record Recovered(long LostAtMillis, DialogState Dialog, string LocalSdp) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with
+    {
+        Dialog = Dialog, LocalSdp = LocalSdp, InterruptedMillis = state.IsOffered ? null : Math.Min(LostAtMillis, state.InterruptedMillis ?? long.MaxValue),
+    };
+}
 
 /// <summary>The far end sends to where we are now: what was interrupted goes on.</summary>
-public sealed record Resumed : CallEntry;
+public sealed record Resumed : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { InterruptedMillis = null };
+}
 
 /// <summary>The far end knows too: nothing of the call is left.</summary>
-public sealed record Settled : CallEntry;
+public sealed record Settled : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Closing = SipClosing.None };
+}
 
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(CallEntry))]

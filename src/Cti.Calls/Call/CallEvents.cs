@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using Cti.Calls.Call.Sagas;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;

@@ -1,5 +1,7 @@
+using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Cti.Calls.Api;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Calls.Speech;
@@ -15,51 +17,61 @@ public static class CallRequests
     /// <param name="request">The request.</param>
     /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c>.</param>
     /// <param name="op">A new name for a saga over two resources; needed for <c>connect_start</c> and <c>conf_enter</c>.</param>
-    public static ResourceCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) =>
-        Read(request, recordPath, op) is { } read ? read with { Generation = request.Generation } : null;
+    public static ResourceCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) => Readers.TryGetValue(request.Method, out var reader)
+        ? reader.Read(request, recordPath, op) with { Generation = request.Generation }
+        : null;
 
-    private static ResourceRequest? Read(RpcRequest request, string? recordPath, string? op)
-    {
-        var args = request.Arguments;
-        return request.Method switch
+    /// <summary>The command that a method becomes; null for one that is none.</summary>
+    public static Type? TypeOf(string method) => Readers.TryGetValue(method, out var reader) ? reader.Command : null;
+
+    private static readonly FrozenDictionary<string, (Type Command, Func<RpcRequest, string?, string?, ResourceRequest> Read)> Readers =
+        new Dictionary<string, (Type, Func<RpcRequest, string?, string?, ResourceRequest>)>
         {
-            "sys.call.answer" => new AnswerCall(args.Int32("max_answer_seconds"), args.OptionalString("user_data")),
-            "sys.call.reject" => new RejectCall(args.Int32("cause"), args.OptionalString("user_data")),
-            "sys.call.redirect" => new RedirectCall(args.String("redirect_uri"), args.OptionalString("user_data")),
-            "sys.call.drop" => new DropCall(args.Int32("cause"), request.Generation),
-            "sys.call.nop" => new TouchCall(),
-            "sys.call.play_start" => new StartPlay(Files(args.Content("content")), Text(args, "finish_keys"), args.Int32("repeat")),
-            "sys.call.play_stop" => new StopPlay(),
-            "sys.call.record_start" => new StartRecord(args.Int32("max_seconds"), args.Boolean("beep"),
-                recordPath ?? throw new ArgumentNullException(nameof(recordPath)), args.String("record_format"), Text(args, "finish_keys")),
-            "sys.call.record_stop" => new StopRecord(),
-            "sys.call.send_dtmf_start" => new StartSendKeys(args.String("keys")),
-            "sys.call.receive_dtmf_start" => new StartReceiveKeys(Keys(args)),
-            "sys.call.connect_start" => new StartConnect(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec
-            {
-                MaxSeconds = args.Int32("max_seconds"),
-                Mode = args.Int32("connect_mode"),
-                LocalVolume = args.OptionalInt32("local_volume") ?? 0,
-                RemoteVolume = args.OptionalInt32("remote_volume") ?? 0,
-                RecordPath = recordPath,
-                RecordFormat = recordPath is null ? null : args.String("record_format"),
-                ScheduleAtSeconds = args.Int64("schedule_play_time"),
-                ScheduleFile = args.OptionalString("schedule_play_file"),
-                ScheduleTimes = args.Int32("schedule_play_loop"),
-            }),
-            "sys.call.connect_stop" => new StopConnect(),
-            "sys.call.conf_enter" => new EnterConference(op ?? throw new ArgumentNullException(nameof(op)), args.String("conf_res_id"))
-            {
-                MaxSeconds = args.Int32("max_seconds"),
-                VoiceMode = args.Int32("voice_mode"),
-                Volume = args.OptionalInt32("volume"),
-                EntrySound = ConferenceRequests.Files(args.OptionalString("play_file")),
-            },
-            "sys.call.conf_exit" => new ExitConference(args.String("conf_res_id")),
-            "sys.call.stop_receive_dtmf_start" or "sys.call.receive_dtmf_stop" => new StopReceiveKeys(),
-            _ => null,
-        };
-    }
+            ["sys.call.answer"] = Read(static args => new AnswerCall(args.Int32("max_answer_seconds"), args.OptionalString("user_data"))),
+            ["sys.call.reject"] = Read(static args => new RejectCall(args.Int32("cause"), args.OptionalString("user_data"))),
+            ["sys.call.redirect"] = Read(static args => new RedirectCall(args.String("redirect_uri"), args.OptionalString("user_data"))),
+            ["sys.call.drop"] = (typeof(DropCall), static (request, _, _) => new DropCall(request.Arguments.Int32("cause"), request.Generation)),
+            ["sys.call.nop"] = Read(static _ => new TouchCall()),
+            ["sys.call.play_start"] = Read(static args => new StartPlay(Files(args.Content("content")), Text(args, "finish_keys"), args.Int32("repeat"))),
+            ["sys.call.play_stop"] = Read(static _ => new StopPlay()),
+            ["sys.call.record_start"] = (typeof(StartRecord), static (request, path, _) => Record(request.Arguments, path)),
+            ["sys.call.record_stop"] = Read(static _ => new StopRecord()),
+            ["sys.call.send_dtmf_start"] = Read(static args => new StartSendKeys(args.String("keys"))),
+            ["sys.call.receive_dtmf_start"] = Read(static args => new StartReceiveKeys(Keys(args))),
+            ["sys.call.stop_receive_dtmf_start"] = Read(static _ => new StopReceiveKeys()),
+            ["sys.call.receive_dtmf_stop"] = Read(static _ => new StopReceiveKeys()),
+            ["sys.call.connect_start"] = (typeof(StartConnect), static (request, path, op) => Connect(request.Arguments, path, op)),
+            ["sys.call.connect_stop"] = Read(static _ => new StopConnect()),
+            ["sys.call.conf_enter"] = (typeof(EnterConference), static (request, _, op) => Enter(request.Arguments, op)),
+            ["sys.call.conf_exit"] = Read(static args => new ExitConference(args.String("conf_res_id"))),
+        }.ToFrozenDictionary(StringComparer.Ordinal);
+
+    private static (Type, Func<RpcRequest, string?, string?, ResourceRequest>) Read<TRequest>(Func<RpcArguments, TRequest> read)
+        where TRequest : ResourceRequest => (typeof(TRequest), (request, _, _) => read(request.Arguments));
+
+    private static StartRecord Record(RpcArguments args, string? path) => new(args.Int32("max_seconds"), args.Boolean("beep"),
+        path ?? throw new ArgumentNullException(nameof(path)), args.String("record_format"), Text(args, "finish_keys"));
+
+    private static StartConnect Connect(RpcArguments args, string? path, string? op) => new(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec
+    {
+        MaxSeconds = args.Int32("max_seconds"),
+        Mode = args.Int32("connect_mode"),
+        LocalVolume = args.OptionalInt32("local_volume") ?? 0,
+        RemoteVolume = args.OptionalInt32("remote_volume") ?? 0,
+        RecordPath = path,
+        RecordFormat = path is null ? null : args.String("record_format"),
+        ScheduleAtSeconds = args.Int64("schedule_play_time"),
+        ScheduleFile = args.OptionalString("schedule_play_file"),
+        ScheduleTimes = args.Int32("schedule_play_loop"),
+    });
+
+    private static EnterConference Enter(RpcArguments args, string? op) => new(op ?? throw new ArgumentNullException(nameof(op)), args.String("conf_res_id"))
+    {
+        MaxSeconds = args.Int32("max_seconds"),
+        VoiceMode = args.Int32("voice_mode"),
+        Volume = args.OptionalInt32("volume"),
+        EntrySound = ConferenceRequests.Files(args.OptionalString("play_file")),
+    };
 
     /// <summary>The parameters of <c>receive_dtmf_start</c>, which a flow takes as well.</summary>
     internal static ReceiveKeysSpec Keys(RpcArguments args) => new()

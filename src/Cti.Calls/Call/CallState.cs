@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Cti.Calls.Api;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Auth;
@@ -146,26 +147,29 @@ public sealed record CallState : ResourceState
     /// <summary>
     /// The documented state. It follows from the facts, the uppermost first: so a call returns by itself to the state that it came from.
     /// </summary>
-    public CallPhase Phase
+    public CallPhase Phase => WasReleased ? CallPhase.Released : Seat is not null ? CallPhase.Conf : PhaseBeneathSeat;
+
+    /// <summary>The state that it would be in without its seat in a conference.</summary>
+    internal CallPhase PhaseBeneathSeat => Dialling is not null ? CallPhase.Dial : PhaseBeneathDialling;
+
+    /// <summary>The state that it would be in without the dialling of a child.</summary>
+    internal CallPhase PhaseBeneathDialling => Bridge is not null ? CallPhase.Connect : PhaseBeneathBridge;
+
+    /// <summary>The state that it would be in without its bridge.</summary>
+    internal CallPhase PhaseBeneathBridge => Action switch
     {
-        get
-        {
-            if (WasReleased) return CallPhase.Released;
-            if (Seat is not null) return CallPhase.Conf;
-            if (Dialling is not null) return CallPhase.Dial;
-            if (Bridge is not null) return CallPhase.Connect;
-            return Action switch
-            {
-                PlayAction => CallPhase.Play,
-                RecordAction => CallPhase.Record,
-                SendKeysAction => CallPhase.SendDtmf,
-                ReceiveKeysAction => CallPhase.ReceiveDtmf,
-                _ when AnswerMillis is not null => CallPhase.Idle,
-                _ when Direction == CallDirection.Inbound => AnswerRequestedMillis is null ? CallPhase.Initiated : CallPhase.Answer,
-                _ => RingMillis is null ? CallPhase.Initiated : CallPhase.Ring,
-            };
-        }
-    }
+        PlayAction => CallPhase.Play,
+        RecordAction => CallPhase.Record,
+        SendKeysAction => CallPhase.SendDtmf,
+        ReceiveKeysAction => CallPhase.ReceiveDtmf,
+        _ => PhaseBeneathAction,
+    };
+
+    /// <summary>The state that it would be in without an action.</summary>
+    internal CallPhase PhaseBeneathAction =>
+        AnswerMillis is not null ? CallPhase.Idle
+        : Direction == CallDirection.Outbound ? RingMillis is null ? CallPhase.Initiated : CallPhase.Ring
+        : AnswerRequestedMillis is null ? CallPhase.Initiated : CallPhase.Answer;
 
     /// <inheritdoc/>
     public override bool IsReleased => WasReleased;
@@ -214,6 +218,14 @@ public sealed record CallState : ResourceState
 
     /// <summary>Whether a caller waits for the application to answer, reject or redirect.</summary>
     public bool IsOffered => Direction == CallDirection.Inbound && AnswerRequestedMillis is null && !WasReleased;
+
+    /// <summary>The known keys with one more; the oldest gives way.</summary>
+    internal ImmutableArray<KeyPress> Know(KeyPress? press)
+    {
+        if (press is not { } counted) return KnownKeys;
+        var known = KnownKeys.Length < Limits.KnownKeysMax ? KnownKeys : KnownKeys.RemoveAt(0);
+        return known.Add(counted);
+    }
 
     /// <inheritdoc/>
     public override string StateName(ApiGeneration generation) =>

@@ -19,14 +19,23 @@ public sealed record OwnerNotice(int Number, string Method, [property: JsonConve
 }
 
 /// <summary>The owner is told something.</summary>
-public sealed record OwnerTold(OwnerNotice Notice) : CallEntry;
+public sealed record OwnerTold(OwnerNotice Notice) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Notices = state.Notices.Add(Notice), NoticeCount = Notice.Number };
+}
 
 /// <summary>The owner of a released call has journaled all that it was told, or is gone.</summary>
-public sealed record OwnerHeard : CallEntry;
+public sealed record OwnerHeard : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { Notices = [] };
+}
 
 /// <summary>What the owner asks for once was begun.</summary>
 /// <param name="What">Its name.</param>
-public sealed record OwnerAsked(string What) : CallEntry;
+public sealed record OwnerAsked(string What) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { OwnerAsks = state.OwnerAsks.Contains(What) ? state.OwnerAsks : state.OwnerAsks.Add(What) };
+}
 
 /// <summary>JSON within JSON, byte for byte.</summary>
 internal sealed class RawJsonConverter : JsonConverter<ReadOnlyMemory<byte>>
@@ -42,26 +51,33 @@ internal sealed class RawJsonConverter : JsonConverter<ReadOnlyMemory<byte>>
     public override void Write(Utf8JsonWriter writer, ReadOnlyMemory<byte> value, JsonSerializerOptions options) => writer.WriteRawValue(value.Span);
 }
 
-public static partial class CallDecider
+/// <summary>What a call and the flow that drives it owe each other.</summary>
+internal static class OwnerNotices
 {
-    private static (CallEntry Entry, NotifyOwner Effect) NoticeOf(CallState call, string method, ReadOnlyMemory<byte> parameters)
+    public static (CallEntry Entry, NotifyOwner Effect) NoticeOf(CallState call, string method, ReadOnlyMemory<byte> parameters)
     {
         var notice = new OwnerNotice(call.NoticeCount + 1, method, parameters);
         return (new OwnerTold(notice), Repeat(call, notice));
     }
 
-    private static NotifyOwner Repeat(CallState call, OwnerNotice notice) => new(call.Owner!, notice.Method, notice.Params) { Number = notice.Number };
+    /// <summary>After a recovery: told again.</summary>
+    public static void Resume(CallDraft decision)
+    {
+        foreach (var notice in decision.State.Notices) decision.Do(Repeat(decision.State, notice));
+    }
 
     /// <summary>Only the release has to be known to be heard: it is the last that is told, and until then the notices are told again.</summary>
-    private static CallDecision OwnerHasHeard(CallDraft decision, int number) =>
+    public static CallDecision WereHeard(CallDraft decision, int number) =>
         decision.State is { WasReleased: true, Notices.IsEmpty: false } call && number >= call.NoticeCount ? decision.Add(new OwnerHeard()).Build() : decision.Build();
 
-    /// <summary>A request that the owner repeats because it cannot know whether it was heard.</summary>
-    private static CallDecision DecideOnce(CallDraft decision, ResourceRequest request, string once)
+    /// <summary>A request that the owner repeats because it cannot know whether it was heard: the answer to a repeat; null where it is decided now.</summary>
+    public static CallDecision? Once(CallDraft decision, ResourceRequest request, string once)
     {
         if (decision.State.OwnerAsks.Contains(once)) return decision.ReplyNull().Build();
         // A bridge is asked for once it stands: until then a recovery gives it up, and the owner asks anew.
         if (request is not StartConnect) decision.Add(new OwnerAsked(once));
-        return DecideRequest(decision, request with { Once = null });
+        return null;
     }
+
+    private static NotifyOwner Repeat(CallState call, OwnerNotice notice) => new(call.Owner!, notice.Method, notice.Params) { Number = notice.Number };
 }

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Cti.Calls.Call.Sagas;
 
 namespace Cti.Calls.Call;
 

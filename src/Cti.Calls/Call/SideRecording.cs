@@ -18,28 +18,38 @@ public sealed record StartSideRecord(string FullPath, string Format) : ResourceR
 public sealed record StopSideRecord() : ResourceRequest("sys.call.record_stop");
 
 /// <summary>A recording beside everything else began.</summary>
-public sealed record SideRecordBegan(SideRecording Recording) : CallEntry;
+public sealed record SideRecordBegan(SideRecording Recording) : CallEntry
+{
+    private protected override CallState Change(CallState state) => state with { SideRecord = Recording, ActionCount = Math.Max(state.ActionCount, Recording.Number) };
+}
 
 /// <summary>It ended: its file is complete, or could not be written.</summary>
-public sealed record SideRecordEnded : CallEntry;
-
-public static partial class CallDecider
+public sealed record SideRecordEnded : CallEntry
 {
-    private static CallDecision SideRecordStart(CallDraft decision, StartSideRecord start)
+    private protected override CallState Change(CallState state) => state with { SideRecord = null };
+}
+
+/// <summary>What becomes of it.</summary>
+internal static class SideRecordings
+{
+    public static CallDecision Start(CallDraft decision, StartSideRecord start)
     {
-        if (decision.State.SideRecord is not null) return Refuse(decision, start);
-        var recording = new SideRecording(decision.State.ActionCount + 1, start.FullPath, start.Format);
+        if (decision.State.SideRecord is not null) return Refusals.WrongState(decision.State, start);
+        var recording = new SideRecording(Actions.NextNumber(decision), start.FullPath, start.Format);
         return decision.Add(new SideRecordBegan(recording)).ReplyNull()
             .Do(new StartMediaRecord(recording.Number, recording.FullPath, recording.Format, Beep: false, Channels: 2)).Build();
     }
 
-    private static CallDecision SideRecordStop(CallDraft decision)
+    public static CallDecision Stop(CallDraft decision, StopSideRecord stop)
     {
         decision.ReplyNull();
         return (decision.State.SideRecord is { } running ? decision.Do(new StopMediaRecord(running.Number)) : decision).Build();
     }
 
-    private static CallDecision SideRecordHasEnded(CallDraft decision, RecordFinished finished) =>
-        decision.Add(new SideRecordEnded()).Emit("sys.call.on_record_completed",
-            CallEvents.SideRecordCompleted(decision.State, finished.End is MediaEnd.Completed or MediaEnd.Stopped ? new ActionEnding() : EndingOf(finished.End, finished.Detail), decision.Now)).Build();
+    public static CallDecision? HasEnded(CallDraft decision, RecordFinished finished)
+    {
+        if (decision.State.SideRecord?.Number != finished.Number) return null;
+        var ending = finished.End is MediaEnd.Completed or MediaEnd.Stopped ? new ActionEnding() : Actions.EndingOf(finished.End, finished.Detail);
+        return decision.Add(new SideRecordEnded()).Emit("sys.call.on_record_completed", CallEvents.SideRecordCompleted(decision.State, ending, decision.Now)).Build();
+    }
 }

@@ -11,7 +11,8 @@ namespace Cti.Gateway.Documents;
 public static class ApiDocument
 {
     /// <summary>Markdown, lines ended by a line feed.</summary>
-    public static string Render()
+    /// <param name="states">In which states methods are allowed.</param>
+    public static string Render(IStateTable states)
     {
         var text = new StringBuilder(64 * 1024);
         text.Append("""
@@ -49,7 +50,7 @@ public static class ApiDocument
         foreach (var module in Catalogue.Methods.GroupBy(m => m.Name[..m.Name.LastIndexOf('.')]))
         {
             Line(text, $"\n## {module.Key}");
-            foreach (var method in module) Write(text, method);
+            foreach (var method in module) Write(text, method, states);
         }
         text.Append("\n## Events\n");
         foreach (var happened in Catalogue.Events) Write(text, happened);
@@ -73,7 +74,7 @@ public static class ApiDocument
     private static string Number(ApiGeneration generation, string name) =>
         RecordFormats.NumberOf(generation, name) is var number and > 0 ? number.ToString(CultureInfo.InvariantCulture) : "";
 
-    private static void Write(StringBuilder text, MethodDefinition method)
+    private static void Write(StringBuilder text, MethodDefinition method, IStateTable states)
     {
         Line(text, $"\n### {method.Name}\n");
         Line(text, $"{method.Doc}{(method.AdminOnly ? " Needs an administrator's key." : "")}\n");
@@ -85,7 +86,7 @@ public static class ApiDocument
             text.Append('\n');
         }
         Line(text, $"Answers {Result(method.Result)}");
-        if (States(method) is { Length: > 0 } states) Line(text, $"\nAllowed: {states}.");
+        if (States(method, states) is { Length: > 0 } allowed) Line(text, $"\nAllowed: {allowed}.");
         if (!method.Errors.IsEmpty) Line(text, $"\nErrors besides those of every method: {string.Join(", ", method.Errors.Order().Select(c => $"`{c}`"))}.");
     }
 
@@ -156,20 +157,21 @@ public static class ApiDocument
     private static string TypeOf(FieldDefinition field) => field.Type.ToString().ToLowerInvariant() + (field.Nullable ? " or null" : "") + (field.Optional ? ", may be left out" : "");
 
     // One sentence when generations and directions agree, else one for each that differs.
-    private static string States(MethodDefinition method)
+    private static string States(MethodDefinition method, IStateTable table)
     {
-        if (method.StateRules.IsEmpty) return "";
+        if (!table.IsLimited(method.Name)) return "";
+        var onlyDirection = table.OnlyDirectionOf(method.Name);
         var lines = new List<(string Who, string States)>();
         foreach (var generation in (ApiGeneration[])[ApiGeneration.V1, ApiGeneration.V2])
         {
             foreach (var direction in (CallDirection[])[CallDirection.Inbound, CallDirection.Outbound])
             {
-                if ((method.OnlyDirection ?? direction) != direction) continue;
-                var states = method.AllowedIn(generation, direction);
+                if ((onlyDirection ?? direction) != direction) continue;
+                var states = table.AllowedIn(method.Name, generation, direction);
                 lines.Add(($"v{(int)generation} {direction.ToString().ToLowerInvariant()}", states.IsEmpty ? "in every state" : "in " + string.Join(", ", states.Select(s => $"`{s}`"))));
             }
         }
-        var calls = method.OnlyDirection is { } only ? $" (only {only.ToString().ToLowerInvariant()} calls)" : "";
+        var calls = onlyDirection is { } only ? $" (only {only.ToString().ToLowerInvariant()} calls)" : "";
         return lines.Select(l => l.States).Distinct().Count() == 1 ? lines[0].States + calls : string.Join("; ", lines.Select(l => $"{l.Who} {l.States}"));
     }
 

@@ -17,7 +17,8 @@ public static class OpenRpcDocument
     /// <param name="generation">Whose.</param>
     /// <param name="version">The server's version.</param>
     /// <param name="server">Scheme and authority of this gateway as its caller reaches it, <c>http(s)://HOST:PORT</c>.</param>
-    public static byte[] Render(ApiGeneration generation, string version, string server)
+    /// <param name="states">In which states methods are allowed.</param>
+    public static byte[] Render(ApiGeneration generation, string version, string server, IStateTable states)
     {
         var buffer = new ArrayBufferWriter<byte>(64 * 1024);
         using (var writer = new Utf8JsonWriter(buffer, Options))
@@ -34,7 +35,7 @@ public static class OpenRpcDocument
             WriteServer(writer, "WebSocket", $"ws{server.AsSpan(4)}/v{(int)generation}/rpc");
             writer.WriteEndArray();
             writer.WriteStartArray("methods");
-            foreach (var method in Catalogue.Methods) Write(writer, method, generation);
+            foreach (var method in Catalogue.Methods) Write(writer, method, generation, states);
             writer.WriteEndArray();
             writer.WriteStartArray("x-events");
             foreach (var happened in Catalogue.Events) Write(writer, happened);
@@ -44,7 +45,7 @@ public static class OpenRpcDocument
         return buffer.WrittenSpan.ToArray();
     }
 
-    private static void Write(Utf8JsonWriter writer, MethodDefinition method, ApiGeneration generation)
+    private static void Write(Utf8JsonWriter writer, MethodDefinition method, ApiGeneration generation, IStateTable states)
     {
         var positions = method.PositionsIn(generation);
         // OpenRPC wants required parameters first; where the signature has another order, only names are safe to generate clients from.
@@ -74,18 +75,18 @@ public static class OpenRpcDocument
         WriteNames(writer, "x-positions", positions.Select(p => p.Name));
         writer.WriteBoolean("x-changes", method.Changes);
         writer.WriteBoolean("x-admin", method.AdminOnly);
-        if (!method.StateRules.IsEmpty)
+        if (states.IsLimited(method.Name))
         {
             writer.WriteStartObject("x-states");
-            WriteNames(writer, "inbound", method.OnlyDirection == CallDirection.Outbound ? [] : States(method, generation, CallDirection.Inbound));
-            WriteNames(writer, "outbound", method.OnlyDirection == CallDirection.Inbound ? [] : States(method, generation, CallDirection.Outbound));
+            foreach (var direction in Enum.GetValues<CallDirection>())
+            {
+                var isFor = (states.OnlyDirectionOf(method.Name) ?? direction) == direction;
+                WriteNames(writer, direction.ToString().ToLowerInvariant(), !isFor ? [] : states.AllowedIn(method.Name, generation, direction) is { IsEmpty: false } names ? names : ["any"]);
+            }
             writer.WriteEndObject();
         }
         writer.WriteEndObject();
     }
-
-    private static ImmutableArray<string> States(MethodDefinition method, ApiGeneration generation, CallDirection direction) =>
-        method.AllowedIn(generation, direction) is { IsEmpty: false } states ? states : ["any"];
 
     private static void WriteNames(Utf8JsonWriter writer, string member, IEnumerable<string> names)
     {

@@ -21,7 +21,7 @@ internal interface IConnectionFeed
 /// <summary>Turns the text of one request into the text of its answer.</summary>
 internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter router, GatewayMetrics metrics, ILog log)
 {
-    private readonly OpenRpcPages _pages = new(options.Version);
+    private readonly OpenRpcPages _pages = new(options.Version, options.States);
 
     /// <summary>
     /// Carries a request out. Everything up to the hand-over to the router happens before this returns, so requests that are

@@ -1,6 +1,7 @@
 using Cti.Actors;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
@@ -27,7 +28,7 @@ internal sealed partial class CallActor(NodeServices services, CallCell cell) : 
     {
         if (command is DialogChanged changed && cell.IsHandedOver) command = changed with { WasHeardUntilNow = true };
         var decision = CallDecider.Decide(state, Heard(command), now, services.Settings);
-        if (command is Cti.Calls.Conference.EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op)
+        if (command is EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op)
         {
             HearConference(entered);
             if (entered.Link is null) LetGoOfFormer();

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Cti.Actors;
 using Cti.Calls.Api;
-using Cti.Calls.Flows;
+using Cti.Calls.Extensions;
 using Cti.Cluster.Journal;
 using Cti.Kernel;
 using Cti.Server.Calls;

@@ -1,7 +1,7 @@
 using Cti.Actors;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
-using Cti.Calls.Flows;
+using Cti.Calls.Extensions;
 using Cti.Calls.Resources;
 using Cti.Cluster.Journal;
 using Cti.Cluster.Membership;

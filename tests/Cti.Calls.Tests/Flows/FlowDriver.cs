@@ -2,7 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
-using Cti.Calls.Flows;
+using Cti.Calls.Extensions;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 

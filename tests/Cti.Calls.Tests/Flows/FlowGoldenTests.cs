@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Cti.Calls.Api;
-using Cti.Calls.Flows;
+using Cti.Calls.Extensions;
 
 namespace Cti.Calls.Tests.Flows;
 

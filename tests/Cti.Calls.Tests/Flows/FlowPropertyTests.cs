@@ -1,7 +1,8 @@
 using System.Globalization;
 using System.Text;
 using Cti.Calls.Call;
-using Cti.Calls.Flows;
+using Cti.Calls.Call.Sagas;
+using Cti.Calls.Extensions;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 

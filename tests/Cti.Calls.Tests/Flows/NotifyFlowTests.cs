@@ -1,4 +1,4 @@
-using Cti.Calls.Flows;
+using Cti.Calls.Extensions;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 

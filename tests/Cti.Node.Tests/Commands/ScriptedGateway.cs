@@ -1,3 +1,4 @@
+using Cti.Calls;
 using System.Collections.Concurrent;
 using System.Text;
 using System.Threading.Channels;
@@ -41,6 +42,7 @@ internal sealed class ScriptedGateway : IRequestRouter, IEventFeeds, IGatewaySta
         var gateway = new ScriptedGateway();
         var options = new GatewayOptions
         {
+            States = StateTable.Instance,
             Listen = ["http://127.0.0.1:0"],
             Applications = [new ApplicationOptions("default", [DefaultKey.Hash(Key)]) { Admin = true }],
         };

@@ -1,3 +1,4 @@
+using Cti.Calls;
 using Cti.Calls.Api;
 using Cti.Calls.Call;
 
@@ -289,14 +290,17 @@ internal static partial class RaceScenes
     private static RaceScene Flow(string name, string state, string module, Action<RaceStage> reach, params RaceAction[] others) => new(name, reach,
         [.. AllowedIn(module, state, null).Select(method => RaceActions.Method(method, "flow", "flow")), .. others]) { States = [$"{module} {state}"] };
 
-    /// <summary>The methods that the catalogue allows in a state.</summary>
+    /// <summary>The methods that the states' own table allows in a state, in either generation.</summary>
     public static IReadOnlyList<string> AllowedIn(string module, string state, CallDirection? direction) =>
     [
         .. Catalogue.Methods.Where(method => method.Changes && method.Name.StartsWith(module + ".", StringComparison.Ordinal))
             .Where(static method => !method.Name.EndsWith(".construct", StringComparison.Ordinal))
-            .Where(method => method.OnlyDirection is not { } only || direction is null || (int)only == (int)direction)
-            .Where(method => method.StateRules.IsEmpty || method.StateRules.Any(rule =>
-                (rule.Direction is { } one && direction is not null && (int)one != (int)direction) || rule.States.Contains(state)))
+            .Where(method => StateTable.Instance.OnlyDirectionOf(method.Name) is not { } only || direction is null || only == direction)
+            .Where(method => IsAllowed(method.Name, state, direction))
             .Select(static method => method.Name),
     ];
+
+    private static bool IsAllowed(string method, string state, CallDirection? direction) =>
+        Generations.All.Any(generation => (direction is { } one ? [one] : Enum.GetValues<CallDirection>())
+            .Any(way => StateTable.Instance.AllowedIn(method, generation, way) is var allowed && (allowed.IsEmpty || allowed.Contains(state))));
 }

@@ -1,6 +1,6 @@
 using System.Net;
 using Cti.Calls.Call;
-using Cti.Calls.Flows;
+using Cti.Calls.Extensions;
 using Cti.Testing.Peers;
 
 namespace Cti.Simulation.Races;
