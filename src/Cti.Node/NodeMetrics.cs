@@ -24,7 +24,11 @@ internal sealed class NodeMetrics : IDisposable
     private void Node(ServerNode server)
     {
         meter.CreateObservableGauge("cti_calls", () => server.CallCount, "{call}", "Calls on this node, released ones whose far end is still being told included");
-        meter.CreateObservableCounter("cti_calls_refused", () => new Measurement<long>(server.CallsRefusedForMax, new KeyValuePair<string, object?>("reason", "calls-max")), "{call}", "New calls that were refused, by reason: calls-max is cti.node.calls-max");
+        meter.CreateObservableCounter("cti_calls_refused", () => new Measurement<long>[]
+        {
+            new(server.CallsRefusedForMax, new KeyValuePair<string, object?>("reason", "calls-max")),
+            new(server.CallsRefusedForBacklog, new KeyValuePair<string, object?>("reason", "sip-behind")),
+        }, "{call}", "New calls that were refused, by reason: calls-max is cti.node.calls-max; sip-behind: SIP messages had waited for over 100 ms");
         meter.CreateObservableGauge("cti_conferences", () => server.ConferenceCount, "{conference}", "Conferences that this node mixes");
         meter.CreateObservableGauge("cti_node_ready", () => server.IsReady ? 1 : 0, "1", "Whether the node takes new calls: its journal answers and it does not drain");
         meter.CreateObservableGauge("cti_node_draining", () => server.IsDraining ? 1 : 0, "1", "Whether the node takes no new calls because it is to stop");
@@ -35,6 +39,9 @@ internal sealed class NodeMetrics : IDisposable
         meter.CreateObservableGauge("cti_instances", () => server.InstanceCount, "{instance}", "Instances that this node serves");
         meter.CreateObservableGauge("cti_gc_heap", () => GC.GetTotalMemory(forceFullCollection: false), "By", "Managed memory in use, garbage not yet collected included");
         meter.CreateObservableCounter("cti_gc_allocated", () => GC.GetTotalAllocatedBytes(precise: false), "By", "Managed memory allocated since the start");
+        meter.CreateObservableCounter("cti_gc_collections", () => Enumerable.Range(0, GC.MaxGeneration + 1)
+            .Select(static generation => new Measurement<long>(GC.CollectionCount(generation), new KeyValuePair<string, object?>("generation", generation))), "{collection}",
+            "Garbage collections, by the oldest generation that they looked at or one younger than that");
         meter.CreateObservableCounter("cti_gc_pause", () => GC.GetTotalPauseDuration().TotalSeconds, "s", "Time that all threads stood still for the garbage collector, media loops too");
         meter.CreateObservableGauge("cti_trunk_up", () => server.Trunks.All.Select(trunk =>
             new Measurement<int>(server.Trunks.IsUp(trunk) ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name))), "1", "Whether a trunk answers");

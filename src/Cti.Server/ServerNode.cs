@@ -121,6 +121,7 @@ public sealed class ServerNode : INodeInfo
     private readonly SipNode sip;
     private readonly NodeServices services;
     private readonly CallLimit limit;
+    private readonly SipBacklog backlog = new();
     private readonly TrunkTable trunks;
     private readonly ClusterClock clock;
     private readonly ClusterMember member;
@@ -255,6 +256,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>Conferences that are open in the media side.</summary>
     public int ConferenceCount => services.Media.OpenConferences;
 
+    /// <summary>New calls that were refused because SIP messages had to wait too long.</summary>
+    public long CallsRefusedForBacklog => backlog.Refused;
+
     /// <summary>SIP transactions alive.</summary>
     public int TransactionCount => inbound?.Layer?.Count ?? 0;
 
@@ -294,7 +298,7 @@ public sealed class ServerNode : INodeInfo
             };
             inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
             var witness = new InviteWitness(around, clock);
-            var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around, witness));
+            var sipActor = system.Spawn("sip", () => new SipActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around, witness, backlog));
             sip.Attach(sipActor, transport, witness);
             // Calls are taken over before the trunks' actors look for themselves, and a far end may ask for the password again.
             foreach (var trunk in trunks.All) _ = FindAsync(trunk);

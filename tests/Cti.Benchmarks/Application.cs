@@ -19,18 +19,21 @@ internal sealed class Application : IAsyncDisposable
     private readonly ConcurrentDictionary<string, TaskCompletionSource<Incoming>> _asked = new();
     private readonly Action<Application, Incoming> _event;
     private Task _sending = Task.CompletedTask, _receiving = Task.CompletedTask;
-    private long _refused;
+    private long _refused, _lastId;
     private int _unacknowledged;
 
     private Application(Action<Application, Incoming> @event) => _event = @event;
+
+    /// <summary>Whether its requests have UUIDs: then the node remembers each answer for ten minutes, as the contract has it.</summary>
+    public bool AsksOnce { get; init; } = true;
 
     /// <summary>Requests answered with an error, of those that nobody waited for.</summary>
     public long Refused => Interlocked.Read(ref _refused);
 
     /// <summary>Connects; every event is given to <paramref name="event"/>, on the receiving thread.</summary>
-    public static async Task<Application> ConnectAsync(Uri address, string key, Action<Application, Incoming> @event)
+    public static async Task<Application> ConnectAsync(Uri address, string key, Action<Application, Incoming> @event, bool asksOnce = true)
     {
-        var application = new Application(@event);
+        var application = new Application(@event) { AsksOnce = asksOnce };
         application._socket.Options.SetRequestHeader("Authorization", "Bearer " + key);
         await application._socket.ConnectAsync(address, CancellationToken.None);
         application._sending = application.SendAsync();
@@ -39,7 +42,7 @@ internal sealed class Application : IAsyncDisposable
     }
 
     /// <summary>Sends a request whose answer only counts if it is an error.</summary>
-    public void Post(string method, string parameters) => _outgoing.Writer.TryWrite(Request(Guid.NewGuid().ToString("N"), method, parameters));
+    public void Post(string method, string parameters) => _outgoing.Writer.TryWrite(Request(NewId(), method, parameters));
 
     /// <summary>For the event handler of a member of a consumer group: acknowledges every hundredth event, and with it those before.</summary>
     public void Acknowledge(Incoming incoming)
@@ -50,7 +53,7 @@ internal sealed class Application : IAsyncDisposable
     /// <summary>Sends a request and waits for its answer; how long that took is in milliseconds.</summary>
     public async Task<(Incoming Answer, double Millis)> AskAsync(string method, string parameters)
     {
-        var id = Guid.NewGuid().ToString("N");
+        var id = NewId();
         var answer = new TaskCompletionSource<Incoming>(TaskCreationOptions.RunContinuationsAsynchronously);
         _asked[id] = answer;
         var began = Stopwatch.GetTimestamp();
@@ -67,6 +70,8 @@ internal sealed class Application : IAsyncDisposable
         await _receiving;
         _socket.Dispose();
     }
+
+    private string NewId() => AsksOnce ? Guid.NewGuid().ToString("N") : $"bench-{Interlocked.Increment(ref _lastId)}";
 
     private static byte[] Request(string id, string method, string parameters) =>
         Encoding.UTF8.GetBytes($$"""{"jsonrpc":"2.0","id":"{{id}}","method":"{{method}}","params":{{parameters}}}""");

@@ -17,7 +17,7 @@ internal static class CallsBenchmark
     // CTI_BENCH_RATES=500,500,500 compares two builds at one rate, on a machine that is not quiet.
     private static readonly int[] Rates = Environment.GetEnvironmentVariable("CTI_BENCH_RATES") is { Length: > 0 } asked
         ? [.. asked.Split(',').Select(static rate => int.Parse(rate, System.Globalization.CultureInfo.InvariantCulture))]
-        : [200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000];
+        : [200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000, 2500, 3000, 4000];
 
     /// <summary>One rate's figures; CPU in seconds per 1000 calls.</summary>
     public sealed record Step(int Rate, double Achieved, long Calls, long Failed, long Retransmissions, double P50, double P99, double NodeCpu, double SippCpu, double ApplicationCpu, double AllocatedKib, string Threads)
@@ -56,6 +56,18 @@ internal static class CallsBenchmark
         return Rise("in", limit, rate => InboundStep(node, application, rate, StepSeconds));
     }
 
+    /// <summary>The highest of these rates that is held for so long: in a rush of a few seconds the node lives on what is empty before.</summary>
+    public static Step? Sustained(NodeProcess node, Application application, IEnumerable<int> falling, int seconds)
+    {
+        foreach (var rate in falling)
+        {
+            var step = InboundStep(node, application, rate, seconds);
+            Print("in, sustained", step);
+            if (step.Held) return step;
+        }
+        return null;
+    }
+
     /// <summary>What the benchmark's application does with a call.</summary>
     public static void Answer(Application application, Incoming incoming)
     {
@@ -80,11 +92,14 @@ internal static class CallsBenchmark
         {
             var step = run(rate);
             steps.Add(step);
-            Console.WriteLine($"{what,-36}{step.Rate,7}{step.Achieved,9:F0}{step.Calls,8}{step.Failed,8}{step.Retransmissions,8}{step.P50,8:F1}{step.P99,8:F1}"
-                + $"{step.NodeCpu,6:F2}{step.SippCpu,6:F2}{step.ApplicationCpu,13:F2}{step.AllocatedKib,10:F0}{(step.Held ? "" : "   not held")}");
+            Print(what, step);
             return step;
         }
     }
+
+    private static void Print(string what, Step step) =>
+        Console.WriteLine($"{what,-36}{step.Rate,7}{step.Achieved,9:F0}{step.Calls,8}{step.Failed,8}{step.Retransmissions,8}{step.P50,8:F1}{step.P99,8:F1}"
+            + $"{step.NodeCpu,6:F2}{step.SippCpu,6:F2}{step.ApplicationCpu,13:F2}{step.AllocatedKib,10:F0}{(step.Held ? "" : "   not held")}");
 
     private static Step InboundStep(NodeProcess node, Application application, int rate, int seconds)
     {

@@ -95,7 +95,7 @@ internal sealed class NodeProcess : IDisposable
     /// <summary>The value of a metric; where it has labels, the sum.</summary>
     public double Metric(string name) =>
         _http.GetStringAsync(new Uri("/metrics", UriKind.Relative)).GetAwaiter().GetResult().Split('\n')
-            .Where(line => line.StartsWith(name, StringComparison.Ordinal) && line[name.Length] is ' ' or '{')
+            .Where(line => line.StartsWith(name, StringComparison.Ordinal) && (line.Length > name.Length && line[name.Length] is ' ' or '{'))
             .Sum(static line => double.Parse(line.AsSpan(line.LastIndexOf(' ') + 1), CultureInfo.InvariantCulture));
 
     /// <summary>Memory that is held, after a full collection: the managed heap and what is resident.</summary>

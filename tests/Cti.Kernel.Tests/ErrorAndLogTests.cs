@@ -59,6 +59,7 @@ public sealed class ErrorAndLogTests
     [Theory]
     [InlineData(nameof(LogEvents.SipRejected))]
     [InlineData(nameof(LogEvents.SipTransactionsFull))]
+    [InlineData(nameof(LogEvents.SipBehind))]
     [InlineData(nameof(LogEvents.SipReceiverFault))]
     [InlineData(nameof(LogEvents.SipAcceptFailed))]
     [InlineData(nameof(LogEvents.GatewayUnauthorized))]

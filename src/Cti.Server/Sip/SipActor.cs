@@ -11,7 +11,7 @@ namespace Cti.Server.Sip;
 /// Owns the node's SIP transactions (RFC 3261's transaction user for all of them): finds whose each message is and posts it to that call.
 /// A transaction stays on the node whose socket it uses; what a message means for a call is decided in the call's actor.
 /// </summary>
-internal sealed partial class SipActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers, SipCluster cluster, InviteWitness witness) : Actor, ITransactionUser
+internal sealed partial class SipActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers, SipCluster cluster, InviteWitness witness, SipBacklog backlog) : Actor, ITransactionUser
 {
     /// <summary>Stray answers remembered, each for 64 T1: more than a node that restarted with all its calls ringing has; past it a BYE may go out twice.</summary>
     private const int StraysMax = 4_000;
@@ -43,7 +43,10 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
     {
         switch (message)
         {
-            case MessageCame came: layer.Receive(came.Received); break;
+            case MessageCame came:
+                backlog.Note(came.Received.ReceivedAtNanos / 1_000_000, NowMillis);
+                layer.Receive(came.Received);
+                break;
             case RejectedCame rejected: layer.ReceiveRejected(rejected.Rejected, rejected.Flow); break;
             case SendFailedCame failed: layer.SendFailed(failed.SendId, failed.Failure); break;
             case RespondNow respond: Respond(respond.Transaction, respond.Response); break;
@@ -126,11 +129,18 @@ internal sealed partial class SipActor(ISipTransport transport, ResourceDirector
         if (SipRequestValidator.Find(request, Rules) is { } refusal) return refusal.ToResponse(request, layer.TokenFor(request));
         return request.Method switch
         {
+            SipMethods.Invite when backlog.Refuses() && FindSame(request) is null => Behind(request),
             SipMethods.Invite when FindSame(request) is null && inbound.Refuse(request, flow) is { } refused => SipResponse.For(request, refused.Status, refused.Reason, layer.TokenFor(request)),
             SipMethods.Invite => null,
             SipMethods.Options => SipCapabilities.AnswerOptions(request, layer.TokenFor(request), inbound.IsAvailable),
             _ => SipResponse.For(request, 481, null, layer.TokenFor(request)),
         };
+    }
+
+    private SipResponse Behind(SipRequest invite)
+    {
+        if (System.Log.IsWanted(LogEvents.SipBehind)) System.Log.Write(LogEvents.SipBehind, backlog.WaitedMillis);
+        return SipResponse.For(invite, 503, null, layer.TokenFor(invite));
     }
 
     /// <inheritdoc/>

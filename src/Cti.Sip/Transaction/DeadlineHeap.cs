@@ -36,6 +36,12 @@ internal sealed class DeadlineHeap
         else Down(item.HeapIndex);
     }
 
+    /// <summary>Gives back room that is not needed.</summary>
+    public void Shrink()
+    {
+        if (items.Length > 64 && count < items.Length / 2) Array.Resize(ref items, Math.Max(64, count));
+    }
+
     private void Remove(SipTransaction item)
     {
         var at = item.HeapIndex;

@@ -104,11 +104,18 @@ public sealed partial class TransactionLayer
         // RFC 3261 section 9.2: there is nothing to cancel.
         if (request.Method == SipMethods.Cancel && !servers.ContainsKey(key with { Method = SipMethods.Invite })) return SipResponse.For(request, 481, null, TokenFor(request));
         if (user.AnswerStateless(request, flow) is { } answer) return answer;
-        if (byId.Count < max) return null;
+        if (byId.Count < RoomFor(request)) return null;
         Counters.Refused++;
         if (!full) log.Write(LogEvents.SipTransactionsFull, max);
         full = true;
         return SipResponse.For(request, 503, null, TokenFor(request));
+    }
+
+    // What is of a call that is known finds room when nothing new does: whoever is refused a BYE hangs up all the same, and the call would stay. Each call has one at most.
+    private int RoomFor(SipRequest request)
+    {
+        if (request.Method is SipMethods.Bye or SipMethods.Cancel) return int.MaxValue;
+        return request.To.Tag is null ? max : max + (max / 4);
     }
 
     // RFC 3261 section 8.2.2.2: only requests outside of a dialog, and only those that can be told apart.

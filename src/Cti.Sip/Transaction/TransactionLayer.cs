@@ -10,6 +10,9 @@ namespace Cti.Sip;
 /// </summary>
 public sealed partial class TransactionLayer
 {
+    /// <summary>Entries for which room is kept however few there are.</summary>
+    private const int CapacityKept = 4096;
+
     private readonly ISipTransport transport;
     private readonly ITransactionUser user;
     private readonly IClock clock;
@@ -32,7 +35,9 @@ public sealed partial class TransactionLayer
     /// <param name="clock">Time; only its monotonic side is used.</param>
     /// <param name="random">For branches and tags.</param>
     /// <param name="timers">Null for the RFC's own.</param>
-    /// <param name="maxTransactions">Past this many transactions new requests get 503; 1 or more. Requests of our own are bounded by the calls.</param>
+    /// <param name="maxTransactions">
+    /// Past this many transactions new calls get 503; 1 or more. Requests within a dialog find room for a quarter more, BYE and CANCEL always: those, and our own, are bounded by the calls.
+    /// </param>
     /// <param name="log">Null for none.</param>
     public TransactionLayer(ISipTransport transport, ITransactionUser user, IClock clock, IRandom random, SipTimers? timers = null,
         int maxTransactions = Limits.SipTransactionsMax, ILog? log = null)
@@ -55,6 +60,9 @@ public sealed partial class TransactionLayer
 
     /// <summary>How many transactions there are.</summary>
     public int Count => byId.Count;
+
+    /// <summary>For how many there is room without asking for more.</summary>
+    internal int Capacity => byId.Capacity;
 
     /// <summary>How many transactions end only when their user does something: no timer ends them.</summary>
     public int EndlessCount => byId.Values.Count(static transaction => transaction.State.EndAt == TransactionState.Never);
@@ -173,6 +181,17 @@ public sealed partial class TransactionLayer
         servers.Remove(server.Key);
         if (server.MergeKey is { } key && merged.TryGetValue(key, out var first) && first == server) merged.Remove(key);
         if (full && byId.Count < max - (max / 10)) full = false;
+        if (byId.Capacity > CapacityKept && byId.Count < byId.Capacity / 8) Shrink();
+    }
+
+    /// <summary>A rush leaves nothing behind, not even room.</summary>
+    private void Shrink()
+    {
+        byId.TrimExcess();
+        servers.TrimExcess();
+        clients.TrimExcess();
+        merged.TrimExcess();
+        deadlines.Shrink();
     }
 
     private void Transmit(SipTransaction transaction, bool again, int kept = 0)

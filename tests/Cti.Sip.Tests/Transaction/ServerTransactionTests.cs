@@ -239,6 +239,31 @@ public sealed class ServerTransactionTests
     }
 
     [Fact]
+    public void Past_the_bound_what_is_of_a_call_finds_room_and_what_ends_one_always()
+    {
+        var small = new TransactionBench(max: 4);
+        for (var i = 0; i < 4; i++) small.Receive(Texts.Request("OPTIONS", $"z9hG4bK-{i}", number: (uint)i + 1));
+        small.Trace.Clear();
+        small.Receive(Texts.Request("INVITE", "z9hG4bK-new"));
+        small.Receive(Texts.Request("INFO", "z9hG4bK-first", toTag: "local"));
+        small.Receive(Texts.Request("INFO", "z9hG4bK-second", toTag: "local"));
+        for (var i = 0; i < 3; i++) small.Receive(Texts.Request("BYE", $"z9hG4bK-bye{i}", toTag: "local"));
+        small.Trace.ShouldBe(["0 > 503 INVITE", "0 request INFO", "0 > 503 INFO", "0 request BYE", "0 request BYE", "0 request BYE"]);
+    }
+
+    [Fact]
+    public void A_rush_leaves_no_room_behind()
+    {
+        var rush = new TransactionBench(max: 100_000) { WhenRequest = static transaction => transaction.Respond(For(transaction, 200)) };
+        for (var i = 0; i < 60_000; i++) rush.Receive(Texts.Request("OPTIONS", $"z9hG4bK-{i}", toTag: "local"));
+        var full = rush.Layer.Capacity;
+        full.ShouldBeGreaterThan(59_999);
+        rush.RunUntil(40_000);
+        rush.Layer.Count.ShouldBe(0);
+        rush.Layer.Capacity.ShouldBeLessThan(full / 4);
+    }
+
+    [Fact]
     public void Past_the_bound_new_requests_get_503_with_Retry_After_and_ACKs_still_pass()
     {
         var small = new TransactionBench(max: 2);
