@@ -58,7 +58,7 @@ public sealed partial class ReadmeTests
     private static string Snippet(string language)
     {
         var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "README.md"))) folder = Path.GetDirectoryName(folder) ?? throw new FileNotFoundException("README.md");
+        while (!File.Exists(Path.Combine(folder, "Cti.Actors.sln"))) folder = Path.GetDirectoryName(folder) ?? throw new FileNotFoundException("Cti.Actors.sln");
         var text = File.ReadAllText(Path.Combine(folder, "README.md"));
         return Regex.Match(text, $"```{language}\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
     }

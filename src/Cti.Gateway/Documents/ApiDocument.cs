@@ -18,7 +18,7 @@ public static class ApiDocument
         text.Append("""
             # API
 
-            Made from the definitions that dispatch and validate requests (`Cti.Calls/Api/Catalogue*.cs`); a test compares the two.
+            Made from the definitions that dispatch and validate requests (`Cti.Contract/Catalogue*.cs`); a test compares the two.
             How to connect, authenticate, retry and follow events: README. Parameters are given by name, or by position where a position is shown (v1 / v2).
             Null means the default, by name and by position, and `params: null` means none; hence a retry under the same id may write defaults or leave them out.
             Booleans are `true` and `false`, not 0 and 1. For file and key strings null and `""` are the same, except where the default has keys: there `""` is none.
@@ -47,6 +47,7 @@ public static class ApiDocument
             Line(text, $"- `{code}`: {ErrorTexts.Of(code)}");
         text.Append("\n`ipsc_info` (`process_id`) comes with every error that concerns a resource of the caller's own, never with 404, and is that resource's; `res_id` names it where the request named two.\n");
         WriteFormats(text);
+        WriteRulings(text);
         foreach (var module in Catalogue.Methods.GroupBy(m => m.Name[..m.Name.LastIndexOf('.')]))
         {
             Line(text, $"\n## {module.Key}");
@@ -70,6 +71,93 @@ public static class ApiDocument
             A recording that the disk ends (full, failed) completes with 500; what there was before is under its name, readable in every format.
             """);
     }
+
+    // How cases are answered that the contract leaves open: each is a decision.
+    private static void WriteRulings(StringBuilder text) => text.Append("""
+
+        ## Rulings
+
+        How cases are answered that the contract leaves open, and why.
+
+        Requests:
+
+        - **A repeat** (the same UUID) is answered before anything is looked up: that the second call or the parent of an accepted request has gone meanwhile
+          does not turn its answer into a 404. Results are remembered for ten minutes, refusals until the node restarts; 429, 503 and 504 are not remembered.
+        - **Whose state a refusal means** is said where a request names two resources (the second party of a bridge, a parent, a conference): the message of a
+          409 begins with that resource's id, which is also `data.res_id`, and `ipsc_info` of every refusal is that resource's.
+        - **`get` is never behind an event that was delivered**: where two resources share something that one of them has ended, it waits for the other to
+          hear of it; after 5 s it is 503. Where that one's node says nothing for a second, what is known here is answered. A list is not held up so and may
+          show a state for a commit longer, and so may a 409 of a request that comes in those milliseconds. An application that reads a release from the
+          store, after a resume, and asks at once may be told for a moment that the resource exists.
+        - **503 instead of 404, 409 and `exists` false** is what a node answers that may have been replaced without knowing it, after 5 s: the successor may
+          have accepted what it would refuse.
+        - **504** gets a request that was on its way when its node was lost, changes something and has no UUID: it may have been carried out.
+        - **Lists** wait until every instance has an owner, because a list without some of the calls would be wrong; `sys.node.list` answers for a node that
+          cannot be reached too, with `calls` null.
+        - **Null is the default, however it is given**, also where the default is no null. `finish_keys` of `receive_dtmf_start` has the default `#`: there
+          null is `#`, as by position, and `""` is no key. Null, the default and nothing are one request to the check of repeats, in either generation.
+        - **A URI comes back in one form**: with `sip:`, one text. Of a list of `ext.duo_callback` that nobody was chosen from yet, `get` shows what is tried
+          first.
+        - **Draining is no method**: it is `POST /nodes/NODE/drain` with an administrator's key, at any gateway. A request for a new call that would live on a
+          draining node waits, 5 s at most, until its instance has moved.
+
+        Dialling and ring-back:
+
+        - **`on_dial_completed`** of a dialling that the application dropped has error 487, a time-out of ours 408, everything else the far end's status; a
+          transport failure or an unknown host 503. An answer without a usable session description has 488, one that does not say where the far end is 502.
+        - **480** is for a gateway that is not configured. With the embedded defaults (gateway on loopback, one key) applications may dial any host, so that a
+          newcomer can place a call; with a configuration file they may not, unless it says so (`cti.sip.dial-any`).
+        - **Ringing** is every provisional response above 100. Early media is what the newest one with SDP says; a later 180 without SDP does not bring the
+          generated tone back, as the line goes on sending.
+        - **`ring_play_mode` 3** is not in `setup-timeout`, which counts from the INVITE; `construct` is answered when the file begins. A file that cannot be
+          played is passed over and the line's own ring-back is heard. A parent that hangs up or enters a conference during the file ends it: the child dials
+          at once. A child waits an hour at most, the longest file there can be.
+        - **A parent that refuses** leaves no trace of the child: no event, no call record. When `on_dial_completed` comes, the parent is back in `Idle` or
+          `Connect`: the two may be bridged at once.
+        - **`connect_stop` in `Dial`** is 409, although the bridge beneath stays up: the state table has it in `Connect` only. The bridge's own limits and
+          hang-ups end it all the same.
+        - **A conference as a parent** hears a generated tone while any child rings without sound of its own, beside its play; a line that brings sound is
+          heard by all, though the child is no member. The conference's end does not end the child.
+
+        Ends:
+
+        - **The completion of a recording** after `record_stop`, a limit or a finish key waits until the file is complete, and so does the end of a recorded
+          bridge by its limit, its stop or the second party's hang-up: 5 s at most, the time after which a disk that does not answer fails the recording. So
+          the application finds the file whole.
+        - **A hang-up does not wait**: it is one decision. So `on_record_completed`, or `on_connect_completed` of a recorded bridge whose first party hangs
+          up, may come a moment before the file has its name.
+        - **The release of a conference** is one decision too: `on_exited` of each member, the completions of play and recording (410; 503 when a node is
+          lost), `on_released`. The members hear of it in the same moment, and their `on_conf_completed` may come before or after the conference's
+          `on_released`: order holds per resource. `on_record_completed` may come a moment before the file has its name.
+        - **`drop` of a flow**: while someone is being dialled its `error` is 487, as a dropped dialling has it; once the message began, or both are
+          connected, null, like any other hang-up there; while keys are collected 410, like a hang-up before the end. `cancel` is 487 throughout. The second
+          party's `on_dial2_completed` comes exactly once after each `on_dial2_started`, also where no gateway was usable. A flow whose call is gone without a
+          word ends with 500.
+
+        Conferences:
+
+        - **A conference in which nobody is** is `Initiated`, also when somebody was in before. Its events carry its own `user_data`, `get_parts` the
+          members'. A member that talks when it leaves is reported as silent first.
+        - **`conf_enter` from `Play`** stops the play (487) only when the conference has let the call in; a refusal leaves it as it was. From a `Dial` that
+          lies over a bridge it is 409: the other party of the bridge would be left with nobody. An early member whose dialling fails leaves with 410, as with
+          any hang-up.
+        - **A conference without room** refuses with 503, and no event tells of it.
+
+        Files and speech:
+
+        - **Another application's file** completes its play with 404, as one that is not there does, also where it is named by its full path; only a path that
+          is in nobody's root is -32602. `record_file` outside the own record root is -32602 in every case, since nothing of another's is named by it.
+        - **What cannot be played or recorded here**: a format that needs a library or engine which is not installed is 415 with what to install (the refusal
+          of a recording, the completion of a play), before anything starts; so are pipes, devices and sockets, and the continuing of a recording in another
+          format. A disk that does not answer, and an engine that is late or fails, are 500; a recording whose folder's disk does not answer is refused with
+          503.
+        - **A name in a language**: `["hello.wav", 0, "lang=en-US"]` is looked up as `ROOT/hello.wav`, `ROOT/en-US/hello.wav`, then among the built-in prompts
+          of en-US. The contract has only the first and the last; the middle one is where an operator replaces a built-in prompt.
+        - **Bounds of spoken content**: 1000 digits, 4000 characters of text, 3000 files and pieces in all; more is -32602. Digits (type 1) given as a JSON
+          number are said as written, so `1e3` and `5.0` are refused there; the other types take them, rounded half to even to the decimals that they speak,
+          because a binary fraction's last digits are nobody's wish, while a string is taken as it was meant.
+
+        """);
 
     private static string Number(ApiGeneration generation, string name) =>
         RecordFormats.NumberOf(generation, name) is var number and > 0 ? number.ToString(CultureInfo.InvariantCulture) : "";
