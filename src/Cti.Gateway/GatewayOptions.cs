@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Security.Cryptography.X509Certificates;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Gateway;
@@ -10,6 +10,9 @@ public sealed record GatewayOptions
 {
     /// <summary>In which states of their resources methods are allowed, for <c>rpc.discover</c>.</summary>
     public required IStateTable States { get; init; }
+
+    /// <summary>What can be spoken, for checking requests.</summary>
+    public required ISpokenRules Spoken { get; init; }
 
     /// <summary>URLs to listen on: <c>http(s)://ADDRESS:PORT</c>, the address being an IP address, <c>localhost</c> or <c>*</c>; port 0 picks one.</summary>
     public required ImmutableArray<string> Listen { get; init; }

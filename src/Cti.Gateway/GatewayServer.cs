@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Net.WebSockets;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Gateway.Access;
 using Cti.Gateway.Connections;
 using Cti.Gateway.Metrics;
@@ -43,7 +43,7 @@ public sealed class GatewayServer : IAsyncDisposable
     private GatewayServer(GatewayOptions options, IRequestRouter router, IEventFeeds feeds, IGatewayStatus status, IClock clock, ILog log)
     {
         (_options, _feeds, _status, _log) = (options, feeds, status, log);
-        _applications = new ApplicationDirectory(options.Applications, clock);
+        _applications = new ApplicationDirectory(options, clock);
         _dispatcher = new RequestDispatcher(options, router, _metrics, log);
         _post = new RpcPost(options, _dispatcher);
         _gate = new ConnectionGate(options.ConnectionsMax, clock);

@@ -42,12 +42,12 @@ public static partial class Limits
     /// what ends one is taken as long as there are calls.
     /// </summary>
     public const int SipTransactionsMax = 400_000;
-    /// <summary>How long a message may wait for the SIP actor, in milliseconds: a fifth of the time after which its sender repeats it (T1).</summary>
-    public const int SipBehindMillis = 100;
+    /// <summary>How long a message may wait for the SIP actor, in milliseconds: a tenth of the time after which its sender repeats it (T1).</summary>
+    public const int SipBehindMillis = 50;
     /// <summary>How long the SIP actor may be behind without a pause before new calls are refused, in milliseconds: what a pause of the machine has left behind is worked off sooner.</summary>
     public const int SipBehindForMillis = 500;
     /// <summary>How long an INVITE may have waited that is accepted while new calls are refused, in milliseconds; and after that long without one that has, the refusing ends.</summary>
-    public const int SipShedMillis = 50, SipShedUntilMillis = 5_000;
+    public const int SipShedMillis = 20, SipShedUntilMillis = 5_000;
     /// <summary>Bytes of a SIP request above which UDP is avoided: RFC 3261 section 18.1.1, path MTU unknown.</summary>
     public const int SipDatagramRequestBytesMax = 1300;
     /// <summary>CSeq numbers that a process may use in a dialog without journaling them: more keys by INFO than a call of a day takes, and 2^31 has room for a thousand recoveries.</summary>

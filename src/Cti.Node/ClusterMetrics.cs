@@ -1,7 +1,7 @@
 using System.Diagnostics.Metrics;
+using Cti.Actors;
 using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
-using Cti.Server;
 
 namespace Cti.Node;
 

@@ -1,8 +1,16 @@
-using Cti.Calls;
 using System.Globalization;
 using System.Net;
 using System.Reflection;
 using System.Runtime;
+using Cti.Actors;
+using Cti.Actors.Calls;
+using Cti.Actors.Feeds;
+using Cti.Actors.Instances;
+using Cti.Actors.MediaNode;
+using Cti.Actors.Resources;
+using Cti.Actors.SipNode;
+using Cti.Actors.Trunks;
+using Cti.Calls;
 using Cti.Calls.Speech;
 using Cti.Gateway;
 using Cti.Gateway.Access;
@@ -12,19 +20,12 @@ using Cti.Node.Configuration;
 using Cti.Node.Demo;
 using Cti.Node.Logging;
 using Cti.Node.Records;
-using Cti.Server;
-using Cti.Server.Resources;
-using Cti.Server.Calls;
-using Cti.Server.Events;
-using Cti.Server.Media;
-using Cti.Server.Sip;
-using Cti.Server.Trunks;
+using Cti.Persistence;
+using Cti.Persistence.Files;
+using Cti.Persistence.Memory;
+using Cti.Persistence.PostgreSql;
+using Cti.Persistence.Sqlite;
 using Cti.Sip;
-using Cti.Storage;
-using Cti.Storage.Files;
-using Cti.Storage.Memory;
-using Cti.Storage.PostgreSql;
-using Cti.Storage.Sqlite;
 using Cti.Transport.Links;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
@@ -394,11 +395,12 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         }
 
         // A full path in any of these is a media file's; which of them the application may hear is told where it is played.
-        Cti.Calls.Api.MediaRoots RootsOf(string application) => new(mediaRoot, folders.RecordRootOf(application)) { MorePlay = [.. folders.PrivateRoots] };
+        Cti.Contract.MediaRoots RootsOf(string application) => new(mediaRoot, folders.RecordRootOf(application)) { MorePlay = [.. folders.PrivateRoots] };
 
         return new GatewayOptions
         {
             States = StateTable.Instance,
+            Spoken = SpokenRules.Instance,
             Listen = [.. configuration.Gateway.Listen.Select(static url => url.ToString())],
             Applications = [.. applications],
             OnlyDefaultKey = onlyDefault,

@@ -1,5 +1,5 @@
 using System.Diagnostics.Metrics;
-using Cti.Server;
+using Cti.Actors;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
@@ -28,7 +28,7 @@ internal sealed class NodeMetrics : IDisposable
         {
             new(server.CallsRefusedForMax, new KeyValuePair<string, object?>("reason", "calls-max")),
             new(server.CallsRefusedForBacklog, new KeyValuePair<string, object?>("reason", "sip-behind")),
-        }, "{call}", "New calls that were refused, by reason: calls-max is cti.node.calls-max; sip-behind: SIP messages had waited for over 100 ms");
+        }, "{call}", "New calls that were refused, by reason: calls-max is cti.node.calls-max; sip-behind: SIP messages had waited for over 50 ms");
         meter.CreateObservableGauge("cti_conferences", () => server.ConferenceCount, "{conference}", "Conferences that this node mixes");
         meter.CreateObservableGauge("cti_node_ready", () => server.IsReady ? 1 : 0, "1", "Whether the node takes new calls: its journal answers and it does not drain");
         meter.CreateObservableGauge("cti_node_draining", () => server.IsDraining ? 1 : 0, "1", "Whether the node takes no new calls because it is to stop");

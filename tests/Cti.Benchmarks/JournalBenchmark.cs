@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
-using Cti.Storage;
-using Cti.Storage.PostgreSql;
-using Cti.Storage.Sqlite;
+using Cti.Persistence;
+using Cti.Persistence.PostgreSql;
+using Cti.Persistence.Sqlite;
 using Cti.Testing;
 
 namespace Cti.Benchmarks;

@@ -1,6 +1,7 @@
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Tests;

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
+using Cti.Contract;
 
 namespace Cti.Calls.Tests;
 

@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text.Json;
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
+using Cti.Contract;
 
 namespace Cti.Calls.Tests;
 

@@ -1,7 +1,7 @@
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 using Cti.Sip.Sdp;
 

@@ -1,5 +1,6 @@
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 using static Cti.Calls.Tests.CallDriver;
 

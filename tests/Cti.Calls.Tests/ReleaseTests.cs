@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Tests;
@@ -250,13 +250,13 @@ public sealed class ReleaseTests
             _ => Offered(driver => driver.Do(new CallerCancelled())),
         };
         var fields = Fields(call);
-        fields.Length.ShouldBe(CallRecords.Fields.Length);
+        fields.Length.ShouldBe(CallRecordFields.Names.Length);
         string[] said = [Field("callstatus"), Field("endtype"), Field("callfailcause"), Field("talkduration")];
         said.ShouldBe([connected, by, cause, talk]);
         Field("connectbegintime").Length.ShouldBe(connected == "1" ? 19 : 0);
         Field("dir").ShouldBe(call.State!.Direction == CallDirection.Outbound ? "1" : "0");
 
-        string Field(string name) => fields[CallRecords.Fields.IndexOf(name)];
+        string Field(string name) => fields[CallRecordFields.Names.IndexOf(name)];
 
         static CallDriver Dialling(Action<CallDriver> end) => Ended(new CallDriver(), Some.Construct, end);
         static CallDriver Offered(Action<CallDriver> end) => Ended(new CallDriver(), Some.Offer, end);
@@ -283,7 +283,7 @@ public sealed class ReleaseTests
     {
         var call = Some.In(CallPhase.Idle).State! with { Owner = "0.0.7-ext.notify_call-41" };
         using var json = JsonDocument.Parse(CallRecords.Build(call, Some.Start, bySystem: true, 200, new CallSettings()));
-        string[] said = [.. new[] { "busitype", "projectid", "flowid", "additionalinfo1", "processid" }.Select(name => json.RootElement[CallRecords.Fields.IndexOf(name)].ToString())];
+        string[] said = [.. new[] { "busitype", "projectid", "flowid", "additionalinfo1", "processid" }.Select(name => json.RootElement[CallRecordFields.Names.IndexOf(name)].ToString())];
         said.ShouldBe(["ext.notify_call", "ext", "notify_call", "0.0.7-ext.notify_call-41", "42"]);
     }
 

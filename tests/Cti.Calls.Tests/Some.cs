@@ -1,9 +1,9 @@
 using System.Collections.Immutable;
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Cti.Calls.Api;
 using Cti.Contract;
 
 namespace Cti.Gateway.Tests;

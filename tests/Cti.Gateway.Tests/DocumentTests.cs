@@ -1,7 +1,9 @@
 using System.Text;
 using System.Text.Json;
 using Cti.Calls;
-using Cti.Calls.Api;
+using Cti.Calls.Speech;
+using Cti.Contract;
+using Cti.Contract.Tests;
 using Cti.Gateway.Documents;
 using Cti.Kernel;
 
@@ -68,7 +70,7 @@ public sealed class DocumentTests
     {
         var members = Samples.Required(method, generation);
         members[parameter.NameIn(generation)] = value.GetRawText();
-        ArgumentBinder.TryBind(method, generation, Encoding.UTF8.GetBytes(Samples.Text(members)), MediaRoots.None, out var arguments)
+        ArgumentBinder.TryBind(method, generation, Encoding.UTF8.GetBytes(Samples.Text(members)), SpokenRules.WithoutRoots, out var arguments)
             .ShouldBeNull($"{method.Name} {parameter.Name} {value.GetRawText()}");
         return arguments.Values[parameter.Name];
     }

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Gateway.Tests;

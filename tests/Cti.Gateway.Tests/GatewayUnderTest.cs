@@ -1,8 +1,9 @@
-using Cti.Calls;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Calls;
+using Cti.Calls.Speech;
+using Cti.Contract;
 
 namespace Cti.Gateway.Tests;
 
@@ -32,6 +33,7 @@ internal sealed class GatewayUnderTest : IAsyncDisposable
     internal static GatewayOptions Options { get; } = new()
     {
         States = StateTable.Instance,
+        Spoken = SpokenRules.Instance,
         Listen = ["http://127.0.0.1:0"],
         Applications =
         [

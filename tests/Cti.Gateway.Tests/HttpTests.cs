@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using Cti.Calls.Api;
+using Cti.Contract;
 
 namespace Cti.Gateway.Tests;
 

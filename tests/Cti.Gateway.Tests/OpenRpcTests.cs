@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Cti.Calls.Api;
+using Cti.Contract;
 
 namespace Cti.Gateway.Tests;
 

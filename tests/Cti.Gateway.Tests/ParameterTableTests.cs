@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Calls.Speech;
+using Cti.Contract;
+using Cti.Contract.Tests;
 using Cti.Kernel;
 
 namespace Cti.Gateway.Tests;
@@ -57,7 +59,7 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
         var method = Catalogue.Find(name)!;
         foreach (var (what, text, names) in Faults(method, generation))
         {
-            var error = ArgumentBinder.TryBind(method, generation, System.Text.Encoding.UTF8.GetBytes(text), MediaRoots.None, out _);
+            var error = ArgumentBinder.TryBind(method, generation, System.Text.Encoding.UTF8.GetBytes(text), SpokenRules.WithoutRoots, out _);
             error.ShouldNotBeNull($"{what}: {text}");
             error.Code.ShouldBe(ErrorCodes.InvalidParams, text);
             error.Data!["param"].ShouldBe(names, $"{what}: {text}");
@@ -178,7 +180,7 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
 
     private static RpcArguments Bind(MethodDefinition method, ApiGeneration generation, string text)
     {
-        ArgumentBinder.TryBind(method, generation, System.Text.Encoding.UTF8.GetBytes(text), MediaRoots.None, out var arguments).ShouldBeNull(text);
+        ArgumentBinder.TryBind(method, generation, System.Text.Encoding.UTF8.GetBytes(text), SpokenRules.WithoutRoots, out var arguments).ShouldBeNull(text);
         return arguments;
     }
 

@@ -1,7 +1,7 @@
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Contract;
 
 namespace Cti.Gateway.Tests;
 

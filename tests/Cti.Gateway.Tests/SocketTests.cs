@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Gateway.Connections;
 using Cti.Kernel;
 

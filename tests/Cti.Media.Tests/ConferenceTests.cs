@@ -1,6 +1,6 @@
 using Cti.Media.Codecs;
 using Cti.Media.Files;
-using Cti.Media.Mixing;
+using Cti.Media.Mix;
 
 namespace Cti.Media.Tests;
 

@@ -11,27 +11,27 @@ public sealed partial class LayoutTests
     private static readonly Dictionary<string, string[]> References = new()
     {
         ["Cti.Kernel"] = [],
+        ["Cti.Contract"] = ["Cti.Kernel"],
         ["Cti.Sip"] = ["Cti.Kernel"],
         ["Cti.Media"] = ["Cti.Kernel"],
-        ["Cti.Calls"] = ["Cti.Kernel", "Cti.Sip"],
-        ["Cti.Storage"] = ["Cti.Kernel"],
+        ["Cti.Calls"] = ["Cti.Kernel", "Cti.Contract", "Cti.Sip"],
+        ["Cti.Persistence"] = ["Cti.Kernel"],
         ["Cti.Transport"] = ["Cti.Kernel", "Cti.Sip", "Cti.Media"],
-        ["Cti.Actors"] = ["Cti.Kernel"],
-        ["Cti.Cluster"] = ["Cti.Kernel", "Cti.Actors", "Cti.Storage"],
-        ["Cti.Server"] = ["Cti.Kernel", "Cti.Sip", "Cti.Media", "Cti.Calls", "Cti.Storage", "Cti.Actors", "Cti.Cluster"],
-        ["Cti.Gateway"] = ["Cti.Kernel", "Cti.Calls"],
-        ["Cti.Node"] = ["Cti.Kernel", "Cti.Sip", "Cti.Media", "Cti.Calls", "Cti.Storage", "Cti.Transport", "Cti.Actors", "Cti.Cluster", "Cti.Server", "Cti.Gateway"],
+        ["Cti.Cluster"] = ["Cti.Kernel", "Cti.Persistence"],
+        ["Cti.Actors"] = ["Cti.Kernel", "Cti.Contract", "Cti.Sip", "Cti.Media", "Cti.Calls", "Cti.Persistence", "Cti.Cluster"],
+        ["Cti.Gateway"] = ["Cti.Kernel", "Cti.Contract"],
+        ["Cti.Node"] = ["Cti.Kernel", "Cti.Contract", "Cti.Sip", "Cti.Media", "Cti.Calls", "Cti.Persistence", "Cti.Transport", "Cti.Cluster", "Cti.Actors", "Cti.Gateway"],
     };
 
     /// <summary>Packages of the product; tests take what Directory.Packages.props has.</summary>
     private static readonly Dictionary<string, string[]> Packages = new()
     {
         ["Cti.Media"] = ["NAudio.Core"],
-        ["Cti.Storage"] = ["Npgsql", "Microsoft.Data.Sqlite.Core", "SQLitePCLRaw.bundle_e_sqlite3"],
+        ["Cti.Persistence"] = ["Npgsql", "Microsoft.Data.Sqlite.Core", "SQLitePCLRaw.bundle_e_sqlite3"],
         ["Cti.Node"] = ["System.CommandLine", "Spectre.Console"],
     };
 
-    private static readonly string[] Ambient = ["Cti.Transport", "Cti.Storage", "Cti.Gateway", "Cti.Node"];
+    private static readonly string[] Ambient = ["Cti.Transport", "Cti.Persistence", "Cti.Gateway", "Cti.Node"];
 
     public static TheoryData<string> Projects => [.. References.Keys];
 
@@ -95,7 +95,7 @@ public sealed partial class LayoutTests
         // The gateway has an endpoint and a document for each; a state says by which it is left or entered; all else that differs stands in one file.
         var others = Repository.Files.Where(static file => file.EndsWith(".cs", StringComparison.Ordinal) && file.StartsWith("src/", StringComparison.Ordinal)
             && !file.StartsWith("src/Cti.Gateway/", StringComparison.Ordinal) && !file.StartsWith("src/Cti.Calls/Call/States/", StringComparison.Ordinal)
-            && file != "src/Cti.Calls/Api/Generations.cs");
+            && file != "src/Cti.Contract/Generations.cs");
         others.Where(static file => Repository.Read(file).Contains("ApiGeneration." + "V1", StringComparison.Ordinal)).ShouldBeEmpty();
     }
 }

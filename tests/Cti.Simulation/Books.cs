@@ -4,8 +4,9 @@ using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Extensions;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
-using Cti.Storage;
+using Cti.Persistence;
 using Cti.Testing.Peers;
 
 namespace Cti.Simulation;
@@ -80,7 +81,7 @@ internal abstract class ResourceBook(ResourceId id)
 
     protected void Exactly(string method, int times, VirtualWorld world)
     {
-        if (Count(method) != times) world.Fail($"{Id}: {Count(method)} of {method}, not {times}, in {Resource.StateName(Cti.Calls.Api.ApiGeneration.V2)}");
+        if (Count(method) != times) world.Fail($"{Id}: {Count(method)} of {method}, not {times}, in {Resource.StateName(Cti.Contract.ApiGeneration.V2)}");
     }
 
     /// <summary>The code of an event's error.</summary>

@@ -1,5 +1,5 @@
-using Cti.Storage;
-using Cti.Storage.Memory;
+using Cti.Persistence;
+using Cti.Persistence.Memory;
 using Cti.Testing;
 using Cti.Testing.Peers;
 

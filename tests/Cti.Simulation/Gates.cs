@@ -1,11 +1,11 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using Cti.Actors.Calls;
+using Cti.Actors.Resources;
 using Cti.Media;
-using Cti.Server.Calls;
-using Cti.Server.Resources;
+using Cti.Persistence;
 using Cti.Sip;
-using Cti.Storage;
 using Cti.Testing;
 
 namespace Cti.Simulation;

@@ -1,6 +1,6 @@
-using Cti.Calls.Api;
+using Cti.Actors.Feeds;
+using Cti.Contract;
 using Cti.Kernel;
-using Cti.Server.Events;
 using Cti.Testing;
 
 namespace Cti.Simulation;

@@ -1,7 +1,8 @@
 using System.Text;
 using Cti.Calls.Call;
+using Cti.Contract;
 using Cti.Kernel;
-using Cti.Storage;
+using Cti.Persistence;
 using Cti.Testing;
 
 namespace Cti.Simulation;

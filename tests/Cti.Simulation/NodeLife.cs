@@ -1,8 +1,8 @@
-using Cti.Server;
-using Cti.Server.Calls;
-using Cti.Server.Events;
-using Cti.Server.Resources;
-using Cti.Calls.Api;
+using Cti.Actors;
+using Cti.Actors.Calls;
+using Cti.Actors.Feeds;
+using Cti.Actors.Resources;
+using Cti.Contract;
 using Cti.Testing;
 
 namespace Cti.Simulation;

@@ -1,17 +1,17 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Text;
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Persistence;
 using Cti.Simulation.Races;
 using Cti.Sip;
 using Cti.Sip.Dialog;
-using Cti.Storage;
 using Cti.Testing;
 
 namespace Cti.Simulation;

@@ -1,9 +1,10 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Actors.Feeds;
+using Cti.Calls.Speech;
+using Cti.Contract;
 using Cti.Kernel;
-using Cti.Server.Events;
 using Cti.Testing;
 
 namespace Cti.Simulation;
@@ -361,7 +362,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
     private static RpcRequest Build(string method, string json, Guid? id, ApiGeneration generation = ApiGeneration.V2)
     {
         var definition = Catalogue.Find(method)!;
-        if (ArgumentBinder.TryBind(definition, generation, Encoding.UTF8.GetBytes(json), MediaRoots.None, out var arguments) is { } error)
+        if (ArgumentBinder.TryBind(definition, generation, Encoding.UTF8.GetBytes(json), SpokenRules.WithoutRoots, out var arguments) is { } error)
             throw new InvalidOperationException($"{method} {json}: {error.Message}");
         return new RpcRequest(Name, false, generation, method, arguments, id, ArgumentsHash.Compute(definition, arguments));
     }

@@ -1,9 +1,9 @@
 using System.Globalization;
 using System.Net;
-using Cti.Server.Trunks;
+using Cti.Actors.Trunks;
+using Cti.Persistence;
+using Cti.Persistence.Memory;
 using Cti.Sip;
-using Cti.Storage;
-using Cti.Storage.Memory;
 using Cti.Testing;
 using Cti.Testing.Peers;
 

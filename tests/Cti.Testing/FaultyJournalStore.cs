@@ -1,4 +1,4 @@
-using Cti.Storage;
+using Cti.Persistence;
 
 namespace Cti.Testing;
 

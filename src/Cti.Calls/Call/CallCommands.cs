@@ -1,8 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
-using Cti.Calls.Api;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 using Cti.Sip.Auth;
 using Cti.Sip.Dialog;

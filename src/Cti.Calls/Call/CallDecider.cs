@@ -1,5 +1,6 @@
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
+using Cti.Contract;
 
 namespace Cti.Calls.Call;
 

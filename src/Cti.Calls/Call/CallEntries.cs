@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 using Cti.Sip.Auth;
 using Cti.Sip.Dialog;

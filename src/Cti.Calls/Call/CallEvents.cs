@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Cti.Calls.Call.Sagas;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Contract;
 
 namespace Cti.Calls.Call;
 

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;
@@ -11,14 +12,6 @@ namespace Cti.Calls.Call;
 /// <summary>Builds a channel's call record: the contract's fields in their order.</summary>
 public static class CallRecords
 {
-    /// <summary>The fields' names, in the contract's order: the columns of the CSV file and of the table's view.</summary>
-    public static readonly ImmutableArray<string> Fields =
-    [
-        "id", "nodeid", "cdrid", "processid", "callid", "ch", "devno", "ani", "dnis", "dnis2", "orgcallno", "dir", "devtype", "busitype", "callstatus", "endtype",
-        "ipscreason", "callfailcause", "callbegintime", "connectbegintime", "callendtime", "talkduration", "projectid", "flowid",
-        "additionalinfo1", "additionalinfo2", "additionalinfo3", "additionalinfo4", "additionalinfo5",
-    ];
-
     /// <summary>The record's id, derived from the resource and its Call-ID: a decision that is made again after a recovery writes the same one.</summary>
     public static Guid IdOf(CallState call)
     {

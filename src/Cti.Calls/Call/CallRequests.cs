@@ -1,10 +1,10 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
-using Cti.Calls.Api;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Calls.Speech;
+using Cti.Contract;
 
 namespace Cti.Calls.Call;
 

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
-using Cti.Calls.Api;
 using Cti.Calls.Call.States;
+using Cti.Contract;
 
 namespace Cti.Calls.Call;
 

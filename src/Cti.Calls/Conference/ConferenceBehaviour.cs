@@ -1,8 +1,8 @@
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference.States;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Conference;

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Contract;
 
 namespace Cti.Calls.Conference;
 

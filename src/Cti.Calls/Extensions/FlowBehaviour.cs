@@ -1,6 +1,6 @@
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Extensions;

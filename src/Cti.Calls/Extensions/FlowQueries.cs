@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Contract;
 
 namespace Cti.Calls.Extensions;
 

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Resources;

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Speech;

@@ -1,6 +1,6 @@
 using Cti.Cluster.Links;
 using Cti.Kernel;
-using Cti.Storage;
+using Cti.Persistence;
 
 namespace Cti.Cluster.Membership;
 

@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using Cti.Storage;
+using Cti.Persistence;
 
 namespace Cti.Cluster.Membership;
 

@@ -1,10 +1,10 @@
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Gateway.Access;
 
 /// <summary>An application as it stands on this gateway: its rights and what it uses of them.</summary>
-internal sealed class Application(ApplicationOptions options, IClock clock)
+internal sealed class Application(ApplicationOptions options, GatewayOptions gateway, IClock clock)
 {
     private readonly TokenBucket? _bucket = options.RequestsPerSecond > 0
         ? new TokenBucket(clock, options.RequestsPerSecond, options.Burst > 0 ? options.Burst : options.RequestsPerSecond)
@@ -16,7 +16,8 @@ internal sealed class Application(ApplicationOptions options, IClock clock)
 
     internal bool Admin => options.Admin;
 
-    internal MediaRoots? MediaRoots => options.MediaRoots;
+    /// <summary>What the arguments of its requests are checked against.</summary>
+    internal ArgumentRules Rules { get; } = new(options.MediaRoots ?? gateway.MediaRoots, gateway.Spoken);
 
     /// <summary>Takes one request's worth of the rate. Answers 0, or in how many milliseconds there is one again.</summary>
     internal int TakeRequest() => _bucket?.Take() ?? 0;

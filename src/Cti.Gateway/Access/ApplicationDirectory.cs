@@ -10,11 +10,11 @@ internal sealed class ApplicationDirectory
 {
     private readonly List<(byte[] Hash, Application Application)> _keys = [];
 
-    internal ApplicationDirectory(IEnumerable<ApplicationOptions> applications, IClock clock)
+    internal ApplicationDirectory(GatewayOptions gateway, IClock clock)
     {
-        foreach (var options in applications)
+        foreach (var options in gateway.Applications)
         {
-            var application = new Application(options, clock);
+            var application = new Application(options, gateway, clock);
             foreach (var text in options.KeyHashes) _keys.Add((ParseHash(options.Name, text), application));
         }
     }

@@ -1,4 +1,4 @@
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Gateway.Metrics;
 using Cti.Gateway.Rpc;
 using Cti.Kernel;

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Text;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Gateway.Metrics;
 using Cti.Gateway.Rpc;
 using Cti.Kernel;

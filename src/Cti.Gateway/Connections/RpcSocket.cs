@@ -1,6 +1,6 @@
 using System.Buffers;
 using System.Net.WebSockets;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Gateway.Metrics;
 using Cti.Gateway.Rpc;
 using Cti.Kernel;

@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Kernel;
-using CallDirection = Cti.Calls.Call.CallDirection;
 
 namespace Cti.Gateway.Documents;
 

@@ -2,9 +2,8 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Kernel;
-using CallDirection = Cti.Calls.Call.CallDirection;
 
 namespace Cti.Gateway.Documents;
 

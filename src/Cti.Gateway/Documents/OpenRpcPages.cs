@@ -1,4 +1,4 @@
-using Cti.Calls.Api;
+using Cti.Contract;
 
 namespace Cti.Gateway.Documents;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Gateway.Documents;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Gateway.Access;
 using Cti.Gateway.Documents;
 using Cti.Gateway.Metrics;
@@ -55,7 +55,7 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
             return Refuse(new RpcError(ErrorCodes.TooMany, $"over the application's rate; try again in {wait} ms").With("retry_after_ms", wait));
         if (method is null) return Refuse(NoSuchMethod(envelope.Method));
         if (method.AdminOnly && !application.Admin) return Refuse(new RpcError(ErrorCodes.Unauthorized, $"{method.Name} needs an administrator's key"));
-        if (ArgumentBinder.TryBind(method, generation, json[envelope.Params], application.MediaRoots ?? options.MediaRoots, out var arguments) is { } error) return Refuse(error);
+        if (ArgumentBinder.TryBind(method, generation, json[envelope.Params], application.Rules, out var arguments) is { } error) return Refuse(error);
         switch (method.Name)
         {
             case Catalogue.Discover:

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Gateway.Rpc;

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
-using Cti.Server.Sip;
+using Cti.Actors.SipNode;
 using Cti.Kernel;
 using Cti.Media;
 

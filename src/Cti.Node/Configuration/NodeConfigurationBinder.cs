@@ -1,11 +1,11 @@
 using System.Collections.Immutable;
+using Cti.Actors.SipNode;
 using Cti.Calls.Speech;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Tones;
 using Cti.Node.Hocon;
-using Cti.Server.Sip;
-using Cti.Storage.PostgreSql;
+using Cti.Persistence.PostgreSql;
 
 namespace Cti.Node.Configuration;
 

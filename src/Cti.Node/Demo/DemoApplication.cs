@@ -1,7 +1,8 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Calls.Speech;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Node.Demo;
@@ -235,7 +236,7 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
     private async Task<RpcReply> SendAsync(string method, (string Name, object Value)[] arguments, CancellationToken cancellation)
     {
         var definition = Catalogue.Find(method)!;
-        var wrong = ArgumentBinder.TryBind(definition, ApiGeneration.V2, Json(arguments), MediaRoots.None, out var bound);
+        var wrong = ArgumentBinder.TryBind(definition, ApiGeneration.V2, Json(arguments), SpokenRules.WithoutRoots, out var bound);
         var reply = wrong is not null
             ? RpcReply.Refused(wrong)
             : await router.AskAsync(new RpcRequest(Name, false, ApiGeneration.V2, method, bound, null, 0), cancellation).ConfigureAwait(false);

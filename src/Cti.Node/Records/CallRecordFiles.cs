@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using Cti.Storage;
+using Cti.Persistence;
 
 namespace Cti.Node.Records;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Cti.Kernel;
-using Cti.Storage;
+using Cti.Persistence;
 
 namespace Cti.Node.Records;
 

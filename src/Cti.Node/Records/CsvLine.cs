@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Cti.Calls.Call;
+using Cti.Contract;
 
 namespace Cti.Node.Records;
 
@@ -23,7 +24,7 @@ internal static class CsvLine
     {
         var json = new Utf8JsonReader(fields);
         if (!json.Read() || json.TokenType != JsonTokenType.StartArray) throw new JsonException("a call record is an array");
-        for (var i = 0; i < CallRecords.Fields.Length; i++)
+        for (var i = 0; i < CallRecordFields.Names.Length; i++)
         {
             if (i > 0) line.Write(","u8);
             if (!json.Read()) throw new JsonException("a call record is cut short");

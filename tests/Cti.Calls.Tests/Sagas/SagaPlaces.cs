@@ -2,6 +2,7 @@ using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Tests.Sagas;

@@ -1,5 +1,5 @@
-using Cti.Calls.Api;
 using Cti.Calls.Speech;
+using Cti.Contract;
 
 namespace Cti.Calls.Tests.Speech;
 

@@ -1,6 +1,6 @@
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Speech;
+using Cti.Contract;
 
 namespace Cti.Calls.Tests.Speech;
 

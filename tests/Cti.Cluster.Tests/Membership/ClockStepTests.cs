@@ -1,5 +1,5 @@
 using Cti.Kernel;
-using Cti.Storage;
+using Cti.Persistence;
 using Cti.Testing;
 
 namespace Cti.Cluster.Tests.Membership;

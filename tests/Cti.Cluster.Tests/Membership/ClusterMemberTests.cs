@@ -1,5 +1,5 @@
 using Cti.Cluster.Membership;
-using Cti.Storage;
+using Cti.Persistence;
 
 namespace Cti.Cluster.Tests.Membership;
 
@@ -90,7 +90,7 @@ public sealed class ClusterMemberTests
         }
         var (instance, epoch) = orphans[0];
         var late = new InstanceAppend { Instance = instance, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, Entries = [new JournalEntry(1, "r", 1, new byte[1])] };
-        var store = new Cti.Storage.Memory.MemoryJournalStore(rig.Disk);
+        var store = new Cti.Persistence.Memory.MemoryJournalStore(rig.Disk);
         MemberRig.Done(store.OpenAsync(MemberRig.Instances));
         MemberRig.Done(store.AppendAsync([late])).ShouldBe([AppendOutcome.Fenced]);
     }

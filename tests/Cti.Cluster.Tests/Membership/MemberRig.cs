@@ -1,8 +1,8 @@
 using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
-using Cti.Storage;
-using Cti.Storage.Memory;
+using Cti.Persistence;
+using Cti.Persistence.Memory;
 using Cti.Testing;
 
 namespace Cti.Cluster.Tests.Membership;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
-using Cti.Storage;
-using Cti.Storage.PostgreSql;
+using Cti.Persistence;
+using Cti.Persistence.PostgreSql;
 using Cti.Testing;
 
 namespace Cti.Cluster.Tests.Membership;

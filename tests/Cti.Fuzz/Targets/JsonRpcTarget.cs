@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using Cti.Calls.Api;
+using Cti.Calls.Speech;
+using Cti.Contract;
 using Cti.Gateway.Rpc;
 using Cti.Kernel;
 
@@ -49,7 +50,7 @@ public sealed class JsonRpcTarget : IFuzzTarget
         RpcError? first = null;
         foreach (var generation in (ReadOnlySpan<ApiGeneration>)[ApiGeneration.V1, ApiGeneration.V2])
         {
-            var error = ArgumentBinder.TryBind(method, generation, json, MediaRoots.None, out var arguments);
+            var error = ArgumentBinder.TryBind(method, generation, json, SpokenRules.WithoutRoots, out var arguments);
             if (error is { Code: not ErrorCodes.InvalidParams }) throw new InvalidOperationException($"refused with {error.Code}");
             if (error is null && ArgumentsHash.Compute(method, arguments) != ArgumentsHash.Compute(method, arguments)) throw new InvalidOperationException("the hash changes");
             first ??= error;

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
-using Cti.Calls.Api;
+using Cti.Contract;
 using Cti.Gateway;
 using Cti.Kernel;
 using Cti.Node.Commands;

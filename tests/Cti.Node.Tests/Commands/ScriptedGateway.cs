@@ -1,8 +1,9 @@
-using Cti.Calls;
 using System.Collections.Concurrent;
 using System.Text;
 using System.Threading.Channels;
-using Cti.Calls.Api;
+using Cti.Calls;
+using Cti.Calls.Speech;
+using Cti.Contract;
 using Cti.Gateway;
 using Cti.Kernel;
 using Cti.Transport.Runtime;
@@ -43,6 +44,7 @@ internal sealed class ScriptedGateway : IRequestRouter, IEventFeeds, IGatewaySta
         var options = new GatewayOptions
         {
             States = StateTable.Instance,
+            Spoken = SpokenRules.Instance,
             Listen = ["http://127.0.0.1:0"],
             Applications = [new ApplicationOptions("default", [DefaultKey.Hash(Key)]) { Admin = true }],
         };

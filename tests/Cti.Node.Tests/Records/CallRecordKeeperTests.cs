@@ -2,10 +2,11 @@ using System.Collections.Concurrent;
 using System.Text;
 using System.Text.Json;
 using Cti.Calls.Call;
+using Cti.Contract;
 using Cti.Kernel;
 using Cti.Node.Records;
-using Cti.Storage;
-using Cti.Storage.Memory;
+using Cti.Persistence;
+using Cti.Persistence.Memory;
 using Cti.Testing;
 
 namespace Cti.Node.Tests.Records;
@@ -45,7 +46,7 @@ public sealed class CallRecordKeeperTests : IAsyncLifetime
         lines.ShouldHaveSingleItem().ShouldBe(
             "00000000-0000-0000-0000-000000000001,0.0.7,,42,call@far,42,0:0:42,1001,2002,,,0,2,sys.call,1,2,,200,2023-11-14 22:13:10,2023-11-14 22:13:12,2023-11-14 22:13:20,8,"
             + "sys,call,0.0.7-sys.call-42,one,,,");
-        lines[0].Split(',').Length.ShouldBe(CallRecords.Fields.Length);
+        lines[0].Split(',').Length.ShouldBe(CallRecordFields.Names.Length);
     }
 
     [Theory]

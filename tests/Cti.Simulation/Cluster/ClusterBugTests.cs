@@ -1,5 +1,5 @@
 using System.Net;
-using Cti.Storage;
+using Cti.Persistence;
 using Cti.Testing;
 using Cti.Testing.Peers;
 

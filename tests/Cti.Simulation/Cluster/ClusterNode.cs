@@ -1,15 +1,17 @@
 using System.Net;
-using Cti.Calls.Api;
+using Cti.Actors;
+using Cti.Actors.Calls;
+using Cti.Actors.Feeds;
+using Cti.Actors.Instances;
+using Cti.Actors.MediaNode;
+using Cti.Actors.Resources;
+using Cti.Actors.SipNode;
 using Cti.Cluster.Membership;
+using Cti.Contract;
 using Cti.Kernel;
-using Cti.Server;
-using Cti.Server.Calls;
-using Cti.Server.Events;
-using Cti.Server.Resources;
-using Cti.Server.Sip;
+using Cti.Persistence;
+using Cti.Persistence.Memory;
 using Cti.Sip;
-using Cti.Storage;
-using Cti.Storage.Memory;
 using Cti.Testing;
 
 namespace Cti.Simulation.Cluster;

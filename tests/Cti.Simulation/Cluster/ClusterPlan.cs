@@ -1,5 +1,5 @@
+using Cti.Actors.Trunks;
 using Cti.Calls.Call;
-using Cti.Server.Trunks;
 using Cti.Testing;
 using Cti.Testing.Peers;
 

@@ -1,4 +1,4 @@
-using Cti.Storage;
+using Cti.Persistence;
 using Cti.Testing;
 
 namespace Cti.Simulation.Cluster;

@@ -95,7 +95,7 @@ internal sealed class ClusterTrouble
         }
     }));
 
-    private async Task LeaveAsync(ClusterNode node, Cti.Server.ServerNode server, int downMillis)
+    private async Task LeaveAsync(ClusterNode node, Cti.Actors.ServerNode server, int downMillis)
     {
         try
         {

@@ -1,6 +1,6 @@
-using Cti.Calls.Api;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
+using Cti.Contract;
 using Cti.Testing.Peers;
 
 namespace Cti.Simulation.Races;

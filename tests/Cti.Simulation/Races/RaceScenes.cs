@@ -1,6 +1,6 @@
 using Cti.Calls;
-using Cti.Calls.Api;
 using Cti.Calls.Call;
+using Cti.Contract;
 
 namespace Cti.Simulation.Races;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using Cti.Calls.Call;
 using Cti.Calls.Extensions;
+using Cti.Contract;
 using Cti.Testing.Peers;
 
 namespace Cti.Simulation.Races;

@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call.Sagas;

@@ -1,4 +1,5 @@
 using Cti.Calls.Call.Sagas;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call.States;

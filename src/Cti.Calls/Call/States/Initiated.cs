@@ -1,5 +1,5 @@
-using Cti.Calls.Api;
 using Cti.Calls.Call.Sagas;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call.States;

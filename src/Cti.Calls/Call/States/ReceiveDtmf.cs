@@ -1,4 +1,5 @@
 using Cti.Calls.Resources;
+using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call.States;

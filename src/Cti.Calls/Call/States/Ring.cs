@@ -1,5 +1,5 @@
-using Cti.Calls.Api;
 using Cti.Calls.Call.Sagas;
+using Cti.Contract;
 
 namespace Cti.Calls.Call.States;
 

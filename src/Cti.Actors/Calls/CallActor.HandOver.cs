@@ -1,0 +1,152 @@
+using Cti.Actors.MediaNode;
+using Cti.Actors.Resources;
+using Cti.Actors.SipNode;
+using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
+using Cti.Calls.Conference;
+using Cti.Calls.Resources;
+using Cti.Kernel;
+using Cti.Media;
+
+namespace Cti.Actors.Calls;
+
+/// <summary>
+/// A call on its way to another living node. It goes on sounding here, in its bridge or conference too, until its far end listens to the new owner and is
+/// heard there by the other party or the conference: both places carry it for a moment. Only files, which have one writer, are completed first.
+/// </summary>
+internal sealed partial class CallActor
+{
+    private readonly HashSet<long> shared = [];
+    private bool awaitsArrival;
+    private bool asksLater;
+    private bool hasArrived;
+
+    protected override bool IsStillHeard => cell is { Media: not null, MediaClosed: false };
+
+    protected override bool IsSettingUp => cell.State is { IsUp: false, WasReleased: false };
+
+    protected override string? WhyNotPart() => cell.State switch
+    {
+        not { WasReleased: false } => "is ending",
+        { IsUp: false } => "is being set up",
+        { InterruptedMillis: not null } => "has just come, and its far end has not answered yet",
+        { Dialling: not null } => "dials another call",
+        { Action: SendKeysAction } => "sends keys",
+        { Action: { Ending: not null } } => "ends what it was doing",
+        { Bridge: not null and not { Stage: BridgeStage.Connected } } => "is being connected",
+        { Seat: not null and not { Stage: SeatStage.Entered } } => "is entering a conference",
+        _ when cell is not { Media: not null, MediaClosed: false } => "has no media",
+        _ when cell.Leg is not { IsQuiet: true } => "has a change of its session under way",
+        _ => null,
+    };
+
+    protected override void LetGoOfShared()
+    {
+        if (cell.State is not { } call) return;
+        if (call.Action is RecordAction record) Await(record.Number, media => services.Media.Port.StopRecord(media, record.Number));
+        if (call.SideRecord is { } side) Await(side.Number, media => services.Media.Port.StopRecord(media, side.Number));
+        if (call.Bridge is { IsFirst: true, Spec.RecordPath: not null } bridge && cell.Sound is { IsRunning: true, Number: var running })
+            Await(running == 0 ? bridge.Number : running, media => services.Media.Port.Disconnect(media, running == 0 ? bridge.Number : running));
+    }
+
+    protected override bool IsSharedGone() => shared.Count == 0;
+
+    protected override bool TakeWhileParting(object message)
+    {
+        switch (message)
+        {
+            case MediaHappened { Session: { } session } when session != cell.Media:
+            case MediaHappened { Event: RecordEnded ended } when shared.Remove(ended.Action):
+            case MediaHappened { Event: Cti.Media.BridgeEnded over } when shared.Remove(over.Action):
+                return true;
+            case MediaHappened { Event: SessionClosed }:
+                OutsideEnded(message);
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void Await(long number, Action<MediaSessionId> end)
+    {
+        if (ForwardToMedia(end)) shared.Add(number);
+    }
+
+    protected override void TakeBackShared()
+    {
+        shared.Clear();
+        if (cell.State is not ({ Action: RecordAction } or { SideRecord: not null } or { Bridge: { IsFirst: true, Spec.RecordPath: not null } })) return;
+        LetGoOfSound();
+        // As after a loss of the node: a new session, and the far end is told.
+        if (cell.Media is { } media)
+        {
+            cell.MediaClosed = true;
+            AbandonMedia(media);
+        }
+        Recover(System.Clock.UnixMillis);
+    }
+
+    protected override bool SendAfter(object message)
+    {
+        switch (message)
+        {
+            case InDialogRequest request:
+                services.Sip.GiveBack(request.Transaction);
+                return true;
+            case MediaHappened { Event: KeyPressed pressed }:
+                Tell(cell.State!.Id.ToString(), MediaDescriptions.From(pressed) with { IsLate = true });
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    protected override void OnDecided()
+    {
+        TellWhereNothingIsWritten();
+        if (!awaitsArrival || cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
+        if (call.WasReleased || !cell.IsHandedOver || call is { Bridge: null, Seat: null } || cell.Sound is { IsRunning: true })
+        {
+            SoundGoesOnHere();
+        }
+        else if (asksLater)
+        {
+            asksLater = false;
+            Run(new SoundGoesOn(), null);
+        }
+    }
+
+    /// <summary>The far end listens to here, and what it shares with others sounds from here: whoever carried the sound until now can let go.</summary>
+    private void SoundGoesOnHere()
+    {
+        if (!awaitsArrival || cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
+        awaitsArrival = asksLater = cell.IsHandedOver = false;
+        hasArrived = true;
+        OnCommitted();
+    }
+
+    protected override void OnCommitted()
+    {
+        // What is to be heard here begins when it is durable; until then it is heard from there.
+        if (!hasArrived || cell.Waiting.Count > 0 || cell.State is not { } call) return;
+        hasArrived = false;
+        services.Arrived(call.Id);
+    }
+
+    protected override IEnumerable<string> PeersAt(PeerMoved moved)
+    {
+        if (cell.State?.Bridge is { } bridge && moved.Concerns(bridge.Peer)) yield return bridge.Peer;
+        if (cell.State?.Seat is { } seat && moved.Concerns(seat.Conference)) yield return seat.Conference;
+    }
+
+    protected override string? SpeakerOf(ResourceCommand command) => command switch
+    {
+        JoinAsked asked => asked.First,
+        JoinAnswered answered => answered.Second,
+        BridgeAsked asked => asked.Second,
+        BridgeParted => cell.State?.Bridge?.Peer,
+        EnterAnswered answered => answered.Conference,
+        SeatAsked asked => asked.Conference,
+        _ => null,
+    };
+}

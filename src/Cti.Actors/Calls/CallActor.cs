@@ -1,0 +1,315 @@
+using Cti.Actors.MediaNode;
+using Cti.Actors.Resources;
+using Cti.Actors.Runtime;
+using Cti.Actors.SipNode;
+using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
+using Cti.Calls.Resources;
+using Cti.Contract;
+using Cti.Kernel;
+using Cti.Media;
+using Cti.Persistence;
+using Cti.Persistence.Journal;
+using Cti.Sip;
+
+namespace Cti.Actors.Calls;
+
+/// <summary>
+/// One call: turns requests and news from SIP, media and other resources into commands for <see cref="CallDecider"/>, and carries out its effects.
+/// </summary>
+internal sealed partial class CallActor(CallServices services, CallCell cell) : ResourceActor<CallState, CallEntry>(services, cell)
+{
+    private readonly CallServices services = services;
+    private readonly CallCell cell = cell;
+
+    protected override int EntryVersion => CallEntryCodec.Version;
+
+    protected override ResourceDecision<CallState, CallEntry> Decide(CallState? state, ResourceCommand command, long now)
+    {
+        if (command is DialogChanged changed && cell.IsHandedOver) command = changed with { WasHeardUntilNow = true };
+        var decision = CallDecider.Decide(state, Heard(command), now, services.Settings);
+        if (command is EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op)
+        {
+            HearConference(entered);
+            if (entered.Link is null) LetGoOfFormer();
+            SoundGoesOnHere();
+        }
+        return decision;
+    }
+
+    protected override ReadOnlyMemory<byte> Encode(CallEntry entry) => CallEntryCodec.Encode(entry);
+
+    protected override long? NextDeadline(CallState state) => CallDecider.NextDeadline(state, services.Settings);
+
+    protected override ResourceCommand CommandOf(RpcAsk ask) => CallRequests.FromRpc(ask.Request, ask.RecordPath, services.Random.NextHex(8))
+        ?? throw new InvalidOperationException($"{ask.Request.Method} is not a request on a call");
+
+    protected override void OnStop()
+    {
+        cell.Leg?.Dispose();
+        LetGoOfSound();
+        CloseMedia();
+        base.OnStop();
+    }
+
+    protected override void OnUndelivered(object message)
+    {
+        base.OnUndelivered(message);
+        if (message is PlaceCall place) place.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
+        if (message is Resources.Decide { Command: var command } && cell is { Deposed: false, State: { } call }) AnswerForTheDead(command, call.Id.ToString());
+    }
+
+    protected override void GiveBack(object message)
+    {
+        if (((message as InDialogRequest)?.Transaction ?? (message as InviteJoined)?.Transaction) is { } transaction) services.Sip.GiveBack(transaction);
+    }
+
+    protected override bool Unborn(object message)
+    {
+        switch (message)
+        {
+            case PlaceCall place:
+                Guard(place.Ask, () => PlaceOrClose(place));
+                return true;
+            case InviteOffered offered:
+                Guard(offered, () => Offer(offered));
+                return true;
+            case HostLookedUp found when unresolved is { } offered:
+                Guard(offered, () => OfferKnown(offered, found));
+                return true;
+            case InviteJoined joined when unresolved is { } before:
+                JoinUnresolved(before, joined.Transaction);
+                return true;
+            case InviteWasCancelled cancelled when unresolved is { } offered:
+                CancelUnresolved(offered, cancelled.Transaction);
+                return true;
+            case InviteWasCancelled or ResponseSettled or HostLookedUp:
+                return true;
+            case Resources.Recover:
+                throw new InvalidOperationException("a recovered call has a state");
+            case MediaHappened { Event: SessionClosed }:
+                // The creating message crashed: nothing was journaled, nothing is left.
+                cell.Media = null;
+                services.Media.Closed();
+                StopSelf();
+                return true;
+            case MediaHappened or WasDeposed or BecameDurable:
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    protected override bool Receive(object message)
+    {
+        switch (message)
+        {
+            case MediaHappened happened:
+                // What was on its way when its session was given up concerns nobody any more.
+                if (happened.Session is not { } session || session == cell.Media) HandleMedia(happened.Event);
+                return true;
+            case CheckSubscriber:
+                LookForSubscriber();
+                return true;
+            case ByeIsTold told:
+                KeepUnwritten(told.Bye);
+                return true;
+            case ByeWaits:
+                LookForUnwrittenBye();
+                return true;
+            default:
+                if (cell.Leg is not { } leg)
+                {
+                    // It is about to be recovered: what its far end sends in that moment waits.
+                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined or CancelCameLate) Stash(message);
+                    return true;
+                }
+                var command = leg.Translate(message, cell.State!, out var accepted);
+                if (!accepted) return false;
+                if (leg.HasShownItself && cell is { Media: { } shown, MediaClosed: false, Audio: { } audio }) TellMedia(shown, audio);
+                if (command is not null) Run(command, null);
+                if (command is ByeArrived bye) StartTimer("told BYE", LookForByeMillis, new ByeIsTold(bye));
+                return true;
+        }
+    }
+
+    private void PlaceOrClose(PlaceCall place)
+    {
+        try
+        {
+            Place(place);
+        }
+        catch
+        {
+            if (cell.State is null) CloseMedia();
+            throw;
+        }
+    }
+
+    private void Guard(InviteOffered offered, Action begin)
+    {
+        try
+        {
+            begin();
+        }
+        catch
+        {
+            if (cell.State is null)
+            {
+                services.Sip.Respond(offered.Transaction, SipResponse.For(offered.Transaction.Request, 500, null, services.Random.NextHex(8)));
+                CloseMedia();
+            }
+            throw;
+        }
+    }
+
+    protected override JournalRows Complete(JournalRows rows, ResourceDecision<CallState, CallEntry> decision)
+    {
+        var state = decision.State!;
+        var released = decision.Entries.Any(static entry => entry is CallReleased);
+        // Read before the effects of this very decision close the session.
+        var quality = released && cell.Media is { } media ? MediaQuality.Encode(services.Media.Port.ReadStatistics(media)) : default;
+        var records = decision.CallRecord.IsEmpty
+            ? Array.Empty<CallRecordRow>()
+            : [new CallRecordRow(CallRecords.IdOf(state), services.NodeName, state.Id.ToString(), state.LastMillis, MediaQuality.Append(decision.CallRecord, quality))];
+        return rows with
+        {
+            Events = quality.IsEmpty ? rows.Events : [.. rows.Events.Select(happened => happened.Method == MediaQuality.Event ? happened with { Media = quality } : happened)],
+            CallRecords = records,
+            ReleasedPermits = released && state.Permit is { } permit ? [permit] : [],
+            BoundPermits = decision.Entries is [Constructed { Permit: { } bound }, ..] ? [new(bound, state.Id.ToString())] : [],
+        };
+    }
+
+    protected override void Perform(ResourceEffect effect, RpcAsk? ask)
+    {
+        switch (effect)
+        {
+            case ConfigureMedia configure when cell.Media is { } media:
+                TellMedia(media, configure.Audio);
+                break;
+            case StartMediaPlay play:
+                if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat, play.OffsetMillis, cell.State!.Application))))
+                    Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
+                break;
+            case StopMediaPlay stop when Withdraw(stop.Number):
+                break;
+            case StopMediaPlay stop:
+                ForwardToMedia(media => services.Media.Port.StopPlay(media, stop.Number));
+                break;
+            case StartMediaRecord record:
+                if (!ForwardToMedia(media => services.Media.Port.StartRecord(media,
+                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, record.Append, record.Channels, record.TakesOver, cell.State!.Application))))
+                    Self.Tell(new MediaHappened(new RecordEnded(record.Number, MediaOutcome.Failed, 0, "the call has no media")));
+                break;
+            case StopMediaRecord stop:
+                ForwardToMedia(media => services.Media.Port.StopRecord(media, stop.Number));
+                break;
+            case StartMediaKeys keys when cell.Leg is CallLeg { SendsKeysByInfo: true } byInfo:
+                byInfo.SendKeysByInfo(keys.Number, keys.Keys);
+                break;
+            case StartMediaKeys keys:
+                var how = cell.Leg is CallLeg { SendsKeysInBand: true } ? KeySending.InBand : KeySending.Negotiated;
+                if (!ForwardToMedia(media => services.Media.Port.SendKeys(media, new SendKeysRequest(keys.Number, keys.Keys, how))))
+                    Self.Tell(new MediaHappened(new SendKeysEnded(keys.Number, MediaOutcome.Failed)));
+                break;
+            case AskJoin or AnswerJoin or AskFirst or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge:
+                PerformBridge(effect);
+                break;
+            case AskEntry or LeaveConference:
+                PerformConference(effect);
+                break;
+            case AskParent or AnswerChild or ReleaseChild or LookForChild or TellRinging or TellDone or StartRingBack or StopRingBack:
+                PerformDial(effect);
+                break;
+            case Cti.Calls.Call.CloseMedia:
+                CloseMedia();
+                break;
+            case ConfigureMedia:
+                break;
+            default:
+                cell.Leg?.Perform(effect, cell.State!);
+                break;
+        }
+    }
+
+    /// <summary>A stop overtakes a start that still waits for the disk: then there is nothing to stop, and nothing to start any more.</summary>
+    private bool Withdraw(long number)
+    {
+        foreach (var waiting in cell.Waiting)
+        {
+            if (waiting.Effects.RemoveAll(effect => effect is StartMediaPlay start && start.Number == number) > 0) return true;
+        }
+        return false;
+    }
+
+    private void TellMedia(MediaSessionId media, Cti.Sip.Sdp.NegotiatedAudio audio)
+    {
+        cell.Audio = audio;
+        services.Media.Port.Configure(media, MediaDescriptions.From(audio, cell.Leg is { } leg && cell.State is { } call ? leg.FarEndOf(call) : new FarEnd()));
+    }
+
+    private bool ForwardToMedia(Action<MediaSessionId> command)
+    {
+        if (cell.Media is not { } media || cell.MediaClosed) return false;
+        command(media);
+        return true;
+    }
+
+    private void HandleMedia(MediaEvent happened)
+    {
+        if (happened is SessionClosed)
+        {
+            cell.Media = null;
+            services.Media.Closed();
+            RunCommitted(-1);
+            return;
+        }
+        LogRingBack(happened);
+        if (happened is Cti.Media.BridgeEnded ended) SoundHasEnded(ended.Action);
+        if (happened is PlayStarted started) PlayHasStarted(started.Action);
+        if (happened is PlayDelayed delayed) PlayWasDelayed(delayed);
+        if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);
+    }
+
+    private void CloseMedia()
+    {
+        if (cell.Media is not { } media || cell.MediaClosed) return;
+        cell.MediaClosed = true;
+        // A node that lost the call says nothing more to its far end, not even goodbye to the stream.
+        if (cell.Deposed) AbandonMedia(media);
+        else services.Media.Port.Close(media);
+    }
+
+    /// <summary>Its end is not reported, so it counts as gone at once.</summary>
+    private void AbandonMedia(MediaSessionId media)
+    {
+        services.Media.Port.Abandon(media);
+        cell.Media = null;
+        services.Media.Closed();
+    }
+
+    protected override void Abandon() => cell.Leg?.LetGo();
+
+    protected override void OutsideEnded(object message)
+    {
+        if (message is not MediaHappened { Event: SessionClosed } || cell.Media is null) return;
+        cell.Media = null;
+        services.Media.Closed();
+    }
+
+    protected override bool IsOutsideGone()
+    {
+        // The actor outlives its media session, so that the end of the session has someone to report to.
+        LetGoOfSound();
+        CloseMedia();
+        return cell.Media is null;
+    }
+
+    private void LookForSubscriber()
+    {
+        if (cell.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated } call) return;
+        if (services.Subscribers.IsUnattended(call.Application)) Run(new SubscriberMissing(), null);
+        else StartTimer("subscriber", 1000, new CheckSubscriber());
+    }
+}

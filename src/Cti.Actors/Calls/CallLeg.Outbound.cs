@@ -1,0 +1,295 @@
+using Cti.Actors.Requests;
+using Cti.Actors.Resources;
+using Cti.Actors.Runtime;
+using Cti.Actors.SipNode;
+using Cti.Actors.Trunks;
+using Cti.Calls.Call;
+using Cti.Calls.Resources;
+using Cti.Kernel;
+using Cti.Sip;
+using Cti.Sip.Auth;
+using Cti.Sip.Dialog;
+using Cti.Sip.Sdp;
+using Usage = Cti.Sip.Dialog;
+
+namespace Cti.Actors.Calls;
+
+/// <summary>The outbound half: our INVITE, from the look-up of its host to the ACK; keys by INFO.</summary>
+internal sealed partial class CallLeg
+{
+    private const int InfoKeyMillis = 160, InfoGapMillis = 100, InfoPauseMillis = 500;
+
+    private readonly List<RequestHandle> invites = [];
+    private InviteClientState? client;
+    private RequestHandle? infoRequest;
+    private SipUri target = null!;
+    private SipRequest? pendingAck;
+    private SdpSession offer = null!;
+    private string fromUri = "";
+    private bool inviteCancelled;
+    private bool isResolved;
+    private SipRequest? pendingInvite;
+    private string? branch;
+    private string infoKeys = "";
+    private long infoNumber;
+
+    /// <summary>The leg of an outbound call; nothing is sent before its <see cref="SendInvite"/>.</summary>
+    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorSystem system, Placement placement, string? fromUri, LocalAudio local) =>
+        new(services, cell, system, local, placement.Trunk)
+        {
+            offer = SdpNegotiator.CreateOffer(local),
+            target = placement.NextHop,
+            fromUri = fromUri ?? "",
+            flow = placement.Flow ?? default,
+            isResolved = placement.Flow is not null,
+        };
+
+    /// <summary>Our offer as it stands in the INVITE.</summary>
+    public string OfferText => offer.ToString();
+
+    /// <summary>The INVITE as it will go out, for the journal; null where its host is unknown.</summary>
+    public OutboundInvite? Describe(DialogTag tag)
+    {
+        if (!isResolved) return null;
+        var address = services.Sip.LocalAddress(flow);
+        return new OutboundInvite(1, target.Text, services.Sip.ViaOf(flow, NewBranch()), IdentityAt(address).From.ToString(), new NameAddr(target).ToString(),
+            tag.ToContact(address, flow.Kind).ToString(), DialogFlow.Format(flow));
+    }
+
+    private string NewBranch() => branch = ViaValue.MagicCookie + services.Random.NextHex(8);
+
+    private void BeginInvite(CallState state)
+    {
+        if (pendingInvite is { } again)
+        {
+            pendingInvite = null;
+            StartInvite(again);
+        }
+        else if (!isResolved)
+        {
+            cell.Actor.Tell(new Decide(new DialFailed(503, $"host {target.Host} does not resolve, or no listener has its transport")));
+        }
+        else if (client is null)
+        {
+            // The first one: its journaled branch is used.
+            ClientActions(InviteClientUsage.Begin(BuildInvite(state), offer, DialogFlow.Format(flow), new InviteClientPolicy(Credentials)), isFirst: true);
+        }
+    }
+
+    /// <summary>A redirection's host is looked up away from the actor; the result comes back as a message.</summary>
+    private async Task ReportAsync(ValueTask<SipFlow?> lookup, SipRequest invite)
+    {
+        SipFlow? found = null;
+        try
+        {
+            found = await lookup.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // A look-up that took too long found nothing.
+        }
+        cell.Actor.Tell(new TargetResolved(invite, found));
+    }
+
+    private ResourceCommand? Resolved(TargetResolved resolved)
+    {
+        if (inviteCancelled) return new DialFailed(487, "cancelled before the INVITE was sent");
+        if (resolved.Flow is not { } found) return new DialFailed(503, $"host {target.Host} does not resolve, or no listener has its transport");
+        if (!services.DialPolicy.Allows(found.Remote, flow.Remote)) return new DialFailed(403, $"the far end redirects to {found.Remote}, which cti.sip.dial-policy does not allow it");
+        flow = found;
+        return Retry(resolved.Invite);
+    }
+
+    /// <summary>An INVITE of another number: it goes out once the journal knows how.</summary>
+    private InviteRetried Retry(SipRequest invite)
+    {
+        pendingInvite = invite;
+        return new InviteRetried(new OutboundInvite(invite.CSeq.Number, invite.Uri.Text, services.Sip.ViaOf(flow, NewBranch()), invite.From.WithoutTag().ToString(),
+            invite.Get(HeaderId.To)!, invite.Get(HeaderId.Contact)!, DialogFlow.Format(flow)));
+    }
+
+    private SipRequest BuildInvite(CallState state)
+    {
+        var address = services.Sip.LocalAddress(flow);
+        var identity = IdentityAt(address);
+        if (!DialogTag.TryParse(state.LocalTag, out var tag)) throw new InvalidOperationException($"{state.LocalTag} is no tag of ours");
+        var initial = new InitialRequest(target, identity.From, new NameAddr(target), tag.ToContact(address, flow.Kind), state.SipCallId, state.LocalTag, 1, []);
+        return InitialRequests.Invite(initial, offer.ToBytes(), identity);
+    }
+
+    private CallerIdentity IdentityAt(SipHostPort address) => CallerIdentity.Of(CallerUri(address), trunk?.AssertIdentity ?? false);
+
+    /// <summary>The From URI: what the application gave, a bare number at our domain, or the line's own.</summary>
+    private SipUri CallerUri(SipHostPort address)
+    {
+        var domain = trunk?.FromDomain ?? address.Host;
+        if (fromUri.Length == 0) return SipUri.Create(trunk?.FromUser ?? trunk?.User ?? "cti", domain, 0, null);
+        var text = fromUri.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || fromUri.StartsWith("sips:", StringComparison.OrdinalIgnoreCase) ? fromUri
+            : fromUri.Contains('@', StringComparison.Ordinal) ? $"sip:{fromUri}"
+            : $"sip:{fromUri}@{domain}";
+        return SipUri.TryParse(text, out var uri) ? uri : SipUri.Create("cti", domain, 0, null);
+    }
+
+    private ResourceCommand? ClientStep(InviteClientInput input) =>
+        client is null ? null : ClientActions(InviteClientUsage.Step(ReferenceEquals(client.Hosts, hosts) ? client : client with { Hosts = hosts }, input, NowMillis, services.SipTimers));
+
+    private ResourceCommand? ClientActions(UsageStep<InviteClientState> step, bool isFirst = false)
+    {
+        client = step.State;
+        var command = Unusable(step);
+        foreach (var action in step.Actions)
+        {
+            switch (action)
+            {
+                case Usage.SendAck ack when command is FarEndUnusable:
+                    pendingAck = ack.Ack;
+                    break;
+                case SendRequest or InviteFailed when command is FarEndUnusable:
+                    break;
+                case SendRequest { Request.Method: SipMethods.Invite } invite:
+                    if (isFirst) StartInvite(invite.Request);
+                    else command = SendInviteTo(invite.Request);
+                    break;
+                case SendRequest other:
+                    Start(other.Request);
+                    break;
+                case SendResponse answer:
+                    AnswerUpdate(answer, isHeld: false);
+                    break;
+                case CancelInvite cancel:
+                    if (invites.Count > 0) services.Sip.Cancel(invites[^1], cancel.Reason);
+                    break;
+                case Usage.SendAck ack when command is FarEndAnswered:
+                    pendingAck = ack.Ack;
+                    break;
+                case Usage.SendAck ack when ack.Ack != pendingAck:
+                    Acknowledge(ack.Ack);
+                    break;
+                case InviteProgressed { Status: > 100 } progressed:
+                    command = new FarEndRings(progressed.Early);
+                    break;
+                case InviteAnswered answered:
+                    session = new ReInviteState { Dialog = answered.Dialog, Local = local, LocalSdp = offer, Credentials = Credentials, Digest = client.Digest, AllowsUpdate = client.AllowsUpdate }
+                        .WithTimer(client.Timer, NowMillis);
+                    command = new FarEndAnswered(answered.Dialog, answered.Media) { Agreement = client.Digest == DigestSession.Empty ? null : Agreement };
+                    break;
+                case InviteFailed failed:
+                    command = new DialFailed(failed.Status, failed.Response?.Reason ?? ReasonOf(failed.Status));
+                    break;
+            }
+        }
+        return command;
+    }
+
+    /// <summary>
+    /// A 2xx that we cannot use or do not want any more (it crossed our CANCEL). The usage would acknowledge it and hang up at once; that waits for the
+    /// decision, so that a crash in between leaves a BYE that is owed.
+    /// </summary>
+    private static ResourceCommand? Unusable(UsageStep<InviteClientState> step)
+    {
+        var failed = step.Actions.OfType<InviteFailed>().FirstOrDefault(static failed => failed.Response is { IsSuccess: true });
+        return failed?.Response is { } success
+            ? new FarEndUnusable(InviteClientUsage.DialogOf(success, step.State), failed.Status, ReasonOf(failed.Status))
+            : null;
+    }
+
+    private static string ReasonOf(int status) => status switch
+    {
+        408 => "no answer from the gateway",
+        488 => "the far end's answer has no audio that we can do",
+        502 => "the far end's answer does not say where to reach it",
+        503 => "the gateway cannot be reached",
+        _ => "failed",
+    };
+
+    private InviteRetried? SendInviteTo(SipRequest invite)
+    {
+        if (invite.Uri.Host.Equals(target.Host, StringComparison.OrdinalIgnoreCase) && invite.Uri.Port == target.Port) return Retry(invite);
+        target = invite.Uri;
+        _ = ReportAsync(services.Sip.ResolveAsync(invite.Uri), invite);
+        return null;
+    }
+
+    private void StartInvite(SipRequest invite)
+    {
+        // The first INVITE, and each after a redirection, goes where the look-up led.
+        var handle = new RequestHandle(cell.Actor, invite) { Branch = branch };
+        invites.Add(handle);
+        KeepCredentials(invite, flow);
+        services.Sip.Start(invite, flow, handle);
+    }
+
+    private bool IsInviteOfOurs(RequestHandle handle) => invites.Count > 0 && invites.Contains(handle);
+
+    /// <summary>The first 2xx is acknowledged once the answer is durable: what we tell the far end, we know after a crash.</summary>
+    private void ReleaseAck()
+    {
+        if (pendingAck is not { } ack) return;
+        pendingAck = null;
+        Acknowledge(ack);
+    }
+
+    private void CancelInvite(CallState state)
+    {
+        inviteCancelled = true;
+        if (pendingInvite is not null || client is null)
+        {
+            // Nothing is under way that could be cancelled: the last INVITE has its final response, the next one was not sent.
+            pendingInvite = null;
+            cell.Actor.Tell(new Decide(new FarEndSettled()));
+            return;
+        }
+        ClientStep(new InviteClientInput.Cancel(SipReason.Sip(state.ClosingCause)));
+    }
+
+    // ---- keys by INFO ----
+
+    /// <summary>Whether this call's trunk takes keys by SIP INFO.</summary>
+    public bool SendsKeysByInfo => trunk?.Dtmf == TrunkDtmf.Info;
+
+    /// <summary>Whether this call's trunk takes keys as tones only.</summary>
+    public bool SendsKeysInBand => trunk?.Dtmf == TrunkDtmf.InBand;
+
+    /// <summary>Sends keys one INFO after the other.</summary>
+    public void SendKeysByInfo(long number, string keys)
+    {
+        infoNumber = number;
+        infoKeys = keys;
+        cell.Actor.Tell(new InfoKeyDue());
+    }
+
+    private ResourceCommand? SendNextInfoKey()
+    {
+        if (session is null) return infoNumber == 0 ? null : InfoFailed();
+        if (infoKeys.Length == 0) return new KeysSent(infoNumber, MediaEnd.Completed);
+        var key = infoKeys[0];
+        infoKeys = infoKeys[1..];
+        if (key == ',')
+        {
+            Later(InfoPauseMillis);
+            return null;
+        }
+        var request = DialogRequests.Info(session.Dialog, InfoDtmf.RelayType, new InfoDtmf(key, InfoKeyMillis).ToBody(), out var next);
+        session = session with { Dialog = next };
+        infoRequest = Start(request);
+        return null;
+    }
+
+    private ResourceCommand? InfoAnswered(SipResponse response)
+    {
+        if (response.IsProvisional) return null;
+        infoRequest = null;
+        if (!response.IsSuccess) return InfoFailed();
+        Later(InfoKeyMillis + InfoGapMillis);
+        return null;
+    }
+
+    private KeysSent InfoFailed()
+    {
+        infoRequest = null;
+        infoKeys = "";
+        return new KeysSent(infoNumber, MediaEnd.Failed);
+    }
+
+    private void Later(int millis) => timers.Schedule(millis, static state => ((ActorRef)state!).Tell(new InfoKeyDue()), cell.Actor);
+}

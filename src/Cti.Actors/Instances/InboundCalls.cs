@@ -1,0 +1,75 @@
+using System.Net;
+using Cti.Actors.Calls;
+using Cti.Actors.Instances;
+using Cti.Actors.Resources;
+using Cti.Actors.Runtime;
+using Cti.Actors.SipNode;
+using Cti.Actors.Trunks;
+using Cti.Kernel;
+using Cti.Sip;
+
+namespace Cti.Actors.Instances;
+
+/// <summary>Who may call in, and to which application.</summary>
+/// <param name="Routes">Of calls that come over trunks; first match wins.</param>
+/// <param name="AcceptAny">Unknown sources are let in, to the default application and no other.</param>
+/// <param name="DefaultApplication">Where an unknown source's call goes, and a trunk's where there are no routes.</param>
+/// <param name="Demo">Anyone on loopback or a private range may call <c>sip:demo@…</c>.</param>
+public sealed record InboundPolicy(IReadOnlyList<InboundRoute> Routes, bool AcceptAny, string DefaultApplication, bool Demo)
+{
+    /// <summary>The built-in application's name and the user part that reaches it.</summary>
+    public const string DemoName = "demo";
+}
+
+/// <summary>Turns INVITEs into calls: checks who calls, picks application and instance, creates the call's actor.</summary>
+internal sealed class InboundCalls(CallServices services, InboundPolicy policy, OwnedInstances owned, ActorSystem system, Func<bool> isDraining) : IInboundCalls
+{
+    public bool IsAvailable => !isDraining();
+
+    public TransactionLayer? Layer { get; private set; }
+
+    public bool Knows(ResourceId id) => id.Area == services.Area && id.Station == services.Station && id.Instance < services.InstanceCount;
+
+    public void Observe(TransactionLayer layer) => Layer = layer;
+
+    public InviteRefusal? Accept(ServerTransaction transaction)
+    {
+        if (isDraining() || services.Limit.Refuses()) return new InviteRefusal(503);
+        var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, out var trunk);
+        if (application is null) return refusal;
+        var journal = owned.Next();
+        if (journal is null || journal.IsStalled) return new InviteRefusal(503) { MayGoElsewhere = journal is null };
+        var cell = new CallCell(journal);
+        cell.Actor = system.Spawn($"call from {transaction.Flow.Remote}", () => new CallActor(services, cell));
+        transaction.UserState = cell.Actor;
+        return cell.Actor.Tell(new InviteOffered(transaction, application, trunk?.Name)) ? null : new InviteRefusal(503);
+    }
+
+    public InviteRefusal? Refuse(SipRequest invite, SipFlow flow)
+    {
+        // A trunk that finds no room is told within its transaction, or its call goes to another node.
+        if (Route(invite, flow.Remote, out var trunk).Refusal is { } refusal) return refusal;
+        return trunk is null && (isDraining() || services.Limit.Refuses()) ? new InviteRefusal(503) : null;
+    }
+
+    public bool IsKnown(SipFlow flow) => services.Trunks.ForSource(flow.Remote) is not null;
+
+    private (string? Application, InviteRefusal? Refusal) Route(SipRequest invite, IPEndPoint source, out Trunk? trunk)
+    {
+        trunk = services.Trunks.ForSource(source);
+        var called = invite.Uri.User ?? "";
+        if (trunk is null)
+        {
+            if (policy.Demo && called.Equals(InboundPolicy.DemoName, StringComparison.OrdinalIgnoreCase) && DialPolicy.IsNear(source.Address)) return (InboundPolicy.DemoName, null);
+            return policy.AcceptAny ? (policy.DefaultApplication, null) : (null, new InviteRefusal(403, "Only configured trunks may call in"));
+        }
+        var caller = invite.From.Uri.User ?? "";
+        foreach (var route in policy.Routes)
+        {
+            if (route.Trunk is { } name && !name.Equals(trunk.Name, StringComparison.OrdinalIgnoreCase)) continue;
+            if (!NumberPattern.Matches(route.To, called) || !NumberPattern.Matches(route.From, caller)) continue;
+            return (route.Application, null);
+        }
+        return policy.Routes.Count == 0 ? (policy.DefaultApplication, null) : (null, new InviteRefusal(404, "No route takes this number"));
+    }
+}

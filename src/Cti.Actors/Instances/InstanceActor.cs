@@ -1,0 +1,303 @@
+using System.Text.Json;
+using Cti.Actors.Calls;
+using Cti.Actors.Conferences;
+using Cti.Actors.Extensions;
+using Cti.Actors.Requests;
+using Cti.Actors.Resources;
+using Cti.Actors.Runtime;
+using Cti.Actors.Trunks;
+using Cti.Calls.Extensions;
+using Cti.Contract;
+using Cti.Kernel;
+using Cti.Persistence;
+using Cti.Persistence.Journal;
+
+namespace Cti.Actors.Instances;
+
+/// <summary>
+/// One instance on its owner: the shard's coordinator. It creates its calls, hands requests to them, and remembers what requests with a UUID
+/// were answered, so that a repeat does nothing again.
+/// </summary>
+internal sealed class InstanceActor : Actor
+{
+    private readonly CallServices services;
+    private readonly InstanceJournal journal;
+    private readonly CallPlacer placer;
+    private readonly IJournalStore store;
+    private readonly Dictionary<(string Application, Guid Id), Remembered> remembered = [];
+    private readonly Queue<(long ExpiresMillis, string Application, Guid Id)> expiry = new();
+
+    /// <summary>Requests with a UUID that came before it is known what was answered; null when it is.</summary>
+    private Queue<RpcAsk>? early = new();
+
+    public InstanceActor(CallServices services, InstanceJournal journal, CallPlacer placer, IJournalStore store)
+    {
+        this.services = services;
+        this.journal = journal;
+        this.placer = placer;
+        this.store = store;
+    }
+
+    protected override void OnStart() => Become(Owning);
+
+    protected override void OnUndelivered(object message)
+    {
+        switch (message)
+        {
+            case RpcAsk ask:
+                ask.ReplyTo.Reply(Moving());
+                break;
+            case Placed placed:
+                GiveBack(placed);
+                break;
+            case Answered answered:
+                Settle(answered);
+                break;
+        }
+    }
+
+    protected override void OnStop()
+    {
+        RefuseEarly();
+        // Their first is answered by whoever carries it out, or never: a retry meets the new owner, who knows what became durable.
+        foreach (var known in remembered.Values)
+        {
+            foreach (var waiting in known.Waiting) waiting.Reply(Moving());
+            known.Waiting.Clear();
+        }
+    }
+
+    private static RpcReply Moving() => RpcReply.Refused(RpcError.Moving());
+
+    private void GiveBack(Placed placed)
+    {
+        if (placed.Placement.Permit is { } permit) placer.Release(permit);
+        placed.Ask.ReplyTo.Reply(Moving());
+    }
+
+    private bool Owning(object message)
+    {
+        switch (message)
+        {
+            case RpcAsk ask:
+                if (early is not null && ask.Request.RequestId is not null) Wait(ask);
+                else Take(ask);
+                return true;
+            case Remember remember:
+                Learn(remember.Rows);
+                return true;
+            case EarlyWaited:
+                RefuseEarly();
+                return true;
+            case Placed placed:
+                Spawn(placed);
+                return true;
+            case Answered answered:
+                Settle(answered);
+                return true;
+            case InstanceLost:
+                StopSelf();
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void Wait(RpcAsk ask)
+    {
+        if (early!.Count == 0) StartTimer("early", Limits.MovingMillis, new EarlyWaited());
+        if (early.Count < Limits.InstanceEarlyMax) early.Enqueue(ask);
+        else ask.ReplyTo.Reply(Moving());
+    }
+
+    private void Learn(IReadOnlyList<IdempotencyRow> rows)
+    {
+        if (early is not { } waiting) return;
+        foreach (var row in rows)
+        {
+            remembered[(row.Application, row.RequestId)] = new Remembered(row.ParametersHash) { Stored = row.Reply };
+            expiry.Enqueue((row.UnixMillis + Limits.IdempotencyMillis, row.Application, row.RequestId));
+        }
+        CancelTimer("early");
+        early = null;
+        foreach (var ask in waiting) Take(ask);
+    }
+
+    private void RefuseEarly()
+    {
+        while (early?.TryDequeue(out var ask) == true) ask.ReplyTo.Reply(Moving());
+    }
+
+    private void Take(RpcAsk ask)
+    {
+        Forget();
+        if (Recall(ask) is not { } first) return;
+        if (first.Refusal is { } refusal) first.ReplyTo.Reply(RpcReply.Refused(refusal));
+        else Dispatch(first);
+    }
+
+    /// <summary>Answers a repeat or lets it wait for the first; answers the request to carry out otherwise.</summary>
+    private RpcAsk? Recall(RpcAsk ask)
+    {
+        if (ask.Request.RequestId is not { } id) return ask;
+        var key = (ask.Request.Application, id);
+        if (!remembered.TryGetValue(key, out var known))
+        {
+            remembered[key] = new Remembered(ask.Request.ParametersHash);
+            expiry.Enqueue((System.Clock.UnixMillis + Limits.IdempotencyMillis, ask.Request.Application, id));
+            return ask with { ReplyTo = new RememberingReply(this, key, ask.ReplyTo) };
+        }
+        if (known.ParametersHash != ask.Request.ParametersHash)
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.InvalidParam("id", "this UUID was used for another request in the last 10 minutes; a retry must repeat the same request")));
+        else if (known.Answer is { } answer) ask.ReplyTo.Reply(answer);
+        else known.Waiting.Add(ask.ReplyTo);
+        return null;
+    }
+
+    private void Dispatch(RpcAsk ask)
+    {
+        switch (ask.Request.Method)
+        {
+            case "sys.call.construct" when MissingParent(ask.Request) is { } parent:
+                ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(parent)));
+                return;
+            case "sys.call.construct":
+                Place(ask, "to_uri");
+                return;
+            case "sys.conf.construct":
+                MakeConference(ask);
+                return;
+            case var construct when FlowRequests.FirstTargets(construct) is { } targets:
+                Place(ask, targets);
+                return;
+        }
+        var text = ask.Request.Arguments.String("res_id");
+        if (!ResourceId.TryParse(text, out var id) || services.Directory.Find(id) is not { } cell || cell.DurableState?.IsVisibleTo(ask.Request.Application) != true
+            || !cell.Actor.Tell(ask))
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(text)));
+    }
+
+    /// <summary>The parent that a request names and that is not there, or not the application's own.</summary>
+    private string? MissingParent(RpcRequest request)
+    {
+        var args = request.Arguments;
+        var named = args.OptionalString("parent_call_res_id") is { Length: > 0 } call ? call : args.OptionalString("parent_conf_res_id");
+        return string.IsNullOrEmpty(named) || services.Directory.Find(named)?.DurableState?.IsVisibleTo(request.Application) == true ? null : named;
+    }
+
+    private void MakeConference(RpcAsk ask)
+    {
+        if (IsRefusedByStall(ask)) return;
+        var cell = new ConferenceCell(journal);
+        cell.Actor = System.Spawn("conference", () => new ConferenceActor(services, services.Media, services.MediaProfile, cell));
+        cell.Actor.Tell(new MakeConference(ask));
+    }
+
+    private bool IsRefusedByStall(RpcAsk ask)
+    {
+        if (!journal.IsStalled) return false;
+        ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
+        return true;
+    }
+
+    private void Place(RpcAsk ask, string targets)
+    {
+        if (IsRefusedByStall(ask)) return;
+        _ = PlaceAsync(ask, ask.Request.Arguments.Strings(targets));
+    }
+
+    private async Task PlaceAsync(RpcAsk ask, IReadOnlyList<string> targets)
+    {
+        try
+        {
+            var (placement, error) = await placer.PlaceAsync(targets).ConfigureAwait(false);
+            if (placement is null) ask.ReplyTo.Reply(RpcReply.Refused(error!));
+            else if (!Self.Tell(new Placed(ask, placement)))
+            {
+                if (placement.Permit is { } permit) await store.ReleasePermitAsync(permit).ConfigureAwait(false);
+                ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the instance has too much to do")));
+            }
+        }
+        catch (StoreUnavailableException)
+        {
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
+        }
+    }
+
+    private void Spawn(Placed placed)
+    {
+        if (FlowRequests.FirstTargets(placed.Ask.Request.Method) is not null)
+        {
+            var flow = new FlowCell(journal);
+            flow.Actor = System.Spawn($"flow to {placed.Placement.Target.Host}", () => new FlowActor(services, flow, placer));
+            flow.Actor.Tell(new StartFlow(placed.Ask, placed.Placement));
+            return;
+        }
+        var cell = new CallCell(journal);
+        cell.Actor = System.Spawn($"call to {placed.Placement.Target.Host}", () => new CallActor(services, cell));
+        cell.Actor.Tell(new PlaceCall(placed.Ask, placed.Placement));
+    }
+
+    private void Settle(Answered answered)
+    {
+        if (!remembered.TryGetValue(answered.Key, out var known)) return;
+        foreach (var waiting in known.Waiting) waiting.Reply(answered.Reply);
+        known.Waiting.Clear();
+        // What may go otherwise next time is not remembered (rpc.md, Retrying safely).
+        if (answered.Reply.Error is { Code: ErrorCodes.TooMany or ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout }) remembered.Remove(answered.Key);
+        else known.Answer = answered.Reply;
+    }
+
+    private void Forget()
+    {
+        while (expiry.TryPeek(out var oldest) && oldest.ExpiresMillis <= System.Clock.UnixMillis)
+        {
+            expiry.Dequeue();
+            if (remembered.TryGetValue((oldest.Application, oldest.Id), out var known) && known.IsAnswered) remembered.Remove((oldest.Application, oldest.Id));
+        }
+    }
+
+    private static RpcReply ReadReply(ReadOnlyMemory<byte> stored)
+    {
+        using var document = JsonDocument.Parse(stored);
+        return RpcReply.Ok(JsonSerializer.SerializeToUtf8Bytes(document.RootElement.GetProperty("result"), ReplyJson.Default.JsonElement));
+    }
+
+    private sealed class Remembered(ulong parametersHash)
+    {
+        public ulong ParametersHash { get; } = parametersHash;
+        /// <summary>As the journal has it: read when it is asked for, which most are not.</summary>
+        public ReadOnlyMemory<byte>? Stored { get; init; }
+        public RpcReply? Answer
+        {
+            get => field ??= Stored is { } stored ? ReadReply(stored) : null;
+            set;
+        }
+        public bool IsAnswered => Stored is not null || Answer is not null;
+        public List<IReplyTo> Waiting { get; } = [];
+    }
+
+    private sealed class RememberingReply(InstanceActor owner, (string Application, Guid Id) key, IReplyTo next) : IReplyTo
+    {
+        public void Reply(RpcReply reply)
+        {
+            owner.Self.Tell(new Answered(key, reply));
+            next.Reply(reply);
+        }
+    }
+
+    private sealed record Placed(RpcAsk Ask, Placement Placement) : ISystemMessage;
+
+    private sealed record Answered((string Application, Guid Id) Key, RpcReply Reply) : ISystemMessage;
+
+    private sealed record EarlyWaited : ISystemMessage;
+}
+
+/// <summary>What an instance's former owner answered.</summary>
+internal sealed record Remember(IReadOnlyList<IdempotencyRow> Rows) : ISystemMessage;
+
+/// <summary>Another node owns the instance: its actor stops.</summary>
+internal sealed record InstanceLost : ISystemMessage;
+
+[System.Text.Json.Serialization.JsonSerializable(typeof(JsonElement))]
+internal sealed partial class ReplyJson : System.Text.Json.Serialization.JsonSerializerContext;

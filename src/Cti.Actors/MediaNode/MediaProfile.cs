@@ -1,0 +1,21 @@
+using Cti.Media;
+
+namespace Cti.Actors.MediaNode;
+
+/// <summary>How this node does audio.</summary>
+/// <param name="Codecs">Encoding names, the preferred first.</param>
+/// <param name="InactivityMillis">Silence after which a call is lost; 0 never.</param>
+/// <param name="RingBackCountry">Whose ring-back tone is generated where a line has none: ISO 3166, two letters.</param>
+public sealed record MediaProfile(System.Collections.Immutable.ImmutableArray<string> Codecs, int InactivityMillis, string RingBackCountry = "CN")
+{
+    /// <summary>From where else than its signalled address a far end's RTP may come.</summary>
+    public LatchMode Latch { get; init; }
+
+    /// <summary>What is sent while there is nothing to send.</summary>
+    public IdleSending Idle { get; init; } = IdleSending.Keepalive;
+
+    /// <summary>How the media session of a call is opened.</summary>
+    /// <param name="isIPv6">The address family towards the far end.</param>
+    /// <param name="trunk">What the trunk wants sent that the call goes or came over; null where it has no wish.</param>
+    public MediaSessionOptions Options(bool isIPv6, IdleSending? trunk) => new(isIPv6, InactivityMillis, trunk ?? Idle);
+}

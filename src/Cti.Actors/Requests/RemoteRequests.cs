@@ -1,0 +1,253 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using Cti.Actors.Resources;
+using Cti.Cluster.Links;
+using Cti.Cluster.Membership;
+using Cti.Contract;
+using Cti.Kernel;
+
+namespace Cti.Actors.Requests;
+
+/// <summary>
+/// Requests whose owner may be another node: sends them there, gives the answers back, and carries out what other nodes send. A request waits while its instance is between
+/// owners; it is sent again where it cannot have been carried out, or where carrying it out twice does nothing more than once.
+/// </summary>
+internal sealed class RemoteRequests : ILinkReceiver
+{
+    private const int PicksMax = 20;
+
+    private readonly OwnerRequests owner;
+    private readonly INodeLinks? links;
+    private readonly Func<ClusterView> view;
+    private readonly ResourceServices services;
+    private readonly IClock clock;
+    private readonly ITimers timers;
+    private readonly ILog log;
+    private readonly ConcurrentDictionary<long, Question> sent = new();
+    private long lastNumber;
+
+    public RemoteRequests(ResourceServices services, OwnerRequests owner, INodeLinks? links, Func<ClusterView> view, IClock clock, ITimers timers, ILog log)
+    {
+        this.services = services;
+        this.owner = owner;
+        this.links = links;
+        this.view = view;
+        this.clock = clock;
+        this.timers = timers;
+        this.log = log;
+        // A late answer to a former run of this node must not meet a new question.
+        lastNumber = links is null ? 0 : (long)(services.Random.NextUInt64() >> 2);
+        links?.Receive(LinkChannel.Requests, this);
+    }
+
+    private long NowMillis => clock.MonotonicNanos / 1_000_000;
+
+    /// <summary>Asks the owner of an instance.</summary>
+    public void Ask(RpcRequest request, int instance, string? missing, IReplyTo replyTo) => Begin(new Question(this, request, instance, null, missing, replyTo));
+
+    /// <summary>Asks every node that owns anything; waits for one that owns what nobody owns at the moment.</summary>
+    public void AskOwners(RpcRequest request, Action<RpcReply[]> then) => AskOwners(request, then, NowMillis + Limits.MovingMillis);
+
+    /// <summary>Asks every living node; what stands for one that does not answer is given by <paramref name="unreachable"/>.</summary>
+    public void AskAll(RpcRequest request, Func<ClusterNode, ClusterView, ReadOnlyMemory<byte>> unreachable, Action<RpcReply[]> then)
+    {
+        var now = view();
+        if (now.Nodes.IsEmpty)
+        {
+            then([RpcReply.Ok(owner.Describe())]);
+            return;
+        }
+        var gathered = new GatheredReplies(now.Nodes.Length, then);
+        for (var index = 0; index < now.Nodes.Length; index++)
+        {
+            var node = now.Nodes[index];
+            var target = gathered.Of(index);
+            Begin(new Question(this, request, -1, node.Name, null, new ThenReply(reply => target.Reply(reply.Error is null ? reply : RpcReply.Ok(unreachable(node, now))))));
+        }
+    }
+
+    /// <summary>An instance for something new: one whose owner takes it, where there is any.</summary>
+    public int PickInstance()
+    {
+        var now = view();
+        var picked = services.Random.Next(services.InstanceCount);
+        // A few draws find one, unless nearly all nodes drain.
+        for (var draw = 0; draw < PicksMax && (picked >= now.Owners.Length || now.OwnerOf(picked) is not { IsDraining: false }); draw++) picked = services.Random.Next(services.InstanceCount);
+        return picked;
+    }
+
+    /// <summary>Whether carrying it out a second time does nothing more: it only reads, or the owner remembers it by its id.</summary>
+    public static bool MayRepeat(RpcRequest request) => request.RequestId is not null || Catalogue.Find(request.Method) is { Changes: false };
+
+    /// <inheritdoc/>
+    public void OnMessage(string node, ReadOnlyMemory<byte> payload)
+    {
+        var kind = RequestWire.KindOf(payload.Span);
+        switch (kind)
+        {
+            case RequestMessage.Ask:
+                CarryOut(node, RequestWire.NumberOf(payload.Span), RequestWire.BodyOf(payload));
+                break;
+            case RequestMessage.Result or RequestMessage.Refusal or RequestMessage.NotOwner:
+                if (!sent.TryGetValue(RequestWire.NumberOf(payload.Span), out var question) || question.Node != node || !sent.TryRemove(question.Number, out _)) break;
+                if (kind == RequestMessage.NotOwner) question.Again();
+                else question.Reply(kind == RequestMessage.Result ? RpcReply.Ok(RequestWire.BodyOf(payload)) : RpcReply.Refused(RequestWire.ReadRefusal(RequestWire.BodyOf(payload))));
+                break;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void OnConnected(string node)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void OnBroken(string node)
+    {
+        foreach (var question in sent.Values.Where(question => question.Node == node).OrderBy(static question => question.Number))
+        {
+            if (sent.TryRemove(question.Number, out _)) question.LinkBroke();
+        }
+    }
+
+    private void AskOwners(RpcRequest request, Action<RpcReply[]> then, long untilMillis)
+    {
+        var now = view();
+        var nodes = new SortedSet<string>(StringComparer.Ordinal);
+        var isMoving = now.Owners.IsEmpty;
+        for (var index = 0; index < now.Owners.Length; index++)
+        {
+            if (now.OwnerOf(index) is { } node && (node.Name != services.NodeName || owner.Owns(index))) nodes.Add(node.Name);
+            else isMoving = true;
+        }
+        if (!isMoving)
+        {
+            var gathered = new GatheredReplies(nodes.Count, then);
+            var asked = 0;
+            foreach (var node in nodes) Begin(new Question(this, request, -1, node, null, gathered.Of(asked++)));
+        }
+        else if (NowMillis >= untilMillis)
+        {
+            then([RpcReply.Refused(RpcError.Moving())]);
+        }
+        else
+        {
+            timers.Schedule(Limits.MovingRetryMillis, _ => AskOwners(request, then, untilMillis), null);
+        }
+    }
+
+    private void Begin(Question question)
+    {
+        question.Number = Interlocked.Increment(ref lastNumber);
+        question.Begin();
+    }
+
+    private void CarryOut(string node, long number, ReadOnlyMemory<byte> body)
+    {
+        (RpcRequest Request, int Instance, string? Missing) ask;
+        try
+        {
+            ask = RequestWire.ReadAsk(body);
+        }
+        catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            log.Write(LogEvents.LinkMessageUnknown, node, LinkChannel.Requests, fault.Message);
+            return;
+        }
+        services.Counters.RequestCarriedOut();
+        var replyTo = new ThenReply(reply => links!.Send(node, LinkChannel.Requests, RequestWire.Reply(number, reply)));
+        if (ask.Instance < 0) replyTo.Reply(AnswerHere(ask.Request));
+        else if (Catalogue.Find(ask.Request.Method) is null) replyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.MethodNotFound, $"the owner's version has no method {ask.Request.Method}")));
+        else if (!owner.Owns(ask.Instance)) links!.Send(node, LinkChannel.Requests, RequestWire.NotOwner(number));
+        else owner.Carry(ask.Request, ask.Instance, ask.Missing, replyTo);
+    }
+
+    private RpcReply AnswerHere(RpcRequest request) => request.Method == Catalogue.ListNodes ? RpcReply.Ok(owner.Describe()) : owner.List(request);
+
+    /// <summary>
+    /// One request on its way.
+    /// <code>
+    ///   Begun ──owner here──► its mailbox ──────────────────────────────► answered
+    ///     │ └──link──► sent ──answer──────────────────────────────────► answered
+    ///     │             └──not the owner; link broke and it may be repeated──┐
+    ///     └──nobody owns it, no link──► waiting ◄────────────────────────────┘   5 s: 503       10 s in all: 504
+    /// </code>
+    /// </summary>
+    private sealed class Question(RemoteRequests owner, RpcRequest request, int instance, string? toNode, string? missing, IReplyTo replyTo) : IReplyTo
+    {
+        private readonly long untilMillis = owner.NowMillis + Limits.MovingMillis;
+        private ITimerHandle? deadline;
+        private int isAnswered;
+
+        public long Number { get; set; }
+
+        /// <summary>Where it was sent; null while it is here.</summary>
+        public string? Node { get; private set; }
+
+        public void Begin()
+        {
+            deadline = owner.timers.Schedule(toNode is null ? Limits.OwnerAnswerMillis : Limits.NodeAnswerMillis, static question => ((Question)question!).TimedOut(), this);
+            Try();
+        }
+
+        public void Reply(RpcReply reply)
+        {
+            if (reply.Error is { IsMoving: true } && MayRepeat(request)) Again();
+            else Finish(reply);
+        }
+
+        /// <summary>Nothing was done there: another try, unless that has gone on for too long.</summary>
+        public void Again()
+        {
+            Node = null;
+            if (toNode is not null || owner.NowMillis >= untilMillis) Finish(RpcReply.Refused(RpcError.Moving()));
+            else Hold();
+        }
+
+        public void LinkBroke()
+        {
+            if (MayRepeat(request)) Again();
+            else Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the link to the owner broke; the outcome is unknown, and a request without a UUID as id cannot be repeated safely")));
+        }
+
+        private void Hold()
+        {
+            owner.services.Counters.RequestHeld();
+            owner.timers.Schedule(Limits.MovingRetryMillis, static question => ((Question)question!).Try(), this);
+        }
+
+        private void Try()
+        {
+            if (Volatile.Read(ref isAnswered) != 0) return;
+            if (toNode == owner.services.NodeName)
+            {
+                Finish(owner.AnswerHere(request));
+                return;
+            }
+            if (toNode is null && owner.owner.Owns(instance))
+            {
+                owner.owner.Carry(request, instance, missing, this);
+                return;
+            }
+            Node = toNode ?? owner.view().OwnerOf(instance)?.Name;
+            if (Node is null || Node == owner.services.NodeName)
+            {
+                Again();
+                return;
+            }
+            owner.sent[Number] = this;
+            if (owner.links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) == true) owner.services.Counters.RequestForwarded();
+            else if (owner.sent.TryRemove(Number, out _)) Again();
+        }
+
+        private void TimedOut() => Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the owner did not answer in time; the outcome is unknown, retry with the same id")));
+
+        private void Finish(RpcReply reply)
+        {
+            if (Interlocked.Exchange(ref isAnswered, 1) != 0) return;
+            deadline?.Cancel();
+            owner.sent.TryRemove(Number, out _);
+            replyTo.Reply(reply);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+using Cti.Actors.Resources;
+using Cti.Actors.Runtime;
+using Cti.Kernel;
+
+namespace Cti.Actors.Resources;
+
+/// <summary>
+/// One instance on its way to another node: which of its resources have agreed to go, and which of those have let go of what two nodes cannot hold at once.
+/// Resources report from their own threads.
+/// <code>
+///   asked ──all agree──► going ──all quiet──► given: the sound goes on here until the far ends listen to the new owner
+///     └──one has something under way──► stays, asked again later
+/// </code>
+/// </summary>
+/// <param name="resources">The resources of the instance, in order of creation.</param>
+/// <param name="scheduler">Resumes who waits: away from the resource that reported last.</param>
+internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler scheduler)
+{
+    private readonly Lock gate = new();
+    private readonly HashSet<ResourceCell> awaited = [];
+    private Answer? answer;
+
+    public IReadOnlyList<ResourceCell> Resources { get; } = resources;
+
+    /// <summary>Who did not agree, and why; null while all have.</summary>
+    public string? WhyNot { get; private set; }
+
+    /// <summary>Waits until every resource has agreed, or is quiet: true; false as soon as one is not going to be.</summary>
+    public Task<bool> AwaitAll()
+    {
+        lock (gate)
+        {
+            answer = new Answer();
+            awaited.UnionWith(Resources);
+            if (awaited.Count == 0) Settle(true);
+            return answer.Task;
+        }
+    }
+
+    /// <summary>One more has agreed, or is quiet.</summary>
+    public void Report(ResourceCell resource)
+    {
+        lock (gate)
+        {
+            if (awaited.Remove(resource) && awaited.Count == 0) Settle(true);
+        }
+    }
+
+    /// <summary>One has not agreed.</summary>
+    public void Refuse(ResourceCell resource, string why)
+    {
+        lock (gate)
+        {
+            WhyNot ??= $"{resource.Latest?.Id} {why}";
+            Settle(false);
+        }
+    }
+
+    /// <summary>It takes too long.</summary>
+    public void GiveUp()
+    {
+        lock (gate)
+        {
+            WhyNot ??= $"{string.Join(", ", awaited.Select(static cell => cell.Latest?.Id))} did not say";
+            Settle(false);
+        }
+    }
+
+    private void Settle(bool yes)
+    {
+        if (answer is not { } waiting || !waiting.TryDecide(yes)) return;
+        scheduler.Post(waiting);
+    }
+
+    private sealed class Answer : IWorkItem
+    {
+        private readonly TaskCompletionSource<bool> source = new();
+        private bool? decided;
+
+        public Task<bool> Task => source.Task;
+
+        public bool TryDecide(bool yes)
+        {
+            if (decided is not null) return false;
+            decided = yes;
+            return true;
+        }
+
+        public void Run() => source.SetResult(decided!.Value);
+    }
+}
+
+/// <summary>Waits until another node serves what it was given.</summary>
+/// <param name="instance">What.</param>
+/// <param name="scheduler">Resumes who waits: away from the link's thread.</param>
+internal sealed class Receipt(int instance, IScheduler scheduler) : IWorkItem
+{
+    private readonly TaskCompletionSource source = new();
+    private int isHere;
+
+    public int Instance => instance;
+
+    public Task Task => source.Task;
+
+    /// <summary>It serves it, or takes too long.</summary>
+    public void Arrive()
+    {
+        if (Interlocked.Exchange(ref isHere, 1) == 0) scheduler.Post(this);
+    }
+
+    public void Run() => source.SetResult();
+}
+
+/// <summary>May the resource move to another node now? It puts everything aside from here on, if it may.</summary>
+internal sealed record AskToPart(Parting Parting) : ISystemMessage;
+
+/// <summary>The whole instance may: let go of what two nodes cannot hold at once.</summary>
+internal sealed record Go(Parting Parting) : ISystemMessage;
+
+/// <summary>The node stops: what neither goes to another node nor ends by itself soon, a call that is being set up, ends.</summary>
+internal sealed record EndIfSettingUp : ISystemMessage;
+
+/// <summary>The instance does not move after all.</summary>
+internal sealed record Stay : ISystemMessage;
+
+/// <summary>The far end listens to the new owner, or the resource is over there: what is still held here can go.</summary>
+internal sealed record LetGo : ISystemMessage;

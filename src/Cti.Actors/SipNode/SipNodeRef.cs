@@ -1,0 +1,110 @@
+using System.Net;
+using Cti.Actors.Runtime;
+using Cti.Cluster.Links;
+using Cti.Sip;
+
+namespace Cti.Actors.SipNode;
+
+/// <summary>The front of the SIP actor: posts everything to its mailbox; what does not fit is dropped and counted, as a full socket would.</summary>
+internal sealed class SipNodeRef(ISipResolver resolver) : ISipNode, ISipTransportEvents, ILinkReceiver
+{
+    private ActorRef actor = null!;
+    private ISipTransport transport = null!;
+    private InviteWitness? witness;
+    private long dropped;
+
+    /// <summary>Messages from the network that found the mailbox full.</summary>
+    public long Dropped => Interlocked.Read(ref dropped);
+
+    public void Attach(ActorRef sipActor, ISipTransport sipTransport, InviteWitness inviteWitness)
+    {
+        witness = inviteWitness;
+        actor = sipActor;
+        transport = sipTransport;
+    }
+
+    public void Respond(ServerTransaction transaction, SipResponse response) => actor.Tell(new RespondNow(transaction, response));
+
+    public void GiveBack(ServerTransaction transaction) => actor.Tell(new TakeAgain(transaction));
+
+    public void LetGo(ServerTransaction transaction, string tag, long millis) => actor.Tell(new LetGoNow(transaction, tag, millis));
+
+    public void Start(SipRequest request, SipFlow flow, RequestHandle handle) => actor.Tell(new StartNow(request, flow, handle));
+
+    public void AdoptOutbound(RequestHandle handle, SipFlow flow) => actor.Tell(new AdoptOutboundNow(handle, flow));
+
+    public void AdoptInbound(ServerTransaction transaction, ActorRef owner) => actor.Tell(new AdoptInboundNow(transaction, owner));
+
+    public SipFlow Facing(SipFlow flow)
+    {
+        // The same one where all nodes are configured alike.
+        if (transport.IsListener(flow.Listener, flow.Kind, flow.Remote.AddressFamily)) return flow with { Connection = 0 };
+        var listener = transport.FindListener(flow.Kind, flow.Remote.AddressFamily);
+        return flow with { Listener = listener < 0 ? flow.Listener : listener, Connection = 0 };
+    }
+
+    public string ViaOf(SipFlow flow, string branch) => TransactionLayer.ViaFor(transport, flow, branch).ToString();
+
+    public void Cancel(RequestHandle handle, string? reason) => actor.Tell(new CancelNow(handle, reason));
+
+    public void Acknowledge(SipRequest ack, SipFlow flow) => actor.Tell(new AcknowledgeNow(ack, flow));
+
+    public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop) => resolver.ResolveAsync(nextHop);
+
+    public ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host) => resolver.ResolveHostAsync(host);
+
+    public void CountCall(SipFlow flow, int change) => transport.CountCall(flow, change);
+
+    public ValueTask<IReadOnlyList<SipFlow>> ResolveAllAsync(SipUri nextHop) => resolver.ResolveAllAsync(nextHop);
+
+    public SipHostPort LocalAddress(SipFlow flow) => transport.LocalAddressTowards(flow);
+
+    public void OnMessage(string node, ReadOnlyMemory<byte> payload)
+    {
+        if (witness?.TryAnswer(node, payload.Span) != true && !actor.Tell(new LinkMessageCame(node, payload))) Interlocked.Increment(ref dropped);
+    }
+
+    /// <summary>Who lives has changed.</summary>
+    public void OnClusterChanged() => actor.Tell(new ClusterChanged());
+
+    public void OnConnected(string node) => actor.Tell(new LinkChanged(node, true));
+
+    public void OnBroken(string node) => actor.Tell(new LinkChanged(node, false));
+
+    public void OnReceived(in ReceivedMessage received)
+    {
+        if (!actor.Tell(new MessageCame(received))) Interlocked.Increment(ref dropped);
+    }
+
+    public void OnRejected(in SipParseResult rejected, SipFlow flow)
+    {
+        if (!actor.Tell(new RejectedCame(rejected, flow))) Interlocked.Increment(ref dropped);
+    }
+
+    public void OnSendFailed(SipFlow flow, long sendId, SipSendFailure failure)
+    {
+        if (sendId != 0) actor.Tell(new SendFailedCame(sendId, failure));
+    }
+}
+
+internal sealed record TakeAgain(ServerTransaction Transaction) : ISystemMessage;
+
+internal sealed record LetGoNow(ServerTransaction Transaction, string Tag, long Millis) : ISystemMessage;
+
+internal sealed record RespondNow(ServerTransaction Transaction, SipResponse Response) : ISystemMessage;
+
+internal sealed record StartNow(SipRequest Request, SipFlow Flow, RequestHandle Handle) : ISystemMessage;
+
+internal sealed record AdoptOutboundNow(RequestHandle Handle, SipFlow Flow) : ISystemMessage;
+
+internal sealed record AdoptInboundNow(ServerTransaction Transaction, ActorRef Owner) : ISystemMessage;
+
+internal sealed record CancelNow(RequestHandle Handle, string? Reason) : ISystemMessage;
+
+internal sealed record AcknowledgeNow(SipRequest Ack, SipFlow Flow) : ISystemMessage;
+
+internal sealed record MessageCame(ReceivedMessage Received);
+
+internal sealed record RejectedCame(SipParseResult Rejected, SipFlow Flow);
+
+internal sealed record SendFailedCame(long SendId, SipSendFailure Failure) : ISystemMessage;

@@ -1,0 +1,96 @@
+using System.Globalization;
+using Cti.Actors.Trunks;
+using Cti.Contract;
+using Cti.Kernel;
+using Cti.Persistence;
+using Cti.Sip;
+
+namespace Cti.Actors.Trunks;
+
+/// <summary>Where an outbound call goes.</summary>
+/// <param name="ToUri">The URI as the application gave it, with <c>sip:</c>.</param>
+/// <param name="Target">The same, parsed.</param>
+/// <param name="Trunk">The trunk; null for a host that is none, where that is allowed.</param>
+/// <param name="Permit">The permit taken, where the trunk has a limit.</param>
+internal sealed record Placement(string ToUri, SipUri Target, Trunk? Trunk, string? Permit)
+{
+    /// <summary>The INVITE's Request-URI.</summary>
+    public required SipUri NextHop { get; init; }
+
+    /// <summary>By what it goes; null where the host is unknown. It is looked up before the call exists, because the call's first entry names it.</summary>
+    public SipFlow? Flow { get; init; }
+}
+
+/// <summary>Picks the first gateway of a list that is known, up and below its concurrency, cluster-wide.</summary>
+internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, ISipResolver resolver, IRandom random, IClock clock, bool dialAny, ILog log)
+{
+    /// <summary>The placement, or why there is none (480, or -32602 for a URI that is none).</summary>
+    public async ValueTask<(Placement? Placement, RpcError? Error)> PlaceAsync(IReadOnlyList<string> uris)
+    {
+        var gateways = new List<string>(uris.Count);
+        foreach (var text in uris)
+        {
+            var full = SipUriForm.WithScheme(text);
+            if (!SipUri.TryParse(full, out var uri) || string.IsNullOrEmpty(uri.User))
+                return (null, RpcError.InvalidParam("to_uri", $"{text} is not a SIP URI with a user part: [sip:]user@host[:port]"));
+            var trunk = trunks.ForHost(uri.Host, uri.Port == 0 ? null : uri.Port);
+            var gateway = NameOf(uri, trunk);
+            if (trunk is null && !dialAny)
+            {
+                gateways.Add($"{gateway}: unknown");
+                continue;
+            }
+            if (trunk is not null && !trunks.IsUp(trunk))
+            {
+                gateways.Add($"{gateway}: down");
+                continue;
+            }
+            if (trunk is not { MaxCalls: > 0 }) return (await LeadAsync(full, uri, trunk, null).ConfigureAwait(false), null);
+            var permit = random.NextHex(16);
+            if (await store.TryAcquirePermitAsync(trunk.Name, trunk.MaxCalls, permit, clock.UnixMillis).ConfigureAwait(false))
+                return (await LeadAsync(full, uri, trunk, permit).ConfigureAwait(false), null);
+            gateways.Add($"{gateway}: full");
+        }
+        var error = new RpcError(ErrorCodes.NoGateway, $"no usable gateway: {string.Join(", ", gateways)}").With("gateways", gateways.ToArray());
+        return (null, error);
+    }
+
+    // A trunk's own name says it all; else the port is half of what was looked for, given or not.
+    private static string NameOf(SipUri uri, Trunk? trunk) => trunk is not null && trunk.Name.Equals(uri.Host, StringComparison.OrdinalIgnoreCase)
+        ? uri.Host
+        : string.Create(CultureInfo.InvariantCulture, $"{uri.Host}:{(uri.Port == 0 ? TrunkTable.DefaultPort : uri.Port)}");
+
+    private async ValueTask<Placement> LeadAsync(string toUri, SipUri target, Trunk? trunk, string? permit)
+    {
+        var hop = HopOf(target, trunk);
+        SipFlow? flow = null;
+        try
+        {
+            flow = await resolver.ResolveAsync(hop).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // A look-up that took too long found nothing: the dialling fails with 503.
+        }
+        if (trunk is not null && flow is { } found) trunks.Note(trunk.Name, [found.Remote], clock.MonotonicNanos / 1_000_000);
+        return new Placement(toUri, target, trunk, permit) { NextHop = hop, Flow = flow };
+    }
+
+    /// <summary>Gives a permit back that no call holds. Where the store cannot be reached the sweep frees it.</summary>
+    public void Release(string permit) => _ = ReleaseAsync(permit);
+
+    private async Task ReleaseAsync(string permit)
+    {
+        try
+        {
+            await store.ReleasePermitAsync(permit).ConfigureAwait(false);
+        }
+        catch (StoreUnavailableException fault)
+        {
+            // The sweep frees it: it is tied to no resource.
+            if (!fault.IsBroken) log.Write(LogEvents.JournalUnreachable, fault.Message);
+        }
+    }
+
+    private static SipUri HopOf(SipUri target, Trunk? trunk) => trunk is null ? target : trunk.UriOf(target.User);
+}

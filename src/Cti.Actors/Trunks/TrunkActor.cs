@@ -1,0 +1,249 @@
+using System.Net;
+using Cti.Actors.Resources;
+using Cti.Actors.Runtime;
+using Cti.Actors.SipNode;
+using Cti.Kernel;
+using Cti.Sip;
+using Cti.Sip.Auth;
+using Cti.Sip.Dialog;
+
+namespace Cti.Actors.Trunks;
+
+/// <summary>
+/// Watches one trunk: looks its host up again and again, sends OPTIONS to know whether it is up, and keeps a registration there where configured
+/// (<see cref="RegisterUsage"/>). Every node with the role media registers its own Contact.
+/// <code>
+///   Begin ──► look up ──► Watching ◄──► OPTIONS answered (up) / not answered (down)
+///                            ├────────► REGISTER ──► again before it runs out
+///                            └─ Leave ─► REGISTER with Expires 0
+/// </code>
+/// </summary>
+internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, IRandom random) : Actor
+{
+    private const int LookUpMillis = 60_000;
+    private const int ReasonCharsMax = 80;
+
+    private readonly TrunkKnowledge knowledge = trunks.Of(trunk);
+    private readonly DigestCredentials? credentials = trunk is { User: { } user, Password: { } password } ? new DigestCredentials(user, password) : null;
+    private SipFlow? flow;
+    private RequestHandle? options;
+    private DigestSession optionsDigest = DigestSession.Empty;
+    private string optionsCallId = "";
+    private uint optionsNumber;
+    private RequestHandle? register;
+    private RegisterState registration = new() { ConfiguredSeconds = trunk.RegisterSeconds };
+    private string registerCallId = "";
+    private string registerTag = "";
+    private uint registerNumber;
+
+    /// <summary>The first message.</summary>
+    public sealed record Begin;
+
+    /// <summary>The node takes no calls any more: what it registered is taken back.</summary>
+    public sealed record Leave : ISystemMessage;
+
+    private sealed record LookedUp(IReadOnlyList<SipFlow> Flows) : ISystemMessage;
+
+    private sealed record LookUpDue;
+
+    private sealed record OptionsDue;
+
+    private sealed record RegisterDue;
+
+    private long NowMillis => System.Clock.MonotonicNanos / 1_000_000;
+
+    protected override void OnStart()
+    {
+        registerCallId = random.NextHex(16);
+        optionsCallId = random.NextHex(16);
+        registerTag = random.NextHex(8);
+        Become(Watching);
+    }
+
+    private bool Watching(object message)
+    {
+        switch (message)
+        {
+            case Begin or LookUpDue:
+                LookUp();
+                return true;
+            case LookedUp found:
+                Found(found.Flows);
+                return true;
+            case OptionsDue:
+                StartTimer("options", trunk.OptionsIntervalMillis, new OptionsDue());
+                optionsDigest = DigestSession.Empty;
+                if (options is null) SendOptions();
+                return true;
+            case RegisterDue:
+                Go(RegisterUsage.Ask(registration), "");
+                return true;
+            case Leave:
+                if (trunk.Register) Go(RegisterUsage.Leave(registration, NowMillis), "");
+                return true;
+            case ResponseCame came:
+                Responded(came);
+                return true;
+            case RequestTimedOut timedOut:
+                Failed(timedOut.Handle, 408, "no answer");
+                return true;
+            case RequestNotSent notSent:
+                Failed(notSent.Handle, 503, "it cannot be reached");
+                return true;
+            default:
+                return false;
+        }
+    }
+
+    private void LookUp() => _ = LookUpAsync(sip.ResolveAllAsync(Target()));
+
+    private async Task LookUpAsync(ValueTask<IReadOnlyList<SipFlow>> lookup)
+    {
+        IReadOnlyList<SipFlow> found = [];
+        try
+        {
+            found = await lookup.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            // Looked up again in a minute.
+        }
+        Self.Tell(new LookedUp(found));
+    }
+
+    private void Found(IReadOnlyList<SipFlow> found)
+    {
+        var first = flow is null && found.Count > 0;
+        if (found.Count > 0)
+        {
+            // The one in use stays while the name still leads there: a registration is not moved between equal servers every minute.
+            if (flow is not { } used || !found.Contains(used)) flow = found[0];
+            knowledge.Note(found.Select(static way => way.Remote), NowMillis);
+        }
+        else if (flow is null)
+        {
+            SetUp(false, "its host does not resolve");
+        }
+        // An address needs no second look.
+        if (!IPAddress.TryParse(trunk.Host.Trim('[', ']'), out _)) StartTimer("lookup", LookUpMillis, new LookUpDue());
+        if (!first) return;
+        if (trunk.OptionsIntervalMillis > 0) Self.Tell(new OptionsDue());
+        if (trunk.Register) Self.Tell(new RegisterDue());
+    }
+
+    private void SendOptions()
+    {
+        if (flow is not { } way) return;
+        var address = sip.LocalAddress(way);
+        var us = new NameAddr(SipUri.Create("cti", address.Host, address.Port, null));
+        var request = InitialRequests.Options(new InitialRequest(Target(), us, new NameAddr(Target()), us, optionsCallId, registerTag, ++optionsNumber, []));
+        if (credentials is not null) optionsDigest = DigestChallenges.AddTo(request, optionsDigest, credentials, random.NextHex(16));
+        options = new RequestHandle(Self, request);
+        sip.Start(request, way, options);
+    }
+
+    private void SendRegister(bool authorized)
+    {
+        if (flow is not { } way || credentials is null) return;
+        var address = sip.LocalAddress(way);
+        var record = new NameAddr(SipUri.Create(credentials.User, trunk.FromDomain ?? trunk.Host, 0, null));
+        var contact = new NameAddr(SipUri.Create(credentials.User, address.Host, address.Port, way.Kind == SipTransportKind.Udp ? null : $";transport={way.ViaTransport.ToLowerInvariant()}"));
+        var initial = new InitialRequest(Target(), record, record, contact, registerCallId, registerTag, ++registerNumber, []);
+        var request = InitialRequests.Register(initial, registration.AskSeconds);
+        if (authorized) registration = registration with { Digest = DigestChallenges.AddTo(request, registration.Digest, credentials, random.NextHex(16)) };
+        register = new RequestHandle(Self, request);
+        sip.Start(request, way, register);
+    }
+
+    private void Responded(ResponseCame came)
+    {
+        var response = came.Response;
+        if (response.IsProvisional) return;
+        if (came.Handle == options)
+        {
+            options = null;
+            // Any answer shows that it is there; only 503 and 408 say that it takes no calls.
+            SetUp(response.Status is not (503 or 408), $"OPTIONS answered {response.Status}");
+            if (AnswerTo(came, optionsDigest) is not { } answer) return;
+            optionsDigest = answer;
+            SendOptions();
+        }
+        else if (came.Handle == register)
+        {
+            register = null;
+            var contact = came.Handle.Request.Contact!;
+            Go(RegisterUsage.Responded(registration, response, contact, AnswerTo(came, registration.Digest), NowMillis, random.Next(1000)),
+                response.IsSuccess ? "grants no time" : VisibleText.Of(response.Reason, ReasonCharsMax));
+        }
+    }
+
+    /// <summary>What a challenge is answered with; null where the credentials are not for whoever asks.</summary>
+    private DigestSession? AnswerTo(ResponseCame came, DigestSession soFar)
+    {
+        if (credentials is null || came.Response.Status is not (401 or 407)) return null;
+        var verdict = knowledge.Judge(soFar, came.Handle.Request, came.Response, came.Sent, came.Came, NowMillis, out var isNews);
+        if (isNews) ChallengeLog.Refused(System.Log, trunk, came, verdict.Refusal);
+        return verdict.Answer;
+    }
+
+    private void Failed(RequestHandle handle, int status, string reason)
+    {
+        if (handle == options)
+        {
+            options = null;
+            SetUp(false, "OPTIONS was not answered");
+        }
+        else if (handle == register)
+        {
+            register = null;
+            Go(RegisterUsage.NotAnswered(registration, status, NowMillis, random.Next(1000)), reason);
+        }
+    }
+
+    private void Go(RegisterStep step, string reason)
+    {
+        var before = registration;
+        registration = step.State;
+        if (registration.DueAt != long.MaxValue) StartTimer("register", Math.Max(0, registration.DueAt - NowMillis), new RegisterDue());
+        else CancelTimer("register");
+        if (before.Phase == RegisterPhase.Asking && registration.Phase == RegisterPhase.Waiting && registration.FailedStatus != 0) knowledge.CountRegisterFailure(registration.FailedStatus);
+        if (registration.HoldsUntil != before.HoldsUntil || registration.FailedStatus != before.FailedStatus) Publish(before, reason);
+        Tell(step.News, reason);
+        if (step.Sends) SendRegister(step.Authorized);
+    }
+
+    private void Publish(RegisterState before, string reason)
+    {
+        var known = knowledge.Registration;
+        // Since when it is as it is: a refresh changes nothing of that.
+        var same = known.SinceUnixMillis != 0 && registration.FailedStatus == before.FailedStatus && registration.HoldsUntil > 0 == before.HoldsUntil > 0;
+        knowledge.SetRegistration(new TrunkRegistration(registration.HoldsUntil, registration.FailedStatus, registration.FailedStatus == 0 ? "" : reason,
+            same ? known.SinceUnixMillis : System.Clock.UnixMillis));
+    }
+
+    private void Tell(RegisterNews news, string reason)
+    {
+        switch (news)
+        {
+            case RegisterNews.Registered:
+                System.Log.Write(LogEvents.TrunkRegistered, trunk.Name, (registration.HoldsUntil - NowMillis) / 1000);
+                break;
+            case RegisterNews.Failed:
+                System.Log.Write(LogEvents.TrunkRegisterFailed, trunk.Name, registration.FailedStatus, reason, (registration.DueAt - NowMillis) / 1000);
+                break;
+            case RegisterNews.Rejected:
+                System.Log.Write(LogEvents.TrunkRegisterRejected, trunk.Name, registration.FailedStatus, reason);
+                break;
+            case RegisterNews.Withdrawn:
+                System.Log.Write(LogEvents.TrunkUnregistered, trunk.Name);
+                break;
+        }
+    }
+
+    private void SetUp(bool up, string why)
+    {
+        if (trunks.SetUp(trunk.Name, up)) System.Log.Write(up ? LogEvents.TrunkUp : LogEvents.TrunkDown, trunk.Name, why);
+    }
+
+    private SipUri Target() => trunk.UriOf(null);
+}

@@ -1,0 +1,154 @@
+using System.Collections.Immutable;
+using System.Net;
+using Cti.Sip;
+using Cti.Sip.Auth;
+
+namespace Cti.Actors.Trunks;
+
+/// <summary>How a registration stands.</summary>
+/// <param name="UntilMillis">When what was granted runs out, in milliseconds of the monotonic clock; 0 while nothing was.</param>
+/// <param name="Status">What the last attempt failed with; 0 where it did not.</param>
+/// <param name="Reason">The same in words.</param>
+/// <param name="SinceUnixMillis">Since when it fails, or holds.</param>
+public sealed record TrunkRegistration(long UntilMillis, int Status, string Reason, long SinceUnixMillis)
+{
+    /// <summary>Nothing was asked yet.</summary>
+    public static readonly TrunkRegistration None = new(0, 0, "", 0);
+}
+
+/// <summary>What this node knows of one trunk now. Reads and writes from any thread.</summary>
+internal sealed class TrunkKnowledge
+{
+    /// <summary>Addresses kept of a trunk: more than any carrier's SRV records name.</summary>
+    private const int EndPointsMax = 32;
+
+    /// <summary>For how long an address counts that the name does not lead to any more: calls that were set up there go on.</summary>
+    private const long EndPointKeptMillis = 600_000;
+
+    /// <summary>How often the log says of a trunk that one kind of challenge is not answered.</summary>
+    private const long RefusalLogMillis = 600_000;
+
+    private readonly Lock gate = new();
+    private readonly Trunk trunk;
+    private readonly long[] refusals = new long[Enum.GetValues<DigestRefusal>().Length];
+    private readonly long[] toldAt = new long[Enum.GetValues<DigestRefusal>().Length];
+    private readonly bool isNumeric;
+    private volatile bool up = true;
+    private ImmutableDictionary<IPEndPoint, long> seen = ImmutableDictionary<IPEndPoint, long>.Empty;
+    private DigestTrust? trust;
+    private IPEndPoint[] endPoints = [];
+    private TrunkRegistration registration = TrunkRegistration.None;
+    private ImmutableSortedDictionary<int, long> registerFailures = ImmutableSortedDictionary<int, long>.Empty;
+
+    public TrunkKnowledge(Trunk trunk)
+    {
+        this.trunk = trunk;
+        isNumeric = IPAddress.TryParse(trunk.Host.Trim('[', ']'), out var address);
+        if (isNumeric) endPoints = [new IPEndPoint(address!, trunk.PortOrDefault)];
+        if (trunk is not { User: { } user, Password: { } password }) return;
+        trust = new DigestTrust { Credentials = new DigestCredentials(user, password), Host = trunk.Host.Trim('[', ']'), Port = trunk.PortOrDefault, Realms = trunk.Realms, EndPoints = [.. endPoints] };
+    }
+
+    public bool Up
+    {
+        get => up;
+        set => up = value;
+    }
+
+    /// <summary>Whether it has an address; without one nothing can be told of it yet.</summary>
+    public bool IsFound => Volatile.Read(ref endPoints).Length > 0;
+
+    public TrunkRegistration Registration => Volatile.Read(ref registration);
+
+    public ImmutableSortedDictionary<int, long> RegisterFailures => Volatile.Read(ref registerFailures);
+
+    /// <summary>Challenges that were not answered, by why; those that were are the first.</summary>
+    public IEnumerable<(DigestRefusal Why, long Count)> Refusals => refusals.Select(static (_, why) => (DigestRefusal)why)
+        .Where(static why => why != DigestRefusal.None).Select(why => (why, Interlocked.Read(ref refusals[(int)why])));
+
+    /// <summary>Whether something came from one of its addresses, and from its very port.</summary>
+    public bool IsFrom(IPEndPoint source, out bool isPort)
+    {
+        isPort = false;
+        var found = trunk.AcceptFrom.Any(network => network.Contains(source.Address));
+        foreach (var known in Volatile.Read(ref endPoints))
+        {
+            if (!known.Address.Equals(source.Address)) continue;
+            found = true;
+            isPort |= known.Port == source.Port;
+        }
+        isPort |= found && trunk.PortOrDefault == source.Port;
+        return found;
+    }
+
+    /// <summary>Whether a way leads to it; see <see cref="DigestTrust.Owns"/>.</summary>
+    public bool Owns(SipFlow flow) => Volatile.Read(ref trust) is { } known && DigestTrust.Owns(known.EndPoints, flow);
+
+    /// <summary>Notes where its name leads now.</summary>
+    public void Note(IEnumerable<IPEndPoint> found, long nowMillis)
+    {
+        if (isNumeric) return;
+        lock (gate)
+        {
+            foreach (var endPoint in found) seen = seen.SetItem(Plain(endPoint), nowMillis);
+            if (seen.Count == 0) return;
+            seen = seen.RemoveRange(seen.Where(known => nowMillis - known.Value > EndPointKeptMillis).Select(static known => known.Key));
+            if (seen.Count > EndPointsMax) seen = seen.RemoveRange(seen.OrderByDescending(static known => known.Value).Skip(EndPointsMax).Select(static known => known.Key).ToList());
+            endPoints = [.. seen.Keys];
+            if (trust is not null) trust = trust with { EndPoints = [.. endPoints] };
+        }
+    }
+
+    /// <summary>
+    /// Judges a 401 or 407, and keeps what is agreed on by answering it: of two calls that are challenged first in the same moment one decides on the realm.
+    /// </summary>
+    /// <param name="session">What was answered so far there.</param>
+    /// <param name="request">Ours.</param>
+    /// <param name="response">The response.</param>
+    /// <param name="sent">By what the request went.</param>
+    /// <param name="came">By what the response came.</param>
+    /// <param name="nowMillis">Of the monotonic clock.</param>
+    /// <param name="isNews">Whether the refusal should be told in the log.</param>
+    public DigestVerdict Judge(DigestSession session, SipRequest request, SipResponse response, SipFlow sent, SipFlow came, long nowMillis, out bool isNews)
+    {
+        isNews = false;
+        lock (gate)
+        {
+            if (trust is null) return new DigestVerdict(DigestRefusal.None, null, null);
+            var verdict = trust.Judge(session, request, response, sent, came);
+            var why = (int)verdict.Refusal;
+            refusals[why]++;
+            if (verdict.Refusal == DigestRefusal.None)
+            {
+                if (verdict.Agreement != trust.Agreement) trust = trust with { Agreement = verdict.Agreement };
+                return verdict;
+            }
+            isNews = toldAt[why] == 0 || nowMillis - toldAt[why] >= RefusalLogMillis;
+            if (isNews) toldAt[why] = Math.Max(1, nowMillis);
+            return verdict;
+        }
+    }
+
+    /// <summary>What holds between it and us; null before its first challenge.</summary>
+    public DigestAgreement? Agreement => Volatile.Read(ref trust)?.Agreement;
+
+    /// <summary>A call that was taken over knows what was agreed on: it counts where this node knows nothing yet, and SHA-256 always does.</summary>
+    public void Remember(DigestAgreement known)
+    {
+        lock (gate)
+        {
+            if (trust is null) return;
+            trust = trust with { Agreement = trust.Agreement is { } ours ? ours with { Strong = ours.Strong || known.Strong } : known };
+        }
+    }
+
+    public void SetRegistration(TrunkRegistration now) => Volatile.Write(ref registration, now);
+
+    public void CountRegisterFailure(int status)
+    {
+        lock (gate) registerFailures = registerFailures.SetItem(status, registerFailures.GetValueOrDefault(status) + 1);
+    }
+
+    private static IPEndPoint Plain(IPEndPoint endPoint) =>
+        endPoint.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(endPoint.Address.MapToIPv4(), endPoint.Port) : endPoint;
+}

@@ -1,0 +1,53 @@
+using Cti.Kernel;
+
+namespace Cti.Contract;
+
+public static partial class Catalogue
+{
+    /// <summary>Names of the methods that act on the connection itself, not on a resource.</summary>
+    public const string Subscribe = "sys.event.subscribe", Acknowledge = "sys.event.ack", Discover = "rpc.discover", ListNodes = "sys.node.list";
+
+    private static IEnumerable<MethodDefinition> SystemMethods()
+    {
+        var cursor = new ResultDefinition(FieldType.Object, "Where the feed stands.", [new("cursor", FieldType.String, "The cursor.")]);
+        yield return new(Subscribe, $"Replaces the connection's live feed. In a group, a connection that has {Limits.UnacknowledgedEventsMax} events to acknowledge gets the next ones after `sys.event.ack`. WebSocket only.",
+            [
+                new("from", ParameterKind.Text, "A cursor, `earliest`, or null for now; a group's stored position wins over it.") { Nullable = true, EmptyAllowed = false },
+                new("group", ParameterKind.Text, "Connections of one group share the application's feed, divided by instance.") { Nullable = true, EmptyAllowed = false, Max = Limits.GroupNameCharsMax },
+            ], cursor)
+        { Errors = [ErrorCodes.Gone] };
+        yield return new(Acknowledge, "Moves the group's position to the cursor; covers what was delivered to this connection. WebSocket only.",
+            [new("cursor", ParameterKind.Text, "`meta.cursor` of an event.") { Required = true, EmptyAllowed = false }], cursor);
+        yield return new(Discover, "This API as an OpenRPC document.", [], new(FieldType.Object, "The document.", []));
+        yield return new(ListNodes, "The cluster's nodes.", [], new(FieldType.Array, "The nodes.",
+        [
+            new("name", FieldType.String, "Its name."), new("roles", FieldType.Array, "Its roles.") { Elements = [FieldType.String] }, new("version", FieldType.String, "Its version."),
+            new("instances", FieldType.Integer, "Instances that it owns."),
+            new("epoch", FieldType.Integer, "The newest epoch of those; of a node that answers.") { Optional = true },
+            new("calls", FieldType.Integer, "Calls that are up; null: it does not answer.", Nullable: true),
+            new("lag_ms", FieldType.Integer, "How long its journal has been writing the present batch, in milliseconds; of a node that answers.") { Optional = true },
+            new("draining", FieldType.Boolean, "Whether it takes no new call."),
+            new("alone", FieldType.Boolean, "True where no other node could take its calls over.") { Optional = true },
+            new("started", FieldType.Integer, "When it started. Unix seconds."),
+            new("trunks", FieldType.Array, "Its trunks; of a node that answers.")
+            {
+                Optional = true,
+                Fields =
+                [
+                    new("name", FieldType.String, "The trunk's name."), new("up", FieldType.Boolean, "Whether calls can go that way."),
+                    new("registered", FieldType.Boolean, "Whether the node is registered there; of a trunk that it registers at.") { Optional = true },
+                    new("registered_until", FieldType.Integer, "Until when, in seconds since 1970; while it is.") { Optional = true },
+                    new("register_status", FieldType.Integer, "The SIP status that the last attempt failed with; where it did.") { Optional = true },
+                    new("register_reason", FieldType.String, "The same in words.") { Optional = true },
+                    new("register_since", FieldType.Integer, "Since when it is registered, or fails, in seconds since 1970.") { Optional = true },
+                ],
+            },
+        ]))
+        { AdminOnly = true };
+    }
+
+    private static IEnumerable<EventDefinition> SystemEvents() =>
+    [
+        new("sys.on_chan_closed", "A SIP channel closed; its CDR.", [new("data", FieldType.Array, $"The CDR's fields, in this order: {string.Join(", ", CallRecordFields.Names.Select(static name => $"`{name}`"))}.") { Elements = [FieldType.String, FieldType.Integer] }]),
+    ];
+}

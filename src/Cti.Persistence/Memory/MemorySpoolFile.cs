@@ -1,0 +1,38 @@
+namespace Cti.Persistence.Memory;
+
+/// <summary>A spool in memory: what a simulated node's disk keeps when its process dies.</summary>
+public sealed class MemorySpoolFile : ISpoolFile
+{
+    private readonly Lock gate = new();
+    private byte[] bytes = [];
+
+    /// <summary>What it has.</summary>
+    public ReadOnlyMemory<byte> Content
+    {
+        get
+        {
+            lock (gate) return bytes;
+        }
+        set
+        {
+            lock (gate) bytes = value.ToArray();
+        }
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<ReadOnlyMemory<byte>> ReadAsync(int bytesMax) => new(Content[..Math.Min(bytesMax, Content.Length)]);
+
+    /// <inheritdoc/>
+    public ValueTask AppendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        lock (gate) this.bytes = [.. this.bytes, .. bytes.Span];
+        return ValueTask.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask ReplaceAsync(ReadOnlyMemory<byte> bytes)
+    {
+        Content = bytes;
+        return ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,21 @@
+using Cti.Kernel;
+
+namespace Cti.Actors.Tests.Nodes;
+
+/// <summary>How often each kind of line was written.</summary>
+internal sealed class CountedLog : ILog
+{
+    private readonly Dictionary<int, int> counts = [];
+
+    public bool IsEnabled(LogSeverity severity) => true;
+
+    public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments)
+    {
+        lock (counts) counts[kind.Id] = counts.GetValueOrDefault(kind.Id) + 1;
+    }
+
+    public int Count(LogEvent kind)
+    {
+        lock (counts) return counts.GetValueOrDefault(kind.Id);
+    }
+}
