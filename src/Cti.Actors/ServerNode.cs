@@ -9,16 +9,13 @@ using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
-using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
 using Cti.Contract;
 using Cti.Kernel;
-using Cti.Media;
 using Cti.Persistence;
 using Cti.Persistence.Journal;
-using Cti.Sip;
 
 namespace Cti.Actors;
 

@@ -4,9 +4,7 @@ using System.Text.Json;
 using Cti.Actors.Calls;
 using Cti.Actors.Instances;
 using Cti.Actors.MediaNode;
-using Cti.Actors.Requests;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls.Call;
@@ -17,8 +15,8 @@ using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Persistence;
-using Cti.Persistence.Journal;
 using Cti.Sip;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors;
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Cti.Media.Mix;
 
 namespace Cti.Media;
 

@@ -26,6 +26,7 @@ using Cti.Persistence.Memory;
 using Cti.Persistence.PostgreSql;
 using Cti.Persistence.Sqlite;
 using Cti.Sip;
+using Cti.Sip.Transaction;
 using Cti.Transport.Links;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;

@@ -1,4 +1,5 @@
 using System.Net;
+using Cti.Sip.Message;
 
 namespace Cti.Sip;
 

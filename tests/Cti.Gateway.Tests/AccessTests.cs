@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.WebSockets;
+using Cti.Gateway.Access;
 using Cti.Kernel;
 
 namespace Cti.Gateway.Tests;

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Cti.Calls;
 using Cti.Calls.Speech;
 using Cti.Contract;
+using Cti.Gateway.Access;
 
 namespace Cti.Gateway.Tests;
 

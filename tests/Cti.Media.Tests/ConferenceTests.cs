@@ -1,6 +1,7 @@
 using Cti.Media.Codecs;
 using Cti.Media.Files;
 using Cti.Media.Mix;
+using Cti.Media.Session;
 
 namespace Cti.Media.Tests;
 

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
-using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
+using Cti.Media.Session;
 
 namespace Cti.Media.Tests;
 

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Cti.Media.Codecs;
 using Cti.Media.Files;
 
 namespace Cti.Media.Tests;

@@ -1,5 +1,7 @@
 using Cti.Kernel;
 using Cti.Media.Files;
+using Cti.Media.Mix;
+using Cti.Media.Session;
 
 namespace Cti.Media.Tests;
 

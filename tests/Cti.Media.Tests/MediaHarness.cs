@@ -4,6 +4,7 @@ using Cti.Kernel;
 using Cti.Media.Codecs;
 using Cti.Media.Files;
 using Cti.Media.Rtp;
+using Cti.Media.Session;
 
 namespace Cti.Media.Tests;
 

@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Cti.Media.Codecs;
 using Cti.Media.Files;
 
 namespace Cti.Media.Tests;

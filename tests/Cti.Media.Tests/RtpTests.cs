@@ -1,4 +1,5 @@
 using Cti.Media.Rtp;
+using Cti.Media.Session;
 
 namespace Cti.Media.Tests;
 

@@ -1,4 +1,6 @@
 using Cti.Media.Files;
+using Cti.Media.Mix;
+using Cti.Media.Session;
 
 namespace Cti.Media.Tests;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Cti.Media.Rtp;
+using Cti.Media.Session;
 using Cti.Media.Srtp;
 
 namespace Cti.Media.Tests;

@@ -4,8 +4,10 @@ using System.Net.Sockets;
 using Cti.Actors.Calls;
 using Cti.Actors.Resources;
 using Cti.Media;
+using Cti.Media.Mix;
 using Cti.Persistence;
 using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Testing;
 
 namespace Cti.Simulation;

@@ -1,7 +1,5 @@
 using Cti.Actors;
-using Cti.Actors.Calls;
 using Cti.Actors.Feeds;
-using Cti.Actors.Resources;
 using Cti.Contract;
 using Cti.Testing;
 

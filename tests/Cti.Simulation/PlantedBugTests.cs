@@ -8,10 +8,11 @@ using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Mix;
 using Cti.Persistence;
 using Cti.Simulation.Races;
-using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Testing;
 
 namespace Cti.Simulation;

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using Cti.Calls.Call;
 
 namespace Cti.Simulation;
 

@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Cti.Actors.Feeds;
 using Cti.Calls.Speech;
 using Cti.Contract;
 using Cti.Kernel;

@@ -1,6 +1,6 @@
 using System.Net;
 using Cti.Calls.Call;
-using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Testing;
 
 namespace Cti.Simulation;

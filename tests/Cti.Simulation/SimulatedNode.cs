@@ -1,18 +1,13 @@
 using System.Net;
 using Cti.Actors;
-using Cti.Actors.Calls;
 using Cti.Actors.Feeds;
 using Cti.Actors.Instances;
 using Cti.Actors.MediaNode;
-using Cti.Actors.Resources;
-using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Persistence;
-using Cti.Persistence.Journal;
 using Cti.Persistence.Memory;
-using Cti.Sip;
 using Cti.Testing;
 
 namespace Cti.Simulation;

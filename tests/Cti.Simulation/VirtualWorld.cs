@@ -3,7 +3,7 @@ using System.Net;
 using Cti.Actors.Trunks;
 using Cti.Persistence;
 using Cti.Persistence.Memory;
-using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Testing;
 using Cti.Testing.Peers;
 

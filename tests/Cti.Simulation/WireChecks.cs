@@ -1,7 +1,7 @@
 using Cti.Calls.Call;
 using Cti.Kernel;
-using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 
 namespace Cti.Simulation;
 

@@ -1,6 +1,7 @@
 using System.Net;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Mix;
 
 namespace Cti.Testing;
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Srtp;
 
 namespace Cti.Testing;
 

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Net.Sockets;
-using Cti.Actors.Requests;
 using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
@@ -9,10 +8,10 @@ using Cti.Calls.Call;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Persistence.Journal;
-using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.Calls;
 

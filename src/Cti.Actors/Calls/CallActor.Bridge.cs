@@ -5,6 +5,7 @@ using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Mix;
 
 namespace Cti.Actors.Calls;
 

@@ -57,7 +57,7 @@ internal sealed partial class CallActor
         {
             case MediaHappened { Session: { } session } when session != cell.Media:
             case MediaHappened { Event: RecordEnded ended } when shared.Remove(ended.Action):
-            case MediaHappened { Event: Cti.Media.BridgeEnded over } when shared.Remove(over.Action):
+            case MediaHappened { Event: Cti.Media.Mix.BridgeEnded over } when shared.Remove(over.Action):
                 return true;
             case MediaHappened { Event: SessionClosed }:
                 OutsideEnded(message);

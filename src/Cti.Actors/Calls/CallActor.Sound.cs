@@ -5,7 +5,7 @@ using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
-using Cti.Media;
+using Cti.Media.Mix;
 
 namespace Cti.Actors.Calls;
 

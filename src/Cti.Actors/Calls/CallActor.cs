@@ -1,6 +1,5 @@
 using Cti.Actors.MediaNode;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
 using Cti.Actors.SipNode;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
@@ -10,7 +9,7 @@ using Cti.Kernel;
 using Cti.Media;
 using Cti.Persistence;
 using Cti.Persistence.Journal;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Calls;
 
@@ -266,7 +265,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             return;
         }
         LogRingBack(happened);
-        if (happened is Cti.Media.BridgeEnded ended) SoundHasEnded(ended.Action);
+        if (happened is Cti.Media.Mix.BridgeEnded ended) SoundHasEnded(ended.Action);
         if (happened is PlayStarted started) PlayHasStarted(started.Action);
         if (happened is PlayDelayed delayed) PlayWasDelayed(delayed);
         if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);

@@ -4,6 +4,7 @@ using Cti.Calls.Call;
 using Cti.Contract;
 using Cti.Media;
 using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Calls;
 

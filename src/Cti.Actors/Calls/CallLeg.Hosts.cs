@@ -7,8 +7,8 @@ using Cti.Actors.SipNode;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Kernel;
-using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
 
 namespace Cti.Actors.Calls;

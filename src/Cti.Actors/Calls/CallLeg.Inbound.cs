@@ -2,7 +2,6 @@ using System.Collections.Immutable;
 using System.Net.Sockets;
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
-using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
@@ -10,7 +9,9 @@ using Cti.Contract;
 using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.Calls;
 

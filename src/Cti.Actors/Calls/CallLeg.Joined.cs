@@ -1,10 +1,10 @@
-using Cti.Actors.SipNode;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
-using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.Calls;
 

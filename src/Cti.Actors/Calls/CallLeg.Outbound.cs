@@ -1,4 +1,3 @@
-using Cti.Actors.Requests;
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Actors.SipNode;
@@ -9,6 +8,7 @@ using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
 using Usage = Cti.Sip.Dialog;
 

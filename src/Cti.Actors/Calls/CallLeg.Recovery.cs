@@ -7,7 +7,9 @@ using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.Calls;
 

@@ -10,7 +10,9 @@ using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
+using Cti.Sip.Transaction;
 using Usage = Cti.Sip.Dialog;
 
 namespace Cti.Actors.Calls;

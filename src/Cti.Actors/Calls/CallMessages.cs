@@ -1,9 +1,6 @@
-using Cti.Actors.Requests;
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Actors.Trunks;
-using Cti.Calls.Call;
-using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
 

@@ -3,7 +3,7 @@ using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Kernel;
-using Cti.Sip;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.Calls;
 

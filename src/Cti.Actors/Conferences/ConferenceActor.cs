@@ -8,6 +8,7 @@ using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Mix;
 
 namespace Cti.Actors.Conferences;
 
@@ -73,7 +74,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
                 return true;
             case Resources.Recover:
                 throw new InvalidOperationException("a recovered conference has a state");
-            case MixHappened { Event: Cti.Media.ConferenceClosed }:
+            case MixHappened { Event: Cti.Media.Mix.ConferenceClosed }:
                 // The creating message crashed: nothing was journaled, nothing is left.
                 MixIsClosed();
                 StopSelf();
@@ -93,7 +94,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
         if (mix != cell.Mix) return true;
         switch (happened)
         {
-            case Cti.Media.ConferenceClosed:
+            case Cti.Media.Mix.ConferenceClosed:
                 MixIsClosed();
                 if (cell.State is { WasReleased: false }) Run(new ConferenceBroke(), null);
                 RunCommitted(-1);
@@ -285,7 +286,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
 
     protected override void OutsideEnded(object message)
     {
-        if (message is MixHappened { Event: Cti.Media.ConferenceClosed } && cell.Mix is not null) MixIsClosed();
+        if (message is MixHappened { Event: Cti.Media.Mix.ConferenceClosed } && cell.Mix is not null) MixIsClosed();
     }
 
     // Members hear this mix until they are in the new owner's; a file has one writer.
@@ -318,7 +319,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
             case MixHappened { Event: RecordEnded ended } when ended.Action == endingRecord:
                 endingRecord = 0;
                 return true;
-            case MixHappened { Event: Cti.Media.ConferenceClosed }:
+            case MixHappened { Event: Cti.Media.Mix.ConferenceClosed }:
                 endingRecord = 0;
                 MixIsClosed();
                 return true;

@@ -1,5 +1,4 @@
 using Cti.Actors.Calls;
-using Cti.Actors.Requests;
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Actors.Trunks;

@@ -7,6 +7,8 @@ using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Kernel;
 using Cti.Sip;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.Instances;
 

@@ -1,7 +1,6 @@
 using Cti.Actors.Calls;
 using Cti.Actors.Conferences;
 using Cti.Actors.Extensions;
-using Cti.Actors.Requests;
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Actors.Trunks;

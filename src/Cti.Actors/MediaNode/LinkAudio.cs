@@ -4,6 +4,7 @@ using Cti.Actors.Resources;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Srtp;
 
 namespace Cti.Actors.MediaNode;
 

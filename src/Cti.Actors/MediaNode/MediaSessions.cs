@@ -1,5 +1,5 @@
-using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Mix;
 
 namespace Cti.Actors.MediaNode;
 

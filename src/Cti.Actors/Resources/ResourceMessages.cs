@@ -1,4 +1,3 @@
-using Cti.Actors.Requests;
 using Cti.Actors.Runtime;
 using Cti.Calls.Resources;
 using Cti.Contract;

@@ -1,7 +1,7 @@
 using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
-using Cti.Sip;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.SipNode;
 

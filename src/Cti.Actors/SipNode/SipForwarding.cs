@@ -5,6 +5,8 @@ using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.SipNode;
 

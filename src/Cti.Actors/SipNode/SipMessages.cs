@@ -1,6 +1,8 @@
 using System.Net;
 using Cti.Actors.Runtime;
 using Cti.Sip;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.SipNode;
 

@@ -1,9 +1,10 @@
 using System.Globalization;
 using Cti.Actors.Runtime;
-using Cti.Cluster.Links;
 using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.SipNode;
 

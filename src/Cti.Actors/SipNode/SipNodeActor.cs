@@ -3,6 +3,8 @@ using Cti.Actors.Runtime;
 using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Actors.SipNode;
 

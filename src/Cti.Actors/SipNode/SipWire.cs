@@ -4,6 +4,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.SipNode;
 

@@ -4,6 +4,7 @@ using Cti.Contract;
 using Cti.Kernel;
 using Cti.Persistence;
 using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Trunks;
 

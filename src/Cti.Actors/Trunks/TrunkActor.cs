@@ -6,6 +6,7 @@ using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Trunks;
 

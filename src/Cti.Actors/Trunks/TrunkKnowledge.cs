@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Cti.Sip;
 using Cti.Sip.Auth;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Trunks;
 

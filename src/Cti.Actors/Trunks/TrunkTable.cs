@@ -3,6 +3,7 @@ using System.Net;
 using Cti.Media;
 using Cti.Sip;
 using Cti.Sip.Auth;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Trunks;
 

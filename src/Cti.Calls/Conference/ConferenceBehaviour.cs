@@ -2,7 +2,6 @@ using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference.States;
 using Cti.Calls.Resources;
-using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Calls.Conference;

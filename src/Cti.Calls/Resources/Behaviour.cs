@@ -1,4 +1,3 @@
-using Cti.Calls.Call;
 using Cti.Contract;
 
 namespace Cti.Calls.Resources;

@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Kernel;
 
 namespace Cti.Calls.Resources;

@@ -2,7 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 
-namespace Cti.Gateway;
+namespace Cti.Gateway.Access;
 
 /// <summary>The key of the application <c>default</c>: made at first start and kept in a file that only its owner can read.</summary>
 public static class DefaultKey

@@ -1,4 +1,4 @@
-namespace Cti.Media;
+namespace Cti.Media.Codecs;
 
 /// <summary>The time base of all sound here.</summary>
 internal static class Audio

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Cti.Media.Codecs;
 using Cti.Media.Rtp;
 
 namespace Cti.Media.Dtmf;

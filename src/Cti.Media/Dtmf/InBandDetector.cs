@@ -1,3 +1,5 @@
+using Cti.Media.Codecs;
+
 namespace Cti.Media.Dtmf;
 
 /// <summary>

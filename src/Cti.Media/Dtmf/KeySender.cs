@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Cti.Media.Codecs;
 
 namespace Cti.Media.Dtmf;
 

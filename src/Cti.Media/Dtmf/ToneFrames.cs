@@ -1,3 +1,5 @@
+using Cti.Media.Codecs;
+
 namespace Cti.Media.Dtmf;
 
 /// <summary>Generates the tone pairs of keys (ITU-T Q.23, levels of Q.24): the high group 2 dB above the low one, ends ramped over 2 ms.</summary>

@@ -1,5 +1,4 @@
 using Cti.Kernel;
-using Cti.Media.Codecs;
 using Cti.Media.Files.Native;
 using NAudio.Wave;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Cti.Kernel;
+using Cti.Media.Codecs;
 
 namespace Cti.Media.Files;
 

@@ -1,3 +1,5 @@
+using Cti.Media.Codecs;
+
 namespace Cti.Media.Jitter;
 
 /// <summary>Fills what is missing with the last frame that was heard, fading out over 60 ms, then with silence.</summary>

@@ -2,8 +2,9 @@ using Cti.Media.Codecs;
 using Cti.Media.Files;
 using Cti.Media.Mix;
 using Cti.Media.Rtp;
+using Cti.Media.Session;
 
-namespace Cti.Media;
+namespace Cti.Media.Mix;
 
 /// <summary>What a mix has for a listener in a frame.</summary>
 internal enum Supply

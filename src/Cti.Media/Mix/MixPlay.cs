@@ -1,3 +1,6 @@
+using Cti.Media.Codecs;
+using Cti.Media.Session;
+
 namespace Cti.Media.Mix;
 
 /// <summary>The play to a bridge or conference: the same life as a session's (see <see cref="MediaCommand"/>), as linear sound.</summary>

@@ -1,4 +1,5 @@
 using Cti.Media.Files;
+using Cti.Media.Session;
 
 namespace Cti.Media.Mix;
 

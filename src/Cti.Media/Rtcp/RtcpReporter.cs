@@ -1,5 +1,6 @@
 using Cti.Kernel;
 using Cti.Media.Rtp;
+using Cti.Media.Session;
 
 namespace Cti.Media.Rtcp;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Cti.Kernel;
+using Cti.Media.Session;
 
 namespace Cti.Media.Rtp;
 

@@ -1,8 +1,9 @@
+using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
 using Cti.Media.Files;
 using Cti.Media.Jitter;
 
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <summary>What listens to the far end's sound: recordings, mixes, and the search for keys in it. Nothing is decoded while nobody listens.</summary>
 internal sealed class AudioReceiver

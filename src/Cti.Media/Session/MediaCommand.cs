@@ -1,6 +1,7 @@
 using Cti.Media.Files;
+using Cti.Media.Mix;
 
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <summary>What a session or a conference can be told.</summary>
 public enum MediaCommandKind

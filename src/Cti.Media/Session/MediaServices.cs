@@ -1,6 +1,6 @@
 using Cti.Kernel;
 
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <summary>Why a datagram was not used.</summary>
 public enum DropReason

@@ -1,7 +1,6 @@
 using Cti.Kernel;
-using Cti.Media.Rtp;
 
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <content>
 /// A session that has nothing to send. With <see cref="IdleSending.Keepalive"/> it sends

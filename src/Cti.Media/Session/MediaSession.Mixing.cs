@@ -1,10 +1,11 @@
 using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
 using Cti.Media.Files;
+using Cti.Media.Mix;
 using Cti.Media.Rtp;
 using Cti.Media.Srtp;
 
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <summary>Where a session's packets go that are due between its ticks: what a bridge relays to it.</summary>
 public interface IRtpOutput

@@ -1,8 +1,9 @@
 using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
+using Cti.Media.Mix;
 using Cti.Media.Rtp;
 
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <content>What is sent in a frame: keys, else a beep, else the play, else the mix, else silence. And whether the far end may be sent to at all.</content>
 public sealed partial class MediaSession

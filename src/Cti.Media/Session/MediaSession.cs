@@ -4,12 +4,13 @@ using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
 using Cti.Media.Files;
 using Cti.Media.Jitter;
+using Cti.Media.Mix;
 using Cti.Media.Rtcp;
 using Cti.Media.Rtp;
 using Cti.Media.Srtp;
 using Cti.Media.Tones;
 
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <summary>
 /// One RTP session's engine. Single-threaded: only the media loop that owns it calls it. Allocates nothing per packet.

@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using Cti.Media.Codecs;
 using Cti.Media.Files;
 
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <summary>
 /// A place in a list of prompts that is played frame by frame. A frame runs over from one piece into the next and from the last into the first

@@ -1,6 +1,7 @@
+using Cti.Media.Codecs;
 using Cti.Media.Rtcp;
 
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <summary>
 /// A session's counters, published by its loop and read by any thread. The loop only stores (every 20 ms, no lock, no allocation); the reader composes.

@@ -1,4 +1,4 @@
-namespace Cti.Media;
+namespace Cti.Media.Session;
 
 /// <summary>What a payload type brings in a session.</summary>
 internal enum PayloadKind : byte

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Cti.Kernel;
 
-namespace Cti.Media;
+namespace Cti.Media.Srtp;
 
 /// <summary>
 /// A master key of 128 bits with its salt of 112 bits (RFC 3711 section 8.2): protects what one side sends. Compared by value and never printed.

@@ -1,3 +1,4 @@
+using Cti.Media.Codecs;
 using Cti.Media.Files;
 
 namespace Cti.Media.Tones;

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Cti.Gateway;
+using Cti.Gateway.Access;
 using Cti.Node.Configuration;
 using Cti.Node.Hocon;
 

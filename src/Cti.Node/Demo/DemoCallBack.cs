@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Node.Demo;
 

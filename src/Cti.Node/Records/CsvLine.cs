@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text.Json;
-using Cti.Calls.Call;
 using Cti.Contract;
 
 namespace Cti.Node.Records;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Auth;
 

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Auth;
 

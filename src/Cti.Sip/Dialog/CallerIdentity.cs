@@ -1,3 +1,5 @@
+using Cti.Sip.Message;
+
 namespace Cti.Sip.Dialog;
 
 /// <summary>Who calls, as a trunk is told (RFC 3325, RFC 3323): the From header, and beside it P-Asserted-Identity and Privacy.</summary>

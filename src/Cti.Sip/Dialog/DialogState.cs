@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Dialog;
 

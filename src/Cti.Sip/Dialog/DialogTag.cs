@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Cti.Kernel;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Dialog;
 

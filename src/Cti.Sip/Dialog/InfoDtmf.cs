@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Dialog;
 

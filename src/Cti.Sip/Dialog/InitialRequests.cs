@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Dialog;
 

@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using Cti.Sip.Auth;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
+using Cti.Sip.Transaction;
 
 namespace Cti.Sip.Dialog;
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
 
 namespace Cti.Sip.Dialog;

@@ -1,5 +1,7 @@
 using System.Collections.Immutable;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
+using Cti.Sip.Transaction;
 
 namespace Cti.Sip.Dialog;
 

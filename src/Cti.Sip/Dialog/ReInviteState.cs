@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Cti.Sip.Auth;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
 
 namespace Cti.Sip.Dialog;

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using Cti.Sip.Auth;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
+using Cti.Sip.Transaction;
 
 namespace Cti.Sip.Dialog;
 

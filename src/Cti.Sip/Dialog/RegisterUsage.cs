@@ -1,5 +1,6 @@
 using System.Globalization;
 using Cti.Sip.Auth;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Dialog;
 

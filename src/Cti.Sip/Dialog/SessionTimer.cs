@@ -1,4 +1,5 @@
 using System.Globalization;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Dialog;
 

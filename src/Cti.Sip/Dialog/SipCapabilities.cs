@@ -1,3 +1,5 @@
+using Cti.Sip.Message;
+
 namespace Cti.Sip.Dialog;
 
 /// <summary>What this stack says of itself.</summary>

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Dialog;
 

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>Character classes of RFC 3261 section 25.1 and small helpers on bytes.</summary>
 internal static class Ascii

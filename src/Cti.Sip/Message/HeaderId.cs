@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>Header fields that are known by name; any other is <see cref="Unknown"/> and found by its name.</summary>
 public enum HeaderId : byte

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Text;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>A name-addr or addr-spec with header parameters: From, To, Contact, Route, … (RFC 3261 section 20.10). Immutable.</summary>
 /// <param name="uri">The address.</param>

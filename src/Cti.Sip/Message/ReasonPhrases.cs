@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>The RFCs' own reason phrases.</summary>
 public static class ReasonPhrases

@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>One header field: slices of the buffer that the message was read from, or bytes of our own.</summary>
 public readonly struct SipHeader

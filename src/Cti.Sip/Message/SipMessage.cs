@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using Cti.Kernel;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>
 /// A SIP message: ordered header fields with typed short-cuts that are read when first asked for. What was read from the network keeps the

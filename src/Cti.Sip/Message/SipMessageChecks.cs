@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>
 /// Reads typed values of header fields, and finds what makes a message useless for its purpose (RFC 3261 sections 8.1.1 and 8.2.2). A field that the

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>
 /// Writes messages: start line, header fields in their order under their canonical names, then Content-Length, always, from the body that is there.

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>One <c>;name=value</c>.</summary>
 public readonly record struct SipParam

@@ -1,6 +1,6 @@
 using Cti.Kernel;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>
 /// Reads SIP messages (RFC 3261 sections 7 and 25). Keeps no state and never throws, whatever comes. A message owns the bytes that it was read from:

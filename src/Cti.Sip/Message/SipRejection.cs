@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>Why bytes are not taken as a SIP message; the counter of each is what operators see.</summary>
 public enum SipRejection

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>What an element takes, for <see cref="SipRequestValidator"/>.</summary>
 /// <param name="Methods">Methods that it serves; they stand in Allow.</param>

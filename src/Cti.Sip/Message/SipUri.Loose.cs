@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>
 /// URIs as others write them: beside the grammar's, those with parameters in quotes, empty parameters, blanks around their pieces, an empty user, port 0,

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Message;
 
 /// <summary>
 /// A URI as SIP uses it (RFC 3261 section 19.1). The text it was read from is kept; <c>sip</c>, <c>sips</c> and <c>tel</c> are taken apart, of any

@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 /// <summary>
 /// Transactions by their earliest deadline: a binary heap in which each knows its place, so that a deadline that moves costs no garbage.

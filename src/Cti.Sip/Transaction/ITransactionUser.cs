@@ -1,4 +1,6 @@
-namespace Cti.Sip;
+using Cti.Sip.Message;
+
+namespace Cti.Sip.Transaction;
 
 /// <summary>
 /// What stands above transactions (RFC 3261's TU). Called from within the layer's methods, one call at a time; may call back into the layer.

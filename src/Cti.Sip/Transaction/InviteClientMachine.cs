@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 /*
    INVITE client transaction, RFC 3261 section 17.1.1 with RFC 6026 section 7.2

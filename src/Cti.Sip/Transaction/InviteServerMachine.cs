@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 /*
    INVITE server transaction, RFC 3261 section 17.2.1 with RFC 6026 section 7.1

@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 /*
    Non-INVITE client transaction, RFC 3261 section 17.1.2

@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 /*
    Non-INVITE server transaction, RFC 3261 section 17.2.2

@@ -1,4 +1,6 @@
-namespace Cti.Sip;
+using Cti.Sip.Message;
+
+namespace Cti.Sip.Transaction;
 
 /// <summary>What client and server transactions share.</summary>
 public abstract class SipTransaction

@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 /// <summary>
 /// How many bytes may go to the address that a datagram came from, while nothing has shown that it is its sender's: three times those that came, as QUIC has it

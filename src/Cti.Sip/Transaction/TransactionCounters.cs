@@ -1,4 +1,6 @@
-namespace Cti.Sip;
+using Cti.Sip.Message;
+
+namespace Cti.Sip.Transaction;
 
 /// <summary>What a transaction layer counts, since it was made.</summary>
 public sealed class TransactionCounters

@@ -1,4 +1,6 @@
-namespace Cti.Sip;
+using Cti.Sip.Message;
+
+namespace Cti.Sip.Transaction;
 
 /// <summary>Which client transaction a response belongs to (RFC 3261 section 17.1.3).</summary>
 /// <param name="Branch">Of the top Via.</param>

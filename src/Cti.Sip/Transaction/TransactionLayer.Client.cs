@@ -1,6 +1,7 @@
 using Cti.Kernel;
+using Cti.Sip.Message;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 public sealed partial class TransactionLayer
 {

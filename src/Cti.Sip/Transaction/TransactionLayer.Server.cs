@@ -1,7 +1,8 @@
 using System.Net;
 using Cti.Kernel;
+using Cti.Sip.Message;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 public sealed partial class TransactionLayer
 {

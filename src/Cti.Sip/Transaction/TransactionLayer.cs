@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Net;
 using Cti.Kernel;
+using Cti.Sip.Message;
 
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 /// <summary>
 /// Holds the transactions of one SIP stack (RFC 3261 section 17 with RFC 6026). Single-threaded: callers serialise. After every call, and whenever

@@ -1,4 +1,4 @@
-namespace Cti.Sip;
+namespace Cti.Sip.Transaction;
 
 /// <summary>
 /// RFC 3261's timers, in milliseconds. They belong to one stack instance, so that tests and closed networks can use others.

@@ -1,4 +1,6 @@
 using Cti.Media;
+using Cti.Media.Mix;
+using Cti.Media.Session;
 
 namespace Cti.Transport.Media;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using Cti.Media;
+using Cti.Media.Session;
 
 namespace Cti.Transport.Media;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using Cti.Media;
+using Cti.Media.Session;
 
 namespace Cti.Transport.Media;
 

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Session;
 
 namespace Cti.Transport.Media;
 

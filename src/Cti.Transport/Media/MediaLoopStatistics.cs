@@ -1,4 +1,4 @@
-using Cti.Media;
+using Cti.Media.Session;
 
 namespace Cti.Transport.Media;
 

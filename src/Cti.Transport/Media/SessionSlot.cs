@@ -1,4 +1,5 @@
 using Cti.Media;
+using Cti.Media.Session;
 
 namespace Cti.Transport.Media;
 

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Cti.Media;
+using Cti.Media.Session;
 
 namespace Cti.Transport.Native;
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Cti.Kernel;
 using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Transport.Sip;
 

@@ -1,4 +1,5 @@
 using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Transport.Sip;
 

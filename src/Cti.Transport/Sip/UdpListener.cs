@@ -3,8 +3,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Cti.Kernel;
-using Cti.Media;
+using Cti.Media.Session;
 using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Transport.Media;
 using Cti.Transport.Native;
 

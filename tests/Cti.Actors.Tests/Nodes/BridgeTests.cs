@@ -2,7 +2,8 @@ using System.Text.Json;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Sip;
+using Cti.Media.Mix;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -1,6 +1,5 @@
 using Cti.Kernel;
 using Cti.Persistence;
-using Cti.Sip;
 using Cti.Testing;
 
 namespace Cti.Actors.Tests.Nodes;

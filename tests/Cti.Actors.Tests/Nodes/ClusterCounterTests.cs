@@ -1,5 +1,4 @@
 using Cti.Cluster.Membership;
-using Cti.Sip;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -2,8 +2,9 @@ using System.Text.Json;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Mix;
 using Cti.Persistence.Memory;
-using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Testing;
 
 namespace Cti.Actors.Tests.Nodes;

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Cti.Contract;
 using Cti.Kernel;
-using Cti.Sip;
 
 namespace Cti.Actors.Tests.Nodes;
 
@@ -33,7 +32,7 @@ public sealed class CrossNodeTests : ClusterNodeTests
         var here = bench[one].Media.LinkSessions.ShouldHaveSingleItem();
         var there = bench[other].Media.LinkSessions.ShouldHaveSingleItem();
         (here.Remote, there.Remote).ShouldBe((there.Local, here.Local), "each sends to the other");
-        here.Keys.ShouldBe(new Cti.Media.SrtpKeys(there.Keys!.Remote, there.Keys.Local));
+        here.Keys.ShouldBe(new Cti.Media.Srtp.SrtpKeys(there.Keys!.Remote, there.Keys.Local));
     }
 
     [Fact]
@@ -139,7 +138,7 @@ public sealed class CrossNodeTests : ClusterNodeTests
         (State(first), State(second)).ShouldBe(("Connect", "Connect"));
         bench.Count("sys.call.on_connect_completed").ShouldBe(0);
         var (at, other) = (bench.OwnerOf(first), bench.OwnerOf(second));
-        at.Media.Bridges.Select(bridge => bridge.Request.Record).OfType<Cti.Media.BridgeRecording>().ShouldHaveSingleItem().Append.ShouldBeTrue("the recording goes on");
+        at.Media.Bridges.Select(bridge => bridge.Request.Record).OfType<Cti.Media.Mix.BridgeRecording>().ShouldHaveSingleItem().Append.ShouldBeTrue("the recording goes on");
         if (at != other)
         {
             AreLinked(at.Name, other.Name);

@@ -1,5 +1,4 @@
 using Cti.Kernel;
-using Cti.Sip;
 
 namespace Cti.Actors.Tests.Nodes;
 

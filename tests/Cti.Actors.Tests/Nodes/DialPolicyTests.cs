@@ -1,6 +1,6 @@
 using System.Net;
 using Cti.Actors.SipNode;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 using Cti.Calls.Speech;
 using Cti.Contract;
 using Cti.Kernel;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

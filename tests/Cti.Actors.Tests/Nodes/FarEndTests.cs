@@ -5,7 +5,7 @@ using Cti.Actors.Trunks;
 using Cti.Calls.Call;
 using Cti.Media;
 using Cti.Persistence.Memory;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -3,8 +3,9 @@ using Cti.Actors.Trunks;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Mix;
 using Cti.Persistence.Memory;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using Cti.Contract;
 using Cti.Kernel;
-using Cti.Sip;
 
 namespace Cti.Actors.Tests.Nodes;
 

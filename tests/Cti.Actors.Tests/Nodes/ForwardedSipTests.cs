@@ -1,5 +1,5 @@
 using Cti.Kernel;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Testing;
 
 namespace Cti.Actors.Tests.Nodes;

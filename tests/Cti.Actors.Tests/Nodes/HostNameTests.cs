@@ -3,7 +3,7 @@ using System.Text;
 using Cti.Actors.Instances;
 using Cti.Actors.SipNode;
 using Cti.Kernel;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

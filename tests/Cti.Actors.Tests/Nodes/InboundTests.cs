@@ -4,7 +4,7 @@ using Cti.Actors.Trunks;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Persistence;
-using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Testing;
 
 namespace Cti.Actors.Tests.Nodes;

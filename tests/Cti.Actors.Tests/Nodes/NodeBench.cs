@@ -15,7 +15,7 @@ using Cti.Contract;
 using Cti.Kernel;
 using Cti.Persistence;
 using Cti.Persistence.Memory;
-using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Testing;
 
 namespace Cti.Actors.Tests.Nodes;

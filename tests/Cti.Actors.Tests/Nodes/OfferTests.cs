@@ -1,7 +1,7 @@
 using System.Net;
 using System.Text;
 using Cti.Media;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Cti.Contract;
 using Cti.Kernel;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -5,9 +5,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using Cti.Actors.Trunks;
 using Cti.Kernel;
-using Cti.Persistence;
-using Cti.Sip;
-using Cti.Testing;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -7,7 +7,7 @@ using Cti.Actors.Trunks;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Persistence;
-using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Testing;
 
 namespace Cti.Actors.Tests.Nodes;

@@ -1,8 +1,7 @@
 using System.Text.Json;
-using Cti.Actors.Trunks;
 using Cti.Contract;
-using Cti.Media;
-using Cti.Sip;
+using Cti.Media.Mix;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

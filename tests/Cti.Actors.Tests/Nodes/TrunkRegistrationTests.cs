@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Cti.Actors.Trunks;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

@@ -1,6 +1,6 @@
 using Cti.Actors.Trunks;
 using Cti.Kernel;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 

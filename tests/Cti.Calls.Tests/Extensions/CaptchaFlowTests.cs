@@ -1,6 +1,5 @@
 using Cti.Calls.Extensions;
 using Cti.Contract;
-using Cti.Kernel;
 
 namespace Cti.Calls.Tests.Extensions;
 

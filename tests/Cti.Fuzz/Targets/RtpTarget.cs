@@ -1,6 +1,8 @@
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Files;
+using Cti.Media.Mix;
+using Cti.Media.Session;
 
 namespace Cti.Fuzz.Targets;
 

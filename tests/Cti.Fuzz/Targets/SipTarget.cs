@@ -1,5 +1,5 @@
-using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 
 namespace Cti.Fuzz.Targets;
 

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using Cti.Contract;
-using Cti.Gateway;
+using Cti.Gateway.Access;
 using Cti.Kernel;
 using Cti.Node.Commands;
 using Cti.Node.Configuration;

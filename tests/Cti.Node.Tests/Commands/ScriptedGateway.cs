@@ -5,6 +5,7 @@ using Cti.Calls;
 using Cti.Calls.Speech;
 using Cti.Contract;
 using Cti.Gateway;
+using Cti.Gateway.Access;
 using Cti.Kernel;
 using Cti.Transport.Runtime;
 

@@ -1,17 +1,14 @@
 using System.Net;
 using Cti.Actors;
-using Cti.Actors.Calls;
 using Cti.Actors.Feeds;
 using Cti.Actors.Instances;
 using Cti.Actors.MediaNode;
 using Cti.Actors.Resources;
-using Cti.Actors.SipNode;
 using Cti.Cluster.Membership;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Persistence;
 using Cti.Persistence.Memory;
-using Cti.Sip;
 using Cti.Testing;
 
 namespace Cti.Simulation.Cluster;

@@ -1,6 +1,5 @@
 using Cti.Calls.Call;
 using Cti.Testing;
-using Cti.Testing.Peers;
 
 namespace Cti.Simulation.Cluster;
 

@@ -1,8 +1,8 @@
 using System.Net;
 using Cti.Calls.Call;
 using Cti.Persistence;
-using Cti.Sip;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Testing;
 
 namespace Cti.Simulation.Cluster;

@@ -1,7 +1,5 @@
-using Cti.Calls.Call;
 using Cti.Contract;
 using Cti.Testing;
-using Cti.Testing.Peers;
 
 namespace Cti.Simulation.Races;
 

@@ -1,7 +1,7 @@
 using System.Net;
-using Cti.Kernel;
 using Cti.Media;
 using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Testing;
 using Cti.Testing.Peers;
 

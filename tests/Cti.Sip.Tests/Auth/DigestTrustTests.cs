@@ -1,5 +1,6 @@
 using System.Net;
 using Cti.Sip.Auth;
+using Cti.Sip.Message;
 using Cti.Sip.Tests.Dialog;
 
 namespace Cti.Sip.Tests.Auth;

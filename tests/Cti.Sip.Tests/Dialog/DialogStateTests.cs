@@ -3,6 +3,7 @@ using System.Net;
 using System.Text.Json;
 using Cti.Kernel;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Tests.Dialog;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Tests.Dialog;
 

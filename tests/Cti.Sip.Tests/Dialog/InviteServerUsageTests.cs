@@ -1,6 +1,7 @@
 using System.Text;
 using Cti.Sip.Dialog;
-using Cti.Sip.Sdp;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Sip.Tests.Dialog;
 

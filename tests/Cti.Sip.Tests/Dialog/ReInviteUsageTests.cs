@@ -2,7 +2,9 @@ using System.Collections.Immutable;
 using System.Text;
 using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
+using Cti.Sip.Transaction;
 
 namespace Cti.Sip.Tests.Dialog;
 

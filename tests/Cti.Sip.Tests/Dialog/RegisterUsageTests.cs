@@ -1,5 +1,6 @@
 using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Tests.Dialog;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Tests.Dialog;
 

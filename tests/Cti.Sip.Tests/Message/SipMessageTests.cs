@@ -1,4 +1,5 @@
 using System.Buffers;
+using Cti.Sip.Message;
 using Cti.Sip.Tests.Transaction;
 
 namespace Cti.Sip.Tests.Message;

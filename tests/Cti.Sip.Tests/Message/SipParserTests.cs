@@ -1,5 +1,6 @@
 using System.Text;
 using Cti.Kernel;
+using Cti.Sip.Message;
 using Cti.Sip.Tests.Transaction;
 
 namespace Cti.Sip.Tests.Message;

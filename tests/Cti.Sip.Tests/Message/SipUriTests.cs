@@ -1,3 +1,5 @@
+using Cti.Sip.Message;
+
 namespace Cti.Sip.Tests.Message;
 
 public sealed class SipUriTests

@@ -1,4 +1,5 @@
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Sip.Tests.Transaction;
 
 namespace Cti.Sip.Tests.Message;

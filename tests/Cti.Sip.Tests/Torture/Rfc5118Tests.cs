@@ -1,3 +1,4 @@
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
 using Cti.Sip.Tests.Dialog;
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Cti.Sip.Message;
 
 namespace Cti.Sip.Tests.Torture;
 

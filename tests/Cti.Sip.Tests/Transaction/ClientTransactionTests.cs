@@ -1,3 +1,6 @@
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
+
 namespace Cti.Sip.Tests.Transaction;
 
 public sealed class ClientTransactionTests

@@ -1,3 +1,5 @@
+using Cti.Sip.Transaction;
+
 namespace Cti.Sip.Tests.Transaction;
 
 /// <summary>What holds for every state and input of the four machines.</summary>

@@ -1,4 +1,6 @@
 using System.Net;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Sip.Tests.Transaction;
 

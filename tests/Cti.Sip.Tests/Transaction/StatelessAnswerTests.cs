@@ -1,4 +1,6 @@
 using System.Net.Sockets;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Sip.Tests.Transaction;
 

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using Cti.Kernel;
+using Cti.Sip.Message;
+using Cti.Sip.Transaction;
 
 namespace Cti.Sip.Tests.Transaction;
 

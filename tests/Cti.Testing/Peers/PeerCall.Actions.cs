@@ -1,6 +1,6 @@
 using System.Net;
 using Cti.Kernel;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Testing.Peers;
 

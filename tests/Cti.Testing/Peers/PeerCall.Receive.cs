@@ -1,5 +1,5 @@
 using System.Net;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Testing.Peers;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Cti.Kernel;
-using Cti.Sip;
+using Cti.Sip.Message;
 
 namespace Cti.Testing.Peers;
 

@@ -1,6 +1,5 @@
 using System.Net;
 using Cti.Kernel;
-using Cti.Sip;
 
 namespace Cti.Testing.Peers;
 

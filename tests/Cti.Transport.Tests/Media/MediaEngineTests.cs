@@ -4,7 +4,8 @@ using System.Net;
 using System.Net.Sockets;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Transport.Media;
+using Cti.Media.Mix;
+using Cti.Media.Session;
 
 namespace Cti.Transport.Tests.Media;
 

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using Cti.Kernel;
 using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
 

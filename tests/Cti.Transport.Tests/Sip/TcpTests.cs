@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Cti.Sip;
+using Cti.Sip.Message;
 using static Cti.Transport.Tests.Sip.SipTransportFixture;
 
 namespace Cti.Transport.Tests.Sip;

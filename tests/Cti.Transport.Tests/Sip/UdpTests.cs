@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Cti.Kernel;
 using Cti.Sip;
+using Cti.Sip.Message;
 using Cti.Transport.Sip;
 
 namespace Cti.Transport.Tests.Sip;

@@ -1,4 +1,3 @@
-using Cti.Calls.Resources;
 using Cti.Contract;
 
 namespace Cti.Calls.Call.States;

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Cti.Media.Mix;
 
 namespace Cti.Media;
 
