@@ -10,6 +10,7 @@ using Cti.Actors.Runtime;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls.Resources;
+using Cti.Cluster;
 using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
 using Cti.Contract;

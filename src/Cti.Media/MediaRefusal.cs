@@ -1,5 +1,5 @@
 using System.Net;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Media;
 

@@ -3,11 +3,9 @@ using System.Net;
 using System.Reflection;
 using System.Runtime;
 using Cti.Actors;
-using Cti.Actors.Calls;
 using Cti.Actors.Feeds;
 using Cti.Actors.Instances;
 using Cti.Actors.MediaNode;
-using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls;
@@ -193,7 +191,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Station = configuration.Station,
             InstanceCount = configuration.Instances,
             CallsMax = configuration.Node.CallsMax,
-            Calls = new Cti.Calls.Call.CallSettings
+            Calls = new Cti.Calls.Resources.CallSettings
             {
                 SetupTimeoutMillis = (long)configuration.Call.SetupTimeout.TotalMilliseconds,
                 OfferTimeoutMillis = (long)configuration.Call.OfferTimeout.TotalMilliseconds,

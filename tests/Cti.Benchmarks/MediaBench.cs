@@ -3,7 +3,7 @@ using System.Net;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Files;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 

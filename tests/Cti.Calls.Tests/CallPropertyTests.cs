@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Contract;
 

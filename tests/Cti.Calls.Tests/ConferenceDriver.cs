@@ -1,4 +1,3 @@
-using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;

@@ -1,6 +1,5 @@
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;

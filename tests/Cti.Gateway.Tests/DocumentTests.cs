@@ -5,7 +5,6 @@ using Cti.Calls.Speech;
 using Cti.Contract;
 using Cti.Contract.Tests;
 using Cti.Gateway.Documents;
-using Cti.Kernel;
 
 namespace Cti.Gateway.Tests;
 

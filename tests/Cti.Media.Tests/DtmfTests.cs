@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Cti.Media.Dtmf;
+using Cti.Media.Rtp;
 using Cti.Media.Session;
 
 namespace Cti.Media.Tests;

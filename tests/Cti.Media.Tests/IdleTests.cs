@@ -1,6 +1,6 @@
 using Cti.Kernel;
 using Cti.Media.Files;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Session;
 
 namespace Cti.Media.Tests;

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Cti.Media.Files;
 using Cti.Media.Jitter;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Rtp;
 using Cti.Media.Session;
 

@@ -1,7 +1,7 @@
 using System.Net;
 using Cti.Media.Codecs;
 using Cti.Media.Files;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Rtp;
 using Cti.Media.Session;
 using Cti.Media.Srtp;

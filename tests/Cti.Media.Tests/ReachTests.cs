@@ -1,5 +1,6 @@
 using System.Net;
 using Cti.Media.Files;
+using Cti.Media.Rtp;
 using Cti.Media.Session;
 
 namespace Cti.Media.Tests;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Cti.Media.Rtcp;
+using Cti.Media.Rtp;
 using Cti.Media.Session;
 
 namespace Cti.Media.Tests;

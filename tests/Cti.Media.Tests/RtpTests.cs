@@ -1,5 +1,4 @@
 using Cti.Media.Rtp;
-using Cti.Media.Session;
 
 namespace Cti.Media.Tests;
 

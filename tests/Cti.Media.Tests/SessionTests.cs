@@ -1,6 +1,7 @@
 using System.Net;
 using Cti.Media.Codecs;
 using Cti.Media.Files;
+using Cti.Media.Rtp;
 using Cti.Media.Session;
 
 namespace Cti.Media.Tests;

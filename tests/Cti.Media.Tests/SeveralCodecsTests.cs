@@ -1,6 +1,7 @@
 using Cti.Media.Files;
-using Cti.Media.Mix;
+using Cti.Media.Rtp;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Media.Tests;
 

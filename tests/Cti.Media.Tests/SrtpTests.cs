@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Cti.Media.Rtp;
-using Cti.Media.Session;
 using Cti.Media.Srtp;
 
 namespace Cti.Media.Tests;

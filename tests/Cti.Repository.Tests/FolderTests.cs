@@ -15,7 +15,8 @@ public sealed partial class FolderTests
         foreach (var (folder, file) in SourcesOf(project))
         {
             if (!uses.TryGetValue(folder, out var used)) uses.Add(folder, used = new SortedSet<string>(StringComparer.Ordinal));
-            foreach (Match match in Regex.Matches(Repository.Read(file), $@"\b{Regex.Escape(project)}\.([A-Z]\w+)")) used.Add(match.Groups[1].Value);
+            var code = string.Join('\n', Repository.Read(file).Split('\n').Where(static line => !line.TrimStart().StartsWith("//", StringComparison.Ordinal)));
+            foreach (Match match in Regex.Matches(code, $@"\b{Regex.Escape(project)}\.([A-Z]\w+)")) used.Add(match.Groups[1].Value);
         }
         foreach (var (folder, used) in uses) used.RemoveWhere(other => other == folder || !uses.ContainsKey(other));
         foreach (var start in uses.Keys) Circle(start, uses).ShouldBeNull();

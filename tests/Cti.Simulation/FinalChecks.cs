@@ -1,4 +1,3 @@
-using Cti.Persistence;
 using Cti.Persistence.Memory;
 using Cti.Testing;
 using Cti.Testing.Peers;

@@ -1,10 +1,9 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
-using Cti.Actors.Calls;
 using Cti.Actors.Resources;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Persistence;
 using Cti.Sip;
 using Cti.Sip.Message;

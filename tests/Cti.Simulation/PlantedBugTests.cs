@@ -8,7 +8,7 @@ using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Persistence;
 using Cti.Simulation.Races;
 using Cti.Sip.Dialog;

@@ -1,7 +1,6 @@
 using System.Net;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Calls.Extensions;
 using Cti.Testing.Peers;
 

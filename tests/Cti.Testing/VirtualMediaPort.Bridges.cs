@@ -1,7 +1,7 @@
 using System.Net;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Testing;
 

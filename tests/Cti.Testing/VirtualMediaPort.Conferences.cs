@@ -2,7 +2,7 @@ using System.Collections.Immutable;
 using System.Net;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Testing;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Tones;
 
 namespace Cti.Testing;

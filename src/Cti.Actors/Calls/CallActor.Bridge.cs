@@ -2,10 +2,9 @@ using Cti.Actors.Resources;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
-using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Actors.Calls;
 

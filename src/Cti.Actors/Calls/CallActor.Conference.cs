@@ -1,7 +1,6 @@
 using Cti.Actors.Resources;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 

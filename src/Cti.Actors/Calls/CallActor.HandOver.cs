@@ -3,9 +3,7 @@ using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Calls.Resources;
-using Cti.Kernel;
 using Cti.Media;
 
 namespace Cti.Actors.Calls;
@@ -57,7 +55,7 @@ internal sealed partial class CallActor
         {
             case MediaHappened { Session: { } session } when session != cell.Media:
             case MediaHappened { Event: RecordEnded ended } when shared.Remove(ended.Action):
-            case MediaHappened { Event: Cti.Media.Mix.BridgeEnded over } when shared.Remove(over.Action):
+            case MediaHappened { Event: Cti.Media.Session.Mix.BridgeEnded over } when shared.Remove(over.Action):
                 return true;
             case MediaHappened { Event: SessionClosed }:
                 OutsideEnded(message);

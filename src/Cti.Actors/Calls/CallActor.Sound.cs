@@ -1,11 +1,11 @@
 using Cti.Actors.MediaNode;
 using Cti.Actors.Resources;
+using Cti.Calls;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Actors.Calls;
 

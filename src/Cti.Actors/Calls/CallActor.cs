@@ -265,7 +265,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             return;
         }
         LogRingBack(happened);
-        if (happened is Cti.Media.Mix.BridgeEnded ended) SoundHasEnded(ended.Action);
+        if (happened is Cti.Media.Session.Mix.BridgeEnded ended) SoundHasEnded(ended.Action);
         if (happened is PlayStarted started) PlayHasStarted(started.Action);
         if (happened is PlayDelayed delayed) PlayWasDelayed(delayed);
         if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);

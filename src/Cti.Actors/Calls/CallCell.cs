@@ -1,5 +1,6 @@
 using Cti.Actors.MediaNode;
 using Cti.Actors.Resources;
+using Cti.Calls;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;

@@ -1,7 +1,6 @@
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Actors.Trunks;
-using Cti.Kernel;
 using Cti.Media;
 
 namespace Cti.Actors.Calls;

@@ -1,7 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
-using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Actors.SipNode;
 using Cti.Kernel;

@@ -1,5 +1,5 @@
 using Cti.Actors.MediaNode;
-using Cti.Calls.Resources;
+using Cti.Calls;
 
 namespace Cti.Actors.Calls;
 

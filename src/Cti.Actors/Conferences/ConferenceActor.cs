@@ -8,7 +8,7 @@ using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Actors.Conferences;
 
@@ -74,7 +74,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
                 return true;
             case Resources.Recover:
                 throw new InvalidOperationException("a recovered conference has a state");
-            case MixHappened { Event: Cti.Media.Mix.ConferenceClosed }:
+            case MixHappened { Event: Cti.Media.Session.Mix.ConferenceClosed }:
                 // The creating message crashed: nothing was journaled, nothing is left.
                 MixIsClosed();
                 StopSelf();
@@ -94,7 +94,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
         if (mix != cell.Mix) return true;
         switch (happened)
         {
-            case Cti.Media.Mix.ConferenceClosed:
+            case Cti.Media.Session.Mix.ConferenceClosed:
                 MixIsClosed();
                 if (cell.State is { WasReleased: false }) Run(new ConferenceBroke(), null);
                 RunCommitted(-1);
@@ -128,7 +128,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
     private void Make(RpcAsk ask)
     {
         var args = ask.Request.Arguments;
-        var options = new ConferenceOptions(ConferenceRequests.Files(args.OptionalString("bg_file")), args.Boolean("talker_events"), Application: ask.Request.Application);
+        var options = new ConferenceOptions(CallRequests.JoinedFiles(args.OptionalString("bg_file")), args.Boolean("talker_events"), Application: ask.Request.Application);
         if (media.TryOpenConference(options, cell, out var refusal) is not { } mix)
         {
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable($"no capacity for another conference on this node: {refusal.Text()}")));
@@ -286,7 +286,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
 
     protected override void OutsideEnded(object message)
     {
-        if (message is MixHappened { Event: Cti.Media.Mix.ConferenceClosed } && cell.Mix is not null) MixIsClosed();
+        if (message is MixHappened { Event: Cti.Media.Session.Mix.ConferenceClosed } && cell.Mix is not null) MixIsClosed();
     }
 
     // Members hear this mix until they are in the new owner's; a file has one writer.
@@ -319,7 +319,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
             case MixHappened { Event: RecordEnded ended } when ended.Action == endingRecord:
                 endingRecord = 0;
                 return true;
-            case MixHappened { Event: Cti.Media.Mix.ConferenceClosed }:
+            case MixHappened { Event: Cti.Media.Session.Mix.ConferenceClosed }:
                 endingRecord = 0;
                 MixIsClosed();
                 return true;

@@ -3,7 +3,7 @@ using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Calls.Conference;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Persistence.Journal;
 
 namespace Cti.Actors.Conferences;

@@ -1,6 +1,5 @@
 using Cti.Actors.Calls;
-using Cti.Actors.Resources;
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Persistence;

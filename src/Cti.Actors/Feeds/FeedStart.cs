@@ -1,5 +1,4 @@
 using Cti.Kernel;
-using Cti.Persistence;
 
 namespace Cti.Actors.Feeds;
 

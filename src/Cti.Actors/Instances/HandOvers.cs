@@ -5,7 +5,7 @@ using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Persistence;

@@ -1,7 +1,6 @@
 using System.Net;
 using Cti.Actors.Calls;
 using Cti.Actors.Instances;
-using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;

@@ -1,7 +1,5 @@
 using System.Net;
-using Cti.Actors.Calls;
-using Cti.Actors.Resources;
-using Cti.Calls.Resources;
+using Cti.Calls;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Srtp;

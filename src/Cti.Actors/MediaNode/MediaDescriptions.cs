@@ -45,7 +45,7 @@ internal static class MediaDescriptions
         RecordEnded ended => new RecordFinished(ended.Action, ToEnd(ended.Outcome), ended.Detail),
         SendKeysEnded ended => new KeysSent(ended.Action, ToEnd(ended.Outcome)),
         KeyPressed pressed => From(pressed),
-        Cti.Media.Mix.BridgeEnded ended => new BridgeFinished(ended.Action, ToEnd(ended.Outcome), null),
+        Cti.Media.Session.Mix.BridgeEnded ended => new BridgeFinished(ended.Action, ToEnd(ended.Outcome), null),
         MediaInactive => new MediaLost(),
         _ => null,
     };

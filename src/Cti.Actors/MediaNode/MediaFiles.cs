@@ -1,4 +1,3 @@
-using Cti.Actors.Calls;
 using Cti.Actors.Resources;
 using Cti.Kernel;
 using Cti.Media;

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text.Json;
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
-using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;

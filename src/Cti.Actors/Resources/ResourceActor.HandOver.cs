@@ -1,4 +1,3 @@
-using Cti.Actors.Instances;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 

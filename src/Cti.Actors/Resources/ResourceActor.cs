@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Json;
-using Cti.Actors.Instances;
 using Cti.Actors.Runtime;
+using Cti.Calls;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;

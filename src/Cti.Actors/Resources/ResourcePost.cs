@@ -1,10 +1,10 @@
 using System.Buffers.Binary;
 using System.Text;
+using Cti.Calls;
 using Cti.Calls.Resources;
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
-using Cti.Persistence;
 
 namespace Cti.Actors.Resources;
 

@@ -1,4 +1,3 @@
-using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Kernel;
 
 namespace Cti.Actors.SipNode;

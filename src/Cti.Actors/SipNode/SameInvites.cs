@@ -1,4 +1,4 @@
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Sip.Transaction;

@@ -1,6 +1,6 @@
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Sip;

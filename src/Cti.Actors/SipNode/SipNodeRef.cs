@@ -1,6 +1,6 @@
 using System.Net;
 using Cti.Actors.Runtime;
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Sip;
 using Cti.Sip.Message;
 using Cti.Sip.Transaction;

@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Kernel;
 using Cti.Sip.Dialog;

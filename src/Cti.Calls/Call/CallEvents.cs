@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text.Json;
 using Cti.Calls.Call.Sagas;
 using Cti.Contract;
-using Cti.Kernel;
 
 namespace Cti.Calls.Call;
 

@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
 using Cti.Calls.Resources;
 using Cti.Calls.Speech;
 using Cti.Contract;
@@ -70,7 +69,7 @@ public static class CallRequests
         MaxSeconds = args.Int32("max_seconds"),
         VoiceMode = args.Int32("voice_mode"),
         Volume = args.OptionalInt32("volume"),
-        EntrySound = ConferenceRequests.Files(args.OptionalString("play_file")),
+        EntrySound = JoinedFiles(args.OptionalString("play_file")),
     };
 
     /// <summary>The parameters of <c>receive_dtmf_start</c>, which a flow takes as well.</summary>
@@ -90,6 +89,10 @@ public static class CallRequests
     /// <summary>What play content plays, in order: names of files, and of what is spoken (<see cref="SpokenNames"/>).</summary>
     public static ImmutableArray<string> Files(PlayContent? content) =>
         content is null ? [] : [.. content.Elements.Select(SpokenNames.Of)];
+
+    /// <summary>File names joined by <c>|</c>, in order; null or "" is none.</summary>
+    public static ImmutableArray<string> JoinedFiles(string? joined) =>
+        string.IsNullOrEmpty(joined) ? [] : [.. joined.Split('|', StringSplitOptions.RemoveEmptyEntries)];
 
     private static string Text(RpcArguments args, string name) => args.OptionalString(name) ?? "";
 }

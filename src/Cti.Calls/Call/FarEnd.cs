@@ -1,4 +1,3 @@
-using Cti.Calls.Resources;
 using Cti.Kernel;
 
 namespace Cti.Calls.Call;

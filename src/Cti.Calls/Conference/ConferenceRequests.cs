@@ -23,7 +23,7 @@ public static class ConferenceRequests
             MaxSeconds = args.Int32("max_seconds"),
             RecordPath = recordPath,
             RecordFormat = recordPath is null ? null : RecordFormats.Default,
-            Background = Files(args.OptionalString("bg_file")),
+            Background = CallRequests.JoinedFiles(args.OptionalString("bg_file")),
             PartsThreshold = args.Int32("parts_threshold"),
             UserData = args.OptionalString("user_data"),
             TalkerEvents = args.Boolean("talker_events"),
@@ -37,10 +37,6 @@ public static class ConferenceRequests
     /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c>.</param>
     public static ResourceCommand? FromRpc(RpcRequest request, string? recordPath) =>
         Read(request, recordPath) is { } read ? read with { Generation = request.Generation } : null;
-
-    /// <summary>File names joined by <c>|</c>, in order; null or "" is none.</summary>
-    public static ImmutableArray<string> Files(string? joined) =>
-        string.IsNullOrEmpty(joined) ? [] : [.. joined.Split('|', StringSplitOptions.RemoveEmptyEntries)];
 
     private static ResourceRequest? Read(RpcRequest request, string? recordPath)
     {

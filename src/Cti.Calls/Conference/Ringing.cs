@@ -1,5 +1,4 @@
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Resources;
 using Cti.Kernel;
 
 namespace Cti.Calls.Conference;

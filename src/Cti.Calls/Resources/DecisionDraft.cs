@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using Cti.Calls.Call;
 
 namespace Cti.Calls.Resources;
 

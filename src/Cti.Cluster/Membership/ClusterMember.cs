@@ -1,4 +1,3 @@
-using Cti.Cluster.Links;
 using Cti.Kernel;
 using Cti.Persistence;
 

@@ -3,7 +3,6 @@ using System.Collections.Immutable;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Cti.Contract;
-using Cti.Kernel;
 
 namespace Cti.Gateway.Documents;
 

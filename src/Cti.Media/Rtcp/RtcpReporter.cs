@@ -1,6 +1,5 @@
 using Cti.Kernel;
 using Cti.Media.Rtp;
-using Cti.Media.Session;
 
 namespace Cti.Media.Rtcp;
 

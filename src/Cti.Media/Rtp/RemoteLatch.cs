@@ -1,6 +1,5 @@
 using System.Net;
 using Cti.Kernel;
-using Cti.Media.Session;
 
 namespace Cti.Media.Rtp;
 

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Cti.Media.Session;
 
 namespace Cti.Media.Rtp;
 

@@ -1,7 +1,7 @@
 using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
 using Cti.Media.Files;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Rtp;
 using Cti.Media.Srtp;
 

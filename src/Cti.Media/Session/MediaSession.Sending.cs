@@ -1,6 +1,6 @@
 using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Rtp;
 
 namespace Cti.Media.Session;

@@ -4,7 +4,7 @@ using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
 using Cti.Media.Files;
 using Cti.Media.Jitter;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Rtcp;
 using Cti.Media.Rtp;
 using Cti.Media.Srtp;

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using Cti.Kernel;
 using Cti.Media.Rtp;
-using Cti.Media.Session;
 
 namespace Cti.Media.Srtp;
 

@@ -1,4 +1,3 @@
-using Cti.Kernel;
 using Cti.Persistence;
 
 namespace Cti.Persistence.Journal;

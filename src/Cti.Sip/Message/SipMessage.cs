@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Cti.Kernel;
 
 namespace Cti.Sip.Message;
 

@@ -1,5 +1,5 @@
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Session;
 
 namespace Cti.Transport.Media;

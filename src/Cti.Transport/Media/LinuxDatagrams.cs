@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
-using Cti.Media.Session;
+using Cti.Media.Rtp;
 using Cti.Transport.Native;
 
 namespace Cti.Transport.Media;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
-using Cti.Media.Session;
+using Cti.Media.Rtp;
 
 namespace Cti.Transport.Media;
 

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Cti.Media;
 using Cti.Media.Files;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Session;
 using Cti.Media.Tones;
 

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Files;
+using Cti.Media.Rtp;
 using Cti.Media.Session;
 using Cti.Transport.Native;
 

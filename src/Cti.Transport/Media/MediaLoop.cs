@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Rtp;
 using Cti.Media.Session;
 
 namespace Cti.Transport.Media;
@@ -47,7 +48,7 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     /// <param name="managed">Framework sockets.</param>
     /// <param name="dispatcher">Where sessions report.</param>
     /// <param name="freePorts">Called on the loop's thread when a session's sockets are closed, before <see cref="SessionClosed"/>.</param>
-    /// <param name="forgetConference">Called on the loop's thread when a conference has ended, before <see cref="ConferenceClosed"/>.</param>
+    /// <param name="forgetConference">Called on the loop's thread when a conference has ended, before <see cref="Cti.Media.Session.Mix.ConferenceClosed"/>.</param>
     /// <param name="guard">Whether this process may still speak for its calls; null: always.</param>
     /// <param name="log">For faults.</param>
     public MediaLoop(string name, IClock clock, bool managed, EventDispatcher dispatcher, Action<SessionSlot> freePorts,

@@ -1,4 +1,4 @@
-using Cti.Media.Session;
+using Cti.Media.Rtp;
 
 namespace Cti.Transport.Media;
 

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using Cti.Media.Session;
+using Cti.Media.Rtp;
 
 namespace Cti.Transport.Native;
 

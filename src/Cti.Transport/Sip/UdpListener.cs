@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using Cti.Kernel;
-using Cti.Media.Session;
+using Cti.Media.Rtp;
 using Cti.Sip;
 using Cti.Sip.Message;
 using Cti.Transport.Media;

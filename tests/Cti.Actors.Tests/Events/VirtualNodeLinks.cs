@@ -1,4 +1,4 @@
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Testing;
 
 namespace Cti.Actors.Tests.Events;

@@ -2,7 +2,7 @@ using System.Text.Json;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Persistence.Memory;
 using Cti.Sip.Message;
 using Cti.Testing;

@@ -138,7 +138,7 @@ public sealed class CrossNodeTests : ClusterNodeTests
         (State(first), State(second)).ShouldBe(("Connect", "Connect"));
         bench.Count("sys.call.on_connect_completed").ShouldBe(0);
         var (at, other) = (bench.OwnerOf(first), bench.OwnerOf(second));
-        at.Media.Bridges.Select(bridge => bridge.Request.Record).OfType<Cti.Media.Mix.BridgeRecording>().ShouldHaveSingleItem().Append.ShouldBeTrue("the recording goes on");
+        at.Media.Bridges.Select(bridge => bridge.Request.Record).OfType<Cti.Media.Session.Mix.BridgeRecording>().ShouldHaveSingleItem().Append.ShouldBeTrue("the recording goes on");
         if (at != other)
         {
             AreLinked(at.Name, other.Name);

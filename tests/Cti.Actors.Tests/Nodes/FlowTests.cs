@@ -1,9 +1,8 @@
 using System.Text.Json;
 using Cti.Actors.Trunks;
-using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Persistence.Memory;
 using Cti.Sip.Message;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Cti.Contract;
 using Cti.Kernel;
 
 namespace Cti.Actors.Tests.Nodes;

@@ -1,4 +1,3 @@
-using Cti.Kernel;
 using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;

@@ -3,7 +3,6 @@ using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Contract;
 using Cti.Kernel;
-using Cti.Persistence;
 using Cti.Sip.Message;
 using Cti.Testing;
 

@@ -6,7 +6,6 @@ using System.Text.RegularExpressions;
 using Cti.Actors.Trunks;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Persistence;
 using Cti.Sip.Message;
 using Cti.Testing;
 

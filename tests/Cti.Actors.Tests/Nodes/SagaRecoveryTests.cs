@@ -1,6 +1,5 @@
 using System.Text.Json;
-using Cti.Contract;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;

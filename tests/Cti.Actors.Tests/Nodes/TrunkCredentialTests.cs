@@ -1,5 +1,4 @@
 using Cti.Actors.Trunks;
-using Cti.Kernel;
 using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;

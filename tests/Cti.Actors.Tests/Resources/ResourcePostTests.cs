@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Cti.Actors.Resources;
 using Cti.Calls.Call;
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
 using Cti.Testing;

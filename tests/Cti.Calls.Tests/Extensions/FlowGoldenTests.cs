@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Cti.Calls.Extensions;
-using Cti.Contract;
 
 namespace Cti.Calls.Tests.Extensions;
 

@@ -3,8 +3,6 @@ using System.Text;
 using System.Text.Json.Serialization;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
-using Cti.Calls.Conference;
-using Cti.Calls.Resources;
 using Cti.Kernel;
 
 namespace Cti.Calls.Tests.Sagas;

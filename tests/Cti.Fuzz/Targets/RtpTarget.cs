@@ -1,8 +1,9 @@
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Files;
-using Cti.Media.Mix;
+using Cti.Media.Rtp;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Fuzz.Targets;
 

@@ -1,4 +1,3 @@
-using Cti.Calls.Call;
 using Cti.Testing;
 
 namespace Cti.Simulation.Cluster;

@@ -1,3 +1,4 @@
+using Cti.Calls.Resources;
 using Cti.Calls.Call;
 using Cti.Testing;
 using Xunit.Abstractions;

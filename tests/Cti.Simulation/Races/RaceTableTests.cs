@@ -1,3 +1,4 @@
+using Cti.Calls.Resources;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
 using Cti.Calls.Extensions;

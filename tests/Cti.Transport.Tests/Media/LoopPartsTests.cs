@@ -1,5 +1,5 @@
 using System.Net;
-using Cti.Media.Session;
+using Cti.Media.Rtp;
 using Cti.Transport.Media;
 using Cti.Transport.Native;
 

@@ -4,8 +4,8 @@ using System.Net;
 using System.Net.Sockets;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Mix;
-using Cti.Media.Session;
+using Cti.Media.Rtp;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Transport.Tests.Media;
 

@@ -1,4 +1,5 @@
 using Cti.Calls.Call.Sagas;
+using Cti.Calls.Resources;
 using Cti.Contract;
 
 namespace Cti.Calls.Call.States;

@@ -1,7 +1,7 @@
 using Cti.Media.Codecs;
 using Cti.Media.Session;
 
-namespace Cti.Media.Mix;
+namespace Cti.Media.Session.Mix;
 
 /// <summary>The play to a bridge or conference: the same life as a session's (see <see cref="MediaCommand"/>), as linear sound.</summary>
 internal sealed class MixPlay(Action<MediaEvent> report)

@@ -1,7 +1,7 @@
 using Cti.Media.Codecs;
 using Cti.Media.Rtp;
 
-namespace Cti.Media.Session;
+namespace Cti.Media.Rtp;
 
 /// <summary>
 /// Our stream: sequence numbers, and a timestamp that follows time whether packets are sent or not. What is relayed keeps its own steps in both, so that

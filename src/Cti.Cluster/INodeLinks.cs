@@ -1,4 +1,4 @@
-namespace Cti.Cluster.Links;
+namespace Cti.Cluster;
 
 /// <summary>What a link's message is about: who receives it.</summary>
 public enum LinkChannel : byte

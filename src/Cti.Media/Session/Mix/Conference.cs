@@ -1,10 +1,10 @@
 using Cti.Kernel;
 using Cti.Media.Codecs;
 using Cti.Media.Files;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Session;
 
-namespace Cti.Media.Mix;
+namespace Cti.Media.Session.Mix;
 
 /// <summary>
 /// A conference: every 20 ms the sum of all who talk, the play, the entry sounds and the background; each member hears it without its own part.

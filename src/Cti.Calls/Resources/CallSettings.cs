@@ -1,4 +1,4 @@
-namespace Cti.Calls.Call;
+namespace Cti.Calls.Resources;
 
 /// <summary>The configured limits that decisions need. The same for the whole cluster.</summary>
 public sealed record CallSettings

@@ -1,6 +1,6 @@
 using System.Collections.Immutable;
 
-namespace Cti.Media.Mix;
+namespace Cti.Media.Session.Mix;
 
 /// <summary>Names a conference on this node for its lifetime; never reused.</summary>
 public readonly record struct ConferenceId(long Value);

@@ -1,8 +1,8 @@
 using Cti.Media.Codecs;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Session;
 
-namespace Cti.Media.Mix;
+namespace Cti.Media.Session.Mix;
 
 /// <summary>A session's place in a conference, with the room for its sound: nothing is allocated while it sits there.</summary>
 internal sealed class ConferenceSeat(Conference conference, MediaSession session)

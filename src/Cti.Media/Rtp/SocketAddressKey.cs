@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 
-namespace Cti.Media.Session;
+namespace Cti.Media.Rtp;
 
 /// <summary>
 /// An address and port as a value: compared and kept per packet without allocating. IPv4 is held as IPv4-mapped IPv6 (RFC 4291 section 2.5.5.2),

@@ -1,7 +1,7 @@
 using Cti.Media.Files;
 using Cti.Media.Session;
 
-namespace Cti.Media.Mix;
+namespace Cti.Media.Session.Mix;
 
 /// <summary>The recording of a bridge or conference, one at a time: the same life as a session's (see <see cref="MediaCommand"/>), without a beep.</summary>
 internal sealed class MixRecording(Action<MediaEvent> report)

@@ -1,10 +1,10 @@
 using Cti.Media.Codecs;
 using Cti.Media.Files;
-using Cti.Media.Mix;
+using Cti.Media.Session.Mix;
 using Cti.Media.Rtp;
 using Cti.Media.Session;
 
-namespace Cti.Media.Mix;
+namespace Cti.Media.Session.Mix;
 
 /// <summary>What a mix has for a listener in a frame.</summary>
 internal enum Supply

@@ -1,6 +1,6 @@
 using System.Numerics;
 
-namespace Cti.Media.Mix;
+namespace Cti.Media.Session.Mix;
 
 /// <summary>The arithmetic of mixing on frames of linear sound: sums of 32 bits, saturated only where they become sound again.</summary>
 internal static class Mixer

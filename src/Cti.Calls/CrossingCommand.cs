@@ -2,9 +2,10 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
+using Cti.Calls.Resources;
 using Cti.Kernel;
 
-namespace Cti.Calls.Resources;
+namespace Cti.Calls;
 
 /// <summary>
 /// A command from one resource to another that may live on another node: exactly these travel. Nodes of two releases talk to each other during an upgrade,
