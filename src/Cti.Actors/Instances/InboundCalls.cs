@@ -42,7 +42,7 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         if (journal is null || journal.IsStalled) return new InviteRefusal(503) { MayGoElsewhere = journal is null };
         var cell = new CallCell(journal);
         cell.Actor = system.Spawn($"call from {transaction.Flow.Remote}", () => new CallActor(services, cell));
-        transaction.UserState = cell.Actor;
+        transaction.Fate = new TakenByCall(cell.Actor);
         return cell.Actor.Tell(new InviteOffered(transaction, application, trunk?.Name)) ? null : new InviteRefusal(503);
     }
 

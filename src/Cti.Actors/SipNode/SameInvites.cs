@@ -125,7 +125,7 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
     }
 
     /// <summary>An INVITE that waits for what the others say.</summary>
-    internal sealed class Question(long number, string key)
+    internal sealed class Question(long number, string key) : InviteFate
     {
         public long Number => number;
 

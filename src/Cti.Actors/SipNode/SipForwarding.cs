@@ -38,10 +38,6 @@ internal sealed record ClusterChanged : ISystemMessage;
 /// <param name="Number">The request's number there.</param>
 internal sealed record SipOrigin(string Node, long Number);
 
-/// <summary>The user's state of an INVITE whose call is another node's now: that one answers it.</summary>
-/// <param name="Tag">The call's tag, which names the resource.</param>
-internal sealed record AnsweredElsewhere(string Tag);
-
 /// <summary>
 /// SIP that reached a node which does not own the call: part of the SIP actor. The server transaction stays where its socket is; the request travels to the owner, its answers
 /// travel back. While an instance has no owner its messages wait here, so that no far end is told that its call does not exist.
@@ -98,7 +94,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         var offer = new Outgoing(SipLinkMessage.Offer, ++lastNumber, transaction, transaction.Request, transaction.Flow, -1) { EndsMillis = NowMillis + Limits.SipMovingMillis, OfferedTo = node };
         if (!Send(offer, node)) return false;
         outgoing[offer.Number] = offer;
-        transaction.UserState = offer;
+        transaction.Fate = offer;
         return true;
     }
 
@@ -160,9 +156,9 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
                 Hold(refused);
                 break;
             case SipLinkMessage.Cancel when incoming.TryGetValue(new SipOrigin(node, number), out var cancelled) && SipWire.TryRead<SipRequest>(message, out var cancel, out _):
-                (cancelled.Transaction.UserState as ActorRef)?.Tell(new InviteWasCancelled(cancelled.Transaction, cancel));
-                if (cancelled.Transaction.UserState is Outgoing further) Cancel(further, cancel);
-                else if (cancelled.Transaction.UserState is AnsweredElsewhere elsewhere) side.CancelElsewhere(elsewhere, cancel, cancelled.Transaction.Flow);
+                (cancelled.Transaction.Fate as TakenByCall)?.Call.Tell(new InviteWasCancelled(cancelled.Transaction, cancel));
+                if (cancelled.Transaction.Fate is Outgoing further) Cancel(further, cancel);
+                else if (cancelled.Transaction.Fate is AnsweredElsewhere elsewhere) side.CancelElsewhere(elsewhere, cancel, cancelled.Transaction.Flow);
                 break;
         }
     }
@@ -197,7 +193,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     {
         if (cluster.Owns(instance)) return false;
         var waiting = new Outgoing(kind, ++lastNumber, transaction, message, flow, instance) { EndsMillis = NowMillis + Limits.SipMovingMillis };
-        if (transaction is not null) transaction.UserState = waiting;
+        if (transaction is not null) transaction.Fate = waiting;
         var sent = OwnerOf(instance) is { } node && Send(waiting, node);
         if (sent && transaction is null) return true;
         if (outgoing.Count >= Limits.SipForwardedMax)
@@ -336,7 +332,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     }
 
     /// <summary>A message that another node has to take.</summary>
-    internal sealed class Outgoing(SipLinkMessage kind, long number, ServerTransaction? transaction, SipMessage message, SipFlow flow, int instance)
+    internal sealed class Outgoing(SipLinkMessage kind, long number, ServerTransaction? transaction, SipMessage message, SipFlow flow, int instance) : InviteFate
     {
         public SipLinkMessage Kind => kind;
         public long Number => number;

@@ -38,7 +38,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         if (forwarding.AdoptedOf(origin) is not { } own)
         {
             own = ServerTransaction.Detached(elsewhere.Request, elsewhere.Flow);
-            layer.AdoptServer(own, elsewhere.UserState);
+            layer.AdoptServer(own, elsewhere.Fate);
             forwarding.Adopted(origin, own);
         }
         own.Respond(response);
@@ -59,12 +59,11 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     /// <inheritdoc/>
     public void TakeOffer(ServerTransaction transaction)
     {
-        if (FindSame(transaction.Request) is { } existing && existing != transaction && Join(existing, transaction) is { } joined)
+        switch (FindSame(transaction.Request) is { } existing && existing != transaction ? Join(existing, transaction) : BranchOutcome.IsNew)
         {
-            if (!joined) Respond(transaction, SipResponse.For(transaction.Request, 482, null, layer.NewToken()));
-            return;
+            case BranchOutcome.Merged: Respond(transaction, SipResponse.For(transaction.Request, 482, null, layer.NewToken())); break;
+            case BranchOutcome.IsNew: Accept(transaction); break;
         }
-        Accept(transaction);
     }
 
     /// <inheritdoc/>
@@ -74,7 +73,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     /// <inheritdoc/>
     public bool OnMerged(ServerTransaction existing, ServerTransaction arrived)
     {
-        if (Join(existing, arrived) is { } joined) return joined;
+        if (Join(existing, arrived) is not BranchOutcome.IsNew and var outcome) return outcome == BranchOutcome.Joined;
         if (!existing.IsCancelled) return false;
         NewInvite(arrived);
         return true;
@@ -96,7 +95,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
 
     private void LetGo(LetGoNow let)
     {
-        let.Transaction.UserState = new AnsweredElsewhere(let.Tag);
+        let.Transaction.Fate = new AnsweredElsewhere(let.Tag);
         if (let.Transaction.Origin is null) let.Transaction.LetGo(let.Millis);
     }
 
@@ -111,7 +110,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
             if (forwarding.Forward(transaction, tag.Resource)) return;
             if (directory.Find(tag.Resource) is { } owner)
             {
-                transaction.UserState = owner.Actor;
+                transaction.Fate = new TakenByCall(owner.Actor);
                 if (owner.Actor.Tell(new InDialogRequest(transaction))) return;
             }
         }
@@ -164,7 +163,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
             Accept(transaction);
             return;
         }
-        transaction.UserState = question;
+        transaction.Fate = question;
         StartTimer(question.Timer, Limits.SameInviteMillis, new AskOver(question.Number));
     }
 
@@ -187,7 +186,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         CancelTimer(question.Timer);
         sameInvites.Close(question);
         var transaction = question.Transaction;
-        transaction.UserState = null;
+        transaction.Fate = null;
         switch (status)
         {
             case 0:
@@ -226,7 +225,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         if (forwarding.FindOffer(key) is { } offered) return StatusOf(offered);
         var parts = key.Split(' ', 3);
         if (parts.Length != 3 || !uint.TryParse(parts[0], CultureInfo.InvariantCulture, out var number)) return 0;
-        return layer.FindInvite(parts[2], parts[1], number) is { } existing ? existing.UserState is SameInvites.Question ? sameInvites.StatusFor(node, key) : StatusOf(existing) : 0;
+        return layer.FindInvite(parts[2], parts[1], number) is { } existing ? existing.Fate is SameInvites.Question ? sameInvites.StatusFor(node, key) : StatusOf(existing) : 0;
     }
 
     /// <summary>
@@ -235,49 +234,51 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     /// </summary>
     private int StatusOf(ServerTransaction invite)
     {
-        if (invite.UserState is null or AnsweredElsewhere) return 0;
+        if (invite.Fate is null or AnsweredElsewhere) return 0;
         var status = invite.Origin is SipOrigin origin ? forwarding.StatusOf(origin) : invite.LastStatus;
         if (status == 487 || (invite.IsCancelled && status < 200)) return 0;
         return status < 200 ? 100 : status;
     }
 
-    /// <summary>Gives another branch of an INVITE to whoever has the first. False: it is merged (482). Null: no call came of the first.</summary>
-    private bool? Join(ServerTransaction existing, ServerTransaction arrived)
+    /// <summary>Gives another branch of an INVITE to whoever has the first.</summary>
+    private BranchOutcome Join(ServerTransaction existing, ServerTransaction arrived)
     {
-        switch (existing.UserState)
+        switch (existing.Fate)
         {
             case SameInvites.Question question:
                 Respond(question.Transaction, SipResponse.For(question.Transaction.Request, 482, null, layer.NewToken()));
-                question.Transaction.UserState = null;
+                question.Transaction.Fate = null;
                 question.Transaction = arrived;
-                arrived.UserState = question;
-                return true;
+                arrived.Fate = question;
+                return BranchOutcome.Joined;
             case SipForwarding.Outgoing { OfferedTo: { } node }:
-                return forwarding.Offer(arrived, node);
+                return JoinedIf(forwarding.Offer(arrived, node));
             case AnsweredElsewhere elsewhere when DialogTag.TryParse(elsewhere.Tag, out var tag) && cluster.View?.Invoke().OwnerOf(tag.Resource.Instance) is { } other && other.Name != cluster.Self:
-                return forwarding.Offer(arrived, other.Name);
-            case ActorRef owner:
+                return JoinedIf(forwarding.Offer(arrived, other.Name));
+            case TakenByCall taken:
                 switch (StatusOf(existing))
                 {
                     case 0:
-                        return null;
+                        return BranchOutcome.IsNew;
                     case < 200:
-                        arrived.UserState = owner;
-                        return owner.Tell(new InviteJoined(arrived));
+                        arrived.Fate = taken;
+                        return JoinedIf(taken.Call.Tell(new InviteJoined(arrived)));
                     case var status and >= 300:
                         Respond(arrived, SipResponse.For(arrived.Request, status, null, layer.NewToken()));
-                        return true;
+                        return BranchOutcome.Joined;
                     default:
-                        return false;
+                        return BranchOutcome.Merged;
                 }
             default:
-                return null;
+                return BranchOutcome.IsNew;
         }
     }
 
+    private static BranchOutcome JoinedIf(bool isTaken) => isTaken ? BranchOutcome.Joined : BranchOutcome.Merged;
+
     private bool IsCancelledElsewhere(ServerTransaction invite, SipRequest cancel)
     {
-        switch (invite.UserState)
+        switch (invite.Fate)
         {
             case SipForwarding.Outgoing { Node: not null } forwarded:
                 forwarding.Cancel(forwarded, cancel);
@@ -288,7 +289,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
             case SameInvites.Question question when question.Transaction == invite:
                 CancelTimer(question.Timer);
                 sameInvites.Close(question);
-                invite.UserState = null;
+                invite.Fate = null;
                 return false;
             default:
                 return false;

@@ -53,7 +53,7 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
             case RespondNow respond: Respond(respond.Transaction, respond.Response); break;
             case StartNow start: Start(start); break;
             case AdoptOutboundNow adopt: Adopt(adopt); break;
-            case AdoptInboundNow adopt: layer.AdoptServer(adopt.Transaction, adopt.Owner); break;
+            case AdoptInboundNow adopt: layer.AdoptServer(adopt.Transaction, new TakenByCall(adopt.Owner)); break;
             case CancelNow cancel: Cancel(cancel); break;
             case LetGoNow let: LetGo(let); break;
             case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
@@ -157,7 +157,7 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         if (transaction is { Phase: TransactionPhase.Proceeding })
         {
             // Nothing was answered here: whoever has the call now has refused it.
-            if (transaction.UserState is not (AnsweredElsewhere or SipForwarding.Outgoing)) return;
+            if (transaction.Fate is not (AnsweredElsewhere or SipForwarding.Outgoing)) return;
             transaction.Forget();
         }
         if (OwnerOf(ack.To.Tag) is { } owner) owner.Actor.Tell(new AckCame(ack, flow));
@@ -167,7 +167,7 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
     /// <inheritdoc/>
     public void OnCancel(ServerTransaction invite, SipRequest cancel)
     {
-        if (invite.UserState is ActorRef owner && owner.Tell(new InviteWasCancelled(invite, cancel))) return;
+        if (invite.Fate is TakenByCall taken && taken.Call.Tell(new InviteWasCancelled(invite, cancel))) return;
         if (IsCancelledElsewhere(invite, cancel)) return;
         invite.Respond(SipResponse.For(invite.Request, 487, null, layer.NewToken()));
     }
@@ -210,7 +210,7 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
 
     private static void Settled(ServerTransaction transaction)
     {
-        if (transaction.UserState is ActorRef owner) owner.Tell(new ResponseSettled(transaction));
+        if (transaction.Fate is TakenByCall taken) taken.Call.Tell(new ResponseSettled(transaction));
     }
 
     private ResourceCell? OwnerOf(string? tag) => DialogTag.TryParse(tag, out var parsed) ? directory.Find(parsed.Resource) : null;
