@@ -183,7 +183,6 @@ internal sealed partial class CallActor
         {
             case MediaHappened { Event: SessionClosed }:
                 cell.Media = null;
-                services.Media.Closed();
                 StopSelf();
                 return true;
             default:

@@ -89,7 +89,6 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             case MediaHappened { Event: SessionClosed }:
                 // The creating message crashed: nothing was journaled, nothing is left.
                 cell.Media = null;
-                services.Media.Closed();
                 StopSelf();
                 return true;
             case MediaHappened or WasDeposed or BecameDurable:
@@ -260,7 +259,6 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         if (happened is SessionClosed)
         {
             cell.Media = null;
-            services.Media.Closed();
             RunCommitted(-1);
             return;
         }
@@ -280,12 +278,11 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         else services.Media.Port.Close(media);
     }
 
-    /// <summary>Its end is not reported, so it counts as gone at once.</summary>
+    /// <summary>Its end is not reported, so it is gone at once.</summary>
     private void AbandonMedia(MediaSessionId media)
     {
-        services.Media.Port.Abandon(media);
+        services.Media.Abandon(media);
         cell.Media = null;
-        services.Media.Closed();
     }
 
     protected override void Abandon() => cell.Leg?.LetGo();
@@ -294,7 +291,6 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
     {
         if (message is not MediaHappened { Event: SessionClosed } || cell.Media is null) return;
         cell.Media = null;
-        services.Media.Closed();
     }
 
     protected override bool IsOutsideGone()

@@ -281,7 +281,6 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
     {
         cell.Mix = null;
         cell.CallsInMix.Clear();
-        media.ConferenceClosed();
     }
 
     protected override void OutsideEnded(object message)
@@ -301,10 +300,10 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
 
     protected override bool IsStillHeard => cell is { Mix: not null, MixClosed: false };
 
-    /// <summary>Its end is not reported, so it counts as gone at once.</summary>
+    /// <summary>Its end is not reported, so it is gone at once.</summary>
     private void AbandonTheMix(ConferenceId mix)
     {
-        media.Port.AbandonConference(mix);
+        media.AbandonConference(mix);
         MixIsClosed();
     }
 

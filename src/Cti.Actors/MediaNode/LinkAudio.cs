@@ -61,7 +61,6 @@ internal sealed class LinkAudio : IMediaEvents
     public void OnMediaEvent(MediaSessionId session, MediaEvent happened)
     {
         // Keys that the far party pressed are its own call's; quality is its own call's as well.
-        if (happened is SessionClosed) media.Closed();
     }
 
     private static LinkAudio? Open(MediaSessions media, string codec, SrtpKeys keys, string id)
