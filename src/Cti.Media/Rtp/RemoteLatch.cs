@@ -1,4 +1,3 @@
-using System.Net;
 using Cti.Kernel;
 
 namespace Cti.Media.Rtp;
@@ -29,39 +28,15 @@ internal sealed class RemoteLatch
     /// <summary>A source that goes on for so long after a re-INVITE, half a second, has not moved.</summary>
     private const int StaysPackets = 25;
 
-    /// <summary>Packets of one source in a row are not further apart.</summary>
-    private const long PatienceNanos = 200_000_000;
-
     private const long SilenceNanos = Limits.RtpLatchSilenceMillis * 1_000_000L;
 
-    private SocketAddressKey _signalled;
-    private LatchMode _mode;
-    private SocketAddressKey[] _sources = [];
-    private bool _isBehindNat;
+    private readonly LatchSources _sources = new();
+    private readonly LatchCandidate _candidate = new();
     private SourceRank _rank;
     private uint _ssrc;
     private long _lastNanos;
     private bool _mayMove;
     private int _heardSinceSignal;
-    private SocketAddressKey _candidate;
-    private SourceRank _candidateRank;
-    private uint _candidateSsrc;
-    private ushort _candidateSequence;
-    private long _candidateNanos;
-    private int _candidateCount;
-
-    /// <summary>How much speaks for a source.</summary>
-    private enum SourceRank
-    {
-        /// <summary>Nothing: it is never heard.</summary>
-        None,
-        /// <summary>It is in the network of an address that SIP comes from.</summary>
-        Neighbour,
-        /// <summary>SIP comes from its address.</summary>
-        SipSource,
-        /// <summary>It is what was signalled.</summary>
-        Signalled,
-    }
 
     /// <summary>Where packets go; none before the first <see cref="Signal"/>.</summary>
     public SocketAddressKey Remote { get; private set; }
@@ -74,20 +49,12 @@ internal sealed class RemoteLatch
     /// </summary>
     public void Signal(SocketAddressKey remote, FarEnd farEnd)
     {
-        var isSame = remote == _signalled;
-        _signalled = remote;
-        _mode = farEnd.Latch;
-        _sources = [.. farEnd.Sources.Select(static address => SocketAddressKey.From(new IPEndPoint(address, 0)))];
-        _isBehindNat = _mode switch
-        {
-            LatchMode.Strict => (remote.IsPrivate || remote.IsUnspecified) && !Array.Exists(_sources, remote.HasSameAddress),
-            LatchMode.Nat or LatchMode.Authenticated => true,
-            _ => false,
-        };
-        _candidateCount = 0;
+        var isSame = remote == _sources.Signalled;
+        _sources.Signal(remote, farEnd);
+        _candidate.Forget();
         _heardSinceSignal = 0;
         _mayMove = IsLatched;
-        if (isSame && (!IsLatched || (_rank = RankOf(Remote)) != SourceRank.None)) return;
+        if (isSame && (!IsLatched || (_rank = _sources.RankOf(Remote)) != SourceRank.None)) return;
         Remote = remote;
         _rank = SourceRank.None;
     }
@@ -100,52 +67,22 @@ internal sealed class RemoteLatch
         {
             _ssrc = packet.Ssrc;
             _lastNanos = nowNanos;
-            if (_candidateRank <= _rank) _candidateCount = 0;
+            _candidate.GiveWayTo(_rank);
             if (_mayMove && ++_heardSinceSignal >= StaysPackets) _mayMove = false;
             return true;
         }
-        var rank = RankOf(source);
+        var rank = _sources.RankOf(source);
         if (rank == SourceRank.None) return false;
         var isSilent = IsLatched && nowNanos - _lastNanos >= SilenceNanos;
         if (rank == SourceRank.Signalled)
         {
             // A private address that speaks directly is another host's of that number, unless nobody better does.
-            return (_rank <= SourceRank.Neighbour || !_signalled.IsPrivate || isSilent) && Latch(source, rank, packet.Ssrc, nowNanos);
+            return (_rank <= SourceRank.Neighbour || !_sources.Signalled.IsPrivate || isSilent) && Latch(source, rank, packet.Ssrc, nowNanos);
         }
         if (rank <= _rank && !isSilent && !_mayMove) return false;
         var isKnown = rank > _rank || _mayMove || packet.Ssrc == _ssrc;
         var needed = !isKnown ? StrangerPackets : rank == SourceRank.SipSource ? ConsistentPackets : NeighbourPackets;
-        return IsConsistent(source, rank, packet, needed, nowNanos) && Latch(source, rank, packet.Ssrc, nowNanos);
-    }
-
-    private SourceRank RankOf(SocketAddressKey source)
-    {
-        if (source == _signalled) return SourceRank.Signalled;
-        if (!_isBehindNat) return SourceRank.None;
-        if (_mode == LatchMode.Authenticated || (_mode == LatchMode.Nat && source.HasSameAddress(_signalled))) return SourceRank.SipSource;
-        var rank = SourceRank.None;
-        foreach (var address in _sources)
-        {
-            if (source.HasSameAddress(address)) return SourceRank.SipSource;
-            if (source.IsNear(address)) rank = SourceRank.Neighbour;
-        }
-        return rank;
-    }
-
-    private bool IsConsistent(SocketAddressKey source, SourceRank rank, in RtpPacket packet, int needed, long nowNanos)
-    {
-        if (source != _candidate || packet.Ssrc != _candidateSsrc || _candidateCount == 0 || (ushort)(packet.Sequence - _candidateSequence) is 0 or > 10)
-        {
-            // Who has less to show for itself does not interrupt.
-            if (_candidateCount > 0 && rank < _candidateRank && nowNanos - _candidateNanos < PatienceNanos) return false;
-            _candidate = source;
-            _candidateRank = rank;
-            _candidateSsrc = packet.Ssrc;
-            _candidateCount = 0;
-        }
-        _candidateSequence = packet.Sequence;
-        _candidateNanos = nowNanos;
-        return ++_candidateCount >= needed;
+        return _candidate.Show(source, rank, packet, nowNanos) >= needed && Latch(source, rank, packet.Ssrc, nowNanos);
     }
 
     private bool Latch(SocketAddressKey source, SourceRank rank, uint ssrc, long nowNanos)
@@ -155,7 +92,7 @@ internal sealed class RemoteLatch
         _mayMove = false;
         _ssrc = ssrc;
         _lastNanos = nowNanos;
-        _candidateCount = 0;
+        _candidate.Forget();
         return true;
     }
 }
