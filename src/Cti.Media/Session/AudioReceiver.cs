@@ -1,6 +1,5 @@
 using Cti.Media.Codecs;
 using Cti.Media.Dtmf;
-using Cti.Media.Files;
 using Cti.Media.Jitter;
 
 namespace Cti.Media.Session;
@@ -102,29 +101,4 @@ internal sealed class AudioReceiver
         if (_buffer is null) _buffer = new JitterBuffer(_isLink ? 0 : JitterBuffer.DelayMin);
         else if (isNew && !IsRecording) _buffer.Reset();
     }
-}
-
-/// <summary>How far a recording is.</summary>
-internal enum RecordingPhase
-{
-    /// <summary>Its file is being opened elsewhere.</summary>
-    Preparing,
-    /// <summary>The tone before it is heard.</summary>
-    Beeping,
-    /// <summary>Sound goes into it.</summary>
-    Running,
-    /// <summary>Its file is being completed elsewhere.</summary>
-    Finishing,
-}
-
-/// <summary>A recording of a session.</summary>
-internal sealed class Recording(long action)
-{
-    public long Action { get; } = action;
-
-    public RecordingPhase Phase { get; set; }
-
-    public bool IsStopAsked { get; set; }
-
-    public SoundRecorder? Recorder { get; set; }
 }

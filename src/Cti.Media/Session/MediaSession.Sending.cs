@@ -1,125 +1,94 @@
 using Cti.Media.Codecs;
-using Cti.Media.Dtmf;
-using Cti.Media.Session.Mix;
 using Cti.Media.Rtp;
+using Cti.Media.Session.Mix;
+using Cti.Media.Srtp;
 
 namespace Cti.Media.Session;
 
-/// <content>What is sent in a frame: keys, else a beep, else the play, else the mix, else silence. And whether the far end may be sent to at all.</content>
+/// <summary>Where a session's packets go that are due between its ticks: what a bridge relays to it.</summary>
+public interface IRtpOutput
+{
+    /// <summary>Sends a packet to the session's <see cref="MediaSession.Remote"/>, from the loop's thread.</summary>
+    void SendRtp(MediaSession session, ReadOnlySpan<byte> packet);
+}
+
+/// <content>What is sent in a frame: keys, else a beep, else the play, else the mix, else silence. And what a bridge relays between two frames.</content>
 public sealed partial class MediaSession
 {
-    /// <summary>What a far end has to its credit at most: a second of G.711.</summary>
-    private const int CreditBytesMax = 50 * (RtpPacket.HeaderBytes + Audio.FrameSamples);
+    /// <summary>Bytes of a payload that is relayed: what fits into an Ethernet frame.</summary>
+    internal const int RelayedPayloadMax = 1_460;
 
-    private SocketAddressKey _shown;
-    private SocketAddressKey _creditor;
-    private int _credit;
+    /// <summary>Bytes that a packet of a session may have: header, a relayed payload, and what SRTP adds.</summary>
+    internal const int PacketBytesMax = RtpPacket.HeaderBytes + RelayedPayloadMax + SrtpSession.RtpOverheadBytes;
 
-    /// <summary>Whether <see cref="Remote"/> may be sent to whatever it says: it is trusted, or it has shown itself (see <see cref="FarEnd.Shown"/>).</summary>
-    private bool IsReachable => _description is { FarEnd.IsTrusted: true } || (!_shown.IsNone && _latch.Remote.HasSameAddress(_shown));
+    /// <summary>Bytes of a payload that this session sends, so that what SRTP adds fits as well.</summary>
+    private int PayloadMax => RelayedPayloadMax - (_srtp is null ? 0 : SrtpSession.RtpOverheadBytes);
 
-    private bool MayReach(int bytes) => !_latch.Remote.IsUnspecified && (IsReachable || (_creditor == _latch.Remote && _credit >= bytes));
-
-    /// <summary>Something came from where we send to.</summary>
-    private void Earn(int bytes)
+    /// <summary>Sends a packet of the other side's far end as one of ours.</summary>
+    /// <param name="by">The bridge that does it.</param>
+    /// <param name="rtp">The packet.</param>
+    /// <param name="kind">What it brings: sound of the other law is brought to ours, sample by sample.</param>
+    /// <param name="isRelaying">Whether audio is relayed as well: then events keep their place in it.</param>
+    /// <param name="nowNanos">Now.</param>
+    /// <returns>False where it cannot be heard now.</returns>
+    internal bool Relay(Bridge by, in RtpPacket rtp, PayloadKind kind, bool isRelaying, long nowNanos)
     {
-        if (IsReachable) return;
-        if (_creditor != _latch.Remote) (_creditor, _credit) = (_latch.Remote, 0);
-        _credit = Math.Min(_credit + (FarEnd.ReturnFactor * bytes), CreditBytesMax);
+        var isEvent = kind == PayloadKind.Event;
+        if (IsClosing || Output is not { } output || _description is not { Send: true } description || !_reach.Allows(RtpPacket.HeaderBytes + rtp.Payload.Length)) return false;
+        if (_keys.IsActive || _play.IsLoaded || _recordings.HasBeep || Mixes.ListensBeside(by, nowNanos)) return false;
+        var payloadType = isEvent ? description.TelephoneEventPayloadType : description.PayloadType;
+        if (payloadType < 0 || rtp.Payload.Length > PayloadMax) return false;
+        var length = isEvent && !isRelaying ? _sender.WriteRelayedEvent(by.Packet, payloadType, rtp) : _sender.WriteRelayed(by.Packet, payloadType, rtp);
+        if (length > 0 && !isEvent && kind != (description.Codec == AudioCodec.Pcma ? PayloadKind.Pcma : PayloadKind.Pcmu))
+            G711.ToOtherLaw(description.Codec, by.Packet.AsSpan(RtpPacket.HeaderBytes, length - RtpPacket.HeaderBytes));
+        if (length > 0 && _srtp is { } srtp) length = srtp.ProtectRtp(by.Packet, length);
+        if (length == 0) return false;
+        _reach.Spend(length);
+        _counters.CountSent();
+        output.SendRtp(this, by.Packet.AsSpan(0, length));
+        return true;
     }
 
-    private void Spend(int bytes)
+    /// <summary>Sounds a key that the other side's far end pressed, where telephone events were not agreed on here.</summary>
+    internal void SoundKey(int code)
     {
-        if (!IsReachable) _credit -= bytes;
+        if (IsClosing || _keys.IsActive || _description is not { Send: true, TelephoneEventPayloadType: < 0 }) return;
+        _keys.Forward(code);
     }
 
-    private int SendFrame(Span<byte> packet, long nowNanos)
+    private int WriteFrame(Span<byte> packet, long nowNanos)
     {
         if (_description is not { } description) return 0;
-        var canSend = description.Send && MayReach(RtpPacket.HeaderBytes + Audio.FrameSamples);
+        var canSend = description.Send && _reach.Allows(RtpPacket.HeaderBytes + Audio.FrameSamples);
         var payload = packet.Slice(RtpPacket.HeaderBytes, Audio.FrameSamples);
         if (_keys.IsActive)
         {
-            EndIdle();
-            return SendKeyFrame(packet, payload, description, canSend);
+            _idle.End();
+            return _keys.WriteFrame(packet, payload, description, canSend);
         }
         var hasSound = false;
-        if (IsBeeping(out var recording))
-        {
-            _beep.Take(payload, description.Codec);
-            hasSound = true;
-            if (!_beep.IsActive) Begin(recording!);
-        }
-        else if (_playLoaded)
-        {
-            hasSound = TakePlay(payload, description.Codec);
-        }
+        if (_recordings.TryTakeBeep(payload, description.Codec)) hasSound = true;
+        else if (_play.IsLoaded) hasSound = _play.Take(payload, description.Codec);
         else
         {
-            switch (TakeMix(payload, description.Codec, nowNanos))
+            switch (Mixes.Take(payload, description.Codec, nowNanos))
             {
                 case Supply.Relayed:
-                    EndIdle();
+                    _idle.End();
                     return 0;
                 case Supply.Frame: hasSound = true; break;
                 default: payload.Fill(G711.Silence(description.Codec)); break;
             }
         }
-        if (hasSound || !canSend) EndIdle();
-        return canSend && (hasSound || SendsSilence(nowNanos)) ? _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples) : 0;
+        if (hasSound || !canSend) _idle.End();
+        return canSend && (hasSound || _idle.Sends(nowNanos, Mixes.IsMixed)) ? _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples) : 0;
     }
 
-    private bool IsBeeping(out Recording? recording)
+    private int WriteRtcp(Span<byte> packet, long nowNanos, bool bye)
     {
-        recording = null;
-        if (!_beep.IsActive) return false;
-        foreach (var candidate in _recordings)
-        {
-            if (candidate.Phase == RecordingPhase.Beeping) recording = candidate;
-        }
-        return recording is not null;
-    }
-
-    private bool TakePlay(Span<byte> payload, AudioCodec codec)
-    {
-        if (!_playReported)
-        {
-            _playReported = true;
-            Report(new PlayStarted(_playAction));
-        }
-        var hadSound = _play.IsActive;
-        _play.Take(payload, codec);
-        // The end is reported with the last packet, so nothing is heard between two plays but the way of the report and the next command.
-        if (!_play.IsActive) EndPlay(_playAction, MediaOutcome.Completed, null);
-        return hadSound;
-    }
-
-    private int SendKeyFrame(Span<byte> packet, Span<byte> payload, MediaDescription description, bool canSend)
-    {
-        var length = 0;
-        _sender.EndRelay();
-        switch (_keys.Begin(_sender.Timestamp))
-        {
-            case KeyFrame.Event:
-                _keys.WriteEvent(payload);
-                if (canSend && description.TelephoneEventPayloadType >= 0)
-                {
-                    length = _sender.WriteEvent(packet, description.TelephoneEventPayloadType, _keys.Marker, _keys.EventTimestamp,
-                        EventReceiver.PayloadBytes);
-                }
-                break;
-            case KeyFrame.Tone:
-                _keys.WriteTone(_tone);
-                G711.Encode(description.Codec, _tone, payload);
-                if (canSend) length = _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples);
-                break;
-            case KeyFrame.Gap or KeyFrame.Idle:
-                payload.Fill(G711.Silence(description.Codec));
-                if (canSend && _options.Idle != IdleSending.Nothing)
-                    length = _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples);
-                break;
-        }
-        if (_keys.End()) EndKeys(MediaOutcome.Completed);
+        var length = _rtcp.Write(packet, _sender, _stream, nowNanos, bye);
+        if (_srtp is { } srtp) length = srtp.ProtectRtcp(packet, length);
+        _reach.Spend(length);
         return length;
     }
 }

@@ -117,10 +117,10 @@ public sealed class Bridge
         }
         if (!_firstAttached || !_secondAttached)
         {
-            session.Enter(this);
+            session.Mixes.Enter(this);
             return;
         }
-        session.Enter(this);
+        session.Mixes.Enter(this);
         _phase = Phase.Active;
         ReportToFirst(new BridgeStarted(Action));
         StartHeldRecorder();
@@ -160,8 +160,8 @@ public sealed class Bridge
         _recording.Stop();
         StartHeldRecorder();
         Refresh();
-        if (_secondAttached) Second.Exit(this);
-        if (_firstAttached) First.Exit(this);
+        if (_secondAttached) Second.Mixes.Exit(this);
+        if (_firstAttached) First.Mixes.Exit(this);
         Settle();
     }
 
@@ -303,7 +303,7 @@ public sealed class Bridge
         if (_phase != Phase.Ending || !_firstAttached) return;
         if (_recording.IsOpen)
         {
-            First.Await(this);
+            First.Mixes.Await(this);
             return;
         }
         _phase = Phase.Ended;

@@ -63,7 +63,7 @@ internal sealed class ConferenceSeat(Conference conference, MediaSession session
     {
         if (Talks) Session.Sound.RemoveMix();
         Talks = false;
-        Session.Unseat();
+        Session.Mixes.Unseat();
     }
 
     /// <summary>Takes the far end's present frame into the mix.</summary>

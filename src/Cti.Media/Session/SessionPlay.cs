@@ -1,0 +1,85 @@
+using Cti.Media.Codecs;
+using Cti.Media.Files;
+
+namespace Cti.Media.Session;
+
+/// <summary>
+/// What is being played to the far end, one play at a time:
+/// <code>
+///         Prepare            Start          first frame
+///   None ─────────► Preparing ─────► Loaded ───────────► Heard (PlayStarted)
+///    ▲                  └──────────────┴───────────────────┤
+///    └─────── last frame, End, or the next one's Prepare ──┘ (PlayEnded)
+/// </code>
+/// </summary>
+internal sealed class SessionPlay(SessionReports reports)
+{
+    private readonly PlayCursor _cursor = new();
+    private Phase _phase;
+    private long _action;
+
+    private enum Phase
+    {
+        None,
+        Preparing,
+        Loaded,
+        Heard,
+    }
+
+    /// <summary>True from Prepare to its end.</summary>
+    public bool IsOpen => _action != 0;
+
+    /// <summary>True while its files are in memory: it is what is sent.</summary>
+    public bool IsLoaded => _phase is Phase.Loaded or Phase.Heard;
+
+    /// <summary>A play was asked for: the one before it ends.</summary>
+    public void Prepare(long action)
+    {
+        Stop();
+        _action = action;
+        _phase = Phase.Preparing;
+    }
+
+    /// <summary>Its files are loaded; nothing happens where it was stopped meanwhile.</summary>
+    public void Start(long action, PlayList list)
+    {
+        if (action == 0 || action != _action || _phase != Phase.Preparing) return;
+        _cursor.Start(list);
+        _phase = Phase.Loaded;
+    }
+
+    /// <summary>Ends the play of that action, if it is the present one.</summary>
+    public void End(long action, MediaOutcome outcome, string? detail = null)
+    {
+        if (action == 0 || action != _action) return;
+        _action = 0;
+        _phase = Phase.None;
+        _cursor.Stop();
+        reports.Report(new PlayEnded(action, outcome, detail));
+    }
+
+    /// <summary>Ends whatever runs.</summary>
+    public void Stop() => End(_action, MediaOutcome.Stopped);
+
+    /// <summary>Takes the next frame, encoded.</summary>
+    /// <returns>False where there was no sound left for it.</returns>
+    public bool Take(Span<byte> payload, AudioCodec codec)
+    {
+        if (_phase == Phase.Loaded)
+        {
+            _phase = Phase.Heard;
+            reports.Report(new PlayStarted(_action));
+        }
+        var hadSound = _cursor.IsActive;
+        _cursor.Take(payload, codec);
+        // The end is reported with the last packet, so nothing is heard between two plays but the way of the report and the next command.
+        if (!_cursor.IsActive) End(_action, MediaOutcome.Completed);
+        return hadSound;
+    }
+
+    /// <summary>It stood still for so many frames, because the loop did.</summary>
+    public void Delay(long frames)
+    {
+        if (_phase == Phase.Heard && _cursor.IsActive) reports.Report(new PlayDelayed(_action, frames * MediaSession.TickNanos / 1_000_000));
+    }
+}
