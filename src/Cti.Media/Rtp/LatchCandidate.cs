@@ -1,6 +1,6 @@
 namespace Cti.Media.Rtp;
 
-/// <summary>The source that is about to be believed: one at a time, by its packets in a row, of one SSRC and of sequence numbers that follow each other.</summary>
+/// <summary>The source that is about to be believed: one at a time, by packets in a row, of one SSRC and with sequence numbers that follow.</summary>
 internal sealed class LatchCandidate
 {
     /// <summary>Packets of one source in a row are not further apart.</summary>

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace Cti.Media.Rtp;
 
-/// <summary>What signalling knows of where a far end may be, and how much it makes speak for a source. See <see cref="LatchMode"/> for what each mode lets count.</summary>
+/// <summary>What signalling knows of where a far end may be, and how much it makes speak for a source; see <see cref="LatchMode"/>.</summary>
 internal sealed class LatchSources
 {
     private LatchMode _mode;

@@ -34,7 +34,8 @@ public sealed partial class MediaSession
     internal bool Relay(Bridge by, in RtpPacket rtp, PayloadKind kind, bool isRelaying, long nowNanos)
     {
         var isEvent = kind == PayloadKind.Event;
-        if (IsClosing || Output is not { } output || _description is not { Send: true } description || !_reach.Allows(RtpPacket.HeaderBytes + rtp.Payload.Length)) return false;
+        if (IsClosing || Output is not { } output || _description is not { Send: true } description) return false;
+        if (!_reach.Allows(RtpPacket.HeaderBytes + rtp.Payload.Length)) return false;
         if (_keys.IsActive || _play.IsLoaded || _recordings.HasBeep || Mixes.ListensBeside(by, nowNanos)) return false;
         var payloadType = isEvent ? description.TelephoneEventPayloadType : description.PayloadType;
         if (payloadType < 0 || rtp.Payload.Length > PayloadMax) return false;
@@ -67,8 +68,14 @@ public sealed partial class MediaSession
             return _keys.WriteFrame(packet, payload, description, canSend);
         }
         var hasSound = false;
-        if (_recordings.TryTakeBeep(payload, description.Codec)) hasSound = true;
-        else if (_play.IsLoaded) hasSound = _play.Take(payload, description.Codec);
+        if (_recordings.TryTakeBeep(payload, description.Codec))
+        {
+            hasSound = true;
+        }
+        else if (_play.IsLoaded)
+        {
+            hasSound = _play.Take(payload, description.Codec);
+        }
         else
         {
             switch (Mixes.Take(payload, description.Codec, nowNanos))

@@ -217,8 +217,8 @@ public sealed partial class MediaSession
     }
 
     /// <summary>
-    /// After <see cref="Tick"/> and <see cref="RtcpTick"/>: whether nothing is to be done before <paramref name="untilNanos"/>. The session need not be ticked before,
-    /// unless a command is applied or <see cref="WantsTick"/> says so. Its timestamps go on meanwhile.
+    /// After <see cref="Tick"/> and <see cref="RtcpTick"/>: whether nothing is to be done before <paramref name="untilNanos"/>. The session need not be
+    /// ticked before, unless a command is applied or <see cref="WantsTick"/> says so. Its timestamps go on meanwhile.
     /// </summary>
     public bool TrySleep(long nowNanos, out long untilNanos)
     {
@@ -249,7 +249,10 @@ public sealed partial class MediaSession
     /// <summary>A report of a bridge: nothing follows the session's last report.</summary>
     internal void ReportOfBridge(MediaEvent happened) => _reports.ReportOfBridge(happened);
 
-    /// <summary>Begins a frame: what the far end said is decoded, for those who want it. A conference calls it before it mixes; otherwise it is part of <see cref="Tick"/>.</summary>
+    /// <summary>
+    /// Begins a frame: what the far end said is decoded, for those who want it. A conference calls it before it mixes; otherwise it is part of
+    /// <see cref="Tick"/>.
+    /// </summary>
     /// <returns>False while the frame is not due after <see cref="Realign"/>.</returns>
     internal bool BeginTick(long nowNanos)
     {

@@ -1,6 +1,6 @@
 namespace Cti.Media.Session;
 
-/// <summary>What a session tells, as long as anybody is to hear of it: nothing once it was given up, and nothing of its bridges after its last report.</summary>
+/// <summary>What a session tells, as long as anybody is to hear of it: nothing once it is given up, nothing of its bridges after its last report.</summary>
 internal sealed class SessionReports(MediaSessionId session, IMediaEvents events)
 {
     /// <summary>True once the session was given up without a report.</summary>
