@@ -97,6 +97,7 @@ public sealed class ServerNode : INodeInfo
             HangsUpUnwritten = () => member is { IsCutOff: true, MayBye: true },
             Arrived = resource => handOvers!.Arrived(resource),
         };
+        keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system, options.IsShared) { Served = instances => handOvers!.Served(instances) };
         member = new ClusterMember(new ClusterMemberOptions
         {
             Name = options.NodeName,
@@ -109,12 +110,12 @@ public sealed class ServerNode : INodeInfo
             LeaseMillis = options.LeaseMillis,
             Guard = options.PauseGuard,
             Version = options.Version,
+            Links = links,
+            IsIdle = () => directory.Count == 0 && services.HandedOver.Count == 0 && toldByes.Count == 0 && writer.IsIdle,
+            IsStandingDown = () => keeper.IsStandingDown,
         }, options.Store, clock, options.Timers, options.Log);
-        keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system, options.IsShared) { Served = instances => handOvers!.Served(instances) };
         if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
         member.Subscribe(keeper);
-        member.IsIdle = () => directory.Count == 0 && services.HandedOver.Count == 0 && toldByes.Count == 0 && writer.IsIdle;
-        member.IsStandingDown = () => keeper.IsStandingDown;
         member.Subscribe(post);
         writer.Clock = clock;
         writer.IsCutOff = () => member.IsCutOff;
@@ -318,7 +319,6 @@ public sealed class ServerNode : INodeInfo
     private void UseLinks()
     {
         if (links is null) return;
-        member.Use(links);
         member.Subscribe(new LinkedPeers(links, handOvers, options.IsMedia ? sip : null));
         handOvers.Use(links);
         links.PeerRefused = member.PeerRefused;

@@ -25,4 +25,14 @@ public sealed record ClusterMemberOptions
     public bool NeedsLinks { get; init; }
     /// <summary>The guard that transport and media ask; null for one of its own.</summary>
     public PauseGuard? Guard { get; init; }
+    /// <summary>To the peers, which know whether the database is up; null without links. Not started yet.</summary>
+    public INodeLinks? Links { get; init; }
+    /// <summary>
+    /// Whether nothing lives here whose deadlines and durations were measured by this node's time; asked on any thread. Without it time never steps.
+    /// </summary>
+    public Func<bool>? IsIdle { get; init; }
+    /// <summary>Whether something of a lost instance could still speak; asked on any thread.</summary>
+    public Func<bool>? IsStandingDown { get; init; }
+
+    internal long LeaseNanos => LeaseMillis * 1_000_000L;
 }

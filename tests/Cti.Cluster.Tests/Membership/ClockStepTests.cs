@@ -18,7 +18,7 @@ public sealed class ClockStepTests
     private TestMember Start(bool isShared, IClock? machine = null)
     {
         var member = rig.Start("a", isShared: isShared, machine: machine, log: log);
-        member.Member.IsIdle = () => isIdle;
+        member.IsIdle = () => isIdle;
         rig.Runtime.Advance(2_000);
         log.Ids.Clear();
         return member;

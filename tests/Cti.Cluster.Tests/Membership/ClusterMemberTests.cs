@@ -235,7 +235,7 @@ public sealed class ClusterMemberTests
     {
         var all = ThreeBalanced();
         var isBusy = true;
-        all[0].Member.IsStandingDown = () => isBusy;
+        all[0].IsStandingDown = () => isBusy;
         all[0].Pause();
         Advance(3 * Lease);
         all[0].Continue();

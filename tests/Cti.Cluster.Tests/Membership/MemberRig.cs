@@ -105,9 +105,8 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         {
             Name = name, Incarnation = $"{name}{rig.Members.Count}", IsMedia = isMedia, IsShared = isShared, LeaseMillis = MemberRig.Lease,
             // Most tests need no address: links are the rig's.
-            NeedsLinks = address is not null, LinkAddress = address ?? "",
+            NeedsLinks = address is not null, LinkAddress = address ?? "", Links = this, IsIdle = () => IsIdle(), IsStandingDown = () => IsStandingDown(),
         }, Store, Clock, this, log ?? NullLog.Instance);
-        Member.Use(this);
         Member.Subscribe(this);
     }
 
@@ -117,6 +116,12 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     internal IJournalStore Store { get; }
     internal Task Starting { get; set; } = Task.CompletedTask;
     internal bool IsAlive { get; private set; } = true;
+
+    /// <summary>Whether nothing lives on it; asked under the member's lock.</summary>
+    internal Func<bool> IsIdle { get; set; } = static () => false;
+
+    /// <summary>Whether something of a lost instance could still speak; asked under the member's lock.</summary>
+    internal Func<bool> IsStandingDown { get; set; } = static () => false;
 
     /// <summary>Its way to the database is cut.</summary>
     internal bool HasNoDatabase { get; set; }
@@ -218,7 +223,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
 
     bool INodeLinks.IsConnected(string node) => true;
 
-    void INodeLinks.Receive(LinkChannel channel, ILinkReceiver receiver) => receiver.ShouldBe(Member);
+    void INodeLinks.Receive(LinkChannel channel, ILinkReceiver receiver) => channel.ShouldBe(LinkChannel.Control);
 
     private sealed class MemberStore(TestMember member, IJournalStore inner) : ForwardingJournalStore(inner)
     {
