@@ -28,19 +28,19 @@ internal sealed partial class CallLeg
             Sources = [.. ((IPAddress?[])[source, lastSource, ContactBehindProxy(state)]).OfType<IPAddress>().Distinct()],
             // Whom an application has called it has chosen itself.
             IsTrusted = state.Trunk is not null || state.Direction == CallDirection.Outbound,
-            Shown = isShown || (isRestored && state.IsUp) ? source : null,
+            Shown = isShown || (leg.IsRestored && state.IsUp) ? source : null,
         };
     }
 
     /// <summary>Where the INVITE came from, or ours went.</summary>
-    private IPAddress? SourceOfCall => Plain(serverTransaction?.Flow.Remote ?? flow.Remote);
+    private IPAddress? SourceOfCall => Plain(serverTransaction?.Flow.Remote ?? route.Flow.Remote);
 
     /// <summary>
     /// A proxy between us hides where the far end is; where the proxy mends the Contact of what is behind a NAT, that says it. A private one says nothing.
     /// </summary>
     private IPAddress? ContactBehindProxy(CallState state)
     {
-        var dialog = session?.Dialog ?? server?.Dialog ?? client?.Dialog ?? state.Dialog;
+        var dialog = usages.Dialog ?? state.Dialog;
         if (dialog is not { RouteSet.IsEmpty: false } || !SipUri.TryParse(dialog.RemoteTarget, out var contact)) return null;
         return IPAddress.TryParse(contact.Host.Trim('[', ']'), out var address) && !DialPolicy.IsNear(address) ? address : null;
     }

@@ -66,7 +66,7 @@ internal sealed partial class CallLeg
         asked = asked.Add(named.Address);
         lookedUp = named.Address;
         var family = local.Address.Contains(':', StringComparison.Ordinal) ? AddressFamily.InterNetworkV6 : AddressFamily.InterNetwork;
-        HostNames.LookUp(services, timers, named, family, isFixed: true, flow.Remote?.Address ?? IPAddress.None, found => cell.Actor.Tell(found));
+        HostNames.LookUp(services, timers, named, family, isFixed: true, route.Flow.Remote?.Address ?? IPAddress.None, found => cell.Actor.Tell(found));
         return true;
     }
 
@@ -81,7 +81,7 @@ internal sealed partial class CallLeg
 
     private bool BelongsInOrder(object message) => message switch
     {
-        InDialogRequest { Transaction.Request.Method: SipMethods.Bye } => session is null && client is not null,
+        InDialogRequest { Transaction.Request.Method: SipMethods.Bye } => usages.Session is null && usages.Client is not null,
         InDialogRequest or AckCame or StrayResponseCame => true,
         ResponseCame came => came.Handle != byeRequest,
         _ => false,
@@ -95,6 +95,3 @@ internal sealed partial class CallLeg
         }
     }
 }
-
-/// <summary>What waited behind a look-up goes on.</summary>
-internal sealed record WaitingIsDue : ISystemMessage;

@@ -18,11 +18,7 @@ namespace Cti.Actors.Calls;
 /// <summary>The inbound half: their INVITE, from the offer to the ACK.</summary>
 internal sealed partial class CallLeg
 {
-    private InviteServerState? server;
     private ServerTransaction? serverTransaction;
-
-    /// <summary>A caller that is no trunk has not shown itself before its ACK: until then it gets three times what it sent, our BYE included.</summary>
-    private SourceAllowance? allowance;
 
     /// <summary>
     /// Makes the leg of an INVITE. The dialog's tag carries the resource id, so this runs when that is known.
@@ -45,7 +41,10 @@ internal sealed partial class CallLeg
         if (begun is null) return null;
         var trunk = services.Trunks.Named(trunkName);
         services.Sip.CountCall(transaction.Flow, 1);
-        return new CallLeg(services, cell, system, local, trunk) { carrier = transaction.Flow, server = begun, serverTransaction = transaction, flow = transaction.Flow, hosts = hosts, allowance = AllowanceOf(transaction, trunk) };
+        var leg = new LegContext(services, cell, system, local, trunk);
+        var usages = new LegUsages { Server = begun };
+        var route = new LegRoute(leg, usages) { CallerAllowance = AllowanceOf(transaction, trunk), Flow = transaction.Flow };
+        return new CallLeg(leg, usages, route) { carrier = transaction.Flow, serverTransaction = transaction, hosts = hosts };
     }
 
     private static SourceAllowance? AllowanceOf(ServerTransaction transaction, Trunk? trunk)
@@ -58,7 +57,7 @@ internal sealed partial class CallLeg
     }
 
     /// <summary>The dialog of their INVITE.</summary>
-    public DialogState ServerDialog => server!.Dialog;
+    public DialogState ServerDialog => usages.Server!.Dialog;
 
     /// <summary>
     /// The address family that our answer must have: what their offer asks for, whether we have it or not; else that of the way it came, else what we have.
@@ -79,11 +78,11 @@ internal sealed partial class CallLeg
 
     private ResourceCommand? ServeStep(InviteServerInput input)
     {
-        if (server is null) return null;
-        var step = InviteServerUsage.Step(ReferenceEquals(server.Hosts, hosts) ? server : server with { Hosts = hosts }, input, NowMillis, services.SipTimers);
-        var isElsewhere = server.Dialog.RemoteTarget != step.State.Dialog.RemoteTarget;
-        server = step.State;
-        ResourceCommand? command = isElsewhere ? new TargetMoved(server.Dialog) : null;
+        if (usages.Server is null) return null;
+        var step = InviteServerUsage.Step(ReferenceEquals(usages.Server.Hosts, hosts) ? usages.Server : usages.Server with { Hosts = hosts }, input, NowMillis, services.SipTimers);
+        var isElsewhere = usages.Server.Dialog.RemoteTarget != step.State.Dialog.RemoteTarget;
+        usages.Server = step.State;
+        ResourceCommand? command = isElsewhere ? new TargetMoved(usages.Server.Dialog) : null;
         NegotiatedAudio? agreed = null;
         foreach (var action in step.Actions)
         {
@@ -103,7 +102,7 @@ internal sealed partial class CallLeg
                     command = Confirmed(confirmed.Dialog, agreed);
                     break;
                 case InviteFailed failed:
-                    if (failed.Status != 408) allowance = null;
+                    if (failed.Status != 408) route.CallerIsShown();
                     // The BYE that the usage proposes is left to the decision, which is journaled before it goes out.
                     command = failed.Status == 408 ? new AckMissing() : new AckUnusable();
                     break;
@@ -115,16 +114,16 @@ internal sealed partial class CallLeg
     /// <summary>Each UPDATE is answered in the step that takes it; one that moves the far end waits until that is durable.</summary>
     private void AnswerUpdate(SendResponse answer, bool isHeld)
     {
-        if (isHeld) held.Enqueue((update!, answer.Response));
+        if (isHeld) held.Hold(update!, answer.Response);
         else services.Sip.Respond(update!, answer.Response);
     }
 
     private AckArrived Confirmed(DialogState dialog, NegotiatedAudio? agreed)
     {
-        var serving = server!;
-        allowance = null;
+        var serving = usages.Server!;
+        route.CallerIsShown();
         // One that was made before the ACK came has told the far end where we are already.
-        session ??= new ReInviteState { Dialog = dialog, Local = local, LocalSdp = serving.LocalSdp!, Credentials = Credentials, AllowsUpdate = serving.AllowsUpdate }
+        usages.Session ??= new ReInviteState { Dialog = dialog, Local = local, LocalSdp = serving.LocalSdp!, Credentials = Credentials, AllowsUpdate = serving.AllowsUpdate }
             .WithTimer(serving.Timer, NowMillis);
         return new AckArrived(serving.Offer is not null && agreed is null ? null : agreed);
     }
@@ -141,7 +140,7 @@ internal sealed partial class CallLeg
     private ResourceCommand? CallerGaveUp(SipRequest cancel, CallState state)
     {
         // Once we have decided to answer, the 200 wins; the caller hangs up with a BYE (RFC 3261 section 9.2).
-        if (server is not { Phase: InviteServerPhase.Offered } || state.Phase == CallPhase.Answer) return null;
+        if (usages.Server is not { Phase: InviteServerPhase.Offered } || state.Phase == CallPhase.Answer) return null;
         ServeStep(new InviteServerInput.Cancelled(cancel));
         return new CallerCancelled();
     }

@@ -18,13 +18,13 @@ internal sealed partial class CallLeg
     /// <summary>The older branch is refused as merged; the newer hears what the older had heard.</summary>
     private ResourceCommand? Joined(ServerTransaction arrived, CallState state)
     {
-        if (server is null || serverTransaction is not { } before || InviteServerUsage.Join(server, arrived.Request) is not { } joined)
+        if (usages.Server is null || serverTransaction is not { } before || InviteServerUsage.Join(usages.Server, arrived.Request) is not { } joined)
         {
             services.Sip.Respond(arrived, SipResponse.For(arrived.Request, 482, null, services.Random.NextHex(8)));
             return null;
         }
         services.Sip.Respond(before, SipResponse.For(before.Request, 482, null, services.Random.NextHex(8)));
-        server = joined;
+        usages.Server = joined;
         serverTransaction = arrived;
         // The older one rings since the call is durable.
         if (state.Phase == CallPhase.Initiated && cell.Durable is not null) ServeStep(new InviteServerInput.Provide(180));

@@ -20,7 +20,6 @@ internal sealed partial class CallLeg
     private const int InfoKeyMillis = 160, InfoGapMillis = 100, InfoPauseMillis = 500;
 
     private readonly List<RequestHandle> invites = [];
-    private InviteClientState? client;
     private RequestHandle? infoRequest;
     private SipUri target = null!;
     private SipRequest? pendingAck;
@@ -34,15 +33,18 @@ internal sealed partial class CallLeg
     private long infoNumber;
 
     /// <summary>The leg of an outbound call; nothing is sent before its <see cref="SendInvite"/>.</summary>
-    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorSystem system, Placement placement, string? fromUri, LocalAudio local) =>
-        new(services, cell, system, local, placement.Trunk)
+    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorSystem system, Placement placement, string? fromUri, LocalAudio local)
+    {
+        var leg = new LegContext(services, cell, system, local, placement.Trunk);
+        var usages = new LegUsages();
+        return new CallLeg(leg, usages, new LegRoute(leg, usages) { Flow = placement.Flow ?? default })
         {
             offer = SdpNegotiator.CreateOffer(local),
             target = placement.NextHop,
             fromUri = fromUri ?? "",
-            flow = placement.Flow ?? default,
             isResolved = placement.Flow is not null,
         };
+    }
 
     /// <summary>Our offer as it stands in the INVITE.</summary>
     public string OfferText => offer.ToString();
@@ -51,9 +53,9 @@ internal sealed partial class CallLeg
     public OutboundInvite? Describe(DialogTag tag)
     {
         if (!isResolved) return null;
-        var address = services.Sip.LocalAddress(flow);
-        return new OutboundInvite(1, target.Text, services.Sip.ViaOf(flow, NewBranch()), IdentityAt(address).From.ToString(), new NameAddr(target).ToString(),
-            tag.ToContact(address, flow.Kind).ToString(), DialogFlow.Format(flow));
+        var address = services.Sip.LocalAddress(route.Flow);
+        return new OutboundInvite(1, target.Text, services.Sip.ViaOf(route.Flow, NewBranch()), IdentityAt(address).From.ToString(), new NameAddr(target).ToString(),
+            tag.ToContact(address, route.Flow.Kind).ToString(), DialogFlow.Format(route.Flow));
     }
 
     private string NewBranch() => branch = ViaValue.MagicCookie + services.Random.NextHex(8);
@@ -69,10 +71,10 @@ internal sealed partial class CallLeg
         {
             cell.Actor.Tell(new Decide(new DialFailed(503, $"host {target.Host} does not resolve, or no listener has its transport")));
         }
-        else if (client is null)
+        else if (usages.Client is null)
         {
             // The first one: its journaled branch is used.
-            ClientActions(InviteClientUsage.Begin(BuildInvite(state), offer, DialogFlow.Format(flow), new InviteClientPolicy(Credentials)), isFirst: true);
+            ClientActions(InviteClientUsage.Begin(BuildInvite(state), offer, DialogFlow.Format(route.Flow), new InviteClientPolicy(Credentials)), isFirst: true);
         }
     }
 
@@ -95,8 +97,8 @@ internal sealed partial class CallLeg
     {
         if (inviteCancelled) return new DialFailed(487, "cancelled before the INVITE was sent");
         if (resolved.Flow is not { } found) return new DialFailed(503, $"host {target.Host} does not resolve, or no listener has its transport");
-        if (!services.DialPolicy.Allows(found.Remote, flow.Remote)) return new DialFailed(403, $"the far end redirects to {found.Remote}, which cti.sip.dial-policy does not allow it");
-        flow = found;
+        if (!services.DialPolicy.Allows(found.Remote, route.Flow.Remote)) return new DialFailed(403, $"the far end redirects to {found.Remote}, which cti.sip.dial-policy does not allow it");
+        route.Flow = found;
         return Retry(resolved.Invite);
     }
 
@@ -104,16 +106,16 @@ internal sealed partial class CallLeg
     private InviteRetried Retry(SipRequest invite)
     {
         pendingInvite = invite;
-        return new InviteRetried(new OutboundInvite(invite.CSeq.Number, invite.Uri.Text, services.Sip.ViaOf(flow, NewBranch()), invite.From.WithoutTag().ToString(),
-            invite.Get(HeaderId.To)!, invite.Get(HeaderId.Contact)!, DialogFlow.Format(flow)));
+        return new InviteRetried(new OutboundInvite(invite.CSeq.Number, invite.Uri.Text, services.Sip.ViaOf(route.Flow, NewBranch()), invite.From.WithoutTag().ToString(),
+            invite.Get(HeaderId.To)!, invite.Get(HeaderId.Contact)!, DialogFlow.Format(route.Flow)));
     }
 
     private SipRequest BuildInvite(CallState state)
     {
-        var address = services.Sip.LocalAddress(flow);
+        var address = services.Sip.LocalAddress(route.Flow);
         var identity = IdentityAt(address);
         if (!DialogTag.TryParse(state.LocalTag, out var tag)) throw new InvalidOperationException($"{state.LocalTag} is no tag of ours");
-        var initial = new InitialRequest(target, identity.From, new NameAddr(target), tag.ToContact(address, flow.Kind), state.SipCallId, state.LocalTag, 1, []);
+        var initial = new InitialRequest(target, identity.From, new NameAddr(target), tag.ToContact(address, route.Flow.Kind), state.SipCallId, state.LocalTag, 1, []);
         return InitialRequests.Invite(initial, offer.ToBytes(), identity);
     }
 
@@ -131,11 +133,11 @@ internal sealed partial class CallLeg
     }
 
     private ResourceCommand? ClientStep(InviteClientInput input) =>
-        client is null ? null : ClientActions(InviteClientUsage.Step(ReferenceEquals(client.Hosts, hosts) ? client : client with { Hosts = hosts }, input, NowMillis, services.SipTimers));
+        usages.Client is null ? null : ClientActions(InviteClientUsage.Step(ReferenceEquals(usages.Client.Hosts, hosts) ? usages.Client : usages.Client with { Hosts = hosts }, input, NowMillis, services.SipTimers));
 
     private ResourceCommand? ClientActions(UsageStep<InviteClientState> step, bool isFirst = false)
     {
-        client = step.State;
+        usages.Client = step.State;
         var command = Unusable(step);
         foreach (var action in step.Actions)
         {
@@ -151,7 +153,7 @@ internal sealed partial class CallLeg
                     else command = SendInviteTo(invite.Request);
                     break;
                 case SendRequest other:
-                    Start(other.Request);
+                    route.Start(other.Request);
                     break;
                 case SendResponse answer:
                     AnswerUpdate(answer, isHeld: false);
@@ -163,15 +165,15 @@ internal sealed partial class CallLeg
                     pendingAck = ack.Ack;
                     break;
                 case Usage.SendAck ack when ack.Ack != pendingAck:
-                    Acknowledge(ack.Ack);
+                    route.Acknowledge(ack.Ack);
                     break;
                 case InviteProgressed { Status: > 100 } progressed:
                     command = new FarEndRings(progressed.Early);
                     break;
                 case InviteAnswered answered:
-                    session = new ReInviteState { Dialog = answered.Dialog, Local = local, LocalSdp = offer, Credentials = Credentials, Digest = client.Digest, AllowsUpdate = client.AllowsUpdate }
-                        .WithTimer(client.Timer, NowMillis);
-                    command = new FarEndAnswered(answered.Dialog, answered.Media) { Agreement = client.Digest == DigestSession.Empty ? null : Agreement };
+                    usages.Session = new ReInviteState { Dialog = answered.Dialog, Local = local, LocalSdp = offer, Credentials = Credentials, Digest = usages.Client.Digest, AllowsUpdate = usages.Client.AllowsUpdate }
+                        .WithTimer(usages.Client.Timer, NowMillis);
+                    command = new FarEndAnswered(answered.Dialog, answered.Media) { Agreement = usages.Client.Digest == DigestSession.Empty ? null : leg.Agreement };
                     break;
                 case InviteFailed failed:
                     command = new DialFailed(failed.Status, failed.Response?.Reason ?? ReasonOf(failed.Status));
@@ -215,8 +217,8 @@ internal sealed partial class CallLeg
         // The first INVITE, and each after a redirection, goes where the look-up led.
         var handle = new RequestHandle(cell.Actor, invite) { Branch = branch };
         invites.Add(handle);
-        KeepCredentials(invite, flow);
-        services.Sip.Start(invite, flow, handle);
+        route.KeepCredentials(invite, route.Flow);
+        services.Sip.Start(invite, route.Flow, handle);
     }
 
     private bool IsInviteOfOurs(RequestHandle handle) => invites.Count > 0 && invites.Contains(handle);
@@ -226,13 +228,13 @@ internal sealed partial class CallLeg
     {
         if (pendingAck is not { } ack) return;
         pendingAck = null;
-        Acknowledge(ack);
+        route.Acknowledge(ack);
     }
 
     private void CancelInvite(CallState state)
     {
         inviteCancelled = true;
-        if (pendingInvite is not null || client is null)
+        if (pendingInvite is not null || usages.Client is null)
         {
             // Nothing is under way that could be cancelled: the last INVITE has its final response, the next one was not sent.
             pendingInvite = null;
@@ -260,7 +262,7 @@ internal sealed partial class CallLeg
 
     private ResourceCommand? SendNextInfoKey()
     {
-        if (session is null) return infoNumber == 0 ? null : InfoFailed();
+        if (usages.Session is null) return infoNumber == 0 ? null : InfoFailed();
         if (infoKeys.Length == 0) return new KeysSent(infoNumber, MediaEnd.Completed);
         var key = infoKeys[0];
         infoKeys = infoKeys[1..];
@@ -269,9 +271,9 @@ internal sealed partial class CallLeg
             Later(InfoPauseMillis);
             return null;
         }
-        var request = DialogRequests.Info(session.Dialog, InfoDtmf.RelayType, new InfoDtmf(key, InfoKeyMillis).ToBody(), out var next);
-        session = session with { Dialog = next };
-        infoRequest = Start(request);
+        var request = DialogRequests.Info(usages.Session.Dialog, InfoDtmf.RelayType, new InfoDtmf(key, InfoKeyMillis).ToBody(), out var next);
+        usages.Session = usages.Session with { Dialog = next };
+        infoRequest = route.Start(request);
         return null;
     }
 

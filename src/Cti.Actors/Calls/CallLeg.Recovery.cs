@@ -24,12 +24,6 @@ internal sealed partial class CallLeg
 
     private int answers;
 
-    /// <summary>Built from a journal; news of the far end's SIP then came to another process.</summary>
-    private bool isRestored;
-
-    /// <summary>A stream that the far end opened towards a node that is gone: only its listening port can be reached.</summary>
-    private bool IsConnectionLost => isRestored && session?.Dialog.IsUac != true && cell.State?.Dialog?.IsUac != true;
-
     /// <summary>The leg of a call that goes on here, at <paramref name="local"/>; null where the journal does not tell enough.</summary>
     /// <param name="services">The node's.</param>
     /// <param name="cell">The call.</param>
@@ -42,7 +36,7 @@ internal sealed partial class CallLeg
         var call = cell.State!;
         if (call.Dialog is not { } dialog || !DialogFlow.TryParse(dialog.Flow, out var dead) || !DialogTag.TryParse(call.LocalTag, out var tag)) return null;
         var leg = Restored(services, cell, system, local, dead);
-        var contact = tag.ToContact(services.Sip.LocalAddress(leg.flow), leg.flow.Kind).ToString();
+        var contact = tag.ToContact(services.Sip.LocalAddress(leg.route.Flow), leg.route.Flow.Kind).ToString();
         if (call.TheirInvite is null)
         {
             taken = new TakenOver(0, Raised(ReOffer(call, local), call).ToString(), contact);
@@ -76,11 +70,9 @@ internal sealed partial class CallLeg
         var trunk = services.Trunks.Named(cell.State?.Trunk);
         // The far end may ask for the password again, and this node may never have been asked before.
         if (trunk is not null && cell.State?.Agreement is { } agreement) services.Trunks.Of(trunk).Remember(agreement);
-        return new(services, cell, system, local, trunk)
-        {
-            isRestored = true,
-            flow = dead.Remote is null ? default : services.Sip.Facing(dead),
-        };
+        var leg = new LegContext(services, cell, system, local, trunk) { IsRestored = true };
+        var usages = new LegUsages();
+        return new CallLeg(leg, usages, new LegRoute(leg, usages) { Flow = dead.Remote is null ? default : services.Sip.Facing(dead) });
     }
 
     private static SdpSession? Described(CallState call) => SdpParser.TryParse(Encoding.UTF8.GetBytes(call.LocalSdp ?? ""), out var sdp, out _) ? sdp : null;
@@ -103,7 +95,7 @@ internal sealed partial class CallLeg
     /// <summary>Takes over their INVITE.</summary>
     private void Serve(SipRequest invite, SipFlow dead, DialogState dialog, SdpSession sdp, bool isAnswered)
     {
-        server = InviteServerUsage.Restore(invite, dialog, sdp, isAnswered, NowMillis, services.SipTimers);
+        usages.Server = InviteServerUsage.Restore(invite, dialog, sdp, isAnswered, NowMillis, services.SipTimers);
         serverTransaction = ServerTransaction.Detached(invite, services.Sip.Facing(dead));
         services.Sip.AdoptInbound(serverTransaction, cell.Actor);
     }
@@ -115,21 +107,21 @@ internal sealed partial class CallLeg
         target = invite.Uri;
         isResolved = true;
         offer = Described(call) ?? SdpNegotiator.CreateOffer(local);
-        client = InviteClientUsage.Begin(invite, offer, sent.Flow, new InviteClientPolicy()).State;
+        usages.Client = InviteClientUsage.Begin(invite, offer, sent.Flow, new InviteClientPolicy()).State;
         var handle = new RequestHandle(cell.Actor, invite);
         invites.Add(handle);
-        services.Sip.AdoptOutbound(handle, flow);
+        services.Sip.AdoptOutbound(handle, route.Flow);
     }
 
     /// <summary>The journal does not know yet that the call goes on here.</summary>
-    private bool IsNotYetHere(CallState state) => isRestored && session is null && server is null or { Phase: InviteServerPhase.Confirmed } && state.IsUp;
+    private bool IsNotYetHere(CallState state) => leg.IsRestored && usages.Session is null && usages.Server is null or { Phase: InviteServerPhase.Confirmed } && state.IsUp;
 
     /// <summary>The re-INVITE waits for its turn: many calls may have the same far end.</summary>
     private void TellWhereWeAre(CallState state)
     {
-        session ??= SessionOf(state);
+        usages.Session ??= SessionOf(state);
         while (early.TryDequeue(out var before)) cell.Actor.Tell(new InDialogRequest(before));
-        services.ReInvites.Queue(flow.Remote.Address, cell.Actor);
+        services.ReInvites.Queue(route.Flow.Remote.Address, cell.Actor);
     }
 
     private ReInviteState SessionOf(CallState state) => new()
@@ -140,21 +132,21 @@ internal sealed partial class CallLeg
     private ResourceCommand? Offer(CallState state)
     {
         // A change of theirs may have told them meanwhile.
-        if (state.InterruptedMillis is null || state.WasReleased || session is null) return null;
+        if (state.InterruptedMillis is null || state.WasReleased || usages.Session is null) return null;
         return SessionStep(new ReInviteInput.Refresh());
     }
 
     private void CountAnswers(bool isRepeated)
     {
-        if (!isRepeated || !isRestored || ++answers != AnswersBeforeOffer || cell.State is not { InterruptedMillis: not null } state) return;
+        if (!isRepeated || !leg.IsRestored || ++answers != AnswersBeforeOffer || cell.State is not { InterruptedMillis: not null } state) return;
         TellWhereWeAre(state);
     }
 
     /// <summary>Who agrees on a change has seen our 2xx.</summary>
     private void SettleAnswer()
     {
-        if (isRestored && server is { Phase: InviteServerPhase.Accepted } serving)
-            server = serving with { Phase = InviteServerPhase.Confirmed, ResendAt = long.MaxValue, EndAt = long.MaxValue };
+        if (leg.IsRestored && usages.Server is { Phase: InviteServerPhase.Accepted } serving)
+            usages.Server = serving with { Phase = InviteServerPhase.Confirmed, ResendAt = long.MaxValue, EndAt = long.MaxValue };
     }
 
     /// <summary>Only a far end that has lost the call, or is gone, ends it in the usual way.</summary>
@@ -165,13 +157,13 @@ internal sealed partial class CallLeg
         var dialog = state.Dialog!;
         var invite = new SipRequest(SipMethods.Invite, DialogRequests.TargetOf(dialog));
         invite.Add(HeaderId.CSeq, new CSeqValue(number, SipMethods.Invite).ToString());
-        Acknowledge(DialogRequests.Ack(dialog, invite));
+        route.Acknowledge(DialogRequests.Ack(dialog, invite));
     }
 
     /// <summary>A 2xx to an INVITE or re-INVITE that the dead node sent comes again, because nobody has acknowledged it.</summary>
     private ResourceCommand? AcknowledgeForTheDead(SipResponse response)
     {
-        if (isRestored && cell.State is { IsUp: true, Dialog: { } dialog } state && dialog.Owns(response)) AcknowledgeOnceMore(response.CSeq.Number, state);
+        if (leg.IsRestored && cell.State is { IsUp: true, Dialog: { } dialog } state && dialog.Owns(response)) AcknowledgeOnceMore(response.CSeq.Number, state);
         return null;
     }
 }

@@ -26,14 +26,16 @@ internal sealed partial class CallLeg : ICallLeg
     /// <summary>Re-INVITEs that may still be answered: the last one, and those before it whose ACK is outstanding.</summary>
     private const int ChangesMax = 4;
 
+    private readonly LegContext leg;
+    private readonly LegUsages usages;
+    private readonly LegRoute route;
+    private readonly HeldAnswers held;
+    private readonly LegTimer timer;
     private readonly CallServices services;
     private readonly CallCell cell;
-    private readonly IClock clock;
     private readonly ITimers timers;
     private readonly LocalAudio local;
     private readonly Trunk? trunk;
-    private readonly Queue<(ServerTransaction Transaction, SipResponse Response)> held = new();
-    private ReInviteState? session;
     private ServerTransaction? update;
     private readonly Queue<ServerTransaction> changes = new();
     private RequestHandle? sessionRequest;
@@ -41,35 +43,28 @@ internal sealed partial class CallLeg : ICallLeg
     private DialogState? byeDialog;
     private int byeCause;
     private DigestSession byeDigest = DigestSession.Empty;
-    private SipFlow flow;
     private SipFlow? carrier;
-    private SourceAllowance? elsewhere;
-    private IPAddress? answeringTarget;
-    private ITimerHandle? timer;
-    private long armed = long.MaxValue;
     private SendBye? byeWhenAcknowledged;
     private bool hasFarEndHungUp;
-    private bool disposed;
     private ByeArrived? answeredBye;
 
-    private CallLeg(CallServices services, CallCell cell, ActorSystem system, LocalAudio local, Trunk? trunk)
+    private CallLeg(LegContext leg, LegUsages usages, LegRoute route)
     {
-        this.services = services;
-        this.cell = cell;
-        this.local = local;
-        this.trunk = trunk;
-        clock = system.Clock;
-        timers = system.Timers;
-        log = system.Log;
+        this.leg = leg;
+        this.usages = usages;
+        this.route = route;
+        services = leg.Services;
+        cell = leg.Cell;
+        timers = leg.Timers;
+        local = leg.Local;
+        trunk = leg.Trunk;
+        held = new HeldAnswers(services);
+        timer = new LegTimer(leg, usages);
     }
 
-    private long NowMillis => clock.MonotonicNanos / 1_000_000;
+    private long NowMillis => leg.NowMillis;
 
-    private readonly ILog log;
-    private DigestCredentials? Credentials => trunk is { User: { } user, Password: { } password } ? new DigestCredentials(user, password) : null;
-
-    /// <summary>What was agreed with the trunk by challenges.</summary>
-    private DigestAgreement? Agreement => trunk is null ? null : services.Trunks.Of(trunk).Agreement;
+    private DigestCredentials? Credentials => leg.Credentials;
 
     public void Perform(ResourceEffect effect, CallState state)
     {
@@ -82,12 +77,12 @@ internal sealed partial class CallLeg : ICallLeg
             case SendOk: ServeStep(new InviteServerInput.Accept(local)); break;
             case SendRefusal refusal: Refuse(refusal); break;
             case SendBye bye: HangUp(bye, state); break;
-            case ConfirmChange: ReleaseHeld(); break;
+            case ConfirmChange: held.Release(); break;
             case SendReInvite: TellWhereWeAre(state); break;
             case RepeatAck again: AcknowledgeOnceMore(again.CSeq, state); break;
             default: throw new InvalidOperationException($"no SIP effect: {effect.GetType().Name}");
         }
-        Arm();
+        timer.Arm();
     }
 
     public ResourceCommand? Translate(object message, CallState state, out bool accepted)
@@ -100,7 +95,7 @@ internal sealed partial class CallLeg : ICallLeg
             _ when WaitsForHost(message) => null,
             _ => Carry(message, state, out accepted),
         };
-        Arm();
+        timer.Arm();
         return command;
     }
 
@@ -128,24 +123,23 @@ internal sealed partial class CallLeg : ICallLeg
         };
     }
 
-    public bool IsQuiet => session is { IsSettled: true } && held.Count == 0 && pendingAck is null && byeRequest is null && infoRequest is null && byeWhenAcknowledged is null
-        && waiting.Count == 0 && server is null or { Phase: InviteServerPhase.Confirmed };
+    public bool IsQuiet => usages.Session is { IsSettled: true } && held.IsEmpty && pendingAck is null && byeRequest is null && infoRequest is null && byeWhenAcknowledged is null
+        && waiting.Count == 0 && usages.Server is null or { Phase: InviteServerPhase.Confirmed };
 
     public void Dispose()
     {
         if (carrier is { } carried) services.Sip.CountCall(carried, -1);
         carrier = null;
-        disposed = true;
         while (early.TryDequeue(out var before)) services.Sip.GiveBack(before);
         GiveBackWaiting();
-        timer?.Cancel();
+        timer.Stop();
     }
 
     /// <summary>Another node has the call now: it answers what came here.</summary>
     public void LetGo()
     {
-        if (server is { Phase: InviteServerPhase.Offered } && serverTransaction is not null)
-            services.Sip.LetGo(serverTransaction, server.Dialog.LocalTag, services.Settings.OfferTimeoutMillis + services.SipTimers.Limit);
+        if (usages.Server is { Phase: InviteServerPhase.Offered } && serverTransaction is not null)
+            services.Sip.LetGo(serverTransaction, usages.Server.Dialog.LocalTag, services.Settings.OfferTimeoutMillis + services.SipTimers.Limit);
         // Its far end has hung up and was told so, which nobody else would learn: kept here until the call's new owner has it.
         if (answeredBye is not null && cell.Durable is { IsReleased: false } call) services.ToldByes.Deliver(call.Id.ToString(), answeredBye);
         foreach (var handle in new[] { byeRequest, infoRequest, sessionRequest })
@@ -161,23 +155,12 @@ internal sealed partial class CallLeg : ICallLeg
         return null;
     }
 
-    private void Arm()
-    {
-        if (disposed) return;
-        var due = Math.Min(server?.Deadline ?? long.MaxValue, Math.Min(client?.Deadline ?? long.MaxValue, session?.Deadline ?? long.MaxValue));
-        if (due == armed) return;
-        armed = due;
-        timer?.Cancel();
-        timer = due == long.MaxValue ? null
-            : timers.Schedule(Math.Max(0, due - NowMillis), static state => ((ActorRef)state!).Tell(new LegTick()), cell.Actor);
-    }
-
     private ResourceCommand? Tick()
     {
-        armed = long.MaxValue;
-        if (server is { } serving && serving.Deadline <= NowMillis) return ServeStep(new InviteServerInput.Tick());
-        if (client is { } inviting && inviting.Deadline <= NowMillis) return ClientStep(new InviteClientInput.Tick());
-        if (session is { } running && running.Deadline <= NowMillis) return SessionStep(new ReInviteInput.Tick());
+        timer.Came();
+        if (usages.Server is { } serving && serving.Deadline <= NowMillis) return ServeStep(new InviteServerInput.Tick());
+        if (usages.Client is { } inviting && inviting.Deadline <= NowMillis) return ClientStep(new InviteClientInput.Tick());
+        if (usages.Session is { } running && running.Deadline <= NowMillis) return SessionStep(new ReInviteInput.Tick());
         return null;
     }
 
@@ -192,17 +175,17 @@ internal sealed partial class CallLeg : ICallLeg
             case SipMethods.Bye:
                 return ByeCame(transaction, state);
             // While the answer to one change waits for the disk, the next one has to wait as well.
-            case SipMethods.Invite or SipMethods.Update when session is not null && state.Phase != CallPhase.Released && held.Count == 0:
+            case SipMethods.Invite or SipMethods.Update when usages.Session is not null && state.Phase != CallPhase.Released && held.IsEmpty:
                 changes.Enqueue(transaction);
                 if (changes.Count > ChangesMax) changes.Dequeue();
                 return SessionStep(new ReInviteInput.Received(request, services.Random.Next(11)));
             case SipMethods.Invite or SipMethods.Update when IsNotYetHere(state) && early.Count < ChangesMax:
                 early.Enqueue(transaction);
                 return null;
-            case SipMethods.Update when state.Phase != CallPhase.Released && held.Count == 0 && server is { Phase: InviteServerPhase.Offered or InviteServerPhase.Accepted }:
+            case SipMethods.Update when state.Phase != CallPhase.Released && held.IsEmpty && usages.IsServing:
                 update = transaction;
                 return ServeStep(new InviteServerInput.Overlapped(request, services.Random.Next(11)));
-            case SipMethods.Update when state.Phase != CallPhase.Released && client is { Phase: InviteClientPhase.Inviting }:
+            case SipMethods.Update when state.Phase != CallPhase.Released && usages.Client is { Phase: InviteClientPhase.Inviting }:
                 update = transaction;
                 return ClientStep(new InviteClientInput.Updated(request, services.Random.Next(11)));
             case SipMethods.Invite or SipMethods.Update:
@@ -225,17 +208,17 @@ internal sealed partial class CallLeg : ICallLeg
         var request = transaction.Request;
         if (!Passes(transaction)) return null;
         hasFarEndHungUp = true;
-        var bye = new ByeArrived(SipReason.SipCause(request)) { AtMillis = clock.UnixMillis };
+        var bye = new ByeArrived(SipReason.SipCause(request)) { AtMillis = leg.Clock.UnixMillis };
         if (cell.Journal.IsStalled && cell.Durable is { IsReleased: false } call)
             services.ToldByes.Keep(call.Id.ToString(), bye, () => services.Sip.Respond(transaction, SipResponse.For(request, 200)));
         else services.Sip.Respond(transaction, SipResponse.For(request, 200));
-        if (server is { Phase: InviteServerPhase.Offered or InviteServerPhase.Accepted })
+        if (usages.IsServing)
         {
             ServeStep(new InviteServerInput.Cancelled(request));
             byeWhenAcknowledged = null;
             if (state.Phase == CallPhase.Initiated) return new CallerCancelled();
         }
-        session = null;
+        usages.Session = null;
         return answeredBye = bye;
     }
 
@@ -259,7 +242,7 @@ internal sealed partial class CallLeg : ICallLeg
     /// <summary>Checks a request against the dialog, takes over its CSeq, and answers it where it does not fit.</summary>
     private bool Passes(ServerTransaction transaction)
     {
-        var dialog = session?.Dialog ?? server?.Dialog ?? client?.Dialog ?? cell.State?.Dialog;
+        var dialog = usages.Dialog ?? cell.State?.Dialog;
         var check = dialog is null
             ? new DialogCheck(null, DialogChecks.NoSuchDialog(transaction.Request))
             : DialogChecks.Check(dialog, transaction.Request, 1);
@@ -269,16 +252,15 @@ internal sealed partial class CallLeg : ICallLeg
             return false;
         }
         // It knows our tag, so what we sent has reached it.
-        allowance = null;
-        if (session is not null) session = session with { Dialog = check.Next! };
-        else if (server is not null) server = server with { Dialog = check.Next! };
+        route.CallerIsShown();
+        usages.CountOn(check.Next!);
         return true;
     }
 
     private ResourceCommand? SessionStep(ReInviteInput input)
     {
-        var step = ReInviteUsage.Step(ReferenceEquals(session!.Hosts, hosts) ? session : session with { Hosts = hosts }, input, NowMillis, services.SipTimers);
-        session = step.State;
+        var step = ReInviteUsage.Step(ReferenceEquals(usages.Session!.Hosts, hosts) ? usages.Session : usages.Session with { Hosts = hosts }, input, NowMillis, services.SipTimers);
+        usages.Session = step.State;
         ResourceCommand? command = null;
         var over = step.Actions.Any(static action => action is DialogOver);
         foreach (var action in step.Actions)
@@ -287,21 +269,21 @@ internal sealed partial class CallLeg : ICallLeg
             {
                 case SendResponse response when changes.FirstOrDefault(change => change.Request == response.Request) is { } transaction:
                     // A 2xx that changes the session waits until the change is durable; a refusal changes nothing.
-                    if (command is not null && !response.Repeated) held.Enqueue((transaction, response.Response));
+                    if (command is not null && !response.Repeated) held.Hold(transaction, response.Response);
                     else services.Sip.Respond(transaction, response.Response);
                     break;
                 case SendRequest request when !over:
-                    sessionRequest = Start(request.Request);
+                    sessionRequest = route.Start(request.Request);
                     break;
                 case Usage.SendAck ack:
-                    Acknowledge(ack.Ack);
+                    route.Acknowledge(ack.Ack);
                     break;
                 case TargetRefreshed:
-                    command = new TargetMoved(session.Dialog);
+                    command = new TargetMoved(usages.Session.Dialog);
                     break;
                 case MediaAgreed agreed:
                     SettleAnswer();
-                    command = new DialogChanged(session.Dialog, agreed.Media, agreed.Local.ToString());
+                    command = new DialogChanged(usages.Session.Dialog, agreed.Media, agreed.Local.ToString());
                     break;
                 case ReInviteRefused refused when cell.State!.InterruptedMillis is not null:
                     command = new TakeoverRefused(refused.Status);
@@ -314,61 +296,38 @@ internal sealed partial class CallLeg : ICallLeg
         return command;
     }
 
-    private void ReleaseHeld()
-    {
-        while (held.TryDequeue(out var change)) services.Sip.Respond(change.Transaction, change.Response);
-    }
-
     private ResourceCommand? Acknowledged(AckCame came)
     {
         var ack = came.Ack;
         Heard(ack, came.Flow);
-        if (server is { Phase: InviteServerPhase.Accepted }) return ServeStep(new InviteServerInput.Acknowledged(ack));
-        return session is null ? null : SessionStep(new ReInviteInput.Acknowledged(ack));
+        if (usages.Server is { Phase: InviteServerPhase.Accepted }) return ServeStep(new InviteServerInput.Acknowledged(ack));
+        return usages.Session is null ? null : SessionStep(new ReInviteInput.Acknowledged(ack));
     }
 
     private ResourceCommand? Responded(ResponseCame came)
     {
         var (handle, response) = (came.Handle, came.Response);
-        if (handle.Target is { } target) answeringTarget = target.Address;
+        route.Answered(handle);
         if (handle == byeRequest) return ByeAnswered(came);
         if (handle == infoRequest) return InfoAnswered(response);
-        if (handle == sessionRequest && session is null) return AcknowledgeAfterAll(response);
-        if (handle == sessionRequest && session is { } running)
-            return SessionStep(new ReInviteInput.Responded(response, services.Random.NextHex(16), services.Random.Next(1 << 20)) { Answer = AnswerTo(came, running.Digest) });
-        return IsInviteOfOurs(handle) ? ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)) { Answer = AnswerTo(came, client?.Digest) }) : null;
-    }
-
-    /// <summary>What a challenge is answered with; null where this call's trunk has no credentials, or they are not for whoever asks.</summary>
-    private DigestSession? AnswerTo(ResponseCame came, DigestSession? soFar)
-    {
-        if (trunk is null || soFar is null || Credentials is null || came.Response.Status is not (401 or 407)) return null;
-        var verdict = services.Trunks.Of(trunk).Judge(soFar, came.Handle.Request, came.Response, came.Sent, came.Came, NowMillis, out var isNews);
-        if (isNews) ChallengeLog.Refused(log, trunk, came, verdict.Refusal);
-        return verdict.Answer;
-    }
-
-    /// <summary>An answer to a challenge does not go elsewhere: neither to a far end's Contact with an ACK, nor where a name leads by now.</summary>
-    private void KeepCredentials(SipRequest request, SipFlow way)
-    {
-        if (!request.Has(HeaderId.Authorization) && !request.Has(HeaderId.ProxyAuthorization)) return;
-        if (trunk is not null && services.Trunks.Of(trunk).Owns(way)) return;
-        request.Remove(HeaderId.Authorization);
-        request.Remove(HeaderId.ProxyAuthorization);
+        if (handle == sessionRequest && usages.Session is null) return AcknowledgeAfterAll(response);
+        if (handle == sessionRequest && usages.Session is { } running)
+            return SessionStep(new ReInviteInput.Responded(response, services.Random.NextHex(16), services.Random.Next(1 << 20)) { Answer = leg.AnswerTo(came, running.Digest) });
+        return IsInviteOfOurs(handle) ? ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)) { Answer = leg.AnswerTo(came, usages.Client?.Digest) }) : null;
     }
 
     private ResourceCommand? Stray(SipResponse response)
     {
         if (sessionRequest is not null && response.CSeq.Number == sessionRequest.Request.CSeq.Number)
-            return session is null ? AcknowledgeAfterAll(response) : SessionStep(new ReInviteInput.Responded(response, "", 0));
-        return client is null ? AcknowledgeForTheDead(response) : ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)));
+            return usages.Session is null ? AcknowledgeAfterAll(response) : SessionStep(new ReInviteInput.Responded(response, "", 0));
+        return usages.Client is null ? AcknowledgeForTheDead(response) : ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)));
     }
 
     /// <summary>A 2xx to a re-INVITE of ours that comes when the call is over already (RFC 3261 section 13.2.2.4 knows no exception).</summary>
     private ResourceCommand? AcknowledgeAfterAll(SipResponse response)
     {
         if (response.IsSuccess && sessionRequest is { Request: { Method: SipMethods.Invite } invite } && (byeDialog ?? cell.State?.Dialog) is { } dialog)
-            Acknowledge(DialogRequests.Ack(dialog, invite));
+            route.Acknowledge(DialogRequests.Ack(dialog, invite));
         return null;
     }
 
@@ -376,7 +335,7 @@ internal sealed partial class CallLeg : ICallLeg
     {
         if (handle == byeRequest) return ByeNotSent(status);
         if (handle == infoRequest) return InfoFailed();
-        if (handle == sessionRequest && session is not null) return SessionStep(new ReInviteInput.Failed(status));
+        if (handle == sessionRequest && usages.Session is not null) return SessionStep(new ReInviteInput.Failed(status));
         if (!IsInviteOfOurs(handle)) return null;
         if (status == 503 && trunk is not null) services.Trunks.SetUp(trunk.Name, trunk.OptionsIntervalMillis == 0);
         return ClientStep(new InviteClientInput.Failed(status));
@@ -392,135 +351,45 @@ internal sealed partial class CallLeg : ICallLeg
             cell.Actor.Tell(new Decide(new FarEndSettled()));
             return;
         }
-        if (server is { Phase: InviteServerPhase.Accepted })
+        if (usages.Server is { Phase: InviteServerPhase.Accepted })
         {
             // The callee may not hang up before it has seen the ACK (RFC 3261 section 15).
             byeWhenAcknowledged = bye;
             return;
         }
-        var dialog = session?.Dialog ?? server?.Dialog ?? client?.Dialog ?? state.Dialog;
-        session = null;
+        var dialog = usages.Dialog ?? state.Dialog;
+        usages.Session = null;
         // A BYE of theirs that came while ours waited for the disk: there is nobody left to hang up on.
         if (dialog is null || answeredBye is not null)
         {
             cell.Actor.Tell(new Decide(new FarEndSettled()));
             return;
         }
-        UseFlowOf(dialog);
+        route.UseFlowOf(dialog);
         if (bye.IsUnwritten) dialog = dialog with { LocalCSeq = Math.Max(dialog.LocalCSeq, Limits.SipCSeqOfLastWord) };
-        byeRequest = Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(bye.Cause)));
+        byeRequest = route.Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(bye.Cause)));
         byeCause = bye.Cause;
     }
 
     /// <summary>A BYE whose connection was gone is sent once more by a new one.</summary>
     private FarEndSettled? ByeNotSent(int status)
     {
-        if (status != 503 || flow.Connection == 0 || byeDialog is not { } dialog) return new FarEndSettled();
-        flow = flow with { Connection = 0 };
-        byeRequest = Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(byeCause)));
+        if (status != 503 || route.Flow.Connection == 0 || byeDialog is not { } dialog) return new FarEndSettled();
+        route.Flow = route.Flow with { Connection = 0 };
+        byeRequest = route.Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(byeCause)));
         return null;
     }
 
     private FarEndSettled? ByeAnswered(ResponseCame came)
     {
         if (came.Response.IsProvisional) return null;
-        if (Credentials is { } credentials && byeDialog is { } dialog && AnswerTo(came, byeDigest) is { } digest)
+        if (Credentials is { } credentials && byeDialog is { } dialog && leg.AnswerTo(came, byeDigest) is { } digest)
         {
             var again = DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(byeCause));
             byeDigest = DigestChallenges.AddTo(again, digest, credentials, services.Random.NextHex(16));
-            byeRequest = Start(again);
+            byeRequest = route.Start(again);
             return null;
         }
         return new FarEndSettled();
     }
-
-    /// <summary>Sends a request within the dialog; news of it comes with the answered handle.</summary>
-    private RequestHandle Start(SipRequest request)
-    {
-        var handle = new RequestHandle(cell.Actor, request);
-        Route(request, way =>
-        {
-            KeepCredentials(request, way);
-            handle.Target = way.Remote;
-            handle.Allowance = allowance ?? AllowanceTowards(way);
-            services.Sip.Start(request, way, handle);
-        });
-        return handle;
-    }
-
-    /// <summary>
-    /// A far end that is no trunk has sent us to an address that is not its own: as long as nothing has answered there, what it costs that address is the far end's doing.
-    /// </summary>
-    private SourceAllowance? AllowanceTowards(SipFlow way)
-    {
-        if (trunk is not null || way.IsReliable || way.Remote.Address.Equals(flow.Remote.Address) || way.Remote.Address.Equals(answeringTarget)) return null;
-        if (elsewhere is { } known) return known;
-        var fresh = new SourceAllowance();
-        fresh.Came(server is { } serving ? SipMessageWriter.GetLength(serving.Invite) : Limits.SipDatagramRequestBytesMax / 2);
-        return elsewhere = fresh;
-    }
-
-    private void Acknowledge(SipRequest ack) => Route(ack, way =>
-    {
-        KeepCredentials(ack, way);
-        services.Sip.Acknowledge(ack, way);
-    });
-
-    /// <summary>
-    /// Where a request within the dialog goes (RFC 3261 section 12.2.1.1): to the first route, else to the far end's Contact. What the call came by is
-    /// used where that says the same, and where the policy lets this far end not say so: behind a public address a private one is reached by nothing but that way.
-    /// </summary>
-    private void Route(SipRequest request, Action<SipFlow> send)
-    {
-        var hop = request.Routes.Count > 0 ? request.Routes[0].Uri : request.Uri;
-        if (KnownWay(hop) is { } known)
-        {
-            send(known);
-            return;
-        }
-        var lookup = services.Sip.ResolveAsync(hop);
-        if (lookup.IsCompletedSuccessfully) send(Permitted(lookup.Result));
-        else _ = RouteLaterAsync(lookup, send);
-    }
-
-    private async Task RouteLaterAsync(ValueTask<SipFlow?> lookup, Action<SipFlow> send)
-    {
-        SipFlow? found = null;
-        try
-        {
-            found = await lookup.ConfigureAwait(false);
-        }
-        catch (OperationCanceledException)
-        {
-            // The way that the call came by is better than none.
-        }
-        send(Permitted(found));
-    }
-
-    private SipFlow Permitted(SipFlow? found) => found is { } way && services.DialPolicy.Allows(way.Remote, flow.Remote) ? way : flow;
-
-    private SipFlow? KnownWay(SipUri hop)
-    {
-        if (!IPAddress.TryParse(hop.Host.Trim('[', ']'), out var address)) return null;
-        var source = flow.Remote.Address.IsIPv4MappedToIPv6 ? flow.Remote.Address.MapToIPv4() : flow.Remote.Address;
-        var port = hop.Port == 0 ? 5060 : hop.Port;
-        if (!services.DialPolicy.Allows(new IPEndPoint(address, port), flow.Remote)) return flow;
-        if (!address.Equals(source)) return null;
-        return (flow.IsReliable && !IsConnectionLost) || port == flow.Remote.Port ? flow : flow with { Remote = new IPEndPoint(flow.Remote.Address, port) };
-    }
-
-    private void UseFlowOf(DialogState dialog)
-    {
-        // After a restart: the connection of that time is gone, one to the same peer may be opened.
-        if (flow.Remote is null && DialogFlow.TryParse(dialog.Flow, out var parsed)) flow = parsed with { Connection = 0 };
-    }
 }
-
-/// <summary>The leg's earliest deadline came.</summary>
-internal sealed record LegTick : ISystemMessage;
-
-/// <summary>A next hop was looked up.</summary>
-internal sealed record TargetResolved(SipRequest Invite, SipFlow? Flow) : ISystemMessage;
-
-/// <summary>The next key may be sent by INFO.</summary>
-internal sealed record InfoKeyDue : ISystemMessage;
