@@ -44,7 +44,7 @@ internal sealed partial class CallLeg
         var leg = new LegContext(services, cell, system, local, trunk);
         var usages = new LegUsages { Server = begun };
         var route = new LegRoute(leg, usages) { CallerAllowance = AllowanceOf(transaction, trunk), Flow = transaction.Flow };
-        return new CallLeg(leg, usages, route) { carrier = transaction.Flow, serverTransaction = transaction, hosts = hosts };
+        return new CallLeg(leg, usages, route, hosts) { carrier = transaction.Flow, serverTransaction = transaction };
     }
 
     private static SourceAllowance? AllowanceOf(ServerTransaction transaction, Trunk? trunk)
@@ -79,7 +79,7 @@ internal sealed partial class CallLeg
     private ResourceCommand? ServeStep(InviteServerInput input)
     {
         if (usages.Server is null) return null;
-        var step = InviteServerUsage.Step(ReferenceEquals(usages.Server.Hosts, hosts) ? usages.Server : usages.Server with { Hosts = hosts }, input, NowMillis, services.SipTimers);
+        var step = InviteServerUsage.Step(ReferenceEquals(usages.Server.Hosts, hosts.Known) ? usages.Server : usages.Server with { Hosts = hosts.Known }, input, NowMillis, services.SipTimers);
         var isElsewhere = usages.Server.Dialog.RemoteTarget != step.State.Dialog.RemoteTarget;
         usages.Server = step.State;
         ResourceCommand? command = isElsewhere ? new TargetMoved(usages.Server.Dialog) : null;
@@ -108,7 +108,7 @@ internal sealed partial class CallLeg
                     break;
             }
         }
-        return byeWhenAcknowledged is null ? command : HangUpAfterAll(command);
+        return ending.InsteadOf(command);
     }
 
     /// <summary>Each UPDATE is answered in the step that takes it; one that moves the far end waits until that is durable.</summary>
@@ -126,15 +126,6 @@ internal sealed partial class CallLeg
         usages.Session ??= new ReInviteState { Dialog = dialog, Local = local, LocalSdp = serving.LocalSdp!, Credentials = Credentials, AllowsUpdate = serving.AllowsUpdate }
             .WithTimer(serving.Timer, NowMillis);
         return new AckArrived(serving.Offer is not null && agreed is null ? null : agreed);
-    }
-
-    private ResourceCommand? HangUpAfterAll(ResourceCommand? command)
-    {
-        if (command is not (AckArrived or AckMissing or AckUnusable)) return command;
-        var bye = byeWhenAcknowledged!;
-        byeWhenAcknowledged = null;
-        HangUp(bye, cell.State!);
-        return null;
     }
 
     private ResourceCommand? CallerGaveUp(SipRequest cancel, CallState state)

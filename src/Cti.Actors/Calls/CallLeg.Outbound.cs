@@ -17,10 +17,7 @@ namespace Cti.Actors.Calls;
 /// <summary>The outbound half: our INVITE, from the look-up of its host to the ACK; keys by INFO.</summary>
 internal sealed partial class CallLeg
 {
-    private const int InfoKeyMillis = 160, InfoGapMillis = 100, InfoPauseMillis = 500;
-
     private readonly List<RequestHandle> invites = [];
-    private RequestHandle? infoRequest;
     private SipUri target = null!;
     private SipRequest? pendingAck;
     private SdpSession offer = null!;
@@ -29,8 +26,6 @@ internal sealed partial class CallLeg
     private bool isResolved;
     private SipRequest? pendingInvite;
     private string? branch;
-    private string infoKeys = "";
-    private long infoNumber;
 
     /// <summary>The leg of an outbound call; nothing is sent before its <see cref="SendInvite"/>.</summary>
     public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorSystem system, Placement placement, string? fromUri, LocalAudio local)
@@ -133,7 +128,7 @@ internal sealed partial class CallLeg
     }
 
     private ResourceCommand? ClientStep(InviteClientInput input) =>
-        usages.Client is null ? null : ClientActions(InviteClientUsage.Step(ReferenceEquals(usages.Client.Hosts, hosts) ? usages.Client : usages.Client with { Hosts = hosts }, input, NowMillis, services.SipTimers));
+        usages.Client is null ? null : ClientActions(InviteClientUsage.Step(ReferenceEquals(usages.Client.Hosts, hosts.Known) ? usages.Client : usages.Client with { Hosts = hosts.Known }, input, NowMillis, services.SipTimers));
 
     private ResourceCommand? ClientActions(UsageStep<InviteClientState> step, bool isFirst = false)
     {
@@ -253,45 +248,5 @@ internal sealed partial class CallLeg
     public bool SendsKeysInBand => trunk?.Dtmf == TrunkDtmf.InBand;
 
     /// <summary>Sends keys one INFO after the other.</summary>
-    public void SendKeysByInfo(long number, string keys)
-    {
-        infoNumber = number;
-        infoKeys = keys;
-        cell.Actor.Tell(new InfoKeyDue());
-    }
-
-    private ResourceCommand? SendNextInfoKey()
-    {
-        if (usages.Session is null) return infoNumber == 0 ? null : InfoFailed();
-        if (infoKeys.Length == 0) return new KeysSent(infoNumber, MediaEnd.Completed);
-        var key = infoKeys[0];
-        infoKeys = infoKeys[1..];
-        if (key == ',')
-        {
-            Later(InfoPauseMillis);
-            return null;
-        }
-        var request = DialogRequests.Info(usages.Session.Dialog, InfoDtmf.RelayType, new InfoDtmf(key, InfoKeyMillis).ToBody(), out var next);
-        usages.Session = usages.Session with { Dialog = next };
-        infoRequest = route.Start(request);
-        return null;
-    }
-
-    private ResourceCommand? InfoAnswered(SipResponse response)
-    {
-        if (response.IsProvisional) return null;
-        infoRequest = null;
-        if (!response.IsSuccess) return InfoFailed();
-        Later(InfoKeyMillis + InfoGapMillis);
-        return null;
-    }
-
-    private KeysSent InfoFailed()
-    {
-        infoRequest = null;
-        infoKeys = "";
-        return new KeysSent(infoNumber, MediaEnd.Failed);
-    }
-
-    private void Later(int millis) => timers.Schedule(millis, static state => ((ActorRef)state!).Tell(new InfoKeyDue()), cell.Actor);
+    public void SendKeysByInfo(long number, string keys) => keysByInfo.Send(number, keys);
 }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
@@ -29,36 +30,33 @@ internal sealed partial class CallLeg : ICallLeg
     private readonly LegContext leg;
     private readonly LegUsages usages;
     private readonly LegRoute route;
+    private readonly LegEnding ending;
+    private readonly LegHosts hosts;
+    private readonly LegKeysByInfo keysByInfo;
     private readonly HeldAnswers held;
     private readonly LegTimer timer;
     private readonly CallServices services;
     private readonly CallCell cell;
-    private readonly ITimers timers;
     private readonly LocalAudio local;
     private readonly Trunk? trunk;
     private ServerTransaction? update;
     private readonly Queue<ServerTransaction> changes = new();
     private RequestHandle? sessionRequest;
-    private RequestHandle? byeRequest;
-    private DialogState? byeDialog;
-    private int byeCause;
-    private DigestSession byeDigest = DigestSession.Empty;
     private SipFlow? carrier;
-    private SendBye? byeWhenAcknowledged;
-    private bool hasFarEndHungUp;
-    private ByeArrived? answeredBye;
 
-    private CallLeg(LegContext leg, LegUsages usages, LegRoute route)
+    private CallLeg(LegContext leg, LegUsages usages, LegRoute route, ImmutableDictionary<string, string>? known = null)
     {
         this.leg = leg;
         this.usages = usages;
         this.route = route;
         services = leg.Services;
         cell = leg.Cell;
-        timers = leg.Timers;
         local = leg.Local;
         trunk = leg.Trunk;
         held = new HeldAnswers(services);
+        ending = new LegEnding(leg, usages, route);
+        hosts = new LegHosts(leg, usages, route, ending) { Known = known ?? HostNames.None };
+        keysByInfo = new LegKeysByInfo(leg, usages, route);
         timer = new LegTimer(leg, usages);
     }
 
@@ -76,7 +74,7 @@ internal sealed partial class CallLeg : ICallLeg
             case SendRinging: ServeStep(new InviteServerInput.Provide(180)); break;
             case SendOk: ServeStep(new InviteServerInput.Accept(local)); break;
             case SendRefusal refusal: Refuse(refusal); break;
-            case SendBye bye: HangUp(bye, state); break;
+            case SendBye bye: ending.HangUp(bye, state); break;
             case ConfirmChange: held.Release(); break;
             case SendReInvite: TellWhereWeAre(state); break;
             case RepeatAck again: AcknowledgeOnceMore(again.CSeq, state); break;
@@ -90,14 +88,16 @@ internal sealed partial class CallLeg : ICallLeg
         accepted = true;
         var command = message switch
         {
-            HostLookedUp found => HostKnown(found, state),
-            WaitingIsDue => NextWaiting(state),
-            _ when WaitsForHost(message) => null,
+            HostLookedUp found => Resume(hosts.Found(found), state),
+            WaitingIsDue => Resume(hosts.Next(), state),
+            _ when hosts.Holds(message) => null,
             _ => Carry(message, state, out accepted),
         };
         timer.Arm();
         return command;
     }
+
+    private ResourceCommand? Resume(object? waited, CallState state) => waited is null ? null : Carry(waited, state, out _);
 
     private ResourceCommand? Carry(object message, CallState state, out bool accepted)
     {
@@ -116,22 +116,22 @@ internal sealed partial class CallLeg : ICallLeg
             RequestTimedOut timedOut => NotAnswered(timedOut.Handle, 408),
             RequestNotSent notSent => NotAnswered(notSent.Handle, 503),
             TargetResolved resolved => Resolved(resolved),
-            InfoKeyDue => SendNextInfoKey(),
+            InfoKeyDue => keysByInfo.SendNext(),
             ReInviteDue => Offer(state),
             ResponseSettled => null,
             _ => Unknown(out accepted),
         };
     }
 
-    public bool IsQuiet => usages.Session is { IsSettled: true } && held.IsEmpty && pendingAck is null && byeRequest is null && infoRequest is null && byeWhenAcknowledged is null
-        && waiting.Count == 0 && usages.Server is null or { Phase: InviteServerPhase.Confirmed };
+    public bool IsQuiet => usages.Session is { IsSettled: true } && held.IsEmpty && pendingAck is null && !ending.IsOurs && !keysByInfo.IsAsking && hosts.IsEmpty
+        && usages.Server is null or { Phase: InviteServerPhase.Confirmed };
 
     public void Dispose()
     {
         if (carrier is { } carried) services.Sip.CountCall(carried, -1);
         carrier = null;
         while (early.TryDequeue(out var before)) services.Sip.GiveBack(before);
-        GiveBackWaiting();
+        hosts.GiveBack();
         timer.Stop();
     }
 
@@ -140,12 +140,9 @@ internal sealed partial class CallLeg : ICallLeg
     {
         if (usages.Server is { Phase: InviteServerPhase.Offered } && serverTransaction is not null)
             services.Sip.LetGo(serverTransaction, usages.Server.Dialog.LocalTag, services.Settings.OfferTimeoutMillis + services.SipTimers.Limit);
-        // Its far end has hung up and was told so, which nobody else would learn: kept here until the call's new owner has it.
-        if (answeredBye is not null && cell.Durable is { IsReleased: false } call) services.ToldByes.Deliver(call.Id.ToString(), answeredBye);
-        foreach (var handle in new[] { byeRequest, infoRequest, sessionRequest })
-        {
-            if (handle is not null) handle.IsGivenUp = true;
-        }
+        ending.LetGo();
+        keysByInfo.LetGo();
+        if (sessionRequest is not null) sessionRequest.IsGivenUp = true;
         Dispose();
     }
 
@@ -173,7 +170,7 @@ internal sealed partial class CallLeg : ICallLeg
         switch (request.Method)
         {
             case SipMethods.Bye:
-                return ByeCame(transaction, state);
+                return Passes(transaction) ? ByeCame(transaction, state) : null;
             // While the answer to one change waits for the disk, the next one has to wait as well.
             case SipMethods.Invite or SipMethods.Update when usages.Session is not null && state.Phase != CallPhase.Released && held.IsEmpty:
                 changes.Enqueue(transaction);
@@ -192,7 +189,7 @@ internal sealed partial class CallLeg : ICallLeg
                 services.Sip.Respond(transaction, DialogChecks.TryLater(request, 1 + services.Random.Next(10)));
                 return null;
             case SipMethods.Info:
-                return InfoCame(transaction);
+                return Passes(transaction) ? keysByInfo.Came(transaction) : null;
             case SipMethods.Options:
                 if (Passes(transaction)) services.Sip.Respond(transaction, SipCapabilities.AnswerOptions(request, null));
                 return null;
@@ -202,41 +199,16 @@ internal sealed partial class CallLeg : ICallLeg
         }
     }
 
-    /// <summary>Answered at once while the journal can be written, and when the node's own disk has it while it cannot: what was answered is not forgotten.</summary>
     private ResourceCommand? ByeCame(ServerTransaction transaction, CallState state)
     {
-        var request = transaction.Request;
-        if (!Passes(transaction)) return null;
-        hasFarEndHungUp = true;
-        var bye = new ByeArrived(SipReason.SipCause(request)) { AtMillis = leg.Clock.UnixMillis };
-        if (cell.Journal.IsStalled && cell.Durable is { IsReleased: false } call)
-            services.ToldByes.Keep(call.Id.ToString(), bye, () => services.Sip.Respond(transaction, SipResponse.For(request, 200)));
-        else services.Sip.Respond(transaction, SipResponse.For(request, 200));
+        var bye = ending.Answer(transaction);
         if (usages.IsServing)
         {
-            ServeStep(new InviteServerInput.Cancelled(request));
-            byeWhenAcknowledged = null;
+            ServeStep(new InviteServerInput.Cancelled(transaction.Request));
+            ending.WaitNoMore();
             if (state.Phase == CallPhase.Initiated) return new CallerCancelled();
         }
-        usages.Session = null;
-        return answeredBye = bye;
-    }
-
-    private ResourceCommand? InfoCame(ServerTransaction transaction)
-    {
-        var request = transaction.Request;
-        if (!Passes(transaction)) return null;
-        if (!InfoDtmf.IsDtmf(request))
-        {
-            var status = request.Body.IsEmpty ? 200 : 415;
-            var response = SipResponse.For(request, status);
-            if (status == 415) response.Add(HeaderId.Accept, InfoDtmf.RelayType);
-            services.Sip.Respond(transaction, response);
-            return null;
-        }
-        var key = InfoDtmf.Read(request);
-        services.Sip.Respond(transaction, SipResponse.For(request, key is null ? 400 : 200));
-        return key is null ? null : new KeyArrived(key.Key) { Press = new KeyPress(null, request.CSeq.Number) };
+        return ending.Over(bye);
     }
 
     /// <summary>Checks a request against the dialog, takes over its CSeq, and answers it where it does not fit.</summary>
@@ -259,7 +231,7 @@ internal sealed partial class CallLeg : ICallLeg
 
     private ResourceCommand? SessionStep(ReInviteInput input)
     {
-        var step = ReInviteUsage.Step(ReferenceEquals(usages.Session!.Hosts, hosts) ? usages.Session : usages.Session with { Hosts = hosts }, input, NowMillis, services.SipTimers);
+        var step = ReInviteUsage.Step(ReferenceEquals(usages.Session!.Hosts, hosts.Known) ? usages.Session : usages.Session with { Hosts = hosts.Known }, input, NowMillis, services.SipTimers);
         usages.Session = step.State;
         ResourceCommand? command = null;
         var over = step.Actions.Any(static action => action is DialogOver);
@@ -308,8 +280,8 @@ internal sealed partial class CallLeg : ICallLeg
     {
         var (handle, response) = (came.Handle, came.Response);
         route.Answered(handle);
-        if (handle == byeRequest) return ByeAnswered(came);
-        if (handle == infoRequest) return InfoAnswered(response);
+        if (ending.Is(handle)) return ending.Answered(came);
+        if (keysByInfo.Is(handle)) return keysByInfo.Answered(response);
         if (handle == sessionRequest && usages.Session is null) return AcknowledgeAfterAll(response);
         if (handle == sessionRequest && usages.Session is { } running)
             return SessionStep(new ReInviteInput.Responded(response, services.Random.NextHex(16), services.Random.Next(1 << 20)) { Answer = leg.AnswerTo(came, running.Digest) });
@@ -326,70 +298,18 @@ internal sealed partial class CallLeg : ICallLeg
     /// <summary>A 2xx to a re-INVITE of ours that comes when the call is over already (RFC 3261 section 13.2.2.4 knows no exception).</summary>
     private ResourceCommand? AcknowledgeAfterAll(SipResponse response)
     {
-        if (response.IsSuccess && sessionRequest is { Request: { Method: SipMethods.Invite } invite } && (byeDialog ?? cell.State?.Dialog) is { } dialog)
+        if (response.IsSuccess && sessionRequest is { Request: { Method: SipMethods.Invite } invite } && (ending.Dialog ?? cell.State?.Dialog) is { } dialog)
             route.Acknowledge(DialogRequests.Ack(dialog, invite));
         return null;
     }
 
     private ResourceCommand? NotAnswered(RequestHandle handle, int status)
     {
-        if (handle == byeRequest) return ByeNotSent(status);
-        if (handle == infoRequest) return InfoFailed();
+        if (ending.Is(handle)) return ending.NotSent(status);
+        if (keysByInfo.Is(handle)) return keysByInfo.Failed();
         if (handle == sessionRequest && usages.Session is not null) return SessionStep(new ReInviteInput.Failed(status));
         if (!IsInviteOfOurs(handle)) return null;
         if (status == 503 && trunk is not null) services.Trunks.SetUp(trunk.Name, trunk.OptionsIntervalMillis == 0);
         return ClientStep(new InviteClientInput.Failed(status));
-    }
-
-    // ---- hanging up ----
-
-    private void HangUp(SendBye bye, CallState state)
-    {
-        if (hasFarEndHungUp)
-        {
-            // Its BYE came while the release was on its way to the disk: the dialog is over (RFC 3261 section 15.1.2), and nobody is left to be told.
-            cell.Actor.Tell(new Decide(new FarEndSettled()));
-            return;
-        }
-        if (usages.Server is { Phase: InviteServerPhase.Accepted })
-        {
-            // The callee may not hang up before it has seen the ACK (RFC 3261 section 15).
-            byeWhenAcknowledged = bye;
-            return;
-        }
-        var dialog = usages.Dialog ?? state.Dialog;
-        usages.Session = null;
-        // A BYE of theirs that came while ours waited for the disk: there is nobody left to hang up on.
-        if (dialog is null || answeredBye is not null)
-        {
-            cell.Actor.Tell(new Decide(new FarEndSettled()));
-            return;
-        }
-        route.UseFlowOf(dialog);
-        if (bye.IsUnwritten) dialog = dialog with { LocalCSeq = Math.Max(dialog.LocalCSeq, Limits.SipCSeqOfLastWord) };
-        byeRequest = route.Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(bye.Cause)));
-        byeCause = bye.Cause;
-    }
-
-    /// <summary>A BYE whose connection was gone is sent once more by a new one.</summary>
-    private FarEndSettled? ByeNotSent(int status)
-    {
-        if (status != 503 || route.Flow.Connection == 0 || byeDialog is not { } dialog) return new FarEndSettled();
-        route.Flow = route.Flow with { Connection = 0 };
-        byeRequest = route.Start(DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(byeCause)));
-        return null;
-    }
-
-    private FarEndSettled? ByeAnswered(ResponseCame came)
-    {
-        if (came.Response.IsProvisional) return null;
-        if (Credentials is { } credentials && byeDialog is { } dialog && leg.AnswerTo(came, byeDigest) is { } digest)
-        {
-            var again = DialogRequests.Bye(dialog, out byeDialog, SipReason.Sip(byeCause));
-            byeDigest = DigestChallenges.AddTo(again, digest, credentials, services.Random.NextHex(16));
-            byeRequest = route.Start(again);
-            return null;
-        }
-        return new FarEndSettled();
     }
 }
