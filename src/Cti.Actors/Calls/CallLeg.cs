@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using System.Net;
+using System.Net.Sockets;
 using Cti.Actors.Resources;
 using Cti.Actors.Runtime;
 using Cti.Actors.SipNode;
@@ -8,93 +8,259 @@ using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
+using Cti.Media;
 using Cti.Sip;
-using Cti.Sip.Auth;
 using Cti.Sip.Dialog;
 using Cti.Sip.Message;
 using Cti.Sip.Sdp;
 using Cti.Sip.Transaction;
-using Usage = Cti.Sip.Dialog;
 
 namespace Cti.Actors.Calls;
 
+/*
+   A call's SIP side and its parts; each uses those below it, and all of them what a leg has at hand (LegContext) and its usages (LegUsages)
+
+                                   CallLeg
+        +-----------+----------------+---------------+--------------+-----------+
+   LegFarEnd   InviteOfTheirs   InviteOfOurs    LegTakeover   LegKeysByInfo  LegTimer
+        |           |                |               |              |
+        +---------->|                |           LegSession         |
+                    |                |               |              |
+                    +----------------+--> LegHosts <-+              |
+                    |                         |      |              |
+                    +---> HeldAnswers <-------|------+              |
+                    |                         V                     |
+                    +-------------------> LegEnding                 |
+                                              |                     |
+                                              +----> LegRoute <-----+
+*/
+
 /// <summary>
-/// A call's SIP side: holds the usages of its dialog (the INVITE's server or client, then the session) and carries what they say between the
-/// SIP actor and the call's decisions. What a decision must be durable for waits here for its effect; repetitions do not.
+/// A call's SIP side: carries what the usages of its dialog say between the SIP actor and the call's decisions. What a decision must be durable for waits here
+/// for its effect; repetitions do not.
 /// </summary>
-internal sealed partial class CallLeg : ICallLeg
+internal sealed class CallLeg : ICallLeg
 {
-    /// <summary>Re-INVITEs that may still be answered: the last one, and those before it whose ACK is outstanding.</summary>
-    private const int ChangesMax = 4;
+    private readonly LegContext _leg;
+    private readonly LegUsages _usages;
+    private readonly LegRoute _route;
+    private readonly LegEnding _ending;
+    private readonly LegHosts _hosts;
+    private readonly HeldAnswers _held;
+    private readonly LegSession _session;
+    private readonly LegTakeover _takeover;
+    private readonly InviteOfTheirs _theirs;
+    private readonly InviteOfOurs _ours;
+    private readonly LegKeysByInfo _keysByInfo;
+    private readonly LegFarEnd _farEnd;
+    private readonly LegTimer _timer;
 
-    private readonly LegContext leg;
-    private readonly LegUsages usages;
-    private readonly LegRoute route;
-    private readonly LegEnding ending;
-    private readonly LegHosts hosts;
-    private readonly LegKeysByInfo keysByInfo;
-    private readonly HeldAnswers held;
-    private readonly LegTimer timer;
-    private readonly CallServices services;
-    private readonly CallCell cell;
-    private readonly LocalAudio local;
-    private readonly Trunk? trunk;
-    private ServerTransaction? update;
-    private readonly Queue<ServerTransaction> changes = new();
-    private RequestHandle? sessionRequest;
-    private SipFlow? carrier;
-
-    private CallLeg(LegContext leg, LegUsages usages, LegRoute route, ImmutableDictionary<string, string>? known = null)
+    private CallLeg(LegContext leg, LegUsages usages, LegRoute route, ImmutableDictionary<string, string> known)
     {
-        this.leg = leg;
-        this.usages = usages;
-        this.route = route;
-        services = leg.Services;
-        cell = leg.Cell;
-        local = leg.Local;
-        trunk = leg.Trunk;
-        held = new HeldAnswers(services);
-        ending = new LegEnding(leg, usages, route);
-        hosts = new LegHosts(leg, usages, route, ending) { Known = known ?? HostNames.None };
-        keysByInfo = new LegKeysByInfo(leg, usages, route);
-        timer = new LegTimer(leg, usages);
+        _leg = leg;
+        _usages = usages;
+        _route = route;
+        _ending = new LegEnding(leg, usages, route);
+        _hosts = new LegHosts(leg, usages, route, _ending) { Known = known };
+        _held = new HeldAnswers(leg.Services);
+        _session = new LegSession(leg, usages, route, _hosts, _held, _ending);
+        _takeover = new LegTakeover(leg, usages, route, _session);
+        _theirs = new InviteOfTheirs(leg, usages, route, _hosts, _held, _ending, _takeover);
+        _ours = new InviteOfOurs(leg, usages, route, _hosts);
+        _keysByInfo = new LegKeysByInfo(leg, usages, route);
+        _farEnd = new LegFarEnd(leg, usages, route, _theirs);
+        _timer = new LegTimer(leg, usages);
     }
 
-    private long NowMillis => leg.NowMillis;
+    /// <summary>
+    /// Makes the leg of an INVITE. The dialog's tag carries the resource id, so this runs when that is known.
+    /// </summary>
+    /// <param name="services">The node's.</param>
+    /// <param name="cell">The call.</param>
+    /// <param name="system">The runtime.</param>
+    /// <param name="transaction">Their INVITE.</param>
+    /// <param name="id">The new resource.</param>
+    /// <param name="local">Our side of the audio.</param>
+    /// <param name="trunkName">The trunk that it came over.</param>
+    /// <param name="hosts">What was looked up of its description's host names.</param>
+    /// <param name="refusal">The response where it must be refused at once.</param>
+    public static CallLeg? ForInvite(CallServices services, CallCell cell, ActorSystem system, ServerTransaction transaction, ResourceId id, LocalAudio local,
+        string? trunkName, ImmutableDictionary<string, string> hosts, out SipResponse? refusal)
+    {
+        var tag = DialogTag.Create(id, services.Random);
+        var contact = tag.ToContact(services.Sip.LocalAddress(transaction.Flow), transaction.Flow.Kind);
+        var begun = InviteServerUsage.Begin(transaction.Request, tag.ToString(), contact, DialogFlow.Format(transaction.Flow), out refusal, hosts);
+        if (begun is null) return null;
+        var trunk = services.Trunks.Named(trunkName);
+        var leg = new LegContext(services, cell, system, local, trunk);
+        var usages = new LegUsages { Server = begun };
+        var route = new LegRoute(leg, usages) { CallerAllowance = InviteOfTheirs.AllowanceOf(transaction, trunk), Flow = transaction.Flow };
+        var made = new CallLeg(leg, usages, route, hosts);
+        made._theirs.Begin(transaction);
+        return made;
+    }
 
-    private DigestCredentials? Credentials => leg.Credentials;
+    /// <summary>The leg of an outbound call; nothing is sent before its <see cref="SendInvite"/>.</summary>
+    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorSystem system, Placement placement, string? fromUri, LocalAudio local)
+    {
+        var leg = new LegContext(services, cell, system, local, placement.Trunk);
+        var usages = new LegUsages();
+        var made = new CallLeg(leg, usages, new LegRoute(leg, usages) { Flow = placement.Flow ?? default }, HostNames.None);
+        made._ours.Place(placement, fromUri);
+        return made;
+    }
 
+    /// <summary>The leg of a call that goes on here, at <paramref name="local"/>; null where the journal does not tell enough.</summary>
+    /// <param name="services">The node's.</param>
+    /// <param name="cell">The call.</param>
+    /// <param name="system">The runtime.</param>
+    /// <param name="local">Our side of the audio, new.</param>
+    /// <param name="taken">What is to be decided on, but for the time.</param>
+    public static CallLeg? ForTakenOver(CallServices services, CallCell cell, ActorSystem system, LocalAudio local, out TakenOver? taken)
+    {
+        taken = null;
+        var call = cell.State!;
+        if (call.Dialog is not { } dialog || !DialogFlow.TryParse(dialog.Flow, out var dead) || !DialogTag.TryParse(call.LocalTag, out var tag)) return null;
+        var made = Restored(services, cell, system, local, dead);
+        var contact = tag.ToContact(services.Sip.LocalAddress(made._route.Flow), made._route.Flow.Kind).ToString();
+        if (call.TheirInvite is null)
+        {
+            taken = new TakenOver(0, JournaledSdp.Raised(JournaledSdp.Offer(call, local), call).ToString(), contact);
+            return made;
+        }
+        if (!StoredInvite.TryRead(call.TheirInvite, out var invite)) return null;
+        var theirs = SdpParser.TryParse(SdpBody.Find(invite.Get(HeaderId.ContentType), invite.Body.Span), out var offer, out _) ? offer : null;
+        var described = theirs is null ? JournaledSdp.Offer(call, local) : SdpNegotiator.Answer(theirs, local, JournaledSdp.Of(call)).Local;
+        if (described is not { } answer) return null;
+        answer = JournaledSdp.Raised(answer, call);
+        var reserved = dialog with { LocalCSeq = dialog.LocalCSeq + Limits.SipCSeqReserve, LocalContact = contact };
+        made._theirs.TakeOver(invite, dead, reserved, answer, call.AnswerRequestedMillis is not null);
+        taken = new TakenOver(0, answer.ToString(), contact);
+        return made;
+    }
+
+    /// <summary>The leg of a call that ends here: it can send what the far end is owed.</summary>
+    public static CallLeg ForLost(CallServices services, CallCell cell, ActorSystem system)
+    {
+        var call = cell.State!;
+        var nowhere = new LocalAudio("127.0.0.1", 9, 0, 0, services.MediaProfile.Codecs);
+        var made = Restored(services, cell, system, nowhere, DialogFlow.TryParse(call.Dialog?.Flow ?? call.Invite?.Flow, out var dead) ? dead : default);
+        var isCalling = call is { IsDialling: true, IsAwaitingParent: false } || call.Closing == SipClosing.Cancel;
+        if (isCalling && call.Invite is { } sent) made._ours.TakeOver(sent, call);
+        else if (call.Closing == SipClosing.Refusal && call.Dialog is { } dialog && StoredInvite.TryRead(call.TheirInvite, out var invite))
+            made._theirs.TakeOver(invite, dead, dialog, SdpNegotiator.CreateOffer(nowhere), isAnswered: false);
+        return made;
+    }
+
+    /// <summary>Built from what the journal of a node that is gone tells; it does not matter whether that node was this one.</summary>
+    private static CallLeg Restored(CallServices services, CallCell cell, ActorSystem system, LocalAudio local, SipFlow dead)
+    {
+        var trunk = services.Trunks.Named(cell.State?.Trunk);
+        // The far end may ask for the password again, and this node may never have been asked before.
+        if (trunk is not null && cell.State?.Agreement is { } agreement) services.Trunks.Of(trunk).Remember(agreement);
+        var leg = new LegContext(services, cell, system, local, trunk) { IsRestored = true };
+        var usages = new LegUsages();
+        var route = new LegRoute(leg, usages) { Flow = dead.Remote is null ? default : services.Sip.Facing(dead) };
+        return new CallLeg(leg, usages, route, HostNames.None);
+    }
+
+    /// <summary>
+    /// The address family that our answer must have: what their offer asks for, whether we have it or not; else that of the way it came, else what we have.
+    /// </summary>
+    public static AddressFamily FamilyFor(SdpSession? offer, SipFlow flow, Func<AddressFamily, bool> speaks)
+    {
+        if (offer is not null && SdpNegotiator.PreferredFamily(offer, speaks) is { } asked) return asked;
+        return FamilyTowards(flow, speaks);
+    }
+
+    /// <summary>The address family of our offer: that of the way it goes, where we have it.</summary>
+    public static AddressFamily FamilyTowards(SipFlow? flow, Func<AddressFamily, bool> speaks)
+    {
+        var isIPv6 = flow?.Remote is { AddressFamily: AddressFamily.InterNetworkV6, Address.IsIPv4MappedToIPv6: false };
+        var (ours, other) = isIPv6 ? (AddressFamily.InterNetworkV6, AddressFamily.InterNetwork) : (AddressFamily.InterNetwork, AddressFamily.InterNetworkV6);
+        return speaks(ours) ? ours : other;
+    }
+
+    /// <summary>The dialog of their INVITE.</summary>
+    public DialogState ServerDialog => _usages.Server!.Dialog;
+
+    /// <summary>Our offer as it stands in the INVITE.</summary>
+    public string OfferText => _ours.OfferText;
+
+    /// <summary>The INVITE as it will go out, for the journal; null where its host is unknown.</summary>
+    public OutboundInvite? Describe(DialogTag tag) => _ours.Describe(tag);
+
+    /// <summary>Whether this call's trunk takes keys by SIP INFO.</summary>
+    public bool SendsKeysByInfo => _leg.Trunk?.Dtmf == TrunkDtmf.Info;
+
+    /// <summary>Whether this call's trunk takes keys as tones only.</summary>
+    public bool SendsKeysInBand => _leg.Trunk?.Dtmf == TrunkDtmf.InBand;
+
+    /// <summary>Sends keys one INFO after the other.</summary>
+    public void SendKeysByInfo(long number, string keys) => _keysByInfo.Send(number, keys);
+
+    /// <inheritdoc/>
+    public bool HasShownItself => _farEnd.HasShownItself;
+
+    /// <inheritdoc/>
+    public FarEnd FarEndOf(CallState state) => _farEnd.Describe(state);
+
+    /// <inheritdoc/>
+    public bool IsQuiet => _usages.Session is { IsSettled: true } && _held.IsEmpty && !_ours.OwesAck && !_ending.IsOurs && !_keysByInfo.IsAsking
+        && _hosts.IsEmpty && _usages.Server is null or { Phase: InviteServerPhase.Confirmed };
+
+    /// <inheritdoc/>
     public void Perform(ResourceEffect effect, CallState state)
     {
         switch (effect)
         {
-            case SendInvite: BeginInvite(state); break;
-            case Cti.Calls.Call.SendAck: ReleaseAck(); break;
-            case SendCancel: CancelInvite(state); break;
-            case SendRinging: ServeStep(new InviteServerInput.Provide(180)); break;
-            case SendOk: ServeStep(new InviteServerInput.Accept(local)); break;
-            case SendRefusal refusal: Refuse(refusal); break;
-            case SendBye bye: ending.HangUp(bye, state); break;
-            case ConfirmChange: held.Release(); break;
-            case SendReInvite: TellWhereWeAre(state); break;
-            case RepeatAck again: AcknowledgeOnceMore(again.CSeq, state); break;
+            case SendInvite: _ours.Begin(state); break;
+            case Cti.Calls.Call.SendAck: _ours.ReleaseAck(); break;
+            case SendCancel: _ours.Cancel(state); break;
+            case SendRinging: _theirs.Step(new InviteServerInput.Provide(180)); break;
+            case SendOk: _theirs.Step(new InviteServerInput.Accept(_leg.Local)); break;
+            case SendRefusal refusal: _theirs.Refuse(refusal); break;
+            case SendBye bye: _ending.HangUp(bye, state); break;
+            case ConfirmChange: _held.Release(); break;
+            case SendReInvite: _takeover.TellWhereWeAre(state); break;
+            case RepeatAck again: _takeover.AcknowledgeOnceMore(again.CSeq, state); break;
             default: throw new InvalidOperationException($"no SIP effect: {effect.GetType().Name}");
         }
-        timer.Arm();
+        _timer.Arm();
     }
 
+    /// <inheritdoc/>
     public ResourceCommand? Translate(object message, CallState state, out bool accepted)
     {
         accepted = true;
         var command = message switch
         {
-            HostLookedUp found => Resume(hosts.Found(found), state),
-            WaitingIsDue => Resume(hosts.Next(), state),
-            _ when hosts.Holds(message) => null,
+            HostLookedUp found => Resume(_hosts.Found(found), state),
+            WaitingIsDue => Resume(_hosts.Next(), state),
+            _ when _hosts.Holds(message) => null,
             _ => Carry(message, state, out accepted),
         };
-        timer.Arm();
+        _timer.Arm();
         return command;
+    }
+
+    /// <inheritdoc/>
+    public void LetGo()
+    {
+        _theirs.LetGo();
+        _ending.LetGo();
+        _keysByInfo.LetGo();
+        _session.LetGo();
+        Dispose();
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _theirs.Forget();
+        _takeover.GiveBack();
+        _hosts.GiveBack();
+        _timer.Stop();
     }
 
     private ResourceCommand? Resume(object? waited, CallState state) => waited is null ? null : Carry(waited, state, out _);
@@ -106,44 +272,21 @@ internal sealed partial class CallLeg : ICallLeg
         {
             LegTick => Tick(),
             InDialogRequest request => InDialog(request.Transaction, state),
-            InviteJoined joined => Joined(joined.Transaction, state),
-            InviteWasCancelled cancelled when IsOlderBranch(cancelled.Transaction) => null,
-            InviteWasCancelled cancelled => CallerGaveUp(cancelled.Cancel, state),
-            CancelCameLate cancelled => CallerGaveUp(cancelled.Cancel, state),
+            InviteJoined joined => _theirs.Join(joined.Transaction, state),
+            InviteWasCancelled cancelled when _theirs.IsOlderBranch(cancelled.Transaction) => null,
+            InviteWasCancelled cancelled => _theirs.Cancelled(cancelled.Cancel, state),
+            CancelCameLate cancelled => _theirs.Cancelled(cancelled.Cancel, state),
             AckCame ack => Acknowledged(ack),
             ResponseCame came => Responded(came),
             StrayResponseCame stray => Stray(stray.Response),
             RequestTimedOut timedOut => NotAnswered(timedOut.Handle, 408),
             RequestNotSent notSent => NotAnswered(notSent.Handle, 503),
-            TargetResolved resolved => Resolved(resolved),
-            InfoKeyDue => keysByInfo.SendNext(),
-            ReInviteDue => Offer(state),
+            TargetResolved resolved => _ours.Resolved(resolved),
+            InfoKeyDue => _keysByInfo.SendNext(),
+            ReInviteDue => _takeover.Offer(state),
             ResponseSettled => null,
             _ => Unknown(out accepted),
         };
-    }
-
-    public bool IsQuiet => usages.Session is { IsSettled: true } && held.IsEmpty && pendingAck is null && !ending.IsOurs && !keysByInfo.IsAsking && hosts.IsEmpty
-        && usages.Server is null or { Phase: InviteServerPhase.Confirmed };
-
-    public void Dispose()
-    {
-        if (carrier is { } carried) services.Sip.CountCall(carried, -1);
-        carrier = null;
-        while (early.TryDequeue(out var before)) services.Sip.GiveBack(before);
-        hosts.GiveBack();
-        timer.Stop();
-    }
-
-    /// <summary>Another node has the call now: it answers what came here.</summary>
-    public void LetGo()
-    {
-        if (usages.Server is { Phase: InviteServerPhase.Offered } && serverTransaction is not null)
-            services.Sip.LetGo(serverTransaction, usages.Server.Dialog.LocalTag, services.Settings.OfferTimeoutMillis + services.SipTimers.Limit);
-        ending.LetGo();
-        keysByInfo.LetGo();
-        if (sessionRequest is not null) sessionRequest.IsGivenUp = true;
-        Dispose();
     }
 
     private static ResourceCommand? Unknown(out bool accepted)
@@ -154,162 +297,104 @@ internal sealed partial class CallLeg : ICallLeg
 
     private ResourceCommand? Tick()
     {
-        timer.Came();
-        if (usages.Server is { } serving && serving.Deadline <= NowMillis) return ServeStep(new InviteServerInput.Tick());
-        if (usages.Client is { } inviting && inviting.Deadline <= NowMillis) return ClientStep(new InviteClientInput.Tick());
-        if (usages.Session is { } running && running.Deadline <= NowMillis) return SessionStep(new ReInviteInput.Tick());
+        _timer.Came();
+        if (_usages.Server is { } serving && serving.Deadline <= _leg.NowMillis) return _theirs.Step(new InviteServerInput.Tick());
+        if (_usages.Client is { } inviting && inviting.Deadline <= _leg.NowMillis) return _ours.Step(new InviteClientInput.Tick());
+        if (_usages.Session is { } running && running.Deadline <= _leg.NowMillis) return _session.Step(new ReInviteInput.Tick());
         return null;
     }
 
-    // ---- the confirmed dialog ----
-
     private ResourceCommand? InDialog(ServerTransaction transaction, CallState state)
     {
-        var request = transaction.Request;
-        Heard(request, transaction.Flow);
+        var (request, sip) = (transaction.Request, _leg.Services.Sip);
+        _farEnd.Heard(request, transaction.Flow);
         switch (request.Method)
         {
             case SipMethods.Bye:
                 return Passes(transaction) ? ByeCame(transaction, state) : null;
             // While the answer to one change waits for the disk, the next one has to wait as well.
-            case SipMethods.Invite or SipMethods.Update when usages.Session is not null && state.Phase != CallPhase.Released && held.IsEmpty:
-                changes.Enqueue(transaction);
-                if (changes.Count > ChangesMax) changes.Dequeue();
-                return SessionStep(new ReInviteInput.Received(request, services.Random.Next(11)));
-            case SipMethods.Invite or SipMethods.Update when IsNotYetHere(state) && early.Count < ChangesMax:
-                early.Enqueue(transaction);
+            case SipMethods.Invite or SipMethods.Update when _usages.Session is not null && state.Phase != CallPhase.Released && _held.IsEmpty:
+                return _session.Change(transaction);
+            case SipMethods.Invite or SipMethods.Update when _takeover.IsTooEarly(state):
+                _takeover.Postpone(transaction);
                 return null;
-            case SipMethods.Update when state.Phase != CallPhase.Released && held.IsEmpty && usages.IsServing:
-                update = transaction;
-                return ServeStep(new InviteServerInput.Overlapped(request, services.Random.Next(11)));
-            case SipMethods.Update when state.Phase != CallPhase.Released && usages.Client is { Phase: InviteClientPhase.Inviting }:
-                update = transaction;
-                return ClientStep(new InviteClientInput.Updated(request, services.Random.Next(11)));
+            case SipMethods.Update when state.Phase != CallPhase.Released && _held.IsEmpty && _usages.IsServing:
+                return _theirs.Update(transaction);
+            case SipMethods.Update when state.Phase != CallPhase.Released && _usages.Client is { Phase: InviteClientPhase.Inviting }:
+                return _ours.Update(transaction);
             case SipMethods.Invite or SipMethods.Update:
-                services.Sip.Respond(transaction, DialogChecks.TryLater(request, 1 + services.Random.Next(10)));
+                sip.Respond(transaction, DialogChecks.TryLater(request, 1 + _leg.Services.Random.Next(10)));
                 return null;
             case SipMethods.Info:
-                return Passes(transaction) ? keysByInfo.Came(transaction) : null;
+                return Passes(transaction) ? _keysByInfo.Came(transaction) : null;
             case SipMethods.Options:
-                if (Passes(transaction)) services.Sip.Respond(transaction, SipCapabilities.AnswerOptions(request, null));
+                if (Passes(transaction)) sip.Respond(transaction, SipCapabilities.AnswerOptions(request, null));
                 return null;
             default:
-                services.Sip.Respond(transaction, SipCapabilities.RefuseMethod(request, null));
+                sip.Respond(transaction, SipCapabilities.RefuseMethod(request, null));
                 return null;
         }
     }
 
     private ResourceCommand? ByeCame(ServerTransaction transaction, CallState state)
     {
-        var bye = ending.Answer(transaction);
-        if (usages.IsServing)
+        var bye = _ending.Answer(transaction);
+        if (_usages.IsServing)
         {
-            ServeStep(new InviteServerInput.Cancelled(transaction.Request));
-            ending.WaitNoMore();
+            _theirs.Step(new InviteServerInput.Cancelled(transaction.Request));
+            _ending.WaitNoMore();
             if (state.Phase == CallPhase.Initiated) return new CallerCancelled();
         }
-        return ending.Over(bye);
+        return _ending.Over(bye);
     }
 
     /// <summary>Checks a request against the dialog, takes over its CSeq, and answers it where it does not fit.</summary>
     private bool Passes(ServerTransaction transaction)
     {
-        var dialog = usages.Dialog ?? cell.State?.Dialog;
+        var dialog = _usages.Dialog ?? _leg.Cell.State?.Dialog;
         var check = dialog is null
             ? new DialogCheck(null, DialogChecks.NoSuchDialog(transaction.Request))
             : DialogChecks.Check(dialog, transaction.Request, 1);
         if (check.Refusal is { } refusal)
         {
-            services.Sip.Respond(transaction, refusal);
+            _leg.Services.Sip.Respond(transaction, refusal);
             return false;
         }
         // It knows our tag, so what we sent has reached it.
-        route.CallerIsShown();
-        usages.CountOn(check.Next!);
+        _route.CallerIsShown();
+        _usages.CountOn(check.Next!);
         return true;
-    }
-
-    private ResourceCommand? SessionStep(ReInviteInput input)
-    {
-        var step = ReInviteUsage.Step(ReferenceEquals(usages.Session!.Hosts, hosts.Known) ? usages.Session : usages.Session with { Hosts = hosts.Known }, input, NowMillis, services.SipTimers);
-        usages.Session = step.State;
-        ResourceCommand? command = null;
-        var over = step.Actions.Any(static action => action is DialogOver);
-        foreach (var action in step.Actions)
-        {
-            switch (action)
-            {
-                case SendResponse response when changes.FirstOrDefault(change => change.Request == response.Request) is { } transaction:
-                    // A 2xx that changes the session waits until the change is durable; a refusal changes nothing.
-                    if (command is not null && !response.Repeated) held.Hold(transaction, response.Response);
-                    else services.Sip.Respond(transaction, response.Response);
-                    break;
-                case SendRequest request when !over:
-                    sessionRequest = route.Start(request.Request);
-                    break;
-                case Usage.SendAck ack:
-                    route.Acknowledge(ack.Ack);
-                    break;
-                case TargetRefreshed:
-                    command = new TargetMoved(usages.Session.Dialog);
-                    break;
-                case MediaAgreed agreed:
-                    SettleAnswer();
-                    command = new DialogChanged(usages.Session.Dialog, agreed.Media, agreed.Local.ToString());
-                    break;
-                case ReInviteRefused refused when cell.State!.InterruptedMillis is not null:
-                    command = new TakeoverRefused(refused.Status);
-                    break;
-                case DialogOver lost:
-                    command = IsTakeoverLost(lost.Status) ? new TakeoverRefused(lost.Status) : new DialogLost(lost.Status);
-                    break;
-            }
-        }
-        return command;
     }
 
     private ResourceCommand? Acknowledged(AckCame came)
     {
-        var ack = came.Ack;
-        Heard(ack, came.Flow);
-        if (usages.Server is { Phase: InviteServerPhase.Accepted }) return ServeStep(new InviteServerInput.Acknowledged(ack));
-        return usages.Session is null ? null : SessionStep(new ReInviteInput.Acknowledged(ack));
+        _farEnd.Heard(came.Ack, came.Flow);
+        if (_usages.Server is { Phase: InviteServerPhase.Accepted }) return _theirs.Step(new InviteServerInput.Acknowledged(came.Ack));
+        return _session.Acknowledged(came.Ack);
     }
 
     private ResourceCommand? Responded(ResponseCame came)
     {
-        var (handle, response) = (came.Handle, came.Response);
-        route.Answered(handle);
-        if (ending.Is(handle)) return ending.Answered(came);
-        if (keysByInfo.Is(handle)) return keysByInfo.Answered(response);
-        if (handle == sessionRequest && usages.Session is null) return AcknowledgeAfterAll(response);
-        if (handle == sessionRequest && usages.Session is { } running)
-            return SessionStep(new ReInviteInput.Responded(response, services.Random.NextHex(16), services.Random.Next(1 << 20)) { Answer = leg.AnswerTo(came, running.Digest) });
-        return IsInviteOfOurs(handle) ? ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)) { Answer = leg.AnswerTo(came, usages.Client?.Digest) }) : null;
+        var handle = came.Handle;
+        _route.Answered(handle);
+        if (_ending.Is(handle)) return _ending.Answered(came);
+        if (_keysByInfo.Is(handle)) return _keysByInfo.Answered(came.Response);
+        if (_session.Is(handle)) return _session.Responded(came);
+        return _ours.Is(handle) ? _ours.Responded(came) : null;
     }
 
+    /// <summary>A response that belongs to no transaction any more.</summary>
     private ResourceCommand? Stray(SipResponse response)
     {
-        if (sessionRequest is not null && response.CSeq.Number == sessionRequest.Request.CSeq.Number)
-            return usages.Session is null ? AcknowledgeAfterAll(response) : SessionStep(new ReInviteInput.Responded(response, "", 0));
-        return usages.Client is null ? AcknowledgeForTheDead(response) : ClientStep(new InviteClientInput.Responded(response, services.Random.NextHex(16)));
-    }
-
-    /// <summary>A 2xx to a re-INVITE of ours that comes when the call is over already (RFC 3261 section 13.2.2.4 knows no exception).</summary>
-    private ResourceCommand? AcknowledgeAfterAll(SipResponse response)
-    {
-        if (response.IsSuccess && sessionRequest is { Request: { Method: SipMethods.Invite } invite } && (ending.Dialog ?? cell.State?.Dialog) is { } dialog)
-            route.Acknowledge(DialogRequests.Ack(dialog, invite));
-        return null;
+        if (_session.IsAnsweredBy(response)) return _session.Repeated(response);
+        return _usages.Client is null ? _takeover.AcknowledgeForTheDead(response) : _ours.Repeated(response);
     }
 
     private ResourceCommand? NotAnswered(RequestHandle handle, int status)
     {
-        if (ending.Is(handle)) return ending.NotSent(status);
-        if (keysByInfo.Is(handle)) return keysByInfo.Failed();
-        if (handle == sessionRequest && usages.Session is not null) return SessionStep(new ReInviteInput.Failed(status));
-        if (!IsInviteOfOurs(handle)) return null;
-        if (status == 503 && trunk is not null) services.Trunks.SetUp(trunk.Name, trunk.OptionsIntervalMillis == 0);
-        return ClientStep(new InviteClientInput.Failed(status));
+        if (_ending.Is(handle)) return _ending.NotSent(status);
+        if (_keysByInfo.Is(handle)) return _keysByInfo.Failed();
+        if (_session.Is(handle)) return _session.NotAnswered(status);
+        return _ours.Is(handle) ? _ours.NotAnswered(status) : null;
     }
 }

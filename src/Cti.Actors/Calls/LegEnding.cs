@@ -106,7 +106,9 @@ internal sealed class LegEnding(LegContext leg, LegUsages usages, LegRoute route
         return new FarEndSettled();
     }
 
-    /// <summary>Answered at once while the journal can be written, and when the node's own disk has it while it cannot: what was answered is not forgotten.</summary>
+    /// <summary>
+    /// Answered at once while the journal can be written, and when the node's own disk has it while it cannot: what was answered is not forgotten.
+    /// </summary>
     public ByeArrived Answer(ServerTransaction transaction)
     {
         var request = transaction.Request;

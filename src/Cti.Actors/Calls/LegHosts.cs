@@ -10,8 +10,8 @@ using Cti.Sip.Sdp;
 namespace Cti.Actors.Calls;
 
 /// <summary>
-/// Descriptions of theirs that name a host: what brought one waits until the name is looked up, and what belongs behind it waits with it, so that the usages see
-/// everything in its order. A BYE waits only where the dialog is made by what waits.
+/// Descriptions of theirs that name a host: what brought one waits until the name is looked up, and what belongs behind it waits with it, so that the usages
+/// see everything in its order. A BYE waits only where the dialog is made by what waits.
 /// </summary>
 internal sealed class LegHosts(LegContext leg, LegUsages usages, LegRoute route, LegEnding ending)
 {

@@ -10,8 +10,8 @@ using Cti.Sip.Transaction;
 namespace Cti.Actors.Calls;
 
 /// <summary>
-/// Where our requests within the dialog go (RFC 3261 section 12.2.1.1), and how much may go there: to the first route, else to the far end's Contact. What the
-/// call came by is used where that says the same, and where the policy lets this far end not say so.
+/// Where our requests within the dialog go (RFC 3261 section 12.2.1.1): to the first route, else to the far end's Contact. What the call came by is used where
+/// that says the same, and where the policy lets this far end not say so. A far end that has not shown itself yet gets no more than it is allowed.
 /// </summary>
 internal sealed class LegRoute(LegContext leg, LegUsages usages)
 {
@@ -74,11 +74,13 @@ internal sealed class LegRoute(LegContext leg, LegUsages usages)
     }
 
     /// <summary>
-    /// A far end that is no trunk has sent us to an address that is not its own: as long as nothing has answered there, what it costs that address is the far end's doing.
+    /// A far end that is no trunk has sent us to an address that is not its own: as long as nothing has answered there, what it costs that address is the
+    /// far end's doing.
     /// </summary>
     private SourceAllowance? AllowanceTowards(SipFlow way)
     {
-        if (leg.Trunk is not null || way.IsReliable || way.Remote.Address.Equals(Flow.Remote.Address) || way.Remote.Address.Equals(_answeringTarget)) return null;
+        if (leg.Trunk is not null || way.IsReliable) return null;
+        if (way.Remote.Address.Equals(Flow.Remote.Address) || way.Remote.Address.Equals(_answeringTarget)) return null;
         if (_elsewhere is { } known) return known;
         var fresh = new SourceAllowance();
         fresh.Came(usages.Server is { } serving ? SipMessageWriter.GetLength(serving.Invite) : Limits.SipDatagramRequestBytesMax / 2);
