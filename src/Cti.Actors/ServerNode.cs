@@ -29,53 +29,53 @@ public sealed class ServerNode : INodeInfo
     private const int SweepIntervalMillis = 60_000;
     private const int PermitAgeMillisMax = 60_000;
 
-    private readonly ServerNodeOptions options;
-    private readonly ActorSystem system;
-    private readonly JournalWriter writer;
-    private readonly SipNodeRef sip;
-    private readonly CallServices services;
-    private readonly CallLimit limit;
-    private readonly SipBacklog backlog = new();
-    private readonly TrunkTable trunks;
-    private readonly ClusterClock clock;
-    private readonly ClusterMember member;
-    private readonly OwnedInstances owned;
-    private readonly CallPlacer placer;
-    private readonly InstanceKeeper keeper;
-    private readonly HandOvers handOvers;
-    private readonly NodeLinks? links;
-    private InboundCalls? inbound;
-    private ITimerHandle? sweep;
-    private volatile bool draining;
-    private volatile bool started;
-    private long startedAtMillis;
-    private ImmutableArray<ActorRef> trunkActors = [];
+    private readonly ServerNodeOptions _options;
+    private readonly ActorSystem _system;
+    private readonly JournalWriter _writer;
+    private readonly SipNodeRef _sip;
+    private readonly CallServices _services;
+    private readonly CallLimit _limit;
+    private readonly SipBacklog _backlog = new();
+    private readonly TrunkTable _trunks;
+    private readonly ClusterClock _clock;
+    private readonly ClusterMember _member;
+    private readonly OwnedInstances _owned;
+    private readonly CallPlacer _placer;
+    private readonly InstanceKeeper _keeper;
+    private readonly HandOvers _handOvers;
+    private readonly NodeLinks? _links;
+    private InboundCalls? _inbound;
+    private ITimerHandle? _sweep;
+    private volatile bool _draining;
+    private volatile bool _started;
+    private long _startedAtMillis;
+    private ImmutableArray<ActorRef> _trunkActors = [];
 
     /// <summary>Puts the node together; nothing runs before <see cref="StartAsync"/>.</summary>
     public ServerNode(ServerNodeOptions options)
     {
-        this.options = options;
-        clock = new ClusterClock(options.Clock);
-        system = new ActorSystem(options.Scheduler, clock, options.Timers, options.Log);
-        writer = new JournalWriter(options.Store, options.Scheduler, options.Timers, options.Log, options.Publish);
-        sip = new SipNodeRef(options.Resolver);
-        trunks = new TrunkTable(options.Trunks);
-        owned = new OwnedInstances(options.InstanceCount);
+        _options = options;
+        _clock = new ClusterClock(options.Clock);
+        _system = new ActorSystem(options.Scheduler, _clock, options.Timers, options.Log);
+        _writer = new JournalWriter(options.Store, options.Scheduler, options.Timers, options.Log, options.Publish);
+        _sip = new SipNodeRef(options.Resolver);
+        _trunks = new TrunkTable(options.Trunks);
+        _owned = new OwnedInstances(options.InstanceCount);
         // Two runs under one name differ in time.
         var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
-        links = MakeLinks(incarnation);
+        _links = MakeLinks(incarnation);
         var directory = new ResourceDirectory();
-        var post = new ResourcePost(options.NodeName, directory, IsServed, () => member!.View, links, options.Timers, options.Log);
-        var toldByes = new ByeSpool(options.ToldByes, post, () => member!.IsCutOff, clock, options.Timers, options.Scheduler, options.Log);
+        var post = new ResourcePost(options.NodeName, directory, IsServed, () => _member!.View, _links, options.Timers, options.Log);
+        var toldByes = new ByeSpool(options.ToldByes, post, () => _member!.IsCutOff, _clock, options.Timers, options.Scheduler, options.Log);
         post.Unclaimed = toldByes.Forget;
-        placer = new CallPlacer(trunks, options.Store, options.Resolver, options.Random, clock, options.DialAny, options.Log);
-        services = new CallServices
+        _placer = new CallPlacer(_trunks, options.Store, options.Resolver, options.Random, _clock, options.DialAny, options.Log);
+        _services = new CallServices
         {
             NodeName = options.NodeName,
             Area = options.Area,
             Station = options.Station,
             InstanceCount = options.InstanceCount,
-            Limit = limit = new CallLimit(options.CallsMax, directory, options.Log),
+            Limit = _limit = new CallLimit(options.CallsMax, directory, options.Log),
             Settings = options.Calls,
             Directory = directory,
             HandedOver = new ResourceDirectory(),
@@ -86,19 +86,19 @@ public sealed class ServerNode : INodeInfo
             Loses = options.Loses,
             Media = new MediaSessions(options.Media),
             MediaProfile = options.MediaProfile,
-            Sip = sip,
+            Sip = _sip,
             SipTimers = options.SipTimers,
             ReInvites = new ReInvitePacer(options.Timers),
             DialPolicy = options.DialPolicy,
-            Trunks = trunks,
-            ReleasePermit = placer.Release,
+            Trunks = _trunks,
+            ReleasePermit = _placer.Release,
             Subscribers = options.Subscribers,
             ToldByes = toldByes,
-            HangsUpUnwritten = () => member is { IsCutOff: true, MayBye: true },
-            Arrived = resource => handOvers!.Arrived(resource),
+            HangsUpUnwritten = () => _member is { IsCutOff: true, MayBye: true },
+            Arrived = resource => _handOvers!.Arrived(resource),
         };
-        keeper = new InstanceKeeper(services, owned, writer, options.Store, placer, system, options.IsShared) { Served = instances => handOvers!.Served(instances) };
-        member = new ClusterMember(new ClusterMemberOptions
+        _keeper = new InstanceKeeper(_services, _owned, _writer, options.Store, _placer, _system, options.IsShared) { Served = instances => _handOvers!.Served(instances) };
+        _member = new ClusterMember(new ClusterMemberOptions
         {
             Name = options.NodeName,
             Incarnation = incarnation,
@@ -110,92 +110,92 @@ public sealed class ServerNode : INodeInfo
             LeaseMillis = options.LeaseMillis,
             Guard = options.PauseGuard,
             Version = options.Version,
-            Links = links,
-            IsIdle = () => directory.Count == 0 && services.HandedOver.Count == 0 && toldByes.Count == 0 && writer.IsIdle,
-            IsStandingDown = () => keeper.IsStandingDown,
-        }, options.Store, clock, options.Timers, options.Log);
-        if (links is not null && options.JoinFeeds is { } join) member.Subscribe(join(links));
-        member.Subscribe(keeper);
-        member.Subscribe(post);
-        writer.Clock = clock;
-        writer.IsCutOff = () => member.IsCutOff;
-        writer.Deposed = journal => member.Fenced(journal.Instance, journal.Epoch);
-        handOvers = new HandOvers(services, owned, member, system, () => draining, Drain);
+            Links = _links,
+            IsIdle = () => directory.Count == 0 && _services.HandedOver.Count == 0 && toldByes.Count == 0 && _writer.IsIdle,
+            IsStandingDown = () => _keeper.IsStandingDown,
+        }, options.Store, _clock, options.Timers, options.Log);
+        if (_links is not null && options.JoinFeeds is { } join) _member.Subscribe(join(_links));
+        _member.Subscribe(_keeper);
+        _member.Subscribe(post);
+        _writer.Clock = _clock;
+        _writer.IsCutOff = () => _member.IsCutOff;
+        _writer.Deposed = journal => _member.Fenced(journal.Instance, journal.Epoch);
+        _handOvers = new HandOvers(_services, _owned, _member, _system, () => _draining, Drain);
         UseLinks();
         RemoteRequests? remote = null;
-        var owner = new OwnerRequests(services, owned.ActorOf, () => draining, () => member.IsCutOff, links is null, this)
+        var owner = new OwnerRequests(_services, _owned.ActorOf, () => _draining, () => _member.IsCutOff, _links is null, this)
         {
-            Partners = new PartnerNews(services.Directory, index => owned.ActorOf(index) is not null, (request, index, replyTo) => remote!.Ask(request, index, null, replyTo), options.Timers),
+            Partners = new PartnerNews(_services.Directory, index => _owned.ActorOf(index) is not null, (request, index, replyTo) => remote!.Ask(request, index, null, replyTo), options.Timers),
         };
-        remote = new RemoteRequests(services, owner, links, () => member.View, clock, options.Timers, options.Log);
-        Router = new RequestRouter(services, owner, remote);
+        remote = new RemoteRequests(_services, owner, _links, () => _member.View, _clock, options.Timers, options.Log);
+        Router = new RequestRouter(_services, owner, remote);
     }
 
     /// <summary>Carries requests to their resources.</summary>
     public IRequestRouter Router { get; }
 
     /// <summary>This node's place in the cluster.</summary>
-    public ClusterMember Cluster => member;
+    public ClusterMember Cluster => _member;
 
     /// <summary>To the other nodes; null for a node that is alone.</summary>
-    public INodeLinks? Links => links;
+    public INodeLinks? Links => _links;
 
     /// <summary>What the links have done; null for a node that is alone.</summary>
-    public LinkStatistics? LinkStatistics => links?.Snapshot();
+    public LinkStatistics? LinkStatistics => _links?.Snapshot();
 
     /// <summary>What was done with calls and messages of the cluster.</summary>
-    public ClusterCounters ClusterCounters => services.Counters;
+    public ClusterCounters ClusterCounters => _services.Counters;
 
     /// <summary>Writes the journal.</summary>
-    public JournalWriter Journal => writer;
+    public JournalWriter Journal => _writer;
 
     /// <summary>The cluster's time, which this node decides by.</summary>
-    public IClock Clock => clock;
+    public IClock Clock => _clock;
 
     /// <summary>Instances that this node serves.</summary>
-    public int InstanceCount => owned.Count;
+    public int InstanceCount => _owned.Count;
 
     /// <summary>The actors, for diagnostics and for the simulation's leak check.</summary>
-    public ActorSystem Actors => system;
+    public ActorSystem Actors => _system;
 
     /// <summary>Calls that live here, released ones whose far end is still being told included.</summary>
-    public int CallCount => services.Directory.CallCount;
+    public int CallCount => _services.Directory.CallCount;
 
     /// <summary>New calls that were refused because the node had as many as it may have.</summary>
-    public long CallsRefusedForMax => limit.Refused;
+    public long CallsRefusedForMax => _limit.Refused;
 
     /// <summary>BYEs that were answered and whose calls are not known to be released in the journal.</summary>
-    public int ToldByeCount => services.ToldByes.Count;
+    public int ToldByeCount => _services.ToldByes.Count;
 
     /// <summary>RTP sessions open.</summary>
-    public int MediaSessionCount => services.Media.OpenSessions;
+    public int MediaSessionCount => _services.Media.OpenSessions;
 
     /// <summary>Conferences that are open in the media side.</summary>
-    public int ConferenceCount => services.Media.OpenConferences;
+    public int ConferenceCount => _services.Media.OpenConferences;
 
     /// <summary>New calls that were refused because SIP messages had to wait too long.</summary>
-    public long CallsRefusedForBacklog => backlog.Refused;
+    public long CallsRefusedForBacklog => _backlog.Refused;
 
     /// <summary>SIP transactions alive.</summary>
-    public int TransactionCount => inbound?.Layer?.Count ?? 0;
+    public int TransactionCount => _inbound?.Layer?.Count ?? 0;
 
     /// <summary>SIP transactions that no timer ends.</summary>
-    public int EndlessTransactionCount => inbound?.Layer?.EndlessCount ?? 0;
+    public int EndlessTransactionCount => _inbound?.Layer?.EndlessCount ?? 0;
 
     /// <summary>SIP messages dropped because the node had too much to do.</summary>
-    public long SipDropped => sip.Dropped;
+    public long SipDropped => _sip.Dropped;
 
     /// <summary>The trunks.</summary>
-    public TrunkTable Trunks => trunks;
+    public TrunkTable Trunks => _trunks;
 
     /// <summary>Whether this node is registered at a trunk now.</summary>
-    public bool IsRegisteredAt(Trunk trunk) => trunks.RegistrationAt(trunk).UntilMillis > clock.MonotonicNanos / 1_000_000;
+    public bool IsRegisteredAt(Trunk trunk) => _trunks.RegistrationAt(trunk).UntilMillis > _clock.MonotonicNanos / 1_000_000;
 
     /// <summary>Whether the journal takes writes, the node is in the cluster and it is not draining.</summary>
-    public bool IsReady => started && !draining && !writer.IsStalled;
+    public bool IsReady => _started && !_draining && !_writer.IsStalled;
 
     /// <summary>Whether new calls are refused.</summary>
-    public bool IsDraining => draining;
+    public bool IsDraining => _draining;
 
     /// <summary>
     /// Joins the cluster of the opened store, serves the instances that are this node's with what their journals show alive, and opens the SIP side.
@@ -203,55 +203,55 @@ public sealed class ServerNode : INodeInfo
     /// <exception cref="StoreUnavailableException">The store cannot be reached.</exception>
     public async Task StartAsync(CancellationToken cancellation = default)
     {
-        startedAtMillis = clock.UnixMillis;
-        await services.ToldByes.ReadAsync().ConfigureAwait(false);
-        if (options.IsMedia)
+        _startedAtMillis = _clock.UnixMillis;
+        await _services.ToldByes.ReadAsync().ConfigureAwait(false);
+        if (_options.IsMedia)
         {
-            var transport = options.SipTransport(sip);
-            var around = new SipCluster(options.NodeName, index => owned.ActorOf(index) is not null, () => member.View, links)
+            var transport = _options.SipTransport(_sip);
+            var around = new SipCluster(_options.NodeName, index => _owned.ActorOf(index) is not null, () => _member.View, _links)
             {
-                Counters = services.Counters,
-                IsCutOff = () => member.IsCutOff,
+                Counters = _services.Counters,
+                IsCutOff = () => _member.IsCutOff,
             };
-            inbound = new InboundCalls(services, options.Inbound, owned, system, () => draining);
-            var witness = new InviteWitness(around, clock);
-            var sipActor = system.Spawn("sip", () => new SipNodeActor(transport, services.Directory, inbound, options.Random, options.SipTimers, around, witness, backlog));
-            sip.Attach(sipActor, transport, witness);
+            _inbound = new InboundCalls(_services, _options.Inbound, _owned, _system, () => _draining);
+            var witness = new InviteWitness(around, _clock);
+            var sipActor = _system.Spawn("sip", () => new SipNodeActor(transport, _services.Directory, _inbound, _options.Random, _options.SipTimers, around, witness, _backlog));
+            _sip.Attach(sipActor, transport, witness);
             // Calls are taken over before the trunks' actors look for themselves, and a far end may ask for the password again.
-            foreach (var trunk in trunks.All) _ = FindAsync(trunk);
+            foreach (var trunk in _trunks.All) _ = FindAsync(trunk);
         }
-        links?.Start();
-        await member.StartAsync(cancellation).ConfigureAwait(false);
-        links?.SetPeers(member.View.Nodes);
-        await keeper.StartAsync().ConfigureAwait(false);
-        foreach (var trunk in options.IsMedia ? trunks.All : [])
+        _links?.Start();
+        await _member.StartAsync(cancellation).ConfigureAwait(false);
+        _links?.SetPeers(_member.View.Nodes);
+        await _keeper.StartAsync().ConfigureAwait(false);
+        foreach (var trunk in _options.IsMedia ? _trunks.All : [])
         {
             var watched = trunk;
-            var actor = system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, trunks, sip, options.Random));
-            trunkActors = trunkActors.Add(actor);
+            var actor = _system.Spawn($"trunk {trunk.Name}", () => new TrunkActor(watched, _trunks, _sip, _options.Random));
+            _trunkActors = _trunkActors.Add(actor);
             actor.Tell(new TrunkActor.Begin());
         }
-        if (draining) LeaveTrunks();
+        if (_draining) LeaveTrunks();
         Sweep(null);
-        services.ToldByes.Start();
-        if (options.IsShared && links is not null) handOvers.Start();
-        started = true;
+        _services.ToldByes.Start();
+        if (_options.IsShared && _links is not null) _handOvers.Start();
+        _started = true;
     }
 
     /// <summary>Refuses new calls from now on; those that are up go on.</summary>
     public void Drain()
     {
-        draining = true;
+        _draining = true;
         LeaveTrunks();
-        member.Drain();
+        _member.Drain();
     }
 
     private async Task FindAsync(Trunk trunk)
     {
         try
         {
-            var found = await options.Resolver.ResolveAllAsync(trunk.UriOf(null)).ConfigureAwait(false);
-            trunks.Note(trunk.Name, found.Select(static way => way.Remote), clock.MonotonicNanos / 1_000_000);
+            var found = await _options.Resolver.ResolveAllAsync(trunk.UriOf(null)).ConfigureAwait(false);
+            _trunks.Note(trunk.Name, found.Select(static way => way.Remote), _clock.MonotonicNanos / 1_000_000);
         }
         catch (OperationCanceledException)
         {
@@ -262,68 +262,68 @@ public sealed class ServerNode : INodeInfo
     /// <summary>Who takes no new calls is not registered: a registrar would go on sending some here.</summary>
     private void LeaveTrunks()
     {
-        foreach (var actor in trunkActors) actor.Tell(new TrunkActor.Leave());
+        foreach (var actor in _trunkActors) actor.Tell(new TrunkActor.Leave());
     }
 
     /// <summary>Lets a node of the cluster drain: this one, or one that there is a link to; false where there is none.</summary>
-    public bool Drain(string node) => handOvers.Drain(node);
+    public bool Drain(string node) => _handOvers.Drain(node);
 
     /// <summary>
     /// Ends, as <c>sys</c> with cause 503, calls that are being set up and keep the others of their instance from moving to another node. False where there is
     /// no other node.
     /// </summary>
-    public bool DropWhatCannotMove() => handOvers.EndWhatIsSettingUp();
+    public bool DropWhatCannotMove() => _handOvers.EndWhatIsSettingUp();
 
     /// <summary>Calls that another node has and that are still heard from here, because their far ends do not know yet.</summary>
-    public int HandedOverCount => services.HandedOver.CallCount;
+    public int HandedOverCount => _services.HandedOver.CallCount;
 
     /// <summary>The names of the living nodes, in order.</summary>
-    public IEnumerable<string> NodeNames => member.View.Nodes.Select(static node => node.Name);
+    public IEnumerable<string> NodeNames => _member.View.Nodes.Select(static node => node.Name);
 
     /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()
     {
         // In order of creation: a table of its own order would be another in every process, and no seed could replay it.
-        foreach (var cell in services.Directory.All.OrderBy(static cell => cell.Latest?.Id.ProcessId)) cell.Actor.Tell(new Decide(new NodeStops()));
+        foreach (var cell in _services.Directory.All.OrderBy(static cell => cell.Latest?.Id.ProcessId)) cell.Actor.Tell(new Decide(new NodeStops()));
     }
 
     /// <summary>Stops the periodic work and leaves the cluster. The ports are the caller's to close, after the calls are gone.</summary>
     public async Task StopAsync()
     {
-        draining = true;
+        _draining = true;
         LeaveTrunks();
-        started = false;
-        sweep?.Cancel();
-        handOvers.Stop();
-        services.ToldByes.Stop();
-        keeper.Stop();
-        await member.StopAsync().ConfigureAwait(false);
-        links?.Stop();
+        _started = false;
+        _sweep?.Cancel();
+        _handOvers.Stop();
+        _services.ToldByes.Stop();
+        _keeper.Stop();
+        await _member.StopAsync().ConfigureAwait(false);
+        _links?.Stop();
     }
 
-    private bool IsServed(int instance) => instance < owned.ClusterCount && owned.ActorOf(instance) is not null;
+    private bool IsServed(int instance) => instance < _owned.ClusterCount && _owned.ActorOf(instance) is not null;
 
-    private NodeLinks? MakeLinks(string incarnation) => options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
+    private NodeLinks? MakeLinks(string incarnation) => _options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
     {
-        Self = options.NodeName,
+        Self = _options.NodeName,
         Incarnation = incarnation,
-        Listen = options.LinkListen,
-        Secret = options.ClusterSecret,
-        Transport = options.LinkTransport ?? throw new InvalidOperationException("a node with links needs their transport"),
-        Clock = options.Clock,
-        Timers = options.Timers,
-        Random = options.Random,
-        Log = options.Log,
+        Listen = _options.LinkListen,
+        Secret = _options.ClusterSecret,
+        Transport = _options.LinkTransport ?? throw new InvalidOperationException("a node with links needs their transport"),
+        Clock = _options.Clock,
+        Timers = _options.Timers,
+        Random = _options.Random,
+        Log = _options.Log,
     });
 
     private void UseLinks()
     {
-        if (links is null) return;
-        member.Subscribe(new LinkedPeers(links, handOvers, options.IsMedia ? sip : null));
-        handOvers.Use(links);
-        links.PeerRefused = member.PeerRefused;
-        links.Receive(LinkChannel.Resources, services.Post);
-        if (options.IsMedia) links.Receive(LinkChannel.Sip, sip);
+        if (_links is null) return;
+        _member.Subscribe(new LinkedPeers(_links, _handOvers, _options.IsMedia ? _sip : null));
+        _handOvers.Use(_links);
+        _links.PeerRefused = _member.PeerRefused;
+        _links.Receive(LinkChannel.Resources, _services.Post);
+        if (_options.IsMedia) _links.Receive(LinkChannel.Sip, _sip);
     }
 
     /// <summary>Tells the links and the SIP side who is there, and what was handed over who has it.</summary>
@@ -338,7 +338,7 @@ public sealed class ServerNode : INodeInfo
     }
 
     /// <summary>Whether everything decided is durable and reported.</summary>
-    public bool IsJournalIdle => writer.IsIdle;
+    public bool IsJournalIdle => _writer.IsIdle;
 
     ReadOnlyMemory<byte> INodeInfo.Describe()
     {
@@ -346,26 +346,26 @@ public sealed class ServerNode : INodeInfo
         using var json = new Utf8JsonWriter(buffer);
         json.WriteStartArray();
         json.WriteStartObject();
-        json.WriteString("name"u8, options.NodeName);
+        json.WriteString("name"u8, _options.NodeName);
         json.WriteStartArray("roles"u8);
-        if (options.IsGateway) json.WriteStringValue("gateway"u8);
-        if (options.IsMedia) json.WriteStringValue("media"u8);
+        if (_options.IsGateway) json.WriteStringValue("gateway"u8);
+        if (_options.IsMedia) json.WriteStringValue("media"u8);
         json.WriteEndArray();
-        json.WriteString("version"u8, options.Version);
-        json.WriteNumber("instances"u8, owned.Count);
-        json.WriteNumber("epoch"u8, member.View.Owners.Where(owner => owner.Node == options.NodeName).Select(static owner => owner.Epoch).DefaultIfEmpty().Max());
+        json.WriteString("version"u8, _options.Version);
+        json.WriteNumber("instances"u8, _owned.Count);
+        json.WriteNumber("epoch"u8, _member.View.Owners.Where(owner => owner.Node == _options.NodeName).Select(static owner => owner.Epoch).DefaultIfEmpty().Max());
         json.WriteNumber("calls"u8, CallCount);
-        json.WriteNumber("lag_ms"u8, writer.LagMillis);
-        json.WriteBoolean("draining"u8, draining);
-        if (!member.View.Nodes.Any(node => node.Name != options.NodeName && node is { IsMedia: true, IsDraining: false })) json.WriteBoolean("alone"u8, true);
-        json.WriteNumber("started"u8, startedAtMillis / 1000);
+        json.WriteNumber("lag_ms"u8, _writer.LagMillis);
+        json.WriteBoolean("draining"u8, _draining);
+        if (!_member.View.Nodes.Any(node => node.Name != _options.NodeName && node is { IsMedia: true, IsDraining: false })) json.WriteBoolean("alone"u8, true);
+        json.WriteNumber("started"u8, _startedAtMillis / 1000);
         json.WriteStartArray("trunks"u8);
-        foreach (var trunk in trunks.All)
+        foreach (var trunk in _trunks.All)
         {
             json.WriteStartObject();
             json.WriteString("name"u8, trunk.Name);
-            json.WriteBoolean("up"u8, trunks.IsUp(trunk));
-            if (trunk.Register) Describe(trunks.RegistrationAt(trunk), json);
+            json.WriteBoolean("up"u8, _trunks.IsUp(trunk));
+            if (trunk.Register) Describe(_trunks.RegistrationAt(trunk), json);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -377,9 +377,9 @@ public sealed class ServerNode : INodeInfo
 
     private void Describe(TrunkRegistration registration, Utf8JsonWriter json)
     {
-        var leftMillis = registration.UntilMillis - (clock.MonotonicNanos / 1_000_000);
+        var leftMillis = registration.UntilMillis - (_clock.MonotonicNanos / 1_000_000);
         json.WriteBoolean("registered"u8, leftMillis > 0);
-        if (leftMillis > 0) json.WriteNumber("registered_until"u8, (clock.UnixMillis + leftMillis) / 1000);
+        if (leftMillis > 0) json.WriteNumber("registered_until"u8, (_clock.UnixMillis + leftMillis) / 1000);
         if (registration.Status != 0)
         {
             json.WriteNumber("register_status"u8, registration.Status);
@@ -390,20 +390,20 @@ public sealed class ServerNode : INodeInfo
 
     private void Sweep(object? state)
     {
-        var now = clock.UnixMillis;
+        var now = _clock.UnixMillis;
         _ = SweepAsync(now);
-        sweep = options.Timers.Schedule(SweepIntervalMillis, Sweep, null);
+        _sweep = _options.Timers.Schedule(SweepIntervalMillis, Sweep, null);
     }
 
     private async Task SweepAsync(long now)
     {
         try
         {
-            await options.Store.SweepAsync(now - options.EventRetentionMillis, now - Limits.IdempotencyMillis, now - PermitAgeMillisMax).ConfigureAwait(false);
+            await _options.Store.SweepAsync(now - _options.EventRetentionMillis, now - Limits.IdempotencyMillis, now - PermitAgeMillisMax).ConfigureAwait(false);
         }
         catch (StoreUnavailableException fault)
         {
-            if (!fault.IsBroken) options.Log.Write(LogEvents.JournalUnreachable, fault.Message);
+            if (!fault.IsBroken) _options.Log.Write(LogEvents.JournalUnreachable, fault.Message);
         }
     }
 }

@@ -8,16 +8,16 @@ namespace Cti.Kernel;
 /// <param name="limitNanos">The longest pause that needs no renewal, in nanoseconds: half a lease; 0 never closes.</param>
 public sealed class PauseGuard(long limitNanos)
 {
-    private long lastBeat = long.MinValue;
-    private int closed;
+    private long _lastBeat = long.MinValue;
+    private int _closed;
 
     /// <summary>Whether SIP and RTP may be sent at this monotonic time, in nanoseconds.</summary>
     public bool IsOpen(long nowNanos)
     {
         if (limitNanos == 0) return true;
-        var last = Volatile.Read(ref lastBeat);
-        if (last != long.MinValue && nowNanos - last > limitNanos) Volatile.Write(ref closed, 1);
-        return Volatile.Read(ref closed) == 0;
+        var last = Volatile.Read(ref _lastBeat);
+        if (last != long.MinValue && nowNanos - last > limitNanos) Volatile.Write(ref _closed, 1);
+        return Volatile.Read(ref _closed) == 0;
     }
 
     /// <summary>The heart beats: called every tenth of a lease or more often. A beat that comes too late closes the guard.</summary>
@@ -25,14 +25,14 @@ public sealed class PauseGuard(long limitNanos)
     public bool Beat(long nowNanos)
     {
         var isOpen = IsOpen(nowNanos);
-        Volatile.Write(ref lastBeat, nowNanos);
+        Volatile.Write(ref _lastBeat, nowNanos);
         return isOpen;
     }
 
     /// <summary>A renewal that was begun after the pause has succeeded: this process is still the owner.</summary>
     public void Confirm(long nowNanos)
     {
-        Volatile.Write(ref lastBeat, nowNanos);
-        Volatile.Write(ref closed, 0);
+        Volatile.Write(ref _lastBeat, nowNanos);
+        Volatile.Write(ref _closed, 0);
     }
 }

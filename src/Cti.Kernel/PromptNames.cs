@@ -20,12 +20,12 @@ public static class PromptNames
     /// <summary>A file that is looked up among the prompts of another language than the node's, such as <c>file:en-US:digit-1.wav</c>.</summary>
     public const string File = "file:";
 
-    private static readonly string[] s_schemes = [Spoken, Say, Voice, File];
+    private static readonly string[] Schemes = [Spoken, Say, Voice, File];
 
     /// <summary>Whether a text begins with one of the schemes, in whatever case.</summary>
     public static bool IsReserved(string name)
     {
-        foreach (var scheme in s_schemes)
+        foreach (var scheme in Schemes)
             if (name.StartsWith(scheme, StringComparison.OrdinalIgnoreCase)) return true;
         return false;
     }

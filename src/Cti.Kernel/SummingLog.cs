@@ -19,62 +19,62 @@ public sealed class SummingLog : ILog, IDisposable
     /// <summary>With every kind at once a few lines a second, and an operator who reads along is told soon.</summary>
     private const long WindowMillis = 10_000;
 
-    private readonly ILog log;
-    private readonly IClock clock;
-    private readonly ITimers timers;
-    private readonly ConcurrentDictionary<int, Window> windows = new();
-    private volatile bool isDisposed;
+    private readonly ILog _log;
+    private readonly IClock _clock;
+    private readonly ITimers _timers;
+    private readonly ConcurrentDictionary<int, Window> _windows = new();
+    private volatile bool _isDisposed;
 
     /// <summary>A log in front of another. It holds one small window for each summed kind of the catalogue that was ever written.</summary>
     /// <param name="log">Where the lines go.</param>
     /// <param name="clock">Says how long a window really was.</param>
     /// <param name="timers">Ends the windows.</param>
-    public SummingLog(ILog log, IClock clock, ITimers timers) => (this.log, this.clock, this.timers) = (log, clock, timers);
+    public SummingLog(ILog log, IClock clock, ITimers timers) => (_log, _clock, _timers) = (log, clock, timers);
 
     /// <inheritdoc/>
-    public bool IsEnabled(LogSeverity severity) => log.IsEnabled(severity);
+    public bool IsEnabled(LogSeverity severity) => _log.IsEnabled(severity);
 
     /// <inheritdoc/>
     public bool IsWanted(LogEvent kind) =>
-        log.IsWanted(kind) && !(kind.SummedAs is not null && windows.TryGetValue(kind.Id, out var window) && window.TryLeaveOut());
+        _log.IsWanted(kind) && !(kind.SummedAs is not null && _windows.TryGetValue(kind.Id, out var window) && window.TryLeaveOut());
 
     /// <inheritdoc/>
     public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments)
     {
-        if (kind.SummedAs is null || isDisposed)
+        if (kind.SummedAs is null || _isDisposed)
         {
-            log.Write(kind, arguments);
+            _log.Write(kind, arguments);
             return;
         }
-        if (log.IsWanted(kind) && WindowOf(kind).OpenOrLeaveOut()) log.Write(kind, arguments);
+        if (_log.IsWanted(kind) && WindowOf(kind).OpenOrLeaveOut()) _log.Write(kind, arguments);
     }
 
     /// <summary>Tells what was left out so far; from now on nothing is summed up.</summary>
     public void Dispose()
     {
-        isDisposed = true;
-        foreach (var window in windows.Values) window.Close();
+        _isDisposed = true;
+        foreach (var window in _windows.Values) window.Close();
     }
 
     private Window WindowOf(LogEvent kind) =>
-        windows.TryGetValue(kind.Id, out var window) ? window : windows.GetOrAdd(kind.Id, static (_, made) => new Window(made.Log, made.Kind), (Log: this, Kind: kind));
+        _windows.TryGetValue(kind.Id, out var window) ? window : _windows.GetOrAdd(kind.Id, static (_, made) => new Window(made.Log, made.Kind), (Log: this, Kind: kind));
 
     /// <summary>One kind's window: a single number, so that opening, counting and closing exclude each other without a lock.</summary>
     private sealed class Window(SummingLog owner, LogEvent kind)
     {
         private const long Closed = -1;
 
-        private readonly LogEvent summary = new(kind.Id, kind.Severity, "… and {0} more in {1} s: " + kind.SummedAs);
-        private long leftOut = Closed;
-        private long openedNanos;
-        private ITimerHandle? timer;
+        private readonly LogEvent _summary = new(kind.Id, kind.Severity, "… and {0} more in {1} s: " + kind.SummedAs);
+        private long _leftOut = Closed;
+        private long _openedNanos;
+        private ITimerHandle? _timer;
 
         /// <summary>Counts one where the window is open; false where it is closed.</summary>
         public bool TryLeaveOut()
         {
-            for (var seen = Volatile.Read(ref leftOut); seen != Closed;)
+            for (var seen = Volatile.Read(ref _leftOut); seen != Closed;)
             {
-                var was = Interlocked.CompareExchange(ref leftOut, seen + 1, seen);
+                var was = Interlocked.CompareExchange(ref _leftOut, seen + 1, seen);
                 if (was == seen) return true;
                 seen = was;
             }
@@ -86,7 +86,7 @@ public sealed class SummingLog : ILog, IDisposable
         {
             while (!TryLeaveOut())
             {
-                if (Interlocked.CompareExchange(ref leftOut, 0, Closed) != Closed) continue;
+                if (Interlocked.CompareExchange(ref _leftOut, 0, Closed) != Closed) continue;
                 Begin();
                 return true;
             }
@@ -96,26 +96,26 @@ public sealed class SummingLog : ILog, IDisposable
         /// <summary>Ends the window for good.</summary>
         public void Close()
         {
-            timer?.Cancel();
-            Tell(Interlocked.Exchange(ref leftOut, Closed));
+            _timer?.Cancel();
+            Tell(Interlocked.Exchange(ref _leftOut, Closed));
         }
 
         private void Begin()
         {
-            Volatile.Write(ref openedNanos, owner.clock.MonotonicNanos);
-            timer = owner.timers.Schedule(WindowMillis, static window => ((Window)window!).End(), this);
+            Volatile.Write(ref _openedNanos, owner._clock.MonotonicNanos);
+            _timer = owner._timers.Schedule(WindowMillis, static window => ((Window)window!).End(), this);
         }
 
         private void End()
         {
-            if (owner.isDisposed || Interlocked.CompareExchange(ref leftOut, Closed, 0) is 0 or Closed) return;
-            Tell(Interlocked.Exchange(ref leftOut, 0));
+            if (owner._isDisposed || Interlocked.CompareExchange(ref _leftOut, Closed, 0) is 0 or Closed) return;
+            Tell(Interlocked.Exchange(ref _leftOut, 0));
             Begin();
         }
 
         private void Tell(long count)
         {
-            if (count > 0) owner.log.Write(summary, count, Math.Max(1, (owner.clock.MonotonicNanos - Volatile.Read(ref openedNanos) + 500_000_000) / 1_000_000_000));
+            if (count > 0) owner._log.Write(_summary, count, Math.Max(1, (owner._clock.MonotonicNanos - Volatile.Read(ref _openedNanos) + 500_000_000) / 1_000_000_000));
         }
     }
 }

@@ -38,46 +38,46 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
 {
     private const long PromptCacheBytes = 256L * 1024 * 1024;
 
-    private readonly NodeConfiguration configuration;
-    private readonly ConsoleLog console;
-    private readonly SummingLog log;
-    private readonly SystemClock clock = new();
-    private readonly PoolScheduler scheduler;
-    private readonly SystemTimers timers;
-    private readonly PauseGuard guard;
-    private readonly CompilerRank compilerRank = new();
-    private readonly CancellationTokenSource demoStop = new();
-    private IJournalStore? store;
-    private MediaEngine? media;
-    private HttpSpeechEngine? speechService;
-    private SipTransport? sip;
-    private ServerNode? server;
-    private GatewayServer? gateway;
-    private NodeMetrics? metrics;
-    private ClusterMetrics? clusterMetrics;
-    private CallRecordKeeper? records;
-    private DescriptorBudget descriptors = null!;
-    private Task demo = Task.CompletedTask;
+    private readonly NodeConfiguration _configuration;
+    private readonly ConsoleLog _console;
+    private readonly SummingLog _log;
+    private readonly SystemClock _clock = new();
+    private readonly PoolScheduler _scheduler;
+    private readonly SystemTimers _timers;
+    private readonly PauseGuard _guard;
+    private readonly CompilerRank _compilerRank = new();
+    private readonly CancellationTokenSource _demoStop = new();
+    private IJournalStore? _store;
+    private MediaEngine? _media;
+    private HttpSpeechEngine? _speechService;
+    private SipTransport? _sip;
+    private ServerNode? _server;
+    private GatewayServer? _gateway;
+    private NodeMetrics? _metrics;
+    private ClusterMetrics? _clusterMetrics;
+    private CallRecordKeeper? _records;
+    private DescriptorBudget _descriptors = null!;
+    private Task _demo = Task.CompletedTask;
 
     private NodeHost(NodeConfiguration configuration)
     {
-        this.configuration = configuration;
-        console = new ConsoleLog(configuration.Log.Level, Console.Error);
-        scheduler = new PoolScheduler(console);
-        timers = new SystemTimers(clock, scheduler);
-        log = new SummingLog(console, clock, timers);
-        guard = new PauseGuard(IsShared ? (long)configuration.Cluster.Lease.TotalNanoseconds / 2 : 0);
+        _configuration = configuration;
+        _console = new ConsoleLog(configuration.Log.Level, Console.Error);
+        _scheduler = new PoolScheduler(_console);
+        _timers = new SystemTimers(_clock, _scheduler);
+        _log = new SummingLog(_console, _clock, _timers);
+        _guard = new PauseGuard(IsShared ? (long)configuration.Cluster.Lease.TotalNanoseconds / 2 : 0);
     }
 
     /// <summary>Whether other nodes may have the same journal.</summary>
-    private bool IsShared => configuration.Journal.Provider == JournalProvider.PostgreSql;
+    private bool IsShared => _configuration.Journal.Provider == JournalProvider.PostgreSql;
 
-    private bool IsMedia => configuration.Node.Roles.HasFlag(NodeRoles.Media);
+    private bool IsMedia => _configuration.Node.Roles.HasFlag(NodeRoles.Media);
 
-    private bool IsGateway => configuration.Node.Roles.HasFlag(NodeRoles.Gateway);
+    private bool IsGateway => _configuration.Node.Roles.HasFlag(NodeRoles.Gateway);
 
     /// <summary>Where the other nodes reach this one.</summary>
-    private string LinkAddress => configuration.Cluster switch
+    private string LinkAddress => _configuration.Cluster switch
     {
         { Listen: null } => "",
         { Advertise: { } advertise, Listen: { } listen } => (advertise with { Port = advertise.Port ?? listen.Port }).ToString(),
@@ -87,7 +87,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     /// <summary>The program's version.</summary>
     public static string Version { get; } = typeof(NodeHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    string? IGatewayStatus.WhyNotReady => server switch
+    string? IGatewayStatus.WhyNotReady => _server switch
     {
         null => "the node is starting",
         { IsReady: true } => null,
@@ -98,11 +98,11 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
 
     DrainRefusal? IGatewayStatus.Drain(string node)
     {
-        if (server is not { } running) return new DrainRefusal(false, "the node is starting");
+        if (_server is not { } running) return new DrainRefusal(false, "the node is starting");
         if (running.Drain(node)) return null;
         var known = running.NodeNames.ToList();
         return known.Contains(node)
-            ? new DrainRefusal(false, $"{configuration.Node.Name} has no link to {node} at the moment, so {node} was not told; ask its own gateway, or try again in a moment")
+            ? new DrainRefusal(false, $"{_configuration.Node.Name} has no link to {node} at the moment, so {node} was not told; ask its own gateway, or try again in a moment")
             : new DrainRefusal(true, $"there is no node {node} in the cluster; there {(known.Count == 1 ? "is" : "are")} {string.Join(", ", known)}");
     }
 
@@ -134,118 +134,118 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await demoStop.CancelAsync().ConfigureAwait(false);
-        await demo.ConfigureAwait(false);
-        if (gateway is not null) await gateway.DisposeAsync().ConfigureAwait(false);
-        metrics?.Dispose();
-        clusterMetrics?.Dispose();
-        if (server is not null) await server.StopAsync().ConfigureAwait(false);
-        sip?.Dispose();
-        media?.Dispose();
-        speechService?.Dispose();
-        if (records is not null) await records.DisposeAsync().ConfigureAwait(false);
-        if (store is not null) await store.DisposeAsync().ConfigureAwait(false);
-        log.Dispose();
-        timers.Dispose();
-        compilerRank.Dispose();
-        demoStop.Dispose();
-        log.Write(LogEvents.NodeStopped);
-        await console.DisposeAsync().ConfigureAwait(false);
+        await _demoStop.CancelAsync().ConfigureAwait(false);
+        await _demo.ConfigureAwait(false);
+        if (_gateway is not null) await _gateway.DisposeAsync().ConfigureAwait(false);
+        _metrics?.Dispose();
+        _clusterMetrics?.Dispose();
+        if (_server is not null) await _server.StopAsync().ConfigureAwait(false);
+        _sip?.Dispose();
+        _media?.Dispose();
+        _speechService?.Dispose();
+        if (_records is not null) await _records.DisposeAsync().ConfigureAwait(false);
+        if (_store is not null) await _store.DisposeAsync().ConfigureAwait(false);
+        _log.Dispose();
+        _timers.Dispose();
+        _compilerRank.Dispose();
+        _demoStop.Dispose();
+        _log.Write(LogEvents.NodeStopped);
+        await _console.DisposeAsync().ConfigureAwait(false);
     }
 
     private async Task StartAsync(CancellationToken cancellation)
     {
-        foreach (var warning in configuration.Warnings) log.Write(LogEvents.ConfigurationWarning, warning);
+        foreach (var warning in _configuration.Warnings) _log.Write(LogEvents.ConfigurationWarning, warning);
         var wishes = Wishes();
-        descriptors = DescriptorBudget.Divide(DescriptorLimit.Raise(), DescriptorLimit.InUse(), wishes);
-        descriptors.Tell(wishes, log);
-        var recordRoot = Path.GetFullPath(configuration.Media.RecordRoot);
-        var mediaRoot = Path.GetFullPath(configuration.Media.Root);
+        _descriptors = DescriptorBudget.Divide(DescriptorLimit.Raise(), DescriptorLimit.InUse(), wishes);
+        _descriptors.Tell(wishes, _log);
+        var recordRoot = Path.GetFullPath(_configuration.Media.RecordRoot);
+        var mediaRoot = Path.GetFullPath(_configuration.Media.Root);
         var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");
-        var recordingModes = new RecordingModes(configuration.Media.RecordFileMode, configuration.Media.RecordDirectoryMode);
+        var recordingModes = new RecordingModes(_configuration.Media.RecordFileMode, _configuration.Media.RecordDirectoryMode);
         // What lies above is no recordings' folder.
         if (Path.GetDirectoryName(recordRoot) is { Length: > 0 } above) Directory.CreateDirectory(above);
         recordingModes.MakeFolder(recordRoot);
         var folders = new MediaFolders(mediaRoot, prompts, recordRoot, Folders());
 
-        store = OpenStore();
-        await store.OpenAsync(configuration.Instances, cancellation).ConfigureAwait(false);
-        var hub = await EventHub.CreateAsync(store, scheduler, clock, timers, cancellation).ConfigureAwait(false);
-        hub.DeliveryPaused = (application, group, events) => log.Write(LogEvents.FeedGroupPaused, application, group, events);
-        var soundLibrary = new SoundLibrary(configuration.Media.SoundLibrary);
-        if (IsMedia) media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary, RecordingModes = recordingModes }, Prompts(folders, soundLibrary), clock, SystemRandom.Instance, log);
-        var resolver = new SipResolver((kind, family) => sip!.FindListener(kind, family), clock, SystemRandom.Instance);
-        server = new ServerNode(new ServerNodeOptions
+        _store = OpenStore();
+        await _store.OpenAsync(_configuration.Instances, cancellation).ConfigureAwait(false);
+        var hub = await EventHub.CreateAsync(_store, _scheduler, _clock, _timers, cancellation).ConfigureAwait(false);
+        hub.DeliveryPaused = (application, group, events) => _log.Write(LogEvents.FeedGroupPaused, application, group, events);
+        var soundLibrary = new SoundLibrary(_configuration.Media.SoundLibrary);
+        if (IsMedia) _media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary, RecordingModes = recordingModes }, Prompts(folders, soundLibrary), _clock, SystemRandom.Instance, _log);
+        var resolver = new SipResolver((kind, family) => _sip!.FindListener(kind, family), _clock, SystemRandom.Instance);
+        _server = new ServerNode(new ServerNodeOptions
         {
-            NodeName = configuration.Node.Name,
+            NodeName = _configuration.Node.Name,
             IsGateway = IsGateway,
             IsMedia = IsMedia,
             IsShared = IsShared,
-            LeaseMillis = (int)configuration.Cluster.Lease.TotalMilliseconds,
-            PauseGuard = guard,
+            LeaseMillis = (int)_configuration.Cluster.Lease.TotalMilliseconds,
+            PauseGuard = _guard,
             LinkAddress = LinkAddress,
-            LinkListen = configuration.Cluster.Listen?.ToString() ?? "",
-            ClusterSecret = configuration.Cluster.Secret?.Reveal() ?? "",
-            LinkTransport = configuration.Cluster.Listen is null ? null : new TcpLinkTransport(log),
-            Area = configuration.Area,
-            Station = configuration.Station,
-            InstanceCount = configuration.Instances,
-            CallsMax = configuration.Node.CallsMax,
+            LinkListen = _configuration.Cluster.Listen?.ToString() ?? "",
+            ClusterSecret = _configuration.Cluster.Secret?.Reveal() ?? "",
+            LinkTransport = _configuration.Cluster.Listen is null ? null : new TcpLinkTransport(_log),
+            Area = _configuration.Area,
+            Station = _configuration.Station,
+            InstanceCount = _configuration.Instances,
+            CallsMax = _configuration.Node.CallsMax,
             Calls = new Cti.Calls.Resources.CallSettings
             {
-                SetupTimeoutMillis = (long)configuration.Call.SetupTimeout.TotalMilliseconds,
-                OfferTimeoutMillis = (long)configuration.Call.OfferTimeout.TotalMilliseconds,
-                IdleReleaseMillis = (long)configuration.Call.IdleRelease.TotalMilliseconds,
-                TimeZone = configuration.Cdr.TimeZone,
+                SetupTimeoutMillis = (long)_configuration.Call.SetupTimeout.TotalMilliseconds,
+                OfferTimeoutMillis = (long)_configuration.Call.OfferTimeout.TotalMilliseconds,
+                IdleReleaseMillis = (long)_configuration.Call.IdleRelease.TotalMilliseconds,
+                TimeZone = _configuration.Cdr.TimeZone,
             },
-            SipTimers = new SipTimers((int)configuration.Sip.Timers.T1.TotalMilliseconds, (int)configuration.Sip.Timers.T2.TotalMilliseconds, (int)configuration.Sip.Timers.T4.TotalMilliseconds),
-            MediaProfile = new MediaProfile(configuration.Media.Codecs, (int)configuration.Media.Inactivity.TotalMilliseconds, configuration.Media.RingBackCountry)
+            SipTimers = new SipTimers((int)_configuration.Sip.Timers.T1.TotalMilliseconds, (int)_configuration.Sip.Timers.T2.TotalMilliseconds, (int)_configuration.Sip.Timers.T4.TotalMilliseconds),
+            MediaProfile = new MediaProfile(_configuration.Media.Codecs, (int)_configuration.Media.Inactivity.TotalMilliseconds, _configuration.Media.RingBackCountry)
             {
-                Latch = configuration.Media.Latch,
-                Idle = configuration.Media.Idle,
+                Latch = _configuration.Media.Latch,
+                Idle = _configuration.Media.Idle,
             },
-            Inbound = new InboundPolicy([.. configuration.Routes.Select(ToRoute)], configuration.Sip.AcceptAny, configuration.Gateway.DefaultApplication, configuration.Demo),
-            Trunks = [.. configuration.Trunks.Select(ToTrunk)],
-            DialPolicy = configuration.Sip.DialPolicy,
-            DialAny = configuration.Sip.DialAny,
-            EventRetentionMillis = (long)configuration.Events.Retention.TotalMilliseconds,
+            Inbound = new InboundPolicy([.. _configuration.Routes.Select(ToRoute)], _configuration.Sip.AcceptAny, _configuration.Gateway.DefaultApplication, _configuration.Demo),
+            Trunks = [.. _configuration.Trunks.Select(ToTrunk)],
+            DialPolicy = _configuration.Sip.DialPolicy,
+            DialAny = _configuration.Sip.DialAny,
+            EventRetentionMillis = (long)_configuration.Events.Retention.TotalMilliseconds,
             Version = Version,
-            Scheduler = scheduler,
-            Clock = clock,
-            Timers = timers,
+            Scheduler = _scheduler,
+            Clock = _clock,
+            Timers = _timers,
             Random = SystemRandom.Instance,
-            Log = log,
-            Store = store,
-            Media = media,
-            JoinFeeds = links => hub.JoinCluster(configuration.Node.Name, links, log),
-            Recordings = new MediaFiles(folders, soundLibrary, media),
-            ToldByes = new SpoolFile(Path.Combine(Path.GetFullPath(configuration.Data), $"answered-byes-{Uri.EscapeDataString(configuration.Node.Name)}")),
+            Log = _log,
+            Store = _store,
+            Media = _media,
+            JoinFeeds = links => hub.JoinCluster(_configuration.Node.Name, links, _log),
+            Recordings = new MediaFiles(folders, soundLibrary, _media),
+            ToldByes = new SpoolFile(Path.Combine(Path.GetFullPath(_configuration.Data), $"answered-byes-{Uri.EscapeDataString(_configuration.Node.Name)}")),
             Resolver = resolver,
-            SipTransport = events => sip = new SipTransport(SipOptions(), events, clock, timers, log),
+            SipTransport = events => _sip = new SipTransport(SipOptions(), events, _clock, _timers, _log),
             Publish = hub.Publish,
             Subscribers = hub,
         });
-        await server.StartAsync(cancellation).ConfigureAwait(false);
-        sip?.Start();
-        records = KeepRecords(store);
-        records.Start();
-        metrics = new NodeMetrics(server, media, sip, descriptors, wishes);
-        clusterMetrics = new ClusterMetrics(server);
-        if (IsGateway) gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, folders), server.Router, hub, this, clock, log, cancellation).ConfigureAwait(false);
-        if (configuration.Demo) demo = new DemoApplication(server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, configuration.Cdr.TimeZone), log).RunAsync(demoStop.Token);
-        log.Write(LogEvents.NodeStarted, configuration.Node.Name, IsMedia ? string.Join(", ", configuration.Sip.Listen.Select(static listener => listener.ToString())) : "nothing",
-            gateway is null ? "nothing" : string.Join(", ", gateway.Urls), Path.GetFullPath(configuration.Data));
+        await _server.StartAsync(cancellation).ConfigureAwait(false);
+        _sip?.Start();
+        _records = KeepRecords(_store);
+        _records.Start();
+        _metrics = new NodeMetrics(_server, _media, _sip, _descriptors, wishes);
+        _clusterMetrics = new ClusterMetrics(_server);
+        if (IsGateway) _gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, folders), _server.Router, hub, this, _clock, _log, cancellation).ConfigureAwait(false);
+        if (_configuration.Demo) _demo = new DemoApplication(_server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, _configuration.Cdr.TimeZone), _log).RunAsync(_demoStop.Token);
+        _log.Write(LogEvents.NodeStarted, _configuration.Node.Name, IsMedia ? string.Join(", ", _configuration.Sip.Listen.Select(static listener => listener.ToString())) : "nothing",
+            _gateway is null ? "nothing" : string.Join(", ", _gateway.Urls), Path.GetFullPath(_configuration.Data));
     }
 
     private async Task DrainAsync()
     {
-        var limit = configuration.Node.DrainTimeout;
-        server!.Drain();
-        log.Write(LogEvents.NodeStopping, server.CallCount, limit.TotalSeconds.ToString(CultureInfo.InvariantCulture));
+        var limit = _configuration.Node.DrainTimeout;
+        _server!.Drain();
+        _log.Write(LogEvents.NodeStopping, _server.CallCount, limit.TotalSeconds.ToString(CultureInfo.InvariantCulture));
         if (await CallsEndAsync(limit).ConfigureAwait(false)) return;
-        if (server.DropWhatCannotMove() && await CallsEndAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false)) return;
-        log.Write(LogEvents.NodeDropping, server.CallCount);
-        server.DropAll();
+        if (_server.DropWhatCannotMove() && await CallsEndAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false)) return;
+        _log.Write(LogEvents.NodeDropping, _server.CallCount);
+        _server.DropAll();
         await CallsEndAsync(TimeSpan.FromSeconds(5)).ConfigureAwait(false);
     }
 
@@ -255,7 +255,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         try
         {
-            while (server!.CallCount > 0 || server.HandedOverCount > 0 || !server.IsJournalIdle) await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
+            while (_server!.CallCount > 0 || _server.HandedOverCount > 0 || !_server.IsJournalIdle) await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
             return true;
         }
         catch (OperationCanceledException)
@@ -272,49 +272,49 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
 
     private CallRecordKeeper KeepRecords(IJournalStore from)
     {
-        var cdr = configuration.Cdr;
-        var options = new CallRecordKeeperOptions { Node = configuration.Node.Name, RetentionMillis = (long)cdr.Retention.TotalMilliseconds };
-        return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone, cdr.CsvFormulas == CsvFormulas.Keep) : null, clock, timers, log);
+        var cdr = _configuration.Cdr;
+        var options = new CallRecordKeeperOptions { Node = _configuration.Node.Name, RetentionMillis = (long)cdr.Retention.TotalMilliseconds };
+        return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone, cdr.CsvFormulas == CsvFormulas.Keep) : null, _clock, _timers, _log);
     }
 
-    private IJournalStore OpenStore() => configuration.Journal.Provider switch
+    private IJournalStore OpenStore() => _configuration.Journal.Provider switch
     {
-        JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(configuration.Journal.File), Broke = why => log.Write(LogEvents.JournalBroken, why) }),
+        JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(_configuration.Journal.File), Broke = why => _log.Write(LogEvents.JournalBroken, why) }),
         JournalProvider.PostgreSql => new PostgreSqlJournalStore(new PostgreSqlOptions
         {
-            ConnectionString = configuration.Journal.ConnectionString!.Reveal(),
-            ConnectTimeout = configuration.Journal.ConnectTimeout,
-            CommandTimeout = configuration.Journal.CommandTimeout,
-            ApplicationName = "cti " + configuration.Node.Name,
+            ConnectionString = _configuration.Journal.ConnectionString!.Reveal(),
+            ConnectTimeout = _configuration.Journal.ConnectTimeout,
+            CommandTimeout = _configuration.Journal.CommandTimeout,
+            ApplicationName = "cti " + _configuration.Node.Name,
         }),
         _ => new MemoryJournalStore(new MemoryDisk()),
     };
 
     private PromptLibrary Prompts(MediaFolders folders, SoundLibrary soundLibrary)
     {
-        var spoken = SpokenLanguages.FromTag(configuration.Media.Language)!.Value;
-        return new PromptLibrary(new PromptCache(folders, PromptCacheBytes, soundLibrary), configuration.Media.Language, name => SpokenNames.Expand(name, spoken), TextToSpeech());
+        var spoken = SpokenLanguages.FromTag(_configuration.Media.Language)!.Value;
+        return new PromptLibrary(new PromptCache(folders, PromptCacheBytes, soundLibrary), _configuration.Media.Language, name => SpokenNames.Expand(name, spoken), TextToSpeech());
     }
 
     /// <summary>The folders of every application that is configured; without any there is the default one.</summary>
     private Dictionary<string, ApplicationFolders> Folders()
     {
-        var folders = configuration.Gateway.Applications.Values.ToDictionary(static application => application.Name, static application => new ApplicationFolders(application.MediaRoot, application.RecordRoot));
-        if (folders.Count == 0) folders.Add(configuration.Gateway.DefaultApplication, new ApplicationFolders(null, null));
+        var folders = _configuration.Gateway.Applications.Values.ToDictionary(static application => application.Name, static application => new ApplicationFolders(application.MediaRoot, application.RecordRoot));
+        if (folders.Count == 0) folders.Add(_configuration.Gateway.DefaultApplication, new ApplicationFolders(null, null));
         return folders;
     }
 
     private SpeechCache? TextToSpeech()
     {
-        var tts = configuration.Speech;
+        var tts = _configuration.Speech;
         switch (tts.Engine)
         {
             case SpeechEngineKind.Espeak:
                 return new SpeechCache(new EspeakEngine(tts.Program, tts.Timeout), tts.Cache);
             case SpeechEngineKind.Http:
                 var options = new HttpSpeechOptions(tts.Url!.Reveal(), [.. tts.Headers.Select(static header => (header.Name, header.Value.Reveal()))], tts.Timeout);
-                speechService = new HttpSpeechEngine(options);
-                return new SpeechCache(speechService, tts.Cache);
+                _speechService = new HttpSpeechEngine(options);
+                return new SpeechCache(_speechService, tts.Cache);
             default:
                 return null;
         }
@@ -322,22 +322,22 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
 
     private DescriptorWishes Wishes()
     {
-        var fixedOnes = configuration.Sip.Listen.Length + configuration.Gateway.Listen.Length
-            + (configuration.Journal.ConnectionString is { } database ? PostgreSqlOptions.ConnectionsMax(database.Reveal()) : 0)
-            + (configuration.Cluster.Listen is null ? 0 : Limits.LinkPeersMax + Limits.LinkPendingMax)
-            + (configuration.Speech.Engine == SpeechEngineKind.None ? 0 : configuration.Speech.Concurrency * Limits.DescriptorsPerSpeech);
-        var hasTcp = configuration.Sip.Listen.Any(static listener => listener.Protocol == SipProtocol.Tcp);
+        var fixedOnes = _configuration.Sip.Listen.Length + _configuration.Gateway.Listen.Length
+            + (_configuration.Journal.ConnectionString is { } database ? PostgreSqlOptions.ConnectionsMax(database.Reveal()) : 0)
+            + (_configuration.Cluster.Listen is null ? 0 : Limits.LinkPeersMax + Limits.LinkPendingMax)
+            + (_configuration.Speech.Engine == SpeechEngineKind.None ? 0 : _configuration.Speech.Concurrency * Limits.DescriptorsPerSpeech);
+        var hasTcp = _configuration.Sip.Listen.Any(static listener => listener.Protocol == SipProtocol.Tcp);
         return new DescriptorWishes(
-            IsMedia ? (configuration.Media.PortLast - configuration.Media.PortFirst + 1) / 2 : 0,
-            IsMedia && hasTcp ? configuration.Sip.Tcp.MaxConnections : 0,
-            IsGateway ? configuration.Gateway.MaxConnections : 0,
+            IsMedia ? (_configuration.Media.PortLast - _configuration.Media.PortFirst + 1) / 2 : 0,
+            IsMedia && hasTcp ? _configuration.Sip.Tcp.MaxConnections : 0,
+            IsGateway ? _configuration.Gateway.MaxConnections : 0,
             fixedOnes);
     }
 
     private MediaEngineOptions MediaOptions()
     {
-        var address = configuration.Media.Address;
-        var advertised = configuration.Media.Advertise;
+        var address = _configuration.Media.Address;
+        var advertised = _configuration.Media.Advertise;
         var isIPv6 = address?.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6;
         return new MediaEngineOptions
         {
@@ -345,37 +345,37 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             IPv6 = address is null ? IPAddress.IPv6Any : isIPv6 ? address : null,
             AdvertisedIPv4 = advertised is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetwork } ? advertised : null,
             AdvertisedIPv6 = advertised is { AddressFamily: System.Net.Sockets.AddressFamily.InterNetworkV6 } ? advertised : null,
-            LinkAddress = configuration.Cluster.MediaAddress,
-            PauseGuard = guard,
-            PortFirst = configuration.Media.PortFirst,
-            PortLast = configuration.Media.PortLast,
-            Loops = configuration.Media.Loops,
-            SpeechThreads = configuration.Speech.Concurrency,
-            SessionsMax = descriptors.Sessions,
+            LinkAddress = _configuration.Cluster.MediaAddress,
+            PauseGuard = _guard,
+            PortFirst = _configuration.Media.PortFirst,
+            PortLast = _configuration.Media.PortLast,
+            Loops = _configuration.Media.Loops,
+            SpeechThreads = _configuration.Speech.Concurrency,
+            SessionsMax = _descriptors.Sessions,
         };
     }
 
     private SipTransportOptions SipOptions()
     {
-        var advertise = configuration.Sip.Advertise;
+        var advertise = _configuration.Sip.Advertise;
         return new SipTransportOptions
         {
-            Listeners = [.. configuration.Sip.Listen.Select(listener => new SipListenerOptions(
+            Listeners = [.. _configuration.Sip.Listen.Select(listener => new SipListenerOptions(
                 listener.Protocol == SipProtocol.Udp ? SipTransportKind.Udp : SipTransportKind.Tcp,
                 listener.Address,
                 advertise is null ? null : new SipHostPort(advertise.Host, advertise.Port ?? listener.Address.Port)))],
-            IsTrunk = address => server!.Trunks.ForSource(new IPEndPoint(address, 0)) is not null,
-            ConnectionsMax = Math.Max(1, descriptors.SipConnections),
-            IdleMillis = (int)configuration.Sip.Tcp.IdleTimeout.TotalMilliseconds,
-            ConnectMillisMax = (int)configuration.Sip.Tcp.ConnectTimeout.TotalMilliseconds,
-            ReceiveBufferBytes = configuration.Sip.ReceiveBuffer,
-            PauseGuard = guard,
+            IsTrunk = address => _server!.Trunks.ForSource(new IPEndPoint(address, 0)) is not null,
+            ConnectionsMax = Math.Max(1, _descriptors.SipConnections),
+            IdleMillis = (int)_configuration.Sip.Tcp.IdleTimeout.TotalMilliseconds,
+            ConnectMillisMax = (int)_configuration.Sip.Tcp.ConnectTimeout.TotalMilliseconds,
+            ReceiveBufferBytes = _configuration.Sip.ReceiveBuffer,
+            PauseGuard = _guard,
         };
     }
 
     private GatewayOptions GatewayOptions(string mediaRoot, MediaFolders folders)
     {
-        var applications = configuration.Gateway.Applications.Values.Select(application => new ApplicationOptions(application.Name, [.. application.Keys])
+        var applications = _configuration.Gateway.Applications.Values.Select(application => new ApplicationOptions(application.Name, [.. application.Keys])
         {
             Admin = application.Admin,
             RequestsPerSecond = application.Rate,
@@ -386,11 +386,11 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         var onlyDefault = applications.Count == 0;
         if (onlyDefault)
         {
-            var file = Path.GetFullPath(configuration.Gateway.KeysFile);
+            var file = Path.GetFullPath(_configuration.Gateway.KeysFile);
             var (key, isNew) = DefaultKey.LoadOrCreate(file);
-            applications.Add(new ApplicationOptions(configuration.Gateway.DefaultApplication, [DefaultKey.Hash(key)]) { Admin = true, MediaRoots = RootsOf(configuration.Gateway.DefaultApplication) });
+            applications.Add(new ApplicationOptions(_configuration.Gateway.DefaultApplication, [DefaultKey.Hash(key)]) { Admin = true, MediaRoots = RootsOf(_configuration.Gateway.DefaultApplication) });
             // Printed once, to the terminal of whoever starts it first; never logged.
-            if (isNew) Console.WriteLine($"A key for application {configuration.Gateway.DefaultApplication} was made: {key}\nIt is kept in {file}, readable by you only.");
+            if (isNew) Console.WriteLine($"A key for application {_configuration.Gateway.DefaultApplication} was made: {key}\nIt is kept in {file}, readable by you only.");
         }
 
         // A full path in any of these is a media file's; which of them the application may hear is told where it is played.
@@ -400,12 +400,12 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         {
             States = StateTable.Instance,
             Spoken = SpokenRules.Instance,
-            Listen = [.. configuration.Gateway.Listen.Select(static url => url.ToString())],
+            Listen = [.. _configuration.Gateway.Listen.Select(static url => url.ToString())],
             Applications = [.. applications],
             OnlyDefaultKey = onlyDefault,
             Version = Version,
-            RequestBytesMax = configuration.Gateway.RequestBytes,
-            ConnectionsMax = descriptors.GatewayConnections,
+            RequestBytesMax = _configuration.Gateway.RequestBytes,
+            ConnectionsMax = _descriptors.GatewayConnections,
         };
     }
 

@@ -8,8 +8,8 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
 {
     private const int Rate = 8000;
     private const double Amplitude = 6000;
-    private static readonly int[] s_tones = [440, 700, 1000];
-    private static readonly int[] s_candidates = [440, 700, 1000, 1500, 1900, 2300];
+    private static readonly int[] Frequencies = [440, 700, 1000];
+    private static readonly int[] Candidates = [440, 700, 1000, 1500, 1900, 2300];
 
     private async Task<string> ConferenceAsync(object parameters) => (string)(await App.AskAsync("sys.conf.construct", parameters))!["res_id"]!;
 
@@ -118,7 +118,7 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
     /// <summary>Each says its own tone, all at once.</summary>
     private static Task SpeakAsync(List<(PhoneCall Call, string Res)> phones) => Task.WhenAll(phones.Select((phone, i) =>
     {
-        var said = Tone.Linear(s_tones[i], 2, Amplitude);
+        var said = Tone.Linear(Frequencies[i], 2, Amplitude);
         return phone.Call.Rtp.SayAsync(phone.Call.Codecs.StartsWith('0') ? Sound.ToMuLaw(said) : Sound.ToALaw(said));
     }));
 
@@ -132,5 +132,5 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
     }
 
     /// <summary>Which tones are there: at an amplitude above a twentieth of what is said.</summary>
-    private static int[] Tones(short[] samples) => [.. s_candidates.Where(hertz => Tone.Amplitude(samples, hertz) > 300)];
+    private static int[] Tones(short[] samples) => [.. Candidates.Where(hertz => Tone.Amplitude(samples, hertz) > 300)];
 }

@@ -8,31 +8,31 @@ namespace Cti.Acceptance;
 public sealed class ContainerTests
 {
     private const int Calls = 9;
-    private static readonly string[] s_nodes = ["node-a", "node-b", "node-c"];
-    private static readonly TimeSpan s_start = TimeSpan.FromMinutes(3);
+    private static readonly string[] Nodes = ["node-a", "node-b", "node-c"];
+    private static readonly TimeSpan Start = TimeSpan.FromMinutes(3);
 
     [ContainerFact]
     public async Task Calls_through_Kamailio_outlive_a_node_that_is_killed_and_the_node_comes_back()
     {
         await using var cluster = await Containers.PrepareAsync();
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
-        await cluster.UpAsync(["postgres", "kamailio", .. s_nodes, "prometheus"]);
-        foreach (var node in s_nodes) await ReadyAsync(cluster, http, node);
+        await cluster.UpAsync(["postgres", "kamailio", .. Nodes, "prometheus"]);
+        foreach (var node in Nodes) await ReadyAsync(cluster, http, node);
         // Node, and the front's view of it: whoever answers OPTIONS is active.
         await PatientlyAsync(async () => Active(await cluster.InsideAsync("kamailio", "kamcmd", "-s", "unix:/run/kamailio/ctl", "dispatcher.list")) == 3, "Kamailio has three nodes", cluster, "kamailio");
         (await cluster.InsideAsync("node-a", "id", "-u")).Trim().ShouldNotBe("0", "nothing runs as root");
 
         await cluster.UpAsync("app");
-        await PatientlyAsync(async () => await SumAsync(cluster, http, s_nodes, "cti_gateway_connections") >= 1, "the application has its events", cluster, "app");
+        await PatientlyAsync(async () => await SumAsync(cluster, http, Nodes, "cti_gateway_connections") >= 1, "the application has its events", cluster, "app");
         await cluster.UpAsync("load");
         // Answered and played to: what is offered and not yet in the journal is nobody's promise.
         await PatientlyAsync(async () => (await cluster.InsideAsync("node-a", "cti", "calls", "--state", "Play", "--key", cluster.Key)).Contains($"{Calls} calls", StringComparison.Ordinal), "every call is up", cluster, "load");
         var each = new Dictionary<string, double>();
-        foreach (var node in s_nodes) each[node] = await SumAsync(cluster, http, [node], "cti_calls");
+        foreach (var node in Nodes) each[node] = await SumAsync(cluster, http, [node], "cti_calls");
         each.Values.ShouldAllBe(static calls => calls >= 1, "calls go round the nodes");
 
         var victim = "node-b";
-        var rest = s_nodes.Where(node => node != victim).ToArray();
+        var rest = Nodes.Where(node => node != victim).ToArray();
         using var prometheus = new PrometheusClient(cluster.Prometheus);
         await PatientlyAsync(async () => await prometheus.QueryAsync("sum(up{job=\"cti\"})") is [{ Value: 3 }] && await prometheus.QueryAsync("sum(cti_calls)") is [{ Value: >= Calls }], "Prometheus reads every node", cluster, "prometheus");
 
@@ -46,7 +46,7 @@ public sealed class ContainerTests
         await ReadyAsync(cluster, http, victim);
         // SIPp ends with 0 only when each of its calls was answered, and each BYE too, wherever the call is by then.
         (await cluster.ExitAsync("load", TimeSpan.FromMinutes(5))).ShouldBe(0, await cluster.LogAsync("load"));
-        await PatientlyAsync(async () => await SumAsync(cluster, http, s_nodes, "cti_calls") == 0, "no call is left over", cluster, "node-a");
+        await PatientlyAsync(async () => await SumAsync(cluster, http, Nodes, "cti_calls") == 0, "no call is left over", cluster, "node-a");
         (await cluster.InsideAsync("node-a", "cti", "status", "--key", cluster.Key)).ShouldContain(victim);
         // Kamailio's own figures are there too, and its counters of answers only once there were some.
         await PatientlyAsync(async () => await prometheus.QueryAsync("sum(up)") is [{ Value: >= 4 }], "Prometheus reads Kamailio", cluster, "prometheus");
@@ -102,7 +102,7 @@ public sealed class ContainerTests
             {
                 // Not listening yet.
             }
-            if (Stopwatch.GetElapsedTime(began) > s_start) throw new ShouldAssertException($"{what}: not so in {s_start}. {speaks} said:\n{await cluster.LogAsync(speaks)}");
+            if (Stopwatch.GetElapsedTime(began) > Start) throw new ShouldAssertException($"{what}: not so in {Start}. {speaks} said:\n{await cluster.LogAsync(speaks)}");
             await tick.WaitForNextTickAsync();
         }
     }

@@ -8,7 +8,7 @@ namespace Cti.Benchmarks;
 internal static class FailoverBenchmark
 {
     // CTI_BENCH_CALLS=500,500 compares two builds.
-    private static readonly int[] s_calls = Environment.GetEnvironmentVariable("CTI_BENCH_CALLS") is { Length: > 0 } asked
+    private static readonly int[] Calls = Environment.GetEnvironmentVariable("CTI_BENCH_CALLS") is { Length: > 0 } asked
         ? [.. asked.Split(',').Select(static count => int.Parse(count, CultureInfo.InvariantCulture))]
         : [100, 500, 1000];
 
@@ -18,7 +18,7 @@ internal static class FailoverBenchmark
             Environment.SetEnvironmentVariable("CTI_PROGRAM", Path.Combine(NodeProcess.Repository(), "artifacts", "cti", "cti"));
         Console.WriteLine();
         Console.WriteLine("Fail-over: calls  moved  lost   seen ms  owners ms  last re-INVITE ms   gap p50 ms  p99 ms  max ms   phones late ms");
-        foreach (var calls in s_calls) await MeasureAsync(report, calls);
+        foreach (var calls in Calls) await MeasureAsync(report, calls);
     }
 
     private static async Task MeasureAsync(Report report, int calls)

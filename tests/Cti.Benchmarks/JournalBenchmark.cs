@@ -18,7 +18,7 @@ internal static class JournalBenchmark
     private const int AtOnce = 24;
     // Four entries, three events, a remembered answer and a record.
     private const int RowsOfCall = 9;
-    private static readonly byte[] s_payload = new byte[330], s_params = new byte[230], s_fields = new byte[420];
+    private static readonly byte[] Payload = new byte[330], Params = new byte[230], Fields = new byte[420];
 
     public static async Task RunAsync(Report report)
     {
@@ -114,10 +114,10 @@ internal static class JournalBenchmark
                     Epoch = claim.Epoch,
                     ExpectedTail = expected,
                     NewTail = _tail,
-                    Entries = [new JournalEntry(expected + 1, id, 1, s_payload)],
-                    Events = events == 0 ? [] : [new StoredEvent("bench", claim.Instance, expected + 2, id, 1, now, "sys.call.on_answer_completed", s_params, default)],
+                    Entries = [new JournalEntry(expected + 1, id, 1, Payload)],
+                    Events = events == 0 ? [] : [new StoredEvent("bench", claim.Instance, expected + 2, id, 1, now, "sys.call.on_answer_completed", Params, default)],
                     Idempotency = remembers ? [new IdempotencyRow("bench", Guid.NewGuid(), 1, now, "{\"result\":null}"u8.ToArray())] : [],
-                    CallRecords = released ? [new CallRecordRow(Guid.NewGuid(), "bench", id, now, s_fields)] : [],
+                    CallRecords = released ? [new CallRecordRow(Guid.NewGuid(), "bench", id, now, Fields)] : [],
                     ReleasedResources = released ? [id] : [],
                 });
             }

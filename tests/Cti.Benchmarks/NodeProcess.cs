@@ -21,7 +21,7 @@ internal sealed class NodeProcess : IDisposable
     private const int PortsMax = 2_700;
 
     // Each run begins elsewhere: what the one before has closed may linger.
-    private static int s_lastPort = Environment.ProcessId * 37;
+    private static int _lastPort = Environment.ProcessId * 37;
 
     private readonly Process _process;
     private readonly string _folder;
@@ -129,7 +129,7 @@ internal sealed class NodeProcess : IDisposable
     {
         for (var tried = 0; tried < PortsMax; tried++)
         {
-            var port = FirstPort + (Interlocked.Increment(ref s_lastPort) & int.MaxValue) % PortsMax;
+            var port = FirstPort + (Interlocked.Increment(ref _lastPort) & int.MaxValue) % PortsMax;
             using var socket = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
             try
             {

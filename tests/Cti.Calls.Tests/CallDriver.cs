@@ -10,7 +10,7 @@ namespace Cti.Calls.Tests;
 /// <summary>Runs commands on one call as its actor would, and checks after each that the journal alone tells the same state.</summary>
 internal sealed class CallDriver(CallSettings? settings = null)
 {
-    private CallState? replayed;
+    private CallState? _replayed;
 
     public CallState? State { get; private set; }
     public CallSettings Settings { get; } = settings ?? new CallSettings();
@@ -65,10 +65,10 @@ internal sealed class CallDriver(CallSettings? settings = null)
         foreach (var entry in decision.Entries)
         {
             var bytes = CallEntryCodec.Encode(entry);
-            replayed = CallDecider.Apply(replayed, CallEntryCodec.Decode(CallEntryCodec.Version, bytes));
+            _replayed = CallDecider.Apply(_replayed, CallEntryCodec.Decode(CallEntryCodec.Version, bytes));
         }
         State = decision.State;
-        Describe(replayed).ShouldBe(Describe(State), "the journal alone tells the state");
+        Describe(_replayed).ShouldBe(Describe(State), "the journal alone tells the state");
         Journal.AddRange(decision.Entries);
         Events.AddRange(decision.Events);
         Effects.AddRange(decision.Effects);
@@ -79,7 +79,7 @@ internal sealed class CallDriver(CallSettings? settings = null)
     /// <summary>A process dies: what it had not made durable is forgotten.</summary>
     public void GoBackTo(CallState? durable, int events)
     {
-        (State, replayed) = (durable, durable);
+        (State, _replayed) = (durable, durable);
         Events.RemoveRange(events, Events.Count - events);
     }
 
@@ -91,7 +91,7 @@ internal sealed class CallDriver(CallSettings? settings = null)
     {
         var dialling = phase == CallPhase.Dial ? new ChildDialling { Child = "0.0.2-sys.call-194", Stage = DiallingStage.Calling, RingBack = new RingBackSpec(null, 0) } : null;
         State = State! with { Dialling = dialling };
-        replayed = replayed! with { Dialling = dialling };
+        _replayed = _replayed! with { Dialling = dialling };
     }
 
     public static string Describe(CallState? state) => JsonSerializer.Serialize(state);

@@ -41,46 +41,46 @@ public sealed class CallPropertyTests
 
     private sealed class RandomCall(int seed)
     {
-        private readonly Random random = new(seed);
-        private readonly CallDriver call = new(new CallSettings { IdleReleaseMillis = seed % 3 == 0 ? 0 : 120_000 }) { DecidesTwice = seed % 8 == 0 };
-        private readonly HashSet<long> playing = [];
-        private readonly HashSet<long> recording = [];
-        private long lastNumber;
-        private int entries;
-        private bool held;
+        private readonly Random _random = new(seed);
+        private readonly CallDriver _call = new(new CallSettings { IdleReleaseMillis = seed % 3 == 0 ? 0 : 120_000 }) { DecidesTwice = seed % 8 == 0 };
+        private readonly HashSet<long> _playing = [];
+        private readonly HashSet<long> _recording = [];
+        private long _lastNumber;
+        private int _entries;
+        private bool _held;
 
         public void Run(HashSet<(CallPhase, CallDirection)> reached)
         {
-            call.Do(random.Next(2) == 0
-                ? Some.Construct with { MaxAnswerSeconds = random.Next(1, 600), MaxRingSeconds = random.Next(1, 60) }
-                : Some.Offer with { Audio = random.Next(4) == 0 ? null : Some.Audio });
+            _call.Do(_random.Next(2) == 0
+                ? Some.Construct with { MaxAnswerSeconds = _random.Next(1, 600), MaxRingSeconds = _random.Next(1, 60) }
+                : Some.Offer with { Audio = _random.Next(4) == 0 ? null : Some.Audio });
             for (var i = 0; i < Commands; i++)
             {
-                reached.Add((call.Phase, call.State!.Direction));
-                call.Now += Pause();
+                reached.Add((_call.Phase, _call.State!.Direction));
+                _call.Now += Pause();
                 Step(Draw());
             }
-            if (call.Phase != CallPhase.Released) Step(new NodeLost());
-            if (call.State!.Closing != SipClosing.None) Step(new FarEndSettled());
-            call.State!.Closing.ShouldBe(SipClosing.None);
+            if (_call.Phase != CallPhase.Released) Step(new NodeLost());
+            if (_call.State!.Closing != SipClosing.None) Step(new FarEndSettled());
+            _call.State!.Closing.ShouldBe(SipClosing.None);
             CheckWhole();
         }
 
-        private long Pause() => random.Next(4) switch
+        private long Pause() => _random.Next(4) switch
         {
             0 => 0,
-            1 => random.Next(2000),
-            2 when call.Deadline is { } due && due > call.Now => due - call.Now,
-            _ => random.Next(50_000),
+            1 => _random.Next(2000),
+            2 when _call.Deadline is { } due && due > _call.Now => due - _call.Now,
+            _ => _random.Next(50_000),
         };
 
         private void Step(ResourceCommand command)
         {
-            var before = call.State!;
-            var dueBefore = call.Deadline;
-            var decision = call.Do(command);
+            var before = _call.State!;
+            var dueBefore = _call.Deadline;
+            var decision = _call.Do(command);
             if (decision.Refusal is not null) return;
-            call.State.ShouldNotBeNull();
+            _call.State.ShouldNotBeNull();
             if (before.Phase == CallPhase.Released) CheckAfterRelease(decision);
             if (command is TimeReached) CheckTime(decision, dueBefore);
             if (decision.Entries.IsEmpty) decision.Events.ShouldBeEmpty();
@@ -99,16 +99,16 @@ public sealed class CallPropertyTests
         {
             if (decision.Effects.Any(effect => effect.HoldsRequest))
             {
-                held.ShouldBeFalse("one such request at a time");
-                held = true;
+                _held.ShouldBeFalse("one such request at a time");
+                _held = true;
             }
             if (decision.Entries.Any(entry => entry is SeatTaken { Seat.Stage: SeatStage.Entered }) || decision.Effects.Any(effect => effect is ReplyRefused))
             {
-                held.ShouldBeTrue("there is a request to answer");
-                held = false;
+                _held.ShouldBeTrue("there is a request to answer");
+                _held = false;
             }
-            if (call.State!.Seat is { Stage: SeatStage.Requested }) held.ShouldBeTrue();
-            else held.ShouldBeFalse("no request is forgotten");
+            if (_call.State!.Seat is { Stage: SeatStage.Requested }) _held.ShouldBeTrue();
+            else _held.ShouldBeFalse("no request is forgotten");
         }
 
         private static void CheckAfterRelease(CallDecision decision)
@@ -120,50 +120,50 @@ public sealed class CallPropertyTests
 
         private void CheckTime(CallDecision decision, long? due)
         {
-            if (due is null || call.Now < due) decision.Entries.ShouldBeEmpty("nothing was due");
+            if (due is null || _call.Now < due) decision.Entries.ShouldBeEmpty("nothing was due");
             else decision.Entries.ShouldNotBeEmpty("something was due");
-            if (call.Deadline is { } next) next.ShouldBeGreaterThan(call.Now, "what was due is done: the timer would fire for ever");
+            if (_call.Deadline is { } next) next.ShouldBeGreaterThan(_call.Now, "what was due is done: the timer would fire for ever");
         }
 
         private void CheckMedia(ResourceCommand command, CallDecision decision)
         {
             switch (command)
             {
-                case PlayFinished played: playing.Remove(played.Number); break;
-                case RecordFinished recorded: recording.Remove(recorded.Number); break;
+                case PlayFinished played: _playing.Remove(played.Number); break;
+                case RecordFinished recorded: _recording.Remove(recorded.Number); break;
             }
             foreach (var effect in decision.Effects)
             {
                 switch (effect)
                 {
-                    case StartMediaPlay start: Fresh(start.Number); playing.Add(start.Number); break;
-                    case StartMediaRecord start: Fresh(start.Number); recording.Add(start.Number); break;
+                    case StartMediaPlay start: Fresh(start.Number); _playing.Add(start.Number); break;
+                    case StartMediaRecord start: Fresh(start.Number); _recording.Add(start.Number); break;
                     case StartMediaKeys start: Fresh(start.Number); break;
-                    case StopMediaPlay stop: playing.Remove(stop.Number); break;
-                    case CloseMedia: playing.Clear(); recording.Clear(); break;
+                    case StopMediaPlay stop: _playing.Remove(stop.Number); break;
+                    case CloseMedia: _playing.Clear(); _recording.Clear(); break;
                 }
             }
-            (playing.Count + recording.Count).ShouldBeLessThanOrEqualTo(1, "one action at a time");
-            if (call.Phase is CallPhase.Idle or CallPhase.SendDtmf)
+            (_playing.Count + _recording.Count).ShouldBeLessThanOrEqualTo(1, "one action at a time");
+            if (_call.Phase is CallPhase.Idle or CallPhase.SendDtmf)
             {
-                playing.ShouldBeEmpty("no prompt outlives its action");
-                recording.ShouldBeEmpty("no recording outlives its action");
+                _playing.ShouldBeEmpty("no prompt outlives its action");
+                _recording.ShouldBeEmpty("no recording outlives its action");
             }
         }
 
         private void Fresh(long number)
         {
-            number.ShouldBeGreaterThan(lastNumber, "the media side never sees a number twice");
-            lastNumber = number;
+            number.ShouldBeGreaterThan(_lastNumber, "the media side never sees a number twice");
+            _lastNumber = number;
         }
 
         private void CheckRelease(CallState before, CallDecision decision)
         {
-            if (before.Phase == CallPhase.Released || call.Phase != CallPhase.Released) return;
+            if (before.Phase == CallPhase.Released || _call.Phase != CallPhase.Released) return;
             decision.CallRecord.IsEmpty.ShouldBeFalse();
             decision.Events[^2].Method.ShouldBe("sys.call.on_released");
             decision.Events[^1].Method.ShouldBe("sys.on_chan_closed");
-            var owed = CallDecider.Owed(call.State!);
+            var owed = CallDecider.Owed(_call.State!);
             if (owed is null) decision.Effects.Any(effect => effect is SendBye or SendCancel or SendRefusal).ShouldBeFalse();
             else decision.Effects.ShouldContain(owed);
             decision.Effects.OfType<CloseMedia>().Count().ShouldBe(1);
@@ -171,66 +171,66 @@ public sealed class CallPropertyTests
 
         private void CheckWhole()
         {
-            call.Events.Select(e => e.Sequence).ShouldBe(Enumerable.Range(1, call.Events.Count), "the sequence has no gaps");
-            call.Journal.Sum(e => e.Events).ShouldBe(call.Events.Count);
-            call.Journal.Select(e => e.AtMillis).ShouldBe(call.Journal.Select(e => e.AtMillis).Order());
-            int Count(string method) => call.Events.Count(e => e.Method == method);
-            var started = call.Journal.OfType<ActionStarted>().ToList();
+            _call.Events.Select(e => e.Sequence).ShouldBe(Enumerable.Range(1, _call.Events.Count), "the sequence has no gaps");
+            _call.Journal.Sum(e => e.Events).ShouldBe(_call.Events.Count);
+            _call.Journal.Select(e => e.AtMillis).ShouldBe(_call.Journal.Select(e => e.AtMillis).Order());
+            int Count(string method) => _call.Events.Count(e => e.Method == method);
+            var started = _call.Journal.OfType<ActionStarted>().ToList();
             Count("sys.call.on_play_completed").ShouldBe(started.Count(e => e.Action is PlayAction));
             Count("sys.call.on_record_completed").ShouldBe(started.Count(e => e.Action is RecordAction));
             Count("sys.call.on_send_dtmf_completed").ShouldBe(started.Count(e => e.Action is SendKeysAction));
             Count("sys.call.on_receive_dtmf_completed").ShouldBe(started.Count(e => e.Action is ReceiveKeysAction));
-            Count("sys.call.on_conf_completed").ShouldBe(call.Journal.OfType<SeatTaken>().Count(e => e.Seat.Stage == SeatStage.Entered));
-            Count("sys.call.on_dial_completed").ShouldBe(call.Journal.OfType<Constructed>().Count());
-            Count("sys.call.on_incoming").ShouldBe(call.Journal.OfType<Offered>().Count());
-            Count("sys.call.on_answer_completed").ShouldBe(call.Journal.OfType<AnswerRequested>().Count());
-            Count("sys.call.on_ringing").ShouldBe(call.Journal.OfType<RingingBegan>().Count());
+            Count("sys.call.on_conf_completed").ShouldBe(_call.Journal.OfType<SeatTaken>().Count(e => e.Seat.Stage == SeatStage.Entered));
+            Count("sys.call.on_dial_completed").ShouldBe(_call.Journal.OfType<Constructed>().Count());
+            Count("sys.call.on_incoming").ShouldBe(_call.Journal.OfType<Offered>().Count());
+            Count("sys.call.on_answer_completed").ShouldBe(_call.Journal.OfType<AnswerRequested>().Count());
+            Count("sys.call.on_ringing").ShouldBe(_call.Journal.OfType<RingingBegan>().Count());
             Count("sys.call.on_ringing").ShouldBeLessThanOrEqualTo(1);
             Count("sys.call.on_released").ShouldBe(1);
             Count("sys.on_chan_closed").ShouldBe(1);
-            call.CallRecords.Count.ShouldBe(1);
-            var release = call.Journal.FindIndex(e => e is CallReleased);
-            call.Journal.Skip(release + 1).All(e => e is Settled or CallReleased).ShouldBeTrue();
-            call.Journal.Count(e => e is Settled).ShouldBeLessThanOrEqualTo(1);
-            foreach (var happened in call.Events) JsonDocument.Parse(happened.Params).Dispose();
+            _call.CallRecords.Count.ShouldBe(1);
+            var release = _call.Journal.FindIndex(e => e is CallReleased);
+            _call.Journal.Skip(release + 1).All(e => e is Settled or CallReleased).ShouldBeTrue();
+            _call.Journal.Count(e => e is Settled).ShouldBeLessThanOrEqualTo(1);
+            foreach (var happened in _call.Events) JsonDocument.Parse(happened.Params).Dispose();
         }
 
-        private ResourceCommand Draw() => random.Next(100) switch
+        private ResourceCommand Draw() => _random.Next(100) switch
         {
             < 30 => new TimeReached(),
             < 36 => new FarEndRings(),
             < 44 => Some.FarEndAnswered,
-            < 50 => new AnswerCall(random.Next(1, 400), random.Next(2) == 0 ? null : "set") { Generation = Generation() },
-            < 56 => new AckArrived(random.Next(2) == 0 ? null : Some.Audio),
-            < 68 => new KeyArrived("0123456789*#ABCD"[random.Next(16)]) { Press = random.Next(4) == 0 ? null : new KeyPress(random.Next(4) == 0 ? null : 9, (uint)random.Next(20)), IsLate = random.Next(4) == 0 },
+            < 50 => new AnswerCall(_random.Next(1, 400), _random.Next(2) == 0 ? null : "set") { Generation = Generation() },
+            < 56 => new AckArrived(_random.Next(2) == 0 ? null : Some.Audio),
+            < 68 => new KeyArrived("0123456789*#ABCD"[_random.Next(16)]) { Press = _random.Next(4) == 0 ? null : new KeyPress(_random.Next(4) == 0 ? null : 9, (uint)_random.Next(20)), IsLate = _random.Next(4) == 0 },
             < 84 => Start(),
             < 88 => MediaReport(),
             < 92 => Conference(),
             < 95 => Stop(),
-            < 97 => random.Next(2) == 0 ? new TouchCall() : new DialogChanged(Some.InboundDialog, Some.Held, Some.LocalSdp),
+            < 97 => _random.Next(2) == 0 ? new TouchCall() : new DialogChanged(Some.InboundDialog, Some.Held, Some.LocalSdp),
             _ => Ending(),
         };
 
-        private ApiGeneration Generation() => random.Next(2) == 0 ? ApiGeneration.V1 : ApiGeneration.V2;
+        private ApiGeneration Generation() => _random.Next(2) == 0 ? ApiGeneration.V1 : ApiGeneration.V2;
 
-        private ResourceCommand Start() => random.Next(4) switch
+        private ResourceCommand Start() => _random.Next(4) switch
         {
-            0 => new StartPlay(random.Next(5) == 0 ? [] : ["a.wav"], random.Next(2) == 0 ? "" : "*#", random.Next(3)),
-            1 => Some.Record with { MaxSeconds = random.Next(1, 30), FinishKeys = random.Next(2) == 0 ? "" : "#" },
+            0 => new StartPlay(_random.Next(5) == 0 ? [] : ["a.wav"], _random.Next(2) == 0 ? "" : "*#", _random.Next(3)),
+            1 => Some.Record with { MaxSeconds = _random.Next(1, 30), FinishKeys = _random.Next(2) == 0 ? "" : "#" },
             2 => Some.SendKeys,
             _ => new StartReceiveKeys(Some.Keys with
             {
-                ValidKeys = random.Next(2) == 0 ? "0123456789*#ABCD" : "0123", MaxKeys = random.Next(1, 5), FinishKeys = random.Next(2) == 0 ? "" : "#3",
-                FirstKeySeconds = random.Next(1, 20), NextKeySeconds = random.Next(1, 20), Files = random.Next(2) == 0 ? [] : ["enter.wav"],
-                PlayRepeat = random.Next(3), BreakOnKey = random.Next(2) == 0, IncludeFinishKey = random.Next(2) == 0,
+                ValidKeys = _random.Next(2) == 0 ? "0123456789*#ABCD" : "0123", MaxKeys = _random.Next(1, 5), FinishKeys = _random.Next(2) == 0 ? "" : "#3",
+                FirstKeySeconds = _random.Next(1, 20), NextKeySeconds = _random.Next(1, 20), Files = _random.Next(2) == 0 ? [] : ["enter.wav"],
+                PlayRepeat = _random.Next(3), BreakOnKey = _random.Next(2) == 0, IncludeFinishKey = _random.Next(2) == 0,
             }),
         };
 
         private ResourceCommand MediaReport()
         {
-            var number = Math.Max(1, lastNumber - (random.Next(4) == 0 ? 1 : 0));
-            var end = (MediaEnd)random.Next(5);
-            return random.Next(4) switch
+            var number = Math.Max(1, _lastNumber - (_random.Next(4) == 0 ? 1 : 0));
+            var end = (MediaEnd)_random.Next(5);
+            return _random.Next(4) switch
             {
                 0 => new PlayFinished(number, end, "detail"),
                 1 => new RecordBegan(number),
@@ -241,27 +241,27 @@ public sealed class CallPropertyTests
 
         private ResourceCommand Conference()
         {
-            var op = call.State!.Seat is { } seat && random.Next(5) > 0 ? seat.Op : $"op-{random.Next(1, entries + 1)}";
-            return random.Next(6) switch
+            var op = _call.State!.Seat is { } seat && _random.Next(5) > 0 ? seat.Op : $"op-{_random.Next(1, _entries + 1)}";
+            return _random.Next(6) switch
             {
-                0 or 1 => new EnterConference($"op-{++entries}", Some.ConferenceId) { MaxSeconds = random.Next(1, 100), Generation = Generation() },
-                2 or 3 => new EnterAnswered(op, Some.ConferenceId, random.Next(4) == 0 ? Kernel.RpcError.NoSuchResource(Some.ConferenceId) : null),
+                0 or 1 => new EnterConference($"op-{++_entries}", Some.ConferenceId) { MaxSeconds = _random.Next(1, 100), Generation = Generation() },
+                2 or 3 => new EnterAnswered(op, Some.ConferenceId, _random.Next(4) == 0 ? Kernel.RpcError.NoSuchResource(Some.ConferenceId) : null),
                 4 => new ConferenceParted(op, null, null),
                 _ => new ExitConference(Some.ConferenceId),
             };
         }
 
-        private ResourceCommand Stop() => random.Next(3) switch
+        private ResourceCommand Stop() => _random.Next(3) switch
         {
             0 => new StopPlay(),
             1 => new StopRecord(),
             _ => new StopReceiveKeys(),
         };
 
-        private ResourceCommand Ending() => random.Next(16) switch
+        private ResourceCommand Ending() => _random.Next(16) switch
         {
-            0 => new ByeArrived(random.Next(2) == 0 ? null : 486),
-            1 => new DropCall(random.Next(200, 700), Generation()),
+            0 => new ByeArrived(_random.Next(2) == 0 ? null : 486),
+            1 => new DropCall(_random.Next(200, 700), Generation()),
             2 => new RejectCall(486, null),
             3 => new RedirectCall("c.example", "moved"),
             4 => new DialFailed(486, "Busy Here"),
@@ -269,7 +269,7 @@ public sealed class CallPropertyTests
             6 => new AckMissing(),
             7 => new AckUnusable(),
             8 => new CallerCancelled(),
-            9 => new DialogLost(random.Next(2) == 0 ? 481 : 408),
+            9 => new DialogLost(_random.Next(2) == 0 ? 481 : 408),
             10 => new MediaLost(),
             11 => new SubscriberMissing(),
             12 => new NodeLost(),

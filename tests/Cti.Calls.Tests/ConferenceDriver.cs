@@ -11,7 +11,7 @@ internal sealed class ConferenceDriver
     public const string Id = "0.0.2-sys.conf-130";
     public const string Ann = "0.0.1-sys.call-65", Bob = "0.0.1-sys.call-129", Cid = "0.0.3-sys.call-195";
 
-    private ConferenceState? replayed;
+    private ConferenceState? _replayed;
 
     public ConferenceDriver(Func<ConstructConference, ConstructConference>? with = null)
     {
@@ -64,9 +64,9 @@ internal sealed class ConferenceDriver
             return decision;
         }
         foreach (var entry in decision.Entries)
-            replayed = ConferenceDecider.Apply(replayed, ConferenceEntryCodec.Decode(ConferenceEntryCodec.Version, ConferenceEntryCodec.Encode(entry)));
+            _replayed = ConferenceDecider.Apply(_replayed, ConferenceEntryCodec.Decode(ConferenceEntryCodec.Version, ConferenceEntryCodec.Encode(entry)));
         State = decision.State!;
-        System.Text.Json.JsonSerializer.Serialize(replayed).ShouldBe(System.Text.Json.JsonSerializer.Serialize(State), "the journal alone tells the state");
+        System.Text.Json.JsonSerializer.Serialize(_replayed).ShouldBe(System.Text.Json.JsonSerializer.Serialize(State), "the journal alone tells the state");
         Journal.AddRange(decision.Entries);
         Events.AddRange(decision.Events);
         return decision;

@@ -11,7 +11,7 @@ internal sealed class Duo
 {
     public const string ChildId = "0.0.7-sys.call-106";
 
-    private long heardNumber;
+    private long _heardNumber;
 
     public Duo(CallPhase parent = CallPhase.Idle, string? file = null, int mode = 0)
     {
@@ -62,7 +62,7 @@ internal sealed class Duo
     }
 
     /// <summary>The parent's present file comes to an end, or cannot be played.</summary>
-    public void EndSound(MediaEnd end = MediaEnd.Completed) => ToParent(new PlayFinished(heardNumber, end, "detail"));
+    public void EndSound(MediaEnd end = MediaEnd.Completed) => ToParent(new PlayFinished(_heardNumber, end, "detail"));
 
     public void Deliver()
     {
@@ -98,8 +98,8 @@ internal sealed class Duo
             case ReplyRefused refused when from == Child: (Accepted, Refusal) = (false, refused.Refusal); break;
             case StartRingBack start:
                 Heard.ShouldBeNull("one sound at a time");
-                start.Number.ShouldBeGreaterThan(heardNumber, "the media side never sees a number twice");
-                heardNumber = start.Number;
+                start.Number.ShouldBeGreaterThan(_heardNumber, "the media side never sees a number twice");
+                _heardNumber = start.Number;
                 Heard = start.Sound switch
                 {
                     RingBackFile { Loops: true } => "loop",
@@ -111,7 +111,7 @@ internal sealed class Duo
                 Sounds.Add(Heard);
                 break;
             case StopRingBack stop:
-                stop.Number.ShouldBe(heardNumber);
+                stop.Number.ShouldBe(_heardNumber);
                 stop.IsLine.ShouldBe(Heard == "line");
                 Heard = null;
                 break;

@@ -5,9 +5,9 @@ namespace Cti.Kernel.Tests;
 
 public sealed class SummingLogTests : IDisposable
 {
-    private static readonly LogEvent s_drop = new(2900, LogSeverity.Warning, "dropped {0}") { SummedAs = "dropped things" };
-    private static readonly LogEvent s_refusal = new(2901, LogSeverity.Information, "refused {0}") { SummedAs = "refusals" };
-    private static readonly LogEvent s_single = new(2902, LogSeverity.Warning, "broke {0}");
+    private static readonly LogEvent Drop = new(2900, LogSeverity.Warning, "dropped {0}") { SummedAs = "dropped things" };
+    private static readonly LogEvent Refusal = new(2901, LogSeverity.Information, "refused {0}") { SummedAs = "refusals" };
+    private static readonly LogEvent Single = new(2902, LogSeverity.Warning, "broke {0}");
 
     private readonly ManualRuntime _runtime = new();
     private readonly Lines _lines = new();
@@ -20,7 +20,7 @@ public sealed class SummingLogTests : IDisposable
     [Fact]
     public void The_first_of_a_kind_is_written_at_once_and_the_others_are_told_as_a_number_after_ten_seconds()
     {
-        for (var i = 0; i < 100; i++) _log.Write(s_drop, i);
+        for (var i = 0; i < 100; i++) _log.Write(Drop, i);
         _lines.Written.ShouldBe(["2900 dropped 0"]);
         _runtime.Advance(9_999);
         _lines.Written.Count.ShouldBe(1);
@@ -33,7 +33,7 @@ public sealed class SummingLogTests : IDisposable
     {
         for (var i = 0; i < 3; i++)
         {
-            _log.Write(s_drop, i);
+            _log.Write(Drop, i);
             _runtime.Advance(10_000);
         }
         _lines.Written.ShouldBe(["2900 dropped 0", "2900 dropped 1", "2900 dropped 2"]);
@@ -45,11 +45,11 @@ public sealed class SummingLogTests : IDisposable
     {
         for (var tick = 0; tick < 10_000; tick++)
         {
-            for (var i = 0; i < 10; i++) _log.Write(s_refusal, "sip:x");
+            for (var i = 0; i < 10; i++) _log.Write(Refusal, "sip:x");
             _runtime.Advance(1);
         }
         _lines.Written.ShouldBe(["2901 refused sip:x", "2901 … and 99999 more in 10 s: refusals"]);
-        _log.Write(s_refusal, "sip:y");
+        _log.Write(Refusal, "sip:y");
         _runtime.Advance(10_000);
         _lines.Written[2..].ShouldBe(["2901 … and 1 more in 10 s: refusals"]);
     }
@@ -59,9 +59,9 @@ public sealed class SummingLogTests : IDisposable
     {
         for (var i = 0; i < 2; i++)
         {
-            _log.Write(s_drop, i);
-            _log.Write(s_refusal, i);
-            _log.Write(s_single, i);
+            _log.Write(Drop, i);
+            _log.Write(Refusal, i);
+            _log.Write(Single, i);
         }
         _lines.Written.ShouldBe(["2900 dropped 0", "2901 refused 0", "2902 broke 0", "2902 broke 1"]);
     }
@@ -69,11 +69,11 @@ public sealed class SummingLogTests : IDisposable
     [Fact]
     public void Who_asks_first_is_told_no_while_the_kind_is_counted_and_has_been_counted_then()
     {
-        _log.IsWanted(s_drop).ShouldBeTrue();
-        _log.Write(s_drop, 1);
-        _log.IsWanted(s_drop).ShouldBeFalse();
-        _log.IsWanted(s_drop).ShouldBeFalse();
-        _log.IsWanted(s_single).ShouldBeTrue();
+        _log.IsWanted(Drop).ShouldBeTrue();
+        _log.Write(Drop, 1);
+        _log.IsWanted(Drop).ShouldBeFalse();
+        _log.IsWanted(Drop).ShouldBeFalse();
+        _log.IsWanted(Single).ShouldBeTrue();
         _runtime.Advance(10_000);
         _lines.Written.ShouldBe(["2900 dropped 1", "2900 … and 2 more in 10 s: dropped things"]);
     }
@@ -82,8 +82,8 @@ public sealed class SummingLogTests : IDisposable
     public void What_nobody_reads_is_not_counted()
     {
         _lines.Level = LogSeverity.Error;
-        for (var i = 0; i < 5; i++) _log.Write(s_drop, i);
-        _log.IsWanted(s_drop).ShouldBeFalse();
+        for (var i = 0; i < 5; i++) _log.Write(Drop, i);
+        _log.IsWanted(Drop).ShouldBeFalse();
         _runtime.Advance(10_000);
         _lines.Written.ShouldBeEmpty();
         _runtime.PendingTimers.ShouldBe(0);
@@ -92,11 +92,11 @@ public sealed class SummingLogTests : IDisposable
     [Fact]
     public void The_end_of_the_log_tells_what_was_left_out()
     {
-        for (var i = 0; i < 5; i++) _log.Write(s_drop, i);
+        for (var i = 0; i < 5; i++) _log.Write(Drop, i);
         _runtime.Advance(2_000);
         _log.Dispose();
         _lines.Written.ShouldBe(["2900 dropped 0", "2900 … and 4 more in 2 s: dropped things"]);
-        _log.Write(s_drop, 7);
+        _log.Write(Drop, 7);
         _lines.Written[^1].ShouldBe("2900 dropped 7", "afterwards nobody would tell a sum");
     }
 
@@ -105,8 +105,8 @@ public sealed class SummingLogTests : IDisposable
     {
         var late = new LateClock(_runtime);
         using var log = new SummingLog(_lines, late, _runtime);
-        log.Write(s_refusal, 0);
-        log.Write(s_refusal, 1);
+        log.Write(Refusal, 0);
+        log.Write(Refusal, 1);
         late.AheadNanos = 20_000_000_000;
         _runtime.Advance(10_000);
         _lines.Written.ShouldContain("2901 … and 1 more in 30 s: refusals");
@@ -115,7 +115,7 @@ public sealed class SummingLogTests : IDisposable
     [Fact]
     public void Counting_allocates_nothing()
     {
-        _log.Write(s_drop, "x");
+        _log.Write(Drop, "x");
         object text = "y";
         CountSome(1000, text);
         var before = GC.GetAllocatedBytesForCurrentThread();
@@ -136,8 +136,8 @@ public sealed class SummingLogTests : IDisposable
     {
         for (var i = 0; i < count; i++)
         {
-            _log.Write(s_drop, text);
-            if (_log.IsWanted(s_drop)) _log.Write(s_drop, text);
+            _log.Write(Drop, text);
+            if (_log.IsWanted(Drop)) _log.Write(Drop, text);
         }
     }
 

@@ -6,12 +6,12 @@ namespace Cti.Node.Tests;
 public sealed class DescriptorBudgetTests
 {
     private const int InUse = 60;
-    private static readonly DescriptorWishes s_usual = new(5_000, 1_000, 10_000, 40);
+    private static readonly DescriptorWishes Usual = new(5_000, 1_000, 10_000, 40);
 
     [Fact]
     public void Where_there_is_enough_everybody_gets_what_the_configuration_says()
     {
-        var budget = DescriptorBudget.Divide(65_536, InUse, s_usual);
+        var budget = DescriptorBudget.Divide(65_536, InUse, Usual);
         (budget.Sessions, budget.SipConnections, budget.GatewayConnections).ShouldBe((5_000, 1_000, 10_000));
     }
 
@@ -22,20 +22,20 @@ public sealed class DescriptorBudgetTests
     [InlineData(20_000)]
     public void Where_there_is_not_the_shares_fit_and_the_last_hundred_stay(int limit)
     {
-        var budget = DescriptorBudget.Divide(limit, InUse, s_usual);
+        var budget = DescriptorBudget.Divide(limit, InUse, Usual);
         // Calls that are up may take a tenth more sessions than new ones.
         var most = (budget.Sessions * 11 / 10 * Limits.DescriptorsPerSession) + budget.SipConnections + budget.GatewayConnections;
-        (limit - Limits.DescriptorsRuntime - s_usual.Fixed - most).ShouldBeGreaterThanOrEqualTo(Limits.DescriptorsReserved);
+        (limit - Limits.DescriptorsRuntime - Usual.Fixed - most).ShouldBeGreaterThanOrEqualTo(Limits.DescriptorsReserved);
         budget.Sessions.ShouldBeGreaterThanOrEqualTo(16);
         budget.SipConnections.ShouldBeGreaterThanOrEqualTo(16);
         budget.GatewayConnections.ShouldBeGreaterThanOrEqualTo(16);
-        budget.Sessions.ShouldBeLessThanOrEqualTo(s_usual.Sessions);
+        budget.Sessions.ShouldBeLessThanOrEqualTo(Usual.Sessions);
     }
 
     [Fact]
     public void What_one_kind_does_not_need_the_others_have()
     {
-        var budget = DescriptorBudget.Divide(1_024, InUse, s_usual with { SipConnections = 0, Sessions = 50 });
+        var budget = DescriptorBudget.Divide(1_024, InUse, Usual with { SipConnections = 0, Sessions = 50 });
         budget.Sessions.ShouldBe(50);
         budget.SipConnections.ShouldBe(0);
         budget.GatewayConnections.ShouldBeGreaterThan(400);
@@ -52,7 +52,7 @@ public sealed class DescriptorBudgetTests
     [Fact]
     public void A_limit_that_is_of_no_use_is_refused_with_what_would_be_right()
     {
-        var fault = Should.Throw<InvalidDataException>(() => DescriptorBudget.Divide(128, InUse, s_usual));
+        var fault = Should.Throw<InvalidDataException>(() => DescriptorBudget.Divide(128, InUse, Usual));
         fault.Message.ShouldContain("128");
         fault.Message.ShouldContain("LimitNOFILE");
         fault.Message.ShouldContain("27928");

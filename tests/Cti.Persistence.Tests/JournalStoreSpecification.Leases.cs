@@ -3,7 +3,7 @@ namespace Cti.Persistence.Tests;
 /// <content>Nodes, their leases, and how instances change hands.</content>
 public abstract partial class JournalStoreSpecification
 {
-    private static readonly InstanceEpoch[] s_all = [.. Enumerable.Range(0, Instances).Select(static id => new InstanceEpoch(id, 0))];
+    private static readonly InstanceEpoch[] All = [.. Enumerable.Range(0, Instances).Select(static id => new InstanceEpoch(id, 0))];
 
     private static NodeLease Lease(string name, string incarnation = "1") => new()
     {
@@ -69,7 +69,7 @@ public abstract partial class JournalStoreSpecification
     [Fact]
     public async Task Of_two_who_take_the_same_instance_one_gets_it()
     {
-        var both = await Task.WhenAll(Store.TakeAsync("a", s_all).AsTask(), Store.TakeAsync("b", s_all).AsTask());
+        var both = await Task.WhenAll(Store.TakeAsync("a", All).AsTask(), Store.TakeAsync("b", All).AsTask());
         both.Sum(static taken => taken.Count).ShouldBe(Instances);
         var now = await Store.ReadOwnershipAsync();
         now.ShouldAllBe(static instance => instance.Epoch == 1);

@@ -9,25 +9,25 @@ namespace Cti.Persistence.Tests;
 /// <summary>What the writer promises to those who append: order, one outcome each, and the truth about commits whose outcome is unknown.</summary>
 public sealed class JournalWriterTests : IAsyncDisposable
 {
-    private readonly ManualRuntime runtime = new();
-    private readonly ScriptedStoreFaults faults = new();
-    private readonly MemoryDisk disk = new();
-    private readonly LateCommits late = new();
-    private readonly List<string> seen = [];
-    private readonly CollectingLog log = new();
-    private readonly FaultyJournalStore store;
-    private readonly JournalWriter writer;
+    private readonly ManualRuntime _runtime = new();
+    private readonly ScriptedStoreFaults _faults = new();
+    private readonly MemoryDisk _disk = new();
+    private readonly LateCommits _late = new();
+    private readonly List<string> _seen = [];
+    private readonly CollectingLog _log = new();
+    private readonly FaultyJournalStore _store;
+    private readonly JournalWriter _writer;
 
     public JournalWriterTests()
     {
-        store = new FaultyJournalStore(new LateJournalStore(new MemoryJournalStore(disk), late), faults);
-        Done(store.OpenAsync(4));
-        writer = new JournalWriter(store, runtime, runtime, log, events => seen.AddRange(events.Select(e => $"publish {e.Instance}:{e.Position}")));
+        _store = new FaultyJournalStore(new LateJournalStore(new MemoryJournalStore(_disk), _late), _faults);
+        Done(_store.OpenAsync(4));
+        _writer = new JournalWriter(_store, _runtime, _runtime, _log, events => _seen.AddRange(events.Select(e => $"publish {e.Instance}:{e.Position}")));
     }
 
-    public ValueTask DisposeAsync() => store.DisposeAsync();
+    public ValueTask DisposeAsync() => _store.DisposeAsync();
 
-    private InstanceJournal Claim(int instance, string node = "n1") => writer.Open(node, Done(store.ClaimAsync(node, [instance]))[0]);
+    private InstanceJournal Claim(int instance, string node = "n1") => _writer.Open(node, Done(_store.ClaimAsync(node, [instance]))[0]);
 
     private static T Done<T>(ValueTask<T> operation)
     {
@@ -45,31 +45,31 @@ public sealed class JournalWriterTests : IAsyncDisposable
             Tag = what,
             Entries = [.. Enumerable.Range(0, entries).Select(i => new JournalEntry(first + i, $"res-{journal.Instance}", 1, new byte[] { 1 }))],
             Events = withEvent
-                ? [new StoredEvent("app", journal.Instance, first + entries, $"res-{journal.Instance}", 1, runtime.UnixMillis, "sys.call.on_incoming", "{}"u8.ToArray(), default)]
+                ? [new StoredEvent("app", journal.Instance, first + entries, $"res-{journal.Instance}", 1, _runtime.UnixMillis, "sys.call.on_incoming", "{}"u8.ToArray(), default)]
                 : [],
         }, observer);
     }
 
-    private long[] Stored(int instance) => [.. Done(store.ReadJournalAsync(instance)).Select(entry => entry.Position)];
+    private long[] Stored(int instance) => [.. Done(_store.ReadJournalAsync(instance)).Select(entry => entry.Position)];
 
-    private int Appends => faults.Begun.Count(operation => operation == StoreOperation.Append);
+    private int Appends => _faults.Begun.Count(operation => operation == StoreOperation.Append);
 
     [Fact]
     public void Appends_are_measured_from_being_queued_to_being_durable_and_batches_by_their_size()
     {
         List<double> took = [];
         List<int> batches = [];
-        (writer.Clock, writer.Appended, writer.BatchTaken) = (runtime, took.Add, batches.Add);
+        (_writer.Clock, _writer.Appended, _writer.BatchTaken) = (_runtime, took.Add, batches.Add);
         var journal = Claim(1);
-        faults.FailNext(StoreOperation.Append);
+        _faults.FailNext(StoreOperation.Append);
         for (var i = 0; i < 3; i++) Append(journal, $"append {i}");
-        writer.WaitingCount.ShouldBe(3);
-        runtime.Advance(1000);
+        _writer.WaitingCount.ShouldBe(3);
+        _runtime.Advance(1000);
 
         batches.ShouldBe([3]);
         took.Count.ShouldBe(3);
         took.ShouldAllBe(static seconds => seconds >= 0.05 && seconds < 1, "the retry is waited for");
-        (writer.WaitingCount, writer.UnreachedCount, writer.RefusedCount).ShouldBe((0, 1, 0));
+        (_writer.WaitingCount, _writer.UnreachedCount, _writer.RefusedCount).ShouldBe((0, 1, 0));
     }
 
     [Fact]
@@ -77,12 +77,12 @@ public sealed class JournalWriterTests : IAsyncDisposable
     {
         var journal = Claim(2);
         Append(journal, "a", entries: 2, withEvent: true).ShouldBe(3);
-        seen.ShouldBeEmpty("nothing runs before the scheduler does");
-        writer.IsIdle.ShouldBeFalse();
-        runtime.RunAll();
-        seen.ShouldBe(["durable a 2:3", "publish 2:3"]);
+        _seen.ShouldBeEmpty("nothing runs before the scheduler does");
+        _writer.IsIdle.ShouldBeFalse();
+        _runtime.RunAll();
+        _seen.ShouldBe(["durable a 2:3", "publish 2:3"]);
         Stored(2).ShouldBe([1, 2]);
-        writer.IsIdle.ShouldBeTrue();
+        _writer.IsIdle.ShouldBeTrue();
     }
 
     [Fact]
@@ -90,21 +90,21 @@ public sealed class JournalWriterTests : IAsyncDisposable
     {
         var journal = Claim(0);
         var other = Claim(1);
-        var gate = faults.HoldNext(StoreOperation.Append);
+        var gate = _faults.HoldNext(StoreOperation.Append);
         Append(journal, "first");
-        runtime.RunAll();
+        _runtime.RunAll();
         for (var i = 0; i < 5; i++)
         {
             Append(journal, $"a{i}");
             Append(other, $"b{i}");
         }
-        runtime.RunAll();
+        _runtime.RunAll();
         Appends.ShouldBe(1);
-        seen.ShouldBeEmpty();
+        _seen.ShouldBeEmpty();
         ManualRuntime.Inline(gate.SetResult);
-        runtime.RunAll();
+        _runtime.RunAll();
         Appends.ShouldBe(2);
-        seen.ShouldBe(
+        _seen.ShouldBe(
         [
             "durable first 0:1",
             "durable a0 0:2", "durable b0 1:1", "durable a1 0:3", "durable b1 1:2", "durable a2 0:4", "durable b2 1:3",
@@ -118,13 +118,13 @@ public sealed class JournalWriterTests : IAsyncDisposable
     public void A_long_queue_is_written_in_batches_of_512_and_in_order()
     {
         var journal = Claim(0);
-        var gate = faults.HoldNext(StoreOperation.Append);
+        var gate = _faults.HoldNext(StoreOperation.Append);
         for (var i = 0; i < 1200; i++) Append(journal, $"{i}");
-        runtime.RunAll();
+        _runtime.RunAll();
         ManualRuntime.Inline(gate.SetResult);
-        runtime.RunAll();
+        _runtime.RunAll();
         Appends.ShouldBe(3);
-        seen.ShouldBe(Enumerable.Range(0, 1200).Select(i => $"durable {i} 0:{i + 1}"));
+        _seen.ShouldBe(Enumerable.Range(0, 1200).Select(i => $"durable {i} 0:{i + 1}"));
     }
 
     [Fact]
@@ -135,40 +135,40 @@ public sealed class JournalWriterTests : IAsyncDisposable
         Append(journal, "a").ShouldBe(1);
         Should.Throw<InvalidOperationException>(() => journal.Append(_ => new JournalRows(), new Observer(this, 0, "empty")));
         Append(journal, "b").ShouldBe(2);
-        runtime.RunAll();
-        seen.ShouldBe(["durable a 0:1", "durable b 0:2"]);
+        _runtime.RunAll();
+        _seen.ShouldBe(["durable a 0:1", "durable b 0:2"]);
     }
 
     [Fact]
     public void A_commit_that_failed_before_it_was_applied_is_sent_again_after_a_pause()
     {
         var journal = Claim(0);
-        faults.FailNext(StoreOperation.Append);
+        _faults.FailNext(StoreOperation.Append);
         Append(journal, "a", withEvent: true);
-        runtime.RunAll();
-        (writer.IsStalled, journal.IsStalled, journal.IsDeposed).ShouldBe((true, true, false));
-        runtime.Advance(49);
+        _runtime.RunAll();
+        (_writer.IsStalled, journal.IsStalled, journal.IsDeposed).ShouldBe((true, true, false));
+        _runtime.Advance(49);
         Appends.ShouldBe(1);
-        runtime.Advance(1);
+        _runtime.Advance(1);
         Appends.ShouldBe(2);
-        seen.ShouldBe(["durable a 0:2", "publish 0:2"]);
-        (writer.IsStalled, writer.IsIdle).ShouldBe((false, true));
+        _seen.ShouldBe(["durable a 0:2", "publish 0:2"]);
+        (_writer.IsStalled, _writer.IsIdle).ShouldBe((false, true));
         Stored(0).ShouldBe([1]);
-        log.Ids.ShouldBe([LogEvents.JournalUnreachable.Id, LogEvents.JournalBack.Id]);
+        _log.Ids.ShouldBe([LogEvents.JournalUnreachable.Id, LogEvents.JournalBack.Id]);
     }
 
     [Fact]
     public void A_commit_that_was_applied_before_the_failure_is_reported_and_not_sent_again()
     {
         var journal = Claim(0);
-        faults.FailNext(StoreOperation.Append, applied: true);
+        _faults.FailNext(StoreOperation.Append, applied: true);
         Append(journal, "a", withEvent: true);
-        runtime.Advance(50);
+        _runtime.Advance(50);
         Appends.ShouldBe(1);
-        seen.ShouldBe(["durable a 0:2", "publish 0:2"]);
+        _seen.ShouldBe(["durable a 0:2", "publish 0:2"]);
         Stored(0).ShouldBe([1]);
-        writer.IsStalled.ShouldBeFalse("the store answered: new work is taken again");
-        log.Ids.ShouldBe([LogEvents.JournalUnreachable.Id, LogEvents.JournalBack.Id]);
+        _writer.IsStalled.ShouldBeFalse("the store answered: new work is taken again");
+        _log.Ids.ShouldBe([LogEvents.JournalUnreachable.Id, LogEvents.JournalBack.Id]);
     }
 
     [Fact]
@@ -176,14 +176,14 @@ public sealed class JournalWriterTests : IAsyncDisposable
     {
         var written = Claim(0);
         var missing = Claim(1);
-        late.KeepBack = append => append.Instance == 1;
+        _late.KeepBack = append => append.Instance == 1;
         Append(written, "a");
         Append(missing, "b");
-        faults.FailNext(StoreOperation.Append, applied: true);
-        runtime.RunAll();
-        late.KeepBack = null;
-        runtime.Advance(50);
-        seen.ShouldBe(["durable a 0:1", "durable b 1:1"]);
+        _faults.FailNext(StoreOperation.Append, applied: true);
+        _runtime.RunAll();
+        _late.KeepBack = null;
+        _runtime.Advance(50);
+        _seen.ShouldBe(["durable a 0:1", "durable b 1:1"]);
         (Stored(0).Length, Stored(1).Length).ShouldBe((1, 1));
     }
 
@@ -191,49 +191,49 @@ public sealed class JournalWriterTests : IAsyncDisposable
     public void A_commit_that_lands_after_the_tails_were_read_is_accepted_when_the_resent_one_does_not_fit()
     {
         var journal = Claim(0);
-        late.LandsAfterNextRead = true;
+        _late.LandsAfterNextRead = true;
         Append(journal, "a", withEvent: true);
-        runtime.Advance(10_000);
+        _runtime.Advance(10_000);
         journal.IsDeposed.ShouldBeFalse("it is still ours: what does not fit is our own append");
-        seen.ShouldBe(["durable a 0:2", "publish 0:2"]);
+        _seen.ShouldBe(["durable a 0:2", "publish 0:2"]);
         Stored(0).ShouldBe([1]);
         Append(journal, "b").ShouldBe(3);
-        runtime.Advance(0);
-        seen[^1].ShouldBe("durable b 0:3");
+        _runtime.Advance(0);
+        _seen[^1].ShouldBe("durable b 0:3");
     }
 
     [Fact]
     public void While_the_store_is_away_it_is_tried_ever_more_slowly_up_to_once_a_second()
     {
         var journal = Claim(0);
-        faults.FailNext(StoreOperation.Append, times: 8);
+        _faults.FailNext(StoreOperation.Append, times: 8);
         Append(journal, "a");
         var times = new List<long>();
-        runtime.RunAll();
+        _runtime.RunAll();
         var before = Appends;
-        times.Add(runtime.ElapsedMillis);
-        while (seen.Count == 0 && runtime.Step())
+        times.Add(_runtime.ElapsedMillis);
+        while (_seen.Count == 0 && _runtime.Step())
         {
             if (Appends == before) continue;
             before = Appends;
-            times.Add(runtime.ElapsedMillis);
+            times.Add(_runtime.ElapsedMillis);
         }
         times.ShouldBe([0, 50, 150, 350, 750, 1550, 2550, 3550, 4550]);
-        seen.ShouldBe(["durable a 0:1"]);
+        _seen.ShouldBe(["durable a 0:1"]);
     }
 
     [Fact]
     public void A_store_that_cannot_even_be_asked_is_asked_again()
     {
         var journal = Claim(0);
-        faults.FailNext(StoreOperation.Append, applied: true);
-        faults.FailNext(StoreOperation.ReadOwnership);
+        _faults.FailNext(StoreOperation.Append, applied: true);
+        _faults.FailNext(StoreOperation.ReadOwnership);
         Append(journal, "a");
-        runtime.Advance(5000);
-        seen.ShouldBe(["durable a 0:1"]);
+        _runtime.Advance(5000);
+        _seen.ShouldBe(["durable a 0:1"]);
         Stored(0).ShouldBe([1]);
         journal.IsDeposed.ShouldBeFalse();
-        writer.IsStalled.ShouldBeFalse();
+        _writer.IsStalled.ShouldBeFalse();
     }
 
     [Fact]
@@ -244,26 +244,26 @@ public sealed class JournalWriterTests : IAsyncDisposable
         Claim(0, "n2");
         Append(taken, "a", withEvent: true);
         Append(kept, "b");
-        runtime.RunAll();
-        seen.ShouldBe(["deposed a", "durable b 1:1"]);
+        _runtime.RunAll();
+        _seen.ShouldBe(["deposed a", "durable b 1:1"]);
         (taken.IsDeposed, taken.IsStalled, kept.IsDeposed, kept.IsStalled).ShouldBe((true, true, false, false));
         Stored(0).ShouldBeEmpty();
         Append(taken, "late");
-        runtime.RunAll();
-        seen[^1].ShouldBe("deposed late");
-        log.Ids.ShouldBe([LogEvents.InstanceDeposed.Id], "it is said once");
+        _runtime.RunAll();
+        _seen[^1].ShouldBe("deposed late");
+        _log.Ids.ShouldBe([LogEvents.InstanceDeposed.Id], "it is said once");
     }
 
     [Fact]
     public void A_take_over_during_an_unknown_outcome_deposes()
     {
         var journal = Claim(0);
-        faults.FailNext(StoreOperation.Append, applied: true);
+        _faults.FailNext(StoreOperation.Append, applied: true);
         Append(journal, "a", withEvent: true);
-        runtime.RunAll();
+        _runtime.RunAll();
         Claim(0, "n2");
-        runtime.Advance(50);
-        seen.ShouldBe(["deposed a"], "the new owner has read it and decides what it promised");
+        _runtime.Advance(50);
+        _seen.ShouldBe(["deposed a"], "the new owner has read it and decides what it promised");
         journal.IsDeposed.ShouldBeTrue();
     }
 
@@ -271,17 +271,17 @@ public sealed class JournalWriterTests : IAsyncDisposable
     public void A_queue_past_its_bound_says_so_until_it_is_written()
     {
         var journal = Claim(0);
-        var gate = faults.HoldNext(StoreOperation.Append);
+        var gate = _faults.HoldNext(StoreOperation.Append);
         Append(journal, "first");
-        runtime.RunAll();
+        _runtime.RunAll();
         for (var i = 0; i < 20_000; i++) Append(journal, "x");
-        writer.IsStalled.ShouldBeFalse();
+        _writer.IsStalled.ShouldBeFalse();
         Append(journal, "one too many");
-        writer.IsStalled.ShouldBeTrue();
+        _writer.IsStalled.ShouldBeTrue();
         ManualRuntime.Inline(gate.SetResult);
-        runtime.RunAll();
-        writer.IsStalled.ShouldBeFalse();
-        seen.Count.ShouldBe(20_002);
+        _runtime.RunAll();
+        _writer.IsStalled.ShouldBeFalse();
+        _seen.Count.ShouldBe(20_002);
         Stored(0).ShouldBe(Enumerable.Range(1, 20_002).Select(i => (long)i));
     }
 
@@ -289,12 +289,12 @@ public sealed class JournalWriterTests : IAsyncDisposable
     public void A_fault_that_is_no_outage_stops_the_writer_and_is_logged()
     {
         var journal = Claim(0);
-        late.Bug = new InvalidOperationException("a bug");
+        _late.Bug = new InvalidOperationException("a bug");
         Append(journal, "a");
-        runtime.RunAll();
-        writer.IsStalled.ShouldBeTrue();
-        log.Ids.ShouldBe([LogEvents.JournalFault.Id]);
-        seen.ShouldBeEmpty();
+        _runtime.RunAll();
+        _writer.IsStalled.ShouldBeTrue();
+        _log.Ids.ShouldBe([LogEvents.JournalFault.Id]);
+        _seen.ShouldBeEmpty();
     }
 
     [Theory]
@@ -312,19 +312,19 @@ public sealed class JournalWriterTests : IAsyncDisposable
         {
             var which = random.Next(3);
             appended[which] = Append(journals[which], $"{i}", entries: random.Between(1, 3));
-            if (random.Chance(15)) faults.FailNext(random.Chance(70) ? StoreOperation.Append : StoreOperation.ReadOwnership, applied: random.Chance(50));
-            if (random.Chance(5)) late.LandsAfterNextRead = true;
-            if (random.Chance(40)) runtime.Advance(random.Between(0, 400));
+            if (random.Chance(15)) _faults.FailNext(random.Chance(70) ? StoreOperation.Append : StoreOperation.ReadOwnership, applied: random.Chance(50));
+            if (random.Chance(5)) _late.LandsAfterNextRead = true;
+            if (random.Chance(40)) _runtime.Advance(random.Between(0, 400));
         }
-        runtime.Advance(600_000);
-        writer.IsIdle.ShouldBeTrue();
-        seen.Count.ShouldBe(600);
-        seen.ShouldAllBe(line => line.StartsWith("durable", StringComparison.Ordinal));
+        _runtime.Advance(600_000);
+        _writer.IsIdle.ShouldBeTrue();
+        _seen.Count.ShouldBe(600);
+        _seen.ShouldAllBe(line => line.StartsWith("durable", StringComparison.Ordinal));
         for (var which = 0; which < 3; which++)
         {
             Stored(which).ShouldBe(Enumerable.Range(1, (int)appended[which]).Select(position => (long)position));
             var suffix = $" {which}:";
-            var order = seen.Where(line => line.Contains(suffix, StringComparison.Ordinal)).Select(line => long.Parse(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..], System.Globalization.CultureInfo.InvariantCulture)).ToList();
+            var order = _seen.Where(line => line.Contains(suffix, StringComparison.Ordinal)).Select(line => long.Parse(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..], System.Globalization.CultureInfo.InvariantCulture)).ToList();
             order.SequenceEqual(order.Order()).ShouldBeTrue("per instance in order");
         }
     }
@@ -334,10 +334,10 @@ public sealed class JournalWriterTests : IAsyncDisposable
         public void OnDurable(long position, object? tag)
         {
             tag.ShouldBe(what);
-            test.seen.Add($"durable {what} {instance}:{position}");
+            test._seen.Add($"durable {what} {instance}:{position}");
         }
 
-        public void OnDeposed() => test.seen.Add($"deposed {what}");
+        public void OnDeposed() => test._seen.Add($"deposed {what}");
     }
 
     private sealed class CollectingLog : ILog

@@ -14,15 +14,15 @@ namespace Cti.Simulation;
 /// <summary>One resource in the books.</summary>
 internal abstract class ResourceBook(ResourceId id)
 {
-    private readonly List<StoredEvent> events = [];
-    private readonly Dictionary<string, int> counts = new(StringComparer.Ordinal);
+    private readonly List<StoredEvent> _events = [];
+    private readonly Dictionary<string, int> _counts = new(StringComparer.Ordinal);
 
     public string Id { get; } = id.ToString();
     /// <summary>call, conf or flow.</summary>
     public string Kind { get; } = id.Module switch { Modules.Call => "call", Modules.Conference => "conf", _ => "flow" };
     /// <summary>What its durable entries add up to.</summary>
     public abstract ResourceState Resource { get; }
-    public IReadOnlyList<StoredEvent> Events => events;
+    public IReadOnlyList<StoredEvent> Events => _events;
     /// <summary>Call records.</summary>
     public int Records { get; set; }
     /// <summary>Its journal was dropped.</summary>
@@ -54,17 +54,17 @@ internal abstract class ResourceBook(ResourceId id)
         }
     }
 
-    public int Count(string method) => counts.GetValueOrDefault(method);
+    public int Count(string method) => _counts.GetValueOrDefault(method);
 
     /// <summary>Folds an entry; answers its name.</summary>
     public abstract string Fold(JournalEntry entry, VirtualWorld world);
 
     public virtual void Happened(StoredEvent happened, VirtualWorld world)
     {
-        var previous = events.Count == 0 ? null : events[^1].Method;
-        events.Add(happened);
-        counts[happened.Method] = Count(happened.Method) + 1;
-        if (happened.Sequence != events.Count) world.Fail($"{Id}: event {happened.Method} has number {happened.Sequence}, {events.Count} is next");
+        var previous = _events.Count == 0 ? null : _events[^1].Method;
+        _events.Add(happened);
+        _counts[happened.Method] = Count(happened.Method) + 1;
+        if (happened.Sequence != _events.Count) world.Fail($"{Id}: event {happened.Method} has number {happened.Sequence}, {_events.Count} is next");
         if (happened.Application != Resource.Application) world.Fail($"{Id}: an event for {happened.Application}");
         if (previous == "sys.on_chan_closed" || (previous == ReleasedEvent && happened.Method != "sys.on_chan_closed")) world.Fail($"{Id}: {happened.Method} after {previous}");
         if (Completions.TryGetValue(happened.Method, out var allows) && ErrorOf(happened) is { } error && !allows(error)) world.Fail($"{Id}: {happened.Method} with error {error}");
@@ -114,8 +114,8 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
 
     /// <summary>After a takeover the far end is told at once; past that nobody has, for glare and a repetition are over long before.</summary>
     private const int InterruptedMillisMax = 10_000;
-    private readonly int[] started = new int[4];
-    private long recoveredMillis;
+    private readonly int[] _started = new int[4];
+    private long _recoveredMillis;
 
     public CallState State { get; private set; } = born;
     public override ResourceState Resource => State;
@@ -132,7 +132,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     public bool WaitedForBridge { get; private set; }
     /// <summary>Conferences that it entered.</summary>
     public int Entries { get; private set; }
-    public int Starts => started.Sum() + BridgeStarts + Entries;
+    public int Starts => _started.Sum() + BridgeStarts + Entries;
 
     protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => Errors;
     protected override string ReleasedEvent => "sys.call.on_released";
@@ -141,7 +141,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     {
         Connected => BridgeStarts,
         LeftConference => Entries,
-        _ => started[KindOf(completion)],
+        _ => _started[KindOf(completion)],
     };
 
     public override string Fold(JournalEntry entry, VirtualWorld world)
@@ -157,12 +157,12 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
             case AnswerRequested: WasAnswerRequested = true; break;
             case AnswerConfirmed: WasConfirmed = true; break;
             case DialAnswered: WasDialAnswered = true; break;
-            case ActionStarted { Action: var action }: started[KindOf(CallEvents.CompletionOf(action))]++; break;
+            case ActionStarted { Action: var action }: _started[KindOf(CallEvents.CompletionOf(action))]++; break;
             case BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } } when State.Bridge is not { Stage: BridgeStage.Connected }: BridgeStarts++; break;
             case BridgeBegan { Bridge.Stage: BridgeStage.Ending }: WaitedForBridge = true; break;
             case SeatTaken { Seat.Stage: SeatStage.Entered } when State.Seat is not { Stage: SeatStage.Entered }: Entries++; break;
             case Recovered taken:
-                recoveredMillis = taken.AtMillis;
+                _recoveredMillis = taken.AtMillis;
                 if (taken.Dialog.LocalCSeq < State.Dialog!.LocalCSeq + Limits.SipCSeqReserve) world.Fail($"{Id}: taken over with CSeq {taken.Dialog.LocalCSeq} after {State.Dialog.LocalCSeq}, which the dead node may have used");
                 break;
             case CallReleased release:
@@ -200,8 +200,8 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         for (var kind = 0; kind < ActionEvents.Length; kind++)
         {
             var running = State.Action is { } action && KindOf(CallEvents.CompletionOf(action)) == kind ? 1 : 0;
-            if (started[kind] != Count(ActionEvents[kind]) + running)
-                world.Fail($"{Id}: {started[kind]} starts, {Count(ActionEvents[kind])} of {ActionEvents[kind]}, {running} running");
+            if (_started[kind] != Count(ActionEvents[kind]) + running)
+                world.Fail($"{Id}: {_started[kind]} starts, {Count(ActionEvents[kind])} of {ActionEvents[kind]}, {running} running");
         }
         var bridged = State.Bridge is { IsFirst: true, Stage: BridgeStage.Connected or BridgeStage.Ending } ? 1 : 0;
         if (BridgeStarts != Count(Connected) + bridged) world.Fail($"{Id}: {BridgeStarts} bridges began, {Count(Connected)} of {Connected}, {bridged} up");
@@ -216,9 +216,9 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     /// <summary>A far end whose own offer went to a dead node refuses every other with 491 until that times out.</summary>
     private void CheckFarEndWasTold(CallReleased release, VirtualWorld world)
     {
-        if (State is not { IsUp: true, InterruptedMillis: not null } || !world.Plan.IsReachable || release.AtMillis - recoveredMillis <= InterruptedMillisMax) return;
+        if (State is not { IsUp: true, InterruptedMillis: not null } || !world.Plan.IsReachable || release.AtMillis - _recoveredMillis <= InterruptedMillisMax) return;
         if (world.Phones.SelectMany(static phone => phone.Calls).Any(far => far.CallId == State.SipCallId && far is { Phase: PeerPhase.Up, HasOpenOffer: false }))
-            world.Fail($"{Id}: released {release.AtMillis - recoveredMillis} ms after it was taken over, and its far end was never told");
+            world.Fail($"{Id}: released {release.AtMillis - _recoveredMillis} ms after it was taken over, and its far end was never told");
     }
 
     /// <summary>What a flow is told of its call's release follows it, that it heard comes last; both of an owned call only, and once.</summary>
@@ -238,7 +238,7 @@ internal sealed class FlowBook(FlowState born) : ResourceBook(born.Id)
 {
     private static readonly Func<int, bool> AnyFailure = static error => error is >= 300 and < 700;
 
-    private readonly Dictionary<string, Func<int, bool>> errors = new(StringComparer.Ordinal)
+    private readonly Dictionary<string, Func<int, bool>> _errors = new(StringComparer.Ordinal)
     {
         [$"{born.Id.Module}.on_released"] = AnyFailure,
         ["ext.duo_callback.on_dial1_completed"] = AnyFailure,
@@ -248,7 +248,7 @@ internal sealed class FlowBook(FlowState born) : ResourceBook(born.Id)
     public FlowState State { get; private set; } = born;
     public override ResourceState Resource => State;
 
-    protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => errors;
+    protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => _errors;
     protected override string ReleasedEvent => $"{State.Id.Module}.on_released";
 
     public override string Fold(JournalEntry entry, VirtualWorld world)
@@ -296,10 +296,10 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
         [Recorded] = static error => error is 408 or 410 or 487 or 500 or 503,
     };
 
-    private readonly HashSet<string> told = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, bool> talking = new(StringComparer.Ordinal);
-    private int plays;
-    private int recordings;
+    private readonly HashSet<string> _told = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, bool> _talking = new(StringComparer.Ordinal);
+    private int _plays;
+    private int _recordings;
 
     public ConferenceState State { get; private set; } = born;
     public override ResourceState Resource => State;
@@ -318,8 +318,8 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
         if (State.WasReleased) world.Fail($"{Id}: {fact.GetType().Name} after the release");
         if (ConferenceDecider.NextDeadline(State) is { } due && world.LatestFor(State.Id.Instance, due) is { } latest && fact.AtMillis > latest)
             world.Fail($"{Id}: {fact.GetType().Name} {fact.AtMillis - due} ms after its limit");
-        if (fact is PlayBegan) plays++;
-        if (fact is RecordingSet { Recording: var recording } && recording.Number != State.Recording?.Number) recordings++;
+        if (fact is PlayBegan) _plays++;
+        if (fact is RecordingSet { Recording: var recording } && recording.Number != State.Recording?.Number) _recordings++;
         State = ConferenceDecider.Apply(State, fact);
         return fact.GetType().Name;
     }
@@ -333,17 +333,17 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
         switch (happened.Method)
         {
             case "sys.conf.on_entered":
-                if (!told.Add(call)) world.Fail($"{Id}: {call} enters and is in already");
+                if (!_told.Add(call)) world.Fail($"{Id}: {call} enters and is in already");
                 break;
             case "sys.conf.on_exited":
-                if (!told.Remove(call)) world.Fail($"{Id}: {call} leaves and is not in");
-                if (talking.GetValueOrDefault(call)) world.Fail($"{Id}: {call} leaves and talks on");
+                if (!_told.Remove(call)) world.Fail($"{Id}: {call} leaves and is not in");
+                if (_talking.GetValueOrDefault(call)) world.Fail($"{Id}: {call} leaves and talks on");
                 Exits[call] = Exits.GetValueOrDefault(call) + 1;
                 break;
             default:
                 var now = json.RootElement.GetProperty("talking").GetBoolean();
-                if (talking.GetValueOrDefault(call) == now) world.Fail($"{Id}: {call} is told twice to be talking: {now}");
-                talking[call] = now;
+                if (_talking.GetValueOrDefault(call) == now) world.Fail($"{Id}: {call} is told twice to be talking: {now}");
+                _talking[call] = now;
                 break;
         }
     }
@@ -352,8 +352,8 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
     {
         Exactly(ReleasedEvent, State.WasReleased ? 1 : 0, world);
         if (Events.Count != State.EventCount) world.Fail($"{Id}: {Events.Count} events, its state counts {State.EventCount}");
-        if (!told.SetEquals(State.Members.Select(static member => member.Call))) world.Fail($"{Id}: by its events {string.Join(", ", told)} are in, by its journal {string.Join(", ", State.Members.Select(static member => member.Call))}");
-        if (plays != Count(Played) + (State.Play is null ? 0 : 1)) world.Fail($"{Id}: {plays} plays, {Count(Played)} of {Played}");
-        if (recordings != Count(Recorded) + (State.Recording is null ? 0 : 1)) world.Fail($"{Id}: {recordings} recordings, {Count(Recorded)} of {Recorded}");
+        if (!_told.SetEquals(State.Members.Select(static member => member.Call))) world.Fail($"{Id}: by its events {string.Join(", ", _told)} are in, by its journal {string.Join(", ", State.Members.Select(static member => member.Call))}");
+        if (_plays != Count(Played) + (State.Play is null ? 0 : 1)) world.Fail($"{Id}: {_plays} plays, {Count(Played)} of {Played}");
+        if (_recordings != Count(Recorded) + (State.Recording is null ? 0 : 1)) world.Fail($"{Id}: {_recordings} recordings, {Count(Recorded)} of {Recorded}");
     }
 }

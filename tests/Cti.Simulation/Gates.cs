@@ -231,13 +231,13 @@ internal sealed class GatedMedia(VirtualWorld world, NodeProcess process, Virtua
 /// <summary>Names that take their time, beside addresses.</summary>
 internal sealed class SlowResolver(NodeProcess process) : ISipResolver
 {
-    private readonly VirtualResolver addresses = new();
+    private readonly VirtualResolver _addresses = new();
 
     public async ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host)
     {
         if (host == "never.example") await process.DelayAsync(7_000);
         else await process.DelayAsync(300);
-        return await addresses.ResolveHostAsync(host);
+        return await _addresses.ResolveHostAsync(host);
     }
 
     public async ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
@@ -251,7 +251,7 @@ internal sealed class SlowResolver(NodeProcess process) : ISipResolver
                 await process.DelayAsync(7_000);
                 throw new OperationCanceledException();
             default:
-                return await addresses.ResolveAsync(nextHop);
+                return await _addresses.ResolveAsync(nextHop);
         }
     }
 }

@@ -12,22 +12,22 @@ namespace Cti.Simulation;
 internal sealed class GroupOfConsumers(VirtualWorld world, SeededRandom random)
 {
     private const string Group = "books";
-    private readonly Member[] members = [new(), new(), new()];
-    private readonly Dictionary<string, int> seen = new(StringComparer.Ordinal);
+    private readonly Member[] _members = [new(), new(), new()];
+    private readonly Dictionary<string, int> _seen = new(StringComparer.Ordinal);
 
-    public bool HasSeenAll => world.Plan.IsScripted || world.Ledger.All.All(call => seen.GetValueOrDefault(call.Id) == call.Events.Count);
+    public bool HasSeenAll => world.Plan.IsScripted || world.Ledger.All.All(call => _seen.GetValueOrDefault(call.Id) == call.Events.Count);
 
     public void Begin()
     {
         if (world.Plan.IsScripted) return;
-        foreach (var member in members) Later(random.Between(0, 5_000), () => Connect(member));
+        foreach (var member in _members) Later(random.Between(0, 5_000), () => Connect(member));
     }
 
     /// <summary>A node died, and with it the feeds there.</summary>
     public void LostNode(NodeLife node)
     {
         if (world.Plan.IsScripted) return;
-        foreach (var member in members)
+        foreach (var member in _members)
         {
             if (member.Node is not null && member.Node != node) continue;
             member.Feed = null;
@@ -37,8 +37,8 @@ internal sealed class GroupOfConsumers(VirtualWorld world, SeededRandom random)
         }
     }
 
-    public string Describe() => string.Join(", ", world.Ledger.All.Where(call => seen.GetValueOrDefault(call.Id) != call.Events.Count)
-        .Select(call => $"{call.Id} {seen.GetValueOrDefault(call.Id)} of {call.Events.Count}"));
+    public string Describe() => string.Join(", ", world.Ledger.All.Where(call => _seen.GetValueOrDefault(call.Id) != call.Events.Count)
+        .Select(call => $"{call.Id} {_seen.GetValueOrDefault(call.Id)} of {call.Events.Count}"));
 
     private void Connect(Member member)
     {
@@ -128,9 +128,9 @@ internal sealed class GroupOfConsumers(VirtualWorld world, SeededRandom random)
     private void Take(FeedEvent happened)
     {
         world.Trace.Add($"the group takes {happened.ResourceId} {happened.Sequence} {happened.Method}");
-        var before = seen.GetValueOrDefault(happened.ResourceId);
+        var before = _seen.GetValueOrDefault(happened.ResourceId);
         if (happened.Sequence > before + 1) world.Fail($"{happened.ResourceId}: the group is given event {happened.Sequence} after {before}");
-        seen[happened.ResourceId] = Math.Max(before, happened.Sequence);
+        _seen[happened.ResourceId] = Math.Max(before, happened.Sequence);
     }
 
     private void Later(int millis, Action act) => world.Runtime.After(millis, act);

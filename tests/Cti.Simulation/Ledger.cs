@@ -13,37 +13,37 @@ namespace Cti.Simulation;
 /// </summary>
 internal sealed class Ledger(VirtualWorld world)
 {
-    private readonly Dictionary<int, long> tails = [];
-    private readonly Dictionary<int, long> epochs = [];
-    private readonly Dictionary<int, string> owners = [];
-    private readonly Dictionary<string, ResourceBook> books = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, ResourceBook> living = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, List<CallBook>> bySipCallId = new(StringComparer.Ordinal);
-    private readonly Dictionary<int, long> newest = [];
-    private readonly Dictionary<Guid, IdempotencyRow> results = [];
+    private readonly Dictionary<int, long> _tails = [];
+    private readonly Dictionary<int, long> _epochs = [];
+    private readonly Dictionary<int, string> _owners = [];
+    private readonly Dictionary<string, ResourceBook> _books = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ResourceBook> _living = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, List<CallBook>> _bySipCallId = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, long> _newest = [];
+    private readonly Dictionary<Guid, IdempotencyRow> _results = [];
 
     /// <summary>Every resource that ever was.</summary>
-    public IReadOnlyCollection<ResourceBook> All => books.Values;
+    public IReadOnlyCollection<ResourceBook> All => _books.Values;
 
     /// <summary>Those whose journal is not dropped.</summary>
-    public IReadOnlyCollection<ResourceBook> Living => living.Values;
+    public IReadOnlyCollection<ResourceBook> Living => _living.Values;
 
-    public IEnumerable<CallBook> Calls => books.Values.OfType<CallBook>();
+    public IEnumerable<CallBook> Calls => _books.Values.OfType<CallBook>();
 
     public long Appends { get; private set; }
 
     /// <summary>How often each fact was journaled, by its kind and name.</summary>
     public Dictionary<string, int> Facts { get; } = new(StringComparer.Ordinal);
 
-    public ResourceBook? Find(string resource) => books.GetValueOrDefault(resource);
+    public ResourceBook? Find(string resource) => _books.GetValueOrDefault(resource);
 
-    public TBook? Find<TBook>(string resource) where TBook : ResourceBook => books.GetValueOrDefault(resource) as TBook;
+    public TBook? Find<TBook>(string resource) where TBook : ResourceBook => _books.GetValueOrDefault(resource) as TBook;
 
     /// <summary>The calls of a telephone's call: an INVITE that is repeated to a node that has restarted makes a second one.</summary>
-    public IReadOnlyList<CallBook> FindBySipCallId(string callId) => bySipCallId.GetValueOrDefault(callId) ?? [];
+    public IReadOnlyList<CallBook> FindBySipCallId(string callId) => _bySipCallId.GetValueOrDefault(callId) ?? [];
 
     /// <summary>The result that a request's effects were stored with.</summary>
-    public IdempotencyRow? ResultOf(Guid request) => results.GetValueOrDefault(request);
+    public IdempotencyRow? ResultOf(Guid request) => _results.GetValueOrDefault(request);
 
     public void Claimed(IReadOnlyList<InstanceOwnership> claims)
     {
@@ -51,53 +51,53 @@ internal sealed class Ledger(VirtualWorld world)
         {
             world.Trace.Add($"claim {claim.Instance} for {claim.Owner} epoch {claim.Epoch} tail {claim.Tail}");
             world.Claimed(claim, OwnerOf(claim.Instance));
-            if (claim.Epoch != epochs.GetValueOrDefault(claim.Instance) + 1) world.Fail($"instance {claim.Instance}: epoch {claim.Epoch} after {epochs.GetValueOrDefault(claim.Instance)}");
-            epochs[claim.Instance] = claim.Epoch;
-            owners[claim.Instance] = claim.Owner;
+            if (claim.Epoch != _epochs.GetValueOrDefault(claim.Instance) + 1) world.Fail($"instance {claim.Instance}: epoch {claim.Epoch} after {_epochs.GetValueOrDefault(claim.Instance)}");
+            _epochs[claim.Instance] = claim.Epoch;
+            _owners[claim.Instance] = claim.Owner;
         }
     }
 
     /// <summary>Who owns an instance by the store; "" for nobody.</summary>
-    public string OwnerOf(int instance) => owners.GetValueOrDefault(instance, "");
+    public string OwnerOf(int instance) => _owners.GetValueOrDefault(instance, "");
 
     /// <summary>An owner handed an instance over.</summary>
     public void Given(int instance, string from, long epoch, string to)
     {
         world.Trace.Add($"{from} gives {instance} to {to}, epoch {epoch + 1}");
-        if (OwnerOf(instance) != from || epochs.GetValueOrDefault(instance) != epoch) world.Fail($"instance {instance}: {from} gives it away in epoch {epoch}, {OwnerOf(instance)} owns it in {epochs.GetValueOrDefault(instance)}");
-        epochs[instance] = epoch + 1;
-        owners[instance] = to;
+        if (OwnerOf(instance) != from || _epochs.GetValueOrDefault(instance) != epoch) world.Fail($"instance {instance}: {from} gives it away in epoch {epoch}, {OwnerOf(instance)} owns it in {_epochs.GetValueOrDefault(instance)}");
+        _epochs[instance] = epoch + 1;
+        _owners[instance] = to;
     }
 
     /// <summary>A node's row was removed, and what it owned is nobody's.</summary>
     public void Removed(string node)
     {
         world.Trace.Add($"{node} is removed");
-        foreach (var instance in owners.Where(owned => owned.Value == node).Select(static owned => owned.Key).ToList())
+        foreach (var instance in _owners.Where(owned => owned.Value == node).Select(static owned => owned.Key).ToList())
         {
-            epochs[instance]++;
-            owners[instance] = "";
+            _epochs[instance]++;
+            _owners[instance] = "";
         }
     }
 
     public void Accepted(InstanceAppend append)
     {
         Appends++;
-        var tail = tails.GetValueOrDefault(append.Instance);
+        var tail = _tails.GetValueOrDefault(append.Instance);
         if (append.ExpectedTail != tail) world.Fail($"instance {append.Instance}: an append at {append.ExpectedTail + 1} behind position {tail}");
-        if (append.Epoch != epochs.GetValueOrDefault(append.Instance)) world.Fail($"instance {append.Instance}: an append of epoch {append.Epoch}, the owner's is {epochs.GetValueOrDefault(append.Instance)}");
+        if (append.Epoch != _epochs.GetValueOrDefault(append.Instance)) world.Fail($"instance {append.Instance}: an append of epoch {append.Epoch}, the owner's is {_epochs.GetValueOrDefault(append.Instance)}");
         if (append.Owner != OwnerOf(append.Instance)) world.Fail($"instance {append.Instance}: an append of {append.Owner}, the owner is {OwnerOf(append.Instance)}");
         var expected = append.ExpectedTail;
         foreach (var position in append.Entries.Select(entry => entry.Position).Concat(append.Events.Select(happened => happened.Position)).Order())
         {
             if (position != ++expected) world.Fail($"instance {append.Instance}: position {position} where {expected} is next");
         }
-        tails[append.Instance] = append.NewTail;
+        _tails[append.Instance] = append.NewTail;
         foreach (var entry in append.Entries) Fold(entry);
         foreach (var happened in append.Events) Happened(happened);
         foreach (var row in append.Idempotency)
         {
-            if (!results.TryAdd(row.RequestId, row)) world.Fail($"request {row.RequestId} was carried out twice");
+            if (!_results.TryAdd(row.RequestId, row)) world.Fail($"request {row.RequestId} was carried out twice");
         }
         foreach (var record in append.CallRecords) Book(record.ResourceId).Records++;
         foreach (var resource in append.Entries.Select(entry => entry.ResourceId).Concat(append.Events.Select(happened => happened.ResourceId)).Distinct().ToList())
@@ -109,7 +109,7 @@ internal sealed class Ledger(VirtualWorld world)
         {
             if (!Book(resource).Resource.IsOver) world.Fail($"{resource}: its journal is dropped before it is over");
             Book(resource).IsGone = true;
-            living.Remove(resource);
+            _living.Remove(resource);
         }
     }
 
@@ -118,16 +118,16 @@ internal sealed class Ledger(VirtualWorld world)
     {
         world.Trace.Add($"refused {append.Instance} of {append.Owner} epoch {append.Epoch}: {outcome}");
         // Whoever owns it no more is told so.
-        if (append.Owner == OwnerOf(append.Instance) && append.Epoch == epochs.GetValueOrDefault(append.Instance))
+        if (append.Owner == OwnerOf(append.Instance) && append.Epoch == _epochs.GetValueOrDefault(append.Instance))
             world.Fail($"instance {append.Instance}: an append of its only owner at {append.ExpectedTail + 1} was refused: {outcome}");
     }
 
     private ResourceBook Book(string resource) =>
-        books.TryGetValue(resource, out var book) ? book : throw new InvalidOperationException($"{resource} has no creating entry");
+        _books.TryGetValue(resource, out var book) ? book : throw new InvalidOperationException($"{resource} has no creating entry");
 
     private void Fold(JournalEntry entry)
     {
-        if (books.TryGetValue(entry.ResourceId, out var known))
+        if (_books.TryGetValue(entry.ResourceId, out var known))
         {
             var name = known.Fold(entry, world);
             Count(known, name);
@@ -139,14 +139,14 @@ internal sealed class Ledger(VirtualWorld world)
         world.Trace.Add($"durable {entry.ResourceId} {fact}", entry.Payload.Span);
         var born = book.Resource.Id;
         if (born.ToString() != entry.ResourceId) world.Fail($"{entry.ResourceId}: its creating entry names {born}");
-        if (newest.GetValueOrDefault(born.Instance) >= born.ProcessId) world.Fail($"{entry.ResourceId}: process ids of its instance do not rise");
-        newest[born.Instance] = born.ProcessId;
-        books.Add(entry.ResourceId, book);
-        living.Add(entry.ResourceId, book);
+        if (_newest.GetValueOrDefault(born.Instance) >= born.ProcessId) world.Fail($"{entry.ResourceId}: process ids of its instance do not rise");
+        _newest[born.Instance] = born.ProcessId;
+        _books.Add(entry.ResourceId, book);
+        _living.Add(entry.ResourceId, book);
         if (book is not CallBook call) return;
-        if (!bySipCallId.TryGetValue(call.State.SipCallId, out var same)) bySipCallId.Add(call.State.SipCallId, same = []);
+        if (!_bySipCallId.TryGetValue(call.State.SipCallId, out var same)) _bySipCallId.Add(call.State.SipCallId, same = []);
         same.Add(call);
-        if (call.State.Permit is not null && world.Trunk.MaxCalls < living.Values.Count(other => other is CallBook { State: { Permit: not null, Phase: not CallPhase.Released } }))
+        if (call.State.Permit is not null && world.Trunk.MaxCalls < _living.Values.Count(other => other is CallBook { State: { Permit: not null, Phase: not CallPhase.Released } }))
             world.Fail($"{entry.ResourceId}: more than {world.Trunk.MaxCalls} calls over the trunk");
     }
 

@@ -9,8 +9,8 @@ namespace Cti.Simulation;
 /// </summary>
 internal sealed class NodeProcess(ManualRuntime runtime, int number, int driftPpm = 0) : IScheduler, ITimers, ILog
 {
-    private readonly int thread = Environment.CurrentManagedThreadId;
-    private readonly Queue<Action> held = new();
+    private readonly int _thread = Environment.CurrentManagedThreadId;
+    private readonly Queue<Action> _held = new();
 
     /// <summary>1 for the first start, raised with every restart.</summary>
     public int Number { get; } = number;
@@ -32,7 +32,7 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number, int driftPp
     public void Kill()
     {
         IsAlive = false;
-        held.Clear();
+        _held.Clear();
     }
 
     /// <summary>As SIGSTOP does it.</summary>
@@ -43,24 +43,24 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number, int driftPp
     {
         if (!IsPaused) return;
         IsPaused = false;
-        if (held.Count > 0) runtime.Post(new ActionItem(HearNext));
+        if (_held.Count > 0) runtime.Post(new ActionItem(HearNext));
     }
 
     /// <summary>Something comes from outside: at once, or when the process can hear it.</summary>
     public void Hear(Action act)
     {
         if (!IsAlive) return;
-        if (IsPaused || held.Count > 0) held.Enqueue(act);
+        if (IsPaused || _held.Count > 0) _held.Enqueue(act);
         else act();
     }
 
     private void HearNext()
     {
-        if (IsPaused || !held.TryPeek(out var act)) return;
+        if (IsPaused || !_held.TryPeek(out var act)) return;
         act();
         // Taken out afterwards, so that what comes meanwhile lines up behind it.
-        if (held.Count > 0) held.Dequeue();
-        if (held.Count > 0) runtime.Post(new ActionItem(HearNext));
+        if (_held.Count > 0) _held.Dequeue();
+        if (_held.Count > 0) runtime.Post(new ActionItem(HearNext));
     }
 
     /// <summary>What a call into a dead process becomes: it is never answered.</summary>
@@ -68,7 +68,7 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number, int driftPp
 
     public void Post(IWorkItem item)
     {
-        if (Environment.CurrentManagedThreadId != thread)
+        if (Environment.CurrentManagedThreadId != _thread)
             throw new InvalidOperationException("the node left the simulation's thread: something in it awaits past its ports");
         if (IsAlive) runtime.Post(new Item(this, item));
     }
@@ -106,21 +106,21 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number, int driftPp
         public void Run()
         {
             if (!process.IsAlive) return;
-            if (process.IsPaused) process.held.Enqueue(item.Run);
+            if (process.IsPaused) process._held.Enqueue(item.Run);
             else item.Run();
         }
     }
 
     private sealed class Timer(NodeProcess process, Action<object?> callback, object? state) : ITimerHandle
     {
-        private bool over;
+        private bool _over;
 
         public ITimerHandle? Inner { get; set; }
 
         public void Cancel()
         {
-            if (over) return;
-            over = true;
+            if (_over) return;
+            _over = true;
             Inner?.Cancel();
             if (Inner is not null) process.PendingTimers--;
         }
@@ -129,8 +129,8 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number, int driftPp
 
         private void Run()
         {
-            if (over) return;
-            over = true;
+            if (_over) return;
+            _over = true;
             process.PendingTimers--;
             callback(state);
         }

@@ -41,13 +41,13 @@ internal sealed record SimulationResult(SimulationPlan Plan, IReadOnlyList<strin
 internal sealed class NodeSimulation
 {
     private const int SettleMillisMax = 1_200_000;
-    private readonly SimulatedWorld world;
-    private readonly FinalChecks checks;
+    private readonly SimulatedWorld _world;
+    private readonly FinalChecks _checks;
 
     private NodeSimulation(SimulatedWorld world)
     {
-        this.world = world;
-        checks = new FinalChecks(world);
+        _world = world;
+        _checks = new FinalChecks(world);
     }
 
     public static SimulationResult Run(ulong seed, PlantedBugs? bugs = null) => Run(SimulationPlan.Draw(seed), bugs);
@@ -88,18 +88,18 @@ internal sealed class NodeSimulation
 
     private void Run()
     {
-        world.StartNode();
-        world.Application.Begin();
-        world.Group.Begin();
-        world.Trouble.Begin();
-        for (var i = 0; i < world.Plan.Inbound; i++)
+        _world.StartNode();
+        _world.Application.Begin();
+        _world.Group.Begin();
+        _world.Trouble.Begin();
+        for (var i = 0; i < _world.Plan.Inbound; i++)
         {
-            var phone = world.Phones[world.Random.Next(world.Phones.Count)];
-            world.Runtime.After(world.Random.Next(world.Plan.SpreadMillis), () => phone.Dial(SimulatedNode.Address, $"sip:500@{SimulatedNode.Address}"));
+            var phone = _world.Phones[_world.Random.Next(_world.Phones.Count)];
+            _world.Runtime.After(_world.Random.Next(_world.Plan.SpreadMillis), () => phone.Dial(SimulatedNode.Address, $"sip:500@{SimulatedNode.Address}"));
         }
-        if (!Advance(world.Plan.SpreadMillis + 20_000)) return;
-        world.Application.Stop();
-        world.Heal();
+        if (!Advance(_world.Plan.SpreadMillis + 20_000)) return;
+        _world.Application.Stop();
+        _world.Heal();
         if (!Settle()) return;
         // 64 T1 for the last transaction, and what timers hang on it.
         if (!Advance(120_000)) return;
@@ -108,36 +108,36 @@ internal sealed class NodeSimulation
 
     private void Run(Action<NodeSimulation> script)
     {
-        world.StartNode();
-        world.Application.Begin();
+        _world.StartNode();
+        _world.Application.Begin();
         script(this);
-        if (world.Failures.Count > 0) return;
-        world.Application.Stop();
-        world.Heal();
+        if (_world.Failures.Count > 0) return;
+        _world.Application.Stop();
+        _world.Heal();
         if (Settle() && Advance(120_000)) CheckEnd();
     }
 
-    public SimulatedWorld World => world;
+    public SimulatedWorld World => _world;
 
     /// <summary>Lets time pass until a rule is broken.</summary>
     public bool Advance(long millis)
     {
-        var end = world.Runtime.ElapsedMillis + millis;
-        while (world.Failures.Count == 0 && world.Runtime.NextTimerMillis is { } due && due <= end)
+        var end = _world.Runtime.ElapsedMillis + millis;
+        while (_world.Failures.Count == 0 && _world.Runtime.NextTimerMillis is { } due && due <= end)
         {
-            world.Runtime.Step();
-            world.Rest.Look();
+            _world.Runtime.Step();
+            _world.Rest.Look();
         }
-        if (world.Failures.Count == 0) world.Runtime.Advance(end - world.Runtime.ElapsedMillis);
-        return world.Failures.Count == 0;
+        if (_world.Failures.Count == 0) _world.Runtime.Advance(end - _world.Runtime.ElapsedMillis);
+        return _world.Failures.Count == 0;
     }
 
     private bool Settle()
     {
-        var end = world.Runtime.ElapsedMillis + SettleMillisMax;
+        var end = _world.Runtime.ElapsedMillis + SettleMillisMax;
         while (!IsSettled())
         {
-            if (world.Runtime.ElapsedMillis > end)
+            if (_world.Runtime.ElapsedMillis > end)
             {
                 SayWhatIsLeft();
                 return false;
@@ -145,49 +145,49 @@ internal sealed class NodeSimulation
             if (!Advance(5_000)) return false;
             // A telephone that a dead node left ringing is put down by hand, and so is one that was cut off for longer than a BYE is repeated;
             // without a crash nobody may be left ringing, without a cut nobody may be left in a call.
-            if ((world.HasCrashed || world.Plan.Cuts.Count > 0) && world.Node is { IsServing: true, Server.CallCount: 0 })
+            if ((_world.HasCrashed || _world.Plan.Cuts.Count > 0) && _world.Node is { IsServing: true, Server.CallCount: 0 })
             {
-                foreach (var call in world.Phones.SelectMany(phone => phone.Calls).Where(call => call.Phase == PeerPhase.Offered || (world.Plan.Cuts.Count > 0 && call.Phase == PeerPhase.Up)).ToList()) call.HangUp();
+                foreach (var call in _world.Phones.SelectMany(phone => phone.Calls).Where(call => call.Phase == PeerPhase.Offered || (_world.Plan.Cuts.Count > 0 && call.Phase == PeerPhase.Up)).ToList()) call.HangUp();
             }
         }
         return true;
     }
 
-    private bool IsSettled() => world.Node is { IsServing: true, Server: { CallCount: 0, ConferenceCount: 0, IsJournalIdle: true } }
-        && checks.IsSettled;
+    private bool IsSettled() => _world.Node is { IsServing: true, Server: { CallCount: 0, ConferenceCount: 0, IsJournalIdle: true } }
+        && _checks.IsSettled;
 
     private void SayWhatIsLeft()
     {
-        if (world.Node is not { IsServing: true, Server: { } server })
+        if (_world.Node is not { IsServing: true, Server: { } server })
         {
-            world.Fail("the node does not serve again");
+            _world.Fail("the node does not serve again");
             return;
         }
-        if (server.CallCount > 0 || !server.IsJournalIdle) world.Fail($"{server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
-        checks.SayWhatIsLeft();
+        if (server.CallCount > 0 || !server.IsJournalIdle) _world.Fail($"{server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
+        _checks.SayWhatIsLeft();
     }
 
     private void CheckEnd()
     {
-        var node = world.Node!;
+        var node = _world.Node!;
         var server = node.Server!;
         Expect(0, server.MediaSessionCount, "media sessions by the node's count");
-        Expect(0, world.Media.OpenSessions, "media sessions");
-        Expect(0, world.Media.PortsInUse, "ports in use");
-        Expect(0, world.Media.RunningActions, "media actions");
-        Expect(0, world.Media.Bridges.Count, "bridges in the media side");
-        Expect(0, world.Media.Conferences.Count, "conferences in the media side");
+        Expect(0, _world.Media.OpenSessions, "media sessions");
+        Expect(0, _world.Media.PortsInUse, "ports in use");
+        Expect(0, _world.Media.RunningActions, "media actions");
+        Expect(0, _world.Media.Bridges.Count, "bridges in the media side");
+        Expect(0, _world.Media.Conferences.Count, "conferences in the media side");
         Expect(0, server.ConferenceCount, "conferences by the node's count");
-        checks.CheckLeavers();
+        _checks.CheckLeavers();
         // The OPTIONS to the trunk go on for ever.
-        if (server.TransactionCount > (world.Plan.OptionsIntervalMillis > 0 ? 1 : 0)) world.Fail($"{server.TransactionCount} SIP transactions are left");
-        if (server.Actors.AliveCount > node.IdleActors) world.Fail($"actors leak: {string.Join(", ", server.Actors.AliveNames.Order())}");
-        if (node.Process.PendingTimers > node.IdleTimers) world.Fail($"{node.Process.PendingTimers} timers are left, {node.IdleTimers} expected");
-        checks.Check();
+        if (server.TransactionCount > (_world.Plan.OptionsIntervalMillis > 0 ? 1 : 0)) _world.Fail($"{server.TransactionCount} SIP transactions are left");
+        if (server.Actors.AliveCount > node.IdleActors) _world.Fail($"actors leak: {string.Join(", ", server.Actors.AliveNames.Order())}");
+        if (node.Process.PendingTimers > node.IdleTimers) _world.Fail($"{node.Process.PendingTimers} timers are left, {node.IdleTimers} expected");
+        _checks.Check();
     }
 
     private void Expect(int expected, int actual, string what)
     {
-        if (expected != actual) world.Fail($"{actual} {what}, not {expected}");
+        if (expected != actual) _world.Fail($"{actual} {what}, not {expected}");
     }
 }

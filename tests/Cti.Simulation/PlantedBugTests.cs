@@ -124,10 +124,10 @@ public sealed class PlantedBugTests
 
         private sealed class Forgets(IJournalStore inner) : ForwardingJournalStore(inner)
         {
-            private int appends;
+            private int _appends;
 
             public override ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appended, CancellationToken cancellation = default) =>
-                ++appends % 20 == 0 ? new([.. appended.Select(_ => AppendOutcome.Accepted)]) : base.AppendAsync(appended, cancellation);
+                ++_appends % 20 == 0 ? new([.. appended.Select(_ => AppendOutcome.Accepted)]) : base.AppendAsync(appended, cancellation);
         }
     }
 
@@ -137,11 +137,11 @@ public sealed class PlantedBugTests
 
         private sealed class Hasty(IJournalStore inner, NodeProcess process) : ForwardingJournalStore(inner)
         {
-            private Task last = Task.CompletedTask;
+            private Task _last = Task.CompletedTask;
 
             public override ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appended, CancellationToken cancellation = default)
             {
-                last = LaterAsync(last, appended);
+                _last = LaterAsync(_last, appended);
                 return new([.. appended.Select(_ => AppendOutcome.Accepted)]);
             }
 
@@ -160,12 +160,12 @@ public sealed class PlantedBugTests
 
         private sealed class Forgets(IRequestRouter inner) : IRequestRouter
         {
-            private readonly HashSet<Guid> seen = [];
-            private byte last;
+            private readonly HashSet<Guid> _seen = [];
+            private byte _last;
 
             // Each repeat looks like a new request.
             public ValueTask<RpcReply> AskAsync(RpcRequest request, CancellationToken cancellation) =>
-                inner.AskAsync(request.RequestId is not { } id || seen.Add(id) ? request : request with { RequestId = new Guid(++last, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }, cancellation);
+                inner.AskAsync(request.RequestId is not { } id || _seen.Add(id) ? request : request with { RequestId = new Guid(++_last, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }, cancellation);
         }
     }
 
@@ -235,17 +235,17 @@ public sealed class PlantedBugTests
     /// <summary>A call asks to be let into a conference once, and not again when the conference's mix is a new one.</summary>
     private sealed class EntersOnce : PlantedBugs
     {
-        private readonly HashSet<string> asked = [];
+        private readonly HashSet<string> _asked = [];
 
-        public override bool Loses(ResourceCommand command) => command is EnterAsked enter && !asked.Add(enter.Op);
+        public override bool Loses(ResourceCommand command) => command is EnterAsked enter && !_asked.Add(enter.Op);
     }
 
     /// <summary>What a call has told its flow once, it never tells again; the first time is lost with the node now and then.</summary>
     private sealed class NeverRepeats : PlantedBugs
     {
-        private readonly HashSet<(string, int)> told = [];
+        private readonly HashSet<(string, int)> _told = [];
 
-        public override bool Loses(ResourceCommand command) => command is OwnedHappened happened && !told.Add((happened.Resource, happened.Number));
+        public override bool Loses(ResourceCommand command) => command is OwnedHappened happened && !_told.Add((happened.Resource, happened.Number));
     }
 
     private sealed class LosesReleases : PlantedBugs

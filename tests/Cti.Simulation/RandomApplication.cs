@@ -19,23 +19,23 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
 
     public const string Name = "app";
 
-    private readonly Dictionary<string, CallView> calls = new(StringComparer.Ordinal);
-    private readonly Dictionary<Guid, SentRequest> requests = [];
-    private IEventFeed? feed;
-    private NodeLife? feedNode;
-    private string cursor = "earliest";
-    private int session;
-    private bool isStopped;
+    private readonly Dictionary<string, CallView> _calls = new(StringComparer.Ordinal);
+    private readonly Dictionary<Guid, SentRequest> _requests = [];
+    private IEventFeed? _feed;
+    private NodeLife? _feedNode;
+    private string _cursor = "earliest";
+    private int _session;
+    private bool _isStopped;
 
-    public IReadOnlyCollection<SentRequest> Requests => requests.Values;
+    public IReadOnlyCollection<SentRequest> Requests => _requests.Values;
 
-    public IReadOnlyCollection<CallView> Calls => calls.Values;
+    public IReadOnlyCollection<CallView> Calls => _calls.Values;
 
     /// <summary>How many events of a resource it has seen.</summary>
-    public int SeenOf(string resource) => calls.GetValueOrDefault(resource)?.Seen ?? 0;
+    public int SeenOf(string resource) => _calls.GetValueOrDefault(resource)?.Seen ?? 0;
 
     /// <summary>Requests that the present node has not answered.</summary>
-    public int Unanswered => requests.Values.Count(request => request.Outstanding > 0);
+    public int Unanswered => _requests.Values.Count(request => request.Outstanding > 0);
 
     public void Begin()
     {
@@ -43,60 +43,60 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         for (var i = 0; i < world.Plan.Outbound; i++) world.Runtime.After(random.Next(world.Plan.SpreadMillis), Dial);
         if (world.Plan.IsScripted) return;
         PlanTrouble();
-        for (var i = 0; i < world.Plan.Conferences; i++) Later(together.Next(world.Plan.SpreadMillis / 2), MakeConference);
-        for (var i = 0; i < world.Plan.Flows; i++) Later(together.Next(world.Plan.SpreadMillis), BeginFlow);
+        for (var i = 0; i < world.Plan.Conferences; i++) Later(_together.Next(world.Plan.SpreadMillis / 2), MakeConference);
+        for (var i = 0; i < world.Plan.Flows; i++) Later(_together.Next(world.Plan.SpreadMillis), BeginFlow);
     }
 
     /// <summary>No new call any more; those that are up go on.</summary>
-    public void Stop() => isStopped = true;
+    public void Stop() => _isStopped = true;
 
     /// <summary>A node died: what was asked there is never answered, and a feed there is over.</summary>
     public void LostNode(NodeLife node)
     {
-        foreach (var request in requests.Values) request.Asked.RemoveAll(asked => asked == node.Process);
-        if (feedNode is not null && feedNode != node) return;
-        feed = null;
-        feedNode = null;
-        session++;
+        foreach (var request in _requests.Values) request.Asked.RemoveAll(asked => asked == node.Process);
+        if (_feedNode is not null && _feedNode != node) return;
+        _feed = null;
+        _feedNode = null;
+        _session++;
         Later(random.Between(10, 2000), Connect);
     }
 
     private void PlanTrouble() => Later(random.Between(500, 8000), () =>
     {
-        if (!world.IsHealed && feed is not null && random.Chance(world.Plan.DisconnectPercent)) Disconnect(random.Pick(0, 200, 3000, 9000));
+        if (!world.IsHealed && _feed is not null && random.Chance(world.Plan.DisconnectPercent)) Disconnect(random.Pick(0, 200, 3000, 9000));
         if (!world.IsHealed) PlanTrouble();
     });
 
     private void Disconnect(int awayMillis)
     {
         world.Trace.Add($"app disconnects for {awayMillis}");
-        session++;
-        if (feed is { } present) _ = present.DisposeAsync().AsTask();
-        feed = null;
-        feedNode = null;
+        _session++;
+        if (_feed is { } present) _ = present.DisposeAsync().AsTask();
+        _feed = null;
+        _feedNode = null;
         Later(awayMillis, Connect);
     }
 
     private void Connect()
     {
-        if (feed is not null) return;
+        if (_feed is not null) return;
         if (world.PickNode() is not { IsServing: true, Hub: { } hub } node)
         {
             Later(500, Connect);
             return;
         }
         world.Trace.Add($"app connects to life {node.Process.Number}");
-        feedNode = node;
-        feed = hub.Open(Name);
-        _ = ReadAsync(feed, ++session);
+        _feedNode = node;
+        _feed = hub.Open(Name);
+        _ = ReadAsync(_feed, ++_session);
     }
 
     private async Task ReadAsync(IEventFeed reading, int ours)
     {
         try
         {
-            var start = await reading.SubscribeAsync(cursor, null, CancellationToken.None);
-            if (ours != session) return;
+            var start = await reading.SubscribeAsync(_cursor, null, CancellationToken.None);
+            if (ours != _session) return;
             if (start.Error is { } error)
             {
                 if (error.Code != ErrorCodes.Unavailable) world.Fail($"the feed refuses its own cursor: {error.Code} {error.Message}");
@@ -106,11 +106,11 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
             while (true)
             {
                 var batch = await reading.ReadAsync(random.Between(1, 40), CancellationToken.None);
-                if (ours != session) return;
+                if (ours != _session) return;
                 foreach (var happened in batch)
                 {
                     Take(happened);
-                    cursor = happened.Cursor;
+                    _cursor = happened.Cursor;
                     if (world.IsHealed || world.Plan.IsScripted || !random.Chance(1)) continue;
                     Disconnect(100);
                     return;
@@ -119,9 +119,9 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         }
         catch (FeedOverrunException)
         {
-            if (ours == session) Disconnect(50);
+            if (ours == _session) Disconnect(50);
         }
-        catch (ObjectDisposedException) when (ours != session)
+        catch (ObjectDisposedException) when (ours != _session)
         {
             // Closed by ourselves.
         }
@@ -136,7 +136,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
     private void Take(FeedEvent happened)
     {
         world.Trace.Add($"app takes {happened.ResourceId} {happened.Sequence} {happened.Method}");
-        if (!calls.TryGetValue(happened.ResourceId, out var call)) calls.Add(happened.ResourceId, call = new CallView(happened.ResourceId));
+        if (!_calls.TryGetValue(happened.ResourceId, out var call)) _calls.Add(happened.ResourceId, call = new CallView(happened.ResourceId));
         var stored = world.Ledger.Find(happened.ResourceId)?.Events.ElementAtOrDefault(happened.Sequence - 1);
         if (stored is null || stored.Method != happened.Method || !stored.Params.Span.SequenceEqual(happened.Params.Span))
         {
@@ -167,7 +167,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
                 if (call.IsUp && !world.Plan.IsScripted) Later(random.Between(0, 2000), () => Fidget(call));
                 break;
             case "sys.call.on_ringing" when world.Plan.Conferences > 0:
-                if (together.Chance(world.Plan.TogetherPercent / 3)) Later(together.Pick(0, 1, 300), () => Enter(call.Id));
+                if (_together.Chance(world.Plan.TogetherPercent / 3)) Later(_together.Pick(0, 1, 300), () => Enter(call.Id));
                 break;
             case "sys.call.on_record_completed" or "sys.conf.on_record_completed":
                 CheckRecording(happened);
@@ -195,7 +195,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
     {
         // Of what happened since, this application has not been told yet.
         if (world.Ledger.Find(happened.ResourceId) is not { Resource: { } told } news || happened.Sequence < news.Events.Count) return;
-        if (feedNode is not { Router: { } router } node) return;
+        if (_feedNode is not { Router: { } router } node) return;
         foreach (var book in world.Ledger.Living.Where(book => book.Resource.Owner is null && book.Id != told.Id.ToString()).ToList())
         {
             foreach (var tie in book.Resource.Ties.Where(tie => tie.Partner == told.Id.ToString() && !tie.IsHeldBy(told)))
@@ -272,7 +272,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
 
     private void Dial()
     {
-        if (isStopped) return;
+        if (_isStopped) return;
         var to = random.Next(20) switch
         {
             < 9 => "\"sip:100@10.0.0.1\"",
@@ -290,10 +290,10 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         if (call.IsReleased) return;
         if (random.Chance(4)) Pry(call);
         if (random.Chance(4)) List();
-        if (together.Chance(world.Plan.TogetherPercent))
+        if (_together.Chance(world.Plan.TogetherPercent))
         {
             Mingle(call);
-            Later(together.Pick(0, 40, 700, 2500, 6000), () => Fidget(call));
+            Later(_together.Pick(0, 40, 700, 2500, 6000), () => Fidget(call));
             return;
         }
         var id = call.Id;
@@ -351,7 +351,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         Span<byte> bits = stackalloc byte[16];
         random.Fill(bits);
         var request = new SentRequest(Build(method, json, new Guid(bits), generation));
-        requests.Add(request.Id, request);
+        _requests.Add(request.Id, request);
         Ask(request);
         if (random.Chance(world.Plan.RepeatPercent)) Later(random.Pick(0, 0, 20, 1500, 20_000), () => Ask(request));
         if (random.Chance(4)) Later(random.Pick(0, 500, 9000), () => AskOther(request));
@@ -433,7 +433,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         using var json = JsonDocument.Parse(result);
         request.Resource = json.RootElement.GetProperty("res_id").GetString()!;
         if (world.Ledger.Find(request.Resource) is null) world.Fail($"{request.Resource} is answered before it is durable");
-        if (!calls.ContainsKey(request.Resource)) calls.Add(request.Resource, new CallView(request.Resource));
+        if (!_calls.ContainsKey(request.Resource)) _calls.Add(request.Resource, new CallView(request.Resource));
         if (request.Method == "sys.call.construct" && !world.Plan.IsScripted && random.Chance(15)) Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
     }
 

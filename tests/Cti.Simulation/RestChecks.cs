@@ -13,7 +13,7 @@ namespace Cti.Simulation;
 internal sealed class RestChecks(SimulatedWorld world)
 {
     private const int SaidMillis = 2_000;
-    private long appends = -1;
+    private long _appends = -1;
 
     /// <summary>How often the world was at rest with something new.</summary>
     public int Times { get; private set; }
@@ -21,10 +21,10 @@ internal sealed class RestChecks(SimulatedWorld world)
     /// <summary>Called between instants: all that was ready has run.</summary>
     public void Look()
     {
-        if (world.Node is not { IsServing: true, Server.IsJournalIdle: true } || world.Ledger.Appends == appends) return;
+        if (world.Node is not { IsServing: true, Server.IsJournalIdle: true } || world.Ledger.Appends == _appends) return;
         // What is due in this very millisecond is still under way.
         if (world.Runtime.NextTimerMillis is { } next && next <= world.Runtime.ElapsedMillis) return;
-        appends = world.Ledger.Appends;
+        _appends = world.Ledger.Appends;
         Times++;
         foreach (var book in world.Ledger.Living)
         {

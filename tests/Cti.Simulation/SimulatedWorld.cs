@@ -6,15 +6,15 @@ namespace Cti.Simulation;
 /// <summary>Everything that a node touches, in virtual time: network, telephones, application, disk; and what went wrong.</summary>
 internal sealed class SimulatedWorld : VirtualWorld
 {
-    private readonly Queue<CrashPoint> crashes;
-    private int crashCount;
-    private int starts;
+    private readonly Queue<CrashPoint> _crashes;
+    private int _crashCount;
+    private int _starts;
 
     public SimulatedWorld(SimulationPlan plan, PlantedBugs bugs, bool keepTrace) : base(plan, bugs, keepTrace, followsContact: false)
     {
         Media = NewMedia(SimulatedNode.Address.Address);
-        crashes = new Queue<CrashPoint>(plan.Crashes);
-        crashCount = crashes.TryPeek(out var first) ? first.Count : 0;
+        _crashes = new Queue<CrashPoint>(plan.Crashes);
+        _crashCount = _crashes.TryPeek(out var first) ? first.Count : 0;
         Trouble = new WorldTrouble(this, Random.Fork());
         Rush = new Rush(this, new SeededRandom(plan.Seed ^ 0x72757368));
         Rest = new RestChecks(this);
@@ -51,14 +51,14 @@ internal sealed class SimulatedWorld : VirtualWorld
 
     public void StartNode()
     {
-        Trace.Add($"node starts, {++starts}");
-        Node = SimulatedNode.Begin(this, starts);
+        Trace.Add($"node starts, {++_starts}");
+        Node = SimulatedNode.Begin(this, _starts);
     }
 
     public void NodeServes(SimulatedNode node)
     {
         Trace.Add("node serves");
-        if (!crashes.TryPeek(out var next)) return;
+        if (!_crashes.TryPeek(out var next)) return;
         if (next.Moment == CrashMoment.AtTime) Runtime.After(next.Count, () => CrashIf(node.Process, next));
         if (next.Moment == CrashMoment.Drain) Runtime.After(next.Count, () => Drain(node, next));
     }
@@ -66,7 +66,7 @@ internal sealed class SimulatedWorld : VirtualWorld
     /// <summary>The node passed a moment at which it may be planned to die.</summary>
     public override void Reach(NodeProcess process, CrashMoment moment)
     {
-        if (!IsHealed && crashes.TryPeek(out var next) && next.Moment == moment && --crashCount <= 0) CrashIf(process, next);
+        if (!IsHealed && _crashes.TryPeek(out var next) && next.Moment == moment && --_crashCount <= 0) CrashIf(process, next);
     }
 
     public void NodeDied(SimulatedNode node, int downMillis)
@@ -94,10 +94,10 @@ internal sealed class SimulatedWorld : VirtualWorld
     /// <summary>From now on the node dies where that says; null: it lives on.</summary>
     public void PlanCrash(CrashPoint? crash)
     {
-        crashes.Clear();
+        _crashes.Clear();
         if (crash is null) return;
-        crashes.Enqueue(crash);
-        crashCount = crash.Count;
+        _crashes.Enqueue(crash);
+        _crashCount = crash.Count;
     }
 
     /// <summary>The program's own stop: refuses what is new, waits, drops what is left, waits again, ends.</summary>
@@ -131,9 +131,9 @@ internal sealed class SimulatedWorld : VirtualWorld
 
     private void CrashIf(NodeProcess process, CrashPoint crash)
     {
-        if (IsHealed || !process.IsAlive || !crashes.TryPeek(out var next) || next != crash || Node?.Process != process) return;
-        crashes.Dequeue();
-        crashCount = crashes.TryPeek(out var following) ? following.Count : 0;
+        if (IsHealed || !process.IsAlive || !_crashes.TryPeek(out var next) || next != crash || Node?.Process != process) return;
+        _crashes.Dequeue();
+        _crashCount = _crashes.TryPeek(out var following) ? following.Count : 0;
         HasCrashed = true;
         Trace.Add($"crash: {crash.Moment}");
         NodeDied(Node, crash.DownMillis);

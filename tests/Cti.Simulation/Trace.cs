@@ -9,7 +9,7 @@ namespace Cti.Simulation;
 internal sealed class Trace(Func<long> nowMillis, bool keepAll)
 {
     private const int TailMax = 60;
-    private readonly Queue<string> lines = new();
+    private readonly Queue<string> _lines = new();
 
     /// <summary>The hash so far.</summary>
     public ulong Hash { get; private set; } = 14695981039346656037;
@@ -17,7 +17,7 @@ internal sealed class Trace(Func<long> nowMillis, bool keepAll)
     /// <summary>How many lines went in.</summary>
     public long Count { get; private set; }
 
-    public IEnumerable<string> Lines => lines;
+    public IEnumerable<string> Lines => _lines;
 
     public void Add(string line) => Add(line, []);
 
@@ -28,8 +28,8 @@ internal sealed class Trace(Func<long> nowMillis, bool keepAll)
         var text = string.Create(CultureInfo.InvariantCulture, $"{nowMillis(),8} {line}");
         foreach (var letter in text) Mix(letter);
         foreach (var part in detail) Mix(part);
-        lines.Enqueue(text);
-        if (!keepAll && lines.Count > TailMax) lines.Dequeue();
+        _lines.Enqueue(text);
+        if (!keepAll && _lines.Count > TailMax) _lines.Dequeue();
     }
 
     private void Mix(uint value) => Hash = (Hash ^ value) * 1099511628211;

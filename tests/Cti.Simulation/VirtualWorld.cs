@@ -12,10 +12,10 @@ namespace Cti.Simulation;
 /// <summary>What every world has, whether one node lives in it or several: time, a network with telephones, an application, a disk, the books, and what went wrong.</summary>
 internal abstract class VirtualWorld
 {
-    private readonly Dictionary<int, MemorySpoolFile> spools = [];
-    private readonly SeededRandom spoolRandom;
+    private readonly Dictionary<int, MemorySpoolFile> _spools = [];
+    private readonly SeededRandom _spoolRandom;
     private static readonly string[] PhoneAddresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
-    private readonly bool keepsTrace;
+    private readonly bool _keepsTrace;
 
     /// <param name="plan">What the seed means.</param>
     /// <param name="bugs">What is wrong on purpose.</param>
@@ -25,9 +25,9 @@ internal abstract class VirtualWorld
     {
         Plan = plan;
         Bugs = bugs;
-        keepsTrace = keepTrace;
+        _keepsTrace = keepTrace;
         Random = new SeededRandom(plan.Seed);
-        spoolRandom = new SeededRandom(plan.Seed ^ 0x73706F6F);
+        _spoolRandom = new SeededRandom(plan.Seed ^ 0x73706F6F);
         var order = Random.Fork();
         var timers = new SeededRandom(plan.Seed ^ 0x74696D65);
         Runtime = new ManualRuntime(choose: order.Next, chooseTimer: plan.ShufflesTimers ? timers.Next : null);
@@ -51,8 +51,8 @@ internal abstract class VirtualWorld
     /// <summary>A node's own disk, as its process sees it: what is on it survives the process.</summary>
     public ISpoolFile SpoolOf(NodeProcess process)
     {
-        if (!spools.TryGetValue(process.Node, out var disk)) spools.Add(process.Node, disk = new MemorySpoolFile());
-        return new SimulatedSpool(disk, process, spoolRandom, () => Spools(process));
+        if (!_spools.TryGetValue(process.Node, out var disk)) _spools.Add(process.Node, disk = new MemorySpoolFile());
+        return new SimulatedSpool(disk, process, _spoolRandom, () => Spools(process));
     }
 
     /// <summary>A process begins to write to its own disk.</summary>
@@ -160,7 +160,7 @@ internal abstract class VirtualWorld
     private bool Drop(IPEndPoint from, IPEndPoint to, ReadOnlyMemory<byte> datagram)
     {
         Passes(from, to, datagram);
-        Trace.Add(keepsTrace ? $"{from} -> {to} {Describe(datagram)}" : $"{from} -> {to}", datagram.Span);
+        Trace.Add(_keepsTrace ? $"{from} -> {to} {Describe(datagram)}" : $"{from} -> {to}", datagram.Span);
         return Bugs.Drops(from, to, datagram);
     }
 

@@ -11,9 +11,9 @@ namespace Cti.Simulation;
 /// </summary>
 internal sealed class WireChecks(VirtualWorld world)
 {
-    private readonly HashSet<string> inviteBranches = new(StringComparer.Ordinal);
-    private readonly HashSet<(string CallId, string? Tag, uint Number)> invites = [];
-    private readonly Dictionary<(string CallId, string? Tag), SortedDictionary<uint, (string Method, string Branch)>> numbers = [];
+    private readonly HashSet<string> _inviteBranches = new(StringComparer.Ordinal);
+    private readonly HashSet<(string CallId, string? Tag, uint Number)> _invites = [];
+    private readonly Dictionary<(string CallId, string? Tag), SortedDictionary<uint, (string Method, string Branch)>> _numbers = [];
 
     public void Leaves(ReadOnlyMemory<byte> bytes, NodeProcess process)
     {
@@ -50,9 +50,9 @@ internal sealed class WireChecks(VirtualWorld world)
     private void CheckNumber(SipRequest request)
     {
         var dialog = (request.CallId, request.From.Tag);
-        if (request.Method == SipMethods.Invite) invites.Add((request.CallId, request.From.Tag, request.CSeq.Number));
+        if (request.Method == SipMethods.Invite) _invites.Add((request.CallId, request.From.Tag, request.CSeq.Number));
         if (request.Method is SipMethods.Ack or SipMethods.Cancel || request.To.Tag is null) return;
-        if (!numbers.TryGetValue(dialog, out var known)) numbers.Add(dialog, known = []);
+        if (!_numbers.TryGetValue(dialog, out var known)) _numbers.Add(dialog, known = []);
         var (number, branch) = (request.CSeq.Number, request.TopVia.Branch!);
         if (known.TryGetValue(number, out var used) ? used.Branch != branch : known.Count > 0 && known.Keys.Last() > number)
         {
@@ -68,7 +68,7 @@ internal sealed class WireChecks(VirtualWorld world)
     /// and the call itself where nothing was ever said in that dialog but BYE.
     /// </summary>
     private bool EndsLateAnswer(SipRequest request, IReadOnlyCollection<(string Method, string Branch)> known) =>
-        request.Method == SipMethods.Bye && invites.Contains((request.CallId, request.From.Tag, request.CSeq.Number - 1))
+        request.Method == SipMethods.Bye && _invites.Contains((request.CallId, request.From.Tag, request.CSeq.Number - 1))
         && (request.Get(HeaderId.Reason)?.Contains("Call does not exist", StringComparison.Ordinal) == true || known.All(static said => said.Method == SipMethods.Bye));
 
     private void Check(SipRequest request, NodeProcess process)
@@ -79,7 +79,7 @@ internal sealed class WireChecks(VirtualWorld world)
         switch (request.Method)
         {
             case SipMethods.Invite when request.To.Tag is null:
-                inviteBranches.Add(request.TopVia.Branch!);
+                _inviteBranches.Add(request.TopVia.Branch!);
                 if (book is null) world.Fail($"an INVITE of {tag.Resource}, which is not durable");
                 break;
             case SipMethods.Cancel:
@@ -88,7 +88,7 @@ internal sealed class WireChecks(VirtualWorld world)
             case SipMethods.Bye:
                 if (book is { Release: null } && !world.MayHangUpUnwritten(book, process)) world.Fail($"{tag.Resource}: a BYE before the release is durable");
                 break;
-            case SipMethods.Ack when !inviteBranches.Contains(request.TopVia.Branch!) && book is { First: Constructed, WasDialAnswered: false, Release: null }:
+            case SipMethods.Ack when !_inviteBranches.Contains(request.TopVia.Branch!) && book is { First: Constructed, WasDialAnswered: false, Release: null }:
                 world.Fail($"{tag.Resource}: the ACK of a 2xx before the answer is durable");
                 break;
         }

@@ -7,14 +7,14 @@ namespace Cti.Testing;
 /// </summary>
 public sealed class ManualRuntime : IScheduler, IClock, ITimers
 {
-    private readonly Queue<IWorkItem> ready = new();
-    private readonly PriorityQueue<VirtualTimer, UInt128> timers = new();
-    private readonly Func<int, int>? choose;
-    private readonly Func<int, int>? chooseTimer;
-    private readonly List<IWorkItem> pool = [];
-    private uint order;
-    private long nowMillis;
-    private readonly long startUnixMillis;
+    private readonly Queue<IWorkItem> _ready = new();
+    private readonly PriorityQueue<VirtualTimer, UInt128> _timers = new();
+    private readonly Func<int, int>? _choose;
+    private readonly Func<int, int>? _chooseTimer;
+    private readonly List<IWorkItem> _pool = [];
+    private uint _order;
+    private long _nowMillis;
+    private readonly long _startUnixMillis;
 
     /// <summary>
     /// Starts at the given Unix time. With <paramref name="choose"/>, which ready item runs next is drawn (0..n-1) instead of first come first served;
@@ -22,20 +22,20 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
     /// </summary>
     public ManualRuntime(long startUnixMillis = 1_700_000_000_000, Func<int, int>? choose = null, Func<int, int>? chooseTimer = null)
     {
-        this.chooseTimer = chooseTimer;
-        this.startUnixMillis = startUnixMillis;
-        this.choose = choose;
+        _chooseTimer = chooseTimer;
+        _startUnixMillis = startUnixMillis;
+        _choose = choose;
     }
 
-    public long MonotonicNanos => nowMillis * 1_000_000;
+    public long MonotonicNanos => _nowMillis * 1_000_000;
 
-    public long UnixMillis => startUnixMillis + nowMillis;
+    public long UnixMillis => _startUnixMillis + _nowMillis;
 
     /// <summary>Milliseconds since the start.</summary>
-    public long ElapsedMillis => nowMillis;
+    public long ElapsedMillis => _nowMillis;
 
     /// <summary>Timers that were started and neither fired nor were cancelled.</summary>
-    public int PendingTimers => timers.UnorderedItems.Count(item => !item.Element.Cancelled);
+    public int PendingTimers => _timers.UnorderedItems.Count(item => !item.Element.Cancelled);
 
     /// <summary>The time of the next timer in milliseconds since the start, or null.</summary>
     public long? NextTimerMillis
@@ -43,20 +43,20 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
         get
         {
             DropCancelled();
-            return timers.TryPeek(out var timer, out _) ? timer.DueMillis : null;
+            return _timers.TryPeek(out var timer, out _) ? timer.DueMillis : null;
         }
     }
 
     public void Post(IWorkItem item)
     {
-        if (choose is null) ready.Enqueue(item);
-        else pool.Add(item);
+        if (_choose is null) _ready.Enqueue(item);
+        else _pool.Add(item);
     }
 
     public ITimerHandle Schedule(long delayMillis, Action<object?> callback, object? state)
     {
-        var timer = new VirtualTimer(nowMillis + Math.Max(0, delayMillis), callback, state);
-        timers.Enqueue(timer, KeyOf(timer.DueMillis, chooseTimer?.Invoke(int.MaxValue) ?? 0, ++order));
+        var timer = new VirtualTimer(_nowMillis + Math.Max(0, delayMillis), callback, state);
+        _timers.Enqueue(timer, KeyOf(timer.DueMillis, _chooseTimer?.Invoke(int.MaxValue) ?? 0, ++_order));
         return timer;
     }
 
@@ -101,20 +101,20 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
     /// <summary>Lets time pass: fires each due timer at its own time and runs what that makes ready.</summary>
     public void Advance(long millis)
     {
-        var end = nowMillis + millis;
+        var end = _nowMillis + millis;
         RunAll();
         while (NextTimerMillis is { } due && due <= end) FireNext();
-        nowMillis = end;
+        _nowMillis = end;
         RunAll();
     }
 
     /// <summary>Lets time pass while nothing gets to run: all timers that are due fire, packets arrive, and only then runs what that made ready.</summary>
     public void Stall(long millis)
     {
-        var end = nowMillis + millis;
+        var end = _nowMillis + millis;
         RunAll();
         while (NextTimerMillis is { } due && due <= end) Fire();
-        nowMillis = end;
+        _nowMillis = end;
         RunAll();
     }
 
@@ -138,29 +138,29 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
 
     private void Fire()
     {
-        var timer = timers.Dequeue();
-        nowMillis = Math.Max(nowMillis, timer.DueMillis);
+        var timer = _timers.Dequeue();
+        _nowMillis = Math.Max(_nowMillis, timer.DueMillis);
         if (SynchronizationContext.Current is null) timer.Fire();
         else Inline(timer.Fire);
     }
 
     private bool TryTake(out IWorkItem item)
     {
-        if (choose is null) return ready.TryDequeue(out item!);
-        if (pool.Count == 0)
+        if (_choose is null) return _ready.TryDequeue(out item!);
+        if (_pool.Count == 0)
         {
             item = null!;
             return false;
         }
-        var index = choose(pool.Count);
-        item = pool[index];
-        pool.RemoveAt(index);
+        var index = _choose(_pool.Count);
+        item = _pool[index];
+        _pool.RemoveAt(index);
         return true;
     }
 
     private void DropCancelled()
     {
-        while (timers.TryPeek(out var timer, out _) && timer.Cancelled) timers.Dequeue();
+        while (_timers.TryPeek(out var timer, out _) && timer.Cancelled) _timers.Dequeue();
     }
 
     private sealed class VirtualTimer(long dueMillis, Action<object?> callback, object? state) : ITimerHandle

@@ -17,7 +17,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     /// <summary>His password.</summary>
     public const string Password = "test;only";
 
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly string _folder;
     private readonly string? _account = Environment.UserName == "root" ? AccountOf(["postgres", "nobody"]) : null;
@@ -101,7 +101,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         var started = Stopwatch.GetTimestamp();
         while ((await RunAsync(Path.Combine(Programs, "pg_isready"), ["-q", "-h", "127.0.0.1", "-p", Text(Port)])).Code != 0)
         {
-            if (Stopwatch.GetElapsedTime(started) > s_patience) throw new TimeoutException("PostgreSQL does not start");
+            if (Stopwatch.GetElapsedTime(started) > Patience) throw new TimeoutException("PostgreSQL does not start");
             await timer.WaitForNextTickAsync();
         }
     }
@@ -128,7 +128,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     private async Task EndAsync()
     {
         _process!.StandardInput.Close();
-        await _process.WaitForExitAsync().WaitAsync(s_patience);
+        await _process.WaitForExitAsync().WaitAsync(Patience);
     }
 
     private void Signal(string name)
@@ -170,7 +170,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         var reading = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         try
         {
-            await process.WaitForExitAsync().WaitAsync(s_patience);
+            await process.WaitForExitAsync().WaitAsync(Patience);
         }
         finally
         {

@@ -5,15 +5,15 @@ namespace Cti.Testing;
 /// <summary>Randomness that a seed repeats (SplitMix64): independent of the framework's own generator, so a seed means the same for ever.</summary>
 public sealed class SeededRandom(ulong seed) : IRandom
 {
-    private ulong state = seed;
+    private ulong _state = seed;
 
     /// <summary>An independent stream of its own: what one part of the world draws does not move what another draws.</summary>
     public SeededRandom Fork() => new(NextUInt64());
 
     public ulong NextUInt64()
     {
-        state += 0x9E3779B97F4A7C15;
-        var mixed = state;
+        _state += 0x9E3779B97F4A7C15;
+        var mixed = _state;
         mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9;
         mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB;
         return mixed ^ (mixed >> 31);

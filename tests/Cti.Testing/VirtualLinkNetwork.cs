@@ -11,16 +11,16 @@ public sealed class VirtualLinkNetwork
     /// <summary>How long an attempt to connect to a host that does not answer lasts.</summary>
     private const int ConnectMillisMax = 4_000;
 
-    private readonly ManualRuntime runtime;
-    private readonly SeededRandom random;
-    private readonly Dictionary<string, Listener> listeners = [];
-    private readonly List<VirtualStream> streams = [];
-    private readonly HashSet<(string, string)> cuts = [];
+    private readonly ManualRuntime _runtime;
+    private readonly SeededRandom _random;
+    private readonly Dictionary<string, Listener> _listeners = [];
+    private readonly List<VirtualStream> _streams = [];
+    private readonly HashSet<(string, string)> _cuts = [];
 
     public VirtualLinkNetwork(ManualRuntime runtime, SeededRandom random)
     {
-        this.runtime = runtime;
-        this.random = random;
+        _runtime = runtime;
+        _random = random;
     }
 
     /// <summary>The shortest and the longest delay of a piece, in milliseconds.</summary>
@@ -39,7 +39,7 @@ public sealed class VirtualLinkNetwork
     public long Refused { get; private set; }
 
     /// <summary>Streams that are open: what a node that is gone must not have left behind.</summary>
-    public int OpenStreams => streams.Count(static stream => stream.IsOpen);
+    public int OpenStreams => _streams.Count(static stream => stream.IsOpen);
 
     /// <summary>The transport of one host, which is the part of its addresses before the colon.</summary>
     public ILinkTransport For(string host) => new HostTransport(this, host);
@@ -47,21 +47,21 @@ public sealed class VirtualLinkNetwork
     /// <summary>Nothing passes between two hosts; what is on its way waits.</summary>
     public void Cut(string first, string second)
     {
-        cuts.Add((first, second));
-        cuts.Add((second, first));
+        _cuts.Add((first, second));
+        _cuts.Add((second, first));
     }
 
     /// <summary>Everything passes again, what waited first.</summary>
     public void Heal()
     {
-        cuts.Clear();
-        foreach (var stream in streams.ToArray()) stream.Resume();
+        _cuts.Clear();
+        foreach (var stream in _streams.ToArray()) stream.Resume();
     }
 
     /// <summary>Every connection between two hosts is reset.</summary>
     public void Break(string first, string second)
     {
-        foreach (var stream in streams.ToArray())
+        foreach (var stream in _streams.ToArray())
         {
             if ((stream.Local, stream.Remote) == (first, second)) stream.Reset();
         }
@@ -70,32 +70,32 @@ public sealed class VirtualLinkNetwork
     /// <summary>The host's program is killed: its peers' connections are reset, nobody listens there, and it hears nothing any more.</summary>
     public void Kill(string host)
     {
-        foreach (var address in listeners.Keys.Where(address => HostOf(address) == host).ToArray()) listeners.Remove(address);
-        foreach (var stream in streams.ToArray())
+        foreach (var address in _listeners.Keys.Where(address => HostOf(address) == host).ToArray()) _listeners.Remove(address);
+        foreach (var stream in _streams.ToArray())
         {
             if (stream.Local == host) stream.Vanish();
         }
     }
 
-    private bool IsCut(string from, string to) => cuts.Contains((from, to));
+    private bool IsCut(string from, string to) => _cuts.Contains((from, to));
 
     private static string HostOf(string address) => address[..address.LastIndexOf(':')];
 
-    private int Delay => random.Between(DelayMillis.Min, DelayMillis.Max);
+    private int Delay => _random.Between(DelayMillis.Min, DelayMillis.Max);
 
     private sealed class HostTransport(VirtualLinkNetwork network, string host) : ILinkTransport
     {
         public ILinkListener Listen(string address, ILinkAcceptor acceptor)
         {
             var listener = new Listener(network, address, acceptor);
-            if (!network.listeners.TryAdd(address, listener)) throw new IOException($"{address} is in use");
+            if (!network._listeners.TryAdd(address, listener)) throw new IOException($"{address} is in use");
             return listener;
         }
 
         public ILinkStream Connect(string address, ILinkStreamEvents events)
         {
             var stream = new VirtualStream(network, host, HostOf(address)) { Events = events };
-            network.streams.Add(stream);
+            network._streams.Add(stream);
             network.Open(stream, address);
             return stream;
         }
@@ -105,13 +105,13 @@ public sealed class VirtualLinkNetwork
     {
         if (IsCut(stream.Local, stream.Remote))
         {
-            runtime.After(ConnectMillisMax, () => stream.End(LinkStreamEnd.Unreachable));
+            _runtime.After(ConnectMillisMax, () => stream.End(LinkStreamEnd.Unreachable));
             return;
         }
-        runtime.After(Delay, () =>
+        _runtime.After(Delay, () =>
         {
             if (stream.IsOver) return;
-            if (!listeners.TryGetValue(address, out var listener))
+            if (!_listeners.TryGetValue(address, out var listener))
             {
                 Refused++;
                 stream.End(LinkStreamEnd.Refused);
@@ -124,7 +124,7 @@ public sealed class VirtualLinkNetwork
                 return;
             }
             Opened++;
-            streams.Add(accepted);
+            _streams.Add(accepted);
             accepted.Events = receiver;
             (accepted.Other, stream.Other) = (stream, accepted);
             stream.IsOpen = true;
@@ -140,15 +140,15 @@ public sealed class VirtualLinkNetwork
 
         public void Dispose()
         {
-            if (network.listeners.TryGetValue(address, out var present) && present == this) network.listeners.Remove(address);
+            if (network._listeners.TryGetValue(address, out var present) && present == this) network._listeners.Remove(address);
         }
     }
 
-    /// <summary>One end of a connection. What it sends lies in <see cref="onTheWay"/> until it arrives at the other end.</summary>
+    /// <summary>One end of a connection. What it sends lies in <see cref="_onTheWay"/> until it arrives at the other end.</summary>
     private sealed class VirtualStream(VirtualLinkNetwork network, string local, string remote) : ILinkStream
     {
-        private readonly Queue<byte[]> onTheWay = new();
-        private bool travelling;
+        private readonly Queue<byte[]> _onTheWay = new();
+        private bool _travelling;
 
         public string Local => local;
         public string Remote => remote;
@@ -162,7 +162,7 @@ public sealed class VirtualLinkNetwork
         public bool Send(ReadOnlyMemory<byte> bytes)
         {
             if (IsOver) return false;
-            onTheWay.Enqueue(bytes.ToArray());
+            _onTheWay.Enqueue(bytes.ToArray());
             QueuedBytes += bytes.Length;
             Travel();
             return true;
@@ -172,7 +172,7 @@ public sealed class VirtualLinkNetwork
         {
             if (IsOver) return;
             IsOver = true;
-            network.runtime.After(0, () => Report(LinkStreamEnd.Closed));
+            network._runtime.After(0, () => Report(LinkStreamEnd.Closed));
             EndOther();
         }
 
@@ -197,7 +197,7 @@ public sealed class VirtualLinkNetwork
             var other = Other;
             if (other is null || other.IsOver) return;
             if (network.IsCut(local, remote)) return;
-            network.runtime.After(network.Delay, () => other.End(LinkStreamEnd.Closed));
+            network._runtime.After(network.Delay, () => other.End(LinkStreamEnd.Closed));
         }
 
         public void End(LinkStreamEnd end)
@@ -209,7 +209,7 @@ public sealed class VirtualLinkNetwork
 
         public void Resume()
         {
-            if (Other is { IsOver: true } && !IsOver) network.runtime.After(network.Delay, () => End(LinkStreamEnd.Closed));
+            if (Other is { IsOver: true } && !IsOver) network._runtime.After(network.Delay, () => End(LinkStreamEnd.Closed));
             Travel();
         }
 
@@ -222,22 +222,22 @@ public sealed class VirtualLinkNetwork
         private void Forget()
         {
             IsOpen = false;
-            network.streams.Remove(this);
+            network._streams.Remove(this);
         }
 
         private void Travel()
         {
-            if (travelling || onTheWay.Count == 0 || network.IsCut(local, remote)) return;
-            travelling = true;
-            network.runtime.After(network.Delay, Arrive);
+            if (_travelling || _onTheWay.Count == 0 || network.IsCut(local, remote)) return;
+            _travelling = true;
+            network._runtime.After(network.Delay, Arrive);
         }
 
         private void Arrive()
         {
-            travelling = false;
+            _travelling = false;
             if (network.IsCut(local, remote)) return;
             // What was sent together arrives together, as from a TCP stack.
-            while (onTheWay.TryDequeue(out var piece))
+            while (_onTheWay.TryDequeue(out var piece))
             {
                 QueuedBytes -= piece.Length;
                 if (network.Tamper is { } tamper) piece = tamper(local, remote, piece);
@@ -251,7 +251,7 @@ public sealed class VirtualLinkNetwork
             while (from < piece.Length)
             {
                 if (Other is not { IsOver: false, Events: { } receiver }) return;
-                var length = network.Splits ? Math.Min(piece.Length - from, network.random.Between(1, 40)) : piece.Length;
+                var length = network.Splits ? Math.Min(piece.Length - from, network._random.Between(1, 40)) : piece.Length;
                 receiver.OnData(piece.AsSpan(from, length));
                 from += length;
             }

@@ -8,7 +8,7 @@ namespace Cti.Testing;
 /// <content>Bridges: who hears whom is what a test may look at; their recordings and plays end as the port promises.</content>
 public sealed partial class VirtualMediaPort
 {
-    private readonly Dictionary<MediaSessionId, (long Action, ITimerHandle Timer)> bridgePlays = [];
+    private readonly Dictionary<MediaSessionId, (long Action, ITimerHandle Timer)> _bridgePlays = [];
 
     /// <summary>Bridges that are up: first, second, action.</summary>
     public List<(MediaSessionId First, MediaSessionId Second, BridgeRequest Request)> Bridges { get; } = [];
@@ -18,7 +18,7 @@ public sealed partial class VirtualMediaPort
 
     /// <summary>The RTP addresses of the two sides of every bridge.</summary>
     public IReadOnlyList<(IPEndPoint First, IPEndPoint Second)> BridgedAddresses =>
-        [.. Bridges.Select(bridge => (sessions[bridge.First].Local, sessions[bridge.Second].Local))];
+        [.. Bridges.Select(bridge => (_sessions[bridge.First].Local, _sessions[bridge.Second].Local))];
 
     public bool Connect(MediaSessionId first, MediaSessionId second, BridgeRequest request)
     {
@@ -49,19 +49,19 @@ public sealed partial class VirtualMediaPort
             return;
         }
         var total = request.Files.Sum(file => Files[file]) * (request.Repeat + 1);
-        bridgePlays[first] = (request.Action, runtime.After(total, () => EndBridgePlay(first, MediaOutcome.Completed)));
+        _bridgePlays[first] = (request.Action, runtime.After(total, () => EndBridgePlay(first, MediaOutcome.Completed)));
     }
 
     public void StopBridgePlay(MediaSessionId first, long action)
     {
-        if (bridgePlays.TryGetValue(first, out var play) && play.Action == action) EndBridgePlay(first, MediaOutcome.Stopped);
+        if (_bridgePlays.TryGetValue(first, out var play) && play.Action == action) EndBridgePlay(first, MediaOutcome.Stopped);
     }
 
     private void EndBridgePlay(MediaSessionId first, MediaOutcome outcome)
     {
-        if (!bridgePlays.Remove(first, out var play)) return;
+        if (!_bridgePlays.Remove(first, out var play)) return;
         play.Timer.Cancel();
-        if (sessions.TryGetValue(first, out var open)) Report(open, new PlayEnded(play.Action, outcome));
+        if (_sessions.TryGetValue(first, out var open)) Report(open, new PlayEnded(play.Action, outcome));
     }
 
     /// <summary>A session leaves whatever it is mixed in.</summary>
@@ -77,7 +77,7 @@ public sealed partial class VirtualMediaPort
         {
             Bridges.Remove(bridge);
             EndBridgePlay(bridge.First, MediaOutcome.Stopped);
-            if (!sessions.TryGetValue(bridge.First, out var first)) continue;
+            if (!_sessions.TryGetValue(bridge.First, out var first)) continue;
             if (bridge.Request.Record is { } record)
             {
                 Recordings[record.FullPath] = new VirtualRecording(0, true);
@@ -90,15 +90,15 @@ public sealed partial class VirtualMediaPort
     /// <summary>A session is given up: a bridge of its own ends without a word, its recording unfinished.</summary>
     private void AbandonBridges(MediaSessionId session)
     {
-        if (bridgePlays.Remove(session, out var play)) play.Timer.Cancel();
+        if (_bridgePlays.Remove(session, out var play)) play.Timer.Cancel();
         Bridges.RemoveAll(bridge => bridge.First == session);
         Unbridge(session, MediaOutcome.Completed);
     }
 
     private void CrashBridges()
     {
-        foreach (var play in bridgePlays.Values) play.Timer.Cancel();
-        bridgePlays.Clear();
+        foreach (var play in _bridgePlays.Values) play.Timer.Cancel();
+        _bridgePlays.Clear();
         Bridges.Clear();
     }
 }

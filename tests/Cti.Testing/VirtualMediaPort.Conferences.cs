@@ -40,14 +40,14 @@ public sealed class VirtualConference(ConferenceOptions options)
 /// <content>Conferences: a session is in one at a time, and not bridged while it is.</content>
 public sealed partial class VirtualMediaPort
 {
-    private readonly Dictionary<ConferenceId, VirtualConference> conferences = [];
+    private readonly Dictionary<ConferenceId, VirtualConference> _conferences = [];
 
     /// <summary>Conferences that are open, in the order in which they were opened.</summary>
-    public IReadOnlyList<VirtualConference> Conferences => [.. conferences.Values];
+    public IReadOnlyList<VirtualConference> Conferences => [.. _conferences.Values];
 
     /// <summary>The RTP ports of the members of every conference that has any.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Seats =>
-        [.. conferences.Values.Where(room => room.Members.Count > 0).Select(room => room.Members.Keys.Select(member => sessions[member].Local.Port).Order().ToList())];
+        [.. _conferences.Values.Where(room => room.Members.Count > 0).Select(room => room.Members.Keys.Select(member => _sessions[member].Local.Port).Order().ToList())];
 
     /// <summary>No loop takes another conference.</summary>
     public bool NoConference { get; set; }
@@ -58,18 +58,18 @@ public sealed partial class VirtualMediaPort
     /// <summary>The RTP ports of those whom the session at a port hears in its conference.</summary>
     public int[] HeardBy(int port)
     {
-        var listener = sessions.Values.First(session => session.Local.Port == port);
-        var room = conferences.Values.FirstOrDefault(room => room.Members.TryGetValue(listener.Id, out var member) && member.Mode is VoiceMode.TalkAndHear or VoiceMode.Hear);
+        var listener = _sessions.Values.First(session => session.Local.Port == port);
+        var room = _conferences.Values.FirstOrDefault(room => room.Members.TryGetValue(listener.Id, out var member) && member.Mode is VoiceMode.TalkAndHear or VoiceMode.Hear);
         return room is null
             ? []
-            : [.. room.Members.Where(other => other.Key != listener.Id && other.Value.Mode is VoiceMode.TalkAndHear or VoiceMode.Talk).Select(other => sessions[other.Key].Local.Port).Order()];
+            : [.. room.Members.Where(other => other.Key != listener.Id && other.Value.Mode is VoiceMode.TalkAndHear or VoiceMode.Talk).Select(other => _sessions[other.Key].Local.Port).Order()];
     }
 
     /// <summary>The member whose RTP port that is begins or ceases to talk.</summary>
     public void Talk(int port, bool talking)
     {
-        var session = sessions.Values.First(session => session.Local.Port == port).Id;
-        foreach (var room in conferences.Values.Where(room => room.Members.ContainsKey(session))) Report(room, new TalkerChanged(session, talking));
+        var session = _sessions.Values.First(session => session.Local.Port == port).Id;
+        foreach (var room in _conferences.Values.Where(room => room.Members.ContainsKey(session))) Report(room, new TalkerChanged(session, talking));
     }
 
     /// <summary>A fault of the media side ends a conference.</summary>
@@ -80,7 +80,7 @@ public sealed partial class VirtualMediaPort
     {
         refusal = IsBusy && !options.IsOwed ? MediaRefusal.OwnWork : NoConference ? MediaRefusal.Full : MediaRefusal.None;
         if (refusal != MediaRefusal.None) return false;
-        conferences.Add(conference, new VirtualConference(options) { Id = conference, Events = events });
+        _conferences.Add(conference, new VirtualConference(options) { Id = conference, Events = events });
         return true;
     }
 
@@ -88,7 +88,7 @@ public sealed partial class VirtualMediaPort
     public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member)
     {
         if (NoMember) return false;
-        if (!conferences.TryGetValue(conference, out var room) || Find(session) is null) return true;
+        if (!_conferences.TryGetValue(conference, out var room) || Find(session) is null) return true;
         if (!room.Members.ContainsKey(session))
         {
             Unbridge(session, MediaOutcome.Completed);
@@ -102,19 +102,19 @@ public sealed partial class VirtualMediaPort
     /// <inheritdoc/>
     public void Leave(ConferenceId conference, MediaSessionId session)
     {
-        if (conferences.TryGetValue(conference, out var room) && room.Members.Remove(session)) Report(room, new MemberLeft(session));
+        if (_conferences.TryGetValue(conference, out var room) && room.Members.Remove(session)) Report(room, new MemberLeft(session));
     }
 
     /// <inheritdoc/>
     public void SetMember(ConferenceId conference, MediaSessionId session, ConferenceMember member)
     {
-        if (conferences.TryGetValue(conference, out var room) && room.Members.ContainsKey(session)) room.Members[session] = member;
+        if (_conferences.TryGetValue(conference, out var room) && room.Members.ContainsKey(session)) room.Members[session] = member;
     }
 
     /// <inheritdoc/>
     public void PlayToConference(ConferenceId conference, PlayRequest request)
     {
-        if (!conferences.TryGetValue(conference, out var room)) return;
+        if (!_conferences.TryGetValue(conference, out var room)) return;
         EndPlay(room, MediaOutcome.Stopped);
         room.Play = request;
         if (request.Files.FirstOrDefault(file => !Files.ContainsKey(file)) is { } missing)
@@ -133,25 +133,25 @@ public sealed partial class VirtualMediaPort
     /// <inheritdoc/>
     public void StopConferencePlay(ConferenceId conference, long action)
     {
-        if (conferences.TryGetValue(conference, out var room) && room.Play?.Action == action) EndPlay(room, MediaOutcome.Stopped);
+        if (_conferences.TryGetValue(conference, out var room) && room.Play?.Action == action) EndPlay(room, MediaOutcome.Stopped);
     }
 
     /// <inheritdoc/>
     public void StartConferenceRingBack(ConferenceId conference, string country)
     {
-        if (conferences.TryGetValue(conference, out var room)) room.RingBack = country;
+        if (_conferences.TryGetValue(conference, out var room)) room.RingBack = country;
     }
 
     /// <inheritdoc/>
     public void StopConferenceRingBack(ConferenceId conference)
     {
-        if (conferences.TryGetValue(conference, out var room)) room.RingBack = null;
+        if (_conferences.TryGetValue(conference, out var room)) room.RingBack = null;
     }
 
     /// <inheritdoc/>
     public void PlayEntrySound(ConferenceId conference, ImmutableArray<string> files)
     {
-        if (!conferences.TryGetValue(conference, out var room)) return;
+        if (!_conferences.TryGetValue(conference, out var room)) return;
         if (files.FirstOrDefault(file => !Files.ContainsKey(file)) is { } missing) Report(room, new ConferenceSoundFailed(MediaOutcome.NotFound, missing));
         else room.Sounds.AddRange(files);
     }
@@ -159,7 +159,7 @@ public sealed partial class VirtualMediaPort
     /// <inheritdoc/>
     public void RecordConference(ConferenceId conference, RecordRequest request)
     {
-        if (!conferences.TryGetValue(conference, out var room)) return;
+        if (!_conferences.TryGetValue(conference, out var room)) return;
         if (room.Record is not null) throw new InvalidOperationException("a second recording of a conference");
         room.Record = request;
         room.RecordTimer = DiskFull
@@ -175,7 +175,7 @@ public sealed partial class VirtualMediaPort
     /// <inheritdoc/>
     public void StopConferenceRecord(ConferenceId conference, long action)
     {
-        if (!conferences.TryGetValue(conference, out var room) || room.Record?.Action != action) return;
+        if (!_conferences.TryGetValue(conference, out var room) || room.Record?.Action != action) return;
         if (CompletionMillis == 0)
         {
             EndRecord(room, MediaOutcome.Stopped);
@@ -189,7 +189,7 @@ public sealed partial class VirtualMediaPort
     /// <inheritdoc/>
     public void CloseConference(ConferenceId conference)
     {
-        if (!conferences.Remove(conference, out var room)) return;
+        if (!_conferences.Remove(conference, out var room)) return;
         EndPlay(room, MediaOutcome.Stopped);
         EndRecord(room, MediaOutcome.Stopped);
         foreach (var member in room.Members.Keys.ToList()) Report(room, new MemberLeft(member));
@@ -200,7 +200,7 @@ public sealed partial class VirtualMediaPort
     /// <inheritdoc/>
     public void AbandonConference(ConferenceId conference)
     {
-        if (!conferences.Remove(conference, out var room)) return;
+        if (!_conferences.Remove(conference, out var room)) return;
         if (room is { IsRecordEnding: true, Record: { } record } && IsHeardAfterwards) runtime.After(0, () => room.Events.OnConferenceEvent(conference, new RecordEnded(record.Action, MediaOutcome.Stopped, 0)));
         room.Dead = true;
         room.PlayTimer?.Cancel();
@@ -209,7 +209,7 @@ public sealed partial class VirtualMediaPort
 
     private void Unseat(MediaSessionId session)
     {
-        foreach (var room in conferences.Values.Where(room => room.Members.Remove(session)).ToList()) Report(room, new MemberLeft(session));
+        foreach (var room in _conferences.Values.Where(room => room.Members.Remove(session)).ToList()) Report(room, new MemberLeft(session));
     }
 
     private void EndPlay(VirtualConference room, MediaOutcome outcome, string? detail = null)
@@ -233,13 +233,13 @@ public sealed partial class VirtualMediaPort
 
     private void CrashConferences()
     {
-        foreach (var room in conferences.Values)
+        foreach (var room in _conferences.Values)
         {
             room.Dead = true;
             room.PlayTimer?.Cancel();
             room.RecordTimer?.Cancel();
         }
-        conferences.Clear();
+        _conferences.Clear();
     }
 
     /// <summary>Reports of a conference stay in order, whatever the order of timers of the same millisecond.</summary>

@@ -8,7 +8,7 @@ namespace Cti.Testing;
 /// <content>What a session hears while a child is dialled: tones, and another session's line.</content>
 public sealed partial class VirtualMediaPort
 {
-    private readonly List<(MediaSessionId Listener, MediaSessionId Source, long Action)> listenings = [];
+    private readonly List<(MediaSessionId Listener, MediaSessionId Source, long Action)> _listenings = [];
 
     /// <summary>No loop has room: listening is refused.</summary>
     public bool NoRoomToListen { get; set; }
@@ -16,11 +16,11 @@ public sealed partial class VirtualMediaPort
     /// <summary>What the far end of the session at <paramref name="local"/> hears besides bridges: <c>loop FILES</c>, <c>file FILES</c>, <c>tone COUNTRY</c>, <c>line IP:PORT</c>, or nothing.</summary>
     public string? HeardAt(IPEndPoint local)
     {
-        var open = sessions.Values.FirstOrDefault(session => session.Local.Equals(local) && !session.Closing);
+        var open = _sessions.Values.FirstOrDefault(session => session.Local.Equals(local) && !session.Closing);
         if (open is null) return null;
         if (open.Running.Values.FirstOrDefault(action => action.Kind == MediaKind.Play) is { } play) return play.Sound;
-        var listening = listenings.Find(listening => listening.Listener == open.Id);
-        return listening.Action == 0 ? null : $"line {sessions[listening.Source].Description?.Remote}";
+        var listening = _listenings.Find(listening => listening.Listener == open.Id);
+        return listening.Action == 0 ? null : $"line {_sessions[listening.Source].Description?.Remote}";
     }
 
     public void StartTone(MediaSessionId session, long action, string country)
@@ -47,17 +47,17 @@ public sealed partial class VirtualMediaPort
             Report(open, new BridgeEnded(action, MediaOutcome.Completed));
             return true;
         }
-        if (listenings.Any(listening => listening.Listener == listener)) throw new InvalidOperationException($"session {listener.Value} listens twice");
+        if (_listenings.Any(listening => listening.Listener == listener)) throw new InvalidOperationException($"session {listener.Value} listens twice");
         // What listens to another leaves the bridge that the source is in.
         Unbridge(source, MediaOutcome.Completed);
-        listenings.Add((listener, source, action));
+        _listenings.Add((listener, source, action));
         Report(open, new BridgeStarted(action));
         return true;
     }
 
     private bool Unlisten(MediaSessionId listener, long action)
     {
-        var index = listenings.FindIndex(listening => listening.Listener == listener && listening.Action == action);
+        var index = _listenings.FindIndex(listening => listening.Listener == listener && listening.Action == action);
         if (index < 0) return false;
         EndListening(index, MediaOutcome.Stopped);
         return true;
@@ -65,16 +65,16 @@ public sealed partial class VirtualMediaPort
 
     private void UnlistenAll(MediaSessionId session)
     {
-        for (var i = listenings.Count - 1; i >= 0; i--)
+        for (var i = _listenings.Count - 1; i >= 0; i--)
         {
-            if (listenings[i].Listener == session || listenings[i].Source == session) EndListening(i, listenings[i].Listener == session ? MediaOutcome.Stopped : MediaOutcome.Completed);
+            if (_listenings[i].Listener == session || _listenings[i].Source == session) EndListening(i, _listenings[i].Listener == session ? MediaOutcome.Stopped : MediaOutcome.Completed);
         }
     }
 
     private void EndListening(int index, MediaOutcome outcome)
     {
-        var (listener, _, action) = listenings[index];
-        listenings.RemoveAt(index);
-        if (sessions.TryGetValue(listener, out var open)) Report(open, new BridgeEnded(action, outcome));
+        var (listener, _, action) = _listenings[index];
+        _listenings.RemoveAt(index);
+        if (_sessions.TryGetValue(listener, out var open)) Report(open, new BridgeEnded(action, outcome));
     }
 }

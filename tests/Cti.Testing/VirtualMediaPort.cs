@@ -21,10 +21,10 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     private const int KeyMillis = 200;
     private const int PauseMillis = 500;
 
-    private readonly Dictionary<MediaSessionId, Session> sessions = [];
-    private readonly HashSet<MediaSessionId> seen = [];
-    private uint presses;
-    private readonly SortedSet<int> freePorts = [.. Enumerable.Range(0, sessionsMax).Select(index => firstPort + (2 * index))];
+    private readonly Dictionary<MediaSessionId, Session> _sessions = [];
+    private readonly HashSet<MediaSessionId> _seen = [];
+    private uint _presses;
+    private readonly SortedSet<int> _freePorts = [.. Enumerable.Range(0, sessionsMax).Select(index => firstPort + (2 * index))];
 
     /// <summary>Lengths of the files that exist, in milliseconds.</summary>
     public Dictionary<string, long> Files { get; } = new(StringComparer.Ordinal);
@@ -53,28 +53,28 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     /// <summary>Told each key that reaches a far end: its RTP address and the key.</summary>
     public Action<IPEndPoint, char>? KeySent { get; set; }
 
-    public int OpenSessions => sessions.Count;
+    public int OpenSessions => _sessions.Count;
 
     /// <summary>Sessions that carry sound to other nodes: where they are, where they send to, and their keys.</summary>
     public IReadOnlyList<(IPEndPoint Local, IPEndPoint? Remote, SrtpKeys? Keys)> LinkSessions =>
-        [.. sessions.Values.Where(session => session.Options.IsLink && !session.Closing).Select(session => (session.Local, session.Description?.Remote, session.Options.Srtp))];
+        [.. _sessions.Values.Where(session => session.Options.IsLink && !session.Closing).Select(session => (session.Local, session.Description?.Remote, session.Options.Srtp))];
 
     /// <summary>Sessions of calls: how they were opened, and what they were told last.</summary>
     public IReadOnlyList<(MediaSessionOptions Options, MediaDescription? Description)> CallSessions =>
-        [.. sessions.Values.Where(session => !session.Options.IsLink && !session.Closing).Select(session => (session.Options, session.Description))];
+        [.. _sessions.Values.Where(session => !session.Options.IsLink && !session.Closing).Select(session => (session.Options, session.Description))];
 
     /// <summary>Ports that are not free again: 0 when nothing leaks.</summary>
-    public int PortsInUse => sessionsMax - freePorts.Count;
+    public int PortsInUse => sessionsMax - _freePorts.Count;
 
     /// <summary>Sessions that were ever opened.</summary>
-    public int Opened => seen.Count;
+    public int Opened => _seen.Count;
 
     /// <summary>Plays, recordings and sendings that run.</summary>
-    public int RunningActions => sessions.Values.Sum(session => session.Running.Count);
+    public int RunningActions => _sessions.Values.Sum(session => session.Running.Count);
 
     /// <summary>What was negotiated for the calls' open sessions, in the order of their numbers.</summary>
     public IReadOnlyList<MediaDescription> Described =>
-        [.. sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false, Description: not null }).OrderBy(session => session.Id.Value).Select(session => session.Description!)];
+        [.. _sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false, Description: not null }).OrderBy(session => session.Id.Value).Select(session => session.Description!)];
 
     /// <summary>Whether there is an address of IPv4 and of IPv6.</summary>
     public (bool IPv4, bool IPv6) Families { get; set; } = (true, true);
@@ -84,17 +84,17 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     public IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal)
     {
         refusal = MediaRefusal.None;
-        if (!seen.Add(session)) throw new InvalidOperationException($"session {session.Value} is opened twice");
-        if (NoPort || freePorts.Count == 0 || (IsBusy && !options.IsOwed))
+        if (!_seen.Add(session)) throw new InvalidOperationException($"session {session.Value} is opened twice");
+        if (NoPort || _freePorts.Count == 0 || (IsBusy && !options.IsOwed))
         {
-            seen.Remove(session);
+            _seen.Remove(session);
             refusal = IsBusy && !options.IsOwed ? MediaRefusal.OwnWork : MediaRefusal.NoPort;
             return null;
         }
-        var port = freePorts.Min;
-        freePorts.Remove(port);
+        var port = _freePorts.Min;
+        _freePorts.Remove(port);
         var local = new IPEndPoint(options is { IPv6: true, IsLink: false } ? IPAddress.IPv6Loopback : address, port);
-        sessions.Add(session, new Session(session, events, local, options));
+        _sessions.Add(session, new Session(session, events, local, options));
         return local;
     }
 
@@ -178,7 +178,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     /// <summary>What every session that has something negotiated reports; null: a stream without packets.</summary>
     public StreamStatistics? Quality { get; set; }
 
-    public StreamStatistics? ReadStatistics(MediaSessionId session) => sessions.TryGetValue(session, out var open) ? StatisticsOf(open) : null;
+    public StreamStatistics? ReadStatistics(MediaSessionId session) => _sessions.TryGetValue(session, out var open) ? StatisticsOf(open) : null;
 
     private StreamStatistics? StatisticsOf(Session open) =>
         open.Description is { } description ? Quality ?? new StreamStatistics(description.Codec, 0, 0, 0, 0, -1, -1, -1) : null;
@@ -194,15 +194,15 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         var statistics = StatisticsOf(open) ?? new StreamStatistics(AudioCodec.Pcma, 0, 0, 0, 0, -1, -1, -1);
         Report(open, new SessionClosed(statistics), () =>
         {
-            sessions.Remove(open.Id);
-            freePorts.Add(open.Local.Port);
+            _sessions.Remove(open.Id);
+            _freePorts.Add(open.Local.Port);
         });
     }
 
     /// <inheritdoc/>
     public void Abandon(MediaSessionId session)
     {
-        if (!sessions.TryGetValue(session, out var open)) return;
+        if (!_sessions.TryGetValue(session, out var open)) return;
         foreach (var action in open.Running.Values)
         {
             action.Timer?.Cancel();
@@ -212,13 +212,13 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         AbandonBridges(session);
         Unseat(session);
         UnlistenAll(session);
-        sessions.Remove(session);
-        freePorts.Add(open.Local.Port);
+        _sessions.Remove(session);
+        _freePorts.Add(open.Local.Port);
     }
 
     /// <summary>Sessions that are linked to another node's: where they are, what was negotiated, and by which keys they are protected.</summary>
     public IReadOnlyList<(IPEndPoint Local, MediaDescription Description, SrtpKeys Keys)> Links =>
-        [.. from session in sessions.Values
+        [.. from session in _sessions.Values
             where session is { Closing: false, Options.IsLink: true, Options.Srtp: not null, Description: not null }
             select (session.Local, session.Description, session.Options.Srtp)];
 
@@ -228,28 +228,28 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     /// <param name="happened">The telephone-event; null for one of its own.</param>
     public bool Press(IPEndPoint local, char key, KeyEvent? happened = null)
     {
-        var open = sessions.Values.FirstOrDefault(session => session.Local.Equals(local) && session is { Closing: false, Description.Receive: true });
+        var open = _sessions.Values.FirstOrDefault(session => session.Local.Equals(local) && session is { Closing: false, Description.Receive: true });
         if (open is null) return false;
-        Report(open, new KeyPressed(key, happened ?? new KeyEvent(++presses, (uint)runtime.UnixMillis)));
+        Report(open, new KeyPressed(key, happened ?? new KeyEvent(++_presses, (uint)runtime.UnixMillis)));
         return true;
     }
 
     /// <summary>Nothing has come from the far end for the agreed time.</summary>
     public void FallSilent(IPEndPoint local)
     {
-        foreach (var open in sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList()) Report(open, new MediaInactive());
+        foreach (var open in _sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList()) Report(open, new MediaInactive());
     }
 
     /// <summary>Where the open sessions of far ends receive.</summary>
-    public IReadOnlyList<IPEndPoint> OpenAddresses => [.. sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false }).Select(session => session.Local)];
+    public IReadOnlyList<IPEndPoint> OpenAddresses => [.. _sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false }).Select(session => session.Local)];
 
     /// <summary>Where an open session receives; null for any other.</summary>
-    public IPEndPoint? AddressOf(MediaSessionId session) => sessions.TryGetValue(session, out var open) ? open.Local : null;
+    public IPEndPoint? AddressOf(MediaSessionId session) => _sessions.TryGetValue(session, out var open) ? open.Local : null;
 
     /// <summary>Whatever runs in the session at <paramref name="local"/> has come to its end.</summary>
     public void FinishAll(IPEndPoint local)
     {
-        foreach (var open in sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList())
+        foreach (var open in _sessions.Values.Where(session => session.Local.Equals(local) && !session.Closing).ToList())
         {
             foreach (var action in open.Running.Values.ToList()) End(open, action);
         }
@@ -258,7 +258,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     /// <summary>What a crash of the node does: nothing is reported any more; recordings stay as they are.</summary>
     public void Crash()
     {
-        foreach (var open in sessions.Values)
+        foreach (var open in _sessions.Values)
         {
             open.Dead = true;
             foreach (var action in open.Running.Values)
@@ -266,12 +266,12 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
                 action.Timer?.Cancel();
                 if (action is { Path: { } path, BeganMillis: { } began }) Recordings[path] = new VirtualRecording(action.BeforeMillis + runtime.ElapsedMillis - began, false);
             }
-            freePorts.Add(open.Local.Port);
+            _freePorts.Add(open.Local.Port);
         }
-        sessions.Clear();
+        _sessions.Clear();
         CrashBridges();
         CrashConferences();
-        listenings.Clear();
+        _listenings.Clear();
     }
 
     /// <summary>The media side of the next process on the same disk: other sessions, other ports, the files that there are.</summary>
@@ -284,7 +284,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         return next;
     }
 
-    private Session? Find(MediaSessionId session) => sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;
+    private Session? Find(MediaSessionId session) => _sessions.TryGetValue(session, out var open) && !open.Closing ? open : null;
 
     private void Stop(MediaSessionId session, long number, MediaKind kind)
     {
@@ -347,7 +347,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
 
     private sealed class Session(MediaSessionId id, IMediaEvents events, IPEndPoint local, MediaSessionOptions options)
     {
-        private readonly HashSet<long> numbers = [];
+        private readonly HashSet<long> _numbers = [];
 
         public MediaSessionId Id { get; } = id;
         public IMediaEvents Events { get; } = events;
@@ -361,7 +361,7 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
 
         public RunningAction Begin(long number, MediaKind kind)
         {
-            if (!numbers.Add(number)) throw new InvalidOperationException($"action {number} of session {Id.Value} is started twice");
+            if (!_numbers.Add(number)) throw new InvalidOperationException($"action {number} of session {Id.Value} is started twice");
             if (Running.Values.Any(action => action.Kind == kind)) throw new InvalidOperationException($"a second {kind} runs in session {Id.Value}");
             var action = new RunningAction(number, kind);
             Running.Add(number, action);

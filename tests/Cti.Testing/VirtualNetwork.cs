@@ -20,8 +20,8 @@ public sealed record NetworkConditions(int LossPercent = 0, int DuplicatePercent
 /// <summary>Datagrams between endpoints, in virtual time: seeded loss, delay, reordering, duplication, and partitions between addresses.</summary>
 public sealed class VirtualNetwork(ManualRuntime runtime, SeededRandom random)
 {
-    private readonly Dictionary<IPEndPoint, Binding> bindings = [];
-    private readonly HashSet<(IPAddress, IPAddress)> cuts = [];
+    private readonly Dictionary<IPEndPoint, Binding> _bindings = [];
+    private readonly HashSet<(IPAddress, IPAddress)> _cuts = [];
 
     /// <summary>Given bytes that arrived, and from where.</summary>
     public delegate void DatagramHandler(IPEndPoint from, ReadOnlyMemory<byte> datagram);
@@ -42,13 +42,13 @@ public sealed class VirtualNetwork(ManualRuntime runtime, SeededRandom random)
     public int InFlight { get; private set; }
 
     /// <summary>Endpoints that are bound: what a node that is gone must not have left behind.</summary>
-    public IReadOnlyCollection<IPEndPoint> Bound => bindings.Keys;
+    public IReadOnlyCollection<IPEndPoint> Bound => _bindings.Keys;
 
     /// <summary>Receives what is sent to <paramref name="endpoint"/> until disposed.</summary>
     public IDisposable Bind(IPEndPoint endpoint, DatagramHandler handler)
     {
         var binding = new Binding(this, endpoint, handler);
-        if (!bindings.TryAdd(endpoint, binding)) throw new InvalidOperationException($"{endpoint} is in use");
+        if (!_bindings.TryAdd(endpoint, binding)) throw new InvalidOperationException($"{endpoint} is in use");
         return binding;
     }
 
@@ -74,17 +74,17 @@ public sealed class VirtualNetwork(ManualRuntime runtime, SeededRandom random)
     /// <summary>Nothing passes between the two addresses, either way, not even what is on its way.</summary>
     public void Cut(IPAddress first, IPAddress second)
     {
-        cuts.Add((first, second));
-        cuts.Add((second, first));
+        _cuts.Add((first, second));
+        _cuts.Add((second, first));
     }
 
     /// <summary>Nothing is cut any more.</summary>
-    public void Mend() => cuts.Clear();
+    public void Mend() => _cuts.Clear();
 
     /// <summary>Everything passes again, under good conditions.</summary>
     public void Heal()
     {
-        cuts.Clear();
+        _cuts.Clear();
         Conditions = NetworkConditions.Good;
         Drop = null;
     }
@@ -95,12 +95,12 @@ public sealed class VirtualNetwork(ManualRuntime runtime, SeededRandom random)
         runtime.After(random.Between(Conditions.DelayMillisMin, Conditions.DelayMillisMax), () =>
         {
             InFlight--;
-            if (cuts.Contains((from.Address, to.Address)))
+            if (_cuts.Contains((from.Address, to.Address)))
             {
                 Lost++;
                 return;
             }
-            if (!bindings.TryGetValue(to, out var binding))
+            if (!_bindings.TryGetValue(to, out var binding))
             {
                 Unreachable++;
                 unreachable?.Invoke();
@@ -117,7 +117,7 @@ public sealed class VirtualNetwork(ManualRuntime runtime, SeededRandom random)
 
         public void Dispose()
         {
-            if (network.bindings.TryGetValue(endpoint, out var present) && present == this) network.bindings.Remove(endpoint);
+            if (network._bindings.TryGetValue(endpoint, out var present) && present == this) network._bindings.Remove(endpoint);
         }
     }
 }

@@ -12,25 +12,25 @@ namespace Cti.Testing;
 /// </summary>
 public sealed class VirtualSipTransport : ISipTransport, IDisposable
 {
-    private readonly VirtualNetwork network;
-    private readonly ManualRuntime runtime;
-    private readonly ISipTransportEvents events;
-    private readonly IPEndPoint[] listeners;
-    private readonly IDisposable[] bindings;
-    private bool disposed;
+    private readonly VirtualNetwork _network;
+    private readonly ManualRuntime _runtime;
+    private readonly ISipTransportEvents _events;
+    private readonly IPEndPoint[] _listeners;
+    private readonly IDisposable[] _bindings;
+    private bool _disposed;
 
     /// <summary>Binds UDP listeners.</summary>
     public VirtualSipTransport(VirtualNetwork network, ManualRuntime runtime, ISipTransportEvents events, params IPEndPoint[] listeners)
     {
-        this.network = network;
-        this.runtime = runtime;
-        this.events = events;
-        this.listeners = listeners;
-        bindings = new IDisposable[listeners.Length];
+        _network = network;
+        _runtime = runtime;
+        _events = events;
+        _listeners = listeners;
+        _bindings = new IDisposable[listeners.Length];
         for (var i = 0; i < listeners.Length; i++)
         {
             var listener = i;
-            bindings[i] = network.Bind(listeners[i], (from, bytes) => Hear(() => Receive(listener, from, bytes)));
+            _bindings[i] = network.Bind(listeners[i], (from, bytes) => Hear(() => Receive(listener, from, bytes)));
         }
     }
 
@@ -51,10 +51,10 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
 
     public void Send(SipFlow flow, ReadOnlyMemory<byte> message, long sendId)
     {
-        if (disposed || IsMuted()) return;
-        if (flow.Kind != SipTransportKind.Udp || (uint)flow.Listener >= (uint)listeners.Length)
+        if (_disposed || IsMuted()) return;
+        if (flow.Kind != SipTransportKind.Udp || (uint)flow.Listener >= (uint)_listeners.Length)
         {
-            runtime.After(0, () => Fail(flow, sendId, SipSendFailure.ConnectFailed));
+            _runtime.After(0, () => Fail(flow, sendId, SipSendFailure.ConnectFailed));
             return;
         }
         var parsed = SipParser.ParseDatagram(message.Span);
@@ -63,25 +63,25 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
         if (parsed.Message is SipResponse { Status: 503 } && !parsed.Message.Has(HeaderId.RetryAfter))
             throw new InvalidOperationException($"the node says 503 and not when to come again: {System.Text.Encoding.UTF8.GetString(message.Span)}");
         Sent++;
-        network.Send(listeners[flow.Listener], flow.Remote, message, () => Fail(flow, sendId, SipSendFailure.Unreachable));
+        _network.Send(_listeners[flow.Listener], flow.Remote, message, () => Fail(flow, sendId, SipSendFailure.Unreachable));
     }
 
     public int FindListener(SipTransportKind kind, AddressFamily family) =>
-        kind == SipTransportKind.Udp ? Array.FindIndex(listeners, listener => listener.AddressFamily == family) : -1;
+        kind == SipTransportKind.Udp ? Array.FindIndex(_listeners, listener => listener.AddressFamily == family) : -1;
 
     public SipHostPort LocalAddress(SipTransportKind kind, int listener)
     {
-        var endpoint = listeners[listener];
+        var endpoint = _listeners[listener];
         return new SipHostPort(endpoint.AddressFamily == AddressFamily.InterNetworkV6 ? $"[{endpoint.Address}]" : endpoint.Address.ToString(), endpoint.Port);
     }
 
     public void Dispose()
     {
-        disposed = true;
-        foreach (var binding in bindings) binding.Dispose();
+        _disposed = true;
+        foreach (var binding in _bindings) binding.Dispose();
     }
 
-    private long Now => (Clock ?? runtime).MonotonicNanos;
+    private long Now => (Clock ?? _runtime).MonotonicNanos;
 
     private void Hear(Action act)
     {
@@ -100,17 +100,17 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
     {
         Hear(() =>
         {
-            if (!disposed) events.OnSendFailed(flow, sendId, failure);
+            if (!_disposed) _events.OnSendFailed(flow, sendId, failure);
         });
     }
 
     private void Receive(int listener, IPEndPoint from, ReadOnlyMemory<byte> bytes)
     {
-        if (disposed || IsMuted()) return;
+        if (_disposed || IsMuted()) return;
         var flow = new SipFlow(SipTransportKind.Udp, listener, from);
         var parsed = SipParser.ParseDatagram(bytes);
-        if (parsed.Outcome == SipParseOutcome.Message) events.OnReceived(new ReceivedMessage(parsed.Message!, flow, Now) { Length = bytes.Length });
-        else if (parsed.Rejection != SipRejection.Empty) events.OnRejected(parsed, flow);
+        if (parsed.Outcome == SipParseOutcome.Message) _events.OnReceived(new ReceivedMessage(parsed.Message!, flow, Now) { Length = bytes.Length });
+        else if (parsed.Rejection != SipRejection.Empty) _events.OnRejected(parsed, flow);
     }
 }
 
@@ -126,23 +126,23 @@ public sealed class VirtualResolver : ISipResolver
     /// <summary>Hosts that were asked for, in order.</summary>
     public List<string> Asked { get; } = [];
 
-    private Queue<TaskCompletionSource>? held;
+    private Queue<TaskCompletionSource>? _held;
 
     /// <summary>Answers about hosts are held back from now on, until <see cref="AnswerHosts"/>.</summary>
-    public void HoldHosts() => held = new();
+    public void HoldHosts() => _held = new();
 
     /// <summary>Gives the answers that were held back, in the order in which they were asked for: one task for all would leave it to the pool.</summary>
     public void AnswerHosts()
     {
-        var waiting = held ?? [];
-        held = null;
+        var waiting = _held ?? [];
+        _held = null;
         while (waiting.TryDequeue(out var next)) ManualRuntime.Inline(next.SetResult);
     }
 
     public async ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host)
     {
         Asked.Add(host);
-        if (held is { } waiting)
+        if (_held is { } waiting)
         {
             var turn = new TaskCompletionSource();
             waiting.Enqueue(turn);

@@ -22,7 +22,7 @@ internal sealed partial class CallActor
                 AnswerWhoAsked(answer);
                 break;
             case AskFirst ask:
-                TellOrLearn(ask.First, new BridgeAsked(ask.Op, cell.State!.Id.ToString()));
+                TellOrLearn(ask.First, new BridgeAsked(ask.Op, _cell.State!.Id.ToString()));
                 break;
             case PartBridge part:
                 Tell(part.Peer, new BridgeParted(part.Op));
@@ -31,36 +31,36 @@ internal sealed partial class CallActor
                 Connect(connect);
                 break;
             case DisconnectMedia disconnect:
-                ForwardToMedia(media => services.Media.Port.Disconnect(media, disconnect.Number));
+                ForwardToMedia(media => _services.Media.Port.Disconnect(media, disconnect.Number));
                 break;
             case PlayToBridge play:
-                ForwardToMedia(media => services.Media.Port.PlayToBridge(media, new PlayRequest(play.Number, [play.File], play.Times - 1, play.OffsetMillis, cell.State!.Application)));
+                ForwardToMedia(media => _services.Media.Port.PlayToBridge(media, new PlayRequest(play.Number, [play.File], play.Times - 1, play.OffsetMillis, _cell.State!.Application)));
                 break;
         }
     }
 
     private void Connect(ConnectMedia connect)
     {
-        if (cell.State?.Bridge is not { } bridge) return;
-        var link = cell.Sound is { Link: { } open, Answer: { } answer } sound && sound.Op == bridge.Op ? Connected(open, answer) : null;
-        if (link is null && !services.Post.IsHere(connect.Peer))
+        if (_cell.State?.Bridge is not { } bridge) return;
+        var link = _cell.Sound is { Link: { } open, Answer: { } answer } sound && sound.Op == bridge.Op ? Connected(open, answer) : null;
+        if (link is null && !_services.Post.IsHere(connect.Peer))
         {
             // It answered from here and has moved since.
             AskToJoin(new AskJoin(connect.Peer, bridge.Op) { IsConnected = true });
             return;
         }
-        var second = link?.Session ?? (ResourceId.TryParse(connect.Peer, out var id) ? services.Directory.Find<CallCell>(id)?.Media : null);
+        var second = link?.Session ?? (ResourceId.TryParse(connect.Peer, out var id) ? _services.Directory.Find<CallCell>(id)?.Media : null);
         // Without a second session that party has hung up, and says so itself.
-        if (second is not { } other || cell.Media is not { } media || cell.MediaClosed)
+        if (second is not { } other || _cell.Media is not { } media || _cell.MediaClosed)
         {
             Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Completed, null)));
             return;
         }
-        cell.Sound ??= new SharedSound(bridge.Op);
-        (cell.Sound.Number, cell.Sound.IsRunning) = (connect.Number, services.Media.Port.Connect(media, other, RequestOf(connect, cell.State.Application)));
+        _cell.Sound ??= new SharedSound(bridge.Op);
+        (_cell.Sound.Number, _cell.Sound.IsRunning) = (connect.Number, _services.Media.Port.Connect(media, other, RequestOf(connect, _cell.State.Application)));
         LetGoOfFormer();
         SoundGoesOnHere();
-        if (!cell.Sound.IsRunning) Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Failed, "no media loop has room for the bridge")));
+        if (!_cell.Sound.IsRunning) Self.Tell(new Decide(new BridgeFinished(connect.Number, MediaEnd.Failed, "no media loop has room for the bridge")));
     }
 
     private static BridgeRequest RequestOf(ConnectMedia connect, string application) => new(connect.Number, (BridgeMode)connect.Spec.Mode, connect.Spec.LocalVolume, connect.Spec.RemoteVolume,

@@ -17,7 +17,7 @@ internal sealed partial class CallActor
                 AskToEnter(ask);
                 break;
             case LeaveConference leave:
-                Tell(leave.Conference, new MemberLeaves(leave.Op, cell.State!.Id.ToString()));
+                Tell(leave.Conference, new MemberLeaves(leave.Op, _cell.State!.Id.ToString()));
                 break;
         }
     }
@@ -25,7 +25,7 @@ internal sealed partial class CallActor
     private void AskToEnter(AskEntry ask)
     {
         var asked = ask.Asked;
-        if (!services.Post.IsHere(ask.Conference))
+        if (!_services.Post.IsHere(ask.Conference))
         {
             if (OfferSound(asked.Op) is not { } link)
             {
@@ -36,7 +36,7 @@ internal sealed partial class CallActor
             }
             asked = asked with { Link = link };
         }
-        else if (cell.Sound is { Link: not null } linked && linked.Op == asked.Op)
+        else if (_cell.Sound is { Link: not null } linked && linked.Op == asked.Op)
         {
             MakeRoom();
         }

@@ -12,11 +12,11 @@ namespace Cti.Actors.Calls;
 internal sealed partial class CallActor
 {
     /// <summary>The journal may end between the child's answer, or its release, and what its parent made of it. Both live in one instance.</summary>
-    private bool IsDialledFor(string self, string child) => (services.Directory.Find(child)?.Latest as CallState)?.IsDialledFor(self) == true;
+    private bool IsDialledFor(string self, string child) => (_services.Directory.Find(child)?.Latest as CallState)?.IsDialledFor(self) == true;
 
     private void PerformDial(ResourceEffect effect)
     {
-        var self = cell.State!.Id.ToString();
+        var self = _cell.State!.Id.ToString();
         switch (effect)
         {
             case AskParent ask:
@@ -41,28 +41,28 @@ internal sealed partial class CallActor
                 HearRingBack(start);
                 break;
             case StopRingBack { IsLine: true } stop:
-                ForwardToMedia(media => services.Media.Port.Disconnect(media, stop.Number));
+                ForwardToMedia(media => _services.Media.Port.Disconnect(media, stop.Number));
                 break;
             case StopRingBack stop:
-                ForwardToMedia(media => services.Media.Port.StopPlay(media, stop.Number));
+                ForwardToMedia(media => _services.Media.Port.StopPlay(media, stop.Number));
                 break;
         }
     }
 
     private void HearRingBack(StartRingBack start)
     {
-        var port = services.Media.Port;
+        var port = _services.Media.Port;
         switch (start.Sound)
         {
             case RingBackFile file:
-                if (!ForwardToMedia(media => port.StartPlay(media, new PlayRequest(start.Number, file.Files(), file.Loops ? -1 : 0, Application: cell.State!.Application))))
+                if (!ForwardToMedia(media => port.StartPlay(media, new PlayRequest(start.Number, file.Files(), file.Loops ? -1 : 0, Application: _cell.State!.Application))))
                     Self.Tell(new MediaHappened(new PlayEnded(start.Number, MediaOutcome.Stopped)));
                 break;
             case RingBackTone:
-                ForwardToMedia(media => port.StartTone(media, start.Number, services.MediaProfile.RingBackCountry));
+                ForwardToMedia(media => port.StartTone(media, start.Number, _services.MediaProfile.RingBackCountry));
                 break;
             // A child without media has just ended, and says so itself.
-            case RingBackLine line when services.Directory.Find(line.Child) is CallCell { Media: { } source, MediaClosed: false }:
+            case RingBackLine line when _services.Directory.Find(line.Child) is CallCell { Media: { } source, MediaClosed: false }:
                 ForwardToMedia(media =>
                 {
                     if (!port.Listen(media, source, start.Number))
@@ -76,7 +76,7 @@ internal sealed partial class CallActor
     private void LogRingBack(MediaEvent happened)
     {
         if (happened is PlayEnded { Outcome: MediaOutcome.NotFound or MediaOutcome.Unsupported or MediaOutcome.Failed } ended
-            && cell.State is { Dialling: { } dialling } call && dialling.Number == ended.Action)
+            && _cell.State is { Dialling: { } dialling } call && dialling.Number == ended.Action)
             System.Log.Write(LogEvents.RingBackFailed, call.Id.ToString(), ended.Detail ?? ended.Outcome.ToString());
     }
 

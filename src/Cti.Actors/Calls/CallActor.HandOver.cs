@@ -14,16 +14,16 @@ namespace Cti.Actors.Calls;
 /// </summary>
 internal sealed partial class CallActor
 {
-    private readonly HashSet<long> shared = [];
-    private bool awaitsArrival;
-    private bool asksLater;
-    private bool hasArrived;
+    private readonly HashSet<long> _shared = [];
+    private bool _awaitsArrival;
+    private bool _asksLater;
+    private bool _hasArrived;
 
-    protected override bool IsStillHeard => cell is { Media: not null, MediaClosed: false };
+    protected override bool IsStillHeard => _cell is { Media: not null, MediaClosed: false };
 
-    protected override bool IsSettingUp => cell.State is { IsUp: false, WasReleased: false };
+    protected override bool IsSettingUp => _cell.State is { IsUp: false, WasReleased: false };
 
-    protected override string? WhyNotPart() => cell.State switch
+    protected override string? WhyNotPart() => _cell.State switch
     {
         not { WasReleased: false } => "is ending",
         { IsUp: false } => "is being set up",
@@ -33,29 +33,29 @@ internal sealed partial class CallActor
         { Action: { Ending: not null } } => "ends what it was doing",
         { Bridge: not null and not { Stage: BridgeStage.Connected } } => "is being connected",
         { Seat: not null and not { Stage: SeatStage.Entered } } => "is entering a conference",
-        _ when cell is not { Media: not null, MediaClosed: false } => "has no media",
-        _ when cell.Leg is not { IsQuiet: true } => "has a change of its session under way",
+        _ when _cell is not { Media: not null, MediaClosed: false } => "has no media",
+        _ when _cell.Leg is not { IsQuiet: true } => "has a change of its session under way",
         _ => null,
     };
 
     protected override void LetGoOfShared()
     {
-        if (cell.State is not { } call) return;
-        if (call.Action is RecordAction record) Await(record.Number, media => services.Media.Port.StopRecord(media, record.Number));
-        if (call.SideRecord is { } side) Await(side.Number, media => services.Media.Port.StopRecord(media, side.Number));
-        if (call.Bridge is { IsFirst: true, Spec.RecordPath: not null } bridge && cell.Sound is { IsRunning: true, Number: var running })
-            Await(running == 0 ? bridge.Number : running, media => services.Media.Port.Disconnect(media, running == 0 ? bridge.Number : running));
+        if (_cell.State is not { } call) return;
+        if (call.Action is RecordAction record) Await(record.Number, media => _services.Media.Port.StopRecord(media, record.Number));
+        if (call.SideRecord is { } side) Await(side.Number, media => _services.Media.Port.StopRecord(media, side.Number));
+        if (call.Bridge is { IsFirst: true, Spec.RecordPath: not null } bridge && _cell.Sound is { IsRunning: true, Number: var running })
+            Await(running == 0 ? bridge.Number : running, media => _services.Media.Port.Disconnect(media, running == 0 ? bridge.Number : running));
     }
 
-    protected override bool IsSharedGone() => shared.Count == 0;
+    protected override bool IsSharedGone() => _shared.Count == 0;
 
     protected override bool TakeWhileParting(object message)
     {
         switch (message)
         {
-            case MediaHappened { Session: { } session } when session != cell.Media:
-            case MediaHappened { Event: RecordEnded ended } when shared.Remove(ended.Action):
-            case MediaHappened { Event: Cti.Media.Session.Mix.BridgeEnded over } when shared.Remove(over.Action):
+            case MediaHappened { Session: { } session } when session != _cell.Media:
+            case MediaHappened { Event: RecordEnded ended } when _shared.Remove(ended.Action):
+            case MediaHappened { Event: Cti.Media.Session.Mix.BridgeEnded over } when _shared.Remove(over.Action):
                 return true;
             case MediaHappened { Event: SessionClosed }:
                 OutsideEnded(message);
@@ -67,18 +67,18 @@ internal sealed partial class CallActor
 
     private void Await(long number, Action<MediaSessionId> end)
     {
-        if (ForwardToMedia(end)) shared.Add(number);
+        if (ForwardToMedia(end)) _shared.Add(number);
     }
 
     protected override void TakeBackShared()
     {
-        shared.Clear();
-        if (cell.State is not ({ Action: RecordAction } or { SideRecord: not null } or { Bridge: { IsFirst: true, Spec.RecordPath: not null } })) return;
+        _shared.Clear();
+        if (_cell.State is not ({ Action: RecordAction } or { SideRecord: not null } or { Bridge: { IsFirst: true, Spec.RecordPath: not null } })) return;
         LetGoOfSound();
         // As after a loss of the node: a new session, and the far end is told.
-        if (cell.Media is { } media)
+        if (_cell.Media is { } media)
         {
-            cell.MediaClosed = true;
+            _cell.MediaClosed = true;
             AbandonMedia(media);
         }
         Recover(System.Clock.UnixMillis);
@@ -89,10 +89,10 @@ internal sealed partial class CallActor
         switch (message)
         {
             case InDialogRequest request:
-                services.Sip.GiveBack(request.Transaction);
+                _services.Sip.GiveBack(request.Transaction);
                 return true;
             case MediaHappened { Event: KeyPressed pressed }:
-                Tell(cell.State!.Id.ToString(), MediaDescriptions.From(pressed) with { IsLate = true });
+                Tell(_cell.State!.Id.ToString(), MediaDescriptions.From(pressed) with { IsLate = true });
                 return true;
             default:
                 return false;
@@ -102,14 +102,14 @@ internal sealed partial class CallActor
     protected override void OnDecided()
     {
         TellWhereNothingIsWritten();
-        if (!awaitsArrival || cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
-        if (call.WasReleased || !cell.IsHandedOver || call is { Bridge: null, Seat: null } || cell.Sound is { IsRunning: true })
+        if (!_awaitsArrival || _cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
+        if (call.WasReleased || !_cell.IsHandedOver || call is { Bridge: null, Seat: null } || _cell.Sound is { IsRunning: true })
         {
             SoundGoesOnHere();
         }
-        else if (asksLater)
+        else if (_asksLater)
         {
-            asksLater = false;
+            _asksLater = false;
             Run(new SoundGoesOn(), null);
         }
     }
@@ -117,24 +117,24 @@ internal sealed partial class CallActor
     /// <summary>The far end listens to here, and what it shares with others sounds from here: whoever carried the sound until now can let go.</summary>
     private void SoundGoesOnHere()
     {
-        if (!awaitsArrival || cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
-        awaitsArrival = asksLater = cell.IsHandedOver = false;
-        hasArrived = true;
+        if (!_awaitsArrival || _cell.State is not { } call || (call.InterruptedMillis is not null && !call.WasReleased)) return;
+        _awaitsArrival = _asksLater = _cell.IsHandedOver = false;
+        _hasArrived = true;
         OnCommitted();
     }
 
     protected override void OnCommitted()
     {
         // What is to be heard here begins when it is durable; until then it is heard from there.
-        if (!hasArrived || cell.Waiting.Count > 0 || cell.State is not { } call) return;
-        hasArrived = false;
-        services.Arrived(call.Id);
+        if (!_hasArrived || _cell.Waiting.Count > 0 || _cell.State is not { } call) return;
+        _hasArrived = false;
+        _services.Arrived(call.Id);
     }
 
     protected override IEnumerable<string> PeersAt(PeerMoved moved)
     {
-        if (cell.State?.Bridge is { } bridge && moved.Concerns(bridge.Peer)) yield return bridge.Peer;
-        if (cell.State?.Seat is { } seat && moved.Concerns(seat.Conference)) yield return seat.Conference;
+        if (_cell.State?.Bridge is { } bridge && moved.Concerns(bridge.Peer)) yield return bridge.Peer;
+        if (_cell.State?.Seat is { } seat && moved.Concerns(seat.Conference)) yield return seat.Conference;
     }
 
     protected override string? SpeakerOf(ResourceCommand command) => command switch
@@ -142,7 +142,7 @@ internal sealed partial class CallActor
         JoinAsked asked => asked.First,
         JoinAnswered answered => answered.Second,
         BridgeAsked asked => asked.Second,
-        BridgeParted => cell.State?.Bridge?.Peer,
+        BridgeParted => _cell.State?.Bridge?.Peer,
         EnterAnswered answered => answered.Conference,
         SeatAsked asked => asked.Conference,
         _ => null,

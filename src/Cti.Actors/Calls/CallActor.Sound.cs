@@ -16,21 +16,21 @@ namespace Cti.Actors.Calls;
 /// </summary>
 internal sealed partial class CallActor
 {
-    private string CodecOfCall => cell.State?.Audio?.Codec ?? services.MediaProfile.Codecs[0];
+    private string CodecOfCall => _cell.State?.Audio?.Codec ?? _services.MediaProfile.Codecs[0];
 
     /// <summary>What the media side knows about an answer, and what it needs of a question.</summary>
     private ResourceCommand Heard(ResourceCommand command)
     {
         switch (command)
         {
-            case JoinAnswered { Refusal: null } answered when cell.Sound is { } sound && sound.Op == answered.Op:
+            case JoinAnswered { Refusal: null } answered when _cell.Sound is { } sound && sound.Op == answered.Op:
                 sound.Answer = answered.Link;
                 return answered with { HasSound = sound.IsRunning };
             case JoinAsked { Link: { } link } asked:
-                cell.Offered = (asked.Op, link);
+                _cell.Offered = (asked.Op, link);
                 return asked;
-            case JoinAsked asked when cell.Offered?.Op == asked.Op:
-                cell.Offered = null;
+            case JoinAsked asked when _cell.Offered?.Op == asked.Op:
+                _cell.Offered = null;
                 return asked;
             default:
                 return command;
@@ -39,18 +39,18 @@ internal sealed partial class CallActor
 
     protected override bool Defers(ResourceCommand command)
     {
-        if (command is not JoinAnswered { Refusal: null } answered || cell.State?.Bridge is not { IsFirst: true } bridge || bridge.Op != answered.Op) return false;
+        if (command is not JoinAnswered { Refusal: null } answered || _cell.State?.Bridge is not { IsFirst: true } bridge || bridge.Op != answered.Op) return false;
         // The answer to an older question: the newer one's follows.
-        if (answered.Link?.Id != (cell.Sound?.Op == answered.Op ? cell.Sound.Link?.Own.Id : null)) return true;
-        if (cell.EndingNumber == 0) return false;
-        cell.Late = answered;
+        if (answered.Link?.Id != (_cell.Sound?.Op == answered.Op ? _cell.Sound.Link?.Own.Id : null)) return true;
+        if (_cell.EndingNumber == 0) return false;
+        _cell.Late = answered;
         return true;
     }
 
     private void AskToJoin(AskJoin join)
     {
-        var asked = new JoinAsked(join.Op, cell.State!.Id.ToString()) { IsConnected = join.IsConnected };
-        if (!services.Post.IsHere(join.Peer))
+        var asked = new JoinAsked(join.Op, _cell.State!.Id.ToString()) { IsConnected = join.IsConnected };
+        if (!_services.Post.IsHere(join.Peer))
         {
             if (OfferSound(join.Op) is not { } link)
             {
@@ -59,7 +59,7 @@ internal sealed partial class CallActor
             }
             asked = asked with { Link = link };
         }
-        else if (cell.Sound is { Link: not null } linked && linked.Op == join.Op)
+        else if (_cell.Sound is { Link: not null } linked && linked.Op == join.Op)
         {
             MakeRoom();
         }
@@ -69,8 +69,8 @@ internal sealed partial class CallActor
     private LinkSound? OfferSound(string op)
     {
         MakeRoom();
-        if (LinkAudio.Offer(services.Media, services.Random, CodecOfCall) is not { } link) return null;
-        cell.Sound = new SharedSound(op) { Link = link };
+        if (LinkAudio.Offer(_services.Media, _services.Random, CodecOfCall) is not { } link) return null;
+        _cell.Sound = new SharedSound(op) { Link = link };
         return link.Own;
     }
 
@@ -79,41 +79,41 @@ internal sealed partial class CallActor
     /// </summary>
     private void MakeRoom()
     {
-        if (cell.State?.Bridge?.Spec?.RecordPath is not null)
+        if (_cell.State?.Bridge?.Spec?.RecordPath is not null)
         {
             EndRunningBridge();
             LetGoOfSound();
             return;
         }
-        if (cell.Sound?.Link is { } link)
+        if (_cell.Sound?.Link is { } link)
         {
-            cell.FormerLink?.Close();
-            cell.FormerLink = link;
+            _cell.FormerLink?.Close();
+            _cell.FormerLink = link;
         }
-        cell.Sound = null;
+        _cell.Sound = null;
     }
 
     private void LetGoOfFormer()
     {
-        cell.FormerLink?.Close();
-        cell.FormerLink = null;
+        _cell.FormerLink?.Close();
+        _cell.FormerLink = null;
     }
 
     /// <summary>A bridge that leads nowhere any more makes room for the one that is made anew, once its recording is complete.</summary>
     private void EndRunningBridge()
     {
-        if (cell.Sound is not { IsRunning: true } sound) return;
+        if (_cell.Sound is not { IsRunning: true } sound) return;
         sound.IsRunning = false;
-        if (sound.Number > 0) cell.EndingNumber = sound.Number;
-        ForwardToMedia(media => services.Media.Port.Disconnect(media, sound.Number));
+        if (sound.Number > 0) _cell.EndingNumber = sound.Number;
+        ForwardToMedia(media => _services.Media.Port.Disconnect(media, sound.Number));
     }
 
     private void AnswerWhoAsked(AnswerJoin answer)
     {
-        var self = cell.State!.Id.ToString();
-        if (answer.Refusal is not null || cell.Offered is not { } offered || offered.Op != answer.Op)
+        var self = _cell.State!.Id.ToString();
+        if (answer.Refusal is not null || _cell.Offered is not { } offered || offered.Op != answer.Op)
         {
-            if (answer.Refusal is null && cell.Sound?.Link is not null) LetGoOfSound();
+            if (answer.Refusal is null && _cell.Sound?.Link is not null) LetGoOfSound();
             TellOrLearn(answer.First, new JoinAnswered(answer.Op, self, answer.Refusal));
             SoundGoesOnHere();
             return;
@@ -131,10 +131,10 @@ internal sealed partial class CallActor
     /// <summary>Opens the other end of what the first party offered, and lets this call's far end hear and be heard there.</summary>
     private LinkSound? TakeSound(string op, LinkSound offer)
     {
-        if (cell.Sound is { IsRunning: true, Link: { } same } && same.Own.Id == offer.Id) return same.Own;
+        if (_cell.Sound is { IsRunning: true, Link: { } same } && same.Own.Id == offer.Id) return same.Own;
         LetGoOfSound();
-        if (LinkAudio.Accept(services.Media, offer) is not { } link) return null;
-        cell.Sound = new SharedSound(op) { Link = link };
+        if (LinkAudio.Accept(_services.Media, offer) is not { } link) return null;
+        _cell.Sound = new SharedSound(op) { Link = link };
         if (Bind(link)) return link.Own;
         LetGoOfSound();
         return null;
@@ -149,43 +149,43 @@ internal sealed partial class CallActor
     /// <summary>The conference has let this call in, on another node.</summary>
     private void HearConference(EnterAnswered entered)
     {
-        if (entered.Link is not { } answer || cell.Sound is not { IsRunning: false, Link: { } link } sound || sound.Op != entered.Op || link.Own.Id != answer.Id) return;
+        if (entered.Link is not { } answer || _cell.Sound is not { IsRunning: false, Link: { } link } sound || sound.Op != entered.Op || link.Own.Id != answer.Id) return;
         link.Connect(answer);
         if (Bind(link)) return;
-        Tell(entered.Conference, new MemberLeaves(entered.Op, cell.State!.Id.ToString()));
+        Tell(entered.Conference, new MemberLeaves(entered.Op, _cell.State!.Id.ToString()));
         Self.Tell(new Decide(new ConferenceParted(entered.Op, ErrorCodes.Unavailable, "no media loop has room for the link to the conference")));
     }
 
     private bool Bind(LinkAudio link)
     {
-        if (cell.Media is not { } media || cell.MediaClosed || cell.Sound is not { } sound) return true;
-        sound.Number = --cell.LinkNumber;
-        sound.IsRunning = services.Media.Port.Connect(media, link.Session, new BridgeRequest(sound.Number));
+        if (_cell.Media is not { } media || _cell.MediaClosed || _cell.Sound is not { } sound) return true;
+        sound.Number = --_cell.LinkNumber;
+        sound.IsRunning = _services.Media.Port.Connect(media, link.Session, new BridgeRequest(sound.Number));
         LetGoOfFormer();
         return sound.IsRunning;
     }
 
     private void SoundHasEnded(long number)
     {
-        if (cell.Sound is { } sound && sound.Number == number) sound.IsRunning = false;
-        if (cell.EndingNumber != number) return;
-        cell.EndingNumber = 0;
-        if (cell.Late is not { } late) return;
-        cell.Late = null;
+        if (_cell.Sound is { } sound && sound.Number == number) sound.IsRunning = false;
+        if (_cell.EndingNumber != number) return;
+        _cell.EndingNumber = 0;
+        if (_cell.Late is not { } late) return;
+        _cell.Late = null;
         Self.Tell(new Decide(late));
     }
 
     protected override void Decided()
     {
-        if (cell.Sound is { } sound && cell.State?.Bridge?.Op != sound.Op && cell.State?.Seat?.Op != sound.Op) LetGoOfSound();
-        if (cell.State is { Bridge: null, Seat: null }) LetGoOfFormer();
-        if (cell.EndingNumber != 0 && cell.State?.Bridge is null) (cell.EndingNumber, cell.Late) = (0, null);
+        if (_cell.Sound is { } sound && _cell.State?.Bridge?.Op != sound.Op && _cell.State?.Seat?.Op != sound.Op) LetGoOfSound();
+        if (_cell.State is { Bridge: null, Seat: null }) LetGoOfFormer();
+        if (_cell.EndingNumber != 0 && _cell.State?.Bridge is null) (_cell.EndingNumber, _cell.Late) = (0, null);
     }
 
     private void LetGoOfSound()
     {
-        cell.Sound?.Link?.Close();
-        cell.Sound = null;
+        _cell.Sound?.Link?.Close();
+        _cell.Sound = null;
         LetGoOfFormer();
     }
 }

@@ -18,15 +18,15 @@ namespace Cti.Actors.Calls;
 /// </summary>
 internal sealed partial class CallActor(CallServices services, CallCell cell) : ResourceActor<CallState, CallEntry>(services, cell)
 {
-    private readonly CallServices services = services;
-    private readonly CallCell cell = cell;
+    private readonly CallServices _services = services;
+    private readonly CallCell _cell = cell;
 
     protected override int EntryVersion => CallEntryCodec.Version;
 
     protected override ResourceDecision<CallState, CallEntry> Decide(CallState? state, ResourceCommand command, long now)
     {
-        if (command is DialogChanged changed && cell.IsHandedOver) command = changed with { WasHeardUntilNow = true };
-        var decision = CallDecider.Decide(state, Heard(command), now, services.Settings);
+        if (command is DialogChanged changed && _cell.IsHandedOver) command = changed with { WasHeardUntilNow = true };
+        var decision = CallDecider.Decide(state, Heard(command), now, _services.Settings);
         if (command is EnterAnswered { Refusal: null } entered && decision.State?.Seat?.Op == entered.Op)
         {
             HearConference(entered);
@@ -38,14 +38,14 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
 
     protected override ReadOnlyMemory<byte> Encode(CallEntry entry) => CallEntryCodec.Encode(entry);
 
-    protected override long? NextDeadline(CallState state) => CallDecider.NextDeadline(state, services.Settings);
+    protected override long? NextDeadline(CallState state) => CallDecider.NextDeadline(state, _services.Settings);
 
-    protected override ResourceCommand CommandOf(RpcAsk ask) => CallRequests.FromRpc(ask.Request, ask.RecordPath, services.Random.NextHex(8))
+    protected override ResourceCommand CommandOf(RpcAsk ask) => CallRequests.FromRpc(ask.Request, ask.RecordPath, _services.Random.NextHex(8))
         ?? throw new InvalidOperationException($"{ask.Request.Method} is not a request on a call");
 
     protected override void OnStop()
     {
-        cell.Leg?.Dispose();
+        _cell.Leg?.Dispose();
         LetGoOfSound();
         CloseMedia();
         base.OnStop();
@@ -55,12 +55,12 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
     {
         base.OnUndelivered(message);
         if (message is PlaceCall place) place.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
-        if (message is Resources.Decide { Command: var command } && cell is { Deposed: false, State: { } call }) AnswerForTheDead(command, call.Id.ToString());
+        if (message is Resources.Decide { Command: var command } && _cell is { Deposed: false, State: { } call }) AnswerForTheDead(command, call.Id.ToString());
     }
 
     protected override void GiveBack(object message)
     {
-        if (((message as InDialogRequest)?.Transaction ?? (message as InviteJoined)?.Transaction) is { } transaction) services.Sip.GiveBack(transaction);
+        if (((message as InDialogRequest)?.Transaction ?? (message as InviteJoined)?.Transaction) is { } transaction) _services.Sip.GiveBack(transaction);
     }
 
     protected override bool Unborn(object message)
@@ -73,13 +73,13 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             case InviteOffered offered:
                 Guard(offered, () => Offer(offered));
                 return true;
-            case HostLookedUp found when unresolved is { } offered:
+            case HostLookedUp found when _unresolved is { } offered:
                 Guard(offered, () => OfferKnown(offered, found));
                 return true;
-            case InviteJoined joined when unresolved is { } before:
+            case InviteJoined joined when _unresolved is { } before:
                 JoinUnresolved(before, joined.Transaction);
                 return true;
-            case InviteWasCancelled cancelled when unresolved is { } offered:
+            case InviteWasCancelled cancelled when _unresolved is { } offered:
                 CancelUnresolved(offered, cancelled.Transaction);
                 return true;
             case InviteWasCancelled or ResponseSettled or HostLookedUp:
@@ -88,7 +88,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 throw new InvalidOperationException("a recovered call has a state");
             case MediaHappened { Event: SessionClosed }:
                 // The creating message crashed: nothing was journaled, nothing is left.
-                cell.Media = null;
+                _cell.Media = null;
                 StopSelf();
                 return true;
             case MediaHappened or WasDeposed or BecameDurable:
@@ -104,7 +104,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         {
             case MediaHappened happened:
                 // What was on its way when its session was given up concerns nobody any more.
-                if (happened.Session is not { } session || session == cell.Media) HandleMedia(happened.Event);
+                if (happened.Session is not { } session || session == _cell.Media) HandleMedia(happened.Event);
                 return true;
             case CheckSubscriber:
                 LookForSubscriber();
@@ -116,15 +116,15 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 LookForUnwrittenBye();
                 return true;
             default:
-                if (cell.Leg is not { } leg)
+                if (_cell.Leg is not { } leg)
                 {
                     // It is about to be recovered: what its far end sends in that moment waits.
                     if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined or CancelCameLate) Stash(message);
                     return true;
                 }
-                var command = leg.Translate(message, cell.State!, out var accepted);
+                var command = leg.Translate(message, _cell.State!, out var accepted);
                 if (!accepted) return false;
-                if (leg.HasShownItself && cell is { Media: { } shown, MediaClosed: false, Audio: { } audio }) TellMedia(shown, audio);
+                if (leg.HasShownItself && _cell is { Media: { } shown, MediaClosed: false, Audio: { } audio }) TellMedia(shown, audio);
                 if (command is not null) Run(command, null);
                 if (command is ByeArrived bye) StartTimer("told BYE", LookForByeMillis, new ByeIsTold(bye));
                 return true;
@@ -139,7 +139,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         }
         catch
         {
-            if (cell.State is null) CloseMedia();
+            if (_cell.State is null) CloseMedia();
             throw;
         }
     }
@@ -152,9 +152,9 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         }
         catch
         {
-            if (cell.State is null)
+            if (_cell.State is null)
             {
-                services.Sip.Respond(offered.Transaction, SipResponse.For(offered.Transaction.Request, 500, null, services.Random.NextHex(8)));
+                _services.Sip.Respond(offered.Transaction, SipResponse.For(offered.Transaction.Request, 500, null, _services.Random.NextHex(8)));
                 CloseMedia();
             }
             throw;
@@ -166,10 +166,10 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         var state = decision.State!;
         var released = decision.Entries.Any(static entry => entry is CallReleased);
         // Read before the effects of this very decision close the session.
-        var quality = released && cell.Media is { } media ? MediaQuality.Encode(services.Media.Port.ReadStatistics(media)) : default;
+        var quality = released && _cell.Media is { } media ? MediaQuality.Encode(_services.Media.Port.ReadStatistics(media)) : default;
         var records = decision.CallRecord.IsEmpty
             ? Array.Empty<CallRecordRow>()
-            : [new CallRecordRow(CallRecords.IdOf(state), services.NodeName, state.Id.ToString(), state.LastMillis, MediaQuality.Append(decision.CallRecord, quality))];
+            : [new CallRecordRow(CallRecords.IdOf(state), _services.NodeName, state.Id.ToString(), state.LastMillis, MediaQuality.Append(decision.CallRecord, quality))];
         return rows with
         {
             Events = quality.IsEmpty ? rows.Events : [.. rows.Events.Select(happened => happened.Method == MediaQuality.Event ? happened with { Media = quality } : happened)],
@@ -183,32 +183,32 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
     {
         switch (effect)
         {
-            case ConfigureMedia configure when cell.Media is { } media:
+            case ConfigureMedia configure when _cell.Media is { } media:
                 TellMedia(media, configure.Audio);
                 break;
             case StartMediaPlay play:
-                if (!ForwardToMedia(media => services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat, play.OffsetMillis, cell.State!.Application))))
+                if (!ForwardToMedia(media => _services.Media.Port.StartPlay(media, new PlayRequest(play.Number, play.Files, play.Repeat, play.OffsetMillis, _cell.State!.Application))))
                     Self.Tell(new MediaHappened(new PlayEnded(play.Number, MediaOutcome.Failed, "the call has no media")));
                 break;
             case StopMediaPlay stop when Withdraw(stop.Number):
                 break;
             case StopMediaPlay stop:
-                ForwardToMedia(media => services.Media.Port.StopPlay(media, stop.Number));
+                ForwardToMedia(media => _services.Media.Port.StopPlay(media, stop.Number));
                 break;
             case StartMediaRecord record:
-                if (!ForwardToMedia(media => services.Media.Port.StartRecord(media,
-                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, record.Append, record.Channels, record.TakesOver, cell.State!.Application))))
+                if (!ForwardToMedia(media => _services.Media.Port.StartRecord(media,
+                        new RecordRequest(record.Number, record.FullPath, Enum.Parse<RecordFormat>(record.Format, ignoreCase: true), record.Beep, record.Append, record.Channels, record.TakesOver, _cell.State!.Application))))
                     Self.Tell(new MediaHappened(new RecordEnded(record.Number, MediaOutcome.Failed, 0, "the call has no media")));
                 break;
             case StopMediaRecord stop:
-                ForwardToMedia(media => services.Media.Port.StopRecord(media, stop.Number));
+                ForwardToMedia(media => _services.Media.Port.StopRecord(media, stop.Number));
                 break;
-            case StartMediaKeys keys when cell.Leg is CallLeg { SendsKeysByInfo: true } byInfo:
+            case StartMediaKeys keys when _cell.Leg is CallLeg { SendsKeysByInfo: true } byInfo:
                 byInfo.SendKeysByInfo(keys.Number, keys.Keys);
                 break;
             case StartMediaKeys keys:
-                var how = cell.Leg is CallLeg { SendsKeysInBand: true } ? KeySending.InBand : KeySending.Negotiated;
-                if (!ForwardToMedia(media => services.Media.Port.SendKeys(media, new SendKeysRequest(keys.Number, keys.Keys, how))))
+                var how = _cell.Leg is CallLeg { SendsKeysInBand: true } ? KeySending.InBand : KeySending.Negotiated;
+                if (!ForwardToMedia(media => _services.Media.Port.SendKeys(media, new SendKeysRequest(keys.Number, keys.Keys, how))))
                     Self.Tell(new MediaHappened(new SendKeysEnded(keys.Number, MediaOutcome.Failed)));
                 break;
             case AskJoin or AnswerJoin or AskFirst or PartBridge or ConnectMedia or DisconnectMedia or PlayToBridge:
@@ -226,7 +226,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
             case ConfigureMedia:
                 break;
             default:
-                cell.Leg?.Perform(effect, cell.State!);
+                _cell.Leg?.Perform(effect, _cell.State!);
                 break;
         }
     }
@@ -234,7 +234,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
     /// <summary>A stop overtakes a start that still waits for the disk: then there is nothing to stop, and nothing to start any more.</summary>
     private bool Withdraw(long number)
     {
-        foreach (var waiting in cell.Waiting)
+        foreach (var waiting in _cell.Waiting)
         {
             if (waiting.Effects.RemoveAll(effect => effect is StartMediaPlay start && start.Number == number) > 0) return true;
         }
@@ -243,13 +243,13 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
 
     private void TellMedia(MediaSessionId media, Cti.Sip.Sdp.NegotiatedAudio audio)
     {
-        cell.Audio = audio;
-        services.Media.Port.Configure(media, MediaDescriptions.From(audio, cell.Leg is { } leg && cell.State is { } call ? leg.FarEndOf(call) : new FarEnd()));
+        _cell.Audio = audio;
+        _services.Media.Port.Configure(media, MediaDescriptions.From(audio, _cell.Leg is { } leg && _cell.State is { } call ? leg.FarEndOf(call) : new FarEnd()));
     }
 
     private bool ForwardToMedia(Action<MediaSessionId> command)
     {
-        if (cell.Media is not { } media || cell.MediaClosed) return false;
+        if (_cell.Media is not { } media || _cell.MediaClosed) return false;
         command(media);
         return true;
     }
@@ -258,7 +258,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
     {
         if (happened is SessionClosed)
         {
-            cell.Media = null;
+            _cell.Media = null;
             RunCommitted(-1);
             return;
         }
@@ -271,26 +271,26 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
 
     private void CloseMedia()
     {
-        if (cell.Media is not { } media || cell.MediaClosed) return;
-        cell.MediaClosed = true;
+        if (_cell.Media is not { } media || _cell.MediaClosed) return;
+        _cell.MediaClosed = true;
         // A node that lost the call says nothing more to its far end, not even goodbye to the stream.
-        if (cell.Deposed) AbandonMedia(media);
-        else services.Media.Port.Close(media);
+        if (_cell.Deposed) AbandonMedia(media);
+        else _services.Media.Port.Close(media);
     }
 
     /// <summary>Its end is not reported, so it is gone at once.</summary>
     private void AbandonMedia(MediaSessionId media)
     {
-        services.Media.Abandon(media);
-        cell.Media = null;
+        _services.Media.Abandon(media);
+        _cell.Media = null;
     }
 
-    protected override void Abandon() => cell.Leg?.LetGo();
+    protected override void Abandon() => _cell.Leg?.LetGo();
 
     protected override void OutsideEnded(object message)
     {
-        if (message is not MediaHappened { Event: SessionClosed } || cell.Media is null) return;
-        cell.Media = null;
+        if (message is not MediaHappened { Event: SessionClosed } || _cell.Media is null) return;
+        _cell.Media = null;
     }
 
     protected override bool IsOutsideGone()
@@ -298,13 +298,13 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         // The actor outlives its media session, so that the end of the session has someone to report to.
         LetGoOfSound();
         CloseMedia();
-        return cell.Media is null;
+        return _cell.Media is null;
     }
 
     private void LookForSubscriber()
     {
-        if (cell.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated } call) return;
-        if (services.Subscribers.IsUnattended(call.Application)) Run(new SubscriberMissing(), null);
+        if (_cell.State is not { Direction: CallDirection.Inbound, Phase: CallPhase.Initiated } call) return;
+        if (_services.Subscribers.IsUnattended(call.Application)) Run(new SubscriberMissing(), null);
         else StartTimer("subscriber", 1000, new CheckSubscriber());
     }
 }

@@ -18,13 +18,13 @@ namespace Cti.Actors.Conferences;
 /// </summary>
 internal sealed class ConferenceActor(ResourceServices services, MediaSessions media, MediaProfile profile, ConferenceCell cell) : ResourceActor<ConferenceState, ConferenceEntry>(services, cell)
 {
-    private readonly ResourceServices services = services;
-    private readonly ConferenceCell cell = cell;
+    private readonly ResourceServices _services = services;
+    private readonly ConferenceCell _cell = cell;
     /// <summary>As long as the old mix lasts.</summary>
     private const int MemberLookMillis = 10, MemberLooksMax = 800;
 
-    private long endingRecord;
-    private bool awaitsMembers;
+    private long _endingRecord;
+    private bool _awaitsMembers;
 
     protected override int EntryVersion => ConferenceEntryCodec.Version;
 
@@ -32,7 +32,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
     {
         // The media side is asked first: a member that it has no room for is refused instead of entering and being put out again.
         if (command is EnterAsked asked && state is not null && !TakesIn(state, asked)) command = asked with { NoRoom = true };
-        return ConferenceDecider.Decide(state, command, now, services.Settings);
+        return ConferenceDecider.Decide(state, command, now, _services.Settings);
     }
 
     protected override ReadOnlyMemory<byte> Encode(ConferenceEntry entry) => ConferenceEntryCodec.Encode(entry);
@@ -56,10 +56,10 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
             case MakeConference make:
                 make.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
                 break;
-            case Resources.Decide { Command: EnterAsked asked } when cell is { Deposed: false, State: { } state }:
+            case Resources.Decide { Command: EnterAsked asked } when _cell is { Deposed: false, State: { } state }:
                 Tell(asked.Call, new EnterAnswered(asked.Op, state.Id.ToString(), RpcError.NoSuchResource(state.Id.ToString())));
                 break;
-            case Resources.Decide { Command: ChildAsks asks } when cell is { Deposed: false, State: { } state }:
+            case Resources.Decide { Command: ChildAsks asks } when _cell is { Deposed: false, State: { } state }:
                 Tell(asks.Child, new ParentAnswers(state.Id.ToString(), RpcError.NoSuchResource(state.Id.ToString()), false));
                 break;
         }
@@ -91,19 +91,19 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
         if (message is MembersDue due) AwaitMembers(due);
         if (message is not MixHappened { Event: var happened, Mix: var mix }) return message is MembersDue;
         // What was on its way when its mix was given up concerns nobody any more.
-        if (mix != cell.Mix) return true;
+        if (mix != _cell.Mix) return true;
         switch (happened)
         {
             case Cti.Media.Session.Mix.ConferenceClosed:
                 MixIsClosed();
-                if (cell.State is { WasReleased: false }) Run(new ConferenceBroke(), null);
+                if (_cell.State is { WasReleased: false }) Run(new ConferenceBroke(), null);
                 RunCommitted(-1);
                 break;
-            case TalkerChanged talker when cell.CallsInMix.TryGetValue(talker.Session, out var call):
+            case TalkerChanged talker when _cell.CallsInMix.TryGetValue(talker.Session, out var call):
                 Run(new MemberTalks(call, talker.Talking), null);
                 break;
             case ConferenceSoundFailed failed:
-                System.Log.Write(LogEvents.ConferenceSoundFailed, cell.State!.Id, failed.Detail);
+                System.Log.Write(LogEvents.ConferenceSoundFailed, _cell.State!.Id, failed.Detail);
                 break;
             default:
                 if (MediaDescriptions.ToCommand(happened) is { } command) Run(command, null);
@@ -120,7 +120,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
         }
         catch
         {
-            if (cell.State is null) CloseTheMix();
+            if (_cell.State is null) CloseTheMix();
             throw;
         }
     }
@@ -129,15 +129,15 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
     {
         var args = ask.Request.Arguments;
         var options = new ConferenceOptions(CallRequests.JoinedFiles(args.OptionalString("bg_file")), args.Boolean("talker_events"), Application: ask.Request.Application);
-        if (media.TryOpenConference(options, cell, out var refusal) is not { } mix)
+        if (media.TryOpenConference(options, _cell, out var refusal) is not { } mix)
         {
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable($"no capacity for another conference on this node: {refusal.Text()}")));
             StopSelf();
             return;
         }
-        cell.Mix = mix;
+        _cell.Mix = mix;
         Create(Modules.Conference, id => ConferenceDecider.Decide(null, ConferenceRequests.Construct(ask.Request, id, ask.RecordPath),
-            System.Clock.UnixMillis, services.Settings), ask);
+            System.Clock.UnixMillis, _services.Settings), ask);
     }
 
     protected override void Perform(ResourceEffect effect, RpcAsk? ask)
@@ -145,23 +145,23 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
         switch (effect)
         {
             case AnswerEntry answer:
-                var link = cell.Links.TryGetValue(answer.Call, out var linked) && linked.Op == answer.Op ? linked.Sound.Own : null;
-                TellOrLearn(answer.Call, new EnterAnswered(answer.Op, cell.State!.Id.ToString(), answer.Refusal) { Link = answer.Refusal is null ? link : null });
+                var link = _cell.Links.TryGetValue(answer.Call, out var linked) && linked.Op == answer.Op ? linked.Sound.Own : null;
+                TellOrLearn(answer.Call, new EnterAnswered(answer.Op, _cell.State!.Id.ToString(), answer.Refusal) { Link = answer.Refusal is null ? link : null });
                 break;
             case AskMember member:
-                TellOrLearn(member.Call, new SeatAsked(member.Op, cell.State!.Id.ToString()));
+                TellOrLearn(member.Call, new SeatAsked(member.Op, _cell.State!.Id.ToString()));
                 break;
             case PartMember part:
                 Tell(part.Call, new ConferenceParted(part.Op, part.Error, part.Message));
                 break;
             case AnswerChild answer:
-                TellOrLearn(answer.Child, new ParentAnswers(cell.State!.Id.ToString(), answer.Refusal, answer.MayDial));
+                TellOrLearn(answer.Child, new ParentAnswers(_cell.State!.Id.ToString(), answer.Refusal, answer.MayDial));
                 break;
             case CloseMix:
                 CloseTheMix();
                 break;
             default:
-                if (cell is { Mix: { } mix, MixClosed: false }) PerformInMix(effect, media.Port, mix);
+                if (_cell is { Mix: { } mix, MixClosed: false }) PerformInMix(effect, media.Port, mix);
                 break;
         }
     }
@@ -190,16 +190,16 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
                 port.PlayEntrySound(mix, sound.Files);
                 break;
             // Until everyone changes to this mix nothing is heard in it: then it becomes what the journal says, with what was begun and ended meanwhile.
-            case StartConferenceSound or StopConferenceSound or StartMixRecord or StopMixRecord when awaitsMembers:
+            case StartConferenceSound or StopConferenceSound or StartMixRecord or StopMixRecord when _awaitsMembers:
                 break;
             case StartConferenceSound start:
-                port.PlayToConference(mix, new PlayRequest(start.Number, start.Files, start.IsLoop ? -1 : 0, start.OffsetMillis, cell.State!.Application));
+                port.PlayToConference(mix, new PlayRequest(start.Number, start.Files, start.IsLoop ? -1 : 0, start.OffsetMillis, _cell.State!.Application));
                 break;
             case StopConferenceSound stop:
                 port.StopConferencePlay(mix, stop.Number);
                 break;
             case StartMixRecord start:
-                port.RecordConference(mix, new RecordRequest(start.Number, start.FullPath, Enum.Parse<RecordFormat>(start.Format, ignoreCase: true), Beep: false, start.Appends, Application: cell.State!.Application));
+                port.RecordConference(mix, new RecordRequest(start.Number, start.FullPath, Enum.Parse<RecordFormat>(start.Format, ignoreCase: true), Beep: false, start.Appends, Application: _cell.State!.Application));
                 break;
             case StopMixRecord stop:
                 port.StopConferenceRecord(mix, stop.Number);
@@ -216,40 +216,40 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
         if (asked.Link is not { } offer)
         {
             CloseLink(asked.Call);
-            return (known is not null && SessionOf(asked.Call) is { } inside && cell.CallsInMix.ContainsKey(inside)) || Join(asked.Call, member);
+            return (known is not null && SessionOf(asked.Call) is { } inside && _cell.CallsInMix.ContainsKey(inside)) || Join(asked.Call, member);
         }
-        if (cell.Links.TryGetValue(asked.Call, out var before) && before.Sound.Own.Id == offer.Id) return true;
+        if (_cell.Links.TryGetValue(asked.Call, out var before) && before.Sound.Own.Id == offer.Id) return true;
         CloseLink(asked.Call);
-        if (cell is not { Mix: { } mix, MixClosed: false }) return true;
+        if (_cell is not { Mix: { } mix, MixClosed: false }) return true;
         if (LinkAudio.Accept(media, offer) is not { } link) return false;
         if (!media.Port.Join(mix, link.Session, member))
         {
             link.Close();
             return false;
         }
-        cell.Links[asked.Call] = (asked.Op, link);
+        _cell.Links[asked.Call] = (asked.Op, link);
         // Where it was in until now it stays until it is let go of, but it talks here.
-        foreach (var former in cell.CallsInMix.Where(inMix => inMix.Value == asked.Call).Select(static inMix => inMix.Key).ToList()) cell.CallsInMix.Remove(former);
-        cell.CallsInMix[link.Session] = asked.Call;
+        foreach (var former in _cell.CallsInMix.Where(inMix => inMix.Value == asked.Call).Select(static inMix => inMix.Key).ToList()) _cell.CallsInMix.Remove(former);
+        _cell.CallsInMix[link.Session] = asked.Call;
         return true;
     }
 
     /// <summary>False only where the media side has no room: a call without a session has hung up, and says so itself.</summary>
     private bool Join(string call, ConferenceMember member)
     {
-        if (cell is not { Mix: { } mix, MixClosed: false } || SessionOf(call) is not { } session) return true;
+        if (_cell is not { Mix: { } mix, MixClosed: false } || SessionOf(call) is not { } session) return true;
         if (!media.Port.Join(mix, session, member)) return false;
-        cell.CallsInMix[session] = call;
+        _cell.CallsInMix[session] = call;
         return true;
     }
 
     private void Leave(IMediaPort port, ConferenceId mix, string call)
     {
-        foreach (var (session, inMix) in cell.CallsInMix)
+        foreach (var (session, inMix) in _cell.CallsInMix)
         {
             if (inMix != call) continue;
             port.Leave(mix, session);
-            cell.CallsInMix.Remove(session);
+            _cell.CallsInMix.Remove(session);
             break;
         }
         CloseLink(call);
@@ -257,48 +257,48 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
 
     private void CloseLink(string call)
     {
-        if (!cell.Links.Remove(call, out var link)) return;
-        cell.CallsInMix.Remove(link.Sound.Session);
+        if (!_cell.Links.Remove(call, out var link)) return;
+        _cell.CallsInMix.Remove(link.Sound.Session);
         link.Sound.Close();
     }
 
-    private MediaSessionId? SessionOf(string call) => cell.Links.TryGetValue(call, out var link) ? link.Sound.Session
-        : ResourceId.TryParse(call, out var id) ? services.Directory.Find<CallCell>(id)?.Media
+    private MediaSessionId? SessionOf(string call) => _cell.Links.TryGetValue(call, out var link) ? link.Sound.Session
+        : ResourceId.TryParse(call, out var id) ? _services.Directory.Find<CallCell>(id)?.Media
         : null;
 
     private static ConferenceMember MemberOf(int voiceMode, int? volume) => new((VoiceMode)voiceMode, volume ?? 0);
 
     private void CloseTheMix()
     {
-        foreach (var call in cell.Links.Keys.ToList()) CloseLink(call);
-        if (cell.Mix is not { } mix || cell.MixClosed) return;
-        cell.MixClosed = true;
-        if (cell.Deposed) AbandonTheMix(mix);
+        foreach (var call in _cell.Links.Keys.ToList()) CloseLink(call);
+        if (_cell.Mix is not { } mix || _cell.MixClosed) return;
+        _cell.MixClosed = true;
+        if (_cell.Deposed) AbandonTheMix(mix);
         else media.Port.CloseConference(mix);
     }
 
     private void MixIsClosed()
     {
-        cell.Mix = null;
-        cell.CallsInMix.Clear();
+        _cell.Mix = null;
+        _cell.CallsInMix.Clear();
     }
 
     protected override void OutsideEnded(object message)
     {
-        if (message is MixHappened { Event: Cti.Media.Session.Mix.ConferenceClosed } && cell.Mix is not null) MixIsClosed();
+        if (message is MixHappened { Event: Cti.Media.Session.Mix.ConferenceClosed } && _cell.Mix is not null) MixIsClosed();
     }
 
     // Members hear this mix until they are in the new owner's; a file has one writer.
     protected override void LetGoOfShared()
     {
-        if (cell.Mix is not { } mix || cell.MixClosed || cell.State?.Recording is not { } record) return;
-        endingRecord = record.Number;
+        if (_cell.Mix is not { } mix || _cell.MixClosed || _cell.State?.Recording is not { } record) return;
+        _endingRecord = record.Number;
         media.Port.StopConferenceRecord(mix, record.Number);
     }
 
-    protected override string? WhyNotPart() => cell.IsHandedOver ? "has just come, and so have its members" : null;
+    protected override string? WhyNotPart() => _cell.IsHandedOver ? "has just come, and so have its members" : null;
 
-    protected override bool IsStillHeard => cell is { Mix: not null, MixClosed: false };
+    protected override bool IsStillHeard => _cell is { Mix: not null, MixClosed: false };
 
     /// <summary>Its end is not reported, so it is gone at once.</summary>
     private void AbandonTheMix(ConferenceId mix)
@@ -307,19 +307,19 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
         MixIsClosed();
     }
 
-    protected override bool IsSharedGone() => endingRecord == 0;
+    protected override bool IsSharedGone() => _endingRecord == 0;
 
     protected override bool TakeWhileParting(object message)
     {
         switch (message)
         {
-            case MixHappened { Mix: var mix } when mix != cell.Mix:
+            case MixHappened { Mix: var mix } when mix != _cell.Mix:
                 return true;
-            case MixHappened { Event: RecordEnded ended } when ended.Action == endingRecord:
-                endingRecord = 0;
+            case MixHappened { Event: RecordEnded ended } when ended.Action == _endingRecord:
+                _endingRecord = 0;
                 return true;
             case MixHappened { Event: Cti.Media.Session.Mix.ConferenceClosed }:
-                endingRecord = 0;
+                _endingRecord = 0;
                 MixIsClosed();
                 return true;
             default:
@@ -329,15 +329,15 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
 
     protected override void TakeBackShared()
     {
-        if (cell.State?.Recording is null) return;
+        if (_cell.State?.Recording is null) return;
         // As after a loss of the node: a new mix, whose recording goes on in the same file.
-        endingRecord = 0;
-        foreach (var call in cell.Links.Keys.ToList()) CloseLink(call);
-        if (cell.Mix is { } mix) AbandonTheMix(mix);
+        _endingRecord = 0;
+        foreach (var call in _cell.Links.Keys.ToList()) CloseLink(call);
+        if (_cell.Mix is { } mix) AbandonTheMix(mix);
         Recover(System.Clock.UnixMillis);
     }
 
-    protected override IEnumerable<string> PeersAt(PeerMoved moved) => (cell.State?.Members ?? []).Select(static member => member.Call).Where(moved.Concerns);
+    protected override IEnumerable<string> PeersAt(PeerMoved moved) => (_cell.State?.Members ?? []).Select(static member => member.Call).Where(moved.Concerns);
 
     protected override string? SpeakerOf(ResourceCommand command) => command switch
     {
@@ -350,26 +350,26 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
     {
         // The actor outlives its mix, so that the end of the mix has someone to report to.
         CloseTheMix();
-        return cell.Mix is null;
+        return _cell.Mix is null;
     }
 
     protected override void Recover(long lostAtMillis)
     {
-        var conference = cell.State!;
+        var conference = _cell.State!;
         if (conference.WasReleased)
         {
             RunCommitted(-1);
             return;
         }
         var path = conference.Recording?.FullPath;
-        if (media.TryOpenConference(new ConferenceOptions(conference.Background, conference.TalkerEvents, IsOwed: true, conference.Application), cell, out _) is not { } mix)
+        if (media.TryOpenConference(new ConferenceOptions(conference.Background, conference.TalkerEvents, IsOwed: true, conference.Application), _cell, out _) is not { } mix)
         {
-            if (path is not null) services.Recordings.Repair(path);
+            if (path is not null) _services.Recordings.Repair(path);
             Run(new NodeLost(), null);
             return;
         }
-        (cell.Mix, cell.MixClosed) = (mix, false);
-        if (cell.IsHandedOver) AwaitMembers(new MembersDue(lostAtMillis, 0));
+        (_cell.Mix, _cell.MixClosed) = (mix, false);
+        if (_cell.IsHandedOver) AwaitMembers(new MembersDue(lostAtMillis, 0));
         else GoOn(lostAtMillis);
     }
 
@@ -379,28 +379,28 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
     private void AwaitMembers(MembersDue due)
     {
         var isAwaited = due.Looks < MemberLooksMax
-            && cell.State!.Members.Any(member => ResourceId.TryParse(member.Call, out var id) && services.Directory.Find(id) is { IsHandedOver: true });
-        awaitsMembers = isAwaited;
+            && _cell.State!.Members.Any(member => ResourceId.TryParse(member.Call, out var id) && _services.Directory.Find(id) is { IsHandedOver: true });
+        _awaitsMembers = isAwaited;
         if (isAwaited)
         {
             StartTimer("members", MemberLookMillis, due with { Looks = due.Looks + 1 });
             return;
         }
-        cell.IsHandedOver = false;
+        _cell.IsHandedOver = false;
         GoOn(due.LostAtMillis);
     }
 
     private void GoOn(long lostAtMillis)
     {
-        var conference = cell.State!;
+        var conference = _cell.State!;
         if (conference.WasReleased) return;
         var path = conference.Recording?.FullPath;
-        var sees = path is null || services.Recordings.IsVisible(path);
-        if (path is not null && (!sees || conference.Recording!.Ending is not null)) services.Recordings.Repair(path);
+        var sees = path is null || _services.Recordings.IsVisible(path);
+        if (path is not null && (!sees || conference.Recording!.Ending is not null)) _services.Recordings.Repair(path);
         Run(new WasRecovered(lostAtMillis) { SeesRecording = sees }, null);
         foreach (var child in conference.Children)
         {
-            if ((services.Directory.Find(child.Child)?.Latest as CallState)?.IsDialledFor(conference.Id.ToString()) != true) Run(new ChildDone(child.Child), null);
+            if ((_services.Directory.Find(child.Child)?.Latest as CallState)?.IsDialledFor(conference.Id.ToString()) != true) Run(new ChildDone(child.Child), null);
         }
     }
 }

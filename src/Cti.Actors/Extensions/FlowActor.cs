@@ -15,13 +15,13 @@ namespace Cti.Actors.Extensions;
 /// <summary>One flow: creates its calls, gives them its requests, and hears of them what an application would.</summary>
 internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer placer) : ResourceActor<FlowState, FlowEntry>(services, cell)
 {
-    private readonly CallServices services = services;
-    private readonly FlowCell cell = cell;
+    private readonly CallServices _services = services;
+    private readonly FlowCell _cell = cell;
 
     protected override int EntryVersion => FlowEntryCodec.Version;
 
     protected override ResourceDecision<FlowState, FlowEntry> Decide(FlowState? state, ResourceCommand command, long now) =>
-        FlowDecider.Decide(state, command, now, services.Settings);
+        FlowDecider.Decide(state, command, now, _services.Settings);
 
     protected override ReadOnlyMemory<byte> Encode(FlowEntry entry) => FlowEntryCodec.Encode(entry);
 
@@ -31,7 +31,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
         FlowRequests.FromRpc(ask.Request) ?? throw new InvalidOperationException($"{ask.Request.Method} is not a request on a flow");
 
     /// <summary>Without a state nothing was journaled and nothing would ever come.</summary>
-    protected override bool RestartAfter(Exception fault) => cell.State is not null;
+    protected override bool RestartAfter(Exception fault) => _cell.State is not null;
 
     protected override bool Unborn(object message)
     {
@@ -51,7 +51,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
     {
         switch (message)
         {
-            case PartyPlaced placed when cell.State is { End: null }:
+            case PartyPlaced placed when _cell.State is { End: null }:
                 Construct(placed.Party, placed.Placement);
                 return true;
             case PartyPlaced placed:
@@ -85,7 +85,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
     {
         base.OnStop();
         // An actor that failed for good leaves calls behind.
-        if (cell.Deposed || cell.State is not { WasReleased: false } flow) return;
+        if (_cell.Deposed || _cell.State is not { WasReleased: false } flow) return;
         foreach (var party in new[] { flow.First, flow.Second })
         {
             if (party?.Call is { } call) Tell(call, new OwnerGone());
@@ -96,16 +96,16 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
     {
         switch (effect)
         {
-            case CallParty { Party: 1 } when cell.FirstPlacement is { } placement:
-                cell.FirstPlacement = null;
+            case CallParty { Party: 1 } when _cell.FirstPlacement is { } placement:
+                _cell.FirstPlacement = null;
                 Construct(1, placement);
                 break;
             case CallParty { Party: 1 }:
                 // After a recovery: the application was told where the first party is called.
-                _ = PlaceAsync(1, cell.State!.PartySpec(1) with { ToUris = [cell.State.First.ToUri!] });
+                _ = PlaceAsync(1, _cell.State!.PartySpec(1) with { ToUris = [_cell.State.First.ToUri!] });
                 break;
             case CallParty call:
-                _ = PlaceAsync(call.Party, cell.State!.PartySpec(call.Party));
+                _ = PlaceAsync(call.Party, _cell.State!.PartySpec(call.Party));
                 break;
             case AskOwned owned:
                 Ask(owned);
@@ -123,38 +123,38 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
 
     protected override void Recover(long lostAtMillis)
     {
-        var self = cell.State!.Id.ToString();
-        if (cell.State is { First: { Stage: PartyStage.Calling, Call: null } } or { Second: { Stage: PartyStage.Calling, Call: null } })
+        var self = _cell.State!.Id.ToString();
+        if (_cell.State is { First: { Stage: PartyStage.Calling, Call: null } } or { Second: { Stage: PartyStage.Calling, Call: null } })
         {
-            foreach (var call in services.Directory.All.Select(static other => other.Latest).OfType<CallState>().Where(call => call.Owner == self))
+            foreach (var call in _services.Directory.All.Select(static other => other.Latest).OfType<CallState>().Where(call => call.Owner == self))
             {
-                if (FlowDecider.FindParty(cell.State, call) is { } found) Run(found, null);
+                if (FlowDecider.FindParty(_cell.State, call) is { } found) Run(found, null);
             }
         }
-        if (FlowDecider.Resume(cell.State, lostAtMillis) is { } command) Run(command, null);
+        if (FlowDecider.Resume(_cell.State, lostAtMillis) is { } command) Run(command, null);
     }
 
     private void BeginOrGiveBack(StartFlow start)
     {
         try
         {
-            cell.FirstPlacement = start.Placement;
+            _cell.FirstPlacement = start.Placement;
             var spec = FlowRequests.SpecOf(start.Ask.Request, start.Ask.RecordPath);
             var module = start.Ask.Request.Method[..start.Ask.Request.Method.LastIndexOf('.')];
-            Create(module, id => FlowDecider.Decide(null, new BeginFlow(id, start.Ask.Request.Application, spec, start.Placement.ToUri), System.Clock.UnixMillis, services.Settings), start.Ask);
+            Create(module, id => FlowDecider.Decide(null, new BeginFlow(id, start.Ask.Request.Application, spec, start.Placement.ToUri), System.Clock.UnixMillis, _services.Settings), start.Ask);
         }
         catch
         {
-            if (cell.State is null) GiveBack(start.Placement);
+            if (_cell.State is null) GiveBack(start.Placement);
             throw;
         }
     }
 
     private void Construct(int party, Placement placement)
     {
-        var flow = cell.State!;
-        var call = new CallCell(cell.Journal);
-        call.Actor = System.Spawn($"call to {placement.Target.Host} of {flow.Id}", () => new CallActor(services, call));
+        var flow = _cell.State!;
+        var call = new CallCell(_cell.Journal);
+        call.Actor = System.Spawn($"call to {placement.Target.Host} of {flow.Id}", () => new CallActor(_services, call));
         var ask = new RpcAsk(FlowRequests.CallOf(flow, party), null, new OwnedReply(this, party, FlowAsk.Construct));
         call.Actor.Tell(new PlaceCall(ask, placement) { Owner = flow.Id.ToString() });
     }
@@ -162,8 +162,8 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
     private void Ask(AskOwned owned)
     {
         var reply = new OwnedReply(this, owned.Party, owned.What);
-        var ask = new RpcAsk(FlowRequests.Internal(cell.State!.Application, owned.Request.Method), null, reply);
-        if (services.Directory.Find(owned.Call) is not { } call || !call.Actor.Tell(new OwnedAsk(owned.Request, ask)))
+        var ask = new RpcAsk(FlowRequests.Internal(_cell.State!.Application, owned.Request.Method), null, reply);
+        if (_services.Directory.Find(owned.Call) is not { } call || !call.Actor.Tell(new OwnedAsk(owned.Request, ask)))
             reply.Reply(RpcReply.Refused(RpcError.NoSuchResource(owned.Call)));
     }
 
@@ -173,7 +173,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
         RpcError? error = null;
         try
         {
-            error = services.Limit.WhyNot();
+            error = _services.Limit.WhyNot();
             if (error is null) (placement, error) = await placer.PlaceAsync(spec.ToUris).ConfigureAwait(false);
         }
         catch (StoreUnavailableException)

@@ -31,13 +31,13 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
     private const int ServeMillisMax = 3_000;
     /// <summary>Why an instance does not move is told so seldom.</summary>
     private const int TellStayMillis = 10_000;
-    private readonly Dictionary<string, long> seenSince = new(StringComparer.Ordinal);
-    private readonly Dictionary<int, long> stayTold = [];
-    private INodeLinks? links;
-    private volatile Receipt? awaited;
-    private ITimerHandle? timer;
-    private bool isStopped;
-    private long moved;
+    private readonly Dictionary<string, long> _seenSince = new(StringComparer.Ordinal);
+    private readonly Dictionary<int, long> _stayTold = [];
+    private INodeLinks? _links;
+    private volatile Receipt? _awaited;
+    private ITimerHandle? _timer;
+    private bool _isStopped;
+    private long _moved;
 
     private enum Kind : byte
     {
@@ -52,11 +52,11 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
     }
 
     /// <summary>Instances that this node has handed over.</summary>
-    public long Moved => Interlocked.Read(ref moved);
+    public long Moved => Interlocked.Read(ref _moved);
 
     public void Use(INodeLinks nodeLinks)
     {
-        links = nodeLinks;
+        _links = nodeLinks;
         nodeLinks.Receive(LinkChannel.HandOver, this);
     }
 
@@ -65,17 +65,17 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
     /// </summary>
     public bool EndWhatIsSettingUp()
     {
-        if (links is null || member.IsCutOff || !member.PlanGives().Any(give => links.IsConnected(give.To))) return false;
+        if (_links is null || member.IsCutOff || !member.PlanGives().Any(give => _links.IsConnected(give.To))) return false;
         foreach (var cell in services.Directory.All.OrderBy(static cell => cell.Latest?.Id.ProcessId)) cell.Actor.Tell(new EndIfSettingUp());
         return true;
     }
 
-    public void Start() => timer = system.Timers.Schedule(LookMillis, static self => _ = ((HandOvers)self!).LookAsync(), this);
+    public void Start() => _timer = system.Timers.Schedule(LookMillis, static self => _ = ((HandOvers)self!).LookAsync(), this);
 
     public void Stop()
     {
-        isStopped = true;
-        timer?.Cancel();
+        _isStopped = true;
+        _timer?.Cancel();
     }
 
     /// <summary>
@@ -100,7 +100,7 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
             drain();
             return true;
         }
-        return links?.Send(node, LinkChannel.HandOver, new[] { (byte)Kind.Drain }) == true;
+        return _links?.Send(node, LinkChannel.HandOver, new[] { (byte)Kind.Drain }) == true;
     }
 
     /// <summary>A resource of an instance that came from another node goes on here, or is over: whoever still holds sound for it can let go.</summary>
@@ -143,7 +143,7 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
             case Kind.Served:
                 for (var rest = payload.Span[1..]; rest.Length >= sizeof(int); rest = rest[sizeof(int)..])
                 {
-                    if (awaited is { } receipt && receipt.Instance == BinaryPrimitives.ReadInt32LittleEndian(rest)) receipt.Arrive();
+                    if (_awaited is { } receipt && receipt.Instance == BinaryPrimitives.ReadInt32LittleEndian(rest)) receipt.Arrive();
                 }
                 // Keys that were heard here during the move must be there before those that are heard there.
                 services.Post.OnServedElsewhere();
@@ -178,7 +178,7 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
             Observe();
             foreach (var (instance, to) in member.PlanGives().OrderBy(give => ConferencesOf(give.Instance).Any()))
             {
-                if (isStopped) return;
+                if (_isStopped) return;
                 if (member.IsCutOff || !MayReceive(to)) continue;
                 // Until all members can be asked into the new mix in the same moment, they are together in the old one; and of two parties one stays to be asked.
                 if (ConferencesOf(instance).Any(IsOnItsWay) || HasPartnerOnItsWay(instance)) continue;
@@ -191,20 +191,20 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
         {
             system.Log.Write(LogEvents.HandOverFault, fault);
         }
-        if (!isStopped) timer = system.Timers.Schedule(LookMillis, static self => _ = ((HandOvers)self!).LookAsync(), this);
+        if (!_isStopped) _timer = system.Timers.Schedule(LookMillis, static self => _ = ((HandOvers)self!).LookAsync(), this);
     }
 
     private void Observe()
     {
         var now = system.Clock.MonotonicNanos / 1_000_000;
         var view = member.View;
-        foreach (var node in view.Nodes) seenSince.TryAdd(node.Name, now);
-        foreach (var gone in seenSince.Keys.Where(name => view.Find(name) is null).ToList()) seenSince.Remove(gone);
+        foreach (var node in view.Nodes) _seenSince.TryAdd(node.Name, now);
+        foreach (var gone in _seenSince.Keys.Where(name => view.Find(name) is null).ToList()) _seenSince.Remove(gone);
     }
 
     /// <summary>A draining node waits for nobody; a joining one is given time to listen.</summary>
-    private bool MayReceive(string to) => links?.IsConnected(to) == true
-        && (isDraining() || (seenSince.TryGetValue(to, out var since) && (system.Clock.MonotonicNanos / 1_000_000) - since >= JoinedMillisMin));
+    private bool MayReceive(string to) => _links?.IsConnected(to) == true
+        && (isDraining() || (_seenSince.TryGetValue(to, out var since) && (system.Clock.MonotonicNanos / 1_000_000) - since >= JoinedMillisMin));
 
     private async Task MoveAsync(int instance, string to)
     {
@@ -223,7 +223,7 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
             return;
         }
         var agreedAt = system.Clock.MonotonicNanos;
-        var receipt = awaited = new Receipt(instance, system.Scheduler);
+        var receipt = _awaited = new Receipt(instance, system.Scheduler);
         // From here on nothing new finds the instance on this node.
         owned.Close(instance);
         if (CellsOf(journal).Count != cells.Count || !await GoAsync(parting).ConfigureAwait(false) || !await GiveAsync(instance, to, cells).ConfigureAwait(false))
@@ -233,8 +233,8 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
             TellStay(instance, parting);
             return;
         }
-        stayTold.Remove(instance);
-        Interlocked.Increment(ref moved);
+        _stayTold.Remove(instance);
+        Interlocked.Increment(ref _moved);
         // The receiver begins; the others send there at once what is for the resources that moved.
         TellOthers(new[] { (byte)Kind.Given });
         system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count, (system.Clock.MonotonicNanos - agreedAt) / 1_000_000);
@@ -242,16 +242,16 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
         var late = system.Timers.Schedule(ServeMillisMax, static state => ((Receipt)state!).Arrive(), receipt);
         await receipt.Task.ConfigureAwait(false);
         late.Cancel();
-        awaited = null;
+        _awaited = null;
     }
 
     /// <summary>One that does not go at the first look is nothing to tell.</summary>
     private void TellStay(int instance, Parting parting)
     {
         var now = system.Clock.MonotonicNanos / 1_000_000;
-        if (!stayTold.TryAdd(instance, now - TellStayMillis + 1_000) && now - stayTold[instance] >= TellStayMillis)
+        if (!_stayTold.TryAdd(instance, now - TellStayMillis + 1_000) && now - _stayTold[instance] >= TellStayMillis)
         {
-            stayTold[instance] = now;
+            _stayTold[instance] = now;
             system.Log.Write(LogEvents.InstanceStays, instance, parting.WhyNot ?? "it could not be given away");
         }
     }
@@ -302,7 +302,7 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
     {
         foreach (var node in member.View.Nodes)
         {
-            if (node.Name != member.Self) links?.Send(node.Name, LinkChannel.HandOver, message);
+            if (node.Name != member.Self) _links?.Send(node.Name, LinkChannel.HandOver, message);
         }
     }
 

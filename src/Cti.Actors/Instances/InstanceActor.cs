@@ -19,22 +19,22 @@ namespace Cti.Actors.Instances;
 /// </summary>
 internal sealed class InstanceActor : Actor
 {
-    private readonly CallServices services;
-    private readonly InstanceJournal journal;
-    private readonly CallPlacer placer;
-    private readonly IJournalStore store;
-    private readonly Dictionary<(string Application, Guid Id), Remembered> remembered = [];
-    private readonly Queue<(long ExpiresMillis, string Application, Guid Id)> expiry = new();
+    private readonly CallServices _services;
+    private readonly InstanceJournal _journal;
+    private readonly CallPlacer _placer;
+    private readonly IJournalStore _store;
+    private readonly Dictionary<(string Application, Guid Id), Remembered> _remembered = [];
+    private readonly Queue<(long ExpiresMillis, string Application, Guid Id)> _expiry = new();
 
     /// <summary>Requests with a UUID that came before it is known what was answered; null when it is.</summary>
-    private Queue<RpcAsk>? early = new();
+    private Queue<RpcAsk>? _early = new();
 
     public InstanceActor(CallServices services, InstanceJournal journal, CallPlacer placer, IJournalStore store)
     {
-        this.services = services;
-        this.journal = journal;
-        this.placer = placer;
-        this.store = store;
+        _services = services;
+        _journal = journal;
+        _placer = placer;
+        _store = store;
     }
 
     protected override void OnStart() => Become(Owning);
@@ -59,7 +59,7 @@ internal sealed class InstanceActor : Actor
     {
         RefuseEarly();
         // Their first is answered by whoever carries it out, or never: a retry meets the new owner, who knows what became durable.
-        foreach (var known in remembered.Values)
+        foreach (var known in _remembered.Values)
         {
             foreach (var waiting in known.Waiting) waiting.Reply(Moving());
             known.Waiting.Clear();
@@ -70,7 +70,7 @@ internal sealed class InstanceActor : Actor
 
     private void GiveBack(Placed placed)
     {
-        if (placed.Placement.Permit is { } permit) placer.Release(permit);
+        if (placed.Placement.Permit is { } permit) _placer.Release(permit);
         placed.Ask.ReplyTo.Reply(Moving());
     }
 
@@ -79,7 +79,7 @@ internal sealed class InstanceActor : Actor
         switch (message)
         {
             case RpcAsk ask:
-                if (early is not null && ask.Request.RequestId is not null) Wait(ask);
+                if (_early is not null && ask.Request.RequestId is not null) Wait(ask);
                 else Take(ask);
                 return true;
             case Remember remember:
@@ -104,27 +104,27 @@ internal sealed class InstanceActor : Actor
 
     private void Wait(RpcAsk ask)
     {
-        if (early!.Count == 0) StartTimer("early", Limits.MovingMillis, new EarlyWaited());
-        if (early.Count < Limits.InstanceEarlyMax) early.Enqueue(ask);
+        if (_early!.Count == 0) StartTimer("early", Limits.MovingMillis, new EarlyWaited());
+        if (_early.Count < Limits.InstanceEarlyMax) _early.Enqueue(ask);
         else ask.ReplyTo.Reply(Moving());
     }
 
     private void Learn(IReadOnlyList<IdempotencyRow> rows)
     {
-        if (early is not { } waiting) return;
+        if (_early is not { } waiting) return;
         foreach (var row in rows)
         {
-            remembered[(row.Application, row.RequestId)] = new Remembered(row.ParametersHash) { Stored = row.Reply };
-            expiry.Enqueue((row.UnixMillis + Limits.IdempotencyMillis, row.Application, row.RequestId));
+            _remembered[(row.Application, row.RequestId)] = new Remembered(row.ParametersHash) { Stored = row.Reply };
+            _expiry.Enqueue((row.UnixMillis + Limits.IdempotencyMillis, row.Application, row.RequestId));
         }
         CancelTimer("early");
-        early = null;
+        _early = null;
         foreach (var ask in waiting) Take(ask);
     }
 
     private void RefuseEarly()
     {
-        while (early?.TryDequeue(out var ask) == true) ask.ReplyTo.Reply(Moving());
+        while (_early?.TryDequeue(out var ask) == true) ask.ReplyTo.Reply(Moving());
     }
 
     private void Take(RpcAsk ask)
@@ -140,10 +140,10 @@ internal sealed class InstanceActor : Actor
     {
         if (ask.Request.RequestId is not { } id) return ask;
         var key = (ask.Request.Application, id);
-        if (!remembered.TryGetValue(key, out var known))
+        if (!_remembered.TryGetValue(key, out var known))
         {
-            remembered[key] = new Remembered(ask.Request.ParametersHash);
-            expiry.Enqueue((System.Clock.UnixMillis + Limits.IdempotencyMillis, ask.Request.Application, id));
+            _remembered[key] = new Remembered(ask.Request.ParametersHash);
+            _expiry.Enqueue((System.Clock.UnixMillis + Limits.IdempotencyMillis, ask.Request.Application, id));
             return ask with { ReplyTo = new RememberingReply(this, key, ask.ReplyTo) };
         }
         if (known.ParametersHash != ask.Request.ParametersHash)
@@ -171,7 +171,7 @@ internal sealed class InstanceActor : Actor
                 return;
         }
         var text = ask.Request.Arguments.String("res_id");
-        if (!ResourceId.TryParse(text, out var id) || services.Directory.Find(id) is not { } cell || cell.DurableState?.IsVisibleTo(ask.Request.Application) != true
+        if (!ResourceId.TryParse(text, out var id) || _services.Directory.Find(id) is not { } cell || cell.DurableState?.IsVisibleTo(ask.Request.Application) != true
             || !cell.Actor.Tell(ask))
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(text)));
     }
@@ -181,20 +181,20 @@ internal sealed class InstanceActor : Actor
     {
         var args = request.Arguments;
         var named = args.OptionalString("parent_call_res_id") is { Length: > 0 } call ? call : args.OptionalString("parent_conf_res_id");
-        return string.IsNullOrEmpty(named) || services.Directory.Find(named)?.DurableState?.IsVisibleTo(request.Application) == true ? null : named;
+        return string.IsNullOrEmpty(named) || _services.Directory.Find(named)?.DurableState?.IsVisibleTo(request.Application) == true ? null : named;
     }
 
     private void MakeConference(RpcAsk ask)
     {
         if (IsRefusedByStall(ask)) return;
-        var cell = new ConferenceCell(journal);
-        cell.Actor = System.Spawn("conference", () => new ConferenceActor(services, services.Media, services.MediaProfile, cell));
+        var cell = new ConferenceCell(_journal);
+        cell.Actor = System.Spawn("conference", () => new ConferenceActor(_services, _services.Media, _services.MediaProfile, cell));
         cell.Actor.Tell(new MakeConference(ask));
     }
 
     private bool IsRefusedByStall(RpcAsk ask)
     {
-        if (!journal.IsStalled) return false;
+        if (!_journal.IsStalled) return false;
         ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
         return true;
     }
@@ -209,11 +209,11 @@ internal sealed class InstanceActor : Actor
     {
         try
         {
-            var (placement, error) = await placer.PlaceAsync(targets).ConfigureAwait(false);
+            var (placement, error) = await _placer.PlaceAsync(targets).ConfigureAwait(false);
             if (placement is null) ask.ReplyTo.Reply(RpcReply.Refused(error!));
             else if (!Self.Tell(new Placed(ask, placement)))
             {
-                if (placement.Permit is { } permit) await store.ReleasePermitAsync(permit).ConfigureAwait(false);
+                if (placement.Permit is { } permit) await _store.ReleasePermitAsync(permit).ConfigureAwait(false);
                 ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the instance has too much to do")));
             }
         }
@@ -227,32 +227,32 @@ internal sealed class InstanceActor : Actor
     {
         if (FlowRequests.FirstTargets(placed.Ask.Request.Method) is not null)
         {
-            var flow = new FlowCell(journal);
-            flow.Actor = System.Spawn($"flow to {placed.Placement.Target.Host}", () => new FlowActor(services, flow, placer));
+            var flow = new FlowCell(_journal);
+            flow.Actor = System.Spawn($"flow to {placed.Placement.Target.Host}", () => new FlowActor(_services, flow, _placer));
             flow.Actor.Tell(new StartFlow(placed.Ask, placed.Placement));
             return;
         }
-        var cell = new CallCell(journal);
-        cell.Actor = System.Spawn($"call to {placed.Placement.Target.Host}", () => new CallActor(services, cell));
+        var cell = new CallCell(_journal);
+        cell.Actor = System.Spawn($"call to {placed.Placement.Target.Host}", () => new CallActor(_services, cell));
         cell.Actor.Tell(new PlaceCall(placed.Ask, placed.Placement));
     }
 
     private void Settle(Answered answered)
     {
-        if (!remembered.TryGetValue(answered.Key, out var known)) return;
+        if (!_remembered.TryGetValue(answered.Key, out var known)) return;
         foreach (var waiting in known.Waiting) waiting.Reply(answered.Reply);
         known.Waiting.Clear();
         // What may go otherwise next time is not remembered (rpc.md, Retrying safely).
-        if (answered.Reply.Error is { Code: ErrorCodes.TooMany or ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout }) remembered.Remove(answered.Key);
+        if (answered.Reply.Error is { Code: ErrorCodes.TooMany or ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout }) _remembered.Remove(answered.Key);
         else known.Answer = answered.Reply;
     }
 
     private void Forget()
     {
-        while (expiry.TryPeek(out var oldest) && oldest.ExpiresMillis <= System.Clock.UnixMillis)
+        while (_expiry.TryPeek(out var oldest) && oldest.ExpiresMillis <= System.Clock.UnixMillis)
         {
-            expiry.Dequeue();
-            if (remembered.TryGetValue((oldest.Application, oldest.Id), out var known) && known.IsAnswered) remembered.Remove((oldest.Application, oldest.Id));
+            _expiry.Dequeue();
+            if (_remembered.TryGetValue((oldest.Application, oldest.Id), out var known) && known.IsAnswered) _remembered.Remove((oldest.Application, oldest.Id));
         }
     }
 

@@ -33,22 +33,22 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     private const int PartsMax = 3;
     private const int RetryMillisMin = 50, RetryMillisMax = 1000;
 
-    private readonly Lock gate = new();
-    private readonly Dictionary<int, InstanceJournal> recovering = [];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<int, InstanceJournal> _recovering = [];
     // Its own lock: the membership asks under its lock.
-    private readonly List<ResourceCell> standingDown = [];
-    private List<Gain>? atStart = [];
-    private volatile bool isStopped;
+    private readonly List<ResourceCell> _standingDown = [];
+    private List<Gain>? _atStart = [];
+    private volatile bool _isStopped;
 
     /// <summary>Whether something of a lost instance could still sound.</summary>
     public bool IsStandingDown
     {
         get
         {
-            lock (standingDown)
+            lock (_standingDown)
             {
-                standingDown.RemoveAll(static cell => cell.HasStoodDown);
-                return standingDown.Count > 0;
+                _standingDown.RemoveAll(static cell => cell.HasStoodDown);
+                return _standingDown.Count > 0;
             }
         }
     }
@@ -57,17 +57,17 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
     {
         var gains = new List<Gain>(gained.Count);
-        lock (gate)
+        lock (_gate)
         {
             foreach (var claim in gained)
             {
                 var journal = writer.Open(services.NodeName, claim);
-                recovering[claim.Instance] = journal;
+                _recovering[claim.Instance] = journal;
                 gains.Add(new Gain(journal, lostAtMillis, isHandedOver));
             }
-            if (atStart is not null)
+            if (_atStart is not null)
             {
-                atStart.AddRange(gains);
+                _atStart.AddRange(gains);
                 return;
             }
         }
@@ -78,11 +78,11 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     public void OnLost(IReadOnlyList<int> instances)
     {
         var stoodDown = new HashSet<InstanceJournal>();
-        lock (gate)
+        lock (_gate)
         {
             foreach (var instance in instances)
             {
-                if (recovering.Remove(instance, out var journal)) journal.Depose();
+                if (_recovering.Remove(instance, out var journal)) journal.Depose();
                 if (owned.Remove(instance) is not { } served) continue;
                 served.Journal.Depose();
                 served.Actor.Tell(new InstanceLost());
@@ -92,10 +92,10 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
         if (stoodDown.Count == 0) return;
         // In order of creation, so that a seed replays it.
         var lost = services.Directory.All.Where(cell => stoodDown.Contains(cell.Journal)).OrderBy(static cell => cell.Latest?.Id.ProcessId).ToList();
-        lock (standingDown)
+        lock (_standingDown)
         {
-            standingDown.RemoveAll(static cell => cell.HasStoodDown);
-            standingDown.AddRange(lost);
+            _standingDown.RemoveAll(static cell => cell.HasStoodDown);
+            _standingDown.AddRange(lost);
         }
         foreach (var cell in lost)
         {
@@ -108,16 +108,16 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     public Task StartAsync()
     {
         List<Gain> gains;
-        lock (gate)
+        lock (_gate)
         {
-            gains = atStart ?? [];
-            atStart = null;
+            gains = _atStart ?? [];
+            _atStart = null;
         }
         return BeginAllAsync(gains);
     }
 
     /// <summary>Gives up what is still being read.</summary>
-    public void Stop() => isStopped = true;
+    public void Stop() => _isStopped = true;
 
     private async Task BeginAllAsync(List<Gain> gains)
     {
@@ -196,7 +196,7 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     /// <summary>Again and again while the store cannot be reached: the instances wait for nobody else.</summary>
     private async Task UntilReadAsync(Gain[] gains, Func<Task> read)
     {
-        for (var retryMillis = RetryMillisMin; !isStopped && gains.Any(static gain => !gain.Journal.IsDeposed); retryMillis = Math.Min(RetryMillisMax, retryMillis * 2))
+        for (var retryMillis = RetryMillisMin; !_isStopped && gains.Any(static gain => !gain.Journal.IsDeposed); retryMillis = Math.Min(RetryMillisMax, retryMillis * 2))
         {
             try
             {
@@ -229,10 +229,10 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     {
         var journal = gain.Journal;
         // Nobody may be told of a loss between the look and the beginning.
-        lock (gate)
+        lock (_gate)
         {
             if (gain.Entries is not { } entries || journal.IsDeposed) return false;
-            if (recovering.GetValueOrDefault(journal.Instance) == journal) recovering.Remove(journal.Instance);
+            if (_recovering.GetValueOrDefault(journal.Instance) == journal) _recovering.Remove(journal.Instance);
             foreach (var cell in Restore(journal, entries))
             {
                 cell.IsHandedOver = gain.IsHandedOver;

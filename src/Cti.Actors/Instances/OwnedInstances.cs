@@ -7,43 +7,43 @@ namespace Cti.Actors.Instances;
 /// <param name="count">How many instances the cluster has.</param>
 internal sealed class OwnedInstances(int count)
 {
-    private readonly Lock gate = new();
-    private readonly Owned?[] slots = new Owned?[count];
-    private Owned[] all = [];
-    private int next;
+    private readonly Lock _gate = new();
+    private readonly Owned?[] _slots = new Owned?[count];
+    private Owned[] _all = [];
+    private int _next;
 
     /// <summary>How many instances the cluster has.</summary>
-    public int ClusterCount => slots.Length;
+    public int ClusterCount => _slots.Length;
 
     /// <summary>How many this node serves.</summary>
-    public int Count => Volatile.Read(ref all).Length;
+    public int Count => Volatile.Read(ref _all).Length;
 
     /// <summary>The actor of an instance; null where another node owns it, or it is being recovered.</summary>
-    public ActorRef? ActorOf(int instance) => Volatile.Read(ref slots[instance]) is { IsClosed: false } owned ? owned.Actor : null;
+    public ActorRef? ActorOf(int instance) => Volatile.Read(ref _slots[instance]) is { IsClosed: false } owned ? owned.Actor : null;
 
     /// <summary>The journal of an instance; null where another node owns it, or it is being recovered.</summary>
-    public InstanceJournal? JournalOf(int instance) => Volatile.Read(ref slots[instance])?.Journal;
+    public InstanceJournal? JournalOf(int instance) => Volatile.Read(ref _slots[instance])?.Journal;
 
     /// <summary>The instance for a call that came in, in turn; null where there is none.</summary>
     public InstanceJournal? Next()
     {
-        var now = Volatile.Read(ref all);
-        return now.Length == 0 ? null : now[(int)((uint)Interlocked.Increment(ref next) % (uint)now.Length)].Journal;
+        var now = Volatile.Read(ref _all);
+        return now.Length == 0 ? null : now[(int)((uint)Interlocked.Increment(ref _next) % (uint)now.Length)].Journal;
     }
 
     /// <summary>One of this node's own, by a random number; null where there is none.</summary>
     public int? Pick(ulong random)
     {
-        var now = Volatile.Read(ref all);
+        var now = Volatile.Read(ref _all);
         return now.Length == 0 ? null : now[(int)(random % (ulong)now.Length)].Journal.Instance;
     }
 
     /// <summary>Begins to serve an instance.</summary>
     public void Add(InstanceJournal journal, ActorRef actor)
     {
-        lock (gate)
+        lock (_gate)
         {
-            Volatile.Write(ref slots[journal.Instance], new Owned(journal, actor));
+            Volatile.Write(ref _slots[journal.Instance], new Owned(journal, actor));
             Publish();
         }
     }
@@ -56,11 +56,11 @@ internal sealed class OwnedInstances(int count)
 
     private void SetClosed(int instance, bool isClosed)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (slots[instance] is not { } owned) return;
+            if (_slots[instance] is not { } owned) return;
             owned.Journal.IsClosed = isClosed;
-            Volatile.Write(ref slots[instance], owned with { IsClosed = isClosed });
+            Volatile.Write(ref _slots[instance], owned with { IsClosed = isClosed });
             Publish();
         }
     }
@@ -68,16 +68,16 @@ internal sealed class OwnedInstances(int count)
     /// <summary>Ends to serve an instance; null where it was not served.</summary>
     public (InstanceJournal Journal, ActorRef Actor)? Remove(int instance)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (slots[instance] is not { } owned) return null;
-            Volatile.Write(ref slots[instance], null);
+            if (_slots[instance] is not { } owned) return null;
+            Volatile.Write(ref _slots[instance], null);
             Publish();
             return (owned.Journal, owned.Actor);
         }
     }
 
-    private void Publish() => Volatile.Write(ref all, [.. slots.OfType<Owned>().Where(static owned => !owned.IsClosed)]);
+    private void Publish() => Volatile.Write(ref _all, [.. _slots.OfType<Owned>().Where(static owned => !owned.IsClosed)]);
 
     private sealed record Owned(InstanceJournal Journal, ActorRef Actor)
     {

@@ -12,11 +12,11 @@ namespace Cti.Actors.MediaNode;
 /// </summary>
 internal sealed class LinkAudio : IMediaEvents
 {
-    private readonly MediaSessions media;
-    private readonly string codec;
-    private bool isClosed;
+    private readonly MediaSessions _media;
+    private readonly string _codec;
+    private bool _isClosed;
 
-    private LinkAudio(MediaSessions media, string codec) => (this.media, this.codec) = (media, codec);
+    private LinkAudio(MediaSessions media, string codec) => (_media, _codec) = (media, codec);
 
     /// <summary>The session.</summary>
     public MediaSessionId Session { get; private set; }
@@ -46,15 +46,15 @@ internal sealed class LinkAudio : IMediaEvents
     public void Connect(LinkSound other)
     {
         if (IPAddress.TryParse(other.Address, out var address) && other.Port is > 0 and < IPEndPoint.MaxPort)
-            media.Port.Configure(Session, MediaDescription.ForLink(new IPEndPoint(address, other.Port), MediaDescriptions.CodecOf(codec)));
+            _media.Port.Configure(Session, MediaDescription.ForLink(new IPEndPoint(address, other.Port), MediaDescriptions.CodecOf(_codec)));
     }
 
     /// <summary>Ends it: the bridge or conference that it is in goes on without it.</summary>
     public void Close()
     {
-        if (isClosed) return;
-        isClosed = true;
-        media.Port.Close(Session);
+        if (_isClosed) return;
+        _isClosed = true;
+        _media.Port.Close(Session);
     }
 
     /// <inheritdoc/>

@@ -26,10 +26,10 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
     /// <summary>The name under which the question says which tie it asks about. A node of an older version does not read it and answers whether the partner exists.</summary>
     internal const string Tie = "op";
 
-    private readonly Resources.ResourceDirectory directory = directory;
-    private readonly Func<int, bool> owns = owns;
-    private readonly Action<RpcRequest, int, IReplyTo> ask = ask;
-    private readonly ITimers timers = timers;
+    private readonly Resources.ResourceDirectory _directory = directory;
+    private readonly Func<int, bool> _owns = owns;
+    private readonly Action<RpcRequest, int, IReplyTo> _ask = ask;
+    private readonly ITimers _timers = timers;
 
     /// <summary>Answers from the state once that is as new as what its partners have told.</summary>
     /// <param name="request">The request that asks for it.</param>
@@ -46,29 +46,29 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
     private bool AreHeldHere(ResourceState state)
     {
         foreach (var tie in state.Ties)
-            if (!ResourceId.TryParse(tie.Partner, out var id) || !owns(id.Instance) || !IsHeldHere(id, tie)) return false;
+            if (!ResourceId.TryParse(tie.Partner, out var id) || !_owns(id.Instance) || !IsHeldHere(id, tie)) return false;
         return true;
     }
 
-    private bool IsHeldHere(ResourceId partner, ResourceTie tie) => tie.IsHeldBy(directory.Find(partner)?.DurableState);
+    private bool IsHeldHere(ResourceId partner, ResourceTie tie) => tie.IsHeldBy(_directory.Find(partner)?.DurableState);
 
     private sealed class Look(PartnerNews owner, RpcRequest request, Func<ResourceState?> find, Func<ResourceState?, RpcReply> describe, IReplyTo replyTo)
     {
-        private ITimerHandle? unanswered, unheard;
-        private volatile bool isMissing;
-        private int isAnswered;
+        private ITimerHandle? _unanswered, _unheard;
+        private volatile bool _isMissing;
+        private int _isAnswered;
 
         public void Begin(ResourceState state)
         {
-            unanswered = owner.timers.Schedule(Limits.PartnerNewsMillis, static look => ((Look)look!).Unanswered(), this);
-            unheard = owner.timers.Schedule(Limits.MovingMillis, static look => ((Look)look!).Finish(RpcReply.Refused(RpcError.Moving())), this);
+            _unanswered = owner._timers.Schedule(Limits.PartnerNewsMillis, static look => ((Look)look!).Unanswered(), this);
+            _unheard = owner._timers.Schedule(Limits.MovingMillis, static look => ((Look)look!).Finish(RpcReply.Refused(RpcError.Moving())), this);
             Check(state, 0);
         }
 
         // Nobody said that anything is over: what is known here stands.
         private void Unanswered()
         {
-            if (!isMissing) Answer();
+            if (!_isMissing) Answer();
         }
 
         private void Check(ResourceState state, int index)
@@ -80,8 +80,8 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
             }
             var tie = state.Ties[index];
             if (!ResourceId.TryParse(tie.Partner, out var id)) Check(state, index + 1);
-            else if (owner.owns(id.Instance)) Go(owner.IsHeldHere(id, tie));
-            else owner.ask(QuestionOf(id, tie.Op), id.Instance, new ThenReply(reply => Go(reply.Error is not null || reply.Result.Span.SequenceEqual("true"u8))));
+            else if (owner._owns(id.Instance)) Go(owner.IsHeldHere(id, tie));
+            else owner._ask(QuestionOf(id, tie.Op), id.Instance, new ThenReply(reply => Go(reply.Error is not null || reply.Result.Span.SequenceEqual("true"u8))));
 
             void Go(bool isHeld)
             {
@@ -90,14 +90,14 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
                     Check(state, index + 1);
                     return;
                 }
-                isMissing = true;
-                owner.timers.Schedule(Limits.PartnerRetryMillis, static look => ((Look)look!).Again(), this);
+                _isMissing = true;
+                owner._timers.Schedule(Limits.PartnerRetryMillis, static look => ((Look)look!).Again(), this);
             }
         }
 
         private void Again()
         {
-            if (Volatile.Read(ref isAnswered) != 0) return;
+            if (Volatile.Read(ref _isAnswered) != 0) return;
             if (find() is { Ties.IsEmpty: false } state) Check(state, 0);
             else Answer();
         }
@@ -116,9 +116,9 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
 
         private void Finish(RpcReply reply)
         {
-            if (Interlocked.Exchange(ref isAnswered, 1) != 0) return;
-            unanswered?.Cancel();
-            unheard?.Cancel();
+            if (Interlocked.Exchange(ref _isAnswered, 1) != 0) return;
+            _unanswered?.Cancel();
+            _unheard?.Cancel();
             replyTo.Reply(reply);
         }
     }

@@ -16,31 +16,31 @@ internal sealed class RemoteRequests : ILinkReceiver
 {
     private const int PicksMax = 20;
 
-    private readonly OwnerRequests owner;
-    private readonly INodeLinks? links;
-    private readonly Func<ClusterView> view;
-    private readonly ResourceServices services;
-    private readonly IClock clock;
-    private readonly ITimers timers;
-    private readonly ILog log;
-    private readonly ConcurrentDictionary<long, Question> sent = new();
-    private long lastNumber;
+    private readonly OwnerRequests _owner;
+    private readonly INodeLinks? _links;
+    private readonly Func<ClusterView> _view;
+    private readonly ResourceServices _services;
+    private readonly IClock _clock;
+    private readonly ITimers _timers;
+    private readonly ILog _log;
+    private readonly ConcurrentDictionary<long, Question> _sent = new();
+    private long _lastNumber;
 
     public RemoteRequests(ResourceServices services, OwnerRequests owner, INodeLinks? links, Func<ClusterView> view, IClock clock, ITimers timers, ILog log)
     {
-        this.services = services;
-        this.owner = owner;
-        this.links = links;
-        this.view = view;
-        this.clock = clock;
-        this.timers = timers;
-        this.log = log;
+        _services = services;
+        _owner = owner;
+        _links = links;
+        _view = view;
+        _clock = clock;
+        _timers = timers;
+        _log = log;
         // A late answer to a former run of this node must not meet a new question.
-        lastNumber = links is null ? 0 : (long)(services.Random.NextUInt64() >> 2);
+        _lastNumber = links is null ? 0 : (long)(services.Random.NextUInt64() >> 2);
         links?.Receive(LinkChannel.Requests, this);
     }
 
-    private long NowMillis => clock.MonotonicNanos / 1_000_000;
+    private long NowMillis => _clock.MonotonicNanos / 1_000_000;
 
     /// <summary>Asks the owner of an instance.</summary>
     public void Ask(RpcRequest request, int instance, string? missing, IReplyTo replyTo) => Begin(new Question(this, request, instance, null, missing, replyTo));
@@ -51,10 +51,10 @@ internal sealed class RemoteRequests : ILinkReceiver
     /// <summary>Asks every living node; what stands for one that does not answer is given by <paramref name="unreachable"/>.</summary>
     public void AskAll(RpcRequest request, Func<ClusterNode, ClusterView, ReadOnlyMemory<byte>> unreachable, Action<RpcReply[]> then)
     {
-        var now = view();
+        var now = _view();
         if (now.Nodes.IsEmpty)
         {
-            then([RpcReply.Ok(owner.Describe())]);
+            then([RpcReply.Ok(_owner.Describe())]);
             return;
         }
         var gathered = new GatheredReplies(now.Nodes.Length, then);
@@ -69,10 +69,10 @@ internal sealed class RemoteRequests : ILinkReceiver
     /// <summary>An instance for something new: one whose owner takes it, where there is any.</summary>
     public int PickInstance()
     {
-        var now = view();
-        var picked = services.Random.Next(services.InstanceCount);
+        var now = _view();
+        var picked = _services.Random.Next(_services.InstanceCount);
         // A few draws find one, unless nearly all nodes drain.
-        for (var draw = 0; draw < PicksMax && (picked >= now.Owners.Length || now.OwnerOf(picked) is not { IsDraining: false }); draw++) picked = services.Random.Next(services.InstanceCount);
+        for (var draw = 0; draw < PicksMax && (picked >= now.Owners.Length || now.OwnerOf(picked) is not { IsDraining: false }); draw++) picked = _services.Random.Next(_services.InstanceCount);
         return picked;
     }
 
@@ -89,7 +89,7 @@ internal sealed class RemoteRequests : ILinkReceiver
                 CarryOut(node, RequestWire.NumberOf(payload.Span), RequestWire.BodyOf(payload));
                 break;
             case RequestMessage.Result or RequestMessage.Refusal or RequestMessage.NotOwner:
-                if (!sent.TryGetValue(RequestWire.NumberOf(payload.Span), out var question) || question.Node != node || !sent.TryRemove(question.Number, out _)) break;
+                if (!_sent.TryGetValue(RequestWire.NumberOf(payload.Span), out var question) || question.Node != node || !_sent.TryRemove(question.Number, out _)) break;
                 if (kind == RequestMessage.NotOwner) question.Again();
                 else question.Reply(kind == RequestMessage.Result ? RpcReply.Ok(RequestWire.BodyOf(payload)) : RpcReply.Refused(RequestWire.ReadRefusal(RequestWire.BodyOf(payload))));
                 break;
@@ -104,20 +104,20 @@ internal sealed class RemoteRequests : ILinkReceiver
     /// <inheritdoc/>
     public void OnBroken(string node)
     {
-        foreach (var question in sent.Values.Where(question => question.Node == node).OrderBy(static question => question.Number))
+        foreach (var question in _sent.Values.Where(question => question.Node == node).OrderBy(static question => question.Number))
         {
-            if (sent.TryRemove(question.Number, out _)) question.LinkBroke();
+            if (_sent.TryRemove(question.Number, out _)) question.LinkBroke();
         }
     }
 
     private void AskOwners(RpcRequest request, Action<RpcReply[]> then, long untilMillis)
     {
-        var now = view();
+        var now = _view();
         var nodes = new SortedSet<string>(StringComparer.Ordinal);
         var isMoving = now.Owners.IsEmpty;
         for (var index = 0; index < now.Owners.Length; index++)
         {
-            if (now.OwnerOf(index) is { } node && (node.Name != services.NodeName || owner.Owns(index))) nodes.Add(node.Name);
+            if (now.OwnerOf(index) is { } node && (node.Name != _services.NodeName || _owner.Owns(index))) nodes.Add(node.Name);
             else isMoving = true;
         }
         if (!isMoving)
@@ -132,13 +132,13 @@ internal sealed class RemoteRequests : ILinkReceiver
         }
         else
         {
-            timers.Schedule(Limits.MovingRetryMillis, _ => AskOwners(request, then, untilMillis), null);
+            _timers.Schedule(Limits.MovingRetryMillis, _ => AskOwners(request, then, untilMillis), null);
         }
     }
 
     private void Begin(Question question)
     {
-        question.Number = Interlocked.Increment(ref lastNumber);
+        question.Number = Interlocked.Increment(ref _lastNumber);
         question.Begin();
     }
 
@@ -151,18 +151,18 @@ internal sealed class RemoteRequests : ILinkReceiver
         }
         catch (Exception fault) when (fault is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {
-            log.Write(LogEvents.LinkMessageUnknown, node, LinkChannel.Requests, fault.Message);
+            _log.Write(LogEvents.LinkMessageUnknown, node, LinkChannel.Requests, fault.Message);
             return;
         }
-        services.Counters.RequestCarriedOut();
-        var replyTo = new ThenReply(reply => links!.Send(node, LinkChannel.Requests, RequestWire.Reply(number, reply)));
+        _services.Counters.RequestCarriedOut();
+        var replyTo = new ThenReply(reply => _links!.Send(node, LinkChannel.Requests, RequestWire.Reply(number, reply)));
         if (ask.Instance < 0) replyTo.Reply(AnswerHere(ask.Request));
         else if (Catalogue.Find(ask.Request.Method) is null) replyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.MethodNotFound, $"the owner's version has no method {ask.Request.Method}")));
-        else if (!owner.Owns(ask.Instance)) links!.Send(node, LinkChannel.Requests, RequestWire.NotOwner(number));
-        else owner.Carry(ask.Request, ask.Instance, ask.Missing, replyTo);
+        else if (!_owner.Owns(ask.Instance)) _links!.Send(node, LinkChannel.Requests, RequestWire.NotOwner(number));
+        else _owner.Carry(ask.Request, ask.Instance, ask.Missing, replyTo);
     }
 
-    private RpcReply AnswerHere(RpcRequest request) => request.Method == Catalogue.ListNodes ? RpcReply.Ok(owner.Describe()) : owner.List(request);
+    private RpcReply AnswerHere(RpcRequest request) => request.Method == Catalogue.ListNodes ? RpcReply.Ok(_owner.Describe()) : _owner.List(request);
 
     /// <summary>
     /// One request on its way.
@@ -175,9 +175,9 @@ internal sealed class RemoteRequests : ILinkReceiver
     /// </summary>
     private sealed class Question(RemoteRequests owner, RpcRequest request, int instance, string? toNode, string? missing, IReplyTo replyTo) : IReplyTo
     {
-        private readonly long untilMillis = owner.NowMillis + Limits.MovingMillis;
-        private ITimerHandle? deadline;
-        private int isAnswered;
+        private readonly long _untilMillis = owner.NowMillis + Limits.MovingMillis;
+        private ITimerHandle? _deadline;
+        private int _isAnswered;
 
         public long Number { get; set; }
 
@@ -186,7 +186,7 @@ internal sealed class RemoteRequests : ILinkReceiver
 
         public void Begin()
         {
-            deadline = owner.timers.Schedule(toNode is null ? Limits.OwnerAnswerMillis : Limits.NodeAnswerMillis, static question => ((Question)question!).TimedOut(), this);
+            _deadline = owner._timers.Schedule(toNode is null ? Limits.OwnerAnswerMillis : Limits.NodeAnswerMillis, static question => ((Question)question!).TimedOut(), this);
             Try();
         }
 
@@ -200,7 +200,7 @@ internal sealed class RemoteRequests : ILinkReceiver
         public void Again()
         {
             Node = null;
-            if (toNode is not null || owner.NowMillis >= untilMillis) Finish(RpcReply.Refused(RpcError.Moving()));
+            if (toNode is not null || owner.NowMillis >= _untilMillis) Finish(RpcReply.Refused(RpcError.Moving()));
             else Hold();
         }
 
@@ -212,41 +212,41 @@ internal sealed class RemoteRequests : ILinkReceiver
 
         private void Hold()
         {
-            owner.services.Counters.RequestHeld();
-            owner.timers.Schedule(Limits.MovingRetryMillis, static question => ((Question)question!).Try(), this);
+            owner._services.Counters.RequestHeld();
+            owner._timers.Schedule(Limits.MovingRetryMillis, static question => ((Question)question!).Try(), this);
         }
 
         private void Try()
         {
-            if (Volatile.Read(ref isAnswered) != 0) return;
-            if (toNode == owner.services.NodeName)
+            if (Volatile.Read(ref _isAnswered) != 0) return;
+            if (toNode == owner._services.NodeName)
             {
                 Finish(owner.AnswerHere(request));
                 return;
             }
-            if (toNode is null && owner.owner.Owns(instance))
+            if (toNode is null && owner._owner.Owns(instance))
             {
-                owner.owner.Carry(request, instance, missing, this);
+                owner._owner.Carry(request, instance, missing, this);
                 return;
             }
-            Node = toNode ?? owner.view().OwnerOf(instance)?.Name;
-            if (Node is null || Node == owner.services.NodeName)
+            Node = toNode ?? owner._view().OwnerOf(instance)?.Name;
+            if (Node is null || Node == owner._services.NodeName)
             {
                 Again();
                 return;
             }
-            owner.sent[Number] = this;
-            if (owner.links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) == true) owner.services.Counters.RequestForwarded();
-            else if (owner.sent.TryRemove(Number, out _)) Again();
+            owner._sent[Number] = this;
+            if (owner._links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) == true) owner._services.Counters.RequestForwarded();
+            else if (owner._sent.TryRemove(Number, out _)) Again();
         }
 
         private void TimedOut() => Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the owner did not answer in time; the outcome is unknown, retry with the same id")));
 
         private void Finish(RpcReply reply)
         {
-            if (Interlocked.Exchange(ref isAnswered, 1) != 0) return;
-            deadline?.Cancel();
-            owner.sent.TryRemove(Number, out _);
+            if (Interlocked.Exchange(ref _isAnswered, 1) != 0) return;
+            _deadline?.Cancel();
+            owner._sent.TryRemove(Number, out _);
             replyTo.Reply(reply);
         }
     }

@@ -25,18 +25,18 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
 {
     private const int TellMillis = 1000;
 
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, ByeRecord> kept = new(StringComparer.Ordinal);
-    private readonly List<ByeRecord> added = [];
-    private List<Action> waiting = [];
-    private bool isWriting, isStale, hasFailed, isTicking, isStarted, isStopped;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, ByeRecord> _kept = new(StringComparer.Ordinal);
+    private readonly List<ByeRecord> _added = [];
+    private List<Action> _waiting = [];
+    private bool _isWriting, _isStale, _hasFailed, _isTicking, _isStarted, _isStopped;
 
     /// <summary>Records that are not known to be delivered.</summary>
     public int Count
     {
         get
         {
-            lock (gate) return kept.Count;
+            lock (_gate) return _kept.Count;
         }
     }
 
@@ -59,20 +59,20 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
     /// <summary>Begins to tell the owners: this node is in the cluster.</summary>
     public void Start()
     {
-        lock (gate) isStarted = true;
+        lock (_gate) _isStarted = true;
         Tick(null);
     }
 
     /// <summary>Tells nobody any more; what is left is told after the next start.</summary>
     public void Stop()
     {
-        lock (gate) isStopped = true;
+        lock (_gate) _isStopped = true;
     }
 
     /// <summary>What a call's far end said whose call the journal may show as up.</summary>
     public ByeArrived? Find(string call)
     {
-        lock (gate) return kept.GetValueOrDefault(call)?.Bye;
+        lock (_gate) return _kept.GetValueOrDefault(call)?.Bye;
     }
 
     /// <summary>Keeps a BYE until its call's owner knows it. Returns at once.</summary>
@@ -82,16 +82,16 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
     public void Keep(string call, ByeArrived bye, Action? written = null)
     {
         var isFull = false;
-        lock (gate)
+        lock (_gate)
         {
-            if (!kept.ContainsKey(call))
+            if (!_kept.ContainsKey(call))
             {
-                isFull = kept.Count >= Limits.ToldByesMax;
-                if (!isFull) added.Add(kept[call] = new ByeRecord(call, bye));
+                isFull = _kept.Count >= Limits.ToldByesMax;
+                if (!isFull) _added.Add(_kept[call] = new ByeRecord(call, bye));
             }
             if (!isFull && file is not null && written is not null)
             {
-                waiting.Add(written);
+                _waiting.Add(written);
                 written = null;
             }
         }
@@ -111,11 +111,11 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
     /// <summary>The owner says that there is no such call, or nobody needs to know any more.</summary>
     public void Forget(string call)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!kept.Remove(call)) return;
-            added.RemoveAll(record => record.Call == call);
-            isStale = true;
+            if (!_kept.Remove(call)) return;
+            _added.RemoveAll(record => record.Call == call);
+            _isStale = true;
         }
         Write();
     }
@@ -126,14 +126,14 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
     private void Take(string text)
     {
         var lines = text.Split('\n');
-        lock (gate)
+        lock (_gate)
         {
             for (var i = 0; i < lines.Length; i++)
             {
                 var isLast = i == lines.Length - 1;
                 if (isLast && lines[i].Length == 0) break;
                 var flaw = "it was not written to its end";
-                if (!isLast && ByeRecord.TryRead(lines[i], out flaw) is { } record) kept[record.Call] = record;
+                if (!isLast && ByeRecord.TryRead(lines[i], out flaw) is { } record) _kept[record.Call] = record;
                 else Skip(i + 1, flaw);
             }
         }
@@ -143,16 +143,16 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
     {
         log.Write(LogEvents.ByeRecordSkipped, line, flaw);
         // What comes next must not be added to half a line.
-        isStale = true;
+        _isStale = true;
     }
 
     private void Write()
     {
         if (file is null) return;
-        lock (gate)
+        lock (_gate)
         {
-            if (isWriting || (!isStale && added.Count == 0)) return;
-            isWriting = true;
+            if (_isWriting || (!_isStale && _added.Count == 0)) return;
+            _isWriting = true;
         }
         scheduler.Post(this);
     }
@@ -164,28 +164,28 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
             string text;
             bool isWhole;
             List<Action> told;
-            lock (gate)
+            lock (_gate)
             {
-                isWhole = isStale;
-                if (!isWhole && added.Count == 0)
+                isWhole = _isStale;
+                if (!isWhole && _added.Count == 0)
                 {
-                    isWriting = false;
+                    _isWriting = false;
                     return;
                 }
-                text = string.Concat((isWhole ? kept.Values.OrderBy(static record => record.AtMillis).ToList() : added).Select(static record => record.ToLine()));
-                added.Clear();
-                isStale = false;
-                (told, waiting) = (waiting, []);
+                text = string.Concat((isWhole ? _kept.Values.OrderBy(static record => record.AtMillis).ToList() : _added).Select(static record => record.ToLine()));
+                _added.Clear();
+                _isStale = false;
+                (told, _waiting) = (_waiting, []);
             }
             var isDone = await TryWriteAsync(Encoding.UTF8.GetBytes(text), isWhole).ConfigureAwait(false);
             foreach (var written in told) written();
             if (isDone) continue;
-            lock (gate)
+            lock (_gate)
             {
                 // The next look tries again, with all there is.
-                isStale = true;
-                isWriting = false;
-                (told, waiting) = (waiting, []);
+                _isStale = true;
+                _isWriting = false;
+                (told, _waiting) = (_waiting, []);
             }
             foreach (var written in told) written();
             return;
@@ -198,23 +198,23 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
         {
             if (isWhole) await file!.ReplaceAsync(bytes).ConfigureAwait(false);
             else await file!.AppendAsync(bytes).ConfigureAwait(false);
-            hasFailed = false;
+            _hasFailed = false;
             return true;
         }
         catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
         {
-            if (!hasFailed) log.Write(LogEvents.ByeSpoolFailed, fault.Message);
-            hasFailed = true;
+            if (!_hasFailed) log.Write(LogEvents.ByeSpoolFailed, fault.Message);
+            _hasFailed = true;
             return false;
         }
     }
 
     private void EnsureTicking()
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (isTicking || isStopped || !isStarted || (kept.Count == 0 && !isStale)) return;
-            isTicking = true;
+            if (_isTicking || _isStopped || !_isStarted || (_kept.Count == 0 && !_isStale)) return;
+            _isTicking = true;
         }
         timers.Schedule(TellMillis, Tick, null);
     }
@@ -222,11 +222,11 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
     private void Tick(object? state)
     {
         List<ByeRecord> records;
-        lock (gate)
+        lock (_gate)
         {
-            isTicking = false;
-            if (isStopped) return;
-            records = [.. kept.Values.OrderBy(static record => record.AtMillis)];
+            _isTicking = false;
+            if (_isStopped) return;
+            records = [.. _kept.Values.OrderBy(static record => record.AtMillis)];
         }
         foreach (var record in records)
         {

@@ -8,16 +8,16 @@ namespace Cti.Actors.Resources;
 /// <param name="log">Told of refusals, which are summed up there.</param>
 internal sealed class CallLimit(int max, ResourceDirectory directory, ILog log)
 {
-    private long refused;
+    private long _refused;
 
     /// <summary>New calls that were refused so far.</summary>
-    public long Refused => Interlocked.Read(ref refused);
+    public long Refused => Interlocked.Read(ref _refused);
 
     /// <summary>Whether a new call must be refused; counted and logged as one that is.</summary>
     public bool Refuses()
     {
         if (directory.CallCount < max) return false;
-        Interlocked.Increment(ref refused);
+        Interlocked.Increment(ref _refused);
         if (log.IsWanted(LogEvents.CallsMaxReached)) log.Write(LogEvents.CallsMaxReached, max);
         return true;
     }

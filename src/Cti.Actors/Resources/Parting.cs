@@ -16,9 +16,9 @@ namespace Cti.Actors.Resources;
 /// <param name="scheduler">Resumes who waits: away from the resource that reported last.</param>
 internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler scheduler)
 {
-    private readonly Lock gate = new();
-    private readonly HashSet<ResourceCell> awaited = [];
-    private Answer? answer;
+    private readonly Lock _gate = new();
+    private readonly HashSet<ResourceCell> _awaited = [];
+    private Answer? _answer;
 
     public IReadOnlyList<ResourceCell> Resources { get; } = resources;
 
@@ -28,28 +28,28 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler 
     /// <summary>Waits until every resource has agreed, or is quiet: true; false as soon as one is not going to be.</summary>
     public Task<bool> AwaitAll()
     {
-        lock (gate)
+        lock (_gate)
         {
-            answer = new Answer();
-            awaited.UnionWith(Resources);
-            if (awaited.Count == 0) Settle(true);
-            return answer.Task;
+            _answer = new Answer();
+            _awaited.UnionWith(Resources);
+            if (_awaited.Count == 0) Settle(true);
+            return _answer.Task;
         }
     }
 
     /// <summary>One more has agreed, or is quiet.</summary>
     public void Report(ResourceCell resource)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (awaited.Remove(resource) && awaited.Count == 0) Settle(true);
+            if (_awaited.Remove(resource) && _awaited.Count == 0) Settle(true);
         }
     }
 
     /// <summary>One has not agreed.</summary>
     public void Refuse(ResourceCell resource, string why)
     {
-        lock (gate)
+        lock (_gate)
         {
             WhyNot ??= $"{resource.Latest?.Id} {why}";
             Settle(false);
@@ -59,34 +59,34 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler 
     /// <summary>It takes too long.</summary>
     public void GiveUp()
     {
-        lock (gate)
+        lock (_gate)
         {
-            WhyNot ??= $"{string.Join(", ", awaited.Select(static cell => cell.Latest?.Id))} did not say";
+            WhyNot ??= $"{string.Join(", ", _awaited.Select(static cell => cell.Latest?.Id))} did not say";
             Settle(false);
         }
     }
 
     private void Settle(bool yes)
     {
-        if (answer is not { } waiting || !waiting.TryDecide(yes)) return;
+        if (_answer is not { } waiting || !waiting.TryDecide(yes)) return;
         scheduler.Post(waiting);
     }
 
     private sealed class Answer : IWorkItem
     {
-        private readonly TaskCompletionSource<bool> source = new();
-        private bool? decided;
+        private readonly TaskCompletionSource<bool> _source = new();
+        private bool? _decided;
 
-        public Task<bool> Task => source.Task;
+        public Task<bool> Task => _source.Task;
 
         public bool TryDecide(bool yes)
         {
-            if (decided is not null) return false;
-            decided = yes;
+            if (_decided is not null) return false;
+            _decided = yes;
             return true;
         }
 
-        public void Run() => source.SetResult(decided!.Value);
+        public void Run() => _source.SetResult(_decided!.Value);
     }
 }
 
@@ -95,20 +95,20 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler 
 /// <param name="scheduler">Resumes who waits: away from the link's thread.</param>
 internal sealed class Receipt(int instance, IScheduler scheduler) : IWorkItem
 {
-    private readonly TaskCompletionSource source = new();
-    private int isHere;
+    private readonly TaskCompletionSource _source = new();
+    private int _isHere;
 
     public int Instance => instance;
 
-    public Task Task => source.Task;
+    public Task Task => _source.Task;
 
     /// <summary>It serves it, or takes too long.</summary>
     public void Arrive()
     {
-        if (Interlocked.Exchange(ref isHere, 1) == 0) scheduler.Post(this);
+        if (Interlocked.Exchange(ref _isHere, 1) == 0) scheduler.Post(this);
     }
 
-    public void Run() => source.SetResult();
+    public void Run() => _source.SetResult();
 }
 
 /// <summary>May the resource move to another node now? It puts everything aside from here on, if it may.</summary>

@@ -19,9 +19,9 @@ internal abstract partial class ResourceActor<TState, TEntry>
     /// <summary>A peer that moved and is still silent when its old place is silent too has nothing to say by itself.</summary>
     private const int SilentMillisMax = HeldMillisMax + 2_000;
 
-    private readonly Dictionary<int, HashSet<string>> silentPeers = [];
-    private Parting? parting;
-    private bool isGoing;
+    private readonly Dictionary<int, HashSet<string>> _silentPeers = [];
+    private Parting? _parting;
+    private bool _isGoing;
 
     /// <summary>What is under way that only this node can bring to an end; null for nothing.</summary>
     protected virtual string? WhyNotPart() => null;
@@ -73,10 +73,10 @@ internal abstract partial class ResourceActor<TState, TEntry>
             asked.Refuse(cell, why);
             return;
         }
-        parting = asked;
-        isGoing = false;
+        _parting = asked;
+        _isGoing = false;
         CancelTimer("deadline");
-        armedMillis = long.MaxValue;
+        _armedMillis = long.MaxValue;
         Become(IsParting);
         asked.Report(cell);
     }
@@ -86,22 +86,22 @@ internal abstract partial class ResourceActor<TState, TEntry>
         switch (message)
         {
             case Go:
-                isGoing = true;
+                _isGoing = true;
                 LetGoOfShared();
                 ReportQuiet();
                 return true;
             case Stay:
-                parting = null;
+                _parting = null;
                 Become(Living);
-                if (isGoing) TakeBackShared();
+                if (_isGoing) TakeBackShared();
                 Arm();
                 UnstashAll();
                 return true;
-            case WasDeposed when isGoing:
+            case WasDeposed when _isGoing:
                 BeHandedOver();
                 return true;
             case WasDeposed:
-                parting = null;
+                _parting = null;
                 StandDown();
                 UnstashAll();
                 return true;
@@ -111,7 +111,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
             case RpcAsk or OwnedAsk:
                 return Deposed(message);
             default:
-                if (isGoing && TakeWhileParting(message)) ReportQuiet();
+                if (_isGoing && TakeWhileParting(message)) ReportQuiet();
                 else Stash(message);
                 return true;
         }
@@ -119,12 +119,12 @@ internal abstract partial class ResourceActor<TState, TEntry>
 
     private void ReportQuiet()
     {
-        if (IsSharedGone()) parting?.Report(cell);
+        if (IsSharedGone()) _parting?.Report(cell);
     }
 
     private void BeHandedOver()
     {
-        parting = null;
+        _parting = null;
         cell.Deposed = true;
         Abandon();
         Become(HandedOver);
@@ -141,18 +141,18 @@ internal abstract partial class ResourceActor<TState, TEntry>
     {
         var silent = PeersAt(moved).ToHashSet(StringComparer.Ordinal);
         if (silent.Count == 0) return;
-        silentPeers[moved.Instance] = silent;
+        _silentPeers[moved.Instance] = silent;
         StartTimer(TimerOf(moved.Instance), SilentMillisMax, new Decide(moved with { IsHandedOver = false }));
     }
 
     private void HearPeer(ResourceCommand command)
     {
-        if (silentPeers.Count == 0) return;
-        if (command is PeerMoved asked) silentPeers.Remove(asked.Instance);
-        if (SpeakerOf(command) is not { } speaker || !ResourceId.TryParse(speaker, out var id) || !silentPeers.TryGetValue(id.Instance, out var silent)) return;
+        if (_silentPeers.Count == 0) return;
+        if (command is PeerMoved asked) _silentPeers.Remove(asked.Instance);
+        if (SpeakerOf(command) is not { } speaker || !ResourceId.TryParse(speaker, out var id) || !_silentPeers.TryGetValue(id.Instance, out var silent)) return;
         silent.Remove(speaker);
         if (silent.Count > 0) return;
-        silentPeers.Remove(id.Instance);
+        _silentPeers.Remove(id.Instance);
         CancelTimer(TimerOf(id.Instance));
     }
 

@@ -25,7 +25,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
     where TState : ResourceState
     where TEntry : ResourceEntry
 {
-    private long armedMillis = long.MaxValue;
+    private long _armedMillis = long.MaxValue;
 
     /// <summary>The version of the entries that <see cref="Encode"/> writes.</summary>
     protected abstract int EntryVersion { get; }
@@ -133,7 +133,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
                 RunCommitted(durable.Position);
                 return true;
             case DeadlineCame:
-                armedMillis = long.MaxValue;
+                _armedMillis = long.MaxValue;
                 Run(new TimeReached(), null);
                 Arm();
                 TimeHasCome();
@@ -385,8 +385,8 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
     private void Arm()
     {
         var due = cell.State is { } state ? NextDeadline(state) ?? long.MaxValue : long.MaxValue;
-        if (due == armedMillis) return;
-        armedMillis = due;
+        if (due == _armedMillis) return;
+        _armedMillis = due;
         if (due == long.MaxValue) CancelTimer("deadline");
         else StartTimer("deadline", Math.Max(0, due - System.Clock.UnixMillis), new DeadlineCame());
     }

@@ -10,10 +10,10 @@ namespace Cti.Actors.Resources;
 /// </summary>
 internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObserver
 {
-    private ResourceState? durable;
-    private bool isHandedOver;
-    private string? givenTo;
-    private bool hasStoodDown;
+    private ResourceState? _durable;
+    private bool _isHandedOver;
+    private string? _givenTo;
+    private bool _hasStoodDown;
 
     public InstanceJournal Journal { get; } = journal;
 
@@ -23,7 +23,7 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
     public ResourceState? Latest { get; protected set; }
 
     /// <summary>The state as last made durable: what queries answer from, on any thread.</summary>
-    public ResourceState? DurableState => Volatile.Read(ref durable);
+    public ResourceState? DurableState => Volatile.Read(ref _durable);
 
     public Queue<CommittedEffects> Waiting { get; } = new();
 
@@ -37,8 +37,8 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
     /// <summary>Whether its actor has let go of all that it could sound by; read on any thread.</summary>
     public bool HasStoodDown
     {
-        get => Volatile.Read(ref hasStoodDown);
-        set => Volatile.Write(ref hasStoodDown, value);
+        get => Volatile.Read(ref _hasStoodDown);
+        set => Volatile.Write(ref _hasStoodDown, value);
     }
 
     /// <summary>Whether it was read from the journal and has not begun to go on.</summary>
@@ -47,15 +47,15 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
     /// <summary>Whether another node that lives gave it and goes on sounding until this one is heard.</summary>
     public bool IsHandedOver
     {
-        get => Volatile.Read(ref isHandedOver);
-        set => Volatile.Write(ref isHandedOver, value);
+        get => Volatile.Read(ref _isHandedOver);
+        set => Volatile.Write(ref _isHandedOver, value);
     }
 
     /// <summary>The node that it is given to; null before.</summary>
     public string? GivenTo
     {
-        get => Volatile.Read(ref givenTo);
-        set => Volatile.Write(ref givenTo, value);
+        get => Volatile.Read(ref _givenTo);
+        set => Volatile.Write(ref _givenTo, value);
     }
 
     /// <summary>Takes over what the journal tells.</summary>
@@ -63,12 +63,12 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
     {
         Latest = state;
         AwaitsRecovery = true;
-        Volatile.Write(ref durable, state);
+        Volatile.Write(ref _durable, state);
     }
 
     public void OnDurable(long position, object? tag)
     {
-        Volatile.Write(ref durable, (ResourceState?)tag);
+        Volatile.Write(ref _durable, (ResourceState?)tag);
         Actor.Tell(new BecameDurable(position));
     }
 

@@ -6,18 +6,18 @@ namespace Cti.Actors.Resources;
 /// <summary>The resources that live on this node, by id.</summary>
 internal sealed class ResourceDirectory
 {
-    private readonly ConcurrentDictionary<ResourceId, ResourceCell> cells = new();
-    private int calls;
+    private readonly ConcurrentDictionary<ResourceId, ResourceCell> _cells = new();
+    private int _calls;
 
     /// <summary>How many calls are among them, those driven by flows included.</summary>
-    public int CallCount => Volatile.Read(ref calls);
+    public int CallCount => Volatile.Read(ref _calls);
 
     /// <summary>How many resources there are.</summary>
-    public int Count => cells.Count;
+    public int Count => _cells.Count;
 
-    public IEnumerable<ResourceCell> All => cells.Values;
+    public IEnumerable<ResourceCell> All => _cells.Values;
 
-    public ResourceCell? Find(ResourceId id) => cells.GetValueOrDefault(id);
+    public ResourceCell? Find(ResourceId id) => _cells.GetValueOrDefault(id);
 
     /// <summary>The resource of that id, if it is of that kind.</summary>
     public TCell? Find<TCell>(ResourceId id) where TCell : ResourceCell => Find(id) as TCell;
@@ -27,12 +27,12 @@ internal sealed class ResourceDirectory
 
     public void Add(ResourceId id, ResourceCell cell)
     {
-        if (cells.TryAdd(id, cell) && id.Module == Modules.Call) Interlocked.Increment(ref calls);
+        if (_cells.TryAdd(id, cell) && id.Module == Modules.Call) Interlocked.Increment(ref _calls);
     }
 
     /// <summary>Removes that very resource: another life of it, recovered meanwhile, stays.</summary>
     public void Remove(ResourceId id, ResourceCell cell)
     {
-        if (cells.TryRemove(KeyValuePair.Create(id, cell)) && id.Module == Modules.Call) Interlocked.Decrement(ref calls);
+        if (_cells.TryRemove(KeyValuePair.Create(id, cell)) && id.Module == Modules.Call) Interlocked.Decrement(ref _calls);
     }
 }

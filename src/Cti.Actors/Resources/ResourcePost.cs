@@ -35,19 +35,19 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     /// <summary>Ticks after which a letter that a node neither confirmed nor refused is sent once more.</summary>
     private const int PatienceTicks = 20;
 
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, Letterbox> boxes = new(StringComparer.Ordinal);
-    private readonly Dictionary<long, Letterbox> underway = [];
-    private long lastId;
-    private int letters;
-    private bool ticking;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, Letterbox> _boxes = new(StringComparer.Ordinal);
+    private readonly Dictionary<long, Letterbox> _underway = [];
+    private long _lastId;
+    private int _letters;
+    private bool _ticking;
 
     /// <summary>Letters that wait or are not confirmed.</summary>
     public int Pending
     {
         get
         {
-            lock (gate) return letters;
+            lock (_gate) return _letters;
         }
     }
 
@@ -60,7 +60,7 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     /// <summary>Whether something for a resource waits or is not confirmed.</summary>
     public bool IsUnderway(string resource)
     {
-        lock (gate) return boxes.ContainsKey(resource);
+        lock (_gate) return _boxes.ContainsKey(resource);
     }
 
     /// <summary>Gives a command to another resource.</summary>
@@ -72,21 +72,21 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     {
         if (!ResourceId.TryParse(to, out var id)) return false;
         Letterbox? box;
-        lock (gate)
+        lock (_gate)
         {
-            box = boxes.GetValueOrDefault(to);
+            box = _boxes.GetValueOrDefault(to);
             // Nothing overtakes what still waits for the same receiver.
             if (box is not null || !isServed(id.Instance))
             {
                 if (command is not CrossingCommand crossing) return false;
-                if (letters >= Limits.ResourceLettersMax)
+                if (_letters >= Limits.ResourceLettersMax)
                 {
                     log.Write(LogEvents.ResourcePostFull, to);
                     return false;
                 }
-                if (box is null) boxes[to] = box = new Letterbox(to, id.Instance);
-                box.Letters.Enqueue(new Letter(++lastId, from, crossing));
-                letters++;
+                if (box is null) _boxes[to] = box = new Letterbox(to, id.Instance);
+                box.Letters.Enqueue(new Letter(++_lastId, from, crossing));
+                _letters++;
             }
         }
         if (box is null) return directory.Find(id) is { } there && there.Actor.Tell(new Decide(command));
@@ -126,17 +126,17 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     public void OnLost(IReadOnlyList<int> instances)
     {
         // What the resources of these instances still had to say is for their new owner to say.
-        lock (gate)
+        lock (_gate)
         {
-            foreach (var box in boxes.Values.ToList())
+            foreach (var box in _boxes.Values.ToList())
             {
                 var kept = box.Letters.Where(letter => !ResourceId.TryParse(letter.From, out var from) || !instances.Contains(from.Instance)).ToList();
                 if (kept.Count == box.Letters.Count) continue;
-                letters -= box.Letters.Count - kept.Count;
+                _letters -= box.Letters.Count - kept.Count;
                 box.Letters.Clear();
                 foreach (var letter in kept) box.Letters.Enqueue(letter);
                 box.SentTo = null;
-                if (kept.Count == 0) boxes.Remove(box.To);
+                if (kept.Count == 0) _boxes.Remove(box.To);
             }
         }
     }
@@ -147,9 +147,9 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     /// <inheritdoc/>
     public void OnBroken(string node)
     {
-        lock (gate)
+        lock (_gate)
         {
-            foreach (var box in boxes.Values)
+            foreach (var box in _boxes.Values)
             {
                 if (box.SentTo == node) box.SentTo = null;
             }
@@ -177,12 +177,12 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     {
         Letter? returned = null;
         Letterbox? box;
-        lock (gate)
+        lock (_gate)
         {
-            if (!underway.TryGetValue(id, out box)) return;
+            if (!_underway.TryGetValue(id, out box)) return;
             if (!box.Letters.TryPeek(out var head) || head.Id != id)
             {
-                underway.Remove(id);
+                _underway.Remove(id);
                 return;
             }
             // Taken is taken, whoever else it was sent to meanwhile; any other answer counts from whom it was sent to last.
@@ -209,7 +209,7 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     private void PumpAll(Func<Letterbox, bool> which)
     {
         List<Letterbox> waiting;
-        lock (gate) waiting = [.. boxes.Values.Where(which)];
+        lock (_gate) waiting = [.. _boxes.Values.Where(which)];
         foreach (var box in waiting) Pump(box);
     }
 
@@ -219,7 +219,7 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
         while (true)
         {
             Letter? letter;
-            lock (gate)
+            lock (_gate)
             {
                 if (!box.Letters.TryPeek(out letter)) return;
                 if (!isServed(box.Instance))
@@ -241,33 +241,33 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
         if (!links.Send(owner.Name, LinkChannel.Resources, Encode(box.To, letter))) return;
         box.SentTo = owner.Name;
         box.Patience = PatienceTicks;
-        underway[letter.Id] = box;
+        _underway[letter.Id] = box;
     }
 
     private void Take(Letterbox box)
     {
-        underway.Remove(box.Letters.Dequeue().Id);
+        _underway.Remove(box.Letters.Dequeue().Id);
         box.SentTo = null;
-        letters--;
-        if (box.Letters.Count == 0) boxes.Remove(box.To);
+        _letters--;
+        if (box.Letters.Count == 0) _boxes.Remove(box.To);
     }
 
     private void EnsureTicking()
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (ticking || letters == 0) return;
-            ticking = true;
+            if (_ticking || _letters == 0) return;
+            _ticking = true;
         }
         timers.Schedule(RetryMillis, Tick, null);
     }
 
     private void Tick(object? state)
     {
-        lock (gate)
+        lock (_gate)
         {
-            ticking = false;
-            foreach (var box in boxes.Values)
+            _ticking = false;
+            foreach (var box in _boxes.Values)
             {
                 if (box.SentTo is not null && --box.Patience <= 0) box.SentTo = null;
             }

@@ -11,10 +11,10 @@ public delegate bool Behaviour(object message);
 /// </summary>
 public abstract class Actor
 {
-    private readonly Dictionary<string, ActorTimer> timers = [];
-    private Behaviour? behaviour;
-    private Queue<object>? stash;
-    private long timerGeneration;
+    private readonly Dictionary<string, ActorTimer> _timers = [];
+    private Behaviour? _behaviour;
+    private Queue<object>? _stash;
+    private long _timerGeneration;
 
     /// <summary>The runtime.</summary>
     protected ActorSystem System { get; private set; } = null!;
@@ -42,12 +42,12 @@ public abstract class Actor
     {
         if (message is ActorTimer timer)
         {
-            if (!timers.TryGetValue(timer.Key, out var live) || live.Generation != timer.Generation) return;
-            timers.Remove(timer.Key);
+            if (!_timers.TryGetValue(timer.Key, out var live) || live.Generation != timer.Generation) return;
+            _timers.Remove(timer.Key);
             message = timer.Message;
         }
-        if (behaviour is null) throw new InvalidOperationException($"{GetType().Name} has no behaviour: OnStart must call Become");
-        if (!behaviour(message)) Unhandled(message);
+        if (_behaviour is null) throw new InvalidOperationException($"{GetType().Name} has no behaviour: OnStart must call Become");
+        if (!_behaviour(message)) Unhandled(message);
     }
 
     /// <summary>Called before the first message, also after a restart.</summary>
@@ -71,22 +71,22 @@ public abstract class Actor
         throw new InvalidOperationException($"{GetType().Name} does not accept {message.GetType().Name} in its present behaviour");
 
     /// <summary>Switches the behaviour from the next message on.</summary>
-    protected void Become(Behaviour next) => behaviour = next;
+    protected void Become(Behaviour next) => _behaviour = next;
 
     /// <summary>Puts a message aside until <see cref="UnstashAll"/>. Bounded by <see cref="Limits.MailboxMax"/>: past it this throws.</summary>
     protected void Stash(object message)
     {
-        stash ??= new Queue<object>();
-        if (stash.Count >= Limits.MailboxMax) throw new InvalidOperationException($"{Self.Name}: the stash is full ({Limits.MailboxMax})");
-        stash.Enqueue(message);
+        _stash ??= new Queue<object>();
+        if (_stash.Count >= Limits.MailboxMax) throw new InvalidOperationException($"{Self.Name}: the stash is full ({Limits.MailboxMax})");
+        _stash.Enqueue(message);
     }
 
     /// <summary>Handles what was put aside, in order, with the present behaviour, before anything newer.</summary>
     protected void UnstashAll()
     {
-        if (stash is null) return;
-        var aside = stash;
-        stash = null;
+        if (_stash is null) return;
+        var aside = _stash;
+        _stash = null;
         while (aside.TryDequeue(out var message)) Handle(message);
     }
 
@@ -94,21 +94,21 @@ public abstract class Actor
     protected void StartTimer(string key, long delayMillis, object message)
     {
         CancelTimer(key);
-        var timer = new ActorTimer(key, ++timerGeneration, message, Self);
-        timers[key] = timer;
+        var timer = new ActorTimer(key, ++_timerGeneration, message, Self);
+        _timers[key] = timer;
         timer.Handle = System.Timers.Schedule(delayMillis, static state => ((ActorTimer)state!).Fire(), timer);
     }
 
     /// <summary>Cancels the timer of that key, if there is one; its message does not arrive any more.</summary>
     protected void CancelTimer(string key)
     {
-        if (timers.Remove(key, out var timer)) timer.Handle?.Cancel();
+        if (_timers.Remove(key, out var timer)) timer.Handle?.Cancel();
     }
 
     internal void CancelTimers()
     {
-        foreach (var timer in timers.Values) timer.Handle?.Cancel();
-        timers.Clear();
+        foreach (var timer in _timers.Values) timer.Handle?.Cancel();
+        _timers.Clear();
     }
 
     /// <summary>Stops this actor after the present message.</summary>

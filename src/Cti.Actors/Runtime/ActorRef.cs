@@ -11,21 +11,21 @@ public sealed class ActorRef : IWorkItem
     private const int BatchMax = 64;
     private const int Idle = 0, Scheduled = 1;
 
-    private readonly ConcurrentQueue<object> queue = new();
-    private readonly ActorSystem system;
-    private readonly int capacity;
-    private int count;
-    private int phase;
-    private volatile bool stopped;
-    private Actor? actor;
-    private Func<Actor>? factory;
-    private int crashes;
+    private readonly ConcurrentQueue<object> _queue = new();
+    private readonly ActorSystem _system;
+    private readonly int _capacity;
+    private int _count;
+    private int _phase;
+    private volatile bool _stopped;
+    private Actor? _actor;
+    private Func<Actor>? _factory;
+    private int _crashes;
 
     internal ActorRef(ActorSystem system, string name, Func<Actor> factory, int capacity)
     {
-        this.system = system;
-        this.factory = factory;
-        this.capacity = capacity;
+        _system = system;
+        _factory = factory;
+        _capacity = capacity;
         Name = name;
     }
 
@@ -33,21 +33,21 @@ public sealed class ActorRef : IWorkItem
     public string Name { get; }
 
     /// <summary>True once the actor has stopped for good; messages are then refused.</summary>
-    public bool IsStopped => stopped;
+    public bool IsStopped => _stopped;
 
     /// <summary>How many messages wait.</summary>
-    public int Waiting => Volatile.Read(ref count);
+    public int Waiting => Volatile.Read(ref _count);
 
     /// <summary>Puts a message into the mailbox; false when it is full or the actor has stopped (nothing was queued).</summary>
     public bool Tell(object message)
     {
-        if (stopped) return false;
-        if (Interlocked.Increment(ref count) > capacity && message is not ISystemMessage)
+        if (_stopped) return false;
+        if (Interlocked.Increment(ref _count) > _capacity && message is not ISystemMessage)
         {
-            Interlocked.Decrement(ref count);
+            Interlocked.Decrement(ref _count);
             return false;
         }
-        queue.Enqueue(message);
+        _queue.Enqueue(message);
         Schedule();
         return true;
     }
@@ -55,32 +55,32 @@ public sealed class ActorRef : IWorkItem
     /// <inheritdoc/>
     public void Run()
     {
-        for (var handled = 0; handled < BatchMax && queue.TryDequeue(out var message); handled++)
+        for (var handled = 0; handled < BatchMax && _queue.TryDequeue(out var message); handled++)
         {
-            Interlocked.Decrement(ref count);
-            if (!stopped) Deliver(message);
+            Interlocked.Decrement(ref _count);
+            if (!_stopped) Deliver(message);
         }
-        Volatile.Write(ref phase, Idle);
-        if (!queue.IsEmpty) Schedule();
+        Volatile.Write(ref _phase, Idle);
+        if (!_queue.IsEmpty) Schedule();
     }
 
     private void Schedule()
     {
-        if (Interlocked.CompareExchange(ref phase, Scheduled, Idle) == Idle) system.Scheduler.Post(this);
+        if (Interlocked.CompareExchange(ref _phase, Scheduled, Idle) == Idle) _system.Scheduler.Post(this);
     }
 
     private void Deliver(object message)
     {
         try
         {
-            if (actor is null)
+            if (_actor is null)
             {
-                actor = factory!();
-                actor.Attach(system, this);
-                actor.Start();
+                _actor = _factory!();
+                _actor.Attach(_system, this);
+                _actor.Start();
             }
-            actor.Handle(message);
-            if (actor.StopRequested) Stop(null);
+            _actor.Handle(message);
+            if (_actor.StopRequested) Stop(null);
         }
 #pragma warning disable CA1031 // Supervision: whatever an actor throws is its crash, and its supervisor's business.
         catch (Exception fault)
@@ -92,34 +92,34 @@ public sealed class ActorRef : IWorkItem
 
     private void Supervise(Exception fault)
     {
-        crashes++;
-        var broken = actor;
-        actor = null;
+        _crashes++;
+        var broken = _actor;
+        _actor = null;
         broken?.CancelTimers();
-        if (broken is null || crashes > system.RestartsMax || !broken.MayRestartAfter(fault))
+        if (broken is null || _crashes > _system.RestartsMax || !broken.MayRestartAfter(fault))
         {
-            system.Log.Write(LogEvents.ActorStopped, Name, crashes, fault);
-            system.Crashed(Name, fault);
+            _system.Log.Write(LogEvents.ActorStopped, Name, _crashes, fault);
+            _system.Crashed(Name, fault);
             Stop(broken);
             return;
         }
-        system.Log.Write(LogEvents.ActorCrashed, Name, fault);
-        system.Crashed(Name, fault);
+        _system.Log.Write(LogEvents.ActorCrashed, Name, fault);
+        _system.Crashed(Name, fault);
     }
 
     private void Stop(Actor? broken)
     {
-        stopped = true;
-        var last = actor ?? broken;
-        actor = null;
+        _stopped = true;
+        var last = _actor ?? broken;
+        _actor = null;
         last?.CancelTimers();
         last?.Stopped();
         // Whoever still holds the address (a transaction lingers for half a minute) does not hold what the actor held.
-        factory = null;
-        system.Removed(this);
-        while (queue.TryDequeue(out var undelivered))
+        _factory = null;
+        _system.Removed(this);
+        while (_queue.TryDequeue(out var undelivered))
         {
-            Interlocked.Decrement(ref count);
+            Interlocked.Decrement(ref _count);
             last?.Undelivered(undelivered);
         }
     }

@@ -10,7 +10,7 @@ namespace Cti.Actors.Runtime;
 /// <param name="log">Log.</param>
 public sealed class ActorSystem(IScheduler scheduler, IClock clock, ITimers timers, ILog log)
 {
-    private readonly ConcurrentDictionary<ActorRef, byte> alive = new();
+    private readonly ConcurrentDictionary<ActorRef, byte> _alive = new();
 
     /// <summary>Runs mailboxes.</summary>
     public IScheduler Scheduler { get; } = scheduler;
@@ -31,10 +31,10 @@ public sealed class ActorSystem(IScheduler scheduler, IClock clock, ITimers time
     public Action<string, Exception>? CrashObserver { get; set; }
 
     /// <summary>How many actors live: a simulation asserts that none leaks.</summary>
-    public int AliveCount => alive.Count;
+    public int AliveCount => _alive.Count;
 
     /// <summary>Names of the living, for diagnostics.</summary>
-    public IReadOnlyList<string> AliveNames => [.. alive.Keys.Select(actor => actor.Name)];
+    public IReadOnlyList<string> AliveNames => [.. _alive.Keys.Select(actor => actor.Name)];
 
     /// <summary>Creates an actor; the object itself is made in its own mailbox, at its first message and after every crash.</summary>
     /// <param name="name">For logs.</param>
@@ -44,11 +44,11 @@ public sealed class ActorSystem(IScheduler scheduler, IClock clock, ITimers time
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         var actor = new ActorRef(this, name, factory, capacity);
-        alive[actor] = 0;
+        _alive[actor] = 0;
         return actor;
     }
 
-    internal void Removed(ActorRef actor) => alive.TryRemove(actor, out _);
+    internal void Removed(ActorRef actor) => _alive.TryRemove(actor, out _);
 
     internal void Crashed(string name, Exception fault) => CrashObserver?.Invoke(name, fault);
 }

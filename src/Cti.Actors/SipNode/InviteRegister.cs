@@ -10,21 +10,21 @@ internal sealed class InviteRegister(IClock clock)
     /// <summary>Nodes kept of one INVITE: a proxy that has tried so many gives up.</summary>
     private const int HoldersMax = 8;
 
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, string[]> holders = new(StringComparer.Ordinal);
-    private readonly Queue<(long ExpiresMillis, string Key)> expiry = new();
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, string[]> _holders = new(StringComparer.Ordinal);
+    private readonly Queue<(long ExpiresMillis, string Key)> _expiry = new();
 
     private long NowMillis => clock.MonotonicNanos / 1_000_000;
 
     /// <summary>Notes that a node has asked; answers who did before, itself left out.</summary>
     public IReadOnlyList<string> Note(string key, string node)
     {
-        lock (gate)
+        lock (_gate)
         {
             if (IsFirst(key, node)) return [];
-            var known = holders[key];
+            var known = _holders[key];
             if (known.Contains(node)) return known.Length == 1 ? [] : [.. known.Where(other => other != node)];
-            if (known.Length < HoldersMax) holders[key] = [.. known, node];
+            if (known.Length < HoldersMax) _holders[key] = [.. known, node];
             return known;
         }
     }
@@ -32,18 +32,18 @@ internal sealed class InviteRegister(IClock clock)
     /// <summary>Notes that a node has asked, where nobody did before; false, and nothing is noted, where this node is to think about it.</summary>
     public bool TryNoteFirst(string key, string node)
     {
-        lock (gate) return IsFirst(key, node);
+        lock (_gate) return IsFirst(key, node);
     }
 
     private bool IsFirst(string key, string node)
     {
-        while (expiry.TryPeek(out var oldest) && (oldest.ExpiresMillis <= NowMillis || holders.Count >= Limits.InviteWitnessesMax))
+        while (_expiry.TryPeek(out var oldest) && (oldest.ExpiresMillis <= NowMillis || _holders.Count >= Limits.InviteWitnessesMax))
         {
-            expiry.Dequeue();
-            holders.Remove(oldest.Key);
+            _expiry.Dequeue();
+            _holders.Remove(oldest.Key);
         }
-        if (!holders.TryAdd(key, [node])) return false;
-        expiry.Enqueue((NowMillis + Limits.InviteWitnessMillis, key));
+        if (!_holders.TryAdd(key, [node])) return false;
+        _expiry.Enqueue((NowMillis + Limits.InviteWitnessMillis, key));
         return true;
     }
 }

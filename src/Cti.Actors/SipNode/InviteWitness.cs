@@ -16,7 +16,7 @@ internal sealed class InviteWitness(SipCluster cluster, IClock clock)
     /// <summary>The number of what is told a witness without a question.</summary>
     public const long NoQuestion = 0;
 
-    private readonly InviteRegister register = new(clock);
+    private readonly InviteRegister _register = new(clock);
 
     /// <summary>Whether some living node cannot ask this one.</summary>
     public bool IsUnsure
@@ -33,12 +33,12 @@ internal sealed class InviteWitness(SipCluster cluster, IClock clock)
     }
 
     /// <summary>Notes an INVITE that came to this node; answers who else has asked about it.</summary>
-    public IReadOnlyList<string> Note(string key) => register.Note(key, cluster.Self);
+    public IReadOnlyList<string> Note(string key) => _register.Note(key, cluster.Self);
 
     /// <summary>Answers a question at once where that takes no thought; false where the SIP actor has to.</summary>
     public bool TryAnswer(string node, ReadOnlySpan<byte> message)
     {
-        if (SipWire.KindOf(message) != SipLinkMessage.Witness || !register.TryNoteFirst(SipWire.TextOf(message), node)) return false;
+        if (SipWire.KindOf(message) != SipLinkMessage.Witness || !_register.TryNoteFirst(SipWire.TextOf(message), node)) return false;
         Answer(node, SipWire.NumberOf(message), 0, []);
         return true;
     }
@@ -49,7 +49,7 @@ internal sealed class InviteWitness(SipCluster cluster, IClock clock)
     /// <param name="key">What tells INVITEs apart.</param>
     /// <param name="status">How this node has answered that INVITE: 0 where it has none, 100 where not finally.</param>
     /// <param name="isWitness">Whether the other asks this node as the witness.</param>
-    public void Answer(string node, long number, string key, int status, bool isWitness) => Answer(node, number, status, isWitness ? register.Note(key, node) : null);
+    public void Answer(string node, long number, string key, int status, bool isWitness) => Answer(node, number, status, isWitness ? _register.Note(key, node) : null);
 
     private void Answer(string node, long number, int status, IReadOnlyList<string>? others)
     {

@@ -13,17 +13,17 @@ internal sealed record ReInviteDue : ISystemMessage;
 /// </summary>
 internal sealed class ReInvitePacer(ITimers timers)
 {
-    private readonly Lock gate = new();
-    private readonly Dictionary<IPAddress, Peer> peers = [];
+    private readonly Lock _gate = new();
+    private readonly Dictionary<IPAddress, Peer> _peers = [];
 
     /// <summary>Gives <see cref="ReInviteDue"/> to the call when its turn towards that far end has come.</summary>
     public void Queue(IPAddress address, ActorRef call)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!peers.TryGetValue(address, out var peer))
+            if (!_peers.TryGetValue(address, out var peer))
             {
-                peers.Add(address, peer = new Peer());
+                _peers.Add(address, peer = new Peer());
                 timers.Schedule(Limits.ReInviteStepMillis, Step, address);
             }
             peer.Waiting.Enqueue(call);
@@ -34,13 +34,13 @@ internal sealed class ReInvitePacer(ITimers timers)
     private void Step(object? state)
     {
         var address = (IPAddress)state!;
-        lock (gate)
+        lock (_gate)
         {
-            var peer = peers[address];
+            var peer = _peers[address];
             peer.Tokens = Math.Min(Limits.ReInviteBurst, peer.Tokens + Limits.ReInvitesPerStep);
             peer.Serve();
             if (peer.Tokens < Limits.ReInviteBurst) timers.Schedule(Limits.ReInviteStepMillis, Step, address);
-            else peers.Remove(address);
+            else _peers.Remove(address);
         }
     }
 

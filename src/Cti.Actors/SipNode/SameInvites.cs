@@ -14,22 +14,22 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
 {
     private const int WitnessesMax = 2;
 
-    private readonly Dictionary<long, Question> asked = [];
-    private readonly Dictionary<string, Question> byKey = new(StringComparer.Ordinal);
-    private string[] able = [];
-    private long lastNumber = cluster.Links is null ? 0 : (long)(random.NextUInt64() >> 2);
+    private readonly Dictionary<long, Question> _asked = [];
+    private readonly Dictionary<string, Question> _byKey = new(StringComparer.Ordinal);
+    private string[] _able = [];
+    private long _lastNumber = cluster.Links is null ? 0 : (long)(random.NextUInt64() >> 2);
 
     /// <summary>Asks the witness; null where nobody can tell.</summary>
     public Question? Ask(ServerTransaction transaction)
     {
         if (cluster.Links is null) return null;
         var key = SipForwarding.KeyOf(transaction.Request);
-        var question = new Question(++lastNumber, key) { Transaction = transaction };
+        var question = new Question(++_lastNumber, key) { Transaction = transaction };
         foreach (var other in witness.Note(key)) AskOnce(question, other, SipLinkMessage.HaveYou);
-        if (Rendezvous.Winner(key, able) != cluster.Self || witness.IsUnsure) AskWitness(question);
+        if (Rendezvous.Winner(key, _able) != cluster.Self || witness.IsUnsure) AskWitness(question);
         if (question.Waiting.Count == 0) return null;
-        asked[question.Number] = question;
-        byKey[key] = question;
+        _asked[question.Number] = question;
+        _byKey[key] = question;
         return question;
     }
 
@@ -39,9 +39,9 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
     {
         if (cluster.View is not { } view || cluster.Links is not { } links) return;
         string[] now = [.. view().Nodes.Where(node => node.IsMedia && (node.Name == cluster.Self || links.IsConnected(node.Name))).Select(static node => node.Name)];
-        if (now.AsSpan().SequenceEqual(able)) return;
-        var before = able;
-        able = now;
+        if (now.AsSpan().SequenceEqual(_able)) return;
+        var before = _able;
+        _able = now;
         foreach (var invite in open)
         {
             var key = SipForwarding.KeyOf(invite.Request);
@@ -54,15 +54,15 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
     /// <summary>
     /// What this node says of an INVITE that it is asking about itself: of two nodes that ask each other at once, the one with the smaller name has it.
     /// </summary>
-    public int StatusFor(string node, string key) => byKey.ContainsKey(key) && string.CompareOrdinal(cluster.Self, node) < 0 ? 100 : 0;
+    public int StatusFor(string node, string key) => _byKey.ContainsKey(key) && string.CompareOrdinal(cluster.Self, node) < 0 ? 100 : 0;
 
     /// <summary>This node's own question about an INVITE, which the other node has by the same rule; null where there is none.</summary>
-    public Question? YieldTo(string node, string key) => byKey.TryGetValue(key, out var question) && StatusFor(node, key) == 0 ? question : null;
+    public Question? YieldTo(string node, string key) => _byKey.TryGetValue(key, out var question) && StatusFor(node, key) == 0 ? question : null;
 
     /// <summary>A node answered; the question is answered with it where it is the last that was waited for, or says yes. Who else has asked is asked too.</summary>
     public (Question Question, int Status)? Answered(string node, long number, int status, IEnumerable<string> others)
     {
-        if (!asked.TryGetValue(number, out var question) || !question.Waiting.Remove(node)) return null;
+        if (!_asked.TryGetValue(number, out var question) || !question.Waiting.Remove(node)) return null;
         foreach (var other in status == 0 ? others : [])
         {
             if (other == InviteWitness.Unsure) AskWitness(question);
@@ -77,7 +77,7 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
     public IReadOnlyList<Question> Lost(string node)
     {
         var over = new List<Question>();
-        foreach (var question in asked.Values)
+        foreach (var question in _asked.Values)
         {
             if (!question.Waiting.Remove(node)) continue;
             AskWitness(question);
@@ -87,19 +87,19 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
     }
 
     /// <summary>The question of that number, if it is open.</summary>
-    public Question? Find(long number) => asked.GetValueOrDefault(number);
+    public Question? Find(long number) => _asked.GetValueOrDefault(number);
 
     /// <summary>It is decided.</summary>
     public void Close(Question question)
     {
-        asked.Remove(question.Number);
-        if (byKey.GetValueOrDefault(question.Key) == question) byKey.Remove(question.Key);
+        _asked.Remove(question.Number);
+        if (_byKey.GetValueOrDefault(question.Key) == question) _byKey.Remove(question.Key);
     }
 
     /// <summary>Asks the best of those that were not asked; false where there is none, or enough were.</summary>
     public bool AskWitness(Question question)
     {
-        while (question.Witnesses < WitnessesMax && Rendezvous.Winner(question.Key, able, question.Asked) is { } next)
+        while (question.Witnesses < WitnessesMax && Rendezvous.Winner(question.Key, _able, question.Asked) is { } next)
         {
             if (next == cluster.Self)
             {

@@ -14,15 +14,15 @@ namespace Cti.Actors.SipNode;
 /// </summary>
 internal sealed class SipBacklog
 {
-    private long behindSince = long.MaxValue;
-    private long lastLateMillis;
-    private long refused;
+    private long _behindSince = long.MaxValue;
+    private long _lastLateMillis;
+    private long _refused;
 
     /// <summary>Whether new calls that have waited are refused.</summary>
     public bool IsShedding { get; private set; }
 
     /// <summary>How many were refused; read on any thread.</summary>
-    public long Refused => Interlocked.Read(ref refused);
+    public long Refused => Interlocked.Read(ref _refused);
 
     /// <summary>How long the message that is handled has waited, in milliseconds.</summary>
     public long WaitedMillis { get; private set; }
@@ -33,18 +33,18 @@ internal sealed class SipBacklog
     public void Note(long receivedMillis, long nowMillis)
     {
         WaitedMillis = nowMillis - receivedMillis;
-        if (WaitedMillis > Limits.SipShedMillis) lastLateMillis = nowMillis;
-        if (WaitedMillis <= Limits.SipBehindMillis) behindSince = long.MaxValue;
-        else if (behindSince == long.MaxValue) behindSince = nowMillis;
-        else if (nowMillis - behindSince >= Limits.SipBehindForMillis) IsShedding = true;
-        if (IsShedding && nowMillis - lastLateMillis >= Limits.SipShedUntilMillis) IsShedding = false;
+        if (WaitedMillis > Limits.SipShedMillis) _lastLateMillis = nowMillis;
+        if (WaitedMillis <= Limits.SipBehindMillis) _behindSince = long.MaxValue;
+        else if (_behindSince == long.MaxValue) _behindSince = nowMillis;
+        else if (nowMillis - _behindSince >= Limits.SipBehindForMillis) IsShedding = true;
+        if (IsShedding && nowMillis - _lastLateMillis >= Limits.SipShedUntilMillis) IsShedding = false;
     }
 
     /// <summary>Whether the INVITE that is handled is refused; counted as one that is.</summary>
     public bool Refuses()
     {
         if (!IsShedding || WaitedMillis <= Limits.SipShedMillis) return false;
-        Interlocked.Increment(ref refused);
+        Interlocked.Increment(ref _refused);
         return true;
     }
 }

@@ -48,12 +48,12 @@ internal sealed record SipOrigin(string Node, long Number);
 /// </summary>
 internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom random, SipTimers timers, SipForwarding.ISipSide side)
 {
-    private readonly Dictionary<long, Outgoing> outgoing = [];
-    private readonly Dictionary<long, Outgoing> held = [];
-    private readonly Dictionary<SipOrigin, Incoming> incoming = [];
-    private readonly Dictionary<string, Incoming> offers = new(StringComparer.Ordinal);
-    private readonly Queue<(long AtMillis, Action Forget)> expiries = new();
-    private long lastNumber = cluster.Links is null ? 0 : (long)(random.NextUInt64() >> 2);
+    private readonly Dictionary<long, Outgoing> _outgoing = [];
+    private readonly Dictionary<long, Outgoing> _held = [];
+    private readonly Dictionary<SipOrigin, Incoming> _incoming = [];
+    private readonly Dictionary<string, Incoming> _offers = new(StringComparer.Ordinal);
+    private readonly Queue<(long AtMillis, Action Forget)> _expiries = new();
+    private long _lastNumber = cluster.Links is null ? 0 : (long)(random.NextUInt64() >> 2);
 
     /// <summary>What the forwarding needs of the SIP actor.</summary>
     internal interface ISipSide
@@ -75,7 +75,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     }
 
     /// <summary>When <see cref="Tick"/> wants to be called next, in milliseconds from now; null when nothing is under way.</summary>
-    public long? TickMillis => held.Count > 0 ? Limits.MovingRetryMillis : expiries.Count > 0 ? 1_000 : null;
+    public long? TickMillis => _held.Count > 0 ? Limits.MovingRetryMillis : _expiries.Count > 0 ? 1_000 : null;
 
     private long NowMillis => clock.MonotonicNanos / 1_000_000;
 
@@ -91,18 +91,18 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     /// <summary>Hands an INVITE to another node; false where there is no link to it.</summary>
     public bool Offer(ServerTransaction transaction, string node)
     {
-        var offer = new Outgoing(SipLinkMessage.Offer, ++lastNumber, transaction, transaction.Request, transaction.Flow, -1) { EndsMillis = NowMillis + Limits.SipMovingMillis, OfferedTo = node };
+        var offer = new Outgoing(SipLinkMessage.Offer, ++_lastNumber, transaction, transaction.Request, transaction.Flow, -1) { EndsMillis = NowMillis + Limits.SipMovingMillis, OfferedTo = node };
         if (!Send(offer, node)) return false;
-        outgoing[offer.Number] = offer;
+        _outgoing[offer.Number] = offer;
         transaction.Fate = offer;
         return true;
     }
 
     /// <summary>The INVITE that this node was handed by another, by what tells INVITEs apart; null where there is none.</summary>
-    public ServerTransaction? FindOffer(string key) => offers.GetValueOrDefault(key)?.Transaction;
+    public ServerTransaction? FindOffer(string key) => _offers.GetValueOrDefault(key)?.Transaction;
 
     /// <summary>How an INVITE was answered that another node handed over: 0 for not yet.</summary>
-    public int StatusOf(SipOrigin origin) => incoming.GetValueOrDefault(origin)?.Last?.Status ?? 0;
+    public int StatusOf(SipOrigin origin) => _incoming.GetValueOrDefault(origin)?.Last?.Status ?? 0;
 
     /// <summary>An INVITE that was handed to another node is cancelled.</summary>
     public void Cancel(Outgoing offer, SipRequest cancel)
@@ -113,14 +113,14 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     /// <summary>Sends an answer to the node that has the transaction; false where that node is not there to send it on.</summary>
     public bool Answer(SipOrigin origin, SipResponse response)
     {
-        var known = incoming.GetValueOrDefault(origin);
+        var known = _incoming.GetValueOrDefault(origin);
         if (known is not null)
         {
             known.Last = response;
             if (response.IsFinal && !known.IsOver)
             {
                 known.IsOver = true;
-                expiries.Enqueue((NowMillis + timers.Limit, () => Forget(origin, known)));
+                _expiries.Enqueue((NowMillis + timers.Limit, () => Forget(origin, known)));
             }
         }
         // One that has come back under the same name knows nothing of the request; one whose link alone broke asks again.
@@ -128,12 +128,12 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     }
 
     /// <summary>The transaction by which a request is answered from here after all; null where its own node does.</summary>
-    public ServerTransaction? AdoptedOf(SipOrigin origin) => incoming.GetValueOrDefault(origin)?.Adopted;
+    public ServerTransaction? AdoptedOf(SipOrigin origin) => _incoming.GetValueOrDefault(origin)?.Adopted;
 
     /// <summary>From now on a request is answered from here.</summary>
     public void Adopted(SipOrigin origin, ServerTransaction own)
     {
-        if (incoming.TryGetValue(origin, out var known)) known.Adopted = own;
+        if (_incoming.TryGetValue(origin, out var known)) known.Adopted = own;
     }
 
     /// <summary>A message of another node that has to do with forwarding.</summary>
@@ -149,13 +149,13 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             case SipLinkMessage.Ack or SipLinkMessage.Stray or SipLinkMessage.LateCancel when SipWire.TryRead<SipMessage>(message, out var loose, out var flow):
                 TakeLoose(loose, side.FlowHere(flow));
                 break;
-            case SipLinkMessage.Response when outgoing.TryGetValue(number, out var asked) && SipWire.TryRead<SipResponse>(message, out var response, out _):
+            case SipLinkMessage.Response when _outgoing.TryGetValue(number, out var asked) && SipWire.TryRead<SipResponse>(message, out var response, out _):
                 Answered(asked, response);
                 break;
-            case SipLinkMessage.NotOwner when outgoing.TryGetValue(number, out var refused):
+            case SipLinkMessage.NotOwner when _outgoing.TryGetValue(number, out var refused):
                 Hold(refused);
                 break;
-            case SipLinkMessage.Cancel when incoming.TryGetValue(new SipOrigin(node, number), out var cancelled) && SipWire.TryRead<SipRequest>(message, out var cancel, out _):
+            case SipLinkMessage.Cancel when _incoming.TryGetValue(new SipOrigin(node, number), out var cancelled) && SipWire.TryRead<SipRequest>(message, out var cancel, out _):
                 (cancelled.Transaction.Fate as TakenByCall)?.Call.Tell(new InviteWasCancelled(cancelled.Transaction, cancel));
                 if (cancelled.Transaction.Fate is Outgoing further) Cancel(further, cancel);
                 else if (cancelled.Transaction.Fate is AnsweredElsewhere elsewhere) side.CancelElsewhere(elsewhere, cancel, cancelled.Transaction.Flow);
@@ -166,11 +166,11 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     /// <summary>A link broke: what it carried is sent again, which the owner recognises.</summary>
     public void LinkBroke(string node)
     {
-        foreach (var (origin, known) in incoming)
+        foreach (var (origin, known) in _incoming)
         {
             if (origin.Node == node) known.IsOrphan = true;
         }
-        foreach (var waiting in outgoing.Values)
+        foreach (var waiting in _outgoing.Values)
         {
             if (waiting.Node != node || waiting.IsAnswered) continue;
             waiting.EndsMillis = NowMillis + Limits.SipMovingMillis;
@@ -182,8 +182,8 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     public void Tick()
     {
         var now = NowMillis;
-        while (expiries.TryPeek(out var oldest) && oldest.AtMillis <= now) expiries.Dequeue().Forget();
-        foreach (var waiting in held.Values.OrderBy(static waiting => waiting.Number).ToList()) TryAgain(waiting, now);
+        while (_expiries.TryPeek(out var oldest) && oldest.AtMillis <= now) _expiries.Dequeue().Forget();
+        foreach (var waiting in _held.Values.OrderBy(static waiting => waiting.Number).ToList()) TryAgain(waiting, now);
     }
 
     /// <summary>What tells INVITEs apart (RFC 3261 section 8.2.2.2).</summary>
@@ -192,18 +192,18 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     private bool Forward(SipLinkMessage kind, ServerTransaction? transaction, SipMessage message, SipFlow flow, int instance)
     {
         if (cluster.Owns(instance)) return false;
-        var waiting = new Outgoing(kind, ++lastNumber, transaction, message, flow, instance) { EndsMillis = NowMillis + Limits.SipMovingMillis };
+        var waiting = new Outgoing(kind, ++_lastNumber, transaction, message, flow, instance) { EndsMillis = NowMillis + Limits.SipMovingMillis };
         if (transaction is not null) transaction.Fate = waiting;
         var sent = OwnerOf(instance) is { } node && Send(waiting, node);
         if (sent && transaction is null) return true;
-        if (outgoing.Count >= Limits.SipForwardedMax)
+        if (_outgoing.Count >= Limits.SipForwardedMax)
         {
             GiveUp(waiting);
             return true;
         }
-        outgoing[waiting.Number] = waiting;
+        _outgoing[waiting.Number] = waiting;
         if (!sent) Hold(waiting);
-        expiries.Enqueue((waiting.EndsMillis, () => Expire(waiting)));
+        _expiries.Enqueue((waiting.EndsMillis, () => Expire(waiting)));
         return true;
     }
 
@@ -211,21 +211,21 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     {
         cluster.Counters.SipWasHeld();
         waiting.Node = null;
-        held[waiting.Number] = waiting;
+        _held[waiting.Number] = waiting;
     }
 
     private void Remove(Outgoing waiting)
     {
-        outgoing.Remove(waiting.Number);
-        held.Remove(waiting.Number);
+        _outgoing.Remove(waiting.Number);
+        _held.Remove(waiting.Number);
     }
 
     /// <summary>The owner took it and never answered.</summary>
     private void Expire(Outgoing waiting)
     {
-        if (waiting.IsAnswered || !outgoing.ContainsKey(waiting.Number)) return;
+        if (waiting.IsAnswered || !_outgoing.ContainsKey(waiting.Number)) return;
         if (NowMillis >= waiting.EndsMillis) GiveUp(waiting);
-        else expiries.Enqueue((waiting.EndsMillis, () => Expire(waiting)));
+        else _expiries.Enqueue((waiting.EndsMillis, () => Expire(waiting)));
     }
 
     private string? OwnerOf(int instance) => cluster.View?.Invoke().OwnerOf(instance)?.Name is { } owner && owner != cluster.Self ? owner : null;
@@ -236,7 +236,7 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         if (waiting.Kind == SipLinkMessage.Offer) cluster.Counters.InviteOffered();
         else cluster.Counters.SipWasForwarded();
         waiting.Node = node;
-        held.Remove(waiting.Number);
+        _held.Remove(waiting.Number);
         return true;
     }
 
@@ -277,14 +277,14 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         if (!response.IsFinal || asked.IsAnswered) return;
         asked.IsAnswered = true;
         // The owner repeats its 2xx to an INVITE until the ACK comes.
-        if (asked.Transaction!.IsInvite && response.IsSuccess) expiries.Enqueue((NowMillis + timers.Limit, () => Remove(asked)));
+        if (asked.Transaction!.IsInvite && response.IsSuccess) _expiries.Enqueue((NowMillis + timers.Limit, () => Remove(asked)));
         else Remove(asked);
     }
 
     private void TakeRequest(string node, long number, ReadOnlySpan<byte> message)
     {
         var origin = new SipOrigin(node, number);
-        if (incoming.TryGetValue(origin, out var known))
+        if (_incoming.TryGetValue(origin, out var known))
         {
             // It was sent again because a link broke: so may the answer have been.
             known.IsOrphan = false;
@@ -300,20 +300,20 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.NotOwner, number));
             return;
         }
-        if (incoming.Count >= Limits.SipForwardedMax)
+        if (_incoming.Count >= Limits.SipForwardedMax)
         {
             Answer(origin, SipResponse.For(request, 503, null, request.To.Tag is null ? random.NextHex(8) : null));
             return;
         }
         var taken = new Incoming(transaction);
-        incoming[origin] = taken;
+        _incoming[origin] = taken;
         if (!isOffer)
         {
             side.TakeHere(transaction, request, transaction.Flow);
             return;
         }
         side.TakeOffer(transaction);
-        if (!taken.IsOver) offers[KeyOf(request)] = taken;
+        if (!taken.IsOver) _offers[KeyOf(request)] = taken;
     }
 
     private void TakeLoose(SipMessage message, SipFlow flow)
@@ -326,9 +326,9 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
 
     private void Forget(SipOrigin origin, Incoming known)
     {
-        incoming.Remove(origin);
+        _incoming.Remove(origin);
         var key = KeyOf(known.Transaction.Request);
-        if (offers.GetValueOrDefault(key) == known) offers.Remove(key);
+        if (_offers.GetValueOrDefault(key) == known) _offers.Remove(key);
     }
 
     /// <summary>A message that another node has to take.</summary>

@@ -61,7 +61,7 @@ internal interface ISipNode
 /// <summary>A request of ours, as its owner knows it.</summary>
 internal sealed class RequestHandle(ActorRef owner, SipRequest request)
 {
-    private bool isGivenUp;
+    private bool _isGivenUp;
 
     public ActorRef Owner { get; } = owner;
 
@@ -82,8 +82,8 @@ internal sealed class RequestHandle(ActorRef owner, SipRequest request)
     /// <summary>Whether it is not sent any more: another node has the dialog and counts on in it. What was not answered there is that node's to ask again.</summary>
     public bool IsGivenUp
     {
-        get => Volatile.Read(ref isGivenUp);
-        set => Volatile.Write(ref isGivenUp, value);
+        get => Volatile.Read(ref _isGivenUp);
+        set => Volatile.Write(ref _isGivenUp, value);
     }
 
     /// <summary>Cancelled before the transaction was made.</summary>

@@ -11,17 +11,17 @@ namespace Cti.Actors.SipNode;
 /// <summary>What the SIP actor has to do with other nodes: requests of calls that live there, and INVITEs that came to two nodes.</summary>
 internal sealed partial class SipNodeActor : SipForwarding.ISipSide
 {
-    private SipForwarding forwarding = null!;
-    private SameInvites sameInvites = null!;
-    private long forwardDue = long.MaxValue;
-    private int turn;
+    private SipForwarding _forwarding = null!;
+    private SameInvites _sameInvites = null!;
+    private long _forwardDue = long.MaxValue;
+    private int _turn;
 
     /// <inheritdoc/>
     public void Respond(ServerTransaction transaction, SipResponse response)
     {
         if (transaction.Origin is SipOrigin origin)
         {
-            if (!forwarding.Answer(origin, response) && transaction.IsInvite) RespondFromHere(origin, transaction, response);
+            if (!_forwarding.Answer(origin, response) && transaction.IsInvite) RespondFromHere(origin, transaction, response);
         }
         else if (!transaction.Respond(response) && response.IsFinal)
         {
@@ -35,11 +35,11 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     /// </summary>
     private void RespondFromHere(SipOrigin origin, ServerTransaction elsewhere, SipResponse response)
     {
-        if (forwarding.AdoptedOf(origin) is not { } own)
+        if (_forwarding.AdoptedOf(origin) is not { } own)
         {
             own = ServerTransaction.Detached(elsewhere.Request, elsewhere.Flow);
-            layer.AdoptServer(own, elsewhere.Fate);
-            forwarding.Adopted(origin, own);
+            _layer.AdoptServer(own, elsewhere.Fate);
+            _forwarding.Adopted(origin, own);
         }
         own.Respond(response);
     }
@@ -51,7 +51,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         else if (message is SipRequest { Method: SipMethods.Cancel } cancel) CancelLate(cancel);
         else if (message is SipRequest ack)
         {
-            if (!layer.TakeAck(ack)) OnAck(ack, flow, null);
+            if (!_layer.TakeAck(ack)) OnAck(ack, flow, null);
         }
         else OnStrayResponse((SipResponse)message, flow);
     }
@@ -61,7 +61,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     {
         switch (FindSame(transaction.Request) is { } existing && existing != transaction ? Join(existing, transaction) : BranchOutcome.IsNew)
         {
-            case BranchOutcome.Merged: Respond(transaction, SipResponse.For(transaction.Request, 482, null, layer.NewToken())); break;
+            case BranchOutcome.Merged: Respond(transaction, SipResponse.For(transaction.Request, 482, null, _layer.NewToken())); break;
             case BranchOutcome.IsNew: Accept(transaction); break;
         }
     }
@@ -90,7 +90,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         var to = told.To.WithoutTag();
         told.Remove(HeaderId.To);
         told.Add(HeaderId.To, $"{to};tag={elsewhere.Tag}");
-        if (!forwarding.Forward(SipLinkMessage.LateCancel, told, flow, tag.Resource)) CancelLate(told);
+        if (!_forwarding.Forward(SipLinkMessage.LateCancel, told, flow, tag.Resource)) CancelLate(told);
     }
 
     private void LetGo(LetGoNow let)
@@ -107,7 +107,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         if (DialogTag.TryFind(transaction.Request, out var tag) && IsHere(tag.Resource))
         {
             // Asked first: a call that this node has lost is in its directory for a moment more.
-            if (forwarding.Forward(transaction, tag.Resource)) return;
+            if (_forwarding.Forward(transaction, tag.Resource)) return;
             if (directory.Find(tag.Resource) is { } owner)
             {
                 transaction.Fate = new TakenByCall(owner.Actor);
@@ -121,7 +121,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     private void TakeBack(ServerTransaction transaction)
     {
         if (transaction.Request.To.Tag is not null) InDialog(transaction);
-        else Respond(transaction, SipResponse.For(transaction.Request, 503, null, layer.NewToken()));
+        else Respond(transaction, SipResponse.For(transaction.Request, 503, null, _layer.NewToken()));
     }
 
     private bool IsHere(ResourceId id) => inbound.Knows(id);
@@ -136,11 +136,11 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
                 break;
             case SipLinkMessage.Have:
                 var said = SipWire.TextOf(payload.Span).Split(' ', StringSplitOptions.RemoveEmptyEntries);
-                if (said.Length > 0 && int.TryParse(said[0], CultureInfo.InvariantCulture, out var status) && sameInvites.Answered(node, number, status, said.Skip(1)) is { } answered)
+                if (said.Length > 0 && int.TryParse(said[0], CultureInfo.InvariantCulture, out var status) && _sameInvites.Answered(node, number, status, said.Skip(1)) is { } answered)
                     Decided(answered.Question, node, answered.Status);
                 break;
             default:
-                forwarding.Receive(node, payload);
+                _forwarding.Receive(node, payload);
                 break;
         }
     }
@@ -148,17 +148,17 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     private void LinkBroke(string node)
     {
         OthersChanged();
-        forwarding.LinkBroke(node);
-        foreach (var question in sameInvites.Lost(node)) Decided(question, node, 0);
+        _forwarding.LinkBroke(node);
+        foreach (var question in _sameInvites.Lost(node)) Decided(question, node, 0);
     }
 
-    private void OthersChanged() => sameInvites.Reconsider(layer.Invites.Where(invite => StatusOf(invite) == 100));
+    private void OthersChanged() => _sameInvites.Reconsider(_layer.Invites.Where(invite => StatusOf(invite) == 100));
 
     // ---- INVITEs that come to two nodes ----
 
     private void NewInvite(ServerTransaction transaction)
     {
-        if (sameInvites.Ask(transaction) is not { } question)
+        if (_sameInvites.Ask(transaction) is not { } question)
         {
             Accept(transaction);
             return;
@@ -171,20 +171,20 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     {
         witness.Answer(node, number, key, StatusFor(node, key), isWitness);
         // Of two nodes that ask at once the witness may have told only one of the other.
-        if (sameInvites.YieldTo(node, key) is { } own) Decided(own, node, 100);
+        if (_sameInvites.YieldTo(node, key) is { } own) Decided(own, node, 100);
     }
 
     private void EndQuestion(long number)
     {
-        if (sameInvites.Find(number) is not { } question) return;
-        if (sameInvites.AskWitness(question)) StartTimer(question.Timer, Limits.SameInviteMillis, new AskOver(number));
+        if (_sameInvites.Find(number) is not { } question) return;
+        if (_sameInvites.AskWitness(question)) StartTimer(question.Timer, Limits.SameInviteMillis, new AskOver(number));
         else Decided(question, "", 0);
     }
 
     private void Decided(SameInvites.Question question, string node, int status)
     {
         CancelTimer(question.Timer);
-        sameInvites.Close(question);
+        _sameInvites.Close(question);
         var transaction = question.Transaction;
         transaction.Fate = null;
         switch (status)
@@ -193,10 +193,10 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
                 Accept(transaction);
                 break;
             case < 200:
-                if (!forwarding.Offer(transaction, node)) Accept(transaction);
+                if (!_forwarding.Offer(transaction, node)) Accept(transaction);
                 break;
             default:
-                Respond(transaction, SipResponse.For(transaction.Request, status < 300 ? 482 : status, null, layer.NewToken()));
+                Respond(transaction, SipResponse.For(transaction.Request, status < 300 ? 482 : status, null, _layer.NewToken()));
                 break;
         }
     }
@@ -204,8 +204,8 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     private void Accept(ServerTransaction transaction)
     {
         if (inbound.Accept(transaction) is not { } refused) return;
-        if (refused.MayGoElsewhere && transaction.Origin is null && AnyOwner() is { } node && forwarding.Offer(transaction, node)) return;
-        Respond(transaction, SipResponse.For(transaction.Request, refused.Status, refused.Reason, layer.NewToken()));
+        if (refused.MayGoElsewhere && transaction.Origin is null && AnyOwner() is { } node && _forwarding.Offer(transaction, node)) return;
+        Respond(transaction, SipResponse.For(transaction.Request, refused.Status, refused.Reason, _layer.NewToken()));
     }
 
     /// <summary>Another node that takes calls, in turn.</summary>
@@ -214,18 +214,18 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         if (cluster.View?.Invoke() is not { } view || cluster.Links is not { } links) return null;
         var able = view.Nodes.Where(node => node.Name != cluster.Self && node is { IsMedia: true, IsDraining: false } && links.IsConnected(node.Name)
             && view.Owners.Any(owner => owner.Node == node.Name)).ToList();
-        return able.Count == 0 ? null : able[(int)((uint)turn++ % (uint)able.Count)].Name;
+        return able.Count == 0 ? null : able[(int)((uint)_turn++ % (uint)able.Count)].Name;
     }
 
     private ServerTransaction? FindSame(SipRequest invite) =>
-        (invite.From.Tag is { } tag ? layer.FindInvite(invite.CallId, tag, invite.CSeq.Number) : null) ?? forwarding.FindOffer(SipForwarding.KeyOf(invite));
+        (invite.From.Tag is { } tag ? _layer.FindInvite(invite.CallId, tag, invite.CSeq.Number) : null) ?? _forwarding.FindOffer(SipForwarding.KeyOf(invite));
 
     private int StatusFor(string node, string key)
     {
-        if (forwarding.FindOffer(key) is { } offered) return StatusOf(offered);
+        if (_forwarding.FindOffer(key) is { } offered) return StatusOf(offered);
         var parts = key.Split(' ', 3);
         if (parts.Length != 3 || !uint.TryParse(parts[0], CultureInfo.InvariantCulture, out var number)) return 0;
-        return layer.FindInvite(parts[2], parts[1], number) is { } existing ? existing.Fate is SameInvites.Question ? sameInvites.StatusFor(node, key) : StatusOf(existing) : 0;
+        return _layer.FindInvite(parts[2], parts[1], number) is { } existing ? existing.Fate is SameInvites.Question ? _sameInvites.StatusFor(node, key) : StatusOf(existing) : 0;
     }
 
     /// <summary>
@@ -235,7 +235,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     private int StatusOf(ServerTransaction invite)
     {
         if (invite.Fate is null or AnsweredElsewhere) return 0;
-        var status = invite.Origin is SipOrigin origin ? forwarding.StatusOf(origin) : invite.LastStatus;
+        var status = invite.Origin is SipOrigin origin ? _forwarding.StatusOf(origin) : invite.LastStatus;
         if (status == 487 || (invite.IsCancelled && status < 200)) return 0;
         return status < 200 ? 100 : status;
     }
@@ -246,15 +246,15 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         switch (existing.Fate)
         {
             case SameInvites.Question question:
-                Respond(question.Transaction, SipResponse.For(question.Transaction.Request, 482, null, layer.NewToken()));
+                Respond(question.Transaction, SipResponse.For(question.Transaction.Request, 482, null, _layer.NewToken()));
                 question.Transaction.Fate = null;
                 question.Transaction = arrived;
                 arrived.Fate = question;
                 return BranchOutcome.Joined;
             case SipForwarding.Outgoing { OfferedTo: { } node }:
-                return JoinedIf(forwarding.Offer(arrived, node));
+                return JoinedIf(_forwarding.Offer(arrived, node));
             case AnsweredElsewhere elsewhere when DialogTag.TryParse(elsewhere.Tag, out var tag) && cluster.View?.Invoke().OwnerOf(tag.Resource.Instance) is { } other && other.Name != cluster.Self:
-                return JoinedIf(forwarding.Offer(arrived, other.Name));
+                return JoinedIf(_forwarding.Offer(arrived, other.Name));
             case TakenByCall taken:
                 switch (StatusOf(existing))
                 {
@@ -264,7 +264,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
                         arrived.Fate = taken;
                         return JoinedIf(taken.Call.Tell(new InviteJoined(arrived)));
                     case var status and >= 300:
-                        Respond(arrived, SipResponse.For(arrived.Request, status, null, layer.NewToken()));
+                        Respond(arrived, SipResponse.For(arrived.Request, status, null, _layer.NewToken()));
                         return BranchOutcome.Joined;
                     default:
                         return BranchOutcome.Merged;
@@ -281,14 +281,14 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         switch (invite.Fate)
         {
             case SipForwarding.Outgoing { Node: not null } forwarded:
-                forwarding.Cancel(forwarded, cancel);
+                _forwarding.Cancel(forwarded, cancel);
                 return true;
             case AnsweredElsewhere elsewhere:
                 CancelElsewhere(elsewhere, cancel, invite.Flow);
                 return true;
             case SameInvites.Question question when question.Transaction == invite:
                 CancelTimer(question.Timer);
-                sameInvites.Close(question);
+                _sameInvites.Close(question);
                 invite.Fate = null;
                 return false;
             default:
@@ -298,8 +298,8 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
 
     private void ArmForwarding()
     {
-        if (forwarding.TickMillis is not { } millis || NowMillis + millis >= forwardDue) return;
-        forwardDue = NowMillis + millis;
+        if (_forwarding.TickMillis is not { } millis || NowMillis + millis >= _forwardDue) return;
+        _forwardDue = NowMillis + millis;
         StartTimer("forward", millis, new ForwardNow());
     }
 

@@ -21,22 +21,22 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update],
         [SipCapabilities.Timer], ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
 
-    private readonly Dictionary<(string CallId, string Tag), StrayCall> strays = [];
-    private readonly Dictionary<string, long> inherited = new(StringComparer.Ordinal);
-    private TransactionLayer layer = null!;
-    private long armed = long.MaxValue;
+    private readonly Dictionary<(string CallId, string Tag), StrayCall> _strays = [];
+    private readonly Dictionary<string, long> _inherited = new(StringComparer.Ordinal);
+    private TransactionLayer _layer = null!;
+    private long _armed = long.MaxValue;
 
     protected override void OnStart()
     {
-        layer = new TransactionLayer(transport, this, System.Clock, random, timers, log: System.Log)
+        _layer = new TransactionLayer(transport, this, System.Clock, random, timers, log: System.Log)
         {
             // An INVITE that was sent before the node was cut off may be of a call that another has by now; what ends one is repeated.
             IsKnown = inbound.IsKnown,
             MayRepeat = client => client.UserState is not RequestHandle { IsGivenUp: true } && (client.Request.Method != SipMethods.Invite || !cluster.IsCutOff()),
         };
-        inbound.Observe(layer);
-        forwarding = new SipForwarding(cluster, System.Clock, random, timers, this);
-        sameInvites = new SameInvites(cluster, witness, random);
+        inbound.Observe(_layer);
+        _forwarding = new SipForwarding(cluster, System.Clock, random, timers, this);
+        _sameInvites = new SameInvites(cluster, witness, random);
         Become(Serving);
     }
 
@@ -46,25 +46,25 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         {
             case MessageCame came:
                 backlog.Note(came.Received.ReceivedAtNanos / 1_000_000, NowMillis);
-                layer.Receive(came.Received);
+                _layer.Receive(came.Received);
                 break;
-            case RejectedCame rejected: layer.ReceiveRejected(rejected.Rejected, rejected.Flow); break;
-            case SendFailedCame failed: layer.SendFailed(failed.SendId, failed.Failure); break;
+            case RejectedCame rejected: _layer.ReceiveRejected(rejected.Rejected, rejected.Flow); break;
+            case SendFailedCame failed: _layer.SendFailed(failed.SendId, failed.Failure); break;
             case RespondNow respond: Respond(respond.Transaction, respond.Response); break;
             case StartNow start: Start(start); break;
             case AdoptOutboundNow adopt: Adopt(adopt); break;
-            case AdoptInboundNow adopt: layer.AdoptServer(adopt.Transaction, new TakenByCall(adopt.Owner)); break;
+            case AdoptInboundNow adopt: _layer.AdoptServer(adopt.Transaction, new TakenByCall(adopt.Owner)); break;
             case CancelNow cancel: Cancel(cancel); break;
             case LetGoNow let: LetGo(let); break;
             case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
             case LinkMessageCame came: Receive(came.Node, came.Payload); break;
             case LinkChanged { IsUp: false } broken: LinkBroke(broken.Node); break;
-            case LinkChanged: OthersChanged(); forwarding.Tick(); break;
+            case LinkChanged: OthersChanged(); _forwarding.Tick(); break;
             case ClusterChanged: OthersChanged(); break;
             case TakeAgain again: TakeBack(again.Transaction); break;
             case AskOver over: EndQuestion(over.Number); break;
-            case ForwardNow: forwardDue = long.MaxValue; forwarding.Tick(); break;
-            case TickNow: armed = long.MaxValue; layer.Tick(); break;
+            case ForwardNow: _forwardDue = long.MaxValue; _forwarding.Tick(); break;
+            case TickNow: _armed = long.MaxValue; _layer.Tick(); break;
             default: return false;
         }
         Arm();
@@ -78,30 +78,30 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
             start.Handle.Owner.Tell(new RequestTimedOut(start.Handle));
             return;
         }
-        start.Handle.Transaction = layer.StartClient(start.Request, start.Flow, start.Handle, branch: start.Handle.Branch, allowance: start.Handle.Allowance);
+        start.Handle.Transaction = _layer.StartClient(start.Request, start.Flow, start.Handle, branch: start.Handle.Branch, allowance: start.Handle.Allowance);
         // Its call may be over before the answer that crossed the CANCEL comes for the last time.
-        if (start.Request.Method == SipMethods.Bye && inherited.Remove(start.Request.CallId))
+        if (start.Request.Method == SipMethods.Bye && _inherited.Remove(start.Request.CallId))
             Remember((start.Request.CallId, start.Request.To.Tag ?? ""), new StrayCall(start.Flow, NowMillis + timers.Limit) { IsOver = true });
     }
 
     private void Adopt(AdoptOutboundNow adopt)
     {
-        adopt.Handle.Transaction = layer.AdoptClient(adopt.Handle.Request, adopt.Flow, adopt.Handle);
-        if (inherited.Count >= StraysMax)
+        adopt.Handle.Transaction = _layer.AdoptClient(adopt.Handle.Request, adopt.Flow, adopt.Handle);
+        if (_inherited.Count >= StraysMax)
         {
-            foreach (var (callId, ends) in inherited)
+            foreach (var (callId, ends) in _inherited)
             {
-                if (ends <= NowMillis) inherited.Remove(callId);
+                if (ends <= NowMillis) _inherited.Remove(callId);
             }
         }
-        if (inherited.Count < StraysMax) inherited[adopt.Handle.Request.CallId] = NowMillis + (2 * timers.Limit);
+        if (_inherited.Count < StraysMax) _inherited[adopt.Handle.Request.CallId] = NowMillis + (2 * timers.Limit);
     }
 
     private void Acknowledge(AcknowledgeNow acknowledge)
     {
         // A repeated ACK is the same request; each sending gets a Via of its own.
         acknowledge.Ack.Remove(HeaderId.Via);
-        layer.SendAck(acknowledge.Ack, acknowledge.Flow);
+        _layer.SendAck(acknowledge.Ack, acknowledge.Flow);
     }
 
     private static void Cancel(CancelNow cancel)
@@ -113,9 +113,9 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
     private void Arm()
     {
         ArmForwarding();
-        var next = layer.NextDeadline;
-        if (next == armed) return;
-        armed = next;
+        var next = _layer.NextDeadline;
+        if (next == _armed) return;
+        _armed = next;
         if (next == long.MaxValue) CancelTimer("tick");
         else StartTimer("tick", Math.Max(0, next - (System.Clock.MonotonicNanos / 1_000_000)), new TickNow());
     }
@@ -125,23 +125,23 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
     {
         // Only what is of a call, or is to become one, is remembered.
         if (request.To.Tag is not null)
-            return DialogTag.TryFind(request, out var tag) && IsHere(tag.Resource) && (forwarding.IsElsewhere(tag.Resource) || directory.Find(tag.Resource) is not null) ? null : DialogChecks.NoSuchDialog(request);
+            return DialogTag.TryFind(request, out var tag) && IsHere(tag.Resource) && (_forwarding.IsElsewhere(tag.Resource) || directory.Find(tag.Resource) is not null) ? null : DialogChecks.NoSuchDialog(request);
         if (request.Method == SipMethods.Cancel) return null;
-        if (SipRequestValidator.Find(request, Rules) is { } refusal) return refusal.ToResponse(request, layer.TokenFor(request));
+        if (SipRequestValidator.Find(request, Rules) is { } refusal) return refusal.ToResponse(request, _layer.TokenFor(request));
         return request.Method switch
         {
             SipMethods.Invite when backlog.Refuses() && FindSame(request) is null => Behind(request),
-            SipMethods.Invite when FindSame(request) is null && inbound.Refuse(request, flow) is { } refused => SipResponse.For(request, refused.Status, refused.Reason, layer.TokenFor(request)),
+            SipMethods.Invite when FindSame(request) is null && inbound.Refuse(request, flow) is { } refused => SipResponse.For(request, refused.Status, refused.Reason, _layer.TokenFor(request)),
             SipMethods.Invite => null,
-            SipMethods.Options => SipCapabilities.AnswerOptions(request, layer.TokenFor(request), inbound.IsAvailable),
-            _ => SipResponse.For(request, 481, null, layer.TokenFor(request)),
+            SipMethods.Options => SipCapabilities.AnswerOptions(request, _layer.TokenFor(request), inbound.IsAvailable),
+            _ => SipResponse.For(request, 481, null, _layer.TokenFor(request)),
         };
     }
 
     private SipResponse Behind(SipRequest invite)
     {
         if (System.Log.IsWanted(LogEvents.SipBehind)) System.Log.Write(LogEvents.SipBehind, backlog.WaitedMillis);
-        return SipResponse.For(invite, 503, null, layer.TokenFor(invite));
+        return SipResponse.For(invite, 503, null, _layer.TokenFor(invite));
     }
 
     /// <inheritdoc/>
@@ -161,7 +161,7 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
             transaction.Forget();
         }
         if (OwnerOf(ack.To.Tag) is { } owner) owner.Actor.Tell(new AckCame(ack, flow));
-        else if (DialogTag.TryParse(ack.To.Tag, out var tag) && IsHere(tag.Resource)) forwarding.Forward(SipLinkMessage.Ack, ack, flow, tag.Resource);
+        else if (DialogTag.TryParse(ack.To.Tag, out var tag) && IsHere(tag.Resource)) _forwarding.Forward(SipLinkMessage.Ack, ack, flow, tag.Resource);
     }
 
     /// <inheritdoc/>
@@ -169,13 +169,13 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
     {
         if (invite.Fate is TakenByCall taken && taken.Call.Tell(new InviteWasCancelled(invite, cancel))) return;
         if (IsCancelledElsewhere(invite, cancel)) return;
-        invite.Respond(SipResponse.For(invite.Request, 487, null, layer.NewToken()));
+        invite.Respond(SipResponse.For(invite.Request, 487, null, _layer.NewToken()));
     }
 
     /// <inheritdoc/>
     public void OnResponse(ClientTransaction transaction, SipResponse response)
     {
-        if (transaction.UserState is StrayCall stray && !response.IsProvisional) stray.SayGoodbye(layer, null);
+        if (transaction.UserState is StrayCall stray && !response.IsProvisional) stray.SayGoodbye(_layer, null);
         if (transaction.UserState is not RequestHandle handle) return;
         // A call that is another node's now is hung up there, once.
         if (!handle.Owner.Tell(new ResponseCame(handle, response, transaction.Flow, transaction.LastCame)) && transaction.IsInvite && response.IsSuccess) OnStrayResponse(response, transaction.Flow);
@@ -187,21 +187,21 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         // What we have called with, we have called: nothing is said to anybody for an answer to something else.
         if (!DialogTag.TryParse(response.From.Tag, out var tag) || !IsHere(tag.Resource)) return;
         if (OwnerOf(response.From.Tag) is { } owner && owner.Actor.Tell(new StrayResponseCame(response, flow))) return;
-        if (forwarding.Forward(SipLinkMessage.Stray, response, flow, tag.Resource)) return;
+        if (_forwarding.Forward(SipLinkMessage.Stray, response, flow, tag.Resource)) return;
         HangUpStray(response, flow);
     }
 
     /// <inheritdoc/>
     public void OnTimeout(ClientTransaction transaction)
     {
-        if (transaction.UserState is StrayCall stray) stray.SayGoodbye(layer, null);
+        if (transaction.UserState is StrayCall stray) stray.SayGoodbye(_layer, null);
         if (transaction.UserState is RequestHandle handle) handle.Owner.Tell(new RequestTimedOut(handle));
     }
 
     /// <inheritdoc/>
     public void OnTransportError(ClientTransaction transaction, SipSendFailure failure)
     {
-        if (transaction.UserState is StrayCall stray) stray.SayGoodbye(layer, null);
+        if (transaction.UserState is StrayCall stray) stray.SayGoodbye(_layer, null);
         if (transaction.UserState is RequestHandle handle) handle.Owner.Tell(new RequestNotSent(handle, failure));
     }
 
@@ -222,31 +222,31 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
     private void HangUpStray(SipResponse response, SipFlow flow)
     {
         var key = (response.CallId, response.To.Tag ?? "");
-        if (strays.TryGetValue(key, out var known) && known.EndsMillis > NowMillis)
+        if (_strays.TryGetValue(key, out var known) && known.EndsMillis > NowMillis)
         {
             known.Allowance?.Came(SipMessageWriter.GetLength(response));
-            if (known.IsOver) known.SayGoodbye(layer, response);
+            if (known.IsOver) known.SayGoodbye(_layer, response);
             return;
         }
         var dialog = StrayDialog.Of(response, flow);
         var stray = new StrayCall(flow, NowMillis + timers.Limit) { Ack = StrayDialog.Ack(dialog), Allowance = flow.IsReliable || inbound.IsKnown(flow) ? null : new SourceAllowance() };
         stray.Allowance?.Came(SipMessageWriter.GetLength(response));
         Remember(key, stray);
-        layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow, stray, allowance: stray.Allowance);
+        _layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow, stray, allowance: stray.Allowance);
     }
 
     private long NowMillis => System.Clock.MonotonicNanos / 1_000_000;
 
     private void Remember((string CallId, string Tag) key, StrayCall stray)
     {
-        if (strays.Count >= StraysMax)
+        if (_strays.Count >= StraysMax)
         {
-            foreach (var (old, known) in strays)
+            foreach (var (old, known) in _strays)
             {
-                if (known.EndsMillis <= NowMillis) strays.Remove(old);
+                if (known.EndsMillis <= NowMillis) _strays.Remove(old);
             }
         }
-        if (strays.Count < StraysMax) strays[key] = stray;
+        if (_strays.Count < StraysMax) _strays[key] = stray;
     }
 
     /// <summary>A stray call that is being hung up, or one of a dead node's that was.</summary>

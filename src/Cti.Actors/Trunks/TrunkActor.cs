@@ -24,18 +24,18 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
     private const int LookUpMillis = 60_000;
     private const int ReasonCharsMax = 80;
 
-    private readonly TrunkKnowledge knowledge = trunks.Of(trunk);
-    private readonly DigestCredentials? credentials = trunk is { User: { } user, Password: { } password } ? new DigestCredentials(user, password) : null;
-    private SipFlow? flow;
-    private RequestHandle? options;
-    private DigestSession optionsDigest = DigestSession.Empty;
-    private string optionsCallId = "";
-    private uint optionsNumber;
-    private RequestHandle? register;
-    private RegisterState registration = new() { ConfiguredSeconds = trunk.RegisterSeconds };
-    private string registerCallId = "";
-    private string registerTag = "";
-    private uint registerNumber;
+    private readonly TrunkKnowledge _knowledge = trunks.Of(trunk);
+    private readonly DigestCredentials? _credentials = trunk is { User: { } user, Password: { } password } ? new DigestCredentials(user, password) : null;
+    private SipFlow? _flow;
+    private RequestHandle? _options;
+    private DigestSession _optionsDigest = DigestSession.Empty;
+    private string _optionsCallId = "";
+    private uint _optionsNumber;
+    private RequestHandle? _register;
+    private RegisterState _registration = new() { ConfiguredSeconds = trunk.RegisterSeconds };
+    private string _registerCallId = "";
+    private string _registerTag = "";
+    private uint _registerNumber;
 
     /// <summary>The first message.</summary>
     public sealed record Begin;
@@ -55,9 +55,9 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
 
     protected override void OnStart()
     {
-        registerCallId = random.NextHex(16);
-        optionsCallId = random.NextHex(16);
-        registerTag = random.NextHex(8);
+        _registerCallId = random.NextHex(16);
+        _optionsCallId = random.NextHex(16);
+        _registerTag = random.NextHex(8);
         Become(Watching);
     }
 
@@ -73,14 +73,14 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
                 return true;
             case OptionsDue:
                 StartTimer("options", trunk.OptionsIntervalMillis, new OptionsDue());
-                optionsDigest = DigestSession.Empty;
-                if (options is null) SendOptions();
+                _optionsDigest = DigestSession.Empty;
+                if (_options is null) SendOptions();
                 return true;
             case RegisterDue:
-                Go(RegisterUsage.Ask(registration), "");
+                Go(RegisterUsage.Ask(_registration), "");
                 return true;
             case Leave:
-                if (trunk.Register) Go(RegisterUsage.Leave(registration, NowMillis), "");
+                if (trunk.Register) Go(RegisterUsage.Leave(_registration, NowMillis), "");
                 return true;
             case ResponseCame came:
                 Responded(came);
@@ -114,14 +114,14 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
 
     private void Found(IReadOnlyList<SipFlow> found)
     {
-        var first = flow is null && found.Count > 0;
+        var first = _flow is null && found.Count > 0;
         if (found.Count > 0)
         {
             // The one in use stays while the name still leads there: a registration is not moved between equal servers every minute.
-            if (flow is not { } used || !found.Contains(used)) flow = found[0];
-            knowledge.Note(found.Select(static way => way.Remote), NowMillis);
+            if (_flow is not { } used || !found.Contains(used)) _flow = found[0];
+            _knowledge.Note(found.Select(static way => way.Remote), NowMillis);
         }
-        else if (flow is null)
+        else if (_flow is null)
         {
             SetUp(false, "its host does not resolve");
         }
@@ -134,46 +134,46 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
 
     private void SendOptions()
     {
-        if (flow is not { } way) return;
+        if (_flow is not { } way) return;
         var address = sip.LocalAddress(way);
         var us = new NameAddr(SipUri.Create("cti", address.Host, address.Port, null));
-        var request = InitialRequests.Options(new InitialRequest(Target(), us, new NameAddr(Target()), us, optionsCallId, registerTag, ++optionsNumber, []));
-        if (credentials is not null) optionsDigest = DigestChallenges.AddTo(request, optionsDigest, credentials, random.NextHex(16));
-        options = new RequestHandle(Self, request);
-        sip.Start(request, way, options);
+        var request = InitialRequests.Options(new InitialRequest(Target(), us, new NameAddr(Target()), us, _optionsCallId, _registerTag, ++_optionsNumber, []));
+        if (_credentials is not null) _optionsDigest = DigestChallenges.AddTo(request, _optionsDigest, _credentials, random.NextHex(16));
+        _options = new RequestHandle(Self, request);
+        sip.Start(request, way, _options);
     }
 
     private void SendRegister(bool authorized)
     {
-        if (flow is not { } way || credentials is null) return;
+        if (_flow is not { } way || _credentials is null) return;
         var address = sip.LocalAddress(way);
-        var record = new NameAddr(SipUri.Create(credentials.User, trunk.FromDomain ?? trunk.Host, 0, null));
-        var contact = new NameAddr(SipUri.Create(credentials.User, address.Host, address.Port, way.Kind == SipTransportKind.Udp ? null : $";transport={way.ViaTransport.ToLowerInvariant()}"));
-        var initial = new InitialRequest(Target(), record, record, contact, registerCallId, registerTag, ++registerNumber, []);
-        var request = InitialRequests.Register(initial, registration.AskSeconds);
-        if (authorized) registration = registration with { Digest = DigestChallenges.AddTo(request, registration.Digest, credentials, random.NextHex(16)) };
-        register = new RequestHandle(Self, request);
-        sip.Start(request, way, register);
+        var record = new NameAddr(SipUri.Create(_credentials.User, trunk.FromDomain ?? trunk.Host, 0, null));
+        var contact = new NameAddr(SipUri.Create(_credentials.User, address.Host, address.Port, way.Kind == SipTransportKind.Udp ? null : $";transport={way.ViaTransport.ToLowerInvariant()}"));
+        var initial = new InitialRequest(Target(), record, record, contact, _registerCallId, _registerTag, ++_registerNumber, []);
+        var request = InitialRequests.Register(initial, _registration.AskSeconds);
+        if (authorized) _registration = _registration with { Digest = DigestChallenges.AddTo(request, _registration.Digest, _credentials, random.NextHex(16)) };
+        _register = new RequestHandle(Self, request);
+        sip.Start(request, way, _register);
     }
 
     private void Responded(ResponseCame came)
     {
         var response = came.Response;
         if (response.IsProvisional) return;
-        if (came.Handle == options)
+        if (came.Handle == _options)
         {
-            options = null;
+            _options = null;
             // Any answer shows that it is there; only 503 and 408 say that it takes no calls.
             SetUp(response.Status is not (503 or 408), $"OPTIONS answered {response.Status}");
-            if (AnswerTo(came, optionsDigest) is not { } answer) return;
-            optionsDigest = answer;
+            if (AnswerTo(came, _optionsDigest) is not { } answer) return;
+            _optionsDigest = answer;
             SendOptions();
         }
-        else if (came.Handle == register)
+        else if (came.Handle == _register)
         {
-            register = null;
+            _register = null;
             var contact = came.Handle.Request.Contact!;
-            Go(RegisterUsage.Responded(registration, response, contact, AnswerTo(came, registration.Digest), NowMillis, random.Next(1000)),
+            Go(RegisterUsage.Responded(_registration, response, contact, AnswerTo(came, _registration.Digest), NowMillis, random.Next(1000)),
                 response.IsSuccess ? "grants no time" : VisibleText.Of(response.Reason, ReasonCharsMax));
         }
     }
@@ -181,44 +181,44 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
     /// <summary>What a challenge is answered with; null where the credentials are not for whoever asks.</summary>
     private DigestSession? AnswerTo(ResponseCame came, DigestSession soFar)
     {
-        if (credentials is null || came.Response.Status is not (401 or 407)) return null;
-        var verdict = knowledge.Judge(soFar, came.Handle.Request, came.Response, came.Sent, came.Came, NowMillis, out var isNews);
+        if (_credentials is null || came.Response.Status is not (401 or 407)) return null;
+        var verdict = _knowledge.Judge(soFar, came.Handle.Request, came.Response, came.Sent, came.Came, NowMillis, out var isNews);
         if (isNews) ChallengeLog.Refused(System.Log, trunk, came, verdict.Refusal);
         return verdict.Answer;
     }
 
     private void Failed(RequestHandle handle, int status, string reason)
     {
-        if (handle == options)
+        if (handle == _options)
         {
-            options = null;
+            _options = null;
             SetUp(false, "OPTIONS was not answered");
         }
-        else if (handle == register)
+        else if (handle == _register)
         {
-            register = null;
-            Go(RegisterUsage.NotAnswered(registration, status, NowMillis, random.Next(1000)), reason);
+            _register = null;
+            Go(RegisterUsage.NotAnswered(_registration, status, NowMillis, random.Next(1000)), reason);
         }
     }
 
     private void Go(RegisterStep step, string reason)
     {
-        var before = registration;
-        registration = step.State;
-        if (registration.DueAt != long.MaxValue) StartTimer("register", Math.Max(0, registration.DueAt - NowMillis), new RegisterDue());
+        var before = _registration;
+        _registration = step.State;
+        if (_registration.DueAt != long.MaxValue) StartTimer("register", Math.Max(0, _registration.DueAt - NowMillis), new RegisterDue());
         else CancelTimer("register");
-        if (before.Phase == RegisterPhase.Asking && registration.Phase == RegisterPhase.Waiting && registration.FailedStatus != 0) knowledge.CountRegisterFailure(registration.FailedStatus);
-        if (registration.HoldsUntil != before.HoldsUntil || registration.FailedStatus != before.FailedStatus) Publish(before, reason);
+        if (before.Phase == RegisterPhase.Asking && _registration.Phase == RegisterPhase.Waiting && _registration.FailedStatus != 0) _knowledge.CountRegisterFailure(_registration.FailedStatus);
+        if (_registration.HoldsUntil != before.HoldsUntil || _registration.FailedStatus != before.FailedStatus) Publish(before, reason);
         Tell(step.News, reason);
         if (step.Sends) SendRegister(step.Authorized);
     }
 
     private void Publish(RegisterState before, string reason)
     {
-        var known = knowledge.Registration;
+        var known = _knowledge.Registration;
         // Since when it is as it is: a refresh changes nothing of that.
-        var same = known.SinceUnixMillis != 0 && registration.FailedStatus == before.FailedStatus && registration.HoldsUntil > 0 == before.HoldsUntil > 0;
-        knowledge.SetRegistration(new TrunkRegistration(registration.HoldsUntil, registration.FailedStatus, registration.FailedStatus == 0 ? "" : reason,
+        var same = known.SinceUnixMillis != 0 && _registration.FailedStatus == before.FailedStatus && _registration.HoldsUntil > 0 == before.HoldsUntil > 0;
+        _knowledge.SetRegistration(new TrunkRegistration(_registration.HoldsUntil, _registration.FailedStatus, _registration.FailedStatus == 0 ? "" : reason,
             same ? known.SinceUnixMillis : System.Clock.UnixMillis));
     }
 
@@ -227,13 +227,13 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
         switch (news)
         {
             case RegisterNews.Registered:
-                System.Log.Write(LogEvents.TrunkRegistered, trunk.Name, (registration.HoldsUntil - NowMillis) / 1000);
+                System.Log.Write(LogEvents.TrunkRegistered, trunk.Name, (_registration.HoldsUntil - NowMillis) / 1000);
                 break;
             case RegisterNews.Failed:
-                System.Log.Write(LogEvents.TrunkRegisterFailed, trunk.Name, registration.FailedStatus, reason, (registration.DueAt - NowMillis) / 1000);
+                System.Log.Write(LogEvents.TrunkRegisterFailed, trunk.Name, _registration.FailedStatus, reason, (_registration.DueAt - NowMillis) / 1000);
                 break;
             case RegisterNews.Rejected:
-                System.Log.Write(LogEvents.TrunkRegisterRejected, trunk.Name, registration.FailedStatus, reason);
+                System.Log.Write(LogEvents.TrunkRegisterRejected, trunk.Name, _registration.FailedStatus, reason);
                 break;
             case RegisterNews.Withdrawn:
                 System.Log.Write(LogEvents.TrunkUnregistered, trunk.Name);

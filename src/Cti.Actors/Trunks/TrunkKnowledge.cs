@@ -29,74 +29,74 @@ internal sealed class TrunkKnowledge
     /// <summary>How often the log says of a trunk that one kind of challenge is not answered.</summary>
     private const long RefusalLogMillis = 600_000;
 
-    private readonly Lock gate = new();
-    private readonly Trunk trunk;
-    private readonly long[] refusals = new long[Enum.GetValues<DigestRefusal>().Length];
-    private readonly long[] toldAt = new long[Enum.GetValues<DigestRefusal>().Length];
-    private readonly bool isNumeric;
-    private volatile bool up = true;
-    private ImmutableDictionary<IPEndPoint, long> seen = ImmutableDictionary<IPEndPoint, long>.Empty;
-    private DigestTrust? trust;
-    private IPEndPoint[] endPoints = [];
-    private TrunkRegistration registration = TrunkRegistration.None;
-    private ImmutableSortedDictionary<int, long> registerFailures = ImmutableSortedDictionary<int, long>.Empty;
+    private readonly Lock _gate = new();
+    private readonly Trunk _trunk;
+    private readonly long[] _refusals = new long[Enum.GetValues<DigestRefusal>().Length];
+    private readonly long[] _toldAt = new long[Enum.GetValues<DigestRefusal>().Length];
+    private readonly bool _isNumeric;
+    private volatile bool _up = true;
+    private ImmutableDictionary<IPEndPoint, long> _seen = ImmutableDictionary<IPEndPoint, long>.Empty;
+    private DigestTrust? _trust;
+    private IPEndPoint[] _endPoints = [];
+    private TrunkRegistration _registration = TrunkRegistration.None;
+    private ImmutableSortedDictionary<int, long> _registerFailures = ImmutableSortedDictionary<int, long>.Empty;
 
     public TrunkKnowledge(Trunk trunk)
     {
-        this.trunk = trunk;
-        isNumeric = IPAddress.TryParse(trunk.Host.Trim('[', ']'), out var address);
-        if (isNumeric) endPoints = [new IPEndPoint(address!, trunk.PortOrDefault)];
+        _trunk = trunk;
+        _isNumeric = IPAddress.TryParse(trunk.Host.Trim('[', ']'), out var address);
+        if (_isNumeric) _endPoints = [new IPEndPoint(address!, trunk.PortOrDefault)];
         if (trunk is not { User: { } user, Password: { } password }) return;
-        trust = new DigestTrust { Credentials = new DigestCredentials(user, password), Host = trunk.Host.Trim('[', ']'), Port = trunk.PortOrDefault, Realms = trunk.Realms, EndPoints = [.. endPoints] };
+        _trust = new DigestTrust { Credentials = new DigestCredentials(user, password), Host = trunk.Host.Trim('[', ']'), Port = trunk.PortOrDefault, Realms = trunk.Realms, EndPoints = [.. _endPoints] };
     }
 
     public bool Up
     {
-        get => up;
-        set => up = value;
+        get => _up;
+        set => _up = value;
     }
 
     /// <summary>Whether it has an address; without one nothing can be told of it yet.</summary>
-    public bool IsFound => Volatile.Read(ref endPoints).Length > 0;
+    public bool IsFound => Volatile.Read(ref _endPoints).Length > 0;
 
-    public TrunkRegistration Registration => Volatile.Read(ref registration);
+    public TrunkRegistration Registration => Volatile.Read(ref _registration);
 
-    public ImmutableSortedDictionary<int, long> RegisterFailures => Volatile.Read(ref registerFailures);
+    public ImmutableSortedDictionary<int, long> RegisterFailures => Volatile.Read(ref _registerFailures);
 
     /// <summary>Challenges that were not answered, by why; those that were are the first.</summary>
-    public IEnumerable<(DigestRefusal Why, long Count)> Refusals => refusals.Select(static (_, why) => (DigestRefusal)why)
-        .Where(static why => why != DigestRefusal.None).Select(why => (why, Interlocked.Read(ref refusals[(int)why])));
+    public IEnumerable<(DigestRefusal Why, long Count)> Refusals => _refusals.Select(static (_, why) => (DigestRefusal)why)
+        .Where(static why => why != DigestRefusal.None).Select(why => (why, Interlocked.Read(ref _refusals[(int)why])));
 
     /// <summary>Whether something came from one of its addresses, and from its very port.</summary>
     public bool IsFrom(IPEndPoint source, out bool isPort)
     {
         isPort = false;
-        var found = trunk.AcceptFrom.Any(network => network.Contains(source.Address));
-        foreach (var known in Volatile.Read(ref endPoints))
+        var found = _trunk.AcceptFrom.Any(network => network.Contains(source.Address));
+        foreach (var known in Volatile.Read(ref _endPoints))
         {
             if (!known.Address.Equals(source.Address)) continue;
             found = true;
             isPort |= known.Port == source.Port;
         }
-        isPort |= found && trunk.PortOrDefault == source.Port;
+        isPort |= found && _trunk.PortOrDefault == source.Port;
         return found;
     }
 
     /// <summary>Whether a way leads to it; see <see cref="DigestTrust.Owns"/>.</summary>
-    public bool Owns(SipFlow flow) => Volatile.Read(ref trust) is { } known && DigestTrust.Owns(known.EndPoints, flow);
+    public bool Owns(SipFlow flow) => Volatile.Read(ref _trust) is { } known && DigestTrust.Owns(known.EndPoints, flow);
 
     /// <summary>Notes where its name leads now.</summary>
     public void Note(IEnumerable<IPEndPoint> found, long nowMillis)
     {
-        if (isNumeric) return;
-        lock (gate)
+        if (_isNumeric) return;
+        lock (_gate)
         {
-            foreach (var endPoint in found) seen = seen.SetItem(Plain(endPoint), nowMillis);
-            if (seen.Count == 0) return;
-            seen = seen.RemoveRange(seen.Where(known => nowMillis - known.Value > EndPointKeptMillis).Select(static known => known.Key));
-            if (seen.Count > EndPointsMax) seen = seen.RemoveRange(seen.OrderByDescending(static known => known.Value).Skip(EndPointsMax).Select(static known => known.Key).ToList());
-            endPoints = [.. seen.Keys];
-            if (trust is not null) trust = trust with { EndPoints = [.. endPoints] };
+            foreach (var endPoint in found) _seen = _seen.SetItem(Plain(endPoint), nowMillis);
+            if (_seen.Count == 0) return;
+            _seen = _seen.RemoveRange(_seen.Where(known => nowMillis - known.Value > EndPointKeptMillis).Select(static known => known.Key));
+            if (_seen.Count > EndPointsMax) _seen = _seen.RemoveRange(_seen.OrderByDescending(static known => known.Value).Skip(EndPointsMax).Select(static known => known.Key).ToList());
+            _endPoints = [.. _seen.Keys];
+            if (_trust is not null) _trust = _trust with { EndPoints = [.. _endPoints] };
         }
     }
 
@@ -113,41 +113,41 @@ internal sealed class TrunkKnowledge
     public DigestVerdict Judge(DigestSession session, SipRequest request, SipResponse response, SipFlow sent, SipFlow came, long nowMillis, out bool isNews)
     {
         isNews = false;
-        lock (gate)
+        lock (_gate)
         {
-            if (trust is null) return new DigestVerdict(DigestRefusal.None, null, null);
-            var verdict = trust.Judge(session, request, response, sent, came);
+            if (_trust is null) return new DigestVerdict(DigestRefusal.None, null, null);
+            var verdict = _trust.Judge(session, request, response, sent, came);
             var why = (int)verdict.Refusal;
-            refusals[why]++;
+            _refusals[why]++;
             if (verdict.Refusal == DigestRefusal.None)
             {
-                if (verdict.Agreement != trust.Agreement) trust = trust with { Agreement = verdict.Agreement };
+                if (verdict.Agreement != _trust.Agreement) _trust = _trust with { Agreement = verdict.Agreement };
                 return verdict;
             }
-            isNews = toldAt[why] == 0 || nowMillis - toldAt[why] >= RefusalLogMillis;
-            if (isNews) toldAt[why] = Math.Max(1, nowMillis);
+            isNews = _toldAt[why] == 0 || nowMillis - _toldAt[why] >= RefusalLogMillis;
+            if (isNews) _toldAt[why] = Math.Max(1, nowMillis);
             return verdict;
         }
     }
 
     /// <summary>What holds between it and us; null before its first challenge.</summary>
-    public DigestAgreement? Agreement => Volatile.Read(ref trust)?.Agreement;
+    public DigestAgreement? Agreement => Volatile.Read(ref _trust)?.Agreement;
 
     /// <summary>A call that was taken over knows what was agreed on: it counts where this node knows nothing yet, and SHA-256 always does.</summary>
     public void Remember(DigestAgreement known)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (trust is null) return;
-            trust = trust with { Agreement = trust.Agreement is { } ours ? ours with { Strong = ours.Strong || known.Strong } : known };
+            if (_trust is null) return;
+            _trust = _trust with { Agreement = _trust.Agreement is { } ours ? ours with { Strong = ours.Strong || known.Strong } : known };
         }
     }
 
-    public void SetRegistration(TrunkRegistration now) => Volatile.Write(ref registration, now);
+    public void SetRegistration(TrunkRegistration now) => Volatile.Write(ref _registration, now);
 
     public void CountRegisterFailure(int status)
     {
-        lock (gate) registerFailures = registerFailures.SetItem(status, registerFailures.GetValueOrDefault(status) + 1);
+        lock (_gate) _registerFailures = _registerFailures.SetItem(status, _registerFailures.GetValueOrDefault(status) + 1);
     }
 
     private static IPEndPoint Plain(IPEndPoint endPoint) =>

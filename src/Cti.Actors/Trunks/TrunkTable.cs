@@ -83,8 +83,8 @@ public sealed record InboundRoute(string To, string From, string? Trunk, string 
 /// <summary>The trunks with what is known of them now. Reads and writes from any thread.</summary>
 public sealed class TrunkTable
 {
-    private readonly ImmutableArray<Trunk> trunks;
-    private readonly ImmutableDictionary<string, TrunkKnowledge> knowledge;
+    private readonly ImmutableArray<Trunk> _trunks;
+    private readonly ImmutableDictionary<string, TrunkKnowledge> _knowledge;
 
     /// <summary>The port of a URI that names none (RFC 3261 section 19.1.2).</summary>
     internal const int DefaultPort = 5060;
@@ -92,20 +92,20 @@ public sealed class TrunkTable
     /// <summary>Creates the table; every trunk counts as up until it is found down.</summary>
     public TrunkTable(IEnumerable<Trunk> configured)
     {
-        trunks = [.. configured];
-        knowledge = trunks.ToImmutableDictionary(static trunk => trunk.Name, static trunk => new TrunkKnowledge(trunk), StringComparer.OrdinalIgnoreCase);
+        _trunks = [.. configured];
+        _knowledge = _trunks.ToImmutableDictionary(static trunk => trunk.Name, static trunk => new TrunkKnowledge(trunk), StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>All.</summary>
-    public ImmutableArray<Trunk> All => trunks;
+    public ImmutableArray<Trunk> All => _trunks;
 
     /// <summary>The trunk of that name; null for none.</summary>
-    public Trunk? Named(string? name) => name is null ? null : trunks.FirstOrDefault(trunk => trunk.Name == name);
+    public Trunk? Named(string? name) => name is null ? null : _trunks.FirstOrDefault(trunk => trunk.Name == name);
 
     /// <summary>The trunk that a URI's host names: by trunk name, or by its host and port.</summary>
     public Trunk? ForHost(string host, int? port)
     {
-        foreach (var trunk in trunks)
+        foreach (var trunk in _trunks)
         {
             if (trunk.Name.Equals(host, StringComparison.OrdinalIgnoreCase)) return trunk;
             if (trunk.Host.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? DefaultPort) == trunk.PortOrDefault) return trunk;
@@ -118,9 +118,9 @@ public sealed class TrunkTable
     {
         Trunk? found = null;
         if (source.Address.IsIPv4MappedToIPv6) source = new IPEndPoint(source.Address.MapToIPv4(), source.Port);
-        foreach (var trunk in trunks)
+        foreach (var trunk in _trunks)
         {
-            if (!knowledge[trunk.Name].IsFrom(source, out var isPort)) continue;
+            if (!_knowledge[trunk.Name].IsFrom(source, out var isPort)) continue;
             if (isPort) return trunk;
             found ??= trunk;
         }
@@ -128,12 +128,12 @@ public sealed class TrunkTable
     }
 
     /// <summary>Whether a trunk answers (OPTIONS, or calls that did not fail for transport).</summary>
-    public bool IsUp(Trunk trunk) => knowledge[trunk.Name].Up;
+    public bool IsUp(Trunk trunk) => _knowledge[trunk.Name].Up;
 
     /// <summary>Notes whether a trunk answers; true when that is news.</summary>
     public bool SetUp(string trunk, bool up)
     {
-        var known = knowledge[trunk];
+        var known = _knowledge[trunk];
         var news = known.Up != up;
         known.Up = up;
         return news;
@@ -143,16 +143,16 @@ public sealed class TrunkTable
     /// <param name="trunk">Its name.</param>
     /// <param name="found">Addresses with ports.</param>
     /// <param name="nowMillis">Of the monotonic clock.</param>
-    public void Note(string trunk, IEnumerable<IPEndPoint> found, long nowMillis) => knowledge[trunk].Note(found, nowMillis);
+    public void Note(string trunk, IEnumerable<IPEndPoint> found, long nowMillis) => _knowledge[trunk].Note(found, nowMillis);
 
     /// <summary>How the registration at a trunk stands.</summary>
-    public TrunkRegistration RegistrationAt(Trunk trunk) => knowledge[trunk.Name].Registration;
+    public TrunkRegistration RegistrationAt(Trunk trunk) => _knowledge[trunk.Name].Registration;
 
     /// <summary>How often registering there has failed, by status.</summary>
-    public IReadOnlyDictionary<int, long> RegisterFailuresAt(Trunk trunk) => knowledge[trunk.Name].RegisterFailures;
+    public IReadOnlyDictionary<int, long> RegisterFailuresAt(Trunk trunk) => _knowledge[trunk.Name].RegisterFailures;
 
     /// <summary>How many challenges were not answered with a trunk's credentials, by why.</summary>
-    public IEnumerable<(DigestRefusal Why, long Count)> RefusedChallengesOf(Trunk trunk) => knowledge[trunk.Name].Refusals;
+    public IEnumerable<(DigestRefusal Why, long Count)> RefusedChallengesOf(Trunk trunk) => _knowledge[trunk.Name].Refusals;
 
-    internal TrunkKnowledge Of(Trunk trunk) => knowledge[trunk.Name];
+    internal TrunkKnowledge Of(Trunk trunk) => _knowledge[trunk.Name];
 }

@@ -14,14 +14,14 @@ internal sealed class DecisionDraft<TDecision, TState, TEntry>(TState? before, l
     where TState : ResourceState
     where TEntry : ResourceEntry
 {
-    private readonly ImmutableArray<TEntry>.Builder entries = ImmutableArray.CreateBuilder<TEntry>();
-    private readonly ImmutableArray<ResourceEvent>.Builder events = ImmutableArray.CreateBuilder<ResourceEvent>();
-    private readonly ImmutableArray<ResourceEffect>.Builder effects = ImmutableArray.CreateBuilder<ResourceEffect>();
-    private ReadOnlyMemory<byte> record;
-    private TState? state = before;
-    private int sequence = before?.EventCount ?? 0;
+    private readonly ImmutableArray<TEntry>.Builder _entries = ImmutableArray.CreateBuilder<TEntry>();
+    private readonly ImmutableArray<ResourceEvent>.Builder _events = ImmutableArray.CreateBuilder<ResourceEvent>();
+    private readonly ImmutableArray<ResourceEffect>.Builder _effects = ImmutableArray.CreateBuilder<ResourceEffect>();
+    private ReadOnlyMemory<byte> _record;
+    private TState? _state = before;
+    private int _sequence = before?.EventCount ?? 0;
 
-    public TState State => state!;
+    public TState State => _state!;
 
     /// <summary>When it is decided: never before the resource's last entry.</summary>
     public long Now { get; } = Math.Max(now, before?.LastMillis ?? 0);
@@ -31,8 +31,8 @@ internal sealed class DecisionDraft<TDecision, TState, TEntry>(TState? before, l
     public DecisionDraft<TDecision, TState, TEntry> Add(TEntry entry)
     {
         entry = entry with { AtMillis = Now };
-        entries.Add(entry);
-        state = apply(state, entry);
+        _entries.Add(entry);
+        _state = apply(_state, entry);
         return this;
     }
 
@@ -47,13 +47,13 @@ internal sealed class DecisionDraft<TDecision, TState, TEntry>(TState? before, l
     /// <summary>Tells the application whoever drives the resource.</summary>
     public DecisionDraft<TDecision, TState, TEntry> EmitAlways(string method, ReadOnlyMemory<byte> parameters)
     {
-        events.Add(new ResourceEvent(++sequence, method, parameters));
+        _events.Add(new ResourceEvent(++_sequence, method, parameters));
         return this;
     }
 
     public DecisionDraft<TDecision, TState, TEntry> Do(ResourceEffect effect)
     {
-        effects.Add(effect);
+        _effects.Add(effect);
         return this;
     }
 
@@ -61,23 +61,23 @@ internal sealed class DecisionDraft<TDecision, TState, TEntry>(TState? before, l
 
     public DecisionDraft<TDecision, TState, TEntry> ReplyNull() => Reply("null"u8.ToArray());
 
-    public void Record(ReadOnlyMemory<byte> callRecord) => record = callRecord;
+    public void Record(ReadOnlyMemory<byte> callRecord) => _record = callRecord;
 
     public TDecision Build()
     {
-        if (events.Count > 0)
+        if (_events.Count > 0)
         {
-            if (entries.Count == 0) throw new InvalidOperationException("an event without an entry would not survive a recovery");
-            entries[^1] = entries[^1] with { Events = events.Count };
-            state = state! with { EventCount = sequence };
+            if (_entries.Count == 0) throw new InvalidOperationException("an event without an entry would not survive a recovery");
+            _entries[^1] = _entries[^1] with { Events = _events.Count };
+            _state = _state! with { EventCount = _sequence };
         }
         return new TDecision
         {
-            Entries = entries.ToImmutable(),
-            Events = events.ToImmutable(),
-            Effects = effects.ToImmutable(),
-            CallRecord = record,
-            State = state,
+            Entries = _entries.ToImmutable(),
+            Events = _events.ToImmutable(),
+            Effects = _effects.ToImmutable(),
+            CallRecord = _record,
+            State = _state,
         };
     }
 }

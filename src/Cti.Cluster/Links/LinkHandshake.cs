@@ -31,47 +31,47 @@ internal sealed class LinkHandshake
     private const int HeadBytes = 4;
     private static readonly byte[] Magic = "CTI"u8.ToArray();
 
-    private readonly byte[] root;
-    private readonly int version;
-    private byte[] first = [];
-    private byte[] second = [];
+    private readonly byte[] _root;
+    private readonly int _version;
+    private byte[] _first = [];
+    private byte[] _second = [];
 
     /// <param name="secret">The cluster's.</param>
     /// <param name="version">What this node speaks.</param>
     public LinkHandshake(string secret, int version = CurrentVersion)
     {
-        root = HKDF.Extract(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(secret), "cti node links"u8.ToArray());
-        this.version = version;
+        _root = HKDF.Extract(HashAlgorithmName.SHA256, Encoding.UTF8.GetBytes(secret), "cti node links"u8.ToArray());
+        _version = version;
     }
 
     /// <summary>The version in which a frame of the handshake was written; 0 where it is none.</summary>
     public static int VersionOf(ReadOnlySpan<byte> frame) => frame.Length >= HeadBytes && frame.StartsWith(Magic) ? Math.Max(0, frame[Magic.Length] - '0') : 0;
 
     /// <summary>What a node answers that does not speak the initiator's version.</summary>
-    public byte[] OwnVersion() => [.. Magic, (byte)('0' + version)];
+    public byte[] OwnVersion() => [.. Magic, (byte)('0' + _version)];
 
     /// <summary>The initiator's first frame.</summary>
-    public byte[] Begin(IRandom random, string self, string run, string peer) => first = WriteHello(random, [self, run, peer]);
+    public byte[] Begin(IRandom random, string self, string run, string peer) => _first = WriteHello(random, [self, run, peer]);
 
     /// <summary>Reads the initiator's first frame; null where it is none.</summary>
     public LinkHello? ReadFirst(ReadOnlySpan<byte> frame)
     {
-        first = frame.ToArray();
+        _first = frame.ToArray();
         return ReadHello(frame, 3, out var names, out _) ? new LinkHello(names[0], names[1], names[2]) : null;
     }
 
     /// <summary>The acceptor's answer.</summary>
     public byte[] Answer(IRandom random, string self, string run)
     {
-        second = WriteHello(random, [self, run]);
-        return [.. second, .. Proof("acceptor")];
+        _second = WriteHello(random, [self, run]);
+        return [.. _second, .. Proof("acceptor")];
     }
 
     /// <summary>Reads the acceptor's answer; null where it is none, or does not prove that the secret is known.</summary>
     public LinkHello? ReadAnswer(ReadOnlySpan<byte> frame)
     {
         if (!ReadHello(frame, 2, out var names, out var length) || frame.Length != length + ProofBytes) return null;
-        second = frame[..length].ToArray();
+        _second = frame[..length].ToArray();
         return CryptographicOperations.FixedTimeEquals(frame[length..], Proof("acceptor")) ? new LinkHello(names[0], names[1], "") : null;
     }
 
@@ -86,10 +86,10 @@ internal sealed class LinkHandshake
 
     private LinkCipher Cipher(string use) => new(Derive(use));
 
-    private byte[] Proof(string use) => HMACSHA256.HashData(Derive(use + " proves"), (byte[])[.. first, .. second]);
+    private byte[] Proof(string use) => HMACSHA256.HashData(Derive(use + " proves"), (byte[])[.. _first, .. _second]);
 
     private byte[] Derive(string use) =>
-        HKDF.Expand(HashAlgorithmName.SHA256, root, 32, (byte[])[.. Encoding.ASCII.GetBytes(use), 0, .. SHA256.HashData((byte[])[.. first, .. second])]);
+        HKDF.Expand(HashAlgorithmName.SHA256, _root, 32, (byte[])[.. Encoding.ASCII.GetBytes(use), 0, .. SHA256.HashData((byte[])[.. _first, .. _second])]);
 
     private byte[] WriteHello(IRandom random, ReadOnlySpan<string> names)
     {
@@ -142,8 +142,8 @@ internal sealed class LinkCipher(byte[] key) : IDisposable
     /// <summary>Bytes around a payload.</summary>
     public const int OverheadBytes = HeaderBytes + TagBytes;
 
-    private readonly AesGcm cipher = new(key, TagBytes);
-    private ulong number;
+    private readonly AesGcm _cipher = new(key, TagBytes);
+    private ulong _number;
 
     /// <summary>The whole frame.</summary>
     public byte[] Seal(byte kind, ReadOnlySpan<byte> payload)
@@ -153,7 +153,7 @@ internal sealed class LinkCipher(byte[] key) : IDisposable
         frame[4] = kind;
         Span<byte> nonce = stackalloc byte[12];
         NextNonce(nonce);
-        cipher.Encrypt(nonce, payload, frame.AsSpan(HeaderBytes, payload.Length), frame.AsSpan(HeaderBytes + payload.Length), frame.AsSpan(0, HeaderBytes));
+        _cipher.Encrypt(nonce, payload, frame.AsSpan(HeaderBytes, payload.Length), frame.AsSpan(HeaderBytes + payload.Length), frame.AsSpan(0, HeaderBytes));
         return frame;
     }
 
@@ -167,7 +167,7 @@ internal sealed class LinkCipher(byte[] key) : IDisposable
         NextNonce(nonce);
         try
         {
-            cipher.Decrypt(nonce, frame.Slice(HeaderBytes, payload.Length), frame[^TagBytes..], payload, frame[..HeaderBytes]);
+            _cipher.Decrypt(nonce, frame.Slice(HeaderBytes, payload.Length), frame[^TagBytes..], payload, frame[..HeaderBytes]);
         }
         catch (AuthenticationTagMismatchException)
         {
@@ -177,11 +177,11 @@ internal sealed class LinkCipher(byte[] key) : IDisposable
         return payload;
     }
 
-    public void Dispose() => cipher.Dispose();
+    public void Dispose() => _cipher.Dispose();
 
     private void NextNonce(Span<byte> nonce)
     {
         nonce.Clear();
-        BinaryPrimitives.WriteUInt64BigEndian(nonce[4..], number++);
+        BinaryPrimitives.WriteUInt64BigEndian(nonce[4..], _number++);
     }
 }

@@ -15,16 +15,16 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
     private const byte KindAccepted = 250;
     private const byte KindPing = 251;
 
-    private readonly Lock sending = new();
-    private readonly LinkHandshake handshake = new(owner.Secret, owner.Version);
-    private byte[] input = new byte[LinkCipher.OverheadBytes];
-    private int filled;
-    private volatile Stage stage = called is null ? Stage.AwaitHello : Stage.Opening;
-    private LinkCipher? seals;
-    private LinkCipher? opens;
-    private long heardMillis = owner.NowMillis;
-    private long saidMillis;
-    private long endsMillis = long.MaxValue;
+    private readonly Lock _sending = new();
+    private readonly LinkHandshake _handshake = new(owner.Secret, owner.Version);
+    private byte[] _input = new byte[LinkCipher.OverheadBytes];
+    private int _filled;
+    private volatile Stage _stage = called is null ? Stage.AwaitHello : Stage.Opening;
+    private LinkCipher? _seals;
+    private LinkCipher? _opens;
+    private long _heardMillis = owner.NowMillis;
+    private long _saidMillis;
+    private long _endsMillis = long.MaxValue;
 
     private enum Stage
     {
@@ -43,8 +43,8 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
     /// <summary>When it is closed because the peer is no longer in the cluster.</summary>
     public long EndsMillis
     {
-        get => Volatile.Read(ref endsMillis);
-        set => Volatile.Write(ref endsMillis, value);
+        get => Volatile.Read(ref _endsMillis);
+        set => Volatile.Write(ref _endsMillis, value);
     }
 
     /// <summary>When it began.</summary>
@@ -60,10 +60,10 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
     public string Run { get; private set; } = "";
 
     /// <summary>Whether both sides have proved who they are.</summary>
-    public bool IsUp => stage == Stage.Up;
+    public bool IsUp => _stage == Stage.Up;
 
     /// <summary>Whether the connection is open and the peer is proving who it is.</summary>
-    public bool IsProving => stage is Stage.AwaitAnswer or Stage.AwaitAccepted;
+    public bool IsProving => _stage is Stage.AwaitAnswer or Stage.AwaitAccepted;
 
     /// <summary>Why this side closed it; "" where the other side or the network did.</summary>
     public string Complaint { get; private set; } = "";
@@ -84,43 +84,43 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
     /// <summary>Looks at its deadlines.</summary>
     public void Tick(long now)
     {
-        if (stage != Stage.Up)
+        if (_stage != Stage.Up)
         {
             if (now - BegunMillis > Limits.LinkHandshakeMillis) Close("it did not answer in time");
             return;
         }
         if (now >= EndsMillis) Close(NodeLinks.NoLongerThere);
-        else if (now - Volatile.Read(ref heardMillis) > Limits.LinkSilenceMillis) Close("it is silent");
-        else if (now - Volatile.Read(ref saidMillis) >= Limits.LinkPingMillis) Send(KindPing, []);
+        else if (now - Volatile.Read(ref _heardMillis) > Limits.LinkSilenceMillis) Close("it is silent");
+        else if (now - Volatile.Read(ref _saidMillis) >= Limits.LinkPingMillis) Send(KindPing, []);
     }
 
     /// <inheritdoc/>
     public void OnOpened()
     {
         if (!owner.MayProve(this)) return;
-        stage = Stage.AwaitAnswer;
-        SendOpen(handshake.Begin(owner.Random, owner.Self, owner.Run, called!));
+        _stage = Stage.AwaitAnswer;
+        SendOpen(_handshake.Begin(owner.Random, owner.Self, owner.Run, called!));
     }
 
     /// <inheritdoc/>
     public void OnData(ReadOnlySpan<byte> bytes)
     {
-        while (!bytes.IsEmpty && stage != Stage.Over)
+        while (!bytes.IsEmpty && _stage != Stage.Over)
         {
-            var wanted = filled < 4 ? 4 : 4 + BinaryPrimitives.ReadInt32BigEndian(input);
+            var wanted = _filled < 4 ? 4 : 4 + BinaryPrimitives.ReadInt32BigEndian(_input);
             if (wanted < 4 || wanted > FrameBytesMax)
             {
                 Refuse("what it sends is no frame");
                 return;
             }
-            if (input.Length < wanted) Array.Resize(ref input, Math.Max(wanted, Math.Min(input.Length * 2, FrameBytesMax)));
-            var taken = Math.Min(wanted - filled, bytes.Length);
-            bytes[..taken].CopyTo(input.AsSpan(filled));
-            filled += taken;
+            if (_input.Length < wanted) Array.Resize(ref _input, Math.Max(wanted, Math.Min(_input.Length * 2, FrameBytesMax)));
+            var taken = Math.Min(wanted - _filled, bytes.Length);
+            bytes[..taken].CopyTo(_input.AsSpan(_filled));
+            _filled += taken;
             bytes = bytes[taken..];
-            if (filled < 4 || filled < 4 + BinaryPrimitives.ReadInt32BigEndian(input)) continue;
-            var frame = input.AsSpan(0, filled);
-            filled = 0;
+            if (_filled < 4 || _filled < 4 + BinaryPrimitives.ReadInt32BigEndian(_input)) continue;
+            var frame = _input.AsSpan(0, _filled);
+            _filled = 0;
             Take(frame);
         }
     }
@@ -128,32 +128,32 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
     /// <inheritdoc/>
     public void OnClosed(LinkStreamEnd end)
     {
-        stage = Stage.Over;
+        _stage = Stage.Over;
         owner.Closed(this, end);
         Dispose();
     }
 
     public void Dispose()
     {
-        lock (sending)
+        lock (_sending)
         {
-            seals?.Dispose();
-            seals = null;
+            _seals?.Dispose();
+            _seals = null;
         }
-        opens?.Dispose();
+        _opens?.Dispose();
     }
 
-    private int FrameBytesMax => stage is Stage.Up or Stage.AwaitAccepted ? Limits.LinkMessageBytes + LinkCipher.OverheadBytes : Limits.LinkHandshakeBytes;
+    private int FrameBytesMax => _stage is Stage.Up or Stage.AwaitAccepted ? Limits.LinkMessageBytes + LinkCipher.OverheadBytes : Limits.LinkHandshakeBytes;
 
     private bool Send(byte kind, ReadOnlySpan<byte> payload)
     {
-        lock (sending)
+        lock (_sending)
         {
-            if (seals is null || Stream is not { } stream) return false;
+            if (_seals is null || Stream is not { } stream) return false;
             // A full queue is no reason to lose the connection: whoever asked is told, and what waits arrives first.
             if (stream.QueuedBytes + payload.Length + LinkCipher.OverheadBytes > Limits.LinkQueueBytes) return false;
-            Volatile.Write(ref saidMillis, owner.NowMillis);
-            if (!stream.Send(seals.Seal(kind, payload))) return false;
+            Volatile.Write(ref _saidMillis, owner.NowMillis);
+            if (!stream.Send(_seals.Seal(kind, payload))) return false;
             owner.Counters.Sent(payload.Length + LinkCipher.OverheadBytes);
             return true;
         }
@@ -169,7 +169,7 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
 
     private void Take(ReadOnlySpan<byte> frame)
     {
-        switch (stage)
+        switch (_stage)
         {
             case Stage.AwaitHello: TakeHello(frame[4..]); break;
             case Stage.AwaitAnswer: TakeAnswer(frame[4..]); break;
@@ -180,7 +180,7 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
 
     private void TakeHello(ReadOnlySpan<byte> body)
     {
-        var hello = handshake.ReadFirst(body);
+        var hello = _handshake.ReadFirst(body);
         var version = LinkHandshake.VersionOf(body);
         if (version != 0 && version != owner.Version)
         {
@@ -198,8 +198,8 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
             Refuse($"it calls itself {hello.Name} and looks for {hello.Called}; this is {owner.Self}");
             return;
         }
-        stage = Stage.AwaitProof;
-        SendOpen(handshake.Answer(owner.Random, owner.Self, owner.Run));
+        _stage = Stage.AwaitProof;
+        SendOpen(_handshake.Answer(owner.Random, owner.Self, owner.Run));
     }
 
     private void TakeAnswer(ReadOnlySpan<byte> body)
@@ -209,7 +209,7 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
             Refuse(OtherVersion(version));
             return;
         }
-        var hello = handshake.ReadAnswer(body);
+        var hello = _handshake.ReadAnswer(body);
         if (hello is null || hello.Name != called)
         {
             Refuse("it does not prove that it is that node and knows the cluster's secret");
@@ -217,13 +217,13 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
         }
         Run = hello.Run;
         SetCiphers();
-        stage = Stage.AwaitAccepted;
-        SendOpen(handshake.Prove());
+        _stage = Stage.AwaitAccepted;
+        SendOpen(_handshake.Prove());
     }
 
     private void TakeProof(ReadOnlySpan<byte> body)
     {
-        if (!handshake.IsProof(body))
+        if (!_handshake.IsProof(body))
         {
             Refuse("it does not prove that it knows the cluster's secret");
             return;
@@ -234,34 +234,34 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
 
     private void TakeSealed(ReadOnlySpan<byte> frame)
     {
-        if (opens!.Open(frame, out var kind) is not { } payload)
+        if (_opens!.Open(frame, out var kind) is not { } payload)
         {
             Refuse("what it sent was changed on its way");
             return;
         }
         // Only what proves to be the peer's counts as a sign of life: a length that was changed on its way must not keep us waiting for the rest.
-        Volatile.Write(ref heardMillis, owner.NowMillis);
+        Volatile.Write(ref _heardMillis, owner.NowMillis);
         owner.Counters.Received(frame.Length);
         switch (kind)
         {
-            case KindAccepted when stage == Stage.AwaitAccepted: BecomeUp(); break;
+            case KindAccepted when _stage == Stage.AwaitAccepted: BecomeUp(); break;
             case KindPing: break;
-            case var channel when stage == Stage.Up: owner.Deliver(this, (LinkChannel)channel, payload); break;
+            case var channel when _stage == Stage.Up: owner.Deliver(this, (LinkChannel)channel, payload); break;
             default: Refuse("it sent a message before it accepted the link"); break;
         }
     }
 
     private void SetCiphers()
     {
-        var (fromInitiator, fromAcceptor) = handshake.Ciphers();
-        opens = IsOurs ? fromAcceptor : fromInitiator;
-        lock (sending) seals = IsOurs ? fromInitiator : fromAcceptor;
+        var (fromInitiator, fromAcceptor) = _handshake.Ciphers();
+        _opens = IsOurs ? fromAcceptor : fromInitiator;
+        lock (_sending) _seals = IsOurs ? fromInitiator : fromAcceptor;
     }
 
     private void BecomeUp()
     {
-        Volatile.Write(ref heardMillis, owner.NowMillis);
-        stage = Stage.Up;
+        Volatile.Write(ref _heardMillis, owner.NowMillis);
+        _stage = Stage.Up;
         if (!owner.Adopt(this)) Stop("there is a link already");
     }
 
@@ -272,8 +272,8 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
     private void RefuseVersion(string peer, int version)
     {
         owner.Complain(peer, OtherVersion(version));
-        SendOpen(handshake.OwnVersion());
-        stage = Stage.Over;
+        SendOpen(_handshake.OwnVersion());
+        _stage = Stage.Over;
     }
 
     private void Refuse(string why)
@@ -284,7 +284,7 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
 
     private void Stop(string why)
     {
-        stage = Stage.Over;
+        _stage = Stage.Over;
         Close(why);
     }
 }

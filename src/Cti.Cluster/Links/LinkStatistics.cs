@@ -16,28 +16,28 @@ public readonly record struct LinkStatistics(int Peers, int Up, long FramesSent,
 /// <summary>Counts for <see cref="LinkStatistics"/>, from any thread.</summary>
 internal sealed class LinkCounters
 {
-    private long framesSent, bytesSent, framesReceived, bytesReceived, withoutLink, queueFull, broken, refused;
+    private long _framesSent, _bytesSent, _framesReceived, _bytesReceived, _withoutLink, _queueFull, _broken, _refused;
 
     public void Sent(int bytes)
     {
-        Interlocked.Increment(ref framesSent);
-        Interlocked.Add(ref bytesSent, bytes);
+        Interlocked.Increment(ref _framesSent);
+        Interlocked.Add(ref _bytesSent, bytes);
     }
 
     public void Received(int bytes)
     {
-        Interlocked.Increment(ref framesReceived);
-        Interlocked.Add(ref bytesReceived, bytes);
+        Interlocked.Increment(ref _framesReceived);
+        Interlocked.Add(ref _bytesReceived, bytes);
     }
 
-    public void WithoutLink() => Interlocked.Increment(ref withoutLink);
+    public void WithoutLink() => Interlocked.Increment(ref _withoutLink);
 
-    public void QueueFull() => Interlocked.Increment(ref queueFull);
+    public void QueueFull() => Interlocked.Increment(ref _queueFull);
 
-    public void Broke() => Interlocked.Increment(ref broken);
+    public void Broke() => Interlocked.Increment(ref _broken);
 
-    public void Refused() => Interlocked.Increment(ref refused);
+    public void Refused() => Interlocked.Increment(ref _refused);
 
-    public LinkStatistics Read(int peers, int up) => new(peers, up, Interlocked.Read(ref framesSent), Interlocked.Read(ref bytesSent), Interlocked.Read(ref framesReceived),
-        Interlocked.Read(ref bytesReceived), Interlocked.Read(ref withoutLink), Interlocked.Read(ref queueFull), Interlocked.Read(ref broken), Interlocked.Read(ref refused));
+    public LinkStatistics Read(int peers, int up) => new(peers, up, Interlocked.Read(ref _framesSent), Interlocked.Read(ref _bytesSent), Interlocked.Read(ref _framesReceived),
+        Interlocked.Read(ref _bytesReceived), Interlocked.Read(ref _withoutLink), Interlocked.Read(ref _queueFull), Interlocked.Read(ref _broken), Interlocked.Read(ref _refused));
 }

@@ -39,14 +39,14 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     /// <summary>Milliseconds that the larger name leaves to the smaller to connect first.</summary>
     private const int CourtesyMillis = 300;
 
-    private readonly NodeLinksOptions options;
-    private readonly Lock gate = new();
-    private readonly ConcurrentDictionary<string, LinkPeer> peers = new(StringComparer.Ordinal);
-    private readonly List<LinkSession> sessions = [];
-    private readonly ILinkReceiver?[] receivers = new ILinkReceiver?[byte.MaxValue + 1];
-    private ILinkListener? listener;
-    private ITimerHandle? tick;
-    private bool running;
+    private readonly NodeLinksOptions _options;
+    private readonly Lock _gate = new();
+    private readonly ConcurrentDictionary<string, LinkPeer> _peers = new(StringComparer.Ordinal);
+    private readonly List<LinkSession> _sessions = [];
+    private readonly ILinkReceiver?[] _receivers = new ILinkReceiver?[byte.MaxValue + 1];
+    private ILinkListener? _listener;
+    private ITimerHandle? _tick;
+    private bool _running;
 
     /// <summary>Puts the links together; nothing happens before <see cref="Start"/>.</summary>
     /// <exception cref="ArgumentException">The secret is too short.</exception>
@@ -54,40 +54,40 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     {
         if (options.Secret.Length < Limits.LinkSecretCharsMin)
             throw new ArgumentException($"the cluster's secret must have at least {Limits.LinkSecretCharsMin} characters", nameof(options));
-        this.options = options;
+        _options = options;
     }
 
     /// <summary>Told the name of a peer to which there is no link and whose address refuses connections: its program does not run. Set before <see cref="Start"/>.</summary>
     public Action<string>? PeerRefused { get; set; }
 
     /// <summary>Where peers connect to, with the real port; "" before <see cref="Start"/>.</summary>
-    public string Address => listener?.Address ?? "";
+    public string Address => _listener?.Address ?? "";
 
     internal LinkCounters Counters { get; } = new();
 
     internal const string NoLongerThere = "it is no longer in the cluster";
-    internal string Self => options.Self;
-    internal string Run => options.Incarnation;
-    internal string Secret => options.Secret;
-    internal int Version => options.Version;
-    internal IRandom Random => options.Random;
-    internal long NowMillis => options.Clock.MonotonicNanos / 1_000_000;
+    internal string Self => _options.Self;
+    internal string Run => _options.Incarnation;
+    internal string Secret => _options.Secret;
+    internal int Version => _options.Version;
+    internal IRandom Random => _options.Random;
+    internal long NowMillis => _options.Clock.MonotonicNanos / 1_000_000;
 
     /// <summary>Accepts links from now on, and connects to the peers that are known.</summary>
     /// <exception cref="IOException">The address cannot be used.</exception>
     public void Start()
     {
-        lock (gate) running = true;
+        lock (_gate) _running = true;
         try
         {
-            listener = options.Transport.Listen(options.Listen, this);
+            _listener = _options.Transport.Listen(_options.Listen, this);
         }
         catch
         {
-            lock (gate) running = false;
+            lock (_gate) _running = false;
             throw;
         }
-        lock (gate) Arm();
+        lock (_gate) Arm();
         ConnectDue();
     }
 
@@ -95,7 +95,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     public LinkStatistics Snapshot()
     {
         var (wanted, up) = (0, 0);
-        foreach (var peer in peers.Values)
+        foreach (var peer in _peers.Values)
         {
             if (peer.Node is not null) wanted++;
             if (peer.Current is not null) up++;
@@ -107,14 +107,14 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     public void Stop()
     {
         LinkSession[] open;
-        lock (gate)
+        lock (_gate)
         {
-            running = false;
-            tick?.Cancel();
-            tick = null;
-            open = [.. sessions];
+            _running = false;
+            _tick?.Cancel();
+            _tick = null;
+            open = [.. _sessions];
         }
-        listener?.Dispose();
+        _listener?.Dispose();
         foreach (var session in open) session.Close("this node stops");
     }
 
@@ -126,17 +126,17 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     public void SetPeers(IReadOnlyList<ClusterNode> nodes)
     {
         var attempts = new List<LinkSession>();
-        lock (gate)
+        lock (_gate)
         {
             foreach (var node in nodes)
             {
-                if (node.Name == Self || (!peers.ContainsKey(node.Name) && peers.Count >= Limits.LinkPeersMax)) continue;
-                var peer = peers.GetOrAdd(node.Name, static name => new LinkPeer(name));
+                if (node.Name == Self || (!_peers.ContainsKey(node.Name) && _peers.Count >= Limits.LinkPeersMax)) continue;
+                var peer = _peers.GetOrAdd(node.Name, static name => new LinkPeer(name));
                 if (peer.Node is null) peer.DueMillis = NowMillis + (IsFirst(Self, node.Name) ? 0 : CourtesyMillis);
                 peer.Node = node;
                 if (peer.Current is { } kept) kept.EndsMillis = long.MaxValue;
             }
-            foreach (var peer in peers.Values.OrderBy(static peer => peer.Name, StringComparer.Ordinal))
+            foreach (var peer in _peers.Values.OrderBy(static peer => peer.Name, StringComparer.Ordinal))
             {
                 if (peer.Node is null || nodes.Any(node => node.Name == peer.Name)) continue;
                 peer.Node = null;
@@ -153,7 +153,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     public bool Send(string node, LinkChannel channel, ReadOnlyMemory<byte> payload)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(payload.Length, Limits.LinkMessageBytes, nameof(payload));
-        if (!peers.TryGetValue(node, out var peer) || peer.Current is not { } session)
+        if (!_peers.TryGetValue(node, out var peer) || peer.Current is not { } session)
         {
             Counters.WithoutLink();
             return false;
@@ -164,19 +164,19 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     }
 
     /// <inheritdoc/>
-    public bool IsConnected(string node) => peers.TryGetValue(node, out var peer) && peer.Current is not null;
+    public bool IsConnected(string node) => _peers.TryGetValue(node, out var peer) && peer.Current is not null;
 
     /// <inheritdoc/>
-    public void Receive(LinkChannel channel, ILinkReceiver receiver) => receivers[(byte)channel] = receiver;
+    public void Receive(LinkChannel channel, ILinkReceiver receiver) => _receivers[(byte)channel] = receiver;
 
     /// <inheritdoc/>
     public ILinkStreamEvents? Accept(ILinkStream stream)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!running || sessions.Count(static session => !session.IsUp && !session.IsOurs) >= Limits.LinkPendingMax) return null;
+            if (!_running || _sessions.Count(static session => !session.IsUp && !session.IsOurs) >= Limits.LinkPendingMax) return null;
             var session = new LinkSession(this, null) { Stream = stream };
-            sessions.Add(session);
+            _sessions.Add(session);
             Arm();
             return session;
         }
@@ -186,9 +186,9 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     internal bool MayProve(LinkSession session)
     {
         // The lock also waits until the attempt's stream is known.
-        lock (gate)
+        lock (_gate)
         {
-            if (running && peers.TryGetValue(session.Peer, out var peer) && peer.Attempt == session && peer.Current is null) return true;
+            if (_running && _peers.TryGetValue(session.Peer, out var peer) && peer.Attempt == session && peer.Current is null) return true;
         }
         session.Close("there is a link already");
         return false;
@@ -197,22 +197,22 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     /// <summary>A connection whose both sides have proved who they are becomes the link of its pair; false where another stays.</summary>
     internal bool Adopt(LinkSession session)
     {
-        if (!peers.TryGetValue(session.Peer, out var peer))
+        if (!_peers.TryGetValue(session.Peer, out var peer))
         {
-            lock (gate)
+            lock (_gate)
             {
-                if (peers.Count >= Limits.LinkPeersMax) return false;
+                if (_peers.Count >= Limits.LinkPeersMax) return false;
                 // It has joined a moment ago: our view of the cluster will have it soon.
-                peer = peers.GetOrAdd(session.Peer, static name => new LinkPeer(name));
+                peer = _peers.GetOrAdd(session.Peer, static name => new LinkPeer(name));
             }
         }
         LinkSession? old;
         LinkSession? attempt;
         lock (peer.Delivering)
         {
-            lock (gate)
+            lock (_gate)
             {
-                if (!running || !IsBetter(session, peer)) return false;
+                if (!_running || !IsBetter(session, peer)) return false;
                 old = peer.Current;
                 attempt = peer.Attempt == session ? null : peer.Attempt;
                 peer.Attempt = null;
@@ -224,7 +224,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
             Tell(peer, isUp: true);
         }
         peer.Complaint = "";
-        options.Log.Write(LogEvents.LinkUp, peer.Name);
+        _options.Log.Write(LogEvents.LinkUp, peer.Name);
         old?.Close("there is a newer link");
         attempt?.Close("there is a link already");
         return true;
@@ -235,12 +235,12 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     {
         var wasLink = false;
         var refused = false;
-        lock (gate) sessions.Remove(session);
-        if (peers.TryGetValue(session.Peer, out var peer))
+        lock (_gate) _sessions.Remove(session);
+        if (_peers.TryGetValue(session.Peer, out var peer))
         {
             lock (peer.Delivering)
             {
-                lock (gate)
+                lock (_gate)
                 {
                     wasLink = peer.Current == session;
                     if (wasLink)
@@ -258,7 +258,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
                 if (wasLink) Tell(peer, isUp: false);
             }
             if (wasLink) Counters.Broke();
-            if (wasLink) options.Log.Write(LogEvents.LinkBroken, peer.Name, session.Complaint.Length > 0 ? session.Complaint : "the connection was closed");
+            if (wasLink) _options.Log.Write(LogEvents.LinkBroken, peer.Name, session.Complaint.Length > 0 ? session.Complaint : "the connection was closed");
         }
         if (refused) PeerRefused?.Invoke(session.Peer);
         if (wasLink) ConnectDue();
@@ -267,10 +267,10 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     /// <summary>Hands a message to its receiver, unless another connection has become the link.</summary>
     internal void Deliver(LinkSession session, LinkChannel channel, byte[] payload)
     {
-        if (!peers.TryGetValue(session.Peer, out var peer)) return;
+        if (!_peers.TryGetValue(session.Peer, out var peer)) return;
         lock (peer.Delivering)
         {
-            if (peer.Current == session) receivers[(byte)channel]?.OnMessage(peer.Name, payload);
+            if (peer.Current == session) _receivers[(byte)channel]?.OnMessage(peer.Name, payload);
         }
     }
 
@@ -279,12 +279,12 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     {
         Counters.Refused();
         var name = peer.Length > 0 ? peer : "a stranger";
-        if (peers.TryGetValue(peer, out var known))
+        if (_peers.TryGetValue(peer, out var known))
         {
             if (known.Complaint == why) return;
             known.Complaint = why;
         }
-        options.Log.Write(LogEvents.LinkRefused, name, why);
+        _options.Log.Write(LogEvents.LinkRefused, name, why);
     }
 
     private static bool IsFirst(string one, string other) => string.CompareOrdinal(one, other) < 0;
@@ -300,7 +300,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
 
     private void Tell(LinkPeer peer, bool isUp)
     {
-        foreach (var receiver in receivers)
+        foreach (var receiver in _receivers)
         {
             if (receiver is null) continue;
             if (isUp) receiver.OnConnected(peer.Name);
@@ -310,12 +310,12 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
 
     private void ConnectDue()
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!running) return;
+            if (!_running) return;
             var now = NowMillis;
             List<LinkPeer>? due = null;
-            foreach (var (_, peer) in peers)
+            foreach (var (_, peer) in _peers)
             {
                 if (peer.Node is { LinkAddress.Length: > 0 } && peer.Current is null && peer.Attempt is null && peer.DueMillis <= now) (due ??= []).Add(peer);
             }
@@ -326,8 +326,8 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
                 if (peer.Node is not { LinkAddress.Length: > 0 } node || peer.Current is not null || peer.Attempt is not null || peer.DueMillis > now) continue;
                 var session = new LinkSession(this, peer.Name);
                 peer.Attempt = session;
-                sessions.Add(session);
-                session.Stream = options.Transport.Connect(node.LinkAddress, session);
+                _sessions.Add(session);
+                session.Stream = _options.Transport.Connect(node.LinkAddress, session);
             }
         }
     }
@@ -335,18 +335,18 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     /// <summary>The tick runs while there is anybody to look after.</summary>
     private void Arm()
     {
-        if (running && tick is null && (!peers.IsEmpty || sessions.Count > 0)) tick = options.Timers.Schedule(Limits.LinkTickMillis, static links => ((NodeLinks)links!).Tick(), this);
+        if (_running && _tick is null && (!_peers.IsEmpty || _sessions.Count > 0)) _tick = _options.Timers.Schedule(Limits.LinkTickMillis, static links => ((NodeLinks)links!).Tick(), this);
     }
 
     private void Tick()
     {
         LinkSession[] open;
-        lock (gate)
+        lock (_gate)
         {
-            if (!running) return;
-            tick = null;
+            if (!_running) return;
+            _tick = null;
             Arm();
-            open = [.. sessions];
+            open = [.. _sessions];
         }
         foreach (var session in open) session.Tick(NowMillis);
         ConnectDue();
@@ -356,7 +356,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
 /// <summary>What is known of one peer.</summary>
 internal sealed class LinkPeer(string name)
 {
-    private LinkSession? current;
+    private LinkSession? _current;
 
     public string Name => name;
 
@@ -369,8 +369,8 @@ internal sealed class LinkPeer(string name)
     /// <summary>The link.</summary>
     public LinkSession? Current
     {
-        get => Volatile.Read(ref current);
-        set => Volatile.Write(ref current, value);
+        get => Volatile.Read(ref _current);
+        set => Volatile.Write(ref _current, value);
     }
 
     /// <summary>A connection of ours that is not the link yet.</summary>

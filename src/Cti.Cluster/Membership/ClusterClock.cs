@@ -15,21 +15,21 @@ public sealed class ClusterClock(IClock machine) : IClock
     /// <summary>Above it time is put right by a step, in milliseconds: slewing it would take more than an hour and a half.</summary>
     internal const long StepMillisMin = 60_000;
 
-    private Stretch? stretch;
+    private Stretch? _stretch;
 
     /// <inheritdoc/>
     public long MonotonicNanos => machine.MonotonicNanos;
 
     /// <inheritdoc/>
-    public long UnixMillis => Volatile.Read(ref stretch)?.At(machine.MonotonicNanos) / NanosPerMilli ?? machine.UnixMillis;
+    public long UnixMillis => Volatile.Read(ref _stretch)?.At(machine.MonotonicNanos) / NanosPerMilli ?? machine.UnixMillis;
 
     /// <summary>How much this time is ahead of the machine's own, in milliseconds; 0 before the first correction.</summary>
-    public double OffsetMillis => Volatile.Read(ref stretch) is { } followed ? (followed.At(machine.MonotonicNanos) / (double)NanosPerMilli) - machine.UnixMillis : 0;
+    public double OffsetMillis => Volatile.Read(ref _stretch) is { } followed ? (followed.At(machine.MonotonicNanos) / (double)NanosPerMilli) - machine.UnixMillis : 0;
 
     /// <summary>The first correction, before anything was decided by this clock: a step.</summary>
     /// <param name="databaseMillis">The database's time.</param>
     /// <param name="atNanos">The monotonic time at which it was that.</param>
-    internal void Set(long databaseMillis, long atNanos) => Volatile.Write(ref stretch, new Stretch(atNanos, databaseMillis * NanosPerMilli, 0));
+    internal void Set(long databaseMillis, long atNanos) => Volatile.Write(ref _stretch, new Stretch(atNanos, databaseMillis * NanosPerMilli, 0));
 
     /// <summary>How far the machine's time is from its own reference, in milliseconds; 0 where it has none.</summary>
     internal long MachineErrorMillis => (machine as IReferencedClock)?.ReferenceAheadMillis ?? 0;
@@ -46,11 +46,11 @@ public sealed class ClusterClock(IClock machine) : IClock
     internal void Correct(long databaseMillis, long atNanos)
     {
         var now = machine.MonotonicNanos;
-        var reached = Volatile.Read(ref stretch)?.At(now) ?? machine.UnixMillis * NanosPerMilli;
+        var reached = Volatile.Read(ref _stretch)?.At(now) ?? machine.UnixMillis * NanosPerMilli;
         var right = (databaseMillis * NanosPerMilli) + (now - atNanos);
         var error = right - reached;
         // The database tells whole milliseconds: less than one is no error.
-        Volatile.Write(ref stretch, new Stretch(now, reached, Math.Abs(error) < 2 * NanosPerMilli ? 0 : error));
+        Volatile.Write(ref _stretch, new Stretch(now, reached, Math.Abs(error) < 2 * NanosPerMilli ? 0 : error));
     }
 
     /// <summary>The first exact correction after a rough <see cref="Set"/>: a step where time is behind, slewed where it is ahead, because time never goes back.</summary>
@@ -58,7 +58,7 @@ public sealed class ClusterClock(IClock machine) : IClock
     internal void Settle(long databaseMillis, long atNanos)
     {
         var now = machine.MonotonicNanos;
-        if ((databaseMillis * NanosPerMilli) + (now - atNanos) > Volatile.Read(ref stretch)?.At(now)) Set(databaseMillis, atNanos);
+        if ((databaseMillis * NanosPerMilli) + (now - atNanos) > Volatile.Read(ref _stretch)?.At(now)) Set(databaseMillis, atNanos);
         else Correct(databaseMillis, atNanos);
     }
 

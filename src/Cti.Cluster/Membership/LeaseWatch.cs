@@ -9,8 +9,8 @@ namespace Cti.Cluster.Membership;
 /// </summary>
 internal sealed class LeaseWatch(string self, long leaseNanos)
 {
-    private readonly Dictionary<string, Seen> rows = new(StringComparer.Ordinal);
-    private long lastArrived = long.MinValue;
+    private readonly Dictionary<string, Seen> _rows = new(StringComparer.Ordinal);
+    private long _lastArrived = long.MinValue;
 
     /// <summary>The shorter lease of a node whose process is gone for all that its host says.</summary>
     public long ShortLeaseNanos => leaseNanos / 5;
@@ -20,7 +20,7 @@ internal sealed class LeaseWatch(string self, long leaseNanos)
     {
         get
         {
-            foreach (var seen in rows.Values)
+            foreach (var seen in _rows.Values)
             {
                 if (seen is { IsBroken: true, IsDead: false }) return true;
             }
@@ -34,7 +34,7 @@ internal sealed class LeaseWatch(string self, long leaseNanos)
         get
         {
             var earliest = long.MaxValue;
-            foreach (var seen in rows.Values)
+            foreach (var seen in _rows.Values)
             {
                 if (seen is { IsBroken: true, IsRefused: true, IsDead: false }) earliest = Math.Min(earliest, seen.Since + ShortLeaseNanos);
             }
@@ -50,7 +50,7 @@ internal sealed class LeaseWatch(string self, long leaseNanos)
     {
         get
         {
-            foreach (var seen in rows.Values)
+            foreach (var seen in _rows.Values)
             {
                 if (seen.IsDead) return true;
             }
@@ -65,60 +65,60 @@ internal sealed class LeaseWatch(string self, long leaseNanos)
     /// <returns>Whether access was unbroken since the last.</returns>
     public bool Observe(IReadOnlyList<NodeLease> nodes, long began, long arrived)
     {
-        var isUnbroken = lastArrived != long.MinValue && arrived - lastArrived <= leaseNanos / 2;
-        lastArrived = arrived;
+        var isUnbroken = _lastArrived != long.MinValue && arrived - _lastArrived <= leaseNanos / 2;
+        _lastArrived = arrived;
         var present = 0;
         foreach (var node in nodes)
         {
             if (node.Name == self) continue;
             present++;
-            if (rows.TryGetValue(node.Name, out var seen))
+            if (_rows.TryGetValue(node.Name, out var seen))
             {
                 var wasDead = seen.IsDead;
                 seen.Show(node, began, arrived, isUnbroken, this);
                 if (seen.IsDead != wasDead) Verdicts++;
                 continue;
             }
-            rows.Add(node.Name, new Seen(node, arrived));
+            _rows.Add(node.Name, new Seen(node, arrived));
             Verdicts++;
         }
-        if (rows.Count > present) Forget(nodes);
+        if (_rows.Count > present) Forget(nodes);
         return isUnbroken;
     }
 
     private void Forget(IReadOnlyList<NodeLease> nodes)
     {
         Verdicts++;
-        foreach (var gone in rows.Keys.Where(name => !nodes.Any(node => node.Name == name)).ToList()) rows.Remove(gone);
+        foreach (var gone in _rows.Keys.Where(name => !nodes.Any(node => node.Name == name)).ToList()) _rows.Remove(gone);
     }
 
     /// <summary>Whether a node counts as dead; one without a row does.</summary>
-    public bool IsDead(string node) => !rows.TryGetValue(node, out var seen) || seen.IsDead;
+    public bool IsDead(string node) => !_rows.TryGetValue(node, out var seen) || seen.IsDead;
 
     /// <summary>How long a node's row has been seen unchanged, in nanoseconds.</summary>
-    public long UnchangedNanos(string node) => rows.TryGetValue(node, out var seen) ? lastArrived - seen.Since : 0;
+    public long UnchangedNanos(string node) => _rows.TryGetValue(node, out var seen) ? _lastArrived - seen.Since : 0;
 
     /// <summary>The link to a node is up: whoever refused before has gone.</summary>
     public void Connected(string node)
     {
-        if (rows.TryGetValue(node, out var seen)) (seen.IsBroken, seen.IsRefused) = (false, false);
+        if (_rows.TryGetValue(node, out var seen)) (seen.IsBroken, seen.IsRefused) = (false, false);
     }
 
     /// <summary>The link to a node broke.</summary>
     public void Broken(string node)
     {
-        if (rows.TryGetValue(node, out var seen)) seen.IsBroken = true;
+        if (_rows.TryGetValue(node, out var seen)) seen.IsBroken = true;
     }
 
     /// <summary>A node's host refused a connection to its address.</summary>
     public void Refused(string node)
     {
-        if (rows.TryGetValue(node, out var seen) && seen.IsBroken) seen.IsRefused = true;
+        if (_rows.TryGetValue(node, out var seen) && seen.IsBroken) seen.IsRefused = true;
     }
 
     private sealed class Seen(NodeLease row, long since)
     {
-        private NodeLease row = row;
+        private NodeLease _row = row;
 
         public long Since { get; private set; } = since;
         public bool IsBroken { get; set; }
@@ -127,11 +127,11 @@ internal sealed class LeaseWatch(string self, long leaseNanos)
 
         public void Show(NodeLease now, long began, long arrived, bool isUnbroken, LeaseWatch watch)
         {
-            var isAnother = now.Incarnation != row.Incarnation;
+            var isAnother = now.Incarnation != _row.Incarnation;
             if (isAnother) (IsBroken, IsRefused) = (false, false);
-            if (isAnother || now.Renewals != row.Renewals || !isUnbroken)
+            if (isAnother || now.Renewals != _row.Renewals || !isUnbroken)
             {
-                (row, Since, IsDead) = (now, arrived, false);
+                (_row, Since, IsDead) = (now, arrived, false);
                 return;
             }
             // The value was first seen when that answer came, and was still the same when this request was sent.

@@ -44,18 +44,18 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     /// <summary>A row is forgotten after so many leases without a renewal, if it owns nothing.</summary>
     private const int ForgottenAfterLeases = 30;
 
-    private readonly LeaseWatch watch = new(self.Name, leaseNanos);
-    private readonly SortedDictionary<int, long> held = [];
-    private readonly HashSet<int> taking = [];
-    private readonly HashSet<int> given = [];
-    private readonly Dictionary<string, long> rowlessSince = new(StringComparer.Ordinal);
-    private ImmutableArray<InstanceOwnership> ownership = [];
-    private IReadOnlyList<NodeLease> rows = [];
-    private long lastBegan = long.MinValue;
-    private bool isFirst = true;
+    private readonly LeaseWatch _watch = new(self.Name, leaseNanos);
+    private readonly SortedDictionary<int, long> _held = [];
+    private readonly HashSet<int> _taking = [];
+    private readonly HashSet<int> _given = [];
+    private readonly Dictionary<string, long> _rowlessSince = new(StringComparer.Ordinal);
+    private ImmutableArray<InstanceOwnership> _ownership = [];
+    private IReadOnlyList<NodeLease> _rows = [];
+    private long _lastBegan = long.MinValue;
+    private bool _isFirst = true;
     /// <summary>Whether the last renewal showed nothing to do, and nothing has happened since: then one that shows the same needs no second thought.</summary>
-    private bool isQuiet;
-    private ImmutableArray<(int Instance, string To)>? gives;
+    private bool _isQuiet;
+    private ImmutableArray<(int Instance, string To)>? _gives;
 
     /// <summary>What this node says of itself.</summary>
     public NodeLease Self { get; private set; } = self;
@@ -73,22 +73,22 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     public bool IsReplaced { get; private set; }
 
     /// <summary>When the last renewal that succeeded was sent; <see cref="long.MinValue"/> before the first.</summary>
-    public long LastRenewedNanos => lastBegan;
+    public long LastRenewedNanos => _lastBegan;
 
     /// <summary>Whether it is worth to renew more often, because a node may have died.</summary>
-    public bool IsSuspecting => !isAlone && watch.IsSuspecting;
+    public bool IsSuspecting => !isAlone && _watch.IsSuspecting;
 
     /// <summary>When a renewal can tell that a node whose host refuses connections is dead; <see cref="long.MaxValue"/> for never.</summary>
-    public long EarlyVerdictNanos => isAlone ? long.MaxValue : watch.EarlyVerdictNanos;
+    public long EarlyVerdictNanos => isAlone ? long.MaxValue : _watch.EarlyVerdictNanos;
 
     /// <summary>How many instances this node owns.</summary>
-    public int Held => held.Count;
+    public int Held => _held.Count;
 
-    public void Connected(string node) => watch.Connected(node);
+    public void Connected(string node) => _watch.Connected(node);
 
-    public void Broken(string node) => watch.Broken(node);
+    public void Broken(string node) => _watch.Broken(node);
 
-    public void Refused(string node) => watch.Refused(node);
+    public void Refused(string node) => _watch.Refused(node);
 
     /// <summary>From the next renewal on this node takes nothing new.</summary>
     public void Drain()
@@ -101,7 +101,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     public (int Up, int Draining, int Dead) Count()
     {
         var draining = View.Nodes.Count(static node => node.IsDraining);
-        return (View.Nodes.Length - draining, draining, rows.Count(row => View.Find(row.Name) is null));
+        return (View.Nodes.Length - draining, draining, _rows.Count(row => View.Find(row.Name) is null));
     }
 
     /// <summary>How often this node took an instance, by <see cref="TakenFrom"/>.</summary>
@@ -111,16 +111,16 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     public MembershipStep Renewed(LeaseView view, long began, long arrived)
     {
         // Renewals may overtake each other; what an older one shows is the past.
-        if (began < lastBegan || IsReplaced) return MembershipStep.Nothing;
-        lastBegan = began;
+        if (began < _lastBegan || IsReplaced) return MembershipStep.Nothing;
+        _lastBegan = began;
         var own = view.Nodes.FirstOrDefault(node => node.Name == Self.Name);
         if (own is not null && own.Incarnation != Self.Incarnation) return Replace();
         if (own is null) return new MembershipStep { MustJoin = true };
-        var isKnown = isQuiet && view.Ownership is null && ShowsTheSame(view.Nodes);
-        rows = view.Nodes;
-        var judged = watch.Verdicts;
-        var isUnbroken = watch.Observe(view.Nodes, began, arrived);
-        if (isKnown && watch.Verdicts == judged) return Forgettable() is { IsEmpty: false } old ? new MembershipStep { Forget = old } : MembershipStep.Nothing;
+        var isKnown = _isQuiet && view.Ownership is null && ShowsTheSame(view.Nodes);
+        _rows = view.Nodes;
+        var judged = _watch.Verdicts;
+        var isUnbroken = _watch.Observe(view.Nodes, began, arrived);
+        if (isKnown && _watch.Verdicts == judged) return Forgettable() is { IsEmpty: false } old ? new MembershipStep { Forget = old } : MembershipStep.Nothing;
         Disturb();
         if (view.Ownership is { } read)
         {
@@ -131,8 +131,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         var lost = Lose();
         var changed = Look();
         var (takes, putDown) = Plan(view.NowMillis, began);
-        isFirst = false;
-        isQuiet = changed is null && lost.IsEmpty && takes.IsEmpty && putDown.IsEmpty && taking.Count == 0 && rowlessSince.Count == 0;
+        _isFirst = false;
+        _isQuiet = changed is null && lost.IsEmpty && takes.IsEmpty && putDown.IsEmpty && _taking.Count == 0 && _rowlessSince.Count == 0;
         return new MembershipStep { Changed = changed, Lost = lost, Takes = takes, PutDown = putDown, Forget = Forgettable() };
     }
 
@@ -143,9 +143,9 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         if (IsReplaced) return MembershipStep.Nothing;
         foreach (var claim in taken)
         {
-            held[claim.Instance] = claim.Epoch;
+            _held[claim.Instance] = claim.Epoch;
             TakenByKind[(int)KindOf(plan, claim.Instance)]++;
-            if (ownership[claim.Instance].Epoch <= claim.Epoch) ownership = ownership.SetItem(claim.Instance, claim);
+            if (_ownership[claim.Instance].Epoch <= claim.Epoch) _ownership = _ownership.SetItem(claim.Instance, claim);
         }
         return new MembershipStep { Changed = Look() };
     }
@@ -154,22 +154,22 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     public void TakeEnded(TakePlan plan)
     {
         Disturb();
-        foreach (var wanted in plan.Instances) taking.Remove(wanted.Instance);
+        foreach (var wanted in plan.Instances) _taking.Remove(wanted.Instance);
     }
 
     private TakenFrom KindOf(TakePlan plan, int instance) =>
-        plan.From.Length == 0 ? TakenFrom.Nobody : plan.From != Self.Name ? TakenFrom.Dead : given.Remove(instance) ? TakenFrom.Given : TakenFrom.Own;
+        plan.From.Length == 0 ? TakenFrom.Nobody : plan.From != Self.Name ? TakenFrom.Dead : _given.Remove(instance) ? TakenFrom.Given : TakenFrom.Own;
 
     /// <summary>The epoch under which this node owns an instance; null where it does not.</summary>
-    public long? EpochOf(int instance) => held.TryGetValue(instance, out var epoch) ? epoch : null;
+    public long? EpochOf(int instance) => _held.TryGetValue(instance, out var epoch) ? epoch : null;
 
     /// <summary>An instance was handed over.</summary>
     public MembershipStep Given(int instance, long epoch, string to)
     {
         if (EpochOf(instance) != epoch) return MembershipStep.Nothing;
         Disturb();
-        held.Remove(instance);
-        if (ownership[instance].Epoch <= epoch) ownership = ownership.SetItem(instance, ownership[instance] with { Owner = to, Epoch = epoch + 1 });
+        _held.Remove(instance);
+        if (_ownership[instance].Epoch <= epoch) _ownership = _ownership.SetItem(instance, _ownership[instance] with { Owner = to, Epoch = epoch + 1 });
         return new MembershipStep { Changed = Look(), Lost = [instance] };
     }
 
@@ -178,43 +178,43 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     {
         if (EpochOf(instance) != epoch) return MembershipStep.Nothing;
         Disturb();
-        held.Remove(instance);
+        _held.Remove(instance);
         return new MembershipStep { Lost = [instance] };
     }
 
     /// <summary>A peer that has the database takes this node for dead, while this node cannot reach it: nothing is this node's any more until it can.</summary>
     public MembershipStep PutOut()
     {
-        ImmutableArray<int> lost = [.. held.Keys.Order()];
+        ImmutableArray<int> lost = [.. _held.Keys.Order()];
         Disturb();
-        held.Clear();
+        _held.Clear();
         return lost.IsEmpty ? MembershipStep.Nothing : new MembershipStep { Lost = lost };
     }
 
     /// <summary>Instances that another node ought to have: what a joining or a draining node makes to move.</summary>
-    public ImmutableArray<(int Instance, string To)> PlanGives() => gives ??= FindGives();
+    public ImmutableArray<(int Instance, string To)> PlanGives() => _gives ??= FindGives();
 
     private ImmutableArray<(int Instance, string To)> FindGives()
     {
         var candidates = Candidates();
         if (candidates.Count == 0 || (Self.IsDraining && candidates.Contains(Self.Name))) return [];
         var found = ImmutableArray.CreateBuilder<(int, string)>();
-        foreach (var instance in held.Keys)
+        foreach (var instance in _held.Keys)
         {
             if (Rendezvous.Winner(instance, candidates) is { } winner && winner != Self.Name) found.Add((instance, winner));
         }
         return found.DrainToImmutable();
     }
 
-    private void Disturb() => (isQuiet, gives) = (false, null);
+    private void Disturb() => (_isQuiet, _gives) = (false, null);
 
     /// <summary>Whether rows say what the last ones said, but for how often and when they were renewed.</summary>
     private bool ShowsTheSame(IReadOnlyList<NodeLease> now)
     {
-        if (now.Count != rows.Count) return false;
+        if (now.Count != _rows.Count) return false;
         for (var i = 0; i < now.Count; i++)
         {
-            var (one, other) = (now[i], rows[i]);
+            var (one, other) = (now[i], _rows[i]);
             if (one.Name != other.Name || one.Incarnation != other.Incarnation || one.LinkAddress != other.LinkAddress || one.Version != other.Version
                 || one.IsGateway != other.IsGateway || one.IsMedia != other.IsMedia || one.IsDraining != other.IsDraining || one.StartedMillis != other.StartedMillis)
                 return false;
@@ -226,8 +226,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     {
         Disturb();
         IsReplaced = true;
-        ImmutableArray<int> lost = [.. held.Keys];
-        held.Clear();
+        ImmutableArray<int> lost = [.. _held.Keys];
+        _held.Clear();
         return new MembershipStep { IsReplaced = true, Lost = lost };
     }
 
@@ -235,38 +235,38 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private void Merge(IReadOnlyList<InstanceOwnership> read)
     {
         var merged = ImmutableArray.CreateBuilder<InstanceOwnership>(read.Count);
-        for (var i = 0; !ownership.IsEmpty && i < read.Count; i++)
+        for (var i = 0; !_ownership.IsEmpty && i < read.Count; i++)
         {
-            if (read[i].Owner != Self.Name) given.Remove(i);
-            else if (read[i].Epoch > ownership[i].Epoch && ownership[i].Owner != Self.Name && View.Find(ownership[i].Owner) is not null) given.Add(i);
+            if (read[i].Owner != Self.Name) _given.Remove(i);
+            else if (read[i].Epoch > _ownership[i].Epoch && _ownership[i].Owner != Self.Name && View.Find(_ownership[i].Owner) is not null) _given.Add(i);
         }
-        for (var i = 0; i < read.Count; i++) merged.Add(!ownership.IsEmpty && ownership[i].Epoch > read[i].Epoch ? ownership[i] : read[i]);
-        ownership = merged.MoveToImmutable();
+        for (var i = 0; i < read.Count; i++) merged.Add(!_ownership.IsEmpty && _ownership[i].Epoch > read[i].Epoch ? _ownership[i] : read[i]);
+        _ownership = merged.MoveToImmutable();
     }
 
     private ImmutableArray<int> Lose()
     {
         var lost = ImmutableArray.CreateBuilder<int>();
-        foreach (var (instance, epoch) in held)
+        foreach (var (instance, epoch) in _held)
         {
-            if (ownership[instance].Epoch > epoch) lost.Add(instance);
+            if (_ownership[instance].Epoch > epoch) lost.Add(instance);
         }
-        foreach (var instance in lost) held.Remove(instance);
+        foreach (var instance in lost) _held.Remove(instance);
         return lost.DrainToImmutable();
     }
 
     private (ClusterView Before, ClusterView Now)? Look()
     {
-        var nodes = ImmutableArray.CreateBuilder<ClusterNode>(rows.Count);
-        foreach (var row in rows)
+        var nodes = ImmutableArray.CreateBuilder<ClusterNode>(_rows.Count);
+        foreach (var row in _rows)
         {
             if (row.Name == Self.Name) nodes.Add(ToNode(Self));
-            else if (!isAlone && !watch.IsDead(row.Name)) nodes.Add(ToNode(row));
+            else if (!isAlone && !_watch.IsDead(row.Name)) nodes.Add(ToNode(row));
         }
         var before = View;
-        var owners = before.Owners.Length == ownership.Length && !ownership.Where((claim, i) => before.Owners[i] != new InstanceOwner(claim.Owner, claim.Epoch)).Any()
+        var owners = before.Owners.Length == _ownership.Length && !_ownership.Where((claim, i) => before.Owners[i] != new InstanceOwner(claim.Owner, claim.Epoch)).Any()
             ? before.Owners
-            : [.. ownership.Select(static claim => new InstanceOwner(claim.Owner, claim.Epoch))];
+            : [.. _ownership.Select(static claim => new InstanceOwner(claim.Owner, claim.Epoch))];
         if (owners == before.Owners && nodes.SequenceEqual(before.Nodes)) return null;
         View = new ClusterView(before.Number + 1, nodes.DrainToImmutable(), owners);
         return (before, View);
@@ -277,18 +277,18 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         var candidates = Candidates();
         var groups = new SortedDictionary<string, ImmutableArray<InstanceEpoch>.Builder>(StringComparer.Ordinal);
         var putDown = ImmutableArray.CreateBuilder<InstanceEpoch>();
-        foreach (var claim in ownership)
+        foreach (var claim in _ownership)
         {
-            if (held.ContainsKey(claim.Instance) || taking.Contains(claim.Instance)) continue;
+            if (_held.ContainsKey(claim.Instance) || _taking.Contains(claim.Instance)) continue;
             var isOwn = claim.Owner == Self.Name;
             if (isOwn && !Self.IsMedia) putDown.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
             if (!Self.IsMedia || !(isOwn || IsFree(claim.Owner, now)) || !(isOwn || Rendezvous.Winner(claim.Instance, candidates) == Self.Name)) continue;
             if (!groups.TryGetValue(claim.Owner, out var group)) groups.Add(claim.Owner, group = ImmutableArray.CreateBuilder<InstanceEpoch>());
             group.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
-            taking.Add(claim.Instance);
+            _taking.Add(claim.Instance);
         }
         return ([.. groups.Select(group => new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis),
-            group.Key == Self.Name && !isFirst))],
+            group.Key == Self.Name && !_isFirst))],
             putDown.DrainToImmutable());
     }
 
@@ -296,21 +296,21 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private bool IsFree(string owner, long now)
     {
         if (owner.Length == 0 || isAlone) return true;
-        if (RowOf(owner) is not null) return watch.IsDead(owner);
-        return rowlessSince.TryGetValue(owner, out var since) && now - since >= leaseNanos;
+        if (RowOf(owner) is not null) return _watch.IsDead(owner);
+        return _rowlessSince.TryGetValue(owner, out var since) && now - since >= leaseNanos;
     }
 
     private long LostAt(string owner, long nowMillis)
     {
         if (owner.Length == 0) return nowMillis;
         // At the start its own instances are what its last run left; later they are what it was given.
-        var last = owner != Self.Name ? RowOf(owner) : isFirst ? Previous : null;
+        var last = owner != Self.Name ? RowOf(owner) : _isFirst ? Previous : null;
         return last?.RenewedAtMillis ?? nowMillis;
     }
 
     private NodeLease? RowOf(string node)
     {
-        foreach (var row in rows)
+        foreach (var row in _rows)
         {
             if (row.Name == node) return row;
         }
@@ -320,10 +320,10 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     /// <summary>Owners without a row (a program of before leases) are given a lease to show one.</summary>
     private void LookForRowless(long began, long arrived, bool isUnbroken)
     {
-        if (!isUnbroken) rowlessSince.Clear();
-        var owners = ownership.Select(static claim => claim.Owner).Where(owner => owner.Length > 0 && RowOf(owner) is null).ToHashSet(StringComparer.Ordinal);
-        foreach (var known in rowlessSince.Keys.Where(known => !owners.Contains(known)).ToList()) rowlessSince.Remove(known);
-        foreach (var owner in owners) rowlessSince.TryAdd(owner, arrived);
+        if (!isUnbroken) _rowlessSince.Clear();
+        var owners = _ownership.Select(static claim => claim.Owner).Where(owner => owner.Length > 0 && RowOf(owner) is null).ToHashSet(StringComparer.Ordinal);
+        foreach (var known in _rowlessSince.Keys.Where(known => !owners.Contains(known)).ToList()) _rowlessSince.Remove(known);
+        foreach (var owner in owners) _rowlessSince.TryAdd(owner, arrived);
     }
 
     /// <summary>Who may get instances: living media nodes that are not draining, or that are if there are no others.</summary>
@@ -336,10 +336,10 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
 
     private ImmutableArray<NodeLease> Forgettable()
     {
-        if (rows.Count <= 1 || !(isAlone || watch.HasDead)) return [];
-        if (isAlone) return [.. rows.Where(row => row.Name != Self.Name && !ownership.Any(claim => claim.Owner == row.Name))];
-        return [.. rows.Where(row => row.Name != Self.Name && watch.IsDead(row.Name) && watch.UnchangedNanos(row.Name) >= ForgottenAfterLeases * leaseNanos
-            && !ownership.Any(claim => claim.Owner == row.Name))];
+        if (_rows.Count <= 1 || !(isAlone || _watch.HasDead)) return [];
+        if (isAlone) return [.. _rows.Where(row => row.Name != Self.Name && !_ownership.Any(claim => claim.Owner == row.Name))];
+        return [.. _rows.Where(row => row.Name != Self.Name && _watch.IsDead(row.Name) && _watch.UnchangedNanos(row.Name) >= ForgottenAfterLeases * leaseNanos
+            && !_ownership.Any(claim => claim.Owner == row.Name))];
     }
 
     private static ClusterNode ToNode(NodeLease row) => new()

@@ -14,10 +14,10 @@ internal static class RpcWriter
 
     /// <summary>One writer a thread: answers are written in one go.</summary>
     [ThreadStatic]
-    private static Utf8JsonWriter? s_writer;
+    private static Utf8JsonWriter? _writer;
 
     [ThreadStatic]
-    private static ArrayBufferWriter<byte>? s_buffer;
+    private static ArrayBufferWriter<byte>? _buffer;
 
     /// <summary>An answer; a null <paramref name="id"/> is written as null.</summary>
     internal static byte[] Answer(byte[]? id, in RpcReply reply)
@@ -146,9 +146,9 @@ internal static class RpcWriter
 
     private static Utf8JsonWriter Begin()
     {
-        var buffer = s_buffer ??= new ArrayBufferWriter<byte>(1024);
+        var buffer = _buffer ??= new ArrayBufferWriter<byte>(1024);
         buffer.ResetWrittenCount();
-        var writer = s_writer ??= new Utf8JsonWriter(buffer, Options);
+        var writer = _writer ??= new Utf8JsonWriter(buffer, Options);
         writer.Reset(buffer);
         return writer;
     }
@@ -156,9 +156,9 @@ internal static class RpcWriter
     private static byte[] End(Utf8JsonWriter writer)
     {
         writer.Flush();
-        var bytes = s_buffer!.WrittenSpan.ToArray();
+        var bytes = _buffer!.WrittenSpan.ToArray();
         // A rare large answer must not stay in every thread for ever.
-        if (s_buffer.Capacity > Limits.OutgoingBytesHigh) s_buffer = null;
+        if (_buffer.Capacity > Limits.OutgoingBytesHigh) _buffer = null;
         return bytes;
     }
 }

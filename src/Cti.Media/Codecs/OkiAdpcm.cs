@@ -6,7 +6,7 @@ namespace Cti.Media.Codecs;
 internal struct OkiAdpcm
 {
     private const int StepLast = 48;
-    private static readonly short[] s_steps = Steps();
+    private static readonly short[] StepSizes = StepTable();
 
     private int _predicted;
     private int _step;
@@ -15,7 +15,7 @@ internal struct OkiAdpcm
     /// <returns>0..15.</returns>
     public int Encode(short sample)
     {
-        var step = (int)s_steps[_step];
+        var step = (int)StepSizes[_step];
         var difference = (sample >> 4) - _predicted;
         var code = difference < 0 ? 8 : 0;
         var rest = Math.Abs(difference);
@@ -38,7 +38,7 @@ internal struct OkiAdpcm
     public short Decode(int code)
     {
         // Rounded once, as the decoders in use do: over a long file another rounding would drift away from them.
-        var difference = (((2 * (code & 7)) + 1) * s_steps[_step]) >> 3;
+        var difference = (((2 * (code & 7)) + 1) * StepSizes[_step]) >> 3;
         _predicted = Math.Clamp(_predicted + ((code & 8) != 0 ? -difference : difference), -2048, 2047);
         // The lower four sizes shrink the step, the upper four let it grow faster and faster.
         _step = Math.Clamp(_step + ((code & 4) == 0 ? -1 : 2 * ((code & 3) + 1)), 0, StepLast);
@@ -56,5 +56,5 @@ internal struct OkiAdpcm
     }
 
     /// <summary>49 steps from 16 to 1552, each a tenth larger.</summary>
-    private static short[] Steps() => [.. Enumerable.Range(0, StepLast + 1).Select(i => (short)(16 * Math.Pow(1.1, i)))];
+    private static short[] StepTable() => [.. Enumerable.Range(0, StepLast + 1).Select(i => (short)(16 * Math.Pow(1.1, i)))];
 }

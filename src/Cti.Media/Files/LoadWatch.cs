@@ -7,7 +7,7 @@ namespace Cti.Media.Files;
 public sealed class LoadWatch
 {
     [ThreadStatic]
-    private static LoadWatch? t_current;
+    private static LoadWatch? _current;
 
     private int _steps;
     private int _bounded;
@@ -15,7 +15,7 @@ public sealed class LoadWatch
     private string? _at;
 
     /// <summary>Of the calling thread; null where nobody bounds it.</summary>
-    public static LoadWatch? Current => t_current;
+    public static LoadWatch? Current => _current;
 
     /// <summary>Changes whenever the disk has answered.</summary>
     public int Steps => Volatile.Read(ref _steps);
@@ -39,7 +39,7 @@ public sealed class LoadWatch
         Volatile.Write(ref _isGivenUp, false);
         At = null;
         _bounded = 0;
-        t_current = this;
+        _current = this;
         Interlocked.Increment(ref _steps);
     }
 
@@ -49,11 +49,11 @@ public sealed class LoadWatch
     /// <summary>The disk has answered the calling thread.</summary>
     public static void Step()
     {
-        if (t_current is { } watch) Interlocked.Increment(ref watch._steps);
+        if (_current is { } watch) Interlocked.Increment(ref watch._steps);
     }
 
     /// <summary>The calling thread is at work with a bound of its own until what is returned is disposed.</summary>
-    public static BoundedWork Bounded() => new(t_current);
+    public static BoundedWork Bounded() => new(_current);
 
     /// <summary>Work with a bound of its own.</summary>
     public readonly ref struct BoundedWork

@@ -6,22 +6,22 @@ namespace Cti.Media.Files;
 /// <summary>The header of an MPEG audio frame, layer III (ISO 11172-3, ISO 13818-3 and the 2.5 that lower rates use).</summary>
 internal static class MpegFrame
 {
-    private static readonly int[] s_kilobits1 = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0];
-    private static readonly int[] s_kilobits2 = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0];
-    private static readonly int[] s_rates = [44_100, 48_000, 32_000, 0];
+    private static readonly int[] Kilobits1 = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0];
+    private static readonly int[] Kilobits2 = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0];
+    private static readonly int[] Rates = [44_100, 48_000, 32_000, 0];
 
     /// <summary>Octets of the frame, its header included; 0 when the four octets begin none.</summary>
     public static int Length(uint header)
     {
         if (!IsFrame(header)) return 0;
         var isFirst = Version(header) == 3;
-        var kilobits = (isFirst ? s_kilobits1 : s_kilobits2)[(header >> 12) & 15];
+        var kilobits = (isFirst ? Kilobits1 : Kilobits2)[(header >> 12) & 15];
         var rate = Rate(header);
         return kilobits == 0 || rate == 0 ? 0 : ((isFirst ? 144_000 : 72_000) * kilobits / rate) + (int)((header >> 9) & 1);
     }
 
     /// <summary>Samples a second; 0 when the value is reserved.</summary>
-    public static int Rate(uint header) => s_rates[(header >> 10) & 3] >> (Version(header) switch { 3 => 0, 2 => 1, _ => 2 });
+    public static int Rate(uint header) => Rates[(header >> 10) & 3] >> (Version(header) switch { 3 => 0, 2 => 1, _ => 2 });
 
     /// <summary>1 or 2.</summary>
     public static int Channels(uint header) => ((header >> 6) & 3) == 3 ? 1 : 2;

@@ -9,7 +9,7 @@ internal static class PartFile
     /// <summary>How often a claim is tried while others come in between.</summary>
     public const int AttemptsMax = 5;
 
-    private static readonly string[] s_suffixes = [RecordingHeader.PartSuffix, RecordingHeader.SecondPartSuffix];
+    private static readonly string[] Suffixes = [RecordingHeader.PartSuffix, RecordingHeader.SecondPartSuffix];
 
     /// <summary>What a new one is called.</summary>
     public static string First(string target) => target + RecordingHeader.PartSuffix;
@@ -18,7 +18,7 @@ internal static class PartFile
     public static string? Find(string target)
     {
         FileInfo? found = null;
-        foreach (var suffix in s_suffixes)
+        foreach (var suffix in Suffixes)
         {
             var part = new FileInfo(target + suffix);
             // Both are there where a process died between giving a copy its name and removing the former: they hold the same.
@@ -30,7 +30,7 @@ internal static class PartFile
     /// <summary>What it will be called when it is complete; null for a file that is no unfinished recording.</summary>
     public static string? TargetOf(string part)
     {
-        foreach (var suffix in s_suffixes)
+        foreach (var suffix in Suffixes)
         {
             if (part.EndsWith(suffix, StringComparison.Ordinal)) return part[..^suffix.Length];
         }
@@ -104,5 +104,5 @@ internal static class PartFile
         }
     }
 
-    private static string Other(string part) => TargetOf(part) + (part.EndsWith(s_suffixes[0], StringComparison.Ordinal) ? s_suffixes[1] : s_suffixes[0]);
+    private static string Other(string part) => TargetOf(part) + (part.EndsWith(Suffixes[0], StringComparison.Ordinal) ? Suffixes[1] : Suffixes[0]);
 }

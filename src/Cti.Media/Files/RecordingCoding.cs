@@ -5,7 +5,7 @@ namespace Cti.Media.Files;
 /// <summary>How a recording format lies in its file.</summary>
 internal sealed record RecordingCoding
 {
-    private static readonly RecordingCoding[] s_all =
+    private static readonly RecordingCoding[] All =
     [
         new() { Format = RecordFormat.Pcm8, Tag = WavFile.FormatPcm, Bits = 8 },
         new() { Format = RecordFormat.Alaw, Tag = WavFile.FormatAlaw, Bits = 8 },
@@ -55,7 +55,7 @@ internal sealed record RecordingCoding
     /// <summary>One byte a sample: encoded by a table, in the loop's own thread.</summary>
     public bool IsTable => Format is RecordFormat.Pcm8 or RecordFormat.Alaw or RecordFormat.Ulaw;
 
-    public static RecordingCoding Of(RecordFormat format) => s_all[(int)format];
+    public static RecordingCoding Of(RecordFormat format) => All[(int)format];
 
-    public static RecordingCoding? OfTag(ushort tag) => Array.Find(s_all, coding => !coding.IsHeaderless && coding.Tag == tag);
+    public static RecordingCoding? OfTag(ushort tag) => Array.Find(All, coding => !coding.IsHeaderless && coding.Tag == tag);
 }

@@ -17,7 +17,7 @@ internal static partial class RegularFile
     private const int NotThere = 2, Interrupted = 4;
 
     // O_NOFOLLOW has two values on Linux.
-    private static readonly int s_noFollow = RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 or Architecture.Ppc64le ? 0x8000 : 0x20000;
+    private static readonly int NotThroughLinks = RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 or Architecture.Ppc64le ? 0x8000 : 0x20000;
 
     /// <summary>Opens a file to read it.</summary>
     /// <param name="path">A full path without links.</param>
@@ -30,7 +30,7 @@ internal static partial class RegularFile
         var name = Encoding.UTF8.GetBytes(path + '\0');
         RequireRegular(CurrentFolder, name, NoFollow, path);
         int file;
-        do file = Open(name, CloseOnExec | NonBlocking | s_noFollow);
+        do file = Open(name, CloseOnExec | NonBlocking | NotThroughLinks);
         while (file < 0 && Marshal.GetLastPInvokeError() == Interrupted);
         if (file < 0) throw Fault(path);
         var handle = new SafeFileHandle(file, ownsHandle: true);

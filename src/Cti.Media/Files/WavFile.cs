@@ -30,7 +30,7 @@ public static class WavFile
     private const ushort FormatMp3 = 0x55;
     private const string Supported = "supported are PCM of up to 32 bit, floating point, A-law, mu-law, GSM, IMA and Microsoft ADPCM, MP3, and G.726 at 32 kbit/s";
 
-    private static readonly byte[][] s_chunks =
+    private static readonly byte[][] Chunks =
     [
         .. new[] { "fmt ", "data", "LIST", "fact", "bext", "JUNK", "junk", "PAD ", "FLLR", "PEAK", "cue ", "smpl", "inst", "id3 ", "ID3 ", "iXML", "axml", "DISP", "_PMX", "cart", "chna", "plst" }
             .Select(System.Text.Encoding.ASCII.GetBytes),
@@ -124,7 +124,7 @@ public static class WavFile
     private static bool IsKnownChunk(ReadOnlySpan<byte> at)
     {
         if (at.Length < 8) return false;
-        foreach (var name in s_chunks)
+        foreach (var name in Chunks)
             if (at.StartsWith(name)) return true;
         return false;
     }

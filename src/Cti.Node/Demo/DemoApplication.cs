@@ -23,8 +23,8 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
 
     private const int MaxAnswerSeconds = 600, RecordSeconds = 15, RingSeconds = 30, CallsMax = 200;
 
-    private readonly Dictionary<string, DemoCall> calls = new(StringComparer.Ordinal);
-    private string? conference;
+    private readonly Dictionary<string, DemoCall> _calls = new(StringComparer.Ordinal);
+    private string? _conference;
 
     private enum Step
     {
@@ -70,8 +70,8 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
             catch (FeedOverrunException)
             {
                 // It starts over with what happens from now on; calls it lost track of run into their time limit.
-                calls.Clear();
-                conference = null;
+                _calls.Clear();
+                _conference = null;
             }
             catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
             {
@@ -90,8 +90,8 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
             await WelcomeAsync(res, parameters.GetProperty("from_uri").GetString() ?? "", cancellation).ConfigureAwait(false);
             return;
         }
-        if (happened.Method == "sys.conf.on_released" && res == conference) conference = null;
-        if (!calls.TryGetValue(res, out var call)) return;
+        if (happened.Method == "sys.conf.on_released" && res == _conference) _conference = null;
+        if (!_calls.TryGetValue(res, out var call)) return;
         var failed = parameters.TryGetProperty("error", out var error) && error.ValueKind != JsonValueKind.Null;
         switch (happened.Method)
         {
@@ -111,7 +111,7 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
                 await OfferMenuAsync(res, call, cancellation).ConfigureAwait(false);
                 break;
             case "sys.call.on_released":
-                calls.Remove(res);
+                _calls.Remove(res);
                 if (call.CallsBack) await CallBackAsync(call, cancellation).ConfigureAwait(false);
                 break;
         }
@@ -119,12 +119,12 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
 
     private async Task WelcomeAsync(string res, string from, CancellationToken cancellation)
     {
-        if (calls.Count >= CallsMax)
+        if (_calls.Count >= CallsMax)
         {
             await AskAsync("sys.call.reject", cancellation, ("res_id", res), ("cause", 486)).ConfigureAwait(false);
             return;
         }
-        calls[res] = new DemoCall(from);
+        _calls[res] = new DemoCall(from);
         await AskAsync("sys.call.answer", cancellation, ("res_id", res), ("max_answer_seconds", MaxAnswerSeconds)).ConfigureAwait(false);
     }
 
@@ -189,13 +189,13 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
         call.Step = Step.InConference;
         for (var attempt = 0; attempt < 2; attempt++)
         {
-            conference ??= await ConstructAsync("sys.conf.construct", cancellation, ("max_seconds", 24 * 3600), ("parts_threshold", -1)).ConfigureAwait(false);
-            if (conference is null) break;
-            var error = await AskAsync("sys.call.conf_enter", cancellation, ("res_id", res), ("conf_res_id", conference), ("max_seconds", MaxAnswerSeconds),
+            _conference ??= await ConstructAsync("sys.conf.construct", cancellation, ("max_seconds", 24 * 3600), ("parts_threshold", -1)).ConfigureAwait(false);
+            if (_conference is null) break;
+            var error = await AskAsync("sys.call.conf_enter", cancellation, ("res_id", res), ("conf_res_id", _conference), ("max_seconds", MaxAnswerSeconds),
                 ("play_file", "en-US/demo-joined.wav")).ConfigureAwait(false);
             if (error is null) return;
             // It was released a moment ago: there will be a new one.
-            conference = null;
+            _conference = null;
         }
         await OfferMenuAsync(res, call, cancellation).ConfigureAwait(false);
     }
@@ -204,7 +204,7 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
     {
         var made = await ConstructAsync("sys.call.construct", cancellation, ("from_uri", "demo"), ("to_uri", call.From), ("max_answer_seconds", MaxAnswerSeconds),
             ("max_ring_seconds", RingSeconds)).ConfigureAwait(false);
-        if (made is not null) calls[made] = new DemoCall(call.From);
+        if (made is not null) _calls[made] = new DemoCall(call.From);
     }
 
     private static string[] KeysAsPrompts(string keys) => keys.Length == 0

@@ -11,8 +11,8 @@ namespace Cti.Node.Records;
 /// </summary>
 internal static class CsvLine
 {
-    private static readonly byte[] s_blanks = [.. Enumerable.Range(0, ' ' + 1).Select(static c => (byte)c)];
-    private static readonly SearchValues<byte> s_special = SearchValues.Create(",\"\r\n"u8);
+    private static readonly byte[] Blanks = [.. Enumerable.Range(0, ' ' + 1).Select(static c => (byte)c)];
+    private static readonly SearchValues<byte> Special = SearchValues.Create(",\"\r\n"u8);
 
     /// <summary>Writes the line of a stored record.</summary>
     /// <param name="line">Where to.</param>
@@ -47,7 +47,7 @@ internal static class CsvLine
             var length = json.CopyString(buffer.AsSpan(1));
             ReadOnlySpan<byte> text = buffer.AsSpan(1, length);
             if (!keepsFormulas && IsFormula(text)) text = buffer.AsSpan(0, 1 + length);
-            if (text.IndexOfAny(s_special) < 0) line.Write(text);
+            if (text.IndexOfAny(Special) < 0) line.Write(text);
             else Quoted(line, text);
         }
         finally
@@ -60,7 +60,7 @@ internal static class CsvLine
     private static bool IsFormula(ReadOnlySpan<byte> text)
     {
         if (text is [(byte)'\t' or (byte)'\r' or (byte)'\n', ..]) return true;
-        var rest = text.TrimStart(s_blanks);
+        var rest = text.TrimStart(Blanks);
         return rest is [(byte)'=' or (byte)'+' or (byte)'-' or (byte)'@', ..]
             || rest.StartsWith("＝"u8) || rest.StartsWith("＋"u8) || rest.StartsWith("－"u8) || rest.StartsWith("＠"u8);
     }

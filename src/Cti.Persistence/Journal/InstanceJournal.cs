@@ -8,37 +8,37 @@ namespace Cti.Persistence.Journal;
 /// </summary>
 public sealed class InstanceJournal
 {
-    private readonly Lock gate = new();
-    private readonly JournalWriter writer;
-    private readonly string owner;
-    private readonly long epoch;
-    private long tail;
-    private volatile bool deposed;
-    private volatile bool closed;
+    private readonly Lock _gate = new();
+    private readonly JournalWriter _writer;
+    private readonly string _owner;
+    private readonly long _epoch;
+    private long _tail;
+    private volatile bool _deposed;
+    private volatile bool _closed;
 
     internal InstanceJournal(JournalWriter writer, string owner, InstanceOwnership ownership)
     {
-        this.writer = writer;
-        this.owner = owner;
+        _writer = writer;
+        _owner = owner;
         Instance = ownership.Instance;
-        epoch = ownership.Epoch;
-        tail = ownership.Tail;
+        _epoch = ownership.Epoch;
+        _tail = ownership.Tail;
     }
 
     /// <summary>0..N-1.</summary>
     public int Instance { get; }
 
     /// <summary>The epoch under which this node owns it.</summary>
-    public long Epoch => epoch;
+    public long Epoch => _epoch;
 
     /// <summary>True once the store said that another node owns it: nothing may be written or promised any more.</summary>
-    public bool IsDeposed => deposed;
+    public bool IsDeposed => _deposed;
 
     /// <summary>True when the writer is so far behind that new work must be refused with 503.</summary>
-    public bool IsStalled => deposed || writer.IsStalled;
+    public bool IsStalled => _deposed || _writer.IsStalled;
 
     /// <summary>True when the store is damaged or gone for good: nobody will read what is still waiting to be written.</summary>
-    public bool IsBroken => writer.WhyBroken is not null;
+    public bool IsBroken => _writer.WhyBroken is not null;
 
     /// <summary>
     /// Reserves positions and queues one append. <paramref name="fill"/> runs under the lock: it is given the first free position and answers what to write,
@@ -47,20 +47,20 @@ public sealed class InstanceJournal
     /// <returns>The position of its last row, which <see cref="IDurabilityObserver.OnDurable"/> reports; 0 when nothing is written.</returns>
     public long Append(Func<long, JournalRows?> fill, IDurabilityObserver observer)
     {
-        lock (gate)
+        lock (_gate)
         {
-            var expected = tail;
+            var expected = _tail;
             var rows = fill(expected + 1);
             if (rows is null) return 0;
             if (rows.Count < 1) throw new InvalidOperationException("an append without rows has no position");
-            tail = expected + rows.Count;
-            writer.Enqueue(new PendingAppend(this, observer, rows.Tag, new InstanceAppend
+            _tail = expected + rows.Count;
+            _writer.Enqueue(new PendingAppend(this, observer, rows.Tag, new InstanceAppend
             {
                 Instance = Instance,
-                Owner = owner,
-                Epoch = epoch,
+                Owner = _owner,
+                Epoch = _epoch,
                 ExpectedTail = expected,
-                NewTail = tail,
+                NewTail = _tail,
                 Entries = rows.Entries,
                 Events = rows.Events,
                 Idempotency = rows.Idempotency,
@@ -69,7 +69,7 @@ public sealed class InstanceJournal
                 ReleasedPermits = rows.ReleasedPermits,
                 BoundPermits = rows.BoundPermits,
             }));
-            return tail;
+            return _tail;
         }
     }
 
@@ -78,15 +78,15 @@ public sealed class InstanceJournal
     /// </summary>
     public bool IsClosed
     {
-        get => closed;
+        get => _closed;
         set
         {
-            lock (gate) closed = value;
+            lock (_gate) _closed = value;
         }
     }
 
     /// <summary>Another node owns the instance, or will: from now on nothing of this journal counts.</summary>
-    public void Depose() => deposed = true;
+    public void Depose() => _deposed = true;
 }
 
 /// <summary>What one append writes.</summary>

@@ -17,18 +17,18 @@ public sealed class JournalWriter : IWorkItem
     /// <summary>How often a resent append may find another tail before that counts as a bug of ours: each time an older copy of it landed late.</summary>
     private const int LateCommitsMax = 3;
 
-    private readonly Lock gate = new();
-    private readonly IJournalStore store;
-    private readonly IScheduler scheduler;
-    private readonly ITimers timers;
-    private readonly ILog log;
-    private readonly Action<IReadOnlyList<StoredEvent>> publish;
-    private List<PendingAppend> waiting = [];
-    private List<PendingAppend> spare = [];
-    private bool running;
-    private long takenNanos;
-    private long refused, unreached;
-    private volatile bool unreachable;
+    private readonly Lock _gate = new();
+    private readonly IJournalStore _store;
+    private readonly IScheduler _scheduler;
+    private readonly ITimers _timers;
+    private readonly ILog _log;
+    private readonly Action<IReadOnlyList<StoredEvent>> _publish;
+    private List<PendingAppend> _waiting = [];
+    private List<PendingAppend> _spare = [];
+    private bool _running;
+    private long _takenNanos;
+    private long _refused, _unreached;
+    private volatile bool _unreachable;
 
     /// <summary>Creates the writer.</summary>
     /// <param name="store">Where to.</param>
@@ -38,11 +38,11 @@ public sealed class JournalWriter : IWorkItem
     /// <param name="publish">Given the events of each batch once they are durable, in order per instance.</param>
     public JournalWriter(IJournalStore store, IScheduler scheduler, ITimers timers, ILog log, Action<IReadOnlyList<StoredEvent>> publish)
     {
-        this.store = store;
-        this.scheduler = scheduler;
-        this.timers = timers;
-        this.log = log;
-        this.publish = publish;
+        _store = store;
+        _scheduler = scheduler;
+        _timers = timers;
+        _log = log;
+        _publish = publish;
     }
 
     /// <summary>Told outside every lock when the store refused an append of an instance, once for each journal.</summary>
@@ -52,15 +52,15 @@ public sealed class JournalWriter : IWorkItem
     public Func<bool>? IsCutOff { get; set; }
 
     /// <summary>What is wrong with the store for good; null while it is sound (<see cref="IJournalStore.WhyBroken"/>).</summary>
-    public string? WhyBroken => store.WhyBroken;
+    public string? WhyBroken => _store.WhyBroken;
 
     /// <summary>True while the store cannot be reached or is broken, the node is cut off from it or the queue is past its bound.</summary>
     public bool IsStalled
     {
         get
         {
-            if (unreachable || store.WhyBroken is not null || IsCutOff?.Invoke() == true) return true;
-            lock (gate) return waiting.Count > WaitingMax;
+            if (_unreachable || _store.WhyBroken is not null || IsCutOff?.Invoke() == true) return true;
+            lock (_gate) return _waiting.Count > WaitingMax;
         }
     }
 
@@ -78,25 +78,25 @@ public sealed class JournalWriter : IWorkItem
     {
         get
         {
-            lock (gate) return waiting.Count;
+            lock (_gate) return _waiting.Count;
         }
     }
 
     /// <summary>Appends that were refused, because another node owns the instance or wrote to it.</summary>
-    public long RefusedCount => Interlocked.Read(ref refused);
+    public long RefusedCount => Interlocked.Read(ref _refused);
 
     /// <summary>How often the store could not be reached with a batch.</summary>
-    public long UnreachedCount => Interlocked.Read(ref unreached);
+    public long UnreachedCount => Interlocked.Read(ref _unreached);
 
     /// <summary>How long the present batch has been on its way, in milliseconds; 0 when nothing is.</summary>
-    public long LagMillis => Volatile.Read(ref takenNanos) is var taken and not 0 && Clock is { } clock ? Math.Max(0, (clock.MonotonicNanos - taken) / 1_000_000) : 0;
+    public long LagMillis => Volatile.Read(ref _takenNanos) is var taken and not 0 && Clock is { } clock ? Math.Max(0, (clock.MonotonicNanos - taken) / 1_000_000) : 0;
 
     /// <summary>Whether everything that was appended has been reported.</summary>
     public bool IsIdle
     {
         get
         {
-            lock (gate) return !running && waiting.Count == 0;
+            lock (_gate) return !_running && _waiting.Count == 0;
         }
     }
 
@@ -106,13 +106,13 @@ public sealed class JournalWriter : IWorkItem
     internal void Enqueue(PendingAppend append)
     {
         append.QueuedNanos = Clock?.MonotonicNanos ?? 0;
-        lock (gate)
+        lock (_gate)
         {
-            waiting.Add(append);
-            if (running) return;
-            running = true;
+            _waiting.Add(append);
+            if (_running) return;
+            _running = true;
         }
-        scheduler.Post(this);
+        _scheduler.Post(this);
     }
 
     /// <summary>Writes until nothing waits. Posted by <see cref="Enqueue"/>; never twice at once.</summary>
@@ -124,41 +124,41 @@ public sealed class JournalWriter : IWorkItem
         {
             while (Take() is { Count: > 0 } batch)
             {
-                Volatile.Write(ref takenNanos, Clock?.MonotonicNanos ?? 0);
+                Volatile.Write(ref _takenNanos, Clock?.MonotonicNanos ?? 0);
                 BatchTaken?.Invoke(batch.Count);
                 await WriteAsync(batch).ConfigureAwait(false);
             }
-            Volatile.Write(ref takenNanos, 0);
+            Volatile.Write(ref _takenNanos, 0);
         }
 #pragma warning disable CA1031 // A bug here must be seen in the log: nothing else observes this task.
         catch (Exception fault)
 #pragma warning restore CA1031
         {
-            unreachable = true;
-            log.Write(LogEvents.JournalFault, fault);
+            _unreachable = true;
+            _log.Write(LogEvents.JournalFault, fault);
         }
     }
 
     private List<PendingAppend>? Take()
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (waiting.Count == 0)
+            if (_waiting.Count == 0)
             {
-                running = false;
+                _running = false;
                 return null;
             }
             List<PendingAppend> batch;
-            if (waiting.Count <= BatchMax)
+            if (_waiting.Count <= BatchMax)
             {
-                batch = waiting;
-                waiting = spare;
-                spare = [];
+                batch = _waiting;
+                _waiting = _spare;
+                _spare = [];
             }
             else
             {
-                batch = waiting.GetRange(0, BatchMax);
-                waiting.RemoveRange(0, BatchMax);
+                batch = _waiting.GetRange(0, BatchMax);
+                _waiting.RemoveRange(0, BatchMax);
             }
             return batch;
         }
@@ -173,7 +173,7 @@ public sealed class JournalWriter : IWorkItem
         {
             try
             {
-                var outcomes = await store.AppendAsync(batch.ConvertAll(static pending => pending.Append)).ConfigureAwait(false);
+                var outcomes = await _store.AppendAsync(batch.ConvertAll(static pending => pending.Append)).ConfigureAwait(false);
                 Reached();
                 var rest = isResent && lateCommits++ < LateCommitsMax ? TakeLate(ref batch, ref outcomes) : [];
                 Report(batch, outcomes);
@@ -182,9 +182,9 @@ public sealed class JournalWriter : IWorkItem
             }
             catch (StoreUnavailableException fault)
             {
-                if (!unreachable && !fault.IsBroken) log.Write(LogEvents.JournalUnreachable, fault.Message);
-                unreachable = true;
-                Interlocked.Increment(ref unreached);
+                if (!_unreachable && !fault.IsBroken) _log.Write(LogEvents.JournalUnreachable, fault.Message);
+                _unreachable = true;
+                Interlocked.Increment(ref _unreached);
                 isResent = true;
             }
             // Nothing is sent again before the tails have told what is missing.
@@ -202,9 +202,9 @@ public sealed class JournalWriter : IWorkItem
 
     private void Reached()
     {
-        if (!unreachable) return;
-        unreachable = false;
-        log.Write(LogEvents.JournalBack);
+        if (!_unreachable) return;
+        _unreachable = false;
+        _log.Write(LogEvents.JournalBack);
     }
 
     /// <summary>
@@ -247,14 +247,14 @@ public sealed class JournalWriter : IWorkItem
                 Depose(pending, outcomes[i]);
             }
         }
-        if (events is not null) publish(events);
+        if (events is not null) _publish(events);
     }
 
     private void Depose(PendingAppend pending, AppendOutcome outcome)
     {
-        Interlocked.Increment(ref refused);
+        Interlocked.Increment(ref _refused);
         var isFirst = !pending.Journal.IsDeposed;
-        if (isFirst) log.Write(LogEvents.InstanceDeposed, pending.Append.Instance, pending.Append.Epoch, outcome);
+        if (isFirst) _log.Write(LogEvents.InstanceDeposed, pending.Append.Instance, pending.Append.Epoch, outcome);
         pending.Journal.Depose();
         pending.Observer.OnDeposed();
         if (isFirst) Deposed?.Invoke(pending.Journal);
@@ -266,7 +266,7 @@ public sealed class JournalWriter : IWorkItem
         IReadOnlyList<InstanceOwnership> ownership;
         try
         {
-            ownership = await store.ReadOwnershipAsync().ConfigureAwait(false);
+            ownership = await _store.ReadOwnershipAsync().ConfigureAwait(false);
         }
         catch (StoreUnavailableException)
         {
@@ -296,7 +296,7 @@ public sealed class JournalWriter : IWorkItem
     private Task PauseAsync(int millis)
     {
         var elapsed = new TaskCompletionSource();
-        timers.Schedule(millis, static state => ((TaskCompletionSource)state!).TrySetResult(), elapsed);
+        _timers.Schedule(millis, static state => ((TaskCompletionSource)state!).TrySetResult(), elapsed);
         return elapsed.Task;
     }
 }

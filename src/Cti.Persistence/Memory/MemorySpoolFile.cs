@@ -3,19 +3,19 @@ namespace Cti.Persistence.Memory;
 /// <summary>A spool in memory: what a simulated node's disk keeps when its process dies.</summary>
 public sealed class MemorySpoolFile : ISpoolFile
 {
-    private readonly Lock gate = new();
-    private byte[] bytes = [];
+    private readonly Lock _gate = new();
+    private byte[] _bytes = [];
 
     /// <summary>What it has.</summary>
     public ReadOnlyMemory<byte> Content
     {
         get
         {
-            lock (gate) return bytes;
+            lock (_gate) return _bytes;
         }
         set
         {
-            lock (gate) bytes = value.ToArray();
+            lock (_gate) _bytes = value.ToArray();
         }
     }
 
@@ -25,7 +25,7 @@ public sealed class MemorySpoolFile : ISpoolFile
     /// <inheritdoc/>
     public ValueTask AppendAsync(ReadOnlyMemory<byte> bytes)
     {
-        lock (gate) this.bytes = [.. this.bytes, .. bytes.Span];
+        lock (_gate) _bytes = [.. _bytes, .. bytes.Span];
         return ValueTask.CompletedTask;
     }
 

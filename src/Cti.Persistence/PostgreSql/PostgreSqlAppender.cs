@@ -12,13 +12,13 @@ internal static class PostgreSqlAppender
 
     internal static readonly string Sql = $"SELECT cti_append_1({string.Join(", ", Enumerable.Range(1, ParameterCount).Select(static i => $"${i}"))})";
 
-    private static readonly NpgsqlDbType s_ints = NpgsqlDbType.Array | NpgsqlDbType.Integer, s_longs = NpgsqlDbType.Array | NpgsqlDbType.Bigint,
-        s_texts = NpgsqlDbType.Array | NpgsqlDbType.Text, s_uuids = NpgsqlDbType.Array | NpgsqlDbType.Uuid, s_bytes = NpgsqlDbType.Array | NpgsqlDbType.Bytea;
+    private static readonly NpgsqlDbType Ints = NpgsqlDbType.Array | NpgsqlDbType.Integer, Longs = NpgsqlDbType.Array | NpgsqlDbType.Bigint,
+        Texts = NpgsqlDbType.Array | NpgsqlDbType.Text, Uuids = NpgsqlDbType.Array | NpgsqlDbType.Uuid, Bytes = NpgsqlDbType.Array | NpgsqlDbType.Bytea;
 
     internal static NpgsqlParameter[] Parameters(IReadOnlyList<InstanceAppend> appends) =>
     [
         .. Heads(appends), .. Entries(appends), .. Events(appends), .. Idempotency(appends), .. CallRecords(appends), .. Permits(appends),
-        .. Rows(appends, static append => append.ReleasedResources, static rows => new NpgsqlParameter[] { Column(s_texts, rows, static row => row) }),
+        .. Rows(appends, static append => append.ReleasedResources, static rows => new NpgsqlParameter[] { Column(Texts, rows, static row => row) }),
     ];
 
     internal static AppendOutcome[] Outcomes(int[] codes) => Array.ConvertAll(codes, static code => code switch
@@ -30,19 +30,19 @@ internal static class PostgreSqlAppender
 
     private static NpgsqlParameter[] Heads(IReadOnlyList<InstanceAppend> appends) =>
     [
-        Column(s_ints, appends, static append => append.Instance),
-        Column(s_texts, appends, static append => append.Owner),
-        Column(s_longs, appends, static append => append.Epoch),
-        Column(s_longs, appends, static append => append.ExpectedTail),
-        Column(s_longs, appends, static append => append.NewTail),
+        Column(Ints, appends, static append => append.Instance),
+        Column(Texts, appends, static append => append.Owner),
+        Column(Longs, appends, static append => append.Epoch),
+        Column(Longs, appends, static append => append.ExpectedTail),
+        Column(Longs, appends, static append => append.NewTail),
     ];
 
     private static NpgsqlParameter[] Entries(IReadOnlyList<InstanceAppend> appends) => Rows(appends, static append => append.Entries, static rows => new NpgsqlParameter[]
     {
-        Column(s_longs, rows, static entry => entry.Position),
-        Column(s_texts, rows, static entry => entry.ResourceId),
-        Column(s_ints, rows, static entry => entry.Version),
-        Column(s_bytes, rows, static entry => entry.Payload),
+        Column(Longs, rows, static entry => entry.Position),
+        Column(Texts, rows, static entry => entry.ResourceId),
+        Column(Ints, rows, static entry => entry.Version),
+        Column(Bytes, rows, static entry => entry.Payload),
     }, IsKept);
 
     /// <summary>What the same append writes and deletes is not sent: the last entries of each call.</summary>
@@ -58,42 +58,42 @@ internal static class PostgreSqlAppender
 
     private static NpgsqlParameter[] Events(IReadOnlyList<InstanceAppend> appends) => Rows(appends, static append => append.Events, static rows => new NpgsqlParameter[]
     {
-        Column(s_texts, rows, static stored => stored.Application),
-        Column(s_longs, rows, static stored => stored.Position),
-        Column(s_texts, rows, static stored => stored.ResourceId),
-        Column(s_ints, rows, static stored => stored.Sequence),
-        Column(s_longs, rows, static stored => stored.UnixMillis),
-        Column(s_texts, rows, static stored => stored.Method),
-        Column(s_bytes, rows, static stored => stored.Params),
-        Column(s_bytes, rows, static stored => stored.Media),
+        Column(Texts, rows, static stored => stored.Application),
+        Column(Longs, rows, static stored => stored.Position),
+        Column(Texts, rows, static stored => stored.ResourceId),
+        Column(Ints, rows, static stored => stored.Sequence),
+        Column(Longs, rows, static stored => stored.UnixMillis),
+        Column(Texts, rows, static stored => stored.Method),
+        Column(Bytes, rows, static stored => stored.Params),
+        Column(Bytes, rows, static stored => stored.Media),
     });
 
     private static NpgsqlParameter[] Idempotency(IReadOnlyList<InstanceAppend> appends) => Rows(appends, static append => append.Idempotency, static rows => new NpgsqlParameter[]
     {
-        Column(s_texts, rows, static row => row.Application),
-        Column(s_uuids, rows, static row => row.RequestId),
-        Column(s_longs, rows, static row => unchecked((long)row.ParametersHash)),
-        Column(s_longs, rows, static row => row.UnixMillis),
-        Column(s_bytes, rows, static row => row.Reply),
+        Column(Texts, rows, static row => row.Application),
+        Column(Uuids, rows, static row => row.RequestId),
+        Column(Longs, rows, static row => unchecked((long)row.ParametersHash)),
+        Column(Longs, rows, static row => row.UnixMillis),
+        Column(Bytes, rows, static row => row.Reply),
     });
 
     private static NpgsqlParameter[] CallRecords(IReadOnlyList<InstanceAppend> appends) => Rows(appends, static append => append.CallRecords, static rows => new NpgsqlParameter[]
     {
-        Column(s_uuids, rows, static record => record.Id),
-        Column(s_texts, rows, static record => record.Node),
-        Column(s_texts, rows, static record => record.ResourceId),
-        Column(s_longs, rows, static record => record.UnixMillis),
-        Column(s_bytes, rows, static record => record.Fields),
+        Column(Uuids, rows, static record => record.Id),
+        Column(Texts, rows, static record => record.Node),
+        Column(Texts, rows, static record => record.ResourceId),
+        Column(Longs, rows, static record => record.UnixMillis),
+        Column(Bytes, rows, static record => record.Fields),
     });
 
     private static NpgsqlParameter[] Permits(IReadOnlyList<InstanceAppend> appends) =>
     [
         .. Rows(appends, static append => append.BoundPermits, static rows => new NpgsqlParameter[]
         {
-            Column(s_texts, rows, static bound => bound.Key),
-            Column(s_texts, rows, static bound => bound.Value),
+            Column(Texts, rows, static bound => bound.Key),
+            Column(Texts, rows, static bound => bound.Value),
         }),
-        .. Rows(appends, static append => append.ReleasedPermits, static rows => new NpgsqlParameter[] { Column(s_texts, rows, static row => row) }),
+        .. Rows(appends, static append => append.ReleasedPermits, static rows => new NpgsqlParameter[] { Column(Texts, rows, static row => row) }),
     ];
 
     /// <summary>All rows of one kind of all appends: first the numbers of their appends, then their columns.</summary>
@@ -112,7 +112,7 @@ internal static class PostgreSqlAppender
                 rows.Add(list[i]);
             }
         }
-        return [Column(s_ints, numbers, static n => n), .. columns(rows)];
+        return [Column(Ints, numbers, static n => n), .. columns(rows)];
     }
 
     private static NpgsqlParameter<TValue[]> Column<TRow, TValue>(NpgsqlDbType type, IReadOnlyList<TRow> rows, Func<TRow, TValue> value)

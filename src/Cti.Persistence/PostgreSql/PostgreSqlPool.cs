@@ -13,7 +13,7 @@ internal sealed class PostgreSqlPool : IAsyncDisposable
     private const int AttemptsMax = 4;
 
     // A migration of a large table, or of another node that is waited for, may take longer than any statement of calls.
-    private static readonly TimeSpan s_openLimit = TimeSpan.FromSeconds(PostgreSqlSchema.SecondsMax + 10);
+    private static readonly TimeSpan OpenLimit = TimeSpan.FromSeconds(PostgreSqlSchema.SecondsMax + 10);
 
     private readonly Lock _gate = new();
     private readonly TimeSpan _connectLimit, _commandLimit;
@@ -152,7 +152,7 @@ internal sealed class PostgreSqlPool : IAsyncDisposable
             {
                 await PostgreSqlSchema.OpenAsync(opened, instanceCount, cancellation).ConfigureAwait(false);
                 return true;
-            }, s_openLimit, cancellation).ConfigureAwait(false);
+            }, OpenLimit, cancellation).ConfigureAwait(false);
         }
         catch (Exception fault) when (fault is NpgsqlException or System.Net.Sockets.SocketException or IOException or TimeoutException)
         {

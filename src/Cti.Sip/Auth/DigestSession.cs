@@ -26,7 +26,7 @@ public sealed record DigestSession
     /// <summary>Nothing answered yet.</summary>
     public static readonly DigestSession Empty = new();
 
-    private ImmutableList<Answered> answers = [];
+    private ImmutableList<Answered> _answers = [];
 
     /// <summary>
     /// Takes the challenges of a 401 or 407.
@@ -38,7 +38,7 @@ public sealed record DigestSession
     {
         next = this;
         if (challenges.IsEmpty) return false;
-        var list = answers;
+        var list = _answers;
         foreach (var realm in challenges.GroupBy(challenge => (challenge.Realm, challenge.IsProxy)))
         {
             var chosen = DigestClient.Choose(realm)!;
@@ -53,7 +53,7 @@ public sealed record DigestSession
             if (!before.Accepted && (!chosen.Stale || before.StaleCount == StaleMax)) return false;
             list = list.SetItem(known, new Answered(chosen, 0, before.Accepted ? 0 : before.StaleCount + 1, false));
         }
-        next = new DigestSession { answers = list };
+        next = new DigestSession { _answers = list };
         return true;
     }
 
@@ -61,21 +61,21 @@ public sealed record DigestSession
     public ImmutableArray<DigestAuthorization> Authorize(DigestCredentials credentials, string method, string uri, string cnonce, out DigestSession next)
     {
         next = this;
-        if (answers.IsEmpty) return [];
-        var headers = ImmutableArray.CreateBuilder<DigestAuthorization>(answers.Count);
-        var list = answers;
+        if (_answers.IsEmpty) return [];
+        var headers = ImmutableArray.CreateBuilder<DigestAuthorization>(_answers.Count);
+        var list = _answers;
         for (var i = 0; i < list.Count; i++)
         {
             var answer = list[i] with { Uses = list[i].Uses + 1 };
             list = list.SetItem(i, answer);
             headers.Add(new DigestAuthorization(answer.Challenge.IsProxy, DigestClient.Authorize(answer.Challenge, credentials, method, uri, cnonce, answer.Uses)));
         }
-        next = new DigestSession { answers = list };
+        next = new DigestSession { _answers = list };
         return headers.DrainToImmutable();
     }
 
     /// <summary>The far end took our answers: a later challenge (the nonce ran out) may be answered again.</summary>
-    public DigestSession Accept() => answers.IsEmpty ? this : new DigestSession { answers = answers.ConvertAll(answer => answer with { Accepted = true, StaleCount = 0 }) };
+    public DigestSession Accept() => _answers.IsEmpty ? this : new DigestSession { _answers = _answers.ConvertAll(answer => answer with { Accepted = true, StaleCount = 0 }) };
 
     private sealed record Answered(DigestChallenge Challenge, uint Uses, int StaleCount, bool Accepted);
 }

@@ -47,19 +47,19 @@ internal static class Ascii
 /// <summary>Reads the pieces that SIP header values are made of; line folding is already undone.</summary>
 internal ref struct SipLexer(ReadOnlySpan<byte> text)
 {
-    private readonly ReadOnlySpan<byte> text = text;
+    private readonly ReadOnlySpan<byte> _text = text;
 
     public int Position { get; set; }
 
-    public readonly bool AtEnd => Position >= text.Length;
+    public readonly bool AtEnd => Position >= _text.Length;
 
-    public readonly ReadOnlySpan<byte> Rest => text[Position..];
+    public readonly ReadOnlySpan<byte> Rest => _text[Position..];
 
-    public readonly byte Peek => Position < text.Length ? text[Position] : (byte)0;
+    public readonly byte Peek => Position < _text.Length ? _text[Position] : (byte)0;
 
     public void SkipSpace()
     {
-        while (Position < text.Length && text[Position] is (byte)' ' or (byte)'\t') Position++;
+        while (Position < _text.Length && _text[Position] is (byte)' ' or (byte)'\t') Position++;
     }
 
     /// <summary>Takes <paramref name="c"/> with white space around it.</summary>
@@ -67,7 +67,7 @@ internal ref struct SipLexer(ReadOnlySpan<byte> text)
     {
         var start = Position;
         SkipSpace();
-        if (Position < text.Length && text[Position] == c)
+        if (Position < _text.Length && _text[Position] == c)
         {
             Position++;
             SkipSpace();
@@ -80,7 +80,7 @@ internal ref struct SipLexer(ReadOnlySpan<byte> text)
     public bool TryToken(out ReadOnlySpan<byte> token)
     {
         var length = Ascii.TokenLength(Rest);
-        token = text.Slice(Position, length);
+        token = _text.Slice(Position, length);
         Position += length;
         return length > 0;
     }
@@ -90,15 +90,15 @@ internal ref struct SipLexer(ReadOnlySpan<byte> text)
     {
         inner = default;
         if (Peek != '"') return false;
-        for (var i = Position + 1; i < text.Length; i++)
+        for (var i = Position + 1; i < _text.Length; i++)
         {
-            if (text[i] == '\\')
+            if (_text[i] == '\\')
             {
                 i++;
                 continue;
             }
-            if (text[i] != '"') continue;
-            inner = text[(Position + 1)..i];
+            if (_text[i] != '"') continue;
+            inner = _text[(Position + 1)..i];
             Position = i + 1;
             return true;
         }
@@ -115,20 +115,20 @@ internal ref struct SipLexer(ReadOnlySpan<byte> text)
     }
 
     /// <summary>What was taken since the lexer stood at <paramref name="start"/>.</summary>
-    public readonly ReadOnlySpan<byte> Since(int start) => text[start..Position];
+    public readonly ReadOnlySpan<byte> Since(int start) => _text[start..Position];
 
     /// <summary>Takes everything before the <c>&gt;</c> that ends an address: one outside of quotes, or the first where quotes do not match.</summary>
     public ReadOnlySpan<byte> UntilBracket()
     {
         var quoted = false;
-        for (var i = Position; i < text.Length; i++)
+        for (var i = Position; i < _text.Length; i++)
         {
-            var b = text[i];
+            var b = _text[i];
             if (b == '"') quoted = !quoted;
             else if (b == '\\' && quoted) i++;
             else if (b == '>' && !quoted)
             {
-                var taken = text[Position..i];
+                var taken = _text[Position..i];
                 Position = i;
                 return taken;
             }
@@ -141,15 +141,15 @@ internal ref struct SipLexer(ReadOnlySpan<byte> text)
     {
         var quoted = false;
         var bracketed = false;
-        for (; Position < text.Length; Position++)
+        for (; Position < _text.Length; Position++)
         {
-            var b = text[Position];
+            var b = _text[Position];
             if (b == '"') quoted = !quoted;
             else if (b == '\\' && quoted) Position++;
             else if (b is (byte)'<' or (byte)'>' && !quoted) bracketed = b == '<';
             else if (b == ',' && !quoted && !bracketed) return;
         }
-        Position = text.Length;
+        Position = _text.Length;
     }
 
     /// <summary>Undoes the escapes of a quoted string.</summary>

@@ -9,21 +9,21 @@ namespace Cti.Sip.Message;
 /// </summary>
 public abstract class SipMessage
 {
-    private SipHeader[] headers;
-    private int count;
-    private ViaValue[]? vias;
-    private NameAddr? from;
-    private NameAddr? to;
-    private NameAddr[]? contacts;
-    private NameAddr[]? routes;
-    private NameAddr[]? recordRoutes;
-    private CSeqValue cseq;
-    private string? callId;
+    private SipHeader[] _headers;
+    private int _count;
+    private ViaValue[]? _vias;
+    private NameAddr? _from;
+    private NameAddr? _to;
+    private NameAddr[]? _contacts;
+    private NameAddr[]? _routes;
+    private NameAddr[]? _recordRoutes;
+    private CSeqValue _cseq;
+    private string? _callId;
 
-    private protected SipMessage(int capacity = 12) => headers = new SipHeader[capacity];
+    private protected SipMessage(int capacity = 12) => _headers = new SipHeader[capacity];
 
     /// <summary>Header fields in order.</summary>
-    public ReadOnlySpan<SipHeader> Headers => headers.AsSpan(0, count);
+    public ReadOnlySpan<SipHeader> Headers => _headers.AsSpan(0, _count);
 
     /// <summary>The body; empty where there is none.</summary>
     public ReadOnlyMemory<byte> Body { get; private set; }
@@ -32,7 +32,7 @@ public abstract class SipMessage
     public bool IsRequest => this is SipRequest;
 
     /// <summary>The Via values, top first; empty when missing or the top one is malformed.</summary>
-    public IReadOnlyList<ViaValue> Vias => vias ??= SipMessageChecks.ReadVias(this) ?? [];
+    public IReadOnlyList<ViaValue> Vias => _vias ??= SipMessageChecks.ReadVias(this) ?? [];
 
     /// <summary>The top Via.</summary>
     /// <exception cref="InvalidOperationException">There is none; every message that the parser accepts has one.</exception>
@@ -58,13 +58,13 @@ public abstract class SipMessage
     public NameAddr? Contact => Contacts.Count > 0 ? Contacts[0] : null;
 
     /// <summary>All Contacts that can be read; empty when missing, malformed or <c>*</c>.</summary>
-    public IReadOnlyList<NameAddr> Contacts => contacts ??= SipMessageChecks.ReadContacts(this);
+    public IReadOnlyList<NameAddr> Contacts => _contacts ??= SipMessageChecks.ReadContacts(this);
 
     /// <summary>Route, top first; empty when one is malformed.</summary>
-    public IReadOnlyList<NameAddr> Routes => routes ??= SipMessageChecks.ReadAddresses(this, HeaderId.Route) ?? [];
+    public IReadOnlyList<NameAddr> Routes => _routes ??= SipMessageChecks.ReadAddresses(this, HeaderId.Route) ?? [];
 
     /// <summary>Record-Route, top first; empty when one is malformed.</summary>
-    public IReadOnlyList<NameAddr> RecordRoutes => recordRoutes ??= SipMessageChecks.ReadAddresses(this, HeaderId.RecordRoute) ?? [];
+    public IReadOnlyList<NameAddr> RecordRoutes => _recordRoutes ??= SipMessageChecks.ReadAddresses(this, HeaderId.RecordRoute) ?? [];
 
     /// <summary>Max-Forwards, 0..255; null where missing or malformed.</summary>
     public int? MaxForwards => Number(HeaderId.MaxForwards, 255) is { } value ? (int)value : null;
@@ -82,18 +82,18 @@ public abstract class SipMessage
     /// <summary>Option tags of Supported.</summary>
     public IReadOnlyList<string> Supported => Tokens(HeaderId.Supported);
 
-    internal NameAddr? FromOrNull => from ??= SipMessageChecks.ReadAddress(this, HeaderId.From);
+    internal NameAddr? FromOrNull => _from ??= SipMessageChecks.ReadAddress(this, HeaderId.From);
 
-    internal NameAddr? ToOrNull => to ??= SipMessageChecks.ReadAddress(this, HeaderId.To);
+    internal NameAddr? ToOrNull => _to ??= SipMessageChecks.ReadAddress(this, HeaderId.To);
 
-    internal string? CallIdOrNull => callId ??= TryGet(HeaderId.CallId, out var header) && header.ValueBytes.Length > 0 ? header.Value : null;
+    internal string? CallIdOrNull => _callId ??= TryGet(HeaderId.CallId, out var header) && header.ValueBytes.Length > 0 ? header.Value : null;
 
     internal CSeqValue? CSeqOrNull
     {
         get
         {
-            if (cseq.Method is null && !(TryGet(HeaderId.CSeq, out var header) && CSeqValue.TryParse(header.ValueBytes.Span, (this as SipRequest)?.Method, out cseq))) return null;
-            return cseq;
+            if (_cseq.Method is null && !(TryGet(HeaderId.CSeq, out var header) && CSeqValue.TryParse(header.ValueBytes.Span, (this as SipRequest)?.Method, out _cseq))) return null;
+            return _cseq;
         }
     }
 
@@ -168,8 +168,8 @@ public abstract class SipMessage
     public void AddFirst(HeaderId id, string value)
     {
         var at = 0;
-        while (at < count && headers[at].Id != id) at++;
-        if (at == count) at = 0;
+        while (at < _count && _headers[at].Id != id) at++;
+        if (at == _count) at = 0;
         Insert(at, new SipHeader(id, HeaderNames.Of(id), Encode(value)));
     }
 
@@ -183,7 +183,7 @@ public abstract class SipMessage
             Append(header);
             return;
         }
-        headers[at] = header;
+        _headers[at] = header;
         RemoveFrom(at + 1, id);
         Forget(id);
     }
@@ -218,38 +218,38 @@ public abstract class SipMessage
         var at = IndexOf(HeaderId.Via);
         if (at < 0) throw Missing(HeaderId.Via);
         var all = Vias;
-        var lexer = new SipLexer(headers[at].ValueBytes.Span);
+        var lexer = new SipLexer(_headers[at].ValueBytes.Span);
         lexer.SkipSpace();
         ViaValue.TryRead(ref lexer, out _);
         lexer.SkipSpace();
-        headers[at] = new SipHeader(HeaderId.Via, HeaderNames.Of(HeaderId.Via), Encode(value + Ascii.Text(lexer.Rest)));
+        _headers[at] = new SipHeader(HeaderId.Via, HeaderNames.Of(HeaderId.Via), Encode(value + Ascii.Text(lexer.Rest)));
         var replaced = new ViaValue[all.Count];
         replaced[0] = value;
         for (var i = 1; i < replaced.Length; i++) replaced[i] = all[i];
-        vias = replaced;
+        _vias = replaced;
     }
 
     internal void SetBodyRaw(ReadOnlyMemory<byte> body) => Body = body;
 
     internal void Append(SipHeader header)
     {
-        if (count == headers.Length) Array.Resize(ref headers, count * 2);
-        headers[count++] = header;
+        if (_count == _headers.Length) Array.Resize(ref _headers, _count * 2);
+        _headers[_count++] = header;
         Forget(header.Id);
     }
 
     private void Insert(int at, SipHeader header)
     {
         Append(header);
-        Array.Copy(headers, at, headers, at + 1, count - 1 - at);
-        headers[at] = header;
+        Array.Copy(_headers, at, _headers, at + 1, _count - 1 - at);
+        _headers[at] = header;
     }
 
     private int IndexOf(HeaderId id)
     {
-        for (var i = 0; i < count; i++)
+        for (var i = 0; i < _count; i++)
         {
-            if (headers[i].Id == id) return i;
+            if (_headers[i].Id == id) return i;
         }
         return -1;
     }
@@ -257,26 +257,26 @@ public abstract class SipMessage
     private void RemoveFrom(int start, HeaderId id)
     {
         var kept = start;
-        for (var i = start; i < count; i++)
+        for (var i = start; i < _count; i++)
         {
-            if (headers[i].Id != id) headers[kept++] = headers[i];
+            if (_headers[i].Id != id) _headers[kept++] = _headers[i];
         }
-        headers.AsSpan(kept, count - kept).Clear();
-        count = kept;
+        _headers.AsSpan(kept, _count - kept).Clear();
+        _count = kept;
     }
 
     private void Forget(HeaderId id)
     {
         switch (id)
         {
-            case HeaderId.Via: vias = null; break;
-            case HeaderId.From: from = null; break;
-            case HeaderId.To: to = null; break;
-            case HeaderId.Contact: contacts = null; break;
-            case HeaderId.Route: routes = null; break;
-            case HeaderId.RecordRoute: recordRoutes = null; break;
-            case HeaderId.CSeq: cseq = default; break;
-            case HeaderId.CallId: callId = null; break;
+            case HeaderId.Via: _vias = null; break;
+            case HeaderId.From: _from = null; break;
+            case HeaderId.To: _to = null; break;
+            case HeaderId.Contact: _contacts = null; break;
+            case HeaderId.Route: _routes = null; break;
+            case HeaderId.RecordRoute: _recordRoutes = null; break;
+            case HeaderId.CSeq: _cseq = default; break;
+            case HeaderId.CallId: _callId = null; break;
         }
     }
 

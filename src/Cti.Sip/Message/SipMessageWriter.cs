@@ -83,21 +83,21 @@ public static class SipMessageWriter
 
     private ref struct Cursor(Span<byte> destination)
     {
-        private readonly Span<byte> destination = destination;
+        private readonly Span<byte> _destination = destination;
 
         public int Position { get; private set; }
 
         public void Put(ReadOnlySpan<byte> bytes)
         {
-            bytes.CopyTo(destination[Position..]);
+            bytes.CopyTo(_destination[Position..]);
             Position += bytes.Length;
         }
 
-        public void Put(string text) => Position += Encoding.UTF8.GetBytes(text, destination[Position..]);
+        public void Put(string text) => Position += Encoding.UTF8.GetBytes(text, _destination[Position..]);
 
         public void Put(int number)
         {
-            System.Buffers.Text.Utf8Formatter.TryFormat(number, destination[Position..], out var written);
+            System.Buffers.Text.Utf8Formatter.TryFormat(number, _destination[Position..], out var written);
             Position += written;
         }
     }

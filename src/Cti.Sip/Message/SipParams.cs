@@ -6,7 +6,7 @@ namespace Cti.Sip.Message;
 /// <summary>One <c>;name=value</c>.</summary>
 public readonly record struct SipParam
 {
-    private readonly object? kept;
+    private readonly object? _kept;
 
     /// <summary>Makes one.</summary>
     /// <param name="name">The name.</param>
@@ -14,23 +14,23 @@ public readonly record struct SipParam
     public SipParam(string name, string? value)
     {
         Name = name;
-        kept = value;
+        _kept = value;
     }
 
     internal SipParam(string name, string value, string raw)
     {
         Name = name;
-        kept = new Odd(value, raw);
+        _kept = new Odd(value, raw);
     }
 
     /// <summary>As it was written.</summary>
     public string Name { get; }
 
     /// <summary>Without quotes and their escapes; null for a flag.</summary>
-    public string? Value => kept as string ?? (kept as Odd)?.Value;
+    public string? Value => _kept as string ?? (_kept as Odd)?.Value;
 
     /// <summary>The value letter for letter, where it would not be written again as it came: quoted, or with letters that no token has.</summary>
-    internal string? Raw => (kept as Odd)?.Raw;
+    internal string? Raw => (_kept as Odd)?.Raw;
 
     /// <summary>Rare enough for an object of its own: parameters are read with every message.</summary>
     private sealed record Odd(string Value, string Raw);
@@ -45,15 +45,15 @@ public readonly struct SipParams
     private static readonly SearchValues<char> BareChars =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~[]:/@");
 
-    private readonly SipParam[]? items;
+    private readonly SipParam[]? _items;
 
-    internal SipParams(SipParam[]? items) => this.items = items;
+    internal SipParams(SipParam[]? items) => _items = items;
 
     /// <summary>All of them, in order.</summary>
-    public ReadOnlySpan<SipParam> Items => items;
+    public ReadOnlySpan<SipParam> Items => _items;
 
     /// <summary>How many there are.</summary>
-    public int Count => items?.Length ?? 0;
+    public int Count => _items?.Length ?? 0;
 
     /// <summary>The value; null when it is missing or a flag.</summary>
     public string? this[string name] => TryGet(name, out var value) ? value : null;

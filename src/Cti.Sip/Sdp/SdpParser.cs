@@ -42,16 +42,16 @@ public static class SdpParser
 
     private sealed class Reader
     {
-        private readonly ImmutableArray<SdpAttribute>.Builder sessionAttributes = ImmutableArray.CreateBuilder<SdpAttribute>();
-        private readonly ImmutableArray<SdpMedia>.Builder media = ImmutableArray.CreateBuilder<SdpMedia>();
-        private ImmutableArray<SdpAttribute>.Builder? mediaAttributes;
-        private SdpMedia? current;
-        private SdpOrigin? origin;
-        private SdpConnection? connection;
-        private string? name;
-        private string? timing;
-        private bool hasVersion;
-        private int lines;
+        private readonly ImmutableArray<SdpAttribute>.Builder _sessionAttributes = ImmutableArray.CreateBuilder<SdpAttribute>();
+        private readonly ImmutableArray<SdpMedia>.Builder _media = ImmutableArray.CreateBuilder<SdpMedia>();
+        private ImmutableArray<SdpAttribute>.Builder? _mediaAttributes;
+        private SdpMedia? _current;
+        private SdpOrigin? _origin;
+        private SdpConnection? _connection;
+        private string? _name;
+        private string? _timing;
+        private bool _hasVersion;
+        private int _lines;
 
         public SdpRejection ReadLines(ReadOnlySpan<byte> text)
         {
@@ -63,13 +63,13 @@ public static class SdpParser
                 var line = Trim(end < 0 ? text : text[..end]);
                 text = end < 0 ? default : text[(end + 1)..];
                 if (line.IsEmpty) continue;
-                if (++lines > Limits.SdpLinesMax) return SdpRejection.TooManyLines;
+                if (++_lines > Limits.SdpLinesMax) return SdpRejection.TooManyLines;
                 var value = Trim(line[1..]);
                 if (!value.StartsWith("="u8)) continue;
                 var rejection = ReadLine((char)line[0], Trim(value[1..]));
                 if (rejection != SdpRejection.None) return rejection;
             }
-            return lines == 0 ? SdpRejection.Empty : SdpRejection.None;
+            return _lines == 0 ? SdpRejection.Empty : SdpRejection.None;
         }
 
         public SdpRejection Finish(out SdpSession? session)
@@ -77,9 +77,9 @@ public static class SdpParser
             session = null;
             CloseMedia();
             // Text that has neither is something else.
-            if (!hasVersion && media.Count == 0) return SdpRejection.BadVersion;
-            session = new SdpSession(origin ?? Nobody, string.IsNullOrEmpty(name) ? "-" : name, connection, timing ?? "0 0",
-                sessionAttributes.DrainToImmutable(), media.DrainToImmutable());
+            if (!_hasVersion && _media.Count == 0) return SdpRejection.BadVersion;
+            session = new SdpSession(_origin ?? Nobody, string.IsNullOrEmpty(_name) ? "-" : _name, _connection, _timing ?? "0 0",
+                _sessionAttributes.DrainToImmutable(), _media.DrainToImmutable());
             return SdpRejection.None;
         }
 
@@ -87,16 +87,16 @@ public static class SdpParser
         {
             switch (type)
             {
-                case 'v' when !hasVersion:
-                    hasVersion = true;
+                case 'v' when !_hasVersion:
+                    _hasVersion = true;
                     return value.SequenceEqual("0"u8) ? SdpRejection.None : SdpRejection.BadVersion;
                 case 'm': return ReadMedia(Fields(value));
-                case 'o': origin ??= ReadOrigin(Fields(value)); break;
-                case 's' when current is null && IsText(value): name ??= Encoding.UTF8.GetString(value); break;
-                case 't' when current is null: timing ??= ReadTiming(Fields(value)); break;
-                case 'c' when current is null: connection ??= ReadConnection(Fields(value)); break;
+                case 'o': _origin ??= ReadOrigin(Fields(value)); break;
+                case 's' when _current is null && IsText(value): _name ??= Encoding.UTF8.GetString(value); break;
+                case 't' when _current is null: _timing ??= ReadTiming(Fields(value)); break;
+                case 'c' when _current is null: _connection ??= ReadConnection(Fields(value)); break;
                 // Several c= in one media description mean hierarchical multicast: the first is as good as any.
-                case 'c': current = current with { Connection = current.Connection ?? ReadConnection(Fields(value)) }; break;
+                case 'c': _current = _current with { Connection = _current.Connection ?? ReadConnection(Fields(value)) }; break;
                 case 'a' when IsText(value): ReadAttribute(Encoding.UTF8.GetString(value)); break;
             }
             return SdpRejection.None;
@@ -134,18 +134,18 @@ public static class SdpParser
             var colon = value.IndexOf(':', StringComparison.Ordinal);
             var attributeName = (colon < 0 ? value : value[..colon]).Trim();
             if (attributeName.Length == 0 || attributeName.Contains(' ', StringComparison.Ordinal)) return;
-            (mediaAttributes ?? sessionAttributes).Add(new SdpAttribute(attributeName, colon < 0 ? null : value[(colon + 1)..].Trim()));
+            (_mediaAttributes ?? _sessionAttributes).Add(new SdpAttribute(attributeName, colon < 0 ? null : value[(colon + 1)..].Trim()));
         }
 
         /// <summary>Every m= line has its place in the answer: one that cannot be read counts as switched off.</summary>
         private SdpRejection ReadMedia(string[] fields)
         {
             CloseMedia();
-            if (media.Count == Limits.SdpMediaMax) return SdpRejection.TooManyMedia;
+            if (_media.Count == Limits.SdpMediaMax) return SdpRejection.TooManyMedia;
             var port = fields.Length > 1 ? ReadPort(fields[1]) : (ushort)0;
             ImmutableArray<string> formats = fields.Length > 3 ? [.. fields.AsSpan(3, Math.Min(fields.Length - 3, Limits.SdpFormatsMax))] : [];
-            current = new SdpMedia(fields.Length > 0 ? fields[0] : "x", port, fields.Length > 2 ? fields[2] : "RTP/AVP", formats, null, []);
-            mediaAttributes = ImmutableArray.CreateBuilder<SdpAttribute>();
+            _current = new SdpMedia(fields.Length > 0 ? fields[0] : "x", port, fields.Length > 2 ? fields[2] : "RTP/AVP", formats, null, []);
+            _mediaAttributes = ImmutableArray.CreateBuilder<SdpAttribute>();
             return SdpRejection.None;
         }
 
@@ -158,10 +158,10 @@ public static class SdpParser
 
         private void CloseMedia()
         {
-            if (current is null) return;
-            media.Add(current with { Attributes = mediaAttributes!.DrainToImmutable() });
-            current = null;
-            mediaAttributes = null;
+            if (_current is null) return;
+            _media.Add(_current with { Attributes = _mediaAttributes!.DrainToImmutable() });
+            _current = null;
+            _mediaAttributes = null;
         }
 
         private static ReadOnlySpan<byte> Trim(ReadOnlySpan<byte> text) => text.Trim(" \t"u8);

@@ -5,14 +5,14 @@ namespace Cti.Sip.Transaction;
 /// </summary>
 internal sealed class DeadlineHeap
 {
-    private SipTransaction[] items = new SipTransaction[64];
-    private int count;
+    private SipTransaction[] _items = new SipTransaction[64];
+    private int _count;
 
     /// <summary>The earliest deadline; <see cref="TransactionState.Never"/> where there is none.</summary>
-    public long Next => count == 0 ? TransactionState.Never : items[0].Deadline;
+    public long Next => _count == 0 ? TransactionState.Never : _items[0].Deadline;
 
     /// <summary>The transaction with the earliest deadline.</summary>
-    public SipTransaction First => items[0];
+    public SipTransaction First => _items[0];
 
     /// <summary>Puts the transaction where its deadline belongs; takes it out where that is never.</summary>
     public void Place(SipTransaction item, long deadline)
@@ -24,9 +24,9 @@ internal sealed class DeadlineHeap
         }
         if (item.HeapIndex < 0)
         {
-            if (count == items.Length) Array.Resize(ref items, count * 2);
+            if (_count == _items.Length) Array.Resize(ref _items, _count * 2);
             item.Deadline = deadline;
-            Put(item, count++);
+            Put(item, _count++);
             Up(item.HeapIndex);
             return;
         }
@@ -39,7 +39,7 @@ internal sealed class DeadlineHeap
     /// <summary>Gives back room that is not needed.</summary>
     public void Shrink()
     {
-        if (items.Length > 64 && count < items.Length / 2) Array.Resize(ref items, Math.Max(64, count));
+        if (_items.Length > 64 && _count < _items.Length / 2) Array.Resize(ref _items, Math.Max(64, _count));
     }
 
     private void Remove(SipTransaction item)
@@ -47,8 +47,8 @@ internal sealed class DeadlineHeap
         var at = item.HeapIndex;
         if (at < 0) return;
         item.HeapIndex = -1;
-        var last = items[--count];
-        items[count] = null!;
+        var last = _items[--_count];
+        _items[_count] = null!;
         if (last == item) return;
         Put(last, at);
         Up(at);
@@ -57,12 +57,12 @@ internal sealed class DeadlineHeap
 
     private void Up(int at)
     {
-        var item = items[at];
+        var item = _items[at];
         while (at > 0)
         {
             var parent = (at - 1) / 2;
-            if (!Before(item, items[parent])) break;
-            Put(items[parent], at);
+            if (!Before(item, _items[parent])) break;
+            Put(_items[parent], at);
             at = parent;
         }
         Put(item, at);
@@ -70,14 +70,14 @@ internal sealed class DeadlineHeap
 
     private void Down(int at)
     {
-        var item = items[at];
+        var item = _items[at];
         while (true)
         {
             var child = (at * 2) + 1;
-            if (child >= count) break;
-            if (child + 1 < count && Before(items[child + 1], items[child])) child++;
-            if (!Before(items[child], item)) break;
-            Put(items[child], at);
+            if (child >= _count) break;
+            if (child + 1 < _count && Before(_items[child + 1], _items[child])) child++;
+            if (!Before(_items[child], item)) break;
+            Put(_items[child], at);
             at = child;
         }
         Put(item, at);
@@ -88,7 +88,7 @@ internal sealed class DeadlineHeap
 
     private void Put(SipTransaction item, int at)
     {
-        items[at] = item;
+        _items[at] = item;
         item.HeapIndex = at;
     }
 }

@@ -16,19 +16,19 @@ public sealed class SourceAllowance
     /// <summary>What the BYE takes that ends a call which was answered and never acknowledged: repetitions of the answer leave room for it.</summary>
     internal const int ByeBytes = 450;
 
-    private long left;
+    private long _left;
 
     /// <summary>So many bytes came.</summary>
-    public void Came(int bytes) => Interlocked.Add(ref left, (long)Factor * bytes);
+    public void Came(int bytes) => Interlocked.Add(ref _left, (long)Factor * bytes);
 
     /// <summary>Takes room for so many bytes; false, and none is taken, where there is less, or where less than <paramref name="kept"/> would be left.</summary>
     public bool TrySpend(int bytes, int kept = 0)
     {
         while (true)
         {
-            var now = Interlocked.Read(ref left);
+            var now = Interlocked.Read(ref _left);
             if (now < (long)bytes + kept) return false;
-            if (Interlocked.CompareExchange(ref left, now - bytes, now) == now) return true;
+            if (Interlocked.CompareExchange(ref _left, now - bytes, now) == now) return true;
         }
     }
 }

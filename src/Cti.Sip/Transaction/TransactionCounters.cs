@@ -5,7 +5,7 @@ namespace Cti.Sip.Transaction;
 /// <summary>What a transaction layer counts, since it was made.</summary>
 public sealed class TransactionCounters
 {
-    private readonly long[] rejected = new long[Enum.GetValues<SipRejection>().Length];
+    private readonly long[] _rejected = new long[Enum.GetValues<SipRejection>().Length];
 
     /// <summary>Server transactions begun.</summary>
     public long ServerStarted { get; internal set; }
@@ -27,7 +27,7 @@ public sealed class TransactionCounters
     public long Timeouts { get; internal set; }
 
     /// <summary>Messages rejected for that reason.</summary>
-    public long Rejected(SipRejection reason) => rejected[(int)reason];
+    public long Rejected(SipRejection reason) => _rejected[(int)reason];
 
-    internal void CountRejected(SipRejection reason) => rejected[(int)reason]++;
+    internal void CountRejected(SipRejection reason) => _rejected[(int)reason]++;
 }

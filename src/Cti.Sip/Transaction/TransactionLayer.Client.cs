@@ -28,7 +28,7 @@ public sealed partial class TransactionLayer
             flow = FlowFor(request, flow, branch);
         }
         if (request.TopVia.Branch is not { } own) throw new ArgumentException("a kept Via has no branch", nameof(request));
-        var client = new ClientTransaction(this, ++lastId, request, flow, new ClientKey(own, request.Method)) { UserState = userState, Allowance = allowance };
+        var client = new ClientTransaction(this, ++_lastId, request, flow, new ClientKey(own, request.Method)) { UserState = userState, Allowance = allowance };
         if (flow != asked) client.FallBack = asked;
         Begin(client);
         return client;
@@ -48,10 +48,10 @@ public sealed partial class TransactionLayer
         if (invite.Method != SipMethods.Invite || invite.TopVia.Branch is not { } branch) throw new ArgumentException("no INVITE that was sent", nameof(invite));
         var key = new ClientKey(branch, invite.Method);
         // It was ours before, and somebody else's in between: what is left of that time, its CANCEL included, ends, and this one begins anew.
-        if (clients.TryGetValue(key, out var own)) Abandon(own);
-        if (clients.TryGetValue(new ClientKey(branch, SipMethods.Cancel), out var cancel)) Abandon(cancel);
-        var client = new ClientTransaction(this, ++lastId, invite, flow, key) { UserState = userState };
-        clients.Add(key, client);
+        if (_clients.TryGetValue(key, out var own)) Abandon(own);
+        if (_clients.TryGetValue(new ClientKey(branch, SipMethods.Cancel), out var cancel)) Abandon(cancel);
+        var client = new ClientTransaction(this, ++_lastId, invite, flow, key) { UserState = userState };
+        _clients.Add(key, client);
         Register(client);
         Counters.ClientStarted++;
         client.State = new TransactionState(TransactionPhase.Proceeding, TransactionState.Never, 0, TransactionState.Never);
@@ -67,7 +67,7 @@ public sealed partial class TransactionLayer
         ack.AddFirst(HeaderId.Via, NewVia(flow, branch).ToString());
         flow = FlowFor(ack, flow, branch);
         var bytes = SipMessageWriter.ToArray(ack);
-        transport.Send(flow, bytes, 0);
+        _transport.Send(flow, bytes, 0);
         return bytes;
     }
 
@@ -75,7 +75,7 @@ public sealed partial class TransactionLayer
     public void SendAgain(ReadOnlyMemory<byte> bytes, SipFlow flow)
     {
         Counters.Retransmitted++;
-        transport.Send(flow, bytes, 0);
+        _transport.Send(flow, bytes, 0);
     }
 
     internal void Cancel(ClientTransaction client, string? reason)
@@ -88,7 +88,7 @@ public sealed partial class TransactionLayer
 
     private void Begin(ClientTransaction client)
     {
-        if (!clients.TryAdd(client.Key, client)) throw new ArgumentException($"branch {client.Key.Branch} is in use", nameof(client));
+        if (!_clients.TryAdd(client.Key, client)) throw new ArgumentException($"branch {client.Key.Branch} is in use", nameof(client));
         Register(client);
         Counters.ClientStarted++;
         client.LastSent = SipMessageWriter.ToArray(client.Request);
@@ -98,7 +98,7 @@ public sealed partial class TransactionLayer
     private SipFlow FlowFor(SipRequest request, SipFlow flow, string branch)
     {
         if (flow.Kind != SipTransportKind.Udp || SipMessageWriter.GetLength(request) <= Limits.SipDatagramRequestBytesMax) return flow;
-        var listener = transport.FindListener(SipTransportKind.Tcp, flow.Remote.AddressFamily);
+        var listener = _transport.FindListener(SipTransportKind.Tcp, flow.Remote.AddressFamily);
         if (listener < 0) return flow;
         var stream = new SipFlow(SipTransportKind.Tcp, listener, flow.Remote);
         request.ReplaceTopVia(NewVia(stream, branch));
@@ -118,7 +118,7 @@ public sealed partial class TransactionLayer
 
     private void ReceiveResponse(SipResponse response, SipFlow flow)
     {
-        if (response.Vias.Count == 1 && response.TopVia.Branch is { } branch && clients.TryGetValue(new ClientKey(branch, response.CSeq.Method), out var client))
+        if (response.Vias.Count == 1 && response.TopVia.Branch is { } branch && _clients.TryGetValue(new ClientKey(branch, response.CSeq.Method), out var client))
         {
             client.LastStatus = response.Status;
             client.LastCame = flow;
@@ -129,7 +129,7 @@ public sealed partial class TransactionLayer
         }
         if (response.IsSuccess && response.CSeq.Method == SipMethods.Invite && IsOurs(response, flow))
         {
-            user.OnStrayResponse(response, flow);
+            _user.OnStrayResponse(response, flow);
             return;
         }
         Counters.StrayResponses++;
@@ -139,7 +139,7 @@ public sealed partial class TransactionLayer
     private bool IsOurs(SipResponse response, SipFlow flow)
     {
         if (response.Vias.Count != 1) return false;
-        var local = transport.LocalAddress(flow.Kind, flow.Listener);
+        var local = _transport.LocalAddress(flow.Kind, flow.Listener);
         return response.TopVia.PortOrDefault == local.Port && response.TopVia.Host.Equals(local.Host, StringComparison.OrdinalIgnoreCase);
     }
 
@@ -151,13 +151,13 @@ public sealed partial class TransactionLayer
         {
             if (client.AckBytes.IsEmpty) client.AckBytes = SipMessageWriter.ToArray(AckFor(client, response));
             else Counters.Retransmitted++;
-            transport.Send(client.Flow, client.AckBytes, client.Id);
+            _transport.Send(client.Flow, client.AckBytes, client.Id);
         }
         if ((actions & TransactionActions.ReportTimeout) != 0) Counters.Timeouts++;
         if (client.IsInternal) return;
-        if ((actions & TransactionActions.Deliver) != 0 && response is not null) user.OnResponse(client, response);
-        if ((actions & TransactionActions.ReportTimeout) != 0) user.OnTimeout(client);
-        if ((actions & TransactionActions.ReportTransportError) != 0) user.OnTransportError(client, failure);
+        if ((actions & TransactionActions.Deliver) != 0 && response is not null) _user.OnResponse(client, response);
+        if ((actions & TransactionActions.ReportTimeout) != 0) _user.OnTimeout(client);
+        if ((actions & TransactionActions.ReportTransportError) != 0) _user.OnTransportError(client, failure);
     }
 
     private void SendCancel(ClientTransaction client)
@@ -167,7 +167,7 @@ public sealed partial class TransactionLayer
         cancel.AddAll(client.Request, HeaderId.To);
         if (client.CancelReason is not null) cancel.Add(HeaderId.Reason, client.CancelReason);
         Step(client, TransactionInput.Cancelled);
-        Begin(new ClientTransaction(this, ++lastId, cancel, client.Flow, new ClientKey(client.Key.Branch, SipMethods.Cancel)) { IsInternal = true });
+        Begin(new ClientTransaction(this, ++_lastId, cancel, client.Flow, new ClientKey(client.Key.Branch, SipMethods.Cancel)) { IsInternal = true });
     }
 
     // RFC 3261 section 17.1.1.3.

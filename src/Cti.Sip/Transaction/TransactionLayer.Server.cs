@@ -20,20 +20,20 @@ public sealed partial class TransactionLayer
         var isAck = request.Method == SipMethods.Ack;
         var key = ServerKey.Of(request, isAck ? SipMethods.Invite : request.Method);
         NoteSource(request, flow);
-        if (servers.TryGetValue(key, out var existing))
+        if (_servers.TryGetValue(key, out var existing))
         {
             if (!isAck)
             {
                 existing.Allowance?.Came(length);
                 Step(existing, TransactionInput.Repeat);
             }
-            else if (existing.Phase == TransactionPhase.Proceeding) user.OnAck(request, flow, existing);
+            else if (existing.Phase == TransactionPhase.Proceeding) _user.OnAck(request, flow, existing);
             else if (key.Port != 0 || existing.ToTag is null || existing.ToTag == request.To.Tag) Step(existing, TransactionInput.Ack, request);
             return;
         }
         if (isAck)
         {
-            user.OnAck(request, flow, null);
+            _user.OnAck(request, flow, null);
             return;
         }
         if (StatelessAnswer(request, flow, key) is { } answer)
@@ -43,8 +43,8 @@ public sealed partial class TransactionLayer
         }
         var allowance = Knows(flow) ? null : new SourceAllowance();
         allowance?.Came(length);
-        var server = new ServerTransaction(this, ++lastId, request, ResponseFlow(request, flow), key) { Allowance = allowance };
-        servers.Add(key, server);
+        var server = new ServerTransaction(this, ++_lastId, request, ResponseFlow(request, flow), key) { Allowance = allowance };
+        _servers.Add(key, server);
         Register(server);
         Counters.ServerStarted++;
         NoteMerge(server);
@@ -59,13 +59,13 @@ public sealed partial class TransactionLayer
     /// <param name="userState">Whatever the user wants to find again.</param>
     public void AdoptServer(ServerTransaction adopted, object? userState)
     {
-        if (servers.TryGetValue(adopted.Key, out var own))
+        if (_servers.TryGetValue(adopted.Key, out var own))
         {
             adopted.LastSent = own.LastSent;
             adopted.ToTag = own.ToTag;
             Abandon(own);
         }
-        adopted.Attach(this, ++lastId);
+        adopted.Attach(this, ++_lastId);
         adopted.UserState = userState;
         if (adopted.Flow.IsReliable)
         {
@@ -73,7 +73,7 @@ public sealed partial class TransactionLayer
             adopted.Flow = adopted.Flow with { Remote = new IPEndPoint(adopted.Flow.Remote.Address, adopted.Request.TopVia.PortOrDefault), Connection = 0 };
         }
         adopted.State = new TransactionState(TransactionPhase.Proceeding, TransactionState.Never, 0, TransactionState.Never);
-        servers.Add(adopted.Key, adopted);
+        _servers.Add(adopted.Key, adopted);
         Register(adopted);
         Counters.ServerStarted++;
         NoteMerge(adopted);
@@ -83,7 +83,7 @@ public sealed partial class TransactionLayer
     /// <summary>Takes an ACK that came to another node: true where it is that of a failure which was answered here.</summary>
     public bool TakeAck(SipRequest ack)
     {
-        if (!servers.TryGetValue(ServerKey.Of(ack, SipMethods.Invite), out var answered) || answered.Phase is not (TransactionPhase.Completed or TransactionPhase.Confirmed)) return false;
+        if (!_servers.TryGetValue(ServerKey.Of(ack, SipMethods.Invite), out var answered) || answered.Phase is not (TransactionPhase.Completed or TransactionPhase.Confirmed)) return false;
         Step(answered, TransactionInput.Ack, ack);
         return true;
     }
@@ -91,8 +91,8 @@ public sealed partial class TransactionLayer
     internal void LetGo(ServerTransaction server, long millis)
     {
         if (server.Phase != TransactionPhase.Proceeding) return;
-        server.State = server.State with { ResendAt = TransactionState.Never, EndAt = Now + Math.Max(millis, timers.TimerC) };
-        deadlines.Place(server, server.State.NextDeadline);
+        server.State = server.State with { ResendAt = TransactionState.Never, EndAt = Now + Math.Max(millis, _timers.TimerC) };
+        _deadlines.Place(server, server.State.NextDeadline);
     }
 
     internal void ForgetLetGo(ServerTransaction server)
@@ -103,12 +103,12 @@ public sealed partial class TransactionLayer
     private SipResponse? StatelessAnswer(SipRequest request, SipFlow flow, in ServerKey key)
     {
         // RFC 3261 section 9.2: there is nothing to cancel.
-        if (request.Method == SipMethods.Cancel && !servers.ContainsKey(key with { Method = SipMethods.Invite })) return SipResponse.For(request, 481, null, TokenFor(request));
-        if (user.AnswerStateless(request, flow) is { } answer) return answer;
-        if (byId.Count < RoomFor(request)) return null;
+        if (request.Method == SipMethods.Cancel && !_servers.ContainsKey(key with { Method = SipMethods.Invite })) return SipResponse.For(request, 481, null, TokenFor(request));
+        if (_user.AnswerStateless(request, flow) is { } answer) return answer;
+        if (_byId.Count < RoomFor(request)) return null;
         Counters.Refused++;
-        if (!full) log.Write(LogEvents.SipTransactionsFull, max);
-        full = true;
+        if (!_full) _log.Write(LogEvents.SipTransactionsFull, _max);
+        _full = true;
         return SipResponse.For(request, 503, null, TokenFor(request));
     }
 
@@ -116,7 +116,7 @@ public sealed partial class TransactionLayer
     private int RoomFor(SipRequest request)
     {
         if (request.Method is SipMethods.Bye or SipMethods.Cancel) return int.MaxValue;
-        return request.To.Tag is null ? max : max + (max / 4);
+        return request.To.Tag is null ? _max : _max + (_max / 4);
     }
 
     // RFC 3261 section 8.2.2.2: only requests outside of a dialog, and only those that can be told apart.
@@ -125,8 +125,8 @@ public sealed partial class TransactionLayer
         var request = server.Request;
         if (request.Method == SipMethods.Cancel || request.To.Tag is not null || request.From.Tag is not { } tag) return;
         var key = new MergeKey(request.CallId, tag, request.CSeq.Number, request.Method);
-        if (merged.TryGetValue(key, out var first)) server.MergedWith = first;
-        else merged.Add(key, server);
+        if (_merged.TryGetValue(key, out var first)) server.MergedWith = first;
+        else _merged.Add(key, server);
         server.MergeKey = key;
     }
 
@@ -136,8 +136,8 @@ public sealed partial class TransactionLayer
         if ((actions & TransactionActions.Send) != 0) Answer(server, (SipResponse)message!);
         if ((actions & TransactionActions.Resend) != 0) Transmit(server, again: true);
         if ((actions & TransactionActions.Deliver) != 0) Deliver(server, message);
-        if ((actions & TransactionActions.ReportTimeout) != 0) user.OnServerFailed(server, null);
-        if ((actions & TransactionActions.ReportTransportError) != 0 && server.Request.Method != SipMethods.Cancel) user.OnServerFailed(server, failure);
+        if ((actions & TransactionActions.ReportTimeout) != 0) _user.OnServerFailed(server, null);
+        if ((actions & TransactionActions.ReportTransportError) != 0 && server.Request.Method != SipMethods.Cancel) _user.OnServerFailed(server, failure);
     }
 
     private void Answer(ServerTransaction server, SipResponse response)
@@ -154,7 +154,7 @@ public sealed partial class TransactionLayer
     {
         if (message is SipRequest ack)
         {
-            user.OnAck(ack, server.Flow, server);
+            _user.OnAck(ack, server.Flow, server);
             return;
         }
         if (server.Request.Method == SipMethods.Cancel)
@@ -164,31 +164,31 @@ public sealed partial class TransactionLayer
         }
         if (server.MergedWith is not { } first)
         {
-            user.OnRequest(server);
+            _user.OnRequest(server);
             return;
         }
         Counters.Merged++;
         server.MergedWith = null;
-        if (!user.OnMerged(first, server)) server.Respond(SipResponse.For(server.Request, 482, null, NewToken()));
+        if (!_user.OnMerged(first, server)) server.Respond(SipResponse.For(server.Request, 482, null, NewToken()));
         // The newest branch is the one that is answered, and the one that a further branch is compared with.
-        else if (server.MergeKey is { } key) merged[key] = server;
+        else if (server.MergeKey is { } key) _merged[key] = server;
     }
 
     /// <summary>The INVITEs outside a dialog, the newest branch of each.</summary>
-    public IEnumerable<ServerTransaction> Invites => merged.Values.Where(static server => server.Request.Method == SipMethods.Invite);
+    public IEnumerable<ServerTransaction> Invites => _merged.Values.Where(static server => server.Request.Method == SipMethods.Invite);
 
     /// <summary>The INVITE outside a dialog with that Call-ID, From tag and CSeq number, of whichever branch came last; null where none came or all is over.</summary>
-    public ServerTransaction? FindInvite(string callId, string fromTag, uint number) => merged.GetValueOrDefault(new MergeKey(callId, fromTag, number, SipMethods.Invite));
+    public ServerTransaction? FindInvite(string callId, string fromTag, uint number) => _merged.GetValueOrDefault(new MergeKey(callId, fromTag, number, SipMethods.Invite));
 
     // RFC 3261 section 9.2.
     private void DeliverCancel(ServerTransaction cancel)
     {
         // One that cancels nothing was answered before there was a transaction.
-        var invite = servers[cancel.Key with { Method = SipMethods.Invite }];
+        var invite = _servers[cancel.Key with { Method = SipMethods.Invite }];
         cancel.Respond(SipResponse.For(cancel.Request, 200, null, invite.ToTag ?? NewToken()));
         if (invite.Phase != TransactionPhase.Proceeding || invite.IsCancelled) return;
         invite.IsCancelled = true;
-        user.OnCancel(invite, cancel.Request);
+        _user.OnCancel(invite, cancel.Request);
     }
 
     // The stream that the request came by is gone: a new one to the address that it came from and the port that its sender named.

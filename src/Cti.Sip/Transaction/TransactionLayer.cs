@@ -14,21 +14,21 @@ public sealed partial class TransactionLayer
     /// <summary>Entries for which room is kept however few there are.</summary>
     private const int CapacityKept = 4096;
 
-    private readonly ISipTransport transport;
-    private readonly ITransactionUser user;
-    private readonly IClock clock;
-    private readonly IRandom random;
-    private readonly ILog log;
-    private readonly SipTimers timers;
-    private readonly int max;
-    private readonly ulong tagSecret;
-    private readonly Dictionary<ServerKey, ServerTransaction> servers = [];
-    private readonly Dictionary<ClientKey, ClientTransaction> clients = [];
-    private readonly Dictionary<MergeKey, ServerTransaction> merged = [];
-    private readonly Dictionary<long, SipTransaction> byId = [];
-    private readonly DeadlineHeap deadlines = new();
-    private long lastId;
-    private bool full;
+    private readonly ISipTransport _transport;
+    private readonly ITransactionUser _user;
+    private readonly IClock _clock;
+    private readonly IRandom _random;
+    private readonly ILog _log;
+    private readonly SipTimers _timers;
+    private readonly int _max;
+    private readonly ulong _tagSecret;
+    private readonly Dictionary<ServerKey, ServerTransaction> _servers = [];
+    private readonly Dictionary<ClientKey, ClientTransaction> _clients = [];
+    private readonly Dictionary<MergeKey, ServerTransaction> _merged = [];
+    private readonly Dictionary<long, SipTransaction> _byId = [];
+    private readonly DeadlineHeap _deadlines = new();
+    private long _lastId;
+    private bool _full;
 
     /// <summary>Makes an empty layer.</summary>
     /// <param name="transport">Where messages go.</param>
@@ -44,29 +44,29 @@ public sealed partial class TransactionLayer
         int maxTransactions = Limits.SipTransactionsMax, ILog? log = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maxTransactions, 1);
-        this.transport = transport;
-        this.user = user;
-        this.clock = clock;
-        this.random = random;
-        this.timers = timers ?? new SipTimers();
-        ArgumentOutOfRangeException.ThrowIfLessThan(this.timers.T1, 1, nameof(timers));
-        ArgumentOutOfRangeException.ThrowIfLessThan(this.timers.T2, this.timers.T1, nameof(timers));
-        this.log = log ?? NullLog.Instance;
-        max = maxTransactions;
-        tagSecret = random.NextUInt64();
+        _transport = transport;
+        _user = user;
+        _clock = clock;
+        _random = random;
+        _timers = timers ?? new SipTimers();
+        ArgumentOutOfRangeException.ThrowIfLessThan(_timers.T1, 1, nameof(timers));
+        ArgumentOutOfRangeException.ThrowIfLessThan(_timers.T2, _timers.T1, nameof(timers));
+        _log = log ?? NullLog.Instance;
+        _max = maxTransactions;
+        _tagSecret = random.NextUInt64();
     }
 
     /// <summary>When <see cref="Tick"/> has to be called, in milliseconds of the monotonic clock; <see cref="long.MaxValue"/> where nothing is waited for.</summary>
-    public long NextDeadline => deadlines.Next;
+    public long NextDeadline => _deadlines.Next;
 
     /// <summary>How many transactions there are.</summary>
-    public int Count => byId.Count;
+    public int Count => _byId.Count;
 
     /// <summary>For how many there is room without asking for more.</summary>
-    internal int Capacity => byId.Capacity;
+    internal int Capacity => _byId.Capacity;
 
     /// <summary>How many transactions end only when their user does something: no timer ends them.</summary>
-    public int EndlessCount => byId.Values.Count(static transaction => transaction.State.EndAt == TransactionState.Never);
+    public int EndlessCount => _byId.Values.Count(static transaction => transaction.State.EndAt == TransactionState.Never);
 
     /// <summary>What was counted.</summary>
     public TransactionCounters Counters { get; } = new();
@@ -80,15 +80,15 @@ public sealed partial class TransactionLayer
     public Func<SipFlow, bool>? IsKnown { get; init; }
 
     /// <summary>The timers in use.</summary>
-    public SipTimers Timers => timers;
+    public SipTimers Timers => _timers;
 
-    private long Now => clock.MonotonicNanos / 1_000_000;
+    private long Now => _clock.MonotonicNanos / 1_000_000;
 
     /// <summary>Does what is due.</summary>
     public void Tick()
     {
         var now = Now;
-        while (deadlines.Next <= now) Step(deadlines.First, TransactionInput.Timer);
+        while (_deadlines.Next <= now) Step(_deadlines.First, TransactionInput.Timer);
     }
 
     /// <summary>Takes a message from the network.</summary>
@@ -102,7 +102,7 @@ public sealed partial class TransactionLayer
     public void ReceiveRejected(in SipParseResult rejected, SipFlow flow)
     {
         Counters.CountRejected(rejected.Rejection);
-        if (log.IsWanted(LogEvents.SipRejected)) log.Write(LogEvents.SipRejected, flow.Remote, rejected.Rejection);
+        if (_log.IsWanted(LogEvents.SipRejected)) _log.Write(LogEvents.SipRejected, flow.Remote, rejected.Rejection);
         if (rejected.Message is not SipRequest request || rejected.Status == 0) return;
         NoteSource(request, flow);
         SendStateless(SipResponse.For(request, rejected.Status, null, TokenFor(request)), request, flow, rejected.Consumed);
@@ -111,7 +111,7 @@ public sealed partial class TransactionLayer
     /// <summary>The transport could not send what was given to it with that id.</summary>
     public void SendFailed(long sendId, SipSendFailure failure)
     {
-        if (!byId.TryGetValue(sendId, out var transaction)) return;
+        if (!_byId.TryGetValue(sendId, out var transaction)) return;
         if (transaction is ServerTransaction { Rerouted: false } server && server.Flow is { IsReliable: true, Connection: not 0 })
         {
             Reroute(server);
@@ -126,7 +126,7 @@ public sealed partial class TransactionLayer
     }
 
     /// <summary>64 random bits in hexadecimal: for tags and branches.</summary>
-    public string NewToken() => random.NextHex(8);
+    public string NewToken() => _random.NextHex(8);
 
     private void SendStateless(SipResponse response, SipRequest request, SipFlow flow, int length)
     {
@@ -137,7 +137,7 @@ public sealed partial class TransactionLayer
             return;
         }
         Counters.Stateless++;
-        transport.Send(ResponseFlow(request, flow), bytes, 0);
+        _transport.Send(ResponseFlow(request, flow), bytes, 0);
     }
 
     private bool Knows(SipFlow flow) => flow.IsReliable || IsKnown is null || IsKnown(flow);
@@ -148,51 +148,51 @@ public sealed partial class TransactionLayer
         var reliable = transaction.Flow.IsReliable;
         var step = transaction switch
         {
-            ClientTransaction { IsInvite: true } => InviteClientMachine.Step(transaction.State, input, now, timers, reliable),
-            ClientTransaction => NonInviteClientMachine.Step(transaction.State, input, now, timers, reliable),
-            { IsInvite: true } => InviteServerMachine.Step(transaction.State, input, now, timers, reliable),
-            _ => NonInviteServerMachine.Step(transaction.State, input, now, timers, reliable),
+            ClientTransaction { IsInvite: true } => InviteClientMachine.Step(transaction.State, input, now, _timers, reliable),
+            ClientTransaction => NonInviteClientMachine.Step(transaction.State, input, now, _timers, reliable),
+            { IsInvite: true } => InviteServerMachine.Step(transaction.State, input, now, _timers, reliable),
+            _ => NonInviteServerMachine.Step(transaction.State, input, now, _timers, reliable),
         };
         transaction.State = step.State;
-        deadlines.Place(transaction, step.State.NextDeadline);
+        _deadlines.Place(transaction, step.State.NextDeadline);
         if (step.State.IsOver) Forget(transaction);
         if (step.Actions == TransactionActions.None) return;
         if (transaction is ClientTransaction client) PerformClient(client, step.Actions, message as SipResponse, failure);
         else PerformServer((ServerTransaction)transaction, step.Actions, message, failure);
     }
 
-    private void Register(SipTransaction transaction) => byId.Add(transaction.Id, transaction);
+    private void Register(SipTransaction transaction) => _byId.Add(transaction.Id, transaction);
 
     private void Abandon(SipTransaction transaction)
     {
-        deadlines.Place(transaction, TransactionState.Never);
+        _deadlines.Place(transaction, TransactionState.Never);
         transaction.State = TransactionState.Over;
         Forget(transaction);
     }
 
     private void Forget(SipTransaction transaction)
     {
-        if (!byId.Remove(transaction.Id)) return;
+        if (!_byId.Remove(transaction.Id)) return;
         if (transaction is ClientTransaction client)
         {
-            clients.Remove(client.Key);
+            _clients.Remove(client.Key);
             return;
         }
         var server = (ServerTransaction)transaction;
-        servers.Remove(server.Key);
-        if (server.MergeKey is { } key && merged.TryGetValue(key, out var first) && first == server) merged.Remove(key);
-        if (full && byId.Count < max - (max / 10)) full = false;
-        if (byId.Capacity > CapacityKept && byId.Count < byId.Capacity / 8) Shrink();
+        _servers.Remove(server.Key);
+        if (server.MergeKey is { } key && _merged.TryGetValue(key, out var first) && first == server) _merged.Remove(key);
+        if (_full && _byId.Count < _max - (_max / 10)) _full = false;
+        if (_byId.Capacity > CapacityKept && _byId.Count < _byId.Capacity / 8) Shrink();
     }
 
     /// <summary>A rush leaves nothing behind, not even room.</summary>
     private void Shrink()
     {
-        byId.TrimExcess();
-        servers.TrimExcess();
-        clients.TrimExcess();
-        merged.TrimExcess();
-        deadlines.Shrink();
+        _byId.TrimExcess();
+        _servers.TrimExcess();
+        _clients.TrimExcess();
+        _merged.TrimExcess();
+        _deadlines.Shrink();
     }
 
     private void Transmit(SipTransaction transaction, bool again, int kept = 0)
@@ -206,12 +206,12 @@ public sealed partial class TransactionLayer
             return;
         }
         if (again) Counters.Retransmitted++;
-        transport.Send(transaction.Flow, transaction.LastSent, transaction.Id);
+        _transport.Send(transaction.Flow, transaction.LastSent, transaction.Id);
     }
 
-    private string NewBranch() => ViaValue.MagicCookie + random.NextHex(8);
+    private string NewBranch() => ViaValue.MagicCookie + _random.NextHex(8);
 
-    private ViaValue NewVia(SipFlow flow, string branch) => ViaFor(transport, flow, branch);
+    private ViaValue NewVia(SipFlow flow, string branch) => ViaFor(_transport, flow, branch);
 
     /// <summary>The Via of a request that goes by <paramref name="flow"/>.</summary>
     /// <param name="transport">The sockets.</param>
@@ -226,7 +226,7 @@ public sealed partial class TransactionLayer
     /// <summary>A To tag that the same request gets again, without anything being kept (RFC 3261 section 8.2.7).</summary>
     public string TokenFor(SipRequest request)
     {
-        var hash = tagSecret ^ 14695981039346656037UL;
+        var hash = _tagSecret ^ 14695981039346656037UL;
         foreach (var c in request.CallIdOrNull ?? "") hash = (hash ^ c) * 1099511628211UL;
         foreach (var c in request.Vias.Count > 0 ? request.TopVia.Branch ?? "" : "") hash = (hash ^ c) * 1099511628211UL;
         return hash.ToString("x16", CultureInfo.InvariantCulture);

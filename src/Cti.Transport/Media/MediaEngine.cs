@@ -17,7 +17,7 @@ namespace Cti.Transport.Media;
 public sealed partial class MediaEngine : IMediaPort, IBoundedDisk, IDisposable
 {
     private const int ExpeditedForwardingOctet = 46 << 2;
-    private static readonly TimeSpan s_stopPatience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(3);
 
     private readonly MediaEngineOptions _options;
     private readonly IRandom _random;
@@ -195,7 +195,7 @@ public sealed partial class MediaEngine : IMediaPort, IBoundedDisk, IDisposable
             conference.Post(MediaCommand.Close());
         foreach (var slot in _sessions.Values)
             slot.Post(MediaCommand.Close());
-        var deadline = LoopThread.Now() + s_stopPatience.Ticks * 100;
+        var deadline = LoopThread.Now() + StopPatience.Ticks * 100;
         while (!(_sessions.IsEmpty && _conferences.IsEmpty) && LoopThread.Now() < deadline)
             Thread.Sleep(5);
         _loader.Dispose();

@@ -28,7 +28,7 @@ public sealed record MediaLoopStatistics(int Sessions, double WorkShare, long La
 internal sealed class MediaLoopCounts
 {
     public readonly long[] Lateness = new long[MediaLoopStatistics.LatenessBoundsMicros.Count + 1];
-    private static readonly int[] s_bounds = [.. MediaLoopStatistics.LatenessBoundsMicros];
+    private static readonly int[] Bounds = [.. MediaLoopStatistics.LatenessBoundsMicros];
 
     public long RtpReceived;
     public long RtpSent;
@@ -46,7 +46,7 @@ internal sealed class MediaLoopCounts
         if (nanos > MediaLoop.CadenceNanos)
             LateCadences++;
         var bucket = 0;
-        while (bucket < s_bounds.Length && nanos > s_bounds[bucket] * 1_000L)
+        while (bucket < Bounds.Length && nanos > Bounds[bucket] * 1_000L)
             bucket++;
         Lateness[bucket]++;
     }

@@ -13,13 +13,13 @@ public sealed class SystemRandom : IRandom
     private const int BlockBytes = 1024, FromBlockMax = 64;
 
     [ThreadStatic]
-    private static Block? s_block;
+    private static Block? _block;
 
     /// <inheritdoc/>
     public void Fill(Span<byte> buffer)
     {
         if (buffer.Length > FromBlockMax) RandomNumberGenerator.Fill(buffer);
-        else (s_block ??= new Block()).Take(buffer);
+        else (_block ??= new Block()).Take(buffer);
     }
 
     /// <summary>A thread's bytes that were drawn together; each is given out once and not kept.</summary>

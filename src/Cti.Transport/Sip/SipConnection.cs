@@ -22,7 +22,7 @@ internal sealed class SipConnection
     private const int BufferBytesMax = Limits.SipMessageBytesMax + 8 * 1024;
     private const int DrainMillis = 1_000;
     private const int MutedLookMillis = 10;
-    private static readonly byte[] s_pong = "\r\n"u8.ToArray();
+    private static readonly byte[] Pong = "\r\n"u8.ToArray();
 
     private readonly SipTransportContext _context;
     private readonly ConnectionTable _table;
@@ -323,7 +323,7 @@ internal sealed class SipConnection
                 continue;
             _lineEnds = 0;
             Interlocked.Increment(ref _context.Counts.KeepAlives);
-            Send(s_pong, 0);
+            Send(Pong, 0);
         }
 
         return count;

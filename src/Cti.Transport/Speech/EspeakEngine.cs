@@ -19,7 +19,7 @@ public sealed class EspeakEngine(string program, TimeSpan timeout) : ISpeechEngi
     // The voice "cmn" of espeak-ng 1.51 reads many single characters by their English names; this one reads characters and pinyin alike.
     private const string ChineseVoice = "cmn-latn-pinyin", EnglishVoice = "en-us";
     private const string Utf8Input = "1";
-    private static readonly UTF8Encoding s_utf8 = new(encoderShouldEmitUTF8Identifier: false);
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
     /// <inheritdoc/>
     public PromptLoad Speak(string language, string text)
@@ -58,7 +58,7 @@ public sealed class EspeakEngine(string program, TimeSpan timeout) : ISpeechEngi
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            StandardInputEncoding = s_utf8,
+            StandardInputEncoding = Utf8,
         })!;
         try
         {
@@ -97,7 +97,7 @@ public sealed class EspeakEngine(string program, TimeSpan timeout) : ISpeechEngi
 
     private static string FirstLine(byte[] complaint)
     {
-        var line = s_utf8.GetString(complaint).Trim().Split('\n')[0].Trim();
+        var line = Utf8.GetString(complaint).Trim().Split('\n')[0].Trim();
         return line.Length == 0 ? "it said nothing" : line;
     }
 }

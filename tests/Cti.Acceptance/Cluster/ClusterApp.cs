@@ -20,7 +20,7 @@ internal sealed class RefusedException(string method, int code, string text) : E
 /// </summary>
 internal sealed class ClusterApp : IAsyncDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly ClusterUnderTest _cluster;
     private readonly CancellationTokenSource _over = new();
@@ -46,7 +46,7 @@ internal sealed class ClusterApp : IAsyncDisposable
         foreach (var seat in app._seats) seat.Begin();
         try
         {
-            await Task.WhenAll(app._seats.Select(static seat => seat.Ready)).WaitAsync(s_patience);
+            await Task.WhenAll(app._seats.Select(static seat => seat.Ready)).WaitAsync(Patience);
             return app;
         }
         catch
@@ -64,7 +64,7 @@ internal sealed class ClusterApp : IAsyncDisposable
         var body = new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method, ["params"] = JsonSerializer.SerializeToNode(parameters ?? new { }) }.ToJsonString();
         var started = Stopwatch.GetTimestamp();
         var last = "never sent";
-        for (var attempt = gateway ?? Random.Shared.Next(_seats.Length); Stopwatch.GetElapsedTime(started) < s_patience; attempt++)
+        for (var attempt = gateway ?? Random.Shared.Next(_seats.Length); Stopwatch.GetElapsedTime(started) < Patience; attempt++)
         {
             var answer = await _seats[attempt % _seats.Length].SendAsync(id, body);
             if (answer is not null)
@@ -81,7 +81,7 @@ internal sealed class ClusterApp : IAsyncDisposable
             using var pause = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
             await pause.WaitForNextTickAsync();
         }
-        throw new SceneException($"{method} had no outcome in {s_patience.TotalSeconds} s: {last}");
+        throw new SceneException($"{method} had no outcome in {Patience.TotalSeconds} s: {last}");
     }
 
     /// <summary>The code with which a request is refused; 0 when it was accepted.</summary>

@@ -8,7 +8,7 @@ namespace Cti.Acceptance.Cluster;
 /// <summary>Where everything of a cluster under test listens: addresses of its own, so that fixed ports never meet another program's.</summary>
 internal abstract class ClusterNetwork : IAsyncDisposable
 {
-    private static int s_number = Environment.TickCount & 0xFF;
+    private static int _number = Environment.TickCount & 0xFF;
 
     /// <summary>The phones', and that of whatever the test itself is.</summary>
     public abstract string Phones { get; }
@@ -46,7 +46,7 @@ internal abstract class ClusterNetwork : IAsyncDisposable
         }
     }
 
-    private static int NextNumber() => Interlocked.Increment(ref s_number) & 0xFF;
+    private static int NextNumber() => Interlocked.Increment(ref _number) & 0xFF;
 
     private sealed class LoopbackNetwork(int number) : ClusterNetwork
     {

@@ -9,9 +9,9 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
 {
     public const int SipPort = 15060, HttpPort = 18080, LinkPort = 17400;
 
-    private static readonly HttpClient s_http = new() { Timeout = TimeSpan.FromSeconds(3) };
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(3) };
 
-    private static readonly bool s_keeps = Environment.GetEnvironmentVariable("CTI_KEEP") is { Length: > 0 };
+    private static readonly bool Keeps = Environment.GetEnvironmentVariable("CTI_KEEP") is { Length: > 0 };
 
     private readonly List<(long Ticks, string Line)> _log = [];
     private Process? _process;
@@ -78,7 +78,7 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
             if (_process!.HasExited) throw new InvalidOperationException($"node {Name} ended with {_process.ExitCode}:\n{string.Join('\n', Log.TakeLast(30))}");
             try
             {
-                using var answer = await s_http.GetAsync(new Uri(Url + "/readyz"));
+                using var answer = await Http.GetAsync(new Uri(Url + "/readyz"));
                 if (answer.IsSuccessStatusCode)
                 {
                     IsServing = true;
@@ -190,7 +190,7 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
             if (Environment.GetEnvironmentVariable("CTI_KEEP") is { Length: > 0 }) File.AppendAllText(Path.Combine(Folder, "node.log"), line + "\n");
             _log.Add((Stopwatch.GetTimestamp(), line));
             if (_log.Count > 4000) _log.RemoveRange(0, 1000);
-            if (s_keeps) File.AppendAllText(Path.Combine(Folder, "log"), line + "\n");
+            if (Keeps) File.AppendAllText(Path.Combine(Folder, "log"), line + "\n");
         }
     }
 }

@@ -84,7 +84,7 @@ internal static class Tones
 {
     public const int FrameBytes = 160;
 
-    private static readonly short[] s_linear = [.. Enumerable.Range(0, 256).Select(static code => FromALaw((byte)code))];
+    private static readonly short[] Linear = [.. Enumerable.Range(0, 256).Select(static code => FromALaw((byte)code))];
 
     /// <summary>A tone whose period divides 20 ms, so that the same frame again continues it.</summary>
     /// <param name="hertz">A multiple of 50.</param>
@@ -102,7 +102,7 @@ internal static class Tones
         double energy = 0, previous = 0, before = 0;
         foreach (var code in frame)
         {
-            double sample = s_linear[code];
+            double sample = Linear[code];
             energy += sample * sample;
             var now = sample + (coefficient * previous) - before;
             before = previous;
@@ -118,7 +118,7 @@ internal static class Tones
         var best = 0;
         for (var code = 1; code < 256; code++)
         {
-            if (Math.Abs(s_linear[code] - sample) < Math.Abs(s_linear[best] - sample)) best = code;
+            if (Math.Abs(Linear[code] - sample) < Math.Abs(Linear[best] - sample)) best = code;
         }
         return (byte)best;
     }

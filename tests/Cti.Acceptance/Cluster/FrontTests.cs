@@ -5,7 +5,7 @@ namespace Cti.Acceptance.Cluster;
 /// <summary>New calls behind a proxy whose node has said 100 and cannot write them down: it died, stands still, or its database is slow.</summary>
 public sealed class FrontTests
 {
-    private static readonly ClusterPlan s_plan = new() { Nodes = 2, Topology = Topology.Proxy, Instances = 16 };
+    private static readonly ClusterPlan Plan = new() { Nodes = 2, Topology = Topology.Proxy, Instances = 16 };
 
     /// <param name="isWritten">What the node had sent to its database is written after its death; otherwise it is lost with the database's memory.</param>
     [Theory]
@@ -13,7 +13,7 @@ public sealed class FrontTests
     [InlineData(true)]
     public async Task A_caller_whose_node_said_100_and_died_is_offered_once_by_another_node_within_seconds(bool isWritten)
     {
-        await using var cluster = await ClusterUnderTest.StartAsync(s_plan);
+        await using var cluster = await ClusterUnderTest.StartAsync(Plan);
         await using var app = await ClusterApp.StartAsync(cluster);
         cluster.Database.Freeze();
         var phone = cluster.Farm.Call("died", cluster.Entrance(0));
@@ -38,7 +38,7 @@ public sealed class FrontTests
     [Fact]
     public async Task A_node_whose_database_is_slow_is_asked_again_and_answers_the_newest_branch()
     {
-        await using var cluster = await ClusterUnderTest.StartAsync(s_plan);
+        await using var cluster = await ClusterUnderTest.StartAsync(Plan);
         await using var app = await ClusterApp.StartAsync(cluster);
         cluster.Database.Freeze();
         var phone = cluster.Farm.Call("slow", cluster.Entrance(0));
@@ -54,7 +54,7 @@ public sealed class FrontTests
     [Fact]
     public async Task A_node_that_stands_still_does_not_offer_the_call_once_more_when_it_goes_on()
     {
-        await using var cluster = await ClusterUnderTest.StartAsync(s_plan);
+        await using var cluster = await ClusterUnderTest.StartAsync(Plan);
         await using var app = await ClusterApp.StartAsync(cluster);
         cluster.Database.Freeze();
         var phone = cluster.Farm.Call("still", cluster.Entrance(0));

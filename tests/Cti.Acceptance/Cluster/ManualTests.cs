@@ -11,7 +11,7 @@ namespace Cti.Acceptance.Cluster;
 /// <summary>CLUSTER.md, "Try it on one machine": its commands, word for word but for the ports and the database, do what it says.</summary>
 public sealed partial class ManualTests
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan LongEnough = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task The_commands_of_the_manual_start_a_cluster_that_keeps_its_call()
@@ -25,9 +25,9 @@ public sealed partial class ManualTests
         await shell.RunAsync(blocks[0]);
         await BalancedAsync(shell, blocks[1]);
         await shell.RunAsync(blocks[2]);
-        await Patience.UntilAsync(() => shell.Read("app.log").Contains("events from", StringComparison.Ordinal), "the application has its events", s_patience);
+        await Patience.UntilAsync(() => shell.Read("app.log").Contains("events from", StringComparison.Ordinal), "the application has its events", LongEnough);
         var call = farm.Call("hello", new IPEndPoint(IPAddress.Parse("127.0.0.12"), shell.SipPort));
-        await Patience.UntilAsync(() => call.Phase == CallPhase.Up, "the application answers", s_patience);
+        await Patience.UntilAsync(() => call.Phase == CallPhase.Up, "the application answers", LongEnough);
 
         var killed = await shell.RunAsync(blocks[3]);
         CallCount().Matches(killed).Select(static m => m.Value).ShouldBe(["1 call", "1 call"], killed);
@@ -39,8 +39,8 @@ public sealed partial class ManualTests
         Regex.Replace(drained, " +", " ").ShouldMatch("│ node1 │ gateway, media │ \\S+ │ [1-9]");
         call.Phase.ShouldBe(CallPhase.Up);
         call.HangUp();
-        await Patience.UntilAsync(() => call.Phase == CallPhase.Ended, "it is hung up", s_patience);
-        await Patience.UntilAsync(() => !shell.HasNodes, "the nodes end", s_patience);
+        await Patience.UntilAsync(() => call.Phase == CallPhase.Ended, "it is hung up", LongEnough);
+        await Patience.UntilAsync(() => !shell.HasNodes, "the nodes end", LongEnough);
         farm.Complaints.ShouldBeEmpty();
     }
 
@@ -49,7 +49,7 @@ public sealed partial class ManualTests
     {
         var text = Regex.Replace(await shell.RunAsync(status), " +", " ");
         return text.Contains("is ready", StringComparison.Ordinal) && text.Contains("3 nodes, 64 instances", StringComparison.Ordinal) && SharesOf().Count(text) == 3;
-    }, "three nodes have their shares", s_patience);
+    }, "three nodes have their shares", LongEnough);
 
     private static string[] Blocks()
     {
@@ -102,7 +102,7 @@ public sealed partial class ManualTests
             await _process.StandardInput.WriteAsync($"{{\n{text}\n}} 2>&1\necho '{mark}'\n");
             await _process.StandardInput.FlushAsync();
             var said = new StringBuilder();
-            while (await _process.StandardOutput.ReadLineAsync().WaitAsync(s_patience * 2) is { } line)
+            while (await _process.StandardOutput.ReadLineAsync().WaitAsync(LongEnough * 2) is { } line)
             {
                 if (line == mark) return said.ToString();
                 said.AppendLine(line);

@@ -10,8 +10,8 @@ namespace Cti.Acceptance.Cluster;
 /// <summary>What an operator of a cluster sees and does, with real processes: the metrics page, <c>cti status</c>, <c>cti drain</c>, and what they say when it is wrong.</summary>
 public sealed class OperationsTests
 {
-    private static readonly HttpClient s_http = new() { Timeout = TimeSpan.FromSeconds(5) };
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(60);
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private static readonly TimeSpan LongEnough = TimeSpan.FromSeconds(60);
 
     [Fact]
     public async Task Metrics_status_and_drain_tell_what_happens_in_a_cluster()
@@ -45,7 +45,7 @@ public sealed class OperationsTests
         await StatusAsync(owner, other);
         await MistakesAsync(owner);
 
-        var (code, text) = await other.CommandAsync(s_patience, "drain", owner.Name);
+        var (code, text) = await other.CommandAsync(LongEnough, "drain", owner.Name);
         code.ShouldBe(0, text);
         text.ShouldMatch($@"^{owner.Name} drains: \d+ instances?, \d+ calls?");
         text.TrimEnd().ShouldMatch($@"{owner.Name} is empty and may be stopped, after \d+\.\d s$");
@@ -54,11 +54,11 @@ public sealed class OperationsTests
         (await MetricAsync(owner, "cti_cluster_instances_given_total")).ShouldBeGreaterThan(0);
         await UntilAsync(async () => await MetricAsync(other, "cti_cluster_calls_recovered_total{outcome=\"resumed\"}") == 1, "the call came over");
         (await MetricAsync(other, "cti_cluster_instances_taken_total{from=\"dead\"}")).ShouldBe(0);
-        (await owner.TerminateAsync(s_patience)).ShouldBe(0);
+        (await owner.TerminateAsync(LongEnough)).ShouldBe(0);
         await UntilAsync(async () => await MetricAsync(other, "cti_cluster_nodes{state=\"up\"}") == 1 && await MetricAsync(other, "cti_cluster_nodes{state=\"draining\"}") == 0, "it left");
 
         await owner.StartAsync();
-        await cluster.BalancedAsync(s_patience);
+        await cluster.BalancedAsync(LongEnough);
         (await MetricAsync(other, "cti_cluster_instances_taken_total{from=\"dead\"}")).ShouldBe(0);
         owner.Kill();
         var held = (await cluster.OwnersAsync()).Values.Count(instance => instance.Node == owner.Name);
@@ -92,7 +92,7 @@ public sealed class OperationsTests
 
     private static async Task StatusAsync(ClusterNode owner, ClusterNode other)
     {
-        var (code, text) = await other.CommandAsync(s_patience, "status");
+        var (code, text) = await other.CommandAsync(LongEnough, "status");
         code.ShouldBe(0, text);
         text = Regex.Replace(text, " +", " ");
         text.ShouldStartWith($"{other.Url}/ is ready");
@@ -105,7 +105,7 @@ public sealed class OperationsTests
     /// <summary>An operator's mistakes: each answer names what is wrong, and what would be right.</summary>
     private static async Task MistakesAsync(ClusterNode node)
     {
-        var (code, text) = await node.CommandAsync(s_patience, "drain", "nobody");
+        var (code, text) = await node.CommandAsync(LongEnough, "drain", "nobody");
         code.ShouldBe(1);
         text.ShouldContain("there is no node nobody in the cluster; there are a, b");
         (code, text) = await Tools.RunAsync(ClusterUnderTest.Program, "cti", ["drain", node.Name, "--url", node.Url, "--key", "wrong"]);
@@ -127,7 +127,7 @@ public sealed class OperationsTests
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node.Url + "/v2/rpc"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", ClusterUnderTest.Key);
         request.Content = new StringContent(new JsonObject { ["jsonrpc"] = "2.0", ["id"] = Guid.NewGuid().ToString(), ["method"] = method, ["params"] = parameters }.ToJsonString(), Encoding.UTF8, "application/json");
-        using var answer = await s_http.SendAsync(request);
+        using var answer = await Http.SendAsync(request);
         var text = await answer.Content.ReadAsStringAsync();
         return JsonNode.Parse(text)!["result"] ?? throw new InvalidOperationException($"{method}: {text}");
     }
@@ -135,7 +135,7 @@ public sealed class OperationsTests
     /// <summary>One series of the metrics page, by its name and labels as they stand there.</summary>
     private static async Task<double> MetricAsync(ClusterNode node, string series)
     {
-        var page = await s_http.GetStringAsync(new Uri(node.Url + "/metrics"));
+        var page = await Http.GetStringAsync(new Uri(node.Url + "/metrics"));
         var line = page.Split('\n').FirstOrDefault(line => line.StartsWith(series + " ", StringComparison.Ordinal)) ?? throw new InvalidOperationException($"{node.Name} does not measure {series}:\n{page}");
         return double.Parse(line[(series.Length + 1)..], CultureInfo.InvariantCulture);
     }

@@ -8,7 +8,7 @@ namespace Cti.Acceptance.Cluster;
 /// </summary>
 public sealed class ToldByeTests
 {
-    private static readonly HttpClient s_http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
 
     [Fact]
     public async Task An_answered_BYE_outlives_the_node_that_could_not_write_it()
@@ -88,7 +88,7 @@ public sealed class ToldByeTests
         return call.ResId;
     }
 
-    private static async Task<bool> IsCutOffAsync(ClusterNode node) => (await s_http.GetStringAsync(new Uri(node.Url + "/metrics"))).Contains("\ncti_cluster_cut_off 1\n", StringComparison.Ordinal);
+    private static async Task<bool> IsCutOffAsync(ClusterNode node) => (await Http.GetStringAsync(new Uri(node.Url + "/metrics"))).Contains("\ncti_cluster_cut_off 1\n", StringComparison.Ordinal);
 
     /// <summary>What a node keeps on its own disk.</summary>
     private static string Spooled(ClusterNode node)

@@ -9,10 +9,10 @@ namespace Cti.Acceptance.Infrastructure;
 /// </summary>
 internal sealed class Containers : IAsyncDisposable
 {
-    private static readonly TimeSpan s_build = TimeSpan.FromMinutes(25);
+    private static readonly TimeSpan Build = TimeSpan.FromMinutes(25);
 
     // An engine's own default is more than an ordinary machine lets it have.
-    private static readonly string[] s_limits = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"];
+    private static readonly string[] Limits = ["--ulimit", "nofile=20000:20000", "--ulimit", "nproc=20000:20000"];
 
     private readonly string _name = "ctitest" + Environment.ProcessId.ToString(CultureInfo.InvariantCulture);
     private readonly string _folder = Directory.CreateTempSubdirectory("cti-containers-").FullName;
@@ -143,13 +143,13 @@ internal sealed class Containers : IAsyncDisposable
         if (!File.Exists(archive))
         {
             var root = Path.Combine(_folder, "debian");
-            await RunAsync("debootstrap", ["--variant=minbase", "--include=ca-certificates,procps", "bookworm", root], s_build);
-            await RunAsync("tar", ["-C", root, "-cf", archive + ".new", "."], s_build);
+            await RunAsync("debootstrap", ["--variant=minbase", "--include=ca-certificates,procps", "bookworm", root], Build);
+            await RunAsync("tar", ["-C", root, "-cf", archive + ".new", "."], Build);
             File.Move(archive + ".new", archive);
             Directory.Delete(root, recursive: true);
         }
         var image = Named("debian");
-        await RunAsync("podman", ["import", "--quiet", archive, image], s_build);
+        await RunAsync("podman", ["import", "--quiet", archive, image], Build);
         return image;
     }
 
@@ -164,7 +164,7 @@ internal sealed class Containers : IAsyncDisposable
     {
         var image = Named(part);
         // Without layers nothing stays behind: neither the stage that compiles, nor what each line made.
-        await RunAsync("podman", ["build", "--quiet", "--layers=false", .. s_limits, "-t", image, .. options, context], s_build);
+        await RunAsync("podman", ["build", "--quiet", "--layers=false", .. Limits, "-t", image, .. options, context], Build);
         return image;
     }
 

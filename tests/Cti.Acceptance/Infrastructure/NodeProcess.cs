@@ -10,7 +10,7 @@ namespace Cti.Acceptance.Infrastructure;
 /// <summary>The real program, in a folder of its own, on free ports of the loopback.</summary>
 internal sealed class NodeProcess : IAsyncDisposable
 {
-    private static int s_nextRange;
+    private static int _nextRange;
 
     private readonly string[] _sets;
     private readonly string? _configuration;
@@ -30,7 +30,7 @@ internal sealed class NodeProcess : IAsyncDisposable
         MediaRoot = Directory.CreateDirectory(Path.Combine(Folder, "media")).FullName;
         SipPort = Ports.Free();
         HttpPort = Ports.Free();
-        RtpFirst = 10_000 + (Environment.ProcessId % 20 * 480) + (Interlocked.Increment(ref s_nextRange) % 4 * 120);
+        RtpFirst = 10_000 + (Environment.ProcessId % 20 * 480) + (Interlocked.Increment(ref _nextRange) % 4 * 120);
     }
 
     /// <summary>The program under test: CTI_PROGRAM, or the one that this build made.</summary>

@@ -27,7 +27,7 @@ internal sealed class RtpEndpoint : IAsyncDisposable
     private uint _timestamp = (uint)Random.Shared.Next(100_000);
     private int _payloadType;
 
-    private static long s_stalls;
+    private static long _stalls;
 
     public RtpEndpoint()
     {
@@ -53,7 +53,7 @@ internal sealed class RtpEndpoint : IAsyncDisposable
     }
 
     /// <summary>How often since the last question some phone of this process was more than 40 ms late to send: then it is the machine that stutters.</summary>
-    public static long TakeStalls() => Interlocked.Exchange(ref s_stalls, 0);
+    public static long TakeStalls() => Interlocked.Exchange(ref _stalls, 0);
 
     /// <summary>Begins to send (silence, until something is said) to where the far end's SDP says.</summary>
     public void Connect(IPEndPoint remote, int payloadType)
@@ -167,7 +167,7 @@ internal sealed class RtpEndpoint : IAsyncDisposable
             while (await tick.WaitForNextTickAsync(_stop.Token))
             {
                 var due = (long)(Stopwatch.GetElapsedTime(begun).TotalMilliseconds / 20);
-                if (due - frames > 2) Interlocked.Increment(ref s_stalls);
+                if (due - frames > 2) Interlocked.Increment(ref _stalls);
                 for (; frames < due; frames++)
                 {
                     Item? item = null;

@@ -22,7 +22,7 @@ public sealed class SharedNodeGroup : ICollectionFixture<SharedNode>;
 /// <summary>A test with an application and a telephone on the shared node.</summary>
 public abstract class CallTest(SharedNode shared) : IAsyncLifetime
 {
-    private static int s_number;
+    private static int _number;
 
     private protected NodeProcess Node => shared.Node;
 
@@ -31,7 +31,7 @@ public abstract class CallTest(SharedNode shared) : IAsyncLifetime
     private protected TestPhone Phone { get; private set; } = null!;
 
     /// <summary>A user part that no other call has.</summary>
-    private protected static string NewUser() => $"user{Interlocked.Increment(ref s_number)}";
+    private protected static string NewUser() => $"user{Interlocked.Increment(ref _number)}";
 
     /// <inheritdoc/>
     public async Task InitializeAsync()

@@ -8,7 +8,7 @@ internal static class Sound
 {
     public const int ALaw = 6, MuLaw = 7, Pcm = 1;
 
-    private static readonly byte[] s_aLaw = NearestOf(FromALaw), s_muLaw = NearestOf(FromMuLaw);
+    private static readonly byte[] NearestALaw = NearestOf(FromALaw), NearestMuLaw = NearestOf(FromMuLaw);
 
     /// <summary>Bytes in which every value occurs and no stretch repeats.</summary>
     public static byte[] Noise(int seed, int length, params byte[] without)
@@ -38,9 +38,9 @@ internal static class Sound
     /// <summary>Silence before it (a recording begins a moment after its start was accepted) and after it (what a jitter buffer still holds when a key ends a recording is no part of it).</summary>
     public static short[] WithPause(short[] samples) => [.. new short[3200], .. samples, .. new short[4000]];
 
-    public static byte[] ToALaw(short[] samples) => [.. samples.Select(static s => s_aLaw[s + 32768])];
+    public static byte[] ToALaw(short[] samples) => [.. samples.Select(static s => NearestALaw[s + 32768])];
 
-    public static byte[] ToMuLaw(short[] samples) => [.. samples.Select(static s => s_muLaw[s + 32768])];
+    public static byte[] ToMuLaw(short[] samples) => [.. samples.Select(static s => NearestMuLaw[s + 32768])];
 
     /// <summary>G.711, table 1.</summary>
     public static short FromALaw(byte value)

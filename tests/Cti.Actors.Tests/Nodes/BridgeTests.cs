@@ -9,32 +9,32 @@ namespace Cti.Actors.Tests.Nodes;
 
 public sealed class BridgeTests
 {
-    private readonly NodeBench bench = new();
-    private readonly List<(RawPeer Peer, SipRequest Invite)> phones = [];
+    private readonly NodeBench _bench = new();
+    private readonly List<(RawPeer Peer, SipRequest Invite)> _phones = [];
 
     /// <summary>An outbound call that is up.</summary>
     private string Up(int number)
     {
-        var peer = bench.Peer($"192.0.2.{number}");
-        var call = bench.Construct($"sip:{number}@192.0.2.{number}");
+        var peer = _bench.Peer($"192.0.2.{number}");
+        var call = _bench.Construct($"sip:{number}@192.0.2.{number}");
         var invite = peer.Request("INVITE");
         peer.Respond(invite, 200, $"Contact: <sip:{number}@192.0.2.{number}>\nContent-Type: application/sdp", peer.Sdp());
         peer.Request("ACK");
-        bench.Expect("sys.call.on_dial_completed");
-        phones.Add((peer, invite));
+        _bench.Expect("sys.call.on_dial_completed");
+        _phones.Add((peer, invite));
         return call;
     }
 
     private RpcReply Connect(string first, string second, params (string, object?)[] more) => ConnectFor(60, first, second, more);
 
     private RpcReply ConnectFor(int seconds, string first, string second, params (string, object?)[] more) =>
-        bench.Ask("sys.call.connect_start", [("res_id", first), ("call_res_id", second), ("max_seconds", seconds), .. more]);
+        _bench.Ask("sys.call.connect_start", [("res_id", first), ("call_res_id", second), ("max_seconds", seconds), .. more]);
 
-    private string State(string call) => JsonDocument.Parse(bench.Ask("sys.call.get", ("res_id", call)).Result).RootElement.GetProperty("state").GetString()!;
+    private string State(string call) => JsonDocument.Parse(_bench.Ask("sys.call.get", ("res_id", call)).Result).RootElement.GetProperty("state").GetString()!;
 
     private void HangUp(int index)
     {
-        var (peer, invite) = phones[index];
+        var (peer, invite) = _phones[index];
         peer.SendInDialog(invite, "BYE", 7);
         peer.Response(200);
     }
@@ -45,19 +45,19 @@ public sealed class BridgeTests
         var (first, second) = (Up(1), Up(2));
         Connect(first, second, ("connect_mode", 2), ("local_volume", -3), ("remote_volume", 5), ("record_file", "both")).Error.ShouldBeNull();
         (State(first), State(second)).ShouldBe(("Connect", "Connect"));
-        var bridge = bench.Media.Bridges.ShouldHaveSingleItem().Request;
+        var bridge = _bench.Media.Bridges.ShouldHaveSingleItem().Request;
         bridge.ShouldBe(new BridgeRequest(bridge.Action, BridgeMode.SecondHears, -3, 5, new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw, Application: NodeBench.App)));
-        bench.Ask("sys.call.play_start", ("res_id", second), ("content", "a.wav")).Error!.Code.ShouldBe(ErrorCodes.Conflict);
-        bench.Ask("sys.call.connect_stop", ("res_id", second)).Error!.Code.ShouldBe(ErrorCodes.Conflict, "only the first party ends it");
-        bench.Ask("sys.call.connect_stop", ("res_id", first)).Error.ShouldBeNull();
-        var completed = bench.Expect("sys.call.on_connect_completed");
+        _bench.Ask("sys.call.play_start", ("res_id", second), ("content", "a.wav")).Error!.Code.ShouldBe(ErrorCodes.Conflict);
+        _bench.Ask("sys.call.connect_stop", ("res_id", second)).Error!.Code.ShouldBe(ErrorCodes.Conflict, "only the first party ends it");
+        _bench.Ask("sys.call.connect_stop", ("res_id", first)).Error.ShouldBeNull();
+        var completed = _bench.Expect("sys.call.on_connect_completed");
         completed.EnumerateObject().Select(member => member.Name).ShouldBe(["res_id", "error", "begin_time", "end_time", "user_data"]);
         completed.GetProperty("res_id").GetString().ShouldBe(first);
         completed.GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
-        bench.Runtime.Advance(50);
+        _bench.Runtime.Advance(50);
         (State(first), State(second)).ShouldBe(("Idle", "Idle"));
-        bench.Media.Bridges.ShouldBeEmpty();
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Media.Bridges.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -66,10 +66,10 @@ public sealed class BridgeTests
         var (first, second) = (Up(1), Up(2));
         Connect(first, second).Error.ShouldBeNull();
         HangUp(1);
-        bench.Expect("sys.call.on_connect_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
-        bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(second);
+        _bench.Expect("sys.call.on_connect_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
+        _bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(second);
         State(first).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -78,11 +78,11 @@ public sealed class BridgeTests
         var (first, second) = (Up(1), Up(2));
         Connect(first, second).Error.ShouldBeNull();
         HangUp(0);
-        bench.Expect("sys.call.on_connect_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Gone);
-        bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(first);
-        bench.Runtime.Advance(50);
+        _bench.Expect("sys.call.on_connect_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Gone);
+        _bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(first);
+        _bench.Runtime.Advance(50);
         State(second).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -90,10 +90,10 @@ public sealed class BridgeTests
     {
         var (first, second) = (Up(1), Up(2));
         ConnectFor(5, first, second).Error.ShouldBeNull();
-        var completed = bench.Expect("sys.call.on_connect_completed", 6000);
+        var completed = _bench.Expect("sys.call.on_connect_completed", 6000);
         completed.GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
         (completed.GetProperty("end_time").GetInt64() - completed.GetProperty("begin_time").GetInt64()).ShouldBe(5);
-        bench.Runtime.Advance(50);
+        _bench.Runtime.Advance(50);
         State(second).ShouldBe("Idle");
     }
 
@@ -102,25 +102,25 @@ public sealed class BridgeTests
     {
         var (first, second) = (Up(1), Up(2));
         Connect(first, "0.0.1-sys.call-99999").Error!.Code.ShouldBe(ErrorCodes.NotFound);
-        bench.Ask("sys.call.receive_dtmf_start", ("res_id", second)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.receive_dtmf_start", ("res_id", second)).Error.ShouldBeNull();
         var refused = Connect(first, second).Error!;
         refused.Code.ShouldBe(ErrorCodes.Conflict);
         refused.Data!["state"].ShouldBe("ReceiveDtmf");
         State(first).ShouldBe("Idle");
-        Should.Throw<InvalidOperationException>(() => bench.Expect("sys.call.on_connect_completed", 100));
+        Should.Throw<InvalidOperationException>(() => _bench.Expect("sys.call.on_connect_completed", 100));
     }
 
     [Fact]
     public void Of_two_opposing_connects_the_smaller_resource_id_wins()
     {
         var (first, second) = (Up(1), Up(2));
-        var replies = bench.AskTogether(("sys.call.connect_start", [("res_id", second), ("call_res_id", first), ("max_seconds", 60)]),
+        var replies = _bench.AskTogether(("sys.call.connect_start", [("res_id", second), ("call_res_id", first), ("max_seconds", 60)]),
             ("sys.call.connect_start", [("res_id", first), ("call_res_id", second), ("max_seconds", 60)]));
         replies.Count(reply => reply.Error is null).ShouldBe(1);
         replies.Single(reply => reply.Error is not null).Error!.Code.ShouldBe(ErrorCodes.Conflict);
         (State(first), State(second)).ShouldBe(("Connect", "Connect"));
-        bench.Media.Bridges.ShouldHaveSingleItem();
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Media.Bridges.ShouldHaveSingleItem();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -128,13 +128,13 @@ public sealed class BridgeTests
     {
         var (first, second) = (Up(1), Up(2));
         Connect(first, second).Error.ShouldBeNull();
-        bench.AskTogether(("sys.call.drop", [("res_id", first)]), ("sys.call.drop", [("res_id", second)])).ShouldAllBe(reply => reply.Error == null);
-        bench.Expect("sys.call.on_connect_completed");
-        bench.Expect("sys.call.on_released");
-        bench.Expect("sys.call.on_released");
-        bench.Runtime.Advance(70_000);
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Media.OpenSessions.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.AskTogether(("sys.call.drop", [("res_id", first)]), ("sys.call.drop", [("res_id", second)])).ShouldAllBe(reply => reply.Error == null);
+        _bench.Expect("sys.call.on_connect_completed");
+        _bench.Expect("sys.call.on_released");
+        _bench.Expect("sys.call.on_released");
+        _bench.Runtime.Advance(70_000);
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Media.OpenSessions.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 }

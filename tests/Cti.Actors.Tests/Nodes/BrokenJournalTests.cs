@@ -7,12 +7,12 @@ namespace Cti.Actors.Tests.Nodes;
 /// <summary>A node whose journal turned out to be damaged or gone.</summary>
 public sealed class BrokenJournalTests
 {
-    private readonly Breakage breakage = new();
-    private readonly CountedLog log = new();
+    private readonly Breakage _breakage = new();
+    private readonly CountedLog _log = new();
 
     private (NodeBench Bench, AnsweredCall Call) Answered(int maxAnswerSeconds = 60)
     {
-        var bench = new NodeBench(faults: breakage, log: log);
+        var bench = new NodeBench(faults: _breakage, log: _log);
         return (bench, AnsweredCall.On(bench, maxAnswerSeconds));
     }
 
@@ -21,7 +21,7 @@ public sealed class BrokenJournalTests
     {
         var (bench, call) = Answered();
         bench.Server.IsReady.ShouldBeTrue();
-        breakage.WhyBroken = "journal.db: the file was deleted";
+        _breakage.WhyBroken = "journal.db: the file was deleted";
         bench.Server.IsReady.ShouldBeFalse("before anything was written");
         bench.Server.Journal.WhyBroken.ShouldBe("journal.db: the file was deleted");
         var caller = bench.Peer("192.0.2.11");
@@ -30,8 +30,8 @@ public sealed class BrokenJournalTests
         bench.Ask("sys.call.construct", ("to_uri", "sip:1@192.0.2.10"), ("max_answer_seconds", 60)).Error!.Code.ShouldBe(ErrorCodes.Unavailable);
         bench.Ask("sys.call.drop", ("res_id", call.Id)).Error!.Code.ShouldBe(ErrorCodes.Unavailable);
         bench.Runtime.Advance(120_000);
-        log.Count(LogEvents.JournalUnreachable).ShouldBe(0, "the store itself says what is wrong");
-        log.Count(LogEvents.LeaseNotRenewed).ShouldBe(0);
+        _log.Count(LogEvents.JournalUnreachable).ShouldBe(0, "the store itself says what is wrong");
+        _log.Count(LogEvents.LeaseNotRenewed).ShouldBe(0);
         bench.Crashes.ShouldBeEmpty();
     }
 
@@ -39,7 +39,7 @@ public sealed class BrokenJournalTests
     public void A_call_goes_on_and_its_far_end_may_hang_up()
     {
         var (bench, call) = Answered();
-        breakage.WhyBroken = "journal.db: the file was deleted";
+        _breakage.WhyBroken = "journal.db: the file was deleted";
         bench.Runtime.Advance(20_000);
         call.Phone.Rest().ShouldBeEmpty("it is up");
         call.Send("BYE", 2);
@@ -51,7 +51,7 @@ public sealed class BrokenJournalTests
     public void A_limit_on_time_is_kept_because_nobody_else_would()
     {
         var (bench, call) = Answered(maxAnswerSeconds: 30);
-        breakage.WhyBroken = "journal.db: the file was deleted";
+        _breakage.WhyBroken = "journal.db: the file was deleted";
         bench.Runtime.Advance(29_000);
         call.Phone.Rest().ShouldBeEmpty();
         bench.Runtime.Advance(2_000);
@@ -63,7 +63,7 @@ public sealed class BrokenJournalTests
     public void A_node_that_stops_hangs_up_its_calls_without_having_written_it()
     {
         var (bench, call) = Answered();
-        breakage.WhyBroken = "journal.db: the file was deleted";
+        _breakage.WhyBroken = "journal.db: the file was deleted";
         bench.Runtime.Advance(2_000);
         bench.Server.DropAll();
         call.Phone.Respond(call.Phone.Request("BYE"), 200);
@@ -74,12 +74,12 @@ public sealed class BrokenJournalTests
 
     private sealed class Breakage : IStoreFaults
     {
-        private static readonly StoreOperation[] s_writes = [StoreOperation.Append, StoreOperation.Renew, StoreOperation.Sweep, StoreOperation.ReleasePermit];
+        private static readonly StoreOperation[] Writes = [StoreOperation.Append, StoreOperation.Renew, StoreOperation.Sweep, StoreOperation.ReleasePermit];
 
         public string? WhyBroken { get; set; }
 
         public ValueTask BeforeAsync(StoreOperation operation, CancellationToken cancellation) =>
-            WhyBroken is { } why && s_writes.Contains(operation)
+            WhyBroken is { } why && Writes.Contains(operation)
                 ? throw new StoreUnavailableException(why) { IsBroken = true } : ValueTask.CompletedTask;
 
         public ValueTask AfterAsync(StoreOperation operation, CancellationToken cancellation) => ValueTask.CompletedTask;

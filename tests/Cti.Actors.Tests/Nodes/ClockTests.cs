@@ -39,13 +39,13 @@ public sealed class ClockTests
     /// <summary>Slewing is left out, so that the step stands alone.</summary>
     private sealed class SetClock(ManualRuntime runtime) : IReferencedClock
     {
-        private long ahead;
+        private long _ahead;
 
         public long WallAheadMillis { get; set; }
         public long MonotonicNanos => runtime.MonotonicNanos;
-        public long UnixMillis => runtime.UnixMillis + ahead;
-        public long ReferenceAheadMillis => WallAheadMillis - ahead;
+        public long UnixMillis => runtime.UnixMillis + _ahead;
+        public long ReferenceAheadMillis => WallAheadMillis - _ahead;
 
-        public void Step() => ahead = WallAheadMillis;
+        public void Step() => _ahead = WallAheadMillis;
     }
 }

@@ -17,17 +17,17 @@ namespace Cti.Actors.Tests.Nodes;
 internal sealed class ClusterBench
 {
     internal const string App = "app";
-    private readonly MemoryDisk disk = new();
-    private readonly List<(string Method, JsonElement Params)> events = [];
-    private readonly SeededRandom random = new(7);
-    private readonly int instances;
+    private readonly MemoryDisk _disk = new();
+    private readonly List<(string Method, JsonElement Params)> _events = [];
+    private readonly SeededRandom _random = new(7);
+    private readonly int _instances;
 
     internal ClusterBench(int count = 3, int instances = 24, bool spread = true)
     {
-        this.instances = instances;
-        disk.NowMillis = () => Runtime.UnixMillis;
-        Network = new VirtualNetwork(Runtime, random.Fork());
-        Links = new VirtualLinkNetwork(Runtime, random.Fork());
+        _instances = instances;
+        _disk.NowMillis = () => Runtime.UnixMillis;
+        Network = new VirtualNetwork(Runtime, _random.Fork());
+        Links = new VirtualLinkNetwork(Runtime, _random.Fork());
         for (var i = 1; i <= count; i++) Nodes.Add(Start($"n{i}", i, instances));
         Runtime.Advance(2000);
         if (!spread) return;
@@ -39,7 +39,7 @@ internal sealed class ClusterBench
     /// <summary>Given each event at the moment in which it is delivered.</summary>
     internal Action<string, JsonElement>? Heard { get; set; }
     internal ManualRuntime Runtime { get; } = new();
-    internal MemoryDisk Disk => disk;
+    internal MemoryDisk Disk => _disk;
     internal VirtualNetwork Network { get; }
     internal VirtualLinkNetwork Links { get; }
     internal List<ClusterNodeBench> Nodes { get; } = [];
@@ -97,37 +97,37 @@ internal sealed class ClusterBench
     internal IReadOnlyList<StoredCallRecord> CallRecords()
     {
         IReadOnlyList<StoredCallRecord> all = [];
-        var store = new MemoryJournalStore(disk);
+        var store = new MemoryJournalStore(_disk);
         ManualRuntime.Inline(() =>
         {
-            store.OpenAsync(instances).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
+            store.OpenAsync(_instances).AsTask().IsCompletedSuccessfully.ShouldBeTrue();
             all = [.. Nodes.SelectMany(node => NodeBench.Done(store.ReadCallRecordsAsync(node.Name, 0, 1000)))];
         });
         return all;
     }
 
-    internal int Count(string method) => events.Count(happened => happened.Method == method);
+    internal int Count(string method) => _events.Count(happened => happened.Method == method);
 
     internal JsonElement Expect(string method, int millis = 5000)
     {
         for (var i = 0; i <= millis; i += 5)
         {
-            var index = events.FindIndex(happened => happened.Method == method);
+            var index = _events.FindIndex(happened => happened.Method == method);
             if (index >= 0)
             {
-                var found = events[index].Params;
-                events.RemoveAt(index);
+                var found = _events[index].Params;
+                _events.RemoveAt(index);
                 return found;
             }
             Runtime.Advance(5);
         }
-        throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", events.Select(happened => happened.Method))}; crashes: {string.Join("; ", Crashes)}");
+        throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", _events.Select(happened => happened.Method))}; crashes: {string.Join("; ", Crashes)}");
     }
 
     /// <summary>One more node.</summary>
     internal ClusterNodeBench Join(string name)
     {
-        var node = Start(name, Nodes.Count + 1, instances);
+        var node = Start(name, Nodes.Count + 1, _instances);
         Nodes.Add(node);
         return node;
     }
@@ -147,7 +147,7 @@ internal sealed class ClusterBench
     internal ClusterNodeBench Restart(ClusterNodeBench dead)
     {
         var index = Nodes.IndexOf(dead);
-        var node = Start(dead.Name, index + 1, instances, dead.Spool);
+        var node = Start(dead.Name, index + 1, _instances, dead.Spool);
         Nodes[index] = node;
         return node;
     }
@@ -161,7 +161,7 @@ internal sealed class ClusterBench
     {
         var node = new ClusterNodeBench(name, new IPEndPoint(IPAddress.Parse($"10.0.0.{100 + number}"), 5060), spool ?? new MemorySpoolFile());
         var process = new Process(Runtime, node);
-        IJournalStore store = new FaultyJournalStore(new MemoryJournalStore(disk), new Cut(Runtime, node));
+        IJournalStore store = new FaultyJournalStore(new MemoryJournalStore(_disk), new Cut(Runtime, node));
         ManualRuntime.Inline(() => store.OpenAsync(instances).AsTask().IsCompletedSuccessfully.ShouldBeTrue());
         node.Server = new ServerNode(new ServerNodeOptions
         {
@@ -177,7 +177,7 @@ internal sealed class ClusterBench
             Scheduler = process,
             Clock = Runtime,
             Timers = process,
-            Random = random.Fork(),
+            Random = _random.Fork(),
             Log = NullLog.Instance,
             Store = store,
             Media = node.Media = new VirtualMediaPort(Runtime, node.Address.Address),
@@ -189,8 +189,8 @@ internal sealed class ClusterBench
             {
                 foreach (var happened in batch.Where(happened => happened.Application == App))
                 {
-                    events.Add((happened.Method, JsonDocument.Parse(happened.Params).RootElement.Clone()));
-                    Heard?.Invoke(events[^1].Method, events[^1].Params);
+                    _events.Add((happened.Method, JsonDocument.Parse(happened.Params).RootElement.Clone()));
+                    Heard?.Invoke(_events[^1].Method, _events[^1].Params);
                 }
             },
             Subscribers = new Always(),

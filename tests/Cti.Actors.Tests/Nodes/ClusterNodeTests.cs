@@ -7,13 +7,13 @@ namespace Cti.Actors.Tests.Nodes;
 public abstract class ClusterNodeTests
 {
     private protected readonly ClusterBench bench = new();
-    private int phones;
+    private int _phones;
 
     private protected (string Call, RawPeer Peer) Up(Func<string, bool> isWanted)
     {
         for (var tries = 0; tries < 60; tries++)
         {
-            var address = $"192.0.2.{++phones}";
+            var address = $"192.0.2.{++_phones}";
             var node = bench["n1"];
             var peer = bench.Peer(address, node);
             var call = bench.Construct(node, $"sip:phone@{address}");

@@ -12,19 +12,19 @@ namespace Cti.Actors.Tests.Nodes;
 /// <summary>Dialling on a parent, with far ends that send 180, and 183 with SDP.</summary>
 public sealed partial class DialTests
 {
-    private readonly NodeBench bench = new();
-    private readonly Dictionary<string, (RawPeer Peer, SipRequest Invite)> phones = [];
+    private readonly NodeBench _bench = new();
+    private readonly Dictionary<string, (RawPeer Peer, SipRequest Invite)> _phones = [];
 
-    public DialTests() => bench.Media.Files["f.wav"] = 3000;
+    public DialTests() => _bench.Media.Files["f.wav"] = 3000;
 
     private string Up(int number)
     {
-        var peer = bench.Peer($"192.0.2.{number}");
-        var call = bench.Construct($"sip:{number}@192.0.2.{number}");
+        var peer = _bench.Peer($"192.0.2.{number}");
+        var call = _bench.Construct($"sip:{number}@192.0.2.{number}");
         var invite = peer.Request("INVITE");
         Answer(peer, invite);
-        bench.Expect("sys.call.on_dial_completed");
-        phones[call] = (peer, invite);
+        _bench.Expect("sys.call.on_dial_completed");
+        _phones[call] = (peer, invite);
         return call;
     }
 
@@ -39,22 +39,22 @@ public sealed partial class DialTests
 
     private (string Child, RawPeer Peer) Dial(string parent, string? file = null, int mode = 0, int number = 9)
     {
-        var peer = bench.Peer($"192.0.2.{number}");
-        return (bench.Construct($"sip:{number}@192.0.2.{number}", ("parent_call_res_id", parent), ("ring_play_file", file), ("ring_play_mode", mode)), peer);
+        var peer = _bench.Peer($"192.0.2.{number}");
+        return (_bench.Construct($"sip:{number}@192.0.2.{number}", ("parent_call_res_id", parent), ("ring_play_file", file), ("ring_play_mode", mode)), peer);
     }
 
-    private string State(string call) => JsonDocument.Parse(bench.Ask("sys.call.get", ("res_id", call)).Result).RootElement.GetProperty("state").GetString()!;
+    private string State(string call) => JsonDocument.Parse(_bench.Ask("sys.call.get", ("res_id", call)).Result).RootElement.GetProperty("state").GetString()!;
 
     private string? Heard(string parent)
     {
-        bench.Runtime.Advance(10);
-        var port = MediaPort().Match(System.Text.Encoding.ASCII.GetString(phones[parent].Invite.Body.Span)).Groups[1].Value;
-        return bench.Media.HeardAt(new IPEndPoint(NodeBench.Node.Address, int.Parse(port, CultureInfo.InvariantCulture)));
+        _bench.Runtime.Advance(10);
+        var port = MediaPort().Match(System.Text.Encoding.ASCII.GetString(_phones[parent].Invite.Body.Span)).Groups[1].Value;
+        return _bench.Media.HeardAt(new IPEndPoint(NodeBench.Node.Address, int.Parse(port, CultureInfo.InvariantCulture)));
     }
 
     private void HangUp(string call)
     {
-        var (peer, invite) = phones[call];
+        var (peer, invite) = _phones[call];
         peer.SendInDialog(invite, "BYE", 7);
         peer.Response(200);
     }
@@ -82,16 +82,16 @@ public sealed partial class DialTests
         var invite = peer.Request("INVITE");
         Heard(parent).ShouldBe(dialling);
         peer.Respond(invite, 180);
-        bench.Expect("sys.call.on_ringing");
+        _bench.Expect("sys.call.on_ringing");
         Heard(parent).ShouldBe(ringing);
         Early(peer, invite);
         Heard(parent).ShouldBe(early);
         Answer(peer, invite);
-        bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
+        _bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
         Heard(parent).ShouldBeNull();
         (State(parent), State(child)).ShouldBe(("Idle", "Idle"));
-        bench.Ask("sys.call.connect_start", ("res_id", parent), ("call_res_id", child), ("max_seconds", 60)).Error.ShouldBeNull("answering joined nothing");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Ask("sys.call.connect_start", ("res_id", parent), ("call_res_id", child), ("max_seconds", 60)).Error.ShouldBeNull("answering joined nothing");
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -109,12 +109,12 @@ public sealed partial class DialTests
         // The answer without SDP: what its fork said early holds.
         peer.Respond(invite, 200, "Contact: <sip:x@192.0.2.9>", tag: "one");
         peer.Request("ACK");
-        bench.Expect("sys.call.on_dial_completed");
+        _bench.Expect("sys.call.on_dial_completed");
         State(child).ShouldBe("Idle");
-        bench.Ask("sys.call.send_dtmf_start", ("res_id", child), ("keys", "1")).Error.ShouldBeNull();
+        _bench.Ask("sys.call.send_dtmf_start", ("res_id", child), ("keys", "1")).Error.ShouldBeNull();
         var sentTo = new List<IPEndPoint>();
-        bench.Media.KeySent = (remote, _) => sentTo.Add(remote);
-        bench.Expect("sys.call.on_send_dtmf_completed");
+        _bench.Media.KeySent = (remote, _) => sentTo.Add(remote);
+        _bench.Expect("sys.call.on_send_dtmf_completed");
         sentTo.ShouldBe([new IPEndPoint(IPAddress.Parse("192.0.2.9"), 41000)]);
     }
 
@@ -124,39 +124,39 @@ public sealed partial class DialTests
         var parent = Up(1);
         var (_, busy) = Dial(parent, "f.wav", 2, 2);
         busy.Respond(busy.Request("INVITE"), 486);
-        bench.Expect("sys.call.on_dial_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(486);
+        _bench.Expect("sys.call.on_dial_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(486);
         (State(parent), Heard(parent)).ShouldBe(("Idle", null));
         var (dropped, third) = Dial(parent, "f.wav", 2, 3);
         third.Respond(third.Request("INVITE"), 180);
         Heard(parent).ShouldBe("loop f.wav");
-        bench.Ask("sys.call.drop", ("res_id", dropped)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.drop", ("res_id", dropped)).Error.ShouldBeNull();
         third.Request("CANCEL");
         (State(parent), Heard(parent)).ShouldBe(("Idle", null));
-        bench.Ask("sys.call.drop", ("res_id", parent));
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Ask("sys.call.drop", ("res_id", parent));
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_busy_parent_and_one_that_is_gone_refuse_and_nothing_is_left_of_the_child()
     {
         var parent = Up(1);
-        bench.Ask("sys.call.receive_dtmf_start", ("res_id", parent)).Error.ShouldBeNull();
-        var refused = bench.Ask("sys.call.construct", ("to_uri", "sip:9@192.0.2.9"), ("max_answer_seconds", 60), ("parent_call_res_id", parent)).Error!;
+        _bench.Ask("sys.call.receive_dtmf_start", ("res_id", parent)).Error.ShouldBeNull();
+        var refused = _bench.Ask("sys.call.construct", ("to_uri", "sip:9@192.0.2.9"), ("max_answer_seconds", 60), ("parent_call_res_id", parent)).Error!;
         (refused.Code, refused.Data!["state"]).ShouldBe((ErrorCodes.Conflict, "ReceiveDtmf"));
-        bench.Ask("sys.call.construct", ("to_uri", "sip:9@192.0.2.9"), ("max_answer_seconds", 60), ("parent_call_res_id", "0.0.1-sys.call-9999")).Error!.Code.ShouldBe(ErrorCodes.NotFound);
-        bench.Peer("192.0.2.9").Hears("INVITE", 500).ShouldBeFalse();
-        bench.Server.CallCount.ShouldBe(1);
-        bench.Media.OpenSessions.ShouldBe(1);
-        Should.Throw<InvalidOperationException>(() => bench.Expect("sys.call.on_released", 100));
-        Should.Throw<InvalidOperationException>(() => bench.Expect("sys.on_chan_closed", 100));
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Ask("sys.call.construct", ("to_uri", "sip:9@192.0.2.9"), ("max_answer_seconds", 60), ("parent_call_res_id", "0.0.1-sys.call-9999")).Error!.Code.ShouldBe(ErrorCodes.NotFound);
+        _bench.Peer("192.0.2.9").Hears("INVITE", 500).ShouldBeFalse();
+        _bench.Server.CallCount.ShouldBe(1);
+        _bench.Media.OpenSessions.ShouldBe(1);
+        Should.Throw<InvalidOperationException>(() => _bench.Expect("sys.call.on_released", 100));
+        Should.Throw<InvalidOperationException>(() => _bench.Expect("sys.on_chan_closed", 100));
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_repeat_is_answered_as_the_first_request_was_whatever_became_of_the_parent()
     {
         var parent = Up(1);
-        var far = bench.Peer("192.0.2.9");
+        var far = _bench.Peer("192.0.2.9");
         var (id, refused) = (Guid.NewGuid(), Guid.NewGuid());
         var first = Repeat(id, parent);
         var again = Repeat(id, parent);
@@ -164,7 +164,7 @@ public sealed partial class DialTests
         Repeat(refused, parent).Error!.Code.ShouldBe(ErrorCodes.Conflict, "it is in Dial");
         far.Request("INVITE");
         HangUp(parent);
-        bench.Expect("sys.call.on_released");
+        _bench.Expect("sys.call.on_released");
         Repeat(id, parent).Result.Span.SequenceEqual(first.Result.Span).ShouldBeTrue();
         Repeat(refused, parent).Error!.Code.ShouldBe(ErrorCodes.Conflict);
         Repeat(Guid.NewGuid(), parent).Error!.Code.ShouldBe(ErrorCodes.NotFound);
@@ -176,9 +176,9 @@ public sealed partial class DialTests
         var json = JsonSerializer.SerializeToUtf8Bytes(new { to_uri = "sip:9@192.0.2.9", max_answer_seconds = 60, parent_call_res_id = parent });
         ArgumentBinder.TryBind(Catalogue.Find("sys.call.construct")!, ApiGeneration.V2, json, SpokenRules.WithoutRoots, out var bound).ShouldBeNull();
         Task<RpcReply>? reply = null;
-        Cti.Testing.ManualRuntime.Inline(() => reply = bench.Server.Router.AskAsync(
+        Cti.Testing.ManualRuntime.Inline(() => reply = _bench.Server.Router.AskAsync(
             new RpcRequest(NodeBench.App, true, ApiGeneration.V2, "sys.call.construct", bound, id, 7), CancellationToken.None).AsTask());
-        for (var i = 0; i < 100 && !reply!.IsCompleted; i++) bench.Runtime.Advance(1);
+        for (var i = 0; i < 100 && !reply!.IsCompleted; i++) _bench.Runtime.Advance(1);
         reply!.Wait(5000).ShouldBeTrue();
         return reply.Result;
     }
@@ -211,11 +211,11 @@ public sealed partial class DialTests
             ("sys.call.construct", [("to_uri", "sip:8@192.0.2.8"), ("max_answer_seconds", 60), ("parent_call_res_id", parent)]),
         })
         {
-            var refusal = bench.Ask(method, arguments).Error!;
+            var refusal = _bench.Ask(method, arguments).Error!;
             (refusal.Code, refusal.Data!["state"]).ShouldBe((ErrorCodes.Conflict, "Dial"), method);
         }
-        bench.Ask("sys.call.drop", ("res_id", parent)).Error.ShouldBeNull();
-        phones[parent].Peer.Request("BYE");
+        _bench.Ask("sys.call.drop", ("res_id", parent)).Error.ShouldBeNull();
+        _phones[parent].Peer.Request("BYE");
     }
 
     [Fact]
@@ -225,13 +225,13 @@ public sealed partial class DialTests
         var (child, peer) = Dial(parent, "f.wav", 2);
         var invite = peer.Request("INVITE");
         HangUp(parent);
-        bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(parent);
+        _bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(parent);
         peer.Respond(invite, 180);
-        bench.Expect("sys.call.on_ringing").GetProperty("res_id").GetString().ShouldBe(child);
+        _bench.Expect("sys.call.on_ringing").GetProperty("res_id").GetString().ShouldBe(child);
         Answer(peer, invite);
-        bench.Expect("sys.call.on_dial_completed").GetProperty("res_id").GetString().ShouldBe(child);
+        _bench.Expect("sys.call.on_dial_completed").GetProperty("res_id").GetString().ShouldBe(child);
         State(child).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -239,7 +239,7 @@ public sealed partial class DialTests
     {
         var parent = Up(1);
         var (_, peer) = Dial(parent, "f.wav", 3);
-        bench.Runtime.Advance(500);
+        _bench.Runtime.Advance(500);
         HangUp(parent);
         peer.Request("INVITE", 200);
     }
@@ -258,34 +258,34 @@ public sealed partial class DialTests
     public void Beneath_the_dialling_the_bridge_stays_up()
     {
         var (parent, other) = (Up(1), Up(2));
-        bench.Ask("sys.call.connect_start", ("res_id", parent), ("call_res_id", other), ("max_seconds", 60)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.connect_start", ("res_id", parent), ("call_res_id", other), ("max_seconds", 60)).Error.ShouldBeNull();
         var (_, peer) = Dial(parent);
         var invite = peer.Request("INVITE");
         (State(parent), State(other)).ShouldBe(("Dial", "Connect"));
         Early(peer, invite);
         Heard(parent).ShouldBe("line 192.0.2.9:40000");
-        bench.Media.Bridges.ShouldHaveSingleItem();
+        _bench.Media.Bridges.ShouldHaveSingleItem();
         Answer(peer, invite);
-        bench.Expect("sys.call.on_dial_completed");
+        _bench.Expect("sys.call.on_dial_completed");
         (State(parent), State(other), Heard(parent)).ShouldBe(("Connect", "Connect", null));
-        bench.Media.Bridges.ShouldHaveSingleItem();
+        _bench.Media.Bridges.ShouldHaveSingleItem();
         // A second dialling, beneath which the peer hangs up.
         var (second, third) = Dial(parent, null, 0, 3);
         var again = third.Request("INVITE");
         HangUp(other);
-        bench.Expect("sys.call.on_connect_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
+        _bench.Expect("sys.call.on_connect_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
         State(parent).ShouldBe("Dial");
         third.Respond(again, 603);
-        bench.Expect("sys.call.on_dial_completed").GetProperty("res_id").GetString().ShouldBe(second);
+        _bench.Expect("sys.call.on_dial_completed").GetProperty("res_id").GetString().ShouldBe(second);
         State(parent).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void Without_room_to_listen_the_tone_is_heard()
     {
         var parent = Up(1);
-        bench.Media.NoRoomToListen = true;
+        _bench.Media.NoRoomToListen = true;
         var (_, peer) = Dial(parent);
         Early(peer, peer.Request("INVITE"));
         Heard(parent).ShouldBe("tone CN");
@@ -296,12 +296,12 @@ public sealed partial class DialTests
     {
         var parent = Up(1);
         var (child, peer) = Dial(parent, "f.wav", 3);
-        bench.AskTogether(("sys.call.drop", [("res_id", parent)]), ("sys.call.drop", [("res_id", child)])).ShouldAllBe(reply => reply.Error == null);
-        bench.Expect("sys.call.on_dial_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Terminated);
-        bench.Runtime.Advance(70_000);
+        _bench.AskTogether(("sys.call.drop", [("res_id", parent)]), ("sys.call.drop", [("res_id", child)])).ShouldAllBe(reply => reply.Error == null);
+        _bench.Expect("sys.call.on_dial_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Terminated);
+        _bench.Runtime.Advance(70_000);
         peer.Hears("CANCEL", 0).ShouldBeFalse("where no INVITE went nothing is cancelled");
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Media.OpenSessions.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Media.OpenSessions.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 }

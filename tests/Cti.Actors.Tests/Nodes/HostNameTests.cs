@@ -12,22 +12,22 @@ public sealed class HostNameTests
 {
     private static readonly IPAddress Media = IPAddress.Parse("198.51.100.9");
 
-    private readonly NodeBench bench;
-    private readonly RawPeer phone;
+    private readonly NodeBench _bench;
+    private readonly RawPeer _phone;
 
     public HostNameTests()
     {
-        bench = new NodeBench();
-        phone = bench.Peer("192.0.2.10");
-        bench.Resolver.Hosts["media.example"] = [Media];
+        _bench = new NodeBench();
+        _phone = _bench.Peer("192.0.2.10");
+        _bench.Resolver.Hosts["media.example"] = [Media];
     }
 
     private static string Named(RawPeer peer, string host = "media.example", string type = "IP4") =>
         peer.Sdp().Replace($"c=IN IP4 {peer.Local.Address}", $"c=IN {type} {host}", StringComparison.Ordinal);
 
-    private void Invite(string body, string branch = "z9hG4bK1") => phone.Send($"""
+    private void Invite(string body, string branch = "z9hG4bK1") => _phone.Send($"""
         INVITE sip:100@10.0.0.100 SIP/2.0
-        Via: SIP/2.0/UDP {phone.Local};branch={branch}
+        Via: SIP/2.0/UDP {_phone.Local};branch={branch}
         Max-Forwards: 70
         From: <sip:caller@192.0.2.10>;tag=caller
         To: <sip:100@10.0.0.100>
@@ -37,9 +37,9 @@ public sealed class HostNameTests
         {(body.Length == 0 ? "" : "Content-Type: application/sdp")}
         """.Trim(), body);
 
-    private void InDialog(SipResponse ok, string method, int number, string body = "") => phone.Send($"""
+    private void InDialog(SipResponse ok, string method, int number, string body = "") => _phone.Send($"""
         {method} {ok.Contact!.Uri} SIP/2.0
-        Via: SIP/2.0/UDP {phone.Local};branch=z9hG4bK{method}{number}
+        Via: SIP/2.0/UDP {_phone.Local};branch=z9hG4bK{method}{number}
         Max-Forwards: 70
         From: <sip:caller@192.0.2.10>;tag=caller
         To: {ok.Get(HeaderId.To)}
@@ -51,27 +51,27 @@ public sealed class HostNameTests
 
     private (string Call, SipResponse Ok) Answer()
     {
-        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
-        bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
-        return (call, phone.Response(200));
+        var call = _bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        _bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        return (call, _phone.Response(200));
     }
 
     private void Open()
     {
-        bench.Resolver.AnswerHosts();
-        bench.Runtime.Advance(20);
+        _bench.Resolver.AnswerHosts();
+        _bench.Runtime.Advance(20);
     }
 
     [Fact]
     public void The_named_host_is_where_sound_goes()
     {
-        Invite(Named(phone));
+        Invite(Named(_phone));
         var (_, ok) = Answer();
         InDialog(ok, "ACK", 1);
-        bench.Expect("sys.call.on_answer_completed");
-        bench.Media.Described.ShouldHaveSingleItem().Remote.ShouldBe(new IPEndPoint(Media, 40000));
-        bench.Resolver.Asked.ShouldBe(["media.example"]);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Expect("sys.call.on_answer_completed");
+        _bench.Media.Described.ShouldHaveSingleItem().Remote.ShouldBe(new IPEndPoint(Media, 40000));
+        _bench.Resolver.Asked.ShouldBe(["media.example"]);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -82,67 +82,67 @@ public sealed class HostNameTests
     [InlineData("nowhere.example")]
     public void A_name_that_leads_nowhere_a_caller_may_name_is_refused_with_its_reason(string host)
     {
-        bench.Resolver.Hosts["local.example"] = [IPAddress.Loopback];
-        bench.Resolver.Hosts["link.example"] = [IPAddress.Parse("169.254.169.254"), IPAddress.Parse("fe80::1"), IPAddress.Parse("::ffff:127.0.0.1")];
-        bench.Resolver.Hosts["group.example"] = [IPAddress.Parse("224.0.1.1"), IPAddress.Parse("ff02::1")];
-        bench.Resolver.Hosts["nowhere.example"] = [IPAddress.Any, IPAddress.IPv6Any, IPAddress.Broadcast];
-        Invite(Named(phone, host));
-        var refusal = phone.Response(488);
+        _bench.Resolver.Hosts["local.example"] = [IPAddress.Loopback];
+        _bench.Resolver.Hosts["link.example"] = [IPAddress.Parse("169.254.169.254"), IPAddress.Parse("fe80::1"), IPAddress.Parse("::ffff:127.0.0.1")];
+        _bench.Resolver.Hosts["group.example"] = [IPAddress.Parse("224.0.1.1"), IPAddress.Parse("ff02::1")];
+        _bench.Resolver.Hosts["nowhere.example"] = [IPAddress.Any, IPAddress.IPv6Any, IPAddress.Broadcast];
+        Invite(Named(_phone, host));
+        var refusal = _phone.Response(488);
         refusal.Get(HeaderId.Warning).ShouldBe("301 cti \"Incompatible network address formats\"");
-        bench.Runtime.Advance(100);
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Media.OpenSessions.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Runtime.Advance(100);
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Media.OpenSessions.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_resolver_that_does_not_answer_costs_two_seconds_and_then_488()
     {
-        bench.Resolver.HoldHosts();
-        Invite(Named(phone));
-        phone.Rest().ShouldNotContain("488");
-        bench.Runtime.Advance(Limits.SdpHostMillisMax - 300);
-        phone.Rest().ShouldNotContain("488");
-        bench.Runtime.Advance(200);
-        phone.Response(488);
+        _bench.Resolver.HoldHosts();
+        Invite(Named(_phone));
+        _phone.Rest().ShouldNotContain("488");
+        _bench.Runtime.Advance(Limits.SdpHostMillisMax - 300);
+        _phone.Rest().ShouldNotContain("488");
+        _bench.Runtime.Advance(200);
+        _phone.Response(488);
         Open();
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_caller_who_gives_up_meanwhile_gets_487_and_no_call_comes_of_it()
     {
-        bench.Resolver.HoldHosts();
-        Invite(Named(phone));
-        phone.Send($"""
+        _bench.Resolver.HoldHosts();
+        Invite(Named(_phone));
+        _phone.Send($"""
             CANCEL sip:100@10.0.0.100 SIP/2.0
-            Via: SIP/2.0/UDP {phone.Local};branch=z9hG4bK1
+            Via: SIP/2.0/UDP {_phone.Local};branch=z9hG4bK1
             Max-Forwards: 70
             From: <sip:caller@192.0.2.10>;tag=caller
             To: <sip:100@10.0.0.100>
             Call-ID: call-1
             CSeq: 1 CANCEL
             """);
-        phone.Response(200).CSeq.Method.ShouldBe("CANCEL");
-        phone.Response(487);
+        _phone.Response(200).CSeq.Method.ShouldBe("CANCEL");
+        _phone.Response(487);
         Open();
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void The_same_INVITE_by_another_path_meanwhile_is_the_one_that_is_answered()
     {
-        bench.Resolver.HoldHosts();
-        Invite(Named(phone));
-        Invite(Named(phone), "z9hG4bK2");
-        phone.Response(482).TopVia.Branch.ShouldBe("z9hG4bK1");
+        _bench.Resolver.HoldHosts();
+        Invite(Named(_phone));
+        Invite(Named(_phone), "z9hG4bK2");
+        _phone.Response(482).TopVia.Branch.ShouldBe("z9hG4bK1");
         Open();
         var (_, ok) = Answer();
         ok.TopVia.Branch.ShouldBe("z9hG4bK2");
-        bench.Resolver.Asked.ShouldBe(["media.example"]);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Resolver.Asked.ShouldBe(["media.example"]);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -198,72 +198,72 @@ public sealed class HostNameTests
     [Fact]
     public void The_answer_to_our_offer_may_name_a_host_and_is_looked_up_once()
     {
-        bench.Resolver.HoldHosts();
-        bench.Construct("sip:far@192.0.2.10");
-        var invite = phone.Request("INVITE");
-        phone.Respond(invite, 183, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", Named(phone));
-        phone.Respond(invite, 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", Named(phone));
-        bench.Runtime.Advance(500);
-        phone.Rest().ShouldBeEmpty();
+        _bench.Resolver.HoldHosts();
+        _bench.Construct("sip:far@192.0.2.10");
+        var invite = _phone.Request("INVITE");
+        _phone.Respond(invite, 183, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", Named(_phone));
+        _phone.Respond(invite, 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", Named(_phone));
+        _bench.Runtime.Advance(500);
+        _phone.Rest().ShouldBeEmpty();
         Open();
-        bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
-        phone.Request("ACK");
-        bench.Media.Described.ShouldHaveSingleItem().Remote.ShouldBe(new IPEndPoint(Media, 40000));
-        bench.Resolver.Asked.ShouldBe(["media.example"]);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        _phone.Request("ACK");
+        _bench.Media.Described.ShouldHaveSingleItem().Remote.ShouldBe(new IPEndPoint(Media, 40000));
+        _bench.Resolver.Asked.ShouldBe(["media.example"]);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void An_answer_whose_host_is_unknown_ends_the_dialling_as_one_that_cannot_be_used()
     {
-        bench.Construct("sip:far@192.0.2.10");
-        var invite = phone.Request("INVITE");
-        phone.Respond(invite, 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", Named(phone, "unknown.example"));
-        phone.Request("ACK");
-        phone.Respond(phone.Request("BYE"), 200);
-        bench.Expect("sys.call.on_dial_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(488);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Construct("sip:far@192.0.2.10");
+        var invite = _phone.Request("INVITE");
+        _phone.Respond(invite, 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", Named(_phone, "unknown.example"));
+        _phone.Request("ACK");
+        _phone.Respond(_phone.Request("BYE"), 200);
+        _bench.Expect("sys.call.on_dial_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(488);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_BYE_behind_an_answer_that_waits_ends_the_call_after_it()
     {
-        bench.Resolver.HoldHosts();
-        bench.Construct("sip:far@192.0.2.10");
-        var invite = phone.Request("INVITE");
-        phone.Respond(invite, 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", Named(phone));
-        phone.SendInDialog(invite, "BYE", 2);
+        _bench.Resolver.HoldHosts();
+        _bench.Construct("sip:far@192.0.2.10");
+        var invite = _phone.Request("INVITE");
+        _phone.Respond(invite, 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", Named(_phone));
+        _phone.SendInDialog(invite, "BYE", 2);
         Open();
-        phone.Request("ACK");
-        phone.Response(200).CSeq.Method.ShouldBe("BYE");
-        bench.Expect("sys.call.on_released");
-        bench.Runtime.Advance(1_000);
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _phone.Request("ACK");
+        _phone.Response(200).CSeq.Method.ShouldBe("BYE");
+        _bench.Expect("sys.call.on_released");
+        _bench.Runtime.Advance(1_000);
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_re_INVITE_may_name_another_host_and_a_BYE_does_not_wait_for_it()
     {
-        bench.Resolver.Hosts["other.example"] = [IPAddress.Parse("198.51.100.10")];
-        Invite(Named(phone));
+        _bench.Resolver.Hosts["other.example"] = [IPAddress.Parse("198.51.100.10")];
+        Invite(Named(_phone));
         var (_, ok) = Answer();
         InDialog(ok, "ACK", 1);
-        InDialog(ok, "INVITE", 2, Named(phone, "other.example"));
-        phone.Response(200);
+        InDialog(ok, "INVITE", 2, Named(_phone, "other.example"));
+        _phone.Response(200);
         InDialog(ok, "ACK", 2);
-        bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(IPAddress.Parse("198.51.100.10"));
-        InDialog(ok, "INVITE", 3, Named(phone, "unknown.example"));
-        phone.Response(488);
+        _bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(IPAddress.Parse("198.51.100.10"));
+        InDialog(ok, "INVITE", 3, Named(_phone, "unknown.example"));
+        _phone.Response(488);
         InDialog(ok, "ACK", 3);
-        bench.Resolver.HoldHosts();
-        InDialog(ok, "INVITE", 4, Named(phone, "slow.example"));
+        _bench.Resolver.HoldHosts();
+        InDialog(ok, "INVITE", 4, Named(_phone, "slow.example"));
         InDialog(ok, "BYE", 5);
-        phone.Response(200).CSeq.Method.ShouldBe("BYE");
+        _phone.Response(200).CSeq.Method.ShouldBe("BYE");
         Open();
-        bench.Expect("sys.call.on_released");
-        bench.Resolver.Asked.ShouldBe(["media.example", "other.example", "unknown.example", "slow.example"]);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Expect("sys.call.on_released");
+        _bench.Resolver.Asked.ShouldBe(["media.example", "other.example", "unknown.example", "slow.example"]);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -271,24 +271,24 @@ public sealed class HostNameTests
     {
         Invite("");
         var (_, ok) = Answer();
-        InDialog(ok, "ACK", 1, Named(phone));
-        bench.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
-        bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(Media);
-        bench.Crashes.ShouldBeEmpty();
+        InDialog(ok, "ACK", 1, Named(_phone));
+        _bench.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        _bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(Media);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_new_owner_of_an_unanswered_call_need_not_ask_again()
     {
-        Invite(Named(phone));
-        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
-        bench.KillAndRestart();
-        bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
-        InDialog(phone.Response(200), "ACK", 1);
-        bench.Expect("sys.call.on_answer_completed");
-        bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(Media);
-        bench.Resolver.Asked.ShouldBe(["media.example"]);
-        bench.Crashes.ShouldBeEmpty();
+        Invite(Named(_phone));
+        var call = _bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        _bench.KillAndRestart();
+        _bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        InDialog(_phone.Response(200), "ACK", 1);
+        _bench.Expect("sys.call.on_answer_completed");
+        _bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(Media);
+        _bench.Resolver.Asked.ShouldBe(["media.example"]);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -296,22 +296,22 @@ public sealed class HostNameTests
     [InlineData("IP6", "2001:db8::9")]
     public void The_family_is_that_of_the_line_where_the_host_has_both(string type, string address)
     {
-        bench.Resolver.Hosts["both.example"] = [IPAddress.Parse("2001:db8::9"), Media];
-        Invite(Named(phone, "both.example", type));
+        _bench.Resolver.Hosts["both.example"] = [IPAddress.Parse("2001:db8::9"), Media];
+        Invite(Named(_phone, "both.example", type));
         var (_, ok) = Answer();
         Encoding.ASCII.GetString(ok.Body.Span).ShouldContain($"c=IN {type} ");
-        bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(IPAddress.Parse(address));
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(IPAddress.Parse(address));
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void The_other_family_will_do_where_the_node_has_only_that()
     {
-        bench.Media.Families = (true, false);
-        bench.Resolver.Hosts["both.example"] = [IPAddress.Parse("2001:db8::9"), Media];
-        Invite(Named(phone, "both.example", "IP6"));
+        _bench.Media.Families = (true, false);
+        _bench.Resolver.Hosts["both.example"] = [IPAddress.Parse("2001:db8::9"), Media];
+        Invite(Named(_phone, "both.example", "IP6"));
         Answer();
-        bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(Media);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(Media);
+        _bench.Crashes.ShouldBeEmpty();
     }
 }

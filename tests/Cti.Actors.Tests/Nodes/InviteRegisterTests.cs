@@ -8,12 +8,12 @@ namespace Cti.Actors.Tests.Nodes;
 /// <summary>What a witness knows of INVITEs, and who the witnesses are.</summary>
 public sealed class InviteRegisterTests
 {
-    private readonly ManualRuntime runtime = new();
+    private readonly ManualRuntime _runtime = new();
 
     [Fact]
     public void Who_asks_is_told_who_asked_before()
     {
-        var register = new InviteRegister(runtime);
+        var register = new InviteRegister(_runtime);
         register.Note("1 tag call", "a").ShouldBeEmpty();
         register.Note("1 tag call", "a").ShouldBeEmpty();
         register.Note("1 tag call", "b").ShouldBe(["a"]);
@@ -25,9 +25,9 @@ public sealed class InviteRegisterTests
     [Fact]
     public void It_forgets_in_time_and_the_oldest_when_there_are_too_many()
     {
-        var register = new InviteRegister(runtime);
+        var register = new InviteRegister(_runtime);
         register.Note("old", "a");
-        runtime.Advance(Limits.InviteWitnessMillis);
+        _runtime.Advance(Limits.InviteWitnessMillis);
         register.Note("old", "b").ShouldBeEmpty();
         for (var i = 0; i < Limits.InviteWitnessesMax; i++) register.Note($"new {i}", "a");
         register.Note("old", "c").ShouldBeEmpty();
@@ -37,7 +37,7 @@ public sealed class InviteRegisterTests
     [Fact]
     public void What_takes_no_thought_is_only_what_nobody_has_asked_about()
     {
-        var register = new InviteRegister(runtime);
+        var register = new InviteRegister(_runtime);
         register.TryNoteFirst("key", "a").ShouldBeTrue();
         register.TryNoteFirst("key", "a").ShouldBeFalse();
         register.TryNoteFirst("key", "b").ShouldBeFalse();

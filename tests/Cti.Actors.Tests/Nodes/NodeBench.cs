@@ -26,19 +26,19 @@ internal sealed class NodeBench
 
     internal static readonly IPEndPoint Node6 = new(IPAddress.Parse("fd00::100"), 5060);
 
-    private readonly MemoryDisk disk;
-    private readonly IReadOnlyList<Trunk> trunks;
-    private readonly InboundPolicy inbound;
-    private readonly bool dialAny;
-    private readonly IStoreFaults? faults;
-    private readonly int callsMax;
-    private readonly ILog log;
-    private readonly IClock clock;
-    private readonly Dictionary<string, RawPeer> peers = [];
-    private readonly LogLines logLines = new();
-    private Life life = null!;
-    private Action closeSockets = static () => { };
-    private readonly List<(string Method, JsonElement Params)> events = [];
+    private readonly MemoryDisk _disk;
+    private readonly IReadOnlyList<Trunk> _trunks;
+    private readonly InboundPolicy _inbound;
+    private readonly bool _dialAny;
+    private readonly IStoreFaults? _faults;
+    private readonly int _callsMax;
+    private readonly ILog _log;
+    private readonly IClock _clock;
+    private readonly Dictionary<string, RawPeer> _peers = [];
+    private readonly LogLines _logLines = new();
+    private Life _life = null!;
+    private Action _closeSockets = static () => { };
+    private readonly List<(string Method, JsonElement Params)> _events = [];
 
     internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000, ILog? log = null, Func<ManualRuntime, IClock>? clock = null,
         VirtualResolver? resolver = null)
@@ -51,23 +51,23 @@ internal sealed class NodeBench
             if (IPAddress.TryParse(trunk.Host, out _)) Peer(trunk.Host);
         }
         Media = new VirtualMediaPort(Runtime, IPAddress.Parse("10.0.0.100"));
-        this.disk = disk ?? new MemoryDisk();
-        this.disk.NowMillis = () => Runtime.UnixMillis;
-        this.trunks = trunks ?? [];
-        this.inbound = inbound ?? new InboundPolicy([], true, App, false);
-        this.dialAny = dialAny;
-        this.faults = faults;
-        this.callsMax = callsMax;
-        this.log = log ?? logLines;
-        this.clock = clock?.Invoke(Runtime) ?? Runtime;
+        _disk = disk ?? new MemoryDisk();
+        _disk.NowMillis = () => Runtime.UnixMillis;
+        _trunks = trunks ?? [];
+        _inbound = inbound ?? new InboundPolicy([], true, App, false);
+        _dialAny = dialAny;
+        _faults = faults;
+        _callsMax = callsMax;
+        _log = log ?? _logLines;
+        _clock = clock?.Invoke(Runtime) ?? Runtime;
         Begin();
     }
 
     /// <summary>The process is gone without a word, and another begins over the same disk after that time. Far ends and the network notice nothing else.</summary>
     internal void KillAndRestart(int downMillis = 1000)
     {
-        life.IsAlive = false;
-        closeSockets();
+        _life.IsAlive = false;
+        _closeSockets();
         Media = Media.AfterCrash();
         Runtime.Advance(downMillis);
         Begin();
@@ -75,10 +75,10 @@ internal sealed class NodeBench
 
     private void Begin()
     {
-        life = new Life(Runtime);
-        var process = life;
-        IJournalStore store = new MemoryJournalStore(disk);
-        if (faults is not null) store = new FaultyJournalStore(store, faults);
+        _life = new Life(Runtime);
+        var process = _life;
+        IJournalStore store = new MemoryJournalStore(_disk);
+        if (_faults is not null) store = new FaultyJournalStore(store, _faults);
         Done(store.OpenAsync(4));
         Hub = Done(EventHub.CreateAsync(store, process, Runtime, process));
         Feed = Hub.Open(App); // a live subscriber
@@ -86,15 +86,15 @@ internal sealed class NodeBench
         {
             NodeName = "n1",
             InstanceCount = 4,
-            Inbound = inbound,
-            Trunks = trunks,
-            DialAny = dialAny,
-            CallsMax = callsMax,
+            Inbound = _inbound,
+            Trunks = _trunks,
+            DialAny = _dialAny,
+            CallsMax = _callsMax,
             Scheduler = process,
-            Clock = clock,
+            Clock = _clock,
             Timers = process,
             Random = new SeededRandom(2),
-            Log = log,
+            Log = _log,
             Store = store,
             Media = Media,
             Recordings = new AnyRecording(this),
@@ -102,7 +102,7 @@ internal sealed class NodeBench
             SipTransport = events =>
             {
                 var sockets = new VirtualSipTransport(Network, Runtime, events, Node, Node6);
-                closeSockets = sockets.Dispose;
+                _closeSockets = sockets.Dispose;
                 return sockets;
             },
             Publish = batch =>
@@ -121,8 +121,8 @@ internal sealed class NodeBench
         Hub.Publish(batch);
         foreach (var happened in batch.Where(happened => happened.Application == App))
         {
-            events.Add((happened.Method, JsonDocument.Parse(happened.Params).RootElement.Clone()));
-            Heard?.Invoke(events[^1].Method, events[^1].Params);
+            _events.Add((happened.Method, JsonDocument.Parse(happened.Params).RootElement.Clone()));
+            Heard?.Invoke(_events[^1].Method, _events[^1].Params);
         }
     }
 
@@ -134,7 +134,7 @@ internal sealed class NodeBench
     internal VirtualResolver Resolver { get; }
 
     /// <summary>What the log has, where the test gave none of its own.</summary>
-    internal IReadOnlyList<string> Log => logLines.Lines;
+    internal IReadOnlyList<string> Log => _logLines.Lines;
 
     internal EventHub Hub { get; private set; } = null!;
     internal IEventFeed Feed { get; private set; } = null!;
@@ -148,7 +148,7 @@ internal sealed class NodeBench
     internal RawPeer Peer(string address, int port = 5060)
     {
         if (port != 5060) return new RawPeer(this, new IPEndPoint(IPAddress.Parse(address), port));
-        if (!peers.TryGetValue(address, out var peer)) peers.Add(address, peer = new RawPeer(this, new IPEndPoint(IPAddress.Parse(address), port)));
+        if (!_peers.TryGetValue(address, out var peer)) _peers.Add(address, peer = new RawPeer(this, new IPEndPoint(IPAddress.Parse(address), port)));
         return peer;
     }
 
@@ -188,16 +188,16 @@ internal sealed class NodeBench
     {
         for (var i = 0; i <= millis; i += 5)
         {
-            var index = events.FindIndex(happened => happened.Method == method);
+            var index = _events.FindIndex(happened => happened.Method == method);
             if (index >= 0)
             {
-                var found = events[index].Params;
-                events.RemoveAt(index);
+                var found = _events[index].Params;
+                _events.RemoveAt(index);
                 return found;
             }
             Runtime.Advance(5);
         }
-        throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", events.Select(happened => happened.Method))}; crashes: {string.Join("; ", Crashes)}");
+        throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", _events.Select(happened => happened.Method))}; crashes: {string.Join("; ", Crashes)}");
     }
 
     internal static T Done<T>(ValueTask<T> task)
@@ -238,13 +238,13 @@ internal sealed class NodeBench
 
     private sealed class LogLines : ILog
     {
-        private readonly List<string> lines = [];
+        private readonly List<string> _lines = [];
 
         public IReadOnlyList<string> Lines
         {
             get
             {
-                lock (lines) return [.. lines];
+                lock (_lines) return [.. _lines];
             }
         }
 
@@ -252,7 +252,7 @@ internal sealed class NodeBench
 
         public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments)
         {
-            lock (lines) lines.Add(string.Format(CultureInfo.InvariantCulture, kind.Template, arguments));
+            lock (_lines) _lines.Add(string.Format(CultureInfo.InvariantCulture, kind.Template, arguments));
         }
     }
 
@@ -281,10 +281,10 @@ internal sealed class NodeBench
 /// <summary>A far end whose messages the test writes itself.</summary>
 internal sealed class RawPeer
 {
-    private readonly VirtualNetwork network;
-    private readonly ManualRuntime runtime;
-    private readonly List<string> crashes;
-    private readonly Queue<SipMessage> received = new();
+    private readonly VirtualNetwork _network;
+    private readonly ManualRuntime _runtime;
+    private readonly List<string> _crashes;
+    private readonly Queue<SipMessage> _received = new();
 
     internal RawPeer(NodeBench bench, IPEndPoint local)
         : this(bench.Network, bench.Runtime, bench.Crashes, local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? NodeBench.Node6 : NodeBench.Node, local)
@@ -293,12 +293,12 @@ internal sealed class RawPeer
 
     internal RawPeer(VirtualNetwork network, ManualRuntime runtime, List<string> crashes, IPEndPoint node, IPEndPoint local)
     {
-        this.network = network;
-        this.runtime = runtime;
-        this.crashes = crashes;
+        _network = network;
+        _runtime = runtime;
+        _crashes = crashes;
         Towards = node;
         Local = local;
-        network.Bind(local, (_, bytes) => received.Enqueue(SipParser.ParseDatagram(bytes).Message!));
+        network.Bind(local, (_, bytes) => _received.Enqueue(SipParser.ParseDatagram(bytes).Message!));
     }
 
     internal IPEndPoint Local { get; }
@@ -310,8 +310,8 @@ internal sealed class RawPeer
     internal void Send(string headers, string body = "")
     {
         var text = string.Create(CultureInfo.InvariantCulture, $"{headers.ReplaceLineEndings("\r\n").Trim()}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
-        network.Send(Local, Towards, Encoding.ASCII.GetBytes(text));
-        runtime.Advance(5);
+        _network.Send(Local, Towards, Encoding.ASCII.GetBytes(text));
+        _runtime.Advance(5);
     }
 
     internal void Respond(SipRequest request, int status, string more = "", string body = "", string tag = "far")
@@ -367,39 +367,39 @@ internal sealed class RawPeer
     /// <summary>The requests of that method that have come when that time has passed.</summary>
     internal SipRequest[] Take(string method, int millis)
     {
-        runtime.Advance(millis);
-        SipRequest[] taken = [.. received.OfType<SipRequest>().Where(request => request.Method == method)];
-        received.Clear();
+        _runtime.Advance(millis);
+        SipRequest[] taken = [.. _received.OfType<SipRequest>().Where(request => request.Method == method)];
+        _received.Clear();
         return taken;
     }
 
     /// <summary>Everything that came and was not looked at yet, a word each: method or status.</summary>
     internal string[] Rest()
     {
-        runtime.Advance(100);
-        string[] rest = [.. received.Select(message => message is SipRequest request ? request.Method : $"{((SipResponse)message).Status}")];
-        received.Clear();
+        _runtime.Advance(100);
+        string[] rest = [.. _received.Select(message => message is SipRequest request ? request.Method : $"{((SipResponse)message).Status}")];
+        _received.Clear();
         return rest;
     }
 
     internal bool Hears(string method, int millis)
     {
-        runtime.Advance(millis);
-        return received.Any(message => message is SipRequest request && request.Method == method);
+        _runtime.Advance(millis);
+        return _received.Any(message => message is SipRequest request && request.Method == method);
     }
 
     private SipMessage Next(Func<SipMessage, bool> wanted, string what, int millis)
     {
         for (var i = 0; i <= millis; i += 5)
         {
-            for (var count = received.Count; count > 0; count--)
+            for (var count = _received.Count; count > 0; count--)
             {
-                var message = received.Dequeue();
+                var message = _received.Dequeue();
                 if (wanted(message)) return message;
-                received.Enqueue(message);
+                _received.Enqueue(message);
             }
-            runtime.Advance(5);
+            _runtime.Advance(5);
         }
-        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", received)}; crashes: {string.Join("; ", crashes)}");
+        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", _received)}; crashes: {string.Join("; ", _crashes)}");
     }
 }

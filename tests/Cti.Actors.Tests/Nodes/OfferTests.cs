@@ -8,14 +8,14 @@ namespace Cti.Actors.Tests.Nodes;
 /// <summary>Offers as devices really send them, through the whole node: bodies, address families, several codecs.</summary>
 public sealed class OfferTests
 {
-    private readonly NodeBench bench = new();
-    private readonly RawPeer phone;
+    private readonly NodeBench _bench = new();
+    private readonly RawPeer _phone;
 
-    public OfferTests() => phone = bench.Peer("192.0.2.10");
+    public OfferTests() => _phone = _bench.Peer("192.0.2.10");
 
     private void Invite(string contentType, string body, RawPeer? from = null)
     {
-        var peer = from ?? phone;
+        var peer = from ?? _phone;
         peer.Send($"""
             INVITE sip:100@10.0.0.100 SIP/2.0
             Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bK1
@@ -31,14 +31,14 @@ public sealed class OfferTests
 
     private SipResponse Answer(RawPeer? by = null)
     {
-        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
-        bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
-        return (by ?? phone).Response(200);
+        var call = _bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        _bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        return (by ?? _phone).Response(200);
     }
 
     private void Acknowledge(SipResponse ok, RawPeer? by = null)
     {
-        var peer = by ?? phone;
+        var peer = by ?? _phone;
         peer.Send($"""
             ACK {ok.Contact!.Uri} SIP/2.0
             Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bKack
@@ -48,7 +48,7 @@ public sealed class OfferTests
             Call-ID: call-1
             CSeq: 1 ACK
             """);
-        bench.Expect("sys.call.on_answer_completed");
+        _bench.Expect("sys.call.on_answer_completed");
     }
 
     [Theory]
@@ -58,10 +58,10 @@ public sealed class OfferTests
     [InlineData("multipart/mixed;boundary=o", "--o\r\nContent-Type: multipart/alternative;boundary=i\r\n\r\n--i\r\n\r\nSDP\r\n--i--\r\n--o--\r\n")]
     public void A_session_description_is_found_in_the_body(string contentType, string body)
     {
-        Invite(contentType, body.Replace("SDP", phone.Sdp(), StringComparison.Ordinal));
+        Invite(contentType, body.Replace("SDP", _phone.Sdp(), StringComparison.Ordinal));
         Acknowledge(Answer());
-        bench.Media.Described.ShouldHaveSingleItem().Remote.ShouldBe(new IPEndPoint(phone.Local.Address, 40000));
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Media.Described.ShouldHaveSingleItem().Remote.ShouldBe(new IPEndPoint(_phone.Local.Address, 40000));
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -71,11 +71,11 @@ public sealed class OfferTests
     public void A_body_without_one_is_refused(string contentType, string body)
     {
         Invite(contentType, body);
-        phone.Response(415).Get(HeaderId.Accept).ShouldNotBeNull();
-        bench.Runtime.Advance(100);
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Media.OpenSessions.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _phone.Response(415).Get(HeaderId.Accept).ShouldNotBeNull();
+        _bench.Runtime.Advance(100);
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Media.OpenSessions.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     public static TheoryData<string> Odd =>
@@ -95,19 +95,19 @@ public sealed class OfferTests
         Invite("application/sdp", sdp.Replace("|", "\r\n", StringComparison.Ordinal));
         Acknowledge(Answer());
         ShouldReceive(AudioCodec.Pcma, 101);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
     [MemberData(nameof(Odd))]
     public void What_devices_really_answer_is_used(string sdp)
     {
-        bench.Construct("sip:far@192.0.2.10");
-        phone.Respond(phone.Request("INVITE"), 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", sdp.Replace("|", "\n", StringComparison.Ordinal));
-        phone.Request("ACK");
-        bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        _bench.Construct("sip:far@192.0.2.10");
+        _phone.Respond(_phone.Request("INVITE"), 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", sdp.Replace("|", "\n", StringComparison.Ordinal));
+        _phone.Request("ACK");
+        _bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
         ShouldReceive(AudioCodec.Pcma, 101);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -115,7 +115,7 @@ public sealed class OfferTests
     {
         Invite("", "\r\n\r\n");
         Encoding.ASCII.GetString(Answer().Body.Span).ShouldContain("m=audio ");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -123,74 +123,74 @@ public sealed class OfferTests
     [InlineData(false, "IP4 198.51.100.7")]
     public void An_address_of_a_family_that_the_node_has_not_is_refused_with_its_reason(bool hasIPv4, string address)
     {
-        bench.Media.Families = (hasIPv4, !hasIPv4);
-        Invite("application/sdp", phone.Sdp().Replace("c=IN IP4 192.0.2.10", $"c=IN {address}", StringComparison.Ordinal));
-        phone.Response(488).Get(HeaderId.Warning).ShouldBe("301 cti \"Incompatible network address formats\"");
-        bench.Runtime.Advance(100);
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Media.OpenSessions.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Media.Families = (hasIPv4, !hasIPv4);
+        Invite("application/sdp", _phone.Sdp().Replace("c=IN IP4 192.0.2.10", $"c=IN {address}", StringComparison.Ordinal));
+        _phone.Response(488).Get(HeaderId.Warning).ShouldBe("301 cti \"Incompatible network address formats\"");
+        _bench.Runtime.Advance(100);
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Media.OpenSessions.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void Of_two_families_that_are_offered_the_one_is_taken_that_the_node_has()
     {
-        bench.Media.Families = (true, false);
+        _bench.Media.Families = (true, false);
         Invite("application/sdp", "v=0\r\no=- 1 1 IN IP6 2001:db8::7\r\ns=-\r\nt=0 0\r\nm=audio 40002 RTP/AVP 8\r\nc=IN IP6 2001:db8::7\r\nm=audio 40000 RTP/AVP 8\r\nc=IN IP4 192.0.2.10\r\n");
         var ok = Answer();
         Encoding.ASCII.GetString(ok.Body.Span).ShouldContain("m=audio 0 RTP/AVP 8\r\nm=audio 20000 RTP/AVP 8\r\n");
         Acknowledge(ok);
-        bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(phone.Local.Address);
+        _bench.Media.Described.ShouldHaveSingleItem().Remote.Address.ShouldBe(_phone.Local.Address);
     }
 
     [Fact]
     public void Where_we_make_the_offer_it_has_an_address_that_the_node_has()
     {
-        bench.Media.Families = (true, false);
-        var six = bench.Peer("2001:db8::10");
+        _bench.Media.Families = (true, false);
+        var six = _bench.Peer("2001:db8::10");
         Invite("", "", six);
         Encoding.ASCII.GetString(Answer(six).Body.Span).ShouldContain("c=IN IP4 ");
-        bench.Construct("sip:far@[2001:db8::10]");
+        _bench.Construct("sip:far@[2001:db8::10]");
         Encoding.ASCII.GetString(six.Request("INVITE").Body.Span).ShouldContain("c=IN IP4 ");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void All_agreed_codecs_are_answered_and_received_also_by_a_new_owner()
     {
-        Invite("application/sdp", phone.Sdp().Replace("RTP/AVP 8 101", "RTP/AVP 9 8 0 101", StringComparison.Ordinal));
+        Invite("application/sdp", _phone.Sdp().Replace("RTP/AVP 8 101", "RTP/AVP 9 8 0 101", StringComparison.Ordinal));
         var ok = Answer();
         Encoding.ASCII.GetString(ok.Body.Span).ShouldContain("m=audio 20000 RTP/AVP 8 0 101\r\n");
         ShouldReceive(AudioCodec.Pcma, 101, new ReceivedFormat(0, AudioCodec.Pcmu));
         // Before the ACK the journal alone tells what was agreed.
-        bench.KillAndRestart();
-        phone.Response(200);
+        _bench.KillAndRestart();
+        _phone.Response(200);
         ShouldReceive(AudioCodec.Pcma, 101, new ReceivedFormat(0, AudioCodec.Pcmu));
         Acknowledge(ok);
-        var offer = phone.Request("INVITE");
+        var offer = _phone.Request("INVITE");
         Encoding.ASCII.GetString(offer.Body.Span).ShouldContain("RTP/AVP 8 0 101\r\n");
-        phone.Respond(offer, 200, "Contact: <sip:caller@192.0.2.10>\nContent-Type: application/sdp",
-            phone.Sdp().Replace("RTP/AVP 8 101", "RTP/AVP 0 8 101", StringComparison.Ordinal));
-        phone.Request("ACK");
+        _phone.Respond(offer, 200, "Contact: <sip:caller@192.0.2.10>\nContent-Type: application/sdp",
+            _phone.Sdp().Replace("RTP/AVP 8 101", "RTP/AVP 0 8 101", StringComparison.Ordinal));
+        _phone.Request("ACK");
         ShouldReceive(AudioCodec.Pcmu, 101, new ReceivedFormat(8, AudioCodec.Pcma));
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void What_they_answer_under_other_numbers_comes_by_both()
     {
-        bench.Construct("sip:far@192.0.2.10");
-        var invite = phone.Request("INVITE");
-        phone.Respond(invite, 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp",
-            phone.Sdp().Replace("RTP/AVP 8 101", "RTP/AVP 8 0 96", StringComparison.Ordinal).Replace("rtpmap:101", "rtpmap:96", StringComparison.Ordinal));
-        phone.Request("ACK");
-        bench.Expect("sys.call.on_dial_completed");
+        _bench.Construct("sip:far@192.0.2.10");
+        var invite = _phone.Request("INVITE");
+        _phone.Respond(invite, 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp",
+            _phone.Sdp().Replace("RTP/AVP 8 101", "RTP/AVP 8 0 96", StringComparison.Ordinal).Replace("rtpmap:101", "rtpmap:96", StringComparison.Ordinal));
+        _phone.Request("ACK");
+        _bench.Expect("sys.call.on_dial_completed");
         ShouldReceive(AudioCodec.Pcma, 96, new ReceivedFormat(0, AudioCodec.Pcmu), new ReceivedFormat(101, null));
     }
 
     private void ShouldReceive(AudioCodec codec, int events, params ReceivedFormat[] also)
     {
-        var described = bench.Media.Described.ShouldHaveSingleItem();
+        var described = _bench.Media.Described.ShouldHaveSingleItem();
         (described.Codec, described.TelephoneEventPayloadType).ShouldBe((codec, events));
         described.AlsoReceived.ShouldBe(also);
     }

@@ -11,12 +11,12 @@ namespace Cti.Actors.Tests.Nodes;
 /// </summary>
 public sealed class PartnerNewsTests
 {
-    private readonly NodeBench bench = new();
+    private readonly NodeBench _bench = new();
 
     private (string Call, RawPeer Peer, SipRequest Invite) Dial(int number, params (string, object?)[] more)
     {
-        var peer = bench.Peer($"192.0.2.{number}");
-        var call = bench.Construct($"sip:{number}@192.0.2.{number}", more);
+        var peer = _bench.Peer($"192.0.2.{number}");
+        var call = _bench.Construct($"sip:{number}@192.0.2.{number}", more);
         return (call, peer, peer.Request("INVITE"));
     }
 
@@ -30,7 +30,7 @@ public sealed class PartnerNewsTests
     {
         var one = Dial(number);
         Answer(one.Peer, one.Invite);
-        bench.Expect("sys.call.on_dial_completed");
+        _bench.Expect("sys.call.on_dial_completed");
         return one;
     }
 
@@ -44,13 +44,13 @@ public sealed class PartnerNewsTests
     private string StateAt(string happened, string of, string get, string resource, Action cause)
     {
         Task<RpcReply>? asked = null;
-        bench.Heard = (method, @params) =>
+        _bench.Heard = (method, @params) =>
         {
-            if (asked is null && method == happened && @params.GetProperty("res_id").GetString() == of) asked = bench.AskLater(get, ("res_id", resource));
+            if (asked is null && method == happened && @params.GetProperty("res_id").GetString() == of) asked = _bench.AskLater(get, ("res_id", resource));
         };
         cause();
-        for (var i = 0; i < 3000 && asked?.IsCompleted != true; i++) bench.Runtime.Advance(1);
-        bench.Heard = null;
+        for (var i = 0; i < 3000 && asked?.IsCompleted != true; i++) _bench.Runtime.Advance(1);
+        _bench.Heard = null;
         asked.ShouldNotBeNull($"{happened} came");
         asked.Wait(5000).ShouldBeTrue("answered");
         asked.Result.Error.ShouldBeNull();
@@ -61,27 +61,27 @@ public sealed class PartnerNewsTests
     public void The_second_party_is_idle_when_the_end_of_the_bridge_is_told()
     {
         var (first, second) = (Up(1), Up(2));
-        bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
-        StateAt("sys.call.on_connect_completed", first.Call, "sys.call.get", second.Call, () => _ = bench.AskLater("sys.call.connect_stop", ("res_id", first.Call))).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
+        StateAt("sys.call.on_connect_completed", first.Call, "sys.call.get", second.Call, () => _ = _bench.AskLater("sys.call.connect_stop", ("res_id", first.Call))).ShouldBe("Idle");
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void The_second_party_is_idle_when_the_first_is_told_to_have_hung_up()
     {
         var (first, second) = (Up(1), Up(2));
-        bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
         StateAt("sys.call.on_connect_completed", first.Call, "sys.call.get", second.Call, () => HangUp(first)).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void The_first_party_is_idle_when_the_second_is_told_to_be_gone()
     {
         var (first, second) = (Up(1), Up(2));
-        bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
         StateAt("sys.call.on_released", second.Call, "sys.call.get", first.Call, () => HangUp(second)).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -91,13 +91,13 @@ public sealed class PartnerNewsTests
     {
         var parent = Up(1);
         var child = Dial(2, ("parent_call_res_id", parent.Call));
-        bench.Ask("sys.call.get", ("res_id", parent.Call)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.get", ("res_id", parent.Call)).Error.ShouldBeNull();
         StateAt("sys.call.on_dial_completed", child.Call, "sys.call.get", parent.Call, () =>
         {
             if (status == 200) child.Peer.Respond(child.Invite, 200, $"Contact: <sip:x@{child.Peer.Local.Address}>\nContent-Type: application/sdp", child.Peer.Sdp());
             else child.Peer.Respond(child.Invite, status);
         }).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -107,8 +107,8 @@ public sealed class PartnerNewsTests
     {
         var call = Up(1);
         var conference = Conference(call.Call);
-        StateAt(happened, conference, "sys.call.get", call.Call, () => _ = bench.AskLater("sys.conf.release", ("res_id", conference))).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        StateAt(happened, conference, "sys.call.get", call.Call, () => _ = _bench.AskLater("sys.conf.release", ("res_id", conference))).ShouldBe("Idle");
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -117,18 +117,18 @@ public sealed class PartnerNewsTests
         var call = Up(1);
         var conference = Conference(call.Call);
         StateAt("sys.call.on_conf_completed", call.Call, "sys.conf.get", conference,
-            () => _ = bench.AskLater("sys.call.conf_exit", ("res_id", call.Call), ("conf_res_id", conference))).ShouldBe("Initiated");
-        bench.Crashes.ShouldBeEmpty();
+            () => _ = _bench.AskLater("sys.call.conf_exit", ("res_id", call.Call), ("conf_res_id", conference))).ShouldBe("Initiated");
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public async Task What_stands_is_answered_at_once()
     {
         var (first, second) = (Up(1), Up(2));
-        bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
         foreach (var call in (string[])[first.Call, second.Call])
         {
-            var asked = bench.AskLater("sys.call.get", ("res_id", call));
+            var asked = _bench.AskLater("sys.call.get", ("res_id", call));
             asked.IsCompleted.ShouldBeTrue("no time has to pass");
             JsonDocument.Parse((await asked).Result).RootElement.GetProperty("state").GetString().ShouldBe("Connect");
         }
@@ -138,23 +138,23 @@ public sealed class PartnerNewsTests
     public void A_refusal_names_whose_state_it_means()
     {
         var (first, second, third) = (Up(1), Up(2), Up(3));
-        bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
-        Is(bench.Ask("sys.call.play_start", ("res_id", first.Call), ("content", "a.wav")).Error!, first.Call, "Connect");
-        Is(bench.Ask("sys.call.connect_start", ("res_id", third.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error!, second.Call, "Connect");
+        _bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
+        Is(_bench.Ask("sys.call.play_start", ("res_id", first.Call), ("content", "a.wav")).Error!, first.Call, "Connect");
+        Is(_bench.Ask("sys.call.connect_start", ("res_id", third.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error!, second.Call, "Connect");
         var parent = Up(4);
         Dial(5, ("parent_call_res_id", parent.Call));
-        Is(bench.Ask("sys.call.construct", ("to_uri", "sip:6@192.0.2.6"), ("max_answer_seconds", 60), ("parent_call_res_id", parent.Call)).Error!, parent.Call, "Dial");
+        Is(_bench.Ask("sys.call.construct", ("to_uri", "sip:6@192.0.2.6"), ("max_answer_seconds", 60), ("parent_call_res_id", parent.Call)).Error!, parent.Call, "Dial");
         var conference = Conference(third.Call);
-        Is(bench.Ask("sys.conf.play_stop", ("res_id", conference)).Error!, conference, "Active");
-        bench.Crashes.ShouldBeEmpty();
+        Is(_bench.Ask("sys.conf.play_stop", ("res_id", conference)).Error!, conference, "Active");
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void The_second_party_is_told_that_it_is_the_second_and_who_is_the_first()
     {
         var (first, second) = (Up(1), Up(2));
-        bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
-        var refused = bench.Ask("sys.call.connect_stop", ("res_id", second.Call)).Error!;
+        _bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
+        var refused = _bench.Ask("sys.call.connect_stop", ("res_id", second.Call)).Error!;
         refused.Code.ShouldBe(ErrorCodes.Conflict);
         refused.Message.ShouldBe($"{second.Call}: sys.call.connect_stop is for the first party, {first.Call}; this call is the second");
     }
@@ -171,10 +171,10 @@ public sealed class PartnerNewsTests
 
     private string Conference(string member)
     {
-        var made = bench.Ask("sys.conf.construct", ("max_seconds", 3600), ("parts_threshold", 0));
+        var made = _bench.Ask("sys.conf.construct", ("max_seconds", 3600), ("parts_threshold", 0));
         var conference = JsonDocument.Parse(made.Result).RootElement.GetProperty("res_id").GetString()!;
-        bench.Ask("sys.call.conf_enter", ("res_id", member), ("conf_res_id", conference), ("max_seconds", 600)).Error.ShouldBeNull();
-        bench.Expect("sys.conf.on_entered");
+        _bench.Ask("sys.call.conf_enter", ("res_id", member), ("conf_res_id", conference), ("max_seconds", 600)).Error.ShouldBeNull();
+        _bench.Expect("sys.conf.on_entered");
         return conference;
     }
 }

@@ -14,7 +14,7 @@ namespace Cti.Actors.Tests.Nodes;
 /// <summary>A node that is killed and started again over the same journal: what its far ends see, message by message, and what goes on.</summary>
 public sealed partial class RecoveryTests
 {
-    private readonly NodeBench bench = new();
+    private readonly NodeBench _bench = new();
 
     [GeneratedRegex("o=- (\\d+) (\\d+) ")]
     private static partial Regex Origin();
@@ -32,20 +32,20 @@ public sealed partial class RecoveryTests
 
     private (string Call, RawPeer Peer, SipRequest Invite) Up(string address = "192.0.2.10", string more = "", string direction = "sendrecv")
     {
-        var peer = bench.Peer(address);
-        var call = bench.Construct($"sip:far@{peer.Local}");
+        var peer = _bench.Peer(address);
+        var call = _bench.Construct($"sip:far@{peer.Local}");
         var invite = peer.Request("INVITE");
         peer.Respond(invite, 200, $"Contact: <sip:far@{peer.Local}>\nContent-Type: application/sdp{more}", peer.Sdp(direction));
         peer.Request("ACK");
-        bench.Expect("sys.call.on_dial_completed");
+        _bench.Expect("sys.call.on_dial_completed");
         return (call, peer, invite);
     }
 
     private (string Call, RawPeer Peer) Ringing(string address = "192.0.2.10", string more = "Contact: <sip:caller@192.0.2.10>")
     {
-        var peer = bench.Peer(address);
+        var peer = _bench.Peer(address);
         peer.Invite("100", more);
-        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        var call = _bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
         peer.Response(180);
         return (call, peer);
     }
@@ -60,7 +60,7 @@ public sealed partial class RecoveryTests
         CSeq: 1 ACK
         """, body);
 
-    private string State(string call) => JsonDocument.Parse(bench.Ask("sys.call.get", ("res_id", call)).Result).RootElement.GetProperty("state").GetString()!;
+    private string State(string call) => JsonDocument.Parse(_bench.Ask("sys.call.get", ("res_id", call)).Result).RootElement.GetProperty("state").GetString()!;
 
     private static int? Error(JsonElement happened) =>
         happened.GetProperty("error") is { ValueKind: JsonValueKind.Object } error ? error.GetProperty("code").GetInt32() : null;
@@ -71,7 +71,7 @@ public sealed partial class RecoveryTests
     public void An_answered_call_tells_its_far_end_where_it_is_now_and_goes_on()
     {
         var (call, phone, invite) = Up();
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         // Whether the dead process acknowledged the answer is not known.
         var ack = phone.Request("ACK");
         ack.CSeq.Number.ShouldBe(1u);
@@ -85,15 +85,15 @@ public sealed partial class RecoveryTests
         VersionOf(again).ShouldBe((VersionOf(invite).Id, VersionOf(invite).Version + 1));
         phone.Rest().ShouldBeEmpty();
         State(call).ShouldBe("Idle");
-        bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
         var bye = phone.Request("BYE");
         bye.CSeq.Number.ShouldBe(again.CSeq.Number + 1);
         phone.Respond(bye, 200);
-        How(bench.Expect("sys.call.on_released")).ShouldBe(("sys", 603));
-        bench.Runtime.Advance(100);
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Media.OpenSessions.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        How(_bench.Expect("sys.call.on_released")).ShouldBe(("sys", 603));
+        _bench.Runtime.Advance(100);
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Media.OpenSessions.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -103,155 +103,155 @@ public sealed partial class RecoveryTests
         uint last = 1;
         for (var crash = 1u; crash <= 3; crash++)
         {
-            bench.KillAndRestart();
+            _bench.KillAndRestart();
             var again = phone.AgreeOnReInvite();
             again.CSeq.Number.ShouldBeGreaterThan(last + Limits.SipCSeqReserve - 1);
             last = again.CSeq.Number;
         }
         State(call).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_crash_before_the_far_end_has_agreed_is_made_up_for_by_the_next_process()
     {
-        bench.Media.Files["long.wav"] = 30_000;
+        _bench.Media.Files["long.wav"] = 30_000;
         var (call, phone, _) = Up();
-        bench.Ask("sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
-        bench.KillAndRestart();
+        _bench.Ask("sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
+        _bench.KillAndRestart();
         phone.Request("INVITE");
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         phone.AgreeOnReInvite();
-        bench.Runtime.Advance(100);
+        _bench.Runtime.Advance(100);
         State(call).ShouldBe("Play");
-        Error(bench.Expect("sys.call.on_play_completed", 40_000)).ShouldBeNull();
-        bench.Crashes.ShouldBeEmpty();
+        Error(_bench.Expect("sys.call.on_play_completed", 40_000)).ShouldBeNull();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_play_goes_on_where_it_was()
     {
-        bench.Media.Files["long.wav"] = 30_000;
+        _bench.Media.Files["long.wav"] = 30_000;
         var (call, phone, _) = Up();
         var (other, second, _) = Up("192.0.2.11");
-        bench.Ask("sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
-        bench.Runtime.Advance(12_000);
-        bench.KillAndRestart(5000);
-        bench.Media.RunningActions.ShouldBe(0, "nothing is lost to a far end that does not hear us yet");
+        _bench.Ask("sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
+        _bench.Runtime.Advance(12_000);
+        _bench.KillAndRestart(5000);
+        _bench.Media.RunningActions.ShouldBe(0, "nothing is lost to a far end that does not hear us yet");
         second.AgreeOnReInvite();
         phone.AgreeOnReInvite();
-        bench.Runtime.Advance(17_500);
+        _bench.Runtime.Advance(17_500);
         State(call).ShouldBe("Play");
         // Nothing is lost; what was heard since the last heartbeat is heard twice.
-        Error(bench.Expect("sys.call.on_play_completed", 1_700)).ShouldBeNull();
+        Error(_bench.Expect("sys.call.on_play_completed", 1_700)).ShouldBeNull();
         State(other).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void Nothing_is_skipped_of_a_play_that_began_late()
     {
-        bench.Media.Files["long.wav"] = 30_000;
-        bench.Media.LoadMillis = 3_000;
+        _bench.Media.Files["long.wav"] = 30_000;
+        _bench.Media.LoadMillis = 3_000;
         var (call, phone, _) = Up();
-        bench.Ask("sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
+        _bench.Ask("sys.call.play_start", ("res_id", call), ("content", "long.wav")).Error.ShouldBeNull();
         // Nine of these twelve seconds were heard.
-        bench.Runtime.Advance(12_000);
-        bench.KillAndRestart(5000);
-        bench.Media.LoadMillis = 5;
+        _bench.Runtime.Advance(12_000);
+        _bench.KillAndRestart(5000);
+        _bench.Media.LoadMillis = 5;
         phone.AgreeOnReInvite();
-        bench.Runtime.Advance(20_900);
+        _bench.Runtime.Advance(20_900);
         State(call).ShouldBe("Play");
-        Error(bench.Expect("sys.call.on_play_completed", 1_700)).ShouldBeNull();
-        bench.Crashes.ShouldBeEmpty();
+        Error(_bench.Expect("sys.call.on_play_completed", 1_700)).ShouldBeNull();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_recording_is_continued_in_its_file_and_keeps_its_limit()
     {
         var (call, phone, _) = Up();
-        bench.Ask("sys.call.record_start", ("res_id", call), ("max_seconds", 20), ("beep", false), ("record_file", "r")).Error.ShouldBeNull();
-        bench.Runtime.Advance(8_000);
-        bench.KeptRecordings.ShouldBeEmpty("nothing was recorded when the first process began");
-        bench.KillAndRestart(2000);
-        bench.KeptRecordings.ShouldBe(["/recordings/r.wav"], "completed at start, it could not go on");
+        _bench.Ask("sys.call.record_start", ("res_id", call), ("max_seconds", 20), ("beep", false), ("record_file", "r")).Error.ShouldBeNull();
+        _bench.Runtime.Advance(8_000);
+        _bench.KeptRecordings.ShouldBeEmpty("nothing was recorded when the first process began");
+        _bench.KillAndRestart(2000);
+        _bench.KeptRecordings.ShouldBe(["/recordings/r.wav"], "completed at start, it could not go on");
         phone.AgreeOnReInvite();
-        bench.Runtime.Advance(9_500);
+        _bench.Runtime.Advance(9_500);
         State(call).ShouldBe("Record");
-        var completed = bench.Expect("sys.call.on_record_completed", 1_000);
+        var completed = _bench.Expect("sys.call.on_record_completed", 1_000);
         Error(completed).ShouldBe(408);
-        var file = bench.Media.Recordings["/recordings/r.wav"];
+        var file = _bench.Media.Recordings["/recordings/r.wav"];
         file.IsComplete.ShouldBeTrue();
         file.DurationMillis.ShouldBeInRange(17_500, 18_200, "all but the two seconds without a process");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_recording_whose_file_is_not_to_be_seen_completes_with_503_and_the_call_goes_on()
     {
         var (call, phone, _) = Up();
-        bench.Ask("sys.call.record_start", ("res_id", call), ("max_seconds", 20), ("beep", false), ("record_file", "r")).Error.ShouldBeNull();
-        bench.Runtime.Advance(2_000);
-        bench.SeesRecordings = false;
-        bench.KillAndRestart();
+        _bench.Ask("sys.call.record_start", ("res_id", call), ("max_seconds", 20), ("beep", false), ("record_file", "r")).Error.ShouldBeNull();
+        _bench.Runtime.Advance(2_000);
+        _bench.SeesRecordings = false;
+        _bench.KillAndRestart();
         phone.AgreeOnReInvite();
-        var completed = bench.Expect("sys.call.on_record_completed");
+        var completed = _bench.Expect("sys.call.on_record_completed");
         (Error(completed), completed.GetProperty("record_file").GetString()).ShouldBe((503, "/recordings/r.wav"));
         State(call).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void Keys_that_were_collected_count_and_the_wait_goes_on()
     {
         var (call, phone, invite) = Up();
-        bench.Ask("sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 3)).Error.ShouldBeNull();
-        bench.Media.Press(new IPEndPoint(NodeBench.Node.Address, PortOf(invite)), '1');
-        bench.Runtime.Advance(500);
-        bench.Media.Press(new IPEndPoint(NodeBench.Node.Address, PortOf(invite)), '2');
-        bench.Runtime.Advance(500);
-        bench.KillAndRestart();
+        _bench.Ask("sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 3)).Error.ShouldBeNull();
+        _bench.Media.Press(new IPEndPoint(NodeBench.Node.Address, PortOf(invite)), '1');
+        _bench.Runtime.Advance(500);
+        _bench.Media.Press(new IPEndPoint(NodeBench.Node.Address, PortOf(invite)), '2');
+        _bench.Runtime.Advance(500);
+        _bench.KillAndRestart();
         var again = phone.AgreeOnReInvite();
-        bench.Runtime.Advance(100);
-        bench.Media.Press(new IPEndPoint(NodeBench.Node.Address, PortOf(again)), '3').ShouldBeTrue();
-        var completed = bench.Expect("sys.call.on_receive_dtmf_completed");
+        _bench.Runtime.Advance(100);
+        _bench.Media.Press(new IPEndPoint(NodeBench.Node.Address, PortOf(again)), '3').ShouldBeTrue();
+        var completed = _bench.Expect("sys.call.on_receive_dtmf_completed");
         (Error(completed), completed.GetProperty("keys").GetString()).ShouldBe((null, "123"));
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_key_that_is_held_while_the_node_dies_is_one_key()
     {
         var (call, phone, invite) = Up();
-        bench.Ask("sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 3)).Error.ShouldBeNull();
-        bench.Media.Press(new IPEndPoint(NodeBench.Node.Address, PortOf(invite)), '1', new KeyEvent(9, 1600));
-        bench.Runtime.Advance(500);
-        bench.KillAndRestart();
+        _bench.Ask("sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 3)).Error.ShouldBeNull();
+        _bench.Media.Press(new IPEndPoint(NodeBench.Node.Address, PortOf(invite)), '1', new KeyEvent(9, 1600));
+        _bench.Runtime.Advance(500);
+        _bench.KillAndRestart();
         var there = new IPEndPoint(NodeBench.Node.Address, PortOf(phone.AgreeOnReInvite()));
-        bench.Runtime.Advance(100);
-        bench.Media.Press(there, '1', new KeyEvent(9, 1600)).ShouldBeTrue();
-        bench.Media.Press(there, '1', new KeyEvent(9, 48_000)).ShouldBeTrue();
-        bench.Media.Press(there, '2', new KeyEvent(9, 64_000)).ShouldBeTrue();
-        bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("112");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Runtime.Advance(100);
+        _bench.Media.Press(there, '1', new KeyEvent(9, 1600)).ShouldBeTrue();
+        _bench.Media.Press(there, '1', new KeyEvent(9, 48_000)).ShouldBeTrue();
+        _bench.Media.Press(there, '2', new KeyEvent(9, 64_000)).ShouldBeTrue();
+        _bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("112");
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void An_INFO_that_is_repeated_because_the_node_died_before_its_answer_arrived_is_one_key()
     {
         var (call, phone, invite) = Up();
-        bench.Ask("sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 2)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 2)).Error.ShouldBeNull();
         Info(phone, invite, 7, '5');
         phone.Response(200);
-        bench.Runtime.Advance(100);
-        bench.KillAndRestart();
+        _bench.Runtime.Advance(100);
+        _bench.KillAndRestart();
         phone.AgreeOnReInvite();
         Info(phone, invite, 7, '5');
         phone.Response(200);
         Info(phone, invite, 8, '6');
         phone.Response(200);
-        bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("56");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("56");
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     private static void Info(RawPeer phone, SipRequest invite, uint number, char key) =>
@@ -261,45 +261,45 @@ public sealed partial class RecoveryTests
     public void Keys_that_were_being_sent_complete_with_503_once()
     {
         var (call, phone, _) = Up();
-        bench.Ask("sys.call.send_dtmf_start", ("res_id", call), ("keys", "1234567890")).Error.ShouldBeNull();
-        bench.Runtime.Advance(500);
-        bench.KillAndRestart();
-        Error(bench.Expect("sys.call.on_send_dtmf_completed")).ShouldBe(503);
+        _bench.Ask("sys.call.send_dtmf_start", ("res_id", call), ("keys", "1234567890")).Error.ShouldBeNull();
+        _bench.Runtime.Advance(500);
+        _bench.KillAndRestart();
+        Error(_bench.Expect("sys.call.on_send_dtmf_completed")).ShouldBe(503);
         phone.AgreeOnReInvite();
-        bench.Runtime.Advance(3000);
+        _bench.Runtime.Advance(3000);
         State(call).ShouldBe("Idle");
-        Should.Throw<InvalidOperationException>(() => bench.Expect("sys.call.on_send_dtmf_completed", 100));
+        Should.Throw<InvalidOperationException>(() => _bench.Expect("sys.call.on_send_dtmf_completed", 100));
     }
 
     [Fact]
     public void The_limit_on_the_answered_time_survives()
     {
         var (_, phone, _) = Up();
-        bench.Runtime.Advance(30_000);
-        bench.KillAndRestart(5000);
+        _bench.Runtime.Advance(30_000);
+        _bench.KillAndRestart(5000);
         phone.AgreeOnReInvite();
         phone.Rest();
-        bench.Runtime.Advance(24_000);
+        _bench.Runtime.Advance(24_000);
         phone.Rest().ShouldBeEmpty();
         phone.Request("BYE", 2000);
-        How(bench.Expect("sys.call.on_released")).ShouldBe(("sys", 408));
+        How(_bench.Expect("sys.call.on_released")).ShouldBe(("sys", 408));
     }
 
     [Fact]
     public void An_action_that_starts_before_the_far_end_has_agreed_is_heard_from_its_beginning()
     {
-        bench.Media.Files["short.wav"] = 2_000;
+        _bench.Media.Files["short.wav"] = 2_000;
         var (call, phone, _) = Up();
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         var again = phone.Request("INVITE");
-        bench.Ask("sys.call.play_start", ("res_id", call), ("content", "short.wav")).Error.ShouldBeNull();
-        bench.Runtime.Advance(3_000);
+        _bench.Ask("sys.call.play_start", ("res_id", call), ("content", "short.wav")).Error.ShouldBeNull();
+        _bench.Runtime.Advance(3_000);
         State(call).ShouldBe("Play");
         phone.Respond(again, 200, $"Contact: <sip:far@{phone.Local}>\nContent-Type: application/sdp", phone.Sdp());
-        bench.Runtime.Advance(1_900);
+        _bench.Runtime.Advance(1_900);
         State(call).ShouldBe("Play");
-        Error(bench.Expect("sys.call.on_play_completed", 300)).ShouldBeNull();
-        bench.Crashes.ShouldBeEmpty();
+        Error(_bench.Expect("sys.call.on_play_completed", 300)).ShouldBeNull();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -310,22 +310,22 @@ public sealed partial class RecoveryTests
     public void A_far_end_that_refuses_to_go_on_ends_the_call(int status, string by, int cause, bool isHungUp)
     {
         var (_, phone, _) = Up();
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         phone.Respond(phone.Request("INVITE"), status);
         if (isHungUp) phone.Respond(phone.Request("BYE"), 200);
-        How(bench.Expect("sys.call.on_released")).ShouldBe((by, cause));
-        bench.Runtime.Advance(200);
+        How(_bench.Expect("sys.call.on_released")).ShouldBe((by, cause));
+        _bench.Runtime.Advance(200);
         phone.Rest().ShouldNotContain("BYE");
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_far_end_that_is_gone_ends_the_call_with_408()
     {
         Up();
-        bench.KillAndRestart();
-        How(bench.Expect("sys.call.on_released", 40_000)).ShouldBe(("usr", 408));
+        _bench.KillAndRestart();
+        How(_bench.Expect("sys.call.on_released", 40_000)).ShouldBe(("usr", 408));
     }
 
     [Theory]
@@ -334,12 +334,12 @@ public sealed partial class RecoveryTests
     public void A_far_end_that_is_busy_with_a_change_of_its_own_is_asked_again(int status, string more)
     {
         var (call, phone, _) = Up();
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         phone.Respond(phone.Request("INVITE"), status, more);
         phone.AgreeOnReInvite();
-        bench.Runtime.Advance(200);
+        _bench.Runtime.Advance(200);
         State(call).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -366,14 +366,14 @@ public sealed partial class RecoveryTests
     {
         var (call, phone, invite) = Up();
         Change(phone, invite, theirs, 7);
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         var again = phone.Request("INVITE");
         Encoding.ASCII.GetString(again.Body.Span).ShouldContain($"a={ours}");
         phone.Respond(again, 200, $"Contact: <sip:far@{phone.Local}>\nContent-Type: application/sdp", phone.Sdp(theirs));
         phone.Request("ACK");
         Encoding.ASCII.GetString(Change(phone, again, "sendrecv", 8).Body.Span).ShouldContain("a=sendrecv");
         State(call).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     private static void AskFor(RawPeer phone, SipRequest invite, string direction, int number) => phone.Send($"""
@@ -408,7 +408,7 @@ public sealed partial class RecoveryTests
     public void A_far_end_that_changes_the_session_first_is_where_we_are_and_our_own_change_is_not_needed()
     {
         var (call, phone, invite) = Up();
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         // Theirs overtakes ours by a hair: both have an offer open.
         var again = phone.Request("INVITE");
         phone.Send($"""
@@ -427,7 +427,7 @@ public sealed partial class RecoveryTests
         var ok = Change(phone, invite, "sendrecv", 10);
         PortOf(ok).ShouldBe(PortOf(again));
         State(call).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -456,25 +456,25 @@ public sealed partial class RecoveryTests
     public void A_call_over_IPv6_stays_there()
     {
         var (call, phone, invite) = Up("fd00::10");
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         var again = phone.AgreeOnReInvite();
         Encoding.ASCII.GetString(again.Body.Span).ShouldContain("c=IN IP6 ");
         again.Contact!.Uri.Host.ShouldBe(invite.Contact!.Uri.Host);
         State(call).ShouldBe("Idle");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void Four_hundred_calls_of_one_far_end_are_told_in_turn_and_within_a_second()
     {
         for (var i = 0; i < 400; i++) Up();
-        var phone = bench.Peer("192.0.2.10");
-        bench.KillAndRestart(0);
+        var phone = _bench.Peer("192.0.2.10");
+        _bench.KillAndRestart(0);
         var told = new List<(long At, string CallId)>();
         for (var at = 0; at < 1_000; at += 20) told.AddRange(phone.Take("INVITE", 20).Select(request => ((long)at, request.CallId)));
         told.Count(static one => one.At < 20).ShouldBeInRange(1, 70, "a burst first");
         told.Where(static one => one.At < 700).Select(static one => one.CallId).Distinct().Count().ShouldBe(400);
-        bench.Server.CallCount.ShouldBe(400);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Server.CallCount.ShouldBe(400);
+        _bench.Crashes.ShouldBeEmpty();
     }
 }

@@ -5,17 +5,17 @@ namespace Cti.Actors.Tests.Nodes;
 /// <summary>When an INVITE is refused because messages have to wait.</summary>
 public sealed class SipBacklogTests
 {
-    private readonly SipBacklog backlog = new();
-    private long now = 1_000_000;
+    private readonly SipBacklog _backlog = new();
+    private long _now = 1_000_000;
 
     /// <summary>Messages every 10 ms, each of which has waited so long; how many of them would be refused as INVITEs.</summary>
     private int Run(int millis, int waited)
     {
         var refused = 0;
-        for (var end = now + millis; now < end; now += 10)
+        for (var end = _now + millis; _now < end; _now += 10)
         {
-            backlog.Note(now - waited, now);
-            if (backlog.Refuses()) refused++;
+            _backlog.Note(_now - waited, _now);
+            if (_backlog.Refuses()) refused++;
         }
         return refused;
     }
@@ -29,7 +29,7 @@ public sealed class SipBacklogTests
         Run(1000, 5).ShouldBe(0);
         Run(400, 600).ShouldBe(0);
         Run(1000, 5).ShouldBe(0);
-        backlog.IsShedding.ShouldBeFalse();
+        _backlog.IsShedding.ShouldBeFalse();
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class SipBacklogTests
         Run(100, 150).ShouldBe(10);
         Run(100, 15).ShouldBe(0, "who has not waited is taken");
         Run(100, 60).ShouldBe(10);
-        backlog.Refused.ShouldBe(20);
+        _backlog.Refused.ShouldBe(20);
     }
 
     [Fact]
@@ -47,9 +47,9 @@ public sealed class SipBacklogTests
     {
         Run(600, 150);
         Run(4900, 10);
-        backlog.IsShedding.ShouldBeTrue();
+        _backlog.IsShedding.ShouldBeTrue();
         Run(200, 10);
-        backlog.IsShedding.ShouldBeFalse();
+        _backlog.IsShedding.ShouldBeFalse();
         Run(100, 60).ShouldBe(0);
     }
 }

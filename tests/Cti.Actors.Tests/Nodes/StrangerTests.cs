@@ -16,15 +16,15 @@ public sealed class StrangerTests
     /// <summary>A node that counts what a source and it send each other.</summary>
     private sealed class Scales
     {
-        private readonly IPAddress watched;
+        private readonly IPAddress _watched;
 
         internal Scales(NodeBench bench, string address = Stranger)
         {
-            watched = IPAddress.Parse(address);
+            _watched = IPAddress.Parse(address);
             bench.Network.Drop = (from, to, bytes) =>
             {
-                if (from.Address.Equals(watched)) In += bytes.Length;
-                if (to.Address.Equals(watched))
+                if (from.Address.Equals(_watched)) In += bytes.Length;
+                if (to.Address.Equals(_watched))
                 {
                     Out += bytes.Length;
                     Messages.Add(Encoding.UTF8.GetString(bytes.Span));

@@ -6,25 +6,25 @@ namespace Cti.Actors.Tests.Nodes;
 /// <summary>What devices really send, and what a call makes of it.</summary>
 public sealed class ToleranceTests
 {
-    private readonly NodeBench bench = new();
+    private readonly NodeBench _bench = new();
 
     private (string Call, RawPeer Phone, SipRequest Invite) Dialled()
     {
-        var phone = bench.Peer("192.0.2.7");
-        var call = bench.Construct("sip:bob@192.0.2.7");
+        var phone = _bench.Peer("192.0.2.7");
+        var call = _bench.Construct("sip:bob@192.0.2.7");
         return (call, phone, phone.Request("INVITE"));
     }
 
     private (string Call, RawPeer Phone, SipResponse Ok) Answered(string more = "Contact: <sip:caller@192.0.2.10>", bool acknowledge = true)
     {
-        var phone = bench.Peer("192.0.2.10");
+        var phone = _bench.Peer("192.0.2.10");
         phone.Invite("100", more);
-        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
-        bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 600)).Error.ShouldBeNull();
+        var call = _bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        _bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 600)).Error.ShouldBeNull();
         var ok = phone.Response(200);
         if (!acknowledge) return (call, phone, ok);
         InDialog(phone, ok, "ACK", 1);
-        bench.Expect("sys.call.on_answer_completed");
+        _bench.Expect("sys.call.on_answer_completed");
         return (call, phone, ok);
     }
 
@@ -51,10 +51,10 @@ public sealed class ToleranceTests
         var (call, phone, invite) = Dialled();
         phone.Respond(invite, 200, $"{lines}\nContent-Type: application/sdp", phone.Sdp());
         phone.Request("ACK").Uri.Host.ShouldBe("192.0.2.7");
-        bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
-        bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+        _bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(JsonValueKind.Null);
+        _bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
         phone.Respond(phone.Request("BYE"), 200);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -68,13 +68,13 @@ public sealed class ToleranceTests
         phone.Respond(invite, 200, hasSdp ? $"{lines}\nContent-Type: application/sdp" : lines, hasSdp ? phone.Sdp() : "");
         phone.Request("ACK", 500).Uri.Host.ShouldBe("192.0.2.7");
         phone.Respond(phone.Request("BYE", 500), 200);
-        var completed = bench.Expect("sys.call.on_dial_completed", 500);
+        var completed = _bench.Expect("sys.call.on_dial_completed", 500);
         completed.GetProperty("error").GetProperty("code").GetInt32().ShouldBe(error);
         // It comes again when the call is forgotten: hung up once more, which the far end need not know of, and acknowledged.
         phone.Respond(invite, 200, lines);
         phone.Respond(phone.Request("BYE", 500), 481);
         phone.Request("ACK", 500);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -83,22 +83,22 @@ public sealed class ToleranceTests
         var (_, phone, invite) = Dialled();
         phone.Respond(invite, 486, "Retry-After: x\nRetry-After: y\nno colon\nContent-Type:\nContact: <");
         phone.Request("ACK", 500);
-        bench.Expect("sys.call.on_dial_completed", 500).GetProperty("error").GetProperty("code").GetInt32().ShouldBe(486);
+        _bench.Expect("sys.call.on_dial_completed", 500).GetProperty("error").GetProperty("code").GetInt32().ShouldBe(486);
     }
 
     [Fact]
     public void A_200_to_a_re_INVITE_that_comes_after_our_BYE_is_acknowledged()
     {
         var (call, phone, ok) = Answered();
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         var moved = phone.Request("INVITE");
-        bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
         var bye = phone.Request("BYE");
         phone.Respond(moved, 200, "Contact: <\nContent-Type: application/sdp", phone.Sdp());
         phone.Request("ACK", 500).CSeq.Number.ShouldBe(moved.CSeq.Number);
         phone.Respond(bye, 200);
         ok.ShouldNotBeNull();
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -112,9 +112,9 @@ public sealed class ToleranceTests
         var (_, phone, ok) = Answered();
         InDialog(phone, ok, "BYE", 2, lines);
         phone.Response(200).CSeq.Method.ShouldBe("BYE");
-        bench.Expect("sys.call.on_released");
-        bench.Server.CallCount.ShouldBe(0);
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Expect("sys.call.on_released");
+        _bench.Server.CallCount.ShouldBe(0);
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class ToleranceTests
         phone.Response(200);
         InDialog(phone, ok, "BYE", 3);
         phone.Response(200).CSeq.Method.ShouldBe("BYE");
-        bench.Expect("sys.call.on_released");
+        _bench.Expect("sys.call.on_released");
     }
 
     [Theory]
@@ -136,20 +136,20 @@ public sealed class ToleranceTests
     {
         var (_, phone, ok) = Answered(acknowledge: false);
         InDialog(phone, ok, "ACK", 1, lines);
-        bench.Expect("sys.call.on_answer_completed", 500);
+        _bench.Expect("sys.call.on_answer_completed", 500);
         phone.Hears("BYE", 33_000).ShouldBeFalse();
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void Quotes_in_a_Contact_and_a_Route_come_back_letter_for_letter()
     {
         var (call, phone, _) = Answered("Contact: <sip:u@192.0.2.10;thinfo=\"a1b2=\";>;\nRecord-Route: <sip:192.0.2.10;lr;;th=\"x y\">");
-        bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
         var bye = phone.Request("BYE");
         bye.Uri.Text.ShouldBe("sip:u@192.0.2.10;thinfo=\"a1b2=\";");
         bye.Get(HeaderId.Route).ShouldBe("<sip:192.0.2.10;lr;;th=\"x y\">");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Theory]
@@ -159,7 +159,7 @@ public sealed class ToleranceTests
     [InlineData("<unavailable>;tag=a<b>c", "unavailable")]
     public void A_caller_is_shown_as_it_calls_itself(string from, string uri)
     {
-        var phone = bench.Peer("192.0.2.10");
+        var phone = _bench.Peer("192.0.2.10");
         phone.Send($"""
             INVITE sip:100@10.0.0.100 SIP/2.0
             Via: SIP/2.0/UDP {phone.Local};branch=z9hG4bKodd
@@ -170,41 +170,41 @@ public sealed class ToleranceTests
             Contact: <sip:caller@{phone.Local}>
             Content-Type: application/sdp
             """, phone.Sdp());
-        var incoming = bench.Expect("sys.call.on_incoming");
+        var incoming = _bench.Expect("sys.call.on_incoming");
         incoming.GetProperty("from_uri").GetString().ShouldBe(uri);
         var call = incoming.GetProperty("res_id").GetString()!;
-        bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 600)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 600)).Error.ShouldBeNull();
         var ok = phone.Response(200);
         ok.Get(HeaderId.From).ShouldBe(from);
         InDialog(phone, ok, "ACK", 1);
-        bench.Expect("sys.call.on_answer_completed");
-        bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+        _bench.Expect("sys.call.on_answer_completed");
+        _bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
         var bye = phone.Request("BYE");
         bye.To.Tag.ShouldBe(ok.From.Tag);
         bye.CallId.ShouldBe("an odd <Call-ID>");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void An_UPDATE_before_the_answer_is_answered_and_moves_the_caller()
     {
-        var phone = bench.Peer("192.0.2.10");
-        var elsewhere = bench.Peer("192.0.2.11");
+        var phone = _bench.Peer("192.0.2.10");
+        var elsewhere = _bench.Peer("192.0.2.11");
         phone.Invite("100", "Contact: <sip:caller@192.0.2.10>");
-        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        var call = _bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
         var ringing = phone.Response(180);
         ringing.Get(HeaderId.Allow)!.ShouldContain("UPDATE");
         InDialog(phone, ringing, "UPDATE", 2, "Contact: <sip:caller@192.0.2.11>");
         phone.Response(200).CSeq.Method.ShouldBe("UPDATE");
         InDialog(phone, ringing, "UPDATE", 3, "Contact: <sip:caller@192.0.2.11>\nContent-Type: application/sdp", phone.Sdp());
         phone.Response(500).Has(HeaderId.RetryAfter).ShouldBeTrue();
-        bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 600)).Error.ShouldBeNull();
+        _bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 600)).Error.ShouldBeNull();
         var ok = phone.Response(200);
         InDialog(phone, ok, "ACK", 1);
-        bench.Expect("sys.call.on_answer_completed");
-        bench.KillAndRestart();
+        _bench.Expect("sys.call.on_answer_completed");
+        _bench.KillAndRestart();
         elsewhere.AgreeOnReInvite().Uri.ToString().ShouldBe("sip:caller@192.0.2.11");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -212,27 +212,27 @@ public sealed class ToleranceTests
     {
         var (_, phone, invite) = Dialled();
         phone.Respond(invite, 180, "Contact: <sip:bob@192.0.2.7>");
-        bench.Expect("sys.call.on_ringing");
+        _bench.Expect("sys.call.on_ringing");
         phone.SendInDialog(invite, "UPDATE", 5, "Contact: <sip:bob@192.0.2.7:5070>");
         phone.Response(200).CSeq.Method.ShouldBe("UPDATE");
         phone.SendInDialog(invite, "UPDATE", 6, "Contact: <sip:bob@192.0.2.7:5070>\nContent-Type: application/sdp", phone.Sdp());
         phone.Response(491);
         phone.Respond(invite, 200, "Contact: <sip:bob@192.0.2.7>\nContent-Type: application/sdp", phone.Sdp());
         phone.Request("ACK");
-        bench.Expect("sys.call.on_dial_completed");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Expect("sys.call.on_dial_completed");
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void An_UPDATE_moves_the_far_end_of_a_call_that_is_up_also_for_who_takes_it_over()
     {
         var (_, phone, ok) = Answered();
-        var elsewhere = bench.Peer("192.0.2.11");
+        var elsewhere = _bench.Peer("192.0.2.11");
         InDialog(phone, ok, "UPDATE", 2, "Contact: <sip:caller@192.0.2.11>");
         phone.Response(200).CSeq.Method.ShouldBe("UPDATE");
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         elsewhere.AgreeOnReInvite().Uri.ToString().ShouldBe("sip:caller@192.0.2.11");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -245,20 +245,20 @@ public sealed class ToleranceTests
         phone.Respond(phone.Request("UPDATE", 46_000), 405);
         phone.Respond(phone.Request("INVITE", 500), 200, "Contact: <sip:caller@192.0.2.10>\nSession-Expires: 90;refresher=uac\nContent-Type: application/sdp", phone.Sdp());
         phone.Request("ACK");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
     public void A_stray_200_is_hung_up_and_acknowledged_also_where_it_does_not_say_by_whom()
     {
         var (_, phone, invite) = Dialled();
-        bench.KillAndRestart();
+        _bench.KillAndRestart();
         phone.Rest();
         var unknown = invite.From.Tag!;
         var other = unknown[..^1] + (unknown[^1] == '0' ? '1' : '0');
         phone.Send($"SIP/2.0 200 OK\nVia: {invite.Get(HeaderId.Via)}\nFrom: <sip:cti@10.0.0.100>;tag={other}\nTo: <sip:bob@192.0.2.7>;tag=stray\nCall-ID: nobodys\nCSeq: 1 INVITE\nContact: <");
         phone.Respond(phone.Request("BYE", 500), 481);
         phone.Request("ACK", 500).To.Tag.ShouldBe("stray");
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 }

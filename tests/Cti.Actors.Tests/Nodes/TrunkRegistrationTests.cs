@@ -7,17 +7,17 @@ namespace Cti.Actors.Tests.Nodes;
 public sealed class TrunkRegistrationTests
 {
     private const string Challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", algorithm=MD5";
-    private readonly NodeBench bench = new([new Trunk { Name = "carrier", Host = "10.0.0.1", User = "4930", Password = "secret", Register = true, RegisterSeconds = 600 }]);
-    private readonly RawPeer registrar;
+    private readonly NodeBench _bench = new([new Trunk { Name = "carrier", Host = "10.0.0.1", User = "4930", Password = "secret", Register = true, RegisterSeconds = 600 }]);
+    private readonly RawPeer _registrar;
 
-    public TrunkRegistrationTests() => registrar = bench.Peer("10.0.0.1");
+    public TrunkRegistrationTests() => _registrar = _bench.Peer("10.0.0.1");
 
-    private JsonElement Status() => JsonDocument.Parse(bench.Ask("sys.node.list").Result).RootElement[0].GetProperty("trunks")[0];
+    private JsonElement Status() => JsonDocument.Parse(_bench.Ask("sys.node.list").Result).RootElement[0].GetProperty("trunks")[0];
 
     private SipRequest Register(int status, string more = "")
     {
-        var request = registrar.Request("REGISTER");
-        registrar.Respond(request, status, more);
+        var request = _registrar.Request("REGISTER");
+        _registrar.Respond(request, status, more);
         return request;
     }
 
@@ -26,7 +26,7 @@ public sealed class TrunkRegistrationTests
     {
         for (var tenths = 0; tenths < secondsMax * 10; tenths++)
         {
-            if (registrar.Hears("REGISTER", 100)) return tenths / 10.0;
+            if (_registrar.Hears("REGISTER", 100)) return tenths / 10.0;
         }
         throw new InvalidOperationException("no REGISTER");
     }
@@ -48,7 +48,7 @@ public sealed class TrunkRegistrationTests
         for (var i = 0; i < 5; i++)
         {
             Wait().ShouldBeInRange(11, 14);
-            bench.Server.IsRegisteredAt(bench.Server.Trunks.All[0]).ShouldBeTrue();
+            _bench.Server.IsRegisteredAt(_bench.Server.Trunks.All[0]).ShouldBeTrue();
             Register(200, "Contact: <sip:4930@203.0.113.9:61000;rinstance=1>;expires=15");
         }
     }
@@ -67,7 +67,7 @@ public sealed class TrunkRegistrationTests
             Register(status, more);
             Wait().ShouldBeGreaterThanOrEqualTo(14.5);
         }
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 
     [Fact]
@@ -76,18 +76,18 @@ public sealed class TrunkRegistrationTests
         (Status().GetProperty("registered").GetBoolean(), Status().TryGetProperty("register_status", out _)).ShouldBe((false, false));
         Register(401, Challenge);
         Register(403);
-        bench.Runtime.Advance(100);
+        _bench.Runtime.Advance(100);
         var failing = Status();
         (failing.GetProperty("registered").GetBoolean(), failing.GetProperty("register_status").GetInt32(), failing.GetProperty("register_reason").GetString()).ShouldBe((false, 403, "Status"));
-        failing.GetProperty("register_since").GetInt64().ShouldBe(bench.Runtime.UnixMillis / 1000);
-        bench.Server.Trunks.RegisterFailuresAt(bench.Server.Trunks.All[0]).ShouldBe(new Dictionary<int, long> { [403] = 1 });
+        failing.GetProperty("register_since").GetInt64().ShouldBe(_bench.Runtime.UnixMillis / 1000);
+        _bench.Server.Trunks.RegisterFailuresAt(_bench.Server.Trunks.All[0]).ShouldBe(new Dictionary<int, long> { [403] = 1 });
         Wait().ShouldBeGreaterThanOrEqualTo(149);
         Register(401, Challenge);
         Register(200, "Expires: 600");
-        bench.Runtime.Advance(100);
+        _bench.Runtime.Advance(100);
         var holding = Status();
         holding.GetProperty("registered").GetBoolean().ShouldBeTrue();
-        (holding.GetProperty("registered_until").GetInt64() - (bench.Runtime.UnixMillis / 1000)).ShouldBeInRange(598, 600);
+        (holding.GetProperty("registered_until").GetInt64() - (_bench.Runtime.UnixMillis / 1000)).ShouldBeInRange(598, 600);
         holding.TryGetProperty("register_status", out _).ShouldBeFalse();
     }
 
@@ -100,8 +100,8 @@ public sealed class TrunkRegistrationTests
             Register(401, Challenge);
             Wait().ShouldBeGreaterThanOrEqualTo(149);
         }
-        bench.Log.Count(line => line.Contains("refuses to register us", StringComparison.Ordinal)).ShouldBe(1);
-        bench.Log.ShouldNotContain(line => line.Contains("secret", StringComparison.Ordinal));
+        _bench.Log.Count(line => line.Contains("refuses to register us", StringComparison.Ordinal)).ShouldBe(1);
+        _bench.Log.ShouldNotContain(line => line.Contains("secret", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -119,10 +119,10 @@ public sealed class TrunkRegistrationTests
         var waits = new List<double>();
         for (var i = 0; i < 4; i++)
         {
-            var first = registrar.Request("REGISTER", 2_000_000);
+            var first = _registrar.Request("REGISTER", 2_000_000);
             if (last is not null) first.CSeq.Number.ShouldBe(last.CSeq.Number + 1);
             last = first;
-            registrar.Take("REGISTER", 32_500);
+            _registrar.Take("REGISTER", 32_500);
             waits.Add(Wait());
         }
         waits[3].ShouldBeGreaterThan(waits[0] * 3);
@@ -132,10 +132,10 @@ public sealed class TrunkRegistrationTests
     [Fact]
     public void A_stranger_cannot_have_the_password_by_a_401_to_REGISTER()
     {
-        var stranger = bench.Peer("10.0.0.66");
-        var request = registrar.Request("REGISTER");
+        var stranger = _bench.Peer("10.0.0.66");
+        var request = _registrar.Request("REGISTER");
         stranger.Respond(request, 401, Challenge);
-        registrar.Hears("REGISTER", 10_000).ShouldBeFalse();
+        _registrar.Hears("REGISTER", 10_000).ShouldBeFalse();
         stranger.Rest().ShouldBeEmpty();
     }
 
@@ -144,13 +144,13 @@ public sealed class TrunkRegistrationTests
     {
         Register(401, Challenge);
         Register(200, "Expires: 600");
-        bench.Runtime.Advance(100);
-        bench.Server.Drain();
-        var leaving = registrar.Request("REGISTER");
+        _bench.Runtime.Advance(100);
+        _bench.Server.Drain();
+        var leaving = _registrar.Request("REGISTER");
         (leaving.Expires, leaving.Has(HeaderId.Authorization)).ShouldBe((0, true));
-        registrar.Respond(leaving, 200);
-        registrar.Hears("REGISTER", 2_000_000).ShouldBeFalse();
+        _registrar.Respond(leaving, 200);
+        _registrar.Hears("REGISTER", 2_000_000).ShouldBeFalse();
         Status().GetProperty("registered").GetBoolean().ShouldBeFalse();
-        bench.Crashes.ShouldBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
     }
 }

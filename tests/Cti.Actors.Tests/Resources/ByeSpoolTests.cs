@@ -16,28 +16,28 @@ public sealed class ByeSpoolTests
     private const string First = "0.0.1-sys.call-129", Second = "0.0.2-sys.call-130";
     private const long Day = 24 * 3600 * 1000L;
 
-    private readonly ManualRuntime runtime = new();
-    private readonly MemorySpoolFile disk = new();
-    private readonly Lines log = new();
-    private bool isCutOff = true;
-    private bool isServed;
+    private readonly ManualRuntime _runtime = new();
+    private readonly MemorySpoolFile _disk = new();
+    private readonly Lines _log = new();
+    private bool _isCutOff = true;
+    private bool _isServed;
 
-    private string Content => Encoding.UTF8.GetString(disk.Content.Span);
+    private string Content => Encoding.UTF8.GetString(_disk.Content.Span);
 
     private static string SumOf(string body) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(body)).AsSpan(0, 4));
 
-    private ByeArrived Bye(int? cause) => new(cause) { AtMillis = runtime.UnixMillis };
+    private ByeArrived Bye(int? cause) => new(cause) { AtMillis = _runtime.UnixMillis };
 
     /// <summary>A process that begins on the disk that is there.</summary>
     private ByeSpool Begin(ISpoolFile? file = null)
     {
         var view = new ClusterView(1, [], [.. Enumerable.Repeat(new InstanceOwner("b", 1), 4)]);
-        var post = new ResourcePost("a", new ResourceDirectory(), _ => isServed, () => view, null, runtime, log);
-        var spool = new ByeSpool(file ?? disk, post, () => isCutOff, runtime, runtime, runtime, log);
+        var post = new ResourcePost("a", new ResourceDirectory(), _ => _isServed, () => view, null, _runtime, _log);
+        var spool = new ByeSpool(file ?? _disk, post, () => _isCutOff, _runtime, _runtime, _runtime, _log);
         post.Unclaimed = spool.Forget;
         ManualRuntime.Inline(() => spool.ReadAsync().IsCompletedSuccessfully.ShouldBeTrue());
         spool.Start();
-        runtime.RunAll();
+        _runtime.RunAll();
         return spool;
     }
 
@@ -46,21 +46,21 @@ public sealed class ByeSpoolTests
     {
         var spool = Begin();
         var written = 0;
-        var at = runtime.UnixMillis;
+        var at = _runtime.UnixMillis;
         spool.Keep(First, Bye(486), () => written++);
         written.ShouldBe(0, "not before it is on the disk");
-        runtime.RunAll();
+        _runtime.RunAll();
         written.ShouldBe(1);
-        runtime.Advance(5000);
+        _runtime.Advance(5000);
         spool.Keep(Second, Bye(null), () => written++);
-        runtime.RunAll();
+        _runtime.RunAll();
         written.ShouldBe(2);
         var next = Begin();
         next.Find(First).ShouldBe(new ByeArrived(486) { AtMillis = at });
         next.Find(Second).ShouldBe(new ByeArrived(null) { AtMillis = at + 5000 });
         var body = $"1 bye {at} 486 {First}";
         Content.Split('\n')[0].ShouldBe($"{body} {SumOf(body)}", "nothing but this is in it");
-        log.Written.ShouldBe([LogEvents.ByesLeft], "the next process says what it found");
+        _log.Written.ShouldBe([LogEvents.ByesLeft], "the next process says what it found");
     }
 
     [Fact]
@@ -68,24 +68,24 @@ public sealed class ByeSpoolTests
     {
         var spool = Begin();
         spool.Keep(First, Bye(486));
-        runtime.Advance(10_000);
+        _runtime.Advance(10_000);
         (spool.Count, Content.Length > 0).ShouldBe((1, true), "a node that is cut off tells nobody");
-        isCutOff = false;
-        isServed = true;
-        runtime.Advance(1000);
+        _isCutOff = false;
+        _isServed = true;
+        _runtime.Advance(1000);
         (spool.Count, Content).ShouldBe((0, ""));
-        runtime.Advance(1000);
-        runtime.PendingTimers.ShouldBe(0);
+        _runtime.Advance(1000);
+        _runtime.PendingTimers.ShouldBe(0);
     }
 
     [Fact]
     public void A_process_that_dies_before_anybody_was_told_leaves_it_to_the_next_one()
     {
         Begin().Keep(First, Bye(486));
-        runtime.RunAll();
-        (isCutOff, isServed) = (false, true);
+        _runtime.RunAll();
+        (_isCutOff, _isServed) = (false, true);
         var next = Begin();
-        runtime.Advance(1000);
+        _runtime.Advance(1000);
         (next.Count, Content).ShouldBe((0, ""), "the owner, this node, knows of no such call");
     }
 
@@ -94,25 +94,25 @@ public sealed class ByeSpoolTests
     {
         var spool = Begin();
         spool.Keep(First, Bye(486));
-        runtime.RunAll();
-        var whole = disk.Content.Length;
+        _runtime.RunAll();
+        var whole = _disk.Content.Length;
         spool.Keep(Second, Bye(600));
-        runtime.RunAll();
-        var both = disk.Content.ToArray();
+        _runtime.RunAll();
+        var both = _disk.Content.ToArray();
         for (var length = whole + 1; length < both.Length; length++)
         {
-            disk.Content = both.AsMemory(0, length);
-            log.Written.Clear();
+            _disk.Content = both.AsMemory(0, length);
+            _log.Written.Clear();
             var next = Begin();
             next.Find(First).ShouldNotBeNull();
             next.Find(Second).ShouldBeNull();
-            log.Written.ShouldBe([LogEvents.ByeRecordSkipped, LogEvents.ByesLeft]);
+            _log.Written.ShouldBe([LogEvents.ByeRecordSkipped, LogEvents.ByesLeft]);
             next.Keep(Second, Bye(600));
-            runtime.RunAll();
-            log.Written.Clear();
+            _runtime.RunAll();
+            _log.Written.Clear();
             var last = Begin();
             last.Count.ShouldBe(2);
-            log.Written.ShouldBe([LogEvents.ByesLeft]);
+            _log.Written.ShouldBe([LogEvents.ByesLeft]);
         }
     }
 
@@ -121,13 +121,13 @@ public sealed class ByeSpoolTests
     {
         var spool = Begin();
         foreach (var call in (string[])[First, Second]) spool.Keep(call, Bye(486));
-        runtime.RunAll();
-        var later = $"2 bye {runtime.UnixMillis} 486 {First} more";
+        _runtime.RunAll();
+        var later = $"2 bye {_runtime.UnixMillis} 486 {First} more";
         var strange = "1 hello there";
-        disk.Content = Encoding.UTF8.GetBytes($"{later} {SumOf(later)}\n{Content.Replace("486 " + First, "487 " + First, StringComparison.Ordinal)}\n\n{strange} {SumOf(strange)}\n\uFFFD\n");
+        _disk.Content = Encoding.UTF8.GetBytes($"{later} {SumOf(later)}\n{Content.Replace("486 " + First, "487 " + First, StringComparison.Ordinal)}\n\n{strange} {SumOf(strange)}\n\uFFFD\n");
         var next = Begin();
         (next.Find(First), next.Find(Second)?.ReasonCause).ShouldBe((null, 486));
-        log.Written.ShouldBe([.. Enumerable.Repeat(LogEvents.ByeRecordSkipped, 6), LogEvents.ByesLeft]);
+        _log.Written.ShouldBe([.. Enumerable.Repeat(LogEvents.ByeRecordSkipped, 6), LogEvents.ByesLeft]);
         Content.Split('\n').Length.ShouldBe(2, "the file is made anew of what is good");
     }
 
@@ -139,10 +139,10 @@ public sealed class ByeSpoolTests
         var isAnswered = false;
         spool.Keep("0.0.1-sys.call-9000", Bye(486), () => isAnswered = true);
         isAnswered.ShouldBeTrue();
-        runtime.RunAll();
+        _runtime.RunAll();
         (spool.Count, spool.Find("0.0.1-sys.call-9000")).ShouldBe((Limits.ToldByesMax, null));
-        log.Written.ShouldBe([LogEvents.ByeSpoolFull]);
-        disk.Content.Length.ShouldBeLessThan(Limits.ToldByesMax * ByeRecord.BytesMax);
+        _log.Written.ShouldBe([LogEvents.ByeSpoolFull]);
+        _disk.Content.Length.ShouldBeLessThan(Limits.ToldByesMax * ByeRecord.BytesMax);
         Begin().Count.ShouldBe(Limits.ToldByesMax);
     }
 
@@ -151,26 +151,26 @@ public sealed class ByeSpoolTests
     {
         var spool = Begin();
         spool.Keep(First, Bye(486));
-        runtime.Advance(Day);
+        _runtime.Advance(Day);
         spool.Count.ShouldBe(1);
-        runtime.Advance(2000);
+        _runtime.Advance(2000);
         (spool.Count, Content).ShouldBe((0, ""));
-        log.Written.ShouldBe([LogEvents.ByeRecordTooOld]);
+        _log.Written.ShouldBe([LogEvents.ByeRecordTooOld]);
     }
 
     [Fact]
     public void A_disk_that_refuses_holds_nobody_up_and_gets_everything_once_it_can()
     {
-        var refusing = new Refusing(disk) { Refuses = true };
+        var refusing = new Refusing(_disk) { Refuses = true };
         var spool = Begin(refusing);
         var answered = 0;
         foreach (var call in (string[])[First, Second]) spool.Keep(call, Bye(486), () => answered++);
-        runtime.RunAll();
+        _runtime.RunAll();
         (answered, Content, spool.Count).ShouldBe((2, "", 2));
-        runtime.Advance(3000);
-        log.Written.ShouldBe([LogEvents.ByeSpoolFailed], "said once");
+        _runtime.Advance(3000);
+        _log.Written.ShouldBe([LogEvents.ByeSpoolFailed], "said once");
         refusing.Refuses = false;
-        runtime.Advance(1000);
+        _runtime.Advance(1000);
         Begin().Count.ShouldBe(2);
     }
 

@@ -13,12 +13,12 @@ public sealed class ResourcePostTests
 {
     private const string From = "0.0.1-sys.call-129", To = "0.0.2-sys.call-130";
     private const byte Accepted = 2, NotMine = 4;
-    private readonly ManualRuntime runtime = new();
-    private readonly Wire wire = new();
-    private readonly ResourcePost post;
-    private ClusterView view = View("b", 1);
+    private readonly ManualRuntime _runtime = new();
+    private readonly Wire _wire = new();
+    private readonly ResourcePost _post;
+    private ClusterView _view = View("b", 1);
 
-    public ResourcePostTests() => post = new ResourcePost("a", new ResourceDirectory(), static _ => false, () => view, wire, runtime, NullLog.Instance);
+    public ResourcePostTests() => _post = new ResourcePost("a", new ResourceDirectory(), static _ => false, () => _view, _wire, _runtime, NullLog.Instance);
 
     private static ClusterView View(string owner, long number) => new(number,
         [.. ((string[])["a", "b", "c"]).Select(static name => new ClusterNode { Name = name, Incarnation = "1", LinkAddress = name })],
@@ -26,9 +26,9 @@ public sealed class ResourcePostTests
 
     private void See(string owner)
     {
-        var before = view;
-        view = View(owner, before.Number + 1);
-        post.OnViewChanged(before, view);
+        var before = _view;
+        _view = View(owner, before.Number + 1);
+        _post.OnViewChanged(before, _view);
     }
 
     private void Say(string node, byte answer, long letter)
@@ -36,60 +36,60 @@ public sealed class ResourcePostTests
         var bytes = new byte[9];
         bytes[0] = answer;
         BinaryPrimitives.WriteInt64BigEndian(bytes.AsSpan(1), letter);
-        post.OnMessage(node, bytes);
+        _post.OnMessage(node, bytes);
     }
 
     [Fact]
     public void A_letter_on_its_way_is_not_sent_again_because_others_move()
     {
-        post.Send(From, To, new KeyArrived('1'));
+        _post.Send(From, To, new KeyArrived('1'));
         for (var i = 0; i < 5; i++) See("b");
-        runtime.Advance(1000);
-        wire.Sent.ShouldBe([("b", 1)]);
+        _runtime.Advance(1000);
+        _wire.Sent.ShouldBe([("b", 1)]);
         Say("b", Accepted, 1);
-        runtime.Advance(5000);
-        wire.Sent.Count.ShouldBe(1);
-        post.Pending.ShouldBe(0);
+        _runtime.Advance(5000);
+        _wire.Sent.Count.ShouldBe(1);
+        _post.Pending.ShouldBe(0);
     }
 
     [Fact]
     public void A_letter_goes_after_its_receiver_and_what_the_former_owner_says_late_confuses_nothing()
     {
-        post.Send(From, To, new KeyArrived('1'));
-        post.Send(From, To, new KeyArrived('2'));
+        _post.Send(From, To, new KeyArrived('1'));
+        _post.Send(From, To, new KeyArrived('2'));
         See("c");
-        wire.Sent.ShouldBe([("b", 1), ("c", 1)]);
+        _wire.Sent.ShouldBe([("b", 1), ("c", 1)]);
         Say("b", NotMine, 1);
         Say("c", Accepted, 1);
-        wire.Sent.ShouldBe([("b", 1), ("c", 1), ("c", 2)], "the first is taken, the next can go");
+        _wire.Sent.ShouldBe([("b", 1), ("c", 1), ("c", 2)], "the first is taken, the next can go");
         Say("c", Accepted, 2);
-        runtime.Advance(5000);
-        wire.Sent.Count.ShouldBe(3);
-        post.Pending.ShouldBe(0);
+        _runtime.Advance(5000);
+        _wire.Sent.Count.ShouldBe(3);
+        _post.Pending.ShouldBe(0);
     }
 
     [Fact]
     public void What_was_taken_is_not_sent_again_though_its_receiver_has_moved_since()
     {
-        post.Send(From, To, new KeyArrived('1'));
+        _post.Send(From, To, new KeyArrived('1'));
         See("");
         Say("b", Accepted, 1);
         See("c");
-        runtime.Advance(5000);
-        wire.Sent.ShouldBe([("b", 1)]);
-        post.Pending.ShouldBe(0);
+        _runtime.Advance(5000);
+        _wire.Sent.ShouldBe([("b", 1)]);
+        _post.Pending.ShouldBe(0);
     }
 
     [Fact]
     public void Who_does_not_serve_the_receiver_yet_is_asked_again_when_it_does()
     {
-        post.Send(From, To, new KeyArrived('1'));
+        _post.Send(From, To, new KeyArrived('1'));
         Say("b", NotMine, 1);
-        wire.Sent.Count.ShouldBe(1);
-        post.OnServedElsewhere();
-        wire.Sent.ShouldBe([("b", 1), ("b", 1)]);
+        _wire.Sent.Count.ShouldBe(1);
+        _post.OnServedElsewhere();
+        _wire.Sent.ShouldBe([("b", 1), ("b", 1)]);
         Say("b", Accepted, 1);
-        post.Pending.ShouldBe(0);
+        _post.Pending.ShouldBe(0);
     }
 
     private sealed class Wire : INodeLinks

@@ -6,9 +6,9 @@ namespace Cti.Actors.Tests.Runtime;
 
 public sealed class ActorTests
 {
-    private readonly ManualRuntime runtime = new();
+    private readonly ManualRuntime _runtime = new();
 
-    private ActorSystem NewSystem() => new(runtime, runtime, runtime, NullLog.Instance);
+    private ActorSystem NewSystem() => new(_runtime, _runtime, _runtime, NullLog.Instance);
 
     private sealed class Recorder(List<object> seen) : Actor
     {
@@ -51,7 +51,7 @@ public sealed class ActorTests
         var seen = new List<object>();
         var actor = NewSystem().Spawn("a", () => new Recorder(seen));
         for (var i = 0; i < 200; i++) actor.Tell($"m{i}");
-        runtime.RunAll();
+        _runtime.RunAll();
         seen.ShouldBe(Enumerable.Range(0, 200).Select(i => (object)$"m{i}"));
     }
 
@@ -61,7 +61,7 @@ public sealed class ActorTests
         var seen = new List<object>();
         var actor = NewSystem().Spawn("a", () => new Recorder(seen));
         foreach (var message in new[] { "close", "1", "2", "open", "3" }) actor.Tell(message);
-        runtime.RunAll();
+        _runtime.RunAll();
         seen.ShouldBe(["1", "2", "3"]);
     }
 
@@ -78,11 +78,11 @@ public sealed class ActorTests
             actor.Tell("crash");
             actor.Tell($"after {i}");
         }
-        runtime.RunAll();
+        _runtime.RunAll();
         seen.Count.ShouldBe(5);
         actor.IsStopped.ShouldBeFalse();
         actor.Tell("crash");
-        runtime.RunAll();
+        _runtime.RunAll();
         actor.IsStopped.ShouldBeTrue();
         crashes.ShouldBe(6);
         system.AliveCount.ShouldBe(0);
@@ -96,7 +96,7 @@ public sealed class ActorTests
         Exception? fault = null;
         system.CrashObserver = (_, exception) => fault = exception;
         system.Spawn("a", () => new Recorder([])).Tell(42);
-        runtime.RunAll();
+        _runtime.RunAll();
         fault.ShouldBeOfType<InvalidOperationException>().Message.ShouldContain("Int32");
     }
 
@@ -106,15 +106,15 @@ public sealed class ActorTests
         var seen = new List<object>();
         var actor = NewSystem().Spawn("a", () => new Recorder(seen));
         actor.Tell("timer");
-        runtime.RunAll();
-        runtime.Advance(99);
+        _runtime.RunAll();
+        _runtime.Advance(99);
         seen.ShouldBeEmpty();
-        runtime.Advance(1);
+        _runtime.Advance(1);
         seen.ShouldBe(["due"]);
         actor.Tell("timer");
         actor.Tell("cancel");
-        runtime.RunAll();
-        runtime.Advance(1000);
+        _runtime.RunAll();
+        _runtime.Advance(1000);
         seen.Count.ShouldBe(1);
     }
 
@@ -127,7 +127,7 @@ public sealed class ActorTests
         actor.Tell("x").ShouldBeTrue();
         actor.Tell("y").ShouldBeTrue();
         actor.Tell("z").ShouldBeFalse();
-        runtime.RunAll();
+        _runtime.RunAll();
         seen.ShouldBe(["undelivered x", "undelivered y"]);
     }
 
@@ -135,7 +135,7 @@ public sealed class ActorTests
     public async Task A_thousand_concurrent_senders_lose_nothing_on_a_real_thread_pool()
     {
         var seen = new List<object>();
-        var system = new ActorSystem(new PoolRuntime(), runtime, runtime, NullLog.Instance);
+        var system = new ActorSystem(new PoolRuntime(), _runtime, _runtime, NullLog.Instance);
         var actor = system.Spawn("a", () => new Recorder(seen), capacity: 1_000_000);
         await Task.WhenAll(Enumerable.Range(0, 1000).Select(sender => Task.Run(() =>
         {

@@ -13,7 +13,7 @@ internal sealed class FlowDriver
 {
     internal const string Call1 = "0.0.7-sys.call-131", Call2 = "0.0.7-sys.call-195";
 
-    private FlowState? replayed;
+    private FlowState? _replayed;
 
     public FlowState? State { get; private set; }
     public long Now { get; set; } = Some.Start;
@@ -29,9 +29,9 @@ internal sealed class FlowDriver
             decision.Effects.ShouldBeEmpty();
             return decision;
         }
-        foreach (var entry in decision.Entries) replayed = FlowDecider.Apply(replayed, FlowEntryCodec.Decode(FlowEntryCodec.Version, FlowEntryCodec.Encode(entry)));
+        foreach (var entry in decision.Entries) _replayed = FlowDecider.Apply(_replayed, FlowEntryCodec.Decode(FlowEntryCodec.Version, FlowEntryCodec.Encode(entry)));
         State = decision.State;
-        JsonSerializer.Serialize(replayed).ShouldBe(JsonSerializer.Serialize(State), "the journal alone tells the state");
+        JsonSerializer.Serialize(_replayed).ShouldBe(JsonSerializer.Serialize(State), "the journal alone tells the state");
         Events.AddRange(decision.Events);
         return decision;
     }
@@ -39,7 +39,7 @@ internal sealed class FlowDriver
     /// <summary>A process dies: what it had not made durable is forgotten.</summary>
     public void GoBackTo(FlowState? durable, int events)
     {
-        (State, replayed) = (durable, durable);
+        (State, _replayed) = (durable, durable);
         Events.RemoveRange(events, Events.Count - events);
     }
 

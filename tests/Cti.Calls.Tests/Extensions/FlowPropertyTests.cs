@@ -47,15 +47,15 @@ public sealed class FlowPropertyTests
     /// <summary>Who has a mailbox: 0 the flow, 1 and 2 the calls of its parties.</summary>
     private sealed class World(int seed)
     {
-        private readonly Random random = new(seed);
-        private readonly FlowDriver flow = new();
-        private readonly CallDriver?[] calls = new CallDriver?[3];
-        private readonly Queue<Action>[] mailboxes = [new(), new(), new()];
+        private readonly Random _random = new(seed);
+        private readonly FlowDriver _flow = new();
+        private readonly CallDriver?[] _calls = new CallDriver?[3];
+        private readonly Queue<Action>[] _mailboxes = [new(), new(), new()];
         /// <summary>What waits for durability, one batch a decision.</summary>
-        private readonly Queue<Action>[] waiting = [new(), new(), new()];
-        private readonly Action<OwnedReplied>?[] held = new Action<OwnedReplied>?[3];
-        private readonly (object? State, int Events)[] durable = new (object?, int)[3];
-        private long now = Some.Start;
+        private readonly Queue<Action>[] _waiting = [new(), new(), new()];
+        private readonly Action<OwnedReplied>?[] _held = new Action<OwnedReplied>?[3];
+        private readonly (object? State, int Events)[] _durable = new (object?, int)[3];
+        private long _now = Some.Start;
 
         public void Run(HashSet<(string, FlowPhase)> reached, HashSet<(string, int?)> ends)
         {
@@ -63,29 +63,29 @@ public sealed class FlowPropertyTests
             Decide(SomeFlow.BeginOf(spec));
             for (var i = 0; i < 60; i++)
             {
-                reached.Add((spec.GetType().Name, flow.State!.Phase));
-                now += random.Next(3) == 0 ? random.Next(20_000) : random.Next(200);
-                if (random.Next(25) == 0) Restart();
-                if (random.Next(3) > 0 && Deliver()) continue;
+                reached.Add((spec.GetType().Name, _flow.State!.Phase));
+                _now += _random.Next(3) == 0 ? _random.Next(20_000) : _random.Next(200);
+                if (_random.Next(25) == 0) Restart();
+                if (_random.Next(3) > 0 && Deliver()) continue;
                 Outside();
             }
             Settle();
-            reached.Add((spec.GetType().Name, flow.State!.Phase));
-            ends.Add((spec.GetType().Name, flow.State!.End?.Error));
+            reached.Add((spec.GetType().Name, _flow.State!.Phase));
+            ends.Add((spec.GetType().Name, _flow.State!.End?.Error));
             Check();
         }
 
         private DuoSpec Duo() => SomeFlow.Duo with
         {
-            RecordPath = random.Next(2) == 0 ? null : "/r/a.wav", RecordMode = (DuoRecording)random.Next(3), RingPlayFile = random.Next(2) == 0 ? null : "ring.wav",
-            RingPlayMode = random.Next(4), MaxConnectSeconds = random.Next(1, 30),
+            RecordPath = _random.Next(2) == 0 ? null : "/r/a.wav", RecordMode = (DuoRecording)_random.Next(3), RingPlayFile = _random.Next(2) == 0 ? null : "ring.wav",
+            RingPlayMode = _random.Next(4), MaxConnectSeconds = _random.Next(1, 30),
         };
 
         private bool Deliver()
         {
-            var ready = mailboxes.Concat(waiting).Where(queue => queue.Count > 0).ToList();
+            var ready = _mailboxes.Concat(_waiting).Where(queue => queue.Count > 0).ToList();
             if (ready.Count == 0) return false;
-            ready[random.Next(ready.Count)].Dequeue()();
+            ready[_random.Next(ready.Count)].Dequeue()();
             return true;
         }
 
@@ -93,13 +93,13 @@ public sealed class FlowPropertyTests
 
         private void Decide(ResourceCommand command)
         {
-            flow.Now = now;
-            var decision = flow.Do(command);
+            _flow.Now = _now;
+            var decision = _flow.Do(command);
             if (decision.Refusal is not null) return;
-            var (state, events) = (flow.State, flow.Events.Count);
-            waiting[0].Enqueue(() =>
+            var (state, events) = (_flow.State, _flow.Events.Count);
+            _waiting[0].Enqueue(() =>
             {
-                durable[0] = (state, events);
+                _durable[0] = (state, events);
                 foreach (var effect in decision.Effects) Perform(effect);
             });
         }
@@ -108,14 +108,14 @@ public sealed class FlowPropertyTests
         {
             switch (effect)
             {
-                case CallParty call when random.Next(12) == 0:
-                    Told(0, new OwnedReplied(call.Party, FlowAsk.Construct, default, new RpcError(random.Next(2) == 0 ? 480 : 503, "why")));
+                case CallParty call when _random.Next(12) == 0:
+                    Told(0, new OwnedReplied(call.Party, FlowAsk.Construct, default, new RpcError(_random.Next(2) == 0 ? 480 : 503, "why")));
                     break;
                 case CallParty call:
-                    mailboxes[call.Party].Enqueue(() => Construct(call.Party));
+                    _mailboxes[call.Party].Enqueue(() => Construct(call.Party));
                     break;
                 case AskOwned ask:
-                    mailboxes[ask.Party].Enqueue(() => Ask(ask));
+                    _mailboxes[ask.Party].Enqueue(() => Ask(ask));
                     break;
                 case AbandonOwned abandon:
                     Told(NumberOf(abandon.Call), new OwnerGone());
@@ -126,7 +126,7 @@ public sealed class FlowPropertyTests
             }
         }
 
-        private void Told(int who, ResourceCommand command) => mailboxes[who].Enqueue(() =>
+        private void Told(int who, ResourceCommand command) => _mailboxes[who].Enqueue(() =>
         {
             if (who == 0) Decide(command);
             else Run(who, command, null);
@@ -136,13 +136,13 @@ public sealed class FlowPropertyTests
 
         private void Construct(int party)
         {
-            calls[party] = new CallDriver(new CallSettings()) { DecidesTwice = false };
+            _calls[party] = new CallDriver(new CallSettings()) { DecidesTwice = false };
             ResourceId.TryParse(party == 1 ? FlowDriver.Call1 : FlowDriver.Call2, out var id).ShouldBeTrue();
-            var args = FlowRequests.CallOf(flow.State!, party).Arguments;
+            var args = FlowRequests.CallOf(_flow.State!, party).Arguments;
             var parent = args.OptionalString("parent_call_res_id");
             Run(party, Some.Construct with
             {
-                Id = id, Owner = flow.State!.Id.ToString(), Parent = parent, MaxRingSeconds = args.Int32("max_ring_seconds"), UserData = args.OptionalString("user_data"),
+                Id = id, Owner = _flow.State!.Id.ToString(), Parent = parent, MaxRingSeconds = args.Int32("max_ring_seconds"), UserData = args.OptionalString("user_data"),
                 RingBack = parent is null ? new RingBackSpec(null, 0) : new RingBackSpec(args.OptionalString("ring_play_file"), args.Int32("ring_play_mode")),
             }, replied => Told(0, replied with { Party = party, What = FlowAsk.Construct }));
         }
@@ -151,8 +151,8 @@ public sealed class FlowPropertyTests
 
         private void Run(int party, ResourceCommand command, Action<OwnedReplied>? reply)
         {
-            if (calls[party] is not { } call) return;
-            call.Now = now;
+            if (_calls[party] is not { } call) return;
+            call.Now = _now;
             var decision = call.Do(command);
             if (command.AnswersHeld && decision.Effects.Any(effect => effect is ReplyResult)) reply = TakeHeld(party);
             if (decision.Refusal is { } refusal)
@@ -162,9 +162,9 @@ public sealed class FlowPropertyTests
             }
             foreach (var effect in decision.Effects.Where(effect => effect.IsReflex)) Perform(party, effect, null);
             var (state, events) = (call.State, call.Events.Count);
-            waiting[party].Enqueue(() =>
+            _waiting[party].Enqueue(() =>
             {
-                durable[party] = (state, events);
+                _durable[party] = (state, events);
                 foreach (var effect in decision.Effects.Where(effect => !effect.IsReflex)) Perform(party, effect, reply);
             });
         }
@@ -172,7 +172,7 @@ public sealed class FlowPropertyTests
         private void Perform(int party, ResourceEffect effect, Action<OwnedReplied>? reply)
         {
             var self = party == 1 ? FlowDriver.Call1 : FlowDriver.Call2;
-            if (effect.HoldsRequest) held[party] = reply;
+            if (effect.HoldsRequest) _held[party] = reply;
             switch (effect)
             {
                 case ReplyResult result: reply?.Invoke(new OwnedReplied(party, FlowAsk.Drop, result.Result, null)); break;
@@ -192,8 +192,8 @@ public sealed class FlowPropertyTests
 
         private Action<OwnedReplied>? TakeHeld(int party)
         {
-            var reply = held[party];
-            held[party] = null;
+            var reply = _held[party];
+            _held[party] = null;
             return reply;
         }
 
@@ -203,16 +203,16 @@ public sealed class FlowPropertyTests
 
         private void Outside()
         {
-            switch (random.Next(30))
+            switch (_random.Next(30))
             {
                 case 0: Told(0, new DropFlow("drop")); return;
-                case 1 when flow.State!.Spec is DuoSpec: Told(0, new CancelFlow()); return;
-                case 2 when random.Next(4) == 0:
+                case 1 when _flow.State!.Spec is DuoSpec: Told(0, new CancelFlow()); return;
+                case 2 when _random.Next(4) == 0:
                     for (var who = 0; who < 3; who++) Told(who, new NodeStops());
                     return;
             }
-            var party = random.Next(1, 3);
-            if (calls[party]?.State is { } call && FarEnd(call) is { } command) Told(party, command);
+            var party = _random.Next(1, 3);
+            if (_calls[party]?.State is { } call && FarEnd(call) is { } command) Told(party, command);
         }
 
         private ResourceCommand? FarEnd(CallState call)
@@ -220,24 +220,24 @@ public sealed class FlowPropertyTests
             if (call.WasReleased) return call.Closing == SipClosing.None ? null : new FarEndSettled();
             if (call.IsDialling)
             {
-                return random.Next(8) switch
+                return _random.Next(8) switch
                 {
                     0 => new DialFailed(486, "Busy Here"),
-                    < 3 => new FarEndRings(random.Next(2) == 0 ? null : Some.Audio),
+                    < 3 => new FarEndRings(_random.Next(2) == 0 ? null : Some.Audio),
                     < 4 => Due(call),
                     _ => call.Parent is { Stage: ParentStage.Waiting } ? null : Some.FarEndAnswered,
                 };
             }
-            return random.Next(10) switch
+            return _random.Next(10) switch
             {
                 0 => new ByeArrived(null),
-                1 => new KeyArrived("12#"[random.Next(3)]),
+                1 => new KeyArrived("12#"[_random.Next(3)]),
                 2 => Due(call),
-                3 when random.Next(4) == 0 => new MediaLost(),
-                < 6 when call.Action is { } action => new PlayFinished(action.Number, random.Next(5) == 0 ? MediaEnd.NotFound : MediaEnd.Completed, null),
-                < 6 when call.Dialling is { } dialling => new PlayFinished(dialling.Number, random.Next(5) == 0 ? MediaEnd.NotFound : MediaEnd.Completed, null),
-                6 when call.Bridge is { } bridge && random.Next(4) == 0 => new BridgeFinished(bridge.Number, MediaEnd.Failed, null),
-                7 when call.SideRecord is { } record && random.Next(3) == 0 => new RecordFinished(record.Number, MediaEnd.Failed, "disk full"),
+                3 when _random.Next(4) == 0 => new MediaLost(),
+                < 6 when call.Action is { } action => new PlayFinished(action.Number, _random.Next(5) == 0 ? MediaEnd.NotFound : MediaEnd.Completed, null),
+                < 6 when call.Dialling is { } dialling => new PlayFinished(dialling.Number, _random.Next(5) == 0 ? MediaEnd.NotFound : MediaEnd.Completed, null),
+                6 when call.Bridge is { } bridge && _random.Next(4) == 0 => new BridgeFinished(bridge.Number, MediaEnd.Failed, null),
+                7 when call.SideRecord is { } record && _random.Next(3) == 0 => new RecordFinished(record.Number, MediaEnd.Failed, "disk full"),
                 _ => null,
             };
         }
@@ -245,7 +245,7 @@ public sealed class FlowPropertyTests
         private TimeReached? Due(CallState call)
         {
             if (CallDecider.NextDeadline(call, new CallSettings()) is not { } due) return null;
-            now = Math.Max(now, due);
+            _now = Math.Max(_now, due);
             return new TimeReached();
         }
 
@@ -254,37 +254,37 @@ public sealed class FlowPropertyTests
         {
             for (var who = 0; who < 3; who++)
             {
-                mailboxes[who].Clear();
-                waiting[who].Clear();
-                held[who] = null;
+                _mailboxes[who].Clear();
+                _waiting[who].Clear();
+                _held[who] = null;
             }
-            if (durable[0].State is not FlowState known)
+            if (_durable[0].State is not FlowState known)
             {
-                var spec = flow.State!.Spec;
-                flow.GoBackTo(null, 0);
+                var spec = _flow.State!.Spec;
+                _flow.GoBackTo(null, 0);
                 Decide(SomeFlow.BeginOf(spec));
                 return;
             }
-            flow.GoBackTo(known, durable[0].Events);
+            _flow.GoBackTo(known, _durable[0].Events);
             for (var party = 1; party < 3; party++)
             {
-                if (calls[party] is not { } call) continue;
-                if (durable[party].State is CallState state) call.GoBackTo(state, durable[party].Events);
-                else calls[party] = null;
+                if (_calls[party] is not { } call) continue;
+                if (_durable[party].State is CallState state) call.GoBackTo(state, _durable[party].Events);
+                else _calls[party] = null;
             }
             // Every resource recovers first; then the flow looks which of its calls exist, as its actor does.
             for (var party = 1; party < 3; party++)
             {
-                if (calls[party]?.State is not { IsOver: false } call) continue;
-                if (call.IsAwaitingParent && calls[1]?.State is not { } || call is { Parent.Stage: ParentStage.Asked }) calls[party]!.Do(new NodeLost());
-                else Told(party, Sagas.Recovery.Of(call, now));
-                if (call.Dialling is not null && (calls[2]?.State is not { } child || child.Parent is null or { Stage: ParentStage.Asked } || child.WasReleased)) Told(party, new ChildDone(call.Dialling.Child));
+                if (_calls[party]?.State is not { IsOver: false } call) continue;
+                if (call.IsAwaitingParent && _calls[1]?.State is not { } || call is { Parent.Stage: ParentStage.Asked }) _calls[party]!.Do(new NodeLost());
+                else Told(party, Sagas.Recovery.Of(call, _now));
+                if (call.Dialling is not null && (_calls[2]?.State is not { } child || child.Parent is null or { Stage: ParentStage.Asked } || child.WasReleased)) Told(party, new ChildDone(call.Dialling.Child));
             }
             for (var party = 1; party < 3; party++)
             {
-                if (calls[party]?.State is { } made && !flow.State!.WasReleased && FlowDecider.FindParty(flow.State, made) is { } found) Told(0, found);
+                if (_calls[party]?.State is { } made && !_flow.State!.WasReleased && FlowDecider.FindParty(_flow.State, made) is { } found) Told(0, found);
             }
-            Told(0, new WasRecovered(now));
+            Told(0, new WasRecovered(_now));
         }
 
         /// <summary>Everything comes to its end: far ends that still ring give up, those that are up hang up.</summary>
@@ -298,30 +298,30 @@ public sealed class FlowPropertyTests
                 var ended = false;
                 for (var party = 1; party < 3; party++)
                 {
-                    if (calls[party]?.State is not { WasReleased: false } call) continue;
+                    if (_calls[party]?.State is not { WasReleased: false } call) continue;
                     Told(party, call.Parent is { Stage: ParentStage.Waiting } ? new DropCall(603, ApiGeneration.V2) : call.IsDialling ? new DialFailed(480, "gone") : new ByeArrived(null));
                     ended = true;
                 }
                 if (!ended) return;
             }
-            throw new InvalidOperationException($"never quiet: {flow.State!.Phase}, {calls[1]?.Phase}, {calls[2]?.Phase}");
+            throw new InvalidOperationException($"never quiet: {_flow.State!.Phase}, {_calls[1]?.Phase}, {_calls[2]?.Phase}");
         }
 
         private void Check()
         {
-            flow.State!.WasReleased.ShouldBeTrue($"{flow.State.Spec.GetType().Name} ends; it is {flow.State.Phase}, first {flow.State.First.Stage}, second {flow.State.Second?.Stage}");
-            var module = flow.State.Id.Module;
-            flow.Events.Count(told => told.Method == $"{module}.on_released").ShouldBe(1);
-            flow.Events[^1].Method.ShouldBe($"{module}.on_released");
-            flow.Events.Select(told => told.Sequence).ShouldBe(Enumerable.Range(1, flow.Events.Count));
-            foreach (var call in calls.OfType<CallDriver>()) call.Phase.ShouldBe(CallPhase.Released);
-            if (flow.State.Spec is not DuoSpec) return;
-            var names = flow.Events.Select(told => told.Method[(module.Length + 1)..]).ToList();
+            _flow.State!.WasReleased.ShouldBeTrue($"{_flow.State.Spec.GetType().Name} ends; it is {_flow.State.Phase}, first {_flow.State.First.Stage}, second {_flow.State.Second?.Stage}");
+            var module = _flow.State.Id.Module;
+            _flow.Events.Count(told => told.Method == $"{module}.on_released").ShouldBe(1);
+            _flow.Events[^1].Method.ShouldBe($"{module}.on_released");
+            _flow.Events.Select(told => told.Sequence).ShouldBe(Enumerable.Range(1, _flow.Events.Count));
+            foreach (var call in _calls.OfType<CallDriver>()) call.Phase.ShouldBe(CallPhase.Released);
+            if (_flow.State.Spec is not DuoSpec) return;
+            var names = _flow.Events.Select(told => told.Method[(module.Length + 1)..]).ToList();
             names[0].ShouldBe("on_dial1_completed");
             names.Count(name => name == "on_dial1_completed").ShouldBe(1);
             names.Count(name => name == "on_dial2_started").ShouldBe(names.Count(name => name == "on_dial2_completed"), "what started is completed");
-            if (flow.State.ConnectMillis is null) return;
-            Encoding.UTF8.GetString(flow.Events[^1].Params.Span).ShouldNotContain("\"answer_time\":null");
+            if (_flow.State.ConnectMillis is null) return;
+            Encoding.UTF8.GetString(_flow.Events[^1].Params.Span).ShouldNotContain("\"answer_time\":null");
         }
     }
 }

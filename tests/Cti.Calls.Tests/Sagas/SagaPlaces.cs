@@ -10,66 +10,66 @@ namespace Cti.Calls.Tests.Sagas;
 /// <summary>A call that is up.</summary>
 internal sealed class CallPlace : SagaWorld.Place
 {
-    private CallState state;
-    private CallState durable;
-    private readonly List<string> told = [];
-    private readonly HashSet<string> connected = [];
-    private readonly HashSet<string> entered = [];
-    private (string Op, long Number, int OtherLife)? sound;
+    private CallState _state;
+    private CallState _durable;
+    private readonly List<string> _told = [];
+    private readonly HashSet<string> _connected = [];
+    private readonly HashSet<string> _entered = [];
+    private (string Op, long Number, int OtherLife)? _sound;
 
     public CallPlace(SagaWorld world, string id) : base(world, id)
     {
         var call = Some.In(CallPhase.Idle).State!;
         ResourceId.TryParse(id, out var parsed).ShouldBeTrue();
-        state = durable = call with { Id = parsed };
+        _state = _durable = call with { Id = parsed };
     }
 
-    public CallState State => state;
+    public CallState State => _state;
 
     public override IEnumerable<string> Situations
     {
         get
         {
-            if (durable.Bridge is { } bridge) yield return $"{(bridge.IsFirst ? "first" : "second")} {bridge.Stage.ToString().ToLowerInvariant()}";
-            if (durable.Seat is { } seat) yield return $"seat {seat.Stage.ToString().ToLowerInvariant()}";
+            if (_durable.Bridge is { } bridge) yield return $"{(bridge.IsFirst ? "first" : "second")} {bridge.Stage.ToString().ToLowerInvariant()}";
+            if (_durable.Seat is { } seat) yield return $"seat {seat.Stage.ToString().ToLowerInvariant()}";
         }
     }
 
     public override void Die()
     {
         base.Die();
-        state = durable;
-        sound = null;
+        _state = _durable;
+        _sound = null;
     }
 
     public override void Recover()
     {
-        if (!durable.IsOver) Handle(Recovery.Of(state, World.Now), 0, "");
+        if (!_durable.IsOver) Handle(Recovery.Of(_state, World.Now), 0, "");
     }
 
     protected override void Handle(ResourceCommand command, int life, string from)
     {
         if (command is JoinAnswered answered) command = answered with { HasSound = HasSound(answered.Op) };
-        var decision = CallDecider.Decide(state, command, World.Now, new CallSettings());
+        var decision = CallDecider.Decide(_state, command, World.Now, new CallSettings());
         if (decision.Refusal is not null) return;
-        state = decision.State!;
+        _state = decision.State!;
         foreach (var effect in decision.Effects.Where(effect => effect.IsReflex)) Perform(effect, life);
-        var after = state;
+        var after = _state;
         Waiting.Enqueue(() =>
         {
-            durable = after;
+            _durable = after;
             foreach (var entry in decision.Entries)
             {
-                if (entry is BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } bridge }) connected.Add(bridge.Op);
-                if (entry is SeatTaken { Seat: { Stage: SeatStage.Entered } seat }) entered.Add(seat.Op);
+                if (entry is BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } bridge }) _connected.Add(bridge.Op);
+                if (entry is SeatTaken { Seat: { Stage: SeatStage.Entered } seat }) _entered.Add(seat.Op);
             }
-            foreach (var happened in decision.Events) told.Add(happened.Method);
+            foreach (var happened in decision.Events) _told.Add(happened.Method);
             foreach (var effect in decision.Effects.Where(effect => !effect.IsReflex)) Perform(effect, life);
-            if (durable.WasReleased && Waiting.Count == 0) Go();
+            if (_durable.WasReleased && Waiting.Count == 0) Go();
         });
     }
 
-    private bool HasSound(string op) => sound is { } mine && mine.Op == op && World.Find(state.Bridge?.Peer ?? "") is { } peer && peer.Life == mine.OtherLife;
+    private bool HasSound(string op) => _sound is { } mine && mine.Op == op && World.Find(_state.Bridge?.Peer ?? "") is { } peer && peer.Life == mine.OtherLife;
 
     private void Perform(ResourceEffect effect, int life)
     {
@@ -82,9 +82,9 @@ internal sealed class CallPlace : SagaWorld.Place
             case AskEntry ask: World.Send(this, ask.Conference, ask.Asked); break;
             case LeaveConference leave: World.Send(this, leave.Conference, new MemberLeaves(leave.Op, Id)); break;
             // Sound is made with the peer as it is now; one that died since the answer left is asked again when that is heard of.
-            case ConnectMedia connect: sound = (state.Bridge?.Op ?? "", connect.Number, World.Find(connect.Peer)?.Life ?? -1); break;
+            case ConnectMedia connect: _sound = (_state.Bridge?.Op ?? "", connect.Number, World.Find(connect.Peer)?.Life ?? -1); break;
             case DisconnectMedia disconnect:
-                sound = null;
+                _sound = null;
                 Mailbox.Enqueue((new BridgeFinished(disconnect.Number, MediaEnd.Stopped, null), 0, ""));
                 break;
         }
@@ -95,8 +95,8 @@ internal sealed class CallPlace : SagaWorld.Place
     {
         if (!IsGone)
         {
-            state.ShouldBe(durable);
-            if (state.Bridge is { Stage: not BridgeStage.Ending } bridge)
+            _state.ShouldBe(_durable);
+            if (_state.Bridge is { Stage: not BridgeStage.Ending } bridge)
             {
                 bridge.Stage.ShouldBe(BridgeStage.Connected, $"{Id} waits for nobody");
                 var peer = World.Find(bridge.Peer).ShouldBeOfType<CallPlace>($"{Id} is bridged with a call that is there").State.Bridge;
@@ -104,61 +104,61 @@ internal sealed class CallPlace : SagaWorld.Place
                 (peer.Op, peer.Peer, peer.IsFirst).ShouldBe((bridge.Op, Id, !bridge.IsFirst));
                 if (bridge.IsFirst) HasSound(bridge.Op).ShouldBeTrue($"{Id} and {bridge.Peer} hear each other");
             }
-            if (state.Seat is { } seat)
+            if (_state.Seat is { } seat)
             {
                 seat.Stage.ShouldBe(SeatStage.Entered, $"{Id} waits for nobody");
                 var member = World.Find(seat.Conference).ShouldBeOfType<ConferencePlace>($"{Id} is in a conference that is there").State.Members.Single(member => member.Call == Id);
                 member.Op.ShouldBe(seat.Op);
             }
         }
-        told.Count(method => method == "sys.call.on_connect_completed").ShouldBe(connected.Count - (!IsGone && state.Bridge is { IsFirst: true } ? 1 : 0), $"every bridge that {Id} began completes once");
-        told.Count(method => method == "sys.call.on_conf_completed").ShouldBe(entered.Count - (!IsGone && state.Seat is not null ? 1 : 0), $"every conference that {Id} entered completes once");
-        told.Count(method => method == "sys.call.on_released").ShouldBe(IsGone ? 1 : 0);
+        _told.Count(method => method == "sys.call.on_connect_completed").ShouldBe(_connected.Count - (!IsGone && _state.Bridge is { IsFirst: true } ? 1 : 0), $"every bridge that {Id} began completes once");
+        _told.Count(method => method == "sys.call.on_conf_completed").ShouldBe(_entered.Count - (!IsGone && _state.Seat is not null ? 1 : 0), $"every conference that {Id} entered completes once");
+        _told.Count(method => method == "sys.call.on_released").ShouldBe(IsGone ? 1 : 0);
     }
 }
 
 /// <summary>A conference.</summary>
 internal sealed class ConferencePlace : SagaWorld.Place
 {
-    private readonly List<string> told = [];
-    private readonly Dictionary<string, int> mix = [];
-    private ConferenceState state;
-    private ConferenceState durable;
+    private readonly List<string> _told = [];
+    private readonly Dictionary<string, int> _mix = [];
+    private ConferenceState _state;
+    private ConferenceState _durable;
 
     public ConferencePlace(SagaWorld world, string id) : base(world, id)
     {
         ResourceId.TryParse(id, out var parsed).ShouldBeTrue();
-        state = durable = new ConferenceDriver(make => make with { Id = parsed, PartsThreshold = -1 }).State;
+        _state = _durable = new ConferenceDriver(make => make with { Id = parsed, PartsThreshold = -1 }).State;
     }
 
-    public ConferenceState State => state;
+    public ConferenceState State => _state;
 
-    public override IEnumerable<string> Situations => durable.Members.IsEmpty ? [] : ["conference with members"];
+    public override IEnumerable<string> Situations => _durable.Members.IsEmpty ? [] : ["conference with members"];
 
     public override void Die()
     {
         base.Die();
-        state = durable;
-        mix.Clear();
+        _state = _durable;
+        _mix.Clear();
     }
 
     public override void Recover()
     {
-        if (ConferenceDecider.Resume(state, World.Now) is { } command) Handle(command, 0, "");
+        if (ConferenceDecider.Resume(_state, World.Now) is { } command) Handle(command, 0, "");
     }
 
     protected override void Handle(ResourceCommand command, int life, string from)
     {
-        if (command is EnterAsked asked && (ConferenceDecider.WillEnter(state, asked) || ConferenceDecider.IsIn(state, asked))) mix[asked.Call] = life;
-        var decision = ConferenceDecider.Decide(state, command, World.Now, new CallSettings());
+        if (command is EnterAsked asked && (ConferenceDecider.WillEnter(_state, asked) || ConferenceDecider.IsIn(_state, asked))) _mix[asked.Call] = life;
+        var decision = ConferenceDecider.Decide(_state, command, World.Now, new CallSettings());
         if (decision.Refusal is not null) return;
-        state = decision.State!;
-        foreach (var leave in decision.Effects.OfType<LeaveMedia>()) mix.Remove(leave.Call);
-        var after = state;
+        _state = decision.State!;
+        foreach (var leave in decision.Effects.OfType<LeaveMedia>()) _mix.Remove(leave.Call);
+        var after = _state;
         Waiting.Enqueue(() =>
         {
-            durable = after;
-            foreach (var happened in decision.Events) told.Add(happened.Method);
+            _durable = after;
+            foreach (var happened in decision.Events) _told.Add(happened.Method);
             foreach (var effect in decision.Effects)
             {
                 switch (effect)
@@ -168,21 +168,21 @@ internal sealed class ConferencePlace : SagaWorld.Place
                     case AskMember ask: World.Send(this, ask.Call, new SeatAsked(ask.Op, Id)); break;
                 }
             }
-            if (durable.WasReleased && Waiting.Count == 0) Go();
+            if (_durable.WasReleased && Waiting.Count == 0) Go();
         });
     }
 
     public override void Check()
     {
-        told.Count(method => method == "sys.conf.on_entered").ShouldBe(told.Count(method => method == "sys.conf.on_exited") + (IsGone ? 0 : state.Members.Length));
-        told.Count(method => method == "sys.conf.on_released").ShouldBe(IsGone ? 1 : 0);
+        _told.Count(method => method == "sys.conf.on_entered").ShouldBe(_told.Count(method => method == "sys.conf.on_exited") + (IsGone ? 0 : _state.Members.Length));
+        _told.Count(method => method == "sys.conf.on_released").ShouldBe(IsGone ? 1 : 0);
         if (IsGone) return;
-        foreach (var member in state.Members)
+        foreach (var member in _state.Members)
         {
             var call = World.Find(member.Call).ShouldBeOfType<CallPlace>($"{Id} has members that are there");
             call.State.Seat.ShouldNotBeNull($"{member.Call} knows that it is in {Id}").Op.ShouldBe(member.Op);
-            mix.ShouldContainKey(member.Call, $"{Id} hears {member.Call}");
-            mix[member.Call].ShouldBe(call.Life, $"{Id} hears {member.Call} where it is now");
+            _mix.ShouldContainKey(member.Call, $"{Id} hears {member.Call}");
+            _mix[member.Call].ShouldBe(call.Life, $"{Id} hears {member.Call} where it is now");
         }
     }
 }

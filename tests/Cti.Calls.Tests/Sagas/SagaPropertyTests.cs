@@ -41,51 +41,51 @@ public sealed class SagaPropertyTests
 internal sealed class SagaWorld
 {
     private const int Steps = 120;
-    private readonly Random random;
-    private readonly HashSet<string> reached;
-    private readonly List<Place> places = [];
-    private readonly Dictionary<(string From, string To), Queue<(ResourceCommand Command, int Life)>> underway = [];
-    private long now = Some.Start;
-    private int ops;
+    private readonly Random _random;
+    private readonly HashSet<string> _reached;
+    private readonly List<Place> _places = [];
+    private readonly Dictionary<(string From, string To), Queue<(ResourceCommand Command, int Life)>> _underway = [];
+    private long _now = Some.Start;
+    private int _ops;
 
     public SagaWorld(int seed, HashSet<string> reached)
     {
-        random = new Random(seed);
-        this.reached = reached;
-        for (var i = 1; i <= 3; i++) places.Add(new CallPlace(this, $"0.0.{i}-sys.call-{100 + i}"));
-        for (var i = 4; i <= 5; i++) places.Add(new ConferencePlace(this, $"0.0.{i}-sys.conf-{100 + i}"));
+        _random = new Random(seed);
+        _reached = reached;
+        for (var i = 1; i <= 3; i++) _places.Add(new CallPlace(this, $"0.0.{i}-sys.call-{100 + i}"));
+        for (var i = 4; i <= 5; i++) _places.Add(new ConferencePlace(this, $"0.0.{i}-sys.conf-{100 + i}"));
     }
 
-    public long Now => now;
+    public long Now => _now;
 
     public void Run()
     {
         for (var i = 0; i < Steps; i++)
         {
-            now += random.Next(4) == 0 ? random.Next(5_000) : random.Next(100);
-            if (random.Next(4) > 0 && Advance()) continue;
-            if (random.Next(3) == 0) Trouble();
+            _now += _random.Next(4) == 0 ? _random.Next(5_000) : _random.Next(100);
+            if (_random.Next(4) > 0 && Advance()) continue;
+            if (_random.Next(3) == 0) Trouble();
             else Outside();
         }
         Quiet();
-        foreach (var place in places) place.Check();
+        foreach (var place in _places) place.Check();
     }
 
-    public Place? Find(string id) => places.Find(place => place.Id == id && !place.IsGone);
+    public Place? Find(string id) => _places.Find(place => place.Id == id && !place.IsGone);
 
     public void Send(Place from, string to, ResourceCommand command)
     {
-        if (!underway.TryGetValue((from.Id, to), out var queue)) underway[(from.Id, to)] = queue = new();
+        if (!_underway.TryGetValue((from.Id, to), out var queue)) _underway[(from.Id, to)] = queue = new();
         queue.Enqueue((command, from.Life));
         // A message whose confirmation was lost comes once more, before anything behind it.
-        if (random.Next(10) == 0) queue.Enqueue((command, from.Life));
+        if (_random.Next(10) == 0) queue.Enqueue((command, from.Life));
     }
 
     /// <summary>Something makes progress: a message arrives, a mailbox is worked on, a commit succeeds.</summary>
     private bool Advance()
     {
         var ready = new List<Action>();
-        foreach (var (pair, queue) in underway.Where(pair => pair.Value.Count > 0))
+        foreach (var (pair, queue) in _underway.Where(pair => pair.Value.Count > 0))
         {
             ready.Add(() =>
             {
@@ -94,28 +94,28 @@ internal sealed class SagaWorld
                 else if (Nowhere.AnswerTo(command, pair.To, pair.From) is { } answer && Find(pair.From) is { } back) back.Mailbox.Enqueue((answer, 0, pair.To));
             });
         }
-        foreach (var place in places.Where(place => !place.IsGone))
+        foreach (var place in _places.Where(place => !place.IsGone))
         {
             if (place.Mailbox.Count > 0) ready.Add(place.HandleNext);
             if (place.CanCommit) ready.Add(place.CommitNext);
         }
         if (ready.Count == 0) return false;
-        ready[random.Next(ready.Count)]();
+        ready[_random.Next(ready.Count)]();
         return true;
     }
 
     /// <summary>Owners die: one, several, or all at once, as when a single node starts again.</summary>
     private void Trouble()
     {
-        var living = places.Where(place => !place.IsGone).ToList();
+        var living = _places.Where(place => !place.IsGone).ToList();
         if (living.Count == 0) return;
-        var victims = random.Next(4) == 0 ? living : living.Where(_ => random.Next(living.Count) == 0).ToList();
+        var victims = _random.Next(4) == 0 ? living : living.Where(_ => _random.Next(living.Count) == 0).ToList();
         foreach (var victim in victims)
         {
-            foreach (var situation in victim.Situations) reached.Add(situation);
+            foreach (var situation in victim.Situations) _reached.Add(situation);
             victim.Die();
             // What its node had not delivered dies with it; what others still hold for it comes to the new owner.
-            foreach (var (pair, queue) in underway)
+            foreach (var (pair, queue) in _underway)
             {
                 if (pair.From == victim.Id) queue.Clear();
             }
@@ -124,25 +124,25 @@ internal sealed class SagaWorld
         foreach (var victim in victims)
         {
             // Everybody else hears of the new owner at some time, in its own order with everything else.
-            foreach (var other in places.Where(other => !other.IsGone && other != victim)) other.Mailbox.Enqueue((new PeerMoved(victim.Instance), 0, ""));
+            foreach (var other in _places.Where(other => !other.IsGone && other != victim)) other.Mailbox.Enqueue((new PeerMoved(victim.Instance), 0, ""));
         }
     }
 
     private void Outside()
     {
-        var calls = places.OfType<CallPlace>().Where(call => !call.IsGone).ToList();
+        var calls = _places.OfType<CallPlace>().Where(call => !call.IsGone).ToList();
         if (calls.Count == 0) return;
-        var call = calls[random.Next(calls.Count)];
-        var other = places.OfType<CallPlace>().ElementAt(random.Next(3)).Id;
-        var conference = places.OfType<ConferencePlace>().ElementAt(random.Next(2)).Id;
-        ResourceCommand? command = random.Next(14) switch
+        var call = calls[_random.Next(calls.Count)];
+        var other = _places.OfType<CallPlace>().ElementAt(_random.Next(3)).Id;
+        var conference = _places.OfType<ConferencePlace>().ElementAt(_random.Next(2)).Id;
+        ResourceCommand? command = _random.Next(14) switch
         {
-            < 4 when other != call.Id => new StartConnect($"op{++ops}", other, new BridgeSpec { MaxSeconds = random.Next(2, 60), RecordPath = random.Next(2) == 0 ? null : "/r/a.wav", RecordFormat = "Alaw" }),
+            < 4 when other != call.Id => new StartConnect($"op{++_ops}", other, new BridgeSpec { MaxSeconds = _random.Next(2, 60), RecordPath = _random.Next(2) == 0 ? null : "/r/a.wav", RecordFormat = "Alaw" }),
             4 => new StopConnect(),
-            < 8 => new EnterConference($"op{++ops}", conference) { MaxSeconds = random.Next(2, 60) },
+            < 8 => new EnterConference($"op{++_ops}", conference) { MaxSeconds = _random.Next(2, 60) },
             8 => new ExitConference(conference),
-            9 when random.Next(5) == 0 => new ByeArrived(null),
-            10 when random.Next(8) == 0 => new ReleaseConference(),
+            9 when _random.Next(5) == 0 => new ByeArrived(null),
+            10 when _random.Next(8) == 0 => new ReleaseConference(),
             11 => new TimeReached(),
             _ => null,
         };

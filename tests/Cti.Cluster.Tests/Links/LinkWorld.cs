@@ -11,12 +11,12 @@ namespace Cti.Cluster.Tests.Links;
 internal sealed class LinkWorld
 {
     public const string Secret = "sixteen characters or more";
-    private readonly SeededRandom random;
+    private readonly SeededRandom _random;
 
     public LinkWorld(ulong seed = 1)
     {
-        random = new SeededRandom(seed);
-        Network = new VirtualLinkNetwork(Runtime, random.Fork());
+        _random = new SeededRandom(seed);
+        Network = new VirtualLinkNetwork(Runtime, _random.Fork());
     }
 
     public ManualRuntime Runtime { get; } = new();
@@ -27,7 +27,7 @@ internal sealed class LinkWorld
 
     public LinkNode Add(string name, string secret = Secret, string run = "1", string? host = null, int version = LinkHandshake.CurrentVersion)
     {
-        var node = new LinkNode(this, name, secret, run, host ?? name, random.Fork(), version);
+        var node = new LinkNode(this, name, secret, run, host ?? name, _random.Fork(), version);
         Nodes[name] = node;
         return node;
     }

@@ -7,15 +7,15 @@ namespace Cti.Cluster.Tests.Membership;
 public sealed class ClusterMemberTests
 {
     private const int Lease = MemberRig.Lease;
-    private readonly MemberRig rig = new();
+    private readonly MemberRig _rig = new();
 
-    private void Advance(long millis) => rig.Runtime.Advance(millis);
+    private void Advance(long millis) => _rig.Runtime.Advance(millis);
 
     private TestMember[] ThreeBalanced()
     {
-        var all = rig.Start("a", "b", "c");
-        rig.Balance();
-        rig.CheckOwners(all);
+        var all = _rig.Start("a", "b", "c");
+        _rig.Balance();
+        _rig.CheckOwners(all);
         all.ShouldAllBe(static member => member.Owned.Count > 0);
         return all;
     }
@@ -23,9 +23,9 @@ public sealed class ClusterMemberTests
     [Fact]
     public void The_first_node_takes_everything_and_others_join_without_deposing_it()
     {
-        var first = rig.Start("a");
+        var first = _rig.Start("a");
         first.Owned.Count.ShouldBe(MemberRig.Instances);
-        var others = rig.Start("b", "c");
+        var others = _rig.Start("b", "c");
         Advance(5 * Lease);
         first.Lost.ShouldBeEmpty();
         others.ShouldAllBe(static other => other.Owned.Count == 0);
@@ -38,8 +38,8 @@ public sealed class ClusterMemberTests
     [InlineData("b:7400", "", "a uses this database too, without cti.cluster.listen")]
     public void Nodes_that_share_a_database_start_only_with_links(string ofB, string ofA, string why)
     {
-        var a = rig.Start("a", address: ofA);
-        var b = rig.Start("b", address: ofB);
+        var a = _rig.Start("a", address: ofA);
+        var b = _rig.Start("b", address: ofB);
 
         b.Starting.Exception.ShouldNotBeNull().InnerException.ShouldBeOfType<StoreMismatchException>().Message.ShouldStartWith(why);
         Advance(Lease);
@@ -50,9 +50,9 @@ public sealed class ClusterMemberTests
     [Fact]
     public void A_former_name_of_a_node_without_links_does_not_keep_it_from_starting()
     {
-        rig.Start("before", address: "").Kill();
+        _rig.Start("before", address: "").Kill();
         Advance(Lease + 1);
-        var after = rig.Start("after", address: "");
+        var after = _rig.Start("after", address: "");
         after.Starting.IsCompletedSuccessfully.ShouldBeTrue();
     }
 
@@ -60,26 +60,26 @@ public sealed class ClusterMemberTests
     public void A_node_that_joins_gets_what_the_hash_gives_it_from_its_owner()
     {
         var all = ThreeBalanced();
-        rig.Members.ShouldAllBe(member => member.Member.PlanGives().Count == 0);
+        _rig.Members.ShouldAllBe(member => member.Member.PlanGives().Count == 0);
         foreach (var member in all)
             member.Owned.Keys.ShouldAllBe(instance => Rendezvous.Winner(instance, new[] { "a", "b", "c" }) == member.Name);
         var handedOver = all[1].Gained[0];
-        handedOver.LostAtMillis.ShouldBe(rig.Runtime.UnixMillis - rig.Runtime.ElapsedMillis + handedOver.AtMillis, "nothing was lost by a hand-over");
+        handedOver.LostAtMillis.ShouldBe(_rig.Runtime.UnixMillis - _rig.Runtime.ElapsedMillis + handedOver.AtMillis, "nothing was lost by a hand-over");
     }
 
     [Fact]
     public void A_dead_nodes_instances_go_to_the_survivors_after_a_lease_and_each_to_one()
     {
         var all = ThreeBalanced();
-        var died = rig.Runtime.UnixMillis;
-        var diedAt = rig.Runtime.ElapsedMillis;
+        var died = _rig.Runtime.UnixMillis;
+        var diedAt = _rig.Runtime.ElapsedMillis;
         var orphans = all[0].Owned.ToList();
         all[0].Kill();
         Advance(Lease - 300);
         all[1].Sees.ShouldBe(["a", "b", "c"], "not before a whole lease");
         Advance(1000);
         all[1].Sees.ShouldBe(["b", "c"]);
-        rig.CheckOwners(all[1], all[2]);
+        _rig.CheckOwners(all[1], all[2]);
         foreach (var survivor in all.Skip(1))
         {
             var taken = survivor.Gained.Where(gained => gained.AtMillis >= diedAt).ToList();
@@ -90,7 +90,7 @@ public sealed class ClusterMemberTests
         }
         var (instance, epoch) = orphans[0];
         var late = new InstanceAppend { Instance = instance, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, Entries = [new JournalEntry(1, "r", 1, new byte[1])] };
-        var store = new Cti.Persistence.Memory.MemoryJournalStore(rig.Disk);
+        var store = new Cti.Persistence.Memory.MemoryJournalStore(_rig.Disk);
         MemberRig.Done(store.OpenAsync(MemberRig.Instances));
         MemberRig.Done(store.AppendAsync([late])).ShouldBe([AppendOutcome.Fenced]);
     }
@@ -99,13 +99,13 @@ public sealed class ClusterMemberTests
     public void A_broken_link_and_a_refused_connection_shorten_the_lease()
     {
         var all = ThreeBalanced();
-        var diedAt = rig.Runtime.ElapsedMillis;
+        var diedAt = _rig.Runtime.ElapsedMillis;
         all[0].Kill();
         foreach (var survivor in all.Skip(1)) survivor.Member.OnBroken("a");
         Advance(30);
         foreach (var survivor in all.Skip(1)) survivor.Member.PeerRefused("a");
         Advance(620);
-        rig.CheckOwners(all[1], all[2]);
+        _rig.CheckOwners(all[1], all[2]);
         // Its row was last seen to change at most a renewal before its death, and each of the two looks when that was a short lease ago.
         foreach (var survivor in all.Skip(1)) survivor.Gained[^1].AtMillis.ShouldBeInRange(diedAt + (Lease / 10), diedAt + (Lease / 5) + 40);
     }
@@ -119,7 +119,7 @@ public sealed class ClusterMemberTests
         Advance(Lease - 300);
         all[1].Sees.ShouldBe(["a", "b", "c"]);
         Advance(1000);
-        rig.CheckOwners(all[1], all[2]);
+        _rig.CheckOwners(all[1], all[2]);
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public sealed class ClusterMemberTests
             }
             Advance(1000);
         }
-        rig.CheckOwners(all);
+        _rig.CheckOwners(all);
         all.ShouldAllBe(static member => member.Sees.Length == 3);
     }
 
@@ -157,7 +157,7 @@ public sealed class ClusterMemberTests
             Advance(300);
         }
         Advance(5 * Lease);
-        rig.CheckOwners(all);
+        _rig.CheckOwners(all);
         all.ShouldAllBe(static member => !member.Member.IsCutOff);
         all[0].Lost.ShouldBeEmpty();
     }
@@ -183,7 +183,7 @@ public sealed class ClusterMemberTests
         alone.Owned.ShouldBeEmpty("it stands down");
         alone.Member.IsCutOff.ShouldBeFalse();
         others[0].Sees.ShouldBe(["a", "b", "c"]);
-        rig.CheckOwners(others);
+        _rig.CheckOwners(others);
     }
 
     [Fact]
@@ -207,7 +207,7 @@ public sealed class ClusterMemberTests
         Advance(50);
         all[0].IsOpen.ShouldBeTrue();
         all[0].Lost.ShouldBeEmpty();
-        rig.CheckOwners(all);
+        _rig.CheckOwners(all);
     }
 
     [Fact]
@@ -218,7 +218,7 @@ public sealed class ClusterMemberTests
         all[0].OpenAtLoss.Clear();
         all[0].Pause();
         Advance(3 * Lease);
-        rig.CheckOwners(all[1], all[2]);
+        _rig.CheckOwners(all[1], all[2]);
         all[0].Continue();
         Advance(1);
         all[0].Owned.ShouldBeEmpty();
@@ -271,7 +271,7 @@ public sealed class ClusterMemberTests
         all[0].Kill();
         all[1].FailingTakes = all[2].FailingTakes = 5;
         Advance(2 * Lease);
-        rig.CheckOwners(all[1], all[2]);
+        _rig.CheckOwners(all[1], all[2]);
         all[1].FailingTakes.ShouldBeLessThanOrEqualTo(0);
     }
 
@@ -280,25 +280,25 @@ public sealed class ClusterMemberTests
     {
         var all = ThreeBalanced();
         var had = all[0].Owned.Keys.ToArray();
-        var died = rig.Runtime.UnixMillis;
+        var died = _rig.Runtime.UnixMillis;
         all[0].Kill();
         Advance(900);
-        var again = rig.Start("a");
+        var again = _rig.Start("a");
         again.Owned.Keys.ShouldBe(had);
         again.Gained.ShouldAllBe(gained => gained.LostAtMillis <= died && gained.LostAtMillis >= died - 250);
         Advance(3 * Lease);
-        rig.CheckOwners(again, all[1], all[2]);
+        _rig.CheckOwners(again, all[1], all[2]);
     }
 
     [Fact]
     public void Of_two_processes_of_one_name_the_older_stands_down()
     {
         var all = ThreeBalanced();
-        var second = rig.Start("a");
+        var second = _rig.Start("a");
         Advance(Lease);
         all[0].Owned.ShouldBeEmpty();
         (all[0].Member.IsCutOff, all[0].Member.MayBye).ShouldBe((true, false));
-        rig.CheckOwners(second, all[1], all[2]);
+        _rig.CheckOwners(second, all[1], all[2]);
     }
 
     [Fact]
@@ -308,12 +308,12 @@ public sealed class ClusterMemberTests
         all[0].Member.Drain();
         Advance(300);
         all[0].Member.PlanGives().Count.ShouldBe(all[0].Owned.Count);
-        rig.Balance();
+        _rig.Balance();
         all[0].Owned.ShouldBeEmpty();
-        rig.CheckOwners(all[1], all[2]);
+        _rig.CheckOwners(all[1], all[2]);
         all[1].Kill();
         Advance(2 * Lease);
-        rig.CheckOwners(all[2]);
+        _rig.CheckOwners(all[2]);
     }
 
     [Fact]
@@ -322,21 +322,21 @@ public sealed class ClusterMemberTests
         var all = ThreeBalanced();
         all[0].Member.StopAsync().IsCompletedSuccessfully.ShouldBeTrue();
         Advance(250);
-        rig.CheckOwners(all[1], all[2]);
+        _rig.CheckOwners(all[1], all[2]);
         all[1].Sees.ShouldBe(["b", "c"]);
     }
 
     [Fact]
     public void A_node_without_media_owns_nothing_and_puts_down_what_it_once_had()
     {
-        var before = rig.Start("a");
+        var before = _rig.Start("a");
         before.Kill();
-        var gateway = rig.Start("a", isMedia: false);
+        var gateway = _rig.Start("a", isMedia: false);
         gateway.Owned.ShouldBeEmpty();
         Advance(500);
-        rig.Ownership().ShouldAllBe(static instance => instance.Owner.Length == 0);
-        var media = rig.Start("b");
-        rig.CheckOwners(media);
+        _rig.Ownership().ShouldAllBe(static instance => instance.Owner.Length == 0);
+        var media = _rig.Start("b");
+        _rig.CheckOwners(media);
         media.Kill();
         Advance(5 * Lease);
         gateway.Owned.ShouldBeEmpty();
@@ -345,23 +345,23 @@ public sealed class ClusterMemberTests
     [Fact]
     public void An_append_that_is_refused_takes_the_instance_down_and_up_again_where_it_is_still_ours()
     {
-        var only = rig.Start("a");
+        var only = _rig.Start("a");
         only.Member.Fenced(3, only.Owned[3] - 1);
         only.Lost.ShouldBeEmpty("it was of an older ownership");
         only.Member.Fenced(3, only.Owned[3]);
         Advance(100);
         only.Lost.ShouldBe([3]);
-        rig.CheckOwners(only);
+        _rig.CheckOwners(only);
     }
 
     [Fact]
     public void A_node_that_is_alone_takes_what_an_earlier_name_of_it_left()
     {
-        rig.Start("old", isShared: false).Kill();
-        var lived = rig.Runtime.UnixMillis;
+        _rig.Start("old", isShared: false).Kill();
+        var lived = _rig.Runtime.UnixMillis;
         Advance(500);
-        var renamed = rig.Start("new", isShared: false);
-        rig.CheckOwners(renamed);
+        var renamed = _rig.Start("new", isShared: false);
+        _rig.CheckOwners(renamed);
         renamed.Gained.ShouldAllBe(gained => gained.LostAtMillis == lived);
         renamed.HasNoDatabase = true;
         Advance(60_000);
@@ -381,31 +381,31 @@ public sealed class ClusterMemberTests
     [Fact]
     public void A_rough_first_look_at_the_databases_clock_is_put_right_by_a_step_and_never_backwards()
     {
-        var clock = new ClusterClock(rig.Runtime);
-        clock.Set(rig.Runtime.UnixMillis, rig.Runtime.MonotonicNanos);
-        clock.Settle(rig.Runtime.UnixMillis + 3_000, rig.Runtime.MonotonicNanos);
-        (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000);
-        clock.Settle(rig.Runtime.UnixMillis + 1_000, rig.Runtime.MonotonicNanos);
-        (clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(3_000, "what is ahead is slewed");
+        var clock = new ClusterClock(_rig.Runtime);
+        clock.Set(_rig.Runtime.UnixMillis, _rig.Runtime.MonotonicNanos);
+        clock.Settle(_rig.Runtime.UnixMillis + 3_000, _rig.Runtime.MonotonicNanos);
+        (clock.UnixMillis - _rig.Runtime.UnixMillis).ShouldBe(3_000);
+        clock.Settle(_rig.Runtime.UnixMillis + 1_000, _rig.Runtime.MonotonicNanos);
+        (clock.UnixMillis - _rig.Runtime.UnixMillis).ShouldBe(3_000, "what is ahead is slewed");
     }
 
     [Fact]
     public void A_first_look_that_takes_seconds_does_not_put_the_clock_ahead()
     {
-        rig.DatabaseAheadMillis = 5_000;
-        var member = rig.Start("a", slowMillis: 12_000);
+        _rig.DatabaseAheadMillis = 5_000;
+        var member = _rig.Start("a", slowMillis: 12_000);
         Advance(12_001);
-        rig.CheckOwners(member);
-        (member.Clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(5_000);
+        _rig.CheckOwners(member);
+        (member.Clock.UnixMillis - _rig.Runtime.UnixMillis).ShouldBe(5_000);
     }
 
     [Fact]
     public void The_clusters_time_is_the_databases_slewed_and_never_goes_back()
     {
-        rig.DatabaseAheadMillis = 5_000;
-        var member = rig.Start("a");
-        (member.Clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBe(5_000, "the first time is set");
-        rig.DatabaseAheadMillis = 4_000;
+        _rig.DatabaseAheadMillis = 5_000;
+        var member = _rig.Start("a");
+        (member.Clock.UnixMillis - _rig.Runtime.UnixMillis).ShouldBe(5_000, "the first time is set");
+        _rig.DatabaseAheadMillis = 4_000;
         var last = member.Clock.UnixMillis;
         for (var second = 0; second < 60; second++)
         {
@@ -414,8 +414,8 @@ public sealed class ClusterMemberTests
             passed.ShouldBeInRange(989, 1000);
             last += passed;
         }
-        (member.Clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBeInRange(4_300, 4_460);
+        (member.Clock.UnixMillis - _rig.Runtime.UnixMillis).ShouldBeInRange(4_300, 4_460);
         Advance(60_000);
-        (member.Clock.UnixMillis - rig.Runtime.UnixMillis).ShouldBeInRange(3_998, 4_002);
+        (member.Clock.UnixMillis - _rig.Runtime.UnixMillis).ShouldBeInRange(3_998, 4_002);
     }
 }

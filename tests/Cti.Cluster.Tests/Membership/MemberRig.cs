@@ -89,14 +89,14 @@ internal sealed class MemberRig
 /// <summary>A node that is nothing but a member, and what it was told.</summary>
 internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
 {
-    private readonly MemberRig rig;
-    private readonly List<(Action<object?> Callback, object? State)> late = [];
-    private readonly List<TaskCompletionSource> waiting = [];
-    private bool isPaused;
+    private readonly MemberRig _rig;
+    private readonly List<(Action<object?> Callback, object? State)> _late = [];
+    private readonly List<TaskCompletionSource> _waiting = [];
+    private bool _isPaused;
 
     internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? address, IClock? machine, ILog? log)
     {
-        this.rig = rig;
+        _rig = rig;
         Name = name;
         Clock = new ClusterClock(machine ?? rig.Runtime);
         Store = new MemberStore(this, new MemoryJournalStore(rig.Disk));
@@ -140,7 +140,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     /// <summary>Whether the guard was open when instances were lost.</summary>
     internal List<bool> OpenAtLoss { get; } = [];
 
-    internal bool IsOpen => Member.Guard.IsOpen(rig.Runtime.MonotonicNanos);
+    internal bool IsOpen => Member.Guard.IsOpen(_rig.Runtime.MonotonicNanos);
 
     internal string[] Sees => [.. Member.View.Nodes.Select(static node => node.Name)];
 
@@ -148,18 +148,18 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     internal void Kill() => IsAlive = false;
 
     /// <summary>SIGSTOP.</summary>
-    internal void Pause() => isPaused = true;
+    internal void Pause() => _isPaused = true;
 
     /// <summary>SIGCONT: what was due meanwhile runs now.</summary>
     internal void Continue()
     {
-        isPaused = false;
+        _isPaused = false;
         ManualRuntime.Inline(() =>
         {
-            foreach (var (callback, state) in Drain(late)) callback(state);
-            foreach (var held in Drain(waiting)) held.SetResult();
+            foreach (var (callback, state) in Drain(_late)) callback(state);
+            foreach (var held in Drain(_waiting)) held.SetResult();
         });
-        rig.Runtime.RunAll();
+        _rig.Runtime.RunAll();
     }
 
     private static List<T> Drain<T>(List<T> list)
@@ -175,7 +175,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         {
             Owned.ContainsKey(claim.Instance).ShouldBeFalse("it is gained twice");
             Owned[claim.Instance] = claim.Epoch;
-            Gained.Add((claim.Instance, lostAtMillis, rig.Runtime.ElapsedMillis));
+            Gained.Add((claim.Instance, lostAtMillis, _rig.Runtime.ElapsedMillis));
         }
     }
 
@@ -189,19 +189,19 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         }
     }
 
-    public ITimerHandle Schedule(long delayMillis, Action<object?> callback, object? state) => rig.Runtime.Schedule(delayMillis, given =>
+    public ITimerHandle Schedule(long delayMillis, Action<object?> callback, object? state) => _rig.Runtime.Schedule(delayMillis, given =>
     {
         if (!IsAlive) return;
-        if (isPaused) late.Add((callback, given));
+        if (_isPaused) _late.Add((callback, given));
         else callback(given);
     }, state);
 
     /// <summary>Holds what a paused process would wait for, for ever in a dead one.</summary>
     internal Task RunsAsync()
     {
-        if (IsAlive && !isPaused) return Task.CompletedTask;
+        if (IsAlive && !_isPaused) return Task.CompletedTask;
         var held = new TaskCompletionSource();
-        if (IsAlive) waiting.Add(held);
+        if (IsAlive) _waiting.Add(held);
         return held.Task;
     }
 
@@ -209,14 +209,14 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     {
         if (SlowMillis == 0) return Task.CompletedTask;
         var arrived = new TaskCompletionSource();
-        rig.Runtime.Schedule(SlowMillis, static state => ((TaskCompletionSource)state!).SetResult(), arrived);
+        _rig.Runtime.Schedule(SlowMillis, static state => ((TaskCompletionSource)state!).SetResult(), arrived);
         SlowMillis = 0;
         return arrived.Task;
     }
 
     bool INodeLinks.Send(string node, LinkChannel channel, ReadOnlyMemory<byte> payload)
     {
-        if (rig.Members.LastOrDefault(member => member.Name == node) is not { IsAlive: true } peer) return false;
+        if (_rig.Members.LastOrDefault(member => member.Name == node) is not { IsAlive: true } peer) return false;
         peer.Member.OnMessage(Name, payload);
         return true;
     }

@@ -59,9 +59,9 @@ public sealed class PostgreSqlClusterTests
 
     private sealed class RealMember : IClusterEvents, ITimers, IClock, IAsyncDisposable
     {
-        private readonly Lock gate = new();
-        private readonly SortedDictionary<int, long> owned = [];
-        private volatile bool isDead;
+        private readonly Lock _gate = new();
+        private readonly SortedDictionary<int, long> _owned = [];
+        private volatile bool _isDead;
 
         public RealMember(PostgreSqlServer server, string name)
         {
@@ -80,7 +80,7 @@ public sealed class PostgreSqlClusterTests
         {
             get
             {
-                lock (gate) return owned.Count;
+                lock (_gate) return _owned.Count;
             }
         }
 
@@ -88,7 +88,7 @@ public sealed class PostgreSqlClusterTests
         {
             get
             {
-                lock (gate) return new SortedDictionary<int, long>(owned);
+                lock (_gate) return new SortedDictionary<int, long>(_owned);
             }
         }
 
@@ -101,21 +101,21 @@ public sealed class PostgreSqlClusterTests
             await Member.StartAsync();
         }
 
-        public void Kill() => isDead = true;
+        public void Kill() => _isDead = true;
 
         public void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)
         {
-            lock (gate)
+            lock (_gate)
             {
-                foreach (var claim in gained) owned.Add(claim.Instance, claim.Epoch);
+                foreach (var claim in gained) _owned.Add(claim.Instance, claim.Epoch);
             }
         }
 
         public void OnLost(IReadOnlyList<int> instances)
         {
-            lock (gate)
+            lock (_gate)
             {
-                foreach (var instance in instances) owned.Remove(instance);
+                foreach (var instance in instances) _owned.Remove(instance);
             }
         }
 
@@ -124,14 +124,14 @@ public sealed class PostgreSqlClusterTests
             var handle = new Handle();
             handle.Timer = new Timer(_ =>
             {
-                if (!isDead) callback(state);
+                if (!_isDead) callback(state);
             }, null, delayMillis, Timeout.Infinite);
             return handle;
         }
 
         public async ValueTask DisposeAsync()
         {
-            if (!isDead) await Member.StopAsync();
+            if (!_isDead) await Member.StopAsync();
             await Store.DisposeAsync();
         }
 

@@ -15,16 +15,16 @@ public sealed class SipDialogTarget : IFuzzTarget
 {
     private const string Sdp = "v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=-\r\nc=IN IP4 192.0.2.7\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8 101\r\n";
 
-    private static readonly SipTimers s_timers = new();
-    private static readonly LocalAudio s_us = new("192.0.2.1", 20_000, 42, 1, ["PCMA", "PCMU"]);
-    private static readonly SdpSession s_offer = SdpNegotiator.CreateOffer(s_us);
-    private static readonly NameAddr s_contact = new(SipUri.Parse("sip:us@192.0.2.1:5060"));
-    private static readonly DialogState s_dialog = new("c1", "u1", "b1", "<sip:u@192.0.2.1>", "<sip:b@192.0.2.7>", s_contact.ToString(), "sip:b@192.0.2.7", [], 5, 1, "", false, true, true);
+    private static readonly SipTimers Timers = new();
+    private static readonly LocalAudio Us = new("192.0.2.1", 20_000, 42, 1, ["PCMA", "PCMU"]);
+    private static readonly SdpSession Offer = SdpNegotiator.CreateOffer(Us);
+    private static readonly NameAddr Contact = new(SipUri.Parse("sip:us@192.0.2.1:5060"));
+    private static readonly DialogState Dialog = new("c1", "u1", "b1", "<sip:u@192.0.2.1>", "<sip:b@192.0.2.7>", Contact.ToString(), "sip:b@192.0.2.7", [], 5, 1, "", false, true, true);
 
-    private static readonly InviteClientState s_inviting = InviteClientUsage.Begin(InitialRequests.Invite(new InitialRequest(SipUri.Parse("sip:b@192.0.2.7"),
-        new NameAddr(SipUri.Parse("sip:u@192.0.2.1")), new NameAddr(SipUri.Parse("sip:b@192.0.2.7")), s_contact, "c1", "u1", 1, []), s_offer.ToBytes()), s_offer, "", new InviteClientPolicy()).State;
+    private static readonly InviteClientState Inviting = InviteClientUsage.Begin(InitialRequests.Invite(new InitialRequest(SipUri.Parse("sip:b@192.0.2.7"),
+        new NameAddr(SipUri.Parse("sip:u@192.0.2.1")), new NameAddr(SipUri.Parse("sip:b@192.0.2.7")), Contact, "c1", "u1", 1, []), Offer.ToBytes()), Offer, "", new InviteClientPolicy()).State;
 
-    private static readonly string[] s_odd =
+    private static readonly string[] Odd =
     [
         "Expires: 60\r\nExpires: 61\r\n", "Session-Expires: 1800;refresher=uac\r\nSession-Expires: 90;\r\n", "X-Junk\r\n", "Contact: <sip:b@192.0.2.7>;\r\n", "Contact: <sip:b@192.0.2.7:0>\r\n",
         "Contact: <sip:b@192.0.2.7;thinfo=\"a1b2=\";;x>\r\n", "Contact: < sip: b@[2001:db8:::192.0.2.1] >;;q=\r\n", "Max-Forwards: 70\r\nMax-Forwards: 71\r\nContent-Type:\r\n", "Record-Route: <sip:p;lr;a=\"b c\">;d=\"e\",,\r\n",
@@ -37,7 +37,7 @@ public sealed class SipDialogTarget : IFuzzTarget
     {
         get
         {
-            foreach (var odd in s_odd)
+            foreach (var odd in Odd)
             {
                 foreach (var from in new[] { "<sip:b@192.0.2.7>;tag=b1", "<sip:@192.0.2.7>;;tag=\"b 1\"", "Bell, A. <sip: b@192.0.2.7 >;tag=b<1>" })
                 {
@@ -64,7 +64,7 @@ public sealed class SipDialogTarget : IFuzzTarget
 
     private static void Take(SipResponse response)
     {
-        var step = InviteClientUsage.Step(s_inviting, new InviteClientInput.Responded(response, "0123456789abcdef"), 0, s_timers);
+        var step = InviteClientUsage.Step(Inviting, new InviteClientInput.Responded(response, "0123456789abcdef"), 0, Timers);
         Check(step.Actions);
         if (response.IsSuccess && response.CSeq is { Method: "INVITE", Number: <= 1 } && !step.Actions.Any(action => action is SendAck)) throw new InvalidOperationException("a 2xx is not acknowledged");
         var stray = StrayDialog.Of(response, new SipFlow(SipTransportKind.Udp, 0, new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 5060)));
@@ -75,22 +75,22 @@ public sealed class SipDialogTarget : IFuzzTarget
     {
         if (request is { Method: "INVITE", To.Tag: null })
         {
-            var begun = InviteServerUsage.Begin(request, "u1", s_contact, "", out var refusal);
+            var begun = InviteServerUsage.Begin(request, "u1", Contact, "", out var refusal);
             if (begun is null)
             {
                 Check([new SendResponse(request, refusal!)]);
                 return;
             }
-            var accepted = InviteServerUsage.Step(begun, new InviteServerInput.Accept(s_us), 0, s_timers);
+            var accepted = InviteServerUsage.Step(begun, new InviteServerInput.Accept(Us), 0, Timers);
             Check(accepted.Actions);
-            Check(InviteServerUsage.Step(accepted.State, new InviteServerInput.Tick(), 32_000, s_timers).Actions);
+            Check(InviteServerUsage.Step(accepted.State, new InviteServerInput.Tick(), 32_000, Timers).Actions);
             return;
         }
-        var session = new ReInviteState { Dialog = s_dialog, Local = s_us, LocalSdp = s_offer };
-        if (request.Method == "BYE" && s_dialog.Owns(request) && DialogChecks.Check(s_dialog, request, 1).Next is null) throw new InvalidOperationException("a BYE of the dialog does not end it");
+        var session = new ReInviteState { Dialog = Dialog, Local = Us, LocalSdp = Offer };
+        if (request.Method == "BYE" && Dialog.Owns(request) && DialogChecks.Check(Dialog, request, 1).Next is null) throw new InvalidOperationException("a BYE of the dialog does not end it");
         var taken = request.Method == "ACK"
-            ? ReInviteUsage.Step(session, new ReInviteInput.Acknowledged(request), 0, s_timers)
-            : ReInviteUsage.Step(session, new ReInviteInput.Received(request, 1), 0, s_timers);
+            ? ReInviteUsage.Step(session, new ReInviteInput.Acknowledged(request), 0, Timers)
+            : ReInviteUsage.Step(session, new ReInviteInput.Received(request, 1), 0, Timers);
         Check(taken.Actions);
         Check([new SendRequest(DialogRequests.Bye(taken.State.Dialog, out _))]);
     }

@@ -9,8 +9,8 @@ namespace Cti.Fuzz.Targets;
 /// </summary>
 public static class SipFuzzTarget
 {
-    private static readonly SipRequestRules s_rules = new(["INVITE", "BYE", "OPTIONS"], ["timer"], ["application/sdp"]);
-    private static readonly NameAddr s_contact = new(SipUri.Parse("sip:us@192.0.2.1"));
+    private static readonly SipRequestRules Rules = new(["INVITE", "BYE", "OPTIONS"], ["timer"], ["application/sdp"]);
+    private static readonly NameAddr Contact = new(SipUri.Parse("sip:us@192.0.2.1"));
 
     public static void Run(ReadOnlySpan<byte> data)
     {
@@ -73,12 +73,12 @@ public static class SipFuzzTarget
             _ = InfoDtmf.IsDtmf(asked) ? InfoDtmf.Read(asked) : null;
             _ = SipReason.SipCause(asked);
             _ = DialogTag.TryFind(asked, out _);
-            _ = SipRequestValidator.Find(asked, s_rules);
+            _ = SipRequestValidator.Find(asked, Rules);
         }
         else if (message is SipResponse answered)
         {
             _ = SessionTimer.FromResponse(answered);
-            _ = RegisterUsage.GrantedSeconds(answered, s_contact, 60);
+            _ = RegisterUsage.GrantedSeconds(answered, Contact, 60);
         }
         _ = message.MaxForwards;
         _ = message.Expires;

@@ -8,7 +8,7 @@ namespace Cti.Fuzz.Targets;
 /// <summary>Sound files: any bytes are a prompt of bounded length or an <see cref="UnsupportedSoundException"/>. What is left to libsndfile is refused here: its code is not under test.</summary>
 public sealed class SoundFileTarget : IFuzzTarget
 {
-    private static readonly SoundLibrary s_none = new("cti-fuzz-no-such-library.so");
+    private static readonly SoundLibrary None = new("cti-fuzz-no-such-library.so");
 
     public string Name => "sound";
 
@@ -34,7 +34,7 @@ public sealed class SoundFileTarget : IFuzzTarget
         {
             try
             {
-                var prompt = SoundFile.Decode(extension, bytes, s_none);
+                var prompt = SoundFile.Decode(extension, bytes, None);
                 // The lowest rate that is taken is an eighth of ours, and a sample has at least one bit's byte.
                 if (prompt.Samples > Limits.PromptSamplesMax || prompt.Samples > 8L * bytes.Length + 64) throw new InvalidOperationException($"{bytes.Length} bytes became {prompt.Samples} samples");
                 prompt.Encoded(Media.AudioCodec.Pcmu);

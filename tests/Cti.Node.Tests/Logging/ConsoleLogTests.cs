@@ -5,15 +5,15 @@ namespace Cti.Node.Tests.Logging;
 
 public sealed class ConsoleLogTests
 {
-    private static readonly LogEvent s_drop = new(2900, LogSeverity.Warning, "from {0}: {1}");
+    private static readonly LogEvent Drop = new(2900, LogSeverity.Warning, "from {0}: {1}");
 
     [Fact]
     public async Task What_a_stranger_sends_stays_in_its_line()
     {
         var lines = await WriteAsync(static log =>
         {
-            log.Write(s_drop, "\u001b[2J", "a\n2026-01-01T00:00:00.000Z ERROR 1001 forged");
-            log.Write(s_drop, "\u202e", "\u2028\u0085\u009b31m\r");
+            log.Write(Drop, "\u001b[2J", "a\n2026-01-01T00:00:00.000Z ERROR 1001 forged");
+            log.Write(Drop, "\u202e", "\u2028\u0085\u009b31m\r");
         });
         lines.Length.ShouldBe(2);
         lines[0].ShouldEndWith(@" WARN  2900 from \u001b[2J: a\n2026-01-01T00:00:00.000Z ERROR 1001 forged");
@@ -23,7 +23,7 @@ public sealed class ConsoleLogTests
     [Fact]
     public async Task A_fault_keeps_its_lines_and_no_line_of_it_looks_like_one_of_the_log()
     {
-        var lines = await WriteAsync(static log => log.Write(s_drop, "x", new AggregateException("outer\nforged", new InvalidOperationException("inner\u001b[0m\r\nforged"))));
+        var lines = await WriteAsync(static log => log.Write(Drop, "x", new AggregateException("outer\nforged", new InvalidOperationException("inner\u001b[0m\r\nforged"))));
         lines.Length.ShouldBeGreaterThan(2);
         lines.Skip(1).ShouldAllBe(static line => line.StartsWith(LogText.Continuation, StringComparison.Ordinal));
         lines.ShouldAllBe(static line => line == VisibleText.Of(line));
@@ -35,7 +35,7 @@ public sealed class ConsoleLogTests
         var slow = new HeldWriter();
         await using (var log = new ConsoleLog(LogSeverity.Debug, slow))
         {
-            for (var i = 0; i < 10_101; i++) log.Write(s_drop, i, "x");
+            for (var i = 0; i < 10_101; i++) log.Write(Drop, i, "x");
             slow.LetGo();
         }
         var written = slow.ToString();

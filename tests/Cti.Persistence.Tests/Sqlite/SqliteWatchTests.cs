@@ -8,7 +8,7 @@ namespace Cti.Persistence.Tests.Sqlite;
 public sealed class SqliteWatchTests : IDisposable
 {
     private const int Instances = 4;
-    private static readonly TimeSpan s_seconds = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Seconds = TimeSpan.FromSeconds(30);
 
     private readonly string _folder = Directory.CreateTempSubdirectory("cti-watch-").FullName;
     private readonly TaskCompletionSource<string> _broke = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -58,7 +58,7 @@ public sealed class SqliteWatchTests : IDisposable
 
     private async Task ShouldBreakAsync(SqliteJournalStore store, string what)
     {
-        var why = await _broke.Task.WaitAsync(s_seconds);
+        var why = await _broke.Task.WaitAsync(Seconds);
         why.ShouldStartWith(Journal);
         why.ShouldContain(what);
         why.ShouldContain("stop the node");

@@ -113,20 +113,20 @@ public sealed class ClusterBugTests
 
         private sealed class Judges(IJournalStore inner) : ForwardingJournalStore(inner)
         {
-            private readonly Dictionary<string, long> frozen = new(StringComparer.Ordinal);
-            private long skew;
+            private readonly Dictionary<string, long> _frozen = new(StringComparer.Ordinal);
+            private long _skew;
 
             public override ValueTask<NodeLease?> JoinAsync(NodeLease self, CancellationToken cancellation = default)
             {
                 // Its own time as it joins, against the database's.
-                skew = self.StartedMillis - 1_700_000_000_000;
+                _skew = self.StartedMillis - 1_700_000_000_000;
                 return base.JoinAsync(self, cancellation);
             }
 
             public override async ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default)
             {
                 var view = await base.RenewAsync(self, knownOwnership, cancellation);
-                return view with { Nodes = [.. view.Nodes.Select(row => row.Name == self.Name || view.NowMillis + skew - row.RenewedAtMillis < ClusterNode.LeaseMillis ? row : Freeze(row))] };
+                return view with { Nodes = [.. view.Nodes.Select(row => row.Name == self.Name || view.NowMillis + _skew - row.RenewedAtMillis < ClusterNode.LeaseMillis ? row : Freeze(row))] };
             }
 
             public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default) =>
@@ -134,7 +134,7 @@ public sealed class ClusterBugTests
 
             private NodeLease Freeze(NodeLease row)
             {
-                if (!frozen.TryGetValue(row.Name, out var renewals)) frozen.Add(row.Name, renewals = row.Renewals);
+                if (!_frozen.TryGetValue(row.Name, out var renewals)) _frozen.Add(row.Name, renewals = row.Renewals);
                 return row with { Renewals = renewals };
             }
         }

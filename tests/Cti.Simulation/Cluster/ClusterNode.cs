@@ -15,11 +15,11 @@ namespace Cti.Simulation.Cluster;
 internal sealed class ClusterNode : NodeLife, IClusterEvents
 {
     public const int LeaseMillis = 2_000;
-    private readonly ClusterWorld world;
+    private readonly ClusterWorld _world;
 
     private ClusterNode(ClusterWorld world, NodeProcess process) : base(process)
     {
-        this.world = world;
+        _world = world;
         Name = NameOf(process.Node);
         Address = AddressOf(process.Node);
         Media = world.MediaOf(Address.Address);
@@ -54,7 +54,7 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
     public override void Kill()
     {
         base.Kill();
-        world.Links.Kill(Name);
+        _world.Links.Kill(Name);
         Media.Crash();
     }
 
@@ -65,7 +65,7 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
 
     void IClusterEvents.OnLost(IReadOnlyList<int> instances)
     {
-        foreach (var instance in instances) Lost[instance] = world.Runtime.ElapsedMillis;
+        foreach (var instance in instances) Lost[instance] = _world.Runtime.ElapsedMillis;
     }
 
     private async Task RunAsync()
@@ -77,29 +77,29 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
         catch (StoreUnavailableException)
         {
             // The program ends, and whoever supervises it starts it again.
-            world.NodeDied(this, 1000);
+            _world.NodeDied(this, 1000);
         }
 #pragma warning disable CA1031 // Nothing observes this task but the failure list.
         catch (Exception fault)
 #pragma warning restore CA1031
         {
-            world.Fail($"{Name} does not start: {fault}");
+            _world.Fail($"{Name} does not start: {fault}");
         }
     }
 
     private async Task StartAsync()
     {
-        var plan = world.Cluster;
-        var faults = new ClusterStoreFaults(world, Process, world.Random.Fork());
-        var disk = new BookkeepingStore(world.Bugs.Disk(new MemoryJournalStore(world.Disk)), world.Ledger);
-        var store = new FaultyJournalStore(world.Bugs.Store(new RenewalsStore(disk, world), Process), faults);
+        var plan = _world.Cluster;
+        var faults = new ClusterStoreFaults(_world, Process, _world.Random.Fork());
+        var disk = new BookkeepingStore(_world.Bugs.Disk(new MemoryJournalStore(_world.Disk)), _world.Ledger);
+        var store = new FaultyJournalStore(_world.Bugs.Store(new RenewalsStore(disk, _world), Process), faults);
         await store.OpenAsync(plan.Instances);
-        var clock = new NodeClock(world.Runtime, plan.Clocks[Process.Node], [.. plan.ClockJumps.Where(jump => jump.Node == Process.Node)]);
+        var clock = new NodeClock(_world.Runtime, plan.Clocks[Process.Node], [.. plan.ClockJumps.Where(jump => jump.Node == Process.Node)]);
         Hub = await EventHub.CreateAsync(store, Process, clock, Process, plan.HasSmallFeeds ? SmallFeeds : new FeedBounds());
         var hub = Hub;
-        var publish = world.Bugs.Publish(hub.Publish);
+        var publish = _world.Bugs.Publish(hub.Publish);
         var guard = new PauseGuard(LeaseMillis / 2 * 1_000_000L);
-        var links = new ProcessLinks(world.Links.For(Name), Process);
+        var links = new ProcessLinks(_world.Links.For(Name), Process);
         Server = new ServerNode(new ServerNodeOptions
         {
             NodeName = Name,
@@ -107,7 +107,7 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
             CallsMax = plan.CallsMax,
             Calls = plan.Calls,
             Inbound = new InboundPolicy([], true, RandomApplication.Name, false),
-            Trunks = [world.Trunk, VirtualWorld.Callers],
+            Trunks = [_world.Trunk, VirtualWorld.Callers],
             DialAny = true,
             MediaProfile = new MediaProfile(["PCMA", "PCMU"], 0),
             IsShared = true,
@@ -121,30 +121,30 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
             Scheduler = Process,
             Clock = clock,
             Timers = Process,
-            Random = world.Random.Fork(),
+            Random = _world.Random.Fork(),
             Log = Process,
             Store = store,
-            Media = world.Bugs.Media(new GatedMedia(world, Process, Media)),
-            Recordings = new VirtualFiles(world.Repaired),
-            ToldByes = world.SpoolOf(Process),
+            Media = _world.Bugs.Media(new GatedMedia(_world, Process, Media)),
+            Recordings = new VirtualFiles(_world.Repaired),
+            ToldByes = _world.SpoolOf(Process),
             Resolver = new SlowResolver(Process),
-            SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)
+            SipTransport = events => new GatedTransport(_world, Process, Sip = new VirtualSipTransport(_world.Network, _world.Runtime, new SocketsOpenLast(this, events), Address)
             {
-                PauseGuard = world.Bugs.IsUnguarded ? null : guard, Clock = clock, Hearing = Process.Hear,
+                PauseGuard = _world.Bugs.IsUnguarded ? null : guard, Clock = clock, Hearing = Process.Hear,
             }),
             Publish = events =>
             {
                 if (Process.IsAlive) publish(events);
             },
             Subscribers = hub,
-            Loses = world.Bugs.Loses,
+            Loses = _world.Bugs.Loses,
         });
-        Server.Actors.CrashObserver = (name, fault) => world.Fail($"{Name}: actor {name} crashed: {fault}");
+        Server.Actors.CrashObserver = (name, fault) => _world.Fail($"{Name}: actor {name} crashed: {fault}");
         Server.Cluster.Subscribe(this);
         await Server.StartAsync();
-        Router = world.Bugs.Router(Server.Router);
+        Router = _world.Bugs.Router(Server.Router);
         IsServing = true;
-        world.NodeServes(this);
+        _world.NodeServes(this);
     }
 
     /// <summary>Shows the world when which node has renewed its lease.</summary>

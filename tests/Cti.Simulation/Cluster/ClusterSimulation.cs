@@ -13,13 +13,13 @@ internal sealed class ClusterSimulation
     private const int RestMillisMax = 45_000;
     /// <summary>In most worlds the rest ends when nothing is left but transactions that their timers end; in every eighth it is waited for those too.</summary>
     private const int RestMillisMin = 6_000, WholeRestEach = 8;
-    private readonly ClusterWorld world;
-    private readonly FinalChecks checks;
+    private readonly ClusterWorld _world;
+    private readonly FinalChecks _checks;
 
     private ClusterSimulation(ClusterWorld world)
     {
-        this.world = world;
-        checks = new FinalChecks(world);
+        _world = world;
+        _checks = new FinalChecks(world);
     }
 
     public static SimulationResult Run(ulong seed, PlantedBugs? bugs = null) => Run(ClusterPlan.Draw(seed), bugs);
@@ -56,22 +56,22 @@ internal sealed class ClusterSimulation
 
     private void Run()
     {
-        world.Trouble.Begin();
+        _world.Trouble.Begin();
         if (!Advance(2_000)) return;
-        world.Application.Begin();
-        world.Group.Begin();
-        for (var i = 0; i < world.Plan.Inbound; i++)
+        _world.Application.Begin();
+        _world.Group.Begin();
+        for (var i = 0; i < _world.Plan.Inbound; i++)
         {
-            var phone = world.Phones[world.Random.Next(world.Phones.Count)];
-            world.Runtime.After(world.Random.Next(world.Plan.SpreadMillis), () =>
+            var phone = _world.Phones[_world.Random.Next(_world.Phones.Count)];
+            _world.Runtime.After(_world.Random.Next(_world.Plan.SpreadMillis), () =>
             {
-                var at = world.PickAddress();
+                var at = _world.PickAddress();
                 phone.Dial(at, $"sip:500@{at}");
             });
         }
-        if (!Advance(world.Plan.SpreadMillis + 20_000)) return;
-        world.Application.Stop();
-        world.Heal();
+        if (!Advance(_world.Plan.SpreadMillis + 20_000)) return;
+        _world.Application.Stop();
+        _world.Heal();
         if (!Settle() || !Rest()) return;
         CheckEnd();
     }
@@ -79,18 +79,18 @@ internal sealed class ClusterSimulation
     /// <summary>Lets time pass until a rule is broken.</summary>
     private bool Advance(long millis)
     {
-        var end = world.Runtime.ElapsedMillis + millis;
-        while (world.Failures.Count == 0 && world.Runtime.NextTimerMillis is { } due && due <= end) world.Runtime.Step();
-        if (world.Failures.Count == 0) world.Runtime.Advance(end - world.Runtime.ElapsedMillis);
-        return world.Failures.Count == 0;
+        var end = _world.Runtime.ElapsedMillis + millis;
+        while (_world.Failures.Count == 0 && _world.Runtime.NextTimerMillis is { } due && due <= end) _world.Runtime.Step();
+        if (_world.Failures.Count == 0) _world.Runtime.Advance(end - _world.Runtime.ElapsedMillis);
+        return _world.Failures.Count == 0;
     }
 
     private bool Settle()
     {
-        var end = world.Runtime.ElapsedMillis + SettleMillisMax;
+        var end = _world.Runtime.ElapsedMillis + SettleMillisMax;
         while (!IsSettled())
         {
-            if (world.Runtime.ElapsedMillis > end)
+            if (_world.Runtime.ElapsedMillis > end)
             {
                 SayWhatIsLeft();
                 return false;
@@ -103,34 +103,34 @@ internal sealed class ClusterSimulation
     /// <summary>Lets what is left come to its end; should it not, the checks say so.</summary>
     private bool Rest()
     {
-        var isWhole = world.Plan.Seed % WholeRestEach == 0;
+        var isWhole = _world.Plan.Seed % WholeRestEach == 0;
         for (var rested = 1_000; rested <= RestMillisMax; rested += 1_000)
         {
             if (!Advance(1_000)) return false;
-            if (!isWhole && rested >= RestMillisMin && !world.Nodes.SelectMany(node => Left(node!, isWhole: false)).Concat(Misplaced()).Any()) return true;
+            if (!isWhole && rested >= RestMillisMin && !_world.Nodes.SelectMany(node => Left(node!, isWhole: false)).Concat(Misplaced()).Any()) return true;
         }
         return true;
     }
 
-    private bool IsSettled() => checks.IsSettled && world.Nodes.All(static node => node is { IsServing: true, IsLeaving: false, Server: { CallCount: 0, ConferenceCount: 0, IsJournalIdle: true } });
+    private bool IsSettled() => _checks.IsSettled && _world.Nodes.All(static node => node is { IsServing: true, IsLeaving: false, Server: { CallCount: 0, ConferenceCount: 0, IsJournalIdle: true } });
 
     private void SayWhatIsLeft()
     {
-        for (var index = 0; index < world.Nodes.Count; index++)
+        for (var index = 0; index < _world.Nodes.Count; index++)
         {
-            if (world.Nodes[index] is not { IsServing: true, Server: { } server }) world.Fail($"{ClusterNode.NameOf(index)} does not serve again");
+            if (_world.Nodes[index] is not { IsServing: true, Server: { } server }) _world.Fail($"{ClusterNode.NameOf(index)} does not serve again");
             else if (server.CallCount > 0 || server.ConferenceCount > 0 || !server.IsJournalIdle)
-                world.Fail($"{ClusterNode.NameOf(index)}: {server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
+                _world.Fail($"{ClusterNode.NameOf(index)}: {server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
         }
-        checks.SayWhatIsLeft();
+        _checks.SayWhatIsLeft();
     }
 
     private void CheckEnd()
     {
-        foreach (var left in world.Nodes.SelectMany(node => Left(node!, world.Plan.Seed % WholeRestEach == 0)).ToList()) world.Fail(left);
-        checks.Check();
-        foreach (var misplaced in Misplaced().ToList()) world.Fail(misplaced);
-        foreach (var book in world.Ledger.Calls) CheckLoss(book);
+        foreach (var left in _world.Nodes.SelectMany(node => Left(node!, _world.Plan.Seed % WholeRestEach == 0)).ToList()) _world.Fail(left);
+        _checks.Check();
+        foreach (var misplaced in Misplaced().ToList()) _world.Fail(misplaced);
+        foreach (var book in _world.Ledger.Calls) CheckLoss(book);
     }
 
     private IEnumerable<string> Left(ClusterNode node, bool isWhole)
@@ -143,7 +143,7 @@ internal sealed class ClusterSimulation
             (server.ConferenceCount, "conferences by its own count"),
         ];
         // A living node that lost a call keeps the caller's INVITE, to find the call's new owner by it.
-        if (!world.MayBeBehind) counts.Add(isWhole ? (server.TransactionCount, "SIP transactions") : (server.EndlessTransactionCount, "SIP transactions that nothing ends"));
+        if (!_world.MayBeBehind) counts.Add(isWhole ? (server.TransactionCount, "SIP transactions") : (server.EndlessTransactionCount, "SIP transactions that nothing ends"));
         foreach (var (count, what) in counts)
         {
             if (count != 0) yield return $"{node.Name}: {count} {what}, not 0";
@@ -155,18 +155,18 @@ internal sealed class ClusterSimulation
     /// <summary>Every instance has one living owner that serves it, and is where it ought to be.</summary>
     private IEnumerable<string> Misplaced()
     {
-        for (var instance = 0; instance < world.Plan.Instances; instance++)
+        for (var instance = 0; instance < _world.Plan.Instances; instance++)
         {
-            var owner = world.Ledger.OwnerOf(instance);
-            if (world.Nodes.All(node => node!.Name != owner)) yield return $"instance {instance} belongs to {(owner.Length == 0 ? "nobody" : owner)}";
-            foreach (var node in world.Nodes)
+            var owner = _world.Ledger.OwnerOf(instance);
+            if (_world.Nodes.All(node => node!.Name != owner)) yield return $"instance {instance} belongs to {(owner.Length == 0 ? "nobody" : owner)}";
+            foreach (var node in _world.Nodes)
             {
                 if (node!.Server!.Cluster.View.OwnerOf(instance)?.Name is var seen && seen != owner) yield return $"{node.Name} believes that instance {instance} is {seen}'s, it is {owner}'s";
             }
         }
-        foreach (var node in world.Nodes)
+        foreach (var node in _world.Nodes)
         {
-            var meant = Enumerable.Range(0, world.Plan.Instances).Count(instance => world.Ledger.OwnerOf(instance) == node!.Name);
+            var meant = Enumerable.Range(0, _world.Plan.Instances).Count(instance => _world.Ledger.OwnerOf(instance) == node!.Name);
             if (node!.Server!.InstanceCount != meant) yield return $"{node.Name}: {node.Server.InstanceCount} instances, not {meant}";
             foreach (var (instance, to) in node.Server.Cluster.PlanGives()) yield return $"instance {instance} ought to be {to}'s, and stays with {node.Name}";
         }
@@ -176,8 +176,8 @@ internal sealed class ClusterSimulation
     private void CheckLoss(CallBook book)
     {
         if (!(book.WasConfirmed || book.WasDialAnswered) || book.Release is not { Cause: >= 500 and < 600 } release) return;
-        var phone = world.Phones.SelectMany(phone => phone.Calls).FirstOrDefault(call => call.CallId == book.State.SipCallId);
+        var phone = _world.Phones.SelectMany(phone => phone.Calls).FirstOrDefault(call => call.CallId == book.State.SipCallId);
         if (phone is not { WasUp: true, HasRefusedReInvite: false }) return;
-        world.Fail($"{book.Id} was up and is lost: {release.Closing} {release.Cause}");
+        _world.Fail($"{book.Id} was up and is lost: {release.Closing} {release.Cause}");
     }
 }

@@ -8,86 +8,86 @@ internal sealed class ClusterTrouble
     private const int LookMillis = 250;
     /// <summary>After so long a node that cannot get rid of its instances leaves them behind.</summary>
     private const int DrainMillisMax = 25_000;
-    private readonly ClusterWorld world;
-    private readonly List<Pending> crashes;
+    private readonly ClusterWorld _world;
+    private readonly List<Pending> _crashes;
 
     public ClusterTrouble(ClusterWorld world)
     {
-        this.world = world;
-        crashes = [.. world.Cluster.NodeCrashes.Select(static crash => new Pending(crash))];
+        _world = world;
+        _crashes = [.. world.Cluster.NodeCrashes.Select(static crash => new Pending(crash))];
     }
 
     public void Begin()
     {
-        var plan = world.Cluster;
+        var plan = _world.Cluster;
         for (var index = 0; index < plan.Nodes; index++)
         {
             var started = index;
-            world.Runtime.After(plan.StartMillis[index], () => world.StartNode(started));
+            _world.Runtime.After(plan.StartMillis[index], () => _world.StartNode(started));
         }
-        foreach (var crash in plan.NodeCrashes.Where(static crash => crash.Moment == CrashMoment.AtTime)) At(crash.Node, crash.FromMillis, node => world.Crash(node, crash.DownMillis));
+        foreach (var crash in plan.NodeCrashes.Where(static crash => crash.Moment == CrashMoment.AtTime)) At(crash.Node, crash.FromMillis, node => _world.Crash(node, crash.DownMillis));
         foreach (var pause in plan.Pauses)
         {
             At(pause.Node, pause.FromMillis, node =>
             {
-                world.Pause(node);
-                world.Runtime.After(pause.ToMillis - pause.FromMillis, () => node.Woken?.Invoke());
+                _world.Pause(node);
+                _world.Runtime.After(pause.ToMillis - pause.FromMillis, () => node.Woken?.Invoke());
             });
         }
         foreach (var drain in plan.Drains) At(drain.Node, drain.FromMillis, node => Drain(node, drain.ToMillis - drain.FromMillis));
         foreach (var link in plan.Links)
         {
-            world.Runtime.After(link.FromMillis, () => BreakLink(link));
-            world.Runtime.After(link.ToMillis, Recut);
+            _world.Runtime.After(link.FromMillis, () => BreakLink(link));
+            _world.Runtime.After(link.ToMillis, Recut);
         }
         foreach (var line in plan.Lines)
         {
-            world.Runtime.After(line.FromMillis, () => CutLine(line));
-            world.Runtime.After(line.ToMillis, RecutLines);
+            _world.Runtime.After(line.FromMillis, () => CutLine(line));
+            _world.Runtime.After(line.ToMillis, RecutLines);
         }
     }
 
     /// <summary>The node passed a moment at which it may be planned to die.</summary>
     public void Reach(NodeProcess process, CrashMoment moment)
     {
-        if (world.IsHealed) return;
-        foreach (var crash in crashes)
+        if (_world.IsHealed) return;
+        foreach (var crash in _crashes)
         {
-            if (crash.Plan.Node != process.Node || crash.Plan.Moment != moment || world.Runtime.ElapsedMillis < crash.Plan.FromMillis || crash.IsOver || --crash.Left > 0) continue;
-            if (world.Nodes[process.Node] is not { } node || node.Process != process) continue;
+            if (crash.Plan.Node != process.Node || crash.Plan.Moment != moment || _world.Runtime.ElapsedMillis < crash.Plan.FromMillis || crash.IsOver || --crash.Left > 0) continue;
+            if (_world.Nodes[process.Node] is not { } node || node.Process != process) continue;
             crash.IsOver = true;
-            world.Trace.Add($"crash: {moment}");
-            world.Crash(node, crash.Plan.DownMillis);
+            _world.Trace.Add($"crash: {moment}");
+            _world.Crash(node, crash.Plan.DownMillis);
             return;
         }
     }
 
-    private void At(int index, int millis, Action<ClusterNode> act) => world.Runtime.After(millis, () =>
+    private void At(int index, int millis, Action<ClusterNode> act) => _world.Runtime.After(millis, () =>
     {
-        if (!world.IsHealed && world.Nodes[index] is { IsServing: true } node) act(node);
+        if (!_world.IsHealed && _world.Nodes[index] is { IsServing: true } node) act(node);
     });
 
     /// <summary>The program's own stop: hands over what it has, leaves the cluster, ends.</summary>
     private void Drain(ClusterNode node, int downMillis)
     {
-        world.Trace.Add($"{node.Name} drains");
+        _world.Trace.Add($"{node.Name} drains");
         node.IsLeaving = true;
         node.Server!.Drain();
-        LeaveWhenEmpty(node, downMillis, world.Runtime.ElapsedMillis + DrainMillisMax);
+        LeaveWhenEmpty(node, downMillis, _world.Runtime.ElapsedMillis + DrainMillisMax);
     }
 
-    private void LeaveWhenEmpty(ClusterNode node, int downMillis, long latestMillis) => world.Runtime.After(LookMillis, () => node.Process.Hear(() =>
+    private void LeaveWhenEmpty(ClusterNode node, int downMillis, long latestMillis) => _world.Runtime.After(LookMillis, () => node.Process.Hear(() =>
     {
         if (!node.Process.IsAlive) return;
         if (node.Server is { InstanceCount: 0, CallCount: 0, IsJournalIdle: true } server)
         {
-            world.Trace.Add($"{node.Name} leaves");
+            _world.Trace.Add($"{node.Name} leaves");
             _ = LeaveAsync(node, server, downMillis);
         }
-        else if (world.Runtime.ElapsedMillis >= latestMillis)
+        else if (_world.Runtime.ElapsedMillis >= latestMillis)
         {
-            world.Trace.Add($"{node.Name} leaves in a hurry");
-            world.Crash(node, downMillis);
+            _world.Trace.Add($"{node.Name} leaves in a hurry");
+            _world.Crash(node, downMillis);
         }
         else
         {
@@ -100,51 +100,51 @@ internal sealed class ClusterTrouble
         try
         {
             await server.StopAsync();
-            world.NodeDied(node, downMillis);
+            _world.NodeDied(node, downMillis);
         }
 #pragma warning disable CA1031 // Nothing observes this task but the failure list.
         catch (Exception fault)
 #pragma warning restore CA1031
         {
-            world.Fail($"{node.Name} does not stop: {fault}");
+            _world.Fail($"{node.Name} does not stop: {fault}");
         }
     }
 
     private void BreakLink(LinkTrouble link)
     {
-        if (world.IsHealed) return;
+        if (_world.IsHealed) return;
         var (first, second) = (ClusterNode.NameOf(link.First), ClusterNode.NameOf(link.Second));
-        world.Trace.Add($"link {first}-{second} {(link.IsReset ? "is reset" : "is cut")}");
+        _world.Trace.Add($"link {first}-{second} {(link.IsReset ? "is reset" : "is cut")}");
         if (!link.IsReset)
         {
-            world.Links.Cut(first, second);
+            _world.Links.Cut(first, second);
             return;
         }
-        world.Links.Break(first, second);
-        world.Links.Break(second, first);
+        _world.Links.Break(first, second);
+        _world.Links.Break(second, first);
     }
 
     private void Recut()
     {
-        if (world.IsHealed) return;
-        world.Links.Heal();
-        var now = world.Runtime.ElapsedMillis;
-        foreach (var link in world.Cluster.Links.Where(link => !link.IsReset && link.FromMillis <= now && now < link.ToMillis)) world.Links.Cut(ClusterNode.NameOf(link.First), ClusterNode.NameOf(link.Second));
+        if (_world.IsHealed) return;
+        _world.Links.Heal();
+        var now = _world.Runtime.ElapsedMillis;
+        foreach (var link in _world.Cluster.Links.Where(link => !link.IsReset && link.FromMillis <= now && now < link.ToMillis)) _world.Links.Cut(ClusterNode.NameOf(link.First), ClusterNode.NameOf(link.Second));
     }
 
     private void CutLine(LineTrouble line)
     {
-        if (world.IsHealed) return;
-        world.Trace.Add($"line {ClusterNode.NameOf(line.Node)}-{world.Phones[line.Phone].Local} is cut");
-        world.Network.Cut(ClusterNode.AddressOf(line.Node).Address, world.Phones[line.Phone].Local.Address);
+        if (_world.IsHealed) return;
+        _world.Trace.Add($"line {ClusterNode.NameOf(line.Node)}-{_world.Phones[line.Phone].Local} is cut");
+        _world.Network.Cut(ClusterNode.AddressOf(line.Node).Address, _world.Phones[line.Phone].Local.Address);
     }
 
     private void RecutLines()
     {
-        if (world.IsHealed) return;
-        world.Network.Mend();
-        var now = world.Runtime.ElapsedMillis;
-        foreach (var line in world.Cluster.Lines.Where(line => line.FromMillis <= now && now < line.ToMillis)) CutLine(line);
+        if (_world.IsHealed) return;
+        _world.Network.Mend();
+        var now = _world.Runtime.ElapsedMillis;
+        foreach (var line in _world.Cluster.Lines.Where(line => line.FromMillis <= now && now < line.ToMillis)) CutLine(line);
     }
 
     private sealed class Pending(NodeCrash plan)

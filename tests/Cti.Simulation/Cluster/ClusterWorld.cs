@@ -15,28 +15,28 @@ internal sealed class ClusterWorld : VirtualWorld
     /// <summary>How late limits on time may be, where their instance has an owner that runs.</summary>
     private const int LateMillisMax = 1_000;
 
-    private readonly ClusterNode?[] nodes;
-    private readonly int[] lives;
-    private readonly long[] wokeMillis;
-    private readonly bool[] mustRenew;
-    private readonly long[] claimedMillis;
-    private readonly Dictionary<string, long> renewedMillis = new(StringComparer.Ordinal);
-    private readonly List<VirtualMediaPort> media = [];
-    private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
-    private readonly SeededRandom picks;
-    private readonly SeededRandom spoolDeaths;
-    private readonly HashSet<string> invites = new(StringComparer.Ordinal);
+    private readonly ClusterNode?[] _nodes;
+    private readonly int[] _lives;
+    private readonly long[] _wokeMillis;
+    private readonly bool[] _mustRenew;
+    private readonly long[] _claimedMillis;
+    private readonly Dictionary<string, long> _renewedMillis = new(StringComparer.Ordinal);
+    private readonly List<VirtualMediaPort> _media = [];
+    private readonly HashSet<string> _repaired = new(StringComparer.Ordinal);
+    private readonly SeededRandom _picks;
+    private readonly SeededRandom _spoolDeaths;
+    private readonly HashSet<string> _invites = new(StringComparer.Ordinal);
 
     public ClusterWorld(ClusterPlan plan, PlantedBugs bugs, bool keepTrace) : base(plan, bugs, keepTrace, followsContact: true)
     {
         Cluster = plan;
-        nodes = new ClusterNode?[plan.Nodes];
-        lives = new int[plan.Nodes];
-        wokeMillis = new long[plan.Nodes];
-        mustRenew = new bool[plan.Nodes];
-        claimedMillis = new long[plan.Instances];
-        picks = Random.Fork();
-        spoolDeaths = new SeededRandom(plan.Seed ^ 0x64656164);
+        _nodes = new ClusterNode?[plan.Nodes];
+        _lives = new int[plan.Nodes];
+        _wokeMillis = new long[plan.Nodes];
+        _mustRenew = new bool[plan.Nodes];
+        _claimedMillis = new long[plan.Instances];
+        _picks = Random.Fork();
+        _spoolDeaths = new SeededRandom(plan.Seed ^ 0x64656164);
         Links = new VirtualLinkNetwork(Runtime, Random.Fork()) { DelayMillis = (1, plan.LinkDelayMillisMax), Splits = plan.SplitsLinks };
         Trouble = new ClusterTrouble(this);
     }
@@ -50,13 +50,13 @@ internal sealed class ClusterWorld : VirtualWorld
     public override bool MayBeBehind => Cluster.StoreCuts.Count > 0 || Cluster.Outages.Count > 0 || Cluster.StoreFailPercent > 0 || Cluster.Pauses.Count > 0;
 
     /// <summary>The present life of each node; null while it is down.</summary>
-    public IReadOnlyList<ClusterNode?> Nodes => nodes;
+    public IReadOnlyList<ClusterNode?> Nodes => _nodes;
 
     public void StartNode(int index)
     {
-        if (nodes[index] is { Process.IsAlive: true }) return;
-        Trace.Add($"{ClusterNode.NameOf(index)} starts, {++lives[index]}");
-        nodes[index] = ClusterNode.Begin(this, index, lives[index]);
+        if (_nodes[index] is { Process.IsAlive: true }) return;
+        Trace.Add($"{ClusterNode.NameOf(index)} starts, {++_lives[index]}");
+        _nodes[index] = ClusterNode.Begin(this, index, _lives[index]);
     }
 
     public void NodeServes(ClusterNode node) => Trace.Add($"{node.Name} serves");
@@ -66,8 +66,8 @@ internal sealed class ClusterWorld : VirtualWorld
         if (!node.Process.IsAlive) return;
         Trace.Add($"{node.Name} dies");
         node.Kill();
-        if (nodes[node.Process.Node] == node) nodes[node.Process.Node] = null;
-        mustRenew[node.Process.Node] = false;
+        if (_nodes[node.Process.Node] == node) _nodes[node.Process.Node] = null;
+        _mustRenew[node.Process.Node] = false;
         Application.LostNode(node);
         Group.LostNode(node);
         Runtime.After(downMillis, () => StartNode(node.Process.Node));
@@ -91,8 +91,8 @@ internal sealed class ClusterWorld : VirtualWorld
             node.Woken = null;
             if (!node.Process.IsAlive) return;
             Trace.Add($"{node.Name} wakes");
-            wokeMillis[node.Process.Node] = Runtime.UnixMillis;
-            mustRenew[node.Process.Node] = Runtime.ElapsedMillis - since > (ClusterNode.LeaseMillis / 2) + 50;
+            _wokeMillis[node.Process.Node] = Runtime.UnixMillis;
+            _mustRenew[node.Process.Node] = Runtime.ElapsedMillis - since > (ClusterNode.LeaseMillis / 2) + 50;
             node.Process.Wake();
         };
     }
@@ -100,10 +100,10 @@ internal sealed class ClusterWorld : VirtualWorld
     /// <summary>A renewal of a node's lease has reached the store.</summary>
     public void Renewed(string node)
     {
-        renewedMillis[node] = Runtime.ElapsedMillis;
-        for (var index = 0; index < nodes.Length; index++)
+        _renewedMillis[node] = Runtime.ElapsedMillis;
+        for (var index = 0; index < _nodes.Length; index++)
         {
-            if (nodes[index] is { Process.IsPaused: false } present && present.Name == node) mustRenew[index] = false;
+            if (_nodes[index] is { Process.IsPaused: false } present && present.Name == node) _mustRenew[index] = false;
         }
     }
 
@@ -111,37 +111,37 @@ internal sealed class ClusterWorld : VirtualWorld
     protected override void Spools(NodeProcess process)
     {
         base.Spools(process);
-        if (IsHealed || Cluster.NodeCrashes.Count == 0 || spoolDeaths.Next(2) == 0) return;
-        var (inMillis, downMillis) = (spoolDeaths.Next(200), spoolDeaths.Next(6_000));
+        if (IsHealed || Cluster.NodeCrashes.Count == 0 || _spoolDeaths.Next(2) == 0) return;
+        var (inMillis, downMillis) = (_spoolDeaths.Next(200), _spoolDeaths.Next(6_000));
         Runtime.After(inMillis, () =>
         {
-            if (!IsHealed && nodes[process.Node] is { } node && node.Process == process) Crash(node, downMillis);
+            if (!IsHealed && _nodes[process.Node] is { } node && node.Process == process) Crash(node, downMillis);
         });
     }
 
     public VirtualMediaPort MediaOf(IPAddress address)
     {
         var made = NewMedia(address);
-        media.Add(made);
+        _media.Add(made);
         return made;
     }
 
     public override NodeLife? PickNode()
     {
-        var serving = nodes.Where(static node => node is { IsServing: true, IsLeaving: false, Process.IsPaused: false }).ToList();
-        return serving.Count == 0 ? null : serving[picks.Next(serving.Count)];
+        var serving = _nodes.Where(static node => node is { IsServing: true, IsLeaving: false, Process.IsPaused: false }).ToList();
+        return serving.Count == 0 ? null : serving[_picks.Next(serving.Count)];
     }
 
     /// <summary>Where a telephone calls: at any node, or where one was.</summary>
-    public IPEndPoint PickAddress() => PickNode() is ClusterNode node ? node.Address : ClusterNode.AddressOf(picks.Next(nodes.Length));
+    public IPEndPoint PickAddress() => PickNode() is ClusterNode node ? node.Address : ClusterNode.AddressOf(_picks.Next(_nodes.Length));
 
     public override void Reach(NodeProcess process, CrashMoment moment) => Trouble.Reach(process, moment);
 
     public override long? LatestFor(int instance, long dueMillis)
     {
         if (!Cluster.IsPunctual) return null;
-        var owner = Array.Find(nodes, node => node?.Name == Ledger.OwnerOf(instance));
-        return Math.Max(dueMillis, Math.Max(claimedMillis[instance], owner is null ? 0 : wokeMillis[owner.Process.Node])) + LateMillisMax;
+        var owner = Array.Find(_nodes, node => node?.Name == Ledger.OwnerOf(instance));
+        return Math.Max(dueMillis, Math.Max(_claimedMillis[instance], owner is null ? 0 : _wokeMillis[owner.Process.Node])) + LateMillisMax;
     }
 
     /// <summary>
@@ -149,35 +149,35 @@ internal sealed class ClusterWorld : VirtualWorld
     /// was promised to anybody: its limits begin with what is not written.
     /// </summary>
     public override bool MayHangUpUnwritten(CallBook call, NodeProcess process) =>
-        nodes[process.Node] is { Server.Cluster: { IsCutOff: true, MayBye: true } }
+        _nodes[process.Node] is { Server.Cluster: { IsCutOff: true, MayBye: true } }
         && (call is { First: Constructed, WasDialAnswered: false } || (CallDecider.NextDeadline(call.State, Plan.Calls) is { } due && due <= Runtime.UnixMillis + LateMillisMax));
 
     public override bool IsIncomplete(string path)
     {
-        var files = media.Where(one => one.Recordings.ContainsKey(path)).Select(one => one.Recordings[path]).ToList();
-        return files.Count > 0 && !repaired.Contains(path) && files.TrueForAll(static file => !file.IsComplete);
+        var files = _media.Where(one => one.Recordings.ContainsKey(path)).Select(one => one.Recordings[path]).ToList();
+        return files.Count > 0 && !_repaired.Contains(path) && files.TrueForAll(static file => !file.IsComplete);
     }
 
     /// <summary>A recording that a dead node left open was closed.</summary>
-    public void Repaired(string path) => repaired.Add(path);
+    public void Repaired(string path) => _repaired.Add(path);
 
     public override void Claimed(InstanceOwnership claim, string before)
     {
-        claimedMillis[claim.Instance] = Runtime.UnixMillis;
+        _claimedMillis[claim.Instance] = Runtime.UnixMillis;
         if (before.Length == 0 || before == claim.Owner) return;
-        var silence = Runtime.ElapsedMillis - renewedMillis.GetValueOrDefault(before);
-        var isThere = Array.Exists(nodes, node => node is { IsServing: true } && node.Name == before);
+        var silence = Runtime.ElapsedMillis - _renewedMillis.GetValueOrDefault(before);
+        var isThere = Array.Exists(_nodes, node => node is { IsServing: true } && node.Name == before);
         if (silence < (isThere ? AliveMillisMin : GoneMillisMin)) Fail($"{claim.Owner} takes instance {claim.Instance} from {before}, which has renewed its lease {silence} ms ago");
     }
 
     public override void Sent(SipMessage message, NodeProcess process)
     {
-        if (nodes[process.Node] is not { } node || node.Process != process) return;
-        if (mustRenew[process.Node]) Fail($"{node.Name} speaks after a pause, before it has renewed its lease");
+        if (_nodes[process.Node] is not { } node || node.Process != process) return;
+        if (_mustRenew[process.Node]) Fail($"{node.Name} speaks after a pause, before it has renewed its lease");
         if (message is not SipRequest request || !DialogTag.TryParse(request.From.Tag, out var tag)) return;
-        if (request.Method == SipMethods.Invite) invites.Add(request.TopVia.Branch!);
+        if (request.Method == SipMethods.Invite) _invites.Add(request.TopVia.Branch!);
         // A refusal is acknowledged by its transaction, which knows of no calls.
-        var isOfTransaction = request.Method == SipMethods.Ack && invites.Contains(request.TopVia.Branch!);
+        var isOfTransaction = request.Method == SipMethods.Ack && _invites.Contains(request.TopVia.Branch!);
         // The transactions of a call that is over end where they are, and a late answer to its INVITE is hung up by whoever gets it.
         var isOver = Ledger.Find<CallBook>(tag.Resource.ToString()) is { Release: not null };
         if (!isOfTransaction && !isOver && node.Lost.TryGetValue(tag.Resource.Instance, out var lostAt))
@@ -188,12 +188,12 @@ internal sealed class ClusterWorld : VirtualWorld
     {
         base.Heal();
         Links.Heal();
-        foreach (var node in nodes) node?.Woken?.Invoke();
+        foreach (var node in _nodes) node?.Woken?.Invoke();
     }
 
     protected override void Press(IPEndPoint rtp, char key)
     {
-        var node = Array.Find(nodes, node => node?.Address.Address.Equals(rtp.Address) == true);
+        var node = Array.Find(_nodes, node => node?.Address.Address.Equals(rtp.Address) == true);
         node?.Media.Press(rtp, key);
     }
 }

@@ -10,15 +10,15 @@ namespace Cti.Simulation.Races;
 internal sealed class RaceStage(NodeSimulation simulation)
 {
     private const int PatienceMillis = 20_000;
-    private readonly Dictionary<string, string> names = new(StringComparer.Ordinal);
-    private int users;
+    private readonly Dictionary<string, string> _names = new(StringComparer.Ordinal);
+    private int _users;
 
     public SimulatedWorld World { get; } = simulation.World;
 
     /// <summary>The resource id behind a name of the script (<c>a</c>, <c>b</c>, <c>child</c>, <c>flow</c>, …).</summary>
-    public string this[string name] => names.GetValueOrDefault(name, "");
+    public string this[string name] => _names.GetValueOrDefault(name, "");
 
-    public void Name(string name, string resource) => names[name] = resource;
+    public void Name(string name, string resource) => _names[name] = resource;
 
     public CallBook Call(string name) => World.Ledger.Find<CallBook>(this[name]) ?? throw new InvalidOperationException($"there is no call {name}");
 
@@ -88,7 +88,7 @@ internal sealed class RaceStage(NodeSimulation simulation)
 
     public void Inbound(string name, int loseAcks = 0)
     {
-        var far = World.Phones[users++ % World.Phones.Count].Dial(SimulatedNode.Address, $"sip:500@{SimulatedNode.Address}");
+        var far = World.Phones[_users++ % World.Phones.Count].Dial(SimulatedNode.Address, $"sip:500@{SimulatedNode.Address}");
         far.LoseAcks = loseAcks;
         Until(() => World.Ledger.FindBySipCallId(far.CallId).Count > 0, $"{name} is offered");
         Name(name, World.Ledger.FindBySipCallId(far.CallId)[0].Id);
@@ -105,7 +105,7 @@ internal sealed class RaceStage(NodeSimulation simulation)
 
     public void Begin(string name, string method, string more = "") => Accepted(method, $$"""{"res_id":"{{this[name]}}"{{more}}}""");
 
-    public string NextUri() => $"sip:{100 + users}@10.0.0.{1 + (users++ % 3)}";
+    public string NextUri() => $"sip:{100 + _users}@10.0.0.{1 + (_users++ % 3)}";
 
     /// <summary>A flow; its calls are named <c>first</c> and <c>second</c> as they come to be.</summary>
     public void BeginFlow(string method, string json)

@@ -13,7 +13,7 @@ public sealed class VirtualWorldTests
     private static readonly IPEndPoint A = new(IPAddress.Parse("192.0.2.1"), 5060);
     private static readonly IPEndPoint B = new(IPAddress.Parse("192.0.2.2"), 5060);
 
-    private readonly ManualRuntime runtime = new();
+    private readonly ManualRuntime _runtime = new();
 
     [Fact]
     public void A_seed_repeats_what_the_network_does()
@@ -40,20 +40,20 @@ public sealed class VirtualWorldTests
     [Fact]
     public void A_cut_stops_both_ways_and_what_is_on_its_way_until_it_is_healed()
     {
-        var network = new VirtualNetwork(runtime, new SeededRandom(1));
+        var network = new VirtualNetwork(_runtime, new SeededRandom(1));
         var seen = 0;
         network.Bind(B, (_, _) => seen++);
         network.Send(A, B, new byte[] { 1 });
         network.Cut(A.Address, B.Address);
-        runtime.Advance(10);
+        _runtime.Advance(10);
         seen.ShouldBe(0);
         network.Heal();
         network.Send(A, B, new byte[] { 1 });
-        runtime.Advance(10);
+        _runtime.Advance(10);
         seen.ShouldBe(1);
         var refused = false;
         network.Send(B, A, new byte[] { 1 }, () => refused = true);
-        runtime.Advance(10);
+        _runtime.Advance(10);
         refused.ShouldBeTrue("nobody is bound there");
     }
 
@@ -89,7 +89,7 @@ public sealed class VirtualWorldTests
         callee.Expect(SipMethods.Invite);
         callee.Send(200);
         caller.ExpectPhase(PeerPhase.Up);
-        runtime.ElapsedMillis.ShouldBeInRange(500, 520, "T1 later");
+        _runtime.ElapsedMillis.ShouldBeInRange(500, 520, "T1 later");
         callee.ExpectPhase(PeerPhase.Up);
     }
 
@@ -152,23 +152,23 @@ public sealed class VirtualWorldTests
     [Fact]
     public void The_transport_reads_what_peers_send_and_carries_what_the_node_sends()
     {
-        var network = new VirtualNetwork(runtime, new SeededRandom(1));
+        var network = new VirtualNetwork(_runtime, new SeededRandom(1));
         var events = new Collected();
-        using var transport = new VirtualSipTransport(network, runtime, events, A);
-        using var peer = new ScriptedSipPeer(network, runtime, new SeededRandom(2), B, A);
+        using var transport = new VirtualSipTransport(network, _runtime, events, A);
+        using var peer = new ScriptedSipPeer(network, _runtime, new SeededRandom(2), B, A);
         peer.SendOptions(A);
-        runtime.Advance(10);
+        _runtime.Advance(10);
         var request = events.Received.ShouldHaveSingleItem().Message.ShouldBeOfType<SipRequest>();
         events.Received[0].Flow.Remote.ShouldBe(B);
         transport.Send(events.Received[0].Flow, SipMessageWriter.ToArray(SipResponse.For(request, 200, null, "tag")), 0);
         peer.Expect(200, SipMethods.Options);
         network.Send(B, A, "garbage"u8.ToArray());
         network.Send(B, A, "\r\n\r\n"u8.ToArray());
-        runtime.Advance(10);
+        _runtime.Advance(10);
         events.Rejected.ShouldBe(1, "a keep-alive is nothing");
         transport.Send(new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(IPAddress.Parse("192.0.2.99"), 5060)), SipMessageWriter.ToArray(request), 17);
         transport.Send(new SipFlow(SipTransportKind.Tcp, 0, B), SipMessageWriter.ToArray(request), 18);
-        runtime.Advance(10);
+        _runtime.Advance(10);
         events.Failed.ShouldBe([(18, SipSendFailure.ConnectFailed), (17, SipSendFailure.Unreachable)]);
         Should.Throw<InvalidOperationException>(() => transport.Send(events.Received[0].Flow, "garbage"u8.ToArray(), 0));
     }
@@ -176,29 +176,29 @@ public sealed class VirtualWorldTests
     [Fact]
     public void The_media_side_ends_every_start_once_and_its_session_last()
     {
-        var media = new VirtualMediaPort(runtime, A.Address, sessionsMax: 1) { Files = { ["a.wav"] = 1000 }, LoadMillis = 5 };
+        var media = new VirtualMediaPort(_runtime, A.Address, sessionsMax: 1) { Files = { ["a.wav"] = 1000 }, LoadMillis = 5 };
         var events = new Collected();
         var session = new MediaSessionId(1);
         var local = media.TryOpen(session, new MediaSessionOptions(), events).ShouldNotBeNull();
         media.TryOpen(new MediaSessionId(2), new MediaSessionOptions(), events).ShouldBeNull("there is one port");
         media.Configure(session, new MediaDescription(B, B, AudioCodec.Pcma, 8, 101, true, true));
         media.StartPlay(session, new PlayRequest(1, ["a.wav"], Repeat: 1));
-        runtime.Advance(2004);
+        _runtime.Advance(2004);
         events.Media.ShouldBe([new PlayStarted(1)]);
-        runtime.Advance(1);
+        _runtime.Advance(1);
         events.Media[^1].ShouldBe(new PlayEnded(1, MediaOutcome.Completed));
         media.StartPlay(session, new PlayRequest(2, ["b.wav"]));
         media.Press(local, '5', new KeyEvent(7, 160)).ShouldBeTrue();
-        runtime.Advance(10);
+        _runtime.Advance(10);
         events.Media.Skip(2).ShouldBe([new KeyPressed('5', new KeyEvent(7, 160)), new PlayEnded(2, MediaOutcome.NotFound, "b.wav: no such file")]);
         media.StartRecord(session, new RecordRequest(3, "/rec/a.wav", RecordFormat.Alaw, Beep: true));
         media.SendKeys(session, new SendKeysRequest(4, "1,2"));
-        runtime.Advance(505);
+        _runtime.Advance(505);
         media.StopPlay(session, 3);
         media.Close(session);
         media.Close(session);
         media.PortsInUse.ShouldBe(1, "the port is free when the close is reported");
-        runtime.Advance(0);
+        _runtime.Advance(0);
         events.Media.Skip(4).Select(happened => happened.GetType().Name).ShouldBe(["RecordStarted", "RecordEnded", "SendKeysEnded", "SessionClosed"]);
         events.Media[5].ShouldBe(new RecordEnded(3, MediaOutcome.Stopped, 200));
         media.Recordings["/rec/a.wav"].ShouldBe(new VirtualRecording(200, true));
@@ -210,14 +210,14 @@ public sealed class VirtualWorldTests
     private (ScriptedSipPeer Caller, ScriptedSipPeer Callee) Peers(NetworkConditions conditions)
     {
         var random = new SeededRandom(3);
-        var network = new VirtualNetwork(runtime, random.Fork()) { Conditions = conditions };
-        return (new ScriptedSipPeer(network, runtime, random.Fork(), A, B), new ScriptedSipPeer(network, runtime, random.Fork(), B, A));
+        var network = new VirtualNetwork(_runtime, random.Fork()) { Conditions = conditions };
+        return (new ScriptedSipPeer(network, _runtime, random.Fork(), A, B), new ScriptedSipPeer(network, _runtime, random.Fork(), B, A));
     }
 
     private void NothingIsLeft(params ScriptedSipPeer[] peers)
     {
-        runtime.Advance(40_000);
-        runtime.PendingTimers.ShouldBe(0);
+        _runtime.Advance(40_000);
+        _runtime.PendingTimers.ShouldBe(0);
         foreach (var peer in peers)
         {
             peer.Violations.ShouldBeEmpty();

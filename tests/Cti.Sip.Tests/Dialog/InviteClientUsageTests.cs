@@ -12,33 +12,33 @@ public sealed class InviteClientUsageTests
     private static readonly SipTimers Timers = new();
     private static readonly SdpSession Offer = SdpNegotiator.CreateOffer(Sdps.Us);
     private const string Challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"";
-    private readonly List<string> trace = [];
-    private InviteClientState state;
+    private readonly List<string> _trace = [];
+    private InviteClientState _state;
 
-    public InviteClientUsageTests() => state = Begin(new InviteClientPolicy(new DigestCredentials("u", "p")));
+    public InviteClientUsageTests() => _state = Begin(new InviteClientPolicy(new DigestCredentials("u", "p")));
 
     private InviteClientState Begin(InviteClientPolicy policy)
     {
         var initial = new InitialRequest(SipUri.Parse("sip:200@198.51.100.7"), new NameAddr(SipUri.Parse("sip:100@192.0.2.1")),
             new NameAddr(SipUri.Parse("sip:200@198.51.100.7")), new NameAddr(SipUri.Parse("sip:us@192.0.2.1:5060")), "c1", "u1", 1, ["<sip:proxy;lr>"]);
         var step = InviteClientUsage.Begin(InitialRequests.Invite(initial, Offer.ToBytes()), Offer, "flow", policy);
-        trace.Clear();
-        foreach (var action in step.Actions) trace.Add(InviteServerUsageTests.Describe(action));
+        _trace.Clear();
+        foreach (var action in step.Actions) _trace.Add(InviteServerUsageTests.Describe(action));
         return step.State;
     }
 
     private UsageAction[] Step(InviteClientInput input, long now = 0)
     {
-        var step = InviteClientUsage.Step(state, input, now, Timers);
-        state = step.State;
-        foreach (var action in step.Actions) trace.Add(InviteServerUsageTests.Describe(action));
+        var step = InviteClientUsage.Step(_state, input, now, Timers);
+        _state = step.State;
+        foreach (var action in step.Actions) _trace.Add(InviteServerUsageTests.Describe(action));
         return [.. step.Actions];
     }
 
     private UsageAction[] Respond(int status, string? tag = null, string? sdp = null, params string[] headers)
     {
-        var response = Wire.Answer(state.Invite, status, tag, sdp, headers);
-        return Step(new InviteClientInput.Responded(response, "0123456789abcdef") { Answer = state.Digest.TryChallenge(DigestChallenges.Read(response), out var answer) ? answer : null });
+        var response = Wire.Answer(_state.Invite, status, tag, sdp, headers);
+        return Step(new InviteClientInput.Responded(response, "0123456789abcdef") { Answer = _state.Digest.TryChallenge(DigestChallenges.Read(response), out var answer) ? answer : null });
     }
 
     [Fact]
@@ -47,18 +47,18 @@ public sealed class InviteClientUsageTests
         Respond(100);
         Respond(180, "b1");
         Respond(200, "b1", Sdps.Theirs());
-        trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "progress 180 b1", "answered PCMA 4000", "ACK 1 sip:bob@198.51.100.7:5070"]);
-        (state.Dialog!.RemoteTag, state.Dialog.IsConfirmed, state.Dialog.LocalCSeq).ShouldBe(("b1", true, 1u));
+        _trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "progress 180 b1", "answered PCMA 4000", "ACK 1 sip:bob@198.51.100.7:5070"]);
+        (_state.Dialog!.RemoteTag, _state.Dialog.IsConfirmed, _state.Dialog.LocalCSeq).ShouldBe(("b1", true, 1u));
     }
 
     [Fact]
     public void A_repeated_200_is_acknowledged_again_until_no_more_can_come()
     {
         Respond(200, "b1", Sdps.Theirs());
-        trace.Clear();
+        _trace.Clear();
         Respond(200, "b1", Sdps.Theirs());
-        trace.ShouldBe(["ACK 1 sip:bob@198.51.100.7:5070 again"]);
-        state.Deadline.ShouldBe(32_000);
+        _trace.ShouldBe(["ACK 1 sip:bob@198.51.100.7:5070 again"]);
+        _state.Deadline.ShouldBe(32_000);
         Step(new InviteClientInput.Tick(), 31_999).ShouldBeEmpty();
         Step(new InviteClientInput.Tick(), 32_000).ShouldBe([new UsageEnded()]);
     }
@@ -71,13 +71,13 @@ public sealed class InviteClientUsageTests
         Respond(200, "b2", Sdps.Theirs());
         var other = Respond(200, "b1", Sdps.Theirs());
         Respond(200, "b1", Sdps.Theirs());
-        trace.ShouldBe([
+        _trace.ShouldBe([
             "INVITE 1 sip:200@198.51.100.7", "progress 180 b1", "progress 183 b2 early",
             "answered PCMA 4000", "ACK 1 sip:bob@198.51.100.7:5070",
             "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070",
             "ACK 1 sip:bob@198.51.100.7:5070 again"]);
         ((SendRequest)other[1]).Request.To.Tag.ShouldBe("b1");
-        state.Dialog!.RemoteTag.ShouldBe("b2");
+        _state.Dialog!.RemoteTag.ShouldBe("b2");
     }
 
     [Fact]
@@ -85,7 +85,7 @@ public sealed class InviteClientUsageTests
     {
         Respond(183, "b1", Sdps.Theirs(codecs: "0"));
         Respond(200, "b1");
-        trace[2].ShouldBe("answered PCMU 4000");
+        _trace[2].ShouldBe("answered PCMU 4000");
     }
 
     [Theory]
@@ -94,8 +94,8 @@ public sealed class InviteClientUsageTests
     public void An_answer_that_cannot_be_is_acknowledged_and_hung_up(string? codecs)
     {
         Respond(200, "b1", codecs is null ? null : Sdps.Theirs(codecs: codecs));
-        trace.Skip(1).ShouldBe(["ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "failed 488"]);
-        state.Phase.ShouldBe(InviteClientPhase.Ended);
+        _trace.Skip(1).ShouldBe(["ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "failed 488"]);
+        _state.Phase.ShouldBe(InviteClientPhase.Ended);
     }
 
     [Theory]
@@ -111,7 +111,7 @@ public sealed class InviteClientUsageTests
         Respond(180, "b1");
         Respond(status, "b1");
         Respond(486, "b1");
-        trace.Skip(2).ShouldBe([$"failed {status}"]);
+        _trace.Skip(2).ShouldBe([$"failed {status}"]);
     }
 
     [Theory]
@@ -120,7 +120,7 @@ public sealed class InviteClientUsageTests
     public void No_answer_and_no_way_are_final(int status)
     {
         Step(new InviteClientInput.Failed(status));
-        trace.Skip(1).ShouldBe([$"failed {status}"]);
+        _trace.Skip(1).ShouldBe([$"failed {status}"]);
     }
 
     [Fact]
@@ -133,11 +133,11 @@ public sealed class InviteClientUsageTests
         invite.Get(HeaderId.Authorization)!.ShouldContain("uri=\"sip:200@198.51.100.7\"");
         invite.Body.Span.SequenceEqual(Offer.ToBytes()).ShouldBeTrue();
         Respond(407, "x", null, "Proxy-Authenticate: Digest realm=\"p\", nonce=\"n2\"");
-        state.Invite.Has(HeaderId.Authorization).ShouldBeTrue();
-        state.Invite.Has(HeaderId.ProxyAuthorization).ShouldBeTrue();
+        _state.Invite.Has(HeaderId.Authorization).ShouldBeTrue();
+        _state.Invite.Has(HeaderId.ProxyAuthorization).ShouldBeTrue();
         Respond(401, "x", null, Challenge + ", stale=true");
         Respond(401, "x", null, Challenge);
-        trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "INVITE 2 sip:200@198.51.100.7", "INVITE 3 sip:200@198.51.100.7", "INVITE 4 sip:200@198.51.100.7", "failed 401"]);
+        _trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "INVITE 2 sip:200@198.51.100.7", "INVITE 3 sip:200@198.51.100.7", "INVITE 4 sip:200@198.51.100.7", "failed 401"]);
     }
 
     [Fact]
@@ -145,18 +145,18 @@ public sealed class InviteClientUsageTests
     {
         Respond(401, "x", null, Challenge);
         var actions = Respond(200, "b1", Sdps.Theirs());
-        ((SendAck)actions[1]).Ack.Get(HeaderId.Authorization).ShouldBe(state.Invite.Get(HeaderId.Authorization));
-        DialogRequests.Bye(state.Dialog!, out _).CSeq.Number.ShouldBe(3u);
+        ((SendAck)actions[1]).Ack.Get(HeaderId.Authorization).ShouldBe(_state.Invite.Get(HeaderId.Authorization));
+        DialogRequests.Bye(_state.Dialog!, out _).CSeq.Number.ShouldBe(3u);
     }
 
     [Fact]
     public void Without_credentials_or_with_an_unknown_scheme_a_challenge_is_final()
     {
         Respond(401, "x", null, "WWW-Authenticate: Bearer x");
-        trace.Skip(1).ShouldBe(["failed 401"]);
-        state = Begin(new InviteClientPolicy());
+        _trace.Skip(1).ShouldBe(["failed 401"]);
+        _state = Begin(new InviteClientPolicy());
         Respond(401, "x", null, Challenge);
-        trace.Skip(1).ShouldBe(["failed 401"]);
+        _trace.Skip(1).ShouldBe(["failed 401"]);
     }
 
     [Fact]
@@ -166,7 +166,7 @@ public sealed class InviteClientUsageTests
         Step(new InviteClientInput.Cancel());
         Respond(180, "b1");
         Respond(401, "x", null, Challenge);
-        trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "CANCEL SIP;cause=487;text=\"bye\"", "progress 180 b1", "failed 401"]);
+        _trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "CANCEL SIP;cause=487;text=\"bye\"", "progress 180 b1", "failed 401"]);
     }
 
     [Fact]
@@ -174,11 +174,11 @@ public sealed class InviteClientUsageTests
     {
         Step(new InviteClientInput.Cancel());
         Respond(487, "b1");
-        trace.Skip(1).ShouldBe(["CANCEL", "failed 487"]);
-        state = Begin(new InviteClientPolicy());
+        _trace.Skip(1).ShouldBe(["CANCEL", "failed 487"]);
+        _state = Begin(new InviteClientPolicy());
         Step(new InviteClientInput.Cancel());
         Step(new InviteClientInput.Failed(408));
-        trace.Skip(1).ShouldBe(["CANCEL", "failed 487"]);
+        _trace.Skip(1).ShouldBe(["CANCEL", "failed 487"]);
     }
 
     [Fact]
@@ -188,7 +188,7 @@ public sealed class InviteClientUsageTests
         Step(new InviteClientInput.Cancel());
         Respond(200, "b1", Sdps.Theirs());
         Respond(200, "b1", Sdps.Theirs());
-        trace.Skip(2).ShouldBe(["CANCEL", "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "failed 487", "ACK 1 sip:bob@198.51.100.7:5070 again"]);
+        _trace.Skip(2).ShouldBe(["CANCEL", "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "failed 487", "ACK 1 sip:bob@198.51.100.7:5070 again"]);
     }
 
     [Fact]
@@ -196,7 +196,7 @@ public sealed class InviteClientUsageTests
     {
         Respond(486, "b1");
         Respond(200, "b2", Sdps.Theirs());
-        trace.Skip(1).ShouldBe(["failed 486", "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070"]);
+        _trace.Skip(1).ShouldBe(["failed 486", "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070"]);
     }
 
     [Fact]
@@ -207,7 +207,7 @@ public sealed class InviteClientUsageTests
         (invite.Uri.Text, invite.To.Uri.Text, invite.CSeq.Number, invite.CallId).ShouldBe(("sip:302@198.51.100.7", "sip:200@198.51.100.7", 2u, "c1"));
         Respond(486, "y");
         Respond(486, "z");
-        trace.ShouldBe([
+        _trace.ShouldBe([
             "INVITE 1 sip:200@198.51.100.7",
             "redirected sip:302@198.51.100.7", "INVITE 2 sip:302@198.51.100.7",
             "redirected sip:301@198.51.100.7", "INVITE 3 sip:301@198.51.100.7", "failed 486"]);
@@ -218,17 +218,17 @@ public sealed class InviteClientUsageTests
     {
         Respond(302, "x", null, "Contact: <sip:301@198.51.100.7>, <sip:302@198.51.100.7>");
         Respond(603, "y");
-        trace.Last().ShouldBe("failed 603");
+        _trace.Last().ShouldBe("failed 603");
     }
 
     [Fact]
     public void A_redirection_to_elsewhere_is_refused_unless_allowed()
     {
         Respond(302, "x", null, "Contact: <sip:900@premium.example.com>, <tel:+900>, <sips:200@198.51.100.7>");
-        trace.Skip(1).ShouldBe(["redirect refused sip:900@premium.example.com tel:+900 sips:200@198.51.100.7", "failed 302"]);
-        state = Begin(new InviteClientPolicy(null, RedirectAnywhere: true));
+        _trace.Skip(1).ShouldBe(["redirect refused sip:900@premium.example.com tel:+900 sips:200@198.51.100.7", "failed 302"]);
+        _state = Begin(new InviteClientPolicy(null, RedirectAnywhere: true));
         Respond(301, "x", null, "Contact: <sip:900@other.example.com>");
-        trace.Skip(1).ShouldBe(["redirected sip:900@other.example.com", "INVITE 2 sip:900@other.example.com"]);
+        _trace.Skip(1).ShouldBe(["redirected sip:900@other.example.com", "INVITE 2 sip:900@other.example.com"]);
     }
 
     [Fact]
@@ -236,11 +236,11 @@ public sealed class InviteClientUsageTests
     {
         Respond(302, "x", null, "Contact: <sip:300@198.51.100.7>");
         Respond(302, "x", null, "Contact: <sip:200@198.51.100.7>");
-        trace.Last().ShouldBe("failed 302");
-        state = Begin(new InviteClientPolicy());
+        _trace.Last().ShouldBe("failed 302");
+        _state = Begin(new InviteClientPolicy());
         for (var i = 0; i < 10; i++) Respond(302, "x", null, $"Contact: <sip:{300 + i}@198.51.100.7>");
-        trace.Count(line => line.StartsWith("INVITE", StringComparison.Ordinal)).ShouldBe(6);
-        trace.Last().ShouldBe("failed 302");
+        _trace.Count(line => line.StartsWith("INVITE", StringComparison.Ordinal)).ShouldBe(6);
+        _trace.Last().ShouldBe("failed 302");
     }
 
     [Fact]
@@ -250,19 +250,19 @@ public sealed class InviteClientUsageTests
         var invite = ((SendRequest)again.Single()).Request;
         (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE), invite.Get(HeaderId.Supported)).ShouldBe(("1800;refresher=uas", "1800", "timer"));
         Respond(422, "x", null, "Min-SE: 3600");
-        trace.Last().ShouldBe("failed 422");
+        _trace.Last().ShouldBe("failed 422");
     }
 
     [Fact]
     public void A_session_timer_in_the_200_is_kept()
     {
         Respond(200, "b1", Sdps.Theirs(), "Session-Expires: 1800;refresher=uas");
-        state.Timer.ShouldBe(new SessionTimer(1800, false));
+        _state.Timer.ShouldBe(new SessionTimer(1800, false));
     }
 
     private SipResponse Success(string tag, string? contact, string sdp, params string[] headers)
     {
-        var response = Wire.Answer(state.Invite, 200, tag, sdp, headers);
+        var response = Wire.Answer(_state.Invite, 200, tag, sdp, headers);
         response.Remove(HeaderId.Contact);
         if (contact is not null) response.Add(HeaderId.Contact, contact);
         return response;
@@ -282,8 +282,8 @@ public sealed class InviteClientUsageTests
         var target = headers.Length == 0 ? "sip:200@198.51.100.7" : "sip:bob@198.51.100.7:5070";
         Receive(Success("b1", contact, Sdps.Theirs(), headers));
         Receive(Success("b1", contact, Sdps.Theirs(), headers));
-        trace.Skip(1).ShouldBe([$"ACK 1 {target}", $"BYE 2 {target}", "failed 502", $"ACK 1 {target} again"]);
-        state.Phase.ShouldBe(InviteClientPhase.Ended);
+        _trace.Skip(1).ShouldBe([$"ACK 1 {target}", $"BYE 2 {target}", "failed 502", $"ACK 1 {target} again"]);
+        _state.Phase.ShouldBe(InviteClientPhase.Ended);
     }
 
     [Fact]
@@ -291,7 +291,7 @@ public sealed class InviteClientUsageTests
     {
         Respond(180, "b1");
         Receive(Success("b1", "<", Sdps.Theirs()));
-        trace.Skip(2).ShouldBe(["answered PCMA 4000", "ACK 1 sip:bob@198.51.100.7:5070"]);
+        _trace.Skip(2).ShouldBe(["answered PCMA 4000", "ACK 1 sip:bob@198.51.100.7:5070"]);
     }
 
     [Theory]
@@ -304,22 +304,22 @@ public sealed class InviteClientUsageTests
         var success = Success("b1", contact, Sdps.Theirs(), "Session-Expires: 1800;refresher=uac", "Session-Expires: 1800;refresher=uac");
         success.Set(HeaderId.To, "<sip:200@198.51.100.7>;tag=b\"1<>");
         Receive(success);
-        trace.Skip(1).ShouldBe(["answered PCMA 4000", $"ACK 1 {target}"]);
-        DialogRequests.Bye(state.Dialog!, out _).To.Tag.ShouldBe("b\"1<>");
+        _trace.Skip(1).ShouldBe(["answered PCMA 4000", $"ACK 1 {target}"]);
+        DialogRequests.Bye(_state.Dialog!, out _).To.Tag.ShouldBe("b\"1<>");
     }
 
     [Fact]
     public void A_200_of_an_INVITE_that_was_tried_before_is_one_fork_too_many()
     {
-        var first = state.Invite;
+        var first = _state.Invite;
         Respond(302, "x", null, "Contact: <sip:302@198.51.100.7>");
-        trace.Clear();
+        _trace.Clear();
         var late = Wire.Answer(first, 200, "late", Sdps.Theirs());
         Receive(late);
         Receive(late);
-        trace.ShouldBe(["ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "ACK 1 sip:bob@198.51.100.7:5070 again"]);
+        _trace.ShouldBe(["ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "ACK 1 sip:bob@198.51.100.7:5070 again"]);
         Respond(200, "b2", Sdps.Theirs());
-        trace.Skip(3).ShouldBe(["answered PCMA 4000", "ACK 2 sip:bob@198.51.100.7:5070"]);
+        _trace.Skip(3).ShouldBe(["answered PCMA 4000", "ACK 2 sip:bob@198.51.100.7:5070"]);
     }
 
     private SipResponse Update(uint number, string? sdp = null, string tag = "b1", string contact = "<sip:bob@198.51.100.9>")
@@ -340,8 +340,8 @@ public sealed class InviteClientUsageTests
         Update(6).Status.ShouldBe(500);
         Update(9, tag: "b2").Status.ShouldBe(481);
         Receive(Success("b1", null, Sdps.Theirs()));
-        trace.Last().ShouldBe("ACK 1 sip:bob@198.51.100.9");
-        state.Dialog!.RemoteCSeq.ShouldBe(8u);
+        _trace.Last().ShouldBe("ACK 1 sip:bob@198.51.100.9");
+        _state.Dialog!.RemoteCSeq.ShouldBe(8u);
     }
 
     [Fact]
@@ -350,6 +350,6 @@ public sealed class InviteClientUsageTests
         var bye = new SipRequest(SipMethods.Bye, SipUri.Parse("sip:a@b"));
         foreach (var (id, value) in new[] { (HeaderId.From, "<sip:a@b>;tag=u1"), (HeaderId.To, "<sip:b@b>;tag=b"), (HeaderId.CallId, "c1"), (HeaderId.CSeq, "1 BYE") }) bye.Add(id, value);
         Step(new InviteClientInput.Responded(SipResponse.For(bye, 200), "c")).ShouldBeEmpty();
-        state.Phase.ShouldBe(InviteClientPhase.Inviting);
+        _state.Phase.ShouldBe(InviteClientPhase.Inviting);
     }
 }

@@ -9,8 +9,8 @@ public sealed class InviteServerUsageTests
 {
     private static readonly SipTimers Timers = new();
     private static readonly NameAddr Contact = new(SipUri.Parse("sip:us@192.0.2.1:5060"));
-    private readonly List<string> trace = [];
-    private InviteServerState state = null!;
+    private readonly List<string> _trace = [];
+    private InviteServerState _state = null!;
 
     private static SipRequest Invite(string? sdp, params string[] headers)
     {
@@ -23,7 +23,7 @@ public sealed class InviteServerUsageTests
 
     private void Begin(string? sdp, params string[] headers)
     {
-        state = InviteServerUsage.Begin(Invite(sdp, headers), "t1", Contact, "flow", out var refusal)!;
+        _state = InviteServerUsage.Begin(Invite(sdp, headers), "t1", Contact, "flow", out var refusal)!;
         refusal.ShouldBeNull();
     }
 
@@ -36,14 +36,14 @@ public sealed class InviteServerUsageTests
 
     private void Step(InviteServerInput input, long now)
     {
-        var step = InviteServerUsage.Step(state, input, now, Timers);
-        state = step.State;
-        foreach (var action in step.Actions) trace.Add($"{now} {Describe(action)}");
+        var step = InviteServerUsage.Step(_state, input, now, Timers);
+        _state = step.State;
+        foreach (var action in step.Actions) _trace.Add($"{now} {Describe(action)}");
     }
 
     private void TickUntil(long end)
     {
-        while (state.Deadline <= end) Step(new InviteServerInput.Tick(), state.Deadline);
+        while (_state.Deadline <= end) Step(new InviteServerInput.Tick(), _state.Deadline);
     }
 
     internal static string Describe(UsageAction action) => action switch
@@ -69,8 +69,8 @@ public sealed class InviteServerUsageTests
 
     private SipResponse Update(uint number, string? sdp = null, string more = "")
     {
-        var step = InviteServerUsage.Step(state, new InviteServerInput.Overlapped(InDialog("UPDATE", number, sdp, more), 3), 0, Timers);
-        state = step.State;
+        var step = InviteServerUsage.Step(_state, new InviteServerInput.Overlapped(InDialog("UPDATE", number, sdp, more), 3), 0, Timers);
+        _state = step.State;
         return ((SendResponse)step.Actions.Single()).Response;
     }
 
@@ -82,7 +82,7 @@ public sealed class InviteServerUsageTests
         var moved = Update(8, null, "Contact: <sip:bob@198.51.100.9;x=\"y\">\r\n");
         (moved.Status, moved.To.Tag, moved.Get(HeaderId.Contact), moved.Body.IsEmpty).ShouldBe((200, "t1", Contact.ToString(), true));
         moved.Get(HeaderId.Allow)!.ShouldContain("UPDATE");
-        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.9;x=\"y\"");
+        _state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.9;x=\"y\"");
         var early = Update(9, Sdps.Theirs());
         (early.Status, early.Get(HeaderId.RetryAfter)).ShouldBe((500, "3"));
         Update(10, null, "Contact: <\r\nSession-Expires: 90;refresher=uac\r\nSupported: timer\r\n").Has(HeaderId.SessionExpires).ShouldBeFalse("there is no session yet");
@@ -92,8 +92,8 @@ public sealed class InviteServerUsageTests
         Step(new InviteServerInput.Accept(Sdps.Us), 1000);
         Update(13).Status.ShouldBe(200);
         Step(new InviteServerInput.Acknowledged(InDialog("ACK", 7)), 1100);
-        trace.Last().ShouldBe("1100 confirmed");
-        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.9;x=\"y\"");
+        _trace.Last().ShouldBe("1100 confirmed");
+        _state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.9;x=\"y\"");
     }
 
     [Fact]
@@ -114,16 +114,16 @@ public sealed class InviteServerUsageTests
         Step(new InviteServerInput.Accept(Sdps.Us), 1000);
         Step(new InviteServerInput.Acknowledged(InDialog("ACK", 7)), 1100);
         TickUntil(100_000);
-        trace.ShouldBe(["0 180", "1000 media PCMA 198.51.100.7:4000 send receive", "1000 200+sdp", "1100 confirmed"]);
-        state.Phase.ShouldBe(InviteServerPhase.Confirmed);
-        state.Dialog.IsConfirmed.ShouldBeTrue();
+        _trace.ShouldBe(["0 180", "1000 media PCMA 198.51.100.7:4000 send receive", "1000 200+sdp", "1100 confirmed"]);
+        _state.Phase.ShouldBe(InviteServerPhase.Confirmed);
+        _state.Dialog.IsConfirmed.ShouldBeTrue();
     }
 
     [Fact]
     public void The_200_has_our_target_and_what_we_can_do()
     {
         Begin(Sdps.Theirs(codecs: "0"), "Record-Route: <sip:p;lr>");
-        var step = InviteServerUsage.Step(state, new InviteServerInput.Accept(Sdps.Us), 0, Timers);
+        var step = InviteServerUsage.Step(_state, new InviteServerInput.Accept(Sdps.Us), 0, Timers);
         Wire.Text(step.Actions.OfType<SendResponse>().Single().Response).ShouldBe("""
             SIP/2.0 200 OK
             Via: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa
@@ -156,13 +156,13 @@ public sealed class InviteServerUsageTests
     {
         Begin(Sdps.Theirs());
         Step(new InviteServerInput.Accept(Sdps.Us), 0);
-        trace.Clear();
+        _trace.Clear();
         TickUntil(100_000);
-        trace.ShouldBe([
+        _trace.ShouldBe([
             "500 200+sdp again", "1500 200+sdp again", "3500 200+sdp again", "7500 200+sdp again", "11500 200+sdp again", "15500 200+sdp again",
             "19500 200+sdp again", "23500 200+sdp again", "27500 200+sdp again", "31500 200+sdp again",
             "32000 BYE 1 sip:bob@198.51.100.7:5070", "32000 failed 408"]);
-        state.Phase.ShouldBe(InviteServerPhase.Ended);
+        _state.Phase.ShouldBe(InviteServerPhase.Ended);
     }
 
     [Fact]
@@ -172,7 +172,7 @@ public sealed class InviteServerUsageTests
         Step(new InviteServerInput.Provide(183, Sdps.Us), 0);
         Step(new InviteServerInput.Accept(Sdps.Us), 10);
         Step(new InviteServerInput.Acknowledged(InDialog("ACK", 7, Sdps.Theirs(codecs: "0"))), 20);
-        trace.ShouldBe(["0 183", "10 200+sdp", "20 media PCMU 198.51.100.7:4000 send receive", "20 confirmed"]);
+        _trace.ShouldBe(["0 183", "10 200+sdp", "20 media PCMU 198.51.100.7:4000 send receive", "20 confirmed"]);
     }
 
     [Theory]
@@ -183,7 +183,7 @@ public sealed class InviteServerUsageTests
         Begin(null);
         Step(new InviteServerInput.Accept(Sdps.Us), 0);
         Step(new InviteServerInput.Acknowledged(InDialog("ACK", 7, codecs is null ? null : Sdps.Theirs(codecs: codecs))), 20);
-        trace.ShouldBe(["0 200+sdp", "20 BYE 1 sip:bob@198.51.100.7:5070", "20 failed 488"]);
+        _trace.ShouldBe(["0 200+sdp", "20 BYE 1 sip:bob@198.51.100.7:5070", "20 failed 488"]);
     }
 
     [Fact]
@@ -193,9 +193,9 @@ public sealed class InviteServerUsageTests
         Step(new InviteServerInput.Provide(183, Sdps.Us), 0);
         Step(new InviteServerInput.Provide(180), 5);
         Step(new InviteServerInput.Accept(Sdps.Us with { RtpPort = 1 }), 10);
-        trace.ShouldBe(["0 media PCMA 198.51.100.7:4000 send receive", "0 183+sdp", "5 180+sdp", "10 200+sdp"]);
-        state.Success!.Body.Span.SequenceEqual(state.LocalSdp!.ToBytes()).ShouldBeTrue();
-        state.LocalSdp!.Media[0].Port.ShouldBe(20000);
+        _trace.ShouldBe(["0 media PCMA 198.51.100.7:4000 send receive", "0 183+sdp", "5 180+sdp", "10 200+sdp"]);
+        _state.Success!.Body.Span.SequenceEqual(_state.LocalSdp!.ToBytes()).ShouldBeTrue();
+        _state.LocalSdp!.Media[0].Port.ShouldBe(20000);
     }
 
     [Fact]
@@ -204,7 +204,7 @@ public sealed class InviteServerUsageTests
         Begin(Sdps.Theirs());
         Step(new InviteServerInput.Cancelled(InDialog("CANCEL", 7, null, "Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n")), 10);
         Step(new InviteServerInput.Accept(Sdps.Us), 20);
-        trace.ShouldBe(["10 487", "10 cancelled 200"]);
+        _trace.ShouldBe(["10 487", "10 cancelled 200"]);
     }
 
     [Fact]
@@ -212,7 +212,7 @@ public sealed class InviteServerUsageTests
     {
         Begin(Sdps.Theirs());
         Step(new InviteServerInput.Cancelled(InDialog("BYE", 8)), 10);
-        trace.ShouldBe(["10 487", "10 cancelled"]);
+        _trace.ShouldBe(["10 487", "10 cancelled"]);
     }
 
     [Fact]
@@ -220,13 +220,13 @@ public sealed class InviteServerUsageTests
     {
         Begin(Sdps.Theirs());
         Step(new InviteServerInput.Accept(Sdps.Us), 0);
-        trace.Clear();
+        _trace.Clear();
         Step(new InviteServerInput.Cancelled(InDialog("CANCEL", 7)), 10);
         TickUntil(600);
         Step(new InviteServerInput.Cancelled(InDialog("BYE", 8)), 700);
         TickUntil(100_000);
-        trace.ShouldBe(["500 200+sdp again"]);
-        state.Phase.ShouldBe(InviteServerPhase.Ended);
+        _trace.ShouldBe(["500 200+sdp again"]);
+        _state.Phase.ShouldBe(InviteServerPhase.Ended);
     }
 
     [Fact]
@@ -236,14 +236,14 @@ public sealed class InviteServerUsageTests
         Step(new InviteServerInput.Accept(Sdps.Us), 0);
         Step(new InviteServerInput.Acknowledged(InDialog("ACK", 6)), 1);
         Step(new InviteServerInput.Acknowledged(Wire.Request(Wire.Text(InDialog("ACK", 7)).Replace("t1", "t2", StringComparison.Ordinal))), 2);
-        state.Phase.ShouldBe(InviteServerPhase.Accepted);
+        _state.Phase.ShouldBe(InviteServerPhase.Accepted);
     }
 
     [Fact]
     public void Nothing_to_agree_on_is_488_with_a_warning()
     {
         Begin(Sdps.Theirs(codecs: "18"));
-        var step = InviteServerUsage.Step(state, new InviteServerInput.Accept(Sdps.Us), 0, Timers);
+        var step = InviteServerUsage.Step(_state, new InviteServerInput.Accept(Sdps.Us), 0, Timers);
         step.Actions.Select(Describe).ShouldBe(["488", "failed 488"]);
         ((SendResponse)step.Actions[0]).Response.Get(HeaderId.Warning).ShouldBe("305 cti \"Incompatible media format\"");
     }
@@ -252,7 +252,7 @@ public sealed class InviteServerUsageTests
     public void A_redirection_names_the_target()
     {
         Begin(Sdps.Theirs());
-        var step = InviteServerUsage.Step(state, new InviteServerInput.Refuse(302, null, new NameAddr(SipUri.Parse("sip:300@198.51.100.9"))), 0, Timers);
+        var step = InviteServerUsage.Step(_state, new InviteServerInput.Refuse(302, null, new NameAddr(SipUri.Parse("sip:300@198.51.100.9"))), 0, Timers);
         var response = ((SendResponse)step.Actions.Single()).Response;
         (response.Status, response.Get(HeaderId.Contact), response.To.Tag).ShouldBe((302, "<sip:300@198.51.100.9>", "t1"));
     }
@@ -261,7 +261,7 @@ public sealed class InviteServerUsageTests
     public void A_second_INVITE_before_the_answer_is_told_to_come_later()
     {
         Begin(Sdps.Theirs());
-        var step = InviteServerUsage.Step(state, new InviteServerInput.Overlapped(InDialog("INVITE", 8), 4), 0, Timers);
+        var step = InviteServerUsage.Step(_state, new InviteServerInput.Overlapped(InDialog("INVITE", 8), 4), 0, Timers);
         var sent = (SendResponse)step.Actions.Single();
         (sent.Response.Status, sent.Response.Get(HeaderId.RetryAfter), sent.Response.CSeq.Number).ShouldBe((500, "4", 8u));
     }
@@ -298,7 +298,7 @@ public sealed class InviteServerUsageTests
     {
         Begin(Sdps.Theirs(), expires, support);
         Step(new InviteServerInput.Accept(Sdps.Us), 0);
-        state.Success!.Get(HeaderId.SessionExpires).ShouldBe(answered);
-        state.Success.Get(HeaderId.Require).ShouldBe(required);
+        _state.Success!.Get(HeaderId.SessionExpires).ShouldBe(answered);
+        _state.Success.Get(HeaderId.Require).ShouldBe(required);
     }
 }

@@ -11,8 +11,8 @@ namespace Cti.Sip.Tests.Dialog;
 public sealed class ReInviteUsageTests
 {
     private static readonly SipTimers Timers = new();
-    private readonly List<string> trace = [];
-    private ReInviteState state = new()
+    private readonly List<string> _trace = [];
+    private ReInviteState _state = new()
     {
         Dialog = new DialogState("c1", "t1", "b1", "<sip:100@192.0.2.1>", "<sip:bob@198.51.100.7>", "<sip:us@192.0.2.1:5060>", "sip:bob@198.51.100.7",
             ["<sip:p;lr>"], 5, 10, "", false, true, true),
@@ -31,9 +31,9 @@ public sealed class ReInviteUsageTests
 
     private ImmutableArray<UsageAction> Step(ReInviteInput input, long now = 0)
     {
-        var step = ReInviteUsage.Step(state, input, now, Timers);
-        state = step.State;
-        foreach (var action in step.Actions) trace.Add($"{now} {InviteServerUsageTests.Describe(action)}");
+        var step = ReInviteUsage.Step(_state, input, now, Timers);
+        _state = step.State;
+        foreach (var action in step.Actions) _trace.Add($"{now} {InviteServerUsageTests.Describe(action)}");
         return step.Actions;
     }
 
@@ -44,13 +44,13 @@ public sealed class ReInviteUsageTests
     private ImmutableArray<UsageAction> Respond(SipRequest request, int status, string? sdp = null, long now = 0, int random = 0, params string[] headers)
     {
         var response = Wire.Answer(request, status, null, sdp, headers);
-        var answer = state.Digest.TryChallenge(DigestChallenges.Read(response), out var session) ? session : null;
+        var answer = _state.Digest.TryChallenge(DigestChallenges.Read(response), out var session) ? session : null;
         return Step(new ReInviteInput.Responded(response, "0123456789abcdef", random) { Answer = answer }, now);
     }
 
     private void TickUntil(long end)
     {
-        while (state.Deadline <= end) Step(new ReInviteInput.Tick(), state.Deadline);
+        while (_state.Deadline <= end) Step(new ReInviteInput.Tick(), _state.Deadline);
     }
 
     [Fact]
@@ -63,9 +63,9 @@ public sealed class ReInviteUsageTests
         Receive(Request("INVITE", 12, Sdps.Theirs()), 100);
         Step(new ReInviteInput.Acknowledged(Request("ACK", 12)), 110);
         TickUntil(100_000);
-        trace.ShouldBe(["0 media PCMA 198.51.100.7:4000 receive", "0 200+sdp", "100 media PCMA 198.51.100.7:4000 send receive", "100 200+sdp"]);
-        state.LocalSdp.Origin.Version.ShouldBe("3");
-        state.Dialog.RemoteCSeq.ShouldBe(12u);
+        _trace.ShouldBe(["0 media PCMA 198.51.100.7:4000 receive", "0 200+sdp", "100 media PCMA 198.51.100.7:4000 send receive", "100 200+sdp"]);
+        _state.LocalSdp.Origin.Version.ShouldBe("3");
+        _state.Dialog.RemoteCSeq.ShouldBe(12u);
     }
 
     [Fact]
@@ -74,8 +74,8 @@ public sealed class ReInviteUsageTests
         var moved = Request("INVITE", 11, Sdps.Theirs("c=IN IP4 198.51.100.99\r\n", port: 5000));
         moved.Set(HeaderId.Contact, "<sip:bob@198.51.100.99>");
         Receive(moved);
-        trace.ShouldBe(["0 media PCMA 198.51.100.99:5000 send receive", "0 200+sdp"]);
-        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.99");
+        _trace.ShouldBe(["0 media PCMA 198.51.100.99:5000 send receive", "0 200+sdp"]);
+        _state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.99");
     }
 
     [Fact]
@@ -84,31 +84,31 @@ public sealed class ReInviteUsageTests
         Receive(Request("INVITE", 11));
         Receive(Request("INVITE", 12, Sdps.Theirs())).Status.ShouldBe(491);
         Step(new ReInviteInput.Acknowledged(Request("ACK", 11, Sdps.Theirs(codecs: "0"))), 50);
-        trace.ShouldBe(["0 200+sdp", "0 491", "50 media PCMU 198.51.100.7:4000 send receive"]);
+        _trace.ShouldBe(["0 200+sdp", "0 491", "50 media PCMU 198.51.100.7:4000 send receive"]);
         Receive(Request("INVITE", 13), 60);
         Step(new ReInviteInput.Acknowledged(Request("ACK", 13)), 70);
-        trace.Skip(3).ShouldBe(["60 200+sdp", "70 BYE 6 sip:bob@198.51.100.7", "70 over 488"]);
+        _trace.Skip(3).ShouldBe(["60 200+sdp", "70 BYE 6 sip:bob@198.51.100.7", "70 over 488"]);
     }
 
     [Fact]
     public void A_200_without_ACK_is_repeated_and_ends_the_call_after_32_s()
     {
         Receive(Request("INVITE", 11, Sdps.Theirs()));
-        trace.Clear();
+        _trace.Clear();
         TickUntil(100_000);
-        trace.Take(3).ShouldBe(["500 200+sdp again", "1500 200+sdp again", "3500 200+sdp again"]);
-        trace.TakeLast(3).ShouldBe(["31500 200+sdp again", "32000 BYE 6 sip:bob@198.51.100.7", "32000 over 408"]);
+        _trace.Take(3).ShouldBe(["500 200+sdp again", "1500 200+sdp again", "3500 200+sdp again"]);
+        _trace.TakeLast(3).ShouldBe(["31500 200+sdp again", "32000 BYE 6 sip:bob@198.51.100.7", "32000 over 408"]);
     }
 
     [Fact]
     public void What_cannot_be_agreed_leaves_the_session_as_it_was()
     {
-        var before = state.LocalSdp;
+        var before = _state.LocalSdp;
         Receive(Request("INVITE", 11, Sdps.Theirs(codecs: "18"))).Status.ShouldBe(488);
         Receive(Request("INVITE", 12, "nothing\r\n")).Status.ShouldBe(400);
         Receive(Request("INVITE", 13, Sdps.Theirs(), "Require: 100rel\r\n")).Status.ShouldBe(420);
-        state.LocalSdp.ShouldBeSameAs(before);
-        trace.ShouldBe(["0 488", "0 400", "0 420"]);
+        _state.LocalSdp.ShouldBeSameAs(before);
+        _trace.ShouldBe(["0 488", "0 400", "0 420"]);
     }
 
     [Fact]
@@ -130,7 +130,7 @@ public sealed class ReInviteUsageTests
         Receive(Request("INVITE", 12, Sdps.Theirs()), 400);
         Step(new ReInviteInput.Acknowledged(Request("ACK", 11)), 410);
         TickUntil(950);
-        trace.TakeLast(2).ShouldBe(["400 200+sdp", "900 200+sdp again"]);
+        _trace.TakeLast(2).ShouldBe(["400 200+sdp", "900 200+sdp again"]);
     }
 
     [Fact]
@@ -142,10 +142,10 @@ public sealed class ReInviteUsageTests
         Respond(request, 100);
         Respond(request, 200, Sdps.Theirs("a=recvonly\r\n"), 20);
         Respond(request, 200, Sdps.Theirs("a=recvonly\r\n"), 520);
-        trace.ShouldBe([
+        _trace.ShouldBe([
             "0 INVITE 6 sip:bob@198.51.100.7", "20 ACK 6 sip:bob@198.51.100.7:5070", "20 media PCMA 198.51.100.7:4000 send", "20 completed",
             "520 ACK 6 sip:bob@198.51.100.7:5070 again"]);
-        (state.Dialog.LocalCSeq, state.Dialog.RemoteTarget, state.LocalSdp.Origin.Version).ShouldBe((6u, "sip:bob@198.51.100.7:5070", "2"));
+        (_state.Dialog.LocalCSeq, _state.Dialog.RemoteTarget, _state.LocalSdp.Origin.Version).ShouldBe((6u, "sip:bob@198.51.100.7:5070", "2"));
     }
 
     [Theory]
@@ -156,17 +156,17 @@ public sealed class ReInviteUsageTests
     [InlineData(false, 200, 2_000)]
     public void Glare_waits_by_who_made_the_call(bool isUac, int random, long waitMillis)
     {
-        state = state with { Dialog = state.Dialog with { IsUac = isUac } };
+        _state = _state with { Dialog = _state.Dialog with { IsUac = isUac } };
         var request = Send(Sdps.Us);
         Receive(Request("INVITE", 11, Sdps.Theirs()), 10).Status.ShouldBe(491);
         Respond(request, 491, null, 100, random);
         // The other one came first after all.
         Receive(Request("INVITE", 12, Sdps.Theirs("a=sendonly\r\n")), 100).Status.ShouldBe(200);
         Step(new ReInviteInput.Acknowledged(Request("ACK", 12)), 100);
-        state.Deadline.ShouldBe(100 + waitMillis);
-        trace.Clear();
+        _state.Deadline.ShouldBe(100 + waitMillis);
+        _trace.Clear();
         TickUntil(100 + waitMillis);
-        trace.ShouldBe([$"{100 + waitMillis} INVITE 7 sip:bob@198.51.100.7"]);
+        _trace.ShouldBe([$"{100 + waitMillis} INVITE 7 sip:bob@198.51.100.7"]);
     }
 
     [Fact]
@@ -177,12 +177,12 @@ public sealed class ReInviteUsageTests
         while (now < 33_000)
         {
             Respond(request, 491, null, now, 190);
-            now = state.Deadline;
+            now = _state.Deadline;
             request = ((SendRequest)Step(new ReInviteInput.Tick(), now).Single()).Request;
         }
-        trace.Clear();
+        _trace.Clear();
         Respond(request, 200, Sdps.Theirs(), now);
-        trace.ShouldContain($"{now} media PCMA 198.51.100.7:4000 send receive");
+        _trace.ShouldContain($"{now} media PCMA 198.51.100.7:4000 send receive");
     }
 
     [Fact]
@@ -193,9 +193,9 @@ public sealed class ReInviteUsageTests
         Receive(Request("INVITE", 12, Sdps.Theirs()), 2_000);
         TickUntil(2_600);
         Step(new ReInviteInput.Acknowledged(Request("ACK", 12)), 2_700);
-        trace.Clear();
+        _trace.Clear();
         Step(new ReInviteInput.Tick(), 2_700);
-        trace.ShouldBe(["2700 INVITE 7 sip:bob@198.51.100.7"]);
+        _trace.ShouldBe(["2700 INVITE 7 sip:bob@198.51.100.7"]);
     }
 
     [Fact]
@@ -203,14 +203,14 @@ public sealed class ReInviteUsageTests
     {
         var request = Send(Sdps.Us);
         Respond(request, 500, null, 0, 0, "Retry-After: 5 (busy)");
-        state.Deadline.ShouldBe(5_000);
+        _state.Deadline.ShouldBe(5_000);
         for (var i = 0; i < 3; i++)
         {
-            request = ((SendRequest)Step(new ReInviteInput.Tick(), state.Deadline).Single()).Request;
+            request = ((SendRequest)Step(new ReInviteInput.Tick(), _state.Deadline).Single()).Request;
             Respond(request, 500, null, 10_000 * (i + 1), 0, "Retry-After: 1");
         }
-        trace.Count(line => line.Contains("INVITE", StringComparison.Ordinal)).ShouldBe(4);
-        trace.Last().ShouldBe("30000 refused 500");
+        _trace.Count(line => line.Contains("INVITE", StringComparison.Ordinal)).ShouldBe(4);
+        _trace.Last().ShouldBe("30000 refused 500");
     }
 
     [Theory]
@@ -220,18 +220,18 @@ public sealed class ReInviteUsageTests
     [InlineData(603)]
     public void Other_refusals_leave_the_session_as_it_was(int status)
     {
-        var before = state.LocalSdp;
+        var before = _state.LocalSdp;
         Respond(Send(Sdps.Us with { Direction = SdpDirection.SendOnly }), status);
-        trace.Last().ShouldBe($"0 refused {status}");
-        state.LocalSdp.ShouldBeSameAs(before);
-        state.IsOffering.ShouldBeFalse();
+        _trace.Last().ShouldBe($"0 refused {status}");
+        _state.LocalSdp.ShouldBeSameAs(before);
+        _state.IsOffering.ShouldBeFalse();
     }
 
     [Fact]
     public void A_dialog_that_is_gone_is_over()
     {
         Respond(Send(Sdps.Us), 481);
-        trace.Skip(1).ShouldBe(["0 over 481"]);
+        _trace.Skip(1).ShouldBe(["0 over 481"]);
     }
 
     [Fact]
@@ -239,16 +239,16 @@ public sealed class ReInviteUsageTests
     {
         Send(Sdps.Us);
         Step(new ReInviteInput.Failed(408), 32_000);
-        trace.Skip(1).ShouldBe(["32000 BYE 7 sip:bob@198.51.100.7", "32000 over 408"]);
-        state.Deadline.ShouldBe(long.MaxValue);
+        _trace.Skip(1).ShouldBe(["32000 BYE 7 sip:bob@198.51.100.7", "32000 over 408"]);
+        _state.Deadline.ShouldBe(long.MaxValue);
     }
 
     [Fact]
     public void A_challenge_is_answered()
     {
         Respond(Send(Sdps.Us), 407, null, 0, 0, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"");
-        trace.ShouldBe(["0 INVITE 6 sip:bob@198.51.100.7", "0 INVITE 7 sip:bob@198.51.100.7"]);
-        var again = ReInviteUsage.Step(state, new ReInviteInput.Offer(Sdps.Us), 0, Timers).State;
+        _trace.ShouldBe(["0 INVITE 6 sip:bob@198.51.100.7", "0 INVITE 7 sip:bob@198.51.100.7"]);
+        var again = ReInviteUsage.Step(_state, new ReInviteInput.Offer(Sdps.Us), 0, Timers).State;
         again.IsOffering.ShouldBeTrue();
     }
 
@@ -260,14 +260,14 @@ public sealed class ReInviteUsageTests
         Step(new ReInviteInput.Offer(Sdps.Us)).ShouldBeEmpty();
         var actions = Respond(first, 200, Sdps.Theirs("a=recvonly\r\n"));
         Encoding.ASCII.GetString(((SendRequest)actions.Last()).Request.Body.Span).ShouldEndWith("a=sendrecv\r\n");
-        trace.ShouldBe(["0 INVITE 6 sip:bob@198.51.100.7", "0 ACK 6 sip:bob@198.51.100.7:5070", "0 media PCMA 198.51.100.7:4000 send", "0 completed", "0 INVITE 7 sip:bob@198.51.100.7:5070"]);
+        _trace.ShouldBe(["0 INVITE 6 sip:bob@198.51.100.7", "0 ACK 6 sip:bob@198.51.100.7:5070", "0 media PCMA 198.51.100.7:4000 send", "0 completed", "0 INVITE 7 sip:bob@198.51.100.7:5070"]);
     }
 
     [Fact]
     public void An_answer_to_us_that_cannot_be_is_acknowledged_and_hung_up()
     {
         Respond(Send(Sdps.Us), 200, Sdps.Theirs(codecs: "18"));
-        trace.Skip(1).ShouldBe(["0 ACK 6 sip:bob@198.51.100.7:5070", "0 BYE 7 sip:bob@198.51.100.7:5070", "0 over 488"]);
+        _trace.Skip(1).ShouldBe(["0 ACK 6 sip:bob@198.51.100.7:5070", "0 BYE 7 sip:bob@198.51.100.7:5070", "0 over 488"]);
     }
 
     [Fact]
@@ -276,7 +276,7 @@ public sealed class ReInviteUsageTests
         var refreshed = Receive(Request("UPDATE", 11, null, "Session-Expires: 90;refresher=uac\r\nSupported: timer\r\n"));
         (refreshed.Status, refreshed.Body.IsEmpty, refreshed.Get(HeaderId.SessionExpires), refreshed.Get(HeaderId.Require)).ShouldBe((200, true, "90;refresher=uac", "timer"));
         Receive(Request("UPDATE", 12, Sdps.Theirs("a=inactive\r\n")), 10);
-        trace.Skip(1).ShouldBe(["10 media PCMA 198.51.100.7:4000", "10 200+sdp"]);
+        _trace.Skip(1).ShouldBe(["10 media PCMA 198.51.100.7:4000", "10 200+sdp"]);
         Send(Sdps.Us);
         Receive(Request("UPDATE", 13, Sdps.Theirs()), 20).Status.ShouldBe(491);
         Receive(Request("UPDATE", 14), 20).Status.ShouldBe(200);
@@ -286,10 +286,10 @@ public sealed class ReInviteUsageTests
     {
         Receive(Request("INVITE", 11, Sdps.Theirs(), $"Session-Expires: 100;refresher=uas\r\nSupported: timer\r\n{allow}"));
         Step(new ReInviteInput.Acknowledged(Request("ACK", 11)), 10);
-        trace.Clear();
+        _trace.Clear();
     }
 
-    private SipRequest Due() => ((SendRequest)Step(new ReInviteInput.Tick(), state.Deadline).Single()).Request;
+    private SipRequest Due() => ((SendRequest)Step(new ReInviteInput.Tick(), _state.Deadline).Single()).Request;
 
     [Fact]
     public void A_far_end_that_takes_UPDATE_is_refreshed_by_one_without_a_description()
@@ -298,10 +298,10 @@ public sealed class ReInviteUsageTests
         var refresh = Due();
         (refresh.Method, refresh.Body.IsEmpty, refresh.Get(HeaderId.SessionExpires), refresh.Get(HeaderId.Contact)).ShouldBe(("UPDATE", true, "100;refresher=uac", "<sip:us@192.0.2.1:5060>"));
         Respond(refresh, 200, null, 50_100, 0, "Session-Expires: 100;refresher=uac");
-        trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7"]);
-        (state.Deadline, state.IsSettled).ShouldBe((100_100, true));
+        _trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7"]);
+        (_state.Deadline, _state.IsSettled).ShouldBe((100_100, true));
         Respond(Due(), 481, null, 100_200);
-        trace.Skip(1).ShouldBe(["100100 UPDATE 7 sip:bob@198.51.100.7:5070", "100200 over 481"]);
+        _trace.Skip(1).ShouldBe(["100100 UPDATE 7 sip:bob@198.51.100.7:5070", "100200 over 481"]);
     }
 
     [Theory]
@@ -312,8 +312,8 @@ public sealed class ReInviteUsageTests
     {
         AgreeOnTimer();
         Respond(Due(), status, null, 50_100);
-        trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7", "50100 INVITE 7 sip:bob@198.51.100.7"]);
-        state.AllowsUpdate.ShouldBeFalse();
+        _trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7", "50100 INVITE 7 sip:bob@198.51.100.7"]);
+        _state.AllowsUpdate.ShouldBeFalse();
     }
 
     [Fact]
@@ -321,11 +321,11 @@ public sealed class ReInviteUsageTests
     {
         AgreeOnTimer();
         Respond(Due(), 407, null, 50_100, 0, "Proxy-Authenticate: Digest realm=\"r\", nonce=\"n\", qop=\"auth\"");
-        Respond(state.Outgoing!.Request!, 500, null, 50_200, 0, "Retry-After: 4");
-        state.Deadline.ShouldBe(54_200);
+        Respond(_state.Outgoing!.Request!, 500, null, 50_200, 0, "Retry-After: 4");
+        _state.Deadline.ShouldBe(54_200);
         Due().Method.ShouldBe("UPDATE");
         Step(new ReInviteInput.Failed(408), 90_000);
-        trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7", "50100 UPDATE 7 sip:bob@198.51.100.7", "54200 UPDATE 8 sip:bob@198.51.100.7", "90000 BYE 9 sip:bob@198.51.100.7", "90000 over 408"]);
+        _trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7", "50100 UPDATE 7 sip:bob@198.51.100.7", "54200 UPDATE 8 sip:bob@198.51.100.7", "90000 BYE 9 sip:bob@198.51.100.7", "90000 over 408"]);
     }
 
     [Fact]
@@ -337,9 +337,9 @@ public sealed class ReInviteUsageTests
         Step(new ReInviteInput.Offer(Sdps.Us), 50_020).ShouldBeEmpty();
         Respond(refresh, 200, null, 50_030, 0, "Session-Expires: 100;refresher=uac").ShouldBeEmpty();
         Step(new ReInviteInput.Acknowledged(Request("ACK", 12)), 50_040);
-        trace.Clear();
+        _trace.Clear();
         Step(new ReInviteInput.Tick(), 50_040);
-        trace.ShouldBe(["50040 INVITE 7 sip:bob@198.51.100.7:5070"]);
+        _trace.ShouldBe(["50040 INVITE 7 sip:bob@198.51.100.7:5070"]);
     }
 
     [Fact]
@@ -348,13 +348,13 @@ public sealed class ReInviteUsageTests
         var moved = Request("UPDATE", 11);
         moved.Set(HeaderId.Contact, "<sip:bob@198.51.100.99>");
         Step(new ReInviteInput.Received(moved, 3));
-        trace.ShouldBe(["0 TargetRefreshed", "0 200"]);
-        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.99");
+        _trace.ShouldBe(["0 TargetRefreshed", "0 200"]);
+        _state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.99");
         var garbled = Request("UPDATE", 12);
         garbled.Set(HeaderId.Contact, "<");
         Receive(garbled, 10);
-        trace.Skip(2).ShouldBe(["10 200"]);
-        state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.99");
+        _trace.Skip(2).ShouldBe(["10 200"]);
+        _state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.99");
     }
 
     [Fact]
@@ -362,9 +362,9 @@ public sealed class ReInviteUsageTests
     {
         Receive(Request("UPDATE", 11, null, "Session-Expires: 90;refresher=uac\r\nSupported: timer\r\n"));
         Receive(Request("UPDATE", 12, null, "Session-Expires: 90;refresher=uac\r\nSupported: timer\r\n"), 45_000);
-        trace.Clear();
+        _trace.Clear();
         TickUntil(1_000_000);
-        trace.ShouldBe(["105000 BYE 6 sip:bob@198.51.100.7", "105000 over 408"]);
+        _trace.ShouldBe(["105000 BYE 6 sip:bob@198.51.100.7", "105000 over 408"]);
     }
 
     [Fact]
@@ -372,17 +372,17 @@ public sealed class ReInviteUsageTests
     {
         Receive(Request("INVITE", 11, Sdps.Theirs("a=sendonly\r\n"), "Session-Expires: 100;refresher=uas\r\nSupported: timer\r\n"));
         Step(new ReInviteInput.Acknowledged(Request("ACK", 11)), 10);
-        var held = state.LocalSdp;
-        trace.Clear();
-        var refresh = ((SendRequest)Step(new ReInviteInput.Tick(), state.Deadline).Single()).Request;
+        var held = _state.LocalSdp;
+        _trace.Clear();
+        var refresh = ((SendRequest)Step(new ReInviteInput.Tick(), _state.Deadline).Single()).Request;
         refresh.Get(HeaderId.SessionExpires).ShouldBe("100;refresher=uac");
         refresh.Body.Span.SequenceEqual(held.ToBytes()).ShouldBeTrue();
         Respond(refresh, 200, Sdps.Theirs("a=sendonly\r\n"), 50_100, 0, "Session-Expires: 100;refresher=uac", "Require: timer");
-        state.Deadline.ShouldBe(100_100);
-        trace[0].ShouldBe("50000 INVITE 6 sip:bob@198.51.100.7");
+        _state.Deadline.ShouldBe(100_100);
+        _trace[0].ShouldBe("50000 INVITE 6 sip:bob@198.51.100.7");
         var again = ((SendRequest)Step(new ReInviteInput.Tick(), 100_100).Single()).Request;
         Respond(again, 503, null, 100_200);
         TickUntil(1_000_000);
-        trace.TakeLast(3).ShouldBe(["100200 refused 503", "118100 BYE 8 sip:bob@198.51.100.7:5070", "118100 over 408"]);
+        _trace.TakeLast(3).ShouldBe(["100200 refused 503", "118100 BYE 8 sip:bob@198.51.100.7:5070", "118100 over 408"]);
     }
 }

@@ -10,8 +10,8 @@ public sealed class RegisterUsageTests
     private static readonly SipRequest Register = Wire.Request(
         "REGISTER sip:example.com SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\nMax-Forwards: 70\nFrom: <sip:us@example.com>;tag=t1\nTo: <sip:us@example.com>\nCall-ID: c\nCSeq: 1 REGISTER\nContact: <sip:us@192.0.2.1:5060>\n");
 
-    private RegisterState state = new() { ConfiguredSeconds = 600 };
-    private long now = 1_000_000;
+    private RegisterState _state = new() { ConfiguredSeconds = 600 };
+    private long _now = 1_000_000;
 
     private static SipResponse Answer(int status, params string[] headers)
     {
@@ -24,8 +24,8 @@ public sealed class RegisterUsageTests
 
     private RegisterStep Ask()
     {
-        var step = RegisterUsage.Ask(state);
-        state = step.State;
+        var step = RegisterUsage.Ask(_state);
+        _state = step.State;
         return step;
     }
 
@@ -33,14 +33,14 @@ public sealed class RegisterUsageTests
 
     private RegisterStep Respond(SipResponse response, bool mayAnswer = true, int random = 500)
     {
-        var answer = mayAnswer && state.Digest.TryChallenge(DigestChallenges.Read(response), out var session) ? session : null;
-        var step = RegisterUsage.Responded(state, response, Contact, answer, now, random);
-        state = step.State;
+        var answer = mayAnswer && _state.Digest.TryChallenge(DigestChallenges.Read(response), out var session) ? session : null;
+        var step = RegisterUsage.Responded(_state, response, Contact, answer, _now, random);
+        _state = step.State;
         return step;
     }
 
     /// <summary>Milliseconds until the next attempt.</summary>
-    private long Wait => state.DueAt - now;
+    private long Wait => _state.DueAt - _now;
 
     [Theory]
     [InlineData(60, "Contact: <sip:other@192.0.2.2>;expires=9, <sip:us@192.0.2.1:5060>;expires=60")]
@@ -71,8 +71,8 @@ public sealed class RegisterUsageTests
     {
         Ask();
         Respond(200, $"Contact: <sip:us@203.0.113.9:61034>;expires={seconds}").News.ShouldBe(RegisterNews.Registered);
-        (Wait, state.HoldsUntil > now).ShouldBe((afterMillis, true));
-        now = state.DueAt;
+        (Wait, _state.HoldsUntil > _now).ShouldBe((afterMillis, true));
+        _now = _state.DueAt;
         Ask().Sends.ShouldBeTrue();
         Respond(200, $"Contact: <sip:us@203.0.113.9:61034>;expires={seconds}").News.ShouldBe(seconds == 1 ? RegisterNews.Registered : RegisterNews.None);
     }
@@ -81,13 +81,13 @@ public sealed class RegisterUsageTests
     public void A_423_is_asked_again_at_once_with_what_it_wants_and_that_is_remembered()
     {
         Ask();
-        state.AskSeconds.ShouldBe(600);
+        _state.AskSeconds.ShouldBe(600);
         var step = Respond(423, "Min-Expires: 3600");
-        (step.Sends, state.AskSeconds).ShouldBe((true, 3600));
+        (step.Sends, _state.AskSeconds).ShouldBe((true, 3600));
         Respond(200, "Contact: <sip:us@192.0.2.1:5060>;expires=3600");
-        now = state.DueAt;
+        _now = _state.DueAt;
         Ask();
-        state.AskSeconds.ShouldBe(3600);
+        _state.AskSeconds.ShouldBe(3600);
     }
 
     [Fact]
@@ -113,7 +113,7 @@ public sealed class RegisterUsageTests
     {
         Ask();
         var step = Respond(423, header);
-        (step.Sends, step.News, state.FailedStatus).ShouldBe((false, RegisterNews.Failed, 423));
+        (step.Sends, step.News, _state.FailedStatus).ShouldBe((false, RegisterNews.Failed, 423));
         Wait.ShouldBeInRange(15_000, 30_000);
     }
 
@@ -138,17 +138,17 @@ public sealed class RegisterUsageTests
         for (var i = 0; i < waits.Length; i++)
         {
             Ask().Sends.ShouldBeTrue();
-            state = RegisterUsage.NotAnswered(state, 408, now, 999).State;
+            _state = RegisterUsage.NotAnswered(_state, 408, _now, 999).State;
             waits[i] = Wait;
-            now = state.DueAt;
+            _now = _state.DueAt;
         }
         waits.ShouldBe([30_000, 60_000, 120_000, 240_000, 480_000, 600_000, 600_000, 600_000]);
         Ask();
-        RegisterUsage.NotAnswered(state, 408, now, 0).State.DueAt.ShouldBe(now + 300_000);
+        RegisterUsage.NotAnswered(_state, 408, _now, 0).State.DueAt.ShouldBe(_now + 300_000);
         Respond(200, "Expires: 600");
-        now = state.DueAt;
+        _now = _state.DueAt;
         Ask();
-        RegisterUsage.NotAnswered(state, 408, now, 999).State.DueAt.ShouldBe(now + 30_000);
+        RegisterUsage.NotAnswered(_state, 408, _now, 999).State.DueAt.ShouldBe(_now + 30_000);
     }
 
     [Theory]
@@ -162,7 +162,7 @@ public sealed class RegisterUsageTests
     {
         foreach (var random in (int[])[0, 500, 999])
         {
-            state = new RegisterState { ConfiguredSeconds = 600 };
+            _state = new RegisterState { ConfiguredSeconds = 600 };
             Ask();
             Respond(Answer(status, header), random: random);
             Wait.ShouldBeInRange(least, most);
@@ -181,7 +181,7 @@ public sealed class RegisterUsageTests
             Ask();
             told.Add(Respond(Answer(status, "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\""), mayAnswer: false, random: 999).News);
             Wait.ShouldBe(Math.Min(300_000L << i, 3_600_000));
-            now = state.DueAt;
+            _now = _state.DueAt;
         }
         told.ShouldBe([RegisterNews.Rejected, RegisterNews.None, RegisterNews.None, RegisterNews.None, RegisterNews.None, RegisterNews.None]);
         Ask();
@@ -207,8 +207,8 @@ public sealed class RegisterUsageTests
             Ask();
             Respond(200, header).News.ShouldBe(RegisterNews.Failed);
             Wait.ShouldBeGreaterThanOrEqualTo(15_000);
-            state.HoldsUntil.ShouldBe(0);
-            now = state.DueAt;
+            _state.HoldsUntil.ShouldBe(0);
+            _now = _state.DueAt;
         }
     }
 
@@ -217,12 +217,12 @@ public sealed class RegisterUsageTests
     {
         Ask();
         Respond(200, "Expires: 600");
-        var until = state.HoldsUntil;
-        now = state.DueAt;
+        var until = _state.HoldsUntil;
+        _now = _state.DueAt;
         Ask();
         Respond(503);
-        state.HoldsUntil.ShouldBe(until);
-        state.DueAt.ShouldBeLessThan(until);
+        _state.HoldsUntil.ShouldBe(until);
+        _state.DueAt.ShouldBeLessThan(until);
     }
 
     [Fact]
@@ -231,21 +231,21 @@ public sealed class RegisterUsageTests
         Ask();
         Respond(401, "WWW-Authenticate: Digest realm=\"r\", nonce=\"n1\"");
         Respond(200, "Expires: 600");
-        var leave = RegisterUsage.Leave(state, now);
+        var leave = RegisterUsage.Leave(_state, _now);
         (leave.Sends, leave.Authorized, leave.State.AskSeconds).ShouldBe((true, true, 0));
-        state = leave.State;
+        _state = leave.State;
         Ask().Sends.ShouldBeFalse();
         Respond(401, "WWW-Authenticate: Digest realm=\"r\", nonce=\"n2\", stale=true").Authorized.ShouldBeTrue();
         Respond(200).News.ShouldBe(RegisterNews.Withdrawn);
-        (state.DueAt, state.HoldsUntil).ShouldBe((long.MaxValue, 0));
-        RegisterUsage.Leave(state, now).Sends.ShouldBeFalse();
+        (_state.DueAt, _state.HoldsUntil).ShouldBe((long.MaxValue, 0));
+        RegisterUsage.Leave(_state, _now).Sends.ShouldBeFalse();
     }
 
     [Fact]
     public void What_was_never_registered_is_not_taken_back()
     {
-        RegisterUsage.Leave(state, now).Sends.ShouldBeFalse();
+        RegisterUsage.Leave(_state, _now).Sends.ShouldBeFalse();
         Ask();
-        RegisterUsage.Leave(state, now).Sends.ShouldBeTrue();
+        RegisterUsage.Leave(_state, _now).Sends.ShouldBeTrue();
     }
 }

@@ -34,17 +34,17 @@ public sealed class LossyNetworkTests
 
     private sealed class Network(ulong seed, int status) : IClock, IRandom
     {
-        private readonly PriorityQueue<(End To, byte[] Bytes), (long At, long Number)> wire = new();
-        private ulong state = seed * 7919;
-        private long now;
-        private long sent;
-        private End? client;
-        private End? server;
+        private readonly PriorityQueue<(End To, byte[] Bytes), (long At, long Number)> _wire = new();
+        private ulong _state = seed * 7919;
+        private long _now;
+        private long _sent;
+        private End? _client;
+        private End? _server;
 
-        public End Client => client ??= new End(this, "192.0.2.1", status);
-        public End Server => server ??= new End(this, "192.0.2.9", status);
-        public long MonotonicNanos => now * 1_000_000;
-        public long UnixMillis => now;
+        public End Client => _client ??= new End(this, "192.0.2.1", status);
+        public End Server => _server ??= new End(this, "192.0.2.9", status);
+        public long MonotonicNanos => _now * 1_000_000;
+        public long UnixMillis => _now;
 
         public void Start(string method) =>
             Client.Layer.StartClient(TransactionBench.Request(method), new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(IPAddress.Parse("192.0.2.9"), 5060)));
@@ -54,26 +54,26 @@ public sealed class LossyNetworkTests
             while (true)
             {
                 var next = Math.Min(Client.Layer.NextDeadline, Server.Layer.NextDeadline);
-                if (wire.TryPeek(out _, out var due)) next = Math.Min(next, due.At);
+                if (_wire.TryPeek(out _, out var due)) next = Math.Min(next, due.At);
                 if (next > until) break;
-                now = Math.Max(now, next);
-                while (wire.TryPeek(out _, out due) && due.At <= now)
+                _now = Math.Max(_now, next);
+                while (_wire.TryPeek(out _, out due) && due.At <= _now)
                 {
-                    var (to, bytes) = wire.Dequeue();
+                    var (to, bytes) = _wire.Dequeue();
                     to.Receive(bytes);
                 }
                 Client.Layer.Tick();
                 Server.Layer.Tick();
             }
-            now = until;
+            _now = until;
         }
 
         public void Carry(End from, ReadOnlyMemory<byte> message)
         {
-            var to = from == client ? Server : Client;
+            var to = from == _client ? Server : Client;
             for (var copies = this.Next(10) == 0 ? 2 : 1; copies > 0; copies--)
             {
-                if (this.Next(3) != 0) wire.Enqueue((to, message.ToArray()), (now + 5 + this.Next(300), ++sent));
+                if (this.Next(3) != 0) _wire.Enqueue((to, message.ToArray()), (_now + 5 + this.Next(300), ++_sent));
             }
         }
 
@@ -81,23 +81,23 @@ public sealed class LossyNetworkTests
         {
             foreach (ref var b in buffer)
             {
-                state = (state * 6364136223846793005UL) + 1442695040888963407UL;
-                b = (byte)(state >> 35);
+                _state = (_state * 6364136223846793005UL) + 1442695040888963407UL;
+                b = (byte)(_state >> 35);
             }
         }
     }
 
     private sealed class End : ISipTransport, ITransactionUser
     {
-        private readonly Network net;
-        private readonly string address;
-        private readonly int status;
+        private readonly Network _net;
+        private readonly string _address;
+        private readonly int _status;
 
         public End(Network net, string address, int status)
         {
-            this.net = net;
-            this.address = address;
-            this.status = status;
+            _net = net;
+            _address = address;
+            _status = status;
             Layer = new TransactionLayer(this, this, net, net);
         }
 
@@ -108,22 +108,22 @@ public sealed class LossyNetworkTests
 
         public void Receive(byte[] bytes)
         {
-            var from = new IPEndPoint(IPAddress.Parse(address == "192.0.2.1" ? "192.0.2.9" : "192.0.2.1"), 5060);
+            var from = new IPEndPoint(IPAddress.Parse(_address == "192.0.2.1" ? "192.0.2.9" : "192.0.2.1"), 5060);
             Layer.Receive(new ReceivedMessage(SipParser.ParseDatagram(bytes.AsSpan()).Message!, new SipFlow(SipTransportKind.Udp, 0, from), 0));
         }
 
-        public void Send(SipFlow flow, ReadOnlyMemory<byte> message, long sendId) => net.Carry(this, message);
+        public void Send(SipFlow flow, ReadOnlyMemory<byte> message, long sendId) => _net.Carry(this, message);
 
         public int FindListener(SipTransportKind kind, AddressFamily family) => kind == SipTransportKind.Udp ? 0 : -1;
 
-        public SipHostPort LocalAddress(SipTransportKind kind, int listener) => new(address, 5060);
+        public SipHostPort LocalAddress(SipTransportKind kind, int listener) => new(_address, 5060);
 
         public void OnRequest(ServerTransaction transaction)
         {
             Requests++;
-            transaction.Respond(SipResponse.For(transaction.Request, status, null, "t"));
+            transaction.Respond(SipResponse.For(transaction.Request, _status, null, "t"));
             // RFC 3261 section 13.3.1.4: repeating a 2xx is the user's job; a few times at once will do for a test of the layer.
-            for (var i = 0; i < 6 && transaction.IsInvite && status == 200; i++) transaction.Respond(SipResponse.For(transaction.Request, status, null, "t"));
+            for (var i = 0; i < 6 && transaction.IsInvite && _status == 200; i++) transaction.Respond(SipResponse.For(transaction.Request, _status, null, "t"));
         }
 
         public void OnResponse(ClientTransaction transaction, SipResponse response) => Finals += response.IsFinal ? 1 : 0;

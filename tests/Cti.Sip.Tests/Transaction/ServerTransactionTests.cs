@@ -6,12 +6,12 @@ namespace Cti.Sip.Tests.Transaction;
 
 public sealed class ServerTransactionTests
 {
-    private readonly TransactionBench bench = new();
+    private readonly TransactionBench _bench = new();
 
     private ServerTransaction Invite(SipFlow? flow = null)
     {
-        bench.Receive(Texts.Request("INVITE"), flow);
-        return bench.Requests[^1];
+        _bench.Receive(Texts.Request("INVITE"), flow);
+        return _bench.Requests[^1];
     }
 
     private static SipResponse For(ServerTransaction transaction, int status) => SipResponse.For(transaction.Request, status, null, "local");
@@ -22,25 +22,25 @@ public sealed class ServerTransactionTests
     public void An_INVITE_that_the_user_leaves_alone_gets_100_after_200_ms_and_again_for_each_repetition()
     {
         Invite();
-        bench.RunUntil(100);
-        bench.Receive(Texts.Request("INVITE"));
-        bench.RunUntil(500);
-        bench.Receive(Texts.Request("INVITE"));
-        bench.Trace.ShouldBe(["0 request INVITE", "200 > 100 INVITE", "500 > 100 INVITE"]);
-        bench.LastSent.To.Tag.ShouldBeNull();
-        bench.RunUntil(1_000_000);
-        bench.Layer.Count.ShouldBe(1);
+        _bench.RunUntil(100);
+        _bench.Receive(Texts.Request("INVITE"));
+        _bench.RunUntil(500);
+        _bench.Receive(Texts.Request("INVITE"));
+        _bench.Trace.ShouldBe(["0 request INVITE", "200 > 100 INVITE", "500 > 100 INVITE"]);
+        _bench.LastSent.To.Tag.ShouldBeNull();
+        _bench.RunUntil(1_000_000);
+        _bench.Layer.Count.ShouldBe(1);
     }
 
     [Fact]
     public void No_100_follows_an_answer_within_200_ms_and_a_repeated_INVITE_gets_the_last_provisional()
     {
         var invite = Invite();
-        bench.RunUntil(150);
+        _bench.RunUntil(150);
         invite.Respond(For(invite, 180));
-        bench.RunUntil(500);
-        bench.Receive(Texts.Request("INVITE"));
-        bench.Trace.ShouldBe(["0 request INVITE", "150 > 180 INVITE", "500 > 180 INVITE"]);
+        _bench.RunUntil(500);
+        _bench.Receive(Texts.Request("INVITE"));
+        _bench.Trace.ShouldBe(["0 request INVITE", "150 > 180 INVITE", "500 > 180 INVITE"]);
     }
 
     [Fact]
@@ -49,15 +49,15 @@ public sealed class ServerTransactionTests
         var invite = Invite();
         invite.Respond(For(invite, 180));
         invite.LetGo(0);
-        bench.RunUntil(500);
-        bench.Receive(Texts.Request("INVITE"));
-        bench.Receive(Ack());
-        bench.Acks.ShouldHaveSingleItem().Transaction.ShouldBe(invite);
-        bench.RunUntil(199_999);
-        bench.Layer.Count.ShouldBe(1);
-        bench.RunUntil(200_000);
-        bench.Layer.Count.ShouldBe(0);
-        bench.Trace.Where(static line => line.Contains('>', StringComparison.Ordinal)).ShouldBe(["0 > 180 INVITE", "500 > 180 INVITE"]);
+        _bench.RunUntil(500);
+        _bench.Receive(Texts.Request("INVITE"));
+        _bench.Receive(Ack());
+        _bench.Acks.ShouldHaveSingleItem().Transaction.ShouldBe(invite);
+        _bench.RunUntil(199_999);
+        _bench.Layer.Count.ShouldBe(1);
+        _bench.RunUntil(200_000);
+        _bench.Layer.Count.ShouldBe(0);
+        _bench.Trace.Where(static line => line.Contains('>', StringComparison.Ordinal)).ShouldBe(["0 > 180 INVITE", "500 > 180 INVITE"]);
     }
 
     [Fact]
@@ -65,21 +65,21 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite();
         invite.Forget();
-        bench.Layer.Count.ShouldBe(1);
+        _bench.Layer.Count.ShouldBe(1);
         invite.LetGo(300_000);
-        bench.RunUntil(299_999);
-        bench.Layer.Count.ShouldBe(1);
+        _bench.RunUntil(299_999);
+        _bench.Layer.Count.ShouldBe(1);
         invite.Forget();
-        bench.Layer.Count.ShouldBe(0);
+        _bench.Layer.Count.ShouldBe(0);
     }
 
     [Fact]
     public void A_100_is_sent_at_once_when_asked_for()
     {
-        bench.WhenRequest = t => t.SendTrying();
+        _bench.WhenRequest = t => t.SendTrying();
         Invite();
-        bench.RunUntil(1_000);
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 100 INVITE"]);
+        _bench.RunUntil(1_000);
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 100 INVITE"]);
     }
 
     [Fact]
@@ -87,18 +87,18 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite();
         invite.Respond(For(invite, 486)).ShouldBeTrue();
-        bench.RunUntil(1_600);
-        bench.Receive(Texts.Request("INVITE"));
-        bench.RunUntil(2_000);
-        bench.Receive(Ack());
+        _bench.RunUntil(1_600);
+        _bench.Receive(Texts.Request("INVITE"));
+        _bench.RunUntil(2_000);
+        _bench.Receive(Ack());
         invite.Phase.ShouldBe(TransactionPhase.Confirmed);
-        bench.RunUntil(6_999);
-        bench.Receive(Ack());
-        bench.Receive(Texts.Request("INVITE"));
-        bench.Layer.Count.ShouldBe(1);
-        bench.RunUntil(7_000);
-        bench.Layer.Count.ShouldBe(0);
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 486 INVITE", "500 > 486 INVITE", "1500 > 486 INVITE", "1600 > 486 INVITE"]);
+        _bench.RunUntil(6_999);
+        _bench.Receive(Ack());
+        _bench.Receive(Texts.Request("INVITE"));
+        _bench.Layer.Count.ShouldBe(1);
+        _bench.RunUntil(7_000);
+        _bench.Layer.Count.ShouldBe(0);
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 486 INVITE", "500 > 486 INVITE", "1500 > 486 INVITE", "1600 > 486 INVITE"]);
     }
 
     [Fact]
@@ -106,8 +106,8 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite();
         invite.Respond(For(invite, 486));
-        bench.RunUntil(60_000);
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 486 INVITE", "500 > 486 INVITE", "1500 > 486 INVITE", "3500 > 486 INVITE", "7500 > 486 INVITE",
+        _bench.RunUntil(60_000);
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 486 INVITE", "500 > 486 INVITE", "1500 > 486 INVITE", "3500 > 486 INVITE", "7500 > 486 INVITE",
             "11500 > 486 INVITE", "15500 > 486 INVITE", "19500 > 486 INVITE", "23500 > 486 INVITE", "27500 > 486 INVITE", "31500 > 486 INVITE",
             "32000 server failed no ACK"]);
     }
@@ -117,11 +117,11 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite(TransactionBench.Tcp);
         invite.Respond(For(invite, 486));
-        bench.RunUntil(10_000);
-        bench.Layer.Count.ShouldBe(1);
-        bench.Receive(Ack(), TransactionBench.Tcp);
-        bench.Layer.Count.ShouldBe(0);
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 486 INVITE tcp"]);
+        _bench.RunUntil(10_000);
+        _bench.Layer.Count.ShouldBe(1);
+        _bench.Receive(Ack(), TransactionBench.Tcp);
+        _bench.Layer.Count.ShouldBe(0);
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 486 INVITE tcp"]);
     }
 
     [Fact]
@@ -129,15 +129,15 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite();
         invite.Respond(For(invite, 200)).ShouldBeTrue();
-        bench.RunUntil(500);
-        bench.Receive(Texts.Request("INVITE"));
+        _bench.RunUntil(500);
+        _bench.Receive(Texts.Request("INVITE"));
         invite.Respond(For(invite, 200)).ShouldBeTrue();
         invite.Respond(For(invite, 180)).ShouldBeFalse();
         invite.Respond(For(invite, 486)).ShouldBeFalse();
-        bench.RunUntil(32_000);
+        _bench.RunUntil(32_000);
         invite.Respond(For(invite, 200)).ShouldBeFalse();
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 200 INVITE", "500 > 200 INVITE"]);
-        bench.Layer.Count.ShouldBe(0);
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 200 INVITE", "500 > 200 INVITE"]);
+        _bench.Layer.Count.ShouldBe(0);
     }
 
     [Fact]
@@ -145,11 +145,11 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite();
         invite.Respond(For(invite, 200));
-        bench.Receive(Ack("z9hG4bKack1"));
-        bench.Receive(Ack());
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 200 INVITE", "0 ack", "0 ack"]);
-        bench.Acks[0].Transaction.ShouldBeNull();
-        bench.Acks[1].Transaction.ShouldBe(invite);
+        _bench.Receive(Ack("z9hG4bKack1"));
+        _bench.Receive(Ack());
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 200 INVITE", "0 ack", "0 ack"]);
+        _bench.Acks[0].Transaction.ShouldBeNull();
+        _bench.Acks[1].Transaction.ShouldBe(invite);
     }
 
     [Fact]
@@ -157,13 +157,13 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite();
         invite.Respond(For(invite, 180));
-        bench.Receive(Texts.Request("CANCEL"));
-        bench.Receive(Texts.Request("CANCEL"));
+        _bench.Receive(Texts.Request("CANCEL"));
+        _bench.Receive(Texts.Request("CANCEL"));
         invite.IsCancelled.ShouldBeTrue();
         invite.Respond(For(invite, 487));
-        bench.Receive(Ack());
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 180 INVITE", "0 > 200 CANCEL", "0 cancelled", "0 > 200 CANCEL", "0 > 487 INVITE"]);
-        bench.Sent[1].Message.To.Tag.ShouldBe("local", "RFC 3261 section 9.2: the CANCEL's tag is the INVITE's");
+        _bench.Receive(Ack());
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 180 INVITE", "0 > 200 CANCEL", "0 cancelled", "0 > 200 CANCEL", "0 > 487 INVITE"]);
+        _bench.Sent[1].Message.To.Tag.ShouldBe("local", "RFC 3261 section 9.2: the CANCEL's tag is the INVITE's");
     }
 
     [Fact]
@@ -171,73 +171,73 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite();
         invite.Respond(For(invite, 200));
-        bench.Receive(Texts.Request("CANCEL"));
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 200 INVITE", "0 > 200 CANCEL"]);
+        _bench.Receive(Texts.Request("CANCEL"));
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 200 INVITE", "0 > 200 CANCEL"]);
     }
 
     [Fact]
     public void A_CANCEL_that_matches_nothing_gets_481()
     {
         Invite();
-        bench.Receive(Texts.Request("CANCEL", "z9hG4bKnone"));
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 481 CANCEL"]);
-        bench.LastSent.To.Tag.ShouldNotBeNull();
+        _bench.Receive(Texts.Request("CANCEL", "z9hG4bKnone"));
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 481 CANCEL"]);
+        _bench.LastSent.To.Tag.ShouldNotBeNull();
     }
 
     [Fact]
     public void A_non_INVITE_that_comes_again_is_absorbed_until_answered_then_answered_again_until_timer_J()
     {
-        bench.Receive(Texts.Request("BYE"));
-        bench.Receive(Texts.Request("BYE"));
-        var bye = bench.Requests.Single();
+        _bench.Receive(Texts.Request("BYE"));
+        _bench.Receive(Texts.Request("BYE"));
+        var bye = _bench.Requests.Single();
         bye.Respond(For(bye, 183));
-        bench.Receive(Texts.Request("BYE"));
+        _bench.Receive(Texts.Request("BYE"));
         bye.Respond(For(bye, 200));
         bye.Respond(For(bye, 500)).ShouldBeFalse();
-        bench.RunUntil(31_999);
-        bench.Receive(Texts.Request("BYE"));
-        bench.RunUntil(32_000);
-        bench.Layer.Count.ShouldBe(0);
-        bench.Trace.ShouldBe(["0 request BYE", "0 > 183 BYE", "0 > 183 BYE", "0 > 200 BYE", "31999 > 200 BYE"]);
+        _bench.RunUntil(31_999);
+        _bench.Receive(Texts.Request("BYE"));
+        _bench.RunUntil(32_000);
+        _bench.Layer.Count.ShouldBe(0);
+        _bench.Trace.ShouldBe(["0 request BYE", "0 > 183 BYE", "0 > 183 BYE", "0 > 200 BYE", "31999 > 200 BYE"]);
     }
 
     [Fact]
     public void Over_TCP_an_answered_non_INVITE_is_over_at_once()
     {
-        bench.WhenRequest = t => t.Respond(For(t, 200));
-        bench.Receive(Texts.Request("OPTIONS"), TransactionBench.Tcp);
-        bench.Trace.ShouldBe(["0 request OPTIONS", "0 > 200 OPTIONS tcp"]);
-        bench.Layer.Count.ShouldBe(0);
+        _bench.WhenRequest = t => t.Respond(For(t, 200));
+        _bench.Receive(Texts.Request("OPTIONS"), TransactionBench.Tcp);
+        _bench.Trace.ShouldBe(["0 request OPTIONS", "0 > 200 OPTIONS tcp"]);
+        _bench.Layer.Count.ShouldBe(0);
     }
 
     [Fact]
     public void The_same_request_by_another_path_gets_482()
     {
         Invite();
-        bench.Receive(Texts.Request("INVITE", "z9hG4bKother"));
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 482 INVITE"]);
-        bench.Layer.Counters.Merged.ShouldBe(1);
+        _bench.Receive(Texts.Request("INVITE", "z9hG4bKother"));
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 482 INVITE"]);
+        _bench.Layer.Counters.Merged.ShouldBe(1);
     }
 
     [Fact]
     public void A_user_may_take_a_merged_request()
     {
-        bench.TakesMerged = true;
+        _bench.TakesMerged = true;
         Invite();
-        bench.Receive(Texts.Request("INVITE", "z9hG4bKother"));
-        bench.Requests.Count.ShouldBe(2);
-        bench.Requests[1].Respond(For(bench.Requests[1], 180));
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 180 INVITE"]);
-        bench.LastSent.TopVia.Branch.ShouldBe("z9hG4bKother");
+        _bench.Receive(Texts.Request("INVITE", "z9hG4bKother"));
+        _bench.Requests.Count.ShouldBe(2);
+        _bench.Requests[1].Respond(For(_bench.Requests[1], 180));
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 180 INVITE"]);
+        _bench.LastSent.TopVia.Branch.ShouldBe("z9hG4bKother");
     }
 
     [Fact]
     public void A_request_within_a_dialog_and_one_with_the_next_CSeq_are_not_merged()
     {
         Invite();
-        bench.Receive(Texts.Request("INVITE", "z9hG4bKa", toTag: "local"));
-        bench.Receive(Texts.Request("INVITE", "z9hG4bKb", number: 2));
-        bench.Requests.Count.ShouldBe(3);
+        _bench.Receive(Texts.Request("INVITE", "z9hG4bKa", toTag: "local"));
+        _bench.Receive(Texts.Request("INVITE", "z9hG4bKb", number: 2));
+        _bench.Requests.Count.ShouldBe(3);
     }
 
     [Fact]
@@ -285,37 +285,37 @@ public sealed class ServerTransactionTests
     public void Answers_to_a_datagram_go_to_its_source_and_the_port_of_its_Via()
     {
         var source = new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(IPAddress.Parse("198.51.100.7"), 34567));
-        bench.WhenRequest = t => t.Respond(For(t, 200));
-        bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP phone.example.com:5070"), source);
-        bench.Sent[0].Flow.Remote.ShouldBe(new IPEndPoint(IPAddress.Parse("198.51.100.7"), 5070));
-        bench.LastSent.TopVia.ToString().ShouldBe("SIP/2.0/UDP phone.example.com:5070;branch=z9hG4bKfar1;received=198.51.100.7");
+        _bench.WhenRequest = t => t.Respond(For(t, 200));
+        _bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP phone.example.com:5070"), source);
+        _bench.Sent[0].Flow.Remote.ShouldBe(new IPEndPoint(IPAddress.Parse("198.51.100.7"), 5070));
+        _bench.LastSent.TopVia.ToString().ShouldBe("SIP/2.0/UDP phone.example.com:5070;branch=z9hG4bKfar1;received=198.51.100.7");
     }
 
     [Fact]
     public void Answers_to_a_datagram_with_rport_go_to_where_it_came_from()
     {
         var source = new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(IPAddress.Parse("198.51.100.7"), 34567));
-        bench.WhenRequest = t => t.Respond(For(t, 200));
-        bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP 10.0.0.5:5070;rport"), source);
-        bench.Sent[0].Flow.ShouldBe(source);
-        bench.LastSent.TopVia.ToString().ShouldBe("SIP/2.0/UDP 10.0.0.5:5070;rport=34567;branch=z9hG4bKfar1;received=198.51.100.7");
+        _bench.WhenRequest = t => t.Respond(For(t, 200));
+        _bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP 10.0.0.5:5070;rport"), source);
+        _bench.Sent[0].Flow.ShouldBe(source);
+        _bench.LastSent.TopVia.ToString().ShouldBe("SIP/2.0/UDP 10.0.0.5:5070;rport=34567;branch=z9hG4bKfar1;received=198.51.100.7");
     }
 
     [Fact]
     public void An_IPv6_source_is_noted_without_brackets()
     {
         var source = new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(IPAddress.Parse("2001:db8::9"), 5062));
-        bench.WhenRequest = t => t.Respond(For(t, 200));
-        bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP [2001:db8::5];rport"), source);
-        bench.LastSent.TopVia.ToString().ShouldBe("SIP/2.0/UDP [2001:db8::5];rport=5062;branch=z9hG4bKfar1;received=2001:db8::9");
+        _bench.WhenRequest = t => t.Respond(For(t, 200));
+        _bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP [2001:db8::5];rport"), source);
+        _bench.LastSent.TopVia.ToString().ShouldBe("SIP/2.0/UDP [2001:db8::5];rport=5062;branch=z9hG4bKfar1;received=2001:db8::9");
     }
 
     [Fact]
     public void A_maddr_does_not_divert_answers()
     {
-        bench.WhenRequest = t => t.Respond(For(t, 200));
-        bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP 192.0.2.9:5060;maddr=203.0.113.200"));
-        bench.Sent[0].Flow.Remote.ShouldBe(TransactionBench.Peer);
+        _bench.WhenRequest = t => t.Respond(For(t, 200));
+        _bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP 192.0.2.9:5060;maddr=203.0.113.200"));
+        _bench.Sent[0].Flow.Remote.ShouldBe(TransactionBench.Peer);
     }
 
     [Fact]
@@ -323,11 +323,11 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite(TransactionBench.Tcp with { Remote = new IPEndPoint(IPAddress.Parse("192.0.2.9"), 40001) });
         invite.Respond(For(invite, 200));
-        bench.Layer.SendFailed(bench.Sent[0].Id, SipSendFailure.ConnectionGone);
-        bench.Sent[1].Flow.ShouldBe(new SipFlow(SipTransportKind.Tcp, 0, new IPEndPoint(IPAddress.Parse("192.0.2.9"), 5060)));
-        bench.Sent[1].Bytes.ShouldBe(bench.Sent[0].Bytes);
-        bench.Layer.SendFailed(bench.Sent[1].Id, SipSendFailure.ConnectFailed);
-        bench.Trace.ShouldBe(["0 request INVITE", "0 > 200 INVITE tcp", "0 > 200 INVITE tcp", "0 server failed ConnectFailed"]);
+        _bench.Layer.SendFailed(_bench.Sent[0].Id, SipSendFailure.ConnectionGone);
+        _bench.Sent[1].Flow.ShouldBe(new SipFlow(SipTransportKind.Tcp, 0, new IPEndPoint(IPAddress.Parse("192.0.2.9"), 5060)));
+        _bench.Sent[1].Bytes.ShouldBe(_bench.Sent[0].Bytes);
+        _bench.Layer.SendFailed(_bench.Sent[1].Id, SipSendFailure.ConnectFailed);
+        _bench.Trace.ShouldBe(["0 request INVITE", "0 > 200 INVITE tcp", "0 > 200 INVITE tcp", "0 server failed ConnectFailed"]);
         invite.Phase.ShouldBe(TransactionPhase.Accepted);
     }
 
@@ -335,27 +335,27 @@ public sealed class ServerTransactionTests
     public void A_peer_of_RFC_2543_without_branches_is_matched_by_the_whole_request()
     {
         var text = Texts.Request("INVITE", "");
-        bench.Receive(text);
-        bench.Receive(text);
-        var invite = bench.Requests.Single();
+        _bench.Receive(text);
+        _bench.Receive(text);
+        var invite = _bench.Requests.Single();
         invite.Respond(For(invite, 486));
-        bench.Receive(Texts.Request("ACK", "", toTag: "someone-else"));
+        _bench.Receive(Texts.Request("ACK", "", toTag: "someone-else"));
         invite.Phase.ShouldBe(TransactionPhase.Completed);
-        bench.Receive(Texts.Request("ACK", "", toTag: "local"));
+        _bench.Receive(Texts.Request("ACK", "", toTag: "local"));
         invite.Phase.ShouldBe(TransactionPhase.Confirmed);
-        bench.Receive(Texts.Request("INVITE", "", number: 2));
-        bench.Requests.Count.ShouldBe(2);
-        bench.Receive(Texts.Request("CANCEL", "", number: 2));
-        bench.Trace[^1].ShouldBe("0 cancelled");
+        _bench.Receive(Texts.Request("INVITE", "", number: 2));
+        _bench.Requests.Count.ShouldBe(2);
+        _bench.Receive(Texts.Request("CANCEL", "", number: 2));
+        _bench.Trace[^1].ShouldBe("0 cancelled");
     }
 
     [Fact]
     public void The_same_branch_from_another_sender_is_another_transaction()
     {
-        bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP a.example.com"));
-        bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP b.example.com", callId: "other"));
-        bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP A.EXAMPLE.COM:5060"));
-        bench.Requests.Count.ShouldBe(2);
+        _bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP a.example.com"));
+        _bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP b.example.com", callId: "other"));
+        _bench.Receive(Texts.Request("OPTIONS", via: "SIP/2.0/UDP A.EXAMPLE.COM:5060"));
+        _bench.Requests.Count.ShouldBe(2);
     }
 
     [Fact]
@@ -363,11 +363,11 @@ public sealed class ServerTransactionTests
     {
         var bad = SipParser.ParseDatagram(Texts.Bytes(Texts.Request("OPTIONS").Replace("CSeq: 1 OPTIONS", "CSeq: 1 INFO", StringComparison.Ordinal)));
         bad.Outcome.ShouldBe(SipParseOutcome.Rejected);
-        bench.Layer.ReceiveRejected(bad, TransactionBench.Udp);
-        bench.Layer.ReceiveRejected(bad, TransactionBench.Udp);
-        bench.Trace.ShouldBe(["0 > 400 INFO", "0 > 400 INFO"]);
-        bench.Sent[0].Bytes.ShouldBe(bench.Sent[1].Bytes);
-        bench.Layer.Counters.Rejected(SipRejection.MethodMismatch).ShouldBe(2);
-        bench.Layer.Count.ShouldBe(0);
+        _bench.Layer.ReceiveRejected(bad, TransactionBench.Udp);
+        _bench.Layer.ReceiveRejected(bad, TransactionBench.Udp);
+        _bench.Trace.ShouldBe(["0 > 400 INFO", "0 > 400 INFO"]);
+        _bench.Sent[0].Bytes.ShouldBe(_bench.Sent[1].Bytes);
+        _bench.Layer.Counters.Rejected(SipRejection.MethodMismatch).ShouldBe(2);
+        _bench.Layer.Count.ShouldBe(0);
     }
 }

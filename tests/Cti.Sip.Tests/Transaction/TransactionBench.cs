@@ -13,13 +13,13 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
     public static readonly SipFlow Udp = new(SipTransportKind.Udp, 0, Peer);
     public static readonly SipFlow Tcp = new(SipTransportKind.Tcp, 0, Peer, 7);
 
-    private readonly long startMillis;
-    private ulong seed = 42;
-    private long nowMillis = 1_000_000;
+    private readonly long _startMillis;
+    private ulong _seed = 42;
+    private long _nowMillis = 1_000_000;
 
     public TransactionBench(SipTimers? timers = null, int max = 1000)
     {
-        startMillis = nowMillis;
+        _startMillis = _nowMillis;
         Layer = new TransactionLayer(this, this, this, this, timers, max) { MayRepeat = client => MayRepeat?.Invoke(client) != false };
     }
 
@@ -35,22 +35,22 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
     public Func<SipRequest, TransactionLayer, SipResponse?>? Stateless { get; set; }
     public bool HasTcp { get; set; } = true;
 
-    public long MonotonicNanos => nowMillis * 1_000_000;
-    public long UnixMillis => nowMillis;
+    public long MonotonicNanos => _nowMillis * 1_000_000;
+    public long UnixMillis => _nowMillis;
     public SipMessage LastSent => Sent[^1].Message;
 
     /// <summary>Milliseconds since the beginning.</summary>
-    public long Now => nowMillis - startMillis;
+    public long Now => _nowMillis - _startMillis;
 
     public void RunUntil(long millis)
     {
-        while (Layer.NextDeadline <= startMillis + millis)
+        while (Layer.NextDeadline <= _startMillis + millis)
         {
-            Layer.NextDeadline.ShouldBeGreaterThanOrEqualTo(nowMillis, "a deadline in the past was not dealt with");
-            nowMillis = Layer.NextDeadline;
+            Layer.NextDeadline.ShouldBeGreaterThanOrEqualTo(_nowMillis, "a deadline in the past was not dealt with");
+            _nowMillis = Layer.NextDeadline;
             Layer.Tick();
         }
-        nowMillis = startMillis + millis;
+        _nowMillis = _startMillis + millis;
         Layer.Tick();
     }
 
@@ -139,8 +139,8 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
     {
         foreach (ref var b in buffer)
         {
-            seed = (seed * 6364136223846793005UL) + 1442695040888963407UL;
-            b = (byte)(seed >> 33);
+            _seed = (_seed * 6364136223846793005UL) + 1442695040888963407UL;
+            b = (byte)(_seed >> 33);
         }
     }
 }

@@ -7,39 +7,39 @@ namespace Cti.Testing.Peers;
 /// <summary>What a far end does.</summary>
 public sealed partial class PeerCall
 {
-    private SipRequest? invite;
-    private bool isCancelled;
-    private ITimerHandle? cancelDeadline;
+    private SipRequest? _invite;
+    private bool _isCancelled;
+    private ITimerHandle? _cancelDeadline;
 
     /// <summary>Sends the INVITE; with <paramref name="withOffer"/> false the other side has to offer.</summary>
     public void Invite(bool withOffer = true)
     {
-        invite = NewRequest(SipMethods.Invite, ++localCSeq);
-        if (withOffer) invite.SetBody("application/sdp", RawSip.Sdp(Rtp, ++sdpVersion, "sendrecv"));
-        Start(invite);
+        _invite = NewRequest(SipMethods.Invite, ++_localCSeq);
+        if (withOffer) _invite.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, "sendrecv"));
+        Start(_invite);
     }
 
     /// <summary>Responds to their INVITE: provisionally, with success (and our answer or offer), or with a refusal.</summary>
     public void Respond(int status)
     {
-        if (Phase != PeerPhase.Offered || invite is null) throw new InvalidOperationException($"nothing to respond {status} to in {Phase}");
-        var response = RawSip.Respond(invite, status, localTag, peer.Local);
-        if (status == 302) response.Add(HeaderId.Contact, $"<sip:elsewhere@{RawSip.Host(peer.Local)}>");
-        if (status is 200 or 183) response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++sdpVersion, Remote?.Answer ?? "sendrecv", Remote));
-        var bytes = peer.Transmit(server, response);
-        answered[Key(invite)] = bytes;
+        if (Phase != PeerPhase.Offered || _invite is null) throw new InvalidOperationException($"nothing to respond {status} to in {Phase}");
+        var response = RawSip.Respond(_invite, status, _localTag, _peer.Local);
+        if (status == 302) response.Add(HeaderId.Contact, $"<sip:elsewhere@{RawSip.Host(_peer.Local)}>");
+        if (status is 200 or 183) response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, Remote?.Answer ?? "sendrecv", Remote));
+        var bytes = _peer.Transmit(_server, response);
+        _answered[Key(_invite)] = bytes;
         if (status < 200) return;
         FinalStatus = status;
-        AwaitAck(invite, status, bytes, server);
+        AwaitAck(_invite, status, bytes, _server);
         Become(status < 300 ? PeerPhase.Answered : PeerPhase.Ended);
     }
 
     /// <summary>CANCELs our INVITE. Before a provisional response it may not be sent (RFC 3261 section 9.1): it follows the first one.</summary>
     public void Cancel()
     {
-        if (Phase != PeerPhase.Calling || invite is null || isCancelled) return;
-        isCancelled = true;
-        if (hasProvisional) SendCancel();
+        if (Phase != PeerPhase.Calling || _invite is null || _isCancelled) return;
+        _isCancelled = true;
+        if (_hasProvisional) SendCancel();
     }
 
     /// <summary>Hangs up: BYE, or before the answer whatever ends the call.</summary>
@@ -49,10 +49,10 @@ public sealed partial class PeerCall
         {
             case PeerPhase.Calling: Cancel(); break;
             case PeerPhase.Offered: Respond(603); break;
-            case PeerPhase.Answered when pending.Values.Any(waiting => waiting.Method == "200 INVITE"): hangsUpAfterAck = true; break;
+            case PeerPhase.Answered when _pending.Values.Any(waiting => waiting.Method == "200 INVITE"): _hangsUpAfterAck = true; break;
             case PeerPhase.Up or PeerPhase.Answered:
                 Become(PeerPhase.HangingUp);
-                Start(NewRequest(SipMethods.Bye, ++localCSeq));
+                Start(NewRequest(SipMethods.Bye, ++_localCSeq));
                 break;
         }
     }
@@ -60,10 +60,10 @@ public sealed partial class PeerCall
     /// <summary>re-INVITE: sendrecv, sendonly (hold), inactive; null for one without an offer.</summary>
     public bool ReInvite(string? direction)
     {
-        if (Phase != PeerPhase.Up || pending.Values.Any(waiting => waiting.Method is SipMethods.Invite or "200 INVITE")) return false;
-        invite = NewRequest(SipMethods.Invite, ++localCSeq);
-        if (direction is not null) invite.SetBody("application/sdp", RawSip.Sdp(Rtp, ++sdpVersion, direction));
-        Start(invite);
+        if (Phase != PeerPhase.Up || _pending.Values.Any(waiting => waiting.Method is SipMethods.Invite or "200 INVITE")) return false;
+        _invite = NewRequest(SipMethods.Invite, ++_localCSeq);
+        if (direction is not null) _invite.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, direction));
+        Start(_invite);
         return true;
     }
 
@@ -71,7 +71,7 @@ public sealed partial class PeerCall
     public void SendInfo(char key)
     {
         if (Phase != PeerPhase.Up) return;
-        var info = NewRequest(SipMethods.Info, ++localCSeq);
+        var info = NewRequest(SipMethods.Info, ++_localCSeq);
         info.SetBody("application/dtmf-relay", System.Text.Encoding.ASCII.GetBytes($"Signal={key}\r\nDuration=160\r\n"));
         Start(info);
     }
@@ -79,39 +79,39 @@ public sealed partial class PeerCall
     /// <summary>OPTIONS within the call.</summary>
     public void SendOptions()
     {
-        if (Phase == PeerPhase.Up) Start(NewRequest(SipMethods.Options, ++localCSeq));
+        if (Phase == PeerPhase.Up) Start(NewRequest(SipMethods.Options, ++_localCSeq));
     }
 
     /// <summary>Acknowledges the 200 that was not acknowledged so far.</summary>
     public void SendAck()
     {
-        if (acks.Count > 0) SendAck(acks.Keys.Max());
+        if (_acks.Count > 0) SendAck(_acks.Keys.Max());
     }
 
     private void SendAck(uint cseq)
     {
-        if (acks.TryGetValue(cseq, out var ack)) peer.Transmit(Target, ack, "ACK");
+        if (_acks.TryGetValue(cseq, out var ack)) _peer.Transmit(Target, ack, "ACK");
     }
 
     private void SendCancel()
     {
-        var cancel = new SipRequest(SipMethods.Cancel, invite!.Uri);
-        cancel.Add(HeaderId.Via, invite.Get(HeaderId.Via)!);
+        var cancel = new SipRequest(SipMethods.Cancel, _invite!.Uri);
+        cancel.Add(HeaderId.Via, _invite.Get(HeaderId.Via)!);
         cancel.Add(HeaderId.MaxForwards, "70");
-        cancel.AddAll(invite, HeaderId.Route);
-        cancel.AddAll(invite, HeaderId.From);
-        cancel.AddAll(invite, HeaderId.To);
-        cancel.AddAll(invite, HeaderId.CallId);
-        cancel.Add(HeaderId.CSeq, $"{invite.CSeq.Number} CANCEL");
-        var bytes = peer.Transmit(inviteTo, cancel);
-        var waiting = new Pending($"{invite.TopVia.Branch}|CANCEL", SipMethods.Cancel, cancel, bytes, inviteTo, peer.Runtime.ElapsedMillis, peer.T1);
-        pending[waiting.Key] = waiting;
+        cancel.AddAll(_invite, HeaderId.Route);
+        cancel.AddAll(_invite, HeaderId.From);
+        cancel.AddAll(_invite, HeaderId.To);
+        cancel.AddAll(_invite, HeaderId.CallId);
+        cancel.Add(HeaderId.CSeq, $"{_invite.CSeq.Number} CANCEL");
+        var bytes = _peer.Transmit(_inviteTo, cancel);
+        var waiting = new Pending($"{_invite.TopVia.Branch}|CANCEL", SipMethods.Cancel, cancel, bytes, _inviteTo, _peer.Runtime.ElapsedMillis, _peer.T1);
+        _pending[waiting.Key] = waiting;
         Repeat(waiting);
         // Without a final response to the INVITE it counts as cancelled 64 T1 later (RFC 3261 section 9.1).
-        cancelDeadline = peer.Runtime.After(64L * peer.T1, () =>
+        _cancelDeadline = _peer.Runtime.After(64L * _peer.T1, () =>
         {
             if (Phase != PeerPhase.Calling) return;
-            Stop(invite.TopVia.Branch!);
+            Stop(_invite.TopVia.Branch!);
             FinalStatus = 487;
             Become(PeerPhase.Ended);
         });
@@ -119,8 +119,8 @@ public sealed partial class PeerCall
 
     private void AwaitAck(SipRequest request, int status, byte[] bytes, IPEndPoint to)
     {
-        var waiting = new Pending(AckKey(request.CSeq.Number), status < 300 ? "200 INVITE" : $"{status} INVITE", null, bytes, to, peer.Runtime.ElapsedMillis, peer.T1);
-        pending[waiting.Key] = waiting;
+        var waiting = new Pending(AckKey(request.CSeq.Number), status < 300 ? "200 INVITE" : $"{status} INVITE", null, bytes, to, _peer.Runtime.ElapsedMillis, _peer.T1);
+        _pending[waiting.Key] = waiting;
         Repeat(waiting);
     }
 

@@ -6,18 +6,18 @@ namespace Cti.Testing.Peers;
 /// <summary>What a far end makes of what it gets.</summary>
 public sealed partial class PeerCall
 {
-    private bool hasProvisional;
-    private bool hangsUpAfterAck;
-    private readonly Dictionary<uint, byte[]> acks = [];
+    private bool _hasProvisional;
+    private bool _hangsUpAfterAck;
+    private readonly Dictionary<uint, byte[]> _acks = [];
 
     /// <summary>Their INVITE that makes the call: 100 goes out at once, so that the script may take its time.</summary>
     internal void Offered(SipRequest request)
     {
-        invite = request;
-        remoteCSeq = request.CSeq.Number;
+        _invite = request;
+        _remoteCSeq = request.CSeq.Number;
         Remote = SdpFacts.Read(request.Body);
-        routes = [.. request.RecordRoutes.Select(route => route.ToString())];
-        answered[Key(request)] = peer.Transmit(server, RawSip.Respond(request, 100, localTag, peer.Local));
+        _routes = [.. request.RecordRoutes.Select(route => route.ToString())];
+        _answered[Key(request)] = _peer.Transmit(_server, RawSip.Respond(request, 100, _localTag, _peer.Local));
     }
 
     internal void Receive(IPEndPoint from, SipMessage message)
@@ -29,9 +29,9 @@ public sealed partial class PeerCall
         }
         var request = (SipRequest)message;
         if (request.Method == SipMethods.Ack) ReceiveAck(request);
-        else if (answered.TryGetValue(Key(request), out var bytes))
+        else if (_answered.TryGetValue(Key(request), out var bytes))
         {
-            if (bytes is not null) peer.Transmit(from, bytes, $"answer to {request.Method} again");
+            if (bytes is not null) _peer.Transmit(from, bytes, $"answer to {request.Method} again");
         }
         else if (request.Method == SipMethods.Cancel) ReceiveCancel(from, request);
         else ReceiveInDialog(from, request);
@@ -40,9 +40,9 @@ public sealed partial class PeerCall
     private void ReceiveAck(SipRequest ack)
     {
         var key = AckKey(ack.CSeq.Number);
-        if (!pending.TryGetValue(key, out var waiting))
+        if (!_pending.TryGetValue(key, out var waiting))
         {
-            if (answered.Keys.All(known => !known.EndsWith("|INVITE", StringComparison.Ordinal))) Violated("ACK without an INVITE");
+            if (_answered.Keys.All(known => !known.EndsWith("|INVITE", StringComparison.Ordinal))) Violated("ACK without an INVITE");
             return;
         }
         Stop(key);
@@ -50,13 +50,13 @@ public sealed partial class PeerCall
         if (Remote is null && SdpFacts.Read(ack.Body) is { } answer) Remote = answer;
         if (Phase != PeerPhase.Answered) return;
         Become(PeerPhase.Up);
-        if (hangsUpAfterAck) HangUp();
+        if (_hangsUpAfterAck) HangUp();
     }
 
     private void ReceiveCancel(IPEndPoint from, SipRequest cancel)
     {
-        var known = invite is not null && invite.TopVia.Branch == cancel.TopVia.Branch;
-        if (known && cancel.CSeq.Number != invite!.CSeq.Number) Violated("a CANCEL with another CSeq than its INVITE");
+        var known = _invite is not null && _invite.TopVia.Branch == cancel.TopVia.Branch;
+        if (known && cancel.CSeq.Number != _invite!.CSeq.Number) Violated("a CANCEL with another CSeq than its INVITE");
         Answer(from, cancel, known ? 200 : 481);
         if (!known || Phase != PeerPhase.Offered) return;
         EndReason = cancel.Get(HeaderId.Reason);
@@ -66,7 +66,7 @@ public sealed partial class PeerCall
 
     private void ReceiveInDialog(IPEndPoint from, SipRequest request)
     {
-        if (request.To.Tag != localTag)
+        if (request.To.Tag != _localTag)
         {
             Answer(from, request, 481);
             return;
@@ -77,14 +77,14 @@ public sealed partial class PeerCall
             Answer(from, request, 481);
             return;
         }
-        if (remoteCSeq != 0 && request.CSeq.Number <= remoteCSeq)
+        if (_remoteCSeq != 0 && request.CSeq.Number <= _remoteCSeq)
         {
             // Not a retransmission (those were answered above): out of order on the way, or a number used twice.
-            if (request.CSeq.Number == remoteCSeq) Violated($"{request.Method} reuses CSeq {remoteCSeq}");
+            if (request.CSeq.Number == _remoteCSeq) Violated($"{request.Method} reuses CSeq {_remoteCSeq}");
             Answer(from, request, 500);
             return;
         }
-        remoteCSeq = request.CSeq.Number;
+        _remoteCSeq = request.CSeq.Number;
         switch (request.Method)
         {
             case SipMethods.Bye: ReceiveBye(from, request); break;
@@ -113,21 +113,21 @@ public sealed partial class PeerCall
         var status = RefuseNextReInvite != 0 ? RefuseNextReInvite : HasOpenOffer ? 491 : 200;
         if (RefuseNextReInvite is not (0 or 491)) HasRefusedReInvite = true;
         RefuseNextReInvite = 0;
-        var response = RawSip.Respond(request, status, localTag, peer.Local);
+        var response = RawSip.Respond(request, status, _localTag, _peer.Local);
         if (status == 200)
         {
             if (request.Contact is { } contact) RemoteTarget = contact.Uri;
             var offer = SdpFacts.Read(request.Body);
             if (offer is not null) Remote = offer;
-            response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++sdpVersion, offer?.Answer ?? "sendrecv", offer));
+            response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, offer?.Answer ?? "sendrecv", offer));
         }
-        var bytes = peer.Transmit(from, response);
-        answered[Key(request)] = bytes;
+        var bytes = _peer.Transmit(from, response);
+        _answered[Key(request)] = bytes;
         AwaitAck(request, status, bytes, from);
     }
 
     private void Answer(IPEndPoint from, SipRequest request, int status) =>
-        answered[Key(request)] = peer.Transmit(from, RawSip.Respond(request, status, localTag, peer.Local));
+        _answered[Key(request)] = _peer.Transmit(from, RawSip.Respond(request, status, _localTag, _peer.Local));
 
     private void ReceiveResponse(SipResponse response)
     {
@@ -139,14 +139,14 @@ public sealed partial class PeerCall
             return;
         }
         var key = method == SipMethods.Cancel ? $"{branch}|CANCEL" : branch;
-        if (!pending.ContainsKey(key) || response.IsProvisional) return;
+        if (!_pending.ContainsKey(key) || response.IsProvisional) return;
         Stop(key);
         if (method == SipMethods.Bye) Become(PeerPhase.Ended);
     }
 
     private void ReceiveInviteResponse(string branch, SipResponse response)
     {
-        if (invite is null || branch != invite.TopVia.Branch)
+        if (_invite is null || branch != _invite.TopVia.Branch)
         {
             // A 2xx that comes again for an INVITE before the last one is acknowledged again; the rest is late.
             if (response.IsSuccess) SendAck(response.CSeq.Number);
@@ -154,10 +154,10 @@ public sealed partial class PeerCall
         }
         if (response.IsProvisional)
         {
-            hasProvisional = true;
-            if (pending.TryGetValue(branch, out var waiting)) waiting.Timer?.Cancel();
+            _hasProvisional = true;
+            if (_pending.TryGetValue(branch, out var waiting)) waiting.Timer?.Cancel();
             if (response.Status > 100) Rang = true;
-            if (isCancelled && !pending.ContainsKey($"{branch}|CANCEL")) SendCancel();
+            if (_isCancelled && !_pending.ContainsKey($"{branch}|CANCEL")) SendCancel();
             return;
         }
         Stop(branch);
@@ -168,7 +168,7 @@ public sealed partial class PeerCall
     private void Accepted(SipResponse response)
     {
         var number = response.CSeq.Number;
-        if (acks.ContainsKey(number))
+        if (_acks.ContainsKey(number))
         {
             if (LoseAcks > 0) LoseAcks--;
             else SendAck(number);
@@ -178,7 +178,7 @@ public sealed partial class PeerCall
         if (!WasUp)
         {
             RemoteParty = response.Get(HeaderId.To)!;
-            routes = [.. response.RecordRoutes.Reverse().Select(route => route.ToString())];
+            _routes = [.. response.RecordRoutes.Reverse().Select(route => route.ToString())];
         }
         if (response.To.Tag is null) Violated("a 200 without a tag");
         if (response.Contact is { } contact) RemoteTarget = contact.Uri;
@@ -187,35 +187,35 @@ public sealed partial class PeerCall
         if (theirs is null) Violated("a 200 to INVITE without a session description");
         else Remote = theirs;
         var ack = NewRequest(SipMethods.Ack, number);
-        if (invite!.Body.IsEmpty && theirs is not null) ack.SetBody("application/sdp", RawSip.Sdp(Rtp, ++sdpVersion, theirs.Answer, theirs));
-        acks[number] = SipMessageWriter.ToArray(ack);
+        if (_invite!.Body.IsEmpty && theirs is not null) ack.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, theirs.Answer, theirs));
+        _acks[number] = SipMessageWriter.ToArray(ack);
         if (LoseAcks > 0) LoseAcks--;
         else SendAck(number);
         if (WasUp) return;
-        cancelDeadline?.Cancel();
+        _cancelDeadline?.Cancel();
         FinalStatus = response.Status;
         var wasOver = Phase == PeerPhase.Ended;
         Become(PeerPhase.Up);
         // Our CANCEL came too late, or a BYE overtook the answer: the call is up and has to be hung up.
-        if (isCancelled || wasOver) HangUp();
+        if (_isCancelled || wasOver) HangUp();
     }
 
     private void Refused(SipResponse response)
     {
-        var ack = new SipRequest(SipMethods.Ack, invite!.Uri);
-        ack.Add(HeaderId.Via, invite.Get(HeaderId.Via)!);
+        var ack = new SipRequest(SipMethods.Ack, _invite!.Uri);
+        ack.Add(HeaderId.Via, _invite.Get(HeaderId.Via)!);
         ack.Add(HeaderId.MaxForwards, "70");
-        ack.AddAll(invite, HeaderId.Route);
-        ack.AddAll(invite, HeaderId.From);
+        ack.AddAll(_invite, HeaderId.Route);
+        ack.AddAll(_invite, HeaderId.From);
         ack.AddAll(response, HeaderId.To);
-        ack.AddAll(invite, HeaderId.CallId);
-        ack.Add(HeaderId.CSeq, $"{invite.CSeq.Number} ACK");
-        peer.Transmit(inviteTo, ack);
+        ack.AddAll(_invite, HeaderId.CallId);
+        ack.Add(HeaderId.CSeq, $"{_invite.CSeq.Number} ACK");
+        _peer.Transmit(_inviteTo, ack);
         if (Phase != PeerPhase.Calling) return;
-        cancelDeadline?.Cancel();
+        _cancelDeadline?.Cancel();
         FinalStatus = response.Status;
         RedirectedTo = response.Status is >= 300 and < 400 ? response.Contact?.Uri.Text : null;
-        EndedByThem = !isCancelled;
+        EndedByThem = !_isCancelled;
         Become(PeerPhase.Ended);
     }
 }

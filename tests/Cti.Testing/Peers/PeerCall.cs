@@ -28,26 +28,26 @@ public enum PeerPhase
 /// </summary>
 public sealed partial class PeerCall
 {
-    private readonly SipPeer peer;
-    private readonly IPEndPoint server;
-    private readonly string localTag;
-    private readonly Dictionary<string, Pending> pending = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, byte[]?> answered = new(StringComparer.Ordinal);
-    private string[] routes = [];
-    private uint localCSeq;
-    private uint remoteCSeq;
-    private int sdpVersion;
-    private IPEndPoint inviteTo;
+    private readonly SipPeer _peer;
+    private readonly IPEndPoint _server;
+    private readonly string _localTag;
+    private readonly Dictionary<string, Pending> _pending = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, byte[]?> _answered = new(StringComparer.Ordinal);
+    private string[] _routes = [];
+    private uint _localCSeq;
+    private uint _remoteCSeq;
+    private int _sdpVersion;
+    private IPEndPoint _inviteTo;
 
     internal PeerCall(SipPeer peer, IPEndPoint server, string callId, bool isCaller, IPEndPoint rtp)
     {
-        this.peer = peer;
-        this.server = server;
-        inviteTo = server;
+        _peer = peer;
+        _server = server;
+        _inviteTo = server;
         CallId = callId;
         IsCaller = isCaller;
         Rtp = rtp;
-        localTag = peer.NewTag();
+        _localTag = peer.NewTag();
         Phase = isCaller ? PeerPhase.Calling : PeerPhase.Offered;
     }
 
@@ -92,7 +92,7 @@ public sealed partial class PeerCall
     public int RefuseNextReInvite { get; set; }
 
     /// <summary>Whether an INVITE of its own has no final response yet.</summary>
-    public bool HasOpenOffer => pending.Values.Any(static waiting => waiting.Method == SipMethods.Invite);
+    public bool HasOpenOffer => _pending.Values.Any(static waiting => waiting.Method == SipMethods.Invite);
 
     /// <summary>Whether it refused a re-INVITE for good: the other side may hang up then.</summary>
     public bool HasRefusedReInvite { get; private set; }
@@ -101,24 +101,24 @@ public sealed partial class PeerCall
     public Action<PeerCall>? Changed { get; set; }
 
     /// <summary>Requests whose answer is awaited, and responses whose ACK is.</summary>
-    public int PendingCount => pending.Count;
+    public int PendingCount => _pending.Count;
 
     internal string LocalParty { get; init; } = "";
     internal string RemoteParty { get; set; } = "";
     internal SipUri RemoteTarget { get; set; } = null!;
 
     /// <summary>Where requests within the call go.</summary>
-    private IPEndPoint Target => peer.FollowsContact && routes.Length == 0 && IPAddress.TryParse(RemoteTarget.Host.Trim('[', ']'), out var address)
+    private IPEndPoint Target => _peer.FollowsContact && _routes.Length == 0 && IPAddress.TryParse(RemoteTarget.Host.Trim('[', ']'), out var address)
         ? new IPEndPoint(address, RemoteTarget.Port == 0 ? 5060 : RemoteTarget.Port)
-        : server;
+        : _server;
 
-    private string LocalHeader => LocalParty.Contains(";tag=", StringComparison.Ordinal) ? LocalParty : $"{LocalParty};tag={localTag}";
+    private string LocalHeader => LocalParty.Contains(";tag=", StringComparison.Ordinal) ? LocalParty : $"{LocalParty};tag={_localTag}";
 
     internal void StopTimers()
     {
-        cancelDeadline?.Cancel();
-        foreach (var waiting in pending.Values) waiting.Timer?.Cancel();
-        pending.Clear();
+        _cancelDeadline?.Cancel();
+        foreach (var waiting in _pending.Values) waiting.Timer?.Cancel();
+        _pending.Clear();
     }
 
     private void Become(PeerPhase phase)
@@ -130,57 +130,57 @@ public sealed partial class PeerCall
     }
 
     private void Violated(string what) =>
-        peer.Violations.Add(string.Create(CultureInfo.InvariantCulture, $"{peer.Runtime.ElapsedMillis} {CallId}: {what}"));
+        _peer.Violations.Add(string.Create(CultureInfo.InvariantCulture, $"{_peer.Runtime.ElapsedMillis} {CallId}: {what}"));
 
     /// <summary>A request within this call; the CSeq moves unless it is an ACK or a CANCEL.</summary>
     private SipRequest NewRequest(string method, uint cseq)
     {
         var request = new SipRequest(method, RemoteTarget);
-        request.Add(HeaderId.Via, peer.NewVia());
+        request.Add(HeaderId.Via, _peer.NewVia());
         request.Add(HeaderId.MaxForwards, "70");
-        foreach (var route in routes) request.Add(HeaderId.Route, route);
+        foreach (var route in _routes) request.Add(HeaderId.Route, route);
         request.Add(HeaderId.From, LocalHeader);
         request.Add(HeaderId.To, RemoteParty);
         request.Add(HeaderId.CallId, CallId);
         request.Add(HeaderId.CSeq, string.Create(CultureInfo.InvariantCulture, $"{cseq} {method}"));
-        if (method is SipMethods.Invite or SipMethods.Update) request.Add(HeaderId.Contact, $"<sip:phone@{RawSip.Host(peer.Local)}>");
+        if (method is SipMethods.Invite or SipMethods.Update) request.Add(HeaderId.Contact, $"<sip:phone@{RawSip.Host(_peer.Local)}>");
         return request;
     }
 
     private Pending Start(SipRequest request)
     {
         var to = Target;
-        if (request.Method == SipMethods.Invite) inviteTo = to;
-        var bytes = peer.Transmit(to, request);
-        if (SendsTwice) peer.Transmit(to, bytes, $"{request.Method} again");
-        var waiting = new Pending(request.TopVia.Branch!, request.Method, request, bytes, to, peer.Runtime.ElapsedMillis, peer.T1);
-        pending[waiting.Key] = waiting;
+        if (request.Method == SipMethods.Invite) _inviteTo = to;
+        var bytes = _peer.Transmit(to, request);
+        if (SendsTwice) _peer.Transmit(to, bytes, $"{request.Method} again");
+        var waiting = new Pending(request.TopVia.Branch!, request.Method, request, bytes, to, _peer.Runtime.ElapsedMillis, _peer.T1);
+        _pending[waiting.Key] = waiting;
         Repeat(waiting);
         return waiting;
     }
 
     /// <summary>Timers A, E and G: repeats until stopped, with doubling intervals (capped at T2 but for INVITE), for 64 T1.</summary>
-    private void Repeat(Pending waiting) => waiting.Timer = peer.Runtime.After(waiting.NextMillis, () =>
+    private void Repeat(Pending waiting) => waiting.Timer = _peer.Runtime.After(waiting.NextMillis, () =>
     {
-        if (peer.Runtime.ElapsedMillis - waiting.SinceMillis >= 64L * peer.T1)
+        if (_peer.Runtime.ElapsedMillis - waiting.SinceMillis >= 64L * _peer.T1)
         {
-            pending.Remove(waiting.Key);
+            _pending.Remove(waiting.Key);
             GaveUp(waiting);
             return;
         }
-        peer.Transmit(waiting.To, waiting.Bytes, $"{waiting.Method} again");
-        waiting.NextMillis = waiting.Method == SipMethods.Invite ? waiting.NextMillis * 2 : Math.Min(waiting.NextMillis * 2, 8 * peer.T1);
+        _peer.Transmit(waiting.To, waiting.Bytes, $"{waiting.Method} again");
+        waiting.NextMillis = waiting.Method == SipMethods.Invite ? waiting.NextMillis * 2 : Math.Min(waiting.NextMillis * 2, 8 * _peer.T1);
         Repeat(waiting);
     });
 
     private void Stop(string key)
     {
-        if (pending.Remove(key, out var waiting)) waiting.Timer?.Cancel();
+        if (_pending.Remove(key, out var waiting)) waiting.Timer?.Cancel();
     }
 
     private void GaveUp(Pending waiting)
     {
-        peer.Note($"- no answer to {waiting.Method}");
+        _peer.Note($"- no answer to {waiting.Method}");
         switch (waiting.Method)
         {
             case SipMethods.Invite when Phase == PeerPhase.Calling:

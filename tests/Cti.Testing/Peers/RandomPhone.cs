@@ -44,7 +44,7 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
 {
     private const string Keys = "0123456789*#ABCD";
     private static readonly int[] Refusals = [486, 603, 404, 480, 503, 302, 500];
-    private readonly Dictionary<PeerCall, List<ITimerHandle>> plans = [];
+    private readonly Dictionary<PeerCall, List<ITimerHandle>> _plans = [];
 
     /// <summary>Presses a key in the sound towards the other side's RTP address: the simulation's media side delivers it.</summary>
     public Action<IPEndPoint, char>? PressKey { get; init; }
@@ -69,7 +69,7 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
 
     protected override void Observe(PeerCall call)
     {
-        plans[call] = [];
+        _plans[call] = [];
         call.SendsTwice = Random.Chance(habits.SendsTwice);
         if (Random.Chance(habits.LosesAcks)) call.LoseAcks = Random.Between(1, 3);
         else if (Random.Chance(habits.NeverAcknowledges)) call.LoseAcks = int.MaxValue;
@@ -100,8 +100,8 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
                 Fidget(call);
                 break;
             case PeerPhase.Ended:
-                foreach (var plan in plans[call]) plan.Cancel();
-                plans[call].Clear();
+                foreach (var plan in _plans[call]) plan.Cancel();
+                _plans[call].Clear();
                 break;
         }
     }
@@ -126,5 +126,5 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
         });
     }
 
-    private void Plan(PeerCall call, int millis, Action act) => plans[call].Add(Runtime.After(millis, act));
+    private void Plan(PeerCall call, int millis, Action act) => _plans[call].Add(Runtime.After(millis, act));
 }

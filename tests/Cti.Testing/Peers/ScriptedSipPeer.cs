@@ -10,14 +10,14 @@ namespace Cti.Testing.Peers;
 public sealed class ScriptedSipPeer(VirtualNetwork network, ManualRuntime runtime, SeededRandom random, IPEndPoint local, IPEndPoint server)
     : SipPeer(network, runtime, random, local)
 {
-    private readonly Queue<SipMessage> inbox = new();
-    private PeerCall? call;
+    private readonly Queue<SipMessage> _inbox = new();
+    private PeerCall? _call;
 
     /// <summary>How long <see cref="Expect(string)"/> waits, in virtual milliseconds.</summary>
     public int PatienceMillis { get; set; } = 40_000;
 
     /// <summary>The call that the script is about: the newest.</summary>
-    public PeerCall Call => call ?? throw new InvalidOperationException("there is no call yet");
+    public PeerCall Call => _call ?? throw new InvalidOperationException("there is no call yet");
 
     /// <summary>Waits for a request of that method and answers it; what came before it is skipped.</summary>
     public SipRequest Expect(string method) => (SipRequest)Expect(message => message is SipRequest request && request.Method == method, method);
@@ -31,11 +31,11 @@ public sealed class ScriptedSipPeer(VirtualNetwork network, ManualRuntime runtim
     {
         var end = Runtime.ElapsedMillis + millis;
         Runtime.Advance(millis);
-        if (inbox.Any(message => message is SipRequest request && request.Method == method)) throw Failed($"no {method} until {end}");
+        if (_inbox.Any(message => message is SipRequest request && request.Method == method)) throw Failed($"no {method} until {end}");
     }
 
     /// <summary>Waits until the call is there.</summary>
-    public void ExpectPhase(PeerPhase phase) => Await(() => Call.Phase == phase, $"phase {phase}, not {call?.Phase}");
+    public void ExpectPhase(PeerPhase phase) => Await(() => Call.Phase == phase, $"phase {phase}, not {_call?.Phase}");
 
     /// <summary>Waits until something holds.</summary>
     public void Await(Func<bool> condition, string what)
@@ -52,9 +52,9 @@ public sealed class ScriptedSipPeer(VirtualNetwork network, ManualRuntime runtim
     /// <summary>Calls the server.</summary>
     public PeerCall Invite(string toUri, bool withOffer = true)
     {
-        call = NewCall(server, toUri);
-        call.Invite(withOffer);
-        return call;
+        _call = NewCall(server, toUri);
+        _call.Invite(withOffer);
+        return _call;
     }
 
     /// <summary>Responds to the INVITE that came last.</summary>
@@ -69,16 +69,16 @@ public sealed class ScriptedSipPeer(VirtualNetwork network, ManualRuntime runtim
         ExpectPhase(PeerPhase.Up);
     }
 
-    protected override void Observe(PeerCall call) => this.call = call;
+    protected override void Observe(PeerCall call) => _call = call;
 
-    protected override void Arrived(SipMessage message, PeerCall? call) => inbox.Enqueue(message);
+    protected override void Arrived(SipMessage message, PeerCall? call) => _inbox.Enqueue(message);
 
     private SipMessage Expect(Func<SipMessage, bool> wanted, string what)
     {
         SipMessage? found = null;
         Await(() =>
         {
-            while (found is null && inbox.TryDequeue(out var message))
+            while (found is null && _inbox.TryDequeue(out var message))
             {
                 if (wanted(message)) found = message;
             }

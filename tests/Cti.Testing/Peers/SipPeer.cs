@@ -11,21 +11,21 @@ namespace Cti.Testing.Peers;
 /// </summary>
 public class SipPeer : IDisposable
 {
-    private readonly VirtualNetwork network;
-    private readonly IDisposable binding;
-    private readonly List<(Func<SipMessage, bool> Matches, string What)> drops = [];
-    private readonly Dictionary<string, PeerCall> calls = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, byte[]> answered = new(StringComparer.Ordinal);
-    private int ports = 40_000;
-    private int calling;
+    private readonly VirtualNetwork _network;
+    private readonly IDisposable _binding;
+    private readonly List<(Func<SipMessage, bool> Matches, string What)> _drops = [];
+    private readonly Dictionary<string, PeerCall> _calls = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, byte[]> _answered = new(StringComparer.Ordinal);
+    private int _ports = 40_000;
+    private int _calling;
 
     public SipPeer(VirtualNetwork network, ManualRuntime runtime, SeededRandom random, IPEndPoint local)
     {
-        this.network = network;
+        _network = network;
         Runtime = runtime;
         Random = random;
         Local = local;
-        binding = network.Bind(local, Receive);
+        _binding = network.Bind(local, Receive);
     }
 
     public ManualRuntime Runtime { get; }
@@ -44,25 +44,25 @@ public class SipPeer : IDisposable
     /// <summary>What the other side did that its RFC forbids.</summary>
     public List<string> Violations { get; } = [];
 
-    public IReadOnlyCollection<PeerCall> Calls => calls.Values;
+    public IReadOnlyCollection<PeerCall> Calls => _calls.Values;
 
     /// <summary>Nothing answers: the address takes messages and says nothing.</summary>
     public bool IsDead { get; set; }
 
     /// <summary>The next message from the other side with that method or status is lost on its last metre.</summary>
-    public void DropNext(string method) => drops.Add((message => message is SipRequest request && request.Method == method, method));
+    public void DropNext(string method) => _drops.Add((message => message is SipRequest request && request.Method == method, method));
 
     /// <inheritdoc cref="DropNext(string)"/>
-    public void DropNext(int status) => drops.Add((message => message is SipResponse response && response.Status == status, status.ToString(CultureInfo.InvariantCulture)));
+    public void DropNext(int status) => _drops.Add((message => message is SipResponse response && response.Status == status, status.ToString(CultureInfo.InvariantCulture)));
 
     /// <summary>A call from here, not sent yet.</summary>
     public PeerCall NewCall(IPEndPoint server, string toUri, string fromUser = "phone")
     {
-        var call = new PeerCall(this, server, $"call{++calling}-{Random.NextUInt64():x}@{Local.Address}", isCaller: true, NextRtp())
+        var call = new PeerCall(this, server, $"call{++_calling}-{Random.NextUInt64():x}@{Local.Address}", isCaller: true, NextRtp())
         {
             LocalParty = $"<sip:{fromUser}@{Local.Address}>", RemoteParty = $"<{toUri}>", RemoteTarget = SipUri.Parse(toUri),
         };
-        calls.Add(call.CallId, call);
+        _calls.Add(call.CallId, call);
         Observe(call);
         return call;
     }
@@ -82,8 +82,8 @@ public class SipPeer : IDisposable
 
     public void Dispose()
     {
-        binding.Dispose();
-        foreach (var call in calls.Values) call.StopTimers();
+        _binding.Dispose();
+        foreach (var call in _calls.Values) call.StopTimers();
         GC.SuppressFinalize(this);
     }
 
@@ -111,7 +111,7 @@ public class SipPeer : IDisposable
     internal void Transmit(IPEndPoint to, byte[] bytes, string what)
     {
         Note($"> {what}");
-        network.Send(Local, to, bytes);
+        _network.Send(Local, to, bytes);
     }
 
     internal void Note(string line) => Log.Add(string.Create(CultureInfo.InvariantCulture, $"{Runtime.ElapsedMillis} {line}"));
@@ -123,7 +123,7 @@ public class SipPeer : IDisposable
         _ => "?",
     };
 
-    private IPEndPoint NextRtp() => new(Local.Address, ports += 2);
+    private IPEndPoint NextRtp() => new(Local.Address, _ports += 2);
 
     private void Receive(IPEndPoint from, ReadOnlyMemory<byte> bytes)
     {
@@ -135,10 +135,10 @@ public class SipPeer : IDisposable
             return;
         }
         var message = parsed.Message!;
-        var drop = drops.FindIndex(candidate => candidate.Matches(message));
+        var drop = _drops.FindIndex(candidate => candidate.Matches(message));
         if (drop >= 0)
         {
-            drops.RemoveAt(drop);
+            _drops.RemoveAt(drop);
             Note($"x {Describe(message)}");
             return;
         }
@@ -148,7 +148,7 @@ public class SipPeer : IDisposable
 
     private void Dispatch(IPEndPoint from, SipMessage message)
     {
-        calls.TryGetValue(message.CallId, out var call);
+        _calls.TryGetValue(message.CallId, out var call);
         if (call is null && message is SipRequest { Method: SipMethods.Invite } invite && invite.To.Tag is null)
         {
             call = new PeerCall(this, from, invite.CallId, isCaller: false, NextRtp())
@@ -156,7 +156,7 @@ public class SipPeer : IDisposable
                 LocalParty = invite.Get(HeaderId.To)!, RemoteParty = invite.Get(HeaderId.From)!,
                 RemoteTarget = (invite.Contact ?? throw new InvalidOperationException("an INVITE without Contact")).Uri,
             };
-            calls.Add(call.CallId, call);
+            _calls.Add(call.CallId, call);
             Arrived(message, call);
             call.Offered(invite);
             Observe(call);
@@ -171,10 +171,10 @@ public class SipPeer : IDisposable
     private void RespondOutside(IPEndPoint from, SipRequest request)
     {
         var key = $"{request.TopVia.Branch}|{request.Method}";
-        if (!answered.TryGetValue(key, out var bytes))
+        if (!_answered.TryGetValue(key, out var bytes))
         {
             var response = RawSip.Respond(request, request.Method is SipMethods.Options or SipMethods.Register ? 200 : 481, NewTag(), Local);
-            bytes = answered[key] = SipMessageWriter.ToArray(response);
+            bytes = _answered[key] = SipMessageWriter.ToArray(response);
         }
         Transmit(from, bytes, $"answer to {request.Method}");
     }

@@ -14,14 +14,14 @@ namespace Cti.Transport.Tests.Media;
 internal sealed class MediaFixture : IDisposable
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
-    private static long s_lastSession;
-    private static int s_portBlock;
+    private static long _lastSession;
+    private static int _portBlock;
 
     public MediaFixture(Func<MediaEngineOptions, MediaEngineOptions>? change = null, Func<PromptCache, IPromptSource>? prompts = null, IClock? clock = null)
     {
         Root = Directory.CreateTempSubdirectory("cti-media-").FullName;
         // Ranges of their own, so that classes that run side by side do not count each other's pairs.
-        var first = 21_000 + Interlocked.Increment(ref s_portBlock) * 40;
+        var first = 21_000 + Interlocked.Increment(ref _portBlock) * 40;
         var options = new MediaEngineOptions { IPv4 = IPAddress.Loopback, IPv6 = IPAddress.IPv6Loopback, PortFirst = first, PortLast = first + 39, Loops = 1 };
         options = change is null ? options : change(options);
         Engine = new MediaEngine(options, Prompts(prompts, options.SoundLibrary), clock ?? new SystemClock(),
@@ -40,7 +40,7 @@ internal sealed class MediaFixture : IDisposable
 
     public MediaEngine Engine { get; }
 
-    public static MediaSessionId NewSession() => new(Interlocked.Increment(ref s_lastSession));
+    public static MediaSessionId NewSession() => new(Interlocked.Increment(ref _lastSession));
 
     public static byte[] Pattern(int length, int seed)
     {

@@ -411,12 +411,12 @@ public sealed class MixingTests
 
     private sealed class Room : IConferenceEvents
     {
-        private static long s_last;
+        private static long _last;
         private readonly BlockingCollection<MediaEvent> _events = [];
 
         public Room(MediaFixture fixture, ConferenceOptions? options = null)
         {
-            Id = new ConferenceId(Interlocked.Increment(ref s_last));
+            Id = new ConferenceId(Interlocked.Increment(ref _last));
             fixture.Engine.OpenConference(Id, options ?? new ConferenceOptions(), this).ShouldBeTrue();
         }
 

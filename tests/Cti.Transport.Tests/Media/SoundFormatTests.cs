@@ -7,7 +7,7 @@ namespace Cti.Transport.Tests.Media;
 /// <summary>What the engine passes on to recordings and plays: append, channels, the library, and files that are cut.</summary>
 public sealed class SoundFormatTests
 {
-    private static readonly SoundLibrary s_none = new("libsndfile-that-is-not-there.so.1");
+    private static readonly SoundLibrary None = new("libsndfile-that-is-not-there.so.1");
 
     [Fact]
     public void An_appended_recording_goes_on_behind_what_is_there()
@@ -45,7 +45,7 @@ public sealed class SoundFormatTests
     [Fact]
     public void Without_the_library_a_format_that_needs_it_fails_before_it_starts_and_a_play_too()
     {
-        using var fixture = new MediaFixture(options => options with { SoundLibrary = s_none });
+        using var fixture = new MediaFixture(options => options with { SoundLibrary = None });
         using var peer = fixture.Open(idle: IdleSending.Silence);
         fixture.Engine.StartRecord(peer.Session, new RecordRequest(1, Path.Combine(fixture.Root, "a.mp3"), RecordFormat.Mp3, Beep: false));
         var record = peer.NextEvent().ShouldBeOfType<RecordEnded>();

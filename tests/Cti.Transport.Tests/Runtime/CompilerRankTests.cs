@@ -7,7 +7,7 @@ namespace Cti.Transport.Tests.Runtime;
 
 public sealed class CompilerRankTests
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     [Fact]
     public void A_thread_that_compiles_goes_behind_the_others_and_no_other_does()
@@ -28,7 +28,7 @@ public sealed class CompilerRankTests
         using var rank = new CompilerRank();
         rank.Look();
         using var compiler = new NamedThread(".NET Tiered Compilation Worker");
-        for (var started = DateTime.UtcNow; compiler.Niceness == worker.Niceness && DateTime.UtcNow - started < s_patience;) await Task.Delay(20);
+        for (var started = DateTime.UtcNow; compiler.Niceness == worker.Niceness && DateTime.UtcNow - started < Patience;) await Task.Delay(20);
         compiler.Niceness.ShouldBe(worker.Niceness + CompilerRank.Nicer);
     }
 
@@ -39,7 +39,7 @@ public sealed class CompilerRankTests
         if (!OperatingSystem.IsLinux()) return;
         var sum = 0;
         var isThere = false;
-        for (var started = DateTime.UtcNow; !isThere && DateTime.UtcNow - started < s_patience;)
+        for (var started = DateTime.UtcNow; !isThere && DateTime.UtcNow - started < Patience;)
         {
             for (var i = 0; i < 100; i++) sum += Hot(i);
             await Task.Delay(20);

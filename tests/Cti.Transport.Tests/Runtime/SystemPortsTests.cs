@@ -6,7 +6,7 @@ namespace Cti.Transport.Tests.Runtime;
 
 public sealed class SystemPortsTests
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     [Fact]
     public void Unix_time_is_slewed_by_one_percent_towards_a_reference_that_is_behind_and_never_goes_back()
@@ -88,7 +88,7 @@ public sealed class SystemPortsTests
             }, delay);
         }
 
-        done.Wait(s_patience).ShouldBeTrue();
+        done.Wait(Patience).ShouldBeTrue();
         fired.Select(f => f.Name).ShouldBe([0, 20, 60, 120]);
         fired.ShouldAllBe(f => f.Early >= 0);
         timers.Count.ShouldBe(0);
@@ -105,7 +105,7 @@ public sealed class SystemPortsTests
         handles.ForEach(handle => handle.Cancel());
         handles.ForEach(handle => handle.Cancel());
         timers.Count.ShouldBe(1);
-        later.Wait(s_patience).ShouldBeTrue();
+        later.Wait(Patience).ShouldBeTrue();
         fired.ShouldBe(0);
     }
 
@@ -148,8 +148,8 @@ public sealed class SystemPortsTests
         scheduler.Post(new Work(() => throw new InvalidOperationException("broken")));
         using var next = new ManualResetEventSlim();
         scheduler.Post(new Work(next.Set));
-        next.Wait(s_patience).ShouldBeTrue();
-        SpinWait.SpinUntil(() => log.Kinds.Contains(LogEvents.WorkItemFault), s_patience).ShouldBeTrue();
+        next.Wait(Patience).ShouldBeTrue();
+        SpinWait.SpinUntil(() => log.Kinds.Contains(LogEvents.WorkItemFault), Patience).ShouldBeTrue();
     }
 
     private sealed class StepClock : IClock

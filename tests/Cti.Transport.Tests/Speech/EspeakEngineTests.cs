@@ -7,12 +7,12 @@ namespace Cti.Transport.Tests.Speech;
 /// <summary>The real espeak-ng, and programs in its place that behave badly.</summary>
 public sealed class EspeakEngineTests : IDisposable
 {
-    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cti-espeak-");
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    private static EspeakEngine Real() => new("espeak-ng", s_patience);
+    private static EspeakEngine Real() => new("espeak-ng", Patience);
 
     private string Script(string text)
     {
@@ -51,7 +51,7 @@ public sealed class EspeakEngineTests : IDisposable
     [Fact]
     public void A_program_that_is_missing_says_what_to_install()
     {
-        var load = new EspeakEngine("/no/such/program", s_patience).Speak("en-US", "secret text");
+        var load = new EspeakEngine("/no/such/program", Patience).Speak("en-US", "secret text");
         load.Outcome.ShouldBe(MediaOutcome.Unsupported);
         load.Detail!.ShouldContain("apt-get install espeak-ng");
         load.Detail!.ShouldContain("cti.tts.espeak.program");
@@ -67,7 +67,7 @@ public sealed class EspeakEngineTests : IDisposable
         load.Detail!.ShouldContain("did not end within 0.3 s (cti.tts.timeout)");
         if (!File.Exists(pid)) return;
         var process = File.ReadAllText(pid).Trim();
-        SpinWait.SpinUntil(() => !File.Exists($"/proc/{process}/cmdline") || File.ReadAllText($"/proc/{process}/cmdline").Length == 0, s_patience).ShouldBeTrue();
+        SpinWait.SpinUntil(() => !File.Exists($"/proc/{process}/cmdline") || File.ReadAllText($"/proc/{process}/cmdline").Length == 0, Patience).ShouldBeTrue();
     }
 
     [Theory]
@@ -77,7 +77,7 @@ public sealed class EspeakEngineTests : IDisposable
     [InlineData("cat /dev/zero", MediaOutcome.Unsupported, "answered over 33554432 bytes")]
     public void A_program_that_fails_is_told_with_its_own_words(string script, MediaOutcome outcome, string detail)
     {
-        var load = new EspeakEngine(Script(script), s_patience).Speak("en-US", "text");
+        var load = new EspeakEngine(Script(script), Patience).Speak("en-US", "text");
         load.Outcome.ShouldBe(outcome, load.Detail);
         load.Detail!.ShouldContain(detail);
     }

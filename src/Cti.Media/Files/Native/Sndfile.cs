@@ -48,12 +48,12 @@ internal static unsafe partial class Sndfile
     /// <summary>What the imports below are called by; where it is found is <see cref="Use"/>'s say.</summary>
     private const string Name = "cti-sndfile";
 
-    private static nint s_handle;
+    private static nint _handle;
 
     static Sndfile() => NativeLibrary.SetDllImportResolver(typeof(Sndfile).Assembly, Resolve);
 
     /// <summary>Takes a loaded library; the first one stays.</summary>
-    public static void Use(nint handle) => Interlocked.CompareExchange(ref s_handle, handle, 0);
+    public static void Use(nint handle) => Interlocked.CompareExchange(ref _handle, handle, 0);
 
     [LibraryImport(Name, EntryPoint = "sf_open_virtual")]
     public static partial nint OpenVirtual(SndfileVirtual* functions, int mode, SndfileInfo* info, nint context);
@@ -82,5 +82,5 @@ internal static unsafe partial class Sndfile
     /// <summary>What went wrong with a file (0: with the last one that could not be opened).</summary>
     public static string Describe(nint file) => (Marshal.PtrToStringUTF8((nint)ErrorText(file)) ?? "no reason given").TrimEnd('.', ' ', '\n');
 
-    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path) => name == Name ? s_handle : 0;
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path) => name == Name ? _handle : 0;
 }

@@ -14,7 +14,7 @@ internal sealed unsafe class SndfileEncoder : SoundEncoder
     /// <summary>Of the four octets that begin an MP3 frame.</summary>
     private const int MpegHeaderBytes = 4;
     private const int FramesAtOnce = 512;
-    private static readonly Lock s_opening = new();
+    private static readonly Lock Opening = new();
 
     private readonly RecordingCoding _coding;
     private readonly int _channels;
@@ -44,7 +44,7 @@ internal sealed unsafe class SndfileEncoder : SoundEncoder
         var functions = new SndfileVirtual { Length = &OnLength, Seek = &OnSeek, Read = &OnRead, Write = &OnWrite, Tell = &OnTell };
         var info = new SndfileInfo { Rate = Audio.Rate, Channels = channels, Format = coding.LibraryFormat };
         // The reason of a refusal lies in one place for the whole library.
-        lock (s_opening)
+        lock (Opening)
         {
             _file = Sndfile.OpenVirtual(&functions, Sndfile.ModeWrite, &info, GCHandle.ToIntPtr(_self));
             if (_file == 0)

@@ -8,7 +8,7 @@ namespace Cti.Media.Files.Native;
 internal sealed unsafe class SndfileReader
 {
     private const int FramesAtOnce = 4096;
-    private static readonly Lock s_opening = new();
+    private static readonly Lock Opening = new();
 
     private readonly byte[] _bytes;
     private long _at;
@@ -41,7 +41,7 @@ internal sealed unsafe class SndfileReader
         var info = rawFormat == 0 ? default : new SndfileInfo { Rate = Audio.Rate, Channels = 1, Format = rawFormat };
         nint file;
         // The reason of a refusal lies in one place for the whole library.
-        lock (s_opening)
+        lock (Opening)
         {
             file = Sndfile.OpenVirtual(&functions, Sndfile.ModeRead, &info, context);
             if (file == 0) throw new UnsupportedSoundException($"it cannot be read as {kind}: {Sndfile.Describe(0)}");
