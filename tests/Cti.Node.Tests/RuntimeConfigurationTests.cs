@@ -6,9 +6,14 @@ namespace Cti.Node.Tests;
 public sealed class RuntimeConfigurationTests
 {
     [Fact]
-    public void Idle_workers_of_the_thread_pool_do_not_spin()
+    public void Idle_workers_of_the_thread_pool_do_not_spin() => Setting("System.Threading.ThreadPool.UnfairSemaphoreSpinLimit").ShouldBe(0);
+
+    [Fact]
+    public void The_collector_does_not_let_garbage_gather_until_its_removal_is_heard() => Setting("System.GC.Gen0MaxBudget").ShouldBe(8 * 1024 * 1024);
+
+    private static int Setting(string name)
     {
         using var file = JsonDocument.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "cti.runtimeconfig.json")));
-        file.RootElement.GetProperty("runtimeOptions").GetProperty("configProperties").GetProperty("System.Threading.ThreadPool.UnfairSemaphoreSpinLimit").GetInt32().ShouldBe(0);
+        return file.RootElement.GetProperty("runtimeOptions").GetProperty("configProperties").GetProperty(name).GetInt32();
     }
 }
