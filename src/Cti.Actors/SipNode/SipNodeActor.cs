@@ -130,18 +130,22 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         if (SipRequestValidator.Find(request, Rules) is { } refusal) return refusal.ToResponse(request, _layer.TokenFor(request));
         return request.Method switch
         {
-            SipMethods.Invite when backlog.Refuses() && FindSame(request) is null => Behind(request),
-            SipMethods.Invite when FindSame(request) is null && inbound.Refuse(request, flow) is { } refused => SipResponse.For(request, refused.Status, refused.Reason, _layer.TokenFor(request)),
-            SipMethods.Invite => null,
+            // Another branch of one that is here is none too many.
+            SipMethods.Invite => FindSame(request) is null ? RefuseNew(request, flow) : null,
             SipMethods.Options => SipCapabilities.AnswerOptions(request, _layer.TokenFor(request), inbound.IsAvailable),
             _ => SipResponse.For(request, 481, null, _layer.TokenFor(request)),
         };
     }
 
-    private SipResponse Behind(SipRequest invite)
+    /// <summary>The answer to an INVITE of which nothing is to be kept; null where it is looked at further.</summary>
+    private SipResponse? RefuseNew(SipRequest invite, SipFlow flow)
     {
-        if (System.Log.IsWanted(LogEvents.SipBehind)) System.Log.Write(LogEvents.SipBehind, backlog.WaitedMillis);
-        return SipResponse.For(invite, 503, null, _layer.TokenFor(invite));
+        if (backlog.Refuses())
+        {
+            if (System.Log.IsWanted(LogEvents.SipBehind)) System.Log.Write(LogEvents.SipBehind, backlog.WaitedMillis);
+            return SipResponse.For(invite, 503, null, _layer.TokenFor(invite));
+        }
+        return inbound.Refuse(invite, flow) is { } refused ? SipResponse.For(invite, refused.Status, refused.Reason, _layer.TokenFor(invite)) : null;
     }
 
     /// <inheritdoc/>
