@@ -158,6 +158,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>The actors, for diagnostics and for the simulation's leak check.</summary>
     public ActorSystem Actors => _system;
 
+    /// <summary>The resources that live here.</summary>
+    internal ResourceDirectory Resources => _services.Directory;
+
     /// <summary>Calls that live here, released ones whose far end is still being told included.</summary>
     public int CallCount => _services.Directory.CallCount;
 

@@ -108,9 +108,8 @@ internal abstract partial class ResourceActor<TState, TEntry>
             case BecameDurable durable:
                 RunCommitted(durable.Position);
                 return true;
-            case RpcAsk or OwnedAsk:
-                return Deposed(message);
             default:
+                // A request waits as well: it is answered here if the resource stays, and by the new owner if not.
                 if (_isGoing && TakeWhileParting(message)) ReportQuiet();
                 else Stash(message);
                 return true;
@@ -171,7 +170,8 @@ internal abstract partial class ResourceActor<TState, TEntry>
                 Tell(cell.State!.Id.ToString(), command);
                 return true;
             case RpcAsk or OwnedAsk:
-                return Deposed(message);
+                RefuseMoving(message);
+                return true;
             default:
                 if (!SendAfter(message)) OutsideEnded(message);
                 return true;

@@ -111,8 +111,15 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
 
     protected override void OnUndelivered(object message)
     {
-        if (cell.Deposed) GiveBack(message);
-        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(cell.State?.Id.ToString() ?? "")));
+        if (cell.Deposed)
+        {
+            GiveBack(message);
+            RefuseMoving(message);
+        }
+        else
+        {
+            AskOf(message)?.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(cell.State?.Id.ToString() ?? "")));
+        }
     }
 
     protected bool Living(object message)
@@ -175,11 +182,16 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
     private bool Deposed(object message)
     {
         GiveBack(message);
-        if ((message as RpcAsk ?? (message as OwnedAsk)?.Ask) is { } ask) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
+        RefuseMoving(message);
         OutsideEnded(message);
         if (IsOutsideGone()) StopSelf();
         return true;
     }
+
+    /// <summary>A request that the new owner answers: whoever asked asks there.</summary>
+    private static void RefuseMoving(object message) => AskOf(message)?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
+
+    private static RpcAsk? AskOf(object message) => message as RpcAsk ?? (message as OwnedAsk)?.Ask;
 
     /// <summary>What came for it from outside is the new owner's.</summary>
     protected virtual void GiveBack(object message)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Cti.Actors.Resources;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Sip.Message;
@@ -217,6 +218,25 @@ public sealed class HandOverTests : ClusterNodeTests
         Answer(peer, stays);
         Moved(call, peer);
         IsEmpty("n1");
+        State(call).ShouldBe("Record");
+        bench.Count("sys.call.on_record_completed").ShouldBe(0);
+    }
+
+    /// <summary>Another call of its instance does not agree to go; what was asked of this one meanwhile is done after all.</summary>
+    [Theory]
+    [InlineData(null)]
+    [InlineData("2f0b6c1e-8a51-4e5e-9a2f-0d4a3a5c7b11")]
+    public void A_call_that_was_asked_for_something_while_it_was_about_to_go_keeps_its_media_when_it_stays(string? requestId)
+    {
+        var (call, _) = Up(name => name == "n1");
+        var cell = bench["n1"].Server.Resources.Find(call).ShouldNotBeNull();
+        cell.Actor.Tell(new AskToPart(new Parting([cell], bench.Runtime)));
+        var asked = bench.Begin(bench["n1"], requestId is null ? null : Guid.Parse(requestId), "sys.call.record_start",
+            ("res_id", call), ("record_file", "note"), ("max_seconds", 100));
+        bench.Runtime.Advance(10);
+        asked.IsCompleted.ShouldBeFalse("it is asked again, here or there");
+        cell.Actor.Tell(new Stay());
+        bench.Wait(asked).Error.ShouldBeNull();
         State(call).ShouldBe("Record");
         bench.Count("sys.call.on_record_completed").ShouldBe(0);
     }
