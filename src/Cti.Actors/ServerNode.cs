@@ -6,7 +6,7 @@ using Cti.Actors.Instances;
 using Cti.Actors.MediaNode;
 using Cti.Actors.Requests;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls.Resources;
@@ -30,7 +30,7 @@ public sealed class ServerNode : INodeInfo
     private const int PermitAgeMillisMax = 60_000;
 
     private readonly ServerNodeOptions _options;
-    private readonly ActorSystem _system;
+    private readonly ActorHost _system;
     private readonly JournalWriter _writer;
     private readonly SipNodeRef _sip;
     private readonly CallServices _services;
@@ -49,14 +49,14 @@ public sealed class ServerNode : INodeInfo
     private volatile bool _draining;
     private volatile bool _started;
     private long _startedAtMillis;
-    private ImmutableArray<ActorRef> _trunkActors = [];
+    private ImmutableArray<ActorHandle> _trunkActors = [];
 
     /// <summary>Puts the node together; nothing runs before <see cref="StartAsync"/>.</summary>
     public ServerNode(ServerNodeOptions options)
     {
         _options = options;
         _clock = new ClusterClock(options.Clock);
-        _system = new ActorSystem(options.Scheduler, _clock, options.Timers, options.Log);
+        _system = new ActorHost(options.Scheduler, _clock, options.Timers, options.Log);
         _writer = new JournalWriter(options.Store, options.Scheduler, options.Timers, options.Log, options.Publish);
         _sip = new SipNodeRef(options.Resolver);
         _trunks = new TrunkTable(options.Trunks);
@@ -156,7 +156,7 @@ public sealed class ServerNode : INodeInfo
     public int InstanceCount => _owned.Count;
 
     /// <summary>The actors, for diagnostics and for the simulation's leak check.</summary>
-    public ActorSystem Actors => _system;
+    public ActorHost Actors => _system;
 
     /// <summary>The resources that live here.</summary>
     internal ResourceDirectory Resources => _services.Directory;

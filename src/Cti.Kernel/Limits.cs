@@ -62,6 +62,10 @@ public static partial class Limits
     public const int ReInviteStepMillis = 20;
     /// <summary>Messages that wait in one actor's mailbox: past it the sender is refused (a request) or the message is dropped and counted (a datagram).</summary>
     public const int MailboxMax = 10_000;
+    /// <summary>Messages that one actor handles in a row before others have their turn.</summary>
+    public const int MailboxBatch = 64;
+    /// <summary>How often an actor that crashes is restarted before it is stopped.</summary>
+    public const int ActorRestartsMax = 5;
     /// <summary>How long the result of a request that changes something is remembered, in milliseconds: the contract's 10 minutes.</summary>
     public const long IdempotencyMillis = 10 * 60 * 1000;
     /// <summary>Events kept in memory for the live feeds of one application: about ten seconds of one busy node.</summary>

@@ -32,6 +32,7 @@ internal sealed class NodeMetrics : IDisposable
         _meter.CreateObservableGauge("cti_conferences", () => server.ConferenceCount, "{conference}", "Conferences that this node mixes");
         _meter.CreateObservableGauge("cti_node_ready", () => server.IsReady ? 1 : 0, "1", "Whether the node takes new calls: its journal answers and it does not drain");
         _meter.CreateObservableGauge("cti_node_draining", () => server.IsDraining ? 1 : 0, "1", "Whether the node takes no new calls because it is to stop");
+        _meter.CreateObservableCounter("cti_dead_letters", () => server.Actors.DeadLetters, "{message}", "Messages of the actor system that found nobody");
         _meter.CreateObservableGauge("cti_actors", () => server.Actors.AliveCount, "{actor}", "Actors alive");
         _meter.CreateObservableGauge("cti_media_sessions", () => server.MediaSessionCount, "{session}", "RTP sessions open");
         _meter.CreateObservableGauge("cti_sip_transactions", () => server.TransactionCount, "{transaction}", "SIP transactions alive");

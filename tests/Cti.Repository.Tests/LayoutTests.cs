@@ -26,6 +26,7 @@ public sealed partial class LayoutTests
     /// <summary>Packages of the product; tests take what Directory.Packages.props has.</summary>
     private static readonly Dictionary<string, string[]> Packages = new()
     {
+        ["Cti.Actors"] = ["Akka"],
         ["Cti.Media"] = ["NAudio.Core"],
         ["Cti.Persistence"] = ["Npgsql", "Microsoft.Data.Sqlite.Core", "SQLitePCLRaw.bundle_e_sqlite3"],
         ["Cti.Node"] = ["System.CommandLine", "Spectre.Console"],

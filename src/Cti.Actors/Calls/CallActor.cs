@@ -98,7 +98,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
         }
     }
 
-    protected override bool Receive(object message)
+    protected override bool ReceiveAlive(object message)
     {
         switch (message)
         {
@@ -119,7 +119,7 @@ internal sealed partial class CallActor(CallServices services, CallCell cell) : 
                 if (_cell.Leg is not { } leg)
                 {
                     // It is about to be recovered: what its far end sends in that moment waits.
-                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined or CancelCameLate) Stash(message);
+                    if (message is InDialogRequest or AckCame or StrayResponseCame or InviteJoined or CancelCameLate) StashMessage();
                     return true;
                 }
                 var command = leg.Translate(message, _cell.State!, out var accepted);

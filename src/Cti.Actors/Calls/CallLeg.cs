@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Net.Sockets;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls.Call;
@@ -84,7 +84,7 @@ internal sealed class CallLeg : ICallLeg
     /// <param name="trunkName">The trunk that it came over.</param>
     /// <param name="hosts">What was looked up of its description's host names.</param>
     /// <param name="refusal">The response where it must be refused at once.</param>
-    public static CallLeg? ForInvite(CallServices services, CallCell cell, ActorSystem system, ServerTransaction transaction, ResourceId id, LocalAudio local,
+    public static CallLeg? ForInvite(CallServices services, CallCell cell, ActorHost system, ServerTransaction transaction, ResourceId id, LocalAudio local,
         string? trunkName, ImmutableDictionary<string, string> hosts, out SipResponse? refusal)
     {
         var tag = DialogTag.Create(id, services.Random);
@@ -101,7 +101,7 @@ internal sealed class CallLeg : ICallLeg
     }
 
     /// <summary>The leg of an outbound call; nothing is sent before its <see cref="SendInvite"/>.</summary>
-    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorSystem system, Placement placement, string? fromUri, LocalAudio local)
+    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorHost system, Placement placement, string? fromUri, LocalAudio local)
     {
         var leg = new LegContext(services, cell, system, local, placement.Trunk);
         var usages = new LegUsages();
@@ -116,7 +116,7 @@ internal sealed class CallLeg : ICallLeg
     /// <param name="system">The runtime.</param>
     /// <param name="local">Our side of the audio, new.</param>
     /// <param name="taken">What is to be decided on, but for the time.</param>
-    public static CallLeg? ForTakenOver(CallServices services, CallCell cell, ActorSystem system, LocalAudio local, out TakenOver? taken)
+    public static CallLeg? ForTakenOver(CallServices services, CallCell cell, ActorHost system, LocalAudio local, out TakenOver? taken)
     {
         taken = null;
         var call = cell.State!;
@@ -140,7 +140,7 @@ internal sealed class CallLeg : ICallLeg
     }
 
     /// <summary>The leg of a call that ends here: it can send what the far end is owed.</summary>
-    public static CallLeg ForLost(CallServices services, CallCell cell, ActorSystem system)
+    public static CallLeg ForLost(CallServices services, CallCell cell, ActorHost system)
     {
         var call = cell.State!;
         var nowhere = new LocalAudio("127.0.0.1", 9, 0, 0, services.MediaProfile.Codecs);
@@ -153,7 +153,7 @@ internal sealed class CallLeg : ICallLeg
     }
 
     /// <summary>Built from what the journal of a node that is gone tells; it does not matter whether that node was this one.</summary>
-    private static CallLeg Restored(CallServices services, CallCell cell, ActorSystem system, LocalAudio local, SipFlow dead)
+    private static CallLeg Restored(CallServices services, CallCell cell, ActorHost system, LocalAudio local, SipFlow dead)
     {
         var trunk = services.Trunks.Named(cell.State?.Trunk);
         // The far end may ask for the password again, and this node may never have been asked before.

@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.SipNode;
 using Cti.Kernel;
 using Cti.Sip.Sdp;

@@ -1,4 +1,4 @@
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Kernel;
@@ -10,7 +10,7 @@ namespace Cti.Actors.Calls;
 /// <summary>
 /// What every part of a call's SIP side has at hand: the call, its node, our side of the audio and the trunk. Nothing of it changes while the leg lives.
 /// </summary>
-internal sealed class LegContext(CallServices services, CallCell cell, ActorSystem system, LocalAudio local, Trunk? trunk)
+internal sealed class LegContext(CallServices services, CallCell cell, ActorHost system, LocalAudio local, Trunk? trunk)
 {
     private readonly ILog _log = system.Log;
 

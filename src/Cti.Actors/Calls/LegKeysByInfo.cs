@@ -1,4 +1,4 @@
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.SipNode;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
@@ -89,5 +89,5 @@ internal sealed class LegKeysByInfo(LegContext leg, LegUsages usages, LegRoute r
         if (_request is not null) _request.IsGivenUp = true;
     }
 
-    private void Later(int millis) => leg.Timers.Schedule(millis, static state => ((ActorRef)state!).Tell(new InfoKeyDue()), leg.Cell.Actor);
+    private void Later(int millis) => leg.Timers.Schedule(millis, static state => ((ActorHandle)state!).Tell(new InfoKeyDue()), leg.Cell.Actor);
 }

@@ -1,4 +1,4 @@
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Sip;
 using Cti.Sip.Message;
 

@@ -1,4 +1,4 @@
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Kernel;
 
 namespace Cti.Actors.Calls;
@@ -19,7 +19,7 @@ internal sealed class LegTimer(LegContext leg, LegUsages usages)
         _armed = due;
         _timer?.Cancel();
         _timer = due == long.MaxValue ? null
-            : leg.Timers.Schedule(Math.Max(0, due - leg.NowMillis), static state => ((ActorRef)state!).Tell(new LegTick()), leg.Cell.Actor);
+            : leg.Timers.Schedule(Math.Max(0, due - leg.NowMillis), static state => ((ActorHandle)state!).Tell(new LegTick()), leg.Cell.Actor);
     }
 
     /// <summary>The deadline came; the next one is armed anew even where it is the same.</summary>

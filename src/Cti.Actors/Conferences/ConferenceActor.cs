@@ -86,7 +86,7 @@ internal sealed class ConferenceActor(ResourceServices services, MediaSessions m
         }
     }
 
-    protected override bool Receive(object message)
+    protected override bool ReceiveAlive(object message)
     {
         if (message is MembersDue due) AwaitMembers(due);
         if (message is not MixHappened { Event: var happened, Mix: var mix }) return message is MembersDue;

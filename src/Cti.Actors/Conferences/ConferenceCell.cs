@@ -1,6 +1,6 @@
 using Cti.Actors.MediaNode;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Calls.Conference;
 using Cti.Media;
 using Cti.Media.Session.Mix;

@@ -1,6 +1,6 @@
 using Cti.Actors.Calls;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.Trunks;
 using Cti.Calls.Call;
 using Cti.Calls.Extensions;
@@ -47,7 +47,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
         }
     }
 
-    protected override bool Receive(object message)
+    protected override bool ReceiveAlive(object message)
     {
         switch (message)
         {

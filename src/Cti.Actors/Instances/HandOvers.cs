@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using Cti.Actors.Instances;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
 using Cti.Cluster;
@@ -19,7 +19,7 @@ namespace Cti.Actors.Instances;
 /// nothing new, so such a moment comes; what a joining one gets later is late, and nothing else. Conferences go last, when those calls are at their new
 /// places that went before.
 /// </summary>
-internal sealed class HandOvers(ResourceServices services, OwnedInstances owned, ClusterMember member, ActorSystem system, Func<bool> isDraining, Action drain) : ILinkReceiver
+internal sealed class HandOvers(ResourceServices services, OwnedInstances owned, ClusterMember member, ActorHost system, Func<bool> isDraining, Action drain) : ILinkReceiver
 {
     private const int LookMillis = 200;
     /// <summary>What stands before the resource's id: the kind and the epoch.</summary>

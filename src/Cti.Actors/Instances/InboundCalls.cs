@@ -1,7 +1,7 @@
 using System.Net;
 using Cti.Actors.Calls;
 using Cti.Actors.Instances;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Kernel;
@@ -23,7 +23,7 @@ public sealed record InboundPolicy(IReadOnlyList<InboundRoute> Routes, bool Acce
 }
 
 /// <summary>Turns INVITEs into calls: checks who calls, picks application and instance, creates the call's actor.</summary>
-internal sealed class InboundCalls(CallServices services, InboundPolicy policy, OwnedInstances owned, ActorSystem system, Func<bool> isDraining) : IInboundCalls
+internal sealed class InboundCalls(CallServices services, InboundPolicy policy, OwnedInstances owned, ActorHost system, Func<bool> isDraining) : IInboundCalls
 {
     public bool IsAvailable => !isDraining();
 

@@ -3,7 +3,7 @@ using Cti.Actors.Calls;
 using Cti.Actors.Conferences;
 using Cti.Actors.Extensions;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.Trunks;
 using Cti.Calls.Extensions;
 using Cti.Contract;
@@ -17,7 +17,7 @@ namespace Cti.Actors.Instances;
 /// One instance on its owner: the shard's coordinator. It creates its calls, hands requests to them, and remembers what requests with a UUID
 /// were answered, so that a repeat does nothing again.
 /// </summary>
-internal sealed class InstanceActor : Actor
+internal sealed class InstanceActor : NodeActor
 {
     private readonly CallServices _services;
     private readonly InstanceJournal _journal;

@@ -2,7 +2,7 @@ using Cti.Actors.Calls;
 using Cti.Actors.Conferences;
 using Cti.Actors.Extensions;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.Trunks;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
@@ -18,7 +18,7 @@ namespace Cti.Actors.Instances;
 /// <summary>
 /// Begins to serve the instances that this node gains, with the resources that their journals show alive, and stands down for those that it loses.
 /// </summary>
-internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned, JournalWriter writer, IJournalStore store, CallPlacer placer, ActorSystem system, bool isShared) : IClusterEvents
+internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned, JournalWriter writer, IJournalStore store, CallPlacer placer, ActorHost system, bool isShared) : IClusterEvents
 {
     /// <summary>Told which instances are served here from now on.</summary>
     public required Action<IReadOnlyList<int>> Served { get; init; }
@@ -299,6 +299,6 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
         public InstanceJournal Journal { get; } = journal;
         public long LostAtMillis { get; } = lostAtMillis;
         public IReadOnlyList<JournalEntry>? Entries { get; set; }
-        public ActorRef? Actor { get; set; }
+        public ActorHandle? Actor { get; set; }
     }
 }

@@ -1,4 +1,4 @@
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Persistence.Journal;
 
 namespace Cti.Actors.Instances;
@@ -19,7 +19,7 @@ internal sealed class OwnedInstances(int count)
     public int Count => Volatile.Read(ref _all).Length;
 
     /// <summary>The actor of an instance; null where another node owns it, or it is being recovered.</summary>
-    public ActorRef? ActorOf(int instance) => Volatile.Read(ref _slots[instance]) is { IsClosed: false } owned ? owned.Actor : null;
+    public ActorHandle? ActorOf(int instance) => Volatile.Read(ref _slots[instance]) is { IsClosed: false } owned ? owned.Actor : null;
 
     /// <summary>The journal of an instance; null where another node owns it, or it is being recovered.</summary>
     public InstanceJournal? JournalOf(int instance) => Volatile.Read(ref _slots[instance])?.Journal;
@@ -39,7 +39,7 @@ internal sealed class OwnedInstances(int count)
     }
 
     /// <summary>Begins to serve an instance.</summary>
-    public void Add(InstanceJournal journal, ActorRef actor)
+    public void Add(InstanceJournal journal, ActorHandle actor)
     {
         lock (_gate)
         {
@@ -66,7 +66,7 @@ internal sealed class OwnedInstances(int count)
     }
 
     /// <summary>Ends to serve an instance; null where it was not served.</summary>
-    public (InstanceJournal Journal, ActorRef Actor)? Remove(int instance)
+    public (InstanceJournal Journal, ActorHandle Actor)? Remove(int instance)
     {
         lock (_gate)
         {
@@ -79,7 +79,7 @@ internal sealed class OwnedInstances(int count)
 
     private void Publish() => Volatile.Write(ref _all, [.. _slots.OfType<Owned>().Where(static owned => !owned.IsClosed)]);
 
-    private sealed record Owned(InstanceJournal Journal, ActorRef Actor)
+    private sealed record Owned(InstanceJournal Journal, ActorHandle Actor)
     {
         public bool IsClosed { get; init; }
     }

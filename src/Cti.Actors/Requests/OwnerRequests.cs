@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
@@ -9,7 +9,7 @@ using Cti.Kernel;
 namespace Cti.Actors.Requests;
 
 /// <summary>What the owner of an instance does with a request, whichever node it came in by: files are looked up and resources are found here.</summary>
-internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorRef?> instanceOf, Func<bool> isDraining, Func<bool> isCutOff, bool isAlone, INodeInfo node)
+internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHandle?> instanceOf, Func<bool> isDraining, Func<bool> isCutOff, bool isAlone, INodeInfo node)
 {
     private const int SilentDiskRetryMillis = 5_000;
 

@@ -111,7 +111,7 @@ internal abstract partial class ResourceActor<TState, TEntry>
             default:
                 // A request waits as well: it is answered here if the resource stays, and by the new owner if not.
                 if (_isGoing && TakeWhileParting(message)) ReportQuiet();
-                else Stash(message);
+                else StashMessage();
                 return true;
         }
     }

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Collections.Immutable;
 using System.Text.Json;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Calls;
 using Cti.Calls.Resources;
 using Cti.Contract;
@@ -21,7 +21,7 @@ namespace Cti.Actors.Resources;
 /// </summary>
 /// <typeparam name="TState">Its state.</typeparam>
 /// <typeparam name="TEntry">Its entries.</typeparam>
-internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices services, ResourceCell<TState> cell) : Actor
+internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices services, ResourceCell<TState> cell) : NodeActor
     where TState : ResourceState
     where TEntry : ResourceEntry
 {
@@ -49,7 +49,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
     protected abstract bool Unborn(object message);
 
     /// <summary>What only this kind of resource receives while it lives.</summary>
-    protected abstract bool Receive(object message);
+    protected abstract bool ReceiveAlive(object message);
 
     /// <summary>Makes up for what the dead process left undone.</summary>
     protected abstract void Recover(long lostAtMillis);
@@ -96,7 +96,8 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
         else
         {
             Become(Living);
-            Arm();
+            // A deadline of the time before is looked at when it has recovered.
+            if (!cell.AwaitsRecovery) Arm();
         }
     }
 
@@ -128,7 +129,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
         {
             case RpcAsk or OwnedAsk or Resources.Decide when cell.AwaitsRecovery:
                 // What others ask of it waits until it has its session and its mix again.
-                Stash(message);
+                StashMessage();
                 return true;
             case RpcAsk ask:
                 Guard(ask, () => Handle(ask));
@@ -157,6 +158,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
             case Recover recover:
                 cell.AwaitsRecovery = false;
                 Recover(recover.LostAtMillis);
+                Arm();
                 UnstashAll();
                 return true;
             case WasDeposed:
@@ -174,7 +176,7 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
             case Stay or LetGo:
                 return true;
             default:
-                return Receive(message);
+                return ReceiveAlive(message);
         }
     }
 

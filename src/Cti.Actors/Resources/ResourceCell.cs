@@ -1,4 +1,4 @@
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Calls.Resources;
 using Cti.Persistence.Journal;
 
@@ -17,7 +17,7 @@ internal abstract class ResourceCell(InstanceJournal journal) : IDurabilityObser
 
     public InstanceJournal Journal { get; } = journal;
 
-    public ActorRef Actor { get; set; } = null!;
+    public ActorHandle Actor { get; set; } = null!;
 
     /// <summary>The state after everything decided so far, durable or not.</summary>
     public ResourceState? Latest { get; protected set; }

@@ -1,4 +1,4 @@
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;

@@ -1,4 +1,4 @@
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Sip.Transaction;
 
 namespace Cti.Actors.SipNode;
@@ -16,9 +16,9 @@ internal abstract class InviteFate;
 
 /// <summary>A call of this node has it.</summary>
 /// <param name="call">The call's actor.</param>
-internal sealed class TakenByCall(ActorRef call) : InviteFate
+internal sealed class TakenByCall(ActorHandle call) : InviteFate
 {
-    public ActorRef Call { get; } = call;
+    public ActorHandle Call { get; } = call;
 }
 
 /// <summary>The call that had it lives on another node now, and is answered for there.</summary>

@@ -1,5 +1,5 @@
 using System.Net;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Kernel;
 
 namespace Cti.Actors.SipNode;
@@ -17,7 +17,7 @@ internal sealed class ReInvitePacer(ITimers timers)
     private readonly Dictionary<IPAddress, Peer> _peers = [];
 
     /// <summary>Gives <see cref="ReInviteDue"/> to the call when its turn towards that far end has come.</summary>
-    public void Queue(IPAddress address, ActorRef call)
+    public void Queue(IPAddress address, ActorHandle call)
     {
         lock (_gate)
         {
@@ -46,7 +46,7 @@ internal sealed class ReInvitePacer(ITimers timers)
 
     private sealed class Peer
     {
-        public Queue<ActorRef> Waiting { get; } = new();
+        public Queue<ActorHandle> Waiting { get; } = new();
 
         public int Tokens { get; set; } = Limits.ReInviteBurst;
 

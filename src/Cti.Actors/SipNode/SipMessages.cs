@@ -1,5 +1,5 @@
 using System.Net;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Sip;
 using Cti.Sip.Message;
 using Cti.Sip.Transaction;
@@ -28,7 +28,7 @@ internal interface ISipNode
     void AdoptOutbound(RequestHandle handle, SipFlow flow);
 
     /// <summary>Takes over an INVITE that came to a dead node, so that it can be answered.</summary>
-    void AdoptInbound(ServerTransaction transaction, ActorRef owner);
+    void AdoptInbound(ServerTransaction transaction, ActorHandle owner);
 
     /// <summary>By what the peer of a dead node's flow is reached from here.</summary>
     SipFlow Facing(SipFlow flow);
@@ -59,11 +59,11 @@ internal interface ISipNode
 }
 
 /// <summary>A request of ours, as its owner knows it.</summary>
-internal sealed class RequestHandle(ActorRef owner, SipRequest request)
+internal sealed class RequestHandle(ActorHandle owner, SipRequest request)
 {
     private bool _isGivenUp;
 
-    public ActorRef Owner { get; } = owner;
+    public ActorHandle Owner { get; } = owner;
 
     public SipRequest Request { get; } = request;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Dialog;

@@ -1,5 +1,5 @@
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Dialog;
@@ -12,7 +12,7 @@ namespace Cti.Actors.SipNode;
 /// Owns the node's SIP transactions (RFC 3261's transaction user for all of them): finds whose each message is and posts it to that call.
 /// A transaction stays on the node whose socket it uses; what a message means for a call is decided in the call's actor.
 /// </summary>
-internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers, SipCluster cluster, InviteWitness witness, SipBacklog backlog) : Actor, ITransactionUser
+internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers, SipCluster cluster, InviteWitness witness, SipBacklog backlog) : NodeActor, ITransactionUser
 {
     /// <summary>Stray answers remembered, each for 64 T1: more than a node that restarted with all its calls ringing has; past it a BYE may go out twice.</summary>
     private const int StraysMax = 4_000;

@@ -1,5 +1,5 @@
 using System.Net;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Cluster;
 using Cti.Sip;
 using Cti.Sip.Message;
@@ -10,7 +10,7 @@ namespace Cti.Actors.SipNode;
 /// <summary>The front of the SIP actor: posts everything to its mailbox; what does not fit is dropped and counted, as a full socket would.</summary>
 internal sealed class SipNodeRef(ISipResolver resolver) : ISipNode, ISipTransportEvents, ILinkReceiver
 {
-    private ActorRef _actor = null!;
+    private ActorHandle _actor = null!;
     private ISipTransport _transport = null!;
     private InviteWitness? _witness;
     private long _dropped;
@@ -18,7 +18,7 @@ internal sealed class SipNodeRef(ISipResolver resolver) : ISipNode, ISipTranspor
     /// <summary>Messages from the network that found the mailbox full.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
-    public void Attach(ActorRef sipActor, ISipTransport sipTransport, InviteWitness inviteWitness)
+    public void Attach(ActorHandle sipActor, ISipTransport sipTransport, InviteWitness inviteWitness)
     {
         _witness = inviteWitness;
         _actor = sipActor;
@@ -35,7 +35,7 @@ internal sealed class SipNodeRef(ISipResolver resolver) : ISipNode, ISipTranspor
 
     public void AdoptOutbound(RequestHandle handle, SipFlow flow) => _actor.Tell(new AdoptOutboundNow(handle, flow));
 
-    public void AdoptInbound(ServerTransaction transaction, ActorRef owner) => _actor.Tell(new AdoptInboundNow(transaction, owner));
+    public void AdoptInbound(ServerTransaction transaction, ActorHandle owner) => _actor.Tell(new AdoptInboundNow(transaction, owner));
 
     public SipFlow Facing(SipFlow flow)
     {
@@ -99,7 +99,7 @@ internal sealed record StartNow(SipRequest Request, SipFlow Flow, RequestHandle 
 
 internal sealed record AdoptOutboundNow(RequestHandle Handle, SipFlow Flow) : ISystemMessage;
 
-internal sealed record AdoptInboundNow(ServerTransaction Transaction, ActorRef Owner) : ISystemMessage;
+internal sealed record AdoptInboundNow(ServerTransaction Transaction, ActorHandle Owner) : ISystemMessage;
 
 internal sealed record CancelNow(RequestHandle Handle, string? Reason) : ISystemMessage;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using Cti.Actors.Resources;
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Actors.SipNode;
 using Cti.Kernel;
 using Cti.Sip;
@@ -19,7 +19,7 @@ namespace Cti.Actors.Trunks;
 ///                            └─ Leave ─► REGISTER with Expires 0
 /// </code>
 /// </summary>
-internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, IRandom random) : Actor
+internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, IRandom random) : NodeActor
 {
     private const int LookUpMillis = 60_000;
     private const int ReasonCharsMax = 80;

@@ -1,16 +1,16 @@
-using Cti.Actors.Runtime;
+using Cti.Actors.Hosting;
 using Cti.Kernel;
 using Cti.Testing;
 
-namespace Cti.Actors.Tests.Runtime;
+namespace Cti.Actors.Tests.Hosting;
 
 public sealed class ActorTests
 {
     private readonly ManualRuntime _runtime = new();
 
-    private ActorSystem NewSystem() => new(_runtime, _runtime, _runtime, NullLog.Instance);
+    private ActorHost NewSystem() => new(_runtime, _runtime, _runtime, NullLog.Instance);
 
-    private sealed class Recorder(List<object> seen) : Actor
+    private sealed class Recorder(List<object> seen) : NodeActor
     {
         protected override void OnStart() => Become(Open);
 
@@ -37,7 +37,7 @@ public sealed class ActorTests
             }
             else
             {
-                Stash(message);
+                StashMessage();
             }
             return true;
         }
@@ -135,7 +135,7 @@ public sealed class ActorTests
     public async Task A_thousand_concurrent_senders_lose_nothing_on_a_real_thread_pool()
     {
         var seen = new List<object>();
-        var system = new ActorSystem(new PoolRuntime(), _runtime, _runtime, NullLog.Instance);
+        var system = new ActorHost(new PoolRuntime(), _runtime, _runtime, NullLog.Instance);
         var actor = system.Spawn("a", () => new Recorder(seen), capacity: 1_000_000);
         await Task.WhenAll(Enumerable.Range(0, 1000).Select(sender => Task.Run(() =>
         {

@@ -1,0 +1,91 @@
+using Akka.Actor;
+using Cti.Kernel;
+
+namespace Cti.Actors.Hosting;
+
+/// <summary>
+/// Where messages for one actor go. Unlike a bare reference of Akka's it says at once whether a message was taken: a full mailbox, or an actor that has
+/// stopped, is answered by whoever sends, and nothing is lost silently.
+/// </summary>
+public sealed class ActorHandle
+{
+    private readonly ActorHost _host;
+    private readonly int _capacity;
+    private int _waiting;
+    private volatile bool _isStopped;
+    private IActorRef? _actor;
+    private Func<NodeActor>? _factory;
+    private NodeActor? _last;
+
+    internal ActorHandle(ActorHost host, string name, string path, Func<NodeActor> factory, int capacity)
+    {
+        _host = host;
+        _factory = factory;
+        _capacity = capacity;
+        Name = name;
+        Path = path;
+    }
+
+    /// <summary>For logs.</summary>
+    public string Name { get; }
+
+    /// <summary>True once the actor has stopped for good; messages are then refused.</summary>
+    public bool IsStopped => _isStopped;
+
+    /// <summary>How many messages wait.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
+    /// <summary>Its name below /user.</summary>
+    internal string Path { get; }
+
+    /// <summary>Crashes until now.</summary>
+    internal int Crashes { get; set; }
+
+    /// <summary>Puts a message into the mailbox; false when it is full or the actor has stopped (nothing was queued).</summary>
+    public bool Tell(object message)
+    {
+        if (_isStopped || _actor is not { } actor) return false;
+        if (Interlocked.Increment(ref _waiting) > _capacity && message is not ISystemMessage)
+        {
+            Interlocked.Decrement(ref _waiting);
+            return false;
+        }
+        actor.Tell(message, ActorRefs.NoSender);
+        return true;
+    }
+
+    internal void Started(IActorRef actor) => _actor = actor;
+
+    /// <summary>Makes the actor, at its beginning and after every crash.</summary>
+    internal NodeActor Make()
+    {
+        var actor = _factory!();
+        actor.Attach(_host, this);
+        return actor;
+    }
+
+    /// <summary>It has stopped; <paramref name="last"/> is null for one that could not even be made.</summary>
+    internal void Stopped(NodeActor? last)
+    {
+        _last = last;
+        _isStopped = true;
+        _host.Removed(this);
+    }
+
+    /// <summary>A message left the mailbox.</summary>
+    internal void Taken() => Interlocked.Decrement(ref _waiting);
+
+    /// <summary>A message was still in the mailbox when the actor stopped.</summary>
+    internal void GiveBack(object message) => _last?.Undelivered(message);
+
+    /// <summary>Nothing comes any more. Whoever still holds the handle (a transaction lingers for half a minute) does not hold what the actor held.</summary>
+    internal void Close()
+    {
+        _last = null;
+        _factory = null;
+        _actor = null;
+    }
+}
+
+/// <summary>A message that a full mailbox accepts as well, because what it reports cannot be taken back.</summary>
+public interface ISystemMessage;
