@@ -205,6 +205,7 @@ public sealed class EnvelopeTests : IAsyncLifetime
     {
         using var response = await _gateway.PostAsync("""{"jsonrpc":"2.0","method":"sys.call.nop","params":["r"],"id":1}""", contentType: contentType);
         response.StatusCode.ShouldBe(status);
+        if (status == HttpStatusCode.UnsupportedMediaType) (await response.Content.ReadAsStringAsync()).ShouldContain("-H 'Content-Type: application/json'", customMessage: "who wrote curl -d copies what is missing");
     }
 
     [Fact]

@@ -9,11 +9,14 @@ namespace Cti.Gateway.Connections;
 /// <summary>JSON-RPC by POST: one request or a batch in the body, the answer in the response, 204 when there is none.</summary>
 internal sealed class RpcPost(GatewayOptions options, RequestDispatcher dispatcher)
 {
+    // Most who see this have written curl -d, which sends a form's type unless it is told another one.
+    private const string WrongType = "the content type must be application/json, in UTF-8, or left out; with curl add: -H 'Content-Type: application/json'";
+
     internal async Task HandleAsync(HttpContext context, Caller caller)
     {
         if (!IsJson(context.Request.ContentType))
         {
-            await HttpReplies.WriteTextAsync(context, StatusCodes.Status415UnsupportedMediaType, "the content type must be application/json, in UTF-8, or left out");
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status415UnsupportedMediaType, WrongType);
             return;
         }
         if (context.Request.Headers.ContentEncoding.ToString() is { Length: > 0 } encoding && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
