@@ -1,4 +1,5 @@
 using Cti.Kernel;
+using Cti.Node.Configuration;
 
 namespace Cti.Node;
 
@@ -55,17 +56,20 @@ internal sealed record DescriptorBudget(int Limit, int Kept, int Sessions, int S
         return new DescriptorBudget(limit, kept, Math.Min(wishes.Sessions, calls * 10 / TenSessions), sip, gateway);
     }
 
-    /// <summary>Logs what was divided, and a warning for each kind that has less than the configuration says.</summary>
-    public void Tell(DescriptorWishes wishes, ILog log)
+    /// <summary>Logs what was divided, and each kind that has less than the configuration says: a warning where the operator has asked for that many, a note where it is a default.</summary>
+    /// <param name="wishes">What the configuration says.</param>
+    /// <param name="isConfigured">Whether a key was set by the operator.</param>
+    /// <param name="log">Where to.</param>
+    public void Tell(DescriptorWishes wishes, Func<string, bool> isConfigured, ILog log)
     {
         log.Write(LogEvents.DescriptorsDivided, Limit, CostOf(Sessions), Sessions, SipConnections, GatewayConnections);
-        Scarce("the number of media sessions (cti.media.ports)", Sessions, wishes.Sessions);
-        Scarce("cti.sip.tcp.max-connections", SipConnections, wishes.SipConnections);
-        Scarce("cti.gateway.max-connections", GatewayConnections, wishes.GatewayConnections);
+        Scarce(NodeConfiguration.MediaPortsKey, "the number of media sessions (cti.media.ports)", Sessions, wishes.Sessions);
+        Scarce(NodeConfiguration.SipConnectionsKey, NodeConfiguration.SipConnectionsKey, SipConnections, wishes.SipConnections);
+        Scarce(NodeConfiguration.GatewayConnectionsKey, NodeConfiguration.GatewayConnectionsKey, GatewayConnections, wishes.GatewayConnections);
 
-        void Scarce(string what, int has, int wanted)
+        void Scarce(string key, string what, int has, int wanted)
         {
-            if (has < wanted) log.Write(LogEvents.DescriptorsScarce, Limit, what, has, wanted);
+            if (has < wanted) log.Write(isConfigured(key) ? LogEvents.DescriptorsScarce : LogEvents.DescriptorsLowered, Limit, what, has, wanted);
         }
     }
 

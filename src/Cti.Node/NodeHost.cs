@@ -158,7 +158,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         foreach (var warning in _configuration.Warnings) _log.Write(LogEvents.ConfigurationWarning, warning);
         var wishes = Wishes();
         _descriptors = DescriptorBudget.Divide(DescriptorLimit.Raise(), DescriptorLimit.InUse(), wishes);
-        _descriptors.Tell(wishes, _log);
+        _descriptors.Tell(wishes, _configuration.IsSet, _log);
         var recordRoot = Path.GetFullPath(_configuration.Media.RecordRoot);
         var mediaRoot = Path.GetFullPath(_configuration.Media.Root);
         var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");

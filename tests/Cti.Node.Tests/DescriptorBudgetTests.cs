@@ -1,4 +1,5 @@
 using Cti.Kernel;
+using Cti.Node.Configuration;
 
 namespace Cti.Node.Tests;
 
@@ -49,6 +50,22 @@ public sealed class DescriptorBudgetTests
         budget.GatewayConnections.ShouldBeGreaterThan(100);
     }
 
+    [Theory]
+    [InlineData(null, new string[0])]
+    [InlineData("cti.gateway.max-connections=10000", new[] { "cti.gateway.max-connections" })]
+    [InlineData("cti.gateway.max-connections=9999", new[] { "cti.gateway.max-connections" })]
+    [InlineData("cti.gateway.max-connections=100", new string[0])]
+    [InlineData("cti.media.ports=20000-49999", new[] { "the number of media sessions (cti.media.ports)" })]
+    public void A_default_that_is_lowered_is_a_note_and_a_configured_value_a_warning(string? set, string[] warned)
+    {
+        var configuration = NodeConfigurationLoader.Load(ConfigurationSources.None with { Sets = set is null ? [] : [set] });
+        var wishes = new DescriptorWishes((configuration.Media.PortLast - configuration.Media.PortFirst + 1) / 2, configuration.Sip.Tcp.MaxConnections, configuration.Gateway.MaxConnections, 40);
+        var log = new LogList();
+        DescriptorBudget.Divide(20_000, InUse, wishes).Tell(wishes, configuration.IsSet, log);
+        log.Of(LogSeverity.Warning).Select(static line => line[1]).ShouldBe(warned);
+        if (set is null) log.Of(LogSeverity.Information).Count.ShouldBeGreaterThan(1, "that a default is lowered is told as well");
+    }
+
     [Fact]
     public void A_limit_that_is_of_no_use_is_refused_with_what_would_be_right()
     {
@@ -56,5 +73,22 @@ public sealed class DescriptorBudgetTests
         fault.Message.ShouldContain("128");
         fault.Message.ShouldContain("LimitNOFILE");
         fault.Message.ShouldContain("27928");
+    }
+
+    /// <summary>What was written, by its severity: its arguments.</summary>
+    private sealed class LogList : ILog
+    {
+        private readonly List<(LogSeverity Severity, string[] Arguments)> _lines = [];
+
+        public bool IsEnabled(LogSeverity severity) => true;
+
+        public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments)
+        {
+            var texts = new List<string>();
+            foreach (var argument in arguments) texts.Add($"{argument}");
+            _lines.Add((kind.Severity, [.. texts]));
+        }
+
+        public List<string[]> Of(LogSeverity severity) => [.. _lines.Where(line => line.Severity == severity).Select(static line => line.Arguments)];
     }
 }

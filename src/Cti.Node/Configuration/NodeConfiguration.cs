@@ -50,8 +50,17 @@ public sealed record NodeConfiguration(
     /// <summary>The keys that say where to listen.</summary>
     internal const string SipListenKey = "cti.sip.listen", GatewayListenKey = "cti.gateway.listen", LinkListenKey = "cti.cluster.listen";
 
+    /// <summary>The keys whose values the system's limit of open files may lower.</summary>
+    internal const string MediaPortsKey = "cti.media.ports", SipConnectionsKey = "cti.sip.tcp.max-connections", GatewayConnectionsKey = "cti.gateway.max-connections";
+
     /// <summary>Where the keys stand that only the start can find wrong, by key: <c>FILE:LINE:COLUMN</c>.</summary>
     internal ImmutableDictionary<string, string> Places { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>Those of the keys that the system may lower which the operator has set.</summary>
+    internal ImmutableHashSet<string> SetKeys { get; init; } = [];
+
+    /// <summary>Whether the operator has set a key that the system may lower; else its value is the default.</summary>
+    internal bool IsSet(string key) => SetKeys.Contains(key);
 
     /// <summary>An address that cannot be listened at, told as a wrong key is: place, key, what is wrong and what would be right.</summary>
     internal string Describe(ListenException unusable)

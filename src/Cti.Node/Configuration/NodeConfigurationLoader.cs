@@ -64,7 +64,7 @@ public static class NodeConfigurationLoader
             var journal = new SettingsJournal();
             var configuration = new NodeConfigurationBinder(journal).Bind(values, sources.File is not null);
             if (journal.Problems.Count > 0) throw new ConfigurationException([.. journal.Problems]);
-            return (configuration with { Warnings = [.. warnings], Places = PlacesIn(values) }, journal);
+            return (configuration with { Warnings = [.. warnings], Places = PlacesIn(values), SetKeys = SetIn(values) }, journal);
         }
         catch (HoconException e)
         {
@@ -77,11 +77,20 @@ public static class NodeConfigurationLoader
         var places = ImmutableDictionary.CreateBuilder<string, string>(StringComparer.Ordinal);
         foreach (var key in (string[])[NodeConfiguration.SipListenKey, NodeConfiguration.GatewayListenKey, NodeConfiguration.LinkListenKey])
         {
-            HoconValue? value = values;
-            foreach (var part in key.Split('.')) value = value is HoconObject section && section.TryGet(part, out var inner) ? inner : null;
-            if (value is not null) places[key] = value.Origin.ToString();
+            if (ValueOf(values, key) is { } value) places[key] = value.Origin.ToString();
         }
         return places.ToImmutable();
+    }
+
+    private static ImmutableHashSet<string> SetIn(HoconObject values) =>
+        [.. ((string[])[NodeConfiguration.MediaPortsKey, NodeConfiguration.SipConnectionsKey, NodeConfiguration.GatewayConnectionsKey])
+            .Where(key => ValueOf(values, key) is { } value && value.Origin.Source != ReferenceName)];
+
+    private static HoconValue? ValueOf(HoconObject values, string key)
+    {
+        HoconValue? value = values;
+        foreach (var part in key.Split('.')) value = value is HoconObject section && section.TryGet(part, out var inner) ? inner : null;
+        return value;
     }
 
     private static HoconObject Compose(ConfigurationSources sources, List<string> warnings)
