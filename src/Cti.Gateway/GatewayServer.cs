@@ -146,7 +146,16 @@ public sealed class GatewayServer : IAsyncDisposable
 
     private async Task HandleAsync(HttpContext context)
     {
-        context.Features.Get<GatewayConnection>()?.Spoke();
+        if (context.Features.Get<GatewayConnection>() is { } connection)
+        {
+            connection.Spoke();
+            // Not before all of the answer has left: from then on it may be closed.
+            context.Response.OnCompleted(static state =>
+            {
+                ((GatewayConnection)state).Rests();
+                return Task.CompletedTask;
+            }, connection);
+        }
         try
         {
             await RouteAsync(context);
@@ -219,11 +228,28 @@ public sealed class GatewayServer : IAsyncDisposable
         if (await AuthenticateAsync(context, tokenInQuery: isSocket) is not { } application) return;
         var caller = new Caller(application, generation, ServerAddress.Of(context));
         if (isSocket) await SocketAsync(context, caller);
-        else if (HttpMethods.IsPost(context.Request.Method)) await _post.HandleAsync(context, caller);
+        else if (HttpMethods.IsPost(context.Request.Method)) await PostAsync(context, caller);
         else
         {
             context.Response.Headers.Allow = "POST";
             await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST a JSON-RPC request, or open a WebSocket");
+        }
+    }
+
+    private async Task PostAsync(HttpContext context, Caller caller)
+    {
+        if (!caller.Application.TryPost())
+        {
+            await RefuseAsync(context);
+            return;
+        }
+        try
+        {
+            await _post.HandleAsync(context, caller);
+        }
+        finally
+        {
+            caller.Application.Posted();
         }
     }
 
@@ -284,9 +310,14 @@ public sealed class GatewayServer : IAsyncDisposable
             return false;
         }
         if (application.TryConnect()) return true;
-        context.Response.Headers.RetryAfter = "1";
-        await HttpReplies.WriteTextAsync(context, StatusCodes.Status429TooManyRequests, "the application has all its connections in use");
+        await RefuseAsync(context);
         return false;
+    }
+
+    private static Task RefuseAsync(HttpContext context)
+    {
+        context.Response.Headers.RetryAfter = "1";
+        return HttpReplies.WriteTextAsync(context, StatusCodes.Status429TooManyRequests, "the application has all its connections in use");
     }
 
     private async ValueTask<Application?> AuthenticateAsync(HttpContext context, bool tokenInQuery)
@@ -296,7 +327,7 @@ public sealed class GatewayServer : IAsyncDisposable
             : tokenInQuery ? context.Request.Query["access_token"].ToString() : "";
         if (key.Length > 0 && _applications.TryFind(key, out var application))
         {
-            context.Features.Get<GatewayConnection>()?.Proved();
+            context.Features.Get<GatewayConnection>()?.Proved(application.Name);
             return application;
         }
         _metrics.Unauthorized();

@@ -19,4 +19,6 @@ public static partial class Limits
     public const int GatewayConnectionsMax = 10_000;
     /// <summary>Milliseconds in which a connection to the gateway must have begun its first request: who connects asks at once, a distant and lossy network included.</summary>
     public const int GatewayFirstRequestMillis = 10_000;
+    /// <summary>Milliseconds for which one that has just come is not the first to make room: it may be about to ask.</summary>
+    public const int GatewayGraceMillis = 1_000;
 }

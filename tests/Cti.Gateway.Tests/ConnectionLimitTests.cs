@@ -33,6 +33,32 @@ public sealed class ConnectionLimitTests
         return Encoding.ASCII.GetString(buffer, 0, socket.Receive(buffer));
     }
 
+    private static string Post(Socket socket, string key)
+    {
+        const string Nop = """{"jsonrpc":"2.0","method":"sys.call.nop","params":["r"],"id":1}""";
+        socket.Send(Encoding.ASCII.GetBytes($"POST /v2/rpc HTTP/1.1\r\nHost: a\r\n{WithKey(key)}Content-Type: application/json\r\nContent-Length: {Nop.Length}\r\n\r\n{Nop}"));
+        var buffer = new byte[4096];
+        return Encoding.ASCII.GetString(buffer, 0, socket.Receive(buffer));
+    }
+
+    private static string WithKey(string key = GatewayUnderTest.Key) => $"Authorization: Bearer {key}\r\n";
+
+    /// <summary>Whether the gateway has left it open; what it has said on it is read.</summary>
+    private static bool IsOpen(Socket socket)
+    {
+        var buffer = new byte[4096];
+        try
+        {
+            while (socket.Poll(50_000, SelectMode.SelectRead))
+                if (socket.Receive(buffer) == 0) return false;
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
     [Fact]
     public async Task One_address_without_a_key_has_a_quarter_and_gets_503_with_Retry_After_past_it()
     {
@@ -101,19 +127,103 @@ public sealed class ConnectionLimitTests
     }
 
     [Fact]
-    public async Task When_all_have_asked_something_the_next_is_refused_and_none_of_them_is_disturbed()
+    public async Task When_all_are_busy_the_next_is_refused_and_none_of_them_is_disturbed()
     {
         await using var gateway = await StartAsync(8);
         var held = new List<Socket>();
         for (var i = 0; i < 8; i++)
         {
             held.Add(Connect(gateway, $"127.0.0.{2 + (i / 2)}"));
-            Ask(held[^1], "/healthz").ShouldStartWith("HTTP/1.1 200");
+            Ask(held[^1], "/v2/events", WithKey()).ShouldStartWith("HTTP/1.1 200");
         }
         using var next = Connect(gateway, "127.0.0.9");
         ReadToEnd(next).ShouldStartWith("HTTP/1.1 503");
-        foreach (var socket in held) Ask(socket, "/healthz").ShouldStartWith("HTTP/1.1 200");
+        foreach (var socket in held) IsOpen(socket).ShouldBeTrue("it waits for events");
         held.ForEach(static socket => socket.Dispose());
+    }
+
+    [Theory]
+    [InlineData(GatewayUnderTest.Key)]
+    [InlineData(null)]
+    public async Task What_waits_between_two_requests_keeps_nobody_out(string? key)
+    {
+        await using var gateway = await StartAsync(16);
+        var held = new List<Socket>();
+        for (var i = 0; i < 16; i++)
+        {
+            held.Add(Connect(gateway, $"127.0.0.{2 + (i / 4)}"));
+            (key is null ? Ask(held[^1], "/healthz") : Post(held[^1], key)).ShouldStartWith("HTTP/1.1 200");
+        }
+        using var socket = Connect(gateway, "127.0.0.9");
+        Ask(socket, "/v2/events", WithKey(GatewayUnderTest.AdminKey)).ShouldStartWith("HTTP/1.1 200");
+        using var prober = Connect(gateway, "127.0.0.10");
+        Ask(prober, "/readyz").ShouldStartWith("HTTP/1.1 ");
+        held.Select(IsOpen).ShouldBe([false, false, .. Enumerable.Repeat(true, 14)], "those that have waited longest have gone");
+        held.ForEach(static one => one.Dispose());
+    }
+
+    [Fact]
+    public async Task Room_is_made_by_the_application_that_keeps_most_for_later()
+    {
+        await using var gateway = await StartAsync(16);
+        var few = Enumerable.Range(0, 3).Select(_ => Kept(GatewayUnderTest.AdminKey)).ToList();
+        var many = Enumerable.Range(0, 13).Select(_ => Kept(GatewayUnderTest.Key)).ToList();
+        for (var i = 0; i < 5; i++) few.Add(Kept(GatewayUnderTest.AdminKey));
+        few.ShouldAllBe(static socket => IsOpen(socket));
+        many.Count(IsOpen).ShouldBe(8);
+        few.Concat(many).ToList().ForEach(static socket => socket.Dispose());
+
+        Socket Kept(string key)
+        {
+            var socket = Connect(gateway);
+            Post(socket, key).ShouldStartWith("HTTP/1.1 200");
+            return socket;
+        }
+    }
+
+    [Fact]
+    public async Task One_that_has_just_come_is_not_the_first_to_make_room()
+    {
+        await using var gateway = await StartAsync(8);
+        var held = new List<Socket>();
+        for (var i = 0; i < 7; i++)
+        {
+            held.Add(Connect(gateway, $"127.0.0.{2 + (i / 2)}"));
+            Ask(held[^1], "/healthz").ShouldStartWith("HTTP/1.1 200");
+        }
+        using var silent = Connect(gateway, "127.0.0.8");
+        await UntilAsync(() => gateway.Server.OpenConnections == 8);
+        using (var next = Connect(gateway, "127.0.0.9")) Ask(next, "/healthz").ShouldStartWith("HTTP/1.1 200");
+        IsOpen(silent).ShouldBeTrue();
+        held.Select(IsOpen).ShouldBe([false, .. Enumerable.Repeat(true, 6)]);
+        held.ForEach(static socket => socket.Dispose());
+    }
+
+    [Fact]
+    public async Task Requests_under_way_of_one_application_leave_three_quarters_of_the_places()
+    {
+        await using var gateway = await StartAsync(16);
+        var slow = Enumerable.Range(2, 5).Select(Begun).ToList();
+        await UntilAsync(() => slow.Exists(static socket => socket.Poll(0, SelectMode.SelectRead)));
+        var refused = slow.Where(static socket => socket.Poll(0, SelectMode.SelectRead)).ShouldHaveSingleItem();
+        var buffer = new byte[4096];
+        Encoding.ASCII.GetString(buffer, 0, refused.Receive(buffer)).ShouldStartWith("HTTP/1.1 429");
+        using var other = Connect(gateway);
+        Post(other, GatewayUnderTest.AdminKey).ShouldStartWith("HTTP/1.1 200");
+        slow.ForEach(static socket => socket.Dispose());
+        await UntilAsync(() =>
+        {
+            using var again = Connect(gateway);
+            return Post(again, GatewayUnderTest.Key).StartsWith("HTTP/1.1 200", StringComparison.Ordinal);
+        });
+
+        // A POST whose body is on its way.
+        Socket Begun(int from)
+        {
+            var socket = Connect(gateway, $"127.0.0.{from}");
+            socket.Send(Encoding.ASCII.GetBytes($"POST /v2/rpc HTTP/1.1\r\nHost: a\r\n{WithKey()}Content-Length: 100\r\n\r\n{{"));
+            return socket;
+        }
     }
 
     [Fact]

@@ -10,7 +10,10 @@ internal sealed class Application(ApplicationOptions options, GatewayOptions gat
         ? new TokenBucket(clock, options.RequestsPerSecond, options.Burst > 0 ? options.Burst : options.RequestsPerSecond)
         : null;
 
+    // A quarter, as one address has: a slow body or an answer that nobody reads keeps a connection busy.
+    private readonly int _postsMax = Math.Max(1, gateway.ConnectionsMax / 4);
     private int _connections;
+    private int _posts;
 
     internal string Name => options.Name;
 
@@ -29,6 +32,17 @@ internal sealed class Application(ApplicationOptions options, GatewayOptions gat
         Interlocked.Decrement(ref _connections);
         return false;
     }
+
+    /// <summary>Begins a POST; false when as many are under way as one application may have.</summary>
+    internal bool TryPost()
+    {
+        if (Interlocked.Increment(ref _posts) <= _postsMax) return true;
+        Interlocked.Decrement(ref _posts);
+        return false;
+    }
+
+    /// <summary>A POST is answered.</summary>
+    internal void Posted() => Interlocked.Decrement(ref _posts);
 
     internal void Disconnect() => Interlocked.Decrement(ref _connections);
 }

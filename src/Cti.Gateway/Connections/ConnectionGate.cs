@@ -5,8 +5,14 @@ using Cti.Kernel;
 namespace Cti.Gateway.Connections;
 
 /// <summary>
-/// Who may have a connection. There are so many in all, and one address has a quarter of them for connections that have shown no key: so nobody has them alone. One that
-/// has not begun a request makes room for a newcomer, of its own address where that has its part, and is closed after a while anyway.
+/// Who may have a connection. There are so many in all, and one address has a quarter of them for connections that have shown no key: so nobody has them alone. One on
+/// which no request is under way makes room for a newcomer; one that has not begun any is closed after a while anyway.
+/// <code>
+///   accepted ──► silent ──request──► busy ◄──request── resting (a stranger's, or an application's that has shown its key)
+///                  │ 10 s              └────answered──────►│ a newcomer needs its place, or Kestrel's 130 s
+///                  └──────────────► closed ◄───────────────┘
+/// </code>
+/// Who goes where all places are taken: what has been silent for a second; what a stranger keeps for later; what the application keeps that keeps most; what is silent.
 /// </summary>
 internal sealed class ConnectionGate : IDisposable
 {
@@ -15,11 +21,16 @@ internal sealed class ConnectionGate : IDisposable
 
     private const int LookMillis = 1_000;
     private const int AddressPart = 4;
+    private const long GraceNanos = Limits.GatewayGraceMillis * 1_000_000L;
     private readonly int _max;
     private readonly IClock _clock;
     private readonly SemaphoreSlim _room;
     private readonly Lock _lock = new();
+    // Each with the one first that has waited longest.
     private readonly LinkedList<GatewayConnection> _silent = [];
+    private readonly LinkedList<GatewayConnection> _restingStrangers = [];
+    // As many as there are applications.
+    private readonly Dictionary<string, LinkedList<GatewayConnection>> _resting = new(StringComparer.Ordinal);
     private readonly Dictionary<IPAddress, Share> _shares = [];
     private readonly Timer _look;
     private int _open;
@@ -58,7 +69,7 @@ internal sealed class ConnectionGate : IDisposable
         lock (_lock)
         {
             var share = _shares.GetValueOrDefault(connection.Source);
-            var hasRoom = share is null || share.Count < Math.Max(1, _max / AddressPart) ? _open < _max || TryMakeRoom(_silent, out idle) : TryMakeRoom(share.Silent, out idle);
+            var hasRoom = share is null || share.Count < Math.Max(1, _max / AddressPart) ? _open < _max || TryMakeRoom(Dispensable(), out idle) : TryMakeRoom(share.Silent.First?.Value, out idle);
             if (hasRoom) Enter(connection);
             else Interlocked.Increment(ref _refused);
         }
@@ -72,10 +83,25 @@ internal sealed class ConnectionGate : IDisposable
         lock (_lock) Unlist(connection);
     }
 
-    /// <summary>It has shown a key.</summary>
-    internal void Proved(GatewayConnection connection)
+    /// <summary>It has shown a key of that application.</summary>
+    internal void Proved(GatewayConnection connection, string application)
     {
-        lock (_lock) Count(connection);
+        lock (_lock)
+        {
+            Count(connection);
+            connection.Application = application;
+        }
+    }
+
+    /// <summary>Its request is answered, and the next one has not begun.</summary>
+    internal void Rests(GatewayConnection connection)
+    {
+        lock (_lock)
+        {
+            if (!connection.IsIn) return;
+            Unlist(connection);
+            connection.Place = RestingOf(connection.Application).AddLast(connection);
+        }
     }
 
     /// <summary>Its socket is closed.</summary>
@@ -114,11 +140,26 @@ internal sealed class ConnectionGate : IDisposable
         connection.IsIn = true;
     }
 
-    private bool TryMakeRoom(LinkedList<GatewayConnection> silent, out GatewayConnection? idle)
+    private bool TryMakeRoom(GatewayConnection? dispensable, out GatewayConnection? idle)
     {
-        idle = silent.First?.Value;
+        idle = dispensable;
         if (idle is not null) Remove(idle);
         return idle is not null;
+    }
+
+    // Who has just come may be about to ask, so it is not the first to go.
+    private GatewayConnection? Dispensable()
+    {
+        var silent = _silent.First?.Value;
+        if (silent is not null && _clock.MonotonicNanos - silent.SilentSinceNanos >= GraceNanos) return silent;
+        return _restingStrangers.First?.Value ?? _resting.Values.MaxBy(static kept => kept.Count)?.First?.Value ?? silent;
+    }
+
+    private LinkedList<GatewayConnection> RestingOf(string? application)
+    {
+        if (application is null) return _restingStrangers;
+        if (!_resting.TryGetValue(application, out var kept)) _resting.Add(application, kept = []);
+        return kept;
     }
 
     private void Remove(GatewayConnection connection)
@@ -132,10 +173,8 @@ internal sealed class ConnectionGate : IDisposable
 
     private void Unlist(GatewayConnection connection)
     {
-        if (connection.Place is not { } place) return;
-        _silent.Remove(place);
-        var inShare = connection.PlaceInShare!;
-        inShare.List!.Remove(inShare);
+        if (connection.Place is { } place) place.List!.Remove(place);
+        if (connection.PlaceInShare is { } inShare) inShare.List!.Remove(inShare);
         connection.Place = connection.PlaceInShare = null;
     }
 

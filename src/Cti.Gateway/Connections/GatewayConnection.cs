@@ -23,10 +23,14 @@ internal sealed class GatewayConnection : ConnectionContext
     /// <summary>Whose part of the connections it takes.</summary>
     internal IPAddress Source { get; }
 
-    /// <summary>Its place among those that have not begun a request. Belongs to the gate, as what follows.</summary>
+    /// <summary>Its place among those on which no request is under way. Belongs to the gate, as what follows.</summary>
     internal LinkedListNode<GatewayConnection>? Place { get; set; }
 
+    /// <summary>Its place among those of its address that have not begun a request.</summary>
     internal LinkedListNode<GatewayConnection>? PlaceInShare { get; set; }
+
+    /// <summary>Whose key it has shown last; null while it has shown none.</summary>
+    internal string? Application { get; set; }
 
     internal long SilentSinceNanos { get; set; }
 
@@ -75,8 +79,11 @@ internal sealed class GatewayConnection : ConnectionContext
     /// <summary>A request on it has begun.</summary>
     internal void Spoke() => _gate.Spoke(this);
 
-    /// <summary>A request on it had a key.</summary>
-    internal void Proved() => _gate.Proved(this);
+    /// <summary>The request is answered.</summary>
+    internal void Rests() => _gate.Rests(this);
+
+    /// <summary>A request on it had a key of that application.</summary>
+    internal void Proved(string application) => _gate.Proved(this, application);
 
     public override void Abort(ConnectionAbortedException abortReason) => _inner.Abort(abortReason);
 
