@@ -14,6 +14,8 @@ public static partial class Limits
     public const int DiskLookMillisMax = 300;
     /// <summary>Milliseconds that what the disk says about a file is waited for at most: whoever asks stands still for so long, a resource that was just taken over above all.</summary>
     public const int DiskQuestionMillisMax = 3_000;
+    /// <summary>Milliseconds for which folders of recordings are looked through after the start: a slow disk shows some ten million files in that time.</summary>
+    public const int DiskLookThroughMillisMax = 600_000;
     /// <summary>Milliseconds until a file whose disk did not answer is asked for again: each time costs a thread until it answers.</summary>
     public const int DiskRetryMillis = 30_000;
     /// <summary>Threads of a lane of loads, those that wait for disks that do not answer included.</summary>

@@ -16,6 +16,9 @@ public static partial class LogEvents
     public static readonly LogEvent DemoRefused = new(1006, LogSeverity.Warning, "demo application: {0} was refused: {1}") { SummedAs = "refusals of the demo application" };
     /// <summary>Recordings that a dead process left were completed.</summary>
     public static readonly LogEvent RecordingsRepaired = new(1007, LogSeverity.Information, "{0} recordings that the last run left unfinished were completed");
+    /// <summary>The folders of recordings could not be looked through to the end.</summary>
+    public static readonly LogEvent RecordingsNotLookedAt = new(1012, LogSeverity.Warning,
+        "the folders of recordings were not looked through to the end: what the last run left unfinished there (*.cti-part) is completed after the next start");
     /// <summary>Call records cannot be written to their files; said once until they can.</summary>
     public static readonly LogEvent CallRecordsHeld = new(1008, LogSeverity.Error, "call records cannot be written to {0}, they wait in the journal: {1}");
     /// <summary>Call records go to their files again.</summary>

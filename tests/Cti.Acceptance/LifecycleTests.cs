@@ -6,6 +6,33 @@ namespace Cti.Acceptance;
 public sealed class LifecycleTests
 {
     [Fact]
+    public async Task What_a_killed_process_left_of_recordings_is_complete_soon_after_the_start_and_calls_need_not_wait_for_it()
+    {
+        await using var node = await NodeProcess.StartAsync();
+        await using var phone = new TestPhone();
+        await using var app = await RpcClient.ConnectAsync(node);
+        var call = phone.Call(node, "recorded");
+        var res = await app.IncomingAsync("recorded");
+        await app.AskAsync("sys.call.answer", new { res_id = res, max_answer_seconds = 60 });
+        await call.AnsweredAsync();
+        await app.ExpectAsync("sys.call.on_answer_completed", res);
+        var whole = (string)(await app.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 1, beep = false, record_file = "deep/whole.wav" }))!;
+        await app.ExpectAsync("sys.call.on_record_completed", res);
+        await app.AskAsync("sys.call.drop", new { res_id = res });
+        await call.ByeAsync();
+        await node.KillAsync();
+
+        // What a process leaves that dies just before it completes them.
+        var recordings = Enumerable.Range(0, 200).Select(i => Path.ChangeExtension(whole, $"{i}.wav")).ToList();
+        foreach (var recording in recordings) File.Copy(whole, recording + ".cti-part");
+        await node.LaunchAsync();
+        await Patience.UntilAsync(() => recordings.TrueForAll(File.Exists), "all are complete");
+        Directory.GetFiles(Path.GetDirectoryName(whole)!, "*.cti-part").ShouldBeEmpty();
+        File.ReadAllBytes(recordings[^1]).ShouldBe(File.ReadAllBytes(whole));
+        await Patience.UntilAsync(() => node.Log.Contains("200 recordings that the last run left unfinished were completed", StringComparison.Ordinal), "the log tells it");
+    }
+
+    [Fact]
     public async Task After_kill_9_every_call_that_was_up_goes_on_where_it_was()
     {
         await using var node = await NodeProcess.StartAsync();

@@ -264,7 +264,7 @@ internal sealed class VirtualFiles(Action<string>? repaired = null) : IRecording
 
     public void Repair(string fullPath) => repaired?.Invoke(fullPath);
 
-    public int RepairAll(IReadOnlySet<string> kept) => 0;
+    public void RepairAll(IReadOnlySet<string> kept, Action<int, bool> then) => then(0, true);
 
     public bool IsVisible(string fullPath) => true;
 

@@ -162,8 +162,11 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
 
     private void CompleteWhatNobodyRecords(IEnumerable<ResourceState?> recovered)
     {
-        var completed = services.Recordings.RepairAll(recovered.SelectMany(PathsOf).ToHashSet(StringComparer.Ordinal));
-        if (completed > 0) system.Log.Write(LogEvents.RecordingsRepaired, completed);
+        services.Recordings.RepairAll(recovered.SelectMany(PathsOf).ToHashSet(StringComparer.Ordinal), (completed, isWhole) =>
+        {
+            if (completed > 0) system.Log.Write(LogEvents.RecordingsRepaired, completed);
+            if (!isWhole) system.Log.Write(LogEvents.RecordingsNotLookedAt);
+        });
     }
 
     /// <summary>Where a resource records to: it decides itself what becomes of those files.</summary>

@@ -61,7 +61,29 @@ public sealed class MediaFiles(MediaFolders folders, SoundLibrary library, IBoun
     public void Repair(string fullPath) => Ask(RecordingsOfAll, fullPath, () => Repaired(fullPath), false, RepairMillisMax);
 
     /// <inheritdoc/>
-    public int RepairAll(IReadOnlySet<string> kept) => folders.RecordRoots.Sum(root => RecordingRepair.RepairAll(root, kept).Count);
+    public void RepairAll(IReadOnlySet<string> kept, Action<int, bool> then)
+    {
+        if (disk is null) Look(static () => true);
+        else disk.BeginLook(Look);
+
+        void Look(Func<bool> goesOn)
+        {
+            var (completed, isWhole) = (0, true);
+            foreach (var root in folders.RecordRoots)
+            {
+                try
+                {
+                    completed += RecordingRepair.RepairAll(root, kept, goesOn).Count;
+                }
+                catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+                {
+                    // A folder that vanishes on the way keeps nothing of the others.
+                    isWhole = false;
+                }
+            }
+            then(completed, isWhole && goesOn());
+        }
+    }
 
     /// <inheritdoc/>
     public bool IsVisible(string fullPath) => Ask(RecordingsOfAll, fullPath, () => RecordingRepair.IsThere(fullPath), false, RepairMillisMax);

@@ -38,10 +38,10 @@ public interface IRecordings
     /// <summary>Completes a file that a dead process left unfinished, as far as it goes; does nothing when there is none, or later where the disk does not answer.</summary>
     void Repair(string fullPath);
 
-    /// <summary>Completes every file that a dead process left unfinished; only for a disk to which no other node writes.</summary>
+    /// <summary>Begins to complete every file that a dead process left unfinished, and waits for none of it; only for a disk to which no other node writes.</summary>
     /// <param name="kept">Full paths of those that go on.</param>
-    /// <returns>How many were completed.</returns>
-    int RepairAll(IReadOnlySet<string> kept);
+    /// <param name="then">Told at the end, on some thread, how many were completed, and whether all folders were looked through.</param>
+    void RepairAll(IReadOnlySet<string> kept, Action<int, bool> then);
 
     /// <summary>Whether what was recorded so far can be seen from here, so that the recording may go on after a takeover; false where the disk does not answer.</summary>
     bool IsVisible(string fullPath);

@@ -188,6 +188,7 @@ internal sealed class RecordingFile : IDisposable
     private static FileStream Claim(string target, RecordingCoding coding, bool append, bool takes, out string part, out bool isLeft)
     {
         var buffer = coding.IsTable ? 0 : BufferBytes;
+        using var turn = RecordingTurn.Take(target);
         for (var attempt = 0; attempt < PartFile.AttemptsMax; attempt++)
         {
             var left = PartFile.Find(target);

@@ -1,6 +1,8 @@
+using System.IO.Enumeration;
+
 namespace Cti.Media.Files;
 
-/// <summary>Completes recordings that a crash of the process left unfinished and that nobody goes on with. Called before any recording is opened.</summary>
+/// <summary>Completes recordings that a crash of the process left unfinished and that nobody goes on with. What is being opened meanwhile is left alone (<see cref="RecordingTurn"/>).</summary>
 public static class RecordingRepair
 {
     private const string OkiExtension = ".vox";
@@ -56,6 +58,7 @@ public static class RecordingRepair
     /// <exception cref="IOException">The disk refuses.</exception>
     public static string? RepairTarget(string targetPath)
     {
+        using var turn = RecordingTurn.Take(targetPath);
         for (var attempt = 0; attempt < PartFile.AttemptsMax; attempt++)
         {
             if (PartFile.Find(targetPath) is not { } part) return null;
@@ -69,29 +72,53 @@ public static class RecordingRepair
     /// </summary>
     /// <param name="root">The folder.</param>
     /// <param name="kept">Targets whose recording goes on: those are left as they are. Completed, one without sound yet would give way to what stood there before.</param>
+    /// <param name="goesOn">Asked at each file and folder whether to go on; null: to the end.</param>
     /// <returns>The targets that were completed.</returns>
-    public static IReadOnlyList<string> RepairAll(string root, IReadOnlySet<string> kept)
+    public static IReadOnlyList<string> RepairAll(string root, IReadOnlySet<string> kept, Func<bool>? goesOn = null)
     {
         var repaired = new List<string>();
         if (!Directory.Exists(root)) return repaired;
         // Recordings are named by their real paths.
-        root = MediaLibrary.RealFolder(root);
-        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
-        foreach (var copy in Directory.GetFiles(root, "*" + RecordingFile.CopySuffix, options)) DeleteUnlessOpen(copy);
-        foreach (var part in Directory.GetFiles(root, "*" + RecordingHeader.PartSuffix + "*", options))
+        foreach (var file in LeftIn(MediaLibrary.RealFolder(root), goesOn ?? (static () => true)))
         {
-            if (PartFile.TargetOf(part) is not { } unfinished || kept.Contains(unfinished)) continue;
-            try
-            {
-                if (Repair(part) is { } target) repaired.Add(target);
-            }
-            catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
-            {
-                // One file on a bad spot must not stop the start; it stays where an operator finds it.
-            }
+            var part = PartFile.TargetOf(file);
+            if (part is not null && kept.Contains(part)) continue;
+            var target = part ?? file[..^RecordingFile.CopySuffix.Length];
+            // Calls record already: who opens one into this very file comes first.
+            using var turn = RecordingTurn.TryTake(target);
+            if (turn is null) continue;
+            if (part is null) DeleteUnlessOpen(file);
+            else if (TryRepair(file)) repaired.Add(target);
         }
         return repaired;
     }
+
+    private static bool TryRepair(string part)
+    {
+        try
+        {
+            return Repair(part) is not null;
+        }
+        catch (Exception fault) when (fault is IOException or UnauthorizedAccessException)
+        {
+            // One file on a bad spot must not keep the others from being completed; it stays where an operator finds it.
+            return false;
+        }
+    }
+
+    /// <summary>Unfinished files and copies. The many others cost no text each, and are counted against the time all the same.</summary>
+    private static FileSystemEnumerable<string> LeftIn(string root, Func<bool> goesOn)
+    {
+        var options = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true, AttributesToSkip = FileAttributes.ReparsePoint };
+        return new FileSystemEnumerable<string>(root, static (ref FileSystemEntry entry) => entry.ToFullPath(), options)
+        {
+            ShouldIncludePredicate = (ref FileSystemEntry entry) => goesOn() && IsLeft(entry.FileName) && !entry.IsDirectory,
+            ShouldRecursePredicate = (ref FileSystemEntry _) => goesOn(),
+        };
+    }
+
+    private static bool IsLeft(ReadOnlySpan<char> name) =>
+        name.EndsWith(RecordingHeader.PartSuffix, StringComparison.Ordinal) || name.EndsWith(RecordingHeader.SecondPartSuffix, StringComparison.Ordinal) || name.EndsWith(RecordingFile.CopySuffix, StringComparison.Ordinal);
 
     private static void DeleteUnlessOpen(string copy)
     {

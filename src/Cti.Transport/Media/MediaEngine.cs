@@ -74,6 +74,9 @@ public sealed partial class MediaEngine : IMediaPort, IBoundedDisk, IDisposable
     /// <inheritdoc/>
     public T Ask<T>(string application, string file, Func<T> ask, T silent, int limitMillis) => _loader.Ask(application, file, ask, silent, limitMillis);
 
+    /// <inheritdoc/>
+    public void BeginLook(Action<Func<bool>> look) => _loader.BeginLook(look);
+
     /// <summary>Sessions and conferences that were not opened, by reason.</summary>
     public IReadOnlyDictionary<MediaRefusal, long> Refusals => _refusals.Read();
 

@@ -27,6 +27,7 @@ internal sealed class MediaLoader : IDisposable
     private readonly RecordingModes _modes;
     private readonly Thread _watch;
     private readonly ManualResetEventSlim _stopping = new();
+    private volatile bool _isStopping;
 
     public MediaLoader(IPromptSource prompts, MediaEngineOptions options, ILog log)
     {
@@ -101,9 +102,17 @@ internal sealed class MediaLoader : IDisposable
         return !answer.Task.Wait(limitMillis) && load.TryEnd() ? silent : answer.Task.GetAwaiter().GetResult();
     }
 
+    /// <summary>Looks through folders: see <see cref="IBoundedDisk"/>. A thread that a disk holds up is left where it is, and ends with the process.</summary>
+    public void BeginLook(Action<Func<bool>> look)
+    {
+        var until = LoopThread.Now() + (Limits.DiskLookThroughMillisMax * Nanos.PerMilli);
+        new Thread(() => look(() => !_isStopping && LoopThread.Now() < until)) { IsBackground = true, Name = "recording repair" }.Start();
+    }
+
     /// <summary>Stops the loaders, then completes every recording whose session has ended; what a disk holds up is left behind after 5 s.</summary>
     public void Dispose()
     {
+        _isStopping = true;
         var deadline = LoopThread.Now() + (StopMillisMax * Nanos.PerMilli);
         _kept.Stop(deadline);
         _files.Stop(deadline);

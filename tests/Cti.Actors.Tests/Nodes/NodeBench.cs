@@ -264,10 +264,10 @@ internal sealed class NodeBench
         {
         }
 
-        public int RepairAll(IReadOnlySet<string> kept)
+        public void RepairAll(IReadOnlySet<string> kept, Action<int, bool> then)
         {
             bench.KeptRecordings = [.. kept.Order()];
-            return 0;
+            then(0, true);
         }
 
         public bool IsVisible(string fullPath) => bench.SeesRecordings;

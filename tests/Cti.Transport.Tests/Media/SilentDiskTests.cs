@@ -145,6 +145,35 @@ public sealed class SilentDiskTests
         fixture.Engine.Ask("a", "silent.wav", () => 1, 2, 10_000).ShouldBe(1);
     }
 
+    [Fact]
+    public void Looking_through_folders_that_do_not_answer_holds_up_nobody()
+    {
+        using var answers = new ManualResetEventSlim();
+        using var ended = new ManualResetEventSlim();
+        Func<bool>? goesOn = null;
+        using (var fixture = new MediaFixture(options => options with { LoaderThreads = 1, DiskAnswerMillisMax = LimitMillis }))
+        {
+            using var peer = fixture.Open();
+            var watch = Stopwatch.StartNew();
+            fixture.Engine.BeginLook(given =>
+            {
+                goesOn = given;
+                answers.Wait();
+                ended.Set();
+            });
+            fixture.WriteAlaw("new.wav", MediaFixture.Pattern(800, 2));
+            ShouldHear(fixture, peer, 1, "new.wav");
+            fixture.Engine.Ask("a", "x.wav", () => 1, 2, 10_000).ShouldBe(1);
+            watch.Elapsed.ShouldBeLessThan(MediaFixture.Patience);
+            SpinWait.SpinUntil(() => goesOn is not null, MediaFixture.Patience).ShouldBeTrue();
+            goesOn!().ShouldBeTrue();
+        }
+        goesOn().ShouldBeFalse("the node has stopped, and has not waited for it");
+        ended.IsSet.ShouldBeFalse();
+        answers.Set();
+        ended.Wait(MediaFixture.Patience).ShouldBeTrue();
+    }
+
     private static int Waits(ManualResetEventSlim answers)
     {
         answers.Wait();
