@@ -19,10 +19,11 @@ internal sealed class NodeProcess : IAsyncDisposable
     private Process? _process;
 
     private readonly int _filesMax;
+    private readonly bool _isOnOneProcessor;
 
-    private NodeProcess(string[] sets, string? configuration, bool demo, int filesMax)
+    private NodeProcess(string[] sets, string? configuration, bool demo, int filesMax, bool isOnOneProcessor)
     {
-        _filesMax = filesMax;
+        (_filesMax, _isOnOneProcessor) = (filesMax, isOnOneProcessor);
         _sets = sets;
         _configuration = configuration;
         _demo = demo;
@@ -75,11 +76,12 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <param name="configuration">The text of a configuration file, or none for embedded defaults.</param>
     /// <param name="acceptAny">Whether unknown sources reach the default application.</param>
     /// <param name="filesMax">The system's limit of its open files; 0: that of this process.</param>
-    public static async Task<NodeProcess> StartAsync(string[]? sets = null, string? configuration = null, bool acceptAny = true, int filesMax = 0)
+    /// <param name="isOnOneProcessor">Whether it gets one processor only.</param>
+    public static async Task<NodeProcess> StartAsync(string[]? sets = null, string? configuration = null, bool acceptAny = true, int filesMax = 0, bool isOnOneProcessor = false)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var node = new NodeProcess([.. acceptAny ? ["cti.sip.accept-any=true"] : Array.Empty<string>(), .. sets ?? []], configuration, configuration is null, filesMax);
+            var node = new NodeProcess([.. acceptAny ? ["cti.sip.accept-any=true"] : Array.Empty<string>(), .. sets ?? []], configuration, configuration is null, filesMax, isOnOneProcessor);
             try
             {
                 await node.LaunchAsync();
@@ -104,19 +106,21 @@ internal sealed class NodeProcess : IAsyncDisposable
     public async Task LaunchAsync()
     {
         if (!File.Exists(Program)) throw new InvalidOperationException($"{Program} is missing: build src/Cti.Node");
-        // prlimit becomes the program: signals reach it.
-        var start = new ProcessStartInfo(_filesMax == 0 ? Program : Tools.Find("prlimit", "util-linux"))
+        // Each of these becomes the next: signals reach the program.
+        string[] command =
+        [
+            .. _isOnOneProcessor ? [Tools.Find("taskset", "util-linux"), "-c", FirstProcessor()] : Array.Empty<string>(),
+            .. _filesMax != 0 ? [Tools.Find("prlimit", "util-linux"), $"--nofile={_filesMax}:{_filesMax}"] : Array.Empty<string>(),
+            Program,
+        ];
+        var start = new ProcessStartInfo(command[0])
         {
             WorkingDirectory = Folder,
             RedirectStandardError = true,
             RedirectStandardOutput = true,
             RedirectStandardInput = true,
         };
-        if (_filesMax != 0)
-        {
-            start.ArgumentList.Add($"--nofile={_filesMax}:{_filesMax}");
-            start.ArgumentList.Add(Program);
-        }
+        foreach (var part in command[1..]) start.ArgumentList.Add(part);
         start.ArgumentList.Add("run");
         if (_configuration is not null)
         {
@@ -232,6 +236,10 @@ internal sealed class NodeProcess : IAsyncDisposable
         code.ShouldBe(0, text);
         return text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
+
+    /// <summary>The first that this process may run on: of a container that need not be 0.</summary>
+    private static string FirstProcessor() =>
+        File.ReadLines("/proc/self/status").First(static line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)).Split(':')[1].Trim().Split(',', '-')[0];
 
     private void Signal(string name)
     {

@@ -1,4 +1,6 @@
 using Cti.Actors.SipNode;
+using Cti.Sip.Message;
+using Cti.Testing;
 
 namespace Cti.Actors.Tests.Nodes;
 
@@ -52,4 +54,60 @@ public sealed class SipBacklogTests
         _backlog.IsShedding.ShouldBeFalse();
         Run(100, 60).ShouldBe(0);
     }
+
+    [Fact]
+    public void A_node_that_is_behind_refuses_new_calls_and_keeps_nothing_of_them_and_a_call_that_is_up_ends_as_usual()
+    {
+        var bench = new NodeBench();
+        // What is sent is still on its way when everything stands still.
+        bench.Network.Conditions = new NetworkConditions(DelayMillisMin: 10, DelayMillisMax: 10);
+        var phone = bench.Peer("192.0.2.10");
+        phone.Invite("100", "Contact: <sip:caller@192.0.2.10>");
+        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        var ok = phone.Response(200);
+        InDialog(phone, ok, "ACK", 1);
+        bench.Expect("sys.call.on_answer_completed");
+
+        var other = bench.Peer("192.0.2.20");
+        for (var i = 1; i < 7; i++)
+        {
+            other.Send($"OPTIONS sip:x@10.0.0.100 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.20:5060;branch=z9hG4bK{i}\nMax-Forwards: 70\nFrom: <sip:o@192.0.2.20>;tag=o\nTo: <sip:x@10.0.0.100>\nCall-ID: options\nCSeq: {i} OPTIONS");
+            bench.Runtime.Stall(150);
+        }
+        bench.Server.CallsRefusedForBacklog.ShouldBe(0, "only new calls are refused");
+        var transactions = bench.Server.TransactionCount;
+        var newcomer = bench.Peer("192.0.2.30");
+        SipResponse Refused()
+        {
+            newcomer.Invite("200", "Contact: <sip:caller@192.0.2.30>");
+            bench.Runtime.Stall(150);
+            return newcomer.Response(503);
+        }
+        var refused = Refused();
+        refused.Get(HeaderId.RetryAfter).ShouldNotBeNullOrEmpty();
+        bench.Server.CallsRefusedForBacklog.ShouldBe(1);
+        bench.Server.TransactionCount.ShouldBe(transactions, "the answer is given and forgotten");
+        Refused().To.Tag.ShouldBe(refused.To.Tag, "a repetition is answered alike");
+
+        InDialog(phone, ok, "BYE", 2);
+        bench.Runtime.Stall(150);
+        phone.Response(200).CSeq.Method.ShouldBe("BYE");
+        bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(call);
+
+        newcomer.Invite("300", "Contact: <sip:caller@192.0.2.30>", "z9hG4bK3");
+        bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString().ShouldNotBe(call, "who has not waited is taken");
+        bench.Server.CallsRefusedForBacklog.ShouldBe(2);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    private static void InDialog(RawPeer peer, SipResponse ok, string method, int number) => peer.Send($"""
+        {method} {ok.Contact!.Uri} SIP/2.0
+        Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bK{method}{number}
+        Max-Forwards: 70
+        From: <sip:caller@{peer.Local.Address}>;tag=caller
+        To: {ok.Get(HeaderId.To)}
+        Call-ID: {ok.CallId}
+        CSeq: {number} {method}
+        """);
 }
