@@ -154,7 +154,8 @@ internal static class ClusterBenchmark
         }
     }
 
-    private static List<NodeProcess> StartNodes(int count, int size, Func<int, string> database)
+    /// <summary>Starts nodes in clusters of that size, each with the database that is its cluster's.</summary>
+    public static List<NodeProcess> StartNodes(int count, int size, Func<int, string> database)
     {
         var nodes = new NodeProcess[count];
         try

@@ -93,10 +93,13 @@ internal sealed class NodeProcess : IDisposable
     }
 
     /// <summary>The value of a metric; where it has labels, the sum.</summary>
-    public double Metric(string name) =>
-        _http.GetStringAsync(new Uri("/metrics", UriKind.Relative)).GetAwaiter().GetResult().Split('\n')
+    public double Metric(string name) => Series(name).Sum(static one => one.Value);
+
+    /// <summary>A metric's values, each with its labels.</summary>
+    public List<(string Labels, double Value)> Series(string name) =>
+        [.. _http.GetStringAsync(new Uri("/metrics", UriKind.Relative)).GetAwaiter().GetResult().Split('\n')
             .Where(line => line.StartsWith(name, StringComparison.Ordinal) && (line.Length > name.Length && line[name.Length] is ' ' or '{'))
-            .Sum(static line => double.Parse(line.AsSpan(line.LastIndexOf(' ') + 1), CultureInfo.InvariantCulture));
+            .Select(line => (line[name.Length..line.LastIndexOf(' ')], double.Parse(line.AsSpan(line.LastIndexOf(' ') + 1), CultureInfo.InvariantCulture)))];
 
     /// <summary>Memory that is held, after a full collection: the managed heap and what is resident.</summary>
     public (double HeapBytes, double ResidentBytes) Memory()

@@ -1,6 +1,6 @@
 using Cti.Benchmarks;
 
-string[] names = ["media", "mixing", "prompts", "journal", "calls", "rpc", "memory", "idle", "overload", "spin", "cluster", "failover"];
+string[] names = ["media", "mixing", "prompts", "journal", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster", "failover"];
 var name = args is [] ? "all" : args[0];
 if (args.Length > 1 || name != "all" && !names.Contains(name))
 {
@@ -26,6 +26,7 @@ foreach (var benchmark in name == "all" ? names : [name])
         else if (benchmark == "calls") highestRate = await CallsBenchmark.RunAsync(report);
         else if (benchmark == "idle") await IdleBenchmark.RunAsync(report);
         else if (benchmark == "overload") status |= await OverloadBenchmark.RunAsync(report);
+        else if (benchmark == "admission") status |= await AdmissionBenchmark.RunAsync(report);
         else if (benchmark == "spin") await SpinBenchmark.RunAsync(report);
         else if (benchmark == "rpc") await RpcBenchmark.RunAsync(report, highestRate);
         else await MemoryBenchmark.RunAsync(report);
