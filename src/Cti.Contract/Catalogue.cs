@@ -28,6 +28,10 @@ public static partial class Catalogue
     /// <summary>The method of that name, available or not; null when the contract has none.</summary>
     public static MethodDefinition? Find(string name) => ByName.GetValueOrDefault(name);
 
+    /// <summary>The method of a name that stands in the code.</summary>
+    /// <exception cref="ArgumentException">The contract has none of that name.</exception>
+    public static MethodDefinition Get(string name) => Find(name) ?? throw new ArgumentException($"the contract has no method {name}", nameof(name));
+
     /// <summary>The method that was probably meant by a name that is none: one that ends so, else the one with the fewest edits; null when none is near.</summary>
     public static string? NearestTo(string name)
     {

@@ -153,6 +153,12 @@ public interface IStateTable
 /// <param name="Result">What it answers.</param>
 public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<ParameterDefinition> Parameters, ResultDefinition Result)
 {
+    /// <summary>What it acts on: its name up to the last dot.</summary>
+    public string Module { get; } = Name[..Name.LastIndexOf('.')];
+
+    /// <summary>What it does there: its name behind the last dot.</summary>
+    public string Verb { get; } = Name[(Name.LastIndexOf('.') + 1)..];
+
     /// <summary>Whether it changes something, so that a repeat with the same UUID must answer the first one's result.</summary>
     public bool Changes { get; init; }
 

@@ -52,7 +52,7 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
                 Refuse(replyTo, why);
                 break;
             default:
-                if (CheckFiles(request, Catalogue.Find(request.Method)!, out var path) is { } wrong) Refuse(replyTo, wrong);
+                if (CheckFiles(request, request.Definition, out var path) is { } wrong) Refuse(replyTo, wrong);
                 else if (!instance.Tell(new RpcAsk(request, path, replyTo) { Refusal = missing is null ? null : RpcError.NoSuchResource(missing) }))
                     Refuse(replyTo, RpcError.Unavailable("the instance has too much to do"));
                 break;

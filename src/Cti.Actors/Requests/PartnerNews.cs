@@ -104,7 +104,7 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
 
         private RpcRequest QuestionOf(ResourceId partner, string? op) => request with
         {
-            Method = partner.Module + ".exists",
+            Definition = Catalogue.Get(partner.Module + ".exists"),
             Arguments = new RpcArguments(op is null
                 ? new Dictionary<string, object?> { ["res_id"] = partner.ToString() }
                 : new Dictionary<string, object?> { ["res_id"] = partner.ToString(), [Tie] = op }),

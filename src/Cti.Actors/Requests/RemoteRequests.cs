@@ -77,7 +77,7 @@ internal sealed class RemoteRequests : ILinkReceiver
     }
 
     /// <summary>Whether carrying it out a second time does nothing more: it only reads, or the owner remembers it by its id.</summary>
-    public static bool MayRepeat(RpcRequest request) => request.RequestId is not null || Catalogue.Find(request.Method) is { Changes: false };
+    public static bool MayRepeat(RpcRequest request) => request.RequestId is not null || !request.Definition.Changes;
 
     /// <inheritdoc/>
     public void OnMessage(string node, ReadOnlyMemory<byte> payload)
@@ -144,7 +144,7 @@ internal sealed class RemoteRequests : ILinkReceiver
 
     private void CarryOut(string node, long number, ReadOnlyMemory<byte> body)
     {
-        (RpcRequest Request, int Instance, string? Missing) ask;
+        (RpcRequest? Request, string Method, int Instance, string? Missing) ask;
         try
         {
             ask = RequestWire.ReadAsk(body);
@@ -156,10 +156,15 @@ internal sealed class RemoteRequests : ILinkReceiver
         }
         _services.Counters.RequestCarriedOut();
         var replyTo = new ThenReply(reply => _links!.Send(node, LinkChannel.Requests, RequestWire.Reply(number, reply)));
-        if (ask.Instance < 0) replyTo.Reply(AnswerHere(ask.Request));
-        else if (Catalogue.Find(ask.Request.Method) is null) replyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.MethodNotFound, $"the owner's version has no method {ask.Request.Method}")));
+        if (ask.Request is not { } request)
+        {
+            // Of what this version does not know there is nothing here to be listed.
+            replyTo.Reply(ask.Instance < 0 ? RpcReply.Ok(MergedLists.Write([], null))
+                : RpcReply.Refused(new RpcError(ErrorCodes.MethodNotFound, $"the owner's version has no method {ask.Method}")));
+        }
+        else if (ask.Instance < 0) replyTo.Reply(AnswerHere(request));
         else if (!_owner.Owns(ask.Instance)) _links!.Send(node, LinkChannel.Requests, RequestWire.NotOwner(number));
-        else _owner.Carry(ask.Request, ask.Instance, ask.Missing, replyTo);
+        else _owner.Carry(request, ask.Instance, ask.Missing, replyTo);
     }
 
     private RpcReply AnswerHere(RpcRequest request) => request.Method == Catalogue.ListNodes ? RpcReply.Ok(_owner.Describe()) : _owner.List(request);

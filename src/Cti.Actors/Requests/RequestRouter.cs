@@ -28,11 +28,6 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
             remote.AskAll(request, DescribeUnreachable, replies => replyTo.Reply(RpcReply.Ok(MergedLists.Concatenate(replies.Select(static reply => reply.Result)))));
             return;
         }
-        if (Catalogue.Find(request.Method) is null)
-        {
-            replyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.MethodNotFound, $"no method {request.Method}")));
-            return;
-        }
         var dot = request.Method.LastIndexOf('.');
         switch (request.Method[(dot + 1)..])
         {
@@ -88,7 +83,7 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
     {
         var exists = request with
         {
-            Method = other.Module + ".exists",
+            Definition = Catalogue.Get(other.Module + ".exists"),
             Arguments = new RpcArguments(new Dictionary<string, object?> { ["res_id"] = other.ToString() }),
             RequestId = null,
             ParametersHash = 0,

@@ -103,16 +103,18 @@ internal static class RequestWire
         return buffer.WrittenMemory;
     }
 
-    public static (RpcRequest Request, int Instance, string? Missing) ReadAsk(ReadOnlyMemory<byte> body)
+    /// <returns>The request is null where this version has no such method.</returns>
+    public static (RpcRequest? Request, string Method, int Instance, string? Missing) ReadAsk(ReadOnlyMemory<byte> body)
     {
         using var document = JsonDocument.Parse(body);
         var root = document.RootElement;
         var values = new Dictionary<string, object?>(StringComparer.Ordinal);
         foreach (var member in root.GetProperty("params").EnumerateObject()) values[member.Name] = ReadValue(member.Value);
         Guid? id = root.TryGetProperty("id", out var given) ? given.GetGuid() : null;
-        var request = new RpcRequest(root.GetProperty("application").GetString()!, root.TryGetProperty("admin", out _), (ApiGeneration)root.GetProperty("generation").GetInt32(),
-            root.GetProperty("method").GetString()!, new RpcArguments(values), id, id is null ? 0 : root.GetProperty("hash").GetUInt64());
-        return (request, root.GetProperty("instance").GetInt32(), root.TryGetProperty("missing", out var missing) ? missing.GetString() : null);
+        var method = root.GetProperty("method").GetString()!;
+        var request = Catalogue.Find(method) is not { } definition ? null : new RpcRequest(root.GetProperty("application").GetString()!, root.TryGetProperty("admin", out _), (ApiGeneration)root.GetProperty("generation").GetInt32(),
+            definition, new RpcArguments(values), id, id is null ? 0 : root.GetProperty("hash").GetUInt64());
+        return (request, method, root.GetProperty("instance").GetInt32(), root.TryGetProperty("missing", out var missing) ? missing.GetString() : null);
     }
 
     private static ArrayBufferWriter<byte> Begin(RequestMessage kind, long number, int expected)

@@ -12,7 +12,7 @@ public static class FlowRequests
     public static ResourceCommand? FromRpc(RpcRequest request) => request.Method switch
     {
         "ext.duo_callback.cancel" => new CancelFlow { Generation = request.Generation },
-        _ when request.Method.EndsWith(".drop", StringComparison.Ordinal) => new DropFlow(request.Method) { Generation = request.Generation },
+        _ when request.Definition.Verb == "drop" => new DropFlow(request.Method) { Generation = request.Generation },
         _ => null,
     };
 

@@ -47,7 +47,7 @@ public static class ApiDocument
         text.Append("\n`ipsc_info` (`process_id`) comes with every error that concerns a resource of the caller's own, never with 404, and is that resource's; `res_id` names it where the request named two.\n");
         WriteFormats(text);
         WriteRulings(text);
-        foreach (var module in Catalogue.Methods.GroupBy(m => m.Name[..m.Name.LastIndexOf('.')]))
+        foreach (var module in Catalogue.Methods.GroupBy(static method => method.Module))
         {
             Line(text, $"\n## {module.Key}");
             foreach (var method in module) Write(text, method, states);

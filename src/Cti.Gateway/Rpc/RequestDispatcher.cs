@@ -69,7 +69,7 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
         }
         var requestId = method.Changes ? envelope.RequestId : null;
         var hash = requestId is null ? 0 : ArgumentsHash.Compute(method, arguments);
-        return AskAsync(new RpcRequest(application.Name, application.Admin, generation, method.Name, arguments, requestId, hash));
+        return AskAsync(new RpcRequest(application.Name, application.Admin, generation, method, arguments, requestId, hash));
     }
 
     private async ValueTask<byte[]?> FinishAsync(Application application, RpcEnvelope envelope, MethodDefinition? method, ValueTask<RpcReply> pending, long began)

@@ -235,11 +235,11 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
 
     private async Task<RpcReply> SendAsync(string method, (string Name, object Value)[] arguments, CancellationToken cancellation)
     {
-        var definition = Catalogue.Find(method)!;
+        var definition = Catalogue.Get(method);
         var wrong = ArgumentBinder.TryBind(definition, ApiGeneration.V2, Json(arguments), SpokenRules.WithoutRoots, out var bound);
         var reply = wrong is not null
             ? RpcReply.Refused(wrong)
-            : await router.AskAsync(new RpcRequest(Name, false, ApiGeneration.V2, method, bound, null, 0), cancellation).ConfigureAwait(false);
+            : await router.AskAsync(new RpcRequest(Name, false, ApiGeneration.V2, definition, bound, null, 0), cancellation).ConfigureAwait(false);
         // A caller who hung up in the meantime makes a 404 here: nothing to tell anyone.
         if (reply.Error is { Code: not (ErrorCodes.NotFound or ErrorCodes.Conflict) } error) log.Write(LogEvents.DemoRefused, method, error.Message);
         return reply;
