@@ -140,7 +140,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
         {
             _cell.FirstPlacement = start.Placement;
             var spec = FlowRequests.SpecOf(start.Ask.Request, start.Ask.RecordPath);
-            var module = start.Ask.Request.Method[..start.Ask.Request.Method.LastIndexOf('.')];
+            var module = start.Ask.Request.Definition.Module;
             Create(module, id => FlowDecider.Decide(null, new BeginFlow(id, start.Ask.Request.Application, spec, start.Placement.ToUri), System.Clock.UnixMillis, _services.Settings), start.Ask);
         }
         catch

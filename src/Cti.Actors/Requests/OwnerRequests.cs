@@ -35,9 +35,8 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
             return;
         }
         replyTo = new OwnersReply(() => instanceOf(index) == instance && !isCutOff(), replyTo);
-        var dot = request.Method.LastIndexOf('.');
-        var module = request.Method[..dot];
-        switch (request.Method[(dot + 1)..])
+        var module = request.Definition.Module;
+        switch (request.Definition.Verb)
         {
             case "exists":
                 var isThere = Find(request, module) is { } resource && (!request.Arguments.Has(PartnerNews.Tie) || resource.Holds(request.Arguments.String(PartnerNews.Tie)));
@@ -70,7 +69,7 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
     /// <summary>The application's resources on this node.</summary>
     public RpcReply List(RpcRequest request)
     {
-        var module = request.Method[..request.Method.LastIndexOf('.')];
+        var module = request.Definition.Module;
         var args = request.Arguments;
         var state = args.OptionalString("state");
         var limit = args.Int32("limit");

@@ -28,12 +28,11 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
             remote.AskAll(request, DescribeUnreachable, replies => replyTo.Reply(RpcReply.Ok(MergedLists.Concatenate(replies.Select(static reply => reply.Result)))));
             return;
         }
-        var dot = request.Method.LastIndexOf('.');
-        switch (request.Method[(dot + 1)..])
+        switch (request.Definition.Verb)
         {
             case "construct": Construct(request, replyTo); break;
             case "list": List(request, replyTo); break;
-            default: Operate(request, request.Method[..dot], replyTo); break;
+            default: Operate(request, request.Definition.Module, replyTo); break;
         }
     }
 
@@ -64,7 +63,7 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
         var text = request.Arguments.String("res_id");
         if (!ResourceId.TryParse(text, out var id) || id.Module != module || !IsHere(id))
         {
-            replyTo.Reply(request.Method.EndsWith(".exists", StringComparison.Ordinal) ? RpcReply.Ok("false"u8.ToArray()) : RpcReply.Refused(RpcError.NoSuchResource(text)));
+            replyTo.Reply(request.Definition.Verb == "exists" ? RpcReply.Ok("false"u8.ToArray()) : RpcReply.Refused(RpcError.NoSuchResource(text)));
             return;
         }
         if (OtherResource(request) is not var (name, otherModule))
