@@ -9,8 +9,9 @@ namespace Cti.Cluster.Membership;
 /// </summary>
 public sealed class ClusterClock(IClock machine) : IClock
 {
+    internal const long NanosPerMilli = 1_000_000;
+
     private const int SlewDivisor = 100;
-    private const long NanosPerMilli = 1_000_000;
 
     /// <summary>Above it time is put right by a step, in milliseconds: slewing it would take more than an hour and a half.</summary>
     internal const long StepMillisMin = 60_000;

@@ -56,10 +56,10 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             Version = options.Version,
             StartedMillis = clock.UnixMillis,
         }, options.LeaseNanos, !options.IsShared);
-        _hold = new LeaseHold(options, clock);
+        _hold = new LeaseHold(options, _core, clock);
         _witnesses = new DatabaseWitnesses(options, _life, _hold, clock);
         _trouble = new StoreTrouble(_life, log);
-        _news = new ClusterNews(options, _life, _hold, log);
+        _news = new ClusterNews(options, _life, log);
         _pause = new PauseWatch(options, log);
         _follower = new ClockFollower(options, clock, new JournalLook(options, _life, store, clock, _trouble), log);
         _renewals = new Renewals(options, _life, _hold, _core, store, clock, _trouble, (answer, began) => _claims!.Act(Arrive(answer, began)));

@@ -7,7 +7,7 @@ namespace Cti.Cluster.Membership;
 /// Tells the subscribers what happens to the cluster: in the order in which it was noted under the member's lock, one at a time and outside of it, whoever
 /// brought it. The newest view is there for everybody before it is told.
 /// </summary>
-internal sealed class ClusterNews(ClusterMemberOptions options, MemberLife life, LeaseHold hold, ILog log)
+internal sealed class ClusterNews(ClusterMemberOptions options, MemberLife life, ILog log)
 {
     private readonly List<IClusterEvents> _receivers = [];
     private readonly Queue<Action> _news = new();
@@ -30,11 +30,7 @@ internal sealed class ClusterNews(ClusterMemberOptions options, MemberLife life,
     /// <summary>Puts what a step tells into the order of the news. Under the lock.</summary>
     public void Note(MembershipStep step)
     {
-        if (step.IsReplaced)
-        {
-            hold.Replace();
-            log.Write(LogEvents.NodeReplaced, options.Name);
-        }
+        if (step.IsReplaced) log.Write(LogEvents.NodeReplaced, options.Name);
         if (!step.Lost.IsEmpty)
         {
             Lost += step.Lost.Length;

@@ -8,8 +8,6 @@ namespace Cti.Cluster.Membership;
 /// </summary>
 internal sealed class EarlyVerdict(MemberLife life, MembershipCore core, ClusterClock clock, ITimers timers, Renewals renewals)
 {
-    private const long NanosPerMilli = 1_000_000;
-
     private ITimerHandle? _timer;
     private long _due = long.MaxValue;
 
@@ -26,5 +24,5 @@ internal sealed class EarlyVerdict(MemberLife life, MembershipCore core, Cluster
     /// <summary>Looks no more.</summary>
     public void Stop() => _timer?.Cancel();
 
-    private long MillisUntil(long due) => Math.Max(1, ((due - clock.MonotonicNanos) / NanosPerMilli) + 1);
+    private long MillisUntil(long due) => Math.Max(1, ((due - clock.MonotonicNanos) / ClusterClock.NanosPerMilli) + 1);
 }

@@ -20,7 +20,7 @@ internal sealed record MembershipStep
     public ImmutableArray<NodeLease> Forget { get; init; } = [];
     /// <summary>This node's row is gone: it was taken for dead and forgotten.</summary>
     public bool MustJoin { get; init; }
-    /// <summary>Another process has this node's name.</summary>
+    /// <summary>It was found out that another process has this node's name.</summary>
     public bool IsReplaced { get; init; }
 }
 
@@ -53,6 +53,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private IReadOnlyList<NodeLease> _rows = [];
     private long _lastBegan = long.MinValue;
     private bool _isFirst = true;
+    private volatile bool _isReplaced;
     /// <summary>Whether the last renewal showed nothing to do, and nothing has happened since: then one that shows the same needs no second thought.</summary>
     private bool _isQuiet;
     private ImmutableArray<(int Instance, string To)>? _gives;
@@ -69,11 +70,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     /// <summary>The row of this node's last run, if there was one.</summary>
     public NodeLease? Previous { get; set; }
 
-    /// <summary>Whether another process has this node's name.</summary>
-    public bool IsReplaced { get; private set; }
-
-    /// <summary>When the last renewal that succeeded was sent; <see cref="long.MinValue"/> before the first.</summary>
-    public long LastRenewedNanos => _lastBegan;
+    /// <summary>Whether another process has this node's name. Any thread.</summary>
+    public bool IsReplaced => _isReplaced;
 
     /// <summary>Whether it is worth to renew more often, because a node may have died.</summary>
     public bool IsSuspecting => !isAlone && _watch.IsSuspecting;
@@ -225,7 +223,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private MembershipStep Replace()
     {
         Disturb();
-        IsReplaced = true;
+        _isReplaced = true;
         ImmutableArray<int> lost = [.. _held.Keys];
         _held.Clear();
         return new MembershipStep { IsReplaced = true, Lost = lost };
