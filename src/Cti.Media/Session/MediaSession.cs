@@ -53,7 +53,7 @@ public sealed partial class MediaSession
     private readonly AudioReceiver _audio;
     private readonly InactivityWatch _inactivity;
     private readonly SessionReports _reports;
-    private readonly SessionPlay _play;
+    private readonly Player _play;
     private readonly SessionRecordings _recordings;
     private readonly SessionKeys _keys;
     private readonly IdleSilence _idle;
@@ -87,7 +87,7 @@ public sealed partial class MediaSession
         _audio = new AudioReceiver(recordings, options.IsLink);
         _reports = new SessionReports(id, events);
         _inactivity = new InactivityWatch(options.InactivityMillis, _reports);
-        _play = new SessionPlay(_reports);
+        _play = new Player(_reports.Report);
         _recordings = new SessionRecordings(recordings, _audio, _reports);
         _keys = new SessionKeys(_sender, _reports, fillsGaps: options.Idle != IdleSending.Nothing);
         _idle = new IdleSilence(options.Idle, _rtcp);

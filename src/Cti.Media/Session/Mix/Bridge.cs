@@ -36,8 +36,9 @@ public sealed class Bridge
     private readonly int _firstGain;
     private readonly int _secondGain;
     private readonly bool _records;
-    private readonly MixPlay _play;
+    private readonly Player _play;
     private readonly MixRecording _recording;
+    private readonly short[] _played = new short[Audio.FrameSamples];
     private readonly short[] _scratch = new short[Audio.FrameSamples];
     private readonly short[] _stereo = new short[2 * Audio.FrameSamples];
     private Phase _phase;
@@ -69,7 +70,7 @@ public sealed class Bridge
         _firstGain = Mixer.Gain(request.FirstVolume);
         _secondGain = Mixer.Gain(request.SecondVolume);
         _records = request.Record is not null;
-        _play = new MixPlay(ReportToFirst);
+        _play = new Player(ReportToFirst);
         _recording = new MixRecording(ReportToFirst);
     }
 
@@ -213,7 +214,7 @@ public sealed class Bridge
         if (session != First || _phase != Phase.Active) return;
         if (_playSounds || _play.IsLoaded)
         {
-            _playSounds = _play.Advance();
+            _playSounds = _play.Take(_played);
             if (!_playSounds) Refresh();
         }
         if (!_recording.IsOpen) return;
@@ -266,7 +267,7 @@ public sealed class Bridge
         if (!hears && !_playSounds) return Supply.None;
         if (hears) Mixer.Amplify(isFirst ? Second.Frame : First.Frame, isFirst ? _secondGain : _firstGain, _scratch);
         else _scratch.AsSpan().Clear();
-        if (_playSounds) Mixer.AddSaturated(_scratch, _play.Frame);
+        if (_playSounds) Mixer.AddSaturated(_scratch, _played);
         G711.Encode(codec, _scratch, payload);
         return Supply.Frame;
     }

@@ -27,7 +27,7 @@ public sealed class Conference
     private readonly ConferenceOptions _options;
     private readonly IConferenceEvents _events;
     private readonly List<ConferenceSeat> _seats = [];
-    private readonly MixPlay _play;
+    private readonly Player _play;
     private readonly MixRecording _recording;
     private readonly PlayCursor _background = new();
     private readonly PlayCursor _ringBack = new();
@@ -50,7 +50,7 @@ public sealed class Conference
         Id = id;
         _options = options;
         _events = events;
-        _play = new MixPlay(Report);
+        _play = new Player(Report);
         _recording = new MixRecording(Report);
     }
 
@@ -177,7 +177,7 @@ public sealed class Conference
 
     private void AddSounds()
     {
-        if (_play.Advance()) Mixer.Add(_sum, _play.Frame);
+        if (_play.Take(_frame)) Mixer.Add(_sum, _frame);
         if (_background.IsActive) Add(_background);
         if (_ringBack.IsActive) Add(_ringBack);
         for (var i = _sounds.Count - 1; i >= 0; i--)

@@ -4,15 +4,15 @@ using Cti.Media.Files;
 namespace Cti.Media.Session;
 
 /// <summary>
-/// What is being played to the far end, one play at a time:
+/// What is being played to a far end, a bridge or a conference, one play at a time:
 /// <code>
 ///         Prepare            Start          first frame
-///   None ─────────► Preparing ─────► Loaded ───────────► Heard (PlayStarted)
+///   None ─────────► Preparing ─────► Loaded ───────────► Playing (PlayStarted)
 ///    ▲                  └──────────────┴───────────────────┤
 ///    └─────── last frame, End, or the next one's Prepare ──┘ (PlayEnded)
 /// </code>
 /// </summary>
-internal sealed class SessionPlay(SessionReports reports)
+internal sealed class Player(Action<MediaEvent> report)
 {
     private readonly PlayCursor _cursor = new();
     private Phase _phase;
@@ -23,14 +23,14 @@ internal sealed class SessionPlay(SessionReports reports)
         None,
         Preparing,
         Loaded,
-        Heard,
+        Playing,
     }
 
     /// <summary>True from Prepare to its end.</summary>
     public bool IsOpen => _action != 0;
 
-    /// <summary>True while its files are in memory: it is what is sent.</summary>
-    public bool IsLoaded => _phase is Phase.Loaded or Phase.Heard;
+    /// <summary>True while its files are in memory and not at their end.</summary>
+    public bool IsLoaded => _phase is Phase.Loaded or Phase.Playing;
 
     /// <summary>A play was asked for: the one before it ends.</summary>
     public void Prepare(long action)
@@ -55,31 +55,52 @@ internal sealed class SessionPlay(SessionReports reports)
         _action = 0;
         _phase = Phase.None;
         _cursor.Stop();
-        reports.Report(new PlayEnded(action, outcome, detail));
+        report(new PlayEnded(action, outcome, detail));
     }
 
     /// <summary>Ends whatever runs.</summary>
     public void Stop() => End(_action, MediaOutcome.Stopped);
 
-    /// <summary>Takes the next frame, encoded.</summary>
+    /// <summary>Takes the next frame of what is loaded, encoded.</summary>
     /// <returns>False where there was no sound left for it.</returns>
     public bool Take(Span<byte> payload, AudioCodec codec)
     {
-        if (_phase == Phase.Loaded)
-        {
-            _phase = Phase.Heard;
-            reports.Report(new PlayStarted(_action));
-        }
-        var hadSound = _cursor.IsActive;
+        var hasSound = BeginFrame();
         _cursor.Take(payload, codec);
-        // The end is reported with the last packet, so nothing is heard between two plays but the way of the report and the next command.
-        if (!_cursor.IsActive) End(_action, MediaOutcome.Completed);
-        return hadSound;
+        EndFrame();
+        return hasSound;
+    }
+
+    /// <summary>The same as linear sound.</summary>
+    /// <returns>False where nothing is loaded, or there was no sound left for it.</returns>
+    public bool Take(Span<short> frame)
+    {
+        if (!IsLoaded) return false;
+        var hasSound = BeginFrame();
+        _cursor.Take(frame);
+        EndFrame();
+        return hasSound;
     }
 
     /// <summary>It stood still for so many frames, because the loop did.</summary>
     public void Delay(long frames)
     {
-        if (_phase == Phase.Heard && _cursor.IsActive) reports.Report(new PlayDelayed(_action, frames * MediaSession.TickNanos / 1_000_000));
+        if (_phase == Phase.Playing && _cursor.IsActive) report(new PlayDelayed(_action, frames * MediaSession.TickNanos / 1_000_000));
+    }
+
+    private bool BeginFrame()
+    {
+        if (_phase == Phase.Loaded)
+        {
+            _phase = Phase.Playing;
+            report(new PlayStarted(_action));
+        }
+        return _cursor.IsActive;
+    }
+
+    /// <summary>The end is reported with the last frame, so nothing is heard between two plays but the way of the report and the next command.</summary>
+    private void EndFrame()
+    {
+        if (!_cursor.IsActive) End(_action, MediaOutcome.Completed);
     }
 }
