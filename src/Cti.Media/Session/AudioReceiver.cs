@@ -90,10 +90,7 @@ internal sealed class AudioReceiver
 
     private void Record()
     {
-        foreach (var recording in _recordings)
-        {
-            if (recording.Phase == RecordingPhase.Running) recording.Recorder!.Write(_frame);
-        }
+        foreach (var recording in _recordings) recording.Write(_frame);
     }
 
     private void Prepare(bool isNew)

@@ -4,14 +4,7 @@ using Cti.Media.Tones;
 
 namespace Cti.Media.Session;
 
-/// <summary>
-/// What is being recorded of the far end: any number of recordings, and the one beep that comes before one.
-/// <code>
-///   Preparing ─Start─► Beeping ─last frame of the beep─► Running (RecordStarted) ─Stop─► Finishing ─file complete─► (RecordEnded)
-///        └────────────Start without a beep──────────────────▲
-/// </code>
-/// A stop that comes before the file is open finishes it as soon as it is.
-/// </summary>
+/// <summary>What is being recorded of the far end: any number of recordings, and the one beep that comes before one.</summary>
 /// <param name="recordings">Those that are open; what is received goes into the ones that run.</param>
 /// <param name="audio">What is received.</param>
 /// <param name="reports">Where their beginnings and ends are told.</param>
@@ -31,14 +24,13 @@ internal sealed class SessionRecordings(List<Recording> recordings, AudioReceive
     {
         if (Find(action) is not { Phase: RecordingPhase.Preparing } recording)
         {
-            GiveBack(recorder);
+            Drop(recorder);
             return;
         }
-        recording.Recorder = recorder;
-        if (recording.IsStopAsked) Finish(recording);
-        else if (beep)
+        if (!recording.TryOpen(recorder)) return;
+        if (beep)
         {
-            recording.Phase = RecordingPhase.Beeping;
+            recording.Beep();
             _beep.Start(new PlayList([Cadence.Beep]));
         }
         else
@@ -69,27 +61,21 @@ internal sealed class SessionRecordings(List<Recording> recordings, AudioReceive
     /// <summary>Lets go of whatever runs: the files stay as they are, nothing is reported.</summary>
     public void Abandon()
     {
-        foreach (var recording in recordings) recording.Recorder?.Abandon();
+        foreach (var recording in recordings) recording.Abandon();
         recordings.Clear();
     }
 
     /// <summary>A recorder that came too late.</summary>
-    public void GiveBack(SoundRecorder recorder)
-    {
-        if (reports.IsAbandoned) recorder.Abandon();
-        else recorder.Discard();
-    }
+    public void Drop(SoundRecorder recorder) => Recording.Drop(recorder, reports.IsAbandoned);
 
     /// <summary>Reports the ends of those whose files are complete.</summary>
     public void Poll()
     {
         for (var i = recordings.Count - 1; i >= 0; i--)
         {
-            var recording = recordings[i];
-            if (recording.Recorder is not { IsDone: true } recorder) continue;
+            if (!recordings[i].TryEnd(out var ended)) continue;
             recordings.RemoveAt(i);
-            reports.Report(new RecordEnded(recording.Action, recorder.Failure is null ? MediaOutcome.Stopped : MediaOutcome.Failed,
-                recorder.DurationMillis, recorder.Failure));
+            reports.Report(ended);
         }
     }
 
@@ -105,22 +91,15 @@ internal sealed class SessionRecordings(List<Recording> recordings, AudioReceive
 
     private void Stop(Recording recording)
     {
-        recording.IsStopAsked = true;
         if (recording.Phase == RecordingPhase.Beeping) _beep.Stop();
-        if (recording.Recorder is not null) Finish(recording);
+        recording.Stop();
     }
 
     private void Begin(Recording recording)
     {
         audio.BeginRecording();
-        recording.Phase = RecordingPhase.Running;
+        recording.Run();
         reports.Report(new RecordStarted(recording.Action));
-    }
-
-    private static void Finish(Recording recording)
-    {
-        recording.Phase = RecordingPhase.Finishing;
-        recording.Recorder!.Finish();
     }
 
     private Recording? Find(long action)

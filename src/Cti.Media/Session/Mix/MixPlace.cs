@@ -53,7 +53,7 @@ internal sealed class MixPlace(MediaSession session, SessionReports reports, Ses
                 bridge.StartRecord((SoundRecorder)command.Payload!);
                 break;
             case MediaCommandKind.StartBridgeRecord:
-                recordings.GiveBack((SoundRecorder)command.Payload!);
+                recordings.Drop((SoundRecorder)command.Payload!);
                 break;
             case MediaCommandKind.FailBridgeRecord:
                 Find(command.Action)?.FailRecord(command.Outcome, (string?)command.Payload);

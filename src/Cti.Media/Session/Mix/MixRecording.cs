@@ -3,7 +3,7 @@ using Cti.Media.Session;
 
 namespace Cti.Media.Session.Mix;
 
-/// <summary>The recording of a bridge or conference, one at a time: the same life as a session's (see <see cref="MediaCommand"/>), without a beep.</summary>
+/// <summary>The recording of a bridge or conference: one at a time, and without a beep.</summary>
 internal sealed class MixRecording(Action<MediaEvent> report)
 {
     private Recording? _recording;
@@ -25,17 +25,11 @@ internal sealed class MixRecording(Action<MediaEvent> report)
     {
         if (_recording is not { Phase: RecordingPhase.Preparing } recording || recording.Action != action)
         {
-            if (_abandoned) recorder.Abandon();
-            else recorder.Discard();
+            Recording.Drop(recorder, _abandoned);
             return;
         }
-        recording.Recorder = recorder;
-        if (recording.IsStopAsked)
-        {
-            Finish(recording);
-            return;
-        }
-        recording.Phase = RecordingPhase.Running;
+        if (!recording.TryOpen(recorder)) return;
+        recording.Run();
         report(new RecordStarted(action));
     }
 
@@ -53,38 +47,23 @@ internal sealed class MixRecording(Action<MediaEvent> report)
     }
 
     /// <summary>Stops whatever runs.</summary>
-    public void Stop()
-    {
-        if (_recording is not { } recording) return;
-        recording.IsStopAsked = true;
-        if (recording.Phase == RecordingPhase.Running) Finish(recording);
-    }
+    public void Stop() => _recording?.Stop();
 
     /// <summary>Lets go of whatever runs: the file stays as it is, nothing is reported.</summary>
     public void Abandon()
     {
         _abandoned = true;
-        _recording?.Recorder?.Abandon();
+        _recording?.Abandon();
         _recording = null;
     }
 
-    public void Write(ReadOnlySpan<short> samples)
-    {
-        if (IsRunning) _recording!.Recorder!.Write(samples);
-    }
+    public void Write(ReadOnlySpan<short> samples) => _recording?.Write(samples);
 
     /// <summary>Reports the end once the file is complete.</summary>
     public void Poll()
     {
-        if (_recording?.Recorder is not { IsDone: true } recorder) return;
-        var action = _recording.Action;
+        if (_recording is not { } recording || !recording.TryEnd(out var ended)) return;
         _recording = null;
-        report(new RecordEnded(action, recorder.Failure is null ? MediaOutcome.Stopped : MediaOutcome.Failed, recorder.DurationMillis, recorder.Failure));
-    }
-
-    private static void Finish(Recording recording)
-    {
-        recording.Phase = RecordingPhase.Finishing;
-        recording.Recorder!.Finish();
+        report(ended);
     }
 }
