@@ -69,16 +69,16 @@ public sealed class GatewayServer : IAsyncDisposable
         var server = new GatewayServer(options, router, feeds, status, clock, log);
         try
         {
-            await server._web.StartAsync(cancellation);
+            await server._web.StartAsync(cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (e is SocketException or IOException { InnerException: AddressInUseException or SocketException })
         {
-            await server.DisposeAsync();
+            await server.DisposeAsync().ConfigureAwait(false);
             throw new ListenException(Unusable(options, e.Message), ((e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode) ?? SocketError.AddressAlreadyInUse, e);
         }
         catch
         {
-            await server.DisposeAsync();
+            await server.DisposeAsync().ConfigureAwait(false);
             throw;
         }
         server.Urls = [.. server._web.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses];
@@ -94,12 +94,12 @@ public sealed class GatewayServer : IAsyncDisposable
     public async Task StopAsync()
     {
         if (Interlocked.Exchange(ref _isStopped, 1) != 0) return;
-        await _stopping.CancelAsync();
+        await _stopping.CancelAsync().ConfigureAwait(false);
         foreach (var socket in _sockets.Keys) socket.Close(WebSocketCloseStatus.EndpointUnavailable, "the gateway is going away; connect to another");
         using var deadline = new CancellationTokenSource(_options.CloseMillis + 1_000);
         try
         {
-            await _web.StopAsync(deadline.Token);
+            await _web.StopAsync(deadline.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -110,8 +110,8 @@ public sealed class GatewayServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await StopAsync();
-        await _web.DisposeAsync();
+        await StopAsync().ConfigureAwait(false);
+        await _web.DisposeAsync().ConfigureAwait(false);
         _gate.Dispose();
         _metrics.Dispose();
         _exporter.Dispose();
@@ -158,13 +158,13 @@ public sealed class GatewayServer : IAsyncDisposable
         }
         try
         {
-            await RouteAsync(context);
+            await RouteAsync(context).ConfigureAwait(false);
         }
         catch (Microsoft.AspNetCore.Http.BadHttpRequestException e) when (!context.Response.HasStarted)
         {
             // What follows of a body that is no HTTP cannot be told from the next request.
             context.Response.Headers.Connection = "close";
-            await HttpReplies.WriteTextAsync(context, e.StatusCode, "the request's body is not what its header says");
+            await HttpReplies.WriteTextAsync(context, e.StatusCode, "the request's body is not what its header says").ConfigureAwait(false);
         }
         catch (Exception e) when (e is OperationCanceledException or Microsoft.AspNetCore.Http.BadHttpRequestException or IOException or ConnectionAbortedException)
         {
@@ -190,15 +190,15 @@ public sealed class GatewayServer : IAsyncDisposable
 
     private async Task DrainAsync(HttpContext context, string node)
     {
-        if (await AuthenticateAsync(context, tokenInQuery: false) is not { } application) return;
+        if (await AuthenticateAsync(context, tokenInQuery: false).ConfigureAwait(false) is not { } application) return;
         if (!HttpMethods.IsPost(context.Request.Method))
         {
             context.Response.Headers.Allow = "POST";
-            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST, with an administrator's key");
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST, with an administrator's key").ConfigureAwait(false);
         }
-        else if (!application.Admin) await HttpReplies.WriteTextAsync(context, StatusCodes.Status403Forbidden, "draining a node needs an administrator's key");
-        else if (_status.Drain(node) is { } refusal) await HttpReplies.WriteTextAsync(context, refusal.IsUnknown ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable, refusal.Why);
-        else await HttpReplies.WriteTextAsync(context, StatusCodes.Status202Accepted, $"{node} drains");
+        else if (!application.Admin) await HttpReplies.WriteTextAsync(context, StatusCodes.Status403Forbidden, "draining a node needs an administrator's key").ConfigureAwait(false);
+        else if (_status.Drain(node) is { } refusal) await HttpReplies.WriteTextAsync(context, refusal.IsUnknown ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable, refusal.Why).ConfigureAwait(false);
+        else await HttpReplies.WriteTextAsync(context, StatusCodes.Status202Accepted, $"{node} drains").ConfigureAwait(false);
     }
 
     private Task ReadyAsync(HttpContext context) =>
@@ -225,14 +225,14 @@ public sealed class GatewayServer : IAsyncDisposable
     private async Task RpcAsync(HttpContext context, ApiGeneration generation)
     {
         var isSocket = context.WebSockets.IsWebSocketRequest;
-        if (await AuthenticateAsync(context, tokenInQuery: isSocket) is not { } application) return;
+        if (await AuthenticateAsync(context, tokenInQuery: isSocket).ConfigureAwait(false) is not { } application) return;
         var caller = new Caller(application, generation, ServerAddress.Of(context));
-        if (isSocket) await SocketAsync(context, caller);
-        else if (HttpMethods.IsPost(context.Request.Method)) await PostAsync(context, caller);
+        if (isSocket) await SocketAsync(context, caller).ConfigureAwait(false);
+        else if (HttpMethods.IsPost(context.Request.Method)) await PostAsync(context, caller).ConfigureAwait(false);
         else
         {
             context.Response.Headers.Allow = "POST";
-            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST a JSON-RPC request, or open a WebSocket");
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST a JSON-RPC request, or open a WebSocket").ConfigureAwait(false);
         }
     }
 
@@ -240,7 +240,7 @@ public sealed class GatewayServer : IAsyncDisposable
     {
         if (!caller.Application.TryPost())
         {
-            await RefuseAsync(context);
+            await RefuseAsync(context).ConfigureAwait(false);
             return;
         }
         try
@@ -256,16 +256,16 @@ public sealed class GatewayServer : IAsyncDisposable
     private async Task SocketAsync(HttpContext context, Caller caller)
     {
         var application = caller.Application;
-        if (!await ConnectAsync(context, application)) return;
+        if (!await ConnectAsync(context, application).ConfigureAwait(false)) return;
         try
         {
-            using var socket = await context.WebSockets.AcceptWebSocketAsync(SubprotocolOf(context.WebSockets));
+            using var socket = await context.WebSockets.AcceptWebSocketAsync(SubprotocolOf(context.WebSockets)).ConfigureAwait(false);
             using var connection = new RpcSocket(_options, socket, caller, RemoteOf(context), _dispatcher, _feeds, _metrics, _log);
             _sockets.TryAdd(connection, true);
             if (_stopping.IsCancellationRequested) connection.Close(WebSocketCloseStatus.EndpointUnavailable, "the gateway is going away; connect to another");
             try
             {
-                await connection.RunAsync();
+                await connection.RunAsync().ConfigureAwait(false);
             }
             finally
             {
@@ -284,17 +284,17 @@ public sealed class GatewayServer : IAsyncDisposable
 
     private async Task EventsAsync(HttpContext context)
     {
-        if (await AuthenticateAsync(context, tokenInQuery: true) is not { } application) return;
+        if (await AuthenticateAsync(context, tokenInQuery: true).ConfigureAwait(false) is not { } application) return;
         if (!HttpMethods.IsGet(context.Request.Method))
         {
             context.Response.Headers.Allow = "GET";
-            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "GET the stream");
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "GET the stream").ConfigureAwait(false);
             return;
         }
-        if (!await ConnectAsync(context, application)) return;
+        if (!await ConnectAsync(context, application).ConfigureAwait(false)) return;
         try
         {
-            await new EventStream(_options, context, application.Name, _feeds, _metrics, _log, _stopping.Token).RunAsync();
+            await new EventStream(_options, context, application.Name, _feeds, _metrics, _log, _stopping.Token).RunAsync().ConfigureAwait(false);
         }
         finally
         {
@@ -306,11 +306,11 @@ public sealed class GatewayServer : IAsyncDisposable
     {
         if (_stopping.IsCancellationRequested)
         {
-            await HttpReplies.WriteTextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping");
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status503ServiceUnavailable, "stopping").ConfigureAwait(false);
             return false;
         }
         if (application.TryConnect()) return true;
-        await RefuseAsync(context);
+        await RefuseAsync(context).ConfigureAwait(false);
         return false;
     }
 
@@ -335,7 +335,7 @@ public sealed class GatewayServer : IAsyncDisposable
         context.Response.StatusCode = StatusCodes.Status401Unauthorized;
         context.Response.Headers.WWWAuthenticate = "Bearer";
         await HttpReplies.WriteJsonAsync(context, RpcWriter.Refusal(null,
-            new RpcError(ErrorCodes.Unauthorized, "no key or a wrong one; send Authorization: Bearer KEY")));
+            new RpcError(ErrorCodes.Unauthorized, "no key or a wrong one; send Authorization: Bearer KEY"))).ConfigureAwait(false);
         return null;
     }
 

@@ -1,3 +1,3 @@
 using Cti.Node.Commands;
 
-return await CommandLine.RunAsync(args, Terminal.OfProcess(), CancellationToken.None);
+return await CommandLine.RunAsync(args, Terminal.OfProcess(), CancellationToken.None).ConfigureAwait(false);

@@ -23,10 +23,10 @@ internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics m
             // A closed outbox takes nothing, so reading on would only empty the feed.
             while (!_stop.IsCancellationRequested && !outbox.IsCompleted)
             {
-                await _turn.WaitAsync(_stop.Token);
+                await _turn.WaitAsync(_stop.Token).ConfigureAwait(false);
                 try
                 {
-                    await MoveAsync();
+                    await MoveAsync().ConfigureAwait(false);
                 }
                 catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
                 {
@@ -62,11 +62,11 @@ internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics m
 
     private async ValueTask MoveAsync()
     {
-        await outbox.WaitForRoomAsync();
-        var events = await feed.ReadAsync(Limits.FeedBatchMax, _read.Token);
+        await outbox.WaitForRoomAsync().ConfigureAwait(false);
+        var events = await feed.ReadAsync(Limits.FeedBatchMax, _read.Token).ConfigureAwait(false);
         foreach (var happened in events)
         {
-            await outbox.WaitForRoomAsync();
+            await outbox.WaitForRoomAsync().ConfigureAwait(false);
             // Between the two bounds there is always room for one event.
             outbox.TryAdd(RpcWriter.Event(happened));
         }
@@ -77,15 +77,15 @@ internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics m
     {
         var turn = _turn.WaitAsync(_stop.Token);
         // Only once it is queued: the pump then finds the semaphore taken when it comes round.
-        await _read.CancelAsync();
-        await turn;
+        await _read.CancelAsync().ConfigureAwait(false);
+        await turn.ConfigureAwait(false);
         if (_stop.IsCancellationRequested)
         {
             _turn.Release();
             throw new OperationCanceledException();
         }
         _read = new CancellationTokenSource();
-        if (_stop.IsCancellationRequested) await _read.CancelAsync();
+        if (_stop.IsCancellationRequested) await _read.CancelAsync().ConfigureAwait(false);
     }
 
     /// <summary>One message's hold on the feed.</summary>
@@ -96,12 +96,12 @@ internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics m
 
         public async ValueTask<FeedPosition> SubscribeAsync(string? from, string? group, CancellationToken cancellation)
         {
-            await _mine.WaitAsync(cancellation);
+            await _mine.WaitAsync(cancellation).ConfigureAwait(false);
             try
             {
-                if (!_held) await pump.TakeTurnAsync();
+                if (!_held) await pump.TakeTurnAsync().ConfigureAwait(false);
                 _held = true;
-                return await pump.FeedOf.SubscribeAsync(from, group, cancellation);
+                return await pump.FeedOf.SubscribeAsync(from, group, cancellation).ConfigureAwait(false);
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
             {
@@ -117,7 +117,7 @@ internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics m
         {
             try
             {
-                return await pump.FeedOf.AcknowledgeAsync(cursor, cancellation);
+                return await pump.FeedOf.AcknowledgeAsync(cursor, cancellation).ConfigureAwait(false);
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
             {

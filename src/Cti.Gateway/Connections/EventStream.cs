@@ -16,14 +16,15 @@ internal sealed class EventStream(GatewayOptions options, HttpContext context, s
     /// <summary>Runs until the reader is gone, is too slow, or the gateway stops.</summary>
     internal async Task RunAsync()
     {
-        await using var feed = feeds.Open(application);
+        var feed = feeds.Open(application);
+        await using var closing = feed.ConfigureAwait(false);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping);
         // A browser that reconnects repeats the URL and adds the header, so the header is the newer of the two.
         var from = context.Request.Headers["Last-Event-ID"].ToString() is { Length: > 0 } last ? last : context.Request.Query["from"].ToString();
-        if (from.Length > 0 && (await feed.SubscribeAsync(from, null, ended.Token)).Error is { } error)
+        if (from.Length > 0 && (await feed.SubscribeAsync(from, null, ended.Token).ConfigureAwait(false)).Error is { } error)
         {
             context.Response.StatusCode = error.Code == ErrorCodes.Gone ? StatusCodes.Status410Gone : StatusCodes.Status400BadRequest;
-            await HttpReplies.WriteJsonAsync(context, RpcWriter.Refusal(null, error));
+            await HttpReplies.WriteJsonAsync(context, RpcWriter.Refusal(null, error)).ConfigureAwait(false);
             return;
         }
         context.Response.ContentType = "text/event-stream; charset=utf-8";
@@ -33,7 +34,7 @@ internal sealed class EventStream(GatewayOptions options, HttpContext context, s
         metrics.ConnectionOpened();
         try
         {
-            await PumpAsync(feed, context.Response.BodyWriter, ended.Token);
+            await PumpAsync(feed, context.Response.BodyWriter, ended.Token).ConfigureAwait(false);
         }
         catch (FeedOverrunException)
         {
@@ -52,7 +53,7 @@ internal sealed class EventStream(GatewayOptions options, HttpContext context, s
         finally
         {
             // Ends a read that is still under way before the feed is given up.
-            await ended.CancelAsync();
+            await ended.CancelAsync().ConfigureAwait(false);
             metrics.ConnectionClosed();
         }
     }
@@ -60,14 +61,14 @@ internal sealed class EventStream(GatewayOptions options, HttpContext context, s
     private async Task PumpAsync(IEventFeed feed, PipeWriter output, CancellationToken ended)
     {
         output.Write(": connected\n\n"u8);
-        await FlushAsync(output, ended);
+        await FlushAsync(output, ended).ConfigureAwait(false);
         Task<IReadOnlyList<FeedEvent>>? reading = null;
         while (!ended.IsCancellationRequested)
         {
             reading ??= feed.ReadAsync(Limits.FeedBatchMax, ended).AsTask();
             try
             {
-                var events = await reading.WaitAsync(TimeSpan.FromMilliseconds(options.KeepAliveMillis), ended);
+                var events = await reading.WaitAsync(TimeSpan.FromMilliseconds(options.KeepAliveMillis), ended).ConfigureAwait(false);
                 reading = null;
                 foreach (var happened in events) Write(output, happened);
                 metrics.EventsSent(events.Count);
@@ -76,7 +77,7 @@ internal sealed class EventStream(GatewayOptions options, HttpContext context, s
             {
                 output.Write(":\n\n"u8);
             }
-            await FlushAsync(output, ended);
+            await FlushAsync(output, ended).ConfigureAwait(false);
         }
     }
 
@@ -94,7 +95,7 @@ internal sealed class EventStream(GatewayOptions options, HttpContext context, s
         var flushing = output.FlushAsync(ended);
         var result = flushing.IsCompletedSuccessfully
             ? flushing.Result
-            : await flushing.AsTask().WaitAsync(TimeSpan.FromMilliseconds(options.SlowReaderMillis), ended);
+            : await flushing.AsTask().WaitAsync(TimeSpan.FromMilliseconds(options.SlowReaderMillis), ended).ConfigureAwait(false);
         if (result.IsCompleted) throw new OperationCanceledException("the reader is gone");
     }
 }

@@ -10,7 +10,7 @@ namespace Cti.Gateway.Connections;
 internal sealed class GatedListeners(IConnectionListenerFactory sockets, ConnectionGate gate) : IConnectionListenerFactory
 {
     public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default) =>
-        new Listener(await sockets.BindAsync(endpoint, cancellationToken), gate);
+        new Listener(await sockets.BindAsync(endpoint, cancellationToken).ConfigureAwait(false), gate);
 
     private sealed class Listener(IConnectionListener inner, ConnectionGate gate) : IConnectionListener
     {
@@ -25,7 +25,7 @@ internal sealed class GatedListeners(IConnectionListenerFactory sockets, Connect
 
         public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
         {
-            while (await AcceptOneAsync(cancellationToken) is { } connection)
+            while (await AcceptOneAsync(cancellationToken).ConfigureAwait(false) is { } connection)
             {
                 if (gate.Admit(connection)) return connection;
                 _ = RefuseAsync(connection);
@@ -35,14 +35,14 @@ internal sealed class GatedListeners(IConnectionListenerFactory sockets, Connect
 
         public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
         {
-            await _unbound.CancelAsync();
-            await inner.UnbindAsync(cancellationToken);
+            await _unbound.CancelAsync().ConfigureAwait(false);
+            await inner.UnbindAsync(cancellationToken).ConfigureAwait(false);
         }
 
         public async ValueTask DisposeAsync()
         {
-            await _unbound.CancelAsync();
-            await inner.DisposeAsync();
+            await _unbound.CancelAsync().ConfigureAwait(false);
+            await inner.DisposeAsync().ConfigureAwait(false);
             _unbound.Dispose();
         }
 
@@ -50,7 +50,7 @@ internal sealed class GatedListeners(IConnectionListenerFactory sockets, Connect
         {
             try
             {
-                await gate.WaitAsync(_unbound.Token);
+                await gate.WaitAsync(_unbound.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
@@ -59,7 +59,7 @@ internal sealed class GatedListeners(IConnectionListenerFactory sockets, Connect
             GatewayConnection? connection = null;
             try
             {
-                if (await inner.AcceptAsync(cancellation) is { } accepted) connection = new GatewayConnection(accepted, gate);
+                if (await inner.AcceptAsync(cancellation).ConfigureAwait(false) is { } accepted) connection = new GatewayConnection(accepted, gate);
                 return connection;
             }
             finally
@@ -74,8 +74,8 @@ internal sealed class GatedListeners(IConnectionListenerFactory sockets, Connect
             var isFirst = Interlocked.Increment(ref _lingering) <= LingeringMax;
             try
             {
-                await connection.Transport.Output.WriteAsync(Refusal.ToArray());
-                if (isFirst) await LingerAsync(connection);
+                await connection.Transport.Output.WriteAsync(Refusal.ToArray()).ConfigureAwait(false);
+                if (isFirst) await LingerAsync(connection).ConfigureAwait(false);
             }
             catch (Exception e) when (e is IOException or ConnectionAbortedException or ConnectionResetException or InvalidOperationException)
             {
@@ -84,7 +84,7 @@ internal sealed class GatedListeners(IConnectionListenerFactory sockets, Connect
             finally
             {
                 Interlocked.Decrement(ref _lingering);
-                await connection.DisposeAsync();
+                await connection.DisposeAsync().ConfigureAwait(false);
             }
         }
 
@@ -96,7 +96,7 @@ internal sealed class GatedListeners(IConnectionListenerFactory sockets, Connect
             {
                 while (true)
                 {
-                    var read = await connection.Transport.Input.ReadAsync(patience.Token);
+                    var read = await connection.Transport.Input.ReadAsync(patience.Token).ConfigureAwait(false);
                     connection.Transport.Input.AdvanceTo(read.Buffer.End);
                     if (read.IsCompleted) return;
                 }

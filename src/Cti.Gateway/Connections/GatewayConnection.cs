@@ -93,8 +93,8 @@ internal sealed class GatewayConnection : ConnectionContext
     {
         try
         {
-            await _inner.DisposeAsync();
-            await base.DisposeAsync();
+            await _inner.DisposeAsync().ConfigureAwait(false);
+            await base.DisposeAsync().ConfigureAwait(false);
         }
         finally
         {

@@ -10,7 +10,7 @@ internal static class HttpReplies
     {
         context.Response.ContentType = "application/json; charset=utf-8";
         context.Response.ContentLength = json.Length;
-        await context.Response.Body.WriteAsync(json);
+        await context.Response.Body.WriteAsync(json).ConfigureAwait(false);
     }
 
     internal static async Task WriteTextAsync(HttpContext context, int status, string text, string contentType = "text/plain; charset=utf-8")
@@ -20,6 +20,6 @@ internal static class HttpReplies
         context.Response.ContentType = contentType;
         var bytes = Encoding.UTF8.GetBytes(text + "\n");
         context.Response.ContentLength = bytes.Length;
-        await context.Response.Body.WriteAsync(bytes);
+        await context.Response.Body.WriteAsync(bytes).ConfigureAwait(false);
     }
 }

@@ -69,7 +69,7 @@ internal sealed class Outbox(int bytesHigh, int bytesMax)
                 if (_completed) return null;
                 some = (_someWaiter ??= NewWaiter()).Task;
             }
-            await some;
+            await some.ConfigureAwait(false);
         }
     }
 

@@ -16,27 +16,27 @@ internal sealed class RpcPost(GatewayOptions options, RequestDispatcher dispatch
     {
         if (!IsJson(context.Request.ContentType))
         {
-            await HttpReplies.WriteTextAsync(context, StatusCodes.Status415UnsupportedMediaType, WrongType);
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status415UnsupportedMediaType, WrongType).ConfigureAwait(false);
             return;
         }
         if (context.Request.Headers.ContentEncoding.ToString() is { Length: > 0 } encoding && !encoding.Equals("identity", StringComparison.OrdinalIgnoreCase))
         {
             context.Response.Headers.AcceptEncoding = "identity";
-            await HttpReplies.WriteTextAsync(context, StatusCodes.Status415UnsupportedMediaType, "the body must not be compressed");
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status415UnsupportedMediaType, "the body must not be compressed").ConfigureAwait(false);
             return;
         }
         var buffer = ArrayPool<byte>.Shared.Rent(options.RequestBytesMax + 1);
         try
         {
-            var length = await ReadAsync(context.Request, buffer);
+            var length = await ReadAsync(context.Request, buffer).ConfigureAwait(false);
             if (length < 0)
             {
-                await RefuseTooLargeAsync(context, buffer.AsMemory(0, options.RequestBytesMax + 1));
+                await RefuseTooLargeAsync(context, buffer.AsMemory(0, options.RequestBytesMax + 1)).ConfigureAwait(false);
                 return;
             }
-            var answer = await AnswerAsync(RpcText.WithoutMark(buffer.AsMemory(0, length)), caller);
+            var answer = await AnswerAsync(RpcText.WithoutMark(buffer.AsMemory(0, length)), caller).ConfigureAwait(false);
             if (answer is null) context.Response.StatusCode = StatusCodes.Status204NoContent;
-            else await HttpReplies.WriteJsonAsync(context, answer);
+            else await HttpReplies.WriteJsonAsync(context, answer).ConfigureAwait(false);
         }
         finally
         {
@@ -52,28 +52,28 @@ internal sealed class RpcPost(GatewayOptions options, RequestDispatcher dispatch
         int got;
         do
         {
-            got = await context.Request.Body.ReadAsync(buffer);
+            got = await context.Request.Body.ReadAsync(buffer).ConfigureAwait(false);
             oversized.Read(buffer.Span[..got]);
         }
         while (got > 0 && !oversized.IsHopeless);
         context.Response.StatusCode = StatusCodes.Status413PayloadTooLarge;
         if (got > 0) context.Response.Headers.Connection = "close";
-        await HttpReplies.WriteJsonAsync(context, oversized.Refusal());
+        await HttpReplies.WriteJsonAsync(context, oversized.Refusal()).ConfigureAwait(false);
     }
 
     private async ValueTask<byte[]?> AnswerAsync(ReadOnlyMemory<byte> text, Caller caller)
     {
         var elements = new List<Range>();
         if (RpcText.Scan(text.Span, elements, out var isBatch) is { } error) return RpcWriter.Refusal(null, error);
-        if (!isBatch) return await dispatcher.BeginAsync(caller, text.Span, null);
+        if (!isBatch) return await dispatcher.BeginAsync(caller, text.Span, null).ConfigureAwait(false);
         var pending = new List<Task<byte[]?>>(elements.Count);
         foreach (var element in elements)
         {
             // As many at once as a WebSocket has.
-            if (pending.Count >= Limits.RequestsInFlightMax) await pending[^Limits.RequestsInFlightMax];
+            if (pending.Count >= Limits.RequestsInFlightMax) await pending[^Limits.RequestsInFlightMax].ConfigureAwait(false);
             pending.Add(dispatcher.BeginAsync(caller, text.Span[element], null).AsTask());
         }
-        return RpcWriter.Batch(await Task.WhenAll(pending));
+        return RpcWriter.Batch(await Task.WhenAll(pending).ConfigureAwait(false));
     }
 
     // Answers the body's length, or -1 when it is too large.
@@ -83,7 +83,7 @@ internal sealed class RpcPost(GatewayOptions options, RequestDispatcher dispatch
         var length = 0;
         while (true)
         {
-            var got = await request.Body.ReadAsync(buffer.AsMemory(length, max + 1 - length));
+            var got = await request.Body.ReadAsync(buffer.AsMemory(length, max + 1 - length)).ConfigureAwait(false);
             if (got == 0) return length;
             length += got;
             if (length > max) return -1;

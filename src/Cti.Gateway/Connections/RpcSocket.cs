@@ -29,12 +29,13 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
     {
         log.Write(LogEvents.GatewayConnected, caller.Application.Name, remote, caller.Generation);
         metrics.ConnectionOpened();
-        await using var pump = _pump = new EventPump(feeds.Open(caller.Application.Name), _outbox, metrics);
+        var pump = _pump = new EventPump(feeds.Open(caller.Application.Name), _outbox, metrics);
+        await using var closing = pump.ConfigureAwait(false);
         var writing = WriteAsync();
         var pumping = PumpAsync(pump);
         try
         {
-            await ReadAsync(pump);
+            await ReadAsync(pump).ConfigureAwait(false);
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException or IOException or ObjectDisposedException)
         {
@@ -47,8 +48,8 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
             Close(WebSocketCloseStatus.InternalServerError, "a fault of the server");
         }
         pump.Stop();
-        await pumping;
-        await writing;
+        await pumping.ConfigureAwait(false);
+        await writing.ConfigureAwait(false);
         metrics.ConnectionClosed();
         log.Write(LogEvents.GatewayDisconnected, caller.Application.Name, remote, _close?.Reason ?? "the far end is gone");
     }
@@ -90,7 +91,7 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
     {
         try
         {
-            if (!await pump.RunAsync()) CloseSlowReader();
+            if (!await pump.RunAsync().ConfigureAwait(false)) CloseSlowReader();
         }
         catch (Exception e)
         {
@@ -114,11 +115,11 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
         {
             while (true)
             {
-                var length = await ReceiveAsync(buffer);
+                var length = await ReceiveAsync(buffer).ConfigureAwait(false);
                 if (length < 0) return;
                 if (IsClosing) continue;
-                await BeginAsync(RpcText.WithoutMark(buffer.AsMemory(0, length)), pump);
-                await _outbox.WaitForRoomAsync();
+                await BeginAsync(RpcText.WithoutMark(buffer.AsMemory(0, length)), pump).ConfigureAwait(false);
+                await _outbox.WaitForRoomAsync().ConfigureAwait(false);
             }
         }
         finally
@@ -135,7 +136,7 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
         OversizedRequest? oversized = null;
         while (true)
         {
-            var got = await socket.ReceiveAsync(buffer.AsMemory(length, max + 1 - length), _abort.Token);
+            var got = await socket.ReceiveAsync(buffer.AsMemory(length, max + 1 - length), _abort.Token).ConfigureAwait(false);
             if (got.MessageType == WebSocketMessageType.Close)
             {
                 Close(WebSocketCloseStatus.NormalClosure, "closed by the far end");
@@ -152,7 +153,7 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
             }
             if (oversized is not null && (got.EndOfMessage || oversized.IsHopeless))
             {
-                await RefuseTooLargeAsync(oversized, isAtEnd: got.EndOfMessage);
+                await RefuseTooLargeAsync(oversized, isAtEnd: got.EndOfMessage).ConfigureAwait(false);
                 oversized = null;
                 if (got.EndOfMessage) continue;
             }
@@ -165,7 +166,7 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
         if (IsClosing) return;
         Send(oversized.Refusal());
         if (!isAtEnd) Close(WebSocketCloseStatus.MessageTooBig, $"a request is at most {options.RequestBytesMax} bytes");
-        await _outbox.WaitForRoomAsync();
+        await _outbox.WaitForRoomAsync().ConfigureAwait(false);
     }
 
     private async ValueTask BeginAsync(ReadOnlyMemory<byte> message, EventPump pump)
@@ -179,14 +180,14 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
         if (!isBatch)
         {
             // In flight is bounded; while it is full nothing is read, and TCP slows the far end down.
-            await _slots.WaitAsync(_abort.Token);
+            await _slots.WaitAsync(_abort.Token).ConfigureAwait(false);
             Forget(AnswerAsync(dispatcher.BeginAsync(caller, message.Span, turn), turn));
             return;
         }
         var pending = new List<Task<byte[]?>>(_elements.Count);
         foreach (var element in _elements)
         {
-            await _slots.WaitAsync(_abort.Token);
+            await _slots.WaitAsync(_abort.Token).ConfigureAwait(false);
             pending.Add(ReleaseAsync(dispatcher.BeginAsync(caller, message.Span[element], turn)));
         }
         Forget(AnswerBatchAsync(pending, turn));
@@ -194,21 +195,21 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
 
     private async Task AnswerAsync(ValueTask<byte[]?> pending, EventPump.Turn turn)
     {
-        if (await pending is { } answer) Send(answer);
+        if (await pending.ConfigureAwait(false) is { } answer) Send(answer);
         turn.Dispose();
         _slots.Release();
     }
 
     private async Task<byte[]?> ReleaseAsync(ValueTask<byte[]?> pending)
     {
-        var answer = await pending;
+        var answer = await pending.ConfigureAwait(false);
         _slots.Release();
         return answer;
     }
 
     private async Task AnswerBatchAsync(List<Task<byte[]?>> pending, EventPump.Turn turn)
     {
-        if (RpcWriter.Batch(await Task.WhenAll(pending)) is { } batch) Send(batch);
+        if (RpcWriter.Batch(await Task.WhenAll(pending).ConfigureAwait(false)) is { } batch) Send(batch);
         turn.Dispose();
     }
 
@@ -229,14 +230,14 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
     {
         try
         {
-            while (await _outbox.TakeAsync() is { } message)
+            while (await _outbox.TakeAsync().ConfigureAwait(false) is { } message)
             {
                 var sending = socket.SendAsync(message.AsMemory(), WebSocketMessageType.Text, endOfMessage: true, _abort.Token);
-                if (!sending.IsCompletedSuccessfully) await WaitForReaderAsync(sending);
+                if (!sending.IsCompletedSuccessfully) await WaitForReaderAsync(sending).ConfigureAwait(false);
                 _outbox.Sent(message);
             }
             if (_close is { } close && socket.State is WebSocketState.Open or WebSocketState.CloseReceived)
-                await socket.CloseOutputAsync(close.Status, close.Reason, _abort.Token);
+                await socket.CloseOutputAsync(close.Status, close.Reason, _abort.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException or IOException or ObjectDisposedException or InvalidOperationException)
         {
@@ -249,7 +250,7 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
     private async ValueTask WaitForReaderAsync(ValueTask sending)
     {
         if (!IsClosing) _abort.CancelAfter(options.SlowReaderMillis);
-        await sending;
+        await sending.ConfigureAwait(false);
         _abort.CancelAfter(IsClosing ? options.CloseMillis : Timeout.Infinite);
     }
 }

@@ -77,7 +77,7 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
         RpcReply reply;
         try
         {
-            reply = await pending;
+            reply = await pending.ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -100,18 +100,18 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
     {
         try
         {
-            return await pending.AsTask().WaitAsync(TimeSpan.FromMilliseconds(options.OwnerAnswerMillis));
+            return await pending.AsTask().WaitAsync(TimeSpan.FromMilliseconds(options.OwnerAnswerMillis)).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            await deadline.CancelAsync();
+            await deadline.CancelAsync().ConfigureAwait(false);
             return RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the owner did not answer in time; the outcome is unknown, retry with the same id"));
         }
     }
 
     private static async ValueTask<RpcReply> FromFeedAsync(ValueTask<FeedPosition> pending)
     {
-        var position = await pending;
+        var position = await pending.ConfigureAwait(false);
         return position.Error is { } error ? RpcReply.Refused(error) : RpcReply.Ok(RpcWriter.Cursor(position.Cursor));
     }
 

@@ -28,10 +28,11 @@ internal static class CallCommand
                 context.Cancel = true;
                 stop.Cancel();
             });
-            await using var socket = await GatewaySocket.ConnectAsync(client, stop.Token);
+            var socket = await GatewaySocket.ConnectAsync(client, stop.Token).ConfigureAwait(false);
+            await using var closing = socket.ConfigureAwait(false);
             var parameters = new JsonObject { ["to_uri"] = result.GetValue(to), ["max_answer_seconds"] = result.GetValue(seconds) };
             if (result.GetValue(from) is { } caller) parameters["from_uri"] = caller;
-            return await new Conversation(terminal, socket, result.GetValue(play)!).RunAsync(parameters, stop.Token);
+            return await new Conversation(terminal, socket, result.GetValue(play)!).RunAsync(parameters, stop.Token).ConfigureAwait(false);
         });
         return command;
     }
@@ -43,18 +44,18 @@ internal static class CallCommand
 
         public async Task<int> RunAsync(JsonObject parameters, CancellationToken cancellation)
         {
-            var made = await socket.AskAsync("sys.call.construct", parameters, cancellation) as JsonObject;
+            var made = await socket.AskAsync("sys.call.construct", parameters, cancellation).ConfigureAwait(false) as JsonObject;
             var call = (string?)made?["res_id"] ?? throw new CommandException("sys.call.construct: the answer names no call");
             terminal.Say($"{call} calls {made?["to_uri"]}");
             using var hangUp = cancellation.Register(() => _ = DropAsync(call));
             try
             {
-                await foreach (var notice in socket.Events.ReadAllAsync(CancellationToken.None))
+                await foreach (var notice in socket.Events.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
                 {
                     if (notice["params"] is not JsonObject event_ || (string?)event_["res_id"] != call) continue;
                     Print(notice, event_);
                     if ((string?)notice["method"] == "sys.call.on_released") return Outcome();
-                    await ReactAsync((string?)notice["method"], call, event_);
+                    await ReactAsync((string?)notice["method"], call, event_).ConfigureAwait(false);
                 }
             }
             catch (ChannelClosedException)
@@ -70,14 +71,14 @@ internal static class CallCommand
             {
                 case "sys.call.on_dial_completed" when event_["error"] is null:
                     _problem = $"{file} was not played to its end";
-                    await TryAsync("sys.call.play_start", new JsonObject { ["res_id"] = call, ["content"] = file }, call);
+                    await TryAsync("sys.call.play_start", new JsonObject { ["res_id"] = call, ["content"] = file }, call).ConfigureAwait(false);
                     break;
                 case "sys.call.on_dial_completed":
                     _problem += Because(event_);
                     break;
                 case "sys.call.on_play_completed":
                     _problem = event_["error"] is null ? null : _problem + Because(event_);
-                    await DropAsync(call, cause: 200);
+                    await DropAsync(call, cause: 200).ConfigureAwait(false);
                     break;
             }
         }
@@ -87,12 +88,12 @@ internal static class CallCommand
         {
             try
             {
-                await socket.AskAsync(method, parameters, CancellationToken.None);
+                await socket.AskAsync(method, parameters, CancellationToken.None).ConfigureAwait(false);
             }
             catch (CommandException e)
             {
                 terminal.Complain("cti: " + e.Message);
-                await DropAsync(call);
+                await DropAsync(call).ConfigureAwait(false);
             }
         }
 
@@ -103,7 +104,7 @@ internal static class CallCommand
         {
             try
             {
-                await socket.AskAsync("sys.call.drop", new JsonObject { ["res_id"] = call, ["cause"] = cause }, CancellationToken.None);
+                await socket.AskAsync("sys.call.drop", new JsonObject { ["res_id"] = call, ["cause"] = cause }, CancellationToken.None).ConfigureAwait(false);
             }
             catch (CommandException)
             {

@@ -24,7 +24,7 @@ internal static class CallsCommand
         command.SetAction(async (result, cancellation) =>
         {
             using var client = access.Connect(result);
-            return await RunAsync(terminal, client, result.GetValue(state), result.GetValue(limit), cancellation);
+            return await RunAsync(terminal, client, result.GetValue(state), result.GetValue(limit), cancellation).ConfigureAwait(false);
         });
         return command;
     }
@@ -39,7 +39,7 @@ internal static class CallsCommand
             var parameters = new JsonObject { ["limit"] = Math.Min(limit - count, PageMax) };
             if (state is not null) parameters["state"] = state;
             if (after is not null) parameters["after"] = after;
-            var page = await client.AskAsync("sys.call.list", parameters, cancellation) as JsonObject;
+            var page = await client.AskAsync("sys.call.list", parameters, cancellation).ConfigureAwait(false) as JsonObject;
             foreach (var call in (page?["items"] as JsonArray ?? []).OfType<JsonObject>())
             {
                 count++;

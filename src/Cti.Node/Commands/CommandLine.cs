@@ -20,7 +20,7 @@ internal static class CommandLine
         var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false, Output = terminal.Out.Profile.Out.Writer, Error = terminal.Error };
         try
         {
-            return await result.InvokeAsync(invocation, cancellation);
+            return await result.InvokeAsync(invocation, cancellation).ConfigureAwait(false);
         }
         catch (CommandException e)
         {

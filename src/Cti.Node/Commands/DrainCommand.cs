@@ -24,7 +24,7 @@ internal static class DrainCommand
         command.SetAction(async (result, cancellation) =>
         {
             using var client = access.Connect(result);
-            return await RunAsync(terminal, client, result.GetValue(node)!, TimeSpan.FromSeconds(result.GetValue(timeout)), cancellation);
+            return await RunAsync(terminal, client, result.GetValue(node)!, TimeSpan.FromSeconds(result.GetValue(timeout)), cancellation).ConfigureAwait(false);
         });
         return command;
     }
@@ -32,7 +32,7 @@ internal static class DrainCommand
     private static async Task<int> RunAsync(Terminal terminal, GatewayClient client, string node, TimeSpan patience, CancellationToken cancellation)
     {
         var began = Stopwatch.GetTimestamp();
-        await client.PostAsync($"/nodes/{Uri.EscapeDataString(node)}/drain", cancellation);
+        await client.PostAsync($"/nodes/{Uri.EscapeDataString(node)}/drain", cancellation).ConfigureAwait(false);
         if (patience == TimeSpan.Zero)
         {
             terminal.Say($"{node} drains");
@@ -46,7 +46,7 @@ internal static class DrainCommand
         {
             while (true)
             {
-                var found = (await client.AskAsync("sys.node.list", [], over.Token) as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(one => (string?)one["name"] == node);
+                var found = (await client.AskAsync("sys.node.list", [], over.Token).ConfigureAwait(false) as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(one => (string?)one["name"] == node);
                 if (found is null)
                 {
                     terminal.Say($"{node} has left the cluster, {Took(began)}");
@@ -61,7 +61,7 @@ internal static class DrainCommand
                 }
                 var now = $"{node} drains: {StatusCommand.Counted(instances, "instance")}, {(calls is { } left ? StatusCommand.Counted(left, "call") : "calls unknown, it does not answer")}";
                 if (now != last) terminal.Say(last = now);
-                await tick.WaitForNextTickAsync(over.Token);
+                await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)

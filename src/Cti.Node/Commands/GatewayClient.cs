@@ -27,9 +27,9 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
     /// <exception cref="CommandException">Nothing answers.</exception>
     public async Task<string?> WhyNotReadyAsync(CancellationToken cancellation)
     {
-        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(url, "/readyz")), cancellation);
+        using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(url, "/readyz")), cancellation).ConfigureAwait(false);
         if (response.IsSuccessStatusCode) return null;
-        var text = (await response.Content.ReadAsStringAsync(cancellation)).Trim();
+        var text = (await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false)).Trim();
         return text.Length > 0 ? text : $"/readyz answers {(int)response.StatusCode}";
     }
 
@@ -41,9 +41,9 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
         var began = Stopwatch.GetTimestamp();
         while (true)
         {
-            var answer = await AnswerAsync(text, cancellation);
+            var answer = await AnswerAsync(text, cancellation).ConfigureAwait(false);
             if (Rpc.RetryAfter(answer) is not { } pause || Stopwatch.GetElapsedTime(began) > AnswerMax) return Rpc.Result(method, answer);
-            await Task.Delay(pause, cancellation);
+            await Task.Delay(pause, cancellation).ConfigureAwait(false);
         }
     }
 
@@ -52,11 +52,11 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(url, "/v2/rpc"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         request.Content = new StringContent(text, Encoding.UTF8, "application/json");
-        using var response = await SendAsync(request, cancellation);
+        using var response = await SendAsync(request, cancellation).ConfigureAwait(false);
         if (response.StatusCode == HttpStatusCode.Unauthorized) throw Refused(url);
         try
         {
-            return JsonNode.Parse(await response.Content.ReadAsStringAsync(cancellation)) as JsonObject;
+            return JsonNode.Parse(await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false)) as JsonObject;
         }
         catch (JsonException)
         {
@@ -70,9 +70,9 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(url, path));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
-        using var response = await SendAsync(request, cancellation);
+        using var response = await SendAsync(request, cancellation).ConfigureAwait(false);
         if (response.StatusCode == HttpStatusCode.Unauthorized) throw Refused(url);
-        if (!response.IsSuccessStatusCode) throw new CommandException($"{url}: {(await response.Content.ReadAsStringAsync(cancellation)).Trim()}");
+        if (!response.IsSuccessStatusCode) throw new CommandException($"{url}: {(await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false)).Trim()}");
     }
 
     public static CommandException Refused(Uri url) => new($"{url} refuses the key; name the right one with --keys-file or --key");
@@ -90,7 +90,7 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
     {
         try
         {
-            return await _http.SendAsync(request, cancellation);
+            return await _http.SendAsync(request, cancellation).ConfigureAwait(false);
         }
         catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !cancellation.IsCancellationRequested))
         {

@@ -37,7 +37,7 @@ internal sealed class GatewaySocket : IAsyncDisposable
         var url = new UriBuilder(new Uri(client.Url, "/v2/rpc")) { Scheme = client.Url.Scheme == "https" ? "wss" : "ws" }.Uri;
         try
         {
-            await socket.ConnectAsync(url, cancellation);
+            await socket.ConnectAsync(url, cancellation).ConfigureAwait(false);
             return new GatewaySocket(socket);
         }
         catch (WebSocketException e)
@@ -57,8 +57,8 @@ internal sealed class GatewaySocket : IAsyncDisposable
         if (_reading.IsCompleted) throw Lost(method);
         try
         {
-            await _socket.SendAsync(Encoding.UTF8.GetBytes(Rpc.Request(id, method, parameters)).AsMemory(), WebSocketMessageType.Text, true, cancellation);
-            return Rpc.Result(method, await answer.Task.WaitAsync(cancellation));
+            await _socket.SendAsync(Encoding.UTF8.GetBytes(Rpc.Request(id, method, parameters)).AsMemory(), WebSocketMessageType.Text, true, cancellation).ConfigureAwait(false);
+            return Rpc.Result(method, await answer.Task.WaitAsync(cancellation).ConfigureAwait(false));
         }
         catch (Exception e) when (e is WebSocketException or ChannelClosedException)
         {
@@ -72,8 +72,8 @@ internal sealed class GatewaySocket : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        await _reading;
+        await _stop.CancelAsync().ConfigureAwait(false);
+        await _reading.ConfigureAwait(false);
         _socket.Dispose();
         _stop.Dispose();
     }
@@ -87,12 +87,12 @@ internal sealed class GatewaySocket : IAsyncDisposable
         {
             while (true)
             {
-                var received = await _socket.ReceiveAsync(buffer.GetMemory(64 * 1024), _stop.Token);
+                var received = await _socket.ReceiveAsync(buffer.GetMemory(64 * 1024), _stop.Token).ConfigureAwait(false);
                 if (received.MessageType == WebSocketMessageType.Close) break;
                 buffer.Advance(received.Count);
                 if (buffer.WrittenCount > MessageBytesMax) break;
                 if (!received.EndOfMessage) continue;
-                if (JsonNode.Parse(buffer.WrittenSpan) is JsonObject message) await TakeAsync(message);
+                if (JsonNode.Parse(buffer.WrittenSpan) is JsonObject message) await TakeAsync(message).ConfigureAwait(false);
                 buffer.ResetWrittenCount();
             }
         }
@@ -107,6 +107,6 @@ internal sealed class GatewaySocket : IAsyncDisposable
     private async ValueTask TakeAsync(JsonObject message)
     {
         if (message["id"]?.GetValueKind() == JsonValueKind.String && _asked.TryGetValue((string)message["id"]!, out var waiting)) waiting.TrySetResult(message);
-        else if (message.ContainsKey("method")) await _events.Writer.WriteAsync(message, _stop.Token);
+        else if (message.ContainsKey("method")) await _events.Writer.WriteAsync(message, _stop.Token).ConfigureAwait(false);
     }
 }

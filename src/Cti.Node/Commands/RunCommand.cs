@@ -34,7 +34,7 @@ internal static class RunCommand
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, OnSignal);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, OnSignal);
-        return await NodeHost.RunAsync(configuration, stop.Token);
+        return await NodeHost.RunAsync(configuration, stop.Token).ConfigureAwait(false);
 
         void OnSignal(PosixSignalContext context)
         {

@@ -16,16 +16,16 @@ internal static class StatusCommand
         command.SetAction(async (result, cancellation) =>
         {
             using var client = access.Connect(result);
-            return await RunAsync(terminal, client, cancellation);
+            return await RunAsync(terminal, client, cancellation).ConfigureAwait(false);
         });
         return command;
     }
 
     private static async Task<int> RunAsync(Terminal terminal, GatewayClient client, CancellationToken cancellation)
     {
-        var whyNot = await client.WhyNotReadyAsync(cancellation);
+        var whyNot = await client.WhyNotReadyAsync(cancellation).ConfigureAwait(false);
         terminal.Say(whyNot is null ? $"{client.Url} is ready" : $"{client.Url} is not ready: {whyNot}");
-        var nodes = await client.AskAsync("sys.node.list", [], cancellation) as JsonArray ?? [];
+        var nodes = await client.AskAsync("sys.node.list", [], cancellation).ConfigureAwait(false) as JsonArray ?? [];
         var table = new Table().AddColumns("node", "roles", "version", "instances", "epoch", "calls", "lag (ms)", "state", "trunks");
         foreach (var node in nodes.OfType<JsonObject>())
         {
