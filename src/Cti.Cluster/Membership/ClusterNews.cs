@@ -69,10 +69,9 @@ internal sealed class ClusterNews(ClusterMemberOptions options, MemberLife life,
             {
                 tell();
             }
-#pragma warning disable CA1031 // One receiver's bug must not keep the news from all others.
             catch (Exception fault)
-#pragma warning restore CA1031
             {
+                // One receiver's bug must not keep the news from all others.
                 log.Write(LogEvents.MembershipFault, fault);
             }
         }

@@ -83,10 +83,9 @@ internal sealed class Renewals(
             End(attempt);
             trouble.Fail(fault);
         }
-#pragma warning disable CA1031 // A bug here must be seen in the log: nothing else observes this task.
         catch (Exception fault)
-#pragma warning restore CA1031
         {
+            // A bug here must be seen in the log: nothing else observes this task.
             End(attempt);
             trouble.TellBug(fault);
         }

@@ -46,10 +46,9 @@ internal sealed class StoreTrouble(MemberLife life, ILog log)
         {
             Fail(fault);
         }
-#pragma warning disable CA1031 // A bug here must be seen in the log: nothing else observes this task.
         catch (Exception fault)
-#pragma warning restore CA1031
         {
+            // A bug here must be seen in the log: nothing else observes this task.
             TellBug(fault);
         }
     }

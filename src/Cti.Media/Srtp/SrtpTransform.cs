@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Diagnostics.CodeAnalysis;
 using System.Security.Cryptography;
 
 namespace Cti.Media.Srtp;
@@ -37,10 +36,10 @@ internal sealed class SrtpTransform : IDisposable
     private readonly byte[] _counters = new byte[ChunkBytes];
     private readonly byte[] _keyStream = new byte[ChunkBytes];
 
-    [SuppressMessage("Security", "CA5350", Justification = "HMAC-SHA1 is what AES_CM_128_HMAC_SHA1_80 is made of; what breaks SHA-1 does not break its HMAC.")]
     private SrtpTransform(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey)
     {
         salt.CopyTo(_salt);
+        // It is what AES_CM_128_HMAC_SHA1_80 is made of; what breaks SHA-1 does not break its HMAC.
         _hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA1, authenticationKey);
         _aes = Create(key);
         _encryptor = _aes.CreateEncryptor();
@@ -139,10 +138,10 @@ internal sealed class SrtpTransform : IDisposable
         CryptographicOperations.ZeroMemory(keyStream);
     }
 
-    [SuppressMessage("Security", "CA5358", Justification = "Single blocks of a counter are encrypted: that is counter mode.")]
     private static Aes Create(ReadOnlySpan<byte> key)
     {
         var aes = Aes.Create();
+        // Single blocks of a counter are encrypted: that is counter mode.
         aes.Mode = CipherMode.ECB;
         aes.Padding = PaddingMode.None;
         aes.SetKey(key);

@@ -141,10 +141,9 @@ internal sealed class CallRecordKeeper(CallRecordKeeperOptions options, IJournal
         {
             Arm(await PassAsync().ConfigureAwait(false) ? options.IntervalMillis : options.RetryMillis);
         }
-#pragma warning disable CA1031 // A bug here must be seen in the log: nothing else observes this task.
         catch (Exception fault)
-#pragma warning restore CA1031
         {
+            // A bug here must be seen in the log: nothing else observes this task.
             log.Write(LogEvents.CallRecordsHeld, files?.Directory, fault);
         }
     }

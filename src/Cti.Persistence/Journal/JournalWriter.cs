@@ -130,10 +130,9 @@ public sealed class JournalWriter : IWorkItem
             }
             Volatile.Write(ref _takenNanos, 0);
         }
-#pragma warning disable CA1031 // A bug here must be seen in the log: nothing else observes this task.
         catch (Exception fault)
-#pragma warning restore CA1031
         {
+            // A bug here must be seen in the log: nothing else observes this task.
             _unreachable = true;
             _log.Write(LogEvents.JournalFault, fault);
         }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using Cti.Kernel;
@@ -77,7 +76,6 @@ internal sealed class TcpLinkStream(Socket socket, ILinkStreamEvents? events, IL
         ThreadPool.UnsafeQueueUserWorkItem(static stream => _ = stream.ReadAsync(isOutgoing: false), this, preferLocal: false);
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "A receiver's bug ends this connection, not the process.")]
     private async Task ReadAsync(bool isOutgoing)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
@@ -97,6 +95,7 @@ internal sealed class TcpLinkStream(Socket socket, ILinkStreamEvents? events, IL
         }
         catch (Exception fault)
         {
+            // A receiver's bug ends this connection, not the process.
             log.Write(LogEvents.LinkReceiverFault, fault);
         }
         ArrayPool<byte>.Shared.Return(buffer);

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using Cti.Kernel;
@@ -108,7 +107,6 @@ internal sealed class TcpLinkListener : ILinkListener
         }
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "The acceptor's bug refuses one peer; the listener goes on.")]
     private void Take(Socket socket)
     {
         try
@@ -120,6 +118,7 @@ internal sealed class TcpLinkListener : ILinkListener
         }
         catch (Exception fault)
         {
+            // The acceptor's bug refuses one peer; the listener goes on.
             _log.Write(LogEvents.LinkReceiverFault, fault);
             socket.Dispose();
         }

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Cti.Kernel;
 using Cti.Media;
 
@@ -68,7 +67,6 @@ internal sealed class EventDispatcher : IDisposable
         }
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "One receiver's bug must not silence every other session.")]
     private void Deliver(in Item report)
     {
         try
@@ -77,6 +75,7 @@ internal sealed class EventDispatcher : IDisposable
         }
         catch (Exception fault)
         {
+            // One receiver's bug must not silence every other session.
             _log.Write(LogEvents.MediaReceiverFault, report.Session.Value, fault);
         }
     }

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Cti.Kernel;
 using Cti.Media;
@@ -425,7 +424,6 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     }
 
     // A session whose engine breaks ends alone; the loop carries the others on.
-    [SuppressMessage("Design", "CA1031", Justification = "A second fault while ending a broken session must not end the loop.")]
     private void Abandon(SessionSlot slot, Exception fault)
     {
         _log.Write(LogEvents.MediaSessionFault, slot.Id.Value, fault);
@@ -438,6 +436,7 @@ internal sealed unsafe partial class MediaLoop : IDisposable
         }
         catch (Exception second)
         {
+            // A second fault while ending a broken session must not end the loop.
             _log.Write(LogEvents.MediaSessionFault, slot.Id.Value, second);
         }
     }

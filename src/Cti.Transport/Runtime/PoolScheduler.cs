@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Cti.Kernel;
 
 namespace Cti.Transport.Runtime;
@@ -11,7 +10,6 @@ public sealed class PoolScheduler(ILog log) : IScheduler
     /// <inheritdoc/>
     public void Post(IWorkItem item) => ThreadPool.UnsafeQueueUserWorkItem(_run, item, preferLocal: false);
 
-    [SuppressMessage("Design", "CA1031", Justification = "An escaped exception on a pool thread would end the process and every call on it.")]
     private static void RunGuarded(IWorkItem item, ILog log)
     {
         try
@@ -20,6 +18,7 @@ public sealed class PoolScheduler(ILog log) : IScheduler
         }
         catch (Exception fault)
         {
+            // An escaped exception on a pool thread would end the process and every call on it.
             log.Write(LogEvents.WorkItemFault, item.GetType().Name, fault);
         }
     }

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using Cti.Kernel;
@@ -218,7 +217,6 @@ internal sealed class SipConnection
     }
 
     /// <summary>Reads until the connection ends.</summary>
-    [SuppressMessage("Design", "CA1031", Justification = "A receiver's bug ends this connection, not the process.")]
     public async Task ReadAsync()
     {
         var buffer = ArrayPool<byte>.Shared.Rent(FirstBufferBytes);
@@ -249,6 +247,7 @@ internal sealed class SipConnection
         }
         catch (Exception fault)
         {
+            // A receiver's bug ends this connection, not the process.
             _context.Log.Write(LogEvents.SipReceiverFault, Flow.Remote, fault);
         }
         finally

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
@@ -95,7 +94,6 @@ internal sealed unsafe class UdpListener : IDisposable
         }
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "A datagram that a receiver's bug cannot digest must not end the listener.")]
     private void Take(ReadOnlySpan<byte> datagram, SocketAddressKey source)
     {
         Interlocked.Increment(ref _context.Counts.DatagramsReceived);
@@ -117,6 +115,7 @@ internal sealed unsafe class UdpListener : IDisposable
         }
         catch (Exception fault)
         {
+            // A datagram that a receiver's bug cannot digest must not end the listener.
             _context.Log.Write(LogEvents.SipReceiverFault, source, fault);
         }
     }

@@ -31,9 +31,8 @@ public sealed class HttpSpeechEngine : ISpeechEngine, IDisposable
     public HttpSpeechEngine(HttpSpeechOptions options)
     {
         _options = options;
-#pragma warning disable CA2000 // Owned by the client.
+        // Owned by the client.
         _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
-#pragma warning restore CA2000
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };
