@@ -23,8 +23,6 @@ public static partial class Catalogue
 
     private static readonly FrozenDictionary<string, MethodDefinition> ByName = Methods.ToFrozenDictionary(m => m.Name, StringComparer.Ordinal);
 
-    private static readonly FrozenDictionary<string, EventDefinition> EventsByName = Events.ToFrozenDictionary(e => e.Name, StringComparer.Ordinal);
-
     /// <summary>The method of that name, available or not; null when the contract has none.</summary>
     public static MethodDefinition? Find(string name) => ByName.GetValueOrDefault(name);
 
@@ -39,9 +37,6 @@ public static partial class Catalogue
             if (method.Name.EndsWith("." + name, StringComparison.OrdinalIgnoreCase)) return method.Name;
         return Nearest.Of(name, Methods.Select(static method => method.Name));
     }
-
-    /// <summary>The event of that name, available or not; null when the contract has none.</summary>
-    public static EventDefinition? FindEvent(string name) => EventsByName.GetValueOrDefault(name);
 
     /// <summary>Codes that every method may answer.</summary>
     public static ImmutableArray<int> CommonErrors { get; } =

@@ -232,7 +232,6 @@ public sealed class FileTests
         recorder.Drain().ShouldBeFalse();
         File.ReadAllText(path).ShouldBe("old");
         recorder.Finish();
-        recorder.IsEnding.ShouldBeTrue();
         recorder.Drain().ShouldBeTrue();
         recorder.IsDone.ShouldBeTrue();
         var file = File.ReadAllBytes(path);

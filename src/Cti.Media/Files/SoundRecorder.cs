@@ -64,9 +64,6 @@ public sealed class SoundRecorder
     /// <summary>How much sound was taken, in milliseconds; what the file held before is not counted.</summary>
     public long DurationMillis => Volatile.Read(ref _samples) / _channels / Audio.MillisSamples;
 
-    /// <summary>True once no more sound comes and the file waits to be completed: someone waits for it, so drain these first and often (every 5 to 20 ms).</summary>
-    public bool IsEnding => Current is Phase.Finishing or Phase.Discarding or Phase.Abandoned;
-
     internal bool IsDone => Current is Phase.Completed or Phase.Failed;
 
     /// <summary>Why it failed; null while it has not.</summary>

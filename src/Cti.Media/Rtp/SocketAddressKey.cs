@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Net;
-using System.Net.Sockets;
 
 namespace Cti.Media.Rtp;
 
@@ -85,7 +84,4 @@ public readonly record struct SocketAddressKey
 
     /// <inheritdoc/>
     public override string ToString() => IsNone ? "none" : ToEndPoint().ToString();
-
-    /// <summary>The family of a socket that reaches it directly.</summary>
-    public AddressFamily Family => IsIPv4 ? AddressFamily.InterNetwork : AddressFamily.InterNetworkV6;
 }

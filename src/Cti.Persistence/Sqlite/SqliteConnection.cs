@@ -135,8 +135,6 @@ internal sealed class SqliteStatement(sqlite3 db, sqlite3_stmt handle, string sq
 
     internal int Int32(int column) => raw.sqlite3_column_int(handle, column);
 
-    internal bool IsNull(int column) => raw.sqlite3_column_type(handle, column) == raw.SQLITE_NULL;
-
     internal string Text(int column) => raw.sqlite3_column_text(handle, column).utf8_to_string() ?? "";
 
     internal byte[] Blob(int column)

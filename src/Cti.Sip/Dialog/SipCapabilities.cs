@@ -18,10 +18,6 @@ public static class SipCapabilities
     internal static bool? AllowsUpdate(SipMessage message) =>
         message.Has(HeaderId.Allow) ? message.Tokens(HeaderId.Allow).Contains(SipMethods.Update, StringComparer.Ordinal) : null;
 
-    /// <summary>Whether that method has a meaning here; any other is answered 405 with Allow.</summary>
-    public static bool IsAllowed(string method) => method is SipMethods.Invite or SipMethods.Ack or SipMethods.Cancel or SipMethods.Bye
-        or SipMethods.Options or SipMethods.Info or SipMethods.Update;
-
     /// <summary>
     /// The 420 for a request that requires what we do not do, such as 100rel; null when there is nothing to refuse (RFC 3261 section 8.2.2.3).
     /// CANCEL and ACK are never refused; what is no option tag requires nothing.

@@ -175,9 +175,6 @@ public sealed class ViaValue(string transport, string host, int port, SipParams 
     /// <summary>The same with a parameter set.</summary>
     public ViaValue With(string name, string? value) => new(Transport, Host, Port, Params.With(name, value));
 
-    /// <summary>Whether both have the same sent-by, default ports counted as written.</summary>
-    public bool SameSentBy(ViaValue other) => PortOrDefault == other.PortOrDefault && Host.Equals(other.Host, StringComparison.OrdinalIgnoreCase);
-
     /// <summary>The value as it is sent.</summary>
     public override string ToString()
     {

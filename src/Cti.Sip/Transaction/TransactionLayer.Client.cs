@@ -58,24 +58,13 @@ public sealed partial class TransactionLayer
         return client;
     }
 
-    /// <summary>
-    /// Sends the ACK of a 2xx: outside any transaction, with a branch of its own (RFC 3261 section 13.2.2.4). Returns what was sent, for <see cref="SendAgain"/>.
-    /// </summary>
-    public ReadOnlyMemory<byte> SendAck(SipRequest ack, SipFlow flow)
+    /// <summary>Sends the ACK of a 2xx: outside any transaction, with a branch of its own (RFC 3261 section 13.2.2.4).</summary>
+    public void SendAck(SipRequest ack, SipFlow flow)
     {
         var branch = NewBranch();
         ack.AddFirst(HeaderId.Via, NewVia(flow, branch).ToString());
         flow = FlowFor(ack, flow, branch);
-        var bytes = SipMessageWriter.ToArray(ack);
-        _transport.Send(flow, bytes, 0);
-        return bytes;
-    }
-
-    /// <summary>Sends the same bytes once more: an ACK whose 2xx came again.</summary>
-    public void SendAgain(ReadOnlyMemory<byte> bytes, SipFlow flow)
-    {
-        Counters.Retransmitted++;
-        _transport.Send(flow, bytes, 0);
+        _transport.Send(flow, SipMessageWriter.ToArray(ack), 0);
     }
 
     internal void Cancel(ClientTransaction client, string? reason)

@@ -179,15 +179,6 @@ public sealed partial class MediaEngine : IMediaPort, IBoundedDisk, IDisposable
     /// <inheritdoc/>
     public void Abandon(MediaSessionId session) => Post(session, MediaCommand.Abandon());
 
-    /// <summary>Gives every session and conference up, as <see cref="Abandon(MediaSessionId)"/> does: this node stands down. <see cref="Dispose"/> finds nothing left to say goodbye to.</summary>
-    public void AbandonAll()
-    {
-        foreach (var conference in _conferences.Values)
-            conference.Post(MediaCommand.Abandon());
-        foreach (var slot in _sessions.Values)
-            slot.Post(MediaCommand.Abandon());
-    }
-
     /// <summary>Closes every session with its reports, completes the recordings and stops the threads; what has not ended in 3 s is cut off.</summary>
     public void Dispose()
     {

@@ -12,7 +12,6 @@ internal static unsafe partial class Libc
     public const int SockNonblock = 0x800;
     public const int SockCloexec = 0x80000;
     public const int SolSocket = 1;
-    public const int SoSndbuf = 7;
     public const int SoRcvbuf = 8;
     public const int IpProtoIp = 0;
     public const int IpTos = 1;
@@ -99,9 +98,6 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "clock_gettime")]
     public static partial int ClockGetTime(int clock, Timespec* time);
-
-    [LibraryImport("libc", EntryPoint = "getrusage", SetLastError = true)]
-    public static partial int GetResourceUsage(int who, long* usage);
 
     [LibraryImport("libc", EntryPoint = "gettid")]
     public static partial int GetThreadId();

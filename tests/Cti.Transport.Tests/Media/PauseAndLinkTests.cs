@@ -135,7 +135,8 @@ public sealed class PauseAndLinkTests
         fixture.Engine.Abandon(one.Session);
         Until(() => fixture.Engine.SessionCount == 1);
         fixture.Engine.FreePairs.ShouldBe(free + 1);
-        fixture.Engine.AbandonAll();
+        fixture.Engine.Abandon(other.Session);
+        fixture.Engine.AbandonConference(room);
         Until(() => fixture.Engine.SessionCount == 0 && fixture.Engine.ConferenceCount == 0);
         (Loop(fixture).RtpSent, Loop(fixture).RtcpSent, Loop(fixture).Sessions).ShouldBe((sent, reports, 0));
         (one.EventsWaiting, other.EventsWaiting).ShouldBe((0, 0));
