@@ -37,7 +37,9 @@ public interface INodeLinks
     void Receive(LinkChannel channel, ILinkReceiver receiver);
 }
 
-/// <summary>Receives one channel. Calls for one peer come in order, one at a time, on any thread; receivers only post to a mailbox or take a short lock.</summary>
+/// <summary>
+/// Receives one channel. Calls for one peer come in order, one at a time, on any thread; receivers only post to a mailbox or take a short lock.
+/// </summary>
 public interface ILinkReceiver
 {
     /// <summary>A message came.</summary>

@@ -31,7 +31,8 @@ public static class ArgumentBinder
         }
     }
 
-    private static RpcError? Read(MethodDefinition method, ApiGeneration generation, ReadOnlySpan<byte> json, ArgumentRules rules, Dictionary<string, object?> values)
+    private static RpcError? Read(MethodDefinition method, ApiGeneration generation, ReadOnlySpan<byte> json, ArgumentRules rules,
+        Dictionary<string, object?> values)
     {
         var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = Limits.JsonDepthMax });
         reader.Read();
@@ -43,7 +44,8 @@ public static class ArgumentBinder
         };
     }
 
-    private static RpcError? ReadNamed(MethodDefinition method, ApiGeneration generation, ref Utf8JsonReader reader, ArgumentRules rules, Dictionary<string, object?> values)
+    private static RpcError? ReadNamed(MethodDefinition method, ApiGeneration generation, ref Utf8JsonReader reader, ArgumentRules rules,
+        Dictionary<string, object?> values)
     {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -56,7 +58,8 @@ public static class ArgumentBinder
         return null;
     }
 
-    private static RpcError? ReadPositions(MethodDefinition method, ApiGeneration generation, ref Utf8JsonReader reader, ArgumentRules rules, Dictionary<string, object?> values)
+    private static RpcError? ReadPositions(MethodDefinition method, ApiGeneration generation, ref Utf8JsonReader reader, ArgumentRules rules,
+        Dictionary<string, object?> values)
     {
         var positions = method.PositionsIn(generation);
         var index = 0;
@@ -70,7 +73,8 @@ public static class ArgumentBinder
     }
 
     // Null is the default, however it is given.
-    private static RpcError? ReadValue(ref Utf8JsonReader reader, ParameterDefinition parameter, ApiGeneration generation, ArgumentRules rules, Dictionary<string, object?> values)
+    private static RpcError? ReadValue(ref Utf8JsonReader reader, ParameterDefinition parameter, ApiGeneration generation, ArgumentRules rules,
+        Dictionary<string, object?> values)
     {
         var value = parameter.DefaultIn(generation);
         if (reader.TokenType == JsonTokenType.Null)
@@ -124,7 +128,8 @@ public static class ArgumentBinder
         return $"unknown; {(meant is null ? "" : $"did you mean {meant}? ")}{method.Name} takes {string.Join(", ", method.Parameters.Select(p => p.NameIn(generation)))}";
     }
 
-    private static string Spellings(ParameterDefinition parameter) => parameter.Aliases.IsEmpty ? "" : $" (as {parameter.Name}, {string.Join(", ", parameter.Aliases)})";
+    private static string Spellings(ParameterDefinition parameter) =>
+        parameter.Aliases.IsEmpty ? "" : $" (as {parameter.Name}, {string.Join(", ", parameter.Aliases)})";
 
     private static string Shorten(string name) => name.Length <= 64 ? name : string.Concat(name.AsSpan(0, 64), "…");
 }

@@ -5,7 +5,9 @@ namespace Cti.Contract;
 /// <param name="Spoken">What can be spoken.</param>
 public sealed record ArgumentRules(MediaRoots Roots, ISpokenRules Spoken);
 
-/// <summary>What can be spoken: the grammar's side of play content. It is checked when a request comes, so that nothing is refused after it was accepted.</summary>
+/// <summary>
+/// What can be spoken: the grammar's side of play content. It is checked when a request comes, so that nothing is refused after it was accepted.
+/// </summary>
 public interface ISpokenRules
 {
     /// <summary>Whether an element's type is something that is spoken: digits, numbers, amounts, moments, durations.</summary>

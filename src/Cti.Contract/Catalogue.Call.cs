@@ -5,7 +5,8 @@ namespace Cti.Contract;
 
 public static partial class Catalogue
 {
-    private static ImmutableArray<string> CallStates => [.. Enum.GetValues<CallPhase>().Where(static state => state != CallPhase.Released).Select(static state => state.ToString())];
+    private static ImmutableArray<string> CallStates =>
+        [.. Enum.GetValues<CallPhase>().Where(static state => state != CallPhase.Released).Select(static state => state.ToString())];
 
     private static IEnumerable<MethodDefinition> CallMethods() =>
         [.. CallLifeMethods(), .. CallActionMethods(), .. CallKeyMethods(), .. CallJoinMethods(), .. CallInspectionMethods()];
@@ -27,19 +28,21 @@ public static partial class Catalogue
             new("parent_call_res_id", ParameterKind.ResourceId, "A call that hears the ring-back: in `Idle` or `Connect`; it is in `Dial` until the dialling ends. Not together with `parent_conf_res_id`.") { Nullable = true },
             new("parent_conf_res_id", ParameterKind.ResourceId, "A conference in which everyone hears the ring-back.") { Nullable = true },
             File("ring_play_file", "What the parent hears instead of the line's ring-back; without `parent_call_res_id` it does nothing."),
-            Int("ring_play_mode", 0, 3, "0 from the ringing on; 1 from dialling until the ringing; 2 from dialling until the answer; 3 before dialling.") with { Default = 0 },
+            Int("ring_play_mode", 0, 3, "0 from the ringing on; 1 from dialling until the ringing; 2 from dialling until the answer; 3 before dialling.")
+                with { Default = 0 },
             UserData()) with
         {
             Errors = [ErrorCodes.NoGateway, ErrorCodes.NotFound, ErrorCodes.Conflict],
         };
         yield return CallMethod("exists", "Whether a call exists.", ExistsResult, Res("The call.")) with { Changes = false, Errors = [] };
-        yield return CallMethod("nop", "Restarts the clock that releases a call without a command.", null, Res("The call.")) with { Errors = [ErrorCodes.NotFound] };
+        yield return CallMethod("nop", "Restarts the clock that releases a call without a command.", null, Res("The call."))
+            with { Errors = [ErrorCodes.NotFound] };
         yield return CallMethod("answer", "Answers an inbound call; `on_answer_completed` follows.", null,
             Res("The call."), Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true }, UserData());
         yield return CallMethod("reject", "Refuses an inbound call; `on_released` follows.", null,
             Res("The call."), Int("cause", 400, 699, "The SIP status of the refusal.") with { Default = 603 }, UserData());
-        yield return CallMethod("drop", "Hangs up; `on_released` follows. Outbound calls in any state; inbound ones, in the present generation, once answered.", null,
-            Res("The call."), Int("cause", 200, 699, "The SIP status shown in `on_released`; 400..699 where it refuses a call.") with { Default = 603 });
+        yield return CallMethod("drop", "Hangs up; `on_released` follows. Outbound calls in any state; inbound ones, in the present generation, once answered.",
+            null, Res("The call."), Int("cause", 200, 699, "The SIP status shown in `on_released`; 400..699 where it refuses a call.") with { Default = 603 });
         yield return CallMethod("redirect", "Sends an inbound caller elsewhere (302); `on_released` follows.", null,
             Res("The call."),
             new("redirect_uri", ParameterKind.RedirectUri, "`[sip:]user@host[:port]`; `[sip:]host[:port]` keeps the dialled user part.") { Required = true },
@@ -80,7 +83,8 @@ public static partial class Catalogue
         yield return CallMethod("send_dtmf_start", "Sends keys; `on_send_dtmf_completed` follows.", null,
             Res("The call."),
             new("keys", ParameterKind.Keys, "The keys; `,` is a pause of 500 ms.") { Required = true, EmptyAllowed = false, Alphabet = DtmfKeys + "," });
-        yield return CallMethod("receive_dtmf_start", "Collects keys; `on_receive_dtmf_completed` follows.", null, [Res("The call."), .. ReceiveKeysParameters()]);
+        yield return CallMethod("receive_dtmf_start", "Collects keys; `on_receive_dtmf_completed` follows.", null,
+            [Res("The call."), .. ReceiveKeysParameters()]);
         foreach (var name in (string[])["stop_receive_dtmf_start", "receive_dtmf_stop"])
             yield return CallMethod(name, "Ends the collecting of keys; its completion has the keys so far and no error.", null, Res("The call."));
     }
@@ -95,7 +99,10 @@ public static partial class Catalogue
             Format(),
             Volume("local_volume", "Of the first party's sound.") with { Default = 0 },
             Volume("remote_volume", "Of the second party's sound.") with { Default = 0 },
-            new("schedule_play_time", ParameterKind.Int64, "When to play `schedule_play_file` to both; 0: never. Unix seconds.") { Min = 0, Max = ResourceId.ProcessIdMax, Default = 0L },
+            new("schedule_play_time", ParameterKind.Int64, "When to play `schedule_play_file` to both; 0: never. Unix seconds.")
+            {
+                Min = 0, Max = ResourceId.ProcessIdMax, Default = 0L,
+            },
             File("schedule_play_file", "What to play then."),
             Int("schedule_play_loop", 0, Limits.RepeatMax, "How many times.") with { Default = 0 });
         yield return CallMethod("connect_stop", "Ends the bridge; on the first party only.", null, Res("The first party."));
@@ -111,7 +118,8 @@ public static partial class Catalogue
 
     private static IEnumerable<MethodDefinition> CallInspectionMethods()
     {
-        yield return CallMethod("get", "A call as last made durable; never behind an event that was delivered.", new(FieldType.Object, "The call.", CallFields), Res("The call.")) with
+        yield return CallMethod("get", "A call as last made durable; never behind an event that was delivered.", new(FieldType.Object, "The call.", CallFields),
+            Res("The call.")) with
         { Changes = false, Errors = [ErrorCodes.NotFound] };
         yield return CallMethod("list", "The application's own calls.", ListResult(CallFields),
             new("state", ParameterKind.Choice, "Only those in this state.") { Nullable = true, Choices = CallStates },
@@ -130,7 +138,8 @@ public static partial class Catalogue
     ];
 
     private static ResultDefinition ListResult(ImmutableArray<FieldDefinition> item) => new(FieldType.Object, "One page.",
-        [new("items", FieldType.Array, "As `get` answers them.") { Fields = item }, new("next", FieldType.String, "What to give as `after` for the next page; null: that was all.", Nullable: true)]);
+        [new("items", FieldType.Array, "As `get` answers them.") { Fields = item },
+            new("next", FieldType.String, "What to give as `after` for the next page; null: that was all.", Nullable: true)]);
 
     private static EventDefinition CallEvent(string name, string doc, params FieldDefinition[] parameters) =>
         new("sys.call." + name, doc, [.. parameters]);
@@ -145,10 +154,13 @@ public static partial class Catalogue
         yield return CallEvent("on_incoming", "Someone calls.", ResField, from, to, BeginField, UserDataField,
             ProcessField);
         yield return CallEvent("on_ringing", "The far end rings.", ResField, Time("ring_time", "Since when."), UserDataField);
-        yield return CallEvent("on_dial_completed", "The far end answered, or the dialling failed.", ResField, ErrorField, BeginField, answered, EndField, UserDataField);
-        yield return CallEvent("on_answer_completed", "The answering of an inbound call succeeded or failed.", ResField, ErrorField, BeginField, EndField, UserDataField);
+        yield return CallEvent("on_dial_completed", "The far end answered, or the dialling failed.", ResField, ErrorField, BeginField, answered,
+            EndField, UserDataField);
+        yield return CallEvent("on_answer_completed", "The answering of an inbound call succeeded or failed.", ResField, ErrorField, BeginField,
+            EndField, UserDataField);
         yield return CallEvent("on_play_completed", "A play ended.", ResField, ErrorField, BeginField, EndField, FinishKey(), UserDataField);
-        yield return CallEvent("on_record_completed", "A recording ended; the file is complete.", ResField, ErrorField, BeginField, EndField, recordFile, FinishKey(), UserDataField);
+        yield return CallEvent("on_record_completed", "A recording ended; the file is complete.", ResField, ErrorField, BeginField, EndField, recordFile,
+            FinishKey(), UserDataField);
         yield return CallEvent("on_send_dtmf_completed", "The keys were sent.", ResField, ErrorField, BeginField, EndField, UserDataField);
         yield return CallEvent("on_receive_dtmf_completed", "The collecting of keys ended.", ResField, ErrorField, BeginField, EndField,
             new("keys", FieldType.String, "The keys so far."), FinishKey(), UserDataField);

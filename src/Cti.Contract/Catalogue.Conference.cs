@@ -46,8 +46,10 @@ public static partial class Catalogue
         yield return ConferenceMethod("set_part_voice_mode", "Changes what a member may do.", null, Res("The conference."), member, VoiceMode("mode"));
         yield return ConferenceMethod("set_part_volume", "Changes a member's volume.", null, Res("The conference."), member,
             Int("volume", -20, 20, "dB.") with { Required = true });
-        yield return ConferenceMethod("nop", "Does nothing; answers whether the conference is there.", null, Res("The conference.")) with { Errors = [ErrorCodes.NotFound] };
-        yield return ConferenceMethod("get", "A conference as last made durable; never behind an event that was delivered.", new(FieldType.Object, "The conference.", ConferenceFields), Res("The conference.")) with
+        yield return ConferenceMethod("nop", "Does nothing; answers whether the conference is there.", null, Res("The conference."))
+            with { Errors = [ErrorCodes.NotFound] };
+        yield return ConferenceMethod("get", "A conference as last made durable; never behind an event that was delivered.",
+            new(FieldType.Object, "The conference.", ConferenceFields), Res("The conference.")) with
         { Changes = false, Errors = [ErrorCodes.NotFound] };
         yield return ConferenceMethod("list", "The application's own conferences.", ListResult(ConferenceFields),
             new("state", ParameterKind.Choice, "Only those in this state.") { Nullable = true, Choices = ["Initiated", "Active"] },
@@ -80,7 +82,8 @@ public static partial class Catalogue
             ConferenceEvent("sys.conf.on_record_completed", "The recording ended.", ResField, ErrorField, BeginField, EndField,
                 new FieldDefinition("record_file", FieldType.String, "Its full path."), UserDataField),
             ConferenceEvent("sys.conf.on_released", "The conference is over.", ResField, BeginField, EndField, UserDataField),
-            ConferenceEvent("sys.conf.on_talker", "A member began or ceased to talk.", ResField, member, new FieldDefinition("talking", FieldType.Boolean, "Which of the two.")),
+            ConferenceEvent("sys.conf.on_talker", "A member began or ceased to talk.", ResField, member,
+                new FieldDefinition("talking", FieldType.Boolean, "Which of the two.")),
         ];
     }
 

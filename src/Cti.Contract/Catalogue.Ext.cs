@@ -23,12 +23,14 @@ public static partial class Catalogue
         {
             Errors = [ErrorCodes.NotFound, ErrorCodes.Conflict],
         };
-        foreach (var (module, fields) in ((string, ImmutableArray<FieldDefinition>)[])[("notify_call", NotifyFields), ("captcha_call", CaptchaFields), ("duo_callback", DuoFields)])
+        foreach (var (module, fields) in ((string, ImmutableArray<FieldDefinition>)[])[("notify_call", NotifyFields), ("captcha_call", CaptchaFields),
+            ("duo_callback", DuoFields)])
         {
             yield return ExtMethod(module + ".exists", "Whether it exists.", ExistsResult, Res()) with { Changes = false, Errors = [] };
             yield return ExtMethod(module + ".drop", "Hangs up whatever is up.", null, Res()) with { Errors = [ErrorCodes.NotFound] };
             yield return ExtMethod(module + ".get", "It as last made durable: the parameters of `construct`, its state and its begin.",
-                new(FieldType.Object, "The resource.", [ResField, new("state", FieldType.String, "Its state."), BeginField, .. fields, ProcessField]), Res()) with
+                new(FieldType.Object, "The resource.", [ResField, new("state", FieldType.String, "Its state."), BeginField, .. fields, ProcessField]),
+                Res()) with
             { Changes = false, Errors = [ErrorCodes.NotFound] };
         }
     }
@@ -39,7 +41,9 @@ public static partial class Catalogue
         new($"to{number}_uri", FieldType.String, "The URI that is called, with `sip:`; of a list the first, until another one was chosen."),
     ];
 
-    private static FieldDefinition ContentField => new("play_content", FieldType.Array, "As a list of `[content, type, options]`; null: none.", Nullable: true) { Elements = [FieldType.String, FieldType.Integer], IsNested = true };
+    private static FieldDefinition ContentField =>
+        new("play_content", FieldType.Array, "As a list of `[content, type, options]`; null: none.", Nullable: true)
+        { Elements = [FieldType.String, FieldType.Integer], IsNested = true };
 
     private static FieldDefinition RingSecondsField => new("max_ring_seconds", FieldType.Integer, "The limit on ringing.");
 
@@ -50,8 +54,10 @@ public static partial class Catalogue
     [
         .. PartyFields(""), new("valid_keys", FieldType.String, "The keys that count."), new("max_keys", FieldType.Integer, "It ends with so many keys."),
         new("finish_keys", FieldType.String, "Any of these ends it."), new("first_key_timeout", FieldType.Integer, "Seconds."),
-        new("continues_keys_timeout", FieldType.Integer, "Seconds."), ContentField, new("play_repeat", FieldType.Integer, "How many times the prompt is played again."),
-        new("breaking_on_key", FieldType.Boolean, "Whether a key stops the prompt."), new("including_finish_key", FieldType.Boolean, "Whether the finish key is part of `keys`."),
+        new("continues_keys_timeout", FieldType.Integer, "Seconds."), ContentField,
+        new("play_repeat", FieldType.Integer, "How many times the prompt is played again."),
+        new("breaking_on_key", FieldType.Boolean, "Whether a key stops the prompt."),
+        new("including_finish_key", FieldType.Boolean, "Whether the finish key is part of `keys`."),
         RingSecondsField, UserDataField,
     ];
 
@@ -95,7 +101,8 @@ public static partial class Catalogue
                 new FieldDefinition("keys", FieldType.String, "The keys that came."), UserDataField),
             ExtEvent("duo_callback.on_dial1_completed", "The first party answered or not.", ResField, ErrorField, BeginField, answered, EndField, user1, user2),
             ExtEvent("duo_callback.on_dial2_started", "The second party is being called.", ResField, BeginField, user1, user2),
-            ExtEvent("duo_callback.on_dial2_completed", "The second party answered or not.", ResField, ErrorField, BeginField, answered, EndField, user1, user2),
+            ExtEvent("duo_callback.on_dial2_completed", "The second party answered or not.", ResField, ErrorField, BeginField, answered,
+                EndField, user1, user2),
             ExtEvent("duo_callback.on_released", "It is over.", ResField, ErrorField, BeginField, answered,
                 Time("connect_time", "When the connection began; null: never.", nullable: true), EndField, UserDataField, user1, user2),
         ];

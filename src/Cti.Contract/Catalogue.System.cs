@@ -12,8 +12,14 @@ public static partial class Catalogue
         var cursor = new ResultDefinition(FieldType.Object, "Where the feed stands.", [new("cursor", FieldType.String, "The cursor.")]);
         yield return new(Subscribe, $"Replaces the connection's live feed. In a group, a connection that has {Limits.UnacknowledgedEventsMax} events to acknowledge gets the next ones after `sys.event.ack`. WebSocket only.",
             [
-                new("from", ParameterKind.Text, "A cursor, `earliest`, or null for now; a group's stored position wins over it.") { Nullable = true, EmptyAllowed = false },
-                new("group", ParameterKind.Text, "Connections of one group share the application's feed, divided by instance.") { Nullable = true, EmptyAllowed = false, Max = Limits.GroupNameCharsMax },
+                new("from", ParameterKind.Text, "A cursor, `earliest`, or null for now; a group's stored position wins over it.")
+                {
+                    Nullable = true, EmptyAllowed = false,
+                },
+                new("group", ParameterKind.Text, "Connections of one group share the application's feed, divided by instance.")
+                {
+                    Nullable = true, EmptyAllowed = false, Max = Limits.GroupNameCharsMax,
+                },
             ], cursor)
         { Errors = [ErrorCodes.Gone] };
         yield return new(Acknowledge, "Moves the group's position to the cursor; covers what was delivered to this connection. WebSocket only.",
@@ -21,11 +27,13 @@ public static partial class Catalogue
         yield return new(Discover, "This API as an OpenRPC document.", [], new(FieldType.Object, "The document.", []));
         yield return new(ListNodes, "The cluster's nodes.", [], new(FieldType.Array, "The nodes.",
         [
-            new("name", FieldType.String, "Its name."), new("roles", FieldType.Array, "Its roles.") { Elements = [FieldType.String] }, new("version", FieldType.String, "Its version."),
+            new("name", FieldType.String, "Its name."), new("roles", FieldType.Array, "Its roles.") { Elements = [FieldType.String] },
+            new("version", FieldType.String, "Its version."),
             new("instances", FieldType.Integer, "Instances that it owns."),
             new("epoch", FieldType.Integer, "The newest epoch of those; of a node that answers.") { Optional = true },
             new("calls", FieldType.Integer, "Calls that are up; null: it does not answer.", Nullable: true),
-            new("lag_ms", FieldType.Integer, "How long its journal has been writing the present batch, in milliseconds; of a node that answers.") { Optional = true },
+            new("lag_ms", FieldType.Integer,
+                "How long its journal has been writing the present batch, in milliseconds; of a node that answers.") { Optional = true },
             new("draining", FieldType.Boolean, "Whether it takes no new call."),
             new("alone", FieldType.Boolean, "True where no other node could take its calls over.") { Optional = true },
             new("started", FieldType.Integer, "When it started. Unix seconds."),
@@ -48,6 +56,11 @@ public static partial class Catalogue
 
     private static IEnumerable<EventDefinition> SystemEvents() =>
     [
-        new("sys.on_chan_closed", "A SIP channel closed; its CDR.", [new("data", FieldType.Array, $"The CDR's fields, in this order: {string.Join(", ", CallRecordFields.Names.Select(static name => $"`{name}`"))}.") { Elements = [FieldType.String, FieldType.Integer] }]),
+        new("sys.on_chan_closed", "A SIP channel closed; its CDR.",
+        [
+            new("data", FieldType.Array,
+                $"The CDR's fields, in this order: {string.Join(", ", CallRecordFields.Names.Select(static name => $"`{name}`"))}.")
+            { Elements = [FieldType.String, FieldType.Integer] },
+        ]),
     ];
 }

@@ -30,7 +30,9 @@ public static partial class Catalogue
     /// <exception cref="ArgumentException">The contract has none of that name.</exception>
     public static MethodDefinition Get(string name) => Find(name) ?? throw new ArgumentException($"the contract has no method {name}", nameof(name));
 
-    /// <summary>The method that was probably meant by a name that is none: one that ends so, else the one with the fewest edits; null when none is near.</summary>
+    /// <summary>
+    /// The method that was probably meant by a name that is none: one that ends so, else the one with the fewest edits; null when none is near.
+    /// </summary>
     public static string? NearestTo(string name)
     {
         foreach (var method in Methods)
@@ -48,10 +50,12 @@ public static partial class Catalogue
         new(name, ParameterKind.Text, "The application's own text, in events and in the CDR.") { Nullable = true };
 
     private static ParameterDefinition From(string name = "from_uri") =>
-        new(name, ParameterKind.CallerUri, "The caller shown: a SIP URI or a number; user `anonymous` hides it; null leaves it to the line.") { Nullable = true };
+        new(name, ParameterKind.CallerUri,
+            "The caller shown: a SIP URI or a number; user `anonymous` hides it; null leaves it to the line.") { Nullable = true };
 
     private static ParameterDefinition To(string name = "to_uri") =>
-        new(name, ParameterKind.TargetUris, "Whom to call, `[sip:]user@host[:port]`, or a list: the first whose gateway is up and has room is used.") { Required = true };
+        new(name, ParameterKind.TargetUris,
+            "Whom to call, `[sip:]user@host[:port]`, or a list: the first whose gateway is up and has room is used.") { Required = true };
 
     private static ParameterDefinition Int(string name, long min, long max, string doc) => new(name, ParameterKind.Int32, doc) { Min = min, Max = max };
 
@@ -85,7 +89,8 @@ public static partial class Catalogue
 
     private static FieldDefinition ProcessIdField => new("process_id", FieldType.Integer, "The id's last part.");
 
-    private static FieldDefinition ProcessField => new("ipsc_info", FieldType.Object, "`process_id`, the id's last part, as an integer.") { Fields = [ProcessIdField] };
+    private static FieldDefinition ProcessField =>
+        new("ipsc_info", FieldType.Object, "`process_id`, the id's last part, as an integer.") { Fields = [ProcessIdField] };
 
     private static FieldDefinition CallProcessField => new("ipsc_info", FieldType.Object, "`process_id` and `call_id`, the SIP Call-ID.")
     {

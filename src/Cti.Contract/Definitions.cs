@@ -108,7 +108,9 @@ public sealed record FieldDefinition(string Name, FieldType Type, string Doc, bo
     /// <summary>The fields of an object, or of a list's objects.</summary>
     public ImmutableArray<FieldDefinition> Fields { get; init; } = [];
 
-    /// <summary>The types of a list's elements where they are no objects with <see cref="Fields"/>; of a list of lists, those of the inner ones' elements.</summary>
+    /// <summary>
+    /// The types of a list's elements where they are no objects with <see cref="Fields"/>; of a list of lists, those of the inner ones' elements.
+    /// </summary>
     public ImmutableArray<FieldType> Elements { get; init; } = [];
 
     /// <summary>Whether the elements are lists themselves.</summary>
@@ -128,7 +130,9 @@ public sealed record ResultDefinition(FieldType Type, string Doc, ImmutableArray
     public static readonly ResultDefinition Accepted = new(FieldType.Null, "Accepted.", []);
 }
 
-/// <summary>In which states of their resources methods are allowed. Told by the states themselves, so the documents cannot say anything else than a refusal does.</summary>
+/// <summary>
+/// In which states of their resources methods are allowed. Told by the states themselves, so the documents cannot say anything else than a refusal does.
+/// </summary>
 public interface IStateTable
 {
     /// <summary>The states in which a method is allowed; empty: in every one that such a resource can be in.</summary>
@@ -143,7 +147,8 @@ public interface IStateTable
 
     /// <summary>Whether there is a state, a direction and a generation in which it is not allowed.</summary>
     /// <param name="method">Its full name.</param>
-    bool IsLimited(string method) => Generations.All.Any(generation => Enum.GetValues<CallDirection>().Any(direction => !AllowedIn(method, generation, direction).IsEmpty));
+    bool IsLimited(string method) =>
+        Generations.All.Any(generation => Enum.GetValues<CallDirection>().Any(direction => !AllowedIn(method, generation, direction).IsEmpty));
 }
 
 /// <summary>One method: all that dispatch, validation, OpenRPC and the documentation know of it.</summary>
@@ -172,7 +177,9 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
     public ImmutableArray<ParameterDefinition> PositionsIn(ApiGeneration generation)
     {
         if (_positions.TryGetValue(generation, out var known)) return known;
-        ImmutableArray<ParameterDefinition> order = Generations.PositionsOf(Name, generation) is { } names ? [.. names.Select(name => Parameters.Single(p => p.Name == name))] : Parameters;
+        ImmutableArray<ParameterDefinition> order = Generations.PositionsOf(Name, generation) is { } names
+            ? [.. names.Select(name => Parameters.Single(p => p.Name == name))]
+            : Parameters;
         return _positions.GetOrAdd(generation, order);
     }
 

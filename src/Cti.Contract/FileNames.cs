@@ -63,7 +63,9 @@ internal static class FileNames
     private static string? Below(string name, string root)
     {
         var prefix = root.TrimEnd('/', '\\');
-        return name.StartsWith(prefix, StringComparison.Ordinal) && name.Length > prefix.Length && name[prefix.Length] is ('/' or '\\') ? name[(prefix.Length + 1)..] : null;
+        return name.StartsWith(prefix, StringComparison.Ordinal) && name.Length > prefix.Length && name[prefix.Length] is ('/' or '\\')
+            ? name[(prefix.Length + 1)..]
+            : null;
     }
 
     private static bool IsAbsolute(string name) =>

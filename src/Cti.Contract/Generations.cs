@@ -3,7 +3,9 @@ using System.Collections.Immutable;
 
 namespace Cti.Contract;
 
-/// <summary>Everything in which the two generations of the API differ (rpc.md, <i>Generations</i>), and the only place that knows: the rest of the code asks here.</summary>
+/// <summary>
+/// Everything in which the two generations of the API differ (rpc.md, <i>Generations</i>), and the only place that knows: the rest of the code asks here.
+/// </summary>
 public static class Generations
 {
     private static readonly ImmutableArray<(int Number, string Name)> FormatsV1 =
@@ -12,7 +14,8 @@ public static class Generations
     private static readonly ImmutableArray<(int Number, string Name)> FormatsV2 =
         [(1, "OkiAdpcm"), (3, "Alaw"), (4, "G726"), (7, "Ulaw"), (8, "Pcm8"), (21, "G721")];
 
-    private static readonly FrozenDictionary<string, string> NamesV1 = new Dictionary<string, string> { ["breaking_on_key"] = "if_break_on_key" }.ToFrozenDictionary(StringComparer.Ordinal);
+    private static readonly FrozenDictionary<string, string> NamesV1 =
+        new Dictionary<string, string> { ["breaking_on_key"] = "if_break_on_key" }.ToFrozenDictionary(StringComparer.Ordinal);
 
     private static readonly FrozenSet<string> NullByDefaultInV1 = new[] { "local_volume", "remote_volume" }.ToFrozenSet(StringComparer.Ordinal);
 
@@ -28,7 +31,8 @@ public static class Generations
         ["sys.call.construct"] = ["from_uri", "to_uri", "max_answer_seconds", "max_ring_seconds", "parent_call_res_id", "ring_play_file", "user_data"],
         ["sys.call.redirect"] = ["res_id", "redirect_uri"],
         ["sys.call.play_start"] = ["res_id", "content", "finish_keys"],
-        ["sys.call.receive_dtmf_start"] = ["res_id", "valid_keys", "max_keys", "finish_keys", "first_key_timeout", "continues_keys_timeout", "play_content", "play_repeat", "breaking_on_key"],
+        ["sys.call.receive_dtmf_start"] = ["res_id", "valid_keys", "max_keys", "finish_keys", "first_key_timeout", "continues_keys_timeout", "play_content",
+            "play_repeat", "breaking_on_key"],
         ["ext.duo_callback.construct"] = DuoPositions,
     }.ToFrozenDictionary(StringComparer.Ordinal);
 
@@ -51,7 +55,9 @@ public static class Generations
     public static object? DefaultOf(string parameter, object? present, ApiGeneration generation) =>
         generation == ApiGeneration.V1 && NullByDefaultInV1.Contains(parameter) ? null : present;
 
-    /// <summary>A value as the present generation writes it: a default that the older one writes otherwise (volumes: null for unchanged) asks for the same.</summary>
+    /// <summary>
+    /// A value as the present generation writes it: a default that the older one writes otherwise (volumes: null for unchanged) asks for the same.
+    /// </summary>
     public static object? PresentOf(ParameterDefinition parameter, object? value) =>
         !parameter.Required && Equals(value, parameter.DefaultIn(ApiGeneration.V1)) ? parameter.Default : value;
 
@@ -63,7 +69,8 @@ public static class Generations
     public static ImmutableArray<(int Number, string Name)> FormatsOf(ApiGeneration generation) => generation == ApiGeneration.V1 ? FormatsV1 : FormatsV2;
 
     /// <summary>Whose table of formats a parameter takes: <c>ext.duo_callback</c> has the older one in both.</summary>
-    public static ApiGeneration FormatTableOf(ParameterKind kind, ApiGeneration generation) => kind == ParameterKind.RecordFormatV1 ? ApiGeneration.V1 : generation;
+    public static ApiGeneration FormatTableOf(ParameterKind kind, ApiGeneration generation) =>
+        kind == ParameterKind.RecordFormatV1 ? ApiGeneration.V1 : generation;
 
     /// <summary>The name of a call's state: the older generation knows no <c>Ring</c>.</summary>
     public static string NameOf(CallPhase phase, ApiGeneration generation) =>

@@ -56,7 +56,8 @@ internal static class PlayContentReader
         var options = reader.TokenType == JsonTokenType.Null ? "" : reader.GetString()!;
         if (!reader.Read() || reader.TokenType != JsonTokenType.EndArray) return Shape;
         if (type < 0) return null;
-        if (!rules.Spoken.IsSpoken(type) && type is not (PlayElement.TypeFile or TypeFiles or TypeSpeech)) return "there is no such type; there are below 0, 0..7 and 10";
+        if (!rules.Spoken.IsSpoken(type) && type is not (PlayElement.TypeFile or TypeFiles or TypeSpeech))
+            return "there is no such type; there are below 0, 0..7 and 10";
         if (text is null) return "the content must be a string or, where something is spoken, a number";
         if (options.Length > 0 && rules.Spoken.CheckOption(options) is { } badOption) return badOption;
         if (text.Length == 0) return "the content is empty";

@@ -4,7 +4,8 @@ namespace Cti.Contract;
 
 /// <summary>
 /// The arguments of one request after validation: every parameter of the method has a value of its declared type, or null where that is allowed.
-/// Values are <see cref="string"/>, <see cref="int"/>, <see cref="long"/>, <see cref="bool"/>, <see cref="ImmutableArray{T}"/> of string, or <see cref="PlayContent"/>.
+/// Values are <see cref="string"/>, <see cref="int"/>, <see cref="long"/>, <see cref="bool"/>, <see cref="ImmutableArray{T}"/> of string, or
+/// <see cref="PlayContent"/>.
 /// </summary>
 public sealed class RpcArguments(IReadOnlyDictionary<string, object?> values)
 {

@@ -7,7 +7,10 @@ namespace Cti.Contract;
 /// <summary>Reads one parameter's value by its definition.</summary>
 internal static class ValueReader
 {
-    /// <summary>Reads the value that the reader stands on, which is not null: that is the default, whatever the kind. Answers null, or what is wrong and what would be right.</summary>
+    /// <summary>
+    /// Reads the value that the reader stands on, which is not null: that is the default, whatever the kind. Answers null, or what is wrong and what would be
+    /// right.
+    /// </summary>
     internal static string? Read(ref Utf8JsonReader reader, ParameterDefinition parameter, ApiGeneration generation, ArgumentRules rules, out object? value)
     {
         value = null;

@@ -74,7 +74,8 @@ public sealed class GatewayServer : IAsyncDisposable
         catch (Exception e) when (e is SocketException or IOException { InnerException: AddressInUseException or SocketException })
         {
             await server.DisposeAsync().ConfigureAwait(false);
-            throw new ListenException(Unusable(options, e.Message), ((e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode) ?? SocketError.AddressAlreadyInUse, e);
+            throw new ListenException(Unusable(options, e.Message), ((e as SocketException ?? e.InnerException as SocketException)?.SocketErrorCode)
+                ?? SocketError.AddressAlreadyInUse, e);
         }
         catch
         {
@@ -90,7 +91,9 @@ public sealed class GatewayServer : IAsyncDisposable
     private static string Unusable(GatewayOptions options, string said) =>
         options.Listen.FirstOrDefault(url => said.Contains(url.TrimEnd('/'), StringComparison.OrdinalIgnoreCase)) ?? string.Join(", ", options.Listen);
 
-    /// <summary>Accepts nothing more, closes every WebSocket with 1001, ends event streams, and returns when all are gone or the closing time is over.</summary>
+    /// <summary>
+    /// Accepts nothing more, closes every WebSocket with 1001, ends event streams, and returns when all are gone or the closing time is over.
+    /// </summary>
     public async Task StopAsync()
     {
         if (Interlocked.Exchange(ref _isStopped, 1) != 0) return;
@@ -122,7 +125,8 @@ public sealed class GatewayServer : IAsyncDisposable
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = typeof(GatewayServer).Assembly.GetName().Name });
         // The node handles signals; a host inside it must not.
         builder.Services.AddSingleton<IHostLifetime, NoSignals>();
-        builder.Services.AddSingleton<IConnectionListenerFactory>(services => new GatedListeners(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), _gate));
+        builder.Services.AddSingleton<IConnectionListenerFactory>(services =>
+            new GatedListeners(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), _gate));
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -166,7 +170,8 @@ public sealed class GatewayServer : IAsyncDisposable
             context.Response.Headers.Connection = "close";
             await HttpReplies.WriteTextAsync(context, e.StatusCode, "the request's body is not what its header says").ConfigureAwait(false);
         }
-        catch (Exception e) when (e is OperationCanceledException or Microsoft.AspNetCore.Http.BadHttpRequestException or IOException or ConnectionAbortedException)
+        catch (Exception e)
+            when (e is OperationCanceledException or Microsoft.AspNetCore.Http.BadHttpRequestException or IOException or ConnectionAbortedException)
         {
             context.Abort();
         }
@@ -185,7 +190,8 @@ public sealed class GatewayServer : IAsyncDisposable
         "/metrics" => MetricsAsync(context),
         { } path when path.StartsWith(NodesPath, StringComparison.Ordinal) && path.EndsWith(DrainPath, StringComparison.Ordinal)
             && path.Length > NodesPath.Length + DrainPath.Length => DrainAsync(context, path[NodesPath.Length..^DrainPath.Length]),
-        _ => HttpReplies.WriteTextAsync(context, StatusCodes.Status404NotFound, "there are /v2/rpc, /v1/rpc, /v2/events, /v1/events, /healthz, /readyz, /metrics and POST /nodes/NODE/drain"),
+        _ => HttpReplies.WriteTextAsync(context, StatusCodes.Status404NotFound,
+            "there are /v2/rpc, /v1/rpc, /v2/events, /v1/events, /healthz, /readyz, /metrics and POST /nodes/NODE/drain"),
     };
 
     private async Task DrainAsync(HttpContext context, string node)
@@ -196,8 +202,11 @@ public sealed class GatewayServer : IAsyncDisposable
             context.Response.Headers.Allow = "POST";
             await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST, with an administrator's key").ConfigureAwait(false);
         }
-        else if (!application.Admin) await HttpReplies.WriteTextAsync(context, StatusCodes.Status403Forbidden, "draining a node needs an administrator's key").ConfigureAwait(false);
-        else if (_status.Drain(node) is { } refusal) await HttpReplies.WriteTextAsync(context, refusal.IsUnknown ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable, refusal.Why).ConfigureAwait(false);
+        else if (!application.Admin)
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status403Forbidden, "draining a node needs an administrator's key").ConfigureAwait(false);
+        else if (_status.Drain(node) is { } refusal)
+            await HttpReplies.WriteTextAsync(context, refusal.IsUnknown ? StatusCodes.Status404NotFound : StatusCodes.Status503ServiceUnavailable, refusal.Why)
+                .ConfigureAwait(false);
         else await HttpReplies.WriteTextAsync(context, StatusCodes.Status202Accepted, $"{node} drains").ConfigureAwait(false);
     }
 
@@ -232,7 +241,8 @@ public sealed class GatewayServer : IAsyncDisposable
         else
         {
             context.Response.Headers.Allow = "POST";
-            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST a JSON-RPC request, or open a WebSocket").ConfigureAwait(false);
+            await HttpReplies.WriteTextAsync(context, StatusCodes.Status405MethodNotAllowed, "POST a JSON-RPC request, or open a WebSocket")
+                .ConfigureAwait(false);
         }
     }
 

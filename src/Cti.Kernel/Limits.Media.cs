@@ -14,7 +14,9 @@ public static partial class Limits
     /// controllers are set to are 10 s, so two may be lost.
     /// </summary>
     public const int RtpKeepaliveMillis = 3_000;
-    /// <summary>A far end that sent, and then does not for so long while it gets keepalives, gets full silence: two keepalives of its like and a second.</summary>
+    /// <summary>
+    /// A far end that sent, and then does not for so long while it gets keepalives, gets full silence: two keepalives of its like and a second.
+    /// </summary>
     public const int RtpStoppedMillis = (2 * RtpKeepaliveMillis) + 1_000;
     /// <summary>Percent lost, by the far end's last report, from which full silence is sent: keepalives would be too few, where every fourth is lost.</summary>
     public const int RtpLossPercentMax = 25;

@@ -8,11 +8,17 @@ public static partial class Limits
     public const int MediaEventsMax = 16_384;
     /// <summary>Plays and recordings that wait for a file to be opened; past it they fail.</summary>
     public const int MediaLoadsMax = 2_048;
-    /// <summary>Milliseconds that a disk may not answer before who waits for it is told: a busy NFS server is back by then, and a caller has not yet hung up for the silence.</summary>
+    /// <summary>
+    /// Milliseconds that a disk may not answer before who waits for it is told: a busy NFS server is back by then, and a caller has not yet hung up for the
+    /// silence.
+    /// </summary>
     public const int DiskAnswerMillisMax = 5_000;
     /// <summary>Milliseconds that a look at a file in memory may take (is it still the same?) before it is played as it is: no caller notices that.</summary>
     public const int DiskLookMillisMax = 300;
-    /// <summary>Milliseconds that what the disk says about a file is waited for at most: whoever asks stands still for so long, a resource that was just taken over above all.</summary>
+    /// <summary>
+    /// Milliseconds that what the disk says about a file is waited for at most: whoever asks stands still for so long, a resource that was just taken over
+    /// above all.
+    /// </summary>
     public const int DiskQuestionMillisMax = 3_000;
     /// <summary>Milliseconds for which folders of recordings are looked through after the start: a slow disk shows some ten million files in that time.</summary>
     public const int DiskLookThroughMillisMax = 600_000;
@@ -36,7 +42,9 @@ public static partial class Limits
     public const int SipConnectionsPerAddressMax = 256;
     /// <summary>Milliseconds in which a connection of a stranger must bring its first whole message: who connects to call says so at once.</summary>
     public const int SipStrangerMessageMillisMax = 10_000;
-    /// <summary>Milliseconds of silence after which a stranger's connection that carries no call is given to somebody else when there is no room: a few round trips.</summary>
+    /// <summary>
+    /// Milliseconds of silence after which a stranger's connection that carries no call is given to somebody else when there is no room: a few round trips.
+    /// </summary>
     public const int SipStrangerIdleMillis = 1_000;
     /// <summary>Messages one behind the other that are none, after which a stranger's connection is closed.</summary>
     public const int SipGarbageMessagesMax = 8;
@@ -52,7 +60,9 @@ public static partial class Limits
     public const int SipDatagramBytesMax = 65_535;
     /// <summary>Names kept by the DNS cache.</summary>
     public const int DnsNamesMax = 1_024;
-    /// <summary>Host names of session descriptions that are looked up at once: each holds a thread, and one that is not answered does so for half a minute.</summary>
+    /// <summary>
+    /// Host names of session descriptions that are looked up at once: each holds a thread, and one that is not answered does so for half a minute.
+    /// </summary>
     public const int DnsHostsAtOnceMax = 16;
     /// <summary>Milliseconds that one DNS answer is waited for, in all.</summary>
     public const int DnsMillisMax = 5_000;

@@ -19,7 +19,8 @@ public sealed class ListenException(string address, SocketError error, Exception
     {
         SocketError.AddressAlreadyInUse => "is in use by another process: end that one, or listen at another port",
         SocketError.AddressNotAvailable => "is no address of this machine: listen at one that it has, or at 0.0.0.0 or [::] for all",
-        SocketError.AccessDenied => "needs a right that this process does not have: ports below 1024 are reserved (setcap cap_net_bind_service, or another port)",
+        SocketError.AccessDenied =>
+            "needs a right that this process does not have: ports below 1024 are reserved (setcap cap_net_bind_service, or another port)",
         SocketError.AddressFamilyNotSupported => "is of a family that this machine does not have: IPv6 may be switched off",
         _ => $"cannot be listened at: {new SocketException((int)error).Message}",
     };

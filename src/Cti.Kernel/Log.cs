@@ -33,8 +33,8 @@ public interface ILog
     bool IsEnabled(LogSeverity severity);
 
     /// <summary>
-    /// False when one line of this kind would not be written now, because its severity goes nowhere or because the kind is summed up at the moment: it is counted
-    /// then, and the caller is done. Asked where making the arguments costs something; <see cref="Write"/> alone counts as well.
+    /// False when one line of this kind would not be written now, because its severity goes nowhere or because the kind is summed up at the moment: it is
+    /// counted then, and the caller is done. Asked where making the arguments costs something; <see cref="Write"/> alone counts as well.
     /// </summary>
     bool IsWanted(LogEvent kind) => IsEnabled(kind.Severity);
 

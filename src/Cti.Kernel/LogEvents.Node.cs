@@ -13,7 +13,8 @@ public static partial class LogEvents
     /// <summary>Something in the configuration is allowed but worth a look.</summary>
     public static readonly LogEvent ConfigurationWarning = new(1005, LogSeverity.Warning, "configuration: {0}");
     /// <summary>The demo application was refused something.</summary>
-    public static readonly LogEvent DemoRefused = new(1006, LogSeverity.Warning, "demo application: {0} was refused: {1}") { SummedAs = "refusals of the demo application" };
+    public static readonly LogEvent DemoRefused = new(1006, LogSeverity.Warning,
+        "demo application: {0} was refused: {1}") { SummedAs = "refusals of the demo application" };
     /// <summary>Recordings that a dead process left were completed.</summary>
     public static readonly LogEvent RecordingsRepaired = new(1007, LogSeverity.Information, "{0} recordings that the last run left unfinished were completed");
     /// <summary>The folders of recordings could not be looked through to the end.</summary>
@@ -24,7 +25,8 @@ public static partial class LogEvents
     /// <summary>Call records go to their files again.</summary>
     public static readonly LogEvent CallRecordsFlow = new(1009, LogSeverity.Information, "call records are written to {0} again");
     /// <summary>The journal is not the one that the files were written from.</summary>
-    public static readonly LogEvent CallRecordsAnew = new(1010, LogSeverity.Warning, "the position in {0} is of another journal or unreadable: all call records of this journal are written");
+    public static readonly LogEvent CallRecordsAnew = new(1010, LogSeverity.Warning,
+        "the position in {0} is of another journal or unreadable: all call records of this journal are written");
     /// <summary>The table of call records cannot be read, which the store itself tells too; said once until it can.</summary>
     public static readonly LogEvent CallRecordsWait = new(1011, LogSeverity.Warning, "call records for {0} wait in the journal, which cannot be read: {1}");
 }

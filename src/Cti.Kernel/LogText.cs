@@ -27,7 +27,8 @@ public static class LogText
     }
 
     private static string OfOne(object? argument) =>
-        VisibleText.Of((argument is IFormattable formattable ? formattable.ToString(null, CultureInfo.InvariantCulture) : argument?.ToString()) ?? "", ArgumentCharsMax);
+        VisibleText.Of((argument is IFormattable formattable ? formattable.ToString(null, CultureInfo.InvariantCulture) : argument?.ToString())
+            ?? "", ArgumentCharsMax);
 
     private static string OfLines(string text) =>
         string.Join("\n" + Continuation, text.Split('\n').Take(ExceptionLinesMax).Select(static line => VisibleText.Of(line.TrimEnd('\r'), ArgumentCharsMax)));

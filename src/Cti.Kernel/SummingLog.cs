@@ -57,7 +57,9 @@ public sealed class SummingLog : ILog, IDisposable
     }
 
     private Window WindowOf(LogEvent kind) =>
-        _windows.TryGetValue(kind.Id, out var window) ? window : _windows.GetOrAdd(kind.Id, static (_, made) => new Window(made.Log, made.Kind), (Log: this, Kind: kind));
+        _windows.TryGetValue(kind.Id, out var window)
+            ? window
+            : _windows.GetOrAdd(kind.Id, static (_, made) => new Window(made.Log, made.Kind), (Log: this, Kind: kind));
 
     /// <summary>One kind's window: a single number, so that opening, counting and closing exclude each other without a lock.</summary>
     private sealed class Window(SummingLog owner, LogEvent kind)
@@ -115,7 +117,8 @@ public sealed class SummingLog : ILog, IDisposable
 
         private void Tell(long count)
         {
-            if (count > 0) owner._log.Write(_summary, count, Math.Max(1, (owner._clock.MonotonicNanos - Volatile.Read(ref _openedNanos) + 500_000_000) / 1_000_000_000));
+            if (count > 0)
+                owner._log.Write(_summary, count, Math.Max(1, (owner._clock.MonotonicNanos - Volatile.Read(ref _openedNanos) + 500_000_000) / 1_000_000_000));
         }
     }
 }

@@ -4,12 +4,15 @@ using System.Text;
 namespace Cti.Kernel;
 
 /// <summary>
-/// Text that came from outside (a caller's name, a URI, an error's words), made safe to show: nothing in it can begin a line, move the cursor, colour or clear a
-/// terminal, or turn the direction in which the rest is read. What could is written as its escape, <c>\n</c> or <c>\u001b</c>, so it can still be seen.
+/// Text that came from outside (a caller's name, a URI, an error's words), made safe to show: nothing in it can begin a line, move the cursor, colour or clear
+/// a terminal, or turn the direction in which the rest is read. What could is written as its escape, <c>\n</c> or <c>\u001b</c>, so it can still be seen.
 /// </summary>
 public static class VisibleText
 {
-    /// <summary>The text with every control character (C0, DEL, C1), line and paragraph separator, format character (all that steer the direction, and what has no width) and half of a surrogate pair escaped.</summary>
+    /// <summary>
+    /// The text with every control character (C0, DEL, C1), line and paragraph separator, format character (all that steer the direction, and what has no
+    /// width) and half of a surrogate pair escaped.
+    /// </summary>
     public static string Of(string text)
     {
         var plain = text.AsSpan().IndexOfAnyExceptInRange(' ', '~');
@@ -30,7 +33,8 @@ public static class VisibleText
         text.Length <= charsMax ? Of(text) : string.Create(CultureInfo.InvariantCulture, $"{Of(text[..charsMax])}… ({text.Length - charsMax} more characters)");
 
     private static bool IsShown(Rune rune) =>
-        Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate);
+        Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
+            or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate);
 
     private static void AppendEscaped(StringBuilder shown, int value)
     {

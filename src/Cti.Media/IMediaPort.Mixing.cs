@@ -24,7 +24,10 @@ public partial interface IMediaPort
     /// <summary>Ends a bridge or a listening of that action; named by its first session.</summary>
     void Disconnect(MediaSessionId first, long action) => throw new NotSupportedException(NoMixing);
 
-    /// <summary>Plays to both sides of the bridge that the session is the first of, over what they say; a play before it is stopped. Ends with <see cref="PlayEnded"/>, always, to the first's receiver.</summary>
+    /// <summary>
+    /// Plays to both sides of the bridge that the session is the first of, over what they say; a play before it is stopped. Ends with <see cref="PlayEnded"/>,
+    /// always, to the first's receiver.
+    /// </summary>
     void PlayToBridge(MediaSessionId first, PlayRequest request) => throw new NotSupportedException(NoMixing);
 
     /// <summary>Stops a play to a bridge.</summary>
@@ -43,7 +46,8 @@ public partial interface IMediaPort
 
     /// <summary>Opens a conference on the loop with the fewest sessions.</summary>
     /// <exception cref="ArgumentException">It is open already.</exception>
-    bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal) => throw new NotSupportedException(NoMixing);
+    bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal) =>
+        throw new NotSupportedException(NoMixing);
 
     /// <summary>
     /// A session enters: it moves to the conference's loop and phase, hears all others from the next frame on, and never itself. Its own codec's frames are
@@ -60,7 +64,10 @@ public partial interface IMediaPort
     /// <summary>Plays to all who hear; a play before it is stopped. Ends with <see cref="PlayEnded"/>, always.</summary>
     void PlayToConference(ConferenceId conference, PlayRequest request) => throw new NotSupportedException(NoMixing);
 
-    /// <summary>Plays a country's ring-back (ISO 3166, two letters) to all who hear, beside the play, until it is stopped. Only an unknown country is reported: <see cref="ConferenceSoundFailed"/>.</summary>
+    /// <summary>
+    /// Plays a country's ring-back (ISO 3166, two letters) to all who hear, beside the play, until it is stopped. Only an unknown country is reported:
+    /// <see cref="ConferenceSoundFailed"/>.
+    /// </summary>
     void StartConferenceRingBack(ConferenceId conference, string country) => throw new NotSupportedException(NoMixing);
 
     /// <summary>Ends it.</summary>
@@ -72,7 +79,9 @@ public partial interface IMediaPort
     /// <summary>Plays files once, in order, beside the play and other such sounds. Only a failure is reported: <see cref="ConferenceSoundFailed"/>.</summary>
     void PlayEntrySound(ConferenceId conference, ImmutableArray<string> files) => throw new NotSupportedException(NoMixing);
 
-    /// <summary>Records the whole mix, one recording at a time (a second one fails). Ends with <see cref="RecordEnded"/>, always. Its beep is not heard in conferences.</summary>
+    /// <summary>
+    /// Records the whole mix, one recording at a time (a second one fails). Ends with <see cref="RecordEnded"/>, always. Its beep is not heard in conferences.
+    /// </summary>
     void RecordConference(ConferenceId conference, RecordRequest request) => throw new NotSupportedException(NoMixing);
 
     /// <summary>Stops a recording of a conference: the file is completed, then <see cref="RecordEnded"/> follows.</summary>

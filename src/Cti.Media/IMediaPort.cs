@@ -15,7 +15,9 @@ public partial interface IMediaPort
     /// <summary>
     /// Opens a session: binds an RTP/RTCP port pair on the media address of the family that <paramref name="options"/> asks for.
     /// </summary>
-    /// <returns>Where RTP is to be sent to; null when <paramref name="refusal"/> says why not (answer 503). For want of time only new calls are refused.</returns>
+    /// <returns>
+    /// Where RTP is to be sent to; null when <paramref name="refusal"/> says why not (answer 503). For want of time only new calls are refused.
+    /// </returns>
     IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal);
 
     /// <summary>Whether this node has an address of that family for media: without one <see cref="TryOpen"/> never succeeds.</summary>
@@ -24,7 +26,9 @@ public partial interface IMediaPort
     /// <summary>Sets or changes what was negotiated: from now on RTP flows accordingly.</summary>
     void Configure(MediaSessionId session, MediaDescription description);
 
-    /// <summary>Starts a play; the files are loaded first, a missing or broken one ends the play before anything is heard. Ends with <see cref="PlayEnded"/>, always.</summary>
+    /// <summary>
+    /// Starts a play; the files are loaded first, a missing or broken one ends the play before anything is heard. Ends with <see cref="PlayEnded"/>, always.
+    /// </summary>
     void StartPlay(MediaSessionId session, PlayRequest request);
 
     /// <summary>Stops the play of that action; ends with <see cref="PlayEnded"/> unless it has ended already. Takes effect at the next packet.</summary>
@@ -45,7 +49,9 @@ public partial interface IMediaPort
     /// </summary>
     StreamStatistics? ReadStatistics(MediaSessionId session);
 
-    /// <summary>Ends everything that runs in the session (with the ends of the actions), sends RTCP BYE, frees the ports, reports <see cref="SessionClosed"/> last.</summary>
+    /// <summary>
+    /// Ends everything that runs in the session (with the ends of the actions), sends RTCP BYE, frees the ports, reports <see cref="SessionClosed"/> last.
+    /// </summary>
     void Close(MediaSessionId session);
 
     /// <summary>
@@ -67,7 +73,9 @@ public readonly record struct MediaSessionId(long Value);
 
 /// <summary>How a session is opened.</summary>
 /// <param name="IPv6">The address family towards the far end.</param>
-/// <param name="InactivityMillis">Silence (no RTP, no RTCP, while receiving is negotiated) after which <see cref="MediaInactive"/> is reported once; 0 never.</param>
+/// <param name="InactivityMillis">
+/// Silence (no RTP, no RTCP, while receiving is negotiated) after which <see cref="MediaInactive"/> is reported once; 0 never.
+/// </param>
 /// <param name="Idle">What is sent while nothing plays.</param>
 /// <param name="Srtp">The keys of a session whose RTP and RTCP are protected (RFC 3711); null for plain ones.</param>
 /// <param name="IsLink">
@@ -127,7 +135,8 @@ public sealed record MediaDescription(IPEndPoint Remote, IPEndPoint RemoteRtcp, 
     /// <param name="remote">What the other side's <see cref="IMediaPort.TryOpen"/> answered.</param>
     /// <param name="codec">That of the party whose sound is carried, so that nothing is transcoded on the way.</param>
     public static MediaDescription ForLink(IPEndPoint remote, AudioCodec codec) =>
-        new(remote, new IPEndPoint(remote.Address, remote.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, LinkEvents, Send: true, Receive: true) { FarEnd = FarEnd.Link };
+        new(remote, new IPEndPoint(remote.Address, remote.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, LinkEvents, Send: true,
+            Receive: true) { FarEnd = FarEnd.Link };
 }
 
 /// <summary>What comes under a payload type.</summary>
@@ -183,7 +192,8 @@ public enum RecordFormat
 /// <see cref="MediaOutcome.Failed"/>. With <paramref name="Append"/> it is so anyway.
 /// </param>
 /// <param name="Application">Whose recording it is: one that its disk holds up holds up no other application's.</param>
-public sealed record RecordRequest(long Action, string FullPath, RecordFormat Format, bool Beep, bool Append = false, int Channels = 1, bool TakesOver = false, string Application = "");
+public sealed record RecordRequest(long Action, string FullPath, RecordFormat Format, bool Beep, bool Append = false, int Channels = 1, bool TakesOver = false,
+    string Application = "");
 
 /// <summary>How keys are sent.</summary>
 public enum KeySending
@@ -258,7 +268,9 @@ public sealed record KeyPressed(char Key, KeyEvent? Event = null) : MediaEvent
     public override string ToString() => "KeyPressed";
 }
 
-/// <summary>A telephone-event as all of its packets name it (RFC 4733 section 2.3): another session that hears the rest of it knows by this that it is the same key.</summary>
+/// <summary>
+/// A telephone-event as all of its packets name it (RFC 4733 section 2.3): another session that hears the rest of it knows by this that it is the same key.
+/// </summary>
 /// <param name="Ssrc">Whose.</param>
 /// <param name="Timestamp">The RTP timestamp of its beginning.</param>
 public readonly record struct KeyEvent(uint Ssrc, uint Timestamp);

@@ -37,10 +37,14 @@ internal sealed class ClusterMetrics : IDisposable
             var seen = Member;
             return (Measurement<long>[])[Of(seen.Up, "state", "up"), Of(seen.Draining, "state", "draining"), Of(seen.Dead, "state", "dead")];
         }, "{node}", "Nodes of the cluster as this one sees them, itself included, by state: up, draining, dead and not forgotten");
-        _meter.CreateObservableGauge("cti_cluster_cut_off", () => Member.IsCutOff ? 1 : 0, "1", "Whether the node cannot renew its lease for so long that it may have been replaced");
-        _meter.CreateObservableGauge("cti_cluster_lease_age", () => Member.SinceRenewedMillis / 1000, "s", "Age of the last renewal of the lease that succeeded");
-        _meter.CreateObservableCounter("cti_cluster_lease_failures", () => Member.RenewalsFailed, "{renewal}", "Renewals, and takes of instances, that the database did not answer");
-        _meter.CreateObservableGauge("cti_cluster_clock_offset", () => Member.ClockOffsetMillis / 1000, "s", "The cluster's time, which follows the database's clock, less this machine's");
+        _meter.CreateObservableGauge("cti_cluster_cut_off", () => Member.IsCutOff ? 1 : 0, "1",
+            "Whether the node cannot renew its lease for so long that it may have been replaced");
+        _meter.CreateObservableGauge("cti_cluster_lease_age", () => Member.SinceRenewedMillis / 1000, "s",
+            "Age of the last renewal of the lease that succeeded");
+        _meter.CreateObservableCounter("cti_cluster_lease_failures", () => Member.RenewalsFailed, "{renewal}",
+            "Renewals, and takes of instances, that the database did not answer");
+        _meter.CreateObservableGauge("cti_cluster_clock_offset", () => Member.ClockOffsetMillis / 1000, "s",
+            "The cluster's time, which follows the database's clock, less this machine's");
     }
 
     private void Moves()
@@ -48,16 +52,20 @@ internal sealed class ClusterMetrics : IDisposable
         _meter.CreateObservableCounter("cti_cluster_instances_taken", () =>
         {
             var seen = Member;
-            return (Measurement<long>[])[Of(seen.TakenFromDead, "from", "dead"), Of(seen.TakenFromGivers, "from", "giver"), Of(seen.TakenFromSelf, "from", "self"), Of(seen.TakenFromNobody, "from", "nobody")];
-        }, "{instance}", "Instances that came to this node, each with a raised epoch, by former owner: dead (a takeover), giver (handed over), self (its last run), nobody");
+            return (Measurement<long>[])[Of(seen.TakenFromDead, "from", "dead"), Of(seen.TakenFromGivers, "from", "giver"),
+                Of(seen.TakenFromSelf, "from", "self"), Of(seen.TakenFromNobody, "from", "nobody")];
+        }, "{instance}",
+            "Instances that came to this node, each with a raised epoch, by former owner: dead (a takeover), giver (handed over), self (its last run), nobody");
         _meter.CreateObservableCounter("cti_cluster_instances_given", () => Member.Given, "{instance}", "Instances that this node handed over to others");
-        _meter.CreateObservableCounter("cti_cluster_instances_lost", () => Member.Lost, "{instance}", "Instances that this node lost without handing them over");
+        _meter.CreateObservableCounter("cti_cluster_instances_lost", () => Member.Lost, "{instance}",
+            "Instances that this node lost without handing them over");
         _meter.CreateObservableCounter("cti_cluster_calls_recovered", () =>
         {
             var counted = _server.ClusterCounters;
             return (Measurement<long>[])[Of(counted.CallsResumed, "outcome", "resumed"), Of(counted.CallsReleased, "outcome", "released")];
         }, "{call}", "Calls of instances that came to this node, by outcome: resumed, or released with 503");
-        _meter.CreateObservableGauge("cti_cluster_byes_untold", () => _server.ToldByeCount, "{call}", "Calls whose far end has hung up at this node and whose owner is not known to know it");
+        _meter.CreateObservableGauge("cti_cluster_byes_untold", () => _server.ToldByeCount, "{call}",
+            "Calls whose far end has hung up at this node and whose owner is not known to know it");
     }
 
     private void Links()
@@ -65,7 +73,8 @@ internal sealed class ClusterMetrics : IDisposable
         _meter.CreateObservableGauge("cti_link_peers", () => Link.Peers, "{node}", "Other nodes to which there ought to be a link");
         _meter.CreateObservableGauge("cti_link_up", () => Link.Up, "{link}", "Links to other nodes that are up");
         _meter.CreateObservableCounter("cti_link_broken", () => Link.Broken, "{link}", "Links that broke");
-        _meter.CreateObservableCounter("cti_link_refused", () => Link.Refused, "{connection}", "Connections between nodes that were refused: another secret, another version, changed frames");
+        _meter.CreateObservableCounter("cti_link_refused", () => Link.Refused, "{connection}",
+            "Connections between nodes that were refused: another secret, another version, changed frames");
         _meter.CreateObservableCounter("cti_link_frames_sent", () => Link.FramesSent, "{frame}", "Frames sent over links");
         _meter.CreateObservableCounter("cti_link_frames_received", () => Link.FramesReceived, "{frame}", "Frames received over links");
         _meter.CreateObservableCounter("cti_link_sent", () => Link.BytesSent, "By", "Bytes sent over links");
@@ -80,27 +89,36 @@ internal sealed class ClusterMetrics : IDisposable
     private void Forwarding()
     {
         var counted = _server.ClusterCounters;
-        _meter.CreateObservableCounter("cti_cluster_requests_forwarded", () => counted.RequestsForwarded, "{request}", "Requests of applications sent on to the node that owns the call");
-        _meter.CreateObservableCounter("cti_cluster_requests_taken", () => counted.RequestsCarriedOut, "{request}", "Requests of applications that other nodes sent on to this one");
-        _meter.CreateObservableCounter("cti_cluster_requests_held", () => counted.RequestsHeld, "{wait}", "Waits of requests for an instance between two owners");
-        _meter.CreateObservableCounter("cti_cluster_sip_forwarded", () => counted.SipForwarded, "{message}", "SIP messages within dialogs sent on to the node that owns the call");
+        _meter.CreateObservableCounter("cti_cluster_requests_forwarded", () => counted.RequestsForwarded, "{request}",
+            "Requests of applications sent on to the node that owns the call");
+        _meter.CreateObservableCounter("cti_cluster_requests_taken", () => counted.RequestsCarriedOut, "{request}",
+            "Requests of applications that other nodes sent on to this one");
+        _meter.CreateObservableCounter("cti_cluster_requests_held", () => counted.RequestsHeld, "{wait}",
+            "Waits of requests for an instance between two owners");
+        _meter.CreateObservableCounter("cti_cluster_sip_forwarded", () => counted.SipForwarded, "{message}",
+            "SIP messages within dialogs sent on to the node that owns the call");
         _meter.CreateObservableCounter("cti_cluster_sip_taken", () => counted.SipTaken, "{message}", "SIP messages that other nodes sent on to this one");
         _meter.CreateObservableCounter("cti_cluster_sip_held", () => counted.SipHeld, "{wait}", "Waits of SIP messages for an instance between two owners");
-        _meter.CreateObservableCounter("cti_cluster_sip_given_up", () => counted.SipGivenUp, "{message}", "SIP messages whose owner was not found in time: refused with 503 where they can be answered");
-        _meter.CreateObservableCounter("cti_cluster_invites_offered", () => counted.InvitesOffered, "{request}", "INVITEs handed to another node, because this one takes nothing new");
+        _meter.CreateObservableCounter("cti_cluster_sip_given_up", () => counted.SipGivenUp, "{message}",
+            "SIP messages whose owner was not found in time: refused with 503 where they can be answered");
+        _meter.CreateObservableCounter("cti_cluster_invites_offered", () => counted.InvitesOffered, "{request}",
+            "INVITEs handed to another node, because this one takes nothing new");
     }
 
     private void Journal()
     {
         var journal = _server.Journal;
-        var append = _meter.CreateHistogram("cti_journal_append", "s", "Time from a decision to its being durable", advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = AppendSeconds });
+        var append = _meter.CreateHistogram("cti_journal_append", "s", "Time from a decision to its being durable",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = AppendSeconds });
         var batch = _meter.CreateHistogram<int>("cti_journal_batch", "{append}", "Appends written in one transaction");
         journal.Appended = append.Record;
         journal.BatchTaken = batch.Record;
         _meter.CreateObservableGauge("cti_journal_waiting", () => journal.WaitingCount, "{append}", "Appends that wait for the present transaction");
         _meter.CreateObservableGauge("cti_journal_lag", () => journal.LagMillis / 1000.0, "s", "How long the present transaction has been on its way");
-        _meter.CreateObservableCounter("cti_journal_refused", () => journal.RefusedCount, "{append}", "Appends refused, because another node owns the instance");
-        _meter.CreateObservableCounter("cti_journal_unreachable", () => journal.UnreachedCount, "{transaction}", "Transactions that the database did not answer");
+        _meter.CreateObservableCounter("cti_journal_refused", () => journal.RefusedCount, "{append}",
+            "Appends refused, because another node owns the instance");
+        _meter.CreateObservableCounter("cti_journal_unreachable", () => journal.UnreachedCount, "{transaction}",
+            "Transactions that the database did not answer");
     }
 
     private static Measurement<long> Of(long value, string label, string what) => new(value, new KeyValuePair<string, object?>(label, what));

@@ -11,8 +11,8 @@ namespace Cti.Node;
 internal readonly record struct DescriptorWishes(int Sessions, int SipConnections, int GatewayConnections, int Fixed);
 
 /// <summary>
-/// How the descriptors that the system gives this process are divided: each kind has its own, and is refused when they are used up, so that none of them takes the last
-/// one from a call that is up, from the journal or from the runtime, which does not survive that.
+/// How the descriptors that the system gives this process are divided: each kind has its own, and is refused when they are used up, so that none of them takes
+/// the last one from a call that is up, from the journal or from the runtime, which does not survive that.
 /// </summary>
 /// <param name="Limit">The system's.</param>
 /// <param name="Kept">Open at the start, reserved, and fixed.</param>
@@ -30,14 +30,15 @@ internal sealed record DescriptorBudget(int Limit, int Kept, int Sessions, int S
     private const int RefusedAtOnce = 48;
 
     /// <summary>
-    /// Divides. Where there is enough, everybody gets what is wished for. Where there is not, calls have three fifths and each of the others a fifth; what one of them does
-    /// not need goes to calls, then to the gateway, then to SIP.
+    /// Divides. Where there is enough, everybody gets what is wished for. Where there is not, calls have three fifths and each of the others a fifth; what one
+    /// of them does not need goes to calls, then to the gateway, then to SIP.
     /// </summary>
     /// <exception cref="InvalidDataException">The limit is so low that the node would be of no use; says which is right.</exception>
     public static DescriptorBudget Divide(int limit, int inUse, DescriptorWishes wishes)
     {
         var kept = Math.Max(inUse, Limits.DescriptorsRuntime) + Limits.DescriptorsReserved + RefusedAtOnce + wishes.Fixed;
-        var least = CostOf(Math.Min(SessionsMin, wishes.Sessions)) + Math.Min(ConnectionsMin, wishes.SipConnections) + Math.Min(ConnectionsMin, wishes.GatewayConnections);
+        var least = CostOf(Math.Min(SessionsMin, wishes.Sessions)) + Math.Min(ConnectionsMin, wishes.SipConnections)
+            + Math.Min(ConnectionsMin, wishes.GatewayConnections);
         var wanted = CostOf(wishes.Sessions) + wishes.SipConnections + wishes.GatewayConnections;
         if (limit - kept < least)
         {

@@ -85,7 +85,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     };
 
     /// <summary>The program's version.</summary>
-    public static string Version { get; } = typeof(NodeHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
+    public static string Version { get; } =
+        typeof(NodeHost).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
     string? IGatewayStatus.WhyNotReady => _server switch
     {
@@ -102,7 +103,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         if (running.Drain(node)) return null;
         var known = running.NodeNames.ToList();
         return known.Contains(node)
-            ? new DrainRefusal(false, $"{_configuration.Node.Name} has no link to {node} at the moment, so {node} was not told; ask its own gateway, or try again in a moment")
+            ? new DrainRefusal(false,
+            $"{_configuration.Node.Name} has no link to {node} at the moment, so {node} was not told; ask its own gateway, or try again in a moment")
             : new DrainRefusal(true, $"there is no node {node} in the cluster; there {(known.Count == 1 ? "is" : "are")} {string.Join(", ", known)}");
     }
 
@@ -122,7 +124,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             catch (Exception fault) when (fault is StoreMismatchException or StoreUnavailableException or IOException or UnauthorizedAccessException
                 or System.Net.Sockets.SocketException or ArgumentException or InvalidDataException or NotSupportedException)
             {
-                await Console.Error.WriteLineAsync(StartFailure.Explain(fault is ListenException unusable ? new IOException(configuration.Describe(unusable), unusable) : fault)).ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(StartFailure.Explain(fault is ListenException unusable
+                    ? new IOException(configuration.Describe(unusable), unusable)
+                    : fault)).ConfigureAwait(false);
                 return 1;
             }
             await WaitAsync(cancellation).ConfigureAwait(false);
@@ -173,7 +177,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         var hub = await EventHub.CreateAsync(_store, _scheduler, _clock, _timers, cancellation).ConfigureAwait(false);
         hub.DeliveryPaused = (application, group, events) => _log.Write(LogEvents.FeedGroupPaused, application, group, events);
         var soundLibrary = new SoundLibrary(_configuration.Media.SoundLibrary);
-        if (IsMedia) _media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary, RecordingModes = recordingModes }, Prompts(folders, soundLibrary), _clock, SystemRandom.Instance, _log);
+        if (IsMedia)
+            _media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary, RecordingModes = recordingModes }, Prompts(folders, soundLibrary),
+                _clock, SystemRandom.Instance, _log);
         var resolver = new SipResolver((kind, family) => _sip!.FindListener(kind, family), _clock, SystemRandom.Instance);
         _server = new ServerNode(new ServerNodeOptions
         {
@@ -198,13 +204,16 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 IdleReleaseMillis = (long)_configuration.Call.IdleRelease.TotalMilliseconds,
                 TimeZone = _configuration.Cdr.TimeZone,
             },
-            SipTimers = new SipTimers((int)_configuration.Sip.Timers.T1.TotalMilliseconds, (int)_configuration.Sip.Timers.T2.TotalMilliseconds, (int)_configuration.Sip.Timers.T4.TotalMilliseconds),
-            MediaProfile = new MediaProfile(_configuration.Media.Codecs, (int)_configuration.Media.Inactivity.TotalMilliseconds, _configuration.Media.RingBackCountry)
+            SipTimers = new SipTimers((int)_configuration.Sip.Timers.T1.TotalMilliseconds, (int)_configuration.Sip.Timers.T2.TotalMilliseconds,
+                (int)_configuration.Sip.Timers.T4.TotalMilliseconds),
+            MediaProfile = new MediaProfile(_configuration.Media.Codecs, (int)_configuration.Media.Inactivity.TotalMilliseconds,
+                _configuration.Media.RingBackCountry)
             {
                 Latch = _configuration.Media.Latch,
                 Idle = _configuration.Media.Idle,
             },
-            Inbound = new InboundPolicy([.. _configuration.Routes.Select(ToRoute)], _configuration.Sip.AcceptAny, _configuration.Gateway.DefaultApplication, _configuration.Demo),
+            Inbound = new InboundPolicy([.. _configuration.Routes.Select(ToRoute)], _configuration.Sip.AcceptAny, _configuration.Gateway.DefaultApplication,
+                _configuration.Demo),
             Trunks = [.. _configuration.Trunks.Select(ToTrunk)],
             DialPolicy = _configuration.Sip.DialPolicy,
             DialAny = _configuration.Sip.DialAny,
@@ -231,9 +240,14 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _records.Start();
         _metrics = new NodeMetrics(_server, _media, _sip, _descriptors, wishes);
         _clusterMetrics = new ClusterMetrics(_server);
-        if (IsGateway) _gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, folders), _server.Router, hub, this, _clock, _log, cancellation).ConfigureAwait(false);
-        if (_configuration.Demo) _demo = new DemoApplication(_server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, _configuration.Cdr.TimeZone), _log).RunAsync(_demoStop.Token);
-        _log.Write(LogEvents.NodeStarted, _configuration.Node.Name, IsMedia ? string.Join(", ", _configuration.Sip.Listen.Select(static listener => listener.ToString())) : "nothing",
+        if (IsGateway)
+            _gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, folders), _server.Router, hub, this, _clock, _log, cancellation)
+                .ConfigureAwait(false);
+        if (_configuration.Demo)
+            _demo = new DemoApplication(_server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, _configuration.Cdr.TimeZone), _log)
+                .RunAsync(_demoStop.Token);
+        _log.Write(LogEvents.NodeStarted, _configuration.Node.Name,
+            IsMedia ? string.Join(", ", _configuration.Sip.Listen.Select(static listener => listener.ToString())) : "nothing",
             _gateway is null ? "nothing" : string.Join(", ", _gateway.Urls), Path.GetFullPath(_configuration.Data));
     }
 
@@ -255,7 +269,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
         try
         {
-            while (_server!.CallCount > 0 || _server.HandedOverCount > 0 || !_server.IsJournalIdle) await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
+            while (_server!.CallCount > 0 || _server.HandedOverCount > 0 || !_server.IsJournalIdle)
+                await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
             return true;
         }
         catch (OperationCanceledException)
@@ -274,12 +289,14 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     {
         var cdr = _configuration.Cdr;
         var options = new CallRecordKeeperOptions { Node = _configuration.Node.Name, RetentionMillis = (long)cdr.Retention.TotalMilliseconds };
-        return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone, cdr.CsvFormulas == CsvFormulas.Keep) : null, _clock, _timers, _log);
+        return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone, cdr.CsvFormulas == CsvFormulas.Keep) : null,
+            _clock, _timers, _log);
     }
 
     private IJournalStore OpenStore() => _configuration.Journal.Provider switch
     {
-        JournalProvider.Sqlite => new SqliteJournalStore(new SqliteOptions { Path = Path.GetFullPath(_configuration.Journal.File), Broke = why => _log.Write(LogEvents.JournalBroken, why) }),
+        JournalProvider.Sqlite => new SqliteJournalStore(
+            new SqliteOptions { Path = Path.GetFullPath(_configuration.Journal.File), Broke = why => _log.Write(LogEvents.JournalBroken, why) }),
         JournalProvider.PostgreSql => new PostgreSqlJournalStore(new PostgreSqlOptions
         {
             ConnectionString = _configuration.Journal.ConnectionString!.Reveal(),
@@ -293,13 +310,15 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private PromptLibrary Prompts(MediaFolders folders, SoundLibrary soundLibrary)
     {
         var spoken = SpokenLanguages.FromTag(_configuration.Media.Language)!.Value;
-        return new PromptLibrary(new PromptCache(folders, PromptCacheBytes, soundLibrary), _configuration.Media.Language, name => SpokenNames.Expand(name, spoken), TextToSpeech());
+        return new PromptLibrary(new PromptCache(folders, PromptCacheBytes, soundLibrary), _configuration.Media.Language,
+            name => SpokenNames.Expand(name, spoken), TextToSpeech());
     }
 
     /// <summary>The folders of every application that is configured; without any there is the default one.</summary>
     private Dictionary<string, ApplicationFolders> Folders()
     {
-        var folders = _configuration.Gateway.Applications.Values.ToDictionary(static application => application.Name, static application => new ApplicationFolders(application.MediaRoot, application.RecordRoot));
+        var folders = _configuration.Gateway.Applications.Values.ToDictionary(static application => application.Name,
+            static application => new ApplicationFolders(application.MediaRoot, application.RecordRoot));
         if (folders.Count == 0) folders.Add(_configuration.Gateway.DefaultApplication, new ApplicationFolders(null, null));
         return folders;
     }
@@ -312,7 +331,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             case SpeechEngineKind.Espeak:
                 return new SpeechCache(new EspeakEngine(tts.Program, tts.Timeout), tts.Cache);
             case SpeechEngineKind.Http:
-                var options = new HttpSpeechOptions(tts.Url!.Reveal(), [.. tts.Headers.Select(static header => (header.Name, header.Value.Reveal()))], tts.Timeout);
+                var options = new HttpSpeechOptions(tts.Url!.Reveal(), [.. tts.Headers.Select(static header => (header.Name, header.Value.Reveal()))],
+                    tts.Timeout);
                 _speechService = new HttpSpeechEngine(options);
                 return new SpeechCache(_speechService, tts.Cache);
             default:
@@ -388,7 +408,10 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         {
             var file = Path.GetFullPath(_configuration.Gateway.KeysFile);
             var (key, isNew) = DefaultKey.LoadOrCreate(file);
-            applications.Add(new ApplicationOptions(_configuration.Gateway.DefaultApplication, [DefaultKey.Hash(key)]) { Admin = true, MediaRoots = RootsOf(_configuration.Gateway.DefaultApplication) });
+            applications.Add(new ApplicationOptions(_configuration.Gateway.DefaultApplication, [DefaultKey.Hash(key)])
+            {
+                Admin = true, MediaRoots = RootsOf(_configuration.Gateway.DefaultApplication),
+            });
             // Printed once, to the terminal of whoever starts it first; never logged.
             if (isNew) Console.WriteLine($"A key for application {_configuration.Gateway.DefaultApplication} was made: {key}\nIt is kept in {file}, readable by you only.");
         }

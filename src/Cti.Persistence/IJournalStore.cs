@@ -32,8 +32,8 @@ public interface IJournalStore : IAsyncDisposable
     ValueTask<NodeLease?> JoinAsync(NodeLease self, CancellationToken cancellation = default);
 
     /// <summary>
-    /// Renews the lease of a node's row that has the same name and incarnation, writes what else it says of itself, and answers what there is: in one round trip.
-    /// Where the row is gone or another run's nothing is written, and the answer shows it.
+    /// Renews the lease of a node's row that has the same name and incarnation, writes what else it says of itself, and answers what there is: in one round
+    /// trip. Where the row is gone or another run's nothing is written, and the answer shows it.
     /// </summary>
     /// <param name="self">The node; <see cref="NodeLease.Renewals"/> and <see cref="NodeLease.RenewedAtMillis"/> are the store's to set.</param>
     /// <param name="knownOwnership">The <see cref="LeaseView.OwnershipVersion"/> that the caller knows; -1 for none.</param>
@@ -46,12 +46,17 @@ public interface IJournalStore : IAsyncDisposable
     /// </summary>
     /// <param name="node">Who takes.</param>
     /// <param name="instances">What, with the epochs as last read.</param>
-    /// <param name="unrenewed">Their owner, believed to be dead: where its row is another than this by now (it has renewed after all), nothing is taken.</param>
+    /// <param name="unrenewed">
+    /// Their owner, believed to be dead: where its row is another than this by now (it has renewed after all), nothing is taken.
+    /// </param>
     /// <param name="cancellation">Gives up; the outcome is then unknown.</param>
     /// <returns>What was taken, in order of id, with epoch and tail as they are now.</returns>
-    ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default);
+    ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null,
+        CancellationToken cancellation = default);
 
-    /// <summary>Hands an instance over: <paramref name="to"/> owns it from then on ("" for nobody), under the next epoch. False where owner and epoch are not as named.</summary>
+    /// <summary>
+    /// Hands an instance over: <paramref name="to"/> owns it from then on ("" for nobody), under the next epoch. False where owner and epoch are not as named.
+    /// </summary>
     ValueTask<bool> GiveAsync(int instance, string owner, long epoch, string to, CancellationToken cancellation = default);
 
     /// <summary>
@@ -70,19 +75,24 @@ public interface IJournalStore : IAsyncDisposable
     /// <exception cref="ArgumentException">An append breaks the numbering rules of <see cref="InstanceAppend"/>; nothing of the batch is written.</exception>
     ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default);
 
-    /// <summary>The journals of some instances' live resources, each in order of position: what a new owner replays. In one round trip where the store is elsewhere; every instance asked for is there.</summary>
+    /// <summary>
+    /// The journals of some instances' live resources, each in order of position: what a new owner replays. In one round trip where the store is elsewhere;
+    /// every instance asked for is there.
+    /// </summary>
     ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default);
 
     /// <summary>Whether no resource lives in any instance: there is no journal entry at all.</summary>
     ValueTask<bool> IsEmptyAsync(CancellationToken cancellation = default);
 
     /// <summary>Idempotency rows of some instances whose time is at or after <paramref name="sinceUnixMillis"/>, oldest first. As above.</summary>
-    ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default);
+    ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis,
+        CancellationToken cancellation = default);
 
     /// <summary>
     /// Events of one application in one instance behind <paramref name="afterPosition"/> (exclusive), in order, at most <paramref name="limit"/> (1..10000).
     /// </summary>
-    ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default);
+    ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit,
+        CancellationToken cancellation = default);
 
     /// <summary>
     /// The position of the application's newest event that was dropped for age, per instance (0: none was): a cursor before it has expired.
@@ -96,7 +106,10 @@ public interface IJournalStore : IAsyncDisposable
     /// <summary>Stores positions of a group of consumers; a position never moves back.</summary>
     ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions, CancellationToken cancellation = default);
 
-    /// <summary>Takes one of <paramref name="max"/> permits of a trunk for <paramref name="permitId"/>; false when all are in use. Repeating a permit id that is held is true and takes nothing.</summary>
+    /// <summary>
+    /// Takes one of <paramref name="max"/> permits of a trunk for <paramref name="permitId"/>; false when all are in use. Repeating a permit id that is held is
+    /// true and takes nothing.
+    /// </summary>
     ValueTask<bool> TryAcquirePermitAsync(string trunk, int max, string permitId, long nowUnixMillis, CancellationToken cancellation = default);
 
     /// <summary>Frees a permit that did not become part of a resource. Freeing what is not held does nothing.</summary>
@@ -111,7 +124,10 @@ public interface IJournalStore : IAsyncDisposable
     /// </summary>
     ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis, CancellationToken cancellation = default);
 
-    /// <summary>Call records behind <paramref name="afterId"/> (exclusive; the row number, 0 for all) that <paramref name="node"/> wrote, in order, at most <paramref name="limit"/> (1..10000): what the CSV writer copies.</summary>
+    /// <summary>
+    /// Call records behind <paramref name="afterId"/> (exclusive; the row number, 0 for all) that <paramref name="node"/> wrote, in order, at most
+    /// <paramref name="limit"/> (1..10000): what the CSV writer copies.
+    /// </summary>
     ValueTask<IReadOnlyList<StoredCallRecord>> ReadCallRecordsAsync(string node, long afterId, int limit, CancellationToken cancellation = default);
 
     /// <summary>
@@ -152,7 +168,9 @@ public sealed class InstanceAppend
     public IReadOnlyList<IdempotencyRow> Idempotency { get; init; } = [];
     /// <summary>Call records.</summary>
     public IReadOnlyList<CallRecordRow> CallRecords { get; init; } = [];
-    /// <summary>Resources that were released: their journal entries, this append's included, are deleted and permits bound to them freed in this transaction.</summary>
+    /// <summary>
+    /// Resources that were released: their journal entries, this append's included, are deleted and permits bound to them freed in this transaction.
+    /// </summary>
     public IReadOnlyList<string> ReleasedResources { get; init; } = [];
     /// <summary>Trunk permits freed in this transaction.</summary>
     public IReadOnlyList<string> ReleasedPermits { get; init; } = [];
@@ -204,7 +222,9 @@ public sealed record IdempotencyRow(string Application, Guid RequestId, ulong Pa
 /// <param name="Node">The node that closed the channel.</param>
 /// <param name="ResourceId">The resource it is for.</param>
 /// <param name="UnixMillis">When the channel was closed.</param>
-/// <param name="Fields">UTF-8 JSON array of the contract's fields in its order, followed by one object with the media quality (null for a call without media).</param>
+/// <param name="Fields">
+/// UTF-8 JSON array of the contract's fields in its order, followed by one object with the media quality (null for a call without media).
+/// </param>
 public sealed record CallRecordRow(Guid Id, string Node, string ResourceId, long UnixMillis, ReadOnlyMemory<byte> Fields);
 
 /// <summary>A call record as stored.</summary>

@@ -21,7 +21,9 @@ public sealed record NodeLease
     public long StartedMillis { get; init; }
     /// <summary>Raised by every renewal, by the store; a row that stays as it is belongs to a node that does not renew.</summary>
     public long Renewals { get; init; }
-    /// <summary>When it renewed last, Unix milliseconds of the store's clock; for people and for what a new owner makes up for, never for judging whether a node lives.</summary>
+    /// <summary>
+    /// When it renewed last, Unix milliseconds of the store's clock; for people and for what a new owner makes up for, never for judging whether a node lives.
+    /// </summary>
     public long RenewedAtMillis { get; init; }
 }
 

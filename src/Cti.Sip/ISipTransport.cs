@@ -65,7 +65,9 @@ public interface ISipTransport
     /// <summary>Host and port by which the peer of a flow reaches us: where a listener is bound to every address, the one that faces the peer.</summary>
     SipHostPort LocalAddressTowards(SipFlow flow) => LocalAddress(flow.Kind, flow.Listener);
 
-    /// <summary>A call begins (1) or ends (-1) that is reached by a flow: its connection is not closed for want of room or of messages. From any thread.</summary>
+    /// <summary>
+    /// A call begins (1) or ends (-1) that is reached by a flow: its connection is not closed for want of room or of messages. From any thread.
+    /// </summary>
     void CountCall(SipFlow flow, int change)
     {
     }

@@ -70,7 +70,8 @@ public abstract class CallBehaviour(CallPhase phase) : Behaviour<CallDecision, C
     private protected virtual CallDecision Decide(CallDraft decision, ResourceCommand command) => command switch
     {
         ResourceRequest { Once: { } once } request => OwnerNotices.Once(decision, request, once) ?? Decide(decision, request with { Once = null }),
-        ResourceRequest request => Accept(decision, request, decision.State.Direction) ?? EveryState.Alike.Accept(decision, request) ?? Refusals.WrongState(decision.State, request),
+        ResourceRequest request =>
+            Accept(decision, request, decision.State.Direction) ?? EveryState.Alike.Accept(decision, request) ?? Refusals.WrongState(decision.State, request),
         TimeReached => EveryState.TimeHasCome(decision) ?? TimeHasCome(decision) ?? decision.Build(),
         _ => HearOrPassOn(decision, command, isOnTop: true) ?? EveryState.Alike.Hear(decision, command) ?? Nothing(decision, command),
     };

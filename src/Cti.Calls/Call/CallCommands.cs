@@ -218,8 +218,8 @@ public sealed record DialogLost(int Status) : ResourceCommand;
 public sealed record InviteRetried(OutboundInvite Invite) : ResourceCommand;
 
 /// <summary>
-/// The call is ours now; the node that held it is gone, with its media session and its SIP transactions. What is new here was made already: a media session, its
-/// description, our Contact.
+/// The call is ours now; the node that held it is gone, with its media session and its SIP transactions. What is new here was made already: a media session,
+/// its description, our Contact.
 /// </summary>
 /// <param name="LostAtMillis">When the dead node was last known alive: what was to be heard until then, was heard.</param>
 /// <param name="LocalSdp">The new description, its version raised.</param>

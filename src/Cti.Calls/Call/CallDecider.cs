@@ -7,7 +7,8 @@ namespace Cti.Calls.Call;
 /// <summary>
 /// The functional core of a call: pure functions of state, command and time. <see cref="Decide"/> answers with facts and what follows from them,
 /// <see cref="Apply"/> folds facts into the state, <see cref="Resume"/> derives what is still owed after a recovery. What is decided stands with the
-/// states (<see cref="CallBehaviour"/> has the picture), and with what spans two resources (<see cref="Bridging"/>, <see cref="Dialling"/>, <see cref="Entering"/>).
+/// states (<see cref="CallBehaviour"/> has the picture), and with what spans two resources (<see cref="Bridging"/>, <see cref="Dialling"/>,
+/// <see cref="Entering"/>).
 /// </summary>
 public static class CallDecider
 {
@@ -28,7 +29,10 @@ public static class CallDecider
         };
     }
 
-    /// <summary>When the call next needs <see cref="TimeReached"/>, in Unix milliseconds, or null. Deadlines are functions of the state, so a recovery cannot forget one.</summary>
+    /// <summary>
+    /// When the call next needs <see cref="TimeReached"/>, in Unix milliseconds, or null. Deadlines are functions of the state, so a recovery cannot forget
+    /// one.
+    /// </summary>
     public static long? NextDeadline(CallState call, CallSettings settings)
     {
         if (call.Phase == CallPhase.Released) return null;
@@ -66,7 +70,8 @@ public static class CallDecider
 
     private static CallDecision Offer(CallDraft decision, OfferCall offer)
     {
-        decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp, offer.Audio, offer.Invite));
+        decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp,
+            offer.Audio, offer.Invite));
         return decision.Do(new SendRinging()).Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State)).Build();
     }
 }

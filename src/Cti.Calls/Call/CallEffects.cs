@@ -44,7 +44,9 @@ public sealed record LookForChild(string Child) : ResourceEffect;
 /// <param name="Cause">The SIP cause for the Reason header.</param>
 public sealed record SendBye(int Cause) : ResourceEffect
 {
-    /// <summary>Whether it goes out though its release is not written: then another node may have had the call meanwhile, and be gone with what it knew.</summary>
+    /// <summary>
+    /// Whether it goes out though its release is not written: then another node may have had the call meanwhile, and be gone with what it knew.
+    /// </summary>
     public bool IsUnwritten { get; init; }
 }
 
@@ -77,9 +79,12 @@ public sealed record StopMediaPlay(long Number) : ResourceEffect
 /// <param name="Channels">1 or 2.</param>
 /// <param name="Append">Whether it goes on in the file that is there.</param>
 /// <param name="TakesOver">Whether a process that lost the call may have the file open.</param>
-public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep, int Channels = 1, bool Append = false, bool TakesOver = false) : ResourceEffect;
+public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep, int Channels = 1, bool Append = false, bool TakesOver = false)
+    : ResourceEffect;
 
-/// <summary>Stops a recording. Committed like its start: overtaking a start that waits for the disk, it would stop nothing and the recording would never end.</summary>
+/// <summary>
+/// Stops a recording. Committed like its start: overtaking a start that waits for the disk, it would stop nothing and the recording would never end.
+/// </summary>
 public sealed record StopMediaRecord(long Number) : ResourceEffect;
 
 /// <summary>Sends keys.</summary>

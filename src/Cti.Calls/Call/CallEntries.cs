@@ -47,7 +47,8 @@ public abstract record CallEntry : ResourceEntry
 {
     /// <summary>The state that the fact leads to.</summary>
     /// <exception cref="InvalidOperationException">The journal is broken: an entry other than a creating one for a call that does not exist.</exception>
-    internal virtual CallState ApplyTo(CallState? state) => state is not null ? Change(state) : throw new InvalidOperationException($"the journal begins with {GetType().Name}");
+    internal virtual CallState ApplyTo(CallState? state) =>
+        state is not null ? Change(state) : throw new InvalidOperationException($"the journal begins with {GetType().Name}");
 
     private protected abstract CallState Change(CallState state);
 
@@ -57,7 +58,8 @@ public abstract record CallEntry : ResourceEntry
 
 /// <summary>An outbound call exists; its INVITE is intended, unless a parent is asked first. Its owner is the flow that drives it.</summary>
 public sealed record Constructed(string Id, string Application, string FromUri, string ToUri, string SipCallId, string? Trunk, string? Permit,
-    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null, string? Owner = null, OutboundInvite? Invite = null) : CallEntry
+    int MaxAnswerSeconds, int MaxRingSeconds, string? UserData, string LocalSdp, string LocalTag, RingBackParent? Parent = null, string? Owner = null,
+    OutboundInvite? Invite = null) : CallEntry
 {
     internal override CallState ApplyTo(CallState? state) => new()
     {
@@ -75,7 +77,8 @@ public sealed record Offered(string Id, string Application, string FromUri, stri
 {
     internal override CallState ApplyTo(CallState? state) => new()
     {
-        Id = ParseId(Id), Application = Application, Direction = CallDirection.Inbound, FromUri = FromUri, ToUri = ToUri, SipCallId = Dialog.CallId, Trunk = Trunk,
+        Id = ParseId(Id), Application = Application, Direction = CallDirection.Inbound, FromUri = FromUri, ToUri = ToUri,
+        SipCallId = Dialog.CallId, Trunk = Trunk,
         BeginMillis = AtMillis, Dialog = Dialog, Audio = Audio, LocalSdp = LocalSdp, LocalTag = Dialog.LocalTag, TheirInvite = Invite,
     };
 
@@ -210,7 +213,8 @@ public sealed record ParentMoved(ParentStage Stage) : CallEntry
 /// <summary>A child is being dialled on this call, or that moved on.</summary>
 public sealed record DiallingMoved(ChildDialling Dialling) : CallEntry
 {
-    private protected override CallState Change(CallState state) => state with { Dialling = Dialling, ActionCount = Math.Max(state.ActionCount, Dialling.Number) };
+    private protected override CallState Change(CallState state) =>
+        state with { Dialling = Dialling, ActionCount = Math.Max(state.ActionCount, Dialling.Number) };
 }
 
 /// <summary>The child's dialling ended; the call is where it was before.</summary>

@@ -51,7 +51,8 @@ public static class CallRequests
     private static StartRecord Record(RpcArguments args, string? path) => new(args.Int32("max_seconds"), args.Boolean("beep"),
         path ?? throw new ArgumentNullException(nameof(path)), args.String("record_format"), Text(args, "finish_keys"));
 
-    private static StartConnect Connect(RpcArguments args, string? path, string? op) => new(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec
+    private static StartConnect Connect(RpcArguments args, string? path, string? op) =>
+        new(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec
     {
         MaxSeconds = args.Int32("max_seconds"),
         Mode = args.Int32("connect_mode"),

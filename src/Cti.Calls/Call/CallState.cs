@@ -65,7 +65,9 @@ public sealed record CallState : ResourceState
     public string? LocalSdp { get; init; }
     /// <summary>The action that runs.</summary>
     public CallAction? Action { get; init; }
-    /// <summary>The last keys that had an effect, so that none of them has it twice: another node may hear the rest of one, or be sent it more than once.</summary>
+    /// <summary>
+    /// The last keys that had an effect, so that none of them has it twice: another node may hear the rest of one, or be sent it more than once.
+    /// </summary>
     public ImmutableArray<KeyPress> KnownKeys { get; init; } = [];
     /// <summary>The recording that runs beside everything else.</summary>
     public SideRecording? SideRecord { get; init; }
@@ -155,7 +157,8 @@ public sealed record CallState : ResourceState
         {
             if (Bridge is null && Seat is null && Dialling is null) return [];
             var ties = ImmutableArray.CreateBuilder<ResourceTie>(3);
-            if (Bridge is { Stage: not BridgeStage.Ending } bridge) ties.Add(new ResourceTie(bridge.Peer, bridge.Stage == BridgeStage.Connected ? bridge.Op : null));
+            if (Bridge is { Stage: not BridgeStage.Ending } bridge)
+                ties.Add(new ResourceTie(bridge.Peer, bridge.Stage == BridgeStage.Connected ? bridge.Op : null));
             if (Seat is { } seat) ties.Add(new ResourceTie(seat.Conference, seat.Stage == SeatStage.Entered ? seat.Op : null));
             // A child names its parent.
             if (Dialling is { } dialling) ties.Add(new ResourceTie(dialling.Child, Id.ToString()));
@@ -167,7 +170,8 @@ public sealed record CallState : ResourceState
     public override bool Holds(string op) => Bridge?.Op == op || Seat?.Op == op || Parent?.Resource == op;
 
     /// <inheritdoc/>
-    public override bool IsSharedWith(PeerMoved moved) => (Bridge is { } bridge && moved.Concerns(bridge.Peer)) || (Seat is { } seat && moved.Concerns(seat.Conference));
+    public override bool IsSharedWith(PeerMoved moved) =>
+        (Bridge is { } bridge && moved.Concerns(bridge.Peer)) || (Seat is { } seat && moved.Concerns(seat.Conference));
 
     /// <inheritdoc/>
     public override bool IsVisibleTo(string application) => base.IsVisibleTo(application) && Parent is not { Stage: ParentStage.Asked };

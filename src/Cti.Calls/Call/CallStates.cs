@@ -10,7 +10,8 @@ public static class CallStates
     /// <summary>In the order of <see cref="CallPhase"/>.</summary>
     public static ImmutableArray<CallBehaviour> All { get; } =
     [
-        new Initiated(), new Ring(), new Answer(), new Idle(), new Play(), new Record(), new SendDtmf(), new ReceiveDtmf(), new Dial(), new Connect(), new Conf(), new Released(),
+        new Initiated(), new Ring(), new Answer(), new Idle(), new Play(), new Record(), new SendDtmf(), new ReceiveDtmf(), new Dial(), new Connect(),
+        new Conf(), new Released(),
     ];
 
     /// <summary>Those in which an application sees the call.</summary>
@@ -34,7 +35,9 @@ public static class CallStates
         direction = OnlyDirectionOf(request) ?? direction;
         if (EveryState.Alike.IsAccepted(request, generation, direction)) return [];
         ImmutableArray<CallBehaviour> allowed = [.. Visible.Where(state => state.IsAccepted(request, generation, direction))];
-        return Visible.All(state => allowed.Contains(state) || (state.Direction ?? direction) != direction) ? [] : [.. allowed.Select(static state => state.Name)];
+        return Visible.All(state => allowed.Contains(state) || (state.Direction ?? direction) != direction)
+            ? []
+            : [.. allowed.Select(static state => state.Name)];
     }
 
     internal static CallDirection? OnlyDirectionOf(Type request)

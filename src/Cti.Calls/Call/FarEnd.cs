@@ -44,7 +44,10 @@ internal static class FarEnd
         {
             // A BYE on the early dialog ends it; the INVITE still needs its final response (RFC 3261 section 15.1.2).
             decision.Do(new SendRefusal(ErrorCodes.Terminated));
-            return Ending.Release(decision, new Ending(false, cause, SipClosing.Refusal, ErrorCodes.Gone, "the far end hung up") { Told = ErrorCodes.Terminated, AtMillis = bye.AtMillis });
+            return Ending.Release(decision, new Ending(false, cause, SipClosing.Refusal, ErrorCodes.Gone, "the far end hung up")
+            {
+                Told = ErrorCodes.Terminated, AtMillis = bye.AtMillis,
+            });
         }
         // A far end whose 200 was lost may hang up first; our INVITE is then still pending.
         var closing = call.IsDialling ? SipClosing.Cancel : SipClosing.None;

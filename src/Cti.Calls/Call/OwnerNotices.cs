@@ -34,7 +34,8 @@ public sealed record OwnerHeard : CallEntry
 /// <param name="What">Its name.</param>
 public sealed record OwnerAsked(string What) : CallEntry
 {
-    private protected override CallState Change(CallState state) => state with { OwnerAsks = state.OwnerAsks.Contains(What) ? state.OwnerAsks : state.OwnerAsks.Add(What) };
+    private protected override CallState Change(CallState state) =>
+        state with { OwnerAsks = state.OwnerAsks.Contains(What) ? state.OwnerAsks : state.OwnerAsks.Add(What) };
 }
 
 /// <summary>JSON within JSON, byte for byte.</summary>
@@ -68,7 +69,9 @@ internal static class OwnerNotices
 
     /// <summary>Only the release has to be known to be heard: it is the last that is told, and until then the notices are told again.</summary>
     public static CallDecision WereHeard(CallDraft decision, int number) =>
-        decision.State is { WasReleased: true, Notices.IsEmpty: false } call && number >= call.NoticeCount ? decision.Add(new OwnerHeard()).Build() : decision.Build();
+        decision.State is { WasReleased: true, Notices.IsEmpty: false } call && number >= call.NoticeCount
+            ? decision.Add(new OwnerHeard()).Build()
+            : decision.Build();
 
     /// <summary>A request that the owner repeats because it cannot know whether it was heard: the answer to a repeat; null where it is decided now.</summary>
     public static CallDecision? Once(CallDraft decision, ResourceRequest request, string once)

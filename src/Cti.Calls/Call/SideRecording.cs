@@ -20,7 +20,8 @@ public sealed record StopSideRecord() : ResourceRequest("sys.call.record_stop");
 /// <summary>A recording beside everything else began.</summary>
 public sealed record SideRecordBegan(SideRecording Recording) : CallEntry
 {
-    private protected override CallState Change(CallState state) => state with { SideRecord = Recording, ActionCount = Math.Max(state.ActionCount, Recording.Number) };
+    private protected override CallState Change(CallState state) =>
+        state with { SideRecord = Recording, ActionCount = Math.Max(state.ActionCount, Recording.Number) };
 }
 
 /// <summary>It ended: its file is complete, or could not be written.</summary>
@@ -50,6 +51,7 @@ internal static class SideRecordings
     {
         if (decision.State.SideRecord?.Number != finished.Number) return null;
         var ending = finished.End is MediaEnd.Completed or MediaEnd.Stopped ? new ActionEnding() : Actions.EndingOf(finished.End, finished.Detail);
-        return decision.Add(new SideRecordEnded()).Emit("sys.call.on_record_completed", CallEvents.SideRecordCompleted(decision.State, ending, decision.Now)).Build();
+        return decision.Add(new SideRecordEnded()).Emit("sys.call.on_record_completed",
+            CallEvents.SideRecordCompleted(decision.State, ending, decision.Now)).Build();
     }
 }

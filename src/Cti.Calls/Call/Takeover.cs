@@ -53,7 +53,8 @@ internal static class Takeover
             if (call.Audio is { } audio) decision.Do(new ConfigureMedia(audio));
             return decision.Do(new SendOk()).Build();
         }
-        if (call is { AnsweredCSeq: { } number, AnswerMillis: { } answered } && taken.LostAtMillis - answered < AckOwedMillis) decision.Do(new RepeatAck(number));
+        if (call is { AnsweredCSeq: { } number, AnswerMillis: { } answered } && taken.LostAtMillis - answered < AckOwedMillis)
+            decision.Do(new RepeatAck(number));
         EndWhatCannotGoOn(decision, taken);
         OwnerNotices.Resume(decision);
         Bridging.GiveUpUnanswered(decision);
@@ -87,13 +88,15 @@ internal static class Takeover
     // Where the ACK is still awaited, that decides.
     public static CallDecision IsRefused(CallDraft decision, TakeoverRefused refused) => decision.State is { InterruptedMillis: null } or { IsUp: false }
         ? decision.Build()
-        : Ending.Release(decision, new Ending(true, ErrorCodes.Unavailable, SipClosing.Bye, ErrorCodes.Unavailable, $"the far end refused ({refused.Status}) to go on after the loss of a node"));
+        : Ending.Release(decision, new Ending(true, ErrorCodes.Unavailable, SipClosing.Bye, ErrorCodes.Unavailable,
+        $"the far end refused ({refused.Status}) to go on after the loss of a node"));
 
     /// <summary>
-    /// The dead process may have sent requests that are not in the journal (keys by INFO, refreshes, the BYE itself): a number that it used would be refused, so each
-    /// recovery journals that it goes on beyond all that it may have used.
+    /// The dead process may have sent requests that are not in the journal (keys by INFO, refreshes, the BYE itself): a number that it used would be refused,
+    /// so each recovery journals that it goes on beyond all that it may have used.
     /// </summary>
-    public static DialogState? BeyondTheDead(DialogState? dialog) => dialog is null ? null : dialog with { LocalCSeq = dialog.LocalCSeq + Limits.SipCSeqReserve };
+    public static DialogState? BeyondTheDead(DialogState? dialog) =>
+        dialog is null ? null : dialog with { LocalCSeq = dialog.LocalCSeq + Limits.SipCSeqReserve };
 
     private static void EndWhatCannotGoOn(CallDraft decision, TakenOver taken)
     {
@@ -106,7 +109,8 @@ internal static class Takeover
                 Actions.End(decision, record, ending);
                 break;
             case RecordAction { BeganMillis: not null } record when !taken.SeesRecording:
-                Actions.End(decision, record, new ActionEnding(ErrorCodes.Unavailable, "interrupted by the loss of a node; the file cannot be continued from here"));
+                Actions.End(decision, record, new ActionEnding(ErrorCodes.Unavailable,
+                    "interrupted by the loss of a node; the file cannot be continued from here"));
                 break;
         }
         if (decision.State.SideRecord is null || taken.SeesSideRecording) return;
@@ -119,8 +123,10 @@ internal static class Takeover
     private static CallDraft GoOnRecording(CallDraft decision)
     {
         if (decision.State.Action is RecordAction record)
-            decision.Do(new StartMediaRecord(record.Number, record.FullPath, record.Format, record.Beep && record.BeganMillis is null, Append: record.BeganMillis is not null, TakesOver: true));
-        if (decision.State.SideRecord is { } side) decision.Do(new StartMediaRecord(side.Number, side.FullPath, side.Format, Beep: false, Channels: 2, Append: true));
+            decision.Do(new StartMediaRecord(record.Number, record.FullPath, record.Format,
+                record.Beep && record.BeganMillis is null, Append: record.BeganMillis is not null, TakesOver: true));
+        if (decision.State.SideRecord is { } side)
+            decision.Do(new StartMediaRecord(side.Number, side.FullPath, side.Format, Beep: false, Channels: 2, Append: true));
         return decision;
     }
 
@@ -142,7 +148,9 @@ internal static class Takeover
         }
     }
 
-    /// <summary>Nothing of it is lost; what was heard since the dead node was last known alive, and while its sound was about to begin, is heard twice.</summary>
+    /// <summary>
+    /// Nothing of it is lost; what was heard since the dead node was last known alive, and while its sound was about to begin, is heard twice.
+    /// </summary>
     private static long HeardUntil(CallAction action, long lost) =>
         action.HeardMillis + Math.Max(0, lost - (action.HeardFromMillis ?? action.BeginMillis) - Limits.SoundBeginsMillis);
 }

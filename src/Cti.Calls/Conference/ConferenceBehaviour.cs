@@ -59,7 +59,8 @@ internal abstract class AliveConference : ConferenceBehaviour
 {
     private protected AliveConference(ConferencePhase phase) : base(phase)
     {
-        Accepts<ReleaseConference>(static (decision, _) => ConferenceEnding.Release(decision.ReplyNull(), ConferenceEnding.Ended("the conference was released")));
+        Accepts<ReleaseConference>(static (decision, _) =>
+            ConferenceEnding.Release(decision.ReplyNull(), ConferenceEnding.Ended("the conference was released")));
         Accepts<ListMembers>(static (decision, _) => decision.Reply(ConferenceEvents.Members(decision.State)).Build());
         Accepts<StartConferencePlay>(ConferenceSound.PlayStart);
         Accepts<StopConferencePlay>(ConferenceSound.PlayStop);
@@ -83,9 +84,11 @@ internal abstract class AliveConference : ConferenceBehaviour
         Hears<TimeReached>((decision, _) => TimeHasCome(decision));
         Hears<WasRecovered>(ConferenceTakeover.Begins);
         Hears<PeerMoved>(ConferenceTakeover.PeerHasMoved);
-        Hears<NodeLost>(static (decision, _) => ConferenceEnding.Release(decision, ConferenceEnding.Interrupted("interrupted by the loss of a node"), isOrdinary: false));
+        Hears<NodeLost>(static (decision, _) =>
+            ConferenceEnding.Release(decision, ConferenceEnding.Interrupted("interrupted by the loss of a node"), isOrdinary: false));
         Hears<NodeStops>(static (decision, _) => ConferenceEnding.Release(decision, ConferenceEnding.Interrupted("the node stops"), isOrdinary: false));
-        Hears<ConferenceBroke>(static (decision, _) => ConferenceEnding.Release(decision, new ActionEnding(ErrorCodes.ServerError, "a fault in the media side"), isOrdinary: false));
+        Hears<ConferenceBroke>(static (decision, _) =>
+            ConferenceEnding.Release(decision, new ActionEnding(ErrorCodes.ServerError, "a fault in the media side"), isOrdinary: false));
     }
 
     internal override long? NextDeadline(ConferenceState conference)

@@ -35,20 +35,24 @@ public static class ConferenceDecider
 
     /// <summary>Whether a call that asks becomes a member by the decision on it: the media side takes it in before that.</summary>
     public static bool WillEnter(ConferenceState conference, EnterAsked asked) =>
-        !conference.WasReleased && !asked.IsEntered && conference.Members.Length < Limits.ConferenceMembersMax && conference.MemberOf(asked.Call)?.Op != asked.Op;
+        !conference.WasReleased && !asked.IsEntered && conference.Members.Length < Limits.ConferenceMembersMax
+            && conference.MemberOf(asked.Call)?.Op != asked.Op;
 
     /// <summary>Whether a call that asks is in already: its sound is taken in anew, where one of the two has moved.</summary>
     public static bool IsIn(ConferenceState conference, EnterAsked asked) => conference.MemberOf(asked.Call)?.Op == asked.Op;
 
     private static ConferenceDecision Construct(ConferenceDraft decision, ConstructConference make)
     {
-        decision.Add(new ConferenceMade(make.Id.ToString(), make.Application, make.MaxSeconds, make.Background, make.PartsThreshold, make.TalkerEvents, make.UserData));
+        decision.Add(new ConferenceMade(make.Id.ToString(), make.Application, make.MaxSeconds, make.Background, make.PartsThreshold, make.TalkerEvents,
+            make.UserData));
         if (make.RecordPath is { } path) ConferenceSound.BeginRecording(decision, path, make.RecordFormat!, null);
         return decision.Reply(ConferenceEvents.ConstructResult(decision.State)).Build();
     }
 
     /// <summary>Folds one fact into the state. Total and without side effects: live handling, recovery and simulation run it alike.</summary>
-    /// <exception cref="InvalidOperationException">The journal is broken: an entry other than the creating one for a conference that does not exist.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The journal is broken: an entry other than the creating one for a conference that does not exist.
+    /// </exception>
     public static ConferenceState Apply(ConferenceState? state, ConferenceEntry entry)
     {
         var next = entry switch

@@ -4,7 +4,9 @@ using Cti.Kernel;
 
 namespace Cti.Calls.Conference;
 
-/// <summary>Changes how a member takes part. A reflex, like every change to the mix: entries and exits take effect in the order in which they are decided.</summary>
+/// <summary>
+/// Changes how a member takes part. A reflex, like every change to the mix: entries and exits take effect in the order in which they are decided.
+/// </summary>
 public sealed record SetMemberMedia(string Call, int VoiceMode, int? Volume) : ResourceEffect
 {
     /// <inheritdoc/>

@@ -60,14 +60,16 @@ internal static class ConferenceEvents
         json.WriteBoolean("talking"u8, talking);
     });
 
-    public static ReadOnlyMemory<byte> PlayCompleted(ConferenceState conference, ConferencePlay play, ActionEnding ending, long now) => Write(conference, json =>
+    public static ReadOnlyMemory<byte> PlayCompleted(ConferenceState conference, ConferencePlay play, ActionEnding ending, long now) =>
+        Write(conference, json =>
     {
         CallEvents.WriteError(json, ending.Error, ending.Message);
         WriteTimes(json, play.BeginMillis, now);
         WriteUserData(json, conference);
     });
 
-    public static ReadOnlyMemory<byte> RecordCompleted(ConferenceState conference, ConferenceRecording record, ActionEnding ending, long now) => Write(conference, json =>
+    public static ReadOnlyMemory<byte> RecordCompleted(ConferenceState conference, ConferenceRecording record, ActionEnding ending, long now) =>
+        Write(conference, json =>
     {
         CallEvents.WriteError(json, ending.Error, ending.Message);
         WriteTimes(json, record.BeginMillis, now);

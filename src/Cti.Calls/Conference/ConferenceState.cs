@@ -117,7 +117,9 @@ public sealed record ConferenceRecording
     public required string FullPath { get; init; }
     /// <summary>The format's internal name.</summary>
     public required string Format { get; init; }
-    /// <summary>The limit in seconds from <see cref="BeganMillis"/> on; null for the one that the conference was made with: it runs as long as the conference.</summary>
+    /// <summary>
+    /// The limit in seconds from <see cref="BeganMillis"/> on; null for the one that the conference was made with: it runs as long as the conference.
+    /// </summary>
     public int? MaxSeconds { get; init; }
     /// <summary>When sound began to go into the file.</summary>
     public long? BeganMillis { get; init; }

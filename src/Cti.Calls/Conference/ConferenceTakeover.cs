@@ -17,14 +17,16 @@ internal static class ConferenceTakeover
         var conference = decision.State;
         if (conference.HearsRingBack) decision.Do(new SetRingBack(true));
         if (conference.Play is { } play)
-            decision.Do(new StartConferenceSound(play.Number, play.Files, play.IsLoop, Math.Max(0, taken.LostAtMillis - play.BeginMillis - Limits.SoundBeginsMillis)));
+            decision.Do(new StartConferenceSound(play.Number, play.Files, play.IsLoop,
+                Math.Max(0, taken.LostAtMillis - play.BeginMillis - Limits.SoundBeginsMillis)));
         switch (conference.Recording)
         {
             case { Ending: { } ending } record:
                 ConferenceSound.EndRecording(decision, record, ending);
                 break;
             case { } record when !taken.SeesRecording:
-                ConferenceSound.EndRecording(decision, record, new ActionEnding(ErrorCodes.Unavailable, "interrupted by the loss of a node; the file cannot be continued from here"));
+                ConferenceSound.EndRecording(decision, record, new ActionEnding(ErrorCodes.Unavailable,
+                    "interrupted by the loss of a node; the file cannot be continued from here"));
                 break;
             case { } record:
                 decision.Do(new StartMixRecord(record.Number, record.FullPath, record.Format, Appends: true));

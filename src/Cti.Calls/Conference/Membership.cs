@@ -57,13 +57,16 @@ internal static class Membership
         if (decision.State.ChildOf(member.Call) is { HasEarlyMedia: true } child) decision.Do(new HearChild(child.Child));
     }
 
-    public static ConferenceDecision SetMode(ConferenceDraft decision, SetMemberMode set) => ChangeMember(decision, set, set.Call, member => member with { VoiceMode = set.Mode });
+    public static ConferenceDecision SetMode(ConferenceDraft decision, SetMemberMode set) =>
+        ChangeMember(decision, set, set.Call, member => member with { VoiceMode = set.Mode });
 
-    public static ConferenceDecision SetVolume(ConferenceDraft decision, SetMemberVolume set) => ChangeMember(decision, set, set.Call, member => member with { Volume = set.Volume });
+    public static ConferenceDecision SetVolume(ConferenceDraft decision, SetMemberVolume set) =>
+        ChangeMember(decision, set, set.Call, member => member with { Volume = set.Volume });
 
     private static ConferenceDecision ChangeMember(ConferenceDraft decision, ResourceRequest request, string call, Func<Participant, Participant> change)
     {
-        if (decision.State.MemberOf(call) is not { } member) return ConferenceBehaviour.Refuse(decision, request, $"{call} is not in the conference; get_parts lists who is");
+        if (decision.State.MemberOf(call) is not { } member)
+            return ConferenceBehaviour.Refuse(decision, request, $"{call} is not in the conference; get_parts lists who is");
         var changed = change(member);
         return decision.Add(new MemberChanged(changed)).Do(new SetMemberMedia(call, changed.VoiceMode, changed.Volume)).ReplyNull().Build();
     }

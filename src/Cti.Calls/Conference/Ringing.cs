@@ -11,7 +11,9 @@ internal static class Ringing
         if (decision.State.ChildOf(asks.Child) is null)
         {
             if (decision.State.Children.Length >= Limits.ConferenceMembersMax)
-                return decision.Do(new AnswerChild(asks.Child, RpcError.Unavailable($"{Limits.ConferenceMembersMax} calls are dialled for the conference, its limit").With("res_id", decision.State.Id.ToString()), false)).Build();
+                return decision.Do(new AnswerChild(asks.Child,
+                    RpcError.Unavailable($"{Limits.ConferenceMembersMax} calls are dialled for the conference, its limit")
+                    .With("res_id", decision.State.Id.ToString()), false)).Build();
             decision.Add(new ChildSet(new RingingChild(asks.Child)));
         }
         return decision.Do(new AnswerChild(asks.Child, null, true)).Build();

@@ -31,7 +31,9 @@ public abstract class FlowBehaviour : Behaviour<FlowDecision, FlowState, FlowEnt
 
         Hears<OwnedReplied>(CallHasReplied);
         Hears<OwnedHappened>(CallHasTold);
-        Hears<OwnedGone>(static (decision, gone) => NumberOf(decision.State, gone.Resource) is { } party ? Lose(decision, party, "a fault of the server ended the call") : decision.Build());
+        Hears<OwnedGone>(static (decision, gone) => NumberOf(decision.State, gone.Resource) is { } party
+            ? Lose(decision, party, "a fault of the server ended the call")
+            : decision.Build());
         Hears<NodeStops>(static (decision, _) => End(decision, new FlowEnd(ErrorCodes.Unavailable, "the node stops"), ErrorCodes.Unavailable));
         Hears<WasRecovered>((decision, _) => Resume(decision));
         Hears<NodeLost>(static (decision, _) => Interrupt(decision));
@@ -115,7 +117,8 @@ public abstract class FlowBehaviour : Behaviour<FlowDecision, FlowState, FlowEnt
             case (FlowAsk.Action, null):
                 decision.Add(new ActionBegan());
                 break;
-            case (FlowAsk.Connect, { Code: ErrorCodes.NotFound }) when decision.State is { End: null, Second.Stage: PartyStage.Gone, First.Stage: PartyStage.Up }:
+            case (FlowAsk.Connect, { Code: ErrorCodes.NotFound })
+                when decision.State is { End: null, Second.Stage: PartyStage.Gone, First.Stage: PartyStage.Up }:
                 // The second party hung up before the two were connected: there is no connection whose end could be waited for.
                 End(decision, new FlowEnd(null, null), Done);
                 break;
@@ -259,7 +262,8 @@ public abstract class FlowBehaviour : Behaviour<FlowDecision, FlowState, FlowEnt
     private static FlowDecision ReleaseWhenAlone(FlowDraft decision)
     {
         var flow = decision.State;
-        if (flow.End is not { } end || flow.First.Stage != PartyStage.Gone || flow.Second is { Stage: not (PartyStage.Gone or PartyStage.Waiting) }) return decision.Build();
+        if (flow.End is not { } end || flow.First.Stage != PartyStage.Gone || flow.Second is { Stage: not (PartyStage.Gone or PartyStage.Waiting) })
+            return decision.Build();
         decision.Add(new FlowReleased());
         return decision.Emit($"{flow.Id.Module}.on_released", FlowEvents.Released(decision.State, end, decision.Now)).Build();
     }
@@ -275,8 +279,8 @@ public abstract class FlowBehaviour : Behaviour<FlowDecision, FlowState, FlowEnt
     // ---- after a recovery ----
 
     /// <summary>
-    /// A flow and its calls have one owner, so they are recovered together: what the calls have to tell they tell again, and what the flow wanted of them it asks
-    /// again; a call does once what is asked once.
+    /// A flow and its calls have one owner, so they are recovered together: what the calls have to tell they tell again, and what the flow wanted of them it
+    /// asks again; a call does once what is asked once.
     /// </summary>
     private FlowDecision Resume(FlowDraft decision)
     {
@@ -287,7 +291,9 @@ public abstract class FlowBehaviour : Behaviour<FlowDecision, FlowState, FlowEnt
         return decision.Build();
     }
 
-    /// <summary>A party that was being called and has no call: nobody heard of it, so it is called now; or, where the flow ends, it never comes to be.</summary>
+    /// <summary>
+    /// A party that was being called and has no call: nobody heard of it, so it is called now; or, where the flow ends, it never comes to be.
+    /// </summary>
     private void ResumeParty(FlowDraft decision, int number)
     {
         var flow = decision.State;

@@ -5,7 +5,9 @@ using Cti.Kernel;
 
 namespace Cti.Calls.Extensions;
 
-/// <summary>The functional core of <c>ext.*</c>: pure functions of state, command and time, like <see cref="CallDecider"/>; what is decided stands with the flows.</summary>
+/// <summary>
+/// The functional core of <c>ext.*</c>: pure functions of state, command and time, like <see cref="CallDecider"/>; what is decided stands with the flows.
+/// </summary>
 public static class FlowDecider
 {
     /// <summary>Decides on one command. <paramref name="state"/> is null for the creating one only.</summary>
@@ -38,7 +40,8 @@ public static class FlowDecider
         if (call.IsOver || FlowBehaviour.NumberOf(flow, call.Id.ToString()) is not null || call.Parent is { Stage: ParentStage.Asked }) return null;
         for (var party = 1; party <= 2; party++)
         {
-            if (flow.Party(party) is { Stage: PartyStage.Calling, Call: null }) return new OwnedReplied(party, FlowAsk.Construct, CallEvents.ConstructResult(call), null);
+            if (flow.Party(party) is { Stage: PartyStage.Calling, Call: null })
+                return new OwnedReplied(party, FlowAsk.Construct, CallEvents.ConstructResult(call), null);
         }
         return null;
     }

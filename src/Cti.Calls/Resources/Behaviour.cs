@@ -27,7 +27,8 @@ public abstract class Behaviour<TDecision, TState, TEntry>
     public bool IsAccepted(Type request, ApiGeneration generation, CallDirection? direction) => Find(request, generation, direction) is not null;
 
     /// <summary>Whether every acceptance of that kind is for one direction of calls: which, or null.</summary>
-    internal bool IsOnlyFor(Type request, CallDirection direction) => !_requests.TryGetValue(request, out var accepted) || accepted.TrueForAll(one => one.Direction == direction);
+    internal bool IsOnlyFor(Type request, CallDirection direction) =>
+        !_requests.TryGetValue(request, out var accepted) || accepted.TrueForAll(one => one.Direction == direction);
 
     /// <summary>Whether that kind of news is heard here.</summary>
     internal bool IsHeard(Type news) => _news.ContainsKey(news);
@@ -36,7 +37,8 @@ public abstract class Behaviour<TDecision, TState, TEntry>
     /// <param name="decide">What follows; it may still refuse for a reason that is finer than the state.</param>
     /// <param name="generation">Only through that generation.</param>
     /// <param name="direction">Only on calls of that direction.</param>
-    private protected void Accepts<TRequest>(Func<DecisionDraft<TDecision, TState, TEntry>, TRequest, TDecision> decide, ApiGeneration? generation = null, CallDirection? direction = null)
+    private protected void Accepts<TRequest>(Func<DecisionDraft<TDecision, TState, TEntry>, TRequest, TDecision> decide, ApiGeneration? generation = null,
+        CallDirection? direction = null)
         where TRequest : ResourceRequest
     {
         if (!_requests.TryGetValue(typeof(TRequest), out var accepted)) _requests.Add(typeof(TRequest), accepted = []);
@@ -69,7 +71,8 @@ public abstract class Behaviour<TDecision, TState, TEntry>
         return null;
     }
 
-    private sealed record Acceptance(ApiGeneration? Generation, CallDirection? Direction, Func<DecisionDraft<TDecision, TState, TEntry>, ResourceRequest, TDecision> Decide);
+    private sealed record Acceptance(ApiGeneration? Generation, CallDirection? Direction,
+        Func<DecisionDraft<TDecision, TState, TEntry>, ResourceRequest, TDecision> Decide);
 
     private sealed record Hearing(bool OnlyOnTop, Func<DecisionDraft<TDecision, TState, TEntry>, ResourceCommand, TDecision?> Decide);
 }

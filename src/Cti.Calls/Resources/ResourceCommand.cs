@@ -5,7 +5,9 @@ namespace Cti.Calls.Resources;
 /// <summary>Something that a resource decides on: a request of its application, or news from SIP, media, the clock or another resource.</summary>
 public abstract record ResourceCommand
 {
-    /// <summary>Whether the request that was held when another resource was asked is answered by the decision on this command, and remembered with it.</summary>
+    /// <summary>
+    /// Whether the request that was held when another resource was asked is answered by the decision on this command, and remembered with it.
+    /// </summary>
     public virtual bool AnswersHeld => false;
 }
 
@@ -16,7 +18,9 @@ public abstract record ResourceRequest(string Method) : ResourceCommand
     /// <summary>Through which generation it came: a refusal names the state as that generation knows it.</summary>
     public ApiGeneration Generation { get; init; } = ApiGeneration.V2;
 
-    /// <summary>What the resource's owner asks for once in its life, and repeats after a recovery: a repeat is accepted and does nothing. Null for everyone else's.</summary>
+    /// <summary>
+    /// What the resource's owner asks for once in its life, and repeats after a recovery: a repeat is accepted and does nothing. Null for everyone else's.
+    /// </summary>
     public string? Once { get; init; }
 }
 

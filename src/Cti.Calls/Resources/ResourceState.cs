@@ -49,7 +49,9 @@ public abstract record ResourceState
 
 /// <summary>Something that two resources share: a bridge, a seat in a conference, a dialling that a parent hears.</summary>
 /// <param name="Partner">The other resource.</param>
-/// <param name="Op">Names it on both sides: the saga, or the parent of a dialling; null while the partner may not know of it yet, so that only its own end ends it.</param>
+/// <param name="Op">
+/// Names it on both sides: the saga, or the parent of a dialling; null while the partner may not know of it yet, so that only its own end ends it.
+/// </param>
 public readonly record struct ResourceTie(string Partner, string? Op)
 {
     /// <summary>Whether the partner, as it stands, still has its side; without a partner there is none.</summary>

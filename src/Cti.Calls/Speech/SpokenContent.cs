@@ -6,7 +6,9 @@ namespace Cti.Calls.Speech;
 
 /// <summary>What became of an element of play content: prompts to play, or why it cannot be spoken.</summary>
 /// <param name="Pieces">Names of built-in prompts in the order of playing, such as <c>zh-CN/digit-1.wav</c>; empty when refused.</param>
-/// <param name="Reason">Null, or what kind of content it is, what is wrong with it and what would be right. Never repeats the content itself: it may be a captcha.</param>
+/// <param name="Reason">
+/// Null, or what kind of content it is, what is wrong with it and what would be right. Never repeats the content itself: it may be a captcha.
+/// </param>
 public readonly record struct SpokenExpansion(ImmutableArray<string> Pieces, string? Reason);
 
 /// <summary>
@@ -24,7 +26,9 @@ public static class SpokenContent
     /// <summary>What is wrong with an option that is none.</summary>
     internal const string UnknownOption = "unknown option; lang=zh-CN and lang=en-US are known";
 
-    /// <summary>True for the types that <see cref="Expand"/> knows: 1 digits, 2 number, 3 amount, 4 date and time, 5 duration, 6 amount in yuan, jiao and fen.</summary>
+    /// <summary>
+    /// True for the types that <see cref="Expand"/> knows: 1 digits, 2 number, 3 amount, 4 date and time, 5 duration, 6 amount in yuan, jiao and fen.
+    /// </summary>
     public static bool IsSpoken(int type) => type is >= TypeDigits and <= TypeMoney;
 
     /// <summary>The pieces of an element, or why there are none.</summary>

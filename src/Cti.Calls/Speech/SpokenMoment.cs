@@ -17,7 +17,10 @@ internal readonly record struct SpokenMoment(SpokenDate? Date, SpokenTime? Time)
 {
     private const string Forms = "must be YYYY-mm-dd HH:MM:SS, YYYY-mm-dd HH:MM, YYYY-mm-dd, YYYY-mm, HH:MM:SS or HH:MM";
 
-    /// <summary>Reads one of the six forms; a zero in front of a month, day, hour, minute or second may be left out. Answers null, or what is wrong and what would be right.</summary>
+    /// <summary>
+    /// Reads one of the six forms; a zero in front of a month, day, hour, minute or second may be left out. Answers null, or what is wrong and what would be
+    /// right.
+    /// </summary>
     internal static string? Parse(ReadOnlySpan<char> text, out SpokenMoment moment)
     {
         moment = default;

@@ -1,6 +1,8 @@
 namespace Cti.Cluster.Links;
 
-/// <summary>What the links of a node have done since its start. Frames are sealed messages and signs of life; bytes are theirs as they go over the wire.</summary>
+/// <summary>
+/// What the links of a node have done since its start. Frames are sealed messages and signs of life; bytes are theirs as they go over the wire.
+/// </summary>
 /// <param name="Peers">Other nodes to which there ought to be a link.</param>
 /// <param name="Up">Of these, to how many there is one.</param>
 /// <param name="FramesSent">Frames sent.</param>
@@ -11,7 +13,8 @@ namespace Cti.Cluster.Links;
 /// <param name="QueueFull">Messages that were not sent because too much waited, or the link was about to end.</param>
 /// <param name="Broken">Links that broke.</param>
 /// <param name="Refused">Connections that were refused: no proof of the secret, another version, changed frames.</param>
-public readonly record struct LinkStatistics(int Peers, int Up, long FramesSent, long BytesSent, long FramesReceived, long BytesReceived, long WithoutLink, long QueueFull, long Broken, long Refused);
+public readonly record struct LinkStatistics(int Peers, int Up, long FramesSent, long BytesSent, long FramesReceived, long BytesReceived, long WithoutLink,
+    long QueueFull, long Broken, long Refused);
 
 /// <summary>Counts for <see cref="LinkStatistics"/>, from any thread.</summary>
 internal sealed class LinkCounters
@@ -38,6 +41,8 @@ internal sealed class LinkCounters
 
     public void Refused() => Interlocked.Increment(ref _refused);
 
-    public LinkStatistics Read(int peers, int up) => new(peers, up, Interlocked.Read(ref _framesSent), Interlocked.Read(ref _bytesSent), Interlocked.Read(ref _framesReceived),
-        Interlocked.Read(ref _bytesReceived), Interlocked.Read(ref _withoutLink), Interlocked.Read(ref _queueFull), Interlocked.Read(ref _broken), Interlocked.Read(ref _refused));
+    public LinkStatistics Read(int peers, int up) =>
+        new(peers, up, Interlocked.Read(ref _framesSent), Interlocked.Read(ref _bytesSent), Interlocked.Read(ref _framesReceived),
+        Interlocked.Read(ref _bytesReceived), Interlocked.Read(ref _withoutLink), Interlocked.Read(ref _queueFull), Interlocked.Read(ref _broken),
+        Interlocked.Read(ref _refused));
 }

@@ -30,9 +30,9 @@ public sealed class NodeLinksOptions
 }
 
 /// <summary>
-/// The links of this node to all others: one connection a pair, authenticated and sealed (<see cref="LinkHandshake"/>), opened again whenever it broke. Of two nodes
-/// the one with the smaller name connects; after a break both try, because only who connects learns that nobody listens any more. Should both succeed, the link that the
-/// smaller name began stays.
+/// The links of this node to all others: one connection a pair, authenticated and sealed (<see cref="LinkHandshake"/>), opened again whenever it broke. Of two
+/// nodes the one with the smaller name connects; after a break both try, because only who connects learns that nobody listens any more. Should both succeed,
+/// the link that the smaller name began stays.
 /// </summary>
 public sealed class NodeLinks : INodeLinks, ILinkAcceptor
 {
@@ -57,7 +57,9 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
         _options = options;
     }
 
-    /// <summary>Told the name of a peer to which there is no link and whose address refuses connections: its program does not run. Set before <see cref="Start"/>.</summary>
+    /// <summary>
+    /// Told the name of a peer to which there is no link and whose address refuses connections: its program does not run. Set before <see cref="Start"/>.
+    /// </summary>
     public Action<string>? PeerRefused { get; set; }
 
     /// <summary>Where peers connect to, with the real port; "" before <see cref="Start"/>.</summary>
@@ -119,8 +121,8 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     }
 
     /// <summary>
-    /// Who the other living nodes are; called with every new view of the cluster. A node that is no longer among them loses its link a moment later: it may live, cut
-    /// off from the database alone, and what it was told last must reach it.
+    /// Who the other living nodes are; called with every new view of the cluster. A node that is no longer among them loses its link a moment later: it may
+    /// live, cut off from the database alone, and what it was told last must reach it.
     /// </summary>
     /// <param name="nodes">All living nodes; this one among them is ignored.</param>
     public void SetPeers(IReadOnlyList<ClusterNode> nodes)
@@ -335,7 +337,8 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     /// <summary>The tick runs while there is anybody to look after.</summary>
     private void Arm()
     {
-        if (_running && _tick is null && (!_peers.IsEmpty || _sessions.Count > 0)) _tick = _options.Timers.Schedule(Limits.LinkTickMillis, static links => ((NodeLinks)links!).Tick(), this);
+        if (_running && _tick is null && (!_peers.IsEmpty || _sessions.Count > 0))
+            _tick = _options.Timers.Schedule(Limits.LinkTickMillis, static links => ((NodeLinks)links!).Tick(), this);
     }
 
     private void Tick()

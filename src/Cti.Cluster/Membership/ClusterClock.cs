@@ -4,8 +4,8 @@ namespace Cti.Cluster.Membership;
 
 /// <summary>
 /// The cluster's time: this machine's monotonic clock with an offset that follows the database's clock. A correction is slewed by at most 1 %, so time neither
-/// jumps nor goes back, and a deadline that moves to another node comes within a second of its moment. Before the first correction it is the machine's own time.
-/// An error of more than a minute would take hours: it is put right by a step in the first moment in which nothing lives that was measured by this time.
+/// jumps nor goes back, and a deadline that moves to another node comes within a second of its moment. Before the first correction it is the machine's own
+/// time. An error of more than a minute would take hours: it is put right by a step in the first moment in which nothing lives that was measured by this time.
 /// </summary>
 public sealed class ClusterClock(IClock machine) : IClock
 {
@@ -25,7 +25,8 @@ public sealed class ClusterClock(IClock machine) : IClock
     public long UnixMillis => Volatile.Read(ref _stretch)?.At(machine.MonotonicNanos) / NanosPerMilli ?? machine.UnixMillis;
 
     /// <summary>How much this time is ahead of the machine's own, in milliseconds; 0 before the first correction.</summary>
-    public double OffsetMillis => Volatile.Read(ref _stretch) is { } followed ? (followed.At(machine.MonotonicNanos) / (double)NanosPerMilli) - machine.UnixMillis : 0;
+    public double OffsetMillis =>
+        Volatile.Read(ref _stretch) is { } followed ? (followed.At(machine.MonotonicNanos) / (double)NanosPerMilli) - machine.UnixMillis : 0;
 
     /// <summary>The first correction, before anything was decided by this clock: a step.</summary>
     /// <param name="databaseMillis">The database's time.</param>
@@ -54,7 +55,9 @@ public sealed class ClusterClock(IClock machine) : IClock
         Volatile.Write(ref _stretch, new Stretch(now, reached, Math.Abs(error) < 2 * NanosPerMilli ? 0 : error));
     }
 
-    /// <summary>The first exact correction after a rough <see cref="Set"/>: a step where time is behind, slewed where it is ahead, because time never goes back.</summary>
+    /// <summary>
+    /// The first exact correction after a rough <see cref="Set"/>: a step where time is behind, slewed where it is ahead, because time never goes back.
+    /// </summary>
     /// <inheritdoc cref="Set"/>
     internal void Settle(long databaseMillis, long atNanos)
     {

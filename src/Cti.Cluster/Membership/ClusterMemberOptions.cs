@@ -21,7 +21,9 @@ public sealed record ClusterMemberOptions
     public int LeaseMillis { get; init; } = 2000;
     /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
     public bool IsShared { get; init; }
-    /// <summary>Whether this node may start only where it and every other living node have links: without them nodes share a database and not their calls.</summary>
+    /// <summary>
+    /// Whether this node may start only where it and every other living node have links: without them nodes share a database and not their calls.
+    /// </summary>
     public bool NeedsLinks { get; init; }
     /// <summary>The guard that transport and media ask; null for one of its own.</summary>
     public PauseGuard? Guard { get; init; }

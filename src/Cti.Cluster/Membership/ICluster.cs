@@ -37,8 +37,8 @@ public interface IClusterEvents
     /// <summary>This node owns instances that it did not own before.</summary>
     /// <param name="gained">Each with epoch and tail.</param>
     /// <param name="lostAtMillis">
-    /// When their owner was last known to live, Unix milliseconds of the database's clock: its last renewal where it died, this moment where they were handed over
-    /// or never owned.
+    /// When their owner was last known to live, Unix milliseconds of the database's clock: its last renewal where it died, this moment where they were handed
+    /// over or never owned.
     /// </param>
     /// <param name="isHandedOver">Whether a node that lives gave them: what they have goes on sounding there until it does here.</param>
     void OnGained(IReadOnlyList<InstanceOwnership> gained, long lostAtMillis, bool isHandedOver)

@@ -25,7 +25,8 @@ internal sealed class LeaseHold(ClusterMemberOptions options, MembershipCore cor
     }
 
     /// <summary>Age of the last renewal that succeeded, in milliseconds; -1 before the first. Under the lock.</summary>
-    public double SinceRenewedMillis => _renewedNanos == long.MinValue ? -1 : Math.Max(0, clock.MonotonicNanos - _renewedNanos) / (double)ClusterClock.NanosPerMilli;
+    public double SinceRenewedMillis =>
+        _renewedNanos == long.MinValue ? -1 : Math.Max(0, clock.MonotonicNanos - _renewedNanos) / (double)ClusterClock.NanosPerMilli;
 
     /// <summary>How long before this moment the last renewal that succeeded was sent. Under the lock, and after the first.</summary>
     public long MillisUntil(long nanos) => (nanos - _renewedNanos) / ClusterClock.NanosPerMilli;

@@ -28,7 +28,9 @@ internal sealed class LeaseWatch(string self, long leaseNanos)
         }
     }
 
-    /// <summary>From when on a renewal that still shows the same row of a refused node would tell that it is dead; <see cref="long.MaxValue"/> where no node is refused.</summary>
+    /// <summary>
+    /// From when on a renewal that still shows the same row of a refused node would tell that it is dead; <see cref="long.MaxValue"/> where no node is refused.
+    /// </summary>
     public long EarlyVerdictNanos
     {
         get

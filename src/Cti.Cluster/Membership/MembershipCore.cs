@@ -214,7 +214,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         {
             var (one, other) = (now[i], _rows[i]);
             if (one.Name != other.Name || one.Incarnation != other.Incarnation || one.LinkAddress != other.LinkAddress || one.Version != other.Version
-                || one.IsGateway != other.IsGateway || one.IsMedia != other.IsMedia || one.IsDraining != other.IsDraining || one.StartedMillis != other.StartedMillis)
+                || one.IsGateway != other.IsGateway || one.IsMedia != other.IsMedia || one.IsDraining != other.IsDraining
+                || one.StartedMillis != other.StartedMillis)
                 return false;
         }
         return true;
@@ -262,7 +263,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
             else if (!isAlone && !_watch.IsDead(row.Name)) nodes.Add(ToNode(row));
         }
         var before = View;
-        var owners = before.Owners.Length == _ownership.Length && !_ownership.Where((claim, i) => before.Owners[i] != new InstanceOwner(claim.Owner, claim.Epoch)).Any()
+        var owners = before.Owners.Length == _ownership.Length
+            && !_ownership.Where((claim, i) => before.Owners[i] != new InstanceOwner(claim.Owner, claim.Epoch)).Any()
             ? before.Owners
             : [.. _ownership.Select(static claim => new InstanceOwner(claim.Owner, claim.Epoch))];
         if (owners == before.Owners && nodes.SequenceEqual(before.Nodes)) return null;
@@ -285,7 +287,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
             group.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
             _taking.Add(claim.Instance);
         }
-        return ([.. groups.Select(group => new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis),
+        return ([.. groups.Select(group =>
+            new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis),
             group.Key == Self.Name && !_isFirst))],
             putDown.DrainToImmutable());
     }

@@ -28,5 +28,5 @@ public enum TakenFrom
 /// <param name="SinceRenewedMillis">Age of the last renewal that succeeded, in milliseconds; -1 before the first.</param>
 /// <param name="ClockOffsetMillis">The cluster's time, which follows the database's, less this machine's, in milliseconds.</param>
 /// <param name="IsCutOff">Whether the node may have been replaced, because it cannot renew.</param>
-public sealed record MembershipStatistics(int Up, int Draining, int Dead, int Held, long TakenFromDead, long TakenFromGivers, long TakenFromSelf, long TakenFromNobody,
-    long Given, long Lost, long RenewalsFailed, double SinceRenewedMillis, double ClockOffsetMillis, bool IsCutOff);
+public sealed record MembershipStatistics(int Up, int Draining, int Dead, int Held, long TakenFromDead, long TakenFromGivers, long TakenFromSelf,
+    long TakenFromNobody, long Given, long Lost, long RenewalsFailed, double SinceRenewedMillis, double ClockOffsetMillis, bool IsCutOff);

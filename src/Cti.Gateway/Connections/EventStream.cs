@@ -11,7 +11,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Cti.Gateway.Connections;
 
 /// <summary>An application's events as Server-Sent Events (WHATWG HTML, section 9.2): <c>id</c> is the cursor, <c>data</c> the notification.</summary>
-internal sealed class EventStream(GatewayOptions options, HttpContext context, string application, IEventFeeds feeds, GatewayMetrics metrics, ILog log, CancellationToken stopping)
+internal sealed class EventStream(GatewayOptions options, HttpContext context, string application, IEventFeeds feeds, GatewayMetrics metrics, ILog log,
+    CancellationToken stopping)
 {
     /// <summary>Runs until the reader is gone, is too slow, or the gateway stops.</summary>
     internal async Task RunAsync()

@@ -4,8 +4,8 @@ using Microsoft.AspNetCore.Connections;
 namespace Cti.Gateway.Connections;
 
 /// <summary>
-/// Kestrel's listeners behind the gate. A connection that is refused never reaches Kestrel: it gets a 503 as it is and is closed. Kestrel's own limit closes without
-/// a word, and Kestrel accepts first and counts later, so that a flood would take all of the process's descriptors before it is noticed.
+/// Kestrel's listeners behind the gate. A connection that is refused never reaches Kestrel: it gets a 503 as it is and is closed. Kestrel's own limit closes
+/// without a word, and Kestrel accepts first and counts later, so that a flood would take all of the process's descriptors before it is noticed.
 /// </summary>
 internal sealed class GatedListeners(IConnectionListenerFactory sockets, ConnectionGate gate) : IConnectionListenerFactory
 {

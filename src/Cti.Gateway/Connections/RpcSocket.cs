@@ -128,7 +128,8 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
         }
     }
 
-    // Answers the length of a whole message, or -1 when the far end closes. What is too large is refused, passed over to its end, and the next one is waited for.
+    // Answers the length of a whole message, or -1 when the far end closes. What is too large is refused, passed over to its end, and the next one is waited
+    // for.
     private async ValueTask<int> ReceiveAsync(byte[] buffer)
     {
         var length = 0;

@@ -24,7 +24,9 @@ internal static class ServerAddress
     private static string? Authority(HostString host)
     {
         if (!host.HasValue || host.Value.Length > HostCharsMax) return null;
-        if (Uri.CheckHostName(host.Host.Trim('[', ']')) is UriHostNameType.Unknown or UriHostNameType.Basic || host.Host.Contains('%', StringComparison.Ordinal)) return null;
+        if (Uri.CheckHostName(host.Host.Trim('[', ']')) is UriHostNameType.Unknown or UriHostNameType.Basic
+            || host.Host.Contains('%', StringComparison.Ordinal))
+            return null;
         if (host.Port is null) return host.Value == host.Host ? host.Value : null;
         return host.Port is > 0 and <= ushort.MaxValue ? string.Create(CultureInfo.InvariantCulture, $"{host.Host}:{host.Port}") : null;
     }

@@ -241,7 +241,8 @@ public static class ApiDocument
         return result.Fields.IsEmpty ? shape : shape + "\n\n" + string.Join("\n", result.Fields.Select(f => $"- `{f.Name}` ({TypeOf(f)}): {f.Doc}"));
     }
 
-    private static string TypeOf(FieldDefinition field) => field.Type.ToString().ToLowerInvariant() + (field.Nullable ? " or null" : "") + (field.Optional ? ", may be left out" : "");
+    private static string TypeOf(FieldDefinition field) =>
+        field.Type.ToString().ToLowerInvariant() + (field.Nullable ? " or null" : "") + (field.Optional ? ", may be left out" : "");
 
     // One sentence when generations and directions agree, else one for each that differs.
     private static string States(MethodDefinition method, IStateTable table)
@@ -255,7 +256,8 @@ public static class ApiDocument
             {
                 if ((onlyDirection ?? direction) != direction) continue;
                 var states = table.AllowedIn(method.Name, generation, direction);
-                lines.Add(($"v{(int)generation} {direction.ToString().ToLowerInvariant()}", states.IsEmpty ? "in every state" : "in " + string.Join(", ", states.Select(s => $"`{s}`"))));
+                lines.Add(($"v{(int)generation} {direction.ToString().ToLowerInvariant()}",
+                    states.IsEmpty ? "in every state" : "in " + string.Join(", ", states.Select(s => $"`{s}`"))));
             }
         }
         var calls = onlyDirection is { } only ? $" (only {only.ToString().ToLowerInvariant()} calls)" : "";

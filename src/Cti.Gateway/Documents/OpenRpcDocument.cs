@@ -79,7 +79,8 @@ public static class OpenRpcDocument
             foreach (var direction in Enum.GetValues<CallDirection>())
             {
                 var isFor = (states.OnlyDirectionOf(method.Name) ?? direction) == direction;
-                WriteNames(writer, direction.ToString().ToLowerInvariant(), !isFor ? [] : states.AllowedIn(method.Name, generation, direction) is { IsEmpty: false } names ? names : ["any"]);
+                WriteNames(writer, direction.ToString().ToLowerInvariant(),
+                    !isFor ? [] : states.AllowedIn(method.Name, generation, direction) is { IsEmpty: false } names ? names : ["any"]);
             }
             writer.WriteEndObject();
         }

@@ -2,7 +2,9 @@ using Cti.Contract;
 
 namespace Cti.Gateway.Documents;
 
-/// <summary>The answers to <c>rpc.discover</c>: one document for each generation, rendered anew only when it is asked for by another address than last.</summary>
+/// <summary>
+/// The answers to <c>rpc.discover</c>: one document for each generation, rendered anew only when it is asked for by another address than last.
+/// </summary>
 internal sealed class OpenRpcPages(string version, IStateTable states)
 {
     private Page? _v1, _v2;

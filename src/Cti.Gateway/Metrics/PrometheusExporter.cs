@@ -92,7 +92,8 @@ internal sealed class MetricFamily
     internal static void Write(StringBuilder text, IReadOnlyList<MetricFamily> parts)
     {
         var first = parts[0];
-        text.Append("# HELP ").Append(first.Name).Append(' ').Append(first._help.Replace("\\", @"\\", StringComparison.Ordinal).Replace("\n", @"\n", StringComparison.Ordinal)).Append('\n');
+        text.Append("# HELP ").Append(first.Name).Append(' ').Append(first._help.Replace("\\", @"\\", StringComparison.Ordinal)
+            .Replace("\n", @"\n", StringComparison.Ordinal)).Append('\n');
         text.Append("# TYPE ").Append(first.Name).Append(' ').Append(first._kind.ToString().ToLowerInvariant()).Append('\n');
         var merged = new SortedDictionary<string, MetricSeries>(StringComparer.Ordinal);
         foreach (var part in parts)
@@ -115,7 +116,8 @@ internal sealed class MetricFamily
     private MetricSeries Add(int hash, KeyValuePair<string, object?>[] tags)
     {
         // Tags that never end must not fill the memory: what is too much is counted together.
-        if (Volatile.Read(ref _count) >= Limits.MetricSeriesMax || Interlocked.Increment(ref _count) > Limits.MetricSeriesMax) return _series.GetOrAdd(int.MinValue, _ => new MetricSeries([new("overflow", "true")], _bounds, null));
+        if (Volatile.Read(ref _count) >= Limits.MetricSeriesMax || Interlocked.Increment(ref _count) > Limits.MetricSeriesMax)
+            return _series.GetOrAdd(int.MinValue, _ => new MetricSeries([new("overflow", "true")], _bounds, null));
         while (true)
         {
             var head = _series.GetValueOrDefault(hash);

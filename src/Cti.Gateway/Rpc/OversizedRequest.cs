@@ -103,7 +103,8 @@ internal sealed class OversizedRequest(int bytesMax)
         try
         {
             var reader = new Utf8JsonReader(token);
-            return Utf8.IsValid(token) && reader.Read() && reader.TokenType is JsonTokenType.String or JsonTokenType.Number && reader.BytesConsumed == token.Length && !reader.Read()
+            return Utf8.IsValid(token) && reader.Read() && reader.TokenType is JsonTokenType.String or JsonTokenType.Number
+                && reader.BytesConsumed == token.Length && !reader.Read()
                 ? token.ToArray() : null;
         }
         catch (JsonException)

@@ -72,7 +72,8 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
         return AskAsync(new RpcRequest(application.Name, application.Admin, generation, method, arguments, requestId, hash));
     }
 
-    private async ValueTask<byte[]?> FinishAsync(Application application, RpcEnvelope envelope, MethodDefinition? method, ValueTask<RpcReply> pending, long began)
+    private async ValueTask<byte[]?> FinishAsync(Application application, RpcEnvelope envelope, MethodDefinition? method,
+        ValueTask<RpcReply> pending, long began)
     {
         RpcReply reply;
         try
@@ -84,7 +85,8 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
             reply = RpcReply.Refused(Fault(envelope.Method, e));
         }
         metrics.Answered(method?.Name ?? "unknown", reply.Error?.Code ?? 0, Stopwatch.GetElapsedTime(began));
-        if (reply.Error?.Code == ErrorCodes.OwnerTimeout) log.Write(LogEvents.GatewayOwnerTimeout, envelope.Method, application.Name, options.OwnerAnswerMillis);
+        if (reply.Error?.Code == ErrorCodes.OwnerTimeout)
+            log.Write(LogEvents.GatewayOwnerTimeout, envelope.Method, application.Name, options.OwnerAnswerMillis);
         return envelope.Id is null && envelope.Error is null ? null : RpcWriter.Answer(envelope.Id, reply);
     }
 

@@ -71,7 +71,8 @@ internal readonly record struct RpcEnvelope(string Method, Range Params, byte[]?
                     parameters = 0..0;
                     continue;
                 }
-                if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray)) reason ??= "params must be an object or an array; leave it out if there are none";
+                if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
+                    reason ??= "params must be an object or an array; leave it out if there are none";
                 var start = (int)reader.TokenStartIndex;
                 reader.Skip();
                 parameters = start..(int)reader.BytesConsumed;

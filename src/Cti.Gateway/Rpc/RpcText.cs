@@ -7,7 +7,9 @@ namespace Cti.Gateway.Rpc;
 /// <summary>Looks a whole JSON-RPC text through before anything in it is carried out.</summary>
 internal static class RpcText
 {
-    /// <summary>The text without the byte order mark that some editors and serialisers put before it, which RFC 8259 section 8.1 lets a reader pass over.</summary>
+    /// <summary>
+    /// The text without the byte order mark that some editors and serialisers put before it, which RFC 8259 section 8.1 lets a reader pass over.
+    /// </summary>
     internal static ReadOnlyMemory<byte> WithoutMark(ReadOnlyMemory<byte> utf8) => utf8.Span.StartsWith("\uFEFF"u8) ? utf8[3..] : utf8;
 
     /// <summary>

@@ -4,13 +4,17 @@ using NAudio.Wave;
 
 namespace Cti.Media.Files;
 
-/// <summary>AIFF: PCM of 8, 16, 24 and 32 bit through NAudio, so that it needs no other program; what that refuses (other sizes, AIFC's codings, cut files) through libsndfile.</summary>
+/// <summary>
+/// AIFF: PCM of 8, 16, 24 and 32 bit through NAudio, so that it needs no other program; what that refuses (other sizes, AIFC's codings, cut files) through
+/// libsndfile.
+/// </summary>
 internal static class AiffFile
 {
     private const int SamplesAtOnce = 4096;
 
     /// <summary>Whether a file begins as AIFF does.</summary>
-    public static bool IsAiff(ReadOnlySpan<byte> file) => file.Length >= 12 && file.StartsWith("FORM"u8) && (file[8..].StartsWith("AIFF"u8) || file[8..].StartsWith("AIFC"u8));
+    public static bool IsAiff(ReadOnlySpan<byte> file) =>
+        file.Length >= 12 && file.StartsWith("FORM"u8) && (file[8..].StartsWith("AIFF"u8) || file[8..].StartsWith("AIFC"u8));
 
     /// <summary>Decodes a whole file, mixed to one channel at 8 kHz.</summary>
     /// <exception cref="UnsupportedSoundException">It is broken or too long, or needs a library that is missing.</exception>
@@ -25,7 +29,8 @@ internal static class AiffFile
             var samples = Decode(reader.ToSampleProvider(), format.Channels);
             if (samples.Length > 0) return WavFile.AtEightKilohertz(samples, format.SampleRate);
         }
-        catch (Exception refusal) when (refusal is FormatException or InvalidOperationException or ArgumentException or IOException or NotSupportedException or InvalidDataException
+        catch (Exception refusal)
+            when (refusal is FormatException or InvalidOperationException or ArgumentException or IOException or NotSupportedException or InvalidDataException
             or ArithmeticException or IndexOutOfRangeException)
         {
             // The other library knows more kinds.

@@ -1,8 +1,8 @@
 namespace Cti.Media.Files;
 
 /// <summary>
-/// What a thread that reads or opens files is doing, for whoever bounds it: a read that never returns cannot be ended, only given up. Each step is a moment in which the disk
-/// has answered; work that has a bound of its own is marked, so that it is not taken for a disk that hangs.
+/// What a thread that reads or opens files is doing, for whoever bounds it: a read that never returns cannot be ended, only given up. Each step is a moment in
+/// which the disk has answered; work that has a bound of its own is marked, so that it is not taken for a disk that hangs.
 /// </summary>
 public sealed class LoadWatch
 {

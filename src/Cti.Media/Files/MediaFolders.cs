@@ -85,7 +85,10 @@ public sealed class MediaFolders
         return builtin.Kind == ResolutionKind.Found || outside.Kind == ResolutionKind.LeavesRoot ? builtin : outside;
     }
 
-    /// <summary>Looks a relative name up as <see cref="Resolve(string, string)"/> does, but before the built-in prompts also in a folder of the language, there and in every root.</summary>
+    /// <summary>
+    /// Looks a relative name up as <see cref="Resolve(string, string)"/> does, but before the built-in prompts also in a folder of the language, there and in
+    /// every root.
+    /// </summary>
     public Resolution Resolve(string application, string name, string language)
     {
         if (Path.IsPathRooted(name) || ResolveOutsideBuiltin(application, name).Kind != ResolutionKind.Missing) return Resolve(application, name);
@@ -118,7 +121,9 @@ public sealed class MediaFolders
     private bool IsOwn(string application, string path) => RootsOf(application).Roots.Any(root => MediaLibrary.IsWithin(MediaLibrary.RealFolder(root), path));
 
     private Resolution Visible(string application, Resolution resolution) =>
-        resolution is { Kind: ResolutionKind.Found, FullPath: { } path } && !MayHear(application, path) ? resolution with { Kind = ResolutionKind.Missing } : resolution;
+        resolution is { Kind: ResolutionKind.Found, FullPath: { } path } && !MayHear(application, path)
+            ? resolution with { Kind = ResolutionKind.Missing }
+            : resolution;
 
     /// <summary>Whether the innermost root that a file is in is the application's or everybody's.</summary>
     private bool MayHear(string application, string path)
@@ -138,12 +143,14 @@ public sealed class MediaFolders
 
     /// <summary>Before applications had folders all recordings lay in the common root itself: where there is one application, those are its own.</summary>
     private bool IsFromBefore(string application, Area area, string path) =>
-        area is { IsShared: false, Application: null } && _own.Count <= 1 && (_own.Count == 0 || _own.ContainsKey(application)) && Path.GetDirectoryName(path) == area.RealPath;
+        area is { IsShared: false, Application: null } && _own.Count <= 1 && (_own.Count == 0 || _own.ContainsKey(application))
+            && Path.GetDirectoryName(path) == area.RealPath;
 
     /// <summary>The folder of a name; what an application cannot be called in the configuration has no way to a parent or another's folder either.</summary>
     private static string FolderOf(string application)
     {
-        if (application.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && application.AsSpan().ContainsAnyExcept('.')) return application;
+        if (application.All(static c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.') && application.AsSpan().ContainsAnyExcept('.'))
+            return application;
         var folder = new StringBuilder("%");
         foreach (var c in application)
         {

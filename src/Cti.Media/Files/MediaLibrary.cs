@@ -48,7 +48,8 @@ public static class MediaLibrary
 
     /// <summary>Whether a path is in a folder; both without links and dots.</summary>
     internal static bool IsWithin(string folder, string path) =>
-        path.StartsWith(folder, StringComparison.Ordinal) && (folder.EndsWith(Path.DirectorySeparatorChar) || (path.Length > folder.Length && path[folder.Length] == Path.DirectorySeparatorChar));
+        path.StartsWith(folder, StringComparison.Ordinal)
+            && (folder.EndsWith(Path.DirectorySeparatorChar) || (path.Length > folder.Length && path[folder.Length] == Path.DirectorySeparatorChar));
 
     /// <summary>What a name comes to under one root.</summary>
     internal static Resolution Under(string root, string name)

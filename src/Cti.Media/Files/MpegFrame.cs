@@ -43,12 +43,16 @@ internal static class MpegFrame
         return true;
     }
 
-    /// <summary>How much of what is no sound may stand before the first frame: writers pad with zeros, and what is cut out of a stream begins anywhere.</summary>
+    /// <summary>
+    /// How much of what is no sound may stand before the first frame: writers pad with zeros, and what is cut out of a stream begins anywhere.
+    /// </summary>
     private const int JunkMax = 1024 * 1024;
 
     private const int TagHeaderBytes = 10;
 
-    /// <summary>Where the first frame begins, behind tags (ID3v2), zeros and junk; -1 where there is none. A frame counts where another one like it follows, or the end.</summary>
+    /// <summary>
+    /// Where the first frame begins, behind tags (ID3v2), zeros and junk; -1 where there is none. A frame counts where another one like it follows, or the end.
+    /// </summary>
     public static int IndexOfFirst(ReadOnlySpan<byte> file)
     {
         var from = BehindTags(file);

@@ -1,8 +1,8 @@
 namespace Cti.Media.Files;
 
 /// <summary>
-/// Names and claims of unfinished recordings. A file has one of two names beside its target; each claim is one rename or removal of a name, so that of two who want the same
-/// file at the same moment one has it and the other one sees that.
+/// Names and claims of unfinished recordings. A file has one of two names beside its target; each claim is one rename or removal of a name, so that of two who
+/// want the same file at the same moment one has it and the other one sees that.
 /// </summary>
 internal static class PartFile
 {

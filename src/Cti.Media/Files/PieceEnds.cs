@@ -1,8 +1,8 @@
 namespace Cti.Media.Files;
 
 /// <summary>
-/// Makes a piece of speech join with any other: at most 16 ms of silence before it and 24 ms after it, so 40 ms at a join, and no step that clicks. The built-in
-/// prompts are made so and stay as they are; this is for the recordings that replace them.
+/// Makes a piece of speech join with any other: at most 16 ms of silence before it and 24 ms after it, so 40 ms at a join, and no step that clicks. The
+/// built-in prompts are made so and stay as they are; this is for the recordings that replace them.
 /// </summary>
 internal static class PieceEnds
 {

@@ -18,7 +18,9 @@ public interface IPromptSource
     /// <param name="application">Its name.</param>
     IPromptSource For(string application) => this;
 
-    /// <summary>The prompt of a name as it is in memory, though its file may have changed or its disk may be away; null when it is not. Waits for nothing.</summary>
+    /// <summary>
+    /// The prompt of a name as it is in memory, though its file may have changed or its disk may be away; null when it is not. Waits for nothing.
+    /// </summary>
     Prompt? Kept(string name) => null;
 
     /// <summary>What a name is played as: itself, or the pieces of a spoken value. Reads no file.</summary>

@@ -34,7 +34,8 @@ public sealed class PromptCache : IPromptSource
     {
     }
 
-    private PromptCache(MediaFolders folders, LoadedPrompts kept, ConcurrentDictionary<(string Application, string Name, string? Language), string> paths, SoundLibrary? library, string application)
+    private PromptCache(MediaFolders folders, LoadedPrompts kept, ConcurrentDictionary<(string Application, string Name, string? Language), string> paths,
+        SoundLibrary? library, string application)
     {
         _folders = folders;
         _kept = kept;
@@ -57,7 +58,9 @@ public sealed class PromptCache : IPromptSource
     /// <inheritdoc/>
     public PromptLoad Load(string name) => Load(_folders.Resolve(_application, name), name, null);
 
-    /// <summary>Loads as <see cref="Load(string)"/> does, but after the roots themselves looks in a folder of the language, there and among the built-in prompts.</summary>
+    /// <summary>
+    /// Loads as <see cref="Load(string)"/> does, but after the roots themselves looks in a folder of the language, there and among the built-in prompts.
+    /// </summary>
     /// <param name="name">As an application gave it.</param>
     /// <param name="language">Name of the folder.</param>
     public PromptLoad Load(string name, string language) => Load(_folders.Resolve(_application, name, language), name, language);

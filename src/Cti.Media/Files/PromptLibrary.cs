@@ -28,7 +28,8 @@ public sealed class PromptLibrary(PromptCache files, string language, Func<strin
     public ImmutableArray<string> Pieces(string name) => name.StartsWith(PromptNames.Spoken, StringComparison.Ordinal) ? expand(name) : [name];
 
     /// <inheritdoc/>
-    public bool MayTakeLong(string name) => speech is not null && PromptNames.TrySplit(name, PromptNames.Say, out var tag, out var text) && !speech.IsReady(Or(tag), text);
+    public bool MayTakeLong(string name) =>
+        speech is not null && PromptNames.TrySplit(name, PromptNames.Say, out var tag, out var text) && !speech.IsReady(Or(tag), text);
 
     /// <inheritdoc/>
     public PromptLoad Load(string name)
@@ -50,7 +51,8 @@ public sealed class PromptLibrary(PromptCache files, string language, Func<strin
     /// <inheritdoc/>
     public Prompt? Kept(string name)
     {
-        if (PromptNames.TrySplit(name, PromptNames.Voice, out _, out var piece)) return files.Kept(piece, null) is { } prompt ? _pieces.GetValue(prompt, PieceEnds.Trim) : null;
+        if (PromptNames.TrySplit(name, PromptNames.Voice, out _, out var piece))
+            return files.Kept(piece, null) is { } prompt ? _pieces.GetValue(prompt, PieceEnds.Trim) : null;
         if (PromptNames.TrySplit(name, PromptNames.File, out var folder, out var file)) return files.Kept(file, Or(folder));
         if (PromptNames.TrySplit(name, PromptNames.Say, out var tag, out var text)) return speech?.Kept(Or(tag), text);
         return PromptNames.IsReserved(name) ? null : files.Kept(name, language);

@@ -10,12 +10,16 @@ internal sealed record RecordingCoding
         new() { Format = RecordFormat.Pcm8, Tag = WavFile.FormatPcm, Bits = 8 },
         new() { Format = RecordFormat.Alaw, Tag = WavFile.FormatAlaw, Bits = 8 },
         new() { Format = RecordFormat.Ulaw, Tag = WavFile.FormatUlaw, Bits = 8 },
-        new() { Format = RecordFormat.ImaAdpcm, Tag = WavFile.FormatImaAdpcm, Bits = 4, BlockBytes = 256, BlockSamples = 505, Extension = 505, LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingImaAdpcm },
-        new() { Format = RecordFormat.Gsm, Tag = WavFile.FormatGsm, Bits = 0, BlockBytes = 65, BlockSamples = 320, Extension = 320, ChannelsMax = 1, LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingGsm },
+        new() { Format = RecordFormat.ImaAdpcm, Tag = WavFile.FormatImaAdpcm, Bits = 4, BlockBytes = 256, BlockSamples = 505, Extension = 505,
+            LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingImaAdpcm },
+        new() { Format = RecordFormat.Gsm, Tag = WavFile.FormatGsm, Bits = 0, BlockBytes = 65, BlockSamples = 320, Extension = 320, ChannelsMax = 1,
+            LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingGsm },
         new() { Format = RecordFormat.Mp3, IsHeaderless = true, LibraryFormat = Sndfile.ContainerMpeg | Sndfile.CodingMp3 },
         new() { Format = RecordFormat.OkiAdpcm, IsHeaderless = true, ChannelsMax = 1 },
-        new() { Format = RecordFormat.G726, Tag = WavFile.FormatG726, Bits = 4, BlockBytes = 60, BlockSamples = 120, BlockAlign = 1, Extension = 0, ChannelsMax = 1, SwapsNibbles = true, LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingG721 },
-        new() { Format = RecordFormat.G721, Tag = WavFile.FormatG721, Bits = 4, BlockBytes = 60, BlockSamples = 120, BlockAlign = 64, Extension = 0, ChannelsMax = 1, LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingG721 },
+        new() { Format = RecordFormat.G726, Tag = WavFile.FormatG726, Bits = 4, BlockBytes = 60, BlockSamples = 120, BlockAlign = 1, Extension = 0,
+            ChannelsMax = 1, SwapsNibbles = true, LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingG721 },
+        new() { Format = RecordFormat.G721, Tag = WavFile.FormatG721, Bits = 4, BlockBytes = 60, BlockSamples = 120, BlockAlign = 64, Extension = 0,
+            ChannelsMax = 1, LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingG721 },
     ];
 
     public required RecordFormat Format { get; init; }

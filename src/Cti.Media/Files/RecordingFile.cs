@@ -134,8 +134,8 @@ internal sealed class RecordingFile : IDisposable
     public void Dispose() => Close(Stream);
 
     /// <summary>
-    /// The disk refused to take more: what it has taken, in whole blocks, is completed under the target's name. Where that is nothing, or not even that can be done on a full
-    /// disk, the unfinished file is removed. On a disk that fails otherwise it stays where an operator finds it.
+    /// The disk refused to take more: what it has taken, in whole blocks, is completed under the target's name. Where that is nothing, or not even that can be
+    /// done on a full disk, the unfinished file is removed. On a disk that fails otherwise it stays where an operator finds it.
     /// </summary>
     /// <returns>Whether sound was saved.</returns>
     public bool Rescue(bool isFull)
@@ -156,7 +156,8 @@ internal sealed class RecordingFile : IDisposable
     }
 
     /// <summary>Whether a fault of the disk says that there is no room left on it (for us).</summary>
-    public static bool IsFull(Exception fault) => fault is IOException && (fault.HResult is NoSpace or OverQuota || (fault.InnerException is { } inner && IsFull(inner)));
+    public static bool IsFull(Exception fault) =>
+        fault is IOException && (fault.HResult is NoSpace or OverQuota || (fault.InnerException is { } inner && IsFull(inner)));
 
     private static void Close(FileStream stream)
     {
@@ -252,5 +253,6 @@ internal sealed class RecordingFile : IDisposable
         return channels;
     }
 
-    private static UnsupportedSoundException Other(RecordingCoding coding) => new($"there is a file of another kind than a recording of 8 kHz as {coding.Format}; it cannot be continued");
+    private static UnsupportedSoundException Other(RecordingCoding coding) =>
+        new($"there is a file of another kind than a recording of 8 kHz as {coding.Format}; it cannot be continued");
 }

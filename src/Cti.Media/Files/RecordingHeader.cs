@@ -70,7 +70,8 @@ internal static class RecordingHeader
         var length = Write(own, coding, 0, channels, 0);
         // All but the sizes and the count of samples.
         var fixedEnd = length > 44 ? length - 12 : length - 4;
-        if (header.Length < length || !header[8..fixedEnd].SequenceEqual(own[8..fixedEnd]) || !header[(length - 8)..(length - 4)].SequenceEqual("data"u8)) return false;
+        if (header.Length < length || !header[8..fixedEnd].SequenceEqual(own[8..fixedEnd]) || !header[(length - 8)..(length - 4)].SequenceEqual("data"u8))
+            return false;
         dataBytes = BinaryPrimitives.ReadUInt32LittleEndian(header[(length - 4)..]);
         return true;
     }

@@ -1,6 +1,8 @@
 namespace Cti.Media.Files;
 
-/// <summary>Who may do what with recordings and the folders that are made for them, whatever the process's own mask says. Only on systems that have such modes.</summary>
+/// <summary>
+/// Who may do what with recordings and the folders that are made for them, whatever the process's own mask says. Only on systems that have such modes.
+/// </summary>
 /// <param name="File">Of a recording, complete or not.</param>
 /// <param name="Folder">Of each folder that is made; those that are there stay as they are.</param>
 public sealed record RecordingModes(UnixFileMode File, UnixFileMode Folder)

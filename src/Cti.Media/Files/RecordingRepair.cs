@@ -8,13 +8,15 @@ public static class RecordingRepair
     private const string OkiExtension = ".vox";
 
     /// <summary>
-    /// Completes one unfinished file (the target's name and <c>.cti-part</c> or <c>.cti-part2</c>): its sizes are set, what is no whole block is cut off, and it is moved to its target. One that holds no
-    /// sound is removed, and the target stays what it was.
+    /// Completes one unfinished file (the target's name and <c>.cti-part</c> or <c>.cti-part2</c>): its sizes are set, what is no whole block is cut off, and
+    /// it is moved to its target. One that holds no sound is removed, and the target stays what it was.
     /// </summary>
     /// <returns>The target, or null when there was nothing to save or the file is none of ours.</returns>
     /// <exception cref="IOException">The disk refuses, or somebody records into it.</exception>
     public static string? Repair(string partPath) =>
-        PartFile.TargetOf(partPath) is not null && PartFile.TryClaim(partPath, FileMode.Open, takes: false, buffer: 0) is { } file ? Complete(file, partPath) : null;
+        PartFile.TargetOf(partPath) is not null && PartFile.TryClaim(partPath, FileMode.Open, takes: false, buffer: 0) is { } file
+            ? Complete(file, partPath)
+            : null;
 
     /// <summary>Completes one that is open, and closes it.</summary>
     internal static string? Complete(FileStream file, string part)

@@ -6,8 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace Cti.Media.Files;
 
 /// <summary>
-/// Opens nothing but regular files: the mere opening of a pipe waits for somebody at its other end, and reading a device may wait for ever. What the name stands for is
-/// asked before (so that no device is touched) and after it was opened, without waiting and without following a link in the last place.
+/// Opens nothing but regular files: the mere opening of a pipe waits for somebody at its other end, and reading a device may wait for ever. What the name
+/// stands for is asked before (so that no device is touched) and after it was opened, without waiting and without following a link in the last place.
 /// </summary>
 internal static partial class RegularFile
 {
@@ -17,7 +17,9 @@ internal static partial class RegularFile
     private const int NotThere = 2, Interrupted = 4;
 
     // O_NOFOLLOW has two values on Linux.
-    private static readonly int NotThroughLinks = RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 or Architecture.Ppc64le ? 0x8000 : 0x20000;
+    private static readonly int NotThroughLinks = RuntimeInformation.ProcessArchitecture is Architecture.Arm or Architecture.Arm64 or Architecture.Ppc64le
+        ? 0x8000
+        : 0x20000;
 
     /// <summary>Opens a file to read it.</summary>
     /// <param name="path">A full path without links.</param>

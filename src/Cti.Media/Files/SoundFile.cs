@@ -5,7 +5,9 @@ using Cti.Media.Files.Native;
 
 namespace Cti.Media.Files;
 
-/// <summary>Loads a sound file of any supported kind: WAV and raw G.711 and OKI ADPCM by our own code, AIFF through NAudio, all others through libsndfile.</summary>
+/// <summary>
+/// Loads a sound file of any supported kind: WAV and raw G.711 and OKI ADPCM by our own code, AIFF through NAudio, all others through libsndfile.
+/// </summary>
 public static class SoundFile
 {
     /// <summary>Bytes that are read at once: little enough that a slow disk is not taken for one that hangs.</summary>
@@ -98,7 +100,8 @@ public static class SoundFile
 
     /// <summary>Sun's header: where the sound begins, then its length, its coding and rate.</summary>
     private static bool IsSun(ReadOnlySpan<byte> file) =>
-        file.Length >= 24 && file.StartsWith(".snd"u8) && BinaryPrimitives.ReadUInt32BigEndian(file[4..]) >= 24 && BinaryPrimitives.ReadUInt32BigEndian(file[12..]) is > 0 and < 64;
+        file.Length >= 24 && file.StartsWith(".snd"u8) && BinaryPrimitives.ReadUInt32BigEndian(file[4..]) >= 24
+            && BinaryPrimitives.ReadUInt32BigEndian(file[12..]) is > 0 and < 64;
 
     private static Prompt DecodeOki(byte[] bytes)
     {

@@ -91,8 +91,8 @@ public sealed class SoundRecorder
     /// <param name="takesOver">Takes the file away from a process that has it open and has lost it; with <paramref name="append"/> that is so anyway.</param>
     /// <param name="library">What encodes the formats that have no code here; null for the system's.</param>
     /// <param name="modes">Who may do what with the file and its folders; null for the default.</param>
-    public static RecorderOpening Open(string fullPath, RecordFormat format, int channels = 1, int? fileChannels = null, bool append = false, bool takesOver = false, SoundLibrary? library = null,
-        RecordingModes? modes = null)
+    public static RecorderOpening Open(string fullPath, RecordFormat format, int channels = 1, int? fileChannels = null, bool append = false,
+        bool takesOver = false, SoundLibrary? library = null, RecordingModes? modes = null)
     {
         library ??= SoundLibrary.Default;
         if (library.WhyUnsupported(format) is { } why) return new RecorderOpening(MediaOutcome.Unsupported, null, why);
@@ -172,8 +172,8 @@ public sealed class SoundRecorder
     }
 
     /// <summary>
-    /// Its disk does not answer, and whoever calls <see cref="Drain"/> may never come back: the recording has failed. If the disk answers again, what it has is completed under
-    /// the target's name.
+    /// Its disk does not answer, and whoever calls <see cref="Drain"/> may never come back: the recording has failed. If the disk answers again, what it has is
+    /// completed under the target's name.
     /// </summary>
     public void GiveUp(string why) => End(Phase.Failed, why);
 

@@ -24,7 +24,8 @@ internal static class UnlockedFile
     }
 
     /// <summary>Whether a file that is open has the name that it was opened by.</summary>
-    public static bool IsCalled(FileStream file, string path) => !OperatingSystem.IsLinux() || Path.GetFileName(NameOf(file.SafeFileHandle)) == Path.GetFileName(path);
+    public static bool IsCalled(FileStream file, string path) =>
+        !OperatingSystem.IsLinux() || Path.GetFileName(NameOf(file.SafeFileHandle)) == Path.GetFileName(path);
 
     /// <summary>Whether a file that is open has lost its name.</summary>
     public static bool IsReplaced(SafeFileHandle file) => OperatingSystem.IsLinux() && NameOf(file)?.EndsWith(" (deleted)", StringComparison.Ordinal) == true;

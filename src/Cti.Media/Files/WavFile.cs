@@ -9,9 +9,9 @@ namespace Cti.Media.Files;
 public sealed class UnsupportedSoundException(string message) : Exception(message);
 
 /// <summary>
-/// WAV (RIFF, and RF64 for large files) with PCM of up to 32 bit in frames of any size, floating point, A-law or mu-law, plain or extensible header, any rate from 1000 to 192000
-/// a second, up to 8 channels, which are mixed. Chunks in any order, odd ones with and without the byte that should follow; sizes that a crashed or streaming writer left open
-/// reach to the end of the file. Other codings (GSM, IMA and Microsoft ADPCM, G.721, G.726, MP3) are left to libsndfile.
+/// WAV (RIFF, and RF64 for large files) with PCM of up to 32 bit in frames of any size, floating point, A-law or mu-law, plain or extensible header, any rate
+/// from 1000 to 192000 a second, up to 8 channels, which are mixed. Chunks in any order, odd ones with and without the byte that should follow; sizes that a
+/// crashed or streaming writer left open reach to the end of the file. Other codings (GSM, IMA and Microsoft ADPCM, G.721, G.726, MP3) are left to libsndfile.
 /// </summary>
 public static class WavFile
 {
@@ -28,11 +28,13 @@ public static class WavFile
     private const ushort FormatReal = 3;
     private const ushort FormatExtensible = 0xFFFE;
     private const ushort FormatMp3 = 0x55;
-    private const string Supported = "supported are PCM of up to 32 bit, floating point, A-law, mu-law, GSM, IMA and Microsoft ADPCM, MP3, and G.726 at 32 kbit/s";
+    private const string Supported =
+        "supported are PCM of up to 32 bit, floating point, A-law, mu-law, GSM, IMA and Microsoft ADPCM, MP3, and G.726 at 32 kbit/s";
 
     private static readonly byte[][] Chunks =
     [
-        .. new[] { "fmt ", "data", "LIST", "fact", "bext", "JUNK", "junk", "PAD ", "FLLR", "PEAK", "cue ", "smpl", "inst", "id3 ", "ID3 ", "iXML", "axml", "DISP", "_PMX", "cart", "chna", "plst" }
+        .. new[] { "fmt ", "data", "LIST", "fact", "bext", "JUNK", "junk", "PAD ", "FLLR", "PEAK", "cue ", "smpl", "inst", "id3 ", "ID3 ", "iXML", "axml",
+        "DISP", "_PMX", "cart", "chna", "plst" }
             .Select(System.Text.Encoding.ASCII.GetBytes),
     ];
 
@@ -44,7 +46,8 @@ public static class WavFile
         public int SampleBytes => (Bits + 7) / 8;
 
         /// <summary>Octets that a sample lies in: those of the frame where it says something that can be.</summary>
-        public int ContainerBytes => Align % Channels == 0 && Align / Channels >= SampleBytes && Align / Channels <= sizeof(long) && Tag is FormatPcm ? Align / Channels : SampleBytes;
+        public int ContainerBytes =>
+            Align % Channels == 0 && Align / Channels >= SampleBytes && Align / Channels <= sizeof(long) && Tag is FormatPcm ? Align / Channels : SampleBytes;
     }
 
     /// <summary>Reads a whole file in memory.</summary>
@@ -97,7 +100,9 @@ public static class WavFile
     /// <summary>A prompt of sound of any rate.</summary>
     /// <exception cref="UnsupportedSoundException">A low rate makes it too long.</exception>
     internal static Prompt AtEightKilohertz(short[] samples, int rate) =>
-        (long)samples.Length * Resampler.Rate / rate <= Limits.PromptSamplesMax ? Prompt.FromLinear(Resampler.ToEightKilohertz(samples, rate)) : throw TooLong();
+        (long)samples.Length * Resampler.Rate / rate <= Limits.PromptSamplesMax
+            ? Prompt.FromLinear(Resampler.ToEightKilohertz(samples, rate))
+            : throw TooLong();
 
     /// <summary>A sample of -1..1 in 16 bit; beyond that it is cut off.</summary>
     internal static short FromReal(float sample) => (short)Math.Clamp(MathF.Round(sample * 32_767), short.MinValue, short.MaxValue);
@@ -111,7 +116,10 @@ public static class WavFile
         for (var i = 0; i < source.Length; i++) target[i] = (byte)((source[i] << 4) | (source[i] >> 4));
     }
 
-    /// <summary>What follows a chunk. Chunks begin at even offsets; not every writer knows that, so where a chunk begins at the odd one and none at the even one, that is it.</summary>
+    /// <summary>
+    /// What follows a chunk. Chunks begin at even offsets; not every writer knows that, so where a chunk begins at the odd one and none at the even one, that
+    /// is it.
+    /// </summary>
     private static ReadOnlySpan<byte> Behind(ReadOnlySpan<byte> body, int size)
     {
         var next = body[size..];
@@ -137,7 +145,8 @@ public static class WavFile
         if (data.IsEmpty) throw Broken("it holds no sound");
         if (format.Tag == FormatMp3) return SndfileReader.Read(data[Math.Max(0, MpegFrame.IndexOfFirst(data))..].ToArray(), library, "MP3");
         if (!IsG726(format.Tag)) return SndfileReader.Read(file.ToArray(), library, kind);
-        if (format.Tag != FormatG721 && format.Bits != 4) throw Broken($"its coding is {CodingName(format.Tag)} of {format.Bits} bit; 4 bit (32 kbit/s) are supported");
+        if (format.Tag != FormatG721 && format.Bits != 4)
+            throw Broken($"its coding is {CodingName(format.Tag)} of {format.Bits} bit; 4 bit (32 kbit/s) are supported");
         // The library knows only one of the numbers that this coding goes by, with the first sample in the lower half of a byte.
         var coding = RecordingCoding.Of(RecordFormat.G721);
         var copy = new byte[RecordingHeader.BytesMax + data.Length];
@@ -204,7 +213,9 @@ public static class WavFile
         var frame = container * format.Channels;
         var count = data.Length / frame;
         if (count > Limits.PromptSamplesMax) throw TooLong();
-        var lie = format.SampleBytes < container ? SampleLayout.Of(data[..(count * frame)], container, format.SampleBytes) : new SampleLayout(container, IsReal: format.Tag == FormatReal);
+        var lie = format.SampleBytes < container
+            ? SampleLayout.Of(data[..(count * frame)], container, format.SampleBytes)
+            : new SampleLayout(container, IsReal: format.Tag == FormatReal);
         var samples = new short[count];
         for (var i = 0; i < samples.Length; i++)
         {
@@ -220,7 +231,8 @@ public static class WavFile
     {
         FormatAlaw => G711.DecodeTable(AudioCodec.Pcma)[at[0]],
         FormatUlaw => G711.DecodeTable(AudioCodec.Pcmu)[at[0]],
-        _ when lie.IsReal => FromReal(lie.End == sizeof(float) ? BinaryPrimitives.ReadSingleLittleEndian(at) : (float)BinaryPrimitives.ReadDoubleLittleEndian(at)),
+        _ when lie.IsReal =>
+            FromReal(lie.End == sizeof(float) ? BinaryPrimitives.ReadSingleLittleEndian(at) : (float)BinaryPrimitives.ReadDoubleLittleEndian(at)),
         // The upper 16 bits are enough for what ends in 8 kHz G.711. What has no more than 8 is unsigned.
         _ => lie.End == 1 ? (at[0] - 128) << 8 : BinaryPrimitives.ReadInt16LittleEndian(at[(lie.End - 2)..]),
     };

@@ -20,7 +20,8 @@ public sealed class SrtpKey : IEquatable<SrtpKey>
     /// <exception cref="ArgumentException">There are more or fewer.</exception>
     public SrtpKey(ReadOnlySpan<byte> keyAndSalt)
     {
-        if (keyAndSalt.Length != Bytes) throw new ArgumentException($"a master key with its salt has {Bytes} bytes, not {keyAndSalt.Length}", nameof(keyAndSalt));
+        if (keyAndSalt.Length != Bytes)
+            throw new ArgumentException($"a master key with its salt has {Bytes} bytes, not {keyAndSalt.Length}", nameof(keyAndSalt));
         _bytes = keyAndSalt.ToArray();
     }
 

@@ -114,7 +114,9 @@ internal sealed class SrtpSession : IDisposable
         return signed + SrtpTransform.TagBytes;
     }
 
-    /// <summary>As <see cref="TryUnprotectRtp"/>, of an RTCP compound. One that is not encrypted is refused, authentic or not: that was not agreed on.</summary>
+    /// <summary>
+    /// As <see cref="TryUnprotectRtp"/>, of an RTCP compound. One that is not encrypted is refused, authentic or not: that was not agreed on.
+    /// </summary>
     public bool TryUnprotectRtcp(ReadOnlySpan<byte> datagram, out ReadOnlySpan<byte> plain, out DropReason reason)
     {
         plain = default;

@@ -63,7 +63,8 @@ internal sealed class SrtpTransform : IDisposable
     }
 
     /// <summary>The same of keys that are derived already.</summary>
-    internal static SrtpTransform OfSessionKeys(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey) => new(key, salt, authenticationKey);
+    internal static SrtpTransform OfSessionKeys(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey) =>
+        new(key, salt, authenticationKey);
 
     /// <summary>Encrypts or decrypts: both add the key stream of that source and packet.</summary>
     /// <param name="source">What is read, up to 2^16 blocks.</param>

@@ -15,7 +15,10 @@ internal static class CallCommand
         var to = new Argument<string>("URI") { Description = "Whom to call: sip:USER@HOST[:PORT]." };
         var play = new Option<string>("--play") { Description = "What to play: a file of the server's cti.media.root.", HelpName = "FILE", Required = true };
         var from = new Option<string?>("--from") { Description = "The caller shown: a SIP URI or a number.", HelpName = "URI" };
-        var seconds = new Option<int>("--max-seconds") { Description = "The call is dropped so long after its answer.", HelpName = "N", DefaultValueFactory = _ => 300 };
+        var seconds = new Option<int>("--max-seconds")
+        {
+            Description = "The call is dropped so long after its answer.", HelpName = "N", DefaultValueFactory = _ => 300,
+        };
         var command = new Command("call", "Places one call, plays a file when it is answered, hangs up, and prints its events.") { to, play, from, seconds };
         access.AddTo(command);
         command.SetAction(async (result, cancellation) =>

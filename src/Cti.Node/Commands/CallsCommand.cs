@@ -17,7 +17,8 @@ internal static class CallsCommand
         var limit = new Option<int>("--limit") { Description = "How many at most.", HelpName = "N", DefaultValueFactory = _ => 100 };
         limit.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && int.TryParse(token.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out var n) && n < 1) result.AddError("--limit is at least 1");
+            if (result.Tokens is [var token] && int.TryParse(token.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out var n) && n < 1)
+                result.AddError("--limit is at least 1");
         });
         var command = new Command("calls", "Lists the application's calls.") { state, limit };
         access.AddTo(command);
@@ -50,7 +51,8 @@ internal static class CallsCommand
         }
         while (after is not null && count < limit);
         if (count > 0) terminal.Out.Write(table);
-        terminal.Say(count == 1 ? "1 call" : string.Create(CultureInfo.InvariantCulture, $"{count} calls") + (after is null ? "" : ", and more: raise --limit"));
+        terminal.Say(count == 1 ? "1 call" : string.Create(CultureInfo.InvariantCulture, $"{count} calls")
+            + (after is null ? "" : ", and more: raise --limit"));
         return CommandLine.Done;
     }
 

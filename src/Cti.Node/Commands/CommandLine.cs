@@ -17,7 +17,10 @@ internal static class CommandLine
             return Wrong;
         }
         // A node takes its time to stop, so the signals are its own affair and not the parser's.
-        var invocation = new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false, Output = terminal.Out.Profile.Out.Writer, Error = terminal.Error };
+        var invocation = new InvocationConfiguration
+        {
+            ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false, Output = terminal.Out.Profile.Out.Writer, Error = terminal.Error,
+        };
         try
         {
             return await result.InvokeAsync(invocation, cancellation).ConfigureAwait(false);

@@ -14,12 +14,17 @@ internal static class DrainCommand
     {
         var access = new GatewayAccess();
         var node = new Argument<string>("NODE") { Description = "The node's name, as cti status shows it." };
-        var timeout = new Option<int>("--timeout") { Description = "How many seconds to wait until it is empty; 0 does not wait.", HelpName = "SECONDS", DefaultValueFactory = _ => 300 };
+        var timeout = new Option<int>("--timeout")
+        {
+            Description = "How many seconds to wait until it is empty; 0 does not wait.", HelpName = "SECONDS", DefaultValueFactory = _ => 300,
+        };
         timeout.Validators.Add(result =>
         {
-            if (result.Tokens is [var token] && int.TryParse(token.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out var n) && n < 0) result.AddError("--timeout is 0 or more");
+            if (result.Tokens is [var token] && int.TryParse(token.Value, NumberStyles.Integer, CultureInfo.InvariantCulture, out var n) && n < 0)
+                result.AddError("--timeout is 0 or more");
         });
-        var command = new Command("drain", "Lets a node take no new call and hand its calls over to the others, and waits until it is empty. It then may be stopped.") { node, timeout };
+        var command = new Command("drain",
+            "Lets a node take no new call and hand its calls over to the others, and waits until it is empty. It then may be stopped.") { node, timeout };
         access.AddTo(command);
         command.SetAction(async (result, cancellation) =>
         {
@@ -46,7 +51,8 @@ internal static class DrainCommand
         {
             while (true)
             {
-                var found = (await client.AskAsync("sys.node.list", [], over.Token).ConfigureAwait(false) as JsonArray ?? []).OfType<JsonObject>().FirstOrDefault(one => (string?)one["name"] == node);
+                var found = (await client.AskAsync("sys.node.list", [], over.Token).ConfigureAwait(false) as JsonArray ?? []).OfType<JsonObject>()
+                    .FirstOrDefault(one => (string?)one["name"] == node);
                 if (found is null)
                 {
                     terminal.Say($"{node} has left the cluster, {Took(began)}");

@@ -9,8 +9,13 @@ internal sealed class GatewayAccess
     private const string DefaultKeysFile = "data/default.key";
 
     private readonly Option<string> _url = new("--url") { Description = "The gateway.", HelpName = "URL", DefaultValueFactory = _ => DefaultUrl };
-    private readonly Option<string?> _key = new("--key") { Description = "The application's key. Others on this machine can see it; --keys-file does not show it.", HelpName = "KEY" };
-    private readonly Option<string> _keysFile = new("--keys-file") { Description = "A file with the key in its first line, as cti.gateway.keys-file names it.", HelpName = "FILE", DefaultValueFactory = _ => DefaultKeysFile };
+    private readonly Option<string?> _key =
+        new("--key") { Description = "The application's key. Others on this machine can see it; --keys-file does not show it.", HelpName = "KEY" };
+    private readonly Option<string> _keysFile = new("--keys-file")
+    {
+        Description = "A file with the key in its first line, as cti.gateway.keys-file names it.",
+        HelpName = "FILE", DefaultValueFactory = _ => DefaultKeysFile,
+    };
 
     public void AddTo(Command command)
     {
@@ -32,7 +37,9 @@ internal sealed class GatewayAccess
     {
         try
         {
-            return File.ReadLines(file).FirstOrDefault()?.Trim() is { Length: > 0 } key ? key : throw new CommandException($"{file} holds no key; name another with --keys-file, or a key with --key");
+            return File.ReadLines(file).FirstOrDefault()?.Trim() is { Length: > 0 } key
+                ? key
+                : throw new CommandException($"{file} holds no key; name another with --keys-file, or a key with --key");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

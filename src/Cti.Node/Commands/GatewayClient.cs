@@ -72,7 +72,8 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         using var response = await SendAsync(request, cancellation).ConfigureAwait(false);
         if (response.StatusCode == HttpStatusCode.Unauthorized) throw Refused(url);
-        if (!response.IsSuccessStatusCode) throw new CommandException($"{url}: {(await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false)).Trim()}");
+        if (!response.IsSuccessStatusCode)
+            throw new CommandException($"{url}: {(await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false)).Trim()}");
     }
 
     public static CommandException Refused(Uri url) => new($"{url} refuses the key; name the right one with --keys-file or --key");
@@ -81,7 +82,8 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
     {
         for (var cause = e; cause is not null; cause = cause.InnerException)
         {
-            if (cause is SocketException socket) return new($"no gateway answers at {url} ({socket.Message}); start a node with cti run, or name another with --url");
+            if (cause is SocketException socket)
+                return new($"no gateway answers at {url} ({socket.Message}); start a node with cti run, or name another with --url");
         }
         return new($"no gateway answers at {url} ({e.Message}); start a node with cti run, or name another with --url");
     }

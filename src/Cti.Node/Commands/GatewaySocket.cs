@@ -57,7 +57,8 @@ internal sealed class GatewaySocket : IAsyncDisposable
         if (_reading.IsCompleted) throw Lost(method);
         try
         {
-            await _socket.SendAsync(Encoding.UTF8.GetBytes(Rpc.Request(id, method, parameters)).AsMemory(), WebSocketMessageType.Text, true, cancellation).ConfigureAwait(false);
+            await _socket.SendAsync(Encoding.UTF8.GetBytes(Rpc.Request(id, method, parameters)).AsMemory(), WebSocketMessageType.Text, true, cancellation)
+                .ConfigureAwait(false);
             return Rpc.Result(method, await answer.Task.WaitAsync(cancellation).ConfigureAwait(false));
         }
         catch (Exception e) when (e is WebSocketException or ChannelClosedException)

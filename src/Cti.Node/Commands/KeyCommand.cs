@@ -15,7 +15,8 @@ internal static class KeyCommand
         make.SetAction(result =>
         {
             var name = result.GetValue(application)!;
-            if (ConfigurationTexts.Name(name) is null) throw new CommandException($"\"{name}\" is no name of an application; right are up to 64 letters, digits, - _ and .");
+            if (ConfigurationTexts.Name(name) is null)
+                throw new CommandException($"\"{name}\" is no name of an application; right are up to 64 letters, digits, - _ and .");
             var key = DefaultKey.Create();
             terminal.Say("The key, for the application. It is shown this once:");
             terminal.Say(key);

@@ -53,7 +53,8 @@ internal static class ConfigurationTexts
     }
 
     public static bool IsHost(string text) =>
-        text.Length is > 0 and <= 253 && text.Split('.').All(label => label.Length is > 0 and <= 63 && label.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
+        text.Length is > 0 and <= 253 && text.Split('.').All(label => label.Length is > 0 and <= 63
+            && label.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'));
 
     public static IPAddress? Address(string text) => IPAddress.TryParse(text, out var address) && text.Any(c => c is '.' or ':') ? address : null;
 
@@ -75,7 +76,9 @@ internal static class ConfigurationTexts
 
     /// <summary><c>sha256:</c> and 64 hexadecimal digits; answers the digits in lower case.</summary>
     public static string? KeyHash(string text) =>
-        text.StartsWith("sha256:", StringComparison.Ordinal) && text.Length == 71 && text.AsSpan(7).IndexOfAnyExcept(HexDigits) < 0 ? text[7..].ToLowerInvariant() : null;
+        text.StartsWith("sha256:", StringComparison.Ordinal) && text.Length == 71 && text.AsSpan(7).IndexOfAnyExcept(HexDigits) < 0
+            ? text[7..].ToLowerInvariant()
+            : null;
 
     private static readonly System.Buffers.SearchValues<char> HexDigits = System.Buffers.SearchValues.Create("0123456789abcdefABCDEF");
 
@@ -98,7 +101,8 @@ internal static class ConfigurationTexts
     /// <summary>A network, 192.0.2.0/24, or the network of one address. Null where the address has bits behind those of the network.</summary>
     public static StrongBox<IPNetwork>? Network(string text)
     {
-        if (IPAddress.TryParse(text, out var single)) return new StrongBox<IPNetwork>(new IPNetwork(single, single.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128));
+        if (IPAddress.TryParse(text, out var single))
+            return new StrongBox<IPNetwork>(new IPNetwork(single, single.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128));
         return IPNetwork.TryParse(text, out var network) ? new StrongBox<IPNetwork>(network) : null;
     }
 
@@ -128,7 +132,8 @@ internal static class ConfigurationTexts
     private static bool TryPort(string text, int min, out int port) =>
         int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out port) && port >= min && port <= 65535;
 
-    public const string SpeechUrlForm = "an http:// or https:// URL, in which {lang} stands for the language and {text} for the text (without {text} it is the body of a POST)";
+    public const string SpeechUrlForm =
+        "an http:// or https:// URL, in which {lang} stands for the language and {text} for the text (without {text} it is the body of a POST)";
 
     /// <summary>Whether it is the URL of a speech service, its places filled.</summary>
     public static bool IsSpeechUrl(string text) =>
@@ -137,7 +142,9 @@ internal static class ConfigurationTexts
 
     /// <summary>A header field's name (RFC 9110, section 5.6.2), or null.</summary>
     public static string? HeaderName(string text) =>
-        text.Length is > 0 and <= 200 && text.All(static c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal)) ? text : null;
+        text.Length is > 0 and <= 200 && text.All(static c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~".Contains(c, StringComparison.Ordinal))
+            ? text
+            : null;
 
     /// <summary>Whether it can be a header field's value.</summary>
     public static bool IsHeaderValue(string text) => text.Length > 0 && !text.Any(static c => char.IsControl(c) || c > 0x7E);

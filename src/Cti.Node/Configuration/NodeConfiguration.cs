@@ -184,7 +184,8 @@ public sealed record GatewaySettings(ImmutableArray<string> Listen, string KeysF
 /// <param name="MaxConnections">WebSockets and event streams at once.</param>
 /// <param name="MediaRoot">Folder of its own prompts, a full path, or null: only the shared ones.</param>
 /// <param name="RecordRoot">Folder of its recordings, a full path, or null: that of its name below cti.media.record-root.</param>
-public sealed record ApplicationSettings(string Name, ImmutableArray<string> Keys, bool Admin, int Rate, int Burst, int MaxConnections, string? MediaRoot, string? RecordRoot);
+public sealed record ApplicationSettings(string Name, ImmutableArray<string> Keys, bool Admin, int Rate, int Burst, int MaxConnections, string? MediaRoot,
+    string? RecordRoot);
 
 /// <summary>Where the journal is.</summary>
 public enum JournalProvider

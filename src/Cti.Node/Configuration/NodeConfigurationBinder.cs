@@ -9,7 +9,9 @@ using Cti.Persistence.PostgreSql;
 
 namespace Cti.Node.Configuration;
 
-/// <summary>Turns values into <see cref="NodeConfiguration"/>. What it asks for is what there is: the reference and the documentation are tested against it.</summary>
+/// <summary>
+/// Turns values into <see cref="NodeConfiguration"/>. What it asks for is what there is: the reference and the documentation are tested against it.
+/// </summary>
 internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 {
     private static readonly (string, SipProtocol)[] Protocols = [("udp", SipProtocol.Udp), ("tcp", SipProtocol.Tcp)];
@@ -22,7 +24,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static readonly (string, LatchMode)[] LatchModes = [("strict", LatchMode.Strict), ("nat", LatchMode.Nat), ("off", LatchMode.Off)];
 
-    private static readonly (string, IdleSending)[] IdleModes = [("keepalive", IdleSending.Keepalive), ("silence", IdleSending.Silence), ("none", IdleSending.Nothing)];
+    private static readonly (string, IdleSending)[] IdleModes = [("keepalive", IdleSending.Keepalive), ("silence", IdleSending.Silence),
+        ("none", IdleSending.Nothing)];
 
     private static readonly (string, DtmfMode)[] DtmfModes = [("rfc4733", DtmfMode.Rfc4733), ("info", DtmfMode.Info), ("inband", DtmfMode.Inband)];
 
@@ -92,7 +95,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             sip.FlagOrNull("dial-any") ?? !fromFile,
             new SipTimerSettings(timers.Duration("t1", "10ms", "10s"), timers.Duration("t2", "10ms", "60s"), timers.Duration("t4", "10ms", "60s")),
             sip.Size("receive-buffer", "64KiB", "256MiB"),
-            new SipTcpSettings(tcp.Integer("max-connections", 1, 100_000), tcp.Duration("idle-timeout", "1s", "24h"), tcp.Duration("connect-timeout", "100ms", "60s")),
+            new SipTcpSettings(tcp.Integer("max-connections", 1, 100_000), tcp.Duration("idle-timeout", "1s", "24h"),
+                tcp.Duration("connect-timeout", "100ms", "60s")),
             DialPolicy(sip.Section("dial-policy")));
         if (settings.Timers.T2 < settings.Timers.T1) timers.Problem("t2", "shorter than t1; right is t1 or longer");
         if (settings.Timers.T4 < settings.Timers.T1) timers.Problem("t4", "shorter than t1; right is t1 or longer");
@@ -120,7 +124,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     private static MediaSettings Media(SettingsReader cti)
     {
         var media = cti.Section("media");
-        var ports = media.Required("ports", "FIRST-LAST, FIRST even, both 1024..65535", text => ConfigurationTexts.PortRange(text) is { } range ? new PortRange(range.First, range.Last) : null,
+        var ports = media.Required("ports", "FIRST-LAST, FIRST even, both 1024..65535",
+            text => ConfigurationTexts.PortRange(text) is { } range ? new PortRange(range.First, range.Last) : null,
             new PortRange(20000, 29999));
         var settings = new MediaSettings(
             media.Parsed("address", "an IP address of this host", ConfigurationTexts.Address),
@@ -156,8 +161,10 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             espeak.NonEmpty("program"),
             http.SecretOrNull("url"),
             http.Objects("headers", SpeechHeader));
-        if (settings.Url is { } url && !ConfigurationTexts.IsSpeechUrl(url.Reveal())) http.Problem("url", "wrong; right is " + ConfigurationTexts.SpeechUrlForm);
-        if (settings is { Engine: SpeechEngineKind.Http, Url: null }) http.Problem("url", $"not set; cti.tts.engine = http needs {ConfigurationTexts.SpeechUrlForm}");
+        if (settings.Url is { } url && !ConfigurationTexts.IsSpeechUrl(url.Reveal()))
+            http.Problem("url", "wrong; right is " + ConfigurationTexts.SpeechUrlForm);
+        if (settings is { Engine: SpeechEngineKind.Http, Url: null })
+            http.Problem("url", $"not set; cti.tts.engine = http needs {ConfigurationTexts.SpeechUrlForm}");
         espeak.Close();
         http.Close();
         tts.Close();
@@ -169,12 +176,14 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         var settings = new SpeechHeader(
             header.Required("name", "a header field's name", ConfigurationTexts.HeaderName, "?"),
             header.SecretOrNull("value") ?? new Secret(""));
-        if (!ConfigurationTexts.IsHeaderValue(settings.Value.Reveal())) header.Problem("value", "not set or wrong; right is a text without line breaks and other control characters");
+        if (!ConfigurationTexts.IsHeaderValue(settings.Value.Reveal()))
+            header.Problem("value", "not set or wrong; right is a text without line breaks and other control characters");
         return settings;
     }
 
     private static UnixFileMode Mode(SettingsReader reader, string key, UnixFileMode least) =>
-        reader.Required(key, ConfigurationTexts.ModeForm(least), text => ConfigurationTexts.Mode(text, least) is { } mode ? new FileMode(mode) : null, new FileMode(least)).Value;
+        reader.Required(key, ConfigurationTexts.ModeForm(least), text => ConfigurationTexts.Mode(text, least) is { } mode ? new FileMode(mode) : null,
+            new FileMode(least)).Value;
 
     private sealed record FileMode(UnixFileMode Value);
 
@@ -184,7 +193,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static ImmutableArray<string> Codecs(SettingsReader reader)
     {
-        var codecs = reader.List("codecs", "PCMA or PCMU", text => text.ToUpperInvariant() is "PCMA" or "PCMU" ? text.ToUpperInvariant() : null, min: 1, max: 16);
+        var codecs = reader.List("codecs", "PCMA or PCMU", text => text.ToUpperInvariant() is "PCMA" or "PCMU" ? text.ToUpperInvariant() : null,
+            min: 1, max: 16);
         if (codecs.Distinct().Count() != codecs.Length) reader.Problem("codecs", "the same codec twice; right is each once");
         return codecs;
     }
@@ -259,7 +269,9 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             trunk.Parsed("from-domain", "a host name or address", text => ConfigurationTexts.HostAndPort(text) is { Port: null } ? text : null),
             trunk.FlagOrNull("assert-identity") ?? false,
             trunk.Has("dtmf") ? trunk.Choice("dtmf", DtmfModes) : Ask(trunk, "dtmf", DtmfMode.Rfc4733),
-            trunk.Has("options-interval") ? trunk.Duration("options-interval", "1s", "1h", orZero: true) : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)),
+            trunk.Has("options-interval")
+                ? trunk.Duration("options-interval", "1s", "1h", orZero: true)
+                : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)),
             OfTrunk(trunk.Section("media")));
         if (register && auth is null) trunk.Problem("register", "needs auth { user = ..., password = ... }");
         return settings;
@@ -330,7 +342,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     {
         var cdr = cti.Section("cdr");
         var settings = new CdrSettings(
-            cdr.Required("time-zone", "a time zone of this system, e.g. UTC or Europe/Berlin", text => TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) ? zone : null, TimeZoneInfo.Utc),
+            cdr.Required("time-zone", "a time zone of this system, e.g. UTC or Europe/Berlin",
+                text => TimeZoneInfo.TryFindSystemTimeZoneById(text, out var zone) ? zone : null, TimeZoneInfo.Utc),
             cdr.Flag("csv"),
             cdr.FilePath("directory"),
             cdr.Duration("retention", "1d", "3650d", orZero: true),
@@ -350,7 +363,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     /// <summary>Nodes that are linked share a journal, and a node that owns no calls needs others that do.</summary>
     private static void CheckCluster(SettingsReader cti, NodeConfiguration configuration)
     {
-        if (configuration is { Cluster: { Listen: not null, Secret: { } secret }, Journal.Provider: not JournalProvider.PostgreSql } && secret.Reveal().Length >= 16)
+        if (configuration is { Cluster: { Listen: not null, Secret: { } secret }, Journal.Provider: not JournalProvider.PostgreSql }
+            && secret.Reveal().Length >= 16)
             cti.Problem("cluster.listen", "set, but the journal is not shared; right is cti.journal.provider = postgresql, or no cti.cluster.listen");
         if (configuration.Cluster.Listen is null && !configuration.Node.Roles.HasFlag(NodeRoles.Media))
             cti.Problem("node.roles", "without media, and without other nodes that have it; right is [gateway, media], or cti.cluster.listen");
@@ -367,7 +381,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             if (route.Trunk is { } trunk && !trunks.Contains(trunk))
                 cti.Problem("routes", $"no trunk is called \"{trunk}\"; right are: {(trunks.Count == 0 ? "none, cti.trunks is empty" : string.Join(", ", trunks.Order(StringComparer.Ordinal)))}");
             if (!applications.Contains(route.Application))
-                cti.Problem("routes", $"no application is called \"{route.Application}\"; right are: {string.Join(", ", applications.Order(StringComparer.Ordinal))}");
+                cti.Problem("routes",
+                    $"no application is called \"{route.Application}\"; right are: {string.Join(", ", applications.Order(StringComparer.Ordinal))}");
         }
     }
 }

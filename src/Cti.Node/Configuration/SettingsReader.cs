@@ -71,7 +71,9 @@ internal sealed class SettingsReader(HoconObject? values, string path, string te
     {
         var right = string.Create(CultureInfo.InvariantCulture, $"a whole number {min}..{max}");
         return Number<int>(key, right, text =>
-            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n >= min && n <= max ? n : default(int?)) ?? Missing(key, min, right);
+            int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var n) && n >= min && n <= max
+                ? n
+                : default(int?)) ?? Missing(key, min, right);
     }
 
     /// <summary>A duration within bounds; with <paramref name="orZero"/> also 0.</summary>
@@ -81,7 +83,9 @@ internal sealed class SettingsReader(HoconObject? values, string path, string te
         _ = HoconUnits.TryParseDuration(max, out var most);
         var right = $"a duration {min}..{max}{(orZero ? ", or 0" : "")} (units {HoconUnits.DurationUnits}; without one ms)";
         return Number<TimeSpan>(key, right, text =>
-            _ = HoconUnits.TryParseDuration(text, out var d) && ((d >= least && d <= most) || (orZero && d == TimeSpan.Zero)) ? d : default(TimeSpan?)) ?? Missing(key, least, right);
+            _ = HoconUnits.TryParseDuration(text, out var d) && ((d >= least && d <= most) || (orZero && d == TimeSpan.Zero))
+                ? d
+                : default(TimeSpan?)) ?? Missing(key, least, right);
     }
 
     public int Size(string key, string min, string max)
@@ -117,7 +121,8 @@ internal sealed class SettingsReader(HoconObject? values, string path, string te
 
     public T? Parsed<T>(string key, string right, Func<string, T?> parse) where T : class => Scalar(key, right, parse);
 
-    public T Required<T>(string key, string right, Func<string, T?> parse, T harmless) where T : class => Scalar(key, right, parse) ?? Missing(key, harmless, right);
+    public T Required<T>(string key, string right, Func<string, T?> parse, T harmless) where T : class =>
+        Scalar(key, right, parse) ?? Missing(key, harmless, right);
 
     /// <summary>A list of texts; one text alone is a list of one, so that a shell needs no brackets.</summary>
     public ImmutableArray<T> List<T>(string key, string right, Func<string, T?> parse, int min = 0, int max = 1000) where T : class
@@ -160,7 +165,8 @@ internal sealed class SettingsReader(HoconObject? values, string path, string te
                 Bad(key, list.Items[i], "an object, { ... }", i);
                 continue;
             }
-            var reader = new SettingsReader(item, string.Create(CultureInfo.InvariantCulture, $"{Join(path, key)}[{i}]"), Join(template, key) + "[]", journal, item.Origin);
+            var reader = new SettingsReader(item, string.Create(CultureInfo.InvariantCulture, $"{Join(path, key)}[{i}]"), Join(template, key) + "[]",
+                journal, item.Origin);
             items.Add(read(reader));
             reader.Close();
         }

@@ -63,7 +63,8 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
                 {
                     while (true)
                     {
-                        foreach (var happened in await feed.ReadAsync(64, cancellation).ConfigureAwait(false)) await HandleAsync(happened, cancellation).ConfigureAwait(false);
+                        foreach (var happened in await feed.ReadAsync(64, cancellation).ConfigureAwait(false))
+                            await HandleAsync(happened, cancellation).ConfigureAwait(false);
                     }
                 }
             }
@@ -105,7 +106,8 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
                 await PlayedAsync(res, call, cancellation).ConfigureAwait(false);
                 break;
             case "sys.call.on_record_completed":
-                await PlayAsync(res, call, Step.PlayingBack, cancellation, "en-US/demo-you-said.wav", parameters.GetProperty("record_file").GetString()!).ConfigureAwait(false);
+                await PlayAsync(res, call, Step.PlayingBack, cancellation, "en-US/demo-you-said.wav", parameters.GetProperty("record_file").GetString()!)
+                    .ConfigureAwait(false);
                 break;
             case "sys.call.on_conf_completed":
                 await OfferMenuAsync(res, call, cancellation).ConfigureAwait(false);
@@ -165,8 +167,8 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
                 break;
             case Step.AskingToSpeak:
                 call.Step = Step.Recording;
-                await AskAsync("sys.call.record_start", cancellation, ("res_id", res), ("max_seconds", RecordSeconds), ("record_file", $"{recordFolder}{res}.wav"),
-                    ("finish_keys", "#*")).ConfigureAwait(false);
+                await AskAsync("sys.call.record_start", cancellation, ("res_id", res), ("max_seconds", RecordSeconds),
+                    ("record_file", $"{recordFolder}{res}.wav"), ("finish_keys", "#*")).ConfigureAwait(false);
                 break;
             case Step.PlayingBack:
                 await PlayAsync(res, call, Step.Leaving, cancellation, "en-US/demo-goodbye.wav").ConfigureAwait(false);
@@ -202,8 +204,8 @@ internal sealed class DemoApplication(IRequestRouter router, IEventFeeds feeds, 
 
     private async Task CallBackAsync(DemoCall call, CancellationToken cancellation)
     {
-        var made = await ConstructAsync("sys.call.construct", cancellation, ("from_uri", "demo"), ("to_uri", call.From), ("max_answer_seconds", MaxAnswerSeconds),
-            ("max_ring_seconds", RingSeconds)).ConfigureAwait(false);
+        var made = await ConstructAsync("sys.call.construct", cancellation, ("from_uri", "demo"), ("to_uri", call.From),
+            ("max_answer_seconds", MaxAnswerSeconds), ("max_ring_seconds", RingSeconds)).ConfigureAwait(false);
         if (made is not null) _calls[made] = new DemoCall(call.From);
     }
 

@@ -27,7 +27,8 @@ public sealed class HoconDocument(IHoconFiles? files = null, Func<string, string
     }
 
     /// <summary>
-    /// Sets one key, as a shell does: a value that starts with <c>[</c>, <c>{</c> or <c>"</c> is HOCON, any other is taken literally, so that URLs need no quotes.
+    /// Sets one key, as a shell does: a value that starts with <c>[</c>, <c>{</c> or <c>"</c> is HOCON, any other is taken literally, so that URLs need no
+    /// quotes.
     /// </summary>
     /// <param name="path">Plain names joined by dots.</param>
     /// <param name="value">The value.</param>
@@ -37,7 +38,8 @@ public sealed class HoconDocument(IHoconFiles? files = null, Func<string, string
     {
         var origin = new HoconOrigin(source, 0, 0);
         List<string> elements = [.. path.Split('.')];
-        if (elements.Count > HoconLimits.DepthMax || elements.Contains("")) throw new HoconException(origin, $"{path} is not a key; a key is names joined by single dots");
+        if (elements.Count > HoconLimits.DepthMax || elements.Contains(""))
+            throw new HoconException(origin, $"{path} is not a key; a key is names joined by single dots");
         var node = value.Length > 0 && value[0] is '[' or '{' or '"'
             ? HoconParser.ParseValue(value, source, _inclusion, elements)
             : new LiteralNode(new HoconScalar(value, value == "null" ? HoconScalarKind.Null : HoconScalarKind.Text, origin));

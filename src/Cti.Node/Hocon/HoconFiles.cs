@@ -5,7 +5,9 @@ namespace Cti.Node.Hocon;
 /// <summary>Where included files come from.</summary>
 public interface IHoconFiles
 {
-    /// <summary>The full path of <paramref name="name"/> as written in the file <paramref name="from"/> (a full path, or the name of what is not a file).</summary>
+    /// <summary>
+    /// The full path of <paramref name="name"/> as written in the file <paramref name="from"/> (a full path, or the name of what is not a file).
+    /// </summary>
     string Resolve(string from, string name);
 
     /// <summary>The text of a file, or null if there is none.</summary>

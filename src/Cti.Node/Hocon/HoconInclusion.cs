@@ -11,7 +11,8 @@ internal sealed class HoconInclusion(IHoconFiles files)
     public void Charge(int characters, HoconOrigin origin)
     {
         _characters += characters;
-        if (_characters > HoconLimits.TotalCharactersMax) throw new HoconException(origin, $"all files together are larger than {HoconLimits.TotalCharactersMax} characters");
+        if (_characters > HoconLimits.TotalCharactersMax)
+            throw new HoconException(origin, $"all files together are larger than {HoconLimits.TotalCharactersMax} characters");
     }
 
     /// <summary>Reads the first file of a chain.</summary>
@@ -35,7 +36,8 @@ internal sealed class HoconInclusion(IHoconFiles files)
         foreach (var candidate in candidates)
         {
             var full = Resolve(from, candidate, at);
-            if (_open.Contains(full)) throw new HoconException(at, $"{candidate} includes itself: {string.Join(" → ", _open.SkipWhile(f => f != full).Append(full))}");
+            if (_open.Contains(full))
+                throw new HoconException(at, $"{candidate} includes itself: {string.Join(" → ", _open.SkipWhile(f => f != full).Append(full))}");
             if (Read(full, at) is not { } text) continue;
             if (_open.Count >= HoconLimits.IncludeDepthMax) throw new HoconException(at, $"includes nested more than {HoconLimits.IncludeDepthMax} deep");
             _open.Add(full);

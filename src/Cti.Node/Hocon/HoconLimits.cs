@@ -1,6 +1,8 @@
 namespace Cti.Node.Hocon;
 
-/// <summary>Bounds of what a configuration may be. None is near what an operator writes; all keep a hostile or broken file from costing more than a moment.</summary>
+/// <summary>
+/// Bounds of what a configuration may be. None is near what an operator writes; all keep a hostile or broken file from costing more than a moment.
+/// </summary>
 public static class HoconLimits
 {
     /// <summary>Characters of one file: a thousand trunks take about 300 000.</summary>

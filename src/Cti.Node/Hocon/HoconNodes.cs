@@ -12,7 +12,9 @@ internal sealed class LiteralNode(HoconValue value) : HoconNode(value.Origin)
     public HoconValue Value { get; } = value;
 }
 
-/// <summary>An object: for every key the values that were assigned to it, first to last. Nothing is thrown away, because a later value may refer to an earlier one.</summary>
+/// <summary>
+/// An object: for every key the values that were assigned to it, first to last. Nothing is thrown away, because a later value may refer to an earlier one.
+/// </summary>
 internal sealed class ObjectNode(HoconOrigin origin) : HoconNode(origin)
 {
     private readonly Dictionary<string, Slot> _slots = new(StringComparer.Ordinal);
@@ -65,7 +67,9 @@ internal sealed class Slot(string key)
     }
 }
 
-/// <summary>A node whose value has to be worked out. While that happens it is <see cref="Pending"/>, and a reference that meets it looks at what lies below.</summary>
+/// <summary>
+/// A node whose value has to be worked out. While that happens it is <see cref="Pending"/>, and a reference that meets it looks at what lies below.
+/// </summary>
 internal abstract class WorkNode(HoconOrigin origin) : HoconNode(origin)
 {
     /// <summary>Place on the resolver's stack, or -1.</summary>

@@ -253,7 +253,8 @@ internal sealed class HoconResolver(ObjectNode root, Func<string, string?> envir
                 {
                     var part = piece is SpaceNode space ? space.Text : ((HoconScalar?)value)?.Text ?? "";
                     Step(piece, part.Length / 64);
-                    if (text.Length + part.Length > HoconLimits.StringCharactersMax) throw new HoconException(node.Origin, $"a joined string of more than {HoconLimits.StringCharactersMax} characters");
+                    if (text.Length + part.Length > HoconLimits.StringCharactersMax)
+                        throw new HoconException(node.Origin, $"a joined string of more than {HoconLimits.StringCharactersMax} characters");
                     text.Append(part);
                 }
                 return new HoconScalar(text.ToString(), HoconScalarKind.Text, node.Origin);
@@ -263,7 +264,8 @@ internal sealed class HoconResolver(ObjectNode root, Func<string, string?> envir
     private void Enter(HoconNode node)
     {
         Step(node);
-        if (++_depth > HoconLimits.ResolveDepthMax) throw new HoconException(node.Origin, $"substitutions and objects nested more than {HoconLimits.ResolveDepthMax} deep");
+        if (++_depth > HoconLimits.ResolveDepthMax)
+            throw new HoconException(node.Origin, $"substitutions and objects nested more than {HoconLimits.ResolveDepthMax} deep");
     }
 
     private void Step(HoconNode node, int count = 1)

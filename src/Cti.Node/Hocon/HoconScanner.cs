@@ -178,14 +178,16 @@ internal sealed class HoconScanner
             case 'b': return '\b';
             case 'f': return '\f';
             case 'u':
-                if (_at + 4 <= _text.Length && ushort.TryParse(_text.AsSpan(_at, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code))
+                if (_at + 4 <= _text.Length && ushort.TryParse(_text.AsSpan(_at, 4), NumberStyles.AllowHexSpecifier,
+                    CultureInfo.InvariantCulture, out var code))
                 {
                     Advance(4);
                     return (char)code;
                 }
                 throw new HoconException(start, "\\u takes four hexadecimal digits");
             default:
-                throw new HoconException(start, "a backslash in a string starts \\\" \\\\ \\/ \\b \\f \\n \\r \\t or \\uXXXX; write \\\\ for the character itself");
+                throw new HoconException(start,
+                    "a backslash in a string starts \\\" \\\\ \\/ \\b \\f \\n \\r \\t or \\uXXXX; write \\\\ for the character itself");
         }
     }
 

@@ -63,6 +63,7 @@ public static class HoconUnits
         var end = text.Length;
         while (end > 0 && char.IsAsciiLetter(text[end - 1])) end--;
         unit = text[end..];
-        return decimal.TryParse(text.AsSpan(0, end).TrimEnd(), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out number);
+        return decimal.TryParse(text.AsSpan(0, end).TrimEnd(), NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint,
+            CultureInfo.InvariantCulture, out number);
     }
 }

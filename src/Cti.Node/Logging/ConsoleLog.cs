@@ -35,7 +35,8 @@ public sealed class ConsoleLog : ILog, IAsyncDisposable
     public void Write(LogEvent kind, params ReadOnlySpan<object?> arguments)
     {
         if (kind.Severity < _level) return;
-        var line = string.Create(CultureInfo.InvariantCulture, $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {Short(kind.Severity)} {kind.Id} {LogText.Of(kind, arguments)}");
+        var line = string.Create(CultureInfo.InvariantCulture,
+            $"{DateTimeOffset.UtcNow:yyyy-MM-ddTHH:mm:ss.fffZ} {Short(kind.Severity)} {kind.Id} {LogText.Of(kind, arguments)}");
         if (!_lines.Writer.TryWrite(line)) Interlocked.Increment(ref _dropped);
     }
 
@@ -52,7 +53,8 @@ public sealed class ConsoleLog : ILog, IAsyncDisposable
         {
             await _writer.WriteLineAsync(line).ConfigureAwait(false);
             if (Interlocked.Exchange(ref _dropped, 0) is > 0 and var lost)
-                await _writer.WriteLineAsync(string.Create(CultureInfo.InvariantCulture, $"({lost} log lines were dropped: standard error takes them too slowly)")).ConfigureAwait(false);
+                await _writer.WriteLineAsync(string.Create(CultureInfo.InvariantCulture,
+                    $"({lost} log lines were dropped: standard error takes them too slowly)")).ConfigureAwait(false);
         }
     }
 

@@ -54,7 +54,8 @@ internal sealed class CallRecordFiles(string directory, TimeZoneInfo zone, bool 
         if (!File.Exists(PositionFile)) return true;
         try
         {
-            if (JsonSerializer.Deserialize<CallRecordPosition>(File.ReadAllBytes(PositionFile)) is not { Row: >= 0, File: not null, Length: >= 0 } read) return false;
+            if (JsonSerializer.Deserialize<CallRecordPosition>(File.ReadAllBytes(PositionFile)) is not { Row: >= 0, File: not null, Length: >= 0 } read)
+                return false;
             Position = read;
             return true;
         }

@@ -30,7 +30,8 @@ internal sealed record CallRecordKeeperOptions
 /// <param name="clock">Time.</param>
 /// <param name="timers">Paces it.</param>
 /// <param name="log">Log.</param>
-internal sealed class CallRecordKeeper(CallRecordKeeperOptions options, IJournalStore store, CallRecordFiles? files, IClock clock, ITimers timers, ILog log) : IAsyncDisposable
+internal sealed class CallRecordKeeper(CallRecordKeeperOptions options, IJournalStore store, CallRecordFiles? files, IClock clock, ITimers timers, ILog log)
+    : IAsyncDisposable
 {
     // Records in memory at once: some 300 kB.
     internal const int BatchMax = 500;

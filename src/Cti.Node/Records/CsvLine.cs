@@ -56,7 +56,9 @@ internal static class CsvLine
         }
     }
 
-    /// <summary>What spreadsheets calculate: a sign at the beginning, in its wide form too, behind blanks as well; and what moves it to the beginning of a cell.</summary>
+    /// <summary>
+    /// What spreadsheets calculate: a sign at the beginning, in its wide form too, behind blanks as well; and what moves it to the beginning of a cell.
+    /// </summary>
     private static bool IsFormula(ReadOnlySpan<byte> text)
     {
         if (text is [(byte)'\t' or (byte)'\r' or (byte)'\n', ..]) return true;

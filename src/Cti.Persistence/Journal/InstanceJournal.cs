@@ -74,7 +74,8 @@ public sealed class InstanceJournal
     }
 
     /// <summary>
-    /// Whether nothing may begin here, as the instance is about to move. Steady while <see cref="Append"/> fills: what began before is known to whoever closed it.
+    /// Whether nothing may begin here, as the instance is about to move. Steady while <see cref="Append"/> fills: what began before is known to whoever closed
+    /// it.
     /// </summary>
     public bool IsClosed
     {

@@ -67,7 +67,9 @@ public sealed class JournalWriter : IWorkItem
     /// <summary>Measures <see cref="LagMillis"/>; null: it is 0.</summary>
     public IClock? Clock { get; set; }
 
-    /// <summary>Told how long an append took from being queued to being durable, in seconds; needs <see cref="Clock"/>. Called by the writer: returns at once.</summary>
+    /// <summary>
+    /// Told how long an append took from being queued to being durable, in seconds; needs <see cref="Clock"/>. Called by the writer: returns at once.
+    /// </summary>
     public Action<double>? Appended { get; set; }
 
     /// <summary>Told how many appends went into one batch.</summary>
@@ -89,7 +91,8 @@ public sealed class JournalWriter : IWorkItem
     public long UnreachedCount => Interlocked.Read(ref _unreached);
 
     /// <summary>How long the present batch has been on its way, in milliseconds; 0 when nothing is.</summary>
-    public long LagMillis => Volatile.Read(ref _takenNanos) is var taken and not 0 && Clock is { } clock ? Math.Max(0, (clock.MonotonicNanos - taken) / 1_000_000) : 0;
+    public long LagMillis =>
+        Volatile.Read(ref _takenNanos) is var taken and not 0 && Clock is { } clock ? Math.Max(0, (clock.MonotonicNanos - taken) / 1_000_000) : 0;
 
     /// <summary>Whether everything that was appended has been reported.</summary>
     public bool IsIdle

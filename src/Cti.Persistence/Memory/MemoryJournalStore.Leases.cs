@@ -31,14 +31,16 @@ public sealed partial class MemoryJournalStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null,
+        CancellationToken cancellation = default)
     {
         lock (disk.Gate)
         {
             var all = Opened();
             foreach (var wanted in instances) AppendRules.CheckInstance(wanted.Instance, all.Length);
             var taken = new List<InstanceOwnership>();
-            if (unrenewed is not null && disk.Nodes.TryGetValue(unrenewed.Name, out var row) && (row.Incarnation, row.Renewals) != (unrenewed.Incarnation, unrenewed.Renewals))
+            if (unrenewed is not null && disk.Nodes.TryGetValue(unrenewed.Name, out var row)
+                && (row.Incarnation, row.Renewals) != (unrenewed.Incarnation, unrenewed.Renewals))
                 return ValueTask.FromResult<IReadOnlyList<InstanceOwnership>>(taken);
             foreach (var wanted in instances.OrderBy(static wanted => wanted.Instance))
             {

@@ -105,29 +105,34 @@ public sealed partial class MemoryJournalStore(MemoryDisk disk) : IJournalStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances,
+        CancellationToken cancellation = default)
     {
         lock (disk.Gate)
         {
             AppendRules.CheckInstances(instances, Opened().Length);
             return ValueTask.FromResult<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>>(instances.Distinct().ToDictionary(static instance => instance,
-                IReadOnlyList<JournalEntry> (instance) => [.. Opened()[instance].Journal.Values.SelectMany(static entries => entries).OrderBy(static entry => entry.Position)]));
+                IReadOnlyList<JournalEntry> (instance) =>
+                    [.. Opened()[instance].Journal.Values.SelectMany(static entries => entries).OrderBy(static entry => entry.Position)]));
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis,
+        CancellationToken cancellation = default)
     {
         lock (disk.Gate)
         {
             AppendRules.CheckInstances(instances, Opened().Length);
             return ValueTask.FromResult<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>>(instances.Distinct().ToDictionary(static instance => instance,
-                IReadOnlyList<IdempotencyRow> (instance) => [.. Opened()[instance].Idempotency.Values.Where(row => row.UnixMillis >= sinceUnixMillis).OrderBy(static row => row.UnixMillis)]));
+                IReadOnlyList<IdempotencyRow> (instance) =>
+                    [.. Opened()[instance].Idempotency.Values.Where(row => row.UnixMillis >= sinceUnixMillis).OrderBy(static row => row.UnixMillis)]));
         }
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit,
+        CancellationToken cancellation = default)
     {
         AppendRules.CheckLimit(limit);
         lock (disk.Gate)
@@ -168,7 +173,8 @@ public sealed partial class MemoryJournalStore(MemoryDisk disk) : IJournalStore
     }
 
     /// <inheritdoc/>
-    public ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions, CancellationToken cancellation = default)
+    public ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions,
+        CancellationToken cancellation = default)
     {
         lock (disk.Gate)
         {
@@ -226,7 +232,8 @@ public sealed partial class MemoryJournalStore(MemoryDisk disk) : IJournalStore
     }
 
     /// <inheritdoc/>
-    public ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis, CancellationToken cancellation = default)
+    public ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis,
+        CancellationToken cancellation = default)
     {
         lock (disk.Gate)
         {
@@ -271,7 +278,8 @@ public sealed partial class MemoryJournalStore(MemoryDisk disk) : IJournalStore
         lock (disk.Gate)
         {
             Opened();
-            disk.CallRecords.RemoveAll(stored => stored.Record.Node == node && stored.RowNumber < beforeRowNumber && stored.Record.UnixMillis < beforeUnixMillis);
+            disk.CallRecords.RemoveAll(stored => stored.Record.Node == node && stored.RowNumber < beforeRowNumber
+                && stored.Record.UnixMillis < beforeUnixMillis);
         }
         return ValueTask.CompletedTask;
     }

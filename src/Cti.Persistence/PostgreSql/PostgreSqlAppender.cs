@@ -37,7 +37,8 @@ internal static class PostgreSqlAppender
         Column(Longs, appends, static append => append.NewTail),
     ];
 
-    private static NpgsqlParameter[] Entries(IReadOnlyList<InstanceAppend> appends) => Rows(appends, static append => append.Entries, static rows => new NpgsqlParameter[]
+    private static NpgsqlParameter[] Entries(IReadOnlyList<InstanceAppend> appends) =>
+        Rows(appends, static append => append.Entries, static rows => new NpgsqlParameter[]
     {
         Column(Longs, rows, static entry => entry.Position),
         Column(Texts, rows, static entry => entry.ResourceId),
@@ -56,7 +57,8 @@ internal static class PostgreSqlAppender
         return true;
     }
 
-    private static NpgsqlParameter[] Events(IReadOnlyList<InstanceAppend> appends) => Rows(appends, static append => append.Events, static rows => new NpgsqlParameter[]
+    private static NpgsqlParameter[] Events(IReadOnlyList<InstanceAppend> appends) =>
+        Rows(appends, static append => append.Events, static rows => new NpgsqlParameter[]
     {
         Column(Texts, rows, static stored => stored.Application),
         Column(Longs, rows, static stored => stored.Position),
@@ -68,7 +70,8 @@ internal static class PostgreSqlAppender
         Column(Bytes, rows, static stored => stored.Media),
     });
 
-    private static NpgsqlParameter[] Idempotency(IReadOnlyList<InstanceAppend> appends) => Rows(appends, static append => append.Idempotency, static rows => new NpgsqlParameter[]
+    private static NpgsqlParameter[] Idempotency(IReadOnlyList<InstanceAppend> appends) =>
+        Rows(appends, static append => append.Idempotency, static rows => new NpgsqlParameter[]
     {
         Column(Texts, rows, static row => row.Application),
         Column(Uuids, rows, static row => row.RequestId),
@@ -77,7 +80,8 @@ internal static class PostgreSqlAppender
         Column(Bytes, rows, static row => row.Reply),
     });
 
-    private static NpgsqlParameter[] CallRecords(IReadOnlyList<InstanceAppend> appends) => Rows(appends, static append => append.CallRecords, static rows => new NpgsqlParameter[]
+    private static NpgsqlParameter[] CallRecords(IReadOnlyList<InstanceAppend> appends) =>
+        Rows(appends, static append => append.CallRecords, static rows => new NpgsqlParameter[]
     {
         Column(Uuids, rows, static record => record.Id),
         Column(Texts, rows, static record => record.Node),
@@ -97,8 +101,8 @@ internal static class PostgreSqlAppender
     ];
 
     /// <summary>All rows of one kind of all appends: first the numbers of their appends, then their columns.</summary>
-    private static NpgsqlParameter[] Rows<T>(IReadOnlyList<InstanceAppend> appends, Func<InstanceAppend, IReadOnlyList<T>> of, Func<List<T>, NpgsqlParameter[]> columns,
-        Func<InstanceAppend, T, bool>? isKept = null)
+    private static NpgsqlParameter[] Rows<T>(IReadOnlyList<InstanceAppend> appends, Func<InstanceAppend, IReadOnlyList<T>> of,
+        Func<List<T>, NpgsqlParameter[]> columns, Func<InstanceAppend, T, bool>? isKept = null)
     {
         List<int> numbers = [];
         List<T> rows = [];

@@ -7,7 +7,8 @@ namespace Cti.Persistence.PostgreSql;
 internal static class PostgreSqlFaults
 {
     /// <summary>The transaction was rolled back for a reason that another attempt does not have: deadlock or serialization.</summary>
-    internal static bool IsRolledBack(Exception fault) => fault is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
+    internal static bool IsRolledBack(Exception fault) =>
+        fault is PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
 
     /// <summary>The server or the way to it failed, not the statement: try again later. Anything else is a bug.</summary>
     internal static bool IsUnavailable(Exception fault) => fault switch
@@ -19,7 +20,8 @@ internal static class PostgreSqlFaults
 
     private static bool IsUnavailable(string state) => state[..2] switch
     {
-        // Connection, authorization (a password being changed), transaction rolled back, resources (disk, memory, connections), shutdown and start, input and output.
+        // Connection, authorization (a password being changed), transaction rolled back, resources (disk, memory, connections), shutdown and start, input and
+        // output.
         "08" or "28" or "40" or "53" or "57" or "58" => true,
         // A standby: the fail-over went to another host. Or the database is being restored. Or this session was idle within a transaction for too long (25P03).
         _ => state is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.LockNotAvailable or PostgresErrorCodes.InvalidCatalogName
@@ -30,13 +32,15 @@ internal static class PostgreSqlFaults
     internal static bool ClearsPool(Exception fault) => fault switch
     {
         PostgresException server => server.SqlState is PostgresErrorCodes.ReadOnlySqlTransaction
-            or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.DatabaseDropped,
+            or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow
+                or PostgresErrorCodes.DatabaseDropped,
         _ => !IsTimeout(fault),
     };
 
     /// <summary>The time was spent on waiting: another attempt would spend it again.</summary>
     internal static bool IsTimeout(Exception fault) =>
-        fault is TimeoutException or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable } || fault.InnerException is TimeoutException;
+        fault is TimeoutException or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled or PostgresErrorCodes.LockNotAvailable }
+            || fault.InnerException is TimeoutException;
 
     internal static StoreUnavailableException Unavailable(string where, Exception fault) => new($"{where}: {Text(fault)}", fault);
 

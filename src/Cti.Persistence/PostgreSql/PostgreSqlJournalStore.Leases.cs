@@ -69,7 +69,8 @@ public sealed partial class PostgreSqlJournalStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null,
+        CancellationToken cancellation = default)
     {
         var pool = Pool;
         foreach (var wanted in instances) AppendRules.CheckInstance(wanted.Instance, _instanceCount);

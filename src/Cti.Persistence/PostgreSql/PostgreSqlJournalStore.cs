@@ -53,7 +53,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
         for (var i = 0; i < _settings.AutoPrepareMinUsages; i++)
         {
             await Task.WhenAll(Enumerable.Range(0, _settings.MinPoolSize).Select(_ => ReadJournalsAsync([], cancellation).AsTask())).ConfigureAwait(false);
-            await Task.WhenAll(Enumerable.Range(0, _settings.MinPoolSize).Select(_ => ReadIdempotencyAsync([], 0, cancellation).AsTask())).ConfigureAwait(false);
+            await Task.WhenAll(Enumerable.Range(0, _settings.MinPoolSize).Select(_ => ReadIdempotencyAsync([], 0, cancellation).AsTask()))
+                .ConfigureAwait(false);
         }
     }
 
@@ -100,27 +101,36 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
         var pool = Pool;
         AppendRules.Check(appends, _instanceCount);
         if (appends.Count == 0) return [];
-        var codes = await pool.ScalarAsync<int[]>(PostgreSqlAppender.Sql, PostgreSqlAppender.Parameters(appends), isRepeatable: false, cancellation).ConfigureAwait(false);
+        var codes = await pool.ScalarAsync<int[]>(PostgreSqlAppender.Sql, PostgreSqlAppender.Parameters(appends), isRepeatable: false, cancellation)
+            .ConfigureAwait(false);
         return PostgreSqlAppender.Outcomes(codes);
     }
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default)
+    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances,
+        CancellationToken cancellation = default)
     {
         var pool = Pool;
         AppendRules.CheckInstances(instances, _instanceCount);
-        return ByInstance(instances, await pool.ReadAsync("SELECT instance, pos, res_id, version, payload FROM journal WHERE instance = ANY($1) ORDER BY instance, pos", [Ints([.. instances])],
-            static row => (row.GetInt32(0), new JournalEntry(row.GetInt64(1), row.GetString(2), row.GetInt32(3), Bytes(row, 4))), cancellation).ConfigureAwait(false));
+        return ByInstance(instances, await pool.ReadAsync(
+            "SELECT instance, pos, res_id, version, payload FROM journal WHERE instance = ANY($1) ORDER BY instance, pos",
+            [Ints([.. instances])],
+            static row => (row.GetInt32(0), new JournalEntry(row.GetInt64(1), row.GetString(2), row.GetInt32(3), Bytes(row, 4))),
+            cancellation).ConfigureAwait(false));
     }
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default)
+    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis,
+        CancellationToken cancellation = default)
     {
         var pool = Pool;
         AppendRules.CheckInstances(instances, _instanceCount);
-        return ByInstance(instances, await pool.ReadAsync("SELECT instance, app, request_id, params_hash, time, reply FROM idempotency WHERE instance = ANY($1) AND time >= $2 ORDER BY time",
+        return ByInstance(instances, await pool.ReadAsync(
+            "SELECT instance, app, request_id, params_hash, time, reply FROM idempotency WHERE instance = ANY($1) AND time >= $2 ORDER BY time",
             [Ints([.. instances]), Long(sinceUnixMillis)],
-            static row => (row.GetInt32(0), new IdempotencyRow(row.GetString(1), row.GetGuid(2), unchecked((ulong)row.GetInt64(3)), row.GetInt64(4), Bytes(row, 5))), cancellation).ConfigureAwait(false));
+            static row =>
+                (row.GetInt32(0), new IdempotencyRow(row.GetString(1), row.GetGuid(2), unchecked((ulong)row.GetInt64(3)), row.GetInt64(4), Bytes(row, 5))),
+            cancellation).ConfigureAwait(false));
     }
 
     private static Dictionary<int, IReadOnlyList<T>> ByInstance<T>(IReadOnlyList<int> instances, IReadOnlyList<(int Instance, T Row)> rows)
@@ -131,7 +141,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit,
+        CancellationToken cancellation = default)
     {
         var pool = Pool;
         AppendRules.CheckLimit(limit);
@@ -139,7 +150,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
         return pool.ReadAsync(
             "SELECT pos, res_id, seq, time, method, params, media FROM event WHERE app = $1 AND instance = $2 AND pos > $3 ORDER BY pos LIMIT $4",
             [Text(application), Int(instance), Long(afterPosition), Int(limit)],
-            row => new StoredEvent(application, instance, row.GetInt64(0), row.GetString(1), row.GetInt32(2), row.GetInt64(3), row.GetString(4), Bytes(row, 5), Bytes(row, 6)),
+            row => new StoredEvent(application, instance, row.GetInt64(0), row.GetString(1), row.GetInt32(2), row.GetInt64(3), row.GetString(4),
+                Bytes(row, 5), Bytes(row, 6)),
             cancellation);
     }
 
@@ -162,7 +174,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions, CancellationToken cancellation = default)
+    public async ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions,
+        CancellationToken cancellation = default)
     {
         var pool = Pool;
         foreach (var instance in positions.Keys) AppendRules.CheckInstance(instance, _instanceCount);
@@ -175,7 +188,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
 
     /// <inheritdoc/>
     public ValueTask<bool> TryAcquirePermitAsync(string trunk, int max, string permitId, long nowUnixMillis, CancellationToken cancellation = default) =>
-        Pool.ScalarAsync<bool>("SELECT cti_permit_1($1, $2, $3, $4)", [Text(trunk), Int(max), Text(permitId), Long(nowUnixMillis)], isRepeatable: true, cancellation);
+        Pool.ScalarAsync<bool>("SELECT cti_permit_1($1, $2, $3, $4)", [Text(trunk), Int(max), Text(permitId), Long(nowUnixMillis)],
+            isRepeatable: true, cancellation);
 
     /// <inheritdoc/>
     public async ValueTask ReleasePermitAsync(string permitId, CancellationToken cancellation = default) =>
@@ -194,10 +208,12 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
     }
 
     /// <inheritdoc/>
-    public async ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis, CancellationToken cancellation = default)
+    public async ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis,
+        CancellationToken cancellation = default)
     {
         var pool = Pool;
-        // Several nodes may sweep at once: each takes other rows, and none waits. What is dropped is noted in one order, so that none waits for ever there either.
+        // Several nodes may sweep at once: each takes other rows, and none waits. What is dropped is noted in one order, so that none waits for ever there
+        // either.
         await DrainAsync(pool, """
             WITH gone AS (
                 DELETE FROM event WHERE ctid = ANY(ARRAY(SELECT ctid FROM event WHERE time < $1 ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING app, instance, pos),
@@ -221,7 +237,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
         AppendRules.CheckLimit(limit);
         return pool.ReadAsync("SELECT number, uuid, res_id, time, fields FROM cdr WHERE node = $1 AND number > $2 ORDER BY number LIMIT $3",
             [Text(node), Long(afterId), Int(limit)],
-            row => new StoredCallRecord(row.GetInt64(0), new CallRecordRow(row.GetGuid(1), node, row.GetString(2), row.GetInt64(3), Bytes(row, 4))), cancellation);
+            row => new StoredCallRecord(row.GetInt64(0), new CallRecordRow(row.GetGuid(1), node, row.GetString(2), row.GetInt64(3), Bytes(row, 4))),
+            cancellation);
     }
 
     /// <inheritdoc/>

@@ -95,8 +95,8 @@ internal static class PostgreSqlMigrations
         """;
 
     // One call is one statement, one round trip, one transaction; each statement within sees what is committed when it begins (a volatile function under READ
-    // COMMITTED), so everything behind the first sees the world as it is once all locks are held. The client sends all parameters before the first lock is taken.
-    // The planner's choices are fixed, because it would plan for the empty tables of a fresh cluster.
+    // COMMITTED), so everything behind the first sees the world as it is once all locks are held. The client sends all parameters before the first lock is
+    // taken. The planner's choices are fixed, because it would plan for the empty tables of a fresh cluster.
     private const string Append = """
         CREATE FUNCTION cti_append_1(
             a_id integer[], a_owner text[], a_epoch bigint[], a_expected bigint[], a_tail bigint[],
@@ -196,8 +196,8 @@ internal static class PostgreSqlMigrations
         $$;
         """;
 
-    // used is at least the number of permits: a release deletes its permit and leaves the trunk's row alone, which would otherwise make the appends of all nodes
-    // wait for each other's commits. Only where it looks as if none were left, they are counted.
+    // used is at least the number of permits: a release deletes its permit and leaves the trunk's row alone, which would otherwise make the appends of all
+    // nodes wait for each other's commits. Only where it looks as if none were left, they are counted.
     private const string Permit = """
         CREATE FUNCTION cti_permit_1(p_trunk text, p_max integer, p_id text, p_time bigint) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
         #variable_conflict use_column

@@ -31,7 +31,9 @@ public sealed record PostgreSqlOptions
 
     /// <summary>Connections that a store may have open: its pool's, and those of one that was given up and still has to end.</summary>
     public static int ConnectionsMax(string connectionString) =>
-        2 * (WhatIsWrong(connectionString) is null && new NpgsqlConnectionStringBuilder(connectionString) is var set && set.ContainsSet("Maximum Pool Size") ? set.MaxPoolSize : PoolMax);
+        2 * (WhatIsWrong(connectionString) is null && new NpgsqlConnectionStringBuilder(connectionString) is var set && set.ContainsSet("Maximum Pool Size")
+            ? set.MaxPoolSize
+            : PoolMax);
 
     /// <summary>What is wrong with a connection string, or null. The answer contains nothing of it.</summary>
     public static string? WhatIsWrong(string connectionString)

@@ -4,8 +4,8 @@ namespace Cti.Persistence.PostgreSql;
 
 /// <summary>Connections, and what is done when one fails.</summary>
 /// <remarks>
-/// Time is limited here, not by Npgsql: past its own limit that asks the server to cancel, on another connection and blocking a thread, and where the server stands
-/// still this waits as well. What is late is left to itself instead, together with its pool, and its connection is closed when it ends.
+/// Time is limited here, not by Npgsql: past its own limit that asks the server to cancel, on another connection and blocking a thread, and where the server
+/// stands still this waits as well. What is late is left to itself instead, together with its pool, and its connection is closed when it ends.
 /// </remarks>
 internal sealed class PostgreSqlPool : IAsyncDisposable
 {
@@ -26,7 +26,8 @@ internal sealed class PostgreSqlPool : IAsyncDisposable
     internal PostgreSqlPool(NpgsqlConnectionStringBuilder settings, TimeSpan commandTimeout)
     {
         Settings = settings;
-        Where = $"PostgreSQL at {settings.Host}" + (settings.Host!.Contains(',', StringComparison.Ordinal) || settings.Host.StartsWith('/') ? "" : FormattableString.Invariant($":{settings.Port}"));
+        Where = $"PostgreSQL at {settings.Host}"
+            + (settings.Host!.Contains(',', StringComparison.Ordinal) || settings.Host.StartsWith('/') ? "" : FormattableString.Invariant($":{settings.Port}"));
         // Npgsql keeps to its limit for each of the steps of a connection.
         _connectLimit = TimeSpan.FromSeconds((settings.Timeout * 2) + 1);
         _commandLimit = commandTimeout + TimeSpan.FromSeconds(1);
@@ -161,7 +162,8 @@ internal sealed class PostgreSqlPool : IAsyncDisposable
     }
 
     /// <summary>All rows of a query.</summary>
-    internal ValueTask<IReadOnlyList<T>> ReadAsync<T>(string sql, NpgsqlParameter[] parameters, Func<NpgsqlDataReader, T> row, CancellationToken cancellation) =>
+    internal ValueTask<IReadOnlyList<T>> ReadAsync<T>(string sql, NpgsqlParameter[] parameters, Func<NpgsqlDataReader, T> row,
+        CancellationToken cancellation) =>
         RunAsync<IReadOnlyList<T>>(async connection =>
         {
             var command = Command(connection, sql, parameters);

@@ -23,8 +23,10 @@ internal static class PostgreSqlSchema
         var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.ReadCommitted, cancellation).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
         {
-            await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"SET LOCAL statement_timeout = '{SecondsMax}s'"), cancellation).ConfigureAwait(false);
-            await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"SELECT pg_advisory_xact_lock({AdvisoryLock})"), cancellation).ConfigureAwait(false);
+            await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"SET LOCAL statement_timeout = '{SecondsMax}s'"), cancellation)
+                .ConfigureAwait(false);
+            await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"SELECT pg_advisory_xact_lock({AdvisoryLock})"), cancellation)
+                .ConfigureAwait(false);
             await CheckServerAsync(connection, cancellation).ConfigureAwait(false);
             await MigrateAsync(connection, cancellation).ConfigureAwait(false);
             await FixInstancesAsync(connection, instanceCount, cancellation).ConfigureAwait(false);
@@ -34,7 +36,8 @@ internal static class PostgreSqlSchema
 
     private static async Task CheckServerAsync(NpgsqlConnection connection, CancellationToken cancellation)
     {
-        if (await SingleAsync<string>(connection, "SELECT current_setting('server_encoding')", cancellation).ConfigureAwait(false) is not "UTF8" and var encoding)
+        if (await SingleAsync<string>(connection, "SELECT current_setting('server_encoding')", cancellation).ConfigureAwait(false)
+            is not "UTF8" and var encoding)
             throw new StoreMismatchException($"the database's encoding is {encoding}; right is UTF8: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0");
         // Then a commit is answered before it is on a disk, and every promise to an application or a far end with it.
         if (await SingleAsync<string>(connection, "SELECT current_setting('synchronous_commit')", cancellation).ConfigureAwait(false) == "off")
@@ -45,7 +48,8 @@ internal static class PostgreSqlSchema
     {
         // Without IF NOT EXISTS where it exists: that needs the right to create, which a node needs only once.
         if (await SingleAsync<bool>(connection, "SELECT to_regclass('schema_migration') IS NULL", cancellation).ConfigureAwait(false))
-            await ExecuteAsync(connection, "CREATE TABLE schema_migration(version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())", cancellation).ConfigureAwait(false);
+            await ExecuteAsync(connection, "CREATE TABLE schema_migration(version integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())",
+                cancellation).ConfigureAwait(false);
         var version = await SingleAsync<int>(connection, "SELECT coalesce(max(version), 0) FROM schema_migration", cancellation).ConfigureAwait(false);
         var migrations = PostgreSqlMigrations.All;
         if (version > migrations.Length)
@@ -53,7 +57,8 @@ internal static class PostgreSqlSchema
         for (; version < migrations.Length; version++)
         {
             await ExecuteAsync(connection, migrations[version], cancellation).ConfigureAwait(false);
-            await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"INSERT INTO schema_migration(version) VALUES({version + 1})"), cancellation).ConfigureAwait(false);
+            await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"INSERT INTO schema_migration(version) VALUES({version + 1})"),
+                cancellation).ConfigureAwait(false);
         }
     }
 
@@ -63,7 +68,8 @@ internal static class PostgreSqlSchema
         if (stored == instanceCount) return;
         if (stored != 0)
             throw new StoreMismatchException($"the store was created with {stored} instances, the configuration says {instanceCount}");
-        await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"INSERT INTO instance(id) SELECT generate_series(0, {instanceCount - 1})"), cancellation).ConfigureAwait(false);
+        await ExecuteAsync(connection, string.Create(CultureInfo.InvariantCulture, $"INSERT INTO instance(id) SELECT generate_series(0, {instanceCount - 1})"),
+            cancellation).ConfigureAwait(false);
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellation)

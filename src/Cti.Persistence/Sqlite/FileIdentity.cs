@@ -13,7 +13,9 @@ internal readonly partial record struct FileIdentity(ulong Device, ulong Inode)
     // struct statx, the same on every architecture (statx(2)).
     private const int StatBytes = 256, InodeAt = 32, DeviceAt = 136;
 
-    /// <summary>What the path leads to; null where it leads nowhere. Where the system does not tell (not Linux, or an old C library) every file is the same.</summary>
+    /// <summary>
+    /// What the path leads to; null where it leads nowhere. Where the system does not tell (not Linux, or an old C library) every file is the same.
+    /// </summary>
     internal static FileIdentity? Of(string path)
     {
         if (!OperatingSystem.IsLinux()) return File.Exists(path) ? default(FileIdentity) : null;

@@ -161,7 +161,9 @@ internal static class SqliteFailure
     /// <summary>What stands between what is wrong and the statement that met it.</summary>
     internal const string At = " at: ";
 
-    /// <summary>Lack of space or memory, I/O and lock errors: the store cannot be used now. A damaged file: it cannot be used any more. The rest is a bug of ours.</summary>
+    /// <summary>
+    /// Lack of space or memory, I/O and lock errors: the store cannot be used now. A damaged file: it cannot be used any more. The rest is a bug of ours.
+    /// </summary>
     internal static Exception From(sqlite3 db, int result, string doing)
     {
         var text = $"SQLite error {result} ({raw.sqlite3_errmsg(db).utf8_to_string()}){At}{doing}";

@@ -1,6 +1,8 @@
 namespace Cti.Persistence.Sqlite;
 
-/// <summary>Whether the file can still be trusted. Once it cannot, nothing is written to it any more: what would be promised might not be there after a restart.</summary>
+/// <summary>
+/// Whether the file can still be trusted. Once it cannot, nothing is written to it any more: what would be promised might not be there after a restart.
+/// </summary>
 /// <param name="path">The file.</param>
 /// <param name="told">Told once what is wrong and what to do.</param>
 internal sealed class SqliteHealth(string path, Action<string>? told)

@@ -31,7 +31,8 @@ public sealed partial class SqliteJournalStore
     }, cancellation);
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null,
+        CancellationToken cancellation = default)
     {
         foreach (var wanted in instances) AppendRules.CheckInstance(wanted.Instance, _instanceCount);
         return Writer.WriteAsync<IReadOnlyList<InstanceOwnership>>(connection =>
@@ -41,7 +42,8 @@ public sealed partial class SqliteJournalStore
                 && (row.Incarnation, row.Renewals) != (unrenewed.Incarnation, unrenewed.Renewals)) return taken;
             foreach (var wanted in instances.OrderBy(static wanted => wanted.Instance))
             {
-                connection.Prepare("UPDATE instance SET owner = ?, epoch = epoch + 1 WHERE id = ? AND epoch = ?").Bind(node).Bind(wanted.Instance).Bind(wanted.Epoch).Run();
+                connection.Prepare("UPDATE instance SET owner = ?, epoch = epoch + 1 WHERE id = ? AND epoch = ?").Bind(node).Bind(wanted.Instance)
+                    .Bind(wanted.Epoch).Run();
                 if (connection.Changes == 1)
                     taken.Add(Select(connection.Prepare("SELECT id, owner, epoch, tail FROM instance WHERE id = ?").Bind(wanted.Instance), Ownership)[0]);
             }
@@ -55,13 +57,15 @@ public sealed partial class SqliteJournalStore
         AppendRules.CheckInstance(instance, _instanceCount);
         return Writer.WriteAsync(connection =>
         {
-            connection.Prepare("UPDATE instance SET owner = ?, epoch = epoch + 1 WHERE id = ? AND owner = ? AND epoch = ?").Bind(to).Bind(instance).Bind(owner).Bind(epoch).Run();
+            connection.Prepare("UPDATE instance SET owner = ?, epoch = epoch + 1 WHERE id = ? AND owner = ? AND epoch = ?").Bind(to).Bind(instance).Bind(owner)
+                .Bind(epoch).Run();
             return connection.Changes == 1;
         }, cancellation);
     }
 
     /// <inheritdoc/>
-    public ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue, CancellationToken cancellation = default) => Writer.WriteAsync(connection =>
+    public ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue, CancellationToken cancellation = default) =>
+        Writer.WriteAsync(connection =>
     {
         connection.Prepare("DELETE FROM node WHERE name = ? AND incarnation = ? AND renewals <= ?").Bind(node).Bind(incarnation).Bind(renewalsMax).Run();
         if (connection.Changes == 0) return false;

@@ -28,7 +28,8 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
     // Rows that one sweep step deletes: about 20 ms of the writer, so appends pass between the steps.
     private const int SweepRowsMax = 2_000;
 
-    // The log's pages past which they are moved into the database, 32 MiB: a page that is written again and again (the end of a table) is moved once, not each time.
+    // The log's pages past which they are moved into the database, 32 MiB: a page that is written again and again (the end of a table) is moved once, not each
+    // time.
     private const int CheckpointPages = 8_000;
 
     private readonly SqliteHealth _health = new(Path.GetFullPath(options.Path), options.Broke);
@@ -120,7 +121,8 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
     }
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default)
+    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances,
+        CancellationToken cancellation = default)
     {
         AppendRules.CheckInstances(instances, _instanceCount);
         var found = new Dictionary<int, IReadOnlyList<JournalEntry>>(instances.Count);
@@ -134,22 +136,26 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
     }
 
     /// <inheritdoc/>
-    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default)
+    public async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis,
+        CancellationToken cancellation = default)
     {
         AppendRules.CheckInstances(instances, _instanceCount);
         var found = new Dictionary<int, IReadOnlyList<IdempotencyRow>>(instances.Count);
         foreach (var instance in instances)
         {
             found[instance] = await ReadAsync(
-                connection => connection.Prepare("SELECT app, request_id, params_hash, time, reply FROM idempotency WHERE instance = ? AND time >= ? ORDER BY time")
+                connection => connection
+                    .Prepare("SELECT app, request_id, params_hash, time, reply FROM idempotency WHERE instance = ? AND time >= ? ORDER BY time")
                     .Bind(instance).Bind(sinceUnixMillis),
-                static row => new IdempotencyRow(row.Text(0), row.Guid(1), unchecked((ulong)row.Int64(2)), row.Int64(3), row.Blob(4)), cancellation).ConfigureAwait(false);
+                static row => new IdempotencyRow(row.Text(0), row.Guid(1), unchecked((ulong)row.Int64(2)), row.Int64(3), row.Blob(4)),
+                cancellation).ConfigureAwait(false);
         }
         return found;
     }
 
     /// <inheritdoc/>
-    public ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default)
+    public ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit,
+        CancellationToken cancellation = default)
     {
         AppendRules.CheckLimit(limit);
         AppendRules.CheckInstance(instance, _instanceCount);
@@ -181,7 +187,8 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
     }
 
     /// <inheritdoc/>
-    public async ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions, CancellationToken cancellation = default)
+    public async ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions,
+        CancellationToken cancellation = default)
     {
         foreach (var instance in positions.Keys) AppendRules.CheckInstance(instance, _instanceCount);
         await Writer.WriteAsync(connection =>
@@ -211,7 +218,8 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
 
     /// <inheritdoc/>
     public async ValueTask<bool> IsEmptyAsync(CancellationToken cancellation = default) =>
-        await ReadAsync(static connection => connection.Prepare("SELECT EXISTS(SELECT 1 FROM journal)"), static row => row.Int32(0), cancellation).ConfigureAwait(false) is [0];
+        await ReadAsync(static connection => connection.Prepare("SELECT EXISTS(SELECT 1 FROM journal)"), static row => row.Int32(0), cancellation)
+            .ConfigureAwait(false) is [0];
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyDictionary<string, int>> ReadPermitsInUseAsync(CancellationToken cancellation = default)
@@ -222,12 +230,14 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
     }
 
     /// <inheritdoc/>
-    public async ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis, CancellationToken cancellation = default)
+    public async ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis,
+        CancellationToken cancellation = default)
     {
         while (await Writer.WriteAsync(connection => SweepEvents(connection, eventsBeforeUnixMillis), cancellation).ConfigureAwait(false) == SweepRowsMax)
         {
         }
-        while (await Writer.WriteAsync(connection => SweepIdempotency(connection, idempotencyBeforeUnixMillis), cancellation).ConfigureAwait(false) == SweepRowsMax)
+        while (await Writer.WriteAsync(connection => SweepIdempotency(connection, idempotencyBeforeUnixMillis), cancellation)
+            .ConfigureAwait(false) == SweepRowsMax)
         {
         }
         await Writer.WriteAsync(connection =>
@@ -275,7 +285,8 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
     /// <inheritdoc/>
     public async ValueTask DropCallRecordsAsync(string node, long beforeRowNumber, long beforeUnixMillis, CancellationToken cancellation = default)
     {
-        while (await Writer.WriteAsync(connection => DropCallRecords(connection, node, beforeRowNumber, beforeUnixMillis), cancellation).ConfigureAwait(false) == SweepRowsMax)
+        while (await Writer.WriteAsync(connection => DropCallRecords(connection, node, beforeRowNumber, beforeUnixMillis), cancellation)
+            .ConfigureAwait(false) == SweepRowsMax)
         {
         }
     }
@@ -308,7 +319,8 @@ public sealed partial class SqliteJournalStore(SqliteOptions options) : IJournal
 
     private SqliteWriter Writer => _writer ?? throw new InvalidOperationException("the store is not open");
 
-    private async ValueTask<IReadOnlyList<T>> ReadAsync<T>(Func<SqliteConnection, SqliteStatement> select, Func<SqliteStatement, T> row, CancellationToken cancellation)
+    private async ValueTask<IReadOnlyList<T>> ReadAsync<T>(Func<SqliteConnection, SqliteStatement> select, Func<SqliteStatement, T> row,
+        CancellationToken cancellation)
     {
         var readers = _readers ?? throw new InvalidOperationException("the store is not open");
         try

@@ -1,6 +1,8 @@
 namespace Cti.Persistence.Sqlite;
 
-/// <summary>Makes and locks the journal's file at the start, and says what is wrong with one that cannot be used: which file, what, and what would be right.</summary>
+/// <summary>
+/// Makes and locks the journal's file at the start, and says what is wrong with one that cannot be used: which file, what, and what would be right.
+/// </summary>
 internal static class SqliteOpening
 {
     private const string Replace = "put a sound copy in its place, or move it away (a new journal is made then, without what is in this one)";
@@ -52,16 +54,21 @@ internal static class SqliteOpening
     /// <summary>What a failure to open the file means to an operator; null for a bug of ours.</summary>
     internal static Exception? Explain(string path, Exception failure) => failure switch
     {
-        StoreMismatchException mismatch => mismatch.Message.Contains(path, StringComparison.Ordinal) ? mismatch : new StoreMismatchException($"{path}: {mismatch.Message}"),
-        StoreUnavailableException { IsBroken: true } => new StoreMismatchException($"{path} is no sound SQLite database ({WithoutStatement(failure)}): {Replace}"),
+        StoreMismatchException mismatch =>
+            mismatch.Message.Contains(path, StringComparison.Ordinal) ? mismatch : new StoreMismatchException($"{path}: {mismatch.Message}"),
+        StoreUnavailableException { IsBroken: true } =>
+            new StoreMismatchException($"{path} is no sound SQLite database ({WithoutStatement(failure)}): {Replace}"),
         StoreUnavailableException when failure.Message.Contains("database is locked", StringComparison.Ordinal) =>
-            new StoreUnavailableException($"{path} is locked by another program, such as sqlite3 or a backup ({WithoutStatement(failure)}): end that one", failure),
+            new StoreUnavailableException($"{path} is locked by another program, such as sqlite3 or a backup ({WithoutStatement(failure)}): end that one",
+                failure),
         StoreUnavailableException when failure.Message.Contains("disk is full", StringComparison.Ordinal) =>
             new StoreUnavailableException($"{path} cannot be used: no space is left for it ({WithoutStatement(failure)}); make some, or name another folder with cti.data", failure),
         StoreUnavailableException => new StoreUnavailableException($"{path} cannot be used: {WithoutStatement(failure)}", failure),
         UnauthorizedAccessException => new StoreUnavailableException($"{path} cannot be opened: {failure.Message} This process runs as {Environment.UserName}, "
             + "who must be allowed to read and write the file and to make others beside it", failure),
-        IOException { HResult: ReadOnlySystem } => new StoreUnavailableException($"{path} cannot be opened: its file system is read-only ({failure.Message}); name another folder with cti.data", failure),
+        IOException { HResult: ReadOnlySystem } =>
+            new StoreUnavailableException($"{path} cannot be opened: its file system is read-only ({failure.Message}); name another folder with cti.data",
+            failure),
         IOException { HResult: NoSpace or QuotaLinux or QuotaMacOs } => new StoreUnavailableException($"{path} cannot be opened: no space is left for it ({failure.Message}); make some, or name another folder with cti.data", failure),
         IOException => new StoreUnavailableException($"{path} cannot be opened: {failure.Message}", failure),
         _ => null,

@@ -55,7 +55,8 @@ internal sealed class SqliteWatch : IDisposable
         _commits = commits;
         _broke = broke;
         _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        _files = [Present(path, "the file"), Present(path + "-wal", "its -wal, which holds what was written last,"), Present(path + "-shm", "its -shm, which its connections share,")];
+        _files = [Present(path, "the file"), Present(path + "-wal", "its -wal, which holds what was written last,"),
+            Present(path + "-shm", "its -shm, which its connections share,")];
         _thread = new Thread(Run) { IsBackground = true, Name = "sqlite watch" };
         _thread.Start();
     }
@@ -124,7 +125,9 @@ internal sealed class SqliteWatch : IDisposable
     {
         Span<byte> header = stackalloc byte[HeaderBytes];
         if (RandomAccess.Read(_file, header, 0) < HeaderBytes) return "the file was cut off";
-        return header.StartsWith("SQLite format 3\0"u8) && header[PageTypeAt] is (InnerPage or LeafPage) ? null : "the file's first page was overwritten: it is no SQLite database any more";
+        return header.StartsWith("SQLite format 3\0"u8) && header[PageTypeAt] is (InnerPage or LeafPage)
+            ? null
+            : "the file's first page was overwritten: it is no SQLite database any more";
     }
 
     private string? Read(bool mustCheck)

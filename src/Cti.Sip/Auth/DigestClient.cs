@@ -41,7 +41,9 @@ public static class DigestClient
         var response = Response(challenge, credentials, method, uri, cnonce, count);
         var header = new StringBuilder("Digest username=\"", 320);
         header.Append(Quoted(credentials.User)).Append("\", realm=\"").Append(challenge.Realm)
-            .Append("\", nonce=\"").Append(challenge.Nonce).Append("\", uri=\"").Append(uri.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\", response=\"").Append(response).Append('"');
+            .Append("\", nonce=\"").Append(challenge.Nonce).Append("\", uri=\"")
+            .Append(uri.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\", response=\"")
+            .Append(response).Append('"');
         if (challenge.AlgorithmText is { } algorithm) header.Append(", algorithm=").Append(algorithm);
         if (challenge.QopAuth) header.Append(", cnonce=\"").Append(cnonce).Append("\", qop=auth, nc=").Append(count);
         // Without qop RFC 2617 has no place for the cnonce, yet a -sess server cannot check without it.

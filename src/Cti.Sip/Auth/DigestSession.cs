@@ -68,14 +68,16 @@ public sealed record DigestSession
         {
             var answer = list[i] with { Uses = list[i].Uses + 1 };
             list = list.SetItem(i, answer);
-            headers.Add(new DigestAuthorization(answer.Challenge.IsProxy, DigestClient.Authorize(answer.Challenge, credentials, method, uri, cnonce, answer.Uses)));
+            headers.Add(new DigestAuthorization(answer.Challenge.IsProxy, DigestClient.Authorize(answer.Challenge, credentials, method, uri,
+                cnonce, answer.Uses)));
         }
         next = new DigestSession { _answers = list };
         return headers.DrainToImmutable();
     }
 
     /// <summary>The far end took our answers: a later challenge (the nonce ran out) may be answered again.</summary>
-    public DigestSession Accept() => _answers.IsEmpty ? this : new DigestSession { _answers = _answers.ConvertAll(answer => answer with { Accepted = true, StaleCount = 0 }) };
+    public DigestSession Accept() =>
+        _answers.IsEmpty ? this : new DigestSession { _answers = _answers.ConvertAll(answer => answer with { Accepted = true, StaleCount = 0 }) };
 
     private sealed record Answered(DigestChallenge Challenge, uint Uses, int StaleCount, bool Accepted);
 }

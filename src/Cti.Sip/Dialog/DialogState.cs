@@ -37,7 +37,8 @@ public sealed record DialogState(string CallId, string LocalTag, string RemoteTa
     {
         dialog = null;
         if (response.Status is <= 100 or >= 300 || (response.To.Tag is null && !response.IsSuccess)) return false;
-        dialog = new DialogState(request.CallId, request.From.Tag ?? "", response.To.Tag ?? "", Party(request.From), Party(response.To.Uri.IsReadable ? response.To : request.To),
+        dialog = new DialogState(request.CallId, request.From.Tag ?? "", response.To.Tag ?? "", Party(request.From),
+            Party(response.To.Uri.IsReadable ? response.To : request.To),
             request.Get(HeaderId.Contact) ?? "", response.Contact?.Uri.Text ?? request.Uri.Text, Reversed(response.RecordRoutes),
             request.CSeq.Number, 0, flow, request.Uri.Scheme == "sips", true, response.IsSuccess);
         return true;

@@ -52,7 +52,8 @@ public readonly record struct DialogTag(ResourceId Resource, ulong Secret)
     {
         var mine = Secret;
         var theirs = other.Secret;
-        return CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in mine)), MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in theirs)))
+        return CryptographicOperations.FixedTimeEquals(MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in mine)),
+            MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in theirs)))
             && Resource == other.Resource;
     }
 

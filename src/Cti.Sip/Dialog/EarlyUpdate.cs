@@ -3,8 +3,8 @@ using Cti.Sip.Message;
 namespace Cti.Sip.Dialog;
 
 /// <summary>
-/// The answer to an UPDATE in a dialog whose INVITE has no final response, or no ACK, yet (RFC 3311 section 5.2). Without an offer it moves the far end's target;
-/// a session that is not agreed cannot be changed.
+/// The answer to an UPDATE in a dialog whose INVITE has no final response, or no ACK, yet (RFC 3311 section 5.2). Without an offer it moves the far end's
+/// target; a session that is not agreed cannot be changed.
 /// </summary>
 internal static class EarlyUpdate
 {

@@ -132,7 +132,8 @@ public static class InviteClientUsage
         InviteClientInput.Responded { Response: { IsSuccess: true } success } => Succeeded(state, success, nowMillis, timers),
         InviteClientInput.Responded responded when state.Phase == InviteClientPhase.Inviting && responded.Response.CSeq.Number == state.Invite.CSeq.Number =>
             responded.Response.IsProvisional ? Progressed(state, responded.Response) : Refused(state, responded.Response, responded),
-        InviteClientInput.Failed failed when state.Phase == InviteClientPhase.Inviting => NextTarget(state, state.CancelRequested ? 487 : failed.Status, null, []),
+        InviteClientInput.Failed failed when state.Phase == InviteClientPhase.Inviting =>
+            NextTarget(state, state.CancelRequested ? 487 : failed.Status, null, []),
         InviteClientInput.Cancel cancel when state is { Phase: InviteClientPhase.Inviting, CancelRequested: false } =>
             new(state with { CancelRequested = true }, [new CancelInvite(cancel.Reason?.ToString())]),
         InviteClientInput.Updated updated => Updated(state, updated.Request, updated.RetryAfterSeconds),
@@ -163,7 +164,8 @@ public static class InviteClientUsage
     /// </summary>
     private static UsageStep<InviteClientState> Updated(InviteClientState state, SipRequest request, int retryAfterSeconds)
     {
-        if (request.From.Tag is not { } tag || !state.Early.TryGetValue(tag, out var early)) return new(state, [new SendResponse(request, DialogChecks.NoSuchDialog(request))]);
+        if (request.From.Tag is not { } tag || !state.Early.TryGetValue(tag, out var early))
+            return new(state, [new SendResponse(request, DialogChecks.NoSuchDialog(request))]);
         var answer = EarlyUpdate.Answer(early.Dialog, request, retryAfterSeconds, isOurOfferOpen: true, out var next);
         var known = early with { Dialog = next, HasTarget = early.HasTarget || request.Contact is not null };
         return new(state with { Early = state.Early.SetItem(tag, known) }, [new SendResponse(request, answer)]);

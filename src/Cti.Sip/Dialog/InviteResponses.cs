@@ -40,7 +40,8 @@ public static class InviteResponses
         var text = SdpBody.Find(request.Get(HeaderId.ContentType), request.Body.Span);
         if (text.IsEmpty)
         {
-            if (request.Get(HeaderId.ContentDisposition) is { } disposition && disposition.Contains("handling=optional", StringComparison.OrdinalIgnoreCase)) return null;
+            if (request.Get(HeaderId.ContentDisposition) is { } disposition && disposition.Contains("handling=optional", StringComparison.OrdinalIgnoreCase))
+                return null;
             var unknown = SipResponse.For(request, 415, null, toTag);
             unknown.Add(HeaderId.Accept, SipCapabilities.Accept);
             return unknown;

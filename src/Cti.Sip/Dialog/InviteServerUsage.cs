@@ -136,8 +136,8 @@ public static class InviteServerUsage
     }
 
     /// <summary>
-    /// The usage of an INVITE that came to a node which is gone, as its journal tells it: not answered, or answered without an ACK that was seen. Then its first tick,
-    /// which is due at once, sends the 2xx again, with <paramref name="local"/>; a far end that has seen it takes it for a repetition.
+    /// The usage of an INVITE that came to a node which is gone, as its journal tells it: not answered, or answered without an ACK that was seen. Then its
+    /// first tick, which is due at once, sends the 2xx again, with <paramref name="local"/>; a far end that has seen it takes it for a repetition.
     /// </summary>
     /// <param name="invite">Theirs.</param>
     /// <param name="dialog">The dialog.</param>
@@ -154,7 +154,8 @@ public static class InviteServerUsage
     }
 
     /// <summary>
-    /// The same INVITE came by another path (RFC 3261 section 8.2.2.2): from now on that one is answered, and its path is the dialog's. Null when it was answered already.
+    /// The same INVITE came by another path (RFC 3261 section 8.2.2.2): from now on that one is answered, and its path is the dialog's. Null when it was
+    /// answered already.
     /// </summary>
     /// <param name="state">The usage.</param>
     /// <param name="invite">The INVITE that came later.</param>
@@ -166,14 +167,17 @@ public static class InviteServerUsage
     }
 
     /// <summary>One step. What does not fit the phase changes nothing.</summary>
-    public static UsageStep<InviteServerState> Step(InviteServerState state, InviteServerInput input, long nowMillis, SipTimers timers) => (state.Phase, input) switch
+    public static UsageStep<InviteServerState> Step(InviteServerState state, InviteServerInput input, long nowMillis, SipTimers timers) =>
+        (state.Phase, input) switch
     {
         (InviteServerPhase.Offered, InviteServerInput.Provide provide) => Provide(state, provide),
         (InviteServerPhase.Offered, InviteServerInput.Accept accept) => Accept(state, accept.Local, nowMillis, timers),
         (InviteServerPhase.Offered, InviteServerInput.Refuse refuse) => Refuse(state, refuse),
         (InviteServerPhase.Offered, InviteServerInput.Cancelled cancelled) => End(state,
-            new SendResponse(state.Invite, SipResponse.For(state.Invite, 487, null, state.Dialog.LocalTag)), new InviteCancelled(SipReason.SipCause(cancelled.Request))),
-        (InviteServerPhase.Offered or InviteServerPhase.Accepted, InviteServerInput.Overlapped overlapped) => Overlapped(state, overlapped.Request, overlapped.RetryAfterSeconds),
+            new SendResponse(state.Invite, SipResponse.For(state.Invite, 487, null, state.Dialog.LocalTag)),
+            new InviteCancelled(SipReason.SipCause(cancelled.Request))),
+        (InviteServerPhase.Offered or InviteServerPhase.Accepted, InviteServerInput.Overlapped overlapped) =>
+            Overlapped(state, overlapped.Request, overlapped.RetryAfterSeconds),
         (InviteServerPhase.Accepted, InviteServerInput.Acknowledged ack) => Acknowledged(state, ack.Request),
         // A BYE that overtook the ACK: the far end has seen our 2xx. A CANCEL that crossed it has no effect (RFC 3261 section 9.2).
         (InviteServerPhase.Accepted, InviteServerInput.Cancelled { Request.Method: SipMethods.Bye }) => End(state),
@@ -197,7 +201,11 @@ public static class InviteServerUsage
         var outcome = SdpNegotiator.Answer(state.Offer, provide.EarlyMedia);
         if (outcome.Local is null) return NotAcceptable(state, outcome.Refusal);
         var next = state with { LocalSdp = outcome.Local };
-        return new(next, [new MediaAgreed(outcome.Audio!, outcome.Local), new SendResponse(state.Invite, InviteResponses.Build(state.Invite, provide.Status, null, state.Dialog, outcome.Local))]);
+        return new(next,
+        [
+            new MediaAgreed(outcome.Audio!, outcome.Local),
+            new SendResponse(state.Invite, InviteResponses.Build(state.Invite, provide.Status, null, state.Dialog, outcome.Local)),
+        ]);
     }
 
     private static UsageStep<InviteServerState> Accept(InviteServerState state, LocalAudio local, long now, SipTimers timers)

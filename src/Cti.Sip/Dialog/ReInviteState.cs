@@ -98,7 +98,9 @@ public abstract record ReInviteInput
     /// <param name="Local">Our side from now on.</param>
     public sealed record Offer(LocalAudio Local) : ReInviteInput;
 
-    /// <summary>Offer what holds once more: after a takeover, where only the dialog's Contact and the description in <see cref="ReInviteState.LocalSdp"/> are new.</summary>
+    /// <summary>
+    /// Offer what holds once more: after a takeover, where only the dialog's Contact and the description in <see cref="ReInviteState.LocalSdp"/> are new.
+    /// </summary>
     public sealed record Refresh : ReInviteInput;
 
     /// <summary>A response to a re-INVITE or UPDATE of ours came, also a repeated 2xx.</summary>

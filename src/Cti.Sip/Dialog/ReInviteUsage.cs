@@ -43,7 +43,8 @@ public static class ReInviteUsage
         ReInviteInput.Acknowledged acknowledged => Acknowledged(state, acknowledged.Request),
         ReInviteInput.Offer offer => Offer(state, offer.Local, nowMillis),
         ReInviteInput.Refresh when state.Outgoing is null => Refresh(state, nowMillis),
-        ReInviteInput.Responded { Response: { IsProvisional: false, CSeq.Method: SipMethods.Update } } responded when state.Outgoing?.Request?.Method == SipMethods.Update =>
+        ReInviteInput.Responded { Response: { IsProvisional: false, CSeq.Method: SipMethods.Update } } responded
+            when state.Outgoing?.Request?.Method == SipMethods.Update =>
             Updated(state, responded, nowMillis),
         ReInviteInput.Responded { Response: { IsProvisional: false, CSeq.Method: SipMethods.Invite } } responded => Responded(state, responded, nowMillis),
         ReInviteInput.Failed failed when state.Outgoing?.Request is not null =>
@@ -81,7 +82,9 @@ public static class ReInviteUsage
         if (!isInvite && !offers) return null;
         if (state.Outgoing is { Request: not null, Offer: not null } || state.Incoming is { WeOffered: true }) return SipResponse.For(request, 491);
         // An UPDATE with an offer between our answer and its ACK is not a collision, only early: the session is agreed already.
-        return isInvite && state.Incoming is { } open && open.Request.CSeq.Number == request.CSeq.Number ? DialogChecks.TryLater(request, retryAfterSeconds) : null;
+        return isInvite && state.Incoming is { } open && open.Request.CSeq.Number == request.CSeq.Number
+            ? DialogChecks.TryLater(request, retryAfterSeconds)
+            : null;
     }
 
     private static UsageStep<ReInviteState> Invited(ReInviteState state, SipRequest request, SdpSession? offer, SessionTimer? timer, long now, SipTimers timers)
@@ -116,7 +119,8 @@ public static class ReInviteUsage
         var outcome = SdpNegotiator.Answer(offer, state.Local, state.LocalSdp);
         if (outcome.Local is null) return Answer(state, request, InviteResponses.NotAcceptable(request, null, outcome.Refusal));
         var success = InviteResponses.Build(request, 200, null, state.Dialog, outcome.Local, timer);
-        return new((state with { LocalSdp = outcome.Local }).WithTimer(timer, now), [new MediaAgreed(outcome.Audio!, outcome.Local), new SendResponse(request, success)]);
+        return new((state with { LocalSdp = outcome.Local }).WithTimer(timer, now),
+            [new MediaAgreed(outcome.Audio!, outcome.Local), new SendResponse(request, success)]);
     }
 
     private static UsageStep<ReInviteState> Acknowledged(ReInviteState state, SipRequest ack)
@@ -176,7 +180,10 @@ public static class ReInviteUsage
         if (response.CSeq.Number != change.Request!.CSeq.Number) return new(state, []);
         if (response.IsSuccess)
         {
-            state = state with { Dialog = state.Dialog.RefreshTarget(response), Digest = state.Digest.Accept(), AllowsUpdate = SipCapabilities.AllowsUpdate(response) ?? true };
+            state = state with
+            {
+                Dialog = state.Dialog.RefreshTarget(response), Digest = state.Digest.Accept(), AllowsUpdate = SipCapabilities.AllowsUpdate(response) ?? true,
+            };
             return ThenNext(state.WithTimer(SessionTimer.FromResponse(response), now), change);
         }
         switch (response.Status)
@@ -197,8 +204,10 @@ public static class ReInviteUsage
     private static UsageStep<ReInviteState> Responded(ReInviteState state, ReInviteInput.Responded responded, long now)
     {
         var response = responded.Response;
-        if (state.LastAck is { } acked && response.IsSuccess && response.CSeq.Number == acked.CSeq.Number) return new(state, [new SendAck(acked, Repeated: true)]);
-        if (state.Outgoing is not { Request: { Method: SipMethods.Invite } request } change || response.CSeq.Number != request.CSeq.Number) return new(state, []);
+        if (state.LastAck is { } acked && response.IsSuccess && response.CSeq.Number == acked.CSeq.Number)
+            return new(state, [new SendAck(acked, Repeated: true)]);
+        if (state.Outgoing is not { Request: { Method: SipMethods.Invite } request } change || response.CSeq.Number != request.CSeq.Number)
+            return new(state, []);
         if (response.IsSuccess) return Succeeded(state, change, request, response, now);
         switch (response.Status)
         {
@@ -217,7 +226,8 @@ public static class ReInviteUsage
         }
     }
 
-    private static UsageStep<ReInviteState> Succeeded(ReInviteState state, ReInviteState.OutgoingChange change, SipRequest request, SipResponse response, long now)
+    private static UsageStep<ReInviteState> Succeeded(ReInviteState state, ReInviteState.OutgoingChange change, SipRequest request,
+        SipResponse response, long now)
     {
         var dialog = state.Dialog.RefreshTarget(response);
         var ack = DialogRequests.Ack(dialog, request);
@@ -244,7 +254,8 @@ public static class ReInviteUsage
             if (now >= incoming.ResendAt)
             {
                 var interval = Math.Min(incoming.Interval * 2, timers.T2);
-                return new(state with { Incoming = incoming with { Interval = interval, ResendAt = now + interval } }, [new SendResponse(incoming.Request, incoming.Success, Repeated: true)]);
+                return new(state with { Incoming = incoming with { Interval = interval, ResendAt = now + interval } },
+                    [new SendResponse(incoming.Request, incoming.Success, Repeated: true)]);
             }
         }
         else if (state.Outgoing is { Request: null } waiting && now >= waiting.RetryAt)
@@ -255,10 +266,13 @@ public static class ReInviteUsage
         if (now < state.RefreshAt) return new(state, []);
         // Tried once: if it fails, the session ends with the interval. A change that is under way refreshes as well.
         state = state with { RefreshAt = long.MaxValue };
-        return state.Outgoing is null && state.Incoming is null ? Send(state, new ReInviteState.OutgoingChange(null, null, null, null, 0, now) { RefreshesOnly = true }) : new(state, []);
+        return state.Outgoing is null && state.Incoming is null
+            ? Send(state, new ReInviteState.OutgoingChange(null, null, null, null, 0, now) { RefreshesOnly = true })
+            : new(state, []);
     }
 
-    private static UsageStep<ReInviteState> Answer(ReInviteState state, SipRequest request, SipResponse response) => new(state, [new SendResponse(request, response)]);
+    private static UsageStep<ReInviteState> Answer(ReInviteState state, SipRequest request, SipResponse response) =>
+        new(state, [new SendResponse(request, response)]);
 
     private static UsageStep<ReInviteState> Refused(ReInviteState state, int status) => ThenNext(state, state.Outgoing!, new ReInviteRefused(status));
 
@@ -284,5 +298,6 @@ public static class ReInviteUsage
         return new(Stopped(state) with { Dialog = dialog }, [new SendRequest(bye), new DialogOver(status)]);
     }
 
-    private static ReInviteState Stopped(ReInviteState state) => state with { Incoming = null, Outgoing = null, Timer = null, RefreshAt = long.MaxValue, ExpireAt = long.MaxValue };
+    private static ReInviteState Stopped(ReInviteState state) =>
+        state with { Incoming = null, Outgoing = null, Timer = null, RefreshAt = long.MaxValue, ExpireAt = long.MaxValue };
 }

@@ -99,7 +99,9 @@ public static class RegisterUsage
         ? new(state, false)
         : new(state with { Phase = RegisterPhase.Asking, DueAt = long.MaxValue, Raises = 0 }, true);
 
-    /// <summary>Takes the registration back, where there may be one; with the credentials that were taken last, so that no challenge has to be waited for.</summary>
+    /// <summary>
+    /// Takes the registration back, where there may be one; with the credentials that were taken last, so that no challenge has to be waited for.
+    /// </summary>
     public static RegisterStep Leave(RegisterState state, long nowMillis)
     {
         if (state.Phase == RegisterPhase.Leaving) return new(state, false);
@@ -141,8 +143,9 @@ public static class RegisterUsage
         state.Phase == RegisterPhase.Asking ? Fail(state, status, false, null, nowMillis, random) : new(state, false);
 
     /// <summary>
-    /// For how many seconds a 2xx holds (RFC 3261 section 10.2.4). The time is that of our own Contact. A registrar behind a NAT may have rewritten it: then that of
-    /// the only Contact there is counts, of several the longest, since the newest has most left. Without one that says so it is that of Expires, else what was asked.
+    /// For how many seconds a 2xx holds (RFC 3261 section 10.2.4). The time is that of our own Contact. A registrar behind a NAT may have rewritten it: then
+    /// that of the only Contact there is counts, of several the longest, since the newest has most left. Without one that says so it is that of Expires, else
+    /// what was asked.
     /// </summary>
     /// <param name="success">The 2xx.</param>
     /// <param name="contact">Our Contact.</param>
@@ -201,5 +204,7 @@ public static class RegisterUsage
         response.TryGet(HeaderId.MinExpires, out var header) && Ascii.TryNumber(header.ValueBytes.Span, uint.MaxValue, out var seconds) ? seconds : null;
 
     private static long? SecondsOf(NameAddr bound) =>
-        ulong.TryParse(bound.Params["expires"], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds) ? (long)Math.Min(seconds, uint.MaxValue) : null;
+        ulong.TryParse(bound.Params["expires"], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? (long)Math.Min(seconds, uint.MaxValue)
+            : null;
 }

@@ -78,7 +78,8 @@ public sealed record SessionTimer(int IntervalSeconds, bool WeRefresh)
     private string Text(string refresher) => string.Create(CultureInfo.InvariantCulture, $"{IntervalSeconds};refresher={refresher}");
 
     private static bool SaysTimer(SipRequest request) =>
-        request.Supported.Contains(SipCapabilities.Timer, StringComparer.OrdinalIgnoreCase) || request.Require.Contains(SipCapabilities.Timer, StringComparer.OrdinalIgnoreCase);
+        request.Supported.Contains(SipCapabilities.Timer, StringComparer.OrdinalIgnoreCase)
+            || request.Require.Contains(SipCapabilities.Timer, StringComparer.OrdinalIgnoreCase);
 
     private static bool TryRead(SipMessage message, out int seconds, out string? refresher)
     {

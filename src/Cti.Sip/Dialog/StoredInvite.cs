@@ -6,8 +6,8 @@ using Cti.Sip.Message;
 namespace Cti.Sip.Dialog;
 
 /// <summary>
-/// What a journal keeps of an INVITE that came and is not settled: all that its responses are made of, so that another node can answer it. Everything else of the
-/// INVITE is left out. The text has one character a byte.
+/// What a journal keeps of an INVITE that came and is not settled: all that its responses are made of, so that another node can answer it. Everything else of
+/// the INVITE is left out. The text has one character a byte.
 /// </summary>
 public static class StoredInvite
 {
@@ -19,7 +19,9 @@ public static class StoredInvite
 
     /// <summary>The text of an INVITE, whose top Via has received and rport already.</summary>
     /// <param name="invite">Theirs.</param>
-    /// <param name="hosts">What was looked up of its description's host names: the addresses are kept, so that another node need not ask. Null for nothing.</param>
+    /// <param name="hosts">
+    /// What was looked up of its description's host names: the addresses are kept, so that another node need not ask. Null for nothing.
+    /// </param>
     public static string Write(SipRequest invite, ImmutableDictionary<string, string>? hosts = null)
     {
         var kept = new SipRequest(invite.Method, invite.Uri);

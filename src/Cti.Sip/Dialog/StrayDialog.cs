@@ -4,8 +4,8 @@ using Cti.Sip.Message;
 namespace Cti.Sip.Dialog;
 
 /// <summary>
-/// The dialog of a 2xx to an INVITE that nobody here knows any more, made of the 2xx alone: enough to acknowledge it and to hang up. Where it does not say where
-/// the far end is, that is who was called, and what is sent goes to where the 2xx came from.
+/// The dialog of a 2xx to an INVITE that nobody here knows any more, made of the 2xx alone: enough to acknowledge it and to hang up. Where it does not say
+/// where the far end is, that is who was called, and what is sent goes to where the 2xx came from.
 /// </summary>
 public static class StrayDialog
 {
@@ -15,7 +15,8 @@ public static class StrayDialog
     public static DialogState Of(SipResponse success, SipFlow flow)
     {
         var target = success.Contact?.Uri ?? (success.To.Uri.IsSip ? success.To.Uri : SipUri.Create(null, HostOf(flow), flow.Remote.Port));
-        return new DialogState(success.CallId, success.From.Tag ?? "", success.To.Tag ?? "", DialogState.Text(success.From.WithoutTag()), DialogState.Text(success.To.WithoutTag()),
+        return new DialogState(success.CallId, success.From.Tag ?? "", success.To.Tag ?? "", DialogState.Text(success.From.WithoutTag()),
+            DialogState.Text(success.To.WithoutTag()),
             "", target.Text, [.. success.RecordRoutes.Reverse().Select(DialogState.Text)], success.CSeq.Number, 0, DialogFlow.Format(flow), false, true, true);
     }
 

@@ -50,7 +50,9 @@ public sealed record InviteRedirected(SipUri Target) : UsageAction;
 public sealed record RedirectRefused(ImmutableArray<SipUri> Targets) : UsageAction;
 
 /// <summary>The INVITE, ours or theirs, came to nothing; for a call that was up, it is over.</summary>
-/// <param name="Status">The final status: of the response, or 408 (no answer, no ACK), 487 (cancelled), 488 (no media), 502 (a broken 2xx), 503 (transport).</param>
+/// <param name="Status">
+/// The final status: of the response, or 408 (no answer, no ACK), 487 (cancelled), 488 (no media), 502 (a broken 2xx), 503 (transport).
+/// </param>
 /// <param name="Response">The far end's final response, where there is one.</param>
 public sealed record InviteFailed(int Status, SipResponse? Response = null) : UsageAction;
 

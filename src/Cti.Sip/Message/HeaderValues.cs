@@ -56,7 +56,8 @@ public sealed class NameAddr(SipUri uri, string? display = null, SipParams param
         var end = bracket >= 0 ? bracket + 1 : text.IndexOf((byte)';');
         if (end < 0) end = text.Length;
         var lexer = new SipLexer(text[end..]);
-        return new NameAddr(SipUri.Unreadable(Ascii.Text(text[..end])), null, SipParams.TryRead(ref lexer, out var parameters, single: true) ? parameters : default);
+        return new NameAddr(SipUri.Unreadable(Ascii.Text(text[..end])), null,
+            SipParams.TryRead(ref lexer, out var parameters, single: true) ? parameters : default);
     }
 
     /// <summary>The value as it is sent.</summary>
@@ -155,7 +156,8 @@ public sealed class ViaValue(string transport, string host, int port, SipParams 
     public string? Branch => Params["branch"];
 
     /// <summary>Whether the branch is one of RFC 3261, hence unique.</summary>
-    public bool HasMagicCookie => Branch is { } branch && branch.Length > MagicCookie.Length && branch.StartsWith(MagicCookie, StringComparison.OrdinalIgnoreCase);
+    public bool HasMagicCookie =>
+        Branch is { } branch && branch.Length > MagicCookie.Length && branch.StartsWith(MagicCookie, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The address that the request came from, where a receiver noted it.</summary>
     public string? Received => Params["received"];
@@ -164,7 +166,8 @@ public sealed class ViaValue(string transport, string host, int port, SipParams 
     public bool HasRPort => Params.Has("rport");
 
     /// <summary>The port of <c>rport</c>; 0 where it has none.</summary>
-    public int RPort => Params["rport"] is { } text && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= 65535 ? port : 0;
+    public int RPort =>
+        Params["rport"] is { } text && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port <= 65535 ? port : 0;
 
     /// <summary>Sent-by port, or the transport's default: 5061 for TLS, else 5060.</summary>
     public int PortOrDefault => Port != 0 ? Port : Transport == "TLS" ? 5061 : 5060;

@@ -92,7 +92,9 @@ public abstract class SipMessage
     {
         get
         {
-            if (_cseq.Method is null && !(TryGet(HeaderId.CSeq, out var header) && CSeqValue.TryParse(header.ValueBytes.Span, (this as SipRequest)?.Method, out _cseq))) return null;
+            if (_cseq.Method is null && !(TryGet(HeaderId.CSeq, out var header)
+                && CSeqValue.TryParse(header.ValueBytes.Span, (this as SipRequest)?.Method, out _cseq)))
+                return null;
             return _cseq;
         }
     }

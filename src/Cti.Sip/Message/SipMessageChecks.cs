@@ -18,7 +18,9 @@ internal static class SipMessageChecks
         if (IsAmbiguous(message)) return SipRejection.RepeatedHeader;
         if (!message.Has(HeaderId.Via) || !message.Has(HeaderId.From) || !message.Has(HeaderId.To)
             || !message.Has(HeaderId.CallId) || !message.Has(HeaderId.CSeq)) return SipRejection.MissingHeader;
-        if (message.Vias.Count == 0 || message.FromOrNull is null || message.ToOrNull is null || message.CallIdOrNull is null || message.CSeqOrNull is not { } cseq) return SipRejection.BadHeaderValue;
+        if (message.Vias.Count == 0 || message.FromOrNull is null || message.ToOrNull is null || message.CallIdOrNull is null
+            || message.CSeqOrNull is not { } cseq)
+            return SipRejection.BadHeaderValue;
         if (message is not SipRequest request || IsTakenAsItIs(message)) return SipRejection.None;
         if (NeedsContact(request) && !ContactsAreValid(message)) return SipRejection.BadHeaderValue;
         if (MakesDialog(request) && message.RecordRoutes.Count == 0 && !CanRead(message, HeaderId.RecordRoute)) return SipRejection.BadHeaderValue;
@@ -118,13 +120,15 @@ internal static class SipMessageChecks
         for (var i = 0; i < headers.Length; i++)
         {
             var bit = headers[i].Id switch { HeaderId.From => 1, HeaderId.To => 2, HeaderId.CallId => 4, HeaderId.CSeq => 8, _ => 0 };
-            if ((seen & bit) != 0 && message.TryGet(headers[i].Id, out var first) && !first.ValueBytes.Span.SequenceEqual(headers[i].ValueBytes.Span)) return true;
+            if ((seen & bit) != 0 && message.TryGet(headers[i].Id, out var first) && !first.ValueBytes.Span.SequenceEqual(headers[i].ValueBytes.Span))
+                return true;
             seen |= bit;
         }
         return false;
     }
 
-    private static bool MakesDialog(SipRequest request) => request.ToOrNull is { Tag: null } && request.Method is SipMethods.Invite or SipMethods.Subscribe or SipMethods.Refer;
+    private static bool MakesDialog(SipRequest request) =>
+        request.ToOrNull is { Tag: null } && request.Method is SipMethods.Invite or SipMethods.Subscribe or SipMethods.Refer;
 
     private static bool NeedsContact(SipRequest request) => request.Method == SipMethods.Register || MakesDialog(request);
 

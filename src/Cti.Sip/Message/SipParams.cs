@@ -40,7 +40,8 @@ public readonly record struct SipParam
 public readonly struct SipParams
 {
     private static readonly string[] Known =
-        ["tag", "branch", "rport", "received", "lr", "transport", "user", "expires", "q", "maddr", "ttl", "method", "cause", "text", "refresher", "reason", "ob"];
+        ["tag", "branch", "rport", "received", "lr", "transport", "user", "expires", "q", "maddr", "ttl", "method", "cause", "text", "refresher",
+            "reason", "ob"];
 
     private static readonly SearchValues<char> BareChars =
         SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.!%*_+`'~[]:/@");

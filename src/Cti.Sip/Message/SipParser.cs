@@ -38,7 +38,9 @@ public static class SipParser
         return Finish(message, span.Length, rejection, result.Status);
     }
 
-    /// <summary>Reads the first message of what a stream has brought so far and the caller goes on using; nothing is copied before the message is whole.</summary>
+    /// <summary>
+    /// Reads the first message of what a stream has brought so far and the caller goes on using; nothing is copied before the message is whole.
+    /// </summary>
     public static SipParseResult ParseStream(ReadOnlySpan<byte> buffered)
     {
         var start = LeadingLineEnds(buffered);
@@ -98,7 +100,8 @@ public static class SipParser
     /// an answer that is never acknowledged costs a call, and what its body lacks is noticed by who reads it.
     /// </summary>
     private static bool IsForgiven(SipMessage message, SipRejection rejection) => SipMessageChecks.IsTakenAsItIs(message) && rejection is
-        SipRejection.BadStartLine or SipRejection.BadRequestUri or SipRejection.TooManyHeaders or SipRejection.BadContentLength or SipRejection.ShortBody or SipRejection.Unterminated;
+        SipRejection.BadStartLine or SipRejection.BadRequestUri or SipRejection.TooManyHeaders or SipRejection.BadContentLength or SipRejection.ShortBody
+            or SipRejection.Unterminated;
 
     private static bool MayLackLength(ReadOnlySpan<byte> text) => text.StartsWith("SIP/2.0 "u8) || text.StartsWith("ACK "u8) || text.StartsWith("BYE "u8);
 

@@ -9,7 +9,8 @@ namespace Cti.Sip.Message;
 /// <param name="Forwards">
 /// Whether it passes requests on. Only then is Max-Forwards 0 an error: an endpoint processes such a request (RFC 4475 section 3.3.11).
 /// </param>
-public sealed record SipRequestRules(ImmutableArray<string> Methods, ImmutableArray<string> Options, ImmutableArray<string> ContentTypes, bool Forwards = false);
+public sealed record SipRequestRules(ImmutableArray<string> Methods, ImmutableArray<string> Options, ImmutableArray<string> ContentTypes,
+    bool Forwards = false);
 
 /// <summary>Why a request is refused before anyone looks at what it wants.</summary>
 /// <param name="Status">The status to answer with.</param>
@@ -64,9 +65,12 @@ public static class SipRequestValidator
         return null;
     }
 
-    /// <summary>A type that is taken; any multipart, whose parts are looked at where they are used; a session description that does not say that it is one.</summary>
+    /// <summary>
+    /// A type that is taken; any multipart, whose parts are looked at where they are used; a session description that does not say that it is one.
+    /// </summary>
     private static bool IsTaken(SipRequest request, SipRequestRules rules) =>
-        (request.ContentType is { } type && (rules.ContentTypes.Contains($"{type.Type}/{type.Subtype}") || type.Type.Equals("multipart", StringComparison.OrdinalIgnoreCase)))
+        (request.ContentType is { } type && (rules.ContentTypes.Contains($"{type.Type}/{type.Subtype}")
+            || type.Type.Equals("multipart", StringComparison.OrdinalIgnoreCase)))
         || !Sdp.SdpBody.Find(request.Get(HeaderId.ContentType), request.Body.Span).IsEmpty;
 
     private static string? Unsupported(SipRequest request, SipRequestRules rules)
@@ -82,7 +86,8 @@ public static class SipRequestValidator
     }
 
     private static bool IsOptional(SipRequest request) =>
-        request.Get(HeaderId.ContentDisposition) is { } text && text.Replace(" ", "", StringComparison.Ordinal).Contains("handling=optional", StringComparison.OrdinalIgnoreCase);
+        request.Get(HeaderId.ContentDisposition) is { } text
+            && text.Replace(" ", "", StringComparison.Ordinal).Contains("handling=optional", StringComparison.OrdinalIgnoreCase);
 
     private static bool AcceptsSdp(SipRequest request)
     {
@@ -92,7 +97,9 @@ public static class SipRequestValidator
             said |= item.Contains('/', StringComparison.Ordinal);
             var semicolon = item.IndexOf(';', StringComparison.Ordinal);
             var range = (semicolon < 0 ? item : item[..semicolon]).Trim();
-            if (range.Equals("application/sdp", StringComparison.OrdinalIgnoreCase) || range.Equals("application/*", StringComparison.OrdinalIgnoreCase) || range == "*/*") return true;
+            if (range.Equals("application/sdp", StringComparison.OrdinalIgnoreCase) || range.Equals("application/*", StringComparison.OrdinalIgnoreCase)
+                || range == "*/*")
+                return true;
         }
         // One that names no type at all is not readable, and says nothing.
         return !said;

@@ -93,7 +93,9 @@ public sealed partial class SipUri
         return !text.IsEmpty && TryParse(Ascii.Text(text), out uri);
     }
 
-    /// <summary>Reads a URI as the grammar has it; null and false when it is malformed. What others send is read by <see cref="TryRead(string, out SipUri?)"/>.</summary>
+    /// <summary>
+    /// Reads a URI as the grammar has it; null and false when it is malformed. What others send is read by <see cref="TryRead(string, out SipUri?)"/>.
+    /// </summary>
     public static bool TryParse(string text, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out SipUri? uri)
     {
         uri = null;

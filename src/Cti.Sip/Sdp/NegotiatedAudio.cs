@@ -13,8 +13,9 @@ namespace Cti.Sip.Sdp;
 /// <param name="Send">Whether we may send.</param>
 /// <param name="Receive">Whether they may send.</param>
 /// <param name="AlsoReceived">
-/// What else both sides listed, and so may come at any time: payload types with encoding names, <c>0 PCMU,96 telephone-event</c>; null for nothing. A stream has
-/// the offer's numbers in one direction and the answer's in the other (RFC 3264 section 5.1), so where they differ both are here: some far ends use the wrong ones.
+/// What else both sides listed, and so may come at any time: payload types with encoding names, <c>0 PCMU,96 telephone-event</c>; null for nothing. A stream
+/// has the offer's numbers in one direction and the answer's in the other (RFC 3264 section 5.1), so where they differ both are here: some far ends use the
+/// wrong ones.
 /// </param>
 public sealed record NegotiatedAudio(string RemoteAddress, int RemotePort, string RemoteRtcpAddress, int RemoteRtcpPort, string Codec,
     int PayloadType, int TelephoneEventPayloadType, bool Send, bool Receive, string? AlsoReceived = null);

@@ -54,7 +54,9 @@ public static class SdpBody
         return found;
     }
 
-    /// <summary>A line of the boundary: where the part before it ends (the line end before it belongs to the boundary), and where what follows begins.</summary>
+    /// <summary>
+    /// A line of the boundary: where the part before it ends (the line end before it belongs to the boundary), and where what follows begins.
+    /// </summary>
     private static bool NextDelimiter(ReadOnlySpan<byte> body, ReadOnlySpan<byte> boundary, out int end, out int next, out bool isLast)
     {
         for (var at = 0; at < body.Length; at = next)
@@ -111,7 +113,9 @@ public static class SdpBody
 
     private static bool IsContinued(ReadOnlySpan<byte> line) => line[0] is (byte)' ' or (byte)'\t';
 
-    /// <summary>A part as it was before it was made fit for mail (RFC 2045 section 6); nothing where it is longer than a description may be, or broken.</summary>
+    /// <summary>
+    /// A part as it was before it was made fit for mail (RFC 2045 section 6); nothing where it is longer than a description may be, or broken.
+    /// </summary>
     private static ReadOnlySpan<byte> Decoded(string encoding, ReadOnlySpan<byte> content) => encoding.ToUpperInvariant() switch
     {
         "BASE64" => FromBase64(content),
@@ -123,7 +127,9 @@ public static class SdpBody
     {
         if (content.Length > 2 * Limits.SdpBytesMax) return default;
         var bytes = new byte[Base64.GetMaxDecodedFromUtf8Length(content.Length)];
-        return Base64.DecodeFromUtf8(content, bytes, out _, out var written) == global::System.Buffers.OperationStatus.Done ? bytes.AsSpan(0, written) : default;
+        return Base64.DecodeFromUtf8(content, bytes, out _, out var written) == global::System.Buffers.OperationStatus.Done
+            ? bytes.AsSpan(0, written)
+            : default;
     }
 
     private static Span<byte> FromQuotedPrintable(ReadOnlySpan<byte> content)

@@ -69,7 +69,9 @@ public static class SdpNegotiator
         return SdpOutcome.Refused(reason);
     }
 
-    /// <summary>What their <paramref name="answer"/> to our <paramref name="offer"/> agreed on: of several codecs we send the first, as the preferred.</summary>
+    /// <summary>
+    /// What their <paramref name="answer"/> to our <paramref name="offer"/> agreed on: of several codecs we send the first, as the preferred.
+    /// </summary>
     public static SdpOutcome ApplyAnswer(SdpSession offer, SdpSession answer)
     {
         var place = IndexOfLiveAudio(offer);
@@ -93,8 +95,8 @@ public static class SdpNegotiator
     }
 
     /// <summary>
-    /// The address family that an answer's stream must have: of the first audio stream that is switched on and has an IP literal of a family that we have; of the
-    /// first one at all where none has; null where no stream has a literal.
+    /// The address family that an answer's stream must have: of the first audio stream that is switched on and has an IP literal of a family that we have; of
+    /// the first one at all where none has; null where no stream has a literal.
     /// </summary>
     /// <param name="offer">Theirs.</param>
     /// <param name="has">Which families we have; null for both.</param>
@@ -118,7 +120,8 @@ public static class SdpNegotiator
     {
         foreach (var media in session.Media)
         {
-            if (!IsLiveAudio(media) || !media.Protocol.Equals(Profile, StringComparison.OrdinalIgnoreCase) || session.ConnectionOf(media) is not { } connection) continue;
+            if (!IsLiveAudio(media) || !media.Protocol.Equals(Profile, StringComparison.OrdinalIgnoreCase) || session.ConnectionOf(media) is not { } connection)
+                continue;
             if (!Formats(media).Any(format => format.Name != TelephoneEvent)) continue;
             return connection.IsHostName ? connection : null;
         }
@@ -149,7 +152,8 @@ public static class SdpNegotiator
     private static string? Others(AudioFormat sent, int eventType, IEnumerable<AudioFormat> theirs, IEnumerable<AudioFormat> ours)
     {
         HashSet<int> known = [sent.PayloadType, eventType];
-        var others = ours.Concat(theirs).Where(format => known.Add(format.PayloadType)).Select(static format => Invariant($"{format.PayloadType} {format.Name}"));
+        var others = ours.Concat(theirs).Where(format => known.Add(format.PayloadType))
+            .Select(static format => Invariant($"{format.PayloadType} {format.Name}"));
         return string.Join(',', others) is { Length: > 0 } text ? text : null;
     }
 

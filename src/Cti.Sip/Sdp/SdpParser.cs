@@ -112,7 +112,8 @@ public static class SdpParser
 
         private static SdpConnection? ReadConnection(string[] fields)
         {
-            if (fields.Length == 3 && fields[0].Equals("IN", StringComparison.OrdinalIgnoreCase) && fields[1].ToUpperInvariant() is ("IP4" or "IP6") and var family)
+            if (fields.Length == 3 && fields[0].Equals("IN", StringComparison.OrdinalIgnoreCase)
+                && fields[1].ToUpperInvariant() is ("IP4" or "IP6") and var family)
             {
                 var address = WithoutCount(fields[2]);
                 return address.Length == 0 ? null : new SdpConnection(family, address);

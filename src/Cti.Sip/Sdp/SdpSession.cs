@@ -32,7 +32,8 @@ public sealed record SdpSession(SdpOrigin Origin, string Name, SdpConnection? Co
     public SdpSession With(ImmutableDictionary<string, string> hosts)
     {
         if (hosts.IsEmpty) return this;
-        SdpConnection? Known(SdpConnection? named) => named is not null && hosts.GetValueOrDefault(named.Address) is { } address ? SdpConnection.Of(address) : named;
+        SdpConnection? Known(SdpConnection? named) =>
+            named is not null && hosts.GetValueOrDefault(named.Address) is { } address ? SdpConnection.Of(address) : named;
         return this with { Connection = Known(Connection), Media = [.. Media.Select(media => media with { Connection = Known(media.Connection) })] };
     }
 

@@ -8,8 +8,9 @@ namespace Cti.Sip.Transaction;
 public interface ITransactionUser
 {
     /// <summary>
-    /// Asked before there is a transaction: the answer to a request that nothing is to be kept of, with a To tag of <see cref="TransactionLayer.TokenFor"/>, so that its
-    /// repetitions get the same (RFC 3261 section 8.2.7). It is sent once, and again for each repetition. Null where the request goes on to <see cref="OnRequest"/>.
+    /// Asked before there is a transaction: the answer to a request that nothing is to be kept of, with a To tag of <see cref="TransactionLayer.TokenFor"/>, so
+    /// that its repetitions get the same (RFC 3261 section 8.2.7). It is sent once, and again for each repetition. Null where the request goes on to
+    /// <see cref="OnRequest"/>.
     /// </summary>
     SipResponse? AnswerStateless(SipRequest request, SipFlow flow) => null;
 
@@ -23,8 +24,8 @@ public interface ITransactionUser
     bool OnMerged(ServerTransaction existing, ServerTransaction arrived) => false;
 
     /// <summary>
-    /// An ACK that belongs to no failure of this layer's: that of a 2xx, or of what another node answered. <paramref name="transaction"/> is set where it matched one
-    /// in Accepted, or one that was not answered here (then it is in Proceeding).
+    /// An ACK that belongs to no failure of this layer's: that of a 2xx, or of what another node answered. <paramref name="transaction"/> is set where it
+    /// matched one in Accepted, or one that was not answered here (then it is in Proceeding).
     /// </summary>
     void OnAck(SipRequest ack, SipFlow flow, ServerTransaction? transaction);
 
@@ -45,6 +46,8 @@ public interface ITransactionUser
     /// </summary>
     void OnTransportError(ClientTransaction transaction, SipSendFailure failure);
 
-    /// <summary>A final response of 300-699 to INVITE was not acknowledged in time, or a response could not be sent (<paramref name="failure"/> is then set).</summary>
+    /// <summary>
+    /// A final response of 300-699 to INVITE was not acknowledged in time, or a response could not be sent (<paramref name="failure"/> is then set).
+    /// </summary>
     void OnServerFailed(ServerTransaction transaction, SipSendFailure? failure);
 }

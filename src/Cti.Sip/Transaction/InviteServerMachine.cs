@@ -52,7 +52,8 @@ internal static class InviteServerMachine
         TransactionInput.Repeat => state.With(TransactionActions.Resend),
         TransactionInput.Provisional => (state with { ResendAt = TransactionState.Never }).With(TransactionActions.Send),
         TransactionInput.Success => TransactionState.Linger(TransactionPhase.Accepted, now, timers.Limit).With(TransactionActions.Send),
-        TransactionInput.Failure => new TransactionState(TransactionPhase.Completed, reliable ? TransactionState.Never : now + timers.T1, timers.T1, now + timers.Limit)
+        TransactionInput.Failure =>
+            new TransactionState(TransactionPhase.Completed, reliable ? TransactionState.Never : now + timers.T1, timers.T1, now + timers.Limit)
             .With(TransactionActions.Send),
         TransactionInput.Timer when now >= state.EndAt => TransactionState.Over.With(TransactionActions.None),
         TransactionInput.Timer when now >= state.ResendAt => (state with { ResendAt = TransactionState.Never }).With(TransactionActions.SendTrying),

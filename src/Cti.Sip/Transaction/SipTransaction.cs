@@ -145,8 +145,8 @@ public sealed class ServerTransaction : SipTransaction
     public bool Respond(SipResponse response) => Layer.Respond(this, response);
 
     /// <summary>
-    /// Another node answers this INVITE, and maybe its next hop does not know: for so long its repetitions get what was answered last, and the user hears of its CANCEL and of
-    /// the ACK of that answer. Of no effect once it is answered.
+    /// Another node answers this INVITE, and maybe its next hop does not know: for so long its repetitions get what was answered last, and the user hears of
+    /// its CANCEL and of the ACK of that answer. Of no effect once it is answered.
     /// </summary>
     /// <param name="millis">In milliseconds; at least <see cref="SipTimers.TimerC"/> is used.</param>
     public void LetGo(long millis) => Layer.LetGo(this, millis);

@@ -35,9 +35,9 @@ public sealed partial class TransactionLayer
     }
 
     /// <summary>
-    /// Takes over an INVITE that a node sent which is gone, as if a provisional response had come to it here. Nothing is sent: it may be cancelled, with the dead node's
-    /// Via verbatim, and what is still answered to it here is acknowledged. A transaction of this INVITE that is still here, from a time when it was this
-    /// node's before, ends without a word, and so does its CANCEL.
+    /// Takes over an INVITE that a node sent which is gone, as if a provisional response had come to it here. Nothing is sent: it may be cancelled, with the
+    /// dead node's Via verbatim, and what is still answered to it here is acknowledged. A transaction of this INVITE that is still here, from a time when it
+    /// was this node's before, ends without a word, and so does its CANCEL.
     /// </summary>
     /// <param name="invite">Request-URI, Via, Route, From, To, Call-ID and CSeq as they were sent.</param>
     /// <param name="flow">By what it went.</param>
@@ -45,7 +45,8 @@ public sealed partial class TransactionLayer
     /// <exception cref="ArgumentException">No INVITE, or its Via has no branch.</exception>
     public ClientTransaction AdoptClient(SipRequest invite, SipFlow flow, object? userState = null)
     {
-        if (invite.Method != SipMethods.Invite || invite.TopVia.Branch is not { } branch) throw new ArgumentException("no INVITE that was sent", nameof(invite));
+        if (invite.Method != SipMethods.Invite || invite.TopVia.Branch is not { } branch)
+            throw new ArgumentException("no INVITE that was sent", nameof(invite));
         var key = new ClientKey(branch, invite.Method);
         // It was ours before, and somebody else's in between: what is left of that time, its CANCEL included, ends, and this one begins anew.
         if (_clients.TryGetValue(key, out var own)) Abandon(own);
@@ -107,7 +108,8 @@ public sealed partial class TransactionLayer
 
     private void ReceiveResponse(SipResponse response, SipFlow flow)
     {
-        if (response.Vias.Count == 1 && response.TopVia.Branch is { } branch && _clients.TryGetValue(new ClientKey(branch, response.CSeq.Method), out var client))
+        if (response.Vias.Count == 1 && response.TopVia.Branch is { } branch
+            && _clients.TryGetValue(new ClientKey(branch, response.CSeq.Method), out var client))
         {
             client.LastStatus = response.Status;
             client.LastCame = flow;

@@ -52,8 +52,8 @@ public sealed partial class TransactionLayer
     }
 
     /// <summary>
-    /// Takes over an INVITE that came to a node which is gone and has no final response yet: its repetitions and its CANCEL are recognised here, and it is answered
-    /// from here. What it came by as a stream is gone; its answers open one to the address of its sender (RFC 3261 section 18.2.2).
+    /// Takes over an INVITE that came to a node which is gone and has no final response yet: its repetitions and its CANCEL are recognised here, and it is
+    /// answered from here. What it came by as a stream is gone; its answers open one to the address of its sender (RFC 3261 section 18.2.2).
     /// </summary>
     /// <param name="adopted">Made by <see cref="ServerTransaction.Detached"/>.</param>
     /// <param name="userState">Whatever the user wants to find again.</param>
@@ -83,7 +83,9 @@ public sealed partial class TransactionLayer
     /// <summary>Takes an ACK that came to another node: true where it is that of a failure which was answered here.</summary>
     public bool TakeAck(SipRequest ack)
     {
-        if (!_servers.TryGetValue(ServerKey.Of(ack, SipMethods.Invite), out var answered) || answered.Phase is not (TransactionPhase.Completed or TransactionPhase.Confirmed)) return false;
+        if (!_servers.TryGetValue(ServerKey.Of(ack, SipMethods.Invite), out var answered)
+            || answered.Phase is not (TransactionPhase.Completed or TransactionPhase.Confirmed))
+            return false;
         Step(answered, TransactionInput.Ack, ack);
         return true;
     }
@@ -103,7 +105,8 @@ public sealed partial class TransactionLayer
     private SipResponse? StatelessAnswer(SipRequest request, SipFlow flow, in ServerKey key)
     {
         // RFC 3261 section 9.2: there is nothing to cancel.
-        if (request.Method == SipMethods.Cancel && !_servers.ContainsKey(key with { Method = SipMethods.Invite })) return SipResponse.For(request, 481, null, TokenFor(request));
+        if (request.Method == SipMethods.Cancel && !_servers.ContainsKey(key with { Method = SipMethods.Invite }))
+            return SipResponse.For(request, 481, null, TokenFor(request));
         if (_user.AnswerStateless(request, flow) is { } answer) return answer;
         if (_byId.Count < RoomFor(request)) return null;
         Counters.Refused++;
@@ -112,7 +115,8 @@ public sealed partial class TransactionLayer
         return SipResponse.For(request, 503, null, TokenFor(request));
     }
 
-    // What is of a call that is known finds room when nothing new does: whoever is refused a BYE hangs up all the same, and the call would stay. Each call has one at most.
+    // What is of a call that is known finds room when nothing new does: whoever is refused a BYE hangs up all the same, and the call would stay. Each call has
+    // one at most.
     private int RoomFor(SipRequest request)
     {
         if (request.Method is SipMethods.Bye or SipMethods.Cancel) return int.MaxValue;
@@ -177,8 +181,11 @@ public sealed partial class TransactionLayer
     /// <summary>The INVITEs outside a dialog, the newest branch of each.</summary>
     public IEnumerable<ServerTransaction> Invites => _merged.Values.Where(static server => server.Request.Method == SipMethods.Invite);
 
-    /// <summary>The INVITE outside a dialog with that Call-ID, From tag and CSeq number, of whichever branch came last; null where none came or all is over.</summary>
-    public ServerTransaction? FindInvite(string callId, string fromTag, uint number) => _merged.GetValueOrDefault(new MergeKey(callId, fromTag, number, SipMethods.Invite));
+    /// <summary>
+    /// The INVITE outside a dialog with that Call-ID, From tag and CSeq number, of whichever branch came last; null where none came or all is over.
+    /// </summary>
+    public ServerTransaction? FindInvite(string callId, string fromTag, uint number) =>
+        _merged.GetValueOrDefault(new MergeKey(callId, fromTag, number, SipMethods.Invite));
 
     // RFC 3261 section 9.2.
     private void DeliverCancel(ServerTransaction cancel)

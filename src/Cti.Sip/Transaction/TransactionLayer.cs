@@ -37,7 +37,8 @@ public sealed partial class TransactionLayer
     /// <param name="random">For branches and tags.</param>
     /// <param name="timers">Null for the RFC's own.</param>
     /// <param name="maxTransactions">
-    /// Past this many transactions new calls get 503; 1 or more. Requests within a dialog find room for a quarter more, BYE and CANCEL always: those, and our own, are bounded by the calls.
+    /// Past this many transactions new calls get 503; 1 or more. Requests within a dialog find room for a quarter more, BYE and CANCEL always: those, and our
+    /// own, are bounded by the calls.
     /// </param>
     /// <param name="log">Null for none.</param>
     public TransactionLayer(ISipTransport transport, ITransactionUser user, IClock clock, IRandom random, SipTimers? timers = null,
@@ -56,7 +57,9 @@ public sealed partial class TransactionLayer
         _tagSecret = random.NextUInt64();
     }
 
-    /// <summary>When <see cref="Tick"/> has to be called, in milliseconds of the monotonic clock; <see cref="long.MaxValue"/> where nothing is waited for.</summary>
+    /// <summary>
+    /// When <see cref="Tick"/> has to be called, in milliseconds of the monotonic clock; <see cref="long.MaxValue"/> where nothing is waited for.
+    /// </summary>
     public long NextDeadline => _deadlines.Next;
 
     /// <summary>How many transactions there are.</summary>
@@ -75,7 +78,8 @@ public sealed partial class TransactionLayer
     public Func<ClientTransaction, bool>? MayRepeat { get; init; }
 
     /// <summary>
-    /// Whether whoever sends by a flow is known to be there, as a trunk is. Over UDP anybody else gets no more than <see cref="SourceAllowance"/> allows. Null: all are.
+    /// Whether whoever sends by a flow is known to be there, as a trunk is. Over UDP anybody else gets no more than <see cref="SourceAllowance"/> allows. Null:
+    /// all are.
     /// </summary>
     public Func<SipFlow, bool>? IsKnown { get; init; }
 

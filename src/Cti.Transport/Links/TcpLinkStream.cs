@@ -30,7 +30,8 @@ internal sealed class TcpLinkStream(Socket socket, ILinkStreamEvents? events, IL
             if (_sending || !_open) return true;
             _sending = true;
         }
-        // A buffer's worth on the caller's thread: to wake another costs more than the call to the system. It may hold a lock, so what has come meanwhile is another's to send.
+        // A buffer's worth on the caller's thread: to wake another costs more than the call to the system. It may hold a lock, so what has come meanwhile is
+        // another's to send.
         _ = PumpAsync(buffersMax: 1);
         return true;
     }

@@ -19,8 +19,9 @@ internal sealed record LoadLaneOptions(string Name, int Threads, int ThreadsMax,
 }
 
 /// <summary>
-/// A bounded queue of loads and the threads that work on it. A read that never returns cannot be ended, only given up: who waits for it is told, the thread is left where it
-/// is until it comes back, and another one takes its place, up to a bound; at most a quarter of that is for one application. What stands is not asked again by others:
+/// A bounded queue of loads and the threads that work on it. A read that never returns cannot be ended, only given up: who waits for it is told, the thread is
+/// left where it is until it comes back, and another one takes its place, up to a bound; at most a quarter of that is for one application. What stands is not
+/// asked again by others:
 /// <code>
 ///   queued ──► running ──disk silent 100 ms──► slow ──limit──► given up ──returns──► running the next, or ended
 ///      ▲          │                             │ loads of the same files wait      │ loads of the same files are refused
@@ -68,7 +69,8 @@ internal sealed class LoadLane
 
         public bool IsGivenUp { get; set; }
 
-        public bool StandsAt(FileLoad load) => IsSlow && Load is { } own && own.Application == load.Application && Watch.At is { } at && load.Files.Contains(at);
+        public bool StandsAt(FileLoad load) =>
+            IsSlow && Load is { } own && own.Application == load.Application && Watch.At is { } at && load.Files.Contains(at);
     }
 
     /// <summary>Threads that wait for a disk and that nobody waits for any more.</summary>
@@ -90,7 +92,8 @@ internal sealed class LoadLane
             var now = LoopThread.Now();
             foreach (var file in load.Files)
                 if (_silentUntil.TryGetValue((load.Application, file), out var until) && now < until) return FileLoad.Silent(file);
-            if (_workers.Count >= _options.ThreadsMax && _workers.TrueForAll(static worker => worker.IsGivenUp)) return "no file can be read: the disks do not answer";
+            if (_workers.Count >= _options.ThreadsMax && _workers.TrueForAll(static worker => worker.IsGivenUp))
+                return "no file can be read: the disks do not answer";
             if (IsFull(load.Application, static worker => worker.IsGivenUp)) return "no other file can be read: the disk does not answer";
             if (_options.IsImpatient && !IsEligible(load)) return TooMany;
             load.QueuedAt = now;
@@ -145,7 +148,8 @@ internal sealed class LoadLane
         _silentUntil[(load.Application, file)] = now + (_options.RetryMillis * Nanos.PerMilli);
         load.Why ??= FileLoad.Silent(file);
         _over.Add(load);
-        _log.Write(LogEvents.DiskSilent, _options.Name, file, load.Application, _options.LimitMillis, _workers.Count(static one => one.IsGivenUp), _options.ThreadsMax);
+        _log.Write(LogEvents.DiskSilent, _options.Name, file, load.Application, _options.LimitMillis, _workers.Count(static one => one.IsGivenUp),
+            _options.ThreadsMax);
     }
 
     /// <summary>What waits behind a disk that does not answer is told so as well.</summary>
@@ -155,10 +159,12 @@ internal sealed class LoadLane
         {
             var next = node.Next;
             var load = node.Value;
-            if (now - load.QueuedAt >= _options.LimitMillis * Nanos.PerMilli && (!IsEligible(load) || (_workers.Count >= _options.ThreadsMax && _workers.TrueForAll(static worker => worker.IsSlow))))
+            if (now - load.QueuedAt >= _options.LimitMillis * Nanos.PerMilli
+                && (!IsEligible(load) || (_workers.Count >= _options.ThreadsMax && _workers.TrueForAll(static worker => worker.IsSlow))))
             {
                 _queue.Remove(node);
-                load.Why ??= FileLoad.Silent(load.Files.FirstOrDefault(file => _workers.Exists(worker => worker.IsSlow && worker.Watch.At == file)) ?? load.FirstFile);
+                load.Why ??= FileLoad.Silent(load.Files.FirstOrDefault(file => _workers.Exists(worker => worker.IsSlow && worker.Watch.At == file))
+                    ?? load.FirstFile);
                 _over.Add(load);
             }
             node = next;

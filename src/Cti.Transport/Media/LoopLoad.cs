@@ -4,9 +4,9 @@ using Cti.Media;
 namespace Cti.Transport.Media;
 
 /// <summary>
-/// How loaded a media loop is: what its thread works itself, and apart from that how late it runs. A loop is late because it has too much to do, or because others
-/// have the processors; only the first says that the next call is too much, while the second harms the calls that are up only once it is larger than what
-/// telephones make up for. Written by the loop's thread, read by anyone.
+/// How loaded a media loop is: what its thread works itself, and apart from that how late it runs. A loop is late because it has too much to do, or because
+/// others have the processors; only the first says that the next call is too much, while the second harms the calls that are up only once it is larger than
+/// what telephones make up for. Written by the loop's thread, read by anyone.
 /// </summary>
 internal sealed class LoopLoad
 {
@@ -33,7 +33,10 @@ internal sealed class LoopLoad
 
     /// <summary>Counts a cadence.</summary>
     /// <param name="lateNanos">How late it began.</param>
-    /// <param name="workNanos">What the thread worked in it. It cannot work for longer than it lasts: more than a cadence counts for a whole one: where only the wall clock can be asked, a process that stood still had not that much to do.</param>
+    /// <param name="workNanos">
+    /// What the thread worked in it. It cannot work for longer than it lasts: more than a cadence counts for a whole one: where only the wall clock can be
+    /// asked, a process that stood still had not that much to do.
+    /// </param>
     public void Count(long lateNanos, long workNanos)
     {
         Volatile.Write(ref _workShare, _workShare + (Math.Min(1, workNanos / (double)MediaLoop.CadenceNanos) - _workShare) / WindowCadences);

@@ -3,8 +3,8 @@ using Cti.Kernel;
 namespace Cti.Transport.Media;
 
 /// <summary>
-/// The sessions of one phase of 20 ms: those that are ticked in each of its turns, and those that have nothing to do before a cadence. Of a sleeper only that number is
-/// looked at, and the numbers lie side by side, so a thousand of them cost less than a tick.
+/// The sessions of one phase of 20 ms: those that are ticked in each of its turns, and those that have nothing to do before a cadence. Of a sleeper only that
+/// number is looked at, and the numbers lie side by side, so a thousand of them cost less than a tick.
 /// </summary>
 internal sealed class LoopPhase
 {

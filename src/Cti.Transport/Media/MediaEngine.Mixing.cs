@@ -27,7 +27,8 @@ public sealed partial class MediaEngine
             return false;
         if (request.Record is { } record && _sessions.TryGetValue(first.Value, out var slot))
         {
-            _loader.Open(new RecordingTarget(record.FullPath, record.Format, 2, 2, record.Append, Application: record.Application), opening => slot.Post(opening.Recorder is { } recorder
+            _loader.Open(new RecordingTarget(record.FullPath, record.Format, 2, 2, record.Append, Application: record.Application),
+                opening => slot.Post(opening.Recorder is { } recorder
                 ? MediaCommand.StartBridgeRecord(request.Action, recorder)
                 : MediaCommand.FailBridgeRecord(request.Action, opening.Outcome, opening.Detail)));
         }
@@ -155,7 +156,8 @@ public sealed partial class MediaEngine
         if (!_conferences.TryGetValue(conference.Value, out var room))
             return;
         room.Post(MediaCommand.PrepareRecord(request.Action));
-        _loader.Open(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append, Application: request.Application), opening => room.Post(opening.Recorder is { } recorder
+        _loader.Open(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append, Application: request.Application),
+            opening => room.Post(opening.Recorder is { } recorder
             ? MediaCommand.StartRecord(request.Action, recorder, beep: false)
             : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail)));
     }

@@ -158,7 +158,8 @@ public sealed partial class MediaEngine : IMediaPort, IBoundedDisk, IDisposable
         if (!_sessions.TryGetValue(session.Value, out var slot))
             return;
         slot.Post(MediaCommand.PrepareRecord(request.Action));
-        _loader.Open(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append, request.TakesOver, request.Application), opening => slot.Post(opening.Recorder is { } recorder
+        _loader.Open(new RecordingTarget(request.FullPath, request.Format, 1, request.Channels, request.Append, request.TakesOver, request.Application),
+            opening => slot.Post(opening.Recorder is { } recorder
             ? MediaCommand.StartRecord(request.Action, recorder, request.Beep)
             : MediaCommand.FailRecord(request.Action, opening.Outcome, opening.Detail)));
     }
@@ -220,7 +221,9 @@ public sealed partial class MediaEngine : IMediaPort, IBoundedDisk, IDisposable
         return null;
     }
 
-    /// <summary>Of the loops that take new calls the one with the fewest sessions; where none does, null, or for what goes on anyway the one with the fewest of all.</summary>
+    /// <summary>
+    /// Of the loops that take new calls the one with the fewest sessions; where none does, null, or for what goes on anyway the one with the fewest of all.
+    /// </summary>
     private MediaLoop? Emptiest(bool isOwed, out MediaRefusal refusal)
     {
         MediaLoop? best = null, least = null;

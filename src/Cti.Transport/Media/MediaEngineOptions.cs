@@ -19,7 +19,10 @@ public sealed record MediaEngineOptions
     /// <summary>The IPv6 address that far ends are told; null as for IPv4.</summary>
     public IPAddress? AdvertisedIPv6 { get; init; }
 
-    /// <summary>Where sessions that link two nodes are bound, and what the other node is told; null: <see cref="IPv4"/>, else <see cref="IPv6"/>, without what far ends are told.</summary>
+    /// <summary>
+    /// Where sessions that link two nodes are bound, and what the other node is told; null: <see cref="IPv4"/>, else <see cref="IPv6"/>, without what far ends
+    /// are told.
+    /// </summary>
     public IPAddress? LinkAddress { get; init; }
 
     /// <summary>Whether this process may still speak for its calls, by the clock that the engine is given; null: always.</summary>

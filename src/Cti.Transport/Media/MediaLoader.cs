@@ -5,11 +5,12 @@ using Cti.Media.Files;
 namespace Cti.Transport.Media;
 
 /// <summary>A recording to open: see <see cref="SoundRecorder.Open"/>.</summary>
-internal readonly record struct RecordingTarget(string FullPath, RecordFormat Format, int Channels, int FileChannels, bool Append, bool TakesOver = false, string Application = "");
+internal readonly record struct RecordingTarget(string FullPath, RecordFormat Format, int Channels, int FileChannels, bool Append, bool TakesOver = false,
+    string Application = "");
 
 /// <summary>
-/// The threads that touch the disk for the loops. Each kind of load has a lane of its own, so that none waits for another: prompts that are in memory (whose files are looked at
-/// once more, but not for long), other files, recordings, and what waits for a speech engine. A writer carries recorded sound to the files.
+/// The threads that touch the disk for the loops. Each kind of load has a lane of its own, so that none waits for another: prompts that are in memory (whose
+/// files are looked at once more, but not for long), other files, recordings, and what waits for a speech engine. A writer carries recorded sound to the files.
 /// </summary>
 internal sealed class MediaLoader : IDisposable
 {
@@ -36,11 +37,13 @@ internal sealed class MediaLoader : IDisposable
         _modes = options.RecordingModes;
         var threads = Math.Clamp(options.LoaderThreads, 1, 16);
         var speechThreads = Math.Clamp(options.SpeechThreads, 1, 64);
-        _kept = new LoadLane(new LoadLaneOptions("prompt loader", KeptThreads, Limits.LoadThreadsMax, Math.Min(Limits.DiskLookMillisMax, options.DiskAnswerMillisMax), IsImpatient: true), log);
+        _kept = new LoadLane(new LoadLaneOptions("prompt loader", KeptThreads, Limits.LoadThreadsMax,
+            Math.Min(Limits.DiskLookMillisMax, options.DiskAnswerMillisMax), IsImpatient: true), log);
         _files = new LoadLane(new LoadLaneOptions("media loader", threads, Limits.LoadThreadsMax, options.DiskAnswerMillisMax), log);
         _recordings = new LoadLane(new LoadLaneOptions("recording opener", threads, Limits.LoadThreadsMax, options.DiskAnswerMillisMax), log);
         _speech = new LoadLane(new LoadLaneOptions("speech loader", speechThreads, speechThreads + Limits.LoadThreadsMax, options.DiskAnswerMillisMax), log);
-        _questions = new LoadLane(new LoadLaneOptions("disk questions", threads, Limits.LoadThreadsMax, Math.Min(Limits.DiskQuestionMillisMax, options.DiskAnswerMillisMax)), log);
+        _questions = new LoadLane(new LoadLaneOptions("disk questions", threads, Limits.LoadThreadsMax,
+            Math.Min(Limits.DiskQuestionMillisMax, options.DiskAnswerMillisMax)), log);
         _writer = new RecordingWriter(log, options.DiskAnswerMillisMax);
         _watch = new Thread(Watch) { IsBackground = true, Name = "media disk watch" };
         _watch.Start();
@@ -85,7 +88,8 @@ internal sealed class MediaLoader : IDisposable
     /// <summary>Opens a recording and hands it over, once, on some thread; from when on somebody must end it.</summary>
     public void Open(RecordingTarget target, Action<RecorderOpening> then)
     {
-        var load = new FileLoad(target.Application, [target.FullPath], load => OpenRecording(load, target, then), why => then(new RecorderOpening(MediaOutcome.Failed, null, why)));
+        var load = new FileLoad(target.Application, [target.FullPath], load => OpenRecording(load, target, then),
+            why => then(new RecorderOpening(MediaOutcome.Failed, null, why)));
         if (_recordings.TryQueue(load) is { } why) then(new RecorderOpening(MediaOutcome.Failed, null, why));
     }
 
@@ -135,7 +139,8 @@ internal sealed class MediaLoader : IDisposable
 
     private void OpenRecording(FileLoad load, RecordingTarget target, Action<RecorderOpening> then)
     {
-        var opening = SoundRecorder.Open(target.FullPath, target.Format, target.Channels, target.FileChannels, target.Append, target.TakesOver, _library, _modes);
+        var opening = SoundRecorder.Open(target.FullPath, target.Format, target.Channels, target.FileChannels, target.Append, target.TakesOver,
+            _library, _modes);
         var isWanted = load.TryEnd();
         if (opening.Recorder is { } recorder)
         {

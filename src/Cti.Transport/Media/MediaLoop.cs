@@ -47,7 +47,9 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     /// <param name="managed">Framework sockets.</param>
     /// <param name="dispatcher">Where sessions report.</param>
     /// <param name="freePorts">Called on the loop's thread when a session's sockets are closed, before <see cref="SessionClosed"/>.</param>
-    /// <param name="forgetConference">Called on the loop's thread when a conference has ended, before <see cref="Cti.Media.Session.Mix.ConferenceClosed"/>.</param>
+    /// <param name="forgetConference">
+    /// Called on the loop's thread when a conference has ended, before <see cref="Cti.Media.Session.Mix.ConferenceClosed"/>.
+    /// </param>
     /// <param name="guard">Whether this process may still speak for its calls; null: always.</param>
     /// <param name="log">For faults.</param>
     public MediaLoop(string name, IClock clock, bool managed, EventDispatcher dispatcher, Action<SessionSlot> freePorts,
@@ -135,7 +137,8 @@ internal sealed unsafe partial class MediaLoop : IDisposable
     public MediaLoopStatistics Snapshot()
     {
         var dropped = Enum.GetValues<DropReason>().ToDictionary(reason => reason, Services.Counters.Dropped);
-        return new MediaLoopStatistics(Sessions, Load.WorkShare, Load.LatenessP99Nanos / 1_000, Volatile.Read(ref Counts.RtpReceived), Volatile.Read(ref Counts.RtpSent),
+        return new MediaLoopStatistics(Sessions, Load.WorkShare, Load.LatenessP99Nanos / 1_000, Volatile.Read(ref Counts.RtpReceived),
+            Volatile.Read(ref Counts.RtpSent),
             Volatile.Read(ref Counts.RtcpReceived), Volatile.Read(ref Counts.RtcpSent), Volatile.Read(ref Counts.SendFailures),
             Volatile.Read(ref Counts.LateCadences), Volatile.Read(ref Counts.SkippedCadences), Volatile.Read(ref Counts.LatenessMaxNanos) / 1_000,
             [.. Counts.Lateness], dropped);

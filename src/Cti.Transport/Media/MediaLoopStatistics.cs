@@ -16,8 +16,8 @@ namespace Cti.Transport.Media;
 /// <param name="LatenessMaxMicros">The latest start of a cadence, in microseconds.</param>
 /// <param name="Lateness">Cadences by how late they began; bounds in <see cref="LatenessBoundsMicros"/>, the last count is of all above.</param>
 /// <param name="Dropped">Datagrams not used, by reason.</param>
-public sealed record MediaLoopStatistics(int Sessions, double WorkShare, long LatenessP99Micros, long RtpReceived, long RtpSent, long RtcpReceived, long RtcpSent,
-    long SendFailures, long LateCadences, long SkippedCadences, long LatenessMaxMicros, IReadOnlyList<long> Lateness,
+public sealed record MediaLoopStatistics(int Sessions, double WorkShare, long LatenessP99Micros, long RtpReceived, long RtpSent,
+    long RtcpReceived, long RtcpSent, long SendFailures, long LateCadences, long SkippedCadences, long LatenessMaxMicros, IReadOnlyList<long> Lateness,
     IReadOnlyDictionary<DropReason, long> Dropped)
 {
     /// <summary>Upper bounds of the lateness counts, in microseconds.</summary>

@@ -11,12 +11,13 @@ namespace Cti.Transport.Media;
 /// <param name="Failure">As <see cref="SoundRecorder.DiskFailure"/>.</param>
 internal sealed record WrittenFile(string FullPath, string Application, Func<bool> Drain, Action<string> GiveUp, Func<string?> Failure)
 {
-    public static WrittenFile Of(SoundRecorder recorder, string application) => new(recorder.FullPath, application, recorder.Drain, recorder.GiveUp, () => recorder.DiskFailure);
+    public static WrittenFile Of(SoundRecorder recorder, string application) =>
+        new(recorder.FullPath, application, recorder.Drain, recorder.GiveUp, () => recorder.DiskFailure);
 }
 
 /// <summary>
-/// Carries recorded sound to the files every 100 ms. A write that does not return holds up its own recording alone: another thread goes on with the others, up to a bound, a
-/// quarter of which is for one application's disk; past the limit the recording is told to have failed.
+/// Carries recorded sound to the files every 100 ms. A write that does not return holds up its own recording alone: another thread goes on with the others, up
+/// to a bound, a quarter of which is for one application's disk; past the limit the recording is told to have failed.
 /// </summary>
 internal sealed class RecordingWriter
 {
@@ -109,7 +110,8 @@ internal sealed class RecordingWriter
                 if (entry.IsGivenUp || now - since < _limitMillis * Nanos.PerMilli || !_writers.Exists(static writer => writer.IsSlow)) continue;
                 entry.IsGivenUp = true;
                 entry.Recorder.GiveUp("its disk does not answer");
-                _log.Write(LogEvents.DiskSilent, "media writer", entry.Recorder.FullPath, entry.Application, _limitMillis, _open.Count(static one => one.IsGivenUp), ThreadsMax);
+                _log.Write(LogEvents.DiskSilent, "media writer", entry.Recorder.FullPath, entry.Application, _limitMillis,
+                    _open.Count(static one => one.IsGivenUp), ThreadsMax);
             }
             if (_writers.Count < ThreadsMax && _writers.TrueForAll(static writer => writer.IsSlow)) Start();
         }

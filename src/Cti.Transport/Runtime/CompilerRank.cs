@@ -12,7 +12,10 @@ public sealed class CompilerRank : IDisposable
     /// <summary>What the system calls those threads: their name, cut to 15 characters.</summary>
     internal const string ThreadName = ".NET Tiered Com";
 
-    /// <summary>How much nicer they are than the process: of a processor that both want they get a tenth of what another thread gets, so that they are never starved of it.</summary>
+    /// <summary>
+    /// How much nicer they are than the process: of a processor that both want they get a tenth of what another thread gets, so that they are never starved of
+    /// it.
+    /// </summary>
     internal const int Nicer = 10;
 
     private const string Threads = "/proc/self/task";
@@ -47,7 +50,8 @@ public sealed class CompilerRank : IDisposable
                 present.Add(thread);
                 if (_seen.Contains(thread)) again.Add(thread);
                 // Twice, because a thread that has just begun still has its parent's name.
-                if (!_seenTwice.Contains(thread) && NameOf(thread) == ThreadName) _ = Libc.SetPriority(WhichIsThread, int.Parse(Path.GetFileName(thread.AsSpan()), CultureInfo.InvariantCulture), _niceness);
+                if (!_seenTwice.Contains(thread) && NameOf(thread) == ThreadName)
+                    _ = Libc.SetPriority(WhichIsThread, int.Parse(Path.GetFileName(thread.AsSpan()), CultureInfo.InvariantCulture), _niceness);
             }
             (_seen, _seenTwice) = (present, again);
         }

@@ -8,7 +8,9 @@ public static unsafe class DescriptorLimit
 {
     private const string Descriptors = "/proc/self/fd";
 
-    /// <summary>Raises the limit to the highest that this process may set, and answers it. Elsewhere than on Linux: <see cref="Limits.DescriptorsAssumed"/>.</summary>
+    /// <summary>
+    /// Raises the limit to the highest that this process may set, and answers it. Elsewhere than on Linux: <see cref="Limits.DescriptorsAssumed"/>.
+    /// </summary>
     public static int Raise()
     {
         Libc.ResourceLimit limit;

@@ -55,7 +55,9 @@ public sealed class SystemClock : IReferencedClock
         }
     }
 
-    /// <summary>From now on the reference is the caller's, not the wall clock: slews towards <paramref name="referenceUnixNanos"/>, which holds at this moment.</summary>
+    /// <summary>
+    /// From now on the reference is the caller's, not the wall clock: slews towards <paramref name="referenceUnixNanos"/>, which holds at this moment.
+    /// </summary>
     public void Follow(long referenceUnixNanos) =>
         Steer(Volatile.Read(ref _segment), _monotonicNanos(), referenceUnixNanos, followsWall: false);
 

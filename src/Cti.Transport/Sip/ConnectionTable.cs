@@ -7,8 +7,8 @@ using Cti.Sip;
 namespace Cti.Transport.Sip;
 
 /// <summary>
-/// The open connections: by number, by far end, and counted by address. A part of them is for trunks alone; where there is no room, the stranger that has been idle
-/// for longest goes, one without a whole message first. What carries a call stays.
+/// The open connections: by number, by far end, and counted by address. A part of them is for trunks alone; where there is no room, the stranger that has been
+/// idle for longest goes, one without a whole message first. What carries a call stays.
 /// </summary>
 internal sealed class ConnectionTable(SipTransportContext context)
 {
@@ -119,7 +119,8 @@ internal sealed class ConnectionTable(SipTransportContext context)
     }
 
     // An address that has its part makes room for itself.
-    private bool HasShare(IPAddress address, bool isTrunk) => isTrunk || _accepted.GetValueOrDefault(address) < Options.ConnectionsPerAddressMax || EvictStranger(address);
+    private bool HasShare(IPAddress address, bool isTrunk) =>
+        isTrunk || _accepted.GetValueOrDefault(address) < Options.ConnectionsPerAddressMax || EvictStranger(address);
 
     private bool EvictStranger(IPAddress? from)
     {

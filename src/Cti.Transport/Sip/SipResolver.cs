@@ -64,7 +64,9 @@ public sealed class SipResolver : ISipResolver
     public async ValueTask<IReadOnlyList<IPAddress>> ResolveHostAsync(string host) =>
         IPAddress.TryParse(host, out var address) ? [address] : await _hosts.GetAsync(host.TrimEnd('.').ToLowerInvariant()).ConfigureAwait(false);
 
-    /// <summary>A name that a caller chose: each look-up holds a thread of the pool, so they are few at once, also those that nobody waits for any more.</summary>
+    /// <summary>
+    /// A name that a caller chose: each look-up holds a thread of the pool, so they are few at once, also those that nobody waits for any more.
+    /// </summary>
     private async Task<IReadOnlyList<IPAddress>> LookUpHostAsync(string name)
     {
         if (Interlocked.Increment(ref _lookUps) > Limits.DnsHostsAtOnceMax)

@@ -115,7 +115,9 @@ public sealed class SipTransport : ISipTransport, IDisposable
         return Format(isAny ? Native.LocalAddress.OfDefaultRoute(bound.AddressFamily) : bound.Address, bound.Port);
     }
 
-    /// <summary>As <see cref="LocalAddress(SipTransportKind, int)"/>, but where the listener is bound to every address: the one of the route to that peer.</summary>
+    /// <summary>
+    /// As <see cref="LocalAddress(SipTransportKind, int)"/>, but where the listener is bound to every address: the one of the route to that peer.
+    /// </summary>
     public SipHostPort LocalAddressTowards(int listener, IPAddress peer)
     {
         var bound = _bound[listener];

@@ -74,7 +74,9 @@ internal sealed record SipTransportContext(SipTransportOptions Options, ISipTran
     /// <summary>Whether nothing may be said now, because the calls may be another node's already.</summary>
     public bool IsMuted => Options.PauseGuard is { } guard && !guard.IsOpen(Clock.MonotonicNanos);
 
-    /// <summary>Asked for each message before it is sent: true, and counted, where it must not be. It is lost as any datagram may be, and nobody is told.</summary>
+    /// <summary>
+    /// Asked for each message before it is sent: true, and counted, where it must not be. It is lost as any datagram may be, and nobody is told.
+    /// </summary>
     public bool IsMutedSend()
     {
         if (!IsMuted)

@@ -79,7 +79,8 @@ internal sealed class SrvClient(IRandom random, IReadOnlyList<IPEndPoint> server
     internal static IReadOnlyList<SrvRecord>? ReadAnswer(ReadOnlySpan<byte> answer, ReadOnlySpan<byte> query)
     {
         if (answer.Length < query.Length || !answer[..2].SequenceEqual(query[..2]) || (answer[2] & 0x80) == 0
-            || BinaryPrimitives.ReadUInt16BigEndian(answer[4..]) != 1 || !System.Text.Ascii.EqualsIgnoreCase(answer[HeaderBytes..query.Length], query[HeaderBytes..]))
+            || BinaryPrimitives.ReadUInt16BigEndian(answer[4..]) != 1
+            || !System.Text.Ascii.EqualsIgnoreCase(answer[HeaderBytes..query.Length], query[HeaderBytes..]))
             return null;
         var count = Math.Min(BinaryPrimitives.ReadUInt16BigEndian(answer[6..]), (ushort)RecordsMax);
         var records = new List<SrvRecord>();

@@ -34,7 +34,8 @@ public sealed class EspeakEngine(string program, TimeSpan timeout) : ISpeechEngi
         }
         catch (Win32Exception missing)
         {
-            return SpeechSound.Refuse(MediaOutcome.Unsupported, $"{program} cannot be started ({missing.Message}); install espeak-ng (Debian: apt-get install espeak-ng), "
+            return SpeechSound.Refuse(MediaOutcome.Unsupported,
+                $"{program} cannot be started ({missing.Message}); install espeak-ng (Debian: apt-get install espeak-ng), "
                 + "say where it is by cti.tts.espeak.program, or set cti.tts.engine = http and cti.tts.http.url");
         }
         catch (OperationCanceledException)

@@ -9,8 +9,8 @@ namespace Cti.Transport.Speech;
 
 /// <summary>A speech service reached by HTTP.</summary>
 /// <param name="Url">
-/// http or https; <c>{lang}</c> stands for the language. With <c>{text}</c> in it the text goes there and the request is GET, otherwise it is POST with the text as its body
-/// (text/plain, UTF-8).
+/// http or https; <c>{lang}</c> stands for the language. With <c>{text}</c> in it the text goes there and the request is GET, otherwise it is POST with the
+/// text as its body (text/plain, UTF-8).
 /// </param>
 /// <param name="Headers">Further header fields, such as Authorization.</param>
 /// <param name="Timeout">How long the whole answer may take.</param>
@@ -32,7 +32,8 @@ public sealed class HttpSpeechEngine : ISpeechEngine, IDisposable
     {
         _options = options;
         // Owned by the client.
-        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };

@@ -20,7 +20,9 @@ namespace Cti.Calls.Call.Sagas;
 /// </summary>
 internal static class Bridging
 {
-    /// <summary>What a flow's request for a bridge is known by: it is asked for once it stands, until then a recovery gives it up and the flow asks anew.</summary>
+    /// <summary>
+    /// What a flow's request for a bridge is known by: it is asked for once it stands, until then a recovery gives it up and the flow asks anew.
+    /// </summary>
     public const string OwnersOnce = "connect";
 
     // A disk that takes longer than this to complete a file keeps nobody waiting any more; the file is completed all the same.
@@ -60,7 +62,8 @@ internal static class Bridging
         if (answered.HasSound) return decision.Build();
         // What the media side has ended does not begin again under its number; the recording goes on in its file.
         var again = bridge with { Number = Actions.NextNumber(decision), IsMediaOver = false };
-        decision.Add(new BridgeBegan(again)).Do(new ConnectMedia(again.Number, again.Peer, again.Spec! with { AppendsRecording = again.Spec!.RecordPath is not null }));
+        decision.Add(new BridgeBegan(again))
+            .Do(new ConnectMedia(again.Number, again.Peer, again.Spec! with { AppendsRecording = again.Spec!.RecordPath is not null }));
         if (!again.IsSchedulePlayed || again.Spec.ScheduleFile is not { } file) return decision.Build();
         var heard = (again.LostAtMillis > 0 ? again.LostAtMillis : decision.Now) - (again.Spec.ScheduleAtSeconds * 1000);
         return decision.Do(new PlayToBridge(again.Number, file, again.Spec.ScheduleTimes, Math.Max(0, heard))).Build();
@@ -76,9 +79,11 @@ internal static class Bridging
             case { IsFirst: true, Stage: BridgeStage.Connected } bridge:
                 return End(decision.ReplyNull(), bridge, new ActionEnding());
             case { IsFirst: true } requested:
-                return Refusals.WrongState(decision.State, stop).Saying($"{stop.Method}: the second party, {requested.Peer}, has not joined yet; connect_start is answered when it has");
+                return Refusals.WrongState(decision.State, stop)
+                    .Saying($"{stop.Method}: the second party, {requested.Peer}, has not joined yet; connect_start is answered when it has");
             default:
-                return Refusals.WrongState(decision.State, stop).Saying($"{stop.Method} is for the first party, {decision.State.Bridge!.Peer}; this call is the second");
+                return Refusals.WrongState(decision.State, stop)
+                    .Saying($"{stop.Method} is for the first party, {decision.State.Bridge!.Peer}; this call is the second");
         }
     }
 
@@ -88,14 +93,17 @@ internal static class Bridging
         if (decision.State.Bridge is not { IsFirst: true } bridge || bridge.Number != finished.Number) return null;
         if (bridge.Stage == BridgeStage.Ending) return IsOver(decision, bridge, bridge.Ending!);
         if (bridge.Stage != BridgeStage.Connected) return decision.Build();
-        if (finished.End is not (MediaEnd.Completed or MediaEnd.Stopped)) return End(decision, bridge with { IsMediaOver = true }, Actions.EndingOf(finished.End, finished.Detail));
+        if (finished.End is not (MediaEnd.Completed or MediaEnd.Stopped))
+            return End(decision, bridge with { IsMediaOver = true }, Actions.EndingOf(finished.End, finished.Detail));
         // A session that closed is a party that hung up: that party says so itself. Its recording is complete now, which is remembered.
         return bridge.Spec?.RecordPath is null ? decision.Build() : decision.Add(new BridgeBegan(bridge with { IsMediaOver = true })).Build();
     }
 
     /// <summary>The second party asks whether it is still on: it is told by the question that it knows, or that it is over.</summary>
     public static CallDecision? SecondAsks(CallDraft decision, BridgeAsked asked) =>
-        decision.State.Bridge is { IsFirst: true, Stage: not BridgeStage.Ending } bridge && bridge.Op == asked.Op ? decision.Do(AskAgain(bridge)).Build() : null;
+        decision.State.Bridge is { IsFirst: true, Stage: not BridgeStage.Ending } bridge && bridge.Op == asked.Op
+            ? decision.Do(AskAgain(bridge)).Build()
+            : null;
 
     /// <summary>The next limit or scheduled play; null for the second party, which has none.</summary>
     public static long? Deadline(Bridge bridge)
@@ -123,7 +131,10 @@ internal static class Bridging
         decision.Do(new DisconnectMedia(bridge.Number));
         if (tellPeer) decision.Do(new PartBridge(bridge.Peer, bridge.Op));
         if (bridge.Spec?.RecordPath is null || bridge.IsMediaOver) return IsOver(decision, bridge, ending);
-        return decision.Add(new BridgeBegan(bridge with { Stage = BridgeStage.Ending, Ending = ending, EndingUntilMillis = decision.Now + RecordingCompletionMillis })).Build();
+        return decision.Add(new BridgeBegan(bridge with
+        {
+            Stage = BridgeStage.Ending, Ending = ending, EndingUntilMillis = decision.Now + RecordingCompletionMillis,
+        })).Build();
     }
 
     private static CallDecision IsOver(CallDraft decision, Bridge bridge, ActionEnding ending) => decision.Add(new BridgeEnded())
@@ -158,7 +169,8 @@ internal static class Bridging
 
     public static CallDecision RefuseToJoin(CallDraft decision, JoinAsked asked)
     {
-        var refusal = RpcError.WrongState("sys.call.connect_start", decision.State.Phase.ToString(), nameof(CallPhase.Idle)).With("res_id", decision.State.Id.ToString());
+        var refusal = RpcError.WrongState("sys.call.connect_start", decision.State.Phase.ToString(), nameof(CallPhase.Idle))
+            .With("res_id", decision.State.Id.ToString());
         return decision.Do(new AnswerJoin(asked.First, asked.Op, refusal)).Build();
     }
 
@@ -205,7 +217,8 @@ internal static class Bridging
     /// <summary>One that was not begun is given up: the application's request was lost with the node and is asked anew.</summary>
     public static void GiveUpUnanswered(CallDraft decision)
     {
-        if (decision.State.Bridge is { IsFirst: true, Stage: BridgeStage.Requested } bridge) decision.Add(new BridgeEnded()).Do(new PartBridge(bridge.Peer, bridge.Op));
+        if (decision.State.Bridge is { IsFirst: true, Stage: BridgeStage.Requested } bridge)
+            decision.Add(new BridgeEnded()).Do(new PartBridge(bridge.Peer, bridge.Op));
     }
 
     public static void AskAfterTakeover(CallDraft decision, long lostAtMillis)

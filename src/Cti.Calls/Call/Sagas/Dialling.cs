@@ -64,7 +64,8 @@ internal static class Dialling
         return decision.Do(new AnswerChild(asked.Child, null, !announces)).Build();
     }
 
-    public static CallDecision? HearChildInBridge(CallDraft decision, ChildAsks asked) => decision.State.Bridge is { Stage: BridgeStage.Connected } ? HearChild(decision, asked) : null;
+    public static CallDecision? HearChildInBridge(CallDraft decision, ChildAsks asked) =>
+        decision.State.Bridge is { Stage: BridgeStage.Connected } ? HearChild(decision, asked) : null;
 
     /// <summary>The child asks again: its answer was lost.</summary>
     public static CallDecision? HearChildAgain(CallDraft decision, ChildAsks asked) => decision.State.Dialling is { } known && known.Child == asked.Child
@@ -74,7 +75,8 @@ internal static class Dialling
     public static CallDecision RefuseChild(CallDraft decision, ChildAsks asked)
     {
         var call = decision.State;
-        var refusal = RpcError.WrongState("sys.call.construct", call.Phase.ToString(), nameof(CallPhase.Idle), nameof(CallPhase.Connect)).With("res_id", call.Id.ToString());
+        var refusal = RpcError.WrongState("sys.call.construct", call.Phase.ToString(), nameof(CallPhase.Idle), nameof(CallPhase.Connect))
+            .With("res_id", call.Id.ToString());
         return decision.Do(new AnswerChild(asked.Child, refusal, false)).Build();
     }
 
@@ -91,7 +93,8 @@ internal static class Dialling
     /// <summary>A file or tone of the ring-back ended by itself. A file that cannot be played gives way to the line's own ring-back.</summary>
     public static CallDecision? RingBackHasEnded(CallDraft decision, PlayFinished played)
     {
-        if (decision.State.Dialling is not { } dialling || dialling.Number != played.Number || HeardBy(decision.State) is not (RingBackFile or RingBackTone)) return null;
+        if (decision.State.Dialling is not { } dialling || dialling.Number != played.Number || HeardBy(decision.State) is not (RingBackFile or RingBackTone))
+            return null;
         var failed = played.End is not (MediaEnd.Completed or MediaEnd.Stopped);
         var ringBack = failed ? dialling.RingBack with { File = null } : dialling.RingBack;
         if (dialling.Stage == DiallingStage.Announcing)
@@ -159,7 +162,8 @@ internal static class Dialling
     }
 
     /// <summary>What a parent hears of its child's dialling: nothing while it is in a conference.</summary>
-    private static RingBackSound? HeardBy(CallState call) => call is { Dialling: { } dialling, Seat: null or { Stage: SeatStage.Requested } } ? RingBackSound.Of(dialling) : null;
+    private static RingBackSound? HeardBy(CallState call) =>
+        call is { Dialling: { } dialling, Seat: null or { Stage: SeatStage.Requested } } ? RingBackSound.Of(dialling) : null;
 
     private static void TellParent(CallState before, CallState after, ImmutableArray<ResourceEffect>.Builder effects)
     {
@@ -181,7 +185,10 @@ internal static class Dialling
 
 /// <summary>What a parent's ring-back is made of (sys.call, <c>construct</c>).</summary>
 /// <param name="File">What the parent hears instead of the line's own ring-back; null passes that through.</param>
-/// <param name="Mode">0 from the far ringing on; 1 from dialling to the far ringing, then the line's; 2 from dialling to the answer; 3 to its end before dialling, then the line's.</param>
+/// <param name="Mode">
+/// 0 from the far ringing on; 1 from dialling to the far ringing, then the line's; 2 from dialling to the answer; 3 to its end before dialling, then the
+/// line's.
+/// </param>
 public sealed record RingBackSpec(string? File, int Mode);
 
 /// <summary>How far the dialling of a child is, as its parent hears it.</summary>
@@ -229,7 +236,9 @@ public sealed record RingBackParent(string Resource, ParentStage Stage, RingBack
 
 // ---- what they say to each other ----
 
-/// <summary>A call that is being constructed asks this one (or this conference) to hear its ring-back. The child waits for the answer before it dials.</summary>
+/// <summary>
+/// A call that is being constructed asks this one (or this conference) to hear its ring-back. The child waits for the answer before it dials.
+/// </summary>
 /// <param name="Child">The child's resource id, which names the saga.</param>
 /// <param name="RingBack">What is to be heard.</param>
 public sealed record ChildAsks(string Child, RingBackSpec RingBack) : ResourceCommand;
@@ -277,7 +286,8 @@ public sealed record AnswerChild(string Child, RpcError? Refusal, bool MayDial) 
 public sealed record ReleaseChild(string Child) : ResourceEffect;
 
 /// <summary>
-/// Tells the parent that the far end rings. A reflex: both live in one instance, whose journal keeps their order, so the parent is never ahead of what is durable.
+/// Tells the parent that the far end rings. A reflex: both live in one instance, whose journal keeps their order, so the parent is never ahead of what is
+/// durable.
 /// </summary>
 /// <param name="Parent">The parent's resource id.</param>
 /// <param name="HasEarlyMedia">Whether the line brings sound of its own.</param>

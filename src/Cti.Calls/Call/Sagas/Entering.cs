@@ -6,8 +6,8 @@ using Cti.Kernel;
 namespace Cti.Calls.Call.Sagas;
 
 /// <summary>
-/// A call's way into a conference (<c>conf_enter</c>, <c>conf_exit</c>), the call's side; the conference's is <see cref="Cti.Calls.Conference.Membership"/>. It spans two
-/// resources, so it is a saga: the call asks, the conference journals that it entered and says so, the call journals that and only then answers the
+/// A call's way into a conference (<c>conf_enter</c>, <c>conf_exit</c>), the call's side; the conference's is <see cref="Cti.Calls.Conference.Membership"/>. It
+/// spans two resources, so it is a saga: the call asks, the conference journals that it entered and says so, the call journals that and only then answers the
 /// application. What the call was doing (ringing, dialling a child) goes on beneath.
 /// <code>
 ///   call         Ring, Idle, Play, Dial ──conf_enter──► Requested ──let in──► Entered ──conf_exit, limit, put out──► the state beneath
@@ -60,9 +60,11 @@ internal static class Entering
     {
         var seat = decision.State.Seat!;
         if (seat.Conference != exit.Conference)
-            return Refusals.WrongState(decision.State, exit).Saying($"sys.call.conf_exit: the call is in conference {seat.Conference}, not in {exit.Conference}");
+            return Refusals.WrongState(decision.State, exit)
+                .Saying($"sys.call.conf_exit: the call is in conference {seat.Conference}, not in {exit.Conference}");
         if (seat.Stage != SeatStage.Entered)
-            return Refusals.WrongState(decision.State, exit).Saying("sys.call.conf_exit: the conference has not let the call in yet; conf_enter is answered when it has");
+            return Refusals.WrongState(decision.State, exit)
+                .Saying("sys.call.conf_exit: the conference has not let the call in yet; conf_enter is answered when it has");
         return LeaveSeat(decision.ReplyNull(), seat, new ActionEnding()).Build();
     }
 

@@ -19,7 +19,9 @@ internal sealed class Conf : CallBehaviour
 
     internal override CallBehaviour Beneath(CallState call) => CallStates.Of(call.PhaseBeneathSeat);
 
-    internal override long? Deadline(CallState call, CallSettings settings) => call.Seat is { Stage: SeatStage.Entered } seat ? seat.BeginMillis + (seat.MaxSeconds * 1000L) : null;
+    internal override long? Deadline(CallState call, CallSettings settings) =>
+        call.Seat is { Stage: SeatStage.Entered } seat ? seat.BeginMillis + (seat.MaxSeconds * 1000L) : null;
 
-    private protected override CallDecision DeadlineHasCome(CallDraft decision) => Entering.LeaveSeat(decision, decision.State.Seat!, new ActionEnding()).Build();
+    private protected override CallDecision DeadlineHasCome(CallDraft decision) =>
+        Entering.LeaveSeat(decision, decision.State.Seat!, new ActionEnding()).Build();
 }

@@ -4,7 +4,9 @@ using Cti.Contract;
 
 namespace Cti.Calls.Call.States;
 
-/// <summary>Bridged with another call, or about to be, or completing the bridge's recording (<see cref="Bridging"/>). Over Idle; a dialling may lie above.</summary>
+/// <summary>
+/// Bridged with another call, or about to be, or completing the bridge's recording (<see cref="Bridging"/>). Over Idle; a dialling may lie above.
+/// </summary>
 internal sealed class Connect : CallBehaviour
 {
     public Connect() : base(CallPhase.Connect)

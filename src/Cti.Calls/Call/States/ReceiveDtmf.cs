@@ -90,7 +90,8 @@ internal sealed class ReceiveDtmf : CallBehaviour
     }
 
     /// <summary>How many of the known keys were pressed after one that was sent after the call, by the clock of the stream that both nodes heard.</summary>
-    private static int PressedAfter(CallState call, KeyPress late) => call.KnownKeys.Count(known => known.Source == late.Source && (int)(known.Number - late.Number) > 0);
+    private static int PressedAfter(CallState call, KeyPress late) =>
+        call.KnownKeys.Count(known => known.Source == late.Source && (int)(known.Number - late.Number) > 0);
 
     private static CallDecision End(CallDraft decision, ReceiveKeysAction receive, ActionEnding ending, KeyPress? press = null)
     {

@@ -50,7 +50,8 @@ internal sealed class Record : CallBehaviour
     private static CallDraft End(CallDraft decision, RecordAction record, ActionEnding ending, KeyPress? press = null) =>
         decision.Add(new ActionChanged(record with { Ending = ending }, press)).Do(new StopMediaRecord(record.Number));
 
-    private static CallDecision? HasBegun(CallDraft decision, RecordBegan began) => Of(decision) is { BeganMillis: null } record && record.Number == began.Number
+    private static CallDecision? HasBegun(CallDraft decision, RecordBegan began) =>
+        Of(decision) is { BeganMillis: null } record && record.Number == began.Number
         ? decision.Add(new ActionChanged(record with { BeganMillis = decision.Now })).Build()
         : null;
 
@@ -64,7 +65,8 @@ internal sealed class Record : CallBehaviour
     }
 
     private static CallDecision? KeyHasArrived(CallDraft decision, KeyArrived arrived) =>
-        !Actions.IsKnown(decision.State, arrived) && Of(decision) is { Ending: null } record && record.FinishKeys.Contains(arrived.Key, StringComparison.Ordinal)
+        !Actions.IsKnown(decision.State, arrived) && Of(decision) is { Ending: null } record
+            && record.FinishKeys.Contains(arrived.Key, StringComparison.Ordinal)
             ? End(decision, record, new ActionEnding(FinishKey: arrived.Key.ToString()), arrived.Press).Build()
             : null;
 

@@ -4,7 +4,9 @@ using Cti.Contract;
 
 namespace Cti.Calls.Call.States;
 
-/// <summary>The far end of an outbound call rings. A conference may be entered from here: then this goes on beneath it. The older generation shows it as Initiated.</summary>
+/// <summary>
+/// The far end of an outbound call rings. A conference may be entered from here: then this goes on beneath it. The older generation shows it as Initiated.
+/// </summary>
 internal sealed class Ring : CallBehaviour
 {
     public Ring() : base(CallPhase.Ring)

@@ -76,7 +76,9 @@ public interface IConferenceEvents
 /// <param name="Action">Which.</param>
 public sealed record BridgeStarted(long Action) : MediaEvent;
 
-/// <summary>A bridge ended, and its recording, if there is one, is complete on disk (its <see cref="RecordEnded"/> came before). To the first's receiver.</summary>
+/// <summary>
+/// A bridge ended, and its recording, if there is one, is complete on disk (its <see cref="RecordEnded"/> came before). To the first's receiver.
+/// </summary>
 /// <param name="Action">Which.</param>
 /// <param name="Outcome"><see cref="MediaOutcome.Completed"/> when the other side went away, <see cref="MediaOutcome.Stopped"/> otherwise.</param>
 public sealed record BridgeEnded(long Action, MediaOutcome Outcome) : MediaEvent;
