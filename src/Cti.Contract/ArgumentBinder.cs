@@ -125,7 +125,8 @@ public static class ArgumentBinder
     {
         if (method.Parameters.IsEmpty) return $"unknown; {method.Name} takes no parameters";
         var meant = Nearest.Of(name, method.Parameters.Select(p => p.NameIn(generation)));
-        return $"unknown; {(meant is null ? "" : $"did you mean {meant}? ")}{method.Name} takes {string.Join(", ", method.Parameters.Select(p => p.NameIn(generation)))}";
+        return $"unknown; {(meant is null ? "" : $"did you mean {meant}? ")}{method.Name} takes "
+            + $"{string.Join(", ", method.Parameters.Select(p => p.NameIn(generation)))}";
     }
 
     private static string Spellings(ParameterDefinition parameter) =>

@@ -25,7 +25,8 @@ public static partial class Catalogue
             From(), To(),
             Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true },
             RingSeconds(),
-            new("parent_call_res_id", ParameterKind.ResourceId, "A call that hears the ring-back: in `Idle` or `Connect`; it is in `Dial` until the dialling ends. Not together with `parent_conf_res_id`.") { Nullable = true },
+            new("parent_call_res_id", ParameterKind.ResourceId, "A call that hears the ring-back: in `Idle` or `Connect`; it is in `Dial` until the dialling "
+                + "ends. Not together with `parent_conf_res_id`.") { Nullable = true },
             new("parent_conf_res_id", ParameterKind.ResourceId, "A conference in which everyone hears the ring-back.") { Nullable = true },
             File("ring_play_file", "What the parent hears instead of the line's ring-back; without `parent_call_res_id` it does nothing."),
             Int("ring_play_mode", 0, 3, "0 from the ringing on; 1 from dialling until the ringing; 2 from dialling until the answer; 3 before dialling.")
@@ -171,7 +172,8 @@ public static partial class Catalogue
             new("cause", FieldType.Integer, "The SIP status."), UserDataField,
             CallProcessField) with
         {
-            Media = "for a call that had media an object with `received` and `sent`, the two RTP streams, each with `codec`, `packets`, `lost`, `jitter_ms`, `round_trip_ms` and `mos`, "
+            Media = "for a call that had media an object with `received` and `sent`, the two RTP streams, each with `codec`, `packets`, `lost`, `jitter_ms`, "
+                + "`round_trip_ms` and `mos`, "
                 + "an estimated mean opinion score 1..4.5; what is lost of `sent`, and how it jitters, is as the far end last reported it; null: unknown",
         };
     }

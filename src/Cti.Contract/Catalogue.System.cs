@@ -10,7 +10,8 @@ public static partial class Catalogue
     private static IEnumerable<MethodDefinition> SystemMethods()
     {
         var cursor = new ResultDefinition(FieldType.Object, "Where the feed stands.", [new("cursor", FieldType.String, "The cursor.")]);
-        yield return new(Subscribe, $"Replaces the connection's live feed. In a group, a connection that has {Limits.UnacknowledgedEventsMax} events to acknowledge gets the next ones after `sys.event.ack`. WebSocket only.",
+        yield return new(Subscribe, $"Replaces the connection's live feed. In a group, a connection that has {Limits.UnacknowledgedEventsMax} events to "
+            + "acknowledge gets the next ones after `sys.event.ack`. WebSocket only.",
             [
                 new("from", ParameterKind.Text, "A cursor, `earliest`, or null for now; a group's stored position wins over it.")
                 {

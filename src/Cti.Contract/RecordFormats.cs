@@ -10,8 +10,9 @@ public static class RecordFormats
 
     /// <summary>What else reads the two formats that few programs agree about, for the documentation; the tests of the media side hold it.</summary>
     public const string WhoReads = """
-        G.721 and G.726 at 32 kbit/s are one coding in two kinds of file, and each tool knows one of them at most. G721 (WAV tag 0x40, first sample in the lower half of a byte) is read by libsndfile (`sndfile-convert`);
-        ffmpeg and sox do not read it. G726 (WAV tag 0x64, first sample in the upper half) is read by ffmpeg (`ffmpeg -i said.wav -c:a pcm_s16le plain.wav`); libsndfile and sox do not read it. This server plays both.
+        G.721 and G.726 at 32 kbit/s are one coding in two kinds of file, and each tool knows one of them at most. G721 (WAV tag 0x40, first sample in the
+        lower half of a byte) is read by libsndfile (`sndfile-convert`); ffmpeg and sox do not read it. G726 (WAV tag 0x64, first sample in the upper half) is
+        read by ffmpeg (`ffmpeg -i said.wav -c:a pcm_s16le plain.wav`); libsndfile and sox do not read it. This server plays both.
         """;
 
     /// <summary>Number and name of every format of a generation.</summary>

@@ -28,7 +28,8 @@ internal sealed record ListenUrl(IPAddress? Address, int Port, bool IsHttps, Gat
             _ => throw Bad(url, "needs an IP address, localhost or *"),
         };
         if (options.OnlyDefaultKey && (address is null || !IPAddress.IsLoopback(address)))
-            throw Bad(url, "is not loopback, and the only key is the one generated at first start: configure an application with a key of its own, or listen on 127.0.0.1");
+            throw Bad(url, "is not loopback, and the only key is the one generated at first start: configure an application with a key of its own, or listen "
+                + "on 127.0.0.1");
         return new ListenUrl(address, port, isHttps, options);
     }
 

@@ -12,7 +12,8 @@ public static partial class LogEvents
     public static readonly LogEvent TrunkRegistered = new(4111, LogSeverity.Information, "registered at trunk {0} for {1} s");
     /// <summary>A registration is refused for the credentials; said once.</summary>
     public static readonly LogEvent TrunkRegisterRejected = new(4112, LogSeverity.Warning,
-        "trunk {0} refuses to register us with {1} {2}: its auth.user, auth.password, auth.realm or from-domain do not fit; tried again seldom, and this is not said again");
+        "trunk {0} refuses to register us with {1} {2}: its auth.user, auth.password, auth.realm or from-domain do not fit; tried again seldom, and this is "
+            + "not said again");
     /// <summary>A registration was taken back.</summary>
     public static readonly LogEvent TrunkUnregistered = new(4113, LogSeverity.Information,
         "no longer registered at trunk {0}, because this node takes no new calls");

@@ -26,7 +26,8 @@ public static partial class LogEvents
     public static readonly LogEvent MediaConferenceFault = new(3805, LogSeverity.Error,
         "conference {0} broke and was closed: {1}") { SummedAs = "broken conferences" };
     /// <summary>A file is waited for no longer.</summary>
-    public static readonly LogEvent DiskSilent = new(3806, LogSeverity.Error, "{0}: the disk of {1}, of application {2}, has not answered for {3} ms; what waited for it is ended; {4} of {5} threads are held up in this way") { SummedAs = "files whose disk does not answer" };
+    public static readonly LogEvent DiskSilent = new(3806, LogSeverity.Error, "{0}: the disk of {1}, of application {2}, has not answered for {3} ms; what "
+        + "waited for it is ended; {4} of {5} threads are held up in this way") { SummedAs = "files whose disk does not answer" };
     /// <summary>A disk that was given up answers.</summary>
     public static readonly LogEvent DiskAnswersAgain = new(3807, LogSeverity.Warning,
         "{0}: the disk of {1}, of application {2}, answers again") { SummedAs = "files whose disk answers again" };

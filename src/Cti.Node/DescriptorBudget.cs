@@ -42,7 +42,8 @@ internal sealed record DescriptorBudget(int Limit, int Kept, int Sessions, int S
         var wanted = CostOf(wishes.Sessions) + wishes.SipConnections + wishes.GatewayConnections;
         if (limit - kept < least)
         {
-            throw new InvalidDataException($"the limit of open files is {limit}, and at least {kept + least} are needed; right for this configuration is {kept + wanted} or more "
+            throw new InvalidDataException($"the limit of open files is {limit}, and at least {kept + least} are needed; right for this configuration is "
+                + $"{kept + wanted} or more "
                 + "(ulimit -Hn, LimitNOFILE= of a systemd unit, --ulimit nofile= of a container)");
         }
         // What each of them must have for a little of everything is set apart first.

@@ -413,7 +413,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 Admin = true, MediaRoots = RootsOf(_configuration.Gateway.DefaultApplication),
             });
             // Printed once, to the terminal of whoever starts it first; never logged.
-            if (isNew) Console.WriteLine($"A key for application {_configuration.Gateway.DefaultApplication} was made: {key}\nIt is kept in {file}, readable by you only.");
+            if (isNew) Console.WriteLine($"A key for application {_configuration.Gateway.DefaultApplication} was made: {key}\nIt is kept in {file}, readable "
+                + "by you only.");
         }
 
         // A full path in any of these is a media file's; which of them the application may hear is told where it is played.

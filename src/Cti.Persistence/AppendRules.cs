@@ -32,7 +32,8 @@ internal static class AppendRules
                 position = events[occurrence++].Position;
             }
             if (position <= last || position > append.NewTail)
-                throw new ArgumentException($"instance {append.Instance}: position {position} behind {last} is not rising within {append.ExpectedTail + 1}..{append.NewTail}");
+                throw new ArgumentException($"instance {append.Instance}: position {position} behind {last} is not rising within "
+                    + $"{append.ExpectedTail + 1}..{append.NewTail}");
             last = position;
         }
     }

@@ -266,7 +266,8 @@ internal sealed class LinkSession(NodeLinks owner, string? called) : ILinkStream
     }
 
     private string OtherVersion(int version) =>
-        $"it speaks version {version} of the links between nodes, this node version {owner.Version}; calls cannot be served together until both run programs of one version";
+        $"it speaks version {version} of the links between nodes, this node version {owner.Version}; calls cannot be served together until both run programs "
+            + "of one version";
 
     /// <summary>The peer is told what this node speaks, so that its log says it too; it is the peer that closes, or the deadline.</summary>
     private void RefuseVersion(string peer, int version)

@@ -19,7 +19,9 @@ internal sealed class GatedListeners(IConnectionListenerFactory sockets, Connect
         private readonly CancellationTokenSource _unbound = new();
         private int _lingering;
 
-        private static ReadOnlySpan<byte> Refusal => "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 36\r\n\r\ntoo many connections; try again soon"u8;
+        private static ReadOnlySpan<byte> Refusal =>
+            "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n"u8
+            + "Content-Length: 36\r\n\r\ntoo many connections; try again soon"u8;
 
         public EndPoint EndPoint => inner.EndPoint;
 

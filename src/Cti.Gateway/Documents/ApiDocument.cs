@@ -19,21 +19,21 @@ public static class ApiDocument
 
             Made from the definitions that dispatch and validate requests (`Cti.Contract/Catalogue*.cs`); a test compares the two.
             How to connect, authenticate, retry and follow events: README. Parameters are given by name, or by position where a position is shown (v1 / v2).
-            Null means the default, by name and by position, and `params: null` means none; hence a retry under the same id may write defaults or leave them out.
-            Booleans are `true` and `false`, not 0 and 1. For file and key strings null and `""` are the same, except where the default has keys: there `""` is none.
-            Spoken numbers and amounts are rounded, half to even, to the decimals that are spoken (6; amounts in yuan, jiao and fen 2) where they are given as JSON numbers,
-            and taken exactly where they are given as strings.
+            Null means the default, by name and by position, and `params: null` means none; hence a retry under the same id may write defaults or leave
+            them out. Booleans are `true` and `false`, not 0 and 1. For file and key strings null and `""` are the same, except where the default has keys:
+            there `""` is none. Spoken numbers and amounts are rounded, half to even, to the decimals that are spoken (6; amounts in yuan, jiao and fen 2)
+            where they are given as JSON numbers, and taken exactly where they are given as strings.
 
             ## Transport
 
-            `POST /v2/rpc` and `/v1/rpc` take one request or a batch as `application/json` in UTF-8, which is also what a body without a content type is taken for.
-            The same paths open a WebSocket. `GET /v2/events` and `/v1/events` are the same stream of Server-Sent Events.
-            Every request carries `Authorization: Bearer KEY`; where a browser cannot set a header, for a WebSocket and for an event stream, `?access_token=KEY` does it.
-            Pages of any origin may use all of these (CORS), since nothing works without a key.
+            `POST /v2/rpc` and `/v1/rpc` take one request or a batch as `application/json` in UTF-8, which is also what a body without a content type is
+            taken for. The same paths open a WebSocket. `GET /v2/events` and `/v1/events` are the same stream of Server-Sent Events.
+            Every request carries `Authorization: Bearer KEY`; where a browser cannot set a header, for a WebSocket and for an event stream,
+            `?access_token=KEY` does it. Pages of any origin may use all of these (CORS), since nothing works without a key.
 
             A request has at most 32 KiB (`cti.gateway.request-bytes`). One that is larger is answered with error 413 and its id, wherever in it that stands
-            (null for a batch, or where there is none or it is over 1 KiB), and nothing of it is carried out. The WebSocket stays open and its next message is read;
-            only where one message has over 1 MiB beyond the bound it is closed with code 1009.
+            (null for a batch, or where there is none or it is over 1 KiB), and nothing of it is carried out. The WebSocket stays open and its next message
+            is read; only where one message has over 1 MiB beyond the bound it is closed with code 1009.
             A text that is no JSON is answered with -32700 and id null, and the WebSocket stays open as well; a binary frame closes it with 1003.
 
 
@@ -44,7 +44,8 @@ public static class ApiDocument
         text.Append("\n## Errors of some methods\n\n");
         foreach (var code in (int[])[ErrorCodes.NotFound, ErrorCodes.Conflict, ErrorCodes.Gone, ErrorCodes.TooLarge, ErrorCodes.NoGateway])
             Line(text, $"- `{code}`: {ErrorTexts.Of(code)}");
-        text.Append("\n`ipsc_info` (`process_id`) comes with every error that concerns a resource of the caller's own, never with 404, and is that resource's; `res_id` names it where the request named two.\n");
+        text.Append("\n`ipsc_info` (`process_id`) comes with every error that concerns a resource of the caller's own, never with 404, and is that resource's; "
+            + "`res_id` names it where the request named two.\n");
         WriteFormats(text);
         WriteRulings(text);
         foreach (var module in Catalogue.Methods.GroupBy(static method => method.Module))
@@ -66,7 +67,8 @@ public static class ApiDocument
 
             {RecordFormats.WhoReads}
 
-            An application's recordings lie in its own record root, and no other application plays them: its full path is the answer's. Who plays another's file gets 404, as for one that is not there.
+            An application's recordings lie in its own record root, and no other application plays them: its full path is the answer's. Who plays another's
+            file gets 404, as for one that is not there.
             A recording that the disk ends (full, failed) completes with 500; what there was before is under its name, readable in every format.
             """);
     }
@@ -237,7 +239,10 @@ public static class ApiDocument
 
     private static string Result(ResultDefinition result)
     {
-        var shape = result.Type == FieldType.Null ? "null: accepted." : $"{(result.Type is FieldType.Integer or FieldType.Array or FieldType.Object ? "an" : "a")} {result.Type.ToString().ToLowerInvariant()}. {result.Doc}";
+        var shape = result.Type == FieldType.Null
+            ? "null: accepted."
+            : $"{(result.Type is FieldType.Integer or FieldType.Array or FieldType.Object ? "an" : "a")} "
+                + $"{result.Type.ToString().ToLowerInvariant()}. {result.Doc}";
         return result.Fields.IsEmpty ? shape : shape + "\n\n" + string.Join("\n", result.Fields.Select(f => $"- `{f.Name}` ({TypeOf(f)}): {f.Doc}"));
     }
 

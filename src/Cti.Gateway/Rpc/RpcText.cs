@@ -38,7 +38,8 @@ internal static class RpcText
         }
         catch (JsonException e)
         {
-            return ParseError($"not well-formed JSON at byte {e.BytePositionInLine ?? 0} of line {(e.LineNumber ?? 0) + 1} (nesting is at most {Limits.JsonDepthMax} deep)");
+            return ParseError($"not well-formed JSON at byte {e.BytePositionInLine ?? 0} of line {(e.LineNumber ?? 0) + 1} (nesting is at most "
+                + $"{Limits.JsonDepthMax} deep)");
         }
         return isBatch && elements.Count == 0 ? new RpcError(ErrorCodes.InvalidRequest, "a batch must have at least one request") : null;
     }

@@ -65,14 +65,16 @@ internal static class DrainCommand
                         : $"{node} has no call and may be stopped, {Took(began)}; it keeps its instances, as there is no other node to have them");
                     return CommandLine.Done;
                 }
-                var now = $"{node} drains: {StatusCommand.Counted(instances, "instance")}, {(calls is { } left ? StatusCommand.Counted(left, "call") : "calls unknown, it does not answer")}";
+                var now = $"{node} drains: {StatusCommand.Counted(instances, "instance")}, "
+                    + $"{(calls is { } left ? StatusCommand.Counted(left, "call") : "calls unknown, it does not answer")}";
                 if (now != last) terminal.Say(last = now);
                 await tick.WaitForNextTickAsync(over.Token).ConfigureAwait(false);
             }
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            throw new CommandException($"{node} is not empty after {patience.TotalSeconds:0} s ({last}); it goes on draining. Calls that ring, or that no other node can take, keep it");
+            throw new CommandException($"{node} is not empty after {patience.TotalSeconds:0} s ({last}); it goes on draining. Calls that ring, or that no "
+                + "other node can take, keep it");
         }
     }
 

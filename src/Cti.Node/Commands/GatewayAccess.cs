@@ -43,7 +43,8 @@ internal sealed class GatewayAccess
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException($"no key: {e.Message} A node without configured applications makes data/default.key where it runs; name that file with --keys-file, or a key with --key");
+            throw new CommandException($"no key: {e.Message} A node without configured applications makes data/default.key where it runs; name that file with "
+                + "--keys-file, or a key with --key");
         }
     }
 }

@@ -210,7 +210,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             gateway.Size("request-bytes", "1KiB", "16MiB"),
             gateway.Integer("max-connections", 16, 1_000_000));
         if (settings.Applications.IsEmpty && settings.Listen.FirstOrDefault(url => !ConfigurationTexts.IsLoopback(url)) is { } open)
-            gateway.Problem("listen", $"{open} is not loopback, and the only key is the one made at the first start; right is 127.0.0.1, or a key of your own under cti.gateway.applications");
+            gateway.Problem("listen", $"{open} is not loopback, and the only key is the one made at the first start; right is 127.0.0.1, or a key of your own "
+                + "under cti.gateway.applications");
         gateway.Close();
         return settings;
     }
@@ -379,7 +380,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         foreach (var route in configuration.Routes)
         {
             if (route.Trunk is { } trunk && !trunks.Contains(trunk))
-                cti.Problem("routes", $"no trunk is called \"{trunk}\"; right are: {(trunks.Count == 0 ? "none, cti.trunks is empty" : string.Join(", ", trunks.Order(StringComparer.Ordinal)))}");
+                cti.Problem("routes", $"no trunk is called \"{trunk}\"; right are: "
+                    + $"{(trunks.Count == 0 ? "none, cti.trunks is empty" : string.Join(", ", trunks.Order(StringComparer.Ordinal)))}");
             if (!applications.Contains(route.Application))
                 cti.Problem("routes",
                     $"no application is called \"{route.Application}\"; right are: {string.Join(", ", applications.Order(StringComparer.Ordinal))}");

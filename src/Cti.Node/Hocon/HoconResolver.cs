@@ -134,7 +134,8 @@ internal sealed class HoconResolver(ObjectNode root, Func<string, string?> envir
         var value = Fold(Target(node), required: false);
         if (value is null && node.Below is null && EnvironmentValue(node) is { } text) value = new HoconScalar(text, HoconScalarKind.Text, node.Origin);
         if (value is null && !node.Optional)
-            throw new HoconException(node.Origin, $"{node.Text} has no value: no such key (or it refers to itself) and no such environment variable; set it, or write ${{?...}} if it may be missing");
+            throw new HoconException(node.Origin, $"{node.Text} has no value: no such key (or it refers to itself) and no such environment variable; set it, "
+                + "or write ${?...} if it may be missing");
         if (node.ObjectExpected && value is not (null or HoconObject))
             throw new HoconException(node.Origin, $"{node.Text} is {value.KindName} and is joined with an object; both have to be objects");
         return value;

@@ -52,14 +52,18 @@ internal static class PostgreSqlFaults
         return state switch
         {
             PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
-                new StoreMismatchException($"{where} refuses user \"{user}\": {Text(fault)}; right are Username and Password of a user who may connect to database \"{database}\""),
+                new StoreMismatchException($"{where} refuses user \"{user}\": {Text(fault)}; right are Username and Password of a user who may connect to "
+                    + $"database \"{database}\""),
             PostgresErrorCodes.InvalidCatalogName =>
-                new StoreMismatchException($"{where} has no database \"{database}\"; right is one that exists: CREATE DATABASE \"{database}\" OWNER \"{user}\""),
+                new StoreMismatchException($"{where} has no database \"{database}\"; right is one that exists: CREATE DATABASE \"{database}\" OWNER "
+                    + $"\"{user}\""),
             PostgresErrorCodes.InsufficientPrivilege or PostgresErrorCodes.InvalidSchemaName =>
-                new StoreMismatchException($"{where}: user \"{user}\" may not create tables in database \"{database}\": {Text(fault)}; right is the database's owner, "
+                new StoreMismatchException($"{where}: user \"{user}\" may not create tables in database \"{database}\": {Text(fault)}; right is the database's "
+                    + "owner, "
                     + $"or GRANT CREATE ON SCHEMA public TO \"{user}\""),
             _ when IsUnavailable(fault) =>
-                new StoreUnavailableException($"{where} cannot be reached: {Text(fault)}; right are Host and Port of a server that runs and accepts connections from here", fault),
+                new StoreUnavailableException($"{where} cannot be reached: {Text(fault)}; right are Host and Port of a server that runs and accepts "
+                    + "connections from here", fault),
             _ => fault,
         };
     }

@@ -18,7 +18,8 @@ public sealed partial class PostgreSqlJournalStore
             ($"""
             INSERT INTO node({NodeColumns}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, {Now})
             ON CONFLICT (name) DO UPDATE SET incarnation = excluded.incarnation, link = excluded.link, gateway = excluded.gateway, media = excluded.media,
-                version = excluded.version, draining = excluded.draining, started = excluded.started, renewals = node.renewals + 1, renewed_at = excluded.renewed_at
+                version = excluded.version, draining = excluded.draining, started = excluded.started, renewals = node.renewals + 1,
+                renewed_at = excluded.renewed_at
             """, [.. Described(self), Long(self.StartedMillis)]));
         await using (batch.ConfigureAwait(false))
         {
@@ -85,7 +86,11 @@ public sealed partial class PostgreSqlJournalStore
                 UPDATE instance i SET owner = $1, epoch = i.epoch + 1 FROM unnest($2, $3) AS x(id, epoch) WHERE i.id = x.id AND i.epoch = x.epoch
                     AND NOT EXISTS (SELECT FROM node WHERE name = $4 AND (incarnation <> $5 OR renewals <> $6))
                 RETURNING i.id, i.owner, i.epoch, i.tail
-                """, [Text(node), Ints(ids), Array(NpgsqlDbType.Bigint, epochs), Text(unrenewed?.Name ?? ""), Text(unrenewed?.Incarnation ?? ""), Long(unrenewed?.Renewals ?? 0)]));
+                """,
+                [
+                    Text(node), Ints(ids), Array(NpgsqlDbType.Bigint, epochs), Text(unrenewed?.Name ?? ""), Text(unrenewed?.Incarnation ?? ""),
+                    Long(unrenewed?.Renewals ?? 0),
+                ]));
             await using (batch.ConfigureAwait(false))
             {
                 var reader = await batch.ExecuteReaderAsync().ConfigureAwait(false);

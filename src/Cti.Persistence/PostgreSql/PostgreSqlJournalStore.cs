@@ -71,7 +71,10 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
                 BatchCommands =
                 {
                     new NpgsqlBatchCommand("SELECT 1 FROM instance WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE") { Parameters = { Ints(ids) } },
-                    new NpgsqlBatchCommand("UPDATE instance SET owner = $1, epoch = epoch + 1 WHERE id = ANY($2) RETURNING id, owner, epoch, tail") { Parameters = { Text(node), Ints(ids) } },
+                    new NpgsqlBatchCommand("UPDATE instance SET owner = $1, epoch = epoch + 1 WHERE id = ANY($2) RETURNING id, owner, epoch, tail")
+                    {
+                        Parameters = { Text(node), Ints(ids) },
+                    },
                 },
             };
             await using (batch.ConfigureAwait(false))
@@ -183,7 +186,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
         await WriteAsync(pool, """
             INSERT INTO feed_position AS f(app, grp, instance, pos) SELECT $1, $2, x.instance, x.pos FROM unnest($3, $4) AS x(instance, pos) ORDER BY x.instance
             ON CONFLICT (app, grp, instance) DO UPDATE SET pos = excluded.pos WHERE excluded.pos > f.pos
-            """, [Text(application), Text(group), Ints([.. positions.Keys]), Array(NpgsqlDbType.Bigint, positions.Values.ToArray())], cancellation).ConfigureAwait(false);
+            """, [Text(application), Text(group), Ints([.. positions.Keys]), Array(NpgsqlDbType.Bigint, positions.Values.ToArray())],
+            cancellation).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -216,7 +220,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
         // either.
         await DrainAsync(pool, """
             WITH gone AS (
-                DELETE FROM event WHERE ctid = ANY(ARRAY(SELECT ctid FROM event WHERE time < $1 ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING app, instance, pos),
+                DELETE FROM event WHERE ctid = ANY(ARRAY(SELECT ctid FROM event WHERE time < $1 ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED))
+                RETURNING app, instance, pos),
             noted AS (
                 INSERT INTO expired AS e(app, instance, pos) SELECT app, instance, max(pos) FROM gone GROUP BY app, instance ORDER BY app, instance
                 ON CONFLICT (app, instance) DO UPDATE SET pos = greatest(e.pos, excluded.pos))
@@ -224,7 +229,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
             """, [Long(eventsBeforeUnixMillis), Int(SweepRowsMax)], cancellation).ConfigureAwait(false);
         await DrainAsync(pool, """
             WITH gone AS (
-                DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE time < $1 ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1)
+                DELETE FROM idempotency WHERE ctid = ANY(ARRAY(SELECT ctid FROM idempotency WHERE time < $1 ORDER BY time LIMIT $2 FOR UPDATE SKIP LOCKED))
+                RETURNING 1)
             SELECT count(*) FROM gone
             """, [Long(idempotencyBeforeUnixMillis), Int(SweepRowsMax)], cancellation).ConfigureAwait(false);
         await WriteAsync(pool, "DELETE FROM permit WHERE res_id IS NULL AND time < $1", [Long(permitsBeforeUnixMillis)], cancellation).ConfigureAwait(false);
@@ -247,7 +253,8 @@ public sealed partial class PostgreSqlJournalStore : IJournalStore
         DrainAsync(Pool, """
             WITH gone AS (
                 DELETE FROM cdr WHERE node = $1 AND number = ANY(ARRAY(
-                    SELECT number FROM (SELECT number, time FROM cdr WHERE node = $1 AND number < $2 ORDER BY number LIMIT $4) oldest WHERE time < $3)) RETURNING 1)
+                    SELECT number FROM (SELECT number, time FROM cdr WHERE node = $1 AND number < $2 ORDER BY number LIMIT $4) oldest WHERE time < $3))
+                RETURNING 1)
             SELECT count(*) FROM gone
             """, [Text(node), Long(beforeRowNumber), Long(beforeUnixMillis), Int(SweepRowsMax)], cancellation);
 

@@ -177,7 +177,8 @@ internal static class PostgreSqlMigrations
                     INSERT INTO cdr_number AS t(node, last) SELECT node, count(*) FROM x GROUP BY node ORDER BY node
                     ON CONFLICT (node) DO UPDATE SET last = t.last + excluded.last RETURNING t.node, t.last)
                 INSERT INTO cdr(node, number, uuid, res_id, time, fields)
-                SELECT x.node, numbered.last - x.total + x.k, x.uuid, x.res, x.time, x.fields FROM x JOIN numbered ON numbered.node = x.node ORDER BY x.node, x.k;
+                SELECT x.node, numbered.last - x.total + x.k, x.uuid, x.res, x.time, x.fields
+                FROM x JOIN numbered ON numbered.node = x.node ORDER BY x.node, x.k;
             END IF;
 
             IF cardinality(b_n) > 0 THEN

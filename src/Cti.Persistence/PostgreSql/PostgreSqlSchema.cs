@@ -53,7 +53,8 @@ internal static class PostgreSqlSchema
         var version = await SingleAsync<int>(connection, "SELECT coalesce(max(version), 0) FROM schema_migration", cancellation).ConfigureAwait(false);
         var migrations = PostgreSqlMigrations.All;
         if (version > migrations.Length)
-            throw new StoreMismatchException($"the store has schema version {version}, this program knows up to {migrations.Length}: it was written by a newer version");
+            throw new StoreMismatchException($"the store has schema version {version}, this program knows up to {migrations.Length}: it was written by a newer "
+                + "version");
         for (; version < migrations.Length; version++)
         {
             await ExecuteAsync(connection, migrations[version], cancellation).ConfigureAwait(false);

@@ -20,7 +20,8 @@ public sealed partial class SqliteJournalStore
     {
         var now = NowMillis();
         connection.Prepare("""
-            UPDATE node SET link = ?, gateway = ?, media = ?, version = ?, draining = ?, renewals = renewals + 1, renewed_at = ? WHERE name = ? AND incarnation = ?
+            UPDATE node SET link = ?, gateway = ?, media = ?, version = ?, draining = ?, renewals = renewals + 1, renewed_at = ?
+            WHERE name = ? AND incarnation = ?
             """)
             .Bind(self.LinkAddress).Bind(self.IsGateway ? 1 : 0).Bind(self.IsMedia ? 1 : 0).Bind(self.Version).Bind(self.IsDraining ? 1 : 0)
             .Bind(now).Bind(self.Name).Bind(self.Incarnation).Run();

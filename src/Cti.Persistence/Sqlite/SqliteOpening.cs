@@ -62,14 +62,16 @@ internal static class SqliteOpening
             new StoreUnavailableException($"{path} is locked by another program, such as sqlite3 or a backup ({WithoutStatement(failure)}): end that one",
                 failure),
         StoreUnavailableException when failure.Message.Contains("disk is full", StringComparison.Ordinal) =>
-            new StoreUnavailableException($"{path} cannot be used: no space is left for it ({WithoutStatement(failure)}); make some, or name another folder with cti.data", failure),
+            new StoreUnavailableException($"{path} cannot be used: no space is left for it ({WithoutStatement(failure)}); make some, or name another folder "
+                + "with cti.data", failure),
         StoreUnavailableException => new StoreUnavailableException($"{path} cannot be used: {WithoutStatement(failure)}", failure),
         UnauthorizedAccessException => new StoreUnavailableException($"{path} cannot be opened: {failure.Message} This process runs as {Environment.UserName}, "
             + "who must be allowed to read and write the file and to make others beside it", failure),
         IOException { HResult: ReadOnlySystem } =>
             new StoreUnavailableException($"{path} cannot be opened: its file system is read-only ({failure.Message}); name another folder with cti.data",
             failure),
-        IOException { HResult: NoSpace or QuotaLinux or QuotaMacOs } => new StoreUnavailableException($"{path} cannot be opened: no space is left for it ({failure.Message}); make some, or name another folder with cti.data", failure),
+        IOException { HResult: NoSpace or QuotaLinux or QuotaMacOs } => new StoreUnavailableException($"{path} cannot be opened: no space is left for it "
+            + $"({failure.Message}); make some, or name another folder with cti.data", failure),
         IOException => new StoreUnavailableException($"{path} cannot be opened: {failure.Message}", failure),
         _ => null,
     };

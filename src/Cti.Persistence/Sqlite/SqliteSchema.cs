@@ -43,7 +43,8 @@ internal static class SqliteSchema
             json_extract(f, '$[0]') AS id, json_extract(f, '$[1]') AS nodeid, json_extract(f, '$[2]') AS cdrid, json_extract(f, '$[3]') AS processid,
             json_extract(f, '$[4]') AS callid, json_extract(f, '$[5]') AS ch, json_extract(f, '$[6]') AS devno, json_extract(f, '$[7]') AS ani,
             json_extract(f, '$[8]') AS dnis, json_extract(f, '$[9]') AS dnis2, json_extract(f, '$[10]') AS orgcallno, json_extract(f, '$[11]') AS dir,
-            json_extract(f, '$[12]') AS devtype, json_extract(f, '$[13]') AS busitype, json_extract(f, '$[14]') AS callstatus, json_extract(f, '$[15]') AS endtype,
+            json_extract(f, '$[12]') AS devtype, json_extract(f, '$[13]') AS busitype, json_extract(f, '$[14]') AS callstatus,
+            json_extract(f, '$[15]') AS endtype,
             json_extract(f, '$[16]') AS ipscreason, json_extract(f, '$[17]') AS callfailcause, json_extract(f, '$[18]') AS callbegintime,
             json_extract(f, '$[19]') AS connectbegintime, json_extract(f, '$[20]') AS callendtime, json_extract(f, '$[21]') AS talkduration,
             json_extract(f, '$[22]') AS projectid, json_extract(f, '$[23]') AS flowid, json_extract(f, '$[24]') AS additionalinfo1,
@@ -73,7 +74,8 @@ internal static class SqliteSchema
             connection.ExecuteScript("CREATE TABLE IF NOT EXISTS schema_migration(version INTEGER NOT NULL PRIMARY KEY, applied_at TEXT NOT NULL)");
             var version = (int)Single(connection, "SELECT COALESCE(MAX(version), 0) FROM schema_migration");
             if (version > Migrations.Length)
-                throw new StoreMismatchException($"it was written by a newer version of this program (schema {version}, this one knows up to {Migrations.Length}): run that version, or name another file with cti.journal.file");
+                throw new StoreMismatchException($"it was written by a newer version of this program (schema {version}, this one knows up to "
+                    + $"{Migrations.Length}): run that version, or name another file with cti.journal.file");
             for (; version < Migrations.Length; version++)
             {
                 connection.ExecuteScript(Migrations[version]);
@@ -94,7 +96,8 @@ internal static class SqliteSchema
         var stored = Single(connection, "SELECT COALESCE((SELECT CAST(value AS INTEGER) FROM setting WHERE name = 'instances'), 0)");
         if (stored == instanceCount) return;
         if (stored != 0)
-            throw new StoreMismatchException($"it was created with {stored} instances, the configuration says {instanceCount}: set cti.instances = {stored}, or name another file with cti.journal.file");
+            throw new StoreMismatchException($"it was created with {stored} instances, the configuration says {instanceCount}: set cti.instances = {stored}, "
+                + "or name another file with cti.journal.file");
         connection.Prepare("INSERT INTO setting(name, value) VALUES('instances', ?)").Bind(instanceCount.ToString(CultureInfo.InvariantCulture)).Run();
         for (var id = 0; id < instanceCount; id++)
             connection.Prepare("INSERT INTO instance(id, owner, epoch, tail) VALUES(?, '', 0, 0)").Bind(id).Run();
