@@ -96,7 +96,7 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
     private void LetGo(LetGoNow let)
     {
         let.Transaction.Fate = new AnsweredElsewhere(let.Tag);
-        if (let.Transaction.Origin is null) let.Transaction.LetGo(let.Millis);
+        if (let.Transaction.Origin is null) let.Transaction.HandOff(let.Millis);
     }
 
     /// <summary>The CANCEL of an INVITE that came to another node before the call did come here.</summary>

@@ -60,7 +60,7 @@ internal sealed class ConnectionGate : IDisposable
     internal Task WaitAsync(CancellationToken cancellation) => _room.WaitAsync(cancellation);
 
     /// <summary>What <see cref="WaitAsync"/> took is free again: the socket is closed, or none came.</summary>
-    internal void GiveBack() => _room.Release();
+    internal void Release() => _room.Release();
 
     /// <summary>Lets a connection in; false where it is to be refused.</summary>
     internal bool Admit(GatewayConnection connection)
@@ -108,7 +108,7 @@ internal sealed class ConnectionGate : IDisposable
     internal void Left(GatewayConnection connection)
     {
         lock (_lock) Remove(connection);
-        GiveBack();
+        Release();
     }
 
     public void Dispose()

@@ -66,7 +66,7 @@ internal sealed class GatedListeners(IConnectionListenerFactory sockets, Connect
             }
             finally
             {
-                if (connection is null) gate.GiveBack();
+                if (connection is null) gate.Release();
             }
         }
 

@@ -127,7 +127,7 @@ public sealed class SoundRecorder
     {
         if (IsDone)
         {
-            LetGo();
+            Rescue(isFull: false);
             return true;
         }
         try
@@ -212,7 +212,7 @@ public sealed class SoundRecorder
         _file.Stream.Flush();
         if (Current == Phase.Failed)
         {
-            LetGo();
+            Rescue(isFull: false);
             return true;
         }
         if (phase != Phase.Finishing) return false;
@@ -277,12 +277,8 @@ public sealed class SoundRecorder
         }
     }
 
-    /// <summary>What was given up is completed as far as it goes.</summary>
-    private void LetGo()
-    {
-        if (!_isClosed) Rescue(isFull: false);
-    }
-
+    /// <summary>What was given up, or failed, is completed as far as it goes; of no effect where the file is closed.</summary>
+    /// <returns>Whether sound was saved.</returns>
     private bool Rescue(bool isFull)
     {
         if (_isClosed) return false;

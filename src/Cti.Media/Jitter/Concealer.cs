@@ -15,8 +15,8 @@ internal sealed class Concealer
 
     public void Reset() => _position = FadeSamples;
 
-    /// <summary>A whole frame was heard.</summary>
-    public void Heard(ReadOnlySpan<short> frame)
+    /// <summary>A whole frame was heard: it is what the next gap is filled with.</summary>
+    public void Remember(ReadOnlySpan<short> frame)
     {
         frame.CopyTo(_last);
         _position = 0;

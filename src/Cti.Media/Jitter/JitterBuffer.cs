@@ -201,7 +201,7 @@ internal sealed class JitterBuffer(int firstLateness = JitterBuffer.DelayMin)
         _playout += Audio.FrameSamples;
         if (missingCount == 0)
         {
-            _concealer.Heard(frame);
+            _concealer.Remember(frame);
             return;
         }
         if (_concealer.IsAudible) Concealed++;
@@ -214,6 +214,6 @@ internal sealed class JitterBuffer(int firstLateness = JitterBuffer.DelayMin)
         Span<short> next = stackalloc short[Audio.FrameSamples];
         Read(next);
         for (var i = 0; i < frame.Length; i++) frame[i] += (short)((next[i] - frame[i]) * i / frame.Length);
-        _concealer.Heard(frame);
+        _concealer.Remember(frame);
     }
 }

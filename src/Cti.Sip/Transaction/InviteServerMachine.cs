@@ -32,7 +32,7 @@ namespace Cti.Sip.Transaction;
               +-----------+                              |
               | Terminated|<-----------------------------+
               +-----------+
-   One that another node answers (LetGo) stays in Proceeding for timer C: Terminated
+   One that another node answers (HandOff) stays in Proceeding for timer C: Terminated
 */
 internal static class InviteServerMachine
 {

@@ -149,10 +149,10 @@ public sealed class ServerTransaction : SipTransaction
     /// its CANCEL and of the ACK of that answer. Of no effect once it is answered.
     /// </summary>
     /// <param name="millis">In milliseconds; at least <see cref="SipTimers.TimerC"/> is used.</param>
-    public void LetGo(long millis) => Layer.LetGo(this, millis);
+    public void HandOff(long millis) => Layer.HandOff(this, millis);
 
-    /// <summary>Forgets an INVITE that was let go: what another node answered is acknowledged.</summary>
-    public void Forget() => Layer.ForgetLetGo(this);
+    /// <summary>Forgets an INVITE that was handed off: what another node answered is acknowledged.</summary>
+    public void Forget() => Layer.ForgetHandedOff(this);
 
     /// <summary>Sends 100 now rather than after 200 ms.</summary>
     public void SendTrying() => Layer.Respond(this, SipResponse.For(Request, 100));

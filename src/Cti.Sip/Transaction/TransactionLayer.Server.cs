@@ -90,14 +90,14 @@ public sealed partial class TransactionLayer
         return true;
     }
 
-    internal void LetGo(ServerTransaction server, long millis)
+    internal void HandOff(ServerTransaction server, long millis)
     {
         if (server.Phase != TransactionPhase.Proceeding) return;
         server.State = server.State with { ResendAt = TransactionState.Never, EndAt = Now + Math.Max(millis, _timers.TimerC) };
         _deadlines.Place(server, server.State.NextDeadline);
     }
 
-    internal void ForgetLetGo(ServerTransaction server)
+    internal void ForgetHandedOff(ServerTransaction server)
     {
         if (server is { Phase: TransactionPhase.Proceeding, State.EndAt: not TransactionState.Never }) Abandon(server);
     }

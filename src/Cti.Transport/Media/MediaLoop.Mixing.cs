@@ -164,7 +164,7 @@ internal sealed unsafe partial class MediaLoop
         _arrived.Clear();
     }
 
-    private void LetGo(SessionSlot slot, MediaLoop target)
+    private void MoveOut(SessionSlot slot, MediaLoop target)
     {
         // One that has ended meanwhile has given its place back already.
         if (slot.Index >= 0)
@@ -177,7 +177,7 @@ internal sealed unsafe partial class MediaLoop
         slot.Owner = target;
     }
 
-    private void TakeOver(SessionSlot slot)
+    private void MoveIn(SessionSlot slot)
     {
         if (slot.IsGone)
         {

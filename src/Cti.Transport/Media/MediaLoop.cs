@@ -220,10 +220,10 @@ internal sealed unsafe partial class MediaLoop : IDisposable
                     Admit(slot, EmptiestPhase());
                     break;
                 case LoopCommandKind.Depart:
-                    LetGo(slot, entry.Target!);
+                    MoveOut(slot, entry.Target!);
                     break;
                 case LoopCommandKind.Arrive:
-                    TakeOver(slot);
+                    MoveIn(slot);
                     break;
                 default:
                     Apply(slot, entry.Command);

@@ -48,7 +48,7 @@ public sealed class ServerTransactionTests
     {
         var invite = Invite();
         invite.Respond(For(invite, 180));
-        invite.LetGo(0);
+        invite.HandOff(0);
         _bench.RunUntil(500);
         _bench.Receive(Texts.Request("INVITE"));
         _bench.Receive(Ack());
@@ -66,7 +66,7 @@ public sealed class ServerTransactionTests
         var invite = Invite();
         invite.Forget();
         _bench.Layer.Count.ShouldBe(1);
-        invite.LetGo(300_000);
+        invite.HandOff(300_000);
         _bench.RunUntil(299_999);
         _bench.Layer.Count.ShouldBe(1);
         invite.Forget();

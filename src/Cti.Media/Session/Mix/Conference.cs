@@ -207,18 +207,18 @@ public sealed class Conference
 
     private void Serve(ConferenceSeat seat)
     {
-        seat.Heard = null;
+        seat.Output = null;
         if (!seat.Hears || seat.Session.Codec is not { } codec) return;
-        seat.HeardCodec = codec;
+        seat.OutputCodec = codec;
         if (!seat.Contributes)
         {
-            seat.Heard = Shared(codec);
+            seat.Output = Shared(codec);
             return;
         }
         Span<short> without = stackalloc short[Audio.FrameSamples];
         Mixer.SaturateWithout(_sum, seat.Own, without);
         G711.Encode(codec, without, seat.OwnFrame);
-        seat.Heard = seat.OwnFrame;
+        seat.Output = seat.OwnFrame;
     }
 
     private byte[] Shared(AudioCodec codec)

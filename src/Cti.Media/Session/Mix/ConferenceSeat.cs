@@ -41,7 +41,7 @@ internal sealed class ConferenceSeat(Conference conference, MediaSession session
     public byte[] OwnFrame { get; } = new byte[Audio.FrameSamples];
 
     /// <summary>What it hears in this frame: its own or one that is shared; null for nothing.</summary>
-    public byte[]? Heard { get; set; }
+    public byte[]? Output { get; set; }
 
     public bool IsTalking { get; private set; }
 
@@ -90,11 +90,11 @@ internal sealed class ConferenceSeat(Conference conference, MediaSession session
     public Supply Take(Span<byte> payload, AudioCodec codec)
     {
         // A codec that changed since the mix was made gets its first frame with the next one.
-        if (Heard is not { } frame || codec != HeardCodec) return Supply.None;
+        if (Output is not { } frame || codec != OutputCodec) return Supply.None;
         frame.CopyTo(payload);
         return Supply.Frame;
     }
 
-    /// <summary>The codec of <see cref="Heard"/>.</summary>
-    public AudioCodec HeardCodec { get; set; }
+    /// <summary>The codec of <see cref="Output"/>.</summary>
+    public AudioCodec OutputCodec { get; set; }
 }
