@@ -101,7 +101,7 @@ internal sealed class EveryState : CallBehaviour
     {
         Accepts<TouchCall>(static (decision, _) => decision.ReplyNull().Build());
         Accepts<StartSideRecord>(SideRecordings.Start);
-        Accepts<StopSideRecord>(SideRecordings.Stop);
+        Accepts<StopSideRecord>(static (decision, _) => SideRecordings.Stop(decision));
 
         Hears<ByeArrived>(FarEnd.HungUp);
         Hears<DialogChanged>(Takeover.DialogHasChanged);

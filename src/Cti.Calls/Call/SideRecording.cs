@@ -41,7 +41,7 @@ internal static class SideRecordings
             .Do(new StartMediaRecord(recording.Number, recording.FullPath, recording.Format, Beep: false, Channels: 2)).Build();
     }
 
-    public static CallDecision Stop(CallDraft decision, StopSideRecord stop)
+    public static CallDecision Stop(CallDraft decision)
     {
         decision.ReplyNull();
         return (decision.State.SideRecord is { } running ? decision.Do(new StopMediaRecord(running.Number)) : decision).Build();

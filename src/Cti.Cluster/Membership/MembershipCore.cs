@@ -125,7 +125,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
             KnownOwnership = view.OwnershipVersion;
             Merge(read);
         }
-        LookForRowless(began, arrived, isUnbroken);
+        LookForRowless(arrived, isUnbroken);
         var lost = Lose();
         var changed = Look();
         var (takes, putDown) = Plan(view.NowMillis, began);
@@ -319,7 +319,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     }
 
     /// <summary>Owners without a row (a program of before leases) are given a lease to show one.</summary>
-    private void LookForRowless(long began, long arrived, bool isUnbroken)
+    private void LookForRowless(long arrived, bool isUnbroken)
     {
         if (!isUnbroken) _rowlessSince.Clear();
         var owners = _ownership.Select(static claim => claim.Owner).Where(owner => owner.Length > 0 && RowOf(owner) is null).ToHashSet(StringComparer.Ordinal);

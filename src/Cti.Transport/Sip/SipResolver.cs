@@ -20,7 +20,6 @@ public sealed class SipResolver : ISipResolver
     private const int FlowsMax = 32;
 
     private readonly Func<SipTransportKind, AddressFamily, int> _findListener;
-    private readonly IClock _clock;
     private readonly IRandom _random;
     private readonly SrvClient _srv;
     private readonly Kept<IPAddress> _addresses;
@@ -42,7 +41,6 @@ public sealed class SipResolver : ISipResolver
     {
         _lookUp = lookUp ?? (static name => Dns.GetHostAddressesAsync(name));
         _findListener = findListener;
-        _clock = clock;
         _random = random;
         _srv = new SrvClient(random, nameServers);
         _addresses = new Kept<IPAddress>(clock, LookUpAddressesAsync);
