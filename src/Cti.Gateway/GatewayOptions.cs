@@ -32,7 +32,10 @@ public sealed record GatewayOptions
     /// <summary>The server's version, for <c>rpc.discover</c>.</summary>
     public string Version { get; init; } = "0.1.0";
 
-    /// <summary>Connections open at once, 1 or more; one address has a quarter of them for connections that have shown no key, one application a quarter for POSTs under way.</summary>
+    /// <summary>
+    /// Connections open at once, 1 or more; one address has a quarter of them for connections that have shown no key, one application a quarter for POSTs
+    /// under way.
+    /// </summary>
     public int ConnectionsMax { get; init; } = Limits.GatewayConnectionsMax;
 
     /// <summary>Bytes of a request at most.</summary>

@@ -20,7 +20,7 @@ public static partial class Limits
     /// above all.
     /// </summary>
     public const int DiskQuestionMillisMax = 3_000;
-    /// <summary>Milliseconds for which folders of recordings are looked through after the start: a slow disk shows some ten million files in that time.</summary>
+    /// <summary>Milliseconds for which folders of recordings are looked through after the start: a slow disk shows ten million files in that time.</summary>
     public const int DiskLookThroughMillisMax = 600_000;
     /// <summary>Milliseconds until a file whose disk did not answer is asked for again: each time costs a thread until it answers.</summary>
     public const int DiskRetryMillis = 30_000;

@@ -58,7 +58,10 @@ internal sealed record DescriptorBudget(int Limit, int Kept, int Sessions, int S
         return new DescriptorBudget(limit, kept, Math.Min(wishes.Sessions, calls * 10 / TenSessions), sip, gateway);
     }
 
-    /// <summary>Logs what was divided, and each kind that has less than the configuration says: a warning where the operator has asked for that many, a note where it is a default.</summary>
+    /// <summary>
+    /// Logs what was divided, and each kind that has less than the configuration says: a warning where the operator has asked for that many, a note where it
+    /// is a default.
+    /// </summary>
     /// <param name="wishes">What the configuration says.</param>
     /// <param name="isConfigured">Whether a key was set by the operator.</param>
     /// <param name="log">Where to.</param>

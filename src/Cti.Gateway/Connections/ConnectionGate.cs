@@ -5,14 +5,15 @@ using Cti.Kernel;
 namespace Cti.Gateway.Connections;
 
 /// <summary>
-/// Who may have a connection. There are so many in all, and one address has a quarter of them for connections that have shown no key: so nobody has them alone. One on
-/// which no request is under way makes room for a newcomer; one that has not begun any is closed after a while anyway.
+/// Who may have a connection. There are so many in all, and one address has a quarter of them for connections that have shown no key: so nobody has them
+/// alone. One on which no request is under way makes room for a newcomer; one that has not begun any is closed after a while anyway.
 /// <code>
 ///   accepted ──► silent ──request──► busy ◄──request── resting (a stranger's, or an application's that has shown its key)
 ///                  │ 10 s              └────answered──────►│ a newcomer needs its place, or Kestrel's 130 s
 ///                  └──────────────► closed ◄───────────────┘
 /// </code>
-/// Who goes where all places are taken: what has been silent for a second; what a stranger keeps for later; what the application keeps that keeps most; what is silent.
+/// Who goes where all places are taken: what has been silent for a second; what a stranger keeps for later; what the application keeps that
+/// keeps most; what is silent.
 /// </summary>
 internal sealed class ConnectionGate : IDisposable
 {
@@ -69,7 +70,9 @@ internal sealed class ConnectionGate : IDisposable
         lock (_lock)
         {
             var share = _shares.GetValueOrDefault(connection.Source);
-            var hasRoom = share is null || share.Count < Math.Max(1, _max / AddressPart) ? _open < _max || TryMakeRoom(Dispensable(), out idle) : TryMakeRoom(share.Silent.First?.Value, out idle);
+            var hasRoom = share is null || share.Count < Math.Max(1, _max / AddressPart)
+                ? _open < _max || TryMakeRoom(Dispensable(), out idle)
+                : TryMakeRoom(share.Silent.First?.Value, out idle);
             if (hasRoom) Enter(connection);
             else Interlocked.Increment(ref _refused);
         }

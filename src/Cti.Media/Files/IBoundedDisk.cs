@@ -12,6 +12,8 @@ public interface IBoundedDisk
     T Ask<T>(string application, string file, Func<T> ask, T silent, int limitMillis);
 
     /// <summary>Looks through folders on a thread of its own: who begins it waits for nothing, nor does anything else that is asked of a disk.</summary>
-    /// <param name="look">Is given what tells whether to go on, to be asked often: no longer once the time for it is over, or the node stops. Throws nothing.</param>
+    /// <param name="look">
+    /// Is given what tells whether to go on, to be asked often: no longer once the time for it is over, or the node stops. Throws nothing.
+    /// </param>
     void BeginLook(Action<Func<bool>> look);
 }

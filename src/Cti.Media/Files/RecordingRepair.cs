@@ -2,7 +2,10 @@ using System.IO.Enumeration;
 
 namespace Cti.Media.Files;
 
-/// <summary>Completes recordings that a crash of the process left unfinished and that nobody goes on with. What is being opened meanwhile is left alone (<see cref="RecordingTurn"/>).</summary>
+/// <summary>
+/// Completes recordings that a crash of the process left unfinished and that nobody goes on with. What is being opened meanwhile is left alone
+/// (<see cref="RecordingTurn"/>).
+/// </summary>
 public static class RecordingRepair
 {
     private const string OkiExtension = ".vox";
@@ -73,7 +76,9 @@ public static class RecordingRepair
     /// Completes every unfinished recording under a folder, links not followed. A file that cannot be repaired is left as it is.
     /// </summary>
     /// <param name="root">The folder.</param>
-    /// <param name="kept">Targets whose recording goes on: those are left as they are. Completed, one without sound yet would give way to what stood there before.</param>
+    /// <param name="kept">
+    /// Targets whose recording goes on: those are left as they are. Completed, one without sound yet would give way to what stood there before.
+    /// </param>
     /// <param name="goesOn">Asked at each file and folder whether to go on; null: to the end.</param>
     /// <returns>The targets that were completed.</returns>
     public static IReadOnlyList<string> RepairAll(string root, IReadOnlySet<string> kept, Func<bool>? goesOn = null)
@@ -120,7 +125,9 @@ public static class RecordingRepair
     }
 
     private static bool IsLeft(ReadOnlySpan<char> name) =>
-        name.EndsWith(RecordingHeader.PartSuffix, StringComparison.Ordinal) || name.EndsWith(RecordingHeader.SecondPartSuffix, StringComparison.Ordinal) || name.EndsWith(RecordingFile.CopySuffix, StringComparison.Ordinal);
+        name.EndsWith(RecordingHeader.PartSuffix, StringComparison.Ordinal)
+        || name.EndsWith(RecordingHeader.SecondPartSuffix, StringComparison.Ordinal)
+        || name.EndsWith(RecordingFile.CopySuffix, StringComparison.Ordinal);
 
     private static void DeleteUnlessOpen(string copy)
     {

@@ -1,8 +1,8 @@
 namespace Cti.Media.Files;
 
 /// <summary>
-/// Whose turn it is with an unfinished recording in this process: the file's lock tells two processes apart, and not who has just made a file and is about to lock it
-/// from who looks whether anybody has.
+/// Whose turn it is with an unfinished recording in this process: the file's lock tells two processes apart, and not who has just made a file
+/// and is about to lock it from who looks whether anybody has.
 /// </summary>
 internal sealed class RecordingTurn : IDisposable
 {

@@ -51,7 +51,9 @@ public sealed record NodeConfiguration(
     internal const string SipListenKey = "cti.sip.listen", GatewayListenKey = "cti.gateway.listen", LinkListenKey = "cti.cluster.listen";
 
     /// <summary>The keys whose values the system's limit of open files may lower.</summary>
-    internal const string MediaPortsKey = "cti.media.ports", SipConnectionsKey = "cti.sip.tcp.max-connections", GatewayConnectionsKey = "cti.gateway.max-connections";
+    internal const string MediaPortsKey = "cti.media.ports";
+    internal const string SipConnectionsKey = "cti.sip.tcp.max-connections";
+    internal const string GatewayConnectionsKey = "cti.gateway.max-connections";
 
     /// <summary>Where the keys stand that only the start can find wrong, by key: <c>FILE:LINE:COLUMN</c>.</summary>
     internal ImmutableDictionary<string, string> Places { get; init; } = ImmutableDictionary<string, string>.Empty;
