@@ -255,7 +255,7 @@ public sealed class GatewayServer : IAsyncDisposable
         }
         try
         {
-            await _post.HandleAsync(context, caller);
+            await _post.HandleAsync(context, caller).ConfigureAwait(false);
         }
         finally
         {
