@@ -69,9 +69,12 @@ internal static class AdmissionBenchmark
         var refused = nodes.SelectMany(static node => node.Series("cti_media_refused_total").Concat(node.Series("cti_calls_refused_total")))
             .GroupBy(static one => one.Labels, static one => one.Value).Where(static reason => reason.Sum() > 0).Select(static reason => $"{reason.Key} {reason.Sum():F0}").ToArray();
         var failures = results.SelectMany(static result => result.Failures).GroupBy(static failure => failure.Why, static failure => failure.Calls).Select(static why => $"{why.Key} {why.Sum()}").ToArray();
+        var unexpected = results.SelectMany(static result => result.Unexpected).GroupBy(static one => one.Line, static one => one.Calls).Select(static line => $"\"{line.Key}\" {line.Sum()}").ToArray();
         var answers = results.SelectMany(static result => result.ResponseMillis).ToArray();
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"admission: {accepted} of {Nodes * CallsEach} calls accepted, {up:F0} up at once; load average {load}"));
         Console.WriteLine($"admission: refused by the nodes: {(refused.Length == 0 ? "none" : string.Join(", ", refused))}; failed for SIPp: {(failures.Length == 0 ? "none" : string.Join(", ", failures))}; {results.Sum(static result => result.Retransmissions)} retransmissions");
+        if (unexpected.Length > 0) Console.WriteLine($"admission: what SIPp did not expect: {string.Join(", ", unexpected)}");
+        if (accepted < Nodes * CallsEach) Console.WriteLine(string.Join('\n', nodes.Select(static (node, i) => $"admission: the log of node {i} ends with\n{node.Said}")));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"admission: time to answer p50 {Report.Percentile(answers, 0.5):F0} ms, p99 {Report.Percentile(answers, 0.99):F0} ms"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
             $"admission: how late a node sends, p99 of each second: p50 {Report.Percentile(paces, 0.5):F1} ms, p99 {Report.Percentile(paces, 0.99):F1} ms, at most {paces.Max():F1} ms in {paces.Length} seconds of a loop (without calls and busy loops {Report.Percentile(quiet, 0.5):F1} ms)"));

@@ -9,6 +9,9 @@ internal sealed record SippResult(long Succeeded, long Failed, long Retransmissi
 {
     /// <summary>Why calls failed, as it counts them: name and number, without those that never happened.</summary>
     public required IReadOnlyList<(string Why, long Calls)> Failures { get; init; }
+
+    /// <summary>The messages that it gave a call up for: their first lines, and how many.</summary>
+    public required IReadOnlyList<(string Line, long Calls)> Unexpected { get; init; }
 }
 
 /// <summary>SIPp as the far end: a process of its own, one UDP socket, loopback.</summary>
@@ -56,7 +59,7 @@ internal sealed class Sipp : IDisposable
     /// <summary>Calls the node <paramref name="rate"/> times a second, <paramref name="calls"/> times in all, and hangs up after <paramref name="holdMillis"/>.</summary>
     public static Sipp Caller(int nodePort, int rate, int calls, int holdMillis) => new("uac", TimeSpan.FromSeconds((calls / rate) + (holdMillis / 1000) + 60),
         ["127.0.0.1:" + Text(nodePort), "-r", Text(rate), "-m", Text(calls), "-l", "100000", "-d", Text(holdMillis),
-            "-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-fd", "1", "-timeout", Text(calls / rate + holdMillis / 1000 + 20)]);
+            "-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-trace_err", "-fd", "1", "-timeout", Text(calls / rate + holdMillis / 1000 + 20)]);
 
     /// <summary>Answers what calls it, until it is disposed of.</summary>
     public static Sipp Callee() => new("uas", Timeout.InfiniteTimeSpan, []);
@@ -86,6 +89,9 @@ internal sealed class Sipp : IDisposable
         return new SippResult(Count("SuccessfulCall(C)"), Count("FailedCall(C)"), Count("Retransmissions(C)"), seconds,
             ProcessCost.EndedChildrenCpuSeconds() - _childrenCpuBefore, responses)
         {
+            Unexpected = [.. Directory.GetFiles(_folder, "*_errors.log").SelectMany(File.ReadLines).Where(static line => line.Contains("received '", StringComparison.Ordinal))
+                .Select(static line => line[(line.IndexOf("received '", StringComparison.Ordinal) + 10)..].Trim())
+                .GroupBy(static line => line.StartsWith("SIP/2.0", StringComparison.Ordinal) ? line : line.Split(' ')[0], StringComparer.Ordinal).Select(static line => (line.Key, line.LongCount()))],
             Failures = [.. names.Where(static name => name.StartsWith("Failed", StringComparison.Ordinal) && name.EndsWith("(C)", StringComparison.Ordinal) && name != "FailedCall(C)")
                 .Select(name => (name["Failed".Length..^"(C)".Length], Count(name))).Where(static why => why.Item2 > 0)],
         };
