@@ -10,6 +10,7 @@ namespace Cti.Actors.Hosting;
 public sealed class ActorHandle
 {
     private readonly ActorHost _host;
+    private readonly Lock _beginning = new();
     private readonly int _capacity;
     private int _waiting;
     private volatile bool _isStopped;
@@ -44,17 +45,26 @@ public sealed class ActorHandle
     /// <summary>Puts a message into the mailbox; false when it is full or the actor has stopped (nothing was queued).</summary>
     public bool Tell(object message)
     {
-        if (_isStopped || _actor is not { } actor) return false;
+        if (_isStopped) return false;
         if (Interlocked.Increment(ref _waiting) > _capacity && message is not ISystemMessage)
         {
             Interlocked.Decrement(ref _waiting);
             return false;
         }
-        actor.Tell(message, ActorRefs.NoSender);
+        (Volatile.Read(ref _actor) ?? Begin()).Tell(message, ActorRefs.NoSender);
         return true;
     }
 
-    internal void Started(IActorRef actor) => _actor = actor;
+    internal void Started(IActorRef actor) => Volatile.Write(ref _actor, actor);
+
+    /// <summary>Not before the first message: whoever makes an actor has given it by then all that it begins with.</summary>
+    private IActorRef Begin()
+    {
+        lock (_beginning)
+        {
+            return _isStopped ? ActorRefs.Nobody : _actor ??= _host.Begin(this);
+        }
+    }
 
     /// <summary>Makes the actor, at its beginning and after every crash.</summary>
     internal NodeActor Make()

@@ -85,7 +85,7 @@ public sealed class ActorHost
 
     internal static ActorHost Of(ActorSystem actors) => actors.Settings.Setup.Get<HostSetup>().Value.Host;
 
-    /// <summary>Creates an actor.</summary>
+    /// <summary>Creates an actor, which begins with its first message.</summary>
     /// <param name="name">For logs.</param>
     /// <param name="factory">Makes the actor, in its own mailbox, also after a crash.</param>
     /// <param name="capacity">Messages that may wait, 1 or more.</param>
@@ -95,9 +95,10 @@ public sealed class ActorHost
         var path = PathOf(name, Interlocked.Increment(ref _lastNumber));
         var handle = new ActorHandle(this, name, path, factory, capacity);
         _alive[path] = handle;
-        handle.Started(_actors.ActorOf(Props.CreateBy(new Producer(handle)).WithDeploy(WithHandle), path));
         return handle;
     }
+
+    internal IActorRef Begin(ActorHandle actor) => _actors.ActorOf(Props.CreateBy(new Producer(actor)).WithDeploy(WithHandle), actor.Path);
 
     /// <summary>The handle of an actor by its name below /user; null for one that has stopped, or is none of the node's.</summary>
     internal ActorHandle? Find(string path) => _alive.GetValueOrDefault(path);

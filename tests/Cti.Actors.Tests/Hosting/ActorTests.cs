@@ -56,6 +56,24 @@ public sealed class ActorTests
     }
 
     [Fact]
+    public void An_actor_begins_with_its_first_message()
+    {
+        var made = 0;
+        var seen = new List<object>();
+        var actor = NewSystem().Spawn("a", () =>
+        {
+            made++;
+            return new Recorder(seen);
+        });
+        _runtime.RunAll();
+        made.ShouldBe(0);
+        actor.Tell("m").ShouldBeTrue();
+        _runtime.RunAll();
+        made.ShouldBe(1);
+        seen.ShouldBe(["m"]);
+    }
+
+    [Fact]
     public void What_is_stashed_comes_back_in_order_before_anything_newer()
     {
         var seen = new List<object>();
