@@ -179,6 +179,9 @@ public sealed class ServerNode : INodeInfo
     /// <summary>New calls that were refused because SIP messages had to wait too long.</summary>
     public long CallsRefusedForBacklog => _backlog.Refused;
 
+    /// <summary>New calls that were refused because the journal could not be reached.</summary>
+    public long CallsRefusedForJournal => _inbound?.RefusedForJournal ?? 0;
+
     /// <summary>SIP transactions alive.</summary>
     public int TransactionCount => _inbound?.Layer?.Count ?? 0;
 

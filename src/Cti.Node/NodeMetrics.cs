@@ -29,7 +29,9 @@ internal sealed class NodeMetrics : IDisposable
         {
             new(server.CallsRefusedForMax, new KeyValuePair<string, object?>("reason", "calls-max")),
             new(server.CallsRefusedForBacklog, new KeyValuePair<string, object?>("reason", "sip-behind")),
-        }, "{call}", "New calls that were refused, by reason: calls-max is cti.node.calls-max; sip-behind: SIP messages had waited for over 50 ms");
+            new(server.CallsRefusedForJournal, new KeyValuePair<string, object?>("reason", "journal")),
+        }, "{call}", "New calls that were refused, by reason: calls-max is cti.node.calls-max; sip-behind: SIP messages had waited for over 50 ms; "
+            + "journal: it could not be reached");
         _meter.CreateObservableGauge("cti_conferences", () => server.ConferenceCount, "{conference}", "Conferences that this node mixes");
         _meter.CreateObservableGauge("cti_node_ready", () => server.IsReady ? 1 : 0, "1",
             "Whether the node takes new calls: its journal answers and it does not drain");

@@ -55,17 +55,6 @@ public sealed class ActorHandle
         return true;
     }
 
-    internal void Started(IActorRef actor) => Volatile.Write(ref _actor, actor);
-
-    /// <summary>Not before the first message: whoever makes an actor has given it by then all that it begins with.</summary>
-    private IActorRef Begin()
-    {
-        lock (_beginning)
-        {
-            return _isStopped ? ActorRefs.Nobody : _actor ??= _host.Begin(this);
-        }
-    }
-
     /// <summary>Makes the actor, at its beginning and after every crash.</summary>
     internal NodeActor Make()
     {
@@ -94,6 +83,15 @@ public sealed class ActorHandle
         _last = null;
         _factory = null;
         _actor = null;
+    }
+
+    /// <summary>Not before the first message: whoever makes an actor has given it by then all that it begins with.</summary>
+    private IActorRef Begin()
+    {
+        lock (_beginning)
+        {
+            return _isStopped ? ActorRefs.Nobody : _actor ??= _host.Begin(this);
+        }
     }
 }
 

@@ -51,10 +51,7 @@ public sealed class ActorHost
     public ActorHost(IScheduler scheduler, IClock clock, ITimers timers, ILog log)
     {
         (Scheduler, Clock, Timers, Log) = (scheduler, clock, timers, log);
-        using (PortScheduler.CreatingFor(this))
-        {
-            _actors = ActorSystem.Create("cti", BootstrapSetup.Create().WithConfig(Configuration).And(new HostSetup(this)));
-        }
+        _actors = PortScheduler.Create(this, () => ActorSystem.Create("cti", BootstrapSetup.Create().WithConfig(Configuration).And(new HostSetup(this))));
         var listener = _actors.ActorOf(Props.CreateBy(new AkkaLog.Producer(this)), "log");
         foreach (var kind in (Type[])[typeof(Error), typeof(Warning), typeof(AllDeadLetters)]) _actors.EventStream.Subscribe(listener, kind);
     }

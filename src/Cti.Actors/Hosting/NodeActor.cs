@@ -31,7 +31,6 @@ public abstract class NodeActor : ActorBase, IWithTimers, IWithUnboundedStash
     {
         System = system;
         Self = self;
-        self.Started(base.Self);
     }
 
     internal void Undelivered(object message) => OnUndelivered(message);

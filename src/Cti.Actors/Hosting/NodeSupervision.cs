@@ -12,18 +12,24 @@ internal sealed class NodeSupervision : SupervisorStrategyConfigurator
 {
     public override SupervisorStrategy Create() => new Strategy();
 
-    private sealed class Strategy() : OneForOneStrategy(Limits.ActorRestartsMax, Timeout.Infinite, static fault => fault is ActorInitializationException ? Directive.Stop : Directive.Restart, loggingEnabled: false)
+    private sealed class Strategy() : OneForOneStrategy(Limits.ActorRestartsMax, Timeout.Infinite, DirectiveFor, loggingEnabled: false)
     {
-        public override void ProcessFailure(IActorContext context, bool restart, IActorRef child, Exception cause, ChildRestartStats stats, IReadOnlyCollection<ChildRestartStats> children)
+        public override void ProcessFailure(IActorContext context, bool restart, IActorRef child, Exception cause, ChildRestartStats stats,
+            IReadOnlyCollection<ChildRestartStats> children)
         {
             var host = ActorHost.Of(context.System);
-            if (host.Find(child.Path.Name) is { } actor)
+            var actor = host.Find(child.Path.Name);
+            if (restart && stats.RequestRestartPermission(MaxNumberOfRetries, WithinTimeRangeMilliseconds))
             {
-                if (restart && actor.Crashes < Limits.ActorRestartsMax) host.Restarts(actor, cause);
-                else host.Stops(actor, cause);
+                if (actor is not null) host.Restarts(actor, cause);
+                RestartChild(child, cause, suspendFirst: false);
+                return;
             }
-            base.ProcessFailure(context, restart, child, cause, stats, children);
-            if (cause is ActorInitializationException) host.Find(child.Path.Name)?.Stopped(null);
+            if (actor is not null) host.Stops(actor, cause);
+            context.Stop(child);
+            if (cause is ActorInitializationException) actor?.Stopped(null);
         }
+
+        private static Directive DirectiveFor(Exception fault) => fault is ActorInitializationException ? Directive.Stop : Directive.Restart;
     }
 }

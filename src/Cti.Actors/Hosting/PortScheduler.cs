@@ -21,17 +21,25 @@ internal sealed class PortScheduler(Config config, ILoggingAdapter log) : Schedu
 
     protected override DateTimeOffset TimeNow => DateTimeOffset.FromUnixTimeMilliseconds(Host.Clock.UnixMillis);
 
-    /// <summary>Until it is disposed, a scheduler that is created on this thread is that host's.</summary>
-    public static IDisposable CreatingFor(ActorHost host)
+    /// <summary>Creates a system whose scheduler is that host's.</summary>
+    public static ActorSystem Create(ActorHost host, Func<ActorSystem> create)
     {
         _creating = host;
-        return new Created();
+        try
+        {
+            return create();
+        }
+        finally
+        {
+            _creating = null;
+        }
     }
 
     protected override void InternalScheduleTellOnce(TimeSpan delay, ICanTell receiver, object message, IActorRef sender, ICancelable cancelable) =>
         Start(delay, new Due(cancelable) { Receiver = receiver, Message = message, Sender = sender });
 
-    protected override void InternalScheduleTellRepeatedly(TimeSpan initialDelay, TimeSpan interval, ICanTell receiver, object message, IActorRef sender, ICancelable cancelable) =>
+    protected override void InternalScheduleTellRepeatedly(TimeSpan initialDelay, TimeSpan interval, ICanTell receiver, object message, IActorRef sender,
+        ICancelable cancelable) =>
         Start(initialDelay, new Due(cancelable) { Receiver = receiver, Message = message, Sender = sender, Scheduler = this, Interval = interval });
 
     protected override void InternalScheduleOnce(TimeSpan delay, Action action, ICancelable cancelable) => Start(delay, new Due(cancelable) { Action = action });
@@ -48,11 +56,6 @@ internal sealed class PortScheduler(Config config, ILoggingAdapter log) : Schedu
     {
         var timer = Host.Timers.Schedule((long)Math.Ceiling(delay.TotalMilliseconds), static state => ((Due)state!).Fire(), due);
         if (due.Cancelable is { } cancelable) cancelable.Token.UnsafeRegister(static state => ((ITimerHandle)state!).Cancel(), timer);
-    }
-
-    private sealed class Created : IDisposable
-    {
-        public void Dispose() => _creating = null;
     }
 
     /// <summary>What is to be done at a time: a message to be sent or an action to be run, once, or again and again.</summary>

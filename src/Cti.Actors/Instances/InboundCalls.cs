@@ -25,7 +25,12 @@ public sealed record InboundPolicy(IReadOnlyList<InboundRoute> Routes, bool Acce
 /// <summary>Turns INVITEs into calls: checks who calls, picks application and instance, creates the call's actor.</summary>
 internal sealed class InboundCalls(CallServices services, InboundPolicy policy, OwnedInstances owned, ActorHost system, Func<bool> isDraining) : IInboundCalls
 {
+    private long _refusedForJournal;
+
     public bool IsAvailable => !isDraining();
+
+    /// <summary>New calls that were refused because what they do could not be written.</summary>
+    public long RefusedForJournal => Interlocked.Read(ref _refusedForJournal);
 
     public TransactionLayer? Layer { get; private set; }
 
@@ -39,7 +44,12 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, out var trunk);
         if (application is null) return refusal;
         var journal = owned.Next();
-        if (journal is null || journal.IsStalled) return new InviteRefusal(503) { MayGoElsewhere = journal is null };
+        if (journal is null) return new InviteRefusal(503) { MayGoElsewhere = true };
+        if (journal.IsStalled)
+        {
+            Interlocked.Increment(ref _refusedForJournal);
+            return new InviteRefusal(503, "The journal cannot be reached");
+        }
         var cell = new CallCell(journal);
         cell.Actor = system.Spawn($"call from {transaction.Flow.Remote}", () => new CallActor(services, cell));
         transaction.Fate = new TakenByCall(cell.Actor);

@@ -15,12 +15,7 @@ public sealed class BridgeTests
     /// <summary>An outbound call that is up.</summary>
     private string Up(int number)
     {
-        var peer = _bench.Peer($"192.0.2.{number}");
-        var call = _bench.Construct($"sip:{number}@192.0.2.{number}");
-        var invite = peer.Request("INVITE");
-        peer.Respond(invite, 200, $"Contact: <sip:{number}@192.0.2.{number}>\nContent-Type: application/sdp", peer.Sdp());
-        peer.Request("ACK");
-        _bench.Expect("sys.call.on_dial_completed");
+        var (call, peer, invite) = _bench.Up(number);
         _phones.Add((peer, invite));
         return call;
     }

@@ -27,6 +27,7 @@ public sealed class BrokenJournalTests
         var caller = bench.Peer("192.0.2.11");
         caller.Invite("100", "Contact: <sip:caller@192.0.2.11>");
         caller.Response(503);
+        bench.Server.CallsRefusedForJournal.ShouldBe(1, "an operator sees why");
         bench.Ask("sys.call.construct", ("to_uri", "sip:1@192.0.2.10"), ("max_answer_seconds", 60)).Error!.Code.ShouldBe(ErrorCodes.Unavailable);
         bench.Ask("sys.call.drop", ("res_id", call.Id)).Error!.Code.ShouldBe(ErrorCodes.Unavailable);
         bench.Runtime.Advance(120_000);

@@ -73,13 +73,13 @@ public sealed class CrashTests
                 _bench.Ask("sys.call.answer", ("res_id", answered), ("max_answer_seconds", 60)).Error.ShouldBeNull();
                 return answered;
             case "Dial":
-                var parent = Up(1);
+                var parent = _bench.Up(1).Call;
                 var child = _bench.Peer("192.0.2.2");
                 _bench.Construct("sip:2@192.0.2.2", ("parent_call_res_id", parent));
                 child.Request("INVITE");
                 return parent;
         }
-        var call = Up(1);
+        var call = _bench.Up(1).Call;
         _bench.Media.Files["long.wav"] = 60_000;
         var reply = state switch
         {
@@ -87,7 +87,7 @@ public sealed class CrashTests
             "Record" => _bench.Ask("sys.call.record_start", ("res_id", call), ("record_file", "note"), ("max_seconds", 100)),
             "SendDtmf" => _bench.Ask("sys.call.send_dtmf_start", ("res_id", call), ("keys", "1234567890")),
             "ReceiveDtmf" => _bench.Ask("sys.call.receive_dtmf_start", ("res_id", call)),
-            "Connect" => _bench.Ask("sys.call.connect_start", ("res_id", call), ("call_res_id", Up(2)), ("max_seconds", 60)),
+            "Connect" => _bench.Ask("sys.call.connect_start", ("res_id", call), ("call_res_id", _bench.Up(2).Call), ("max_seconds", 60)),
             "Conf" => _bench.Ask("sys.call.conf_enter", ("res_id", call), ("conf_res_id", Conference()), ("max_seconds", 60)),
             _ => default,
         };
@@ -101,17 +101,6 @@ public sealed class CrashTests
         var peer = _bench.Peer("192.0.2.10");
         peer.Invite("100", "Contact: <sip:caller@192.0.2.10>");
         return _bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
-    }
-
-    private string Up(int number)
-    {
-        var peer = _bench.Peer($"192.0.2.{number}");
-        var call = _bench.Construct($"sip:{number}@192.0.2.{number}");
-        var invite = peer.Request("INVITE");
-        peer.Respond(invite, 200, $"Contact: <sip:{number}@192.0.2.{number}>\nContent-Type: application/sdp", peer.Sdp());
-        peer.Request("ACK");
-        _bench.Expect("sys.call.on_dial_completed");
-        return call;
     }
 
     private string Conference() =>

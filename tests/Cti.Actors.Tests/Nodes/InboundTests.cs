@@ -32,18 +32,6 @@ public sealed class InboundTests
         return (bench, peer, call, ok);
     }
 
-    private static void InDialog(RawPeer peer, SipResponse ok, string method, int number, string more = "", string body = "") => peer.Send($"""
-        {method} {ok.Contact!.Uri} SIP/2.0
-        Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bK{method}{number}
-        Max-Forwards: 70
-        From: <sip:caller@{peer.Local.Address}>;tag=caller
-        To: {ok.Get(HeaderId.To)}
-        Call-ID: {ok.CallId}
-        CSeq: {number} {method}
-        Contact: <sip:caller@{peer.Local}>
-        {more}
-        """, body);
-
     [Fact]
     public void Our_BYE_goes_to_the_Contact_where_there_is_no_route()
     {
@@ -66,7 +54,7 @@ public sealed class InboundTests
         Task<RpcReply> dropped = null!;
         ManualRuntime.Inline(() => dropped = bench.AskLater("sys.call.drop", ("res_id", call)));
         bench.Runtime.Advance(50);
-        InDialog(phone, ok, "BYE", 2);
+        phone.SendAsCaller(ok, "BYE", 2);
         phone.Response(200).CSeq.Method.ShouldBe("BYE");
         ManualRuntime.Inline(gate.SetResult);
         bench.Runtime.Advance(5_000);
@@ -101,13 +89,13 @@ public sealed class InboundTests
     public void Hold_is_answered_once_the_change_is_durable_and_resumed_by_the_next_offer()
     {
         var (bench, phone, _, ok) = Answered("Contact: <sip:caller@192.0.2.10>");
-        InDialog(phone, ok, "INVITE", 2, "Content-Type: application/sdp", phone.Sdp("sendonly"));
+        phone.SendAsCaller(ok, "INVITE", 2, "Content-Type: application/sdp", phone.Sdp("sendonly"));
         var held = phone.Response(200);
         System.Text.Encoding.ASCII.GetString(held.Body.Span).ShouldContain("a=recvonly");
-        InDialog(phone, ok, "ACK", 2);
-        InDialog(phone, ok, "INVITE", 3, "Content-Type: application/sdp", phone.Sdp());
+        phone.SendAsCaller(ok, "ACK", 2);
+        phone.SendAsCaller(ok, "INVITE", 3, "Content-Type: application/sdp", phone.Sdp());
         System.Text.Encoding.ASCII.GetString(phone.Response(200).Body.Span).ShouldContain("a=sendrecv");
-        InDialog(phone, ok, "ACK", 3);
+        phone.SendAsCaller(ok, "ACK", 3);
         bench.Crashes.ShouldBeEmpty();
     }
 
@@ -116,11 +104,11 @@ public sealed class InboundTests
     {
         var (bench, phone, call, ok) = Answered("Contact: <sip:caller@192.0.2.10>");
         bench.Ask("sys.call.receive_dtmf_start", ("res_id", call), ("max_keys", 2)).Error.ShouldBeNull();
-        InDialog(phone, ok, "INFO", 2, "Content-Type: application/dtmf-relay", "Signal=4\r\nDuration=160\r\n");
+        phone.SendAsCaller(ok, "INFO", 2, "Content-Type: application/dtmf-relay", "Signal=4\r\nDuration=160\r\n");
         phone.Response(200);
-        InDialog(phone, ok, "INFO", 3, "Content-Type: text/plain", "hello");
+        phone.SendAsCaller(ok, "INFO", 3, "Content-Type: text/plain", "hello");
         phone.Response(415);
-        InDialog(phone, ok, "INFO", 4, "Content-Type: application/dtmf", "2");
+        phone.SendAsCaller(ok, "INFO", 4, "Content-Type: application/dtmf", "2");
         bench.Expect("sys.call.on_receive_dtmf_completed").GetProperty("keys").GetString().ShouldBe("42");
         bench.Crashes.ShouldBeEmpty();
     }

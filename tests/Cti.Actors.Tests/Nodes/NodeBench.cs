@@ -176,6 +176,18 @@ internal sealed class NodeBench
         return Server.Router.AskAsync(new RpcRequest(App, true, ApiGeneration.V2, method, bound, null, 0), CancellationToken.None).AsTask();
     }
 
+    /// <summary>An outbound call that is up, to 192.0.2.NUMBER.</summary>
+    internal (string Call, RawPeer Peer, SipRequest Invite) Up(int number)
+    {
+        var peer = Peer($"192.0.2.{number}");
+        var call = Construct($"sip:{number}@192.0.2.{number}");
+        var invite = peer.Request("INVITE");
+        peer.Respond(invite, 200, $"Contact: <sip:{number}@192.0.2.{number}>\nContent-Type: application/sdp", peer.Sdp());
+        peer.Request("ACK");
+        Expect("sys.call.on_dial_completed");
+        return (call, peer, invite);
+    }
+
     internal string Construct(string toUri, params (string Name, object? Value)[] more)
     {
         var reply = Ask("sys.call.construct", [("to_uri", toUri), ("max_answer_seconds", 60), .. more]);
@@ -345,6 +357,19 @@ internal sealed class RawPeer
         CSeq: {number} {method}
         {more}
         """.Trim(), body);
+
+    /// <summary>A request within the dialog of the call that it made itself.</summary>
+    internal void SendAsCaller(SipResponse ok, string method, int number, string more = "", string body = "") => Send($"""
+        {method} {ok.Contact!.Uri} SIP/2.0
+        Via: SIP/2.0/UDP {Local};branch=z9hG4bK{method}{number}
+        Max-Forwards: 70
+        From: <sip:caller@{Local.Address}>;tag=caller
+        To: {ok.Get(HeaderId.To)}
+        Call-ID: {ok.CallId}
+        CSeq: {number} {method}
+        Contact: <sip:caller@{Local}>
+        {more}
+        """, body);
 
     internal string Sdp(string direction = "sendrecv") =>
         $"v=0\r\no=- 1 1 IN {Family} {Local.Address}\r\ns=-\r\nc=IN {Family} {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";

@@ -66,7 +66,7 @@ public sealed class SipBacklogTests
         var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
         bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
         var ok = phone.Response(200);
-        InDialog(phone, ok, "ACK", 1);
+        phone.SendAsCaller(ok, "ACK", 1);
         bench.Expect("sys.call.on_answer_completed");
 
         var other = bench.Peer("192.0.2.20");
@@ -90,7 +90,7 @@ public sealed class SipBacklogTests
         bench.Server.TransactionCount.ShouldBe(transactions, "the answer is given and forgotten");
         Refused().To.Tag.ShouldBe(refused.To.Tag, "a repetition is answered alike");
 
-        InDialog(phone, ok, "BYE", 2);
+        phone.SendAsCaller(ok, "BYE", 2);
         bench.Runtime.Stall(150);
         phone.Response(200).CSeq.Method.ShouldBe("BYE");
         bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(call);
@@ -100,14 +100,4 @@ public sealed class SipBacklogTests
         bench.Server.CallsRefusedForBacklog.ShouldBe(2);
         bench.Crashes.ShouldBeEmpty();
     }
-
-    private static void InDialog(RawPeer peer, SipResponse ok, string method, int number) => peer.Send($"""
-        {method} {ok.Contact!.Uri} SIP/2.0
-        Via: SIP/2.0/UDP {peer.Local};branch=z9hG4bK{method}{number}
-        Max-Forwards: 70
-        From: <sip:caller@{peer.Local.Address}>;tag=caller
-        To: {ok.Get(HeaderId.To)}
-        Call-ID: {ok.CallId}
-        CSeq: {number} {method}
-        """);
 }
