@@ -65,6 +65,7 @@ public sealed class ServerNode : INodeInfo
         var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
         _links = MakeLinks(incarnation);
         var directory = new ResourceDirectory();
+        var departures = new Departures();
         var post = new ResourcePost(options.NodeName, directory, IsServed, () => _member!.View, _links, options.Timers, options.Log);
         var toldByes = new ByeSpool(options.ToldByes, post, () => _member!.IsCutOff, _clock, options.Timers, options.Scheduler, options.Log);
         post.Unclaimed = toldByes.Forget;
@@ -78,13 +79,14 @@ public sealed class ServerNode : INodeInfo
             Limit = _limit = new CallLimit(options.CallsMax, directory, options.Log),
             Settings = options.Calls,
             Directory = directory,
-            HandedOver = new ResourceDirectory(),
+            Departures = departures,
             Post = post,
             Random = options.Random,
             Recordings = options.Recordings,
             Counters = new ClusterCounters(),
             Loses = options.Loses,
-            Media = new MediaSessions(options.Media),
+            Clock = _clock,
+            Media = new NodeMedia(options.Media, departures, post, _system),
             MediaProfile = options.MediaProfile,
             Sip = _sip,
             SipTimers = options.SipTimers,
@@ -97,7 +99,8 @@ public sealed class ServerNode : INodeInfo
             HangsUpUnwritten = () => _member is { IsCutOff: true, MayBye: true },
             Arrived = resource => _handOvers!.Arrived(resource),
         };
-        _keeper = new InstanceKeeper(_services, _owned, _writer, options.Store, _placer, _system, options.IsShared) { Served = instances => _handOvers!.Served(instances) };
+        _keeper = new InstanceKeeper(_services, _owned, _writer, options.Store, _placer, _system, options.IsShared) { Served = instances =>
+            _handOvers!.Served(instances) };
         _member = new ClusterMember(new ClusterMemberOptions
         {
             Name = options.NodeName,
@@ -111,7 +114,7 @@ public sealed class ServerNode : INodeInfo
             Guard = options.PauseGuard,
             Version = options.Version,
             Links = _links,
-            IsIdle = () => directory.Count == 0 && _services.HandedOver.Count == 0 && toldByes.Count == 0 && _writer.IsIdle,
+            IsIdle = () => directory.Count == 0 && departures.Count == 0 && toldByes.Count == 0 && _writer.IsIdle,
             IsStandingDown = () => _keeper.IsStandingDown,
         }, options.Store, _clock, options.Timers, options.Log);
         if (_links is not null && options.JoinFeeds is { } join) _member.Subscribe(join(_links));
@@ -120,12 +123,13 @@ public sealed class ServerNode : INodeInfo
         _writer.Clock = _clock;
         _writer.IsCutOff = () => _member.IsCutOff;
         _writer.Deposed = journal => _member.Fenced(journal.Instance, journal.Epoch);
-        _handOvers = new HandOvers(_services, _owned, _member, _system, () => _draining, Drain);
+        _handOvers = new HandOvers(_services, _services.Media, _owned, _member, _system, () => _draining, Drain);
         UseLinks();
         RemoteRequests? remote = null;
         var owner = new OwnerRequests(_services, _owned.ActorOf, () => _draining, () => _member.IsCutOff, _links is null, this)
         {
-            Partners = new PartnerNews(_services.Directory, index => _owned.ActorOf(index) is not null, (request, index, replyTo) => remote!.Ask(request, index, null, replyTo), options.Timers),
+            Partners = new PartnerNews(_services.Directory, index => _owned.ActorOf(index) is not null, (request, index, replyTo) =>
+                remote!.Ask(request, index, null, replyTo), options.Timers),
         };
         remote = new RemoteRequests(_services, owner, _links, () => _member.View, _clock, options.Timers, options.Log);
         Router = new RequestRouter(_services, owner, remote);
@@ -221,7 +225,8 @@ public sealed class ServerNode : INodeInfo
             };
             _inbound = new InboundCalls(_services, _options.Inbound, _owned, _system, () => _draining);
             var witness = new InviteWitness(around, _clock);
-            var sipActor = _system.Spawn("sip", () => new SipNodeActor(transport, _services.Directory, _inbound, _options.Random, _options.SipTimers, around, witness, _backlog));
+            var sipActor = _system.Spawn("sip", () => new SipNodeActor(transport, _services.Directory, _inbound, _options.Random, _options.SipTimers, around,
+                witness, _backlog));
             _sip.Attach(sipActor, transport, witness);
             // Calls are taken over before the trunks' actors look for themselves, and a far end may ask for the password again.
             foreach (var trunk in _trunks.All) _ = FindAsync(trunk);
@@ -281,7 +286,7 @@ public sealed class ServerNode : INodeInfo
     public bool DropWhatCannotMove() => _handOvers.EndWhatIsSettingUp();
 
     /// <summary>Calls that another node has and that are still heard from here, because their far ends do not know yet.</summary>
-    public int HandedOverCount => _services.HandedOver.CallCount;
+    public int HandedOverCount => _services.Departures.CallCount;
 
     /// <summary>The names of the living nodes, in order.</summary>
     public IEnumerable<string> NodeNames => _member.View.Nodes.Select(static node => node.Name);
@@ -289,8 +294,7 @@ public sealed class ServerNode : INodeInfo
     /// <summary>Ends every resource: calls that are up are dropped, as <c>sys</c> with cause 503.</summary>
     public void DropAll()
     {
-        // In order of creation: a table of its own order would be another in every process, and no seed could replay it.
-        foreach (var cell in _services.Directory.All.OrderBy(static cell => cell.Latest?.Id.ProcessId)) cell.Actor.Tell(new Decide(new NodeStops()));
+        foreach (var resource in _services.Directory.InOrder(static _ => true)) resource.Actor.Tell(new Decide(new NodeStops()));
     }
 
     /// <summary>Stops the periodic work and leaves the cluster. The ports are the caller's to close, after the calls are gone.</summary>
@@ -359,7 +363,8 @@ public sealed class ServerNode : INodeInfo
         json.WriteEndArray();
         json.WriteString("version"u8, _options.Version);
         json.WriteNumber("instances"u8, _owned.Count);
-        json.WriteNumber("epoch"u8, _member.View.Owners.Where(owner => owner.Node == _options.NodeName).Select(static owner => owner.Epoch).DefaultIfEmpty().Max());
+        json.WriteNumber("epoch"u8, _member.View.Owners.Where(owner => owner.Node == _options.NodeName).Select(static owner =>
+            owner.Epoch).DefaultIfEmpty().Max());
         json.WriteNumber("calls"u8, CallCount);
         json.WriteNumber("lag_ms"u8, _writer.LagMillis);
         json.WriteBoolean("draining"u8, _draining);
@@ -405,7 +410,8 @@ public sealed class ServerNode : INodeInfo
     {
         try
         {
-            await _options.Store.SweepAsync(now - _options.EventRetentionMillis, now - Limits.IdempotencyMillis, now - PermitAgeMillisMax).ConfigureAwait(false);
+            await _options.Store.SweepAsync(now - _options.EventRetentionMillis, now - Limits.IdempotencyMillis,
+                now - PermitAgeMillisMax).ConfigureAwait(false);
         }
         catch (StoreUnavailableException fault)
         {

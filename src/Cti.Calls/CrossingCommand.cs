@@ -80,8 +80,24 @@ public static class Nowhere
         EnterAnswered { Refusal: null } entered => new MemberLeaves(entered.Op, to),
         SeatAsked asked => new MemberLeaves(asked.Op, to),
         ChildAsks => new ParentAnswers(to, RpcError.NoSuchResource(to), false),
-        ParentAnswers { Refusal: null } => new ChildDone(to),
+        ParentAnswers { Refusal: null } or ParentLooks => new ChildDone(to),
         OwnedHappened => new OwnerGone(),
+        _ => null,
+    };
+
+    /// <summary>Who sent a command that another resource sends; null where it does not say so.</summary>
+    public static string? SenderOf(ResourceCommand command) => command switch
+    {
+        JoinAsked asked => asked.First,
+        JoinAnswered answered => answered.Second,
+        BridgeAsked asked => asked.Second,
+        EnterAsked asked => asked.Call,
+        EnterAnswered answered => answered.Conference,
+        SeatAsked asked => asked.Conference,
+        MemberLeaves left => left.Call,
+        ChildAsks asks => asks.Child,
+        ParentAnswers answers => answers.Parent,
+        ParentLooks looks => looks.Parent,
         _ => null,
     };
 }

@@ -93,7 +93,7 @@ internal sealed class SimulatedNode : NodeLife
         Router = world.Bugs.Router(Server.Router);
         // The sweep and the heartbeat of the lease.
         IdleTimers = 2 + (world.Plan.OptionsIntervalMillis > 0 ? 2 : 0);
-        IdleActors = 3 + world.Plan.Instances;
+        IdleActors = 4 + world.Plan.Instances;
         IsServing = true;
         world.NodeServes(this);
     }

@@ -10,7 +10,8 @@ namespace Cti.Actors.Calls;
 /// <summary>What a call needs of its node beside what every resource does: SIP, sound, trunks.</summary>
 internal sealed class CallServices : ResourceServices
 {
-    public required MediaSessions Media { get; init; }
+    public required IClock Clock { get; init; }
+    public required NodeMedia Media { get; init; }
     public required MediaProfile MediaProfile { get; init; }
     public required ISipNode Sip { get; init; }
     public required SipTimers SipTimers { get; init; }

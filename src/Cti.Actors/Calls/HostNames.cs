@@ -25,7 +25,8 @@ internal static class HostNames
     /// <param name="isFixed">Whether a media session of that family is there already.</param>
     /// <param name="source">Where the description came from.</param>
     /// <param name="tell">Told the outcome, more than once perhaps: the first counts.</param>
-    public static void LookUp(CallServices services, ITimers timers, SdpConnection named, AddressFamily family, bool isFixed, IPAddress source, Action<HostLookedUp> tell)
+    public static void LookUp(CallServices services, ITimers timers, SdpConnection named, AddressFamily family, bool isFixed, IPAddress source,
+        Action<HostLookedUp> tell)
     {
         var over = timers.Schedule(Limits.SdpHostMillisMax, static state => ((Action)state!)(), () => tell(new HostLookedUp(named.Address, null)));
         _ = ReportAsync(services.Sip.ResolveHostAsync(named.Address), found =>

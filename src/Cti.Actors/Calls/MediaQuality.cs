@@ -6,7 +6,8 @@ namespace Cti.Actors.Calls;
 
 /// <summary>
 /// How a call's two RTP streams were, as applications and operators read it: <c>meta.media</c> of its last event, and behind the fields in its call record.
-/// <code>{"received":{"codec","packets","lost","jitter_ms","round_trip_ms","mos"},"sent":{the same, lost, jitter_ms and mos as the far end reported them}}</code>
+/// <code>{"received":{"codec","packets","lost","jitter_ms","round_trip_ms","mos"},"sent":{the same, lost, jitter_ms and mos as the far end reported
+/// them}}</code>
 /// What nobody knows is null.
 /// </summary>
 internal static class MediaQuality
@@ -21,7 +22,8 @@ internal static class MediaQuality
         var buffer = new ArrayBufferWriter<byte>(256);
         using var json = new Utf8JsonWriter(buffer);
         json.WriteStartObject();
-        Stream(json, "received", statistics, statistics.PacketsReceived, statistics.PacketsLost, statistics.PacketsReceived > 0 ? statistics.JitterMillis : -1, statistics.Mos);
+        Stream(json, "received", statistics, statistics.PacketsReceived, statistics.PacketsLost, statistics.PacketsReceived > 0 ? statistics.JitterMillis
+            : -1, statistics.Mos);
         Stream(json, "sent", statistics, statistics.PacketsSent, statistics.RemoteLost, statistics.RemoteJitterMillis, statistics.RemoteMos);
         json.WriteEndObject();
         json.Flush();

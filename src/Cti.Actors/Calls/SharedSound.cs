@@ -3,12 +3,11 @@ using Cti.Calls;
 
 namespace Cti.Actors.Calls;
 
-/// <summary>How this node carries the sound of the bridge or conference that a call is in. Only the call's actor touches it; a new owner begins with none.</summary>
-/// <param name="op">The saga.</param>
+/// <summary>How the sound of one bridge or conference is carried here.</summary>
 internal sealed class SharedSound(string op)
 {
     /// <summary>Names the saga.</summary>
-    public string Op { get; } = op;
+    public string Op => op;
 
     /// <summary>The other side's place, where that is on another node.</summary>
     public LinkAudio? Link { get; init; }
@@ -21,4 +20,17 @@ internal sealed class SharedSound(string op)
 
     /// <summary>Whether it does.</summary>
     public bool IsRunning { get; set; }
+}
+
+/// <summary>What came of connecting the two parties of a bridge.</summary>
+internal enum ConnectOutcome
+{
+    /// <summary>They hear each other.</summary>
+    Connected,
+    /// <summary>No media loop has room for the bridge.</summary>
+    NoRoom,
+    /// <summary>The second party answered from here and has moved since: it is asked again.</summary>
+    PeerHasMoved,
+    /// <summary>One of the two has no session any more: it has hung up, and says so itself.</summary>
+    PeerIsSilent,
 }

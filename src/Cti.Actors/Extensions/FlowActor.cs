@@ -13,15 +13,28 @@ using Cti.Persistence.Journal;
 namespace Cti.Actors.Extensions;
 
 /// <summary>One flow: creates its calls, gives them its requests, and hears of them what an application would.</summary>
-internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer placer) : ResourceActor<FlowState, FlowEntry>(services, cell)
+internal sealed class FlowActor : ResourceActor<FlowState, FlowEntry>
 {
-    private readonly CallServices _services = services;
-    private readonly FlowCell _cell = cell;
+    private readonly CallServices _services;
+    private readonly FlowCell _cell;
+    private readonly CallPlacer _placer;
+
+    private FlowActor(CallServices services, FlowCell cell, CallPlacer placer) : base(services, cell) =>
+        (_services, _cell, _placer) = (services, cell, placer);
+
+    /// <summary>Makes a flow's actor: a new one's, whose first message begins it, or one's that the journal shows.</summary>
+    public static ResourceListing Begin(CallServices services, CallPlacer placer, ActorHost system, string name, InstanceJournal journal,
+        FlowState? restored = null) =>
+        ResourceListing.Begin(system, name, journal, listing =>
+        {
+            var cell = new FlowCell(listing);
+            if (restored is not null) cell.Restore(restored, isHandedOver: false);
+            return () => new FlowActor(services, cell, placer);
+        });
 
     protected override int EntryVersion => FlowEntryCodec.Version;
 
-    protected override ResourceDecision<FlowState, FlowEntry> Decide(FlowState? state, ResourceCommand command, long now) =>
-        FlowDecider.Decide(state, command, now, _services.Settings);
+    protected override IBehaviour<FlowState, FlowEntry> BehaviourOf(FlowState state) => FlowBehaviour.Of(state.Spec);
 
     protected override ReadOnlyMemory<byte> Encode(FlowEntry entry) => FlowEntryCodec.Encode(entry);
 
@@ -56,7 +69,8 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
                 return true;
             case PartyPlaced placed:
                 GiveBack(placed.Placement);
-                Run(new OwnedReplied(placed.Party, FlowAsk.Construct, default, new RpcError(ErrorCodes.Terminated, "it ended before the party was called")), null);
+                Run(new OwnedReplied(placed.Party, FlowAsk.Construct, default, new RpcError(ErrorCodes.Terminated, "it ended before the party was called")),
+                    null);
                 return true;
             default:
                 return false;
@@ -121,17 +135,13 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
         }
     }
 
-    protected override void Recover(long lostAtMillis)
+    protected override void GoOn(Recover recover)
     {
-        var self = _cell.State!.Id.ToString();
-        if (_cell.State is { First: { Stage: PartyStage.Calling, Call: null } } or { Second: { Stage: PartyStage.Calling, Call: null } })
+        foreach (var call in recover.Owned.OfType<CallState>())
         {
-            foreach (var call in _services.Directory.All.Select(static other => other.Latest).OfType<CallState>().Where(call => call.Owner == self))
-            {
-                if (FlowDecider.FindParty(_cell.State, call) is { } found) Run(found, null);
-            }
+            if (FlowDecider.FindParty(_cell.State!, call) is { } found) Run(found, null);
         }
-        if (FlowDecider.Resume(_cell.State, lostAtMillis) is { } command) Run(command, null);
+        if (FlowDecider.Resume(_cell.State!, recover.LostAtMillis) is { } command) Run(command, null);
     }
 
     private void BeginOrGiveBack(StartFlow start)
@@ -141,7 +151,8 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
             _cell.FirstPlacement = start.Placement;
             var spec = FlowRequests.SpecOf(start.Ask.Request, start.Ask.RecordPath);
             var module = start.Ask.Request.Definition.Module;
-            Create(module, id => FlowDecider.Decide(null, new BeginFlow(id, start.Ask.Request.Application, spec, start.Placement.ToUri), System.Clock.UnixMillis, _services.Settings), start.Ask);
+            Create(module, id => FlowDecider.Decide(null, new BeginFlow(id, start.Ask.Request.Application, spec, start.Placement.ToUri),
+                System.Clock.UnixMillis, _services.Settings), start.Ask);
         }
         catch
         {
@@ -153,8 +164,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
     private void Construct(int party, Placement placement)
     {
         var flow = _cell.State!;
-        var call = new CallCell(_cell.Journal);
-        call.Actor = System.Spawn($"call to {placement.Target.Host} of {flow.Id}", () => new CallActor(_services, call));
+        var call = CallActor.Begin(_services, System, $"call to {placement.Target.Host} of {flow.Id}", _cell.Journal);
         var ask = new RpcAsk(FlowRequests.CallOf(flow, party), null, new OwnedReply(this, party, FlowAsk.Construct));
         call.Actor.Tell(new PlaceCall(ask, placement) { Owner = flow.Id.ToString() });
     }
@@ -163,8 +173,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
     {
         var reply = new OwnedReply(this, owned.Party, owned.What);
         var ask = new RpcAsk(FlowRequests.Internal(_cell.State!.Application, owned.Request.Method), null, reply);
-        if (_services.Directory.Find(owned.Call) is not { } call || !call.Actor.Tell(new OwnedAsk(owned.Request, ask)))
-            reply.Reply(RpcReply.Refused(RpcError.NoSuchResource(owned.Call)));
+        if (!_services.Post.Ask(owned.Call, new OwnedAsk(owned.Request, ask))) reply.Reply(RpcReply.Refused(RpcError.NoSuchResource(owned.Call)));
     }
 
     private async Task PlaceAsync(int party, PartySpec spec)
@@ -174,7 +183,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
         try
         {
             error = _services.Limit.WhyNot();
-            if (error is null) (placement, error) = await placer.PlaceAsync(spec.ToUris).ConfigureAwait(false);
+            if (error is null) (placement, error) = await _placer.PlaceAsync(spec.ToUris).ConfigureAwait(false);
         }
         catch (StoreUnavailableException)
         {
@@ -186,7 +195,7 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
 
     private void GiveBack(Placement placement)
     {
-        if (placement.Permit is { } permit) placer.Release(permit);
+        if (placement.Permit is { } permit) _placer.Release(permit);
     }
 
     /// <summary>Brings an answer of a call back to the flow as a command; a call that comes too late for its flow is told so.</summary>
@@ -195,14 +204,16 @@ internal sealed class FlowActor(CallServices services, FlowCell cell, CallPlacer
         public void Reply(RpcReply reply)
         {
             var replied = new OwnedReplied(party, what, reply.Result, reply.Error);
-            if (!flow.Self.Tell(new Decide(replied)) && replied is { What: FlowAsk.Construct, Refusal: null }) flow.Tell(replied.Member("res_id"), new OwnerGone());
+            if (!flow.Self.Tell(new Decide(replied)) && replied is { What: FlowAsk.Construct, Refusal: null })
+                flow.Tell(replied.Member("res_id"), new OwnerGone());
         }
     }
 }
 
 /// <summary>A flow: its state, and where its first party is called.</summary>
-internal sealed class FlowCell(InstanceJournal journal) : ResourceCell<FlowState>(journal)
+internal sealed class FlowCell(ResourceListing listing) : ResourceCell<FlowState>(listing)
 {
+    /// <summary>Where its first party is called, until it is.</summary>
     public Placement? FirstPlacement { get; set; }
 }
 

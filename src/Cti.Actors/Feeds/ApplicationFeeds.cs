@@ -16,18 +16,22 @@ internal sealed class ApplicationFeeds(string name, EventRing ring, int instance
     internal Dictionary<string, FeedGroup> Groups { get; } = new(StringComparer.Ordinal);
 
     /// <summary>
-    /// Up to where everything of the application is in the ring or is being read, by instance; meaningful for instances of other nodes while a reader wants them.
+    /// Up to where everything of the application is in the ring or is being read, by instance; meaningful for instances of other nodes while a reader wants
+    /// them.
     /// </summary>
     internal long[] Known { get; } = new long[instanceCount];
 
-    /// <summary>The version of this node's announcement from which on it names the instance for the application; the highest number there is while it does not.</summary>
+    /// <summary>
+    /// The version of this node's announcement from which on it names the instance for the application; the highest number there is while it does not.
+    /// </summary>
     internal long AnnouncedIn(int instance) => _announced[instance] is 0 ? long.MaxValue : _announced[instance];
 
     /// <summary>The version in which anything of this was named last.</summary>
     internal long NewestAnnouncement => _announced.Max();
 
     /// <summary>The instances that are named.</summary>
-    internal IReadOnlyList<long> Wanted => [.. Enumerable.Range(0, _announced.Length).Where(instance => _announced[instance] > 0).Select(static instance => (long)instance)];
+    internal IReadOnlyList<long> Wanted =>
+        [.. Enumerable.Range(0, _announced.Length).Where(instance => _announced[instance] > 0).Select(static instance => (long)instance)];
 
     /// <summary>
     /// Looks at what is wanted here: every instance while a feed belongs to no group, else those that the groups' connections hold. What is wanted anew begins

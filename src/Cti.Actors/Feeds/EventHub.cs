@@ -46,13 +46,14 @@ public sealed class EventHub : IEventFeeds, ISubscribers
 
     /// <summary>Makes a hub over an open store, before the first append: what is in the store now is the past.</summary>
     /// <exception cref="StoreUnavailableException">The store cannot be read.</exception>
-    public static ValueTask<EventHub> CreateAsync(IJournalStore store, IScheduler scheduler, IClock clock, ITimers timers, CancellationToken cancellation = default) =>
+    public static ValueTask<EventHub> CreateAsync(IJournalStore store, IScheduler scheduler, IClock clock, ITimers timers,
+        CancellationToken cancellation = default) =>
         CreateAsync(store, scheduler, clock, timers, new FeedBounds(), cancellation);
 
     internal static async ValueTask<EventHub> CreateAsync(IJournalStore store, IScheduler scheduler, IClock clock, ITimers timers, FeedBounds bounds,
         CancellationToken cancellation = default)
     {
-        var instances = await store.ReadOwnershipAsync(cancellation);
+        var instances = await store.ReadOwnershipAsync(cancellation).ConfigureAwait(false);
         return new EventHub(store, scheduler, clock, timers, bounds, [.. instances.Select(instance => instance.Tail)]);
     }
 

@@ -2,7 +2,10 @@ using Cti.Persistence;
 
 namespace Cti.Actors.Feeds;
 
-/// <summary>The newest events of one application, numbered by arrival: from <see cref="Start"/> to before <see cref="End"/>. Grows to its bound, then forgets the oldest.</summary>
+/// <summary>
+/// The newest events of one application, numbered by arrival: from <see cref="Start"/> to before <see cref="End"/>. Grows to its bound, then forgets the
+/// oldest.
+/// </summary>
 /// <param name="max">The bound: a power of two.</param>
 internal sealed class EventRing(int max)
 {

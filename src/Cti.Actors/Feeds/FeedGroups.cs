@@ -29,12 +29,15 @@ internal sealed class FeedGroup(EventHub hub, ApplicationFeeds feeds, string nam
     internal long ClaimedUntil { get; private set; }
 
     /// <summary>
-    /// Whether a table of that coordinator has come since it is asked and since a connection came last. A coordinator that takes this node for lost does not hear its
-    /// report, and is over if it knows of no other connection: then it has to be told again.
+    /// Whether a table of that coordinator has come since it is asked and since a connection came last. A coordinator that takes this node for lost does not
+    /// hear its report, and is over if it knows of no other connection: then it has to be told again.
     /// </summary>
     internal bool IsAnswered { get; private set; }
 
-    /// <summary>The nodes that were told of connections here. Each of them hears of the end, also the one that is followed no more: nobody would ask for a group that is gone.</summary>
+    /// <summary>
+    /// The nodes that were told of connections here. Each of them hears of the end, also the one that is followed no more: nobody would ask for a group that
+    /// is gone.
+    /// </summary>
     internal HashSet<string> Told { get; } = new(StringComparer.Ordinal);
 
     private long _term;

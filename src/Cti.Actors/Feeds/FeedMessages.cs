@@ -164,7 +164,8 @@ internal readonly record struct GroupEntry(long Connection, bool IsDraining);
 /// <param name="IsQuestion">The coordinator has not heard of that node yet: it shall report what it has before anything changes.</param>
 /// <param name="Entries">By instance.</param>
 /// <param name="Acknowledged">By instance: the last acknowledged position as the coordinator knows it.</param>
-internal sealed record GroupTable(string Application, string Group, long Term, long Number, bool IsQuestion, IReadOnlyList<GroupEntry> Entries, IReadOnlyList<long> Acknowledged)
+internal sealed record GroupTable(string Application, string Group, long Term, long Number, bool IsQuestion, IReadOnlyList<GroupEntry> Entries,
+    IReadOnlyList<long> Acknowledged)
 {
     internal byte[] Encode()
     {

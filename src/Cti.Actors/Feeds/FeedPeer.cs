@@ -154,7 +154,8 @@ internal sealed class FeedPeer(string name, int instanceCount, long seenAt)
         }
         for (var instance = 0; withQuiet && instance < own.Length; instance++)
         {
-            if (own[instance] && _told[instance] < published[instance]) Put(ref wire, new FeedSection(instance, _told[instance], published[instance], []), send);
+            if (own[instance] && _told[instance] < published[instance])
+                Put(ref wire, new FeedSection(instance, _told[instance], published[instance], []), send);
         }
         if (wire is not null) send(wire.ToArray());
         DropPending();

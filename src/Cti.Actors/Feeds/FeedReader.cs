@@ -69,13 +69,13 @@ internal sealed class FeedReader : IEventFeed
             using (_hub.Enter()) step = NextStep(limit);
             if (step.Page is { } page)
             {
-                var rows = await ReadPageAsync(page, cancellation);
+                var rows = await ReadPageAsync(page, cancellation).ConfigureAwait(false);
                 if (rows is null) continue;
                 using (_hub.Enter()) step = TakePage(page, rows);
             }
             if (step.Taken.Count > 0) return WithCursors(step);
             if (step.PausedGroup is { } group) _hub.DeliveryPaused?.Invoke(_feeds.Name, group, _hub.Bounds.UnacknowledgedMax);
-            if (step.Signal is { } signal) await signal.WaitAsync(cancellation);
+            if (step.Signal is { } signal) await signal.WaitAsync(cancellation).ConfigureAwait(false);
         }
     }
 
@@ -160,7 +160,7 @@ internal sealed class FeedReader : IEventFeed
     {
         try
         {
-            return await _hub.Store.ReadEventsAsync(_feeds.Name, page.Instance, page.After, page.Limit, cancellation);
+            return await _hub.Store.ReadEventsAsync(_feeds.Name, page.Instance, page.After, page.Limit, cancellation).ConfigureAwait(false);
         }
         catch (StoreUnavailableException)
         {
@@ -169,7 +169,7 @@ internal sealed class FeedReader : IEventFeed
             var timer = _hub.Timers.Schedule(_hub.Bounds.RetryMillis, static signal => ((FeedSignal)signal!).Run(), retry);
             try
             {
-                await retry.WaitAsync(cancellation);
+                await retry.WaitAsync(cancellation).ConfigureAwait(false);
             }
             finally
             {
@@ -187,7 +187,8 @@ internal sealed class FeedReader : IEventFeed
         {
             var happened = step.Taken[i];
             vector[happened.Instance] = happened.Position;
-            events[i] = new FeedEvent(FeedCursor.Encode(vector), happened.ResourceId, happened.Sequence, happened.UnixMillis, happened.Method, happened.Params, happened.Media);
+            events[i] = new FeedEvent(FeedCursor.Encode(vector), happened.ResourceId, happened.Sequence, happened.UnixMillis, happened.Method,
+                happened.Params, happened.Media);
         }
         return events;
     }
@@ -206,7 +207,7 @@ internal sealed class FeedReader : IEventFeed
         try
         {
             if (group is not null && JoinLiving(group) is { } joined) return joined;
-            var start = await FeedStart.FindAsync(_hub, _feeds.Name, from, cursor, group, cancellation);
+            var start = await FeedStart.FindAsync(_hub, _feeds.Name, from, cursor, group, cancellation).ConfigureAwait(false);
             return start.Error is { } error ? Refused(error) : Move(start.Positions, group);
         }
         catch (StoreUnavailableException)
@@ -295,7 +296,7 @@ internal sealed class FeedReader : IEventFeed
         }
         try
         {
-            await _hub.Store.WriteFeedPositionsAsync(_feeds.Name, group.Name, moved, cancellation);
+            await _hub.Store.WriteFeedPositionsAsync(_feeds.Name, group.Name, moved, cancellation).ConfigureAwait(false);
         }
         catch (StoreUnavailableException)
         {
@@ -424,7 +425,9 @@ internal sealed class FeedReader : IEventFeed
 
     private static FeedPosition Refused(RpcError error) => new(null, error);
 
-    /// <summary>What a read does next: hands out what was taken, reads a page, or waits; in a group whose acks are missing, and that was not told yet, with its name.</summary>
+    /// <summary>
+    /// What a read does next: hands out what was taken, reads a page, or waits; in a group whose acks are missing, and that was not told yet, with its name.
+    /// </summary>
     private readonly record struct Step(IReadOnlyList<StoredEvent> Taken, long[] Before, Page? Page, FeedSignal? Signal, string? PausedGroup = null);
 
     private sealed record Page(int Instance, long After, int Limit, int Generation);

@@ -12,23 +12,25 @@ internal readonly record struct FeedStart(long[]? Positions, RpcError? Error)
     /// those that it lacks are stored at once, so that a connection that dies before its first ack loses nothing. A stored position that has expired
     /// needs an explicit <paramref name="from"/> to go on: silence would hide the gap.
     /// </summary>
-    internal static async ValueTask<FeedStart> FindAsync(EventHub hub, string application, string? from, long[]? cursor, string? group, CancellationToken cancellation)
+    internal static async ValueTask<FeedStart> FindAsync(EventHub hub, string application, string? from, long[]? cursor, string? group,
+        CancellationToken cancellation)
     {
         if (from is null && group is null) return default;
-        var expired = await hub.Store.ReadExpiredAsync(application, cancellation);
-        if (cursor is not null && await ReachesBeyondAsync(hub, cursor, cancellation))
+        var expired = await hub.Store.ReadExpiredAsync(application, cancellation).ConfigureAwait(false);
+        if (cursor is not null && await ReachesBeyondAsync(hub, cursor, cancellation).ConfigureAwait(false))
             return new FeedStart(null, RpcError.InvalidParam("from", "a cursor of events that this cluster does not have"));
         long[] wanted;
         if (cursor is not null) wanted = cursor;
         else if (from is not null) wanted = [.. expired];
         else wanted = PublishedNow(hub);
-        return group is null ? Unexpired(wanted, expired) : await FindGroupAsync(hub, application, group, from is not null, wanted, expired, cancellation);
+        return group is null ? Unexpired(wanted, expired) : await FindGroupAsync(hub, application, group, from is not null, wanted, expired,
+            cancellation).ConfigureAwait(false);
     }
 
     private static async ValueTask<FeedStart> FindGroupAsync(EventHub hub, string application, string group, bool explicitly, long[] wanted,
         IReadOnlyList<long> expired, CancellationToken cancellation)
     {
-        var stored = await hub.Store.ReadFeedPositionsAsync(application, group, cancellation);
+        var stored = await hub.Store.ReadFeedPositionsAsync(application, group, cancellation).ConfigureAwait(false);
         var positions = (long[])wanted.Clone();
         foreach (var (instance, position) in stored)
         {
@@ -42,9 +44,10 @@ internal readonly record struct FeedStart(long[]? Positions, RpcError? Error)
             if (!stored.TryGetValue(instance, out var position) || position != positions[instance]) missing.Add(instance, positions[instance]);
         }
         if (missing.Count == 0) return start;
-        await hub.Store.WriteFeedPositionsAsync(application, group, missing, cancellation);
+        await hub.Store.WriteFeedPositionsAsync(application, group, missing, cancellation).ConfigureAwait(false);
         // Another node may have begun the same group at the same time: the store keeps the later of both, and so do we.
-        foreach (var (instance, position) in await hub.Store.ReadFeedPositionsAsync(application, group, cancellation)) positions[instance] = position;
+        foreach (var (instance, position) in await hub.Store.ReadFeedPositionsAsync(application, group, cancellation).ConfigureAwait(false))
+            positions[instance] = position;
         return start;
     }
 
@@ -61,7 +64,7 @@ internal readonly record struct FeedStart(long[]? Positions, RpcError? Error)
     {
         var published = PublishedNow(hub);
         if (!cursor.Where((position, instance) => position > published[instance]).Any()) return false;
-        var instances = await hub.Store.ReadOwnershipAsync(cancellation);
+        var instances = await hub.Store.ReadOwnershipAsync(cancellation).ConfigureAwait(false);
         return instances.Any(instance => cursor[instance.Instance] > instance.Tail);
     }
 

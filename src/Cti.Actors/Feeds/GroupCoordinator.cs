@@ -195,7 +195,8 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         foreach (var (node, share) in _shares) SendTable(node, share);
     }
 
-    // Events of an instance that a connection of its home's has, and the answers to them, cross no link. As a move waits for acks, nothing moves before something
+    // Events of an instance that a connection of its home's has, and the answers to them, cross no link. As a move waits for acks, nothing moves before
+    // something
     // has to: then what is away from home goes there too.
     private void Rebalance()
     {
@@ -226,8 +227,8 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
     }
 
     /// <summary>
-    /// How many instances each connection gets: those at home on its node, shared with the other connections there, but neither less than half of an even share nor more than
-    /// twice as many. The others go to those who have fewest, and of these to those who have them already.
+    /// How many instances each connection gets: those at home on its node, shared with the other connections there, but neither less than half of an even share
+    /// nor more than twice as many. The others go to those who have fewest, and of these to those who have them already.
     /// </summary>
     private Dictionary<Member, int> Quotas(Dictionary<Member, int> counts)
     {
@@ -277,7 +278,8 @@ internal sealed class GroupCoordinator(EventHub hub, GroupRoles roles, string ap
         var entries = new GroupEntry[_places.Length];
         for (var instance = 0; instance < entries.Length; instance++)
         {
-            if (_places[instance] is { IsRevoked: false, Owner: { } owner } place && owner.Node == node) entries[instance] = new GroupEntry(owner.Connection, place.Heir is not null);
+            if (_places[instance] is { IsRevoked: false, Owner: { } owner } place && owner.Node == node)
+                entries[instance] = new GroupEntry(owner.Connection, place.Heir is not null);
         }
         if (!share.IsDue && entries.AsSpan().SequenceEqual(share.Entries)) return;
         share.IsDue = false;

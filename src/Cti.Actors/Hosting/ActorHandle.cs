@@ -39,6 +39,9 @@ public sealed class ActorHandle
     /// <summary>Its name below /user.</summary>
     internal string Path { get; }
 
+    /// <summary>Its reference; null before its first message and after its end.</summary>
+    internal IActorRef? Actor => Volatile.Read(ref _actor);
+
     /// <summary>Crashes until now.</summary>
     internal int Crashes { get; set; }
 

@@ -34,16 +34,18 @@ internal sealed class HandleMailbox(Settings settings, Config config) : MailboxT
         {
             if (_again.TryPop(out envelope)) return true;
             if (!_arrived.TryDequeue(out envelope)) return false;
-            // A timer's message came past the handle.
-            if (envelope.Message is not IWrappedMessage) handle.Taken();
+            if (IsCounted(envelope.Message)) handle.Taken();
             return true;
         }
+
+        /// <summary>A timer's message, and the news that a watched actor has stopped, came past the handle.</summary>
+        private static bool IsCounted(object message) => message is not (IWrappedMessage or Terminated);
 
         public void CleanUp(IActorRef owner, IMessageQueue deadletters)
         {
             while (TryDequeue(out var envelope))
             {
-                if (envelope.Message is not IWrappedMessage) handle.GiveBack(envelope.Message);
+                if (IsCounted(envelope.Message)) handle.GiveBack(envelope.Message);
             }
             handle.Close();
         }

@@ -67,11 +67,18 @@ public abstract class NodeActor : ActorBase, IWithTimers, IWithUnboundedStash
     /// <summary>What was put aside comes next, in order, before anything newer.</summary>
     protected void UnstashAll() => Stash.UnstashAll();
 
+    /// <summary>Tells this actor, by <see cref="Terminated"/>, when another one has stopped; null for one that has already.</summary>
+    protected IActorRef? Watch(ActorHandle other) => other.Actor is { } actor ? Context.Watch(actor) : null;
+
+    /// <summary>That is of no interest any more.</summary>
+    protected void Unwatch(IActorRef other) => Context.Unwatch(other);
+
     /// <summary>Stops this actor after the present message.</summary>
     protected void StopSelf() => Context.Stop(base.Self);
 
     /// <inheritdoc/>
-    protected sealed override bool Receive(object message) => throw new InvalidOperationException($"{GetType().Name} has no behaviour: OnStart must call Become");
+    protected sealed override bool Receive(object message) =>
+        throw new InvalidOperationException($"{GetType().Name} has no behaviour: OnStart must call Become");
 
     /// <inheritdoc/>
     protected sealed override bool AroundReceive(Receive receive, object message)

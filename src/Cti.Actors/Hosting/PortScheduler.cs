@@ -42,9 +42,11 @@ internal sealed class PortScheduler(Config config, ILoggingAdapter log) : Schedu
         ICancelable cancelable) =>
         Start(initialDelay, new Due(cancelable) { Receiver = receiver, Message = message, Sender = sender, Scheduler = this, Interval = interval });
 
-    protected override void InternalScheduleOnce(TimeSpan delay, Action action, ICancelable cancelable) => Start(delay, new Due(cancelable) { Action = action });
+    protected override void InternalScheduleOnce(TimeSpan delay, Action action, ICancelable cancelable) =>
+        Start(delay, new Due(cancelable) { Action = action });
 
-    protected override void InternalScheduleOnce(TimeSpan delay, IRunnable action, ICancelable cancelable) => Start(delay, new Due(cancelable) { Action = action.Run });
+    protected override void InternalScheduleOnce(TimeSpan delay, IRunnable action, ICancelable cancelable) =>
+        Start(delay, new Due(cancelable) { Action = action.Run });
 
     protected override void InternalScheduleRepeatedly(TimeSpan initialDelay, TimeSpan interval, Action action, ICancelable cancelable) =>
         Start(initialDelay, new Due(cancelable) { Action = action, Scheduler = this, Interval = interval });

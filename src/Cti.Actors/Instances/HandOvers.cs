@@ -1,10 +1,11 @@
 using System.Buffers.Binary;
 using System.Text;
-using Cti.Actors.Instances;
+using Cti.Actors.MediaNode;
 using Cti.Actors.Resources;
 using Cti.Actors.Hosting;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
+using Cti.Calls.Resources;
 using Cti.Cluster;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
@@ -19,7 +20,8 @@ namespace Cti.Actors.Instances;
 /// nothing new, so such a moment comes; what a joining one gets later is late, and nothing else. Conferences go last, when those calls are at their new
 /// places that went before.
 /// </summary>
-internal sealed class HandOvers(ResourceServices services, OwnedInstances owned, ClusterMember member, ActorHost system, Func<bool> isDraining, Action drain) : ILinkReceiver
+internal sealed class HandOvers(ResourceServices services, NodeMedia media, OwnedInstances owned, ClusterMember member, ActorHost system, Func<bool> isDraining,
+    Action drain) : ILinkReceiver
 {
     private const int LookMillis = 200;
     /// <summary>What stands before the resource's id: the kind and the epoch.</summary>
@@ -66,7 +68,7 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
     public bool EndWhatIsSettingUp()
     {
         if (_links is null || member.IsCutOff || !member.PlanGives().Any(give => _links.IsConnected(give.To))) return false;
-        foreach (var cell in services.Directory.All.OrderBy(static cell => cell.Latest?.Id.ProcessId)) cell.Actor.Tell(new EndIfSettingUp());
+        foreach (var resource in services.Directory.InOrder(static _ => true)) resource.Actor.Tell(new EndIfSettingUp());
         return true;
     }
 
@@ -84,11 +86,11 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
     /// </summary>
     public void OnViewChanged(ClusterView view)
     {
-        foreach (var cell in services.HandedOver.All)
+        foreach (var going in services.Departures.All)
         {
-            if (cell.Latest?.Id.Instance is not { } instance || instance >= view.Owners.Length || cell.GivenTo is not { } receiver) continue;
-            var owner = view.Owners[instance];
-            if (owner.Epoch > cell.Journal.Epoch && owner.Node.Length > 0 && owner.Node != receiver) cell.Actor.Tell(new LetGo());
+            if (going.Id.Instance >= view.Owners.Length) continue;
+            var owner = view.Owners[going.Id.Instance];
+            if (owner.Epoch > going.Epoch && owner.Node.Length > 0 && owner.Node != going.To) media.LetGo(going.Id);
         }
     }
 
@@ -167,7 +169,7 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
     /// </summary>
     private void HasArrived(ResourceId id, long epoch)
     {
-        services.HandedOver.Find(id)?.Actor.Tell(new LetGo());
+        if (services.Departures.Find(id) is not null) media.LetGo(id);
         if (id.Instance < owned.ClusterCount && owned.JournalOf(id.Instance) is { } journal && journal.Epoch < epoch) member.Fenced(id.Instance, journal.Epoch);
     }
 
@@ -180,7 +182,8 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
             {
                 if (_isStopped) return;
                 if (member.IsCutOff || !MayReceive(to)) continue;
-                // Until all members can be asked into the new mix in the same moment, they are together in the old one; and of two parties one stays to be asked.
+                // Until all members can be asked into the new mix in the same moment, they are together in the old one; and of two parties one stays to be
+                // asked.
                 if (ConferencesOf(instance).Any(IsOnItsWay) || HasPartnerOnItsWay(instance)) continue;
                 await MoveAsync(instance, to).ConfigureAwait(false);
             }
@@ -209,16 +212,16 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
     private async Task MoveAsync(int instance, string to)
     {
         if (owned.JournalOf(instance) is not { } journal || journal.IsStalled) return;
-        var cells = CellsOf(journal);
-        var parting = new Parting(cells, system.Scheduler);
+        var leaving = ResourcesOf(journal);
+        var parting = new Parting(leaving, system.Scheduler);
         var agreement = parting.AwaitAll();
         var patience = system.Timers.Schedule(AgreeMillisMax, static state => ((Parting)state!).GiveUp(), parting);
-        foreach (var cell in cells) cell.Actor.Tell(new AskToPart(parting));
+        foreach (var resource in leaving) resource.Actor.Tell(new AskToPart(parting));
         var agreed = await agreement.ConfigureAwait(false);
         patience.Cancel();
         if (!agreed)
         {
-            foreach (var cell in cells) cell.Actor.Tell(new Stay());
+            foreach (var resource in leaving) resource.Actor.Tell(new Stay());
             TellStay(instance, parting);
             return;
         }
@@ -226,10 +229,11 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
         var receipt = _awaited = new Receipt(instance, system.Scheduler);
         // From here on nothing new finds the instance on this node.
         owned.Close(instance);
-        if (CellsOf(journal).Count != cells.Count || !await GoAsync(parting).ConfigureAwait(false) || !await GiveAsync(instance, to, cells).ConfigureAwait(false))
+        if (ResourcesOf(journal).Count != leaving.Count || !await GoAsync(parting).ConfigureAwait(false)
+            || !await GiveAsync(journal, to, leaving).ConfigureAwait(false))
         {
             owned.Reopen(instance);
-            foreach (var cell in cells) cell.Actor.Tell(new Stay());
+            foreach (var resource in leaving) resource.Actor.Tell(new Stay());
             TellStay(instance, parting);
             return;
         }
@@ -237,7 +241,7 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
         Interlocked.Increment(ref _moved);
         // The receiver begins; the others send there at once what is for the resources that moved.
         TellOthers(new[] { (byte)Kind.Given });
-        system.Log.Write(LogEvents.InstanceHandedOver, instance, to, cells.Count, (system.Clock.MonotonicNanos - agreedAt) / 1_000_000);
+        system.Log.Write(LogEvents.InstanceHandedOver, instance, to, leaving.Count, (system.Clock.MonotonicNanos - agreedAt) / 1_000_000);
         // One that has just started, or has much to do, is not given everything at once.
         var late = system.Timers.Schedule(ServeMillisMax, static state => ((Receipt)state!).Arrive(), receipt);
         await receipt.Task.ConfigureAwait(false);
@@ -260,43 +264,39 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
     {
         var quiet = parting.AwaitAll();
         var late = system.Timers.Schedule(QuietMillisMax, static state => ((Parting)state!).GiveUp(), parting);
-        foreach (var cell in parting.Resources) cell.Actor.Tell(new Go(parting));
+        foreach (var resource in parting.Resources) resource.Actor.Tell(new Go(parting));
         var isQuiet = await quiet.ConfigureAwait(false);
         late.Cancel();
         return isQuiet;
     }
 
-    private async Task<bool> GiveAsync(int instance, string to, IReadOnlyList<ResourceCell> cells)
+    private async Task<bool> GiveAsync(InstanceJournal journal, string to, IReadOnlyList<ResourceListing> leaving)
     {
-        foreach (var cell in cells)
-        {
-            cell.GivenTo = to;
-            services.HandedOver.Add(cell.Latest!.Id, cell);
-        }
+        foreach (var resource in leaving) services.Departures.Begin(resource.Id, to, journal.Epoch);
         try
         {
-            if (await member.GiveAsync(instance, to).ConfigureAwait(false)) return true;
+            if (await member.GiveAsync(journal.Instance, to).ConfigureAwait(false)) return true;
         }
         catch (StoreUnavailableException fault)
         {
             // Whether it was given is unknown: if it was, the next renewal shows it and the resources stand down.
             system.Log.Write(LogEvents.JournalUnreachable, fault.Message);
         }
-        foreach (var cell in cells) services.HandedOver.Remove(cell.Latest!.Id, cell);
+        foreach (var resource in leaving) services.Departures.End(resource.Id);
         return false;
     }
 
-    private IEnumerable<ConferenceState> ConferencesOf(int instance) => owned.JournalOf(instance) is { } journal
-        ? services.Directory.All.Where(cell => cell.Journal == journal).Select(static cell => cell.Latest).OfType<ConferenceState>()
-        : [];
+    private IEnumerable<ConferenceState> ConferencesOf(int instance) => StatesOf(instance).OfType<ConferenceState>();
 
     /// <summary>Whether the far end of a member that went from here does not listen to its new place yet.</summary>
-    private bool IsOnItsWay(ConferenceState conference) => conference.Members.Any(member => IsOnItsWay(member.Call));
+    private bool IsOnItsWay(ConferenceState conference) => conference.Members.Any(member => services.Departures.Has(member.Call));
 
-    private bool HasPartnerOnItsWay(int instance) => owned.JournalOf(instance) is { } journal
-        && services.Directory.All.Any(cell => cell.Journal == journal && cell.Latest is CallState { Bridge: { } bridge } && IsOnItsWay(bridge.Peer));
+    private bool HasPartnerOnItsWay(int instance) =>
+        StatesOf(instance).Any(state => state is CallState { Bridge: { } bridge } && services.Departures.Has(bridge.Peer));
 
-    private bool IsOnItsWay(string resource) => ResourceId.TryParse(resource, out var id) && services.HandedOver.Find(id) is not null;
+    private IEnumerable<ResourceState> StatesOf(int instance) => owned.JournalOf(instance) is { } journal
+        ? services.Directory.All.Where(resource => resource.Journal == journal).Select(static resource => resource.Published).OfType<ResourceState>()
+        : [];
 
     private void TellOthers(ReadOnlyMemory<byte> message)
     {
@@ -306,7 +306,5 @@ internal sealed class HandOvers(ResourceServices services, OwnedInstances owned,
         }
     }
 
-    /// <summary>In order of creation, so that a seed replays it.</summary>
-    private List<ResourceCell> CellsOf(InstanceJournal journal) =>
-        [.. services.Directory.All.Where(cell => cell.Journal == journal && cell.Latest is not null).OrderBy(static cell => cell.Latest!.Id.ProcessId)];
+    private List<ResourceListing> ResourcesOf(InstanceJournal journal) => services.Directory.InOrder(resource => resource.Journal == journal);
 }

@@ -50,10 +50,9 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
             Interlocked.Increment(ref _refusedForJournal);
             return new InviteRefusal(503, "The journal cannot be reached");
         }
-        var cell = new CallCell(journal);
-        cell.Actor = system.Spawn($"call from {transaction.Flow.Remote}", () => new CallActor(services, cell));
-        transaction.Fate = new TakenByCall(cell.Actor);
-        return cell.Actor.Tell(new InviteOffered(transaction, application, trunk?.Name)) ? null : new InviteRefusal(503);
+        var call = CallActor.Begin(services, system, $"call from {transaction.Flow.Remote}", journal).Actor;
+        transaction.Fate = new TakenByCall(call);
+        return call.Tell(new InviteOffered(transaction, application, trunk?.Name)) ? null : new InviteRefusal(503);
     }
 
     public InviteRefusal? Refuse(SipRequest invite, SipFlow flow)
@@ -71,7 +70,8 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         var called = invite.Uri.User ?? "";
         if (trunk is null)
         {
-            if (policy.Demo && called.Equals(InboundPolicy.DemoName, StringComparison.OrdinalIgnoreCase) && DialPolicy.IsNear(source.Address)) return (InboundPolicy.DemoName, null);
+            if (policy.Demo && called.Equals(InboundPolicy.DemoName, StringComparison.OrdinalIgnoreCase) && DialPolicy.IsNear(source.Address))
+                return (InboundPolicy.DemoName, null);
             return policy.AcceptAny ? (policy.DefaultApplication, null) : (null, new InviteRefusal(403, "Only configured trunks may call in"));
         }
         var caller = invite.From.Uri.User ?? "";

@@ -1,11 +1,9 @@
-using System.Text.Json;
 using Cti.Actors.Calls;
 using Cti.Actors.Conferences;
 using Cti.Actors.Extensions;
 using Cti.Actors.Resources;
 using Cti.Actors.Hosting;
 using Cti.Actors.Trunks;
-using Cti.Calls.Extensions;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Persistence;
@@ -80,7 +78,7 @@ internal sealed class InstanceActor : NodeActor
         {
             case RpcAsk ask:
                 if (_early is not null && ask.Request.RequestId is not null) Wait(ask);
-                else Take(ask);
+                else RequestGuard.Run(System.Log, _services.Random, ask, () => Take(ask));
                 return true;
             case Remember remember:
                 Learn(remember.Rows);
@@ -89,7 +87,7 @@ internal sealed class InstanceActor : NodeActor
                 RefuseEarly();
                 return true;
             case Placed placed:
-                Spawn(placed);
+                RequestGuard.Run(System.Log, _services.Random, placed.Ask, () => Spawn(placed));
                 return true;
             case Answered answered:
                 Settle(answered);
@@ -147,7 +145,8 @@ internal sealed class InstanceActor : NodeActor
             return ask with { ReplyTo = new RememberingReply(this, key, ask.ReplyTo) };
         }
         if (known.ParametersHash != ask.Request.ParametersHash)
-            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.InvalidParam("id", "this UUID was used for another request in the last 10 minutes; a retry must repeat the same request")));
+            ask.ReplyTo.Reply(RpcReply.Refused(RpcError.InvalidParam("id",
+                "this UUID was used for another request in the last 10 minutes; a retry must repeat the same request")));
         else if (known.Answer is { } answer) ask.ReplyTo.Reply(answer);
         else known.Waiting.Add(ask.ReplyTo);
         return null;
@@ -155,41 +154,32 @@ internal sealed class InstanceActor : NodeActor
 
     private void Dispatch(RpcAsk ask)
     {
-        switch (ask.Request.Method)
+        var method = ask.Request.Definition;
+        if (method.Verb == "construct")
         {
-            case "sys.call.construct" when MissingParent(ask.Request) is { } parent:
-                ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(parent)));
-                return;
-            case "sys.call.construct":
-                Place(ask, "to_uri");
-                return;
-            case "sys.conf.construct":
-                MakeConference(ask);
-                return;
-            case var construct when FlowRequests.FirstTargets(construct) is { } targets:
-                Place(ask, targets);
-                return;
+            if (MissingParent(ask.Request) is { } parent) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(parent)));
+            else if (method.Module == Modules.Conference) MakeConference(ask);
+            else Place(ask, method.Parameters.First(static parameter => parameter.Kind == ParameterKind.TargetUris).Name);
+            return;
         }
         var text = ask.Request.Arguments.String("res_id");
-        if (!ResourceId.TryParse(text, out var id) || _services.Directory.Find(id) is not { } cell || cell.DurableState?.IsVisibleTo(ask.Request.Application) != true
-            || !cell.Actor.Tell(ask))
+        if (_services.Directory.Find(text) is not { } there || there.Published?.IsVisibleTo(ask.Request.Application) != true || !there.Actor.Tell(ask))
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(text)));
     }
 
     /// <summary>The parent that a request names and that is not there, or not the application's own.</summary>
-    private string? MissingParent(RpcRequest request)
-    {
-        var args = request.Arguments;
-        var named = args.OptionalString("parent_call_res_id") is { Length: > 0 } call ? call : args.OptionalString("parent_conf_res_id");
-        return string.IsNullOrEmpty(named) || _services.Directory.Find(named)?.DurableState?.IsVisibleTo(request.Application) == true ? null : named;
-    }
+    private string? MissingParent(RpcRequest request) => request.Definition.Parameters.FirstOrDefault(parameter => IsMissing(request, parameter)) is { } missing
+        ? request.Arguments.String(missing.Name)
+        : null;
+
+    private bool IsMissing(RpcRequest request, ParameterDefinition parameter) =>
+        parameter.Kind == ParameterKind.ResourceId && request.Arguments.OptionalString(parameter.Name) is { Length: > 0 } named
+            && _services.Directory.Find(named)?.Published?.IsVisibleTo(request.Application) != true;
 
     private void MakeConference(RpcAsk ask)
     {
         if (IsRefusedByStall(ask)) return;
-        var cell = new ConferenceCell(_journal);
-        cell.Actor = System.Spawn("conference", () => new ConferenceActor(_services, _services.Media, _services.MediaProfile, cell));
-        cell.Actor.Tell(new MakeConference(ask));
+        ConferenceActor.Begin(_services, _services.Media, _services.MediaProfile, System, "conference", _journal).Actor.Tell(new MakeConference(ask));
     }
 
     private bool IsRefusedByStall(RpcAsk ask)
@@ -225,16 +215,11 @@ internal sealed class InstanceActor : NodeActor
 
     private void Spawn(Placed placed)
     {
-        if (FlowRequests.FirstTargets(placed.Ask.Request.Method) is not null)
-        {
-            var flow = new FlowCell(_journal);
-            flow.Actor = System.Spawn($"flow to {placed.Placement.Target.Host}", () => new FlowActor(_services, flow, _placer));
-            flow.Actor.Tell(new StartFlow(placed.Ask, placed.Placement));
-            return;
-        }
-        var cell = new CallCell(_journal);
-        cell.Actor = System.Spawn($"call to {placed.Placement.Target.Host}", () => new CallActor(_services, cell));
-        cell.Actor.Tell(new PlaceCall(placed.Ask, placed.Placement));
+        var to = placed.Placement.Target.Host;
+        if (placed.Ask.Request.Definition.Module == Modules.Call)
+            CallActor.Begin(_services, System, $"call to {to}", _journal).Actor.Tell(new PlaceCall(placed.Ask, placed.Placement));
+        else
+            FlowActor.Begin(_services, _placer, System, $"flow to {to}", _journal).Actor.Tell(new StartFlow(placed.Ask, placed.Placement));
     }
 
     private void Settle(Answered answered)
@@ -252,14 +237,9 @@ internal sealed class InstanceActor : NodeActor
         while (_expiry.TryPeek(out var oldest) && oldest.ExpiresMillis <= System.Clock.UnixMillis)
         {
             _expiry.Dequeue();
-            if (_remembered.TryGetValue((oldest.Application, oldest.Id), out var known) && known.IsAnswered) _remembered.Remove((oldest.Application, oldest.Id));
+            if (_remembered.TryGetValue((oldest.Application, oldest.Id), out var known) && known.IsAnswered)
+                _remembered.Remove((oldest.Application, oldest.Id));
         }
-    }
-
-    private static RpcReply ReadReply(ReadOnlyMemory<byte> stored)
-    {
-        using var document = JsonDocument.Parse(stored);
-        return RpcReply.Ok(JsonSerializer.SerializeToUtf8Bytes(document.RootElement.GetProperty("result"), ReplyJson.Default.JsonElement));
     }
 
     private sealed class Remembered(ulong parametersHash)
@@ -269,7 +249,7 @@ internal sealed class InstanceActor : NodeActor
         public ReadOnlyMemory<byte>? Stored { get; init; }
         public RpcReply? Answer
         {
-            get => field ??= Stored is { } stored ? ReadReply(stored) : null;
+            get => field ??= Stored is { } stored ? StoredReply.Read(stored) : null;
             set;
         }
         public bool IsAnswered => Stored is not null || Answer is not null;
@@ -297,6 +277,3 @@ internal sealed record Remember(IReadOnlyList<IdempotencyRow> Rows) : ISystemMes
 
 /// <summary>Another node owns the instance: its actor stops.</summary>
 internal sealed record InstanceLost : ISystemMessage;
-
-[System.Text.Json.Serialization.JsonSerializable(typeof(JsonElement))]
-internal sealed partial class ReplyJson : System.Text.Json.Serialization.JsonSerializerContext;

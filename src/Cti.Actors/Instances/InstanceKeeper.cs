@@ -18,7 +18,8 @@ namespace Cti.Actors.Instances;
 /// <summary>
 /// Begins to serve the instances that this node gains, with the resources that their journals show alive, and stands down for those that it loses.
 /// </summary>
-internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned, JournalWriter writer, IJournalStore store, CallPlacer placer, ActorHost system, bool isShared) : IClusterEvents
+internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned, JournalWriter writer, IJournalStore store, CallPlacer placer,
+    ActorHost system, bool isShared) : IClusterEvents
 {
     /// <summary>Told which instances are served here from now on.</summary>
     public required Action<IReadOnlyList<int>> Served { get; init; }
@@ -27,8 +28,8 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     private const int ReadsMax = 32;
 
     /// <summary>
-    /// In so many parts a takeover reads the journals: few, because each part may need a new connection, which costs both ends more than the reading; and not one,
-    /// because one slow answer of the store (a lost packet, a new connection) must not keep the calls of all others silent.
+    /// In so many parts a takeover reads the journals: few, because each part may need a new connection, which costs both ends more than the reading; and not
+    /// one, because one slow answer of the store (a lost packet, a new connection) must not keep the calls of all others silent.
     /// </summary>
     private const int PartsMax = 3;
     private const int RetryMillisMin = 50, RetryMillisMax = 1000;
@@ -36,7 +37,7 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     private readonly Lock _gate = new();
     private readonly Dictionary<int, InstanceJournal> _recovering = [];
     // Its own lock: the membership asks under its lock.
-    private readonly List<ResourceCell> _standingDown = [];
+    private readonly List<ResourceListing> _standingDown = [];
     private List<Gain>? _atStart = [];
     private volatile bool _isStopped;
 
@@ -47,7 +48,7 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
         {
             lock (_standingDown)
             {
-                _standingDown.RemoveAll(static cell => cell.HasStoodDown);
+                _standingDown.RemoveAll(static resource => resource.HasStoodDown);
                 return _standingDown.Count > 0;
             }
         }
@@ -90,17 +91,16 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
             }
         }
         if (stoodDown.Count == 0) return;
-        // In order of creation, so that a seed replays it.
-        var lost = services.Directory.All.Where(cell => stoodDown.Contains(cell.Journal)).OrderBy(static cell => cell.Latest?.Id.ProcessId).ToList();
+        var lost = services.Directory.InOrder(resource => stoodDown.Contains(resource.Journal));
         lock (_standingDown)
         {
-            _standingDown.RemoveAll(static cell => cell.HasStoodDown);
+            _standingDown.RemoveAll(static resource => resource.HasStoodDown);
             _standingDown.AddRange(lost);
         }
-        foreach (var cell in lost)
+        foreach (var resource in lost)
         {
-            if (cell.Latest is { } resource) services.Directory.Remove(resource.Id, cell);
-            cell.OnDeposed();
+            services.Directory.Remove(resource);
+            resource.OnDeposed();
         }
     }
 
@@ -122,12 +122,12 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     private async Task BeginAllAsync(List<Gain> gains)
     {
         foreach (var some in gains.Chunk(ReadsMax)) await ReadAsync(some).ConfigureAwait(false);
-        var recovered = new List<(ResourceCell Cell, long LostAtMillis)>();
+        var recovered = new List<Restored>();
         // A node that is alone says at its start what it cannot read; beside others it serves what it can.
         var served = gains.Count(gain => isShared ? ServeIfReadable(gain, recovered) : Serve(gain, recovered));
         system.Log.Write(LogEvents.InstancesClaimed, served, recovered.Count);
         // What other nodes write to is theirs to complete; a takeover looks at the files of its own calls.
-        if (!isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Cell.Latest));
+        if (!isShared) CompleteWhatNobodyRecords(recovered.Select(static one => one.Listing.Published));
         Begin(recovered, gains);
         foreach (var some in gains.Chunk(ReadsMax)) await RememberAsync(some).ConfigureAwait(false);
     }
@@ -140,7 +140,7 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
             await ReadAsync(part).ConfigureAwait(false);
             foreach (var gain in part)
             {
-                var recovered = new List<(ResourceCell Cell, long LostAtMillis)>();
+                var recovered = new List<Restored>();
                 if (ServeIfReadable(gain, recovered)) Interlocked.Increment(ref served);
                 Interlocked.Add(ref live, recovered.Count);
                 Begin(recovered, [gain]);
@@ -153,29 +153,23 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
         await Task.WhenAll(parts.Select(RememberAsync)).ConfigureAwait(false);
     }
 
-    private void Begin(List<(ResourceCell Cell, long LostAtMillis)> recovered, List<Gain> gains)
+    private void Begin(List<Restored> recovered, List<Gain> gains)
     {
-        foreach (var (cell, lostAtMillis) in recovered) cell.Actor.Tell(new Recover(lostAtMillis));
+        foreach (var one in recovered) one.Listing.Actor.Tell(one.First);
         services.Post.OnServed();
         Served([.. gains.Select(static gain => gain.Journal.Instance)]);
     }
 
     private void CompleteWhatNobodyRecords(IEnumerable<ResourceState?> recovered)
     {
-        services.Recordings.RepairAll(recovered.SelectMany(PathsOf).ToHashSet(StringComparer.Ordinal), (completed, isWhole) =>
+        // Where a resource records to: it decides itself what becomes of those files.
+        var kept = recovered.SelectMany(static resource => resource?.RecordPaths ?? []).ToHashSet(StringComparer.Ordinal);
+        services.Recordings.RepairAll(kept, (completed, isWhole) =>
         {
             if (completed > 0) system.Log.Write(LogEvents.RecordingsRepaired, completed);
             if (!isWhole) system.Log.Write(LogEvents.RecordingsNotLookedAt);
         });
     }
-
-    /// <summary>Where a resource records to: it decides itself what becomes of those files.</summary>
-    private static IEnumerable<string> PathsOf(ResourceState? resource) => ((string?[])(resource switch
-    {
-        CallState call => [(call.Action as RecordAction)?.FullPath, call.SideRecord?.FullPath, call.Bridge?.Spec?.RecordPath],
-        ConferenceState conference => [conference.Recording?.FullPath],
-        _ => [],
-    })).OfType<string>();
 
     /// <summary>Reads what the journals show.</summary>
     private Task ReadAsync(Gain[] gains) => UntilReadAsync(gains, async () =>
@@ -199,7 +193,8 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
     /// <summary>Again and again while the store cannot be reached: the instances wait for nobody else.</summary>
     private async Task UntilReadAsync(Gain[] gains, Func<Task> read)
     {
-        for (var retryMillis = RetryMillisMin; !_isStopped && gains.Any(static gain => !gain.Journal.IsDeposed); retryMillis = Math.Min(RetryMillisMax, retryMillis * 2))
+        for (var retryMillis = RetryMillisMin; !_isStopped && gains.Any(static gain => !gain.Journal.IsDeposed); retryMillis = Math.Min(RetryMillisMax,
+            retryMillis * 2))
         {
             try
             {
@@ -213,7 +208,7 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
         }
     }
 
-    private bool ServeIfReadable(Gain gain, List<(ResourceCell Cell, long LostAtMillis)> recovered)
+    private bool ServeIfReadable(Gain gain, List<Restored> recovered)
     {
         try
         {
@@ -228,7 +223,7 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
         }
     }
 
-    private bool Serve(Gain gain, List<(ResourceCell Cell, long LostAtMillis)> recovered)
+    private bool Serve(Gain gain, List<Restored> recovered)
     {
         var journal = gain.Journal;
         // Nobody may be told of a loss between the look and the beginning.
@@ -236,56 +231,49 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
         {
             if (gain.Entries is not { } entries || journal.IsDeposed) return false;
             if (_recovering.GetValueOrDefault(journal.Instance) == journal) _recovering.Remove(journal.Instance);
-            foreach (var cell in Restore(journal, entries))
-            {
-                cell.IsHandedOver = gain.IsHandedOver;
-                recovered.Add((cell, gain.LostAtMillis));
-            }
+            recovered.AddRange(Restore(gain, entries));
             gain.Actor = system.Spawn($"instance {journal.Instance}", () => new InstanceActor(services, journal, placer, store));
             owned.Add(journal, gain.Actor);
             return true;
         }
     }
 
-    private List<ResourceCell> Restore(InstanceJournal journal, IReadOnlyList<JournalEntry> entries)
+    private List<Restored> Restore(Gain gain, IReadOnlyList<JournalEntry> entries)
     {
-        var cells = new List<ResourceCell>();
         var states = new Dictionary<string, ResourceState>(StringComparer.Ordinal);
         foreach (var entry in entries) states[entry.ResourceId] = Fold(states.GetValueOrDefault(entry.ResourceId), entry);
+        var restored = new List<Restored>(states.Count);
         foreach (var state in states.Values)
         {
-            var cell = CellOf(state, journal);
-            cell.Restore(state);
-            services.Directory.Add(state.Id, cell);
-            cells.Add(cell);
+            var listing = Begin(state, gain.Journal, gain.IsHandedOver);
+            services.Directory.Add(state.Id, listing);
+            var driven = state is FlowState ? states.Values.Where(other => other.Owner == state.Id.ToString()).ToList() : [];
+            restored.Add(new Restored(listing, new Recover(gain.LostAtMillis) { Owned = driven }));
         }
-        return cells;
+        return restored;
     }
 
     private static ResourceState Fold(ResourceState? state, JournalEntry entry) => ResourceId.TryParse(entry.ResourceId, out var id) ? id.Module switch
     {
         Modules.Call => CallDecider.Apply((CallState?)state, CallEntryCodec.Decode(entry.Version, entry.Payload.Span)),
         Modules.Conference => ConferenceDecider.Apply((ConferenceState?)state, ConferenceEntryCodec.Decode(entry.Version, entry.Payload.Span)),
-        Modules.NotifyCall or Modules.CaptchaCall or Modules.DuoCallback => FlowDecider.Apply((FlowState?)state, FlowEntryCodec.Decode(entry.Version, entry.Payload.Span)),
+        Modules.NotifyCall or Modules.CaptchaCall or Modules.DuoCallback => FlowDecider.Apply((FlowState?)state,
+            FlowEntryCodec.Decode(entry.Version, entry.Payload.Span)),
         _ => throw new NotSupportedException($"the journal has a {id.Module}, which this version does not know"),
     } : throw new InvalidOperationException($"the journal names a resource {entry.ResourceId}");
 
-    private ResourceCell CellOf(ResourceState state, InstanceJournal journal)
+    private ResourceListing Begin(ResourceState state, InstanceJournal journal, bool isHandedOver)
     {
         switch (state)
         {
-            case ConferenceState:
-                var conference = new ConferenceCell(journal);
-                conference.Actor = system.Spawn($"conference {state.Id}", () => new ConferenceActor(services, services.Media, services.MediaProfile, conference));
-                return conference;
-            case FlowState:
-                var flow = new FlowCell(journal);
-                flow.Actor = system.Spawn($"flow {state.Id}", () => new FlowActor(services, flow, placer));
-                return flow;
+            case ConferenceState conference:
+                return ConferenceActor.Begin(services, services.Media, services.MediaProfile, system, $"conference {state.Id}", journal, conference,
+                    isHandedOver);
+            case FlowState flow:
+                return FlowActor.Begin(services, placer, system, $"flow {state.Id}", journal, flow);
             default:
-                var call = new CallCell(journal);
-                call.Actor = system.Spawn($"call {state.Id}", () => new CallActor(services, call));
-                return call;
+                if (isHandedOver) services.Media.SoundsElsewhere(state.Id);
+                return CallActor.Begin(services, system, $"call {state.Id}", journal, (CallState)state, isHandedOver);
         }
     }
 
@@ -295,6 +283,9 @@ internal sealed class InstanceKeeper(CallServices services, OwnedInstances owned
         system.Timers.Schedule(millis, static state => ((TaskCompletionSource)state!).TrySetResult(), elapsed);
         return elapsed.Task;
     }
+
+    /// <summary>A resource that the journal showed alive, and its first message.</summary>
+    private sealed record Restored(ResourceListing Listing, Recover First);
 
     private sealed class Gain(InstanceJournal journal, long lostAtMillis, bool isHandedOver)
     {

@@ -1,4 +1,5 @@
 using System.Net;
+using Cti.Actors.Hosting;
 using Cti.Calls;
 using Cti.Kernel;
 using Cti.Media;
@@ -8,36 +9,39 @@ namespace Cti.Actors.MediaNode;
 
 /// <summary>
 /// The other party's place in a bridge or conference where that party lives on another node: a media session of its own that carries the sound there and
-/// back, protected by keys that both nodes know from the saga's messages. One pair of keys belongs to one pair of sessions.
+/// back, protected by keys that both nodes know from the saga's messages. One pair of keys belongs to one pair of sessions. Nobody hears its reports: keys
+/// that the far party pressed are its own call's, and so is its quality.
 /// </summary>
-internal sealed class LinkAudio : IMediaEvents
+internal sealed class LinkAudio
 {
-    private readonly MediaSessions _media;
+    private readonly NodeMedia _media;
     private readonly string _codec;
-    private bool _isClosed;
 
-    private LinkAudio(MediaSessions media, string codec) => (_media, _codec) = (media, codec);
+    private LinkAudio(NodeMedia media, HeldSession held, string codec, LinkSound own) => (_media, Held, _codec, Own) = (media, held, codec, own);
+
+    /// <summary>The session as it is held.</summary>
+    public HeldSession Held { get; }
 
     /// <summary>The session.</summary>
-    public MediaSessionId Session { get; private set; }
+    public MediaSessionId Session => Held.Id;
 
     /// <summary>What the other node is told of this end.</summary>
-    public LinkSound Own { get; private set; } = null!;
+    public LinkSound Own { get; }
 
     /// <summary>Opens this end and draws the keys of both; null where there is no room for another session.</summary>
-    public static LinkAudio? Offer(MediaSessions media, IRandom random, string codec)
+    public static LinkAudio? Offer(NodeMedia media, ActorHandle holder, IRandom random, string codec)
     {
         var keys = SrtpKeys.Draw(random);
-        if (Open(media, codec, keys, random.NextHex(8)) is not { } link) return null;
-        link.Own = link.Own with { Codec = codec, OwnKey = keys.Local.ToBase64(), OtherKey = keys.Remote.ToBase64() };
-        return link;
+        return Open(media, holder, codec, keys, random.NextHex(8),
+            own => own with { Codec = codec, OwnKey = keys.Local.ToBase64(), OtherKey = keys.Remote.ToBase64() });
     }
 
     /// <summary>Opens the other end of what was offered; null where there is no room for another session, or the offer is none.</summary>
-    public static LinkAudio? Accept(MediaSessions media, LinkSound offer)
+    public static LinkAudio? Accept(NodeMedia media, ActorHandle holder, LinkSound offer)
     {
-        if (offer is not { Codec: { } codec, OwnKey: { } theirs, OtherKey: { } ours } || SrtpKey.Parse(ours) is not { } local || SrtpKey.Parse(theirs) is not { } remote) return null;
-        var link = Open(media, codec, new SrtpKeys(local, remote), offer.Id);
+        if (offer is not { Codec: { } codec, OwnKey: { } theirs, OtherKey: { } ours } || SrtpKey.Parse(ours) is not { } local
+            || SrtpKey.Parse(theirs) is not { } remote) return null;
+        var link = Open(media, holder, codec, new SrtpKeys(local, remote), offer.Id, static own => own);
         link?.Connect(offer);
         return link;
     }
@@ -50,25 +54,11 @@ internal sealed class LinkAudio : IMediaEvents
     }
 
     /// <summary>Ends it: the bridge or conference that it is in goes on without it.</summary>
-    public void Close()
-    {
-        if (_isClosed) return;
-        _isClosed = true;
-        _media.Port.Close(Session);
-    }
+    public void Close() => NodeMedia.Close(Held);
 
-    /// <inheritdoc/>
-    public void OnMediaEvent(MediaSessionId session, MediaEvent happened)
+    private static LinkAudio? Open(NodeMedia media, ActorHandle holder, string codec, SrtpKeys keys, string id, Func<LinkSound, LinkSound> with)
     {
-        // Keys that the far party pressed are its own call's; quality is its own call's as well.
-    }
-
-    private static LinkAudio? Open(MediaSessions media, string codec, SrtpKeys keys, string id)
-    {
-        var link = new LinkAudio(media, codec);
-        if (media.TryOpen(MediaSessionOptions.ForLink(keys), link, out _) is not { } opened) return null;
-        link.Session = opened.Session;
-        link.Own = new LinkSound(id, opened.Local.Address.ToString(), opened.Local.Port);
-        return link;
+        if (media.TryOpen(MediaSessionOptions.ForLink(keys), holder, isHeard: false, out _) is not { } held) return null;
+        return new LinkAudio(media, held, codec, with(new LinkSound(id, held.Local.Address.ToString(), held.Local.Port)));
     }
 }

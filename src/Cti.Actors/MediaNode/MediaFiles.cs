@@ -34,7 +34,8 @@ public sealed class MediaFiles(MediaFolders folders, SoundLibrary library, IBoun
             _ => ".wav",
         };
         var name = WithExtension(file, extension);
-        if (Ask<Resolution?>(application, name, () => folders.ResolveForWriting(application, name), null, ResolveMillisMax) is not { } resolution) throw new TimeoutException("the disk of the recordings does not answer");
+        if (Ask<Resolution?>(application, name, () => folders.ResolveForWriting(application, name), null, ResolveMillisMax) is not { } resolution)
+            throw new TimeoutException("the disk of the recordings does not answer");
         return resolution.Kind == ResolutionKind.LeavesRoot ? null : resolution.FullPath;
     }
 
@@ -51,7 +52,8 @@ public sealed class MediaFiles(MediaFolders folders, SoundLibrary library, IBoun
         }
     }
 
-    private T Ask<T>(string application, string file, Func<T> ask, T silent, int limitMillis) => disk is null ? ask() : disk.Ask(application, file, ask, silent, limitMillis);
+    private T Ask<T>(string application, string file, Func<T> ask, T silent, int limitMillis) => disk is null ? ask()
+        : disk.Ask(application, file, ask, silent, limitMillis);
 
     /// <summary>The extension is the format's. What stands behind another dot (a resource id has several) is part of the name and stays.</summary>
     private static string WithExtension(string file, string extension) =>
@@ -89,7 +91,8 @@ public sealed class MediaFiles(MediaFolders folders, SoundLibrary library, IBoun
     public bool IsVisible(string fullPath) => Ask(RecordingsOfAll, fullPath, () => RecordingRepair.IsThere(fullPath), false, RepairMillisMax);
 
     /// <inheritdoc/>
-    public bool StaysInside(string application, string promptName) => Ask(application, promptName, () => folders.Resolve(application, promptName).Kind != ResolutionKind.LeavesRoot, true, LookMillisMax);
+    public bool StaysInside(string application, string promptName) => Ask(application, promptName, () =>
+        folders.Resolve(application, promptName).Kind != ResolutionKind.LeavesRoot, true, LookMillisMax);
 
     /// <inheritdoc/>
     public string? WhyUnsupported(string format) => library.WhyUnsupported(Enum.Parse<RecordFormat>(format, ignoreCase: true));

@@ -9,7 +9,8 @@ using Cti.Kernel;
 namespace Cti.Actors.Requests;
 
 /// <summary>What the owner of an instance does with a request, whichever node it came in by: files are looked up and resources are found here.</summary>
-internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHandle?> instanceOf, Func<bool> isDraining, Func<bool> isCutOff, bool isAlone, INodeInfo node)
+internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHandle?> instanceOf, Func<bool> isDraining, Func<bool> isCutOff, bool isAlone,
+    INodeInfo node)
 {
     private const int SilentDiskRetryMillis = 5_000;
 
@@ -22,7 +23,9 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
     /// <summary>Whether this node owns the instance and has read its journal.</summary>
     public bool Owns(int instance) => instanceOf(instance) is not null;
 
-    /// <summary>Carries a request out on an instance of this node. Up to the hand-over to its mailbox this runs on the caller's thread, so requests keep their order.</summary>
+    /// <summary>
+    /// Carries a request out on an instance of this node. Up to the hand-over to its mailbox this runs on the caller's thread, so requests keep their order.
+    /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="index">The instance.</param>
     /// <param name="missing">A resource that it names beside its own and that is not there, or not the application's; null when there is none such.</param>
@@ -39,7 +42,8 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
         switch (request.Definition.Verb)
         {
             case "exists":
-                var isThere = Find(request, module) is { } resource && (!request.Arguments.Has(PartnerNews.Tie) || resource.Holds(request.Arguments.String(PartnerNews.Tie)));
+                var isThere = Find(request, module) is { } resource && (!request.Arguments.Has(PartnerNews.Tie)
+                    || resource.Holds(request.Arguments.String(PartnerNews.Tie)));
                 replyTo.Reply(RpcReply.Ok(isThere ? "true"u8.ToArray() : "false"u8.ToArray()));
                 break;
             case "get":
@@ -62,7 +66,7 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
     public bool? Has(string application, ResourceId id)
     {
         if (!Owns(id.Instance)) return null;
-        if (services.Directory.Find(id)?.DurableState?.IsVisibleTo(application) == true) return true;
+        if (services.Directory.Find(id)?.Published?.IsVisibleTo(application) == true) return true;
         return isCutOff() || !Owns(id.Instance) ? null : false;
     }
 
@@ -74,7 +78,7 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
         var state = args.OptionalString("state");
         var limit = args.Int32("limit");
         ResourceId? afterId = ResourceId.TryParse(args.OptionalString("after"), out var parsed) ? parsed : null;
-        var found = services.Directory.All.Select(static cell => cell.DurableState).OfType<ResourceState>()
+        var found = services.Directory.All.Select(static listing => listing.Published).OfType<ResourceState>()
             .Where(resource => resource.Id.Module == module && resource.IsVisibleTo(request.Application))
             .Where(resource => state is null || resource.StateName(request.Generation) == state)
             .Where(resource => afterId is not { } last || Compare(resource.Id, last) > 0)
@@ -105,12 +109,14 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
             {
                 case ParameterKind.Content when Escapes(request.Application, FileNames(args.Content(parameter.Name))) is { } name:
                     return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
-                case ParameterKind.PlayFile when args.OptionalString(parameter.Name) is { Length: > 0 } files && Escapes(request.Application, files.Split('|')) is { } name:
+                case ParameterKind.PlayFile when args.OptionalString(parameter.Name) is { Length: > 0 } files
+                    && Escapes(request.Application, files.Split('|')) is { } name:
                     return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
                 case ParameterKind.RecordFile when args.OptionalString(parameter.Name) is { Length: > 0 } file:
                     var format = args.Has("record_format") ? args.String("record_format") : RecordFormats.Default;
                     if (services.Recordings.WhyUnsupported(format) is { } why) return new RpcError(ErrorCodes.Unsupported, why);
-                    if (!TryResolve(request.Application, file, format, out recordPath)) return RpcError.Unavailable("the disk of the recordings does not answer", SilentDiskRetryMillis);
+                    if (!TryResolve(request.Application, file, format, out recordPath))
+                        return RpcError.Unavailable("the disk of the recordings does not answer", SilentDiskRetryMillis);
                     if (recordPath is null) return RpcError.InvalidParam(parameter.Name, "leaves the record root; give a path inside it");
                     break;
             }
@@ -139,14 +145,14 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
     private string? Escapes(string application, IEnumerable<string> files) => files.FirstOrDefault(file => !services.Recordings.StaysInside(application, file));
 
     private ResourceState? Find(RpcRequest request, string module) =>
-        ResourceId.TryParse(request.Arguments.String("res_id"), out var id) && id.Module == module && services.Directory.Find(id)?.DurableState is { } state
+        ResourceId.TryParse(request.Arguments.String("res_id"), out var id) && id.Module == module && services.Directory.Find(id)?.Published is { } state
             && state.IsVisibleTo(request.Application) ? state : null;
 
     private static void Refuse(IReplyTo replyTo, RpcError error) => replyTo.Reply(RpcReply.Refused(error));
 
     /// <summary>
-    /// An answer that may be somebody else's to give: that a resource is not there, or is in another state, is only said by a node that is sure to own it. A node that was
-    /// cut off knows neither what its successor made nor what that one has answered already.
+    /// An answer that may be somebody else's to give: that a resource is not there, or is in another state, is only said by a node that is sure to own it. A
+    /// node that was cut off knows neither what its successor made nor what that one has answered already.
     /// </summary>
     private sealed class OwnersReply(Func<bool> isOwner, IReplyTo next) : IReplyTo
     {
@@ -184,7 +190,9 @@ internal static class MergedLists
         return buffer.WrittenMemory;
     }
 
-    /// <summary>The pages of several nodes as one page, in order of creation. A resource that is just moving may be in two of them and is listed once.</summary>
+    /// <summary>
+    /// The pages of several nodes as one page, in order of creation. A resource that is just moving may be in two of them and is listed once.
+    /// </summary>
     public static ReadOnlyMemory<byte> Merge(IEnumerable<ReadOnlyMemory<byte>> pages, int limit)
     {
         var items = new SortedDictionary<long, (string Id, byte[] Text)>();
@@ -196,7 +204,8 @@ internal static class MergedLists
             foreach (var item in document.RootElement.GetProperty("items").EnumerateArray())
             {
                 var id = item.GetProperty("res_id").GetString()!;
-                if (ResourceId.TryParse(id, out var parsed)) items[parsed.ProcessId] = (id, JsonSerializer.SerializeToUtf8Bytes(item, RequestWireJson.Default.JsonElement));
+                if (ResourceId.TryParse(id, out var parsed))
+                    items[parsed.ProcessId] = (id, JsonSerializer.SerializeToUtf8Bytes(item, RequestWireJson.Default.JsonElement));
             }
         }
         var shown = items.Values.Take(limit).ToList();

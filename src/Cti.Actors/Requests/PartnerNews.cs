@@ -23,7 +23,9 @@ namespace Cti.Actors.Requests;
 /// <param name="timers">For the waits.</param>
 internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<int, bool> owns, Action<RpcRequest, int, IReplyTo> ask, ITimers timers)
 {
-    /// <summary>The name under which the question says which tie it asks about. A node of an older version does not read it and answers whether the partner exists.</summary>
+    /// <summary>
+    /// The name under which the question says which tie it asks about. A node of an older version does not read it and answers whether the partner exists.
+    /// </summary>
     internal const string Tie = "op";
 
     private readonly Resources.ResourceDirectory _directory = directory;
@@ -50,7 +52,7 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
         return true;
     }
 
-    private bool IsHeldHere(ResourceId partner, ResourceTie tie) => tie.IsHeldBy(_directory.Find(partner)?.DurableState);
+    private bool IsHeldHere(ResourceId partner, ResourceTie tie) => tie.IsHeldBy(_directory.Find(partner)?.Published);
 
     private sealed class Look(PartnerNews owner, RpcRequest request, Func<ResourceState?> find, Func<ResourceState?, RpcReply> describe, IReplyTo replyTo)
     {
@@ -81,7 +83,8 @@ internal sealed class PartnerNews(Resources.ResourceDirectory directory, Func<in
             var tie = state.Ties[index];
             if (!ResourceId.TryParse(tie.Partner, out var id)) Check(state, index + 1);
             else if (owner._owns(id.Instance)) Go(owner.IsHeldHere(id, tie));
-            else owner._ask(QuestionOf(id, tie.Op), id.Instance, new ThenReply(reply => Go(reply.Error is not null || reply.Result.Span.SequenceEqual("true"u8))));
+            else owner._ask(QuestionOf(id, tie.Op), id.Instance,
+                new ThenReply(reply => Go(reply.Error is not null || reply.Result.Span.SequenceEqual("true"u8))));
 
             void Go(bool isHeld)
             {

@@ -9,8 +9,8 @@ using Cti.Kernel;
 namespace Cti.Actors.Requests;
 
 /// <summary>
-/// Requests whose owner may be another node: sends them there, gives the answers back, and carries out what other nodes send. A request waits while its instance is between
-/// owners; it is sent again where it cannot have been carried out, or where carrying it out twice does nothing more than once.
+/// Requests whose owner may be another node: sends them there, gives the answers back, and carries out what other nodes send. A request waits while its
+/// instance is between owners; it is sent again where it cannot have been carried out, or where carrying it out twice does nothing more than once.
 /// </summary>
 internal sealed class RemoteRequests : ILinkReceiver
 {
@@ -43,7 +43,8 @@ internal sealed class RemoteRequests : ILinkReceiver
     private long NowMillis => _clock.MonotonicNanos / 1_000_000;
 
     /// <summary>Asks the owner of an instance.</summary>
-    public void Ask(RpcRequest request, int instance, string? missing, IReplyTo replyTo) => Begin(new Question(this, request, instance, null, missing, replyTo));
+    public void Ask(RpcRequest request, int instance, string? missing, IReplyTo replyTo) =>
+        Begin(new Question(this, request, instance, null, missing, replyTo));
 
     /// <summary>Asks every node that owns anything; waits for one that owns what nobody owns at the moment.</summary>
     public void AskOwners(RpcRequest request, Action<RpcReply[]> then) => AskOwners(request, then, NowMillis + Limits.MovingMillis);
@@ -62,7 +63,8 @@ internal sealed class RemoteRequests : ILinkReceiver
         {
             var node = now.Nodes[index];
             var target = gathered.Of(index);
-            Begin(new Question(this, request, -1, node.Name, null, new ThenReply(reply => target.Reply(reply.Error is null ? reply : RpcReply.Ok(unreachable(node, now))))));
+            var orElse = new ThenReply(reply => target.Reply(reply.Error is null ? reply : RpcReply.Ok(unreachable(node, now))));
+            Begin(new Question(this, request, -1, node.Name, null, orElse));
         }
     }
 
@@ -72,7 +74,8 @@ internal sealed class RemoteRequests : ILinkReceiver
         var now = _view();
         var picked = _services.Random.Next(_services.InstanceCount);
         // A few draws find one, unless nearly all nodes drain.
-        for (var draw = 0; draw < PicksMax && (picked >= now.Owners.Length || now.OwnerOf(picked) is not { IsDraining: false }); draw++) picked = _services.Random.Next(_services.InstanceCount);
+        for (var draw = 0; draw < PicksMax && (picked >= now.Owners.Length || now.OwnerOf(picked) is not { IsDraining: false }); draw++)
+            picked = _services.Random.Next(_services.InstanceCount);
         return picked;
     }
 
@@ -89,9 +92,11 @@ internal sealed class RemoteRequests : ILinkReceiver
                 CarryOut(node, RequestWire.NumberOf(payload.Span), RequestWire.BodyOf(payload));
                 break;
             case RequestMessage.Result or RequestMessage.Refusal or RequestMessage.NotOwner:
-                if (!_sent.TryGetValue(RequestWire.NumberOf(payload.Span), out var question) || question.Node != node || !_sent.TryRemove(question.Number, out _)) break;
+                if (!_sent.TryGetValue(RequestWire.NumberOf(payload.Span), out var question) || question.Node != node
+                    || !_sent.TryRemove(question.Number, out _)) break;
                 if (kind == RequestMessage.NotOwner) question.Again();
-                else question.Reply(kind == RequestMessage.Result ? RpcReply.Ok(RequestWire.BodyOf(payload)) : RpcReply.Refused(RequestWire.ReadRefusal(RequestWire.BodyOf(payload))));
+                else question.Reply(kind == RequestMessage.Result ? RpcReply.Ok(RequestWire.BodyOf(payload))
+                    : RpcReply.Refused(RequestWire.ReadRefusal(RequestWire.BodyOf(payload))));
                 break;
         }
     }
@@ -191,7 +196,8 @@ internal sealed class RemoteRequests : ILinkReceiver
 
         public void Begin()
         {
-            _deadline = owner._timers.Schedule(toNode is null ? Limits.OwnerAnswerMillis : Limits.NodeAnswerMillis, static question => ((Question)question!).TimedOut(), this);
+            var millis = toNode is null ? Limits.OwnerAnswerMillis : Limits.NodeAnswerMillis;
+            _deadline = owner._timers.Schedule(millis, static question => ((Question)question!).TimedOut(), this);
             Try();
         }
 
@@ -212,7 +218,8 @@ internal sealed class RemoteRequests : ILinkReceiver
         public void LinkBroke()
         {
             if (MayRepeat(request)) Again();
-            else Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the link to the owner broke; the outcome is unknown, and a request without a UUID as id cannot be repeated safely")));
+            else Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout,
+                "the link to the owner broke; the outcome is unknown, and a request without a UUID as id cannot be repeated safely")));
         }
 
         private void Hold()
@@ -241,11 +248,13 @@ internal sealed class RemoteRequests : ILinkReceiver
                 return;
             }
             owner._sent[Number] = this;
-            if (owner._links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) == true) owner._services.Counters.RequestForwarded();
+            if (owner._links?.Send(Node, LinkChannel.Requests, RequestWire.Ask(Number, request, instance, missing)) == true)
+                owner._services.Counters.RequestForwarded();
             else if (owner._sent.TryRemove(Number, out _)) Again();
         }
 
-        private void TimedOut() => Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout, "the owner did not answer in time; the outcome is unknown, retry with the same id")));
+        private void TimedOut() => Finish(RpcReply.Refused(new RpcError(ErrorCodes.OwnerTimeout,
+            "the owner did not answer in time; the outcome is unknown, retry with the same id")));
 
         private void Finish(RpcReply reply)
         {

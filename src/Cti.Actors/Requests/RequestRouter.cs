@@ -8,8 +8,9 @@ using Cti.Kernel;
 namespace Cti.Actors.Requests;
 
 /// <summary>
-/// Carries requests to the owners of their resources, on whichever node those are. Up to the hand-over to the owner's mailbox, or to the link that leads there, it runs on
-/// the caller's thread, so requests keep the order in which they are given to it; one that names a second resource on another node waits until that was asked for.
+/// Carries requests to the owners of their resources, on whichever node those are. Up to the hand-over to the owner's mailbox, or to the link that leads there,
+/// it runs on the caller's thread, so requests keep the order in which they are given to it; one that names a second resource on another node waits until that
+/// was asked for.
 /// </summary>
 internal sealed class RequestRouter(ResourceServices services, OwnerRequests owner, RemoteRequests remote) : IRequestRouter
 {
@@ -25,7 +26,8 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
     {
         if (request.Method == Catalogue.ListNodes)
         {
-            remote.AskAll(request, DescribeUnreachable, replies => replyTo.Reply(RpcReply.Ok(MergedLists.Concatenate(replies.Select(static reply => reply.Result)))));
+            remote.AskAll(request, DescribeUnreachable,
+                replies => replyTo.Reply(RpcReply.Ok(MergedLists.Concatenate(replies.Select(static reply => reply.Result)))));
             return;
         }
         switch (request.Definition.Verb)
@@ -42,7 +44,9 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
         AskOwner(request, index, missing, replyTo);
     }
 
-    /// <summary>A child lives where its parent does. Otherwise the request's id chooses, so that a retry meets the same writer (rpc.md, Retrying safely).</summary>
+    /// <summary>
+    /// A child lives where its parent does. Otherwise the request's id chooses, so that a retry meets the same writer (rpc.md, Retrying safely).
+    /// </summary>
     private string? InstanceFor(RpcRequest request, out int index)
     {
         foreach (var (name, module) in (ReadOnlySpan<(string, string)>)[("parent_call_res_id", Modules.Call), ("parent_conf_res_id", Modules.Conference)])

@@ -112,7 +112,8 @@ internal static class RequestWire
         foreach (var member in root.GetProperty("params").EnumerateObject()) values[member.Name] = ReadValue(member.Value);
         Guid? id = root.TryGetProperty("id", out var given) ? given.GetGuid() : null;
         var method = root.GetProperty("method").GetString()!;
-        var request = Catalogue.Find(method) is not { } definition ? null : new RpcRequest(root.GetProperty("application").GetString()!, root.TryGetProperty("admin", out _), (ApiGeneration)root.GetProperty("generation").GetInt32(),
+        var request = Catalogue.Find(method) is not { } definition ? null : new RpcRequest(root.GetProperty("application").GetString()!,
+            root.TryGetProperty("admin", out _), (ApiGeneration)root.GetProperty("generation").GetInt32(),
             definition, new RpcArguments(values), id, id is null ? 0 : root.GetProperty("hash").GetUInt64());
         return (request, method, root.GetProperty("instance").GetInt32(), root.TryGetProperty("missing", out var missing) ? missing.GetString() : null);
     }
@@ -199,7 +200,8 @@ internal static class RequestWire
                 if (value.TryGetProperty("$long", out var number)) return number.GetInt64();
                 if (value.TryGetProperty("$texts", out var texts)) return texts.EnumerateArray().Select(static text => text.GetString()!).ToArray();
                 if (value.TryGetProperty("$play", out var play))
-                    return new PlayContent([.. play.EnumerateArray().Select(static element => new PlayElement(element[0].GetInt32(), element[1].GetString()!, element[2].GetString()!))]);
+                    return new PlayContent([.. play.EnumerateArray().Select(static element =>
+                        new PlayElement(element[0].GetInt32(), element[1].GetString()!, element[2].GetString()!))]);
                 return value.EnumerateObject().ToImmutableDictionary(static member => member.Name, static member => ReadValue(member.Value)!);
         }
     }

@@ -7,8 +7,8 @@ using Cti.Kernel;
 namespace Cti.Actors.Resources;
 
 /// <summary>
-/// A BYE that was answered, as a line of the spool: <c>1 bye MILLIS CAUSE RESOURCE SUM</c>. The first number is the version; CAUSE is <c>-</c> where the BYE named
-/// none; SUM tells a whole line from a torn one.
+/// A BYE that was answered, as a line of the spool: <c>1 bye MILLIS CAUSE RESOURCE SUM</c>. The first number is the version; CAUSE is <c>-</c> where the BYE
+/// named none; SUM tells a whole line from a torn one.
 /// </summary>
 /// <param name="Call">The call's resource id.</param>
 /// <param name="Bye">What its far end said, and when.</param>
@@ -24,7 +24,8 @@ internal sealed record ByeRecord(string Call, ByeArrived Bye)
 
     public string ToLine()
     {
-        var body = string.Create(CultureInfo.InvariantCulture, $"{Version} {Kind} {AtMillis} {Bye.ReasonCause?.ToString(CultureInfo.InvariantCulture) ?? "-"} {Call}");
+        var body = string.Create(CultureInfo.InvariantCulture,
+            $"{Version} {Kind} {AtMillis} {Bye.ReasonCause?.ToString(CultureInfo.InvariantCulture) ?? "-"} {Call}");
         return $"{body} {SumOf(body)}\n";
     }
 
@@ -38,7 +39,8 @@ internal sealed record ByeRecord(string Call, ByeArrived Bye)
         if (parts[^1] != SumOf(line[..Math.Max(0, line.LastIndexOf(' '))])) flaw = "it is damaged";
         else if (parts[0] != Version) flaw = "another version of the program wrote it";
         else if (parts is [_, Kind, var at, var cause, var call, _] && long.TryParse(at, NumberStyles.None, CultureInfo.InvariantCulture, out var millis)
-            && ResourceId.TryParse(call, out _) && TryReadCause(cause, out var reason)) return new ByeRecord(call, new ByeArrived(reason) { AtMillis = millis });
+            && ResourceId.TryParse(call, out _) && TryReadCause(cause, out var reason)) return new ByeRecord(call,
+                new ByeArrived(reason) { AtMillis = millis });
         else flaw = "it makes no sense";
         return null;
     }

@@ -21,7 +21,8 @@ namespace Cti.Actors.Resources;
 /// <param name="timers">Paces the telling.</param>
 /// <param name="scheduler">Runs the writes.</param>
 /// <param name="log">Log.</param>
-internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> isCutOff, IClock clock, ITimers timers, IScheduler scheduler, ILog log) : IWorkItem
+internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> isCutOff, IClock clock, ITimers timers, IScheduler scheduler, ILog log)
+    : IWorkItem
 {
     private const int TellMillis = 1000;
 
@@ -172,7 +173,8 @@ internal sealed class ByeSpool(ISpoolFile? file, ResourcePost post, Func<bool> i
                     _isWriting = false;
                     return;
                 }
-                text = string.Concat((isWhole ? _kept.Values.OrderBy(static record => record.AtMillis).ToList() : _added).Select(static record => record.ToLine()));
+                text = string.Concat((isWhole ? _kept.Values.OrderBy(static record => record.AtMillis).ToList() : _added).Select(static record =>
+                    record.ToLine()));
                 _added.Clear();
                 _isStale = false;
                 (told, _waiting) = (_waiting, []);

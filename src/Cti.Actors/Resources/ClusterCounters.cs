@@ -3,7 +3,8 @@ namespace Cti.Actors.Resources;
 /// <summary>What a node has done with calls and messages of its cluster since its start. Counted from any thread.</summary>
 public sealed class ClusterCounters
 {
-    private long _callsResumed, _callsReleased, _requestsForwarded, _requestsCarriedOut, _requestsHeld, _sipForwarded, _sipTaken, _sipHeld, _sipGivenUp, _invitesOffered;
+    private long _callsResumed, _callsReleased, _requestsForwarded, _requestsCarriedOut, _requestsHeld, _sipForwarded, _sipTaken, _sipHeld, _sipGivenUp,
+        _invitesOffered;
 
     /// <summary>Calls found in the journal of an instance that came to this node, which went on.</summary>
     public long CallsResumed => Interlocked.Read(ref _callsResumed);

@@ -14,13 +14,13 @@ namespace Cti.Actors.Resources;
 /// </summary>
 /// <param name="resources">The resources of the instance, in order of creation.</param>
 /// <param name="scheduler">Resumes who waits: away from the resource that reported last.</param>
-internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler scheduler)
+internal sealed class Parting(IReadOnlyList<ResourceListing> resources, IScheduler scheduler)
 {
     private readonly Lock _gate = new();
-    private readonly HashSet<ResourceCell> _awaited = [];
+    private readonly HashSet<ResourceListing> _awaited = [];
     private Answer? _answer;
 
-    public IReadOnlyList<ResourceCell> Resources { get; } = resources;
+    public IReadOnlyList<ResourceListing> Resources { get; } = resources;
 
     /// <summary>Who did not agree, and why; null while all have.</summary>
     public string? WhyNot { get; private set; }
@@ -38,7 +38,7 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler 
     }
 
     /// <summary>One more has agreed, or is quiet.</summary>
-    public void Report(ResourceCell resource)
+    public void Report(ResourceListing resource)
     {
         lock (_gate)
         {
@@ -47,11 +47,11 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler 
     }
 
     /// <summary>One has not agreed.</summary>
-    public void Refuse(ResourceCell resource, string why)
+    public void Refuse(ResourceListing resource, string why)
     {
         lock (_gate)
         {
-            WhyNot ??= $"{resource.Latest?.Id} {why}";
+            WhyNot ??= $"{resource.Id} {why}";
             Settle(false);
         }
     }
@@ -61,7 +61,7 @@ internal sealed class Parting(IReadOnlyList<ResourceCell> resources, IScheduler 
     {
         lock (_gate)
         {
-            WhyNot ??= $"{string.Join(", ", _awaited.Select(static cell => cell.Latest?.Id))} did not say";
+            WhyNot ??= $"{string.Join(", ", _awaited.Select(static resource => resource.Id))} did not say";
             Settle(false);
         }
     }
@@ -122,6 +122,3 @@ internal sealed record EndIfSettingUp : ISystemMessage;
 
 /// <summary>The instance does not move after all.</summary>
 internal sealed record Stay : ISystemMessage;
-
-/// <summary>The far end listens to the new owner, or the resource is over there: what is still held here can go.</summary>
-internal sealed record LetGo : ISystemMessage;

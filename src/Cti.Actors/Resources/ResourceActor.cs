@@ -1,49 +1,40 @@
-using System.Buffers;
-using System.Collections.Immutable;
-using System.Text.Json;
 using Cti.Actors.Hosting;
 using Cti.Calls;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
-using Cti.Persistence;
-using Cti.Persistence.Journal;
 
 namespace Cti.Actors.Resources;
 
 /// <summary>
-/// A journaled resource: lets its functional core decide, journals what was decided, and carries out the effects, reflexes at once, committed ones
-/// when the entries are durable.
+/// The life of a resource: it is created or read from a journal, lives in its documented states, goes to another node, or is taken by one.
 /// <code>
-///   Unborn ──created──► Living ──released, settled and durable──► (stopped)
-///      └──recovered───►   └──deposed──► Deposed ──► (stopped)
+///   Unborn ──created──► ╔═ its documented states ═╗ ──released, settled and durable──► (stopped)
+///   Recovering ───────► ║ one behaviour a state   ║
+///                       ╚═════════════════════════╝ ──may move──► Parting ──given──► (stopped; its sound is the media node's for a while)
+///                                     ▲                             │
+///                                     └───────────stays─────────────┘
+///   from each of them: another node owns it ──► (stopped, nothing outside is touched)
 /// </code>
+/// What comes while it recovers or parts is put aside, and is handled here afterwards, or sent after the resource.
 /// </summary>
 /// <typeparam name="TState">Its state.</typeparam>
 /// <typeparam name="TEntry">Its entries.</typeparam>
-internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices services, ResourceCell<TState> cell) : NodeActor
+internal abstract class ResourceActor<TState, TEntry>(ResourceServices services, ResourceCell<TState> cell) : JournaledActor<TState, TEntry>(services, cell)
     where TState : ResourceState
     where TEntry : ResourceEntry
 {
-    private long _armedMillis = long.MaxValue;
+    private readonly ResourceServices _services = services;
+    private readonly ResourceCell<TState> _cell = cell;
+    private readonly SilentPeers _silentPeers = new();
+    private Parting? _parting;
+    private bool _isGoing;
 
-    /// <summary>The version of the entries that <see cref="Encode"/> writes.</summary>
-    protected abstract int EntryVersion { get; }
-
-    /// <summary>The functional core.</summary>
-    protected abstract ResourceDecision<TState, TEntry> Decide(TState? state, ResourceCommand command, long now);
-
-    /// <summary>An entry's bytes.</summary>
-    protected abstract ReadOnlyMemory<byte> Encode(TEntry entry);
-
-    /// <summary>When the resource next needs <see cref="TimeReached"/>, in Unix milliseconds, or null.</summary>
-    protected abstract long? NextDeadline(TState state);
+    /// <summary>Whether it has gone to another node: what still comes is sent after it.</summary>
+    protected bool IsGone { get; private set; }
 
     /// <summary>The command of a request.</summary>
     protected abstract ResourceCommand CommandOf(RpcAsk ask);
-
-    /// <summary>Carries out an effect that only this kind of resource has.</summary>
-    protected abstract void Perform(ResourceEffect effect, RpcAsk? ask);
 
     /// <summary>The behaviour before the resource exists.</summary>
     protected abstract bool Unborn(object message);
@@ -52,85 +43,124 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
     protected abstract bool ReceiveAlive(object message);
 
     /// <summary>Makes up for what the dead process left undone.</summary>
-    protected abstract void Recover(long lostAtMillis);
+    protected abstract void GoOn(Recover recover);
 
-    /// <summary>The other resources of a moved instance that this one shares something with.</summary>
-    protected virtual IEnumerable<string> PeersAt(PeerMoved moved) => [];
-
-    /// <summary>Who of those speaks by a command; null for nobody.</summary>
-    protected virtual string? SpeakerOf(ResourceCommand command) => null;
-
-    /// <summary>Adds what only this kind of resource writes along with its entries.</summary>
-    protected virtual JournalRows Complete(JournalRows rows, ResourceDecision<TState, TEntry> decision) => rows;
-
-    /// <summary>Another node owns the resource: lets go of timers and transactions without a word to anyone.</summary>
-    protected virtual void Abandon()
-    {
-    }
+    /// <summary>Whether a command waits, or is out of date.</summary>
+    protected virtual bool Defers(ResourceCommand command) => false;
 
     /// <summary>A deadline was decided on, and is to be made durable.</summary>
     protected virtual void TimeHasCome()
     {
     }
 
-    /// <summary>Looks whether a message tells of the end of something held outside; all that matters to a deposed resource.</summary>
-    protected virtual void OutsideEnded(object message)
+    // ---- what others have to do with it ----
+
+    /// <summary>The other resources of a moved instance that this one shares something with.</summary>
+    protected virtual IEnumerable<string> PeersAt(PeerMoved moved) => [];
+
+    /// <summary>Who of those speaks by a command; null for nobody.</summary>
+    protected virtual string? SpeakerOf(ResourceCommand command) => Nowhere.SenderOf(command);
+
+    // ---- on its way to another node ----
+
+    /// <summary>What is under way that only this node can bring to an end; null for nothing.</summary>
+    protected virtual string? WhyNotPart() => null;
+
+    /// <summary>Whether the resource is one that others wait for: it may be long before it can move.</summary>
+    protected virtual bool IsSettingUp => false;
+
+    /// <summary>Ends what two nodes cannot hold at once: files that are written.</summary>
+    protected virtual void EndShared()
     {
     }
 
-    /// <summary>Whether a command waits, or is out of date.</summary>
-    protected virtual bool Defers(ResourceCommand command) => false;
+    /// <summary>Whether all of that has ended.</summary>
+    protected virtual bool IsSharedOver => true;
 
-    /// <summary>A decision was made: what is held outside for something that is over is let go.</summary>
-    protected virtual void Decided()
+    /// <summary>Looks whether a message tells of the end of something shared. True where it needs no more attention.</summary>
+    protected virtual bool TakeWhileParting(object message) => false;
+
+    /// <summary>Begins again what <see cref="EndShared"/> ended: the resource stays.</summary>
+    protected virtual void ResumeShared()
     {
     }
 
-    /// <summary>Whether nothing outside is held any more, so that the actor may stop; if not, lets go of it.</summary>
-    protected virtual bool IsOutsideGone() => true;
+    /// <summary>Another node owns the resource: timers and transactions are over, without a word to anyone.</summary>
+    protected virtual void Abandon()
+    {
+    }
+
+    /// <summary>What it sounds by falls silent, without a word to anyone.</summary>
+    protected virtual void Silence()
+    {
+    }
+
+    /// <summary>What it sounds by is left to the media node, until its far ends listen to the new owner.</summary>
+    protected virtual void LeaveSound()
+    {
+    }
+
+    /// <summary>A message from outside is the new owner's: it goes back to where it came from.</summary>
+    protected virtual void GiveBack(object message)
+    {
+    }
 
     protected override void OnStart()
     {
-        if (cell.State is null) Become(Unborn);
-        else if (cell.Deposed) Become(Deposed);
+        if (_cell.Deposed)
+        {
+            // It crashed while it stood down.
+            Become(static _ => true);
+            StopSelf();
+        }
+        else if (_cell.State is null)
+        {
+            Become(Unborn);
+        }
+        else if (_cell.AwaitsRecovery)
+        {
+            Become(Recovering);
+        }
         else
         {
-            Become(Living);
-            // A deadline of the time before is looked at when it has recovered.
-            if (!cell.AwaitsRecovery) Arm();
+            ReturnToItsState();
         }
     }
 
     protected override void OnStop()
     {
-        cell.HasStoodDown = true;
-        if (cell.State is not { } state) return;
-        services.Directory.Remove(state.Id, cell);
-        services.HandedOver.Remove(state.Id, cell);
-        if (state is { Owner: { } owner, IsReleased: false } && !cell.Deposed) Tell(owner, new OwnedGone(state.Id.ToString()));
+        _cell.Listing.HasStoodDown = true;
+        if (_cell.State is not { } state) return;
+        _services.Directory.Remove(_cell.Listing);
+        _services.Departures.EndUnlessKept(state.Id);
+        if (state is { Owner: { } owner, IsReleased: false } && !_cell.Deposed) Tell(owner, new OwnedGone(state.Id.ToString()));
     }
 
     protected override void OnUndelivered(object message)
     {
-        if (cell.Deposed)
+        if (!_cell.Deposed)
         {
-            GiveBack(message);
-            RefuseMoving(message);
+            var self = _cell.State?.Id.ToString() ?? "";
+            AskOf(message)?.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(self)));
+            // What another resource said while this one was stopping: it waits for an answer, or believes that it has one here.
+            if (message is Decide { Command: var late } && _cell.State is not null && Nowhere.SenderOf(late) is { } sender
+                && Nowhere.AnswerTo(late, self, sender) is { } answer) Tell(sender, answer);
+            return;
         }
-        else
-        {
-            AskOf(message)?.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(cell.State?.Id.ToString() ?? "")));
-        }
+        if (IsGone && message is Decide { Command: var command }) Tell(_cell.State!.Id.ToString(), command);
+        GiveBack(message);
+        // Whoever asked asks the new owner.
+        AskOf(message)?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
     }
 
-    protected bool Living(object message)
+    private static RpcAsk? AskOf(object message) => message as RpcAsk ?? (message as OwnedAsk)?.Ask;
+
+    // ---- the states ----
+
+    protected sealed override bool Living(object message)
     {
         switch (message)
         {
-            case RpcAsk or OwnedAsk or Resources.Decide when cell.AwaitsRecovery:
-                // What others ask of it waits until it has its session and its mix again.
-                StashMessage();
-                return true;
             case RpcAsk ask:
                 Guard(ask, () => Handle(ask));
                 return true;
@@ -141,25 +171,18 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
                 RunCommitted(durable.Position);
                 return true;
             case DeadlineCame:
-                _armedMillis = long.MaxValue;
-                Run(new TimeReached(), null);
-                Arm();
+                RunDeadline();
                 TimeHasCome();
                 return true;
             case Decide { Command: PeerMoved { IsHandedOver: true } moved }:
-                AwaitPeers(moved);
+                if (_silentPeers.Await(moved, PeersAt(moved)))
+                    StartTimer(SilentPeers.TimerOf(moved.Instance), SilentPeers.SilentMillisMax, new Decide(moved with { IsHandedOver = false }));
                 return true;
             case Decide decide when Defers(decide.Command):
                 return true;
             case Decide decide:
                 HearPeer(decide.Command);
-                Run(decide.Command, decide.Command.AnswersHeld ? cell.Held : null);
-                return true;
-            case Recover recover:
-                cell.AwaitsRecovery = false;
-                Recover(recover.LostAtMillis);
-                Arm();
-                UnstashAll();
+                Run(decide.Command, decide.Command.AnswersHeld ? _cell.Held : null);
                 return true;
             case WasDeposed:
                 StandDown();
@@ -168,71 +191,130 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
                 BeginParting(ask.Parting);
                 return true;
             case Go go:
-                go.Parting.Refuse(cell, "has not agreed");
+                go.Parting.Refuse(_cell.Listing, "has not agreed");
                 return true;
             case EndIfSettingUp:
                 if (IsSettingUp) Run(new NodeStops(), null);
                 return true;
-            case Stay or LetGo:
+            case Stay:
                 return true;
             default:
                 return ReceiveAlive(message);
         }
     }
 
-    /// <summary>Another node owns the resource now: nothing outside is touched, whatever still arrives.</summary>
-    private bool Deposed(object message)
+    /// <summary>Read from the journal: what others ask of it waits until it has its session or its mix again.</summary>
+    private bool Recovering(object message)
     {
-        GiveBack(message);
-        RefuseMoving(message);
-        OutsideEnded(message);
-        if (IsOutsideGone()) StopSelf();
-        return true;
+        switch (message)
+        {
+            case Recover recover:
+                _cell.HasRecovered();
+                ReturnToItsState();
+                GoOn(recover);
+                UnstashAll();
+                return true;
+            case WasDeposed:
+                StandDown();
+                return true;
+            case AskToPart ask:
+                ask.Parting.Refuse(_cell.Listing, "has just come");
+                return true;
+            case Stay:
+                return true;
+            default:
+                StashMessage();
+                return true;
+        }
     }
 
-    /// <summary>A request that the new owner answers: whoever asked asks there.</summary>
-    private static void RefuseMoving(object message) => AskOf(message)?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
-
-    private static RpcAsk? AskOf(object message) => message as RpcAsk ?? (message as OwnedAsk)?.Ask;
-
-    /// <summary>What came for it from outside is the new owner's.</summary>
-    protected virtual void GiveBack(object message)
+    private bool IsParting(object message)
     {
+        switch (message)
+        {
+            case Go:
+                _isGoing = true;
+                EndShared();
+                ReportQuiet();
+                return true;
+            case Stay:
+                _parting = null;
+                ReturnToItsState();
+                if (_isGoing) ResumeShared();
+                UnstashAll();
+                return true;
+            case WasDeposed when _isGoing:
+                GoAway();
+                return true;
+            case WasDeposed:
+                StandDown();
+                return true;
+            case BecameDurable durable:
+                RunCommitted(durable.Position);
+                return true;
+            default:
+                // A request waits as well: it is answered here if the resource stays, and by the new owner if not.
+                if (_isGoing && TakeWhileParting(message)) ReportQuiet();
+                else StashMessage();
+                return true;
+        }
+    }
+
+    private void BeginParting(Parting asked)
+    {
+        // Committed effects that wait, and requests that wait for another resource, are settled here first.
+        var why = _cell.State is not { IsOver: false } ? "is ending"
+            : _cell.Held is not null ? "has a request that waits for another resource"
+            : _cell.Waiting.Count > 0 ? "has decisions that are not durable yet"
+            : WhyNotPart();
+        if (why is not null)
+        {
+            asked.Refuse(_cell.Listing, why);
+            return;
+        }
+        _parting = asked;
+        _isGoing = false;
+        Disarm();
+        Become(IsParting);
+        asked.Report(_cell.Listing);
+    }
+
+    private void ReportQuiet()
+    {
+        if (IsSharedOver) _parting?.Report(_cell.Listing);
+    }
+
+    private void GoAway()
+    {
+        _cell.Deposed = true;
+        IsGone = true;
+        Abandon();
+        LeaveSound();
+        StopForGood();
     }
 
     private void StandDown()
     {
-        cell.Deposed = true;
-        foreach (var waiting in cell.Waiting)
-            waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
-        cell.Waiting.Clear();
+        _cell.Deposed = true;
+        foreach (var waiting in _cell.Waiting) waiting.Ask?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
+        _cell.Waiting.Clear();
         TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(RpcError.Moving()));
-        CancelTimer("deadline");
         Abandon();
-        Become(Deposed);
-        if (IsOutsideGone()) StopSelf();
-        cell.HasStoodDown = true;
+        Silence();
+        StopForGood();
     }
 
-    /// <summary>A crash while a request is handled answers it with a trace id before the supervisor sees it.</summary>
-    protected void Guard(RpcAsk ask, Action handle)
+    /// <summary>What was put aside is given back with what still waits in the mailbox.</summary>
+    private void StopForGood()
     {
-        try
-        {
-            handle();
-        }
-        catch (Exception fault)
-        {
-            var trace = services.Random.NextHex(8);
-            System.Log.Write(LogEvents.RequestFault, ask.Request.Method, trace, fault.Message);
-            ask.ReplyTo.Reply(RpcReply.Refused(new RpcError(ErrorCodes.Internal, "a fault of the server; its log has the trace id").With("trace_id", trace)));
-            throw;
-        }
+        _cell.Listing.HasStoodDown = true;
+        UnstashAll();
+        StopSelf();
     }
 
     private void Handle(RpcAsk ask)
     {
-        if (cell.Journal.IsStalled)
+        if (_cell.Journal.IsStalled)
         {
             ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can")));
             return;
@@ -240,180 +322,9 @@ internal abstract partial class ResourceActor<TState, TEntry>(ResourceServices s
         Run(CommandOf(ask), ask);
     }
 
-    /// <summary>Decides on a command and does what follows.</summary>
-    protected void Run(ResourceCommand command, RpcAsk? ask)
+    private void HearPeer(ResourceCommand command)
     {
-        var decision = Decide(cell.State, command, System.Clock.UnixMillis);
-        if (decision.Refusal is { } refusal)
-        {
-            ask?.ReplyTo.Reply(RpcReply.Refused(Concerning(refusal)));
-            return;
-        }
-        if (ask is not null && ask == cell.Held)
-        {
-            // An answer that comes when the request is refused already answers nothing: the refusal is on its way.
-            if (decision.Effects.Any(static effect => effect is ReplyResult)) cell.Held = null;
-            else ask = null;
-        }
-        if (decision.Entries.IsEmpty) After(cell.LastPosition, decision, ask);
-        else After(cell.Journal.Append(first => Rows(first, decision, ask), cell), decision, ask);
-    }
-
-    /// <summary>
-    /// Creates the resource: its id is the position of its first entry, so it is decided while the position is being reserved. Nothing is written where
-    /// <paramref name="decide"/> answers null.
-    /// </summary>
-    protected bool Create(string module, Func<ResourceId, ResourceDecision<TState, TEntry>?> decide, RpcAsk? ask)
-    {
-        ResourceDecision<TState, TEntry>? decision = null;
-        var position = cell.Journal.Append(first =>
-        {
-            var id = new ResourceId(services.Area, services.Station, cell.Journal.Instance, module, (first * services.InstanceCount) + cell.Journal.Instance);
-            decision = decide(id);
-            if (decision is null) return null;
-            cell.State = decision.State;
-            services.Directory.Add(id, cell);
-            return Rows(first, decision, ask);
-        }, cell);
-        if (decision is null) return false;
-        Become(Living);
-        After(position, decision, ask);
-        return true;
-    }
-
-    private void After(long position, ResourceDecision<TState, TEntry> decision, RpcAsk? ask)
-    {
-        cell.State = decision.State;
-        cell.LastPosition = position;
-        Decided();
-        var committed = new List<ResourceEffect>(decision.Effects.Length);
-        foreach (var effect in decision.Effects)
-        {
-            if (effect.IsReflex) Perform(effect, null);
-            else committed.Add(effect);
-        }
-        if (decision.Entries.IsEmpty && cell.Waiting.Count == 0)
-        {
-            foreach (var effect in committed) Commit(effect, ask);
-        }
-        else if (committed.Count > 0 || !decision.Entries.IsEmpty)
-        {
-            cell.Waiting.Enqueue(new CommittedEffects(position, committed, ask));
-        }
-        Arm();
-        OnDecided();
-    }
-
-    /// <summary>Carries out what waited for a position, and stops once nothing is left.</summary>
-    protected void RunCommitted(long position)
-    {
-        while (cell.Waiting.TryPeek(out var next) && next.Position <= position)
-        {
-            cell.Waiting.Dequeue();
-            foreach (var effect in next.Effects) Commit(effect, next.Ask);
-        }
-        OnCommitted();
-        if (cell.Waiting.Count == 0 && cell.State is { IsOver: true } && IsOutsideGone()) StopSelf();
-    }
-
-    private void Commit(ResourceEffect effect, RpcAsk? ask)
-    {
-        switch (effect)
-        {
-            case ReplyResult reply:
-                ask?.ReplyTo.Reply(RpcReply.Ok(reply.Result));
-                break;
-            case ReplyRefused refused:
-                TakeHeld()?.ReplyTo.Reply(RpcReply.Refused(Concerning(refused.Refusal)));
-                break;
-            case NotifyOwner notify:
-                if (!Tell(notify.Owner, new OwnedHappened(cell.State!.Id.ToString(), notify.Method, notify.Params) { Number = notify.Number }))
-                    Self.Tell(new Decide(new OwnerGone()));
-                break;
-            default:
-                if (effect.HoldsRequest && ask is not null) cell.Held = ask;
-                Perform(effect, ask);
-                break;
-        }
-    }
-
-    protected RpcAsk? TakeHeld()
-    {
-        var held = cell.Held;
-        cell.Held = null;
-        return held;
-    }
-
-    /// <summary>Gives a command to another resource, wherever it lives; false when it is known to be gone.</summary>
-    protected bool Tell(string resource, ResourceCommand command) =>
-        services.Loses?.Invoke(command) == true || services.Post.Send(cell.State!.Id.ToString(), resource, command);
-
-    /// <summary>The same; where the other one is gone, this one is given what that means to it.</summary>
-    protected void TellOrLearn(string resource, ResourceCommand command)
-    {
-        if (!Tell(resource, command) && Nowhere.AnswerTo(command, resource, cell.State!.Id.ToString()) is { } answer) Self.Tell(new Decide(answer));
-    }
-
-    private JournalRows Rows(long first, ResourceDecision<TState, TEntry> decision, RpcAsk? ask)
-    {
-        var state = decision.State!;
-        var id = state.Id.ToString();
-        var position = first;
-        var entries = new List<JournalEntry>(decision.Entries.Length);
-        foreach (var entry in decision.Entries) entries.Add(new JournalEntry(position++, id, EntryVersion, Encode(entry)));
-        var events = new List<StoredEvent>(decision.Events.Length);
-        foreach (var happened in decision.Events)
-            events.Add(new StoredEvent(state.Application, state.Id.Instance, position++, id, happened.Sequence, state.LastMillis, happened.Method, happened.Params, default));
-        return Complete(new JournalRows
-        {
-            Tag = state,
-            Entries = entries,
-            Events = events,
-            Idempotency = Remember(decision, ask, state.LastMillis),
-            ReleasedResources = state.IsOver ? [id] : [],
-        }, decision);
-    }
-
-    private static IReadOnlyList<IdempotencyRow> Remember(ResourceDecision<TState, TEntry> decision, RpcAsk? ask, long now)
-    {
-        if (ask?.Request.RequestId is not { } requestId) return [];
-        foreach (var effect in decision.Effects)
-        {
-            if (effect is ReplyResult reply) return [new IdempotencyRow(ask.Request.Application, requestId, ask.Request.ParametersHash, now, WrapResult(reply.Result))];
-        }
-        return [];
-    }
-
-    private static byte[] WrapResult(ReadOnlyMemory<byte> result)
-    {
-        var buffer = new ArrayBufferWriter<byte>(result.Length + 16);
-        using var json = new Utf8JsonWriter(buffer);
-        json.WriteStartObject();
-        json.WritePropertyName("result"u8);
-        json.WriteRawValue(result.Span);
-        json.WriteEndObject();
-        json.Flush();
-        return buffer.WrittenSpan.ToArray();
-    }
-
-    private void Arm()
-    {
-        var due = cell.State is { } state ? NextDeadline(state) ?? long.MaxValue : long.MaxValue;
-        if (due == _armedMillis) return;
-        _armedMillis = due;
-        if (due == long.MaxValue) CancelTimer("deadline");
-        else StartTimer("deadline", Math.Max(0, due - System.Clock.UnixMillis), new DeadlineCame());
-    }
-
-    /// <summary>
-    /// A refusal as its asker sees it: it says whose state it is about, which may be that of the other resource that a request named
-    /// (<c>data.res_id</c>), and <c>ipsc_info</c> is that one's.
-    /// </summary>
-    protected RpcError Concerning(RpcError error)
-    {
-        if (error.Code == ErrorCodes.NotFound || cell.State is not { } state) return error;
-        var id = error.Data?.GetValueOrDefault("res_id") is string named && ResourceId.TryParse(named, out var other) ? other : state.Id;
-        if (error.Code == ErrorCodes.Conflict) error = error with { Message = $"{id}: {error.Message}" };
-        return error.With("res_id", id.ToString()).With("ipsc_info", ImmutableDictionary<string, object>.Empty.Add("process_id", id.ProcessId));
+        if (command is PeerMoved asked) _silentPeers.Asked(asked.Instance);
+        if (SpeakerOf(command) is { } speaker && _silentPeers.Hear(speaker) is { } instance) CancelTimer(SilentPeers.TimerOf(instance));
     }
 }

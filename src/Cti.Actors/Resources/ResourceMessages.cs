@@ -15,7 +15,9 @@ internal sealed record RpcAsk(RpcRequest Request, string? RecordPath, IReplyTo R
     public RpcError? Refusal { get; init; }
 }
 
-/// <summary>A request of the resource that drives this one. It is no new work from outside, so neither a stalled journal nor a full mailbox refuses it.</summary>
+/// <summary>
+/// A request of the resource that drives this one. It is no new work from outside, so neither a stalled journal nor a full mailbox refuses it.
+/// </summary>
 /// <param name="Request">The request.</param>
 /// <param name="Ask">Where its answer goes.</param>
 internal sealed record OwnedAsk(ResourceRequest Request, RpcAsk Ask) : ISystemMessage;
@@ -34,4 +36,8 @@ internal sealed record Decide(ResourceCommand Command) : ISystemMessage;
 
 /// <summary>The first message of a resource that the journal of an instance showed alive when this node got it.</summary>
 /// <param name="LostAtMillis">When its last owner was last known to live, Unix milliseconds.</param>
-internal sealed record Recover(long LostAtMillis) : ISystemMessage;
+internal sealed record Recover(long LostAtMillis) : ISystemMessage
+{
+    /// <summary>Of a flow: the calls that it drives, as their journal shows them.</summary>
+    public IReadOnlyList<ResourceState> Owned { get; init; } = [];
+}

@@ -26,7 +26,8 @@ namespace Cti.Actors.Resources;
 /// <param name="links">The links; null on a node that is alone.</param>
 /// <param name="timers">Timers.</param>
 /// <param name="log">Log.</param>
-internal sealed class ResourcePost(string self, ResourceDirectory directory, Func<int, bool> isServed, Func<ClusterView> view, INodeLinks? links, ITimers timers, ILog log)
+internal sealed class ResourcePost(string self, ResourceDirectory directory, Func<int, bool> isServed, Func<ClusterView> view, INodeLinks? links,
+    ITimers timers, ILog log)
     : ILinkReceiver, IClusterEvents
 {
     private const byte Command = 1, Accepted = 2, NoSuchResource = 3, NotMine = 4;
@@ -95,6 +96,9 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
         return true;
     }
 
+    /// <summary>Gives a request to a resource of the same instance; false where there is none such.</summary>
+    public bool Ask(string resource, OwnedAsk ask) => directory.Find(resource) is { } there && there.Actor.Tell(ask);
+
     /// <summary>More instances are served here: what waited for them is delivered.</summary>
     public void OnServed() => PumpAll(static _ => true);
 
@@ -111,8 +115,8 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
             var former = instance < before.Owners.Length ? before.Owners[instance].Node : "";
             // Its own process: what it was given it takes, which changes the epoch once more.
             var moved = new PeerMoved(instance) { IsHandedOver = now.Find(former) is { } giver && before.Find(former)?.Incarnation == giver.Incarnation };
-            foreach (var cell in directory.All.Where(cell => cell.Latest?.IsSharedWith(moved) == true).OrderBy(static cell => cell.Latest!.Id.ProcessId).ToList())
-                cell.Actor.Tell(new Decide(moved));
+            // What is not durable yet was not said to anyone: it goes to the new owner from the first.
+            foreach (var sharing in directory.InOrder(resource => resource.Published?.IsSharedWith(moved) == true)) sharing.Actor.Tell(new Decide(moved));
         }
         // What is on its way to whom the instance still is, is not sent again: the receiver takes each time for another command.
         PumpAll(box =>
@@ -170,7 +174,8 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     {
         if (!TryReadText(ref rest, out _) || !TryReadText(ref rest, out var to) || !ResourceId.TryParse(to, out var id)) return NoSuchResource;
         if (!isServed(id.Instance)) return NotMine;
-        return CrossingCodec.TryDecode(rest) is { } command && directory.Find(id) is { } there && there.Actor.Tell(new Decide(command)) ? Accepted : NoSuchResource;
+        return CrossingCodec.TryDecode(rest) is { } command && directory.Find(id) is { } there && there.Actor.Tell(new Decide(command)) ? Accepted
+            : NoSuchResource;
     }
 
     private void Settle(long id, string node, byte answer)

@@ -12,8 +12,8 @@ internal class ResourceServices
     public required int InstanceCount { get; init; }
     public required CallSettings Settings { get; init; }
     public required ResourceDirectory Directory { get; init; }
-    /// <summary>Resources that live on another node now and whose sound still goes on here.</summary>
-    public required ResourceDirectory HandedOver { get; init; }
+    /// <summary>Resources that are given to another node, or were, and are still heard from here.</summary>
+    public required Departures Departures { get; init; }
     /// <summary>How many calls the node may have.</summary>
     public required CallLimit Limit { get; init; }
     public required ResourcePost Post { get; init; }
@@ -35,18 +35,27 @@ public interface IRecordings
     /// <exception cref="TimeoutException">The disk does not answer.</exception>
     string? Resolve(string application, string file, string format);
 
-    /// <summary>Completes a file that a dead process left unfinished, as far as it goes; does nothing when there is none, or later where the disk does not answer.</summary>
+    /// <summary>
+    /// Completes a file that a dead process left unfinished, as far as it goes; does nothing when there is none, or later where the disk does not answer.
+    /// </summary>
     void Repair(string fullPath);
 
-    /// <summary>Begins to complete every file that a dead process left unfinished, and waits for none of it; only for a disk to which no other node writes.</summary>
+    /// <summary>
+    /// Begins to complete every file that a dead process left unfinished, and waits for none of it; only for a disk to which no other node writes.
+    /// </summary>
     /// <param name="kept">Full paths of those that go on.</param>
     /// <param name="then">Told at the end, on some thread, how many were completed, and whether all folders were looked through.</param>
     void RepairAll(IReadOnlySet<string> kept, Action<int, bool> then);
 
-    /// <summary>Whether what was recorded so far can be seen from here, so that the recording may go on after a takeover; false where the disk does not answer.</summary>
+    /// <summary>
+    /// Whether what was recorded so far can be seen from here, so that the recording may go on after a takeover; false where the disk does not answer.
+    /// </summary>
     bool IsVisible(string fullPath);
 
-    /// <summary>Whether a prompt's name stays inside the roots (or is built in), after <c>..</c> and links. What the application may not hear is missing when it is played, and what a disk that does not answer would have told shows then as well.</summary>
+    /// <summary>
+    /// Whether a prompt's name stays inside the roots (or is built in), after <c>..</c> and links. What the application may not hear is missing when it is
+    /// played, and what a disk that does not answer would have told shows then as well.
+    /// </summary>
     bool StaysInside(string application, string promptName);
 
     /// <summary>Whether the format can be written here; else what is missing.</summary>

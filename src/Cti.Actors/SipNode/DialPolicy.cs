@@ -5,8 +5,9 @@ using System.Net.Sockets;
 namespace Cti.Actors.SipNode;
 
 /// <summary>
-/// Where a far end may send this node by its Contact, its Record-Route or a redirection: a stranger chooses those, and behind this node there may be what the stranger
-/// cannot reach. An address is reached from one that is as near: loopback is named by loopback, a link's by that link's, private ones by private ones, public ones by anybody.
+/// Where a far end may send this node by its Contact, its Record-Route or a redirection: a stranger chooses those, and behind this node there may be what the
+/// stranger cannot reach. An address is reached from one that is as near: loopback is named by loopback, a link's by that link's, private ones by private ones,
+/// public ones by anybody.
 /// </summary>
 public sealed record DialPolicy
 {
@@ -29,7 +30,9 @@ public sealed record DialPolicy
         Public,
     }
 
-    /// <summary>Whether a request may go to <paramref name="target"/> because the far end at <paramref name="source"/> says so. To itself it always may.</summary>
+    /// <summary>
+    /// Whether a request may go to <paramref name="target"/> because the far end at <paramref name="source"/> says so. To itself it always may.
+    /// </summary>
     public bool Allows(IPEndPoint target, IPEndPoint source)
     {
         var (to, from) = (Plain(target.Address), Plain(source.Address));
@@ -53,8 +56,8 @@ public sealed record DialPolicy
     internal static bool IsNear(IPAddress address) => ScopeOf(Plain(address)) is Scope.Loopback or Scope.Link or Scope.Private;
 
     /// <summary>
-    /// Whether a far end at <paramref name="source"/> may have its sound at <paramref name="target"/>: this host or its link is no place of one from elsewhere, a group no place
-    /// of anyone. Private addresses are: a media server often stands beside the SIP server that is seen.
+    /// Whether a far end at <paramref name="source"/> may have its sound at <paramref name="target"/>: this host or its link is no place of one from elsewhere,
+    /// a group no place of anyone. Private addresses are: a media server often stands beside the SIP server that is seen.
     /// </summary>
     internal static bool MayBeHeardAt(IPAddress target, IPAddress source) => ScopeOf(Plain(target)) switch
     {

@@ -3,7 +3,8 @@ using Cti.Kernel;
 namespace Cti.Actors.SipNode;
 
 /// <summary>
-/// Which nodes have asked about an INVITE, this one among them, for as long as another branch of it may come. The SIP actor and the threads of the links use it.
+/// Which nodes have asked about an INVITE, this one among them, for as long as another branch of it may come. The SIP actor and the threads of the links use
+/// it.
 /// </summary>
 internal sealed class InviteRegister(IClock clock)
 {

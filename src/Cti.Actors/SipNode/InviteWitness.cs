@@ -5,8 +5,8 @@ using Cti.Kernel;
 namespace Cti.Actors.SipNode;
 
 /// <summary>
-/// This node as the witness of INVITEs that came to others. One that nobody has asked about before is noted and answered by the thread of the link that brought the question:
-/// that is what nearly every INVITE needs, and it costs the SIP actor nothing.
+/// This node as the witness of INVITEs that came to others. One that nobody has asked about before is noted and answered by the thread of the link that brought
+/// the question: that is what nearly every INVITE needs, and it costs the SIP actor nothing.
 /// </summary>
 internal sealed class InviteWitness(SipCluster cluster, IClock clock)
 {
@@ -49,7 +49,8 @@ internal sealed class InviteWitness(SipCluster cluster, IClock clock)
     /// <param name="key">What tells INVITEs apart.</param>
     /// <param name="status">How this node has answered that INVITE: 0 where it has none, 100 where not finally.</param>
     /// <param name="isWitness">Whether the other asks this node as the witness.</param>
-    public void Answer(string node, long number, string key, int status, bool isWitness) => Answer(node, number, status, isWitness ? _register.Note(key, node) : null);
+    public void Answer(string node, long number, string key, int status, bool isWitness) =>
+        Answer(node, number, status, isWitness ? _register.Note(key, node) : null);
 
     private void Answer(string node, long number, int status, IReadOnlyList<string>? others)
     {

@@ -8,8 +8,8 @@ namespace Cti.Actors.SipNode;
 internal sealed record ReInviteDue : ISystemMessage;
 
 /// <summary>
-/// After a takeover each call tells its far end where it is now; many of them have the same far end, a proxy or a carrier. It gets a burst at once, then a steady
-/// stream, so that it is not flooded and 500 calls are told within half a second.
+/// After a takeover each call tells its far end where it is now; many of them have the same far end, a proxy or a carrier. It gets a burst at once, then a
+/// steady stream, so that it is not flooded and 500 calls are told within half a second.
 /// </summary>
 internal sealed class ReInvitePacer(ITimers timers)
 {

@@ -6,9 +6,10 @@ using Cti.Sip.Transaction;
 namespace Cti.Actors.SipNode;
 
 /// <summary>
-/// Finds out whether another node has an INVITE already: (Call-ID, From tag, CSeq) is one call in the whole cluster, so that a proxy which offers it to a second node does
-/// not make the application's phone ring twice. Each INVITE has one node as its witness, found by its hash, which knows who has asked about it: so it costs the same in a large
-/// cluster as in a small one. Where a link is out nodes may differ about who that is: a second one is asked then. Part of the SIP actor.
+/// Finds out whether another node has an INVITE already: (Call-ID, From tag, CSeq) is one call in the whole cluster, so that a proxy which offers it to a
+/// second node does not make the application's phone ring twice. Each INVITE has one node as its witness, found by its hash, which knows who has asked about
+/// it: so it costs the same in a large cluster as in a small one. Where a link is out nodes may differ about who that is: a second one is asked then. Part of
+/// the SIP actor.
 /// </summary>
 internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRandom random)
 {
@@ -33,12 +34,16 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
         return question;
     }
 
-    /// <summary>Who lives, or who is linked, may have changed: other nodes are the witnesses of some INVITEs from now on, and are told of those that are not answered yet.</summary>
+    /// <summary>
+    /// Who lives, or who is linked, may have changed: other nodes are the witnesses of some INVITEs from now on, and are told of those that are not answered
+    /// yet.
+    /// </summary>
     /// <param name="open">The INVITEs of this node that have no final answer.</param>
     public void Reconsider(IEnumerable<ServerTransaction> open)
     {
         if (cluster.View is not { } view || cluster.Links is not { } links) return;
-        string[] now = [.. view().Nodes.Where(node => node.IsMedia && (node.Name == cluster.Self || links.IsConnected(node.Name))).Select(static node => node.Name)];
+        string[] now =
+            [.. view().Nodes.Where(node => node.IsMedia && (node.Name == cluster.Self || links.IsConnected(node.Name))).Select(static node => node.Name)];
         if (now.AsSpan().SequenceEqual(_able)) return;
         var before = _able;
         _able = now;
@@ -59,7 +64,9 @@ internal sealed class SameInvites(SipCluster cluster, InviteWitness witness, IRa
     /// <summary>This node's own question about an INVITE, which the other node has by the same rule; null where there is none.</summary>
     public Question? YieldTo(string node, string key) => _byKey.TryGetValue(key, out var question) && StatusFor(node, key) == 0 ? question : null;
 
-    /// <summary>A node answered; the question is answered with it where it is the last that was waited for, or says yes. Who else has asked is asked too.</summary>
+    /// <summary>
+    /// A node answered; the question is answered with it where it is the last that was waited for, or says yes. Who else has asked is asked too.
+    /// </summary>
     public (Question Question, int Status)? Answered(string node, long number, int status, IEnumerable<string> others)
     {
         if (!_asked.TryGetValue(number, out var question) || !question.Waiting.Remove(node)) return null;

@@ -3,8 +3,8 @@ using Cti.Kernel;
 namespace Cti.Actors.SipNode;
 
 /// <summary>
-/// Whether the SIP actor is behind with what has come: then an INVITE that has waited is refused, which costs little, so that the calls that are up keep their pace
-/// and those that are taken are answered in time.
+/// Whether the SIP actor is behind with what has come: then an INVITE that has waited is refused, which costs little, so that the calls that are up keep their
+/// pace and those that are taken are answered in time.
 /// <code>
 ///   Calm ──waits over 50 ms, for 500 ms without a pause──► Shedding: an INVITE that has waited over 20 ms is refused
 ///     ▲                                                        │

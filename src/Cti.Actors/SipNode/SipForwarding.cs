@@ -39,8 +39,8 @@ internal sealed record ClusterChanged : ISystemMessage;
 internal sealed record SipOrigin(string Node, long Number);
 
 /// <summary>
-/// SIP that reached a node which does not own the call: part of the SIP actor. The server transaction stays where its socket is; the request travels to the owner, its answers
-/// travel back. While an instance has no owner its messages wait here, so that no far end is told that its call does not exist.
+/// SIP that reached a node which does not own the call: part of the SIP actor. The server transaction stays where its socket is; the request travels to the
+/// owner, its answers travel back. While an instance has no owner its messages wait here, so that no far end is told that its call does not exist.
 /// <code>
 ///   request ──owner known, link up──► Sent ──answer──► Answered ──64 T1──► forgotten
 ///      └──else──► Held ──owner known──┘ └──link broke, not the owner──► Held ──30 s──► 503
@@ -83,7 +83,8 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     public bool IsElsewhere(ResourceId resource) => !cluster.Owns(resource.Instance);
 
     /// <summary>Takes a request whose call is not known here; false where it is nobody's: its instance is this node's.</summary>
-    public bool Forward(ServerTransaction transaction, ResourceId resource) => Forward(SipLinkMessage.Request, transaction, transaction.Request, transaction.Flow, resource.Instance);
+    public bool Forward(ServerTransaction transaction, ResourceId resource) =>
+        Forward(SipLinkMessage.Request, transaction, transaction.Request, transaction.Flow, resource.Instance);
 
     /// <summary>Takes an ACK or a late answer whose call is not known here; false where it is nobody's.</summary>
     public bool Forward(SipLinkMessage kind, SipMessage message, SipFlow flow, ResourceId resource) => Forward(kind, null, message, flow, resource.Instance);
@@ -91,7 +92,11 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     /// <summary>Hands an INVITE to another node; false where there is no link to it.</summary>
     public bool Offer(ServerTransaction transaction, string node)
     {
-        var offer = new Outgoing(SipLinkMessage.Offer, ++_lastNumber, transaction, transaction.Request, transaction.Flow, -1) { EndsMillis = NowMillis + Limits.SipMovingMillis, OfferedTo = node };
+        var offer = new Outgoing(SipLinkMessage.Offer, ++_lastNumber, transaction, transaction.Request, transaction.Flow, -1)
+        {
+            EndsMillis = NowMillis + Limits.SipMovingMillis,
+            OfferedTo = node,
+        };
         if (!Send(offer, node)) return false;
         _outgoing[offer.Number] = offer;
         transaction.Fate = offer;
@@ -124,7 +129,8 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             }
         }
         // One that has come back under the same name knows nothing of the request; one whose link alone broke asks again.
-        return known is not { IsOrphan: true } && cluster.Links!.Send(origin.Node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.Response, origin.Number, response));
+        return known is not { IsOrphan: true } && cluster.Links!.Send(origin.Node, LinkChannel.Sip,
+            SipWire.Write(SipLinkMessage.Response, origin.Number, response));
     }
 
     /// <summary>The transaction by which a request is answered from here after all; null where its own node does.</summary>
@@ -155,7 +161,8 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
             case SipLinkMessage.NotOwner when _outgoing.TryGetValue(number, out var refused):
                 Hold(refused);
                 break;
-            case SipLinkMessage.Cancel when _incoming.TryGetValue(new SipOrigin(node, number), out var cancelled) && SipWire.TryRead<SipRequest>(message, out var cancel, out _):
+            case SipLinkMessage.Cancel when _incoming.TryGetValue(new SipOrigin(node, number), out var cancelled)
+                && SipWire.TryRead<SipRequest>(message, out var cancel, out _):
                 (cancelled.Transaction.Fate as TakenByCall)?.Call.Tell(new InviteWasCancelled(cancelled.Transaction, cancel));
                 if (cancelled.Transaction.Fate is Outgoing further) Cancel(further, cancel);
                 else if (cancelled.Transaction.Fate is AnsweredElsewhere elsewhere) side.CancelElsewhere(elsewhere, cancel, cancelled.Transaction.Flow);
@@ -332,7 +339,8 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
     }
 
     /// <summary>A message that another node has to take.</summary>
-    internal sealed class Outgoing(SipLinkMessage kind, long number, ServerTransaction? transaction, SipMessage message, SipFlow flow, int instance) : InviteFate
+    internal sealed class Outgoing(SipLinkMessage kind, long number, ServerTransaction? transaction, SipMessage message, SipFlow flow, int instance)
+        : InviteFate
     {
         public SipLinkMessage Kind => kind;
         public long Number => number;

@@ -79,7 +79,9 @@ internal sealed class RequestHandle(ActorHandle owner, SipRequest request)
     /// <summary>Set and read by the SIP actor only.</summary>
     public ClientTransaction? Transaction { get; set; }
 
-    /// <summary>Whether it is not sent any more: another node has the dialog and counts on in it. What was not answered there is that node's to ask again.</summary>
+    /// <summary>
+    /// Whether it is not sent any more: another node has the dialog and counts on in it. What was not answered there is that node's to ask again.
+    /// </summary>
     public bool IsGivenUp
     {
         get => Volatile.Read(ref _isGivenUp);

@@ -136,7 +136,8 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
                 break;
             case SipLinkMessage.Have:
                 var said = SipWire.TextOf(payload.Span).Split(' ', StringSplitOptions.RemoveEmptyEntries);
-                if (said.Length > 0 && int.TryParse(said[0], CultureInfo.InvariantCulture, out var status) && _sameInvites.Answered(node, number, status, said.Skip(1)) is { } answered)
+                if (said.Length > 0 && int.TryParse(said[0], CultureInfo.InvariantCulture, out var status)
+                    && _sameInvites.Answered(node, number, status, said.Skip(1)) is { } answered)
                     Decided(answered.Question, node, answered.Status);
                 break;
             default:
@@ -225,12 +226,13 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
         if (_forwarding.FindOffer(key) is { } offered) return StatusOf(offered);
         var parts = key.Split(' ', 3);
         if (parts.Length != 3 || !uint.TryParse(parts[0], CultureInfo.InvariantCulture, out var number)) return 0;
-        return _layer.FindInvite(parts[2], parts[1], number) is { } existing ? existing.Fate is SameInvites.Question ? _sameInvites.StatusFor(node, key) : StatusOf(existing) : 0;
+        if (_layer.FindInvite(parts[2], parts[1], number) is not { } existing) return 0;
+        return existing.Fate is SameInvites.Question ? _sameInvites.StatusFor(node, key) : StatusOf(existing);
     }
 
     /// <summary>
-    /// How an INVITE was answered: 0 where no call came of it, 100 while it is not. One that was cancelled does not count: a proxy that gives up a branch and sends another
-    /// has a caller who waits, and if it is the caller who gave up, the other branch is cancelled too.
+    /// How an INVITE was answered: 0 where no call came of it, 100 while it is not. One that was cancelled does not count: a proxy that gives up a branch and
+    /// sends another has a caller who waits, and if it is the caller who gave up, the other branch is cancelled too.
     /// </summary>
     private int StatusOf(ServerTransaction invite)
     {
@@ -253,7 +255,8 @@ internal sealed partial class SipNodeActor : SipForwarding.ISipSide
                 return BranchOutcome.Joined;
             case SipForwarding.Outgoing { OfferedTo: { } node }:
                 return JoinedIf(_forwarding.Offer(arrived, node));
-            case AnsweredElsewhere elsewhere when DialogTag.TryParse(elsewhere.Tag, out var tag) && cluster.View?.Invoke().OwnerOf(tag.Resource.Instance) is { } other && other.Name != cluster.Self:
+            case AnsweredElsewhere elsewhere when DialogTag.TryParse(elsewhere.Tag, out var tag)
+                && cluster.View?.Invoke().OwnerOf(tag.Resource.Instance) is { } other && other.Name != cluster.Self:
                 return JoinedIf(_forwarding.Offer(arrived, other.Name));
             case TakenByCall taken:
                 switch (StatusOf(existing))

@@ -12,9 +12,12 @@ namespace Cti.Actors.SipNode;
 /// Owns the node's SIP transactions (RFC 3261's transaction user for all of them): finds whose each message is and posts it to that call.
 /// A transaction stays on the node whose socket it uses; what a message means for a call is decided in the call's actor.
 /// </summary>
-internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers, SipCluster cluster, InviteWitness witness, SipBacklog backlog) : NodeActor, ITransactionUser
+internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers,
+    SipCluster cluster, InviteWitness witness, SipBacklog backlog) : NodeActor, ITransactionUser
 {
-    /// <summary>Stray answers remembered, each for 64 T1: more than a node that restarted with all its calls ringing has; past it a BYE may go out twice.</summary>
+    /// <summary>
+    /// Stray answers remembered, each for 64 T1: more than a node that restarted with all its calls ringing has; past it a BYE may go out twice.
+    /// </summary>
     private const int StraysMax = 4_000;
 
     private static readonly SipRequestRules Rules = new(
@@ -32,7 +35,8 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         {
             // An INVITE that was sent before the node was cut off may be of a call that another has by now; what ends one is repeated.
             IsKnown = inbound.IsKnown,
-            MayRepeat = client => client.UserState is not RequestHandle { IsGivenUp: true } && (client.Request.Method != SipMethods.Invite || !cluster.IsCutOff()),
+            MayRepeat = client => client.UserState is not RequestHandle { IsGivenUp: true }
+                && (client.Request.Method != SipMethods.Invite || !cluster.IsCutOff()),
         };
         inbound.Observe(_layer);
         _forwarding = new SipForwarding(cluster, System.Clock, random, timers, this);
@@ -125,7 +129,11 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
     {
         // Only what is of a call, or is to become one, is remembered.
         if (request.To.Tag is not null)
-            return DialogTag.TryFind(request, out var tag) && IsHere(tag.Resource) && (_forwarding.IsElsewhere(tag.Resource) || directory.Find(tag.Resource) is not null) ? null : DialogChecks.NoSuchDialog(request);
+        {
+            var isKnown = DialogTag.TryFind(request, out var tag) && IsHere(tag.Resource)
+                && (_forwarding.IsElsewhere(tag.Resource) || directory.Find(tag.Resource) is not null);
+            return isKnown ? null : DialogChecks.NoSuchDialog(request);
+        }
         if (request.Method == SipMethods.Cancel) return null;
         if (SipRequestValidator.Find(request, Rules) is { } refusal) return refusal.ToResponse(request, _layer.TokenFor(request));
         return request.Method switch
@@ -182,7 +190,8 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         if (transaction.UserState is StrayCall stray && !response.IsProvisional) stray.SayGoodbye(_layer, null);
         if (transaction.UserState is not RequestHandle handle) return;
         // A call that is another node's now is hung up there, once.
-        if (!handle.Owner.Tell(new ResponseCame(handle, response, transaction.Flow, transaction.LastCame)) && transaction.IsInvite && response.IsSuccess) OnStrayResponse(response, transaction.Flow);
+        if (!handle.Owner.Tell(new ResponseCame(handle, response, transaction.Flow, transaction.LastCame)) && transaction.IsInvite && response.IsSuccess)
+            OnStrayResponse(response, transaction.Flow);
     }
 
     /// <inheritdoc/>
@@ -217,7 +226,7 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         if (transaction.Fate is TakenByCall taken) taken.Call.Tell(new ResponseSettled(transaction));
     }
 
-    private ResourceCell? OwnerOf(string? tag) => DialogTag.TryParse(tag, out var parsed) ? directory.Find(parsed.Resource) : null;
+    private ResourceListing? OwnerOf(string? tag) => DialogTag.TryParse(tag, out var parsed) ? directory.Find(parsed.Resource) : null;
 
     /// <summary>
     /// A call of ours that nobody knows any more was answered: a late fork, or the node restarted while it rang. It is hung up, so that no phone stays in a
@@ -233,7 +242,11 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
             return;
         }
         var dialog = StrayDialog.Of(response, flow);
-        var stray = new StrayCall(flow, NowMillis + timers.Limit) { Ack = StrayDialog.Ack(dialog), Allowance = flow.IsReliable || inbound.IsKnown(flow) ? null : new SourceAllowance() };
+        var stray = new StrayCall(flow, NowMillis + timers.Limit)
+        {
+            Ack = StrayDialog.Ack(dialog),
+            Allowance = flow.IsReliable || inbound.IsKnown(flow) ? null : new SourceAllowance(),
+        };
         stray.Allowance?.Came(SipMessageWriter.GetLength(response));
         Remember(key, stray);
         _layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow, stray, allowance: stray.Allowance);
@@ -292,7 +305,10 @@ internal interface IInboundCalls
     /// <summary>Gives the INVITE to a new call, or says why not.</summary>
     InviteRefusal? Accept(ServerTransaction transaction);
 
-    /// <summary>Why an INVITE is refused of which nothing is to be kept: it comes from a stranger who may not call, or leads nowhere. Null where it is looked at further.</summary>
+    /// <summary>
+    /// Why an INVITE is refused of which nothing is to be kept: it comes from a stranger who may not call, or leads nowhere. Null where it is looked at
+    /// further.
+    /// </summary>
     InviteRefusal? Refuse(SipRequest invite, SipFlow flow);
 
     /// <summary>Whether a flow is a trunk's.</summary>

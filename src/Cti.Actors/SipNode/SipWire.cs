@@ -25,7 +25,10 @@ internal enum SipLinkMessage : byte
     Cancel = 6,
     /// <summary>Asks whether the receiver has an INVITE already; the text is what tells INVITEs apart.</summary>
     HaveYou = 7,
-    /// <summary>The answer: a status, 0 for no, 100 for one that is not answered yet, else how it was answered; a witness names who else has asked after that, each after a blank.</summary>
+    /// <summary>
+    /// The answer: a status, 0 for no, 100 for one that is not answered yet, else how it was answered; a witness names who else has asked after that, each
+    /// after a blank.
+    /// </summary>
     Have = 8,
     /// <summary>A new INVITE, or another branch of one that the receiver has.</summary>
     Offer = 9,
@@ -45,11 +48,13 @@ internal static class SipWire
 {
     private const int HeaderBytes = 10;
 
-    public static ReadOnlyMemory<byte> Write(SipLinkMessage kind, long number, SipMessage message, SipFlow? flow = null) => Write(kind, number, SipMessageWriter.ToArray(message), flow);
+    public static ReadOnlyMemory<byte> Write(SipLinkMessage kind, long number, SipMessage message, SipFlow? flow = null) =>
+        Write(kind, number, SipMessageWriter.ToArray(message), flow);
 
     public static ReadOnlyMemory<byte> Write(SipLinkMessage kind, long number, string text = "") => Write(kind, number, Encoding.UTF8.GetBytes(text), null);
 
-    public static SipLinkMessage KindOf(ReadOnlySpan<byte> message) => message.Length < HeaderBytes || message.Length < HeaderBytes + message[9] ? default : (SipLinkMessage)message[0];
+    public static SipLinkMessage KindOf(ReadOnlySpan<byte> message) => message.Length < HeaderBytes || message.Length < HeaderBytes + message[9] ? default
+        : (SipLinkMessage)message[0];
 
     public static long NumberOf(ReadOnlySpan<byte> message) => BinaryPrimitives.ReadInt64BigEndian(message[1..]);
 

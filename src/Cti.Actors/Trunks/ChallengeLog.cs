@@ -18,7 +18,8 @@ internal static class ChallengeLog
         DigestRefusal.SentElsewhere => $"the request went to {came.Sent.Remote}, which is no address of the trunk's",
         DigestRefusal.CameFromElsewhere => "it came from an address that is not the trunk's",
         DigestRefusal.FarEnd => "the far end of a call asks, not the trunk",
-        DigestRefusal.ForeignRealm => $"its realm {RealmOf(came)} is not the trunk's{(trunk.Realms.IsEmpty ? "; more than one can be named in auth.realm" : "")}",
+        DigestRefusal.ForeignRealm when trunk.Realms.IsEmpty => $"its realm {RealmOf(came)} is not the trunk's; more than one can be named in auth.realm",
+        DigestRefusal.ForeignRealm => $"its realm {RealmOf(came)} is not the trunk's",
         DigestRefusal.Weaker => "it asks for MD5, and SHA-256 had been agreed",
         _ => "it was answered already: user or password are wrong",
     };

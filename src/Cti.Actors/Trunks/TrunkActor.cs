@@ -148,7 +148,8 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
         if (_flow is not { } way || _credentials is null) return;
         var address = sip.LocalAddress(way);
         var record = new NameAddr(SipUri.Create(_credentials.User, trunk.FromDomain ?? trunk.Host, 0, null));
-        var contact = new NameAddr(SipUri.Create(_credentials.User, address.Host, address.Port, way.Kind == SipTransportKind.Udp ? null : $";transport={way.ViaTransport.ToLowerInvariant()}"));
+        var contact = new NameAddr(SipUri.Create(_credentials.User, address.Host, address.Port, way.Kind == SipTransportKind.Udp ? null
+            : $";transport={way.ViaTransport.ToLowerInvariant()}"));
         var initial = new InitialRequest(Target(), record, record, contact, _registerCallId, _registerTag, ++_registerNumber, []);
         var request = InitialRequests.Register(initial, _registration.AskSeconds);
         if (authorized) _registration = _registration with { Digest = DigestChallenges.AddTo(request, _registration.Digest, _credentials, random.NextHex(16)) };
@@ -207,7 +208,8 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
         _registration = step.State;
         if (_registration.DueAt != long.MaxValue) StartTimer("register", Math.Max(0, _registration.DueAt - NowMillis), new RegisterDue());
         else CancelTimer("register");
-        if (before.Phase == RegisterPhase.Asking && _registration.Phase == RegisterPhase.Waiting && _registration.FailedStatus != 0) _knowledge.CountRegisterFailure(_registration.FailedStatus);
+        if (before.Phase == RegisterPhase.Asking && _registration.Phase == RegisterPhase.Waiting && _registration.FailedStatus != 0)
+            _knowledge.CountRegisterFailure(_registration.FailedStatus);
         if (_registration.HoldsUntil != before.HoldsUntil || _registration.FailedStatus != before.FailedStatus) Publish(before, reason);
         Tell(step.News, reason);
         if (step.Sends) SendRegister(step.Authorized);

@@ -47,7 +47,8 @@ internal sealed class TrunkKnowledge
         _isNumeric = IPAddress.TryParse(trunk.Host.Trim('[', ']'), out var address);
         if (_isNumeric) _endPoints = [new IPEndPoint(address!, trunk.PortOrDefault)];
         if (trunk is not { User: { } user, Password: { } password }) return;
-        _trust = new DigestTrust { Credentials = new DigestCredentials(user, password), Host = trunk.Host.Trim('[', ']'), Port = trunk.PortOrDefault, Realms = trunk.Realms, EndPoints = [.. _endPoints] };
+        _trust = new DigestTrust { Credentials = new DigestCredentials(user, password), Host = trunk.Host.Trim('[', ']'), Port = trunk.PortOrDefault,
+            Realms = trunk.Realms, EndPoints = [.. _endPoints] };
     }
 
     public bool Up
@@ -94,7 +95,8 @@ internal sealed class TrunkKnowledge
             foreach (var endPoint in found) _seen = _seen.SetItem(Plain(endPoint), nowMillis);
             if (_seen.Count == 0) return;
             _seen = _seen.RemoveRange(_seen.Where(known => nowMillis - known.Value > EndPointKeptMillis).Select(static known => known.Key));
-            if (_seen.Count > EndPointsMax) _seen = _seen.RemoveRange(_seen.OrderByDescending(static known => known.Value).Skip(EndPointsMax).Select(static known => known.Key).ToList());
+            if (_seen.Count > EndPointsMax)
+                _seen = _seen.RemoveRange(_seen.OrderByDescending(static known => known.Value).Skip(EndPointsMax).Select(static known => known.Key).ToList());
             _endPoints = [.. _seen.Keys];
             if (_trust is not null) _trust = _trust with { EndPoints = [.. _endPoints] };
         }

@@ -108,7 +108,8 @@ public sealed class TrunkTable
         foreach (var trunk in _trunks)
         {
             if (trunk.Name.Equals(host, StringComparison.OrdinalIgnoreCase)) return trunk;
-            if (trunk.Host.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? DefaultPort) == trunk.PortOrDefault) return trunk;
+            if (trunk.Host.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? DefaultPort) == trunk.PortOrDefault)
+                return trunk;
         }
         return null;
     }

@@ -43,12 +43,8 @@ public abstract class CallBehaviour(CallPhase phase) : Behaviour<CallDecision, C
     /// <summary>The only direction of calls that are ever in it; null for both.</summary>
     public virtual CallDirection? Direction => null;
 
-    /// <summary>Decides on a command for a call that is in this state.</summary>
-    /// <param name="call">The call.</param>
-    /// <param name="command">What came.</param>
-    /// <param name="now">Unix milliseconds.</param>
-    /// <param name="settings">The configured limits.</param>
-    public CallDecision Decide(CallState call, ResourceCommand command, long now, CallSettings settings) =>
+    /// <inheritdoc/>
+    public override CallDecision Decide(CallState call, ResourceCommand command, long now, CallSettings settings) =>
         Dialling.Follow(call, Decide(new CallDraft(call, now, settings, CallDecider.Apply, OwnerNotices.NoticeOf), command));
 
     /// <summary>The state that the call falls back to when this one ends; null where there is none.</summary>
@@ -121,6 +117,7 @@ internal sealed class EveryState : CallBehaviour
         Hears<EnterAnswered>(Entering.LeaveUnknown);
         Hears<SeatAsked>(static (decision, asked) => Entering.Leave(decision, asked.Conference, asked.Op));
         Hears<ChildAsks>(Dialling.RefuseChild);
+        Hears<ParentLooks>(Dialling.ParentLooksForChild);
         Hears<PeerMoved>(PartnerHasMoved);
 
         Hears<TakenOver>(Takeover.Begins);

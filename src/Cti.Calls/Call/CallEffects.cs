@@ -50,8 +50,11 @@ public sealed record SendBye(int Cause) : ResourceEffect
     public bool IsUnwritten { get; init; }
 }
 
+/// <summary>Something that the call's media session does.</summary>
+public abstract record MediaEffect : ResourceEffect;
+
 /// <summary>Tells the media side what was agreed.</summary>
-public sealed record ConfigureMedia(NegotiatedAudio Audio) : ResourceEffect
+public sealed record ConfigureMedia(NegotiatedAudio Audio) : MediaEffect
 {
     /// <inheritdoc/>
     public override bool IsReflex => true;
@@ -62,10 +65,10 @@ public sealed record ConfigureMedia(NegotiatedAudio Audio) : ResourceEffect
 /// <param name="Files">File names in order.</param>
 /// <param name="Repeat">How many times more.</param>
 /// <param name="OffsetMillis">How much of the whole was heard before a takeover.</param>
-public sealed record StartMediaPlay(long Number, ImmutableArray<string> Files, int Repeat, long OffsetMillis = 0) : ResourceEffect;
+public sealed record StartMediaPlay(long Number, ImmutableArray<string> Files, int Repeat, long OffsetMillis = 0) : MediaEffect;
 
 /// <summary>Stops a play.</summary>
-public sealed record StopMediaPlay(long Number) : ResourceEffect
+public sealed record StopMediaPlay(long Number) : MediaEffect
 {
     /// <inheritdoc/>
     public override bool IsReflex => true;
@@ -80,15 +83,15 @@ public sealed record StopMediaPlay(long Number) : ResourceEffect
 /// <param name="Append">Whether it goes on in the file that is there.</param>
 /// <param name="TakesOver">Whether a process that lost the call may have the file open.</param>
 public sealed record StartMediaRecord(long Number, string FullPath, string Format, bool Beep, int Channels = 1, bool Append = false, bool TakesOver = false)
-    : ResourceEffect;
+    : MediaEffect;
 
 /// <summary>
 /// Stops a recording. Committed like its start: overtaking a start that waits for the disk, it would stop nothing and the recording would never end.
 /// </summary>
-public sealed record StopMediaRecord(long Number) : ResourceEffect;
+public sealed record StopMediaRecord(long Number) : MediaEffect;
 
 /// <summary>Sends keys.</summary>
-public sealed record StartMediaKeys(long Number, string Keys) : ResourceEffect
+public sealed record StartMediaKeys(long Number, string Keys) : MediaEffect
 {
     /// <summary>Keeps keys out of logs.</summary>
     public override string ToString() => $"StartMediaKeys {Number}";
@@ -124,14 +127,14 @@ public sealed record PartBridge(string Peer, string Op) : ResourceEffect;
 public sealed record ConnectMedia(long Number, string Peer, BridgeSpec Spec) : ResourceEffect;
 
 /// <summary>Ends that.</summary>
-public sealed record DisconnectMedia(long Number) : ResourceEffect;
+public sealed record DisconnectMedia(long Number) : MediaEffect;
 
 /// <summary>Plays a file to both parties.</summary>
 /// <param name="Number">The bridge's number.</param>
 /// <param name="File">The file.</param>
 /// <param name="Times">How often.</param>
 /// <param name="OffsetMillis">How much of the whole was heard before.</param>
-public sealed record PlayToBridge(long Number, string File, int Times, long OffsetMillis = 0) : ResourceEffect;
+public sealed record PlayToBridge(long Number, string File, int Times, long OffsetMillis = 0) : MediaEffect;
 
 /// <summary>Asks a conference to let this call in.</summary>
 public sealed record AskEntry(string Conference, EnterAsked Asked) : ResourceEffect
@@ -143,12 +146,12 @@ public sealed record AskEntry(string Conference, EnterAsked Asked) : ResourceEff
 /// <summary>Tells a conference that this call has left, or gives up entering.</summary>
 public sealed record LeaveConference(string Conference, string Op) : ResourceEffect;
 /// <summary>Lets a parent hear its child's dialling.</summary>
-public sealed record StartRingBack(long Number, RingBackSound Sound) : ResourceEffect;
+public sealed record StartRingBack(long Number, RingBackSound Sound) : MediaEffect;
 
 /// <summary>Ends that. Committed like its start, which it must not overtake.</summary>
 /// <param name="Number">The sound's number.</param>
 /// <param name="IsLine">Whether it is the child's line that was listened to.</param>
-public sealed record StopRingBack(long Number, bool IsLine) : ResourceEffect;
+public sealed record StopRingBack(long Number, bool IsLine) : MediaEffect;
 
 /// <summary>What a command on a call leads to.</summary>
 public sealed record CallDecision : ResourceDecision<CallState, CallEntry>

@@ -170,6 +170,10 @@ public sealed record CallState : ResourceState
     public override bool Holds(string op) => Bridge?.Op == op || Seat?.Op == op || Parent?.Resource == op;
 
     /// <inheritdoc/>
+    public override IEnumerable<string> RecordPaths =>
+        ((string?[])[(Action as RecordAction)?.FullPath, SideRecord?.FullPath, Bridge?.Spec?.RecordPath]).OfType<string>();
+
+    /// <inheritdoc/>
     public override bool IsSharedWith(PeerMoved moved) =>
         (Bridge is { } bridge && moved.Concerns(bridge.Peer)) || (Seat is { } seat && moved.Concerns(seat.Conference));
 

@@ -31,12 +31,8 @@ public abstract class ConferenceBehaviour(ConferencePhase phase) : Behaviour<Con
     /// <summary>The behaviour of a state.</summary>
     public static ConferenceBehaviour Of(ConferencePhase phase) => States[(int)phase];
 
-    /// <summary>Decides on a command for a conference that is in this state.</summary>
-    /// <param name="conference">The conference.</param>
-    /// <param name="command">What came.</param>
-    /// <param name="now">Unix milliseconds.</param>
-    /// <param name="settings">The configured limits.</param>
-    public ConferenceDecision Decide(ConferenceState conference, ResourceCommand command, long now, CallSettings settings) =>
+    /// <inheritdoc/>
+    public override ConferenceDecision Decide(ConferenceState conference, ResourceCommand command, long now, CallSettings settings) =>
         Decide(new ConferenceDraft(conference, now, settings, ConferenceDecider.Apply), command);
 
     /// <summary>When the conference next needs <see cref="TimeReached"/>, in Unix milliseconds; null never.</summary>

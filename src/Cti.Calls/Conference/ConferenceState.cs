@@ -73,6 +73,9 @@ public sealed record ConferenceState : ResourceState
     public override bool Holds(string op) => Members.Any(member => member.Op == op);
 
     /// <inheritdoc/>
+    public override IEnumerable<string> RecordPaths => Recording is { FullPath: var path } ? [path] : [];
+
+    /// <inheritdoc/>
     public override bool IsSharedWith(PeerMoved moved) => Members.Any(member => moved.Concerns(member.Call));
 
     internal Participant? MemberOf(string call) => Members.FirstOrDefault(member => member.Call == call);

@@ -86,8 +86,10 @@ public abstract class FlowBehaviour : Behaviour<FlowDecision, FlowState, FlowEnt
     {
     }
 
-    internal FlowDecision Decide(FlowDraft decision, ResourceCommand command)
+    /// <inheritdoc/>
+    public override FlowDecision Decide(FlowState flow, ResourceCommand command, long now, CallSettings settings)
     {
+        var decision = new FlowDraft(flow, now, settings, FlowDecider.Apply);
         if (decision.State.WasReleased) return DecideReleased(decision, command);
         return command is ResourceRequest request
             ? Accept(decision, request, null) ?? throw new InvalidOperationException($"unknown request {request.GetType().Name}")

@@ -17,11 +17,11 @@ public static class FlowDecider
     /// <param name="settings">The configured limits.</param>
     public static FlowDecision Decide(FlowState? state, ResourceCommand command, long now, CallSettings settings)
     {
-        var decision = new FlowDraft(state, now, settings, Apply);
         if (command is BeginFlow begin)
-            return state is null ? Begin(decision, begin) : throw new InvalidOperationException("BeginFlow for a flow that exists");
+            return state is null ? Begin(new FlowDraft(null, now, settings, Apply), begin)
+                : throw new InvalidOperationException("BeginFlow for a flow that exists");
         if (state is null) throw new InvalidOperationException($"{command.GetType().Name} for a flow that does not exist");
-        return FlowBehaviour.Of(state.Spec).Decide(decision, command);
+        return FlowBehaviour.Of(state.Spec).Decide(state, command, now, settings);
     }
 
     /// <summary>What a recovery gives to a flow that its journal shows alive.</summary>

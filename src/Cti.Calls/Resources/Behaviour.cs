@@ -2,6 +2,24 @@ using Cti.Contract;
 
 namespace Cti.Calls.Resources;
 
+/// <summary>What a resource does in the state that it is in: what its actor becomes.</summary>
+/// <typeparam name="TState">The resource's state.</typeparam>
+/// <typeparam name="TEntry">Its entries.</typeparam>
+public interface IBehaviour<TState, TEntry>
+    where TState : ResourceState
+    where TEntry : ResourceEntry
+{
+    /// <summary>The documented name.</summary>
+    string Name { get; }
+
+    /// <summary>Decides on a command: a pure function of state, command and time.</summary>
+    /// <param name="state">The resource, in this state.</param>
+    /// <param name="command">What came.</param>
+    /// <param name="now">Unix milliseconds.</param>
+    /// <param name="settings">The configured limits.</param>
+    ResourceDecision<TState, TEntry> Decide(TState state, ResourceCommand command, long now, CallSettings settings);
+}
+
 /// <summary>
 /// What a resource does in one of its documented states: which requests it accepts and what news it hears. Stateless, one object a state; what is not named
 /// here is refused (a request) or nothing to it (news).
@@ -9,7 +27,7 @@ namespace Cti.Calls.Resources;
 /// <typeparam name="TDecision">The resource's decisions.</typeparam>
 /// <typeparam name="TState">Its state.</typeparam>
 /// <typeparam name="TEntry">Its entries.</typeparam>
-public abstract class Behaviour<TDecision, TState, TEntry>
+public abstract class Behaviour<TDecision, TState, TEntry> : IBehaviour<TState, TEntry>
     where TDecision : ResourceDecision<TState, TEntry>, new()
     where TState : ResourceState
     where TEntry : ResourceEntry
@@ -19,6 +37,12 @@ public abstract class Behaviour<TDecision, TState, TEntry>
 
     /// <summary>The state's documented name.</summary>
     public abstract string Name { get; }
+
+    /// <inheritdoc cref="IBehaviour{TState, TEntry}.Decide"/>
+    public abstract TDecision Decide(TState state, ResourceCommand command, long now, CallSettings settings);
+
+    ResourceDecision<TState, TEntry> IBehaviour<TState, TEntry>.Decide(TState state, ResourceCommand command, long now, CallSettings settings) =>
+        Decide(state, command, now, settings);
 
     /// <summary>Whether a request of that kind is accepted, as far as the state decides that.</summary>
     /// <param name="request">The request's type.</param>

@@ -34,6 +34,9 @@ public abstract record ResourceState
     /// <summary>UTF-8 JSON of what <c>get</c> answers, which is also one item of <c>list</c>.</summary>
     public abstract ReadOnlyMemory<byte> Describe(ApiGeneration generation);
 
+    /// <summary>Full paths of the files that it records to.</summary>
+    public virtual IEnumerable<string> RecordPaths => [];
+
     /// <summary>Whether it shares a bridge or a conference with a resource of that instance.</summary>
     public virtual bool IsSharedWith(PeerMoved moved) => false;
 

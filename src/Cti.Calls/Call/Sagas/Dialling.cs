@@ -33,6 +33,10 @@ internal static class Dialling
     public static CallDecision ParentHasReleased(CallDraft decision, ParentReleases released) =>
         decision.State.Parent is { Stage: ParentStage.Waiting } parent && parent.Resource == released.Parent ? DialNow(decision) : decision.Build();
 
+    /// <summary>A dialling that goes on tells its end when it comes.</summary>
+    public static CallDecision ParentLooksForChild(CallDraft decision, ParentLooks looks) =>
+        decision.State.IsDialledFor(looks.Parent) ? decision.Build() : decision.Do(new TellDone(looks.Parent)).Build();
+
     private static CallDecision DialNow(CallDraft decision) => decision.Add(new ParentMoved(ParentStage.Calling)).Do(new SendInvite()).Build();
 
     /// <summary>The application never got the call: it leaves no event and no call record.</summary>
@@ -265,6 +269,13 @@ public sealed record ChildRings(string Child, bool HasEarlyMedia) : ResourceComm
 /// <summary>The child's dialling ended: it was answered, failed or dropped.</summary>
 /// <param name="Child">The child's resource id.</param>
 public sealed record ChildDone(string Child) : ResourceCommand;
+
+/// <summary>
+/// The parent, which goes on at a new owner, asks whether the child is still dialled on it: the journal may end between the child's last word and what the
+/// parent made of it. A child that is not, or that does not exist any more, is <see cref="ChildDone"/>.
+/// </summary>
+/// <param name="Parent">The parent's resource id.</param>
+public sealed record ParentLooks(string Parent) : ResourceCommand;
 
 /// <summary>Asks the parent; the application's request waits for its answer.</summary>
 /// <param name="Parent">The parent's resource id.</param>
