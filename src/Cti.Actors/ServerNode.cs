@@ -57,7 +57,12 @@ public sealed class ServerNode : INodeInfo
         _options = options;
         _clock = new ClusterClock(options.Clock);
         _system = new ActorHost(options.Scheduler, _clock, options.Timers, options.Log);
-        _writer = new JournalWriter(options.Store, options.Scheduler, options.Timers, options.Log, options.Publish);
+        _writer = new JournalWriter(options.Store, options.Scheduler, options.Timers, options.Log, options.Publish)
+        {
+            Clock = _clock,
+            IsCutOff = () => _member!.IsCutOff,
+            Deposed = journal => _member!.Fenced(journal.Instance, journal.Epoch),
+        };
         _sip = new SipNodeRef(options.Resolver);
         _trunks = new TrunkTable(options.Trunks);
         _owned = new OwnedInstances(options.InstanceCount);
@@ -66,9 +71,12 @@ public sealed class ServerNode : INodeInfo
         _links = MakeLinks(incarnation);
         var directory = new ResourceDirectory();
         var departures = new Departures();
-        var post = new ResourcePost(options.NodeName, directory, IsServed, () => _member!.View, _links, options.Timers, options.Log);
-        var toldByes = new ByeSpool(options.ToldByes, post, () => _member!.IsCutOff, _clock, options.Timers, options.Scheduler, options.Log);
-        post.Unclaimed = toldByes.Forget;
+        ByeSpool? toldByes = null;
+        var post = new ResourcePost(options.NodeName, directory, IsServed, () => _member!.View, _links, options.Timers, options.Log)
+        {
+            Unclaimed = resource => toldByes!.Forget(resource),
+        };
+        toldByes = new ByeSpool(options.ToldByes, post, () => _member!.IsCutOff, _clock, options.Timers, options.Scheduler, options.Log);
         _placer = new CallPlacer(_trunks, options.Store, options.Resolver, options.Random, _clock, options.DialAny, options.Log);
         _services = new CallServices
         {
@@ -120,9 +128,6 @@ public sealed class ServerNode : INodeInfo
         if (_links is not null && options.JoinFeeds is { } join) _member.Subscribe(join(_links));
         _member.Subscribe(_keeper);
         _member.Subscribe(post);
-        _writer.Clock = _clock;
-        _writer.IsCutOff = () => _member.IsCutOff;
-        _writer.Deposed = journal => _member.Fenced(journal.Instance, journal.Epoch);
         _handOvers = new HandOvers(_services, _services.Media, _owned, _member, _system, () => _draining, Drain);
         UseLinks();
         RemoteRequests? remote = null;
@@ -324,14 +329,16 @@ public sealed class ServerNode : INodeInfo
         Timers = _options.Timers,
         Random = _options.Random,
         Log = _options.Log,
-    });
+    })
+    {
+        PeerRefused = node => _member!.PeerRefused(node),
+    };
 
     private void UseLinks()
     {
         if (_links is null) return;
         _member.Subscribe(new LinkedPeers(_links, _handOvers, _options.IsMedia ? _sip : null));
         _handOvers.Use(_links);
-        _links.PeerRefused = _member.PeerRefused;
         _links.Receive(LinkChannel.Resources, _services.Post);
         if (_options.IsMedia) _links.Receive(LinkChannel.Sip, _sip);
     }

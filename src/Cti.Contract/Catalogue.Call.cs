@@ -26,8 +26,11 @@ public static partial class Catalogue
             Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true },
             RingSeconds(),
             new("parent_call_res_id", ParameterKind.ResourceId, "A call that hears the ring-back: in `Idle` or `Connect`; it is in `Dial` until the dialling "
-                + "ends. Not together with `parent_conf_res_id`.") { Nullable = true },
-            new("parent_conf_res_id", ParameterKind.ResourceId, "A conference in which everyone hears the ring-back.") { Nullable = true },
+                + "ends. Not together with `parent_conf_res_id`.") { Nullable = true, OtherModule = Modules.Call },
+            new("parent_conf_res_id", ParameterKind.ResourceId, "A conference in which everyone hears the ring-back.")
+            {
+                Nullable = true, OtherModule = Modules.Conference,
+            },
             File("ring_play_file", "What the parent hears instead of the line's ring-back; without `parent_call_res_id` it does nothing."),
             Int("ring_play_mode", 0, 3, "0 from the ringing on; 1 from dialling until the ringing; 2 from dialling until the answer; 3 before dialling.")
                 with { Default = 0 },
@@ -94,7 +97,7 @@ public static partial class Catalogue
     {
         yield return CallMethod("connect_start", "Bridges two calls; `on_connect_completed` follows on the first.", null,
             Res("The first party."), Duration("max_seconds", "Longest connection.") with { Required = true },
-            new("call_res_id", ParameterKind.ResourceId, "The second party.") { Required = true },
+            new("call_res_id", ParameterKind.ResourceId, "The second party.") { Required = true, OtherModule = Modules.Call },
             Int("connect_mode", 1, 3, "1 both hear; 2 only the second hears the first; 3 only the first hears the second.") with { Default = 1 },
             RecordFile("Records both, the first party left; null: no recording.") with { Nullable = true },
             Format(),
@@ -108,13 +111,13 @@ public static partial class Catalogue
             Int("schedule_play_loop", 0, Limits.RepeatMax, "How many times.") with { Default = 0 });
         yield return CallMethod("connect_stop", "Ends the bridge; on the first party only.", null, Res("The first party."));
         yield return CallMethod("conf_enter", "Enters a conference; `on_conf_completed` follows when it has left.", null,
-            Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true },
+            Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true, OtherModule = Modules.Conference },
             Duration("max_seconds", "It leaves by itself after that.") with { Required = true },
             Int("voice_mode", 1, 4, "1 talk and hear; 2 hear only; 3 talk only; 4 neither.") with { Default = 1 },
             Volume("volume", "Of its sound."),
             File("play_file", "Played to the conference on entry."));
         yield return CallMethod("conf_exit", "Leaves a conference.", null,
-            Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true });
+            Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true, OtherModule = Modules.Conference });
     }
 
     private static IEnumerable<MethodDefinition> CallInspectionMethods()

@@ -17,7 +17,7 @@ public static partial class Catalogue
 
     private static IEnumerable<MethodDefinition> ConferenceMethods()
     {
-        var member = new ParameterDefinition("call_res_id", ParameterKind.ResourceId, "The member.") { Required = true };
+        var member = new ParameterDefinition("call_res_id", ParameterKind.ResourceId, "The member.") { Required = true, OtherModule = Modules.Call };
         yield return ConferenceMethod("construct", "Makes a conference.", Constructed(UserDataField),
             Duration("max_seconds", "It is released after that.") with { Required = true },
             RecordFile("Records the mix from the start; null: no recording.") with { Nullable = true },

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using System.Text;
 
 namespace Cti.Contract;
@@ -62,6 +63,9 @@ public sealed record ParameterDefinition(string Name, ParameterKind Kind, string
 
     /// <summary>The keys that a <see cref="ParameterKind.Keys"/> string may have.</summary>
     public string Alphabet { get; init; } = Catalogue.DtmfKeys;
+
+    /// <summary>Of a <see cref="ParameterKind.ResourceId"/> that names another resource than the one that the method acts on: that one's module.</summary>
+    public string? OtherModule { get; init; }
 
     /// <summary>Whether a string may be empty.</summary>
     public bool EmptyAllowed { get; init; } = true;
@@ -164,6 +168,16 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
     /// <summary>What it does there: its name behind the last dot.</summary>
     public string Verb { get; } = Name[(Name.LastIndexOf('.') + 1)..];
 
+    /// <summary>Whether it makes a resource.</summary>
+    public bool IsConstruct => Verb == "construct";
+
+    /// <summary>
+    /// The parameter that names a second resource, which must be there; null for none, and for a construct, whose parent is looked for where it lives.
+    /// </summary>
+    public ParameterDefinition? Other { get; } = Name.EndsWith(".construct", StringComparison.Ordinal)
+        ? null
+        : Parameters.FirstOrDefault(static parameter => parameter.OtherModule is not null);
+
     /// <summary>Whether it changes something, so that a repeat with the same UUID must answer the first one's result.</summary>
     public bool Changes { get; init; }
 
@@ -172,6 +186,12 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
 
     /// <summary>Codes of <see cref="Cti.Kernel.ErrorCodes"/> that it may answer besides those of every method.</summary>
     public ImmutableArray<int> Errors { get; init; } = [];
+
+    /// <summary>There is one of each name.</summary>
+    public bool Equals(MethodDefinition? other) => ReferenceEquals(this, other);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => RuntimeHelpers.GetHashCode(this);
 
     /// <summary>The parameters that an array may give, in order; the others go by name only.</summary>
     public ImmutableArray<ParameterDefinition> PositionsIn(ApiGeneration generation)

@@ -155,7 +155,7 @@ internal sealed class InstanceActor : NodeActor
     private void Dispatch(RpcAsk ask)
     {
         var method = ask.Request.Definition;
-        if (method.Verb == "construct")
+        if (method.IsConstruct)
         {
             if (MissingParent(ask.Request) is { } parent) ask.ReplyTo.Reply(RpcReply.Refused(RpcError.NoSuchResource(parent)));
             else if (method.Module == Modules.Conference) MakeConference(ask);

@@ -49,9 +49,9 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
     /// </summary>
     private string? InstanceFor(RpcRequest request, out int index)
     {
-        foreach (var (name, module) in (ReadOnlySpan<(string, string)>)[("parent_call_res_id", Modules.Call), ("parent_conf_res_id", Modules.Conference)])
+        foreach (var parameter in request.Definition.Parameters)
         {
-            if (!request.Arguments.Has(name) || request.Arguments.OptionalString(name) is not { Length: > 0 } parent) continue;
+            if (parameter.OtherModule is not { } module || request.Arguments.OptionalString(parameter.Name) is not { Length: > 0 } parent) continue;
             // Whether it is still there the instance looks itself: a repeat is answered as the first request was, even when the parent is gone.
             var isOurs = ResourceId.TryParse(parent, out var id) && id.Module == module && IsHere(id);
             index = isOurs ? id.Instance : 0;
@@ -70,13 +70,14 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
             replyTo.Reply(request.Definition.Verb == "exists" ? RpcReply.Ok("false"u8.ToArray()) : RpcReply.Refused(RpcError.NoSuchResource(text)));
             return;
         }
-        if (OtherResource(request) is not var (name, otherModule))
+        if (request.Definition.Other is not { } second)
         {
             AskOwner(request, id.Instance, null, replyTo);
             return;
         }
-        var other = request.Arguments.String(name);
-        if (!ResourceId.TryParse(other, out var otherId) || otherId.Module != otherModule || !IsHere(otherId)) AskOwner(request, id.Instance, other, replyTo);
+        var other = request.Arguments.String(second.Name);
+        if (!ResourceId.TryParse(other, out var otherId) || otherId.Module != second.OtherModule || !IsHere(otherId))
+            AskOwner(request, id.Instance, other, replyTo);
         else if (owner.Has(request.Application, otherId) is { } isThere) AskOwner(request, id.Instance, isThere ? null : other, replyTo);
         else AskForOther(request, id.Instance, otherId, replyTo);
     }
@@ -97,14 +98,6 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
             else AskOwner(request, index, reply.Result.Span.SequenceEqual("true"u8) ? null : other.ToString(), replyTo);
         }));
     }
-
-    private static (string Name, string Module)? OtherResource(RpcRequest request) => request.Method switch
-    {
-        "sys.call.connect_start" => ("call_res_id", Modules.Call),
-        "sys.call.conf_enter" or "sys.call.conf_exit" => ("conf_res_id", Modules.Conference),
-        "sys.conf.set_part_voice_mode" or "sys.conf.set_part_volume" => ("call_res_id", Modules.Call),
-        _ => null,
-    };
 
     private bool IsHere(ResourceId id) => id.Area == services.Area && id.Station == services.Station && id.Instance < services.InstanceCount;
 

@@ -56,7 +56,7 @@ internal sealed class ResourcePost(string self, ResourceDirectory directory, Fun
     public bool IsHere(string resource) => ResourceId.TryParse(resource, out var id) && isServed(id.Instance);
 
     /// <summary>Told that a resource does not exist which was sent something by no resource.</summary>
-    public Action<string>? Unclaimed { get; set; }
+    public Action<string>? Unclaimed { get; init; }
 
     /// <summary>Whether something for a resource waits or is not confirmed.</summary>
     public bool IsUnderway(string resource)

@@ -16,14 +16,14 @@ public static class CallRequests
     /// <param name="request">The request.</param>
     /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c>.</param>
     /// <param name="op">A new name for a saga over two resources; needed for <c>connect_start</c> and <c>conf_enter</c>.</param>
-    public static ResourceCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) => Readers.TryGetValue(request.Method, out var reader)
+    public static ResourceCommand? FromRpc(RpcRequest request, string? recordPath, string? op = null) => Readers.TryGetValue(request.Definition, out var reader)
         ? reader.Read(request, recordPath, op) with { Generation = request.Generation }
         : null;
 
     /// <summary>The command that a method becomes; null for one that is none.</summary>
-    public static Type? TypeOf(string method) => Readers.TryGetValue(method, out var reader) ? reader.Command : null;
+    public static Type? TypeOf(string method) => Catalogue.Find(method) is { } known && Readers.TryGetValue(known, out var reader) ? reader.Command : null;
 
-    private static readonly FrozenDictionary<string, (Type Command, Func<RpcRequest, string?, string?, ResourceRequest> Read)> Readers =
+    private static readonly FrozenDictionary<MethodDefinition, (Type Command, Func<RpcRequest, string?, string?, ResourceRequest> Read)> Readers =
         new Dictionary<string, (Type, Func<RpcRequest, string?, string?, ResourceRequest>)>
         {
             ["sys.call.answer"] = Read(static args => new AnswerCall(args.Int32("max_answer_seconds"), args.OptionalString("user_data"))),
@@ -43,7 +43,7 @@ public static class CallRequests
             ["sys.call.connect_stop"] = Read(static _ => new StopConnect()),
             ["sys.call.conf_enter"] = (typeof(EnterConference), static (request, _, op) => Enter(request.Arguments, op)),
             ["sys.call.conf_exit"] = Read(static args => new ExitConference(args.String("conf_res_id"))),
-        }.ToFrozenDictionary(StringComparer.Ordinal);
+        }.ToFrozenDictionary(static reader => Catalogue.Get(reader.Key), static reader => reader.Value);
 
     private static (Type, Func<RpcRequest, string?, string?, ResourceRequest>) Read<TRequest>(Func<RpcArguments, TRequest> read)
         where TRequest : ResourceRequest => (typeof(TRequest), (request, _, _) => read(request.Arguments));

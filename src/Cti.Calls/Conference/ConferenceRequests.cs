@@ -1,4 +1,4 @@
-using System.Collections.Immutable;
+using System.Collections.Frozen;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Contract;
@@ -36,25 +36,21 @@ public static class ConferenceRequests
     /// <param name="request">The request.</param>
     /// <param name="recordPath">The resolved path of <c>record_file</c>; needed for <c>record_start</c>.</param>
     public static ResourceCommand? FromRpc(RpcRequest request, string? recordPath) =>
-        Read(request, recordPath) is { } read ? read with { Generation = request.Generation } : null;
+        Readers.TryGetValue(request.Definition, out var read) ? read(request.Arguments, recordPath) with { Generation = request.Generation } : null;
 
-    private static ResourceRequest? Read(RpcRequest request, string? recordPath)
-    {
-        var args = request.Arguments;
-        return request.Method switch
+    private static readonly FrozenDictionary<MethodDefinition, Func<RpcArguments, string?, ResourceRequest>> Readers =
+        new Dictionary<string, Func<RpcArguments, string?, ResourceRequest>>
         {
-            "sys.conf.release" => new ReleaseConference(),
-            "sys.conf.get_parts" => new ListMembers(),
-            "sys.conf.play_start" => new StartConferencePlay(CallRequests.Files(args.Content("content")), args.Boolean("is_loop")),
-            "sys.conf.play_stop" => new StopConferencePlay(),
-            "sys.conf.record_start" => new StartConferenceRecord(args.Int32("max_seconds"),
-                recordPath ?? throw new ArgumentNullException(nameof(recordPath)), args.String("record_format")),
-            "sys.conf.record_stop" => new StopConferenceRecord(),
-            "sys.conf.set_parts_threshold" => new SetThreshold(args.Int32("value")),
-            "sys.conf.set_part_voice_mode" => new SetMemberMode(args.String("call_res_id"), args.Int32("mode")),
-            "sys.conf.set_part_volume" => new SetMemberVolume(args.String("call_res_id"), args.Int32("volume")),
-            "sys.conf.nop" => new TouchConference(),
-            _ => null,
-        };
-    }
+            ["sys.conf.release"] = static (_, _) => new ReleaseConference(),
+            ["sys.conf.get_parts"] = static (_, _) => new ListMembers(),
+            ["sys.conf.play_start"] = static (args, _) => new StartConferencePlay(CallRequests.Files(args.Content("content")), args.Boolean("is_loop")),
+            ["sys.conf.play_stop"] = static (_, _) => new StopConferencePlay(),
+            ["sys.conf.record_start"] = static (args, path) =>
+                new StartConferenceRecord(args.Int32("max_seconds"), path ?? throw new ArgumentNullException(nameof(path)), args.String("record_format")),
+            ["sys.conf.record_stop"] = static (_, _) => new StopConferenceRecord(),
+            ["sys.conf.set_parts_threshold"] = static (args, _) => new SetThreshold(args.Int32("value")),
+            ["sys.conf.set_part_voice_mode"] = static (args, _) => new SetMemberMode(args.String("call_res_id"), args.Int32("mode")),
+            ["sys.conf.set_part_volume"] = static (args, _) => new SetMemberVolume(args.String("call_res_id"), args.Int32("volume")),
+            ["sys.conf.nop"] = static (_, _) => new TouchConference(),
+        }.ToFrozenDictionary(static reader => Catalogue.Get(reader.Key), static reader => reader.Value);
 }

@@ -9,18 +9,10 @@ namespace Cti.Calls.Extensions;
 public static class FlowRequests
 {
     /// <summary>The command of a request on an existing flow, or null for a method that is none (construct, queries).</summary>
-    public static ResourceCommand? FromRpc(RpcRequest request) => request.Method switch
+    public static ResourceCommand? FromRpc(RpcRequest request) => request.Definition.Verb switch
     {
-        "ext.duo_callback.cancel" => new CancelFlow { Generation = request.Generation },
-        _ when request.Definition.Verb == "drop" => new DropFlow(request.Method) { Generation = request.Generation },
-        _ => null,
-    };
-
-    /// <summary>The name of the parameter that says whom a flow calls first; null for a method that constructs no flow.</summary>
-    public static string? FirstTargets(string method) => method switch
-    {
-        $"{Modules.NotifyCall}.construct" or $"{Modules.CaptchaCall}.construct" => "to_uri",
-        $"{Modules.DuoCallback}.construct" => "to1_uri",
+        "cancel" => new CancelFlow { Generation = request.Generation },
+        "drop" => new DropFlow(request.Method) { Generation = request.Generation },
         _ => null,
     };
 
@@ -31,22 +23,22 @@ public static class FlowRequests
     {
         var args = request.Arguments;
         var ringSeconds = args.Int32("max_ring_seconds");
-        switch (request.Method)
+        switch (request.Definition.Module)
         {
-            case $"{Modules.NotifyCall}.construct":
+            case Modules.NotifyCall:
                 var message = args.Content("play_content")!;
                 return new NotifySpec
                 {
                     First = Party(args, "from_uri", "to_uri", "user_data"), MaxRingSeconds = ringSeconds, Content = message.Elements,
                     Files = CallRequests.Files(message), Repeat = args.Int32("play_repeat"),
                 };
-            case $"{Modules.CaptchaCall}.construct":
+            case Modules.CaptchaCall:
                 return new CaptchaSpec
                 {
                     First = Party(args, "from_uri", "to_uri", "user_data"), MaxRingSeconds = ringSeconds,
                     Content = args.Content("play_content")?.Elements ?? [], Keys = CallRequests.Keys(args),
                 };
-            case $"{Modules.DuoCallback}.construct":
+            case Modules.DuoCallback:
                 return new DuoSpec
                 {
                     First = Party(args, "from1_uri", "to1_uri", "user_data1"), Second = Party(args, "from2_uri", "to2_uri", "user_data2"),

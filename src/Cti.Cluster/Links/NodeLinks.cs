@@ -60,7 +60,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     /// <summary>
     /// Told the name of a peer to which there is no link and whose address refuses connections: its program does not run. Set before <see cref="Start"/>.
     /// </summary>
-    public Action<string>? PeerRefused { get; set; }
+    public Action<string>? PeerRefused { get; init; }
 
     /// <summary>Where peers connect to, with the real port; "" before <see cref="Start"/>.</summary>
     public string Address => _listener?.Address ?? "";

@@ -46,10 +46,10 @@ public sealed class JournalWriter : IWorkItem
     }
 
     /// <summary>Told outside every lock when the store refused an append of an instance, once for each journal.</summary>
-    public Action<InstanceJournal>? Deposed { get; set; }
+    public Action<InstanceJournal>? Deposed { get; init; }
 
     /// <summary>Whether this node's lease is not renewed: what would be written may be another's to write.</summary>
-    public Func<bool>? IsCutOff { get; set; }
+    public Func<bool>? IsCutOff { get; init; }
 
     /// <summary>What is wrong with the store for good; null while it is sound (<see cref="IJournalStore.WhyBroken"/>).</summary>
     public string? WhyBroken => _store.WhyBroken;

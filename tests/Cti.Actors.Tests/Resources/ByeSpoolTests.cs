@@ -32,9 +32,12 @@ public sealed class ByeSpoolTests
     private ByeSpool Begin(ISpoolFile? file = null)
     {
         var view = new ClusterView(1, [], [.. Enumerable.Repeat(new InstanceOwner("b", 1), 4)]);
-        var post = new ResourcePost("a", new ResourceDirectory(), _ => _isServed, () => view, null, _runtime, _log);
-        var spool = new ByeSpool(file ?? _disk, post, () => _isCutOff, _runtime, _runtime, _runtime, _log);
-        post.Unclaimed = spool.Forget;
+        ByeSpool? spool = null;
+        var post = new ResourcePost("a", new ResourceDirectory(), _ => _isServed, () => view, null, _runtime, _log)
+        {
+            Unclaimed = resource => spool!.Forget(resource),
+        };
+        spool = new ByeSpool(file ?? _disk, post, () => _isCutOff, _runtime, _runtime, _runtime, _log);
         ManualRuntime.Inline(() => spool.ReadAsync().IsCompletedSuccessfully.ShouldBeTrue());
         spool.Start();
         _runtime.RunAll();
