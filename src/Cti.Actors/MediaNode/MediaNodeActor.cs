@@ -60,7 +60,7 @@ internal sealed class MediaNodeActor(NodeMedia node, OwnedMedia owned, Departure
     {
         if (Watch(held.Holder) is not { } holder)
         {
-            NodeMedia.Close(held);
+            if (!held.IsKept) NodeMedia.Close(held);
             return;
         }
         held.Watched = holder;
