@@ -303,7 +303,7 @@ internal sealed class CallActor : ResourceActor<CallState, CallEntry>
         }
         else if (answer.Refusal is null)
         {
-            Sound.LetGoOfLink();
+            Sound.DropLink();
         }
         TellOrLearn(answer.First, new JoinAnswered(answer.Op, Name, answer.Refusal) { Link = link });
         SoundsFromHere();
@@ -462,7 +462,7 @@ internal sealed class CallActor : ResourceActor<CallState, CallEntry>
         GoOn(new Recover(System.Clock.UnixMillis));
     }
 
-    protected override void Abandon() => _cell.Leg?.LetGo();
+    protected override void Abandon() => _cell.Leg?.Abandon();
 
     protected override void Silence() => Sound.Abandon();
 

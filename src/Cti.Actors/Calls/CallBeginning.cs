@@ -40,7 +40,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
         switch (message)
         {
             case PlaceCall place:
-                return PlaceOrGiveBack(place);
+                return PlaceOrRelease(place);
             case InviteOffered offered:
                 return OrRefused(offered, () => Offer(offered));
             case HostLookedUp found when _unresolved is { } offered:
@@ -57,7 +57,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
         }
     }
 
-    private Begun PlaceOrGiveBack(PlaceCall place)
+    private Begun PlaceOrRelease(PlaceCall place)
     {
         try
         {
@@ -65,7 +65,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
         }
         catch
         {
-            if (cell.State is null) GiveBack(place);
+            if (cell.State is null) ReleasePermit(place);
             throw;
         }
     }
@@ -86,7 +86,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
         return Refuse(place, RpcError.Moving());
     }
 
-    private void GiveBack(PlaceCall place)
+    private void ReleasePermit(PlaceCall place)
     {
         if (place.Placement.Permit is { } permit) services.ReleasePermit(permit);
     }
@@ -212,7 +212,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
 
     private Begun Refuse(PlaceCall place, RpcError error)
     {
-        GiveBack(place);
+        ReleasePermit(place);
         place.Ask.ReplyTo.Reply(RpcReply.Refused(error));
         cell.Sound.Close();
         return Begun.Refused;

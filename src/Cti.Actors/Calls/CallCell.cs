@@ -74,7 +74,7 @@ internal interface ICallLeg
     void SendKeysByInfo(long number, string keys);
 
     /// <summary>Another node has the call now, and answers what came here; then as <see cref="Dispose"/>.</summary>
-    void LetGo();
+    void Abandon();
 
     /// <summary>The call is gone: stop timers, forget transactions.</summary>
     void Dispose();

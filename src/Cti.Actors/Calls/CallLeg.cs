@@ -245,12 +245,12 @@ internal sealed class CallLeg : ICallLeg
     }
 
     /// <inheritdoc/>
-    public void LetGo()
+    public void Abandon()
     {
-        _theirs.LetGo();
-        _ending.LetGo();
-        _keysByInfo.LetGo();
-        _session.LetGo();
+        _theirs.Abandon();
+        _ending.Abandon();
+        _keysByInfo.Abandon();
+        _session.Abandon();
         Dispose();
     }
 
@@ -307,7 +307,7 @@ internal sealed class CallLeg : ICallLeg
     private ResourceCommand? InDialog(ServerTransaction transaction, CallState state)
     {
         var (request, sip) = (transaction.Request, _leg.Services.Sip);
-        _farEnd.Heard(request, transaction.Flow);
+        _farEnd.Note(request, transaction.Flow);
         switch (request.Method)
         {
             case SipMethods.Bye:
@@ -368,7 +368,7 @@ internal sealed class CallLeg : ICallLeg
 
     private ResourceCommand? Acknowledged(AckCame came)
     {
-        _farEnd.Heard(came.Ack, came.Flow);
+        _farEnd.Note(came.Ack, came.Flow);
         if (_usages.Server is { Phase: InviteServerPhase.Accepted }) return _theirs.Step(new InviteServerInput.Acknowledged(came.Ack));
         return _session.Acknowledged(came.Ack);
     }

@@ -81,14 +81,14 @@ internal sealed class CallSound(CallServices services, CallCell cell)
     /// <summary>Ends the session and what it is bound to, with a word to the far end.</summary>
     public void Close()
     {
-        LetGoOfShared();
+        DropShared();
         if (Leave() is { } session) NodeMedia.Close(session);
     }
 
     /// <summary>Ends it without: another node owns the call, or a new session follows.</summary>
     public void Abandon()
     {
-        LetGoOfShared();
+        DropShared();
         if (Leave() is { } session) services.Media.Abandon(session);
     }
 
@@ -321,8 +321,8 @@ internal sealed class CallSound(CallServices services, CallCell cell)
     /// <summary>A decision was made: what is shared in something that is over is let go.</summary>
     public void HasDecided()
     {
-        if (_shared is { } shared && cell.State?.Bridge?.Op != shared.Op && cell.State?.Seat?.Op != shared.Op) LetGoOfShared();
-        if (cell.State is { Bridge: null, Seat: null }) LetGoOfFormer();
+        if (_shared is { } shared && cell.State?.Bridge?.Op != shared.Op && cell.State?.Seat?.Op != shared.Op) DropShared();
+        if (cell.State is { Bridge: null, Seat: null }) DropFormer();
         if (_endingNumber != 0 && cell.State?.Bridge is null) (_endingNumber, _late) = (0, null);
     }
 
@@ -334,7 +334,7 @@ internal sealed class CallSound(CallServices services, CallCell cell)
         if ((link?.Session ?? services.Media.SessionOf(connect.Peer)) is not { } other || _session is not { } session) return ConnectOutcome.PeerIsSilent;
         _shared ??= new SharedSound(op);
         (_shared.Number, _shared.IsRunning) = (connect.Number, Port.Connect(session.Id, other, RequestOf(connect)));
-        LetGoOfFormer();
+        DropFormer();
         return _shared.IsRunning ? ConnectOutcome.Connected : ConnectOutcome.NoRoom;
     }
 
@@ -342,9 +342,9 @@ internal sealed class CallSound(CallServices services, CallCell cell)
     public bool IsOffered(string op) => _offered?.Op == op;
 
     /// <summary>No link is needed any more: the first party lives here.</summary>
-    public void LetGoOfLink()
+    public void DropLink()
     {
-        if (_shared?.Link is not null) LetGoOfShared();
+        if (_shared?.Link is not null) DropShared();
     }
 
     /// <summary>
@@ -354,11 +354,11 @@ internal sealed class CallSound(CallServices services, CallCell cell)
     {
         var offer = _offered!.Value.Link;
         if (_shared is { IsRunning: true, Link: { } same } && same.Own.Id == offer.Id) return same.Own;
-        LetGoOfShared();
+        DropShared();
         if (LinkAudio.Accept(services.Media, cell.Actor, offer) is not { } link) return null;
         _shared = new SharedSound(op) { Link = link };
         if (Bind(_shared, link)) return link.Own;
-        LetGoOfShared();
+        DropShared();
         return null;
     }
 
@@ -367,7 +367,7 @@ internal sealed class CallSound(CallServices services, CallCell cell)
     {
         if (entered.Link is not { } answer)
         {
-            LetGoOfFormer();
+            DropFormer();
             return true;
         }
         if (_shared is not { IsRunning: false, Link: { } link } shared || shared.Op != entered.Op || link.Own.Id != answer.Id) return true;
@@ -432,7 +432,7 @@ internal sealed class CallSound(CallServices services, CallCell cell)
         if (_session is not { } session) return true;
         shared.Number = --_linkNumber;
         shared.IsRunning = Port.Connect(session.Id, link.Session, new BridgeRequest(shared.Number));
-        LetGoOfFormer();
+        DropFormer();
         return shared.IsRunning;
     }
 
@@ -444,7 +444,7 @@ internal sealed class CallSound(CallServices services, CallCell cell)
         if (cell.State?.Bridge?.Spec?.RecordPath is not null)
         {
             EndRunningBridge();
-            LetGoOfShared();
+            DropShared();
             return;
         }
         if (_shared?.Link is { } link)
@@ -474,14 +474,14 @@ internal sealed class CallSound(CallServices services, CallCell cell)
         Decide(late);
     }
 
-    private void LetGoOfShared()
+    private void DropShared()
     {
         _shared?.Link?.Close();
         _shared = null;
-        LetGoOfFormer();
+        DropFormer();
     }
 
-    private void LetGoOfFormer()
+    private void DropFormer()
     {
         _former?.Close();
         _former = null;

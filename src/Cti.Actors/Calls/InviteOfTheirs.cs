@@ -133,10 +133,10 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
     }
 
     /// <summary>Another node has the call now, and answers what is not answered yet.</summary>
-    public void LetGo()
+    public void Abandon()
     {
         if (usages.Server is { Phase: InviteServerPhase.Offered } serving && _transaction is not null)
-            leg.Services.Sip.LetGo(_transaction, serving.Dialog.LocalTag, leg.Services.Settings.OfferTimeoutMillis + leg.Services.SipTimers.Limit);
+            leg.Services.Sip.HandOff(_transaction, serving.Dialog.LocalTag, leg.Services.Settings.OfferTimeoutMillis + leg.Services.SipTimers.Limit);
     }
 
     /// <summary>The call is gone: its connection may be closed.</summary>

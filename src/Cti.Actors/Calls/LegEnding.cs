@@ -128,7 +128,7 @@ internal sealed class LegEnding(LegContext leg, LegUsages usages, LegRoute route
     }
 
     /// <summary>Another node has the call now.</summary>
-    public void LetGo()
+    public void Abandon()
     {
         // Its far end has hung up and was told so, which nobody else would learn: kept here until the call's new owner has it.
         if (_theirs is not null && leg.Cell.Durable is { IsReleased: false } call) leg.Services.ToldByes.Deliver(call.Id.ToString(), _theirs);

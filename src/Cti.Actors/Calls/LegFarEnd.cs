@@ -35,7 +35,7 @@ internal sealed class LegFarEnd(LegContext leg, LegUsages usages, LegRoute route
     /// <summary>
     /// A request within the dialog came: who sends it from where the INVITE came from got our response, which names the dialog by 64 random bits.
     /// </summary>
-    public void Heard(SipRequest request, SipFlow from)
+    public void Note(SipRequest request, SipFlow from)
     {
         if (Plain(from.Remote) is not { } source) return;
         if (request.Method is SipMethods.Invite or SipMethods.Update or SipMethods.Ack) _lastSource = source;

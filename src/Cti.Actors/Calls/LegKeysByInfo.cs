@@ -84,7 +84,7 @@ internal sealed class LegKeysByInfo(LegContext leg, LegUsages usages, LegRoute r
     }
 
     /// <summary>Another node has the call now.</summary>
-    public void LetGo()
+    public void Abandon()
     {
         if (_request is not null) _request.IsGivenUp = true;
     }

@@ -93,7 +93,7 @@ internal sealed class LegSession(LegContext leg, LegUsages usages, LegRoute rout
     }
 
     /// <summary>Another node has the call now.</summary>
-    public void LetGo()
+    public void Abandon()
     {
         if (_request is not null) _request.IsGivenUp = true;
     }

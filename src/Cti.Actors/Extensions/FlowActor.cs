@@ -51,7 +51,7 @@ internal sealed class FlowActor : ResourceActor<FlowState, FlowEntry>
         switch (message)
         {
             case StartFlow start:
-                Guard(start.Ask, () => BeginOrGiveBack(start));
+                Guard(start.Ask, () => BeginOrRelease(start));
                 return true;
             case WasDeposed or BecameDurable:
                 return true;
@@ -68,7 +68,7 @@ internal sealed class FlowActor : ResourceActor<FlowState, FlowEntry>
                 Construct(placed.Party, placed.Placement);
                 return true;
             case PartyPlaced placed:
-                GiveBack(placed.Placement);
+                ReleasePermit(placed.Placement);
                 Run(new OwnedReplied(placed.Party, FlowAsk.Construct, default, new RpcError(ErrorCodes.Terminated, "it ended before the party was called")),
                     null);
                 return true;
@@ -83,11 +83,11 @@ internal sealed class FlowActor : ResourceActor<FlowState, FlowEntry>
         switch (message)
         {
             case StartFlow start:
-                GiveBack(start.Placement);
+                ReleasePermit(start.Placement);
                 start.Ask.ReplyTo.Reply(RpcReply.Refused(RpcError.Unavailable("the node is stopping")));
                 break;
             case PartyPlaced placed:
-                GiveBack(placed.Placement);
+                ReleasePermit(placed.Placement);
                 break;
             case Decide { Command: OwnedReplied { What: FlowAsk.Construct, Refusal: null } late }:
                 Tell(late.Member("res_id"), new OwnerGone());
@@ -144,7 +144,7 @@ internal sealed class FlowActor : ResourceActor<FlowState, FlowEntry>
         if (FlowDecider.Resume(_cell.State!, recover.LostAtMillis) is { } command) Run(command, null);
     }
 
-    private void BeginOrGiveBack(StartFlow start)
+    private void BeginOrRelease(StartFlow start)
     {
         try
         {
@@ -156,7 +156,7 @@ internal sealed class FlowActor : ResourceActor<FlowState, FlowEntry>
         }
         catch
         {
-            if (_cell.State is null) GiveBack(start.Placement);
+            if (_cell.State is null) ReleasePermit(start.Placement);
             throw;
         }
     }
@@ -190,10 +190,10 @@ internal sealed class FlowActor : ResourceActor<FlowState, FlowEntry>
             error = RpcError.Unavailable("the journal cannot be reached; nothing new is accepted until it can");
         }
         if (placement is null) Self.Tell(new Decide(new OwnedReplied(party, FlowAsk.Construct, default, error)));
-        else if (!Self.Tell(new PartyPlaced(party, placement))) GiveBack(placement);
+        else if (!Self.Tell(new PartyPlaced(party, placement))) ReleasePermit(placement);
     }
 
-    private void GiveBack(Placement placement)
+    private void ReleasePermit(Placement placement)
     {
         if (placement.Permit is { } permit) _placer.Release(permit);
     }

@@ -45,7 +45,7 @@ internal sealed class InstanceActor : NodeActor
                 ask.ReplyTo.Reply(Moving());
                 break;
             case Placed placed:
-                GiveBack(placed);
+                Refuse(placed);
                 break;
             case Answered answered:
                 Settle(answered);
@@ -66,7 +66,7 @@ internal sealed class InstanceActor : NodeActor
 
     private static RpcReply Moving() => RpcReply.Refused(RpcError.Moving());
 
-    private void GiveBack(Placed placed)
+    private void Refuse(Placed placed)
     {
         if (placed.Placement.Permit is { } permit) _placer.Release(permit);
         placed.Ask.ReplyTo.Reply(Moving());

@@ -19,7 +19,7 @@ internal interface ISipNode
     /// <param name="transaction">The INVITE's.</param>
     /// <param name="tag">The call's tag.</param>
     /// <param name="millis">For how long a call may wait for its answer.</param>
-    void LetGo(ServerTransaction transaction, string tag, long millis);
+    void HandOff(ServerTransaction transaction, string tag, long millis);
 
     /// <summary>Sends a request in a transaction of its own; news of it goes to the handle's owner.</summary>
     void Start(SipRequest request, SipFlow flow, RequestHandle handle);

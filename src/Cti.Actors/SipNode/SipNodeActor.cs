@@ -11,23 +11,26 @@ namespace Cti.Actors.SipNode;
 /// <summary>
 /// Owns the node's SIP transactions (RFC 3261's transaction user for all of them): finds whose each message is and posts it to that call.
 /// A transaction stays on the node whose socket it uses; what a message means for a call is decided in the call's actor.
+/// <code>
+///   sockets ──► transactions ──in a dialog──────► whose call? ──here──► its actor ──answers──► transactions
+///                   │                                 └──elsewhere──► SipForwarding ──link──► its owner, and the answer back
+///                   ├──INVITE outside one──────► NewInvites: is it here, or on another node? ──► InboundCalls: a new call
+///                   └──answer to nobody──────────► StrayCalls: acknowledged and hung up
+/// </code>
 /// </summary>
-internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers,
-    SipCluster cluster, InviteWitness witness, SipBacklog backlog) : NodeActor, ITransactionUser
+internal sealed class SipNodeActor(ISipTransport transport, ResourceDirectory directory, IInboundCalls inbound, IRandom random, SipTimers timers,
+    SipCluster cluster, InviteWitness witness, SipBacklog backlog) : NodeActor, ITransactionUser, SipForwarding.ISipSide, NewInvites.ISipSide
 {
-    /// <summary>
-    /// Stray answers remembered, each for 64 T1: more than a node that restarted with all its calls ringing has; past it a BYE may go out twice.
-    /// </summary>
-    private const int StraysMax = 4_000;
-
     private static readonly SipRequestRules Rules = new(
         [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update],
         [SipCapabilities.Timer], ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
 
-    private readonly Dictionary<(string CallId, string Tag), StrayCall> _strays = [];
-    private readonly Dictionary<string, long> _inherited = new(StringComparer.Ordinal);
     private TransactionLayer _layer = null!;
+    private SipForwarding _forwarding = null!;
+    private NewInvites _invites = null!;
+    private StrayCalls _strays = null!;
     private long _armed = long.MaxValue;
+    private long _forwardDue = long.MaxValue;
 
     protected override void OnStart()
     {
@@ -40,7 +43,8 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         };
         inbound.Observe(_layer);
         _forwarding = new SipForwarding(cluster, System.Clock, random, timers, this);
-        _sameInvites = new SameInvites(cluster, witness, random);
+        _invites = new NewInvites(_layer, cluster, _forwarding, witness, inbound, random, this);
+        _strays = new StrayCalls(_layer, inbound, System.Clock, timers);
         Become(Serving);
     }
 
@@ -59,14 +63,14 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
             case AdoptOutboundNow adopt: Adopt(adopt); break;
             case AdoptInboundNow adopt: _layer.AdoptServer(adopt.Transaction, new TakenByCall(adopt.Owner)); break;
             case CancelNow cancel: Cancel(cancel); break;
-            case LetGoNow let: LetGo(let); break;
+            case HandOffNow off: HandOff(off); break;
             case AcknowledgeNow acknowledge: Acknowledge(acknowledge); break;
             case LinkMessageCame came: Receive(came.Node, came.Payload); break;
             case LinkChanged { IsUp: false } broken: LinkBroke(broken.Node); break;
-            case LinkChanged: OthersChanged(); _forwarding.Tick(); break;
-            case ClusterChanged: OthersChanged(); break;
+            case LinkChanged: _invites.OthersChanged(); _forwarding.Tick(); break;
+            case ClusterChanged: _invites.OthersChanged(); break;
             case TakeAgain again: TakeBack(again.Transaction); break;
-            case AskOver over: EndQuestion(over.Number); break;
+            case NewInvites.AskOver over: _invites.EndQuestion(over.Number); break;
             case ForwardNow: _forwardDue = long.MaxValue; _forwarding.Tick(); break;
             case TickNow: _armed = long.MaxValue; _layer.Tick(); break;
             default: return false;
@@ -83,22 +87,13 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
             return;
         }
         start.Handle.Transaction = _layer.StartClient(start.Request, start.Flow, start.Handle, branch: start.Handle.Branch, allowance: start.Handle.Allowance);
-        // Its call may be over before the answer that crossed the CANCEL comes for the last time.
-        if (start.Request.Method == SipMethods.Bye && _inherited.Remove(start.Request.CallId))
-            Remember((start.Request.CallId, start.Request.To.Tag ?? ""), new StrayCall(start.Flow, NowMillis + timers.Limit) { IsOver = true });
+        _strays.Sent(start.Request, start.Flow);
     }
 
     private void Adopt(AdoptOutboundNow adopt)
     {
         adopt.Handle.Transaction = _layer.AdoptClient(adopt.Handle.Request, adopt.Flow, adopt.Handle);
-        if (_inherited.Count >= StraysMax)
-        {
-            foreach (var (callId, ends) in _inherited)
-            {
-                if (ends <= NowMillis) _inherited.Remove(callId);
-            }
-        }
-        if (_inherited.Count < StraysMax) _inherited[adopt.Handle.Request.CallId] = NowMillis + (2 * timers.Limit);
+        _strays.Inherit(adopt.Handle.Request.CallId);
     }
 
     private void Acknowledge(AcknowledgeNow acknowledge)
@@ -139,7 +134,7 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         return request.Method switch
         {
             // Another branch of one that is here is none too many.
-            SipMethods.Invite => FindSame(request) is null ? RefuseNew(request, flow) : null,
+            SipMethods.Invite => _invites.FindSame(request) is null ? RefuseNew(request, flow) : null,
             SipMethods.Options => SipCapabilities.AnswerOptions(request, _layer.TokenFor(request), inbound.IsAvailable),
             _ => SipResponse.For(request, 481, null, _layer.TokenFor(request)),
         };
@@ -160,7 +155,7 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
     public void OnRequest(ServerTransaction transaction)
     {
         if (transaction.Request.To.Tag is not null) InDialog(transaction);
-        else NewInvite(transaction);
+        else _invites.Take(transaction);
     }
 
     /// <inheritdoc/>
@@ -180,14 +175,14 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
     public void OnCancel(ServerTransaction invite, SipRequest cancel)
     {
         if (invite.Fate is TakenByCall taken && taken.Call.Tell(new InviteWasCancelled(invite, cancel))) return;
-        if (IsCancelledElsewhere(invite, cancel)) return;
+        if (_invites.IsCancelled(invite, cancel)) return;
         invite.Respond(SipResponse.For(invite.Request, 487, null, _layer.NewToken()));
     }
 
     /// <inheritdoc/>
     public void OnResponse(ClientTransaction transaction, SipResponse response)
     {
-        if (transaction.UserState is StrayCall stray && !response.IsProvisional) stray.SayGoodbye(_layer, null);
+        if (!response.IsProvisional) _strays.Settled(transaction);
         if (transaction.UserState is not RequestHandle handle) return;
         // A call that is another node's now is hung up there, once.
         if (!handle.Owner.Tell(new ResponseCame(handle, response, transaction.Flow, transaction.LastCame)) && transaction.IsInvite && response.IsSuccess)
@@ -201,20 +196,20 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
         if (!DialogTag.TryParse(response.From.Tag, out var tag) || !IsHere(tag.Resource)) return;
         if (OwnerOf(response.From.Tag) is { } owner && owner.Actor.Tell(new StrayResponseCame(response, flow))) return;
         if (_forwarding.Forward(SipLinkMessage.Stray, response, flow, tag.Resource)) return;
-        HangUpStray(response, flow);
+        _strays.HangUp(response, flow);
     }
 
     /// <inheritdoc/>
     public void OnTimeout(ClientTransaction transaction)
     {
-        if (transaction.UserState is StrayCall stray) stray.SayGoodbye(_layer, null);
+        _strays.Settled(transaction);
         if (transaction.UserState is RequestHandle handle) handle.Owner.Tell(new RequestTimedOut(handle));
     }
 
     /// <inheritdoc/>
     public void OnTransportError(ClientTransaction transaction, SipSendFailure failure)
     {
-        if (transaction.UserState is StrayCall stray) stray.SayGoodbye(_layer, null);
+        _strays.Settled(transaction);
         if (transaction.UserState is RequestHandle handle) handle.Owner.Tell(new RequestNotSent(handle, failure));
     }
 
@@ -228,101 +223,147 @@ internal sealed partial class SipNodeActor(ISipTransport transport, ResourceDire
 
     private ResourceListing? OwnerOf(string? tag) => DialogTag.TryParse(tag, out var parsed) ? directory.Find(parsed.Resource) : null;
 
-    /// <summary>
-    /// A call of ours that nobody knows any more was answered: a late fork, or the node restarted while it rang. It is hung up, so that no phone stays in a
-    /// call with nobody, and acknowledged only when that has succeeded: if this process dies meanwhile, the answer is repeated to the next one.
-    /// </summary>
-    private void HangUpStray(SipResponse response, SipFlow flow)
-    {
-        var key = (response.CallId, response.To.Tag ?? "");
-        if (_strays.TryGetValue(key, out var known) && known.EndsMillis > NowMillis)
-        {
-            known.Allowance?.Came(SipMessageWriter.GetLength(response));
-            if (known.IsOver) known.SayGoodbye(_layer, response);
-            return;
-        }
-        var dialog = StrayDialog.Of(response, flow);
-        var stray = new StrayCall(flow, NowMillis + timers.Limit)
-        {
-            Ack = StrayDialog.Ack(dialog),
-            Allowance = flow.IsReliable || inbound.IsKnown(flow) ? null : new SourceAllowance(),
-        };
-        stray.Allowance?.Came(SipMessageWriter.GetLength(response));
-        Remember(key, stray);
-        _layer.StartClient(DialogRequests.Bye(dialog, out _, SipReason.Sip(481, "Call does not exist")), flow, stray, allowance: stray.Allowance);
-    }
-
     private long NowMillis => System.Clock.MonotonicNanos / 1_000_000;
 
-    private void Remember((string CallId, string Tag) key, StrayCall stray)
+    /// <inheritdoc/>
+    void NewInvites.ISipSide.StartTimer(string key, long delayMillis, object message) => StartTimer(key, delayMillis, message);
+
+    /// <inheritdoc/>
+    void NewInvites.ISipSide.CancelTimer(string key) => CancelTimer(key);
+
+    /// <inheritdoc/>
+    public void Respond(ServerTransaction transaction, SipResponse response)
     {
-        if (_strays.Count >= StraysMax)
+        if (transaction.Origin is SipOrigin origin)
         {
-            foreach (var (old, known) in _strays)
-            {
-                if (known.EndsMillis <= NowMillis) _strays.Remove(old);
-            }
+            if (!_forwarding.Answer(origin, response) && transaction.IsInvite) RespondFromHere(origin, transaction, response);
         }
-        if (_strays.Count < StraysMax) _strays[key] = stray;
-    }
-
-    /// <summary>A stray call that is being hung up, or one of a dead node's that was.</summary>
-    private sealed class StrayCall(SipFlow flow, long endsMillis)
-    {
-        public long EndsMillis { get; } = endsMillis;
-
-        /// <summary>Its BYE was answered, or is its call's to see through.</summary>
-        public bool IsOver { get; set; }
-
-        public SipRequest? Ack { get; set; }
-
-        /// <summary>What may be sent to a stranger, who may never have been called.</summary>
-        public SourceAllowance? Allowance { get; init; }
-
-        /// <summary>Acknowledges the answer; <paramref name="repeated"/> is that answer where it came again.</summary>
-        public void SayGoodbye(TransactionLayer layer, SipResponse? repeated)
+        else if (!transaction.Respond(response) && response.IsFinal)
         {
-            IsOver = true;
-            Ack ??= repeated is null ? null : StrayDialog.Ack(StrayDialog.Of(repeated, flow));
-            if (Ack is not { } ack) return;
-            ack.Remove(HeaderId.Via);
-            layer.SendAck(ack, flow);
+            Settled(transaction);
         }
     }
-
-    private sealed record TickNow;
-}
-
-/// <summary>What becomes of INVITEs outside a dialog.</summary>
-internal interface IInboundCalls
-{
-    /// <summary>Whether OPTIONS is answered with 200: neither draining nor stopping.</summary>
-    bool IsAvailable { get; }
-
-    /// <summary>Whether an id is one of this cluster's.</summary>
-    bool Knows(ResourceId id);
-
-    /// <summary>Gives the INVITE to a new call, or says why not.</summary>
-    InviteRefusal? Accept(ServerTransaction transaction);
 
     /// <summary>
-    /// Why an INVITE is refused of which nothing is to be kept: it comes from a stranger who may not call, or leads nowhere. Null where it is looked at
-    /// further.
+    /// The node that has the transaction of an INVITE has ended, or cannot be reached: its sender, who waits for an answer and does not ask again, gets it
+    /// by another socket. Any other request is repeated by its sender.
     /// </summary>
-    InviteRefusal? Refuse(SipRequest invite, SipFlow flow);
+    private void RespondFromHere(SipOrigin origin, ServerTransaction elsewhere, SipResponse response)
+    {
+        if (_forwarding.AdoptedOf(origin) is not { } own)
+        {
+            own = ServerTransaction.Detached(elsewhere.Request, elsewhere.Flow);
+            _layer.AdoptServer(own, elsewhere.Fate);
+            _forwarding.Adopted(origin, own);
+        }
+        own.Respond(response);
+    }
 
-    /// <summary>Whether a flow is a trunk's.</summary>
-    bool IsKnown(SipFlow flow);
+    /// <inheritdoc/>
+    public void TakeHere(ServerTransaction? transaction, SipMessage message, SipFlow flow)
+    {
+        if (transaction is not null) InDialog(transaction);
+        else if (message is SipRequest { Method: SipMethods.Cancel } cancel) CancelLate(cancel);
+        else if (message is SipRequest ack)
+        {
+            if (!_layer.TakeAck(ack)) OnAck(ack, flow, null);
+        }
+        else OnStrayResponse((SipResponse)message, flow);
+    }
 
-    /// <summary>Given the layer at start, for counting.</summary>
-    void Observe(TransactionLayer layer);
-}
+    /// <inheritdoc/>
+    public void TakeOffer(ServerTransaction transaction) => _invites.TakeOffer(transaction);
 
-/// <summary>Why an INVITE is refused before a call exists.</summary>
-/// <param name="Status">400..699.</param>
-/// <param name="Reason">Its phrase.</param>
-internal sealed record InviteRefusal(int Status, string? Reason = null)
-{
-    /// <summary>Only this node has no room for it: it owns no instance.</summary>
-    public bool MayGoElsewhere { get; init; }
+    /// <inheritdoc/>
+    public SipFlow FlowHere(SipFlow flow) => flow.Remote is null ? flow
+        : flow with { Listener = Math.Max(0, transport.FindListener(flow.Kind, flow.Remote.AddressFamily)), Connection = 0 };
+
+    /// <inheritdoc/>
+    public bool OnMerged(ServerTransaction existing, ServerTransaction arrived)
+    {
+        if (_invites.Join(existing, arrived) is not BranchOutcome.IsNew and var outcome) return outcome == BranchOutcome.Joined;
+        if (!existing.IsCancelled) return false;
+        _invites.Take(arrived);
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public void CancelElsewhere(AnsweredElsewhere elsewhere, SipRequest cancel, SipFlow flow)
+    {
+        if (!DialogTag.TryParse(elsewhere.Tag, out var tag) || !IsHere(tag.Resource)) return;
+        // A CANCEL names no dialog: on its way to the owner its To has the call's tag.
+        var told = (SipRequest)SipParser.ParseDatagram(SipMessageWriter.ToArray(cancel)).Message!;
+        var to = told.To.WithoutTag();
+        told.Remove(HeaderId.To);
+        told.Add(HeaderId.To, $"{to};tag={elsewhere.Tag}");
+        if (!_forwarding.Forward(SipLinkMessage.LateCancel, told, flow, tag.Resource)) CancelLate(told);
+    }
+
+    private void HandOff(HandOffNow off)
+    {
+        off.Transaction.Fate = new AnsweredElsewhere(off.Tag);
+        if (off.Transaction.Origin is null) off.Transaction.HandOff(off.Millis);
+    }
+
+    /// <summary>The CANCEL of an INVITE that came to another node before the call did come here.</summary>
+    private void CancelLate(SipRequest cancel) => OwnerOf(cancel.To.Tag)?.Actor.Tell(new CancelCameLate(cancel));
+
+    private void InDialog(ServerTransaction transaction)
+    {
+        if (DialogTag.TryFind(transaction.Request, out var tag) && IsHere(tag.Resource))
+        {
+            // Asked first: a call that this node has lost is in its directory for a moment more.
+            if (_forwarding.Forward(transaction, tag.Resource)) return;
+            if (directory.Find(tag.Resource) is { } owner)
+            {
+                transaction.Fate = new TakenByCall(owner.Actor);
+                if (owner.Actor.Tell(new InDialogRequest(transaction))) return;
+            }
+        }
+        Respond(transaction, DialogChecks.NoSuchDialog(transaction.Request));
+    }
+
+    /// <summary>A call of a lost instance was to take it.</summary>
+    private void TakeBack(ServerTransaction transaction)
+    {
+        if (transaction.Request.To.Tag is not null) InDialog(transaction);
+        else Respond(transaction, SipResponse.For(transaction.Request, 503, null, _layer.NewToken()));
+    }
+
+    private bool IsHere(ResourceId id) => inbound.Knows(id);
+
+    private void Receive(string node, ReadOnlyMemory<byte> payload)
+    {
+        var number = SipWire.NumberOf(payload.Span);
+        switch (SipWire.KindOf(payload.Span))
+        {
+            case SipLinkMessage.HaveYou or SipLinkMessage.Witness:
+                _invites.BeAsked(node, number, SipWire.TextOf(payload.Span), SipWire.KindOf(payload.Span) == SipLinkMessage.Witness);
+                break;
+            case SipLinkMessage.Have:
+                _invites.Answered(node, number, SipWire.TextOf(payload.Span));
+                break;
+            default:
+                _forwarding.Receive(node, payload);
+                break;
+        }
+    }
+
+    private void LinkBroke(string node)
+    {
+        _invites.OthersChanged();
+        _forwarding.LinkBroke(node);
+        _invites.LinkBroke(node);
+    }
+
+    private void ArmForwarding()
+    {
+        if (_forwarding.TickMillis is not { } millis || NowMillis + millis >= _forwardDue) return;
+        _forwardDue = NowMillis + millis;
+        StartTimer("forward", millis, new ForwardNow());
+    }
+
+    private sealed record ForwardNow;
+
+    private sealed record TickNow;
 }

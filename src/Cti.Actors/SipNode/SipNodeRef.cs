@@ -29,7 +29,7 @@ internal sealed class SipNodeRef(ISipResolver resolver) : ISipNode, ISipTranspor
 
     public void GiveBack(ServerTransaction transaction) => _actor.Tell(new TakeAgain(transaction));
 
-    public void LetGo(ServerTransaction transaction, string tag, long millis) => _actor.Tell(new LetGoNow(transaction, tag, millis));
+    public void HandOff(ServerTransaction transaction, string tag, long millis) => _actor.Tell(new HandOffNow(transaction, tag, millis));
 
     public void Start(SipRequest request, SipFlow flow, RequestHandle handle) => _actor.Tell(new StartNow(request, flow, handle));
 
@@ -91,7 +91,7 @@ internal sealed class SipNodeRef(ISipResolver resolver) : ISipNode, ISipTranspor
 
 internal sealed record TakeAgain(ServerTransaction Transaction) : ISystemMessage;
 
-internal sealed record LetGoNow(ServerTransaction Transaction, string Tag, long Millis) : ISystemMessage;
+internal sealed record HandOffNow(ServerTransaction Transaction, string Tag, long Millis) : ISystemMessage;
 
 internal sealed record RespondNow(ServerTransaction Transaction, SipResponse Response) : ISystemMessage;
 
