@@ -20,6 +20,9 @@ public static partial class LogEvents
     /// <summary>The folders of recordings could not be looked through to the end.</summary>
     public static readonly LogEvent RecordingsNotLookedAt = new(1012, LogSeverity.Warning,
         "the folders of recordings were not looked through to the end: what the last run left unfinished there (*.cti-part) is completed after the next start");
+    /// <summary>The disk of the recordings does not answer at a start, which waits for no disk.</summary>
+    public static readonly LogEvent RecordRootSilent = new(1024, LogSeverity.Warning,
+        "the disk under {0} (cti.media.record-root) does not answer: calls go on, and recordings are refused until it does");
     /// <summary>Call records cannot be written to their files; said once until they can.</summary>
     public static readonly LogEvent CallRecordsHeld = new(1008, LogSeverity.Error, "call records cannot be written to {0}, they wait in the journal: {1}");
     /// <summary>Call records go to their files again.</summary>

@@ -167,9 +167,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         var mediaRoot = Path.GetFullPath(_configuration.Media.Root);
         var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");
         var recordingModes = new RecordingModes(_configuration.Media.RecordFileMode, _configuration.Media.RecordDirectoryMode);
-        // What lies above is no recordings' folder.
-        if (Path.GetDirectoryName(recordRoot) is { Length: > 0 } above) Directory.CreateDirectory(above);
-        recordingModes.MakeFolder(recordRoot);
+        MakeRecordRoot(recordRoot, recordingModes);
         var folders = new MediaFolders(mediaRoot, prompts, recordRoot, Folders());
 
         _store = OpenStore();
@@ -249,6 +247,18 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _log.Write(LogEvents.NodeStarted, _configuration.Node.Name,
             IsMedia ? string.Join(", ", _configuration.Sip.Listen.Select(static listener => listener.ToString())) : "nothing",
             _gateway is null ? "nothing" : string.Join(", ", _gateway.Urls), Path.GetFullPath(_configuration.Data));
+    }
+
+    /// <summary>Calls need no recordings' disk: one that does not answer keeps no node from starting.</summary>
+    private void MakeRecordRoot(string root, RecordingModes modes)
+    {
+        var isMade = StartLimit.Within("record root", Limits.DiskQuestionMillisMax, () =>
+        {
+            // What lies above is no recordings' folder.
+            if (Path.GetDirectoryName(root) is { Length: > 0 } above) Directory.CreateDirectory(above);
+            modes.MakeFolder(root);
+        });
+        if (!isMade) _log.Write(LogEvents.RecordRootSilent, root);
     }
 
     private async Task DrainAsync()
