@@ -1,5 +1,5 @@
 using System.Collections.Immutable;
-using System.Security.Cryptography.X509Certificates;
+using System.Net.Security;
 using Cti.Contract;
 using Cti.Kernel;
 
@@ -24,7 +24,7 @@ public sealed record GatewayOptions
     public bool OnlyDefaultKey { get; init; }
 
     /// <summary>The certificate for https URLs.</summary>
-    public X509Certificate2? Certificate { get; init; }
+    public Func<SslStreamCertificateContext>? Certificate { get; init; }
 
     /// <summary>Folders of media files, for absolute file names in requests of applications that have no others.</summary>
     public MediaRoots MediaRoots { get; init; } = MediaRoots.None;

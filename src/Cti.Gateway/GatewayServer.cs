@@ -160,6 +160,8 @@ public sealed class GatewayServer : IAsyncDisposable
                 return Task.CompletedTask;
             }, connection);
         }
+        // RFC 6797 section 7.2: over a secured connection alone. Whoever has been here so comes so again.
+        if (context.Request.IsHttps) context.Response.Headers.StrictTransportSecurity = "max-age=31536000";
         try
         {
             await RouteAsync(context).ConfigureAwait(false);

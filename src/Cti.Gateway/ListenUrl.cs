@@ -1,7 +1,10 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
+using System.Security.Authentication;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace Cti.Gateway;
 
@@ -43,7 +46,16 @@ internal sealed record ListenUrl(IPAddress? Address, int Port, bool IsHttps, Gat
     {
         // WebSockets over HTTP/2 would need flow control of their own; callers of a CTI server keep few connections.
         listen.Protocols = HttpProtocols.Http1;
-        if (IsHttps) listen.UseHttps(Options.Certificate!);
+        if (!IsHttps) return;
+        // Asked for each connection: a certificate that has changed is used from then on.
+        listen.UseHttps(new TlsHandshakeCallbackOptions
+        {
+            OnConnection = _ => ValueTask.FromResult(new SslServerAuthenticationOptions
+            {
+                ServerCertificateContext = Options.Certificate!(),
+                EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            }),
+        });
     }
 
     private static ArgumentException Bad(string url, string reason) => new($"gateway listen URL {url} {reason}");

@@ -38,6 +38,8 @@ public static partial class Limits
     public const int MediaBindTriesMax = 32;
     /// <summary>SIP connections over TCP or TLS at once: each costs a descriptor and about 10 KiB.</summary>
     public const int SipConnectionsMax = 4_096;
+    /// <summary>Greetings over TLS at once: each costs a millisecond of a core, and more wait, so that strangers' leave room for calls.</summary>
+    public const int TlsHandshakesMax = 64;
     /// <summary>SIP connections from one remote address: a proxy uses one or two, a NAT may hide many phones.</summary>
     public const int SipConnectionsPerAddressMax = 256;
     /// <summary>Milliseconds in which a connection of a stranger must bring its first whole message: who connects to call says so at once.</summary>

@@ -40,4 +40,11 @@ public static partial class LogEvents
     /// <summary>A TCP connection could not be accepted.</summary>
     public static readonly LogEvent SipAcceptFailed = new(2802, LogSeverity.Warning,
         "cannot accept at {0}: {1}") { SummedAs = "connections that could not be accepted" };
+    /// <summary>A SIP connection over TLS did not come about.</summary>
+    public static readonly LogEvent TlsGreetingFailed = new(2803, LogSeverity.Warning,
+        "no TLS with {0}: {1}") { SummedAs = "connections over TLS that did not come about" };
+    /// <summary>Certificates that have changed were read.</summary>
+    public static readonly LogEvent CertificateRead = new(2804, LogSeverity.Information, "the certificate in {0} is used from now on");
+    /// <summary>Certificates that have changed cannot be used.</summary>
+    public static readonly LogEvent CertificateUnreadable = new(2805, LogSeverity.Error, "the certificate stays the one that was read before: {0}");
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Security;
 using System.Reflection;
 using System.Runtime;
 using Cti.Actors;
@@ -30,6 +31,7 @@ using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
 using Cti.Transport.Speech;
+using Cti.Transport.Tls;
 
 namespace Cti.Node;
 
@@ -51,6 +53,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
     private MediaEngine? _media;
     private HttpSpeechEngine? _speechService;
     private SipTransport? _sip;
+    private SipTls? _sipTls;
     private ServerNode? _server;
     private GatewayServer? _gateway;
     private NodeMetrics? _metrics;
@@ -145,6 +148,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _clusterMetrics?.Dispose();
         if (_server is not null) await _server.StopAsync().ConfigureAwait(false);
         _sip?.Dispose();
+        _sipTls?.Dispose();
         _media?.Dispose();
         _speechService?.Dispose();
         if (_records is not null) await _records.DisposeAsync().ConfigureAwait(false);
@@ -210,9 +214,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 Latch = _configuration.Media.Latch,
                 Idle = _configuration.Media.Idle,
             },
-            Inbound = new InboundPolicy([.. _configuration.Routes.Select(ToRoute)], _configuration.Sip.AcceptAny, _configuration.Gateway.DefaultApplication,
+            Inbound = new InboundPolicy([.. _configuration.Routes.Select(TrunkWiring.ToRoute)], _configuration.Sip.AcceptAny, _configuration.Gateway.DefaultApplication,
                 _configuration.Demo),
-            Trunks = [.. _configuration.Trunks.Select(ToTrunk)],
+            Trunks = [.. _configuration.Trunks.Select(TrunkWiring.ToTrunk)],
             DialPolicy = _configuration.Sip.DialPolicy,
             DialAny = _configuration.Sip.DialAny,
             EventRetentionMillis = (long)_configuration.Events.Retention.TotalMilliseconds,
@@ -356,7 +360,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             + (_configuration.Journal.ConnectionString is { } database ? PostgreSqlOptions.ConnectionsMax(database.Reveal()) : 0)
             + (_configuration.Cluster.Listen is null ? 0 : Limits.LinkPeersMax + Limits.LinkPendingMax)
             + (_configuration.Speech.Engine == SpeechEngineKind.None ? 0 : _configuration.Speech.Concurrency * Limits.DescriptorsPerSpeech);
-        var hasTcp = _configuration.Sip.Listen.Any(static listener => listener.Protocol == SipProtocol.Tcp);
+        var hasTcp = _configuration.Sip.Listen.Any(static listener => listener.Protocol != SipProtocol.Udp);
         return new DescriptorWishes(
             IsMedia ? (_configuration.Media.PortLast - _configuration.Media.PortFirst + 1) / 2 : 0,
             IsMedia && hasTcp ? _configuration.Sip.Tcp.MaxConnections : 0,
@@ -391,15 +395,29 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         return new SipTransportOptions
         {
             Listeners = [.. _configuration.Sip.Listen.Select(listener => new SipListenerOptions(
-                listener.Protocol == SipProtocol.Udp ? SipTransportKind.Udp : SipTransportKind.Tcp,
+                TrunkWiring.KindOf(listener.Protocol),
                 listener.Address,
                 advertise is null ? null : new SipHostPort(advertise.Host, advertise.Port ?? listener.Address.Port)))],
+            Tls = _sipTls = OpenTls(),
             IsTrunk = address => _server!.Trunks.ForSource(new IPEndPoint(address, 0)) is not null,
             ConnectionsMax = Math.Max(1, _descriptors.SipConnections),
             IdleMillis = (int)_configuration.Sip.Tcp.IdleTimeout.TotalMilliseconds,
             ConnectMillisMax = (int)_configuration.Sip.Tcp.ConnectTimeout.TotalMilliseconds,
             ReceiveBufferBytes = _configuration.Sip.ReceiveBuffer,
             PauseGuard = _guard,
+        };
+    }
+
+    /// <summary>Whom a trunk's address belongs to its certificate must name.</summary>
+    private SipTls? OpenTls()
+    {
+        if (_configuration.Sip.Tls is not { } tls) return null;
+        return new SipTls
+        {
+            Certificate = CertificateFiles.Own(tls.Own.Certificate, tls.Own.Key, _clock, _log),
+            Trusted = tls.Trusted is null ? null : CertificateFiles.Trusted(tls.Trusted, _clock, _log),
+            Clients = tls.Clients,
+            PeerAt = address => _server!.Trunks.ForSource(address) is { } trunk ? new TlsPeer(trunk.TlsName, trunk.VerifiesTls) : null,
         };
     }
 
@@ -440,35 +458,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Version = Version,
             RequestBytesMax = _configuration.Gateway.RequestBytes,
             ConnectionsMax = _descriptors.GatewayConnections,
+            Certificate = _configuration.Gateway.Tls is { } tls ? CertificateFor(CertificateFiles.Own(tls.Certificate, tls.Key, _clock, _log)) : null,
         };
     }
 
-    private static InboundRoute ToRoute(RouteSettings route) => new(route.To ?? "*", route.From ?? "*", route.Trunk, route.Application);
-
-    private static Trunk ToTrunk(TrunkSettings trunk) => new()
-    {
-        Name = trunk.Name,
-        Host = trunk.Address.Host,
-        // A name without a port may have service records.
-        Port = trunk.Address.Port ?? (IPAddress.TryParse(trunk.Address.Host.Trim('[', ']'), out _) ? 5060 : 0),
-        Transport = trunk.Transport == SipProtocol.Udp ? SipTransportKind.Udp : SipTransportKind.Tcp,
-        MaxCalls = trunk.MaxCalls,
-        User = trunk.Auth?.User,
-        Password = trunk.Auth?.Password.Reveal(),
-        Realms = trunk.Auth?.Realms ?? [],
-        Register = trunk.Register,
-        RegisterSeconds = (int)trunk.RegisterExpires.TotalSeconds,
-        FromUser = trunk.FromUser,
-        FromDomain = trunk.FromDomain,
-        AssertIdentity = trunk.AssertIdentity,
-        Dtmf = trunk.Dtmf switch
-        {
-            DtmfMode.Info => TrunkDtmf.Info,
-            DtmfMode.Inband => TrunkDtmf.InBand,
-            _ => TrunkDtmf.Rfc4733,
-        },
-        OptionsIntervalMillis = (int)trunk.OptionsInterval.TotalMilliseconds,
-        Latch = trunk.Media.Latch,
-        Idle = trunk.Media.Idle,
-    };
+    private static Func<SslStreamCertificateContext> CertificateFor(CertificateFiles<SslStreamCertificateContext> files) => () => files.Current;
 }

@@ -88,7 +88,7 @@ internal sealed class CallLeg : ICallLeg
         string? trunkName, ImmutableDictionary<string, string> hosts, out SipResponse? refusal)
     {
         var tag = DialogTag.Create(id, services.Random);
-        var contact = tag.ToContact(services.Sip.LocalAddress(transaction.Flow), transaction.Flow.Kind);
+        var contact = tag.ToContact(services.Sip.LocalAddress(transaction.Flow), transaction.Flow.Kind, transaction.Request.Uri.Scheme == "sips");
         var begun = InviteServerUsage.Begin(transaction.Request, tag.ToString(), contact, DialogFlow.Format(transaction.Flow), out refusal, hosts);
         if (begun is null) return null;
         var trunk = services.Trunks.Named(trunkName);
@@ -122,7 +122,7 @@ internal sealed class CallLeg : ICallLeg
         var call = cell.State!;
         if (call.Dialog is not { } dialog || !DialogFlow.TryParse(dialog.Flow, out var dead) || !DialogTag.TryParse(call.LocalTag, out var tag)) return null;
         var made = Restored(services, cell, system, local, dead);
-        var contact = tag.ToContact(services.Sip.LocalAddress(made._route.Flow), made._route.Flow.Kind).ToString();
+        var contact = tag.ToContact(services.Sip.LocalAddress(made._route.Flow), made._route.Flow.Kind, dialog.Secure).ToString();
         if (call.TheirInvite is null)
         {
             taken = new TakenOver(0, JournaledSdp.Raised(JournaledSdp.Offer(call, local), call).ToString(), contact);

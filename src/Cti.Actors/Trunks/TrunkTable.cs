@@ -31,6 +31,10 @@ public sealed record Trunk
     public int PortOrDefault => Port == 0 ? TrunkTable.DefaultPort : Port;
     /// <summary>By what.</summary>
     public SipTransportKind Transport { get; init; }
+    /// <summary>Over TLS: what its certificate must name.</summary>
+    public string TlsName { get => field ?? Host.Trim('[', ']'); init; }
+    /// <summary>Over TLS: whether its certificate is looked at.</summary>
+    public bool VerifiesTls { get; init; } = true;
     /// <summary>Addresses that its calls come from beside those that its host resolves to.</summary>
     public ImmutableArray<IPNetwork> AcceptFrom { get; init; } = [];
     /// <summary>Calls at once, cluster-wide; 0 for no limit.</summary>

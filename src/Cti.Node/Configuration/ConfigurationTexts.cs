@@ -7,15 +7,15 @@ namespace Cti.Node.Configuration;
 /// <summary>Reads the small texts that configuration values are: addresses, networks, hashes. Null where one is not right.</summary>
 internal static class ConfigurationTexts
 {
-    public const string ListenerForm = "udp:ADDRESS:PORT or tcp:ADDRESS:PORT (IPv6 in brackets)";
-    public const string GatewayUrlForm = "http://ADDRESS:PORT, ADDRESS being an IP address (IPv6 in brackets), localhost or *";
+    public const string ListenerForm = "udp:ADDRESS:PORT, tcp:ADDRESS:PORT or tls:ADDRESS:PORT (IPv6 in brackets)";
+    public const string GatewayUrlForm = "http://ADDRESS:PORT or https://ADDRESS:PORT, ADDRESS being an IP address (IPv6 in brackets), localhost or *";
     public const string HostPortForm = "HOST or HOST:PORT (IPv6 in brackets)";
 
     public static SipListener? Listener(string text)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0) return null;
-        SipProtocol? protocol = text[..colon] switch { "udp" => SipProtocol.Udp, "tcp" => SipProtocol.Tcp, _ => null };
+        SipProtocol? protocol = text[..colon] switch { "udp" => SipProtocol.Udp, "tcp" => SipProtocol.Tcp, "tls" => SipProtocol.Tls, _ => null };
         return protocol is { } known && EndPoint(text[(colon + 1)..]) is { } address ? new SipListener(known, address) : null;
     }
 
@@ -61,16 +61,22 @@ internal static class ConfigurationTexts
     /// <summary>http:// and an IP address (IPv6 in brackets), localhost or *, and a port.</summary>
     public static string? GatewayUrl(string text)
     {
-        if (!text.StartsWith("http://", StringComparison.Ordinal)) return null;
-        var rest = text[7..].TrimEnd('/');
+        if (AuthorityOf(text) is not { } rest) return null;
         var colon = rest.LastIndexOf(':');
         if (colon <= 0 || !TryPort(rest[(colon + 1)..], 0, out _)) return null;
         return rest[..colon] is "localhost" or "*" || EndPoint(rest) is not null ? text : null;
     }
 
+    /// <summary>Whether a gateway's URL needs a certificate.</summary>
+    public static bool IsHttps(string gatewayUrl) => gatewayUrl.StartsWith("https://", StringComparison.Ordinal);
+
+    private static string? AuthorityOf(string url) => url.StartsWith("http://", StringComparison.Ordinal) ? url[7..].TrimEnd('/')
+        : IsHttps(url) ? url[8..].TrimEnd('/')
+        : null;
+
     public static bool IsLoopback(string gatewayUrl)
     {
-        var rest = gatewayUrl[7..].TrimEnd('/');
+        var rest = AuthorityOf(gatewayUrl)!;
         return rest.StartsWith("localhost:", StringComparison.Ordinal) || (EndPoint(rest) is { } address && IPAddress.IsLoopback(address.Address));
     }
 

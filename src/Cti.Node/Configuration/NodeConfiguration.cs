@@ -3,6 +3,7 @@ using System.Net;
 using Cti.Actors.SipNode;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Transport.Tls;
 
 namespace Cti.Node.Configuration;
 
@@ -100,6 +101,8 @@ public enum SipProtocol
     Udp,
     /// <summary>TCP.</summary>
     Tcp,
+    /// <summary>TLS.</summary>
+    Tls,
 }
 
 /// <summary>Where SIP is listened for: <c>udp:0.0.0.0:5060</c>, <c>tcp:[::]:5060</c>.</summary>
@@ -108,7 +111,7 @@ public enum SipProtocol
 public sealed record SipListener(SipProtocol Protocol, IPEndPoint Address)
 {
     /// <summary>As it is configured.</summary>
-    public override string ToString() => (Protocol == SipProtocol.Udp ? "udp:" : "tcp:") + Address;
+    public override string ToString() => $"{Protocol.ToString().ToLowerInvariant()}:{Address}";
 }
 
 /// <summary>A host and, where given, a port.</summary>
@@ -129,9 +132,21 @@ public sealed record HostPort(string Host, int? Port)
 /// <param name="Timers">RFC 3261's T1, T2, T4.</param>
 /// <param name="ReceiveBuffer">Bytes of the UDP sockets' receive buffer, as far as the system allows.</param>
 /// <param name="Tcp">Limits of connections.</param>
+/// <param name="Tls">How connections over TLS are secured; null: there are none.</param>
 /// <param name="DialPolicy">Where far ends may send this node.</param>
 public sealed record SipSettings(ImmutableArray<SipListener> Listen, HostPort? Advertise, bool AcceptAny, bool DialAny, SipTimerSettings Timers,
-    int ReceiveBuffer, SipTcpSettings Tcp, DialPolicy DialPolicy);
+    int ReceiveBuffer, SipTcpSettings Tcp, SipTlsSettings? Tls, DialPolicy DialPolicy);
+
+/// <summary>A certificate with its key.</summary>
+/// <param name="Certificate">PEM file, a full path.</param>
+/// <param name="Key">PEM file, a full path.</param>
+public sealed record CertificateSettings(string Certificate, string Key);
+
+/// <summary>cti.sip.tls.</summary>
+/// <param name="Own">This node's certificate.</param>
+/// <param name="Trusted">PEM file of those who may say who far ends are, a full path, or null: whom the system trusts.</param>
+/// <param name="Clients">Whether those who connect show a certificate.</param>
+public sealed record SipTlsSettings(CertificateSettings Own, string? Trusted, ClientCertificates Clients);
 
 /// <summary>cti.sip.timers: RFC 3261 section 17.</summary>
 /// <param name="T1">Estimate of the round trip, 10 ms..10 s.</param>
@@ -174,8 +189,9 @@ public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int
 /// <param name="Applications">By name; empty: only the default one, with the key in <paramref name="KeysFile"/>.</param>
 /// <param name="RequestBytes">Largest request, 1 KiB..16 MiB.</param>
 /// <param name="MaxConnections">Open at once, 16..1000000.</param>
+/// <param name="Tls">The certificate of https:// URLs; null: there are none.</param>
 public sealed record GatewaySettings(ImmutableArray<string> Listen, string KeysFile, string DefaultApplication,
-    ImmutableSortedDictionary<string, ApplicationSettings> Applications, int RequestBytes, int MaxConnections);
+    ImmutableSortedDictionary<string, ApplicationSettings> Applications, int RequestBytes, int MaxConnections, CertificateSettings? Tls);
 
 /// <summary>cti.gateway.applications.NAME.</summary>
 /// <param name="Name">Its name.</param>
@@ -233,8 +249,15 @@ public enum DtmfMode
 /// <param name="Dtmf">How keys are sent.</param>
 /// <param name="OptionsInterval">How often OPTIONS asks whether it is up; zero: never, it counts as up.</param>
 /// <param name="Media">How its RTP is handled.</param>
+/// <param name="Tls">Over TLS: what its certificate must name.</param>
 public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, int MaxCalls, TrunkAuth? Auth, bool Register,
-    TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval, TrunkMedia Media);
+    TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval, TrunkMedia Media,
+        TrunkTls Tls);
+
+/// <summary>cti.trunks[].tls.</summary>
+/// <param name="Name">What its certificate must name; null: its host.</param>
+/// <param name="Verify">Whether its certificate is looked at.</param>
+public sealed record TrunkTls(string? Name, bool Verify);
 
 /// <summary>cti.trunks[].media.</summary>
 /// <param name="Latch">From where else than its signalled address RTP may come; null: as cti.media says.</param>

@@ -6,6 +6,7 @@ using Cti.Media;
 using Cti.Media.Tones;
 using Cti.Node.Hocon;
 using Cti.Persistence.PostgreSql;
+using Cti.Transport.Tls;
 
 namespace Cti.Node.Configuration;
 
@@ -14,7 +15,7 @@ namespace Cti.Node.Configuration;
 /// </summary>
 internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 {
-    private static readonly (string, SipProtocol)[] Protocols = [("udp", SipProtocol.Udp), ("tcp", SipProtocol.Tcp)];
+    private static readonly (string, SipProtocol)[] Protocols = [("udp", SipProtocol.Udp), ("tcp", SipProtocol.Tcp), ("tls", SipProtocol.Tls)];
 
     private static readonly (string, JournalProvider)[] Providers =
         [("sqlite", JournalProvider.Sqlite), ("postgresql", JournalProvider.PostgreSql), ("memory", JournalProvider.Memory)];
@@ -26,6 +27,9 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static readonly (string, IdleSending)[] IdleModes = [("keepalive", IdleSending.Keepalive), ("silence", IdleSending.Silence),
         ("none", IdleSending.Nothing)];
+
+    private static readonly (string, ClientCertificates)[] ClientCertificateModes =
+        [("none", ClientCertificates.None), ("optional", ClientCertificates.Optional), ("required", ClientCertificates.Required)];
 
     private static readonly (string, DtmfMode)[] DtmfModes = [("rfc4733", DtmfMode.Rfc4733), ("info", DtmfMode.Info), ("inband", DtmfMode.Inband)];
 
@@ -97,13 +101,33 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             sip.Size("receive-buffer", "64KiB", "256MiB"),
             new SipTcpSettings(tcp.Integer("max-connections", 1, 100_000), tcp.Duration("idle-timeout", "1s", "24h"),
                 tcp.Duration("connect-timeout", "100ms", "60s")),
+            SipTls(sip.Section("tls")),
             DialPolicy(sip.Section("dial-policy")));
+        if (settings.Tls is null && settings.Listen.FirstOrDefault(static listener => listener.Protocol == SipProtocol.Tls) is { } unsecured)
+            sip.Problem("listen", $"{unsecured} needs cti.sip.tls.certificate and cti.sip.tls.key");
         if (settings.Timers.T2 < settings.Timers.T1) timers.Problem("t2", "shorter than t1; right is t1 or longer");
         if (settings.Timers.T4 < settings.Timers.T1) timers.Problem("t4", "shorter than t1; right is t1 or longer");
         timers.Close();
         tcp.Close();
         sip.Close();
         return settings;
+    }
+
+    private static SipTlsSettings? SipTls(SettingsReader tls)
+    {
+        var own = Certificate(tls);
+        var trusted = tls.FilePathOrNull("trusted");
+        var clients = tls.Choice("client-certificates", ClientCertificateModes);
+        tls.Close();
+        return own is null ? null : new SipTlsSettings(own, trusted, clients);
+    }
+
+    private static CertificateSettings? Certificate(SettingsReader tls)
+    {
+        var (certificate, key) = (tls.FilePathOrNull("certificate"), tls.FilePathOrNull("key"));
+        if (certificate is null && key is not null) tls.Problem("certificate", "not set; key needs the certificate that it belongs to");
+        if (key is null && certificate is not null) tls.Problem("key", "not set; certificate needs its private key (it may be in the same file)");
+        return certificate is null || key is null ? null : new CertificateSettings(certificate, key);
     }
 
     private static DialPolicy DialPolicy(SettingsReader policy)
@@ -208,12 +232,22 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             gateway.Required("default-application", "a name of letters, digits, - _ and .", ConfigurationTexts.Name, "default"),
             gateway.Named("applications", (name, reader) => Application(gateway, name, reader)),
             gateway.Size("request-bytes", "1KiB", "16MiB"),
-            gateway.Integer("max-connections", 16, 1_000_000));
+            gateway.Integer("max-connections", 16, 1_000_000),
+            GatewayTls(gateway.Section("tls")));
+        if (settings.Tls is null && settings.Listen.FirstOrDefault(ConfigurationTexts.IsHttps) is { } unsecured)
+            gateway.Problem("listen", $"{unsecured} needs cti.gateway.tls.certificate and cti.gateway.tls.key");
         if (settings.Applications.IsEmpty && settings.Listen.FirstOrDefault(url => !ConfigurationTexts.IsLoopback(url)) is { } open)
             gateway.Problem("listen", $"{open} is not loopback, and the only key is the one made at the first start; right is 127.0.0.1, or a key of your own "
                 + "under cti.gateway.applications");
         gateway.Close();
         return settings;
+    }
+
+    private static CertificateSettings? GatewayTls(SettingsReader tls)
+    {
+        var own = Certificate(tls);
+        tls.Close();
+        return own;
     }
 
     private static ApplicationSettings Application(SettingsReader gateway, string name, SettingsReader application)
@@ -273,8 +307,17 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             trunk.Has("options-interval")
                 ? trunk.Duration("options-interval", "1s", "1h", orZero: true)
                 : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)),
-            OfTrunk(trunk.Section("media")));
+            OfTrunk(trunk.Section("media")),
+            TlsOfTrunk(trunk.Section("tls")));
         if (register && auth is null) trunk.Problem("register", "needs auth { user = ..., password = ... }");
+        return settings;
+    }
+
+    private static TrunkTls TlsOfTrunk(SettingsReader tls)
+    {
+        var settings = new TrunkTls(tls.Parsed("name", "a host name or address", text => ConfigurationTexts.HostAndPort(text) is { Port: null } ? text : null),
+            tls.FlagOrNull("verify") ?? true);
+        tls.Close();
         return settings;
     }
 

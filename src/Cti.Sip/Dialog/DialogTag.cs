@@ -58,10 +58,18 @@ public readonly record struct DialogTag(ResourceId Resource, ulong Secret)
     }
 
     /// <summary>Our Contact: the tag at <paramref name="address"/>, with the transport where it is not UDP.</summary>
-    public NameAddr ToContact(SipHostPort address, SipTransportKind kind) => new(SipUri.Create(ToString(), address.Host, address.Port, kind switch
+    /// <param name="address">Where this node is reached.</param>
+    /// <param name="kind">By what.</param>
+    /// <param name="isSecure">Whether the dialog is made by a sips request: then every request in it must be (RFC 3261 section 12.1.1).</param>
+    public NameAddr ToContact(SipHostPort address, SipTransportKind kind, bool isSecure = false)
     {
-        SipTransportKind.Udp => null,
-        SipTransportKind.Tcp => ";transport=tcp",
-        _ => ";transport=tls",
-    }));
+        var uri = SipUri.Create(ToString(), address.Host, address.Port, kind switch
+        {
+            SipTransportKind.Udp => null,
+            SipTransportKind.Tcp => ";transport=tcp",
+            // What sips says already is not said again (RFC 5630 section 3.1.3).
+            _ => isSecure ? null : ";transport=tls",
+        });
+        return new NameAddr(isSecure && kind == SipTransportKind.Tls ? SipUri.Parse($"sips{uri.Text[3..]}") : uri);
+    }
 }

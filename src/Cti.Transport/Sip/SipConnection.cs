@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Message;
@@ -10,8 +12,8 @@ namespace Cti.Transport.Sip;
 /// <summary>
 /// A stream to one peer: cuts what comes into messages, queues what goes.
 /// <code>
-/// (opened by us) Connecting ──up──► Open ──error, end, time-out, full queue──► Closed
-/// (accepted)                          ▲└──unframable input──► Draining ──answer sent or 1 s──► Closed
+/// (opened by us, or TLS) Connecting ──up, greeted──► Open ──error, end, time-out, full queue──► Closed
+/// (accepted)                                          ▲└──unframable input──► Draining ──answer sent or 1 s──► Closed
 /// </code>
 /// What had not left when it closes is reported as failed, once each.
 /// </summary>
@@ -28,6 +30,7 @@ internal sealed class SipConnection
     private readonly Socket _socket;
     private readonly object _gate = new();
     private readonly Queue<(ReadOnlyMemory<byte> Bytes, long SendId)> _output = new();
+    private SslStream? _secure;
     private int _outputBytes;
     private bool _sending;
     private State _state;
@@ -48,7 +51,7 @@ internal sealed class SipConnection
         Flow = flow;
         IsOutgoing = isOutgoing;
         IsTrunk = isTrunk;
-        _state = isOutgoing ? State.Connecting : State.Open;
+        _state = isOutgoing || flow.Kind == SipTransportKind.Tls ? State.Connecting : State.Open;
         _begunMillis = _activeMillis = _openedMillis = NowMillis;
     }
 
@@ -114,15 +117,20 @@ internal sealed class SipConnection
 
     private long NowMillis => _context.NowMillis;
 
-    /// <summary>Connects, then reads until the connection ends.</summary>
-    public async Task ConnectAsync()
+    /// <summary>Connects where it is ours to do, greets where it is secured, then reads until the connection ends.</summary>
+    public async Task OpenAsync()
     {
         try
         {
-            await _socket.ConnectAsync(Flow.Remote).ConfigureAwait(false);
+            if (IsOutgoing)
+                await _socket.ConnectAsync(Flow.Remote).ConfigureAwait(false);
+            if (Flow.Kind == SipTransportKind.Tls)
+                _secure = await _context.Options.Tls!.GreetAsync(_socket, Flow.Remote, IsOutgoing).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        catch (Exception error) when (IsEnd(error) || error is AuthenticationException)
         {
+            if (error is AuthenticationException && !IsClosed)
+                _context.GreetingFailed(Flow, error.Message);
             Close(SipSendFailure.ConnectFailed);
             return;
         }
@@ -130,15 +138,34 @@ internal sealed class SipConnection
         lock (_gate)
         {
             if (_state != State.Connecting)
+            {
+                _secure?.Dispose();
                 return;
+            }
+
             _state = State.Open;
-            _begunMillis = 0; // The far end owes nothing yet: it speaks when it is spoken to.
             _activeMillis = NowMillis;
+            // The far end of one of ours owes nothing yet: it speaks when it is spoken to.
+            _begunMillis = IsOutgoing ? 0 : _activeMillis;
             _sending = true;
         }
 
         _ = PumpAsync();
         await ReadAsync().ConfigureAwait(false);
+    }
+
+    // TLS tells the end of its socket by exceptions of its own.
+    private static bool IsEnd(Exception error) => error is SocketException or ObjectDisposedException or IOException;
+
+    private ValueTask<int> ReceiveAsync(Memory<byte> buffer) => _secure is { } secure ? secure.ReadAsync(buffer) : _socket.ReceiveAsync(buffer);
+
+    // Answers how much has left.
+    private async ValueTask<int> SendAsync(ReadOnlyMemory<byte> bytes)
+    {
+        if (_secure is not { } secure)
+            return await _socket.SendAsync(bytes).ConfigureAwait(false);
+        await secure.WriteAsync(bytes).ConfigureAwait(false);
+        return bytes.Length;
     }
 
     /// <summary>Queues a message. Returns at once.</summary>
@@ -212,6 +239,7 @@ internal sealed class SipConnection
 
         _table.Remove(this);
         _socket.Dispose();
+        _secure?.Dispose();
         foreach (var (_, sendId) in unsent)
             _context.Fail(Flow, sendId, failure);
     }
@@ -225,7 +253,7 @@ internal sealed class SipConnection
         {
             while (true)
             {
-                var received = await _socket.ReceiveAsync(buffer.AsMemory(filled)).ConfigureAwait(false);
+                var received = await ReceiveAsync(buffer.AsMemory(filled)).ConfigureAwait(false);
                 if (received == 0)
                     break;
                 filled += received;
@@ -241,7 +269,7 @@ internal sealed class SipConnection
                     buffer = Grow(buffer, filled);
             }
         }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        catch (Exception error) when (IsEnd(error))
         {
             // The connection is gone: told below to whom it concerns.
         }
@@ -403,7 +431,7 @@ internal sealed class SipConnection
                 // What was queued before this process stood still is not sent after it.
                 var isMuted = _context.IsMutedSend();
                 while (!next.IsEmpty && !isMuted)
-                    next = next[await _socket.SendAsync(next).ConfigureAwait(false)..];
+                    next = next[await SendAsync(next).ConfigureAwait(false)..];
                 var isAnswered = false;
                 lock (_gate)
                 {
@@ -419,7 +447,7 @@ internal sealed class SipConnection
                     Close(SipSendFailure.ConnectionGone);
             }
         }
-        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        catch (Exception error) when (IsEnd(error))
         {
             Close(SipSendFailure.ConnectionGone);
         }

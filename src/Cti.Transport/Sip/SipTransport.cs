@@ -7,7 +7,7 @@ using Cti.Transport.Native;
 namespace Cti.Transport.Sip;
 
 /// <summary>
-/// The SIP sockets of a node: UDP listeners with a thread each, TCP listeners and the connections they accept or that a send opens.
+/// The SIP sockets of a node: UDP listeners with a thread each, TCP and TLS listeners and the connections they accept or that a send opens.
 /// Connections are reused by far end, in both directions. What comes is parsed here and handed to <see cref="ISipTransportEvents"/> on the thread
 /// that read it; receivers only post.
 /// </summary>
@@ -170,11 +170,11 @@ public sealed class SipTransport : ISipTransport, IDisposable
             case SipTransportKind.Udp:
                 _bound[index] = (_datagrams[index] = new UdpListener(_context, index, listener.Local)).Local;
                 break;
-            case SipTransportKind.Tcp:
-                _bound[index] = (_streams[index] = new TcpListenerLoop(_context, _table, index, listener.Local)).Local;
-                break;
+            case SipTransportKind.Tls when _options.Tls is null:
+                throw new ArgumentException("a listener for TLS needs a certificate");
             default:
-                throw new NotSupportedException($"a listener for {listener.Kind} is not supported");
+                _bound[index] = (_streams[index] = new TcpListenerLoop(_context, _table, index, listener.Kind, listener.Local)).Local;
+                break;
         }
     }
 
@@ -183,7 +183,7 @@ public sealed class SipTransport : ISipTransport, IDisposable
         SipConnection? connection = null;
         var isNew = false;
         var failure = SipSendFailure.Overloaded;
-        if (_disposed || Listener(_bound, flow.Listener) is not { } local || flow.Kind != SipTransportKind.Tcp)
+        if (_disposed || Listener(_bound, flow.Listener) is not { } local || (flow.Kind == SipTransportKind.Tls && _options.Tls is null))
         {
             failure = SipSendFailure.ConnectFailed;
         }
@@ -207,7 +207,7 @@ public sealed class SipTransport : ISipTransport, IDisposable
 
         connection.Send(message, sendId);
         if (isNew)
-            _ = connection.ConnectAsync();
+            _ = connection.OpenAsync();
     }
 
     private void CheckTimes()

@@ -1,3 +1,4 @@
+using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Message;
 
@@ -21,6 +22,9 @@ public sealed record SipTransportStatistics(long DatagramsReceived, long Datagra
     /// <summary>Connections of strangers that were closed because somebody else needed their place.</summary>
     public long ConnectionsEvicted { get; init; }
 
+    /// <summary>Connections over TLS whose greeting failed: no TLS, or not who they ought to be.</summary>
+    public long GreetingsFailed { get; init; }
+
     /// <summary>Messages that were not sent because this process could not know whether its calls are still its own.</summary>
     public long MutedSends { get; init; }
 
@@ -42,6 +46,7 @@ internal sealed class SipTransportCounts
     public long ConnectionsRefused;
     public long ConnectionsTimedOut;
     public long ConnectionsEvicted;
+    public long GreetingsFailed;
     public long MutedSends;
     public long MutedDatagrams;
 
@@ -56,6 +61,7 @@ internal sealed class SipTransportCounts
         Enum.GetValues<SipSendFailure>().ToDictionary(reason => reason, reason => Volatile.Read(ref _failures[(int)reason])))
     {
         ConnectionsEvicted = Volatile.Read(ref ConnectionsEvicted),
+        GreetingsFailed = Volatile.Read(ref GreetingsFailed),
         MutedSends = Volatile.Read(ref MutedSends),
         MutedDatagrams = Volatile.Read(ref MutedDatagrams),
     };
@@ -92,6 +98,14 @@ internal sealed record SipTransportContext(SipTransportOptions Options, ISipTran
         if (sendId == 0)
             return;
         Events.OnSendFailed(flow, sendId, failure);
+    }
+
+    /// <summary>A greeting over TLS failed: counted, and told in sum.</summary>
+    public void GreetingFailed(SipFlow flow, string why)
+    {
+        Interlocked.Increment(ref Counts.GreetingsFailed);
+        if (Log.IsWanted(LogEvents.TlsGreetingFailed))
+            Log.Write(LogEvents.TlsGreetingFailed, flow.Remote, why);
     }
 
     /// <summary>Counts and hands on what the parser rejected; line ends alone are a keep-alive and go no further.</summary>

@@ -2,16 +2,17 @@ using System.Collections.Immutable;
 using System.Net;
 using Cti.Kernel;
 using Cti.Sip;
+using Cti.Transport.Tls;
 
 namespace Cti.Transport.Sip;
 
 /// <summary>One address to listen at.</summary>
-/// <param name="Kind">UDP or TCP.</param>
+/// <param name="Kind">UDP, TCP or TLS.</param>
 /// <param name="Local">Where; port 0 lets the system choose. An unspecified IPv6 address listens to IPv6 only.</param>
 /// <param name="Advertised">What far ends are told in Via and Contact; null: the bound address, or the default route's where that is unspecified.</param>
 public sealed record SipListenerOptions(SipTransportKind Kind, IPEndPoint Local, SipHostPort? Advertised = null)
 {
-    /// <summary>Reads <c>udp:0.0.0.0:5060</c> or <c>tcp:[::]:5060</c>; null when it is not one.</summary>
+    /// <summary>Reads <c>udp:0.0.0.0:5060</c>, <c>tcp:[::]:5060</c> or <c>tls:…</c>; null when it is not one.</summary>
     public static SipListenerOptions? Parse(string text)
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);
@@ -21,6 +22,7 @@ public sealed record SipListenerOptions(SipTransportKind Kind, IPEndPoint Local,
         {
             "udp" => new SipListenerOptions(SipTransportKind.Udp, local),
             "tcp" => new SipListenerOptions(SipTransportKind.Tcp, local),
+            "tls" => new SipListenerOptions(SipTransportKind.Tls, local),
             _ => null,
         };
     }
@@ -31,6 +33,9 @@ public sealed record SipTransportOptions
 {
     /// <summary>Where to listen; a flow names a listener by its index here.</summary>
     public required ImmutableArray<SipListenerOptions> Listeners { get; init; }
+
+    /// <summary>How connections over TLS are secured; null: there are none.</summary>
+    public SipTls? Tls { get; init; }
 
     /// <summary>Connections at once, accepted and opened.</summary>
     public int ConnectionsMax { get; init; } = Limits.SipConnectionsMax;

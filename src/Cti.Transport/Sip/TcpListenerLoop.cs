@@ -5,7 +5,7 @@ using Cti.Sip;
 
 namespace Cti.Transport.Sip;
 
-/// <summary>Accepts connections at one address.</summary>
+/// <summary>Accepts connections at one address, plain ones or secured ones.</summary>
 internal sealed class TcpListenerLoop : IDisposable
 {
     private const int Backlog = 512;
@@ -13,14 +13,16 @@ internal sealed class TcpListenerLoop : IDisposable
     private readonly SipTransportContext _context;
     private readonly ConnectionTable _table;
     private readonly int _index;
+    private readonly SipTransportKind _kind;
     private readonly Socket _socket;
     private volatile bool _stopping;
 
-    public TcpListenerLoop(SipTransportContext context, ConnectionTable table, int index, IPEndPoint local)
+    public TcpListenerLoop(SipTransportContext context, ConnectionTable table, int index, SipTransportKind kind, IPEndPoint local)
     {
         _context = context;
         _table = table;
         _index = index;
+        _kind = kind;
         _socket = new Socket(local.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -78,9 +80,9 @@ internal sealed class TcpListenerLoop : IDisposable
         try
         {
             socket.NoDelay = true;
-            if (_table.Accept(socket, SipTransportKind.Tcp, _index) is { } connection)
+            if (_table.Accept(socket, _kind, _index) is { } connection)
             {
-                _ = connection.ReadAsync();
+                _ = _kind == SipTransportKind.Tls ? connection.OpenAsync() : connection.ReadAsync();
                 return;
             }
         }

@@ -1,0 +1,49 @@
+using System.Net;
+using Cti.Actors.Instances;
+using Cti.Actors.Trunks;
+using Cti.Node.Configuration;
+using Cti.Sip;
+
+namespace Cti.Node;
+
+/// <summary>Trunks and routes as the node is told of them.</summary>
+internal static class TrunkWiring
+{
+    public static InboundRoute ToRoute(RouteSettings route) => new(route.To ?? "*", route.From ?? "*", route.Trunk, route.Application);
+
+    public static SipTransportKind KindOf(SipProtocol protocol) => protocol switch
+    {
+        SipProtocol.Udp => SipTransportKind.Udp,
+        SipProtocol.Tcp => SipTransportKind.Tcp,
+        _ => SipTransportKind.Tls,
+    };
+
+    public static Trunk ToTrunk(TrunkSettings trunk) => new()
+    {
+        Name = trunk.Name,
+        Host = trunk.Address.Host,
+        // A name without a port may have service records.
+        Port = trunk.Address.Port ?? (IPAddress.TryParse(trunk.Address.Host.Trim('[', ']'), out _) ? 5060 : 0),
+        Transport = KindOf(trunk.Transport),
+        TlsName = trunk.Tls.Name!,
+        VerifiesTls = trunk.Tls.Verify,
+        MaxCalls = trunk.MaxCalls,
+        User = trunk.Auth?.User,
+        Password = trunk.Auth?.Password.Reveal(),
+        Realms = trunk.Auth?.Realms ?? [],
+        Register = trunk.Register,
+        RegisterSeconds = (int)trunk.RegisterExpires.TotalSeconds,
+        FromUser = trunk.FromUser,
+        FromDomain = trunk.FromDomain,
+        AssertIdentity = trunk.AssertIdentity,
+        Dtmf = trunk.Dtmf switch
+        {
+            DtmfMode.Info => TrunkDtmf.Info,
+            DtmfMode.Inband => TrunkDtmf.InBand,
+            _ => TrunkDtmf.Rfc4733,
+        },
+        OptionsIntervalMillis = (int)trunk.OptionsInterval.TotalMilliseconds,
+        Latch = trunk.Media.Latch,
+        Idle = trunk.Media.Idle,
+    };
+}
