@@ -27,6 +27,9 @@ internal sealed class Baresip : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
+    /// <summary>Where it listens for TLS, with a certificate.</summary>
+    public int TlsPort { get; private init; }
+
     public string Output
     {
         get
@@ -40,7 +43,9 @@ internal sealed class Baresip : IAsyncDisposable
 
     /// <summary>Starts it.</summary>
     /// <param name="minutes">How long it says something in a call: at the end of it, it hangs up.</param>
-    public static async Task<Baresip> StartAsync(int minutes = 2)
+    /// <param name="certificate">Its certificate and key for TLS, with whom it trusts; null: without TLS.</param>
+    /// <param name="answers">Whether it answers by itself.</param>
+    public static async Task<Baresip> StartAsync(int minutes = 2, (string Own, string Trusted)? certificate = null, bool answers = false)
     {
         var program = Tools.Find("baresip", "baresip-core");
         var modules = new[] { "/usr/lib/baresip/modules", "/usr/lib64/baresip/modules" }.FirstOrDefault(Directory.Exists)
@@ -63,9 +68,10 @@ internal sealed class Baresip : IAsyncDisposable
             module_app menu.so
             cons_listen 127.0.0.1:{console}
             snd_path {folder}
+            {(certificate is { } tls ? $"sip_certificate {tls.Own}\nsip_cafile {tls.Trusted}" : "")}
 
             """));
-        await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}>;regint=0;audio_codecs=PCMA\n");
+        await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}{(certificate is null ? "" : ";transport=tls")}>;regint=0;audio_codecs=PCMA{(answers ? ";answermode=auto" : "")}\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
         var minute = new byte[2 * 8000 * 60];
         Buffer.BlockCopy(Sound.Rising(60), 0, minute, 0, minute.Length);
@@ -80,7 +86,7 @@ internal sealed class Baresip : IAsyncDisposable
             WorkingDirectory = folder,
         })!;
         process.StandardInput.Close();
-        var baresip = new Baresip(process, folder, console);
+        var baresip = new Baresip(process, folder, console) { TlsPort = sip + 1 };
         try
         {
             await Patience.UntilAsync(() => baresip.Output.Contains("baresip is ready", StringComparison.Ordinal) || process.HasExited, "baresip is ready");

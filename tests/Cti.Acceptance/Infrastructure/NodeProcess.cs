@@ -72,7 +72,7 @@ internal sealed class NodeProcess : IAsyncDisposable
         }
     }
 
-    /// <param name="sets">KEY=VALUE on top of the loopback addresses.</param>
+    /// <param name="sets">KEY=VALUE on top of the loopback addresses; {url} stands for the gateway's.</param>
     /// <param name="configuration">The text of a configuration file, or none for embedded defaults.</param>
     /// <param name="acceptAny">Whether unknown sources reach the default application.</param>
     /// <param name="filesMax">The system's limit of its open files; 0: that of this process.</param>
@@ -136,7 +136,7 @@ internal sealed class NodeProcess : IAsyncDisposable
             $"cti.media.ports={RtpFirst}-{RtpFirst + 119}",
             $"cti.gateway.listen={Url}",
             .. _demo ? Array.Empty<string>() : ["cti.sip.dial-any=true"],
-            .. _sets,
+            .. _sets.Select(set => set.Replace("{url}", Url, StringComparison.Ordinal)),
         ];
         foreach (var set in own)
         {
