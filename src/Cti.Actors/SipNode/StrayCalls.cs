@@ -52,7 +52,8 @@ internal sealed class StrayCalls(TransactionLayer layer, IInboundCalls inbound, 
     }
 
     /// <summary>
-    /// It is hung up, so that no phone stays in a call with nobody, and acknowledged only when that has succeeded: if this process dies meanwhile, the answer is repeated to the next one.
+    /// It is hung up, so that no phone stays in a call with nobody, and acknowledged only when that has succeeded: if this process dies meanwhile, the answer
+    /// is repeated to the next one.
     /// </summary>
     public void HangUp(SipResponse response, SipFlow flow)
     {

@@ -23,7 +23,9 @@ public enum ClientCertificates
 /// <param name="IsVerified">Whether the certificate is looked at; false takes anybody's.</param>
 public sealed record TlsPeer(string Name, bool IsVerified = true);
 
-/// <summary>TLS 1.2 and 1.3 of the SIP connections (RFC 3261 section 26.3.1, RFC 5922): who greets with which certificate, and whom it takes the others for.</summary>
+/// <summary>
+/// TLS 1.2 and 1.3 of the SIP connections (RFC 3261 section 26.3.1, RFC 5922): who greets with which certificate, and whom it takes the others for.
+/// </summary>
 public sealed class SipTls : IDisposable
 {
     private const SslProtocols Versions = SslProtocols.Tls12 | SslProtocols.Tls13;

@@ -222,6 +222,8 @@ public sealed class DialogStateTests
             .ShouldBe("<sip:0.0.7-sys.call-23479873432234-0123456789abcdef@[2001:db8::1]:5060;transport=tcp>");
         foreach (var bad in new[] { null, "", "x", "-0123456789abcdef", "0.0.7-sys.call-23479873432234", "0.0.7-sys.call-1-0123456789ABCDEF", "0.0.7-sys.x-1-0123456789abcdef" })
             DialogTag.TryParse(bad, out _).ShouldBeFalse(bad);
+        tag.ToContact(new SipHostPort("192.0.2.1", 5061), SipTransportKind.Tls).ToString().ShouldBe($"<sip:{tag}@192.0.2.1:5061;transport=tls>");
+        tag.ToContact(new SipHostPort("192.0.2.1", 5061), SipTransportKind.Tls, isSecure: true).ToString().ShouldBe($"<sips:{tag}@192.0.2.1:5061>");
     }
 
     [Theory]
