@@ -167,6 +167,9 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         var wishes = Wishes();
         _descriptors = DescriptorBudget.Divide(DescriptorLimit.Raise(), DescriptorLimit.InUse(), wishes);
         _descriptors.Tell(wishes, _configuration.IsSet, _log);
+        // What cannot be used is told before anybody counts on this node.
+        _sipTls = OpenTls();
+        var certificate = _configuration.Gateway.Tls is { } tls ? CertificateFiles.Own(tls.Certificate, tls.Key, _clock, _log) : null;
         var recordRoot = Path.GetFullPath(_configuration.Media.RecordRoot);
         var mediaRoot = Path.GetFullPath(_configuration.Media.Root);
         var prompts = Path.Combine(AppContext.BaseDirectory, "prompts");
@@ -244,7 +247,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _metrics = new NodeMetrics(_server, _media, _sip, _descriptors, wishes);
         _clusterMetrics = new ClusterMetrics(_server);
         if (IsGateway)
-            _gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, folders), _server.Router, hub, this, _clock, _log, cancellation)
+            _gateway = await GatewayServer.StartAsync(GatewayOptions(mediaRoot, folders, certificate), _server.Router, hub, this, _clock, _log, cancellation)
                 .ConfigureAwait(false);
         if (_configuration.Demo)
             _demo = new DemoApplication(_server.Router, hub, "demo/", () => TimeZoneInfo.ConvertTime(DateTimeOffset.UtcNow, _configuration.Cdr.TimeZone), _log)
@@ -399,7 +402,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 TrunkWiring.KindOf(listener.Protocol),
                 listener.Address,
                 advertise is null ? null : new SipHostPort(advertise.Host, advertise.Port ?? listener.Address.Port)))],
-            Tls = _sipTls = OpenTls(),
+            Tls = _sipTls,
             IsTrunk = address => _server!.Trunks.ForSource(new IPEndPoint(address, 0)) is not null,
             ConnectionsMax = Math.Max(1, _descriptors.SipConnections),
             IdleMillis = (int)_configuration.Sip.Tcp.IdleTimeout.TotalMilliseconds,
@@ -422,7 +425,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         };
     }
 
-    private GatewayOptions GatewayOptions(string mediaRoot, MediaFolders folders)
+    private GatewayOptions GatewayOptions(string mediaRoot, MediaFolders folders, CertificateFiles<SslStreamCertificateContext>? certificate)
     {
         var applications = _configuration.Gateway.Applications.Values.Select(application => new ApplicationOptions(application.Name, [.. application.Keys])
         {
@@ -459,9 +462,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Version = Version,
             RequestBytesMax = _configuration.Gateway.RequestBytes,
             ConnectionsMax = _descriptors.GatewayConnections,
-            Certificate = _configuration.Gateway.Tls is { } tls ? CertificateFor(CertificateFiles.Own(tls.Certificate, tls.Key, _clock, _log)) : null,
+            Certificate = certificate is null ? null : () => certificate.Current,
         };
     }
-
-    private static Func<SslStreamCertificateContext> CertificateFor(CertificateFiles<SslStreamCertificateContext> files) => () => files.Current;
 }

@@ -82,6 +82,19 @@ public sealed class TlsTests : IDisposable
         await Should.ThrowAsync<HttpRequestException>(() => wary.GetAsync(new Uri($"https://localhost:{port}/healthz")));
     }
 
+    [Theory]
+    [InlineData("cti.sip.tls", """cti.sip.listen=["tls:127.0.0.1:0"]""")]
+    [InlineData("cti.gateway.tls", "cti.gateway.listen=https://127.0.0.1:0")]
+    public async Task A_certificate_that_is_not_there_stops_the_start_with_file_and_reason(string keys, string listen)
+    {
+        // Shouldly would take the infrastructure's own failure for that of this assertion.
+        var start = (await Record.ExceptionAsync(() => NodeProcess.StartAsync([listen, $"{keys}.certificate=/nowhere/a.pem", $"{keys}.key=/nowhere/a.key"])))
+            .ShouldNotBeNull();
+        start.Message.ShouldContain("the node ended with 1");
+        start.Message.ShouldContain("cti: the node cannot start: /nowhere/a.pem and /nowhere/a.key: Could not find a part of the path '/nowhere/a.pem'.");
+        start.Message.ShouldNotContain("instances", Case.Sensitive, "it has not begun to take calls");
+    }
+
     private HttpClientHandler Trusting()
     {
         var authority = X509CertificateLoader.LoadCertificateFromFile(_certificates.Authority);

@@ -114,7 +114,7 @@ public static class CertificateFiles
 }
 
 /// <summary>Files of certificates that cannot be used.</summary>
-public sealed class CertificateException : Exception
+public sealed class CertificateException : IOException
 {
     /// <summary>Which file, and what is wrong with it.</summary>
     public CertificateException(string message, Exception inner) : base(message, inner)
