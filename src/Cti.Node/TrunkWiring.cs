@@ -25,6 +25,7 @@ internal static class TrunkWiring
         // A name without a port may have service records.
         Port = trunk.Address.Port ?? (IPAddress.TryParse(trunk.Address.Host.Trim('[', ']'), out _) ? 5060 : 0),
         Transport = KindOf(trunk.Transport),
+        AcceptFrom = trunk.AcceptFrom,
         TlsName = trunk.Tls.Name!,
         VerifiesTls = trunk.Tls.Verify,
         MaxCalls = trunk.MaxCalls,

@@ -68,19 +68,22 @@ internal sealed class TrunkKnowledge
     public IEnumerable<(DigestRefusal Why, long Count)> Refusals => _refusals.Select(static (_, why) => (DigestRefusal)why)
         .Where(static why => why != DigestRefusal.None).Select(why => (why, Interlocked.Read(ref _refusals[(int)why])));
 
-    /// <summary>Whether something came from one of its addresses, and from its very port.</summary>
-    public bool IsFrom(IPEndPoint source, out bool isPort)
+    /// <summary>How surely something that came from there is this trunk's; 0: it is not.</summary>
+    /// <returns>Beyond any network: its address, and its very port most of all. Of networks the longer prefix counts more.</returns>
+    public int LikenessOf(IPEndPoint source)
     {
-        isPort = false;
-        var found = _trunk.AcceptFrom.Any(network => network.Contains(source.Address));
+        const int OfAddress = 1_000, OfPort = 2_000;
+        var likeness = 0;
+        foreach (var network in _trunk.AcceptFrom)
+        {
+            if (network.Contains(source.Address)) likeness = Math.Max(likeness, 1 + network.PrefixLength);
+        }
         foreach (var known in Volatile.Read(ref _endPoints))
         {
             if (!known.Address.Equals(source.Address)) continue;
-            found = true;
-            isPort |= known.Port == source.Port;
+            likeness = Math.Max(likeness, known.Port == source.Port || _trunk.PortOrDefault == source.Port ? OfPort : OfAddress);
         }
-        isPort |= found && _trunk.PortOrDefault == source.Port;
-        return found;
+        return likeness;
     }
 
     /// <summary>Whether a way leads to it; see <see cref="DigestTrust.Owns"/>.</summary>

@@ -35,7 +35,7 @@ public sealed record Trunk
     public string TlsName { get => field ?? Host.Trim('[', ']'); init; }
     /// <summary>Over TLS: whether its certificate is looked at.</summary>
     public bool VerifiesTls { get; init; } = true;
-    /// <summary>Addresses that its calls come from beside those that its host resolves to.</summary>
+    /// <summary>Networks that its calls come from beside the addresses that its host resolves to; its credentials never go there.</summary>
     public ImmutableArray<IPNetwork> AcceptFrom { get; init; } = [];
     /// <summary>Calls at once, cluster-wide; 0 for no limit.</summary>
     public int MaxCalls { get; init; }
@@ -118,16 +118,18 @@ public sealed class TrunkTable
         return null;
     }
 
-    /// <summary>The trunk that a request came from: by source address; the port counts only where several trunks share an address.</summary>
+    /// <summary>
+    /// The trunk that a request came from: by source address, its own before a network that it accepts from, and of networks the smallest; the port counts only
+    /// where several trunks share an address. Of equals the first.
+    /// </summary>
     public Trunk? ForSource(IPEndPoint source)
     {
-        Trunk? found = null;
         if (source.Address.IsIPv4MappedToIPv6) source = new IPEndPoint(source.Address.MapToIPv4(), source.Port);
+        Trunk? found = null;
+        var most = 0;
         foreach (var trunk in _trunks)
         {
-            if (!_knowledge[trunk.Name].IsFrom(source, out var isPort)) continue;
-            if (isPort) return trunk;
-            found ??= trunk;
+            if (_knowledge[trunk.Name].LikenessOf(source) is var likeness && likeness > most) (found, most) = (trunk, likeness);
         }
         return found;
     }

@@ -239,6 +239,7 @@ public enum DtmfMode
 /// <param name="Name">Unique.</param>
 /// <param name="Address">Where its requests go to and its calls come from.</param>
 /// <param name="Transport">Over which transport.</param>
+/// <param name="AcceptFrom">Where its calls come from, too.</param>
 /// <param name="MaxCalls">Calls at once in the cluster; 0: no limit.</param>
 /// <param name="Auth">For digest authentication, or null.</param>
 /// <param name="Register">Whether to register there.</param>
@@ -250,7 +251,8 @@ public enum DtmfMode
 /// <param name="OptionsInterval">How often OPTIONS asks whether it is up; zero: never, it counts as up.</param>
 /// <param name="Media">How its RTP is handled.</param>
 /// <param name="Tls">Over TLS: what its certificate must name.</param>
-public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, int MaxCalls, TrunkAuth? Auth, bool Register,
+public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, ImmutableArray<IPNetwork> AcceptFrom, int MaxCalls, TrunkAuth? Auth,
+    bool Register,
     TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval, TrunkMedia Media,
         TrunkTls Tls);
 

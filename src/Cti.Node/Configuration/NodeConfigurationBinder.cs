@@ -15,6 +15,8 @@ namespace Cti.Node.Configuration;
 /// </summary>
 internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 {
+    private const string Networks = "a network, ADDRESS/BITS, or an address";
+
     private static readonly (string, SipProtocol)[] Protocols = [("udp", SipProtocol.Udp), ("tcp", SipProtocol.Tcp), ("tls", SipProtocol.Tls)];
 
     private static readonly (string, JournalProvider)[] Providers =
@@ -132,7 +134,6 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static DialPolicy DialPolicy(SettingsReader policy)
     {
-        const string Networks = "a network, ADDRESS/BITS, or an address";
         var settings = new DialPolicy
         {
             Allow = [.. policy.List("allow", Networks, ConfigurationTexts.Network).Select(static network => network.Value)],
@@ -296,6 +297,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             trunk.Required("name", "a name of letters, digits, - _ and .", ConfigurationTexts.Name, "?"),
             trunk.Required("address", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort, new HostPort("invalid", null)),
             trunk.Has("transport") ? trunk.Choice("transport", Protocols) : Ask(trunk, "transport", SipProtocol.Udp),
+            [.. trunk.List("accept-from", Networks, ConfigurationTexts.Network, max: 256).Select(static network => network.Value)],
             trunk.Has("max-calls") ? trunk.Integer("max-calls", 0, 100_000) : Ask(trunk, "max-calls", 0),
             auth,
             register,

@@ -164,6 +164,7 @@ public sealed class ConfigurationTests : IDisposable
         { "cti.sip.tls.certificate = \"a.pem\"", "cti.sip.tls.key: not set; certificate needs its private key" },
         { "cti.sip.tls.key = \"a.pem\"", "cti.sip.tls.certificate: not set; key needs the certificate" },
         { "cti.gateway.listen = \"https://127.0.0.1:8443\"", "1:22: cti.gateway.listen: https://127.0.0.1:8443 needs cti.gateway.tls.certificate and cti.gateway.tls.key" },
+        { "cti.trunks = [{ name = a, address = b, accept-from = [here] }]", "cti.trunks[0].accept-from[0]: \"here\" is wrong; right is a network" },
         { "cti.trunks = [{ name = a, address = b, tls { verify = perhaps } }]", "cti.trunks[0].tls.verify: \"perhaps\" is wrong; right is true or false" },
         { "cti.sip.listen = []", "1:18: cti.sip.listen: 0 elements; right is 1..32" },
         { "cti.sip = 5", "1:11: cti.sip: \"5\" is wrong; right is an object" },
