@@ -31,10 +31,14 @@ public sealed partial class CtiJournal : WriteJournalBase, IWithTimers
     public ITimerScheduler Timers { get; set; } = null!;
 
     /// <summary>
-    /// The plug-in, chosen as the system's journal. A recovery waits for a store that is away, as writes do, so Akka's own limit on its time is out of the way.
+    /// The plug-in, chosen as the system's journal. A recovery waits for a store that is away, as writes do, so Akka's own limit on its time is out of the way;
+    /// recoveries share reads, so that many at once cost no more.
     /// </summary>
     public static Config Configuration { get; } = ConfigurationFactory.ParseString($$"""
-        akka.persistence.journal.plugin = "{{PluginId}}"
+        akka.persistence {
+          journal.plugin = "{{PluginId}}"
+          max-concurrent-recoveries = 1000
+        }
         {{PluginId}} {
           class = "{{typeof(CtiJournal).AssemblyQualifiedName}}"
           plugin-dispatcher = "akka.actor.default-dispatcher"
