@@ -5,7 +5,9 @@ using Akka.Persistence;
 
 namespace Cti.Persistence.AkkaJournal;
 
-/// <summary>How Akka's events stand in journal entries: eight bytes of sequence number before the event's own; version 0 is a deletion up to that number.</summary>
+/// <summary>
+/// How Akka's events stand in journal entries: eight bytes of sequence number before the event's own; version 0 is a deletion up to that number.
+/// </summary>
 internal static class EventForm
 {
     private const int DeletionVersion = 0, SequenceBytes = 8;
