@@ -51,12 +51,12 @@ public abstract partial class AkkaJournalSpecification
         var gate = _faults.HoldNext(StoreOperation.Append);
         _node.Write(AkkaNode.Atomic(Id(1), 3, AkkaNode.Event(3)));
         _node.Write(AkkaNode.Atomic(Id(1), 4, AkkaNode.Event(4)));
-        var successor = new Probe(_node.System);
-        _node.System.ActorOf(Keeper.Of(Id(1), successor));
+        var successor = _node.ReplayAsync(Id(1), probe: new Probe(_node.System));
         // Whoever needs nothing of what is held is answered meanwhile.
         (await _node.ReplayAsync(Id(9, 2))).Highest.ShouldBe(0);
+        successor.IsCompleted.ShouldBeFalse();
         gate.SetResult();
-        (await successor.ExpectAsync<Keeper.Recovered>()).Events.Select(AkkaNode.Text).ShouldBe(["e1", "e2", "e3", "e4"]);
+        (await successor).Events.ShouldBe(["1:e1", "2:e2", "3:e3", "4:e4"]);
     }
 
     [Fact]

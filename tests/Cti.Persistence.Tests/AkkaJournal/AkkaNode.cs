@@ -74,13 +74,14 @@ internal sealed class AkkaNode : IAsyncDisposable
     }
 
     /// <summary>What is replayed, as the texts of the events, and the highest sequence number.</summary>
-    public async Task<(string[] Events, long Highest)> ReplayAsync(string id, long from = 1, long to = long.MaxValue, long max = long.MaxValue)
+    public async Task<(string[] Events, long Highest)> ReplayAsync(string id, long from = 1, long to = long.MaxValue, long max = long.MaxValue, Probe? probe = null)
     {
-        Journal.Tell(new ReplayMessages(from, to, max, id, Probe.Ref));
+        probe ??= Probe;
+        Journal.Tell(new ReplayMessages(from, to, max, id, probe.Ref));
         List<string> events = [];
         while (true)
         {
-            switch (await Probe.NextAsync())
+            switch (await probe.NextAsync())
             {
                 case ReplayedMessage replayed:
                     replayed.Persistent.PersistenceId.ShouldBe(id);
