@@ -95,9 +95,9 @@ public abstract partial class AkkaJournalSpecification
 
     private async Task HeldAsync(IActorRef actor)
     {
-        var appends = Begun(StoreOperation.Append);
+        var batches = _node.Batches.Count;
         actor.Tell(new Keeper.Persist(AkkaNode.Event(2), AkkaNode.Event(3)));
-        await UntilAsync(() => Begun(StoreOperation.Append) > appends);
+        await UntilAsync(() => _node.Batches.Count > batches);
     }
 
     private static async Task UntilAsync(Func<bool> holds)
