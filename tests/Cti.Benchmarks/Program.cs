@@ -1,6 +1,6 @@
 using Cti.Benchmarks;
 
-string[] names = ["media", "mixing", "prompts", "journal", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster", "failover"];
+string[] names = ["media", "mixing", "prompts", "journal", "persistence", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster", "failover"];
 var name = args is [] ? "all" : args[0];
 if (args.Length > 1 || name != "all" && !names.Contains(name))
 {
@@ -20,6 +20,7 @@ foreach (var benchmark in name == "all" ? names : [name])
         else if (benchmark == "mixing") status |= MixingBenchmark.Run(report);
         else if (benchmark == "prompts") PromptBenchmark.Run(report);
         else if (benchmark == "journal") await JournalBenchmark.RunAsync(report);
+        else if (benchmark == "persistence") await PersistenceBenchmark.RunAsync(report);
         else if (benchmark == "failover") await FailoverBenchmark.RunAsync(report);
         else if (!Sipp.IsThere()) status = 1;
         else if (benchmark == "cluster") await ClusterBenchmark.RunAsync(report);

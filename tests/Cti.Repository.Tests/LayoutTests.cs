@@ -28,7 +28,7 @@ public sealed partial class LayoutTests
     {
         ["Cti.Actors"] = ["Akka"],
         ["Cti.Media"] = ["NAudio.Core"],
-        ["Cti.Persistence"] = ["Npgsql", "Microsoft.Data.Sqlite.Core", "SQLitePCLRaw.bundle_e_sqlite3"],
+        ["Cti.Persistence"] = ["Akka.Persistence", "Npgsql", "Microsoft.Data.Sqlite.Core", "SQLitePCLRaw.bundle_e_sqlite3"],
         ["Cti.Node"] = ["System.CommandLine", "Spectre.Console"],
     };
 
