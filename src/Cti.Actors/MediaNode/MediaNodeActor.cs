@@ -87,7 +87,9 @@ internal sealed class MediaNodeActor(NodeMedia node, OwnedMedia owned, Departure
 
     private void Begin(Keep keep)
     {
-        owned.Kept[keep.Resource] = keep;
+        // It had come back, and goes again: nobody listens to what was kept of the first time.
+        if (owned.Kept.Remove(keep.Resource, out var before)) Abandon(before);
+        owned.Kept.Add(keep.Resource, keep);
         // It may be heard from there before it has let go of here.
         if (departures.Find(keep.Resource) is not { HasArrived: false }) End(keep.Resource);
         else Remind(keep.Resource);
@@ -101,8 +103,13 @@ internal sealed class MediaNodeActor(NodeMedia node, OwnedMedia owned, Departure
             return;
         }
         CancelTimer(TimerOf(resource));
-        foreach (var held in keep.Held) node.Abandon(held);
+        Abandon(keep);
         departures.End(resource);
+    }
+
+    private void Abandon(Keep keep)
+    {
+        foreach (var held in keep.Held) node.Abandon(held);
     }
 
     private void SendAfter(MediaSessionId session, KeyPressed pressed)

@@ -30,10 +30,12 @@ internal sealed class Departures
     /// <summary>That resource's departure; null where there is none.</summary>
     public Departure? Find(ResourceId id) => _departures.GetValueOrDefault(id);
 
-    /// <summary>A resource is being given.</summary>
+    /// <summary>A resource is being given; one that came back meanwhile goes anew.</summary>
     public void Begin(ResourceId id, string to, long epoch)
     {
-        if (_departures.TryAdd(id, new Departure(id, to, epoch)) && id.Module == Modules.Call) Interlocked.Increment(ref _calls);
+        var departure = new Departure(id, to, epoch);
+        if (!_departures.TryAdd(id, departure)) _departures[id] = departure;
+        else if (id.Module == Modules.Call) Interlocked.Increment(ref _calls);
     }
 
     /// <summary>It stays, or is over there.</summary>

@@ -118,7 +118,9 @@ internal sealed class TestPhone : IAsyncDisposable
             try
             {
                 var got = await _socket.ReceiveFromAsync(buffer, anyone);
-                if (got.ReceivedBytes > 4) Take(SipText.Parse(Encoding.UTF8.GetString(buffer, 0, got.ReceivedBytes)), (IPEndPoint)got.RemoteEndPoint);
+                var text = Encoding.UTF8.GetString(buffer, 0, got.ReceivedBytes);
+                // A keep-alive, or RTCP that is meant for the port beside another phone's RTP, is no message.
+                if (text.Contains("\r\n\r\n", StringComparison.Ordinal) && got.ReceivedBytes > 4) Take(SipText.Parse(text), (IPEndPoint)got.RemoteEndPoint);
             }
             catch (SocketException e) when (e.SocketErrorCode == SocketError.ConnectionReset)
             {

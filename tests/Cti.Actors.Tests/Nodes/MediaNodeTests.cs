@@ -116,6 +116,22 @@ public sealed class MediaNodeTests
     }
 
     [Fact]
+    public void A_call_that_came_back_and_goes_again_is_kept_once()
+    {
+        Leave();
+        var again = Holder();
+        var session = Open(again);
+        _departures.Begin(Call, "c", 3);
+        _media.Keep(Call, [session]);
+        _runtime.Advance(1);
+        (_port.OpenSessions, _departures.CallCount).ShouldBe((1, 1), "what was kept of the first time is gone");
+        _departures.Find(Call)!.To.ShouldBe("c");
+        _media.LetGo(Call);
+        _runtime.Advance(1);
+        (_port.OpenSessions, _media.OpenSessions, _departures.CallCount).ShouldBe((0, 0, 0));
+    }
+
+    [Fact]
     public void Where_it_was_not_given_after_all_nothing_is_kept()
     {
         var holder = Holder();
