@@ -12,7 +12,14 @@ using Cti.Persistence.Journal;
 
 namespace Cti.Actors.Extensions;
 
-/// <summary>One flow: creates its calls, gives them its requests, and hears of them what an application would.</summary>
+/// <summary>
+/// One flow: creates its calls, gives them its requests, and hears of them what an application would.
+/// <code>
+///   application ──RpcAsk───────────┐                                                   ┌──► its calls: PlaceCall, OwnedAsk, OwnerHas
+///   its calls ──OwnedReplied───────┼──► the flow (Cti.Calls/Extensions) ──effects──────┤
+///   its calls ──OwnedHappened──────┘      NotifyCall · CaptchaCall · DuoCallback       └──► CallPlacer: a gateway for the next party
+/// </code>
+/// </summary>
 internal sealed class FlowActor : ResourceActor<FlowState, FlowEntry>
 {
     private readonly CallServices _services;

@@ -14,6 +14,13 @@ namespace Cti.Actors.Instances;
 /// <summary>
 /// One instance on its owner: the shard's coordinator. It creates its calls, hands requests to them, and remembers what requests with a UUID
 /// were answered, so that a repeat does nothing again.
+/// <code>
+///   RpcAsk with a UUID ──known──► the first one's answer, or waits for it
+///      └──new──┐
+///   RpcAsk ────┴──construct──► gateway, permit ──Placed──► a new call, conference or flow
+///                 └──else────► the mailbox of the resource that it names
+///   what the former owner answered is not read yet ──► requests with a UUID wait, five seconds at most
+/// </code>
 /// </summary>
 internal sealed class InstanceActor : NodeActor
 {
