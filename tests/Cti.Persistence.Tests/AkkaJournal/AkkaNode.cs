@@ -6,6 +6,7 @@ using Akka.Persistence;
 using Cti.Kernel;
 using Cti.Persistence.AkkaJournal;
 using Cti.Persistence.Journal;
+using Cti.Transport.Runtime;
 
 namespace Cti.Persistence.Tests.AkkaJournal;
 
@@ -24,11 +25,14 @@ internal sealed class AkkaNode : IAsyncDisposable
     private readonly string _name;
     private readonly IJournalStore _store;
     private readonly JournalInstances _instances;
+    private readonly SystemTimers _timers;
 
     public AkkaNode(string name, IJournalStore store)
     {
         (_name, _store, _instances) = (name, store, new JournalInstances(store));
-        Writer = new JournalWriter(store, PoolRuntime.Instance, PoolRuntime.Instance, NullLog.Instance, static _ => { }) { BatchTaken = Batches.Add };
+        var pool = new PoolScheduler(NullLog.Instance);
+        _timers = new SystemTimers(new SystemClock(), pool);
+        Writer = new JournalWriter(store, pool, _timers, NullLog.Instance, static _ => { }) { BatchTaken = Batches.Add };
         System = ActorSystem.Create("cti", BootstrapSetup.Create().WithConfig(CtiJournal.Configuration.WithFallback(Quiet)).And(_instances));
         Journal = global::Akka.Persistence.Persistence.Instance.Apply(System).JournalFor(CtiJournal.PluginId);
         Probe = new Probe(System);
@@ -106,5 +110,9 @@ internal sealed class AkkaNode : IAsyncDisposable
 
     public static string Text(object payload) => global::System.Text.Encoding.UTF8.GetString(payload.ShouldBeOfType<JournalEvent>().Bytes.Span);
 
-    public async ValueTask DisposeAsync() => await System.Terminate();
+    public async ValueTask DisposeAsync()
+    {
+        await System.Terminate();
+        _timers.Dispose();
+    }
 }

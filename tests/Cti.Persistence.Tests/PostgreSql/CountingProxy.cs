@@ -1,74 +1,30 @@
-using System.Net;
 using System.Net.Sockets;
 
 namespace Cti.Persistence.Tests.PostgreSql;
 
-/// <summary>Stands between a client and its server and counts how often the client spoke after the server had: round trips.</summary>
-internal sealed class CountingProxy : IAsyncDisposable
+/// <summary>Counts how often the client spoke after the server had: round trips.</summary>
+internal sealed class CountingProxy(int serverPort) : TcpProxy(serverPort)
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource _stop = new();
-    private readonly Task _accepting;
     private int _roundTrips;
-
-    public CountingProxy(int serverPort)
-    {
-        _listener.Start();
-        _accepting = AcceptAsync(serverPort);
-    }
-
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     public int RoundTrips => Volatile.Read(ref _roundTrips);
 
-    public async ValueTask DisposeAsync()
+    protected override Task CarryAsync(NetworkStream near, NetworkStream far, CancellationToken cancellation)
     {
-        await _stop.CancelAsync();
-        _listener.Stop();
-        await _accepting;
-        _stop.Dispose();
-    }
-
-    private async Task AcceptAsync(int serverPort)
-    {
-        var relays = new List<Task>();
-        try
-        {
-            while (true) relays.Add(RelayAsync(await _listener.AcceptTcpClientAsync(_stop.Token), serverPort));
-        }
-        catch (OperationCanceledException)
-        {
-            await Task.WhenAll(relays);
-        }
-    }
-
-    private async Task RelayAsync(TcpClient client, int serverPort)
-    {
-        using var near = client;
-        using var far = new TcpClient();
-        near.NoDelay = far.NoDelay = true;
-        await far.ConnectAsync(IPAddress.Loopback, serverPort);
         var isClientsTurn = new StrongBox(true);
-        await Task.WhenAny(CopyAsync(near.GetStream(), far.GetStream(), () =>
+        return Task.WhenAny(CopyAsync(near, far, () =>
         {
             if (isClientsTurn.Take()) Interlocked.Increment(ref _roundTrips);
-        }), CopyAsync(far.GetStream(), near.GetStream(), isClientsTurn.Give));
+        }, cancellation), CopyAsync(far, near, isClientsTurn.Give, cancellation));
     }
 
-    private async Task CopyAsync(NetworkStream from, NetworkStream to, Action onChunk)
+    private static async Task CopyAsync(NetworkStream from, NetworkStream to, Action onChunk, CancellationToken cancellation)
     {
         var buffer = new byte[65_536];
-        try
+        while (await from.ReadAsync(buffer, cancellation) is > 0 and var count)
         {
-            while (await from.ReadAsync(buffer, _stop.Token) is > 0 and var count)
-            {
-                onChunk();
-                await to.WriteAsync(buffer.AsMemory(0, count), _stop.Token);
-            }
-        }
-        catch (Exception end) when (end is OperationCanceledException or IOException)
-        {
-            // One side is gone.
+            onChunk();
+            await to.WriteAsync(buffer.AsMemory(0, count), cancellation);
         }
     }
 
