@@ -38,7 +38,10 @@ public static partial class Limits
     public const int MediaBindTriesMax = 32;
     /// <summary>SIP connections over TCP or TLS at once: each costs a descriptor and about 10 KiB.</summary>
     public const int SipConnectionsMax = 4_096;
-    /// <summary>Greetings over TLS at once: each costs a millisecond of a core, and more wait, so that strangers' leave room for calls.</summary>
+    /// <summary>
+    /// Greetings over TLS that reckon at once, of those who connect and as many of those that this node opens: each costs a millisecond of a core. One that
+    /// waits for its far end does not count.
+    /// </summary>
     public const int TlsHandshakesMax = 64;
     /// <summary>SIP connections from one remote address: a proxy uses one or two, a NAT may hide many phones.</summary>
     public const int SipConnectionsPerAddressMax = 256;

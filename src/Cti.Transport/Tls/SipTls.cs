@@ -30,7 +30,8 @@ public sealed class SipTls : IDisposable
 {
     private const SslProtocols Versions = SslProtocols.Tls12 | SslProtocols.Tls13;
 
-    private readonly SemaphoreSlim _greeting = new(Limits.TlsHandshakesMax);
+    private readonly SemaphoreSlim _theirs = new(Limits.TlsHandshakesMax);
+    private readonly SemaphoreSlim _ours = new(Limits.TlsHandshakesMax);
 
     /// <summary>This node's certificate, shown to both those who connect and those who ask for it.</summary>
     public required CertificateFiles<SslStreamCertificateContext> Certificate { get; init; }
@@ -45,15 +46,21 @@ public sealed class SipTls : IDisposable
     public Func<IPEndPoint, TlsPeer?>? PeerAt { get; init; }
 
     /// <inheritdoc/>
-    public void Dispose() => _greeting.Dispose();
+    public void Dispose()
+    {
+        _theirs.Dispose();
+        _ours.Dispose();
+    }
 
-    /// <summary>Greets on a connection that was opened (<paramref name="isOutgoing"/>) or accepted; so many at once, more wait.</summary>
+    /// <summary>Greets on a connection that was opened (<paramref name="isOutgoing"/>) or accepted; so many reckon at once, more wait.</summary>
     /// <exception cref="AuthenticationException">The other side is not whom it ought to be, or speaks no TLS that is spoken here.</exception>
     /// <exception cref="IOException">It went away.</exception>
     internal async Task<SslStream> GreetAsync(Socket socket, IPEndPoint remote, bool isOutgoing)
     {
-        await _greeting.WaitAsync().ConfigureAwait(false);
-        var stream = new SslStream(new NetworkStream(socket, ownsSocket: false));
+        // What this node opens never waits behind those who knock.
+        var inner = new GreetingStream(socket, isOutgoing ? _ours : _theirs);
+        var stream = new SslStream(inner);
+        await inner.BeginAsync().ConfigureAwait(false);
         try
         {
             if (isOutgoing)
@@ -68,7 +75,7 @@ public sealed class SipTls : IDisposable
         }
         finally
         {
-            _greeting.Release();
+            inner.End();
         }
     }
 

@@ -123,6 +123,35 @@ public sealed class TlsTests : IDisposable
         node.NextReceived().Message.CallId.ShouldBe("still");
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Many_that_never_greet_or_stop_in_the_middle_keep_nobody_waiting(bool isOutgoing)
+    {
+        var node = Node(peer: new TlsPeer("127.0.0.1"));
+        var silent = new List<Socket>();
+        // Half of them begin a hello of 256 bytes and say no more of it.
+        for (var i = 0; i < Limits.TlsHandshakesMax * 3; i++)
+        {
+            silent.Add(Connect(node));
+            if (i % 2 == 0) silent[^1].Send([22, 3, 1, 1, 0, 1, 0]);
+        }
+        SipTransportFixture.Until(() => node.Transport.Snapshot().Connections == silent.Count);
+        if (isOutgoing)
+        {
+            var far = Node();
+            SendTo(node, far);
+            far.NextReceived().Message.CallId.ShouldBe("out");
+        }
+        else
+        {
+            using var phone = Greet(node);
+            phone.Write(SipTransportFixture.Options("one"));
+            node.NextReceived().Message.CallId.ShouldBe("one");
+        }
+        foreach (var socket in silent) socket.Dispose();
+    }
+
     [Fact]
     public void Who_never_greets_is_closed_in_time()
     {
