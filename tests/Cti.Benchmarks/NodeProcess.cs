@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
+using Cti.Testing;
 
 namespace Cti.Benchmarks;
 
@@ -16,12 +17,6 @@ internal sealed class NodeProcess : IDisposable
 
     /// <summary>The key of a second application, <c>probe</c>, which owns the calls that it places.</summary>
     public const string ProbeKey = "another-key-that-guards-nothing";
-
-    private const int FirstPort = 30_000;
-    private const int PortsMax = 2_700;
-
-    // Each run begins elsewhere: what the one before has closed may linger.
-    private static int _lastPort = Environment.ProcessId * 37;
 
     private readonly Process _process;
     private readonly string _folder;
@@ -58,7 +53,7 @@ internal sealed class NodeProcess : IDisposable
         var first = 10_000 + (20_000 / nodes * number);
         return Start($"bench{number}", $$"""
             cti.journal { provider = postgresql, connection-string = "{{connection.Replace("\"", "\\\"", StringComparison.Ordinal)}}" }
-            cti.cluster { listen = "127.0.0.1:{{FreePort(ProtocolType.Tcp)}}", secret = "a secret of the benchmarks" }
+            cti.cluster { listen = "127.0.0.1:{{Ports.Free()}}", secret = "a secret of the benchmarks" }
             cti.media.ports = "{{first}}-{{first + (20_000 / nodes) - 1}}"
             """, isOfCluster: true);
     }
@@ -70,7 +65,7 @@ internal sealed class NodeProcess : IDisposable
         if (Directory.Exists(folder)) Directory.Delete(folder, recursive: true);
         Directory.CreateDirectory(Path.Combine(folder, "media"));
         Sound.WriteAlaw(Path.Combine(folder, "media", "sound.wav"), seconds: 10);
-        var (sip, gateway) = (FreePort(ProtocolType.Udp), FreePort(ProtocolType.Tcp));
+        var (sip, gateway) = (Ports.Free(), Ports.Free());
         var file = Path.Combine(folder, "node.conf");
         File.WriteAllText(file, Configuration(folder, name, sip, gateway) + "\n" + more);
         var start = new ProcessStartInfo(Program(), ["run", "--config", file]) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = folder };
@@ -125,26 +120,6 @@ internal sealed class NodeProcess : IDisposable
         for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
             if (File.Exists(Path.Combine(at.FullName, "Cti.Actors.sln"))) return at.FullName;
         throw new InvalidOperationException("the benchmarks are run inside the repository");
-    }
-
-    /// <summary>A port that nobody has: below those that the system gives to outgoing connections, of which another may take it in the next moment, and above the media's.</summary>
-    public static int FreePort(ProtocolType protocol)
-    {
-        for (var tried = 0; tried < PortsMax; tried++)
-        {
-            var port = FirstPort + (Interlocked.Increment(ref _lastPort) & int.MaxValue) % PortsMax;
-            using var socket = new Socket(AddressFamily.InterNetwork, protocol == ProtocolType.Udp ? SocketType.Dgram : SocketType.Stream, protocol);
-            try
-            {
-                socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Another program has it.
-            }
-        }
-        throw new InvalidOperationException($"none of the ports {FirstPort} to {FirstPort + PortsMax - 1} is free");
     }
 
     private static string Program()

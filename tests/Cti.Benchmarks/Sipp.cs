@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
+using Cti.Testing;
 
 namespace Cti.Benchmarks;
 
@@ -28,7 +29,7 @@ internal sealed class Sipp : IDisposable
     private Sipp(string scenario, TimeSpan patience, IEnumerable<string> arguments)
     {
         _patience = patience;
-        Port = NodeProcess.FreePort(ProtocolType.Udp);
+        Port = Ports.Free();
         _scenario = Path.Combine(AppContext.BaseDirectory, "scenarios", scenario + ".xml");
         // Its files (names with its process id) are written where it runs.
         var start = new ProcessStartInfo("sipp") { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };

@@ -29,7 +29,7 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     {
         _address = address;
         _folder = parent is null ? Directory.CreateTempSubdirectory("cti-postgresql-").FullName : Directory.CreateDirectory(Path.Combine(parent, "postgresql-" + Path.GetRandomFileName())).FullName;
-        Port = FreePort();
+        Port = Ports.Free();
     }
 
     public int Port { get; }
@@ -190,13 +190,6 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         };
         foreach (var (name, value) in environment) start.Environment[name] = value;
         return Process.Start(start)!;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);

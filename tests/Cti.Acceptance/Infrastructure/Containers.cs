@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Cti.Testing;
 
 namespace Cti.Acceptance.Infrastructure;
 

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
-using System.Net.Sockets;
 using System.Reflection;
 using System.Text;
+using Cti.Testing;
 
 namespace Cti.Acceptance.Infrastructure;
 
@@ -87,7 +87,7 @@ internal sealed class NodeProcess : IAsyncDisposable
                 await node.LaunchAsync();
                 return node;
             }
-            catch (Exception) when (attempt < 5 && node.Log.Contains("address already in use", StringComparison.OrdinalIgnoreCase))
+            catch (Exception) when (attempt < 5 && node.Log.Contains("is in use by another process", StringComparison.Ordinal))
             {
                 // A port that was free a moment ago is another program's now: others are looked for.
                 node.ExpectsErrors = true;
@@ -277,30 +277,6 @@ internal sealed class NodeProcess : IAsyncDisposable
             await timer.WaitForNextTickAsync();
         }
         throw new ShouldAssertException($"the node is not ready in 40 s:\n{Log}");
-    }
-}
-
-internal static class Ports
-{
-    /// <summary>A port that is free for UDP and TCP on the loopback.</summary>
-    public static int Free()
-    {
-        while (true)
-        {
-            using var udp = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-            udp.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            var port = ((IPEndPoint)udp.LocalEndPoint!).Port;
-            using var tcp = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-            try
-            {
-                tcp.Bind(new IPEndPoint(IPAddress.Loopback, port));
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Taken for TCP: another one.
-            }
-        }
     }
 }
 

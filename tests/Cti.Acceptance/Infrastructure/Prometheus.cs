@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Cti.Testing;
 
 namespace Cti.Acceptance.Infrastructure;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using Cti.Testing;
 
 namespace Cti.Acceptance.Infrastructure;
 
