@@ -77,7 +77,7 @@ public readonly record struct MediaSessionId(long Value);
 /// Silence (no RTP, no RTCP, while receiving is negotiated) after which <see cref="MediaInactive"/> is reported once; 0 never.
 /// </param>
 /// <param name="Idle">What is sent while nothing plays.</param>
-/// <param name="Srtp">The keys of a session whose RTP and RTCP are protected (RFC 3711); null for plain ones.</param>
+/// <param name="Srtp">The keys of a link; null where those count that are negotiated, if any.</param>
 /// <param name="IsLink">
 /// The far end is another node's session: bound on the cluster's media address whatever <paramref name="IPv6"/> says, with the least delay at the beginning.
 /// </param>
@@ -124,6 +124,11 @@ public sealed record MediaDescription(IPEndPoint Remote, IPEndPoint RemoteRtcp, 
     int TelephoneEventPayloadType, bool Send, bool Receive)
 {
     private const int LinkEvents = 101;
+
+    /// <summary>
+    /// What protects it (RFC 3711); null for nothing. A session that was opened with keys of its own, as a link's, has those.
+    /// </summary>
+    public SrtpKeys? Srtp { get; init; }
 
     /// <summary>What else may come at any time: both sides listed it, or only one of the two numbers differs. Sent is nothing of it.</summary>
     public ImmutableArray<ReceivedFormat> AlsoReceived { get; init; } = [];

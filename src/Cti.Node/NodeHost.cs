@@ -216,6 +216,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             {
                 Latch = _configuration.Media.Latch,
                 Idle = _configuration.Media.Idle,
+                Srtp = _configuration.Media.Srtp,
+                SrtpSuites = _configuration.Media.SrtpSuites,
             },
             Inbound = new InboundPolicy([.. _configuration.Routes.Select(TrunkWiring.ToRoute)], _configuration.Sip.AcceptAny,
                 _configuration.Gateway.DefaultApplication,

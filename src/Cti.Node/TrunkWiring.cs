@@ -46,5 +46,6 @@ internal static class TrunkWiring
         OptionsIntervalMillis = (int)trunk.OptionsInterval.TotalMilliseconds,
         Latch = trunk.Media.Latch,
         Idle = trunk.Media.Idle,
+        Srtp = trunk.Media.Srtp,
     };
 }

@@ -60,7 +60,6 @@ public sealed class LinkTests
         var wire = rig.Links[0].Wire!.Where(packet => packet[1] is not (200 or 201)).ToList();
         wire.Count.ShouldBe(50);
         wire.ShouldAllBe(packet => packet.Length == 182 && !Holds(said, packet.Skip(12).Take(16).ToArray()));
-        BinaryPrimitives.ReadUInt16BigEndian(wire[0].AsSpan(2)).ShouldBe((ushort)(65_501 & 0x7FFF), "a first cycle that is long enough to be noticed");
         rig.Counters.Dropped(DropReason.NotAuthentic).ShouldBe(0);
     }
 

@@ -41,13 +41,13 @@ internal sealed class MixRig : IConferenceEvents
     public (MixLink Here, MixLink There) OpenLink(AudioCodec codec = AudioCodec.Pcma)
     {
         var keys = new SrtpKeys(Key(1), Key(2));
-        var (here, there) = (new MixLink(this, 1, keys), new MixLink(this, 2, keys.Swap()));
+        var (here, there) = (new MixLink(this, 1, keys), new MixLink(this, 2, new SrtpKeys(keys.Remote!, keys.Local)));
         (here.Peer, there.Peer) = (there, here);
         foreach (var link in (MixLink[])[here, there]) link.Session.Apply(MediaCommand.Configure(MediaDescription.ForLink(link.Peer.Local, codec)));
         Links.AddRange([here, there]);
         return (here, there);
 
-        static SrtpKey Key(byte fill) => new(Enumerable.Repeat(fill, SrtpKey.Bytes).ToArray());
+        static SrtpKey Key(byte fill) => new(SrtpSuite.AesCm80, Enumerable.Repeat(fill, 30).ToArray());
     }
 
     public Conference OpenConference(ConferenceOptions? options = null)

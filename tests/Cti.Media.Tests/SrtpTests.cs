@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
+using Cti.Kernel;
 using Cti.Media.Rtp;
 using Cti.Media.Srtp;
+using Cti.Testing;
 
 namespace Cti.Media.Tests;
 
@@ -11,7 +13,7 @@ public sealed class SrtpTests
 
     private static readonly SrtpKeys Keys = new(Key("000102030405060708090A0B0C0D0E0F" + "101112131415161718191A1B1C1D"), Known);
 
-    private static SrtpKey Key(string hex) => new(Convert.FromHexString(hex));
+    private static SrtpKey Key(string hex) => new(SrtpSuite.AesCm80, Convert.FromHexString(hex));
 
     private static byte[] Packet(int sequence, int length = 160, uint ssrc = 0xCAFEBABE, byte fill = 0x55)
     {
@@ -42,7 +44,17 @@ public sealed class SrtpTests
         return "";
     }
 
-    private static (SrtpSession Here, SrtpSession There) Pair() => (new SrtpSession(Keys), new SrtpSession(Keys.Swap()));
+    private static readonly SeededRandom Random = new(1);
+
+    private static SrtpKeys Swap(SrtpKeys keys) => new(keys.Remote!, keys.Local);
+
+    private static (SrtpSession Here, SrtpSession There) Pair() => (new SrtpSession(Keys), new SrtpSession(Swap(Keys)));
+
+    private static (SrtpSession Here, SrtpSession There) Pair(SrtpSuite suite)
+    {
+        var keys = new SrtpKeys(SrtpKey.Draw(suite, Random), SrtpKey.Draw(suite, Random));
+        return (new SrtpSession(keys), new SrtpSession(Swap(keys)));
+    }
 
     [Theory]
     [InlineData(0, "C61E7A93744F39EE10734AFE3FF7A087")]
@@ -69,8 +81,8 @@ public sealed class SrtpTests
     [InlineData(0xFEFF, "EC8CDF7398607CB0F2D21675EA9EA1E4362B7C3C6773516318A077D7FC5073AE6A2CC3787889374FBEB4C81B17BA6C44")]
     public void The_key_stream_is_that_of_appendix_b_2(int block, string expected)
     {
-        using var transform = SrtpTransform.OfSessionKeys(Convert.FromHexString("2B7E151628AED2A6ABF7158809CF4F3C"),
-            Convert.FromHexString("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"), new byte[20]);
+        using var transform = CounterTransform.OfSessionKeys(Convert.FromHexString("2B7E151628AED2A6ABF7158809CF4F3C"),
+            Convert.FromHexString("F0F1F2F3F4F5F6F7F8F9FAFBFCFD"), new byte[20], 10);
         var stream = new byte[(block * 16) + 48];
         transform.Crypt(stream, stream, ssrc: 0, index: 0);
         Convert.ToHexString(stream.AsSpan(block * 16)).ShouldBe(expected);
@@ -205,14 +217,136 @@ public sealed class SrtpTests
     }
 
     [Fact]
-    public void Another_source_with_the_right_key_is_refused_once_there_is_one()
+    public void A_few_sources_send_under_one_key_each_with_its_own_indexes()
     {
-        using var there = new SrtpSession(Keys.Swap());
-        using var one = new SrtpSession(Keys);
-        using var other = new SrtpSession(Keys);
+        using var there = new SrtpSession(Swap(Keys));
+        for (uint ssrc = 1; ssrc <= 5; ssrc++)
+        {
+            using var one = new SrtpSession(Keys);
+            var packet = Packet(30_000 - (int)ssrc * 100, ssrc: ssrc);
+            var sent = Protect(one, packet);
+            Unprotect(there, sent, packet).ShouldBe("");
+            Unprotect(there, sent, packet).ShouldBe("Duplicate");
+        }
+    }
+
+    [Theory]
+    [InlineData(SrtpSuite.AesCm80, 10, 14)]
+    [InlineData(SrtpSuite.AesCm32, 4, 14)]
+    [InlineData(SrtpSuite.AesGcm128, 16, 20)]
+    [InlineData(SrtpSuite.AesGcm256, 16, 20)]
+    public void Every_suite_comes_back_and_refuses_what_was_changed(SrtpSuite suite, int rtpOverhead, int rtcpOverhead)
+    {
+        var (here, there) = Pair(suite);
+        using (here)
+        using (there)
+        {
+            var packet = Packet(7);
+            var sent = Protect(here, packet);
+            sent.Length.ShouldBe(packet.Length + rtpOverhead);
+            sent.AsSpan(12, 160).IndexOf(packet.AsSpan(12, 8)).ShouldBe(-1);
+            var report = Convert.FromHexString("81C8000BCAFEBABE" + "0102030405060708090A0B0C0D0E0F10");
+            var sentReport = ProtectRtcp(here, report);
+            sentReport.Length.ShouldBe(report.Length + rtcpOverhead);
+            for (var i = 0; i < sent.Length; i++)
+            {
+                var changed = (byte[])sent.Clone();
+                changed[i] ^= 0x10;
+                there.TryUnprotectRtp(changed, out _, out _).ShouldBeFalse($"byte {i}");
+            }
+            for (var i = 0; i < sentReport.Length; i++)
+            {
+                var changed = (byte[])sentReport.Clone();
+                changed[i] ^= 1;
+                there.TryUnprotectRtcp(changed, out _, out _).ShouldBeFalse($"byte {i} of RTCP");
+            }
+            for (var length = 0; length < sent.Length; length++) there.TryUnprotectRtp(sent.AsSpan(0, length), out _, out _).ShouldBeFalse();
+            for (var length = 0; length < sentReport.Length; length++) there.TryUnprotectRtcp(sentReport.AsSpan(0, length), out _, out _).ShouldBeFalse();
+            Unprotect(there, sent, packet).ShouldBe("");
+            there.TryUnprotectRtcp(sentReport, out var read, out _).ShouldBeTrue();
+            read.ToArray().ShouldBe(report);
+        }
+    }
+
+    [Theory]
+    [InlineData(SrtpSuite.AesCm80, 10)]
+    [InlineData(SrtpSuite.AesCm32, 4)]
+    [InlineData(SrtpSuite.AesGcm128, 16)]
+    public void A_master_key_identifier_in_their_packets_is_passed_over(SrtpSuite suite, int tagBytes)
+    {
+        var (own, their) = (SrtpKey.Draw(suite, Random), SrtpKey.Draw(suite, Random));
+        using var here = new SrtpSession(new SrtpKeys(own, their) { IdentifierBytes = 4 });
+        using var there = new SrtpSession(new SrtpKeys(their, own));
         var packet = Packet(1);
-        Unprotect(there, Protect(one, packet), packet).ShouldBe("");
-        Unprotect(there, Protect(other, Packet(2, ssrc: 5)), packet).ShouldBe("NotAuthentic");
+        var sent = Protect(there, packet);
+        var place = suite is SrtpSuite.AesGcm128 ? sent.Length : sent.Length - tagBytes;
+        Unprotect(here, [.. sent[..place], 0, 0, 0, 1, .. sent[place..]], packet).ShouldBe("");
+        var report = Convert.FromHexString("81C8000BCAFEBABE" + "0102030405060708090A0B0C0D0E0F10");
+        var sentReport = ProtectRtcp(there, report);
+        place = suite is SrtpSuite.AesGcm128 ? sentReport.Length : sentReport.Length - 10;
+        here.TryUnprotectRtcp([.. sentReport[..place], 0, 0, 0, 1, .. sentReport[place..]], out var read, out _).ShouldBeTrue();
+        read.ToArray().ShouldBe(report);
+    }
+
+    /// <summary>RFC 7714 section 16, which gives session keys: the packet has index 0xF17B.</summary>
+    [Theory]
+    [InlineData(16, "8040F17B8041F8D35501A0B2F24DE3A3FB34DE6CACBA861C9D7E4BCABE633BD50D294E6F42A5F47A51C7D19B36DE3ADF8833899D7F27BEB16A9152CF765EE4390CCE")]
+    [InlineData(32, "8040F17B8041F8D35501A0B232B1DE78A822FE12EF9F78FA332E33AAB18012389A58E2F3B50B2A0276FFAE0F1BA63799B87B7AA3DB36DFFFD6B0F9BB7878D7A76C13")]
+    public void Packets_of_rfc_7714_section_16_are_made_and_read(int keyBytes, string expected)
+    {
+        using var transform = Rfc7714(keyBytes);
+        var packet = Convert.FromHexString("8040F17B8041F8D35501A0B247616C6C696120657374206F6D6E69732064697669736120696E207061727465732074726573");
+        var buffer = new byte[packet.Length + 16];
+        packet.CopyTo(buffer, 0);
+        transform.ProtectRtp(buffer, 12, packet.Length, 0x5501A0B2, 0xF17B).ShouldBe(buffer.Length);
+        Convert.ToHexString(buffer).ShouldBe(expected);
+        var plain = new byte[buffer.Length];
+        transform.OpenRtp(buffer, 12, 0, 0x5501A0B2, 0xF17B, plain).ShouldBe(packet.Length);
+        plain[..packet.Length].ShouldBe(packet);
+    }
+
+    /// <summary>RFC 7714 section 17, index 0x5D4.</summary>
+    [Theory]
+    [InlineData(16, "81C8000D4D61727363E94885DCDAB67CA727D7662F6B7E997FF5C0F76C06F32DC676A5F1730D6FDA4CE09B4686303DED0BB9275BC84AA45896CF4D2FC5ABF87245D9EADE800005D4")]
+    [InlineData(32, "81C8000D4D617273D50AE4D1F5CE5D304BA297E47D470C282C3ECE5DBFFE0A50A2EAA5C1110555BE8415F658C61DE0476F1B6FAD1D1EB30C4446839F57FF6F6CB26AC3BE800005D4")]
+    public void Compounds_of_rfc_7714_section_17_are_made_and_read(int keyBytes, string expected)
+    {
+        using var transform = Rfc7714(keyBytes);
+        var compound = Convert.FromHexString("81C8000D4D6172734E5450314E545032525450200000042A0000E9304C756E61DEADBEEFDEADBEEFDEADBEEFDEADBEEFDEADBEEF");
+        var buffer = new byte[compound.Length + 20];
+        compound.CopyTo(buffer, 0);
+        transform.ProtectRtcp(buffer, compound.Length, 0x4D617273, 0x5D4).ShouldBe(buffer.Length);
+        Convert.ToHexString(buffer).ShouldBe(expected);
+        transform.RtcpWord(buffer, 0).ShouldBe(0x8000_05D4u);
+        var plain = new byte[buffer.Length];
+        transform.OpenRtcp(buffer, 0, 0x4D617273, 0x5D4, plain).ShouldBe(compound.Length);
+        plain[..compound.Length].ShouldBe(compound);
+    }
+
+    private static GcmTransform Rfc7714(int keyBytes) =>
+        GcmTransform.OfSessionKeys(Enumerable.Range(0, keyBytes).Select(static i => (byte)i).ToArray(), "Quid pro quo"u8);
+
+    [Fact]
+    public void A_stream_begins_in_the_first_half_of_a_cycle_so_that_its_end_is_noticed()
+    {
+        for (var i = 0; i < 1000; i++) MediaSessionSeed.Draw(Random).Sequence.ShouldBeLessThan((ushort)0x8000);
+    }
+
+    [Fact]
+    public void Another_key_of_theirs_begins_anew_and_ours_goes_on_where_it_was()
+    {
+        var (first, second) = (SrtpKey.Draw(SrtpSuite.AesCm80, Random), SrtpKey.Draw(SrtpSuite.AesGcm128, Random));
+        using var here = new SrtpSession(new SrtpKeys(first, null));
+        Unprotect(here, Packet(1), Packet(1)).ShouldBe("NotAuthentic");
+        Protect(here, Packet(10)).ShouldNotBeEmpty();
+        here.Configure(new SrtpKeys(second, first));
+        Protect(here, Packet(10)).Length.ShouldBe(188);
+        here.Configure(new SrtpKeys(first, second));
+        Protect(here, Packet(10)).ShouldBeEmpty();
+        Protect(here, Packet(11)).Length.ShouldBe(182);
+        using var there = new SrtpSession(new SrtpKeys(second, first));
+        var packet = Packet(5);
+        Unprotect(here, Protect(there, packet), packet).ShouldBe("");
     }
 
     [Fact]
@@ -245,10 +379,12 @@ public sealed class SrtpTests
         }
     }
 
-    [Fact]
-    public void Nothing_is_allocated_per_packet()
+    [Theory]
+    [InlineData(SrtpSuite.AesCm80)]
+    [InlineData(SrtpSuite.AesGcm128)]
+    public void Nothing_is_allocated_per_packet_not_even_a_forged_one(SrtpSuite suite)
     {
-        var (here, there) = Pair();
+        var (here, there) = Pair(suite);
         using (here)
         using (there)
         {
@@ -274,6 +410,8 @@ public sealed class SrtpTests
                     packet.CopyTo(buffer, 0);
                     BinaryPrimitives.WriteUInt16BigEndian(buffer.AsSpan(2), (ushort)++sequence);
                     if (!there.TryUnprotectRtp(buffer.AsSpan(0, here.ProtectRtp(buffer, packet.Length)), out _, out _)) throw new InvalidOperationException();
+                    buffer[^1] ^= 1;
+                    if (there.TryUnprotectRtp(buffer.AsSpan(0, packet.Length + 4), out _, out _)) throw new InvalidOperationException();
                     report.CopyTo(buffer, 0);
                     if (!there.TryUnprotectRtcp(buffer.AsSpan(0, here.ProtectRtcp(buffer, 80)), out _, out _)) throw new InvalidOperationException();
                 }
@@ -286,13 +424,12 @@ public sealed class SrtpTests
     {
         var text = Known.ToBase64();
         text.Length.ShouldBe(40);
-        SrtpKey.Parse(text).ShouldBe(Known);
-        Keys.Swap().Swap().ShouldBe(Keys);
-        SrtpKey.Parse("").ShouldBeNull();
-        SrtpKey.Parse("AAAA").ShouldBeNull();
-        SrtpKey.Parse(text[..^4]).ShouldBeNull();
-        SrtpKey.Parse("?" + text[1..]).ShouldBeNull();
+        SrtpKey.Parse(SrtpSuite.AesCm80, text).ShouldBe(Known);
+        SrtpKey.Parse(SrtpSuite.AesCm32, text).ShouldNotBe(Known);
+        Swap(Swap(Keys)).ShouldBe(Keys);
+        foreach (var other in (string[])["", "AAAA", text[..^4], "?" + text[1..]]) SrtpKey.Parse(SrtpSuite.AesCm80, other).ShouldBeNull();
+        SrtpKey.Parse(SrtpSuite.AesGcm128, text).ShouldBeNull();
         MediaSessionOptions.ForLink(Keys).ToString().ShouldNotContain(text[..8]);
-        Should.Throw<ArgumentException>(() => new SrtpKey(new byte[29]));
+        Should.Throw<ArgumentException>(() => new SrtpKey(SrtpSuite.AesCm80, new byte[29]));
     }
 }

@@ -401,9 +401,10 @@ internal sealed class CallActor : ResourceActor<CallState, CallEntry>
     private TakenOver? Reopen(CallState call)
     {
         var isIPv6 = call.LocalSdp?.Contains("\nc=IN IP6 ", StringComparison.Ordinal) == true;
-        if (!Sound.TryOpen(_services.MediaProfile.Options(isIPv6, _services.Trunks.Named(call.Trunk)?.Idle) with { IsOwed = true }, out _)) return null;
+        var trunk = _services.Trunks.Named(call.Trunk);
+        if (!Sound.TryOpen(_services.MediaProfile.Options(isIPv6, trunk?.Idle) with { IsOwed = true }, out _)) return null;
         Sound.IsNamed();
-        _cell.Leg = CallLeg.ForTakenOver(_services, _cell, System, Sound.Describe(), out var taken);
+        _cell.Leg = CallLeg.ForTakenOver(_services, _cell, System, Sound.Describe(trunk), out var taken);
         return taken;
     }
 

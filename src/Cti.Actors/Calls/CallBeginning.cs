@@ -76,7 +76,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
         if (!cell.Sound.TryOpen(services.MediaProfile.Options(isIPv6, place.Placement.Trunk?.Idle), out var refusal))
             return Refuse(place, RpcError.Unavailable($"no capacity for another media session on this node: {refusal.Text()}"));
         var from = place.Ask.Request.Arguments.OptionalString("from_uri");
-        var leg = CallLeg.ForPlacement(services, cell, system, place.Placement, from, cell.Sound.Describe());
+        var leg = CallLeg.ForPlacement(services, cell, system, place.Placement, from, cell.Sound.Describe(place.Placement.Trunk));
         cell.Leg = leg;
         // A call that began when its instance is as good as given would send its INVITE after the new owner has ended it.
         if (create(id => cell.Journal.IsClosed ? null : Construct(place, leg, DialogTag.Create(id, services.Random), from ?? ""), place.Ask))
@@ -173,7 +173,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
         if (!services.Media.Port.Speaks(family)) return Refuse(offered, InviteResponses.NotAcceptable(invite, Token, SdpRefusal.UnusableAddress));
         var options = services.MediaProfile.Options(family == AddressFamily.InterNetworkV6, services.Trunks.Named(offered.Trunk)?.Idle);
         if (!cell.Sound.TryOpen(options, out var shortage)) return Refuse(offered, Busy(invite, shortage));
-        var local = cell.Sound.Describe();
+        var local = cell.Sound.Describe(services.Trunks.Named(offered.Trunk));
         var answer = sdp is null ? null : SdpNegotiator.Answer(sdp, local);
         if (answer is { Local: null }) return Refuse(offered, InviteResponses.NotAcceptable(invite, Token, answer.Refusal));
         SipResponse? refusal = null;
@@ -195,7 +195,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
                 ToUri = invite.Uri.Text,
                 Trunk = offered.Trunk,
                 Dialog = leg.ServerDialog,
-                LocalSdp = (answer?.Local ?? SdpNegotiator.CreateOffer(local)).ToString(),
+                LocalSdp = (answer?.Local ?? SdpNegotiator.CreateOffer(local)).ToJournal(),
                 Audio = answer?.Audio,
                 Invite = StoredInvite.Write(invite, hosts),
             }, services.Clock.UnixMillis, services.Settings);

@@ -125,7 +125,7 @@ internal sealed class CallLeg : ICallLeg
         var contact = tag.ToContact(services.Sip.LocalAddress(made._route.Flow), made._route.Flow.Kind, dialog.Secure).ToString();
         if (call.TheirInvite is null)
         {
-            taken = new TakenOver(0, JournaledSdp.Raised(JournaledSdp.Offer(call, local), call).ToString(), contact);
+            taken = new TakenOver(0, JournaledSdp.Raised(JournaledSdp.Offer(call, local), call).ToJournal(), contact);
             return made;
         }
         if (!StoredInvite.TryRead(call.TheirInvite, out var invite)) return null;
@@ -135,7 +135,7 @@ internal sealed class CallLeg : ICallLeg
         answer = JournaledSdp.Raised(answer, call);
         var reserved = dialog with { LocalCSeq = dialog.LocalCSeq + Limits.SipCSeqReserve, LocalContact = contact };
         made._theirs.TakeOver(invite, dead, reserved, answer, call.AnswerRequestedMillis is not null);
-        taken = new TakenOver(0, answer.ToString(), contact);
+        taken = new TakenOver(0, answer.ToJournal(), contact);
         return made;
     }
 

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Cti.Actors.MediaNode;
+using Cti.Actors.Trunks;
 using Cti.Calls;
 using Cti.Calls.Call;
 using Cti.Calls.Call.Sagas;
@@ -66,10 +67,14 @@ internal sealed class CallSound(CallServices services, CallCell cell)
     }
 
     /// <summary>Our side of the audio, for an offer or an answer.</summary>
-    public LocalAudio Describe()
+    /// <param name="trunk">What the call goes or came over; null for none.</param>
+    public LocalAudio Describe(Trunk? trunk)
     {
         var number = services.Random.NextUInt64() >> 2;
-        return new LocalAudio(_session!.Local.Address.ToString(), _session.Local.Port, number, 1, services.MediaProfile.Codecs);
+        return new LocalAudio(_session!.Local.Address.ToString(), _session.Local.Port, number, 1, services.MediaProfile.Codecs)
+        {
+            Crypto = services.MediaProfile.Crypto(trunk?.Srtp, services.Random),
+        };
     }
 
     /// <summary>The call exists: others find its session by its name.</summary>
@@ -194,7 +199,8 @@ internal sealed class CallSound(CallServices services, CallCell cell)
 
     private void Configure(NegotiatedAudio audio)
     {
-        if (_session is not { } session) return;
+        // Where only the node that is gone knew the keys, there is silence until the far end has agreed on new ones.
+        if (_session is not { } session || audio is { Srtp: not null, Keys: null }) return;
         _audio = audio;
         Port.Configure(session.Id, MediaDescriptions.From(audio, cell.Leg is { } leg && cell.State is { } call ? leg.FarEndOf(call) : new Cti.Media.FarEnd()));
     }

@@ -38,8 +38,8 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
     private SipRequest? _pendingAck;
     private ServerTransaction? _update;
 
-    /// <summary>Our offer as it stands in the INVITE.</summary>
-    public string OfferText => _offer.ToString();
+    /// <summary>Our offer as it stands in the INVITE, but for its keys.</summary>
+    public string OfferText => _offer.ToJournal();
 
     /// <summary>Whether the answer is not durable yet, and its 2xx therefore not acknowledged.</summary>
     public bool OwesAck => _pendingAck is not null;

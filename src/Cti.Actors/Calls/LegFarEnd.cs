@@ -24,12 +24,19 @@ internal sealed class LegFarEnd(LegContext leg, LegUsages usages, LegRoute route
         var source = SourceOfCall;
         return new FarEnd
         {
-            Latch = leg.Trunk?.Latch ?? leg.Services.MediaProfile.Latch,
+            Latch = LatchOf(state),
             Sources = [.. ((IPAddress?[])[source, _lastSource, ContactBehindProxy(state)]).OfType<IPAddress>().Distinct()],
             // Whom an application has called it has chosen itself.
             IsTrusted = state.Trunk is not null || state.Direction == CallDirection.Outbound,
             Shown = _isShown || (leg.IsRestored && state.IsUp) ? source : null,
         };
+    }
+
+    /// <summary>What is protected proves whose it is wherever it comes from, unless nothing but the signalled address is to count.</summary>
+    private LatchMode LatchOf(CallState state)
+    {
+        var configured = leg.Trunk?.Latch ?? leg.Services.MediaProfile.Latch;
+        return state.Audio?.Keys is not null && configured != LatchMode.Off ? LatchMode.Authenticated : configured;
     }
 
     /// <summary>

@@ -33,14 +33,14 @@ internal sealed class LinkAudio
     {
         var keys = SrtpKeys.Draw(random);
         return Open(media, holder, codec, keys, random.NextHex(8),
-            own => own with { Codec = codec, OwnKey = keys.Local.ToBase64(), OtherKey = keys.Remote.ToBase64() });
+            own => own with { Codec = codec, OwnKey = keys.Local.ToBase64(), OtherKey = keys.Remote!.ToBase64() });
     }
 
     /// <summary>Opens the other end of what was offered; null where there is no room for another session, or the offer is none.</summary>
     public static LinkAudio? Accept(NodeMedia media, ActorHandle holder, LinkSound offer)
     {
-        if (offer is not { Codec: { } codec, OwnKey: { } theirs, OtherKey: { } ours } || SrtpKey.Parse(ours) is not { } local
-            || SrtpKey.Parse(theirs) is not { } remote) return null;
+        if (offer is not { Codec: { } codec, OwnKey: { } theirs, OtherKey: { } ours } || SrtpKey.Parse(SrtpSuite.AesCm80, ours) is not { } local
+            || SrtpKey.Parse(SrtpSuite.AesCm80, theirs) is not { } remote) return null;
         var link = Open(media, holder, codec, new SrtpKeys(local, remote), offer.Id, static own => own);
         link?.Connect(offer);
         return link;

@@ -4,6 +4,7 @@ using System.Net;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Media;
+using Cti.Media.Srtp;
 using Cti.Sip.Sdp;
 
 namespace Cti.Actors.MediaNode;
@@ -15,7 +16,10 @@ internal static class MediaDescriptions
         new IPEndPoint(IPAddress.Parse(audio.RemoteAddress), audio.RemotePort),
         new IPEndPoint(IPAddress.Parse(audio.RemoteRtcpAddress), audio.RemoteRtcpPort),
         CodecOf(audio.Codec),
-        audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive) { AlsoReceived = Others(audio), FarEnd = farEnd };
+        audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive)
+    {
+        AlsoReceived = Others(audio), FarEnd = farEnd, Srtp = KeysOf(audio.Keys),
+    };
 
     /// <summary>What else may come. A text that another version wrote may name what this one does not know: that is left out.</summary>
     private static ImmutableArray<ReceivedFormat> Others(NegotiatedAudio audio)
@@ -35,6 +39,19 @@ internal static class MediaDescriptions
         }
         return others.DrainToImmutable();
     }
+
+    private static SrtpKeys? KeysOf(StreamKeys? keys) =>
+        keys is null ? null : new SrtpKeys(KeyOf(keys.Local)!, KeyOf(keys.Remote)) { IdentifierBytes = keys.Remote?.IdentifierBytes ?? 0 };
+
+    private static SrtpKey? KeyOf(CryptoKey? key) => key is null ? null : SrtpKey.Parse(SuiteOf(key.Suite), key.KeyAndSalt);
+
+    private static SrtpSuite SuiteOf(string name) => name switch
+    {
+        CryptoSuites.AesCm32 => SrtpSuite.AesCm32,
+        CryptoSuites.AesGcm128 => SrtpSuite.AesGcm128,
+        CryptoSuites.AesGcm256 => SrtpSuite.AesGcm256,
+        _ => SrtpSuite.AesCm80,
+    };
 
     public static AudioCodec CodecOf(string name) => name.Equals("PCMU", StringComparison.OrdinalIgnoreCase) ? AudioCodec.Pcmu : AudioCodec.Pcma;
 

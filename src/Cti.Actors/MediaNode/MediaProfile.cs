@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
+using Cti.Kernel;
 using Cti.Media;
+using Cti.Sip.Sdp;
 
 namespace Cti.Actors.MediaNode;
 
@@ -6,13 +9,35 @@ namespace Cti.Actors.MediaNode;
 /// <param name="Codecs">Encoding names, the preferred first.</param>
 /// <param name="InactivityMillis">Silence after which a call is lost; 0 never.</param>
 /// <param name="RingBackCountry">Whose ring-back tone is generated where a line has none: ISO 3166, two letters.</param>
-public sealed record MediaProfile(System.Collections.Immutable.ImmutableArray<string> Codecs, int InactivityMillis, string RingBackCountry = "CN")
+public sealed record MediaProfile(ImmutableArray<string> Codecs, int InactivityMillis, string RingBackCountry = "CN")
 {
     /// <summary>From where else than its signalled address a far end's RTP may come.</summary>
     public LatchMode Latch { get; init; }
 
     /// <summary>What is sent while there is nothing to send.</summary>
     public IdleSending Idle { get; init; } = IdleSending.Keepalive;
+
+    /// <summary>Whether sound is protected by keys in its description.</summary>
+    public SrtpMode Srtp { get; init; } = SrtpMode.Off;
+
+    /// <summary>By which suites, in the order of our offers.</summary>
+    public ImmutableArray<string> SrtpSuites { get; init; } = CryptoSuites.All;
+
+    /// <summary>New keys for a session; null where nothing is protected.</summary>
+    /// <param name="trunk">What the trunk wants; null where it has no wish.</param>
+    /// <param name="random">Where they are drawn.</param>
+    public LocalCrypto? Crypto(SrtpMode? trunk, IRandom random)
+    {
+        var mode = trunk ?? Srtp;
+        return mode == SrtpMode.Off ? null : new LocalCrypto(mode == SrtpMode.Required, [.. SrtpSuites.Select(suite => Draw(suite, random))]);
+    }
+
+    private static CryptoKey Draw(string suite, IRandom random)
+    {
+        Span<byte> bytes = stackalloc byte[CryptoSuites.KeyBytes(suite)];
+        random.Fill(bytes);
+        return new CryptoKey(suite, Convert.ToBase64String(bytes));
+    }
 
     /// <summary>How the media session of a call is opened.</summary>
     /// <param name="isIPv6">The address family towards the far end.</param>

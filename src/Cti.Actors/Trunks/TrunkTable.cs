@@ -4,6 +4,7 @@ using Cti.Media;
 using Cti.Sip;
 using Cti.Sip.Auth;
 using Cti.Sip.Message;
+using Cti.Sip.Sdp;
 
 namespace Cti.Actors.Trunks;
 
@@ -63,6 +64,8 @@ public sealed record Trunk
     public LatchMode? Latch { get; init; }
     /// <summary>What is sent while there is nothing to send; null: as everywhere.</summary>
     public IdleSending? Idle { get; init; }
+    /// <summary>Whether its sound is protected by keys in its description; null: as everywhere.</summary>
+    public SrtpMode? Srtp { get; init; }
 
     /// <summary>The URI by which it is reached.</summary>
     /// <param name="user">Whom there; null for itself.</param>

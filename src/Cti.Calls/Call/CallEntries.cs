@@ -229,7 +229,10 @@ public sealed record InviteMoved(OutboundInvite Invite) : CallEntry
     private protected override CallState Change(CallState state) => state with { Invite = Invite };
 }
 
-/// <summary>Another node took the call over, or the same one after a restart; the far end is to be told.</summary>
+/// <summary>
+/// Another node took the call over, or the same one after a restart; the far end is to be told. One that nobody has answered hears of it with the answer, but
+/// for its key, which only the node that is gone knew: that is asked for by an offer after the ACK.
+/// </summary>
 /// <param name="LostAtMillis">When the dead node was last known alive.</param>
 /// <param name="Dialog">With a number beyond all that it may have used, and our new Contact.</param>
 /// <param name="LocalSdp">Where we receive from now on.</param>
@@ -237,7 +240,8 @@ public sealed record Recovered(long LostAtMillis, DialogState Dialog, string Loc
 {
     private protected override CallState Change(CallState state) => state with
     {
-        Dialog = Dialog, LocalSdp = LocalSdp, InterruptedMillis = state.IsOffered ? null : Math.Min(LostAtMillis, state.InterruptedMillis ?? long.MaxValue),
+        Dialog = Dialog, LocalSdp = LocalSdp,
+        InterruptedMillis = state is { IsOffered: true, Audio.Srtp: null } ? null : Math.Min(LostAtMillis, state.InterruptedMillis ?? long.MaxValue),
     };
 }
 

@@ -18,7 +18,7 @@ public sealed partial class MediaSession
             return;
         }
         var reason = DropReason.NotAuthentic;
-        if ((_srtp is { } srtp && !srtp.TryUnprotectRtp(packet, out packet, out reason)) || !RtpPacket.TryParse(packet, out var rtp, out reason))
+        if ((Protection is { } srtp && !srtp.TryUnprotectRtp(packet, out packet, out reason)) || !RtpPacket.TryParse(packet, out var rtp, out reason))
         {
             _counters.CountDrop(reason);
             return;
@@ -115,7 +115,7 @@ public sealed partial class MediaSession
             _counters.CountDrop(DropReason.ForeignSource);
             return false;
         }
-        if (_srtp is { } srtp && !srtp.TryUnprotectRtcp(packet, out packet, out var reason))
+        if (Protection is { } srtp && !srtp.TryUnprotectRtcp(packet, out packet, out var reason))
         {
             _counters.CountDrop(reason);
             return false;

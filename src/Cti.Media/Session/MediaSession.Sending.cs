@@ -22,7 +22,7 @@ public sealed partial class MediaSession
     internal const int PacketBytesMax = RtpPacket.HeaderBytes + RelayedPayloadMax + SrtpSession.RtpOverheadBytes;
 
     /// <summary>Bytes of a payload that this session sends, so that what SRTP adds fits as well.</summary>
-    private int PayloadMax => RelayedPayloadMax - (_srtp is null ? 0 : SrtpSession.RtpOverheadBytes);
+    private int PayloadMax => RelayedPayloadMax - (Protection is null ? 0 : SrtpSession.RtpOverheadBytes);
 
     /// <summary>Sends a packet of the other side's far end as one of ours.</summary>
     /// <param name="by">The bridge that does it.</param>
@@ -42,7 +42,7 @@ public sealed partial class MediaSession
         var length = isEvent && !isRelaying ? _sender.WriteRelayedEvent(by.Packet, payloadType, rtp) : _sender.WriteRelayed(by.Packet, payloadType, rtp);
         if (length > 0 && !isEvent && kind != (description.Codec == AudioCodec.Pcma ? PayloadKind.Pcma : PayloadKind.Pcmu))
             G711.ToOtherLaw(description.Codec, by.Packet.AsSpan(RtpPacket.HeaderBytes, length - RtpPacket.HeaderBytes));
-        if (length > 0 && _srtp is { } srtp) length = srtp.ProtectRtp(by.Packet, length);
+        if (length > 0 && Protection is { } srtp) length = srtp.ProtectRtp(by.Packet, length);
         if (length == 0) return false;
         _reach.Spend(length);
         _counters.CountSent();
@@ -94,7 +94,7 @@ public sealed partial class MediaSession
     private int WriteRtcp(Span<byte> packet, long nowNanos, bool bye)
     {
         var length = _rtcp.Write(packet, _sender, _stream, nowNanos, bye);
-        if (_srtp is { } srtp) length = srtp.ProtectRtcp(packet, length);
+        if (Protection is { } srtp) length = srtp.ProtectRtcp(packet, length);
         _reach.Spend(length);
         return length;
     }

@@ -41,7 +41,8 @@ public sealed partial class MediaSession
     private const long SleepNanosMax = 10_000_000_000;
 
     private readonly MediaSessionOptions _options;
-    private readonly SrtpSession? _srtp;
+    /// <summary>Once there were keys; it is asked for what goes and comes while <see cref="Protection"/> is set.</summary>
+    private SrtpSession? _srtp;
     private readonly RtpSender _sender;
     private readonly ReceiveStream _stream = new();
     private readonly RemoteLatch _latch = new();
@@ -74,11 +75,7 @@ public sealed partial class MediaSession
         Id = id;
         _options = options;
         _counters = services.Counters;
-        if (options.Srtp is { } keys)
-        {
-            _srtp = new SrtpSession(keys);
-            seed = SrtpSession.Fit(seed);
-        }
+        Protect(options.Srtp);
         List<Recording> recordings = [];
         _sender = new RtpSender(seed);
         _reach = new FarEndReach(_latch);
@@ -152,6 +149,9 @@ public sealed partial class MediaSession
 
     private bool IsClosing => _life != Life.Open;
 
+    /// <summary>What protects RTP and RTCP now; null for nothing.</summary>
+    private SrtpSession? Protection { get; set; }
+
     private bool CanReport => _description is not null && _reach.Allows(RtcpBytesMax);
 
     /// <summary>The streams' quality as of the last <see cref="Tick"/>; null while nothing was negotiated. Any thread; never waits.</summary>
@@ -195,7 +195,7 @@ public sealed partial class MediaSession
         var length = IsClosing ? 0 : WriteFrame(rtpOut, nowNanos);
         if (length == 0) _sender.Pause();
         else _counters.CountSent();
-        if (length > 0 && _srtp is { } srtp) length = srtp.ProtectRtp(rtpOut, length);
+        if (length > 0 && Protection is { } srtp) length = srtp.ProtectRtp(rtpOut, length);
         _reach.Spend(length);
         _sender.Advance(1);
         Publish();
@@ -318,6 +318,7 @@ public sealed partial class MediaSession
     private void Configure(MediaDescription description)
     {
         if (IsClosing) return;
+        if (_options.Srtp is null) Protect(description.Srtp);
         var remote = SocketAddressKey.From(description.Remote);
         _rtcpRemote.Signal(remote, SocketAddressKey.From(description.RemoteRtcp));
         _latch.Signal(remote, description.FarEnd);
@@ -330,6 +331,18 @@ public sealed partial class MediaSession
         _audio.Configure(description.Receive && description.TelephoneEventPayloadType < 0);
         if (!description.Send) _keys.End(MediaOutcome.Failed);
         Mixes.OnConfigured();
+    }
+
+    private void Protect(SrtpKeys? keys)
+    {
+        if (keys is null)
+        {
+            Protection = null;
+            return;
+        }
+        if (_srtp is null) _srtp = new SrtpSession(keys);
+        else _srtp.Configure(keys);
+        Protection = _srtp;
     }
 
     private void PreparePlay(long action)

@@ -5,67 +5,49 @@ using Cti.Media.Rtp;
 namespace Cti.Media.Srtp;
 
 /// <summary>
-/// SRTP and SRTCP of one session, both directions (RFC 3711):
-/// <code>
-/// SRTP   | RTP header        | payload, encrypted        |                          | tag (10) |
-///        |◄──────────── authenticated, with the roll-over counter behind it ──────►|
-/// SRTCP  | header, SSRC (8)  | all that follows, encrypted | E | index (31 bits)    | tag (10) |
-///        |◄──────────── authenticated ────────────────────────────────────────────►|
-/// </code>
-/// Nothing is allocated per packet. The other side is one source for the whole life of a session: the first one whose packet is authentic.
+/// SRTP and SRTCP of one session, both directions (RFC 3711, RFC 7714). Nothing is allocated per packet. A key that is given up and comes back goes on where
+/// it was, so that no index is used twice under it.
 /// </summary>
 internal sealed class SrtpSession : IDisposable
 {
-    /// <summary>What protecting adds to an RTP packet.</summary>
-    public const int RtpOverheadBytes = SrtpTransform.TagBytes;
+    /// <summary>What protecting adds to an RTP packet at most.</summary>
+    public const int RtpOverheadBytes = SrtpSuites.RtpOverheadBytesMax;
 
-    /// <summary>What protecting adds to an RTCP compound.</summary>
-    public const int RtcpOverheadBytes = RtcpIndexBytes + SrtpTransform.TagBytes;
+    /// <summary>What protecting adds to an RTCP compound at most.</summary>
+    public const int RtcpOverheadBytes = 4 + SrtpSuites.RtpOverheadBytesMax;
 
-    private const int RollOverBytes = 4;
-    private const int RtcpIndexBytes = 4;
-    private const int RtcpHeaderBytes = 8;
-    private const uint Encrypted = 0x8000_0000;
-    private const uint RtcpIndexMask = 0x7FFF_FFFF;
-
-    private readonly SrtpTransform _rtpOut;
-    private readonly SrtpTransform _rtpIn;
-    private readonly SrtpTransform _rtcpOut;
-    private readonly SrtpTransform _rtcpIn;
-    private readonly byte[] _plain = new byte[Limits.MediaDatagramBytesMax];
-    private PacketIndexes _sent;
-    private PacketIndexes _received;
-    private PacketIndexes _receivedRtcp;
-    private uint _nextRtcpIndex;
-    private bool _hasRemote;
-    private uint _remoteSsrc;
+    private readonly List<SrtpSender> _senders = [];
+    private SrtpSender _sender;
+    private SrtpReceiver? _receiver;
+    private SrtpKeys _keys;
 
     public SrtpSession(SrtpKeys keys)
     {
-        _rtpOut = SrtpTransform.Of(keys.Local, SrtpUse.Rtp);
-        _rtpIn = SrtpTransform.Of(keys.Remote, SrtpUse.Rtp);
-        _rtcpOut = SrtpTransform.Of(keys.Local, SrtpUse.Rtcp);
-        _rtcpIn = SrtpTransform.Of(keys.Remote, SrtpUse.Rtcp);
+        _keys = keys;
+        _sender = SenderOf(keys.Local);
+        _receiver = ReceiverOf(keys);
     }
 
-    /// <summary>The seed of a stream whose first cycle of sequence numbers is long enough for the far end to notice its end (RFC 3711 section 3.3.1).</summary>
-    public static MediaSessionSeed Fit(MediaSessionSeed seed) => seed with { Sequence = (ushort)(seed.Sequence & 0x7FFF) };
+    /// <summary>Other keys were agreed on, or the same once more, which changes nothing.</summary>
+    public void Configure(SrtpKeys keys)
+    {
+        if (keys == _keys) return;
+        _sender = SenderOf(keys.Local);
+        if (keys.Remote != _keys.Remote || keys.IdentifierBytes != _keys.IdentifierBytes)
+        {
+            _receiver?.Dispose();
+            _receiver = ReceiverOf(keys);
+        }
+        _keys = keys;
+    }
 
     /// <summary>Protects the RTP packet at the beginning of a buffer with <see cref="RtpOverheadBytes"/> of room behind it.</summary>
     /// <returns>The new length; 0 where a packet of that index was sent before: one index, one packet, or two would share a key stream.</returns>
-    public int ProtectRtp(Span<byte> buffer, int length)
-    {
-        var packet = buffer[..length];
-        var index = _sent.Estimate(BinaryPrimitives.ReadUInt16BigEndian(packet[2..]));
-        if (!_sent.IsNew(index)) return 0;
-        _sent.Add(index);
-        var payload = packet[RtpPacket.PayloadStart(packet)..];
-        _rtpOut.Crypt(payload, payload, BinaryPrimitives.ReadUInt32BigEndian(packet[8..]), index);
-        Span<byte> rollOver = stackalloc byte[RollOverBytes];
-        BinaryPrimitives.WriteUInt32BigEndian(rollOver, (uint)(index >> 16));
-        _rtpOut.Sign(packet, rollOver, buffer.Slice(length, SrtpTransform.TagBytes));
-        return length + RtpOverheadBytes;
-    }
+    public int ProtectRtp(Span<byte> buffer, int length) => _sender.ProtectRtp(buffer, length);
+
+    /// <summary>Protects the RTCP compound at the beginning of a buffer with <see cref="RtcpOverheadBytes"/> of room behind it.</summary>
+    /// <returns>The new length.</returns>
+    public int ProtectRtcp(Span<byte> buffer, int length) => _sender.ProtectRtcp(buffer, length);
 
     /// <summary>Checks and decrypts a datagram. The order is RFC 3711 section 3.3's: a replay costs nothing, what is not authentic changes nothing.</summary>
     /// <param name="datagram">What came.</param>
@@ -73,45 +55,10 @@ internal sealed class SrtpSession : IDisposable
     /// <param name="reason">Why there is none.</param>
     public bool TryUnprotectRtp(ReadOnlySpan<byte> datagram, out ReadOnlySpan<byte> plain, out DropReason reason)
     {
+        if (_receiver is { } receiver) return receiver.TryUnprotectRtp(datagram, out plain, out reason);
         plain = default;
-        reason = DropReason.Truncated;
-        var length = datagram.Length - RtpOverheadBytes;
-        if (length < RtpPacket.HeaderBytes || datagram.Length > _plain.Length) return false;
-        var packet = datagram[..length];
-        var start = RtpPacket.PayloadStart(packet);
-        if (start < 0) return false;
-        var ssrc = BinaryPrimitives.ReadUInt32BigEndian(packet[8..]);
         reason = DropReason.NotAuthentic;
-        if (_hasRemote && ssrc != _remoteSsrc) return false;
-        var index = _received.Estimate(BinaryPrimitives.ReadUInt16BigEndian(packet[2..]));
-        if (!_received.IsNew(index))
-        {
-            reason = DropReason.Duplicate;
-            return false;
-        }
-        Span<byte> rollOver = stackalloc byte[RollOverBytes];
-        BinaryPrimitives.WriteUInt32BigEndian(rollOver, (uint)(index >> 16));
-        if (!_rtpIn.IsAuthentic(packet, rollOver, datagram[length..])) return false;
-        _received.Add(index);
-        Know(ssrc);
-        packet[..start].CopyTo(_plain);
-        _rtpIn.Crypt(packet[start..], _plain.AsSpan(start), ssrc, index);
-        plain = _plain.AsSpan(0, length);
-        return true;
-    }
-
-    /// <summary>Protects the RTCP compound at the beginning of a buffer with <see cref="RtcpOverheadBytes"/> of room behind it.</summary>
-    /// <returns>The new length.</returns>
-    public int ProtectRtcp(Span<byte> buffer, int length)
-    {
-        var body = buffer[RtcpHeaderBytes..length];
-        var index = _nextRtcpIndex;
-        _nextRtcpIndex = (index + 1) & RtcpIndexMask;
-        _rtcpOut.Crypt(body, body, BinaryPrimitives.ReadUInt32BigEndian(buffer[4..]), index);
-        BinaryPrimitives.WriteUInt32BigEndian(buffer[length..], Encrypted | index);
-        var signed = length + RtcpIndexBytes;
-        _rtcpOut.Sign(buffer[..signed], [], buffer.Slice(signed, SrtpTransform.TagBytes));
-        return signed + SrtpTransform.TagBytes;
+        return false;
     }
 
     /// <summary>
@@ -119,41 +66,163 @@ internal sealed class SrtpSession : IDisposable
     /// </summary>
     public bool TryUnprotectRtcp(ReadOnlySpan<byte> datagram, out ReadOnlySpan<byte> plain, out DropReason reason)
     {
+        if (_receiver is { } receiver) return receiver.TryUnprotectRtcp(datagram, out plain, out reason);
         plain = default;
-        reason = DropReason.BadRtcp;
-        var signed = datagram.Length - SrtpTransform.TagBytes;
-        var length = signed - RtcpIndexBytes;
-        if (length < RtcpHeaderBytes || datagram.Length > _plain.Length) return false;
-        var ssrc = BinaryPrimitives.ReadUInt32BigEndian(datagram[4..]);
-        var trailer = BinaryPrimitives.ReadUInt32BigEndian(datagram[length..]);
         reason = DropReason.NotAuthentic;
-        if ((trailer & Encrypted) == 0 || (_hasRemote && ssrc != _remoteSsrc)) return false;
-        var index = trailer & RtcpIndexMask;
-        if (!_receivedRtcp.IsNew(index))
+        return false;
+    }
+
+    public void Dispose()
+    {
+        foreach (var sender in _senders) sender.Dispose();
+        _receiver?.Dispose();
+    }
+
+    private SrtpSender SenderOf(SrtpKey key)
+    {
+        foreach (var known in _senders)
+        {
+            if (known.Key.Equals(key)) return known;
+        }
+        var sender = new SrtpSender(key);
+        _senders.Add(sender);
+        return sender;
+    }
+
+    private static SrtpReceiver? ReceiverOf(SrtpKeys keys) => keys.Remote is { } remote ? new SrtpReceiver(remote, keys.IdentifierBytes) : null;
+}
+
+/// <summary>What a session sends under one key of ours.</summary>
+internal sealed class SrtpSender(SrtpKey key) : IDisposable
+{
+    private const uint RtcpIndexMask = 0x7FFF_FFFF;
+
+    private readonly SrtpTransform _rtp = SrtpTransform.Of(key, SrtpUse.Rtp);
+    private readonly SrtpTransform _rtcp = SrtpTransform.Of(key, SrtpUse.Rtcp);
+    private PacketIndexes _sent;
+    private uint _nextRtcpIndex;
+
+    public SrtpKey Key => key;
+
+    public int ProtectRtp(Span<byte> buffer, int length)
+    {
+        var packet = buffer[..length];
+        var index = _sent.Estimate(BinaryPrimitives.ReadUInt16BigEndian(packet[2..]));
+        if (!_sent.IsNew(index)) return 0;
+        _sent.Add(index);
+        return _rtp.ProtectRtp(buffer, RtpPacket.PayloadStart(packet), length, BinaryPrimitives.ReadUInt32BigEndian(packet[8..]), index);
+    }
+
+    public int ProtectRtcp(Span<byte> buffer, int length)
+    {
+        var index = _nextRtcpIndex;
+        _nextRtcpIndex = (index + 1) & RtcpIndexMask;
+        return _rtcp.ProtectRtcp(buffer, length, BinaryPrimitives.ReadUInt32BigEndian(buffer[4..]), index);
+    }
+
+    public void Dispose()
+    {
+        _rtp.Dispose();
+        _rtcp.Dispose();
+    }
+}
+
+/// <summary>
+/// What comes under one key of the other side, from a few sources: a far end that is moved on behind its server begins a new one under the same key. Of more
+/// the one that was heard first is forgotten.
+/// </summary>
+internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes) : IDisposable
+{
+    private const int RtcpHeaderBytes = 8;
+    private const uint RtcpIndexMask = 0x7FFF_FFFF;
+    private const int SourcesMax = 4;
+
+    private readonly SrtpTransform _rtp = SrtpTransform.Of(key, SrtpUse.Rtp);
+    private readonly SrtpTransform _rtcp = SrtpTransform.Of(key, SrtpUse.Rtcp);
+    private readonly Source[] _sources = new Source[SourcesMax];
+    private readonly byte[] _plain = new byte[Limits.MediaDatagramBytesMax];
+    private int _sourceCount;
+    private int _next;
+
+    public bool TryUnprotectRtp(ReadOnlySpan<byte> datagram, out ReadOnlySpan<byte> plain, out DropReason reason)
+    {
+        plain = default;
+        reason = DropReason.Truncated;
+        if (datagram.Length < RtpPacket.HeaderBytes + identifierBytes || datagram.Length > _plain.Length) return false;
+        var start = RtpPacket.PayloadStart(datagram);
+        if (start < 0) return false;
+        var ssrc = BinaryPrimitives.ReadUInt32BigEndian(datagram[8..]);
+        var source = Find(ssrc);
+        var index = source.Rtp.Estimate(BinaryPrimitives.ReadUInt16BigEndian(datagram[2..]));
+        if (!source.Rtp.IsNew(index))
         {
             reason = DropReason.Duplicate;
             return false;
         }
-        if (!_rtcpIn.IsAuthentic(datagram[..signed], [], datagram[signed..])) return false;
-        _receivedRtcp.Add(index);
-        Know(ssrc);
-        datagram[..RtcpHeaderBytes].CopyTo(_plain);
-        _rtcpIn.Crypt(datagram[RtcpHeaderBytes..length], _plain.AsSpan(RtcpHeaderBytes), ssrc, index);
+        reason = DropReason.NotAuthentic;
+        var length = _rtp.OpenRtp(datagram, start, identifierBytes, ssrc, index, _plain);
+        if (length == 0) return false;
+        Known(ssrc).Rtp.Add(index);
+        plain = _plain.AsSpan(0, length);
+        return true;
+    }
+
+    public bool TryUnprotectRtcp(ReadOnlySpan<byte> datagram, out ReadOnlySpan<byte> plain, out DropReason reason)
+    {
+        plain = default;
+        reason = DropReason.BadRtcp;
+        if (datagram.Length < RtcpHeaderBytes || datagram.Length > _plain.Length) return false;
+        var word = _rtcp.RtcpWord(datagram, identifierBytes);
+        if (word < 0) return false;
+        reason = DropReason.NotAuthentic;
+        if ((word & SrtpTransform.Encrypted) == 0) return false;
+        var ssrc = BinaryPrimitives.ReadUInt32BigEndian(datagram[4..]);
+        var index = (uint)word & RtcpIndexMask;
+        if (!Find(ssrc).Rtcp.IsNew(index))
+        {
+            reason = DropReason.Duplicate;
+            return false;
+        }
+        var length = _rtcp.OpenRtcp(datagram, identifierBytes, ssrc, index, _plain);
+        if (length == 0) return false;
+        Known(ssrc).Rtcp.Add(index);
         plain = _plain.AsSpan(0, length);
         return true;
     }
 
     public void Dispose()
     {
-        _rtpOut.Dispose();
-        _rtpIn.Dispose();
-        _rtcpOut.Dispose();
-        _rtcpIn.Dispose();
+        _rtp.Dispose();
+        _rtcp.Dispose();
     }
 
-    private void Know(uint ssrc)
+    /// <summary>What is known of a source; nothing of one that is new.</summary>
+    private Source Find(uint ssrc)
     {
-        _hasRemote = true;
-        _remoteSsrc = ssrc;
+        foreach (ref readonly var source in _sources.AsSpan(0, _sourceCount))
+        {
+            if (source.Ssrc == ssrc) return source;
+        }
+        return default;
+    }
+
+    /// <summary>The source of a packet that was authentic.</summary>
+    private ref Source Known(uint ssrc)
+    {
+        for (var i = 0; i < _sourceCount; i++)
+        {
+            if (_sources[i].Ssrc == ssrc) return ref _sources[i];
+        }
+        if (_sourceCount < SourcesMax) _next = _sourceCount++;
+        else _next = (_next + 1) % SourcesMax;
+        _sources[_next] = new Source { Ssrc = ssrc };
+        return ref _sources[_next];
+    }
+
+    private struct Source
+    {
+        public uint Ssrc;
+        public PacketIndexes Rtp;
+        public PacketIndexes Rtcp;
     }
 }

@@ -3,6 +3,7 @@ using System.Net;
 using Cti.Actors.SipNode;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Sip.Sdp;
 using Cti.Transport.Tls;
 
 namespace Cti.Node.Configuration;
@@ -177,10 +178,12 @@ public sealed record SipTcpSettings(int MaxConnections, TimeSpan IdleTimeout, Ti
 /// <param name="RingBackCountry">Whose ring-back tone is generated: ISO 3166, two letters.</param>
 /// <param name="Latch">From where else than its signalled address a far end's RTP may come.</param>
 /// <param name="Idle">What is sent while there is nothing to send.</param>
+/// <param name="Srtp">Whether sound is protected by keys in its description.</param>
+/// <param name="SrtpSuites">By which suites, in the order of our offers.</param>
 public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int PortFirst, int PortLast, string Root, string RecordRoot,
     UnixFileMode RecordFileMode, UnixFileMode RecordDirectoryMode,
     ImmutableArray<string> Codecs, TimeSpan Inactivity, int Loops, string Language, string SoundLibrary, string RingBackCountry,
-    LatchMode Latch, IdleSending Idle);
+    LatchMode Latch, IdleSending Idle, SrtpMode Srtp, ImmutableArray<string> SrtpSuites);
 
 /// <summary>cti.gateway.</summary>
 /// <param name="Listen">The URLs to listen on: http://, an IP address, localhost or *, a port (0: any free one).</param>
@@ -264,7 +267,8 @@ public sealed record TrunkTls(string? Name, bool Verify);
 /// <summary>cti.trunks[].media.</summary>
 /// <param name="Latch">From where else than its signalled address RTP may come; null: as cti.media says.</param>
 /// <param name="Idle">What is sent while there is nothing to send; null: as cti.media says.</param>
-public sealed record TrunkMedia(LatchMode? Latch, IdleSending? Idle);
+/// <param name="Srtp">Whether its sound is protected by keys in its description; null: as cti.media says.</param>
+public sealed record TrunkMedia(LatchMode? Latch, IdleSending? Idle, SrtpMode? Srtp);
 
 /// <summary>cti.trunks[].auth.</summary>
 /// <param name="User">The user.</param>

@@ -6,6 +6,7 @@ using Cti.Media;
 using Cti.Media.Tones;
 using Cti.Node.Hocon;
 using Cti.Persistence.PostgreSql;
+using Cti.Sip.Sdp;
 using Cti.Transport.Tls;
 
 namespace Cti.Node.Configuration;
@@ -29,6 +30,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static readonly (string, IdleSending)[] IdleModes = [("keepalive", IdleSending.Keepalive), ("silence", IdleSending.Silence),
         ("none", IdleSending.Nothing)];
+
+    private static readonly (string, SrtpMode)[] SrtpModes = [("off", SrtpMode.Off), ("optional", SrtpMode.Optional), ("required", SrtpMode.Required)];
 
     private static readonly (string, ClientCertificates)[] ClientCertificateModes =
         [("none", ClientCertificates.None), ("optional", ClientCertificates.Optional), ("required", ClientCertificates.Required)];
@@ -168,7 +171,9 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             media.NonEmpty("sound-library"),
             media.Required("ring-back-country", $"one of {string.Join(", ", RingBack.Countries.Order())}", Country, "CN"),
             media.Choice("latch", LatchModes),
-            media.Choice("idle", IdleModes));
+            media.Choice("idle", IdleModes),
+            media.Choice("srtp", SrtpModes),
+            Suites(media));
         media.Close();
         return settings;
     }
@@ -222,6 +227,13 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             min: 1, max: 16);
         if (codecs.Distinct().Count() != codecs.Length) reader.Problem("codecs", "the same codec twice; right is each once");
         return codecs;
+    }
+
+    private static ImmutableArray<string> Suites(SettingsReader reader)
+    {
+        var suites = reader.List("srtp-suites", $"one of {string.Join(", ", CryptoSuites.All)}", CryptoSuites.Find, min: 1, max: 16);
+        if (suites.Distinct().Count() != suites.Length) reader.Problem("srtp-suites", "the same suite twice; right is each once");
+        return suites;
     }
 
     private static GatewaySettings Gateway(SettingsReader cti)
@@ -327,7 +339,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     {
         var settings = new TrunkMedia(
             media.Has("latch") ? media.Choice("latch", LatchModes) : Ask(media, "latch", default(LatchMode?)),
-            media.Has("idle") ? media.Choice("idle", IdleModes) : Ask(media, "idle", default(IdleSending?)));
+            media.Has("idle") ? media.Choice("idle", IdleModes) : Ask(media, "idle", default(IdleSending?)),
+            media.Has("srtp") ? media.Choice("srtp", SrtpModes) : Ask(media, "srtp", default(SrtpMode?)));
         media.Close();
         return settings;
     }

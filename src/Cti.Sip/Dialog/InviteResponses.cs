@@ -68,6 +68,8 @@ public static class InviteResponses
         var (code, text) = refusal switch
         {
             SdpRefusal.NoCommonCodec => (305, "Incompatible media format"),
+            SdpRefusal.NoCommonCrypto => (302, "No crypto suite in common"),
+            SdpRefusal.NotProtected => (302, "SRTP is required here"),
             SdpRefusal.UnsupportedProfile => (302, "Incompatible transport protocol"),
             SdpRefusal.UnusableAddress => (301, "Incompatible network address formats"),
             _ => (304, "Media type not available"),

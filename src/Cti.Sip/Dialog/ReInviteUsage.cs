@@ -153,7 +153,7 @@ public static class ReInviteUsage
     {
         if (change.RefreshesOnly && state.AllowsUpdate) return SendUpdate(state, change, cnonce);
         // A refresh repeats what holds, also a hold of theirs (RFC 4028 section 7.4).
-        var offer = change.Local is null ? state.LocalSdp : SdpNegotiator.CreateOffer(change.Local, state.LocalSdp);
+        var offer = change.Local is null && !state.LocalSdp.LacksKeys ? state.LocalSdp : SdpNegotiator.CreateOffer(change.Local ?? state.Local, state.LocalSdp);
         var request = DialogRequests.ReInvite(state.Dialog, offer.ToBytes(), out var dialog);
         state.Timer?.AddTo(request);
         if (cnonce is not null && state.Credentials is { } credentials)

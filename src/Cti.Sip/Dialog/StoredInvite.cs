@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using Cti.Sip.Message;
+using Cti.Sip.Sdp;
 
 namespace Cti.Sip.Dialog;
 
@@ -26,7 +27,11 @@ public static class StoredInvite
     {
         var kept = new SipRequest(invite.Method, invite.Uri);
         foreach (var id in Kept) kept.AddAll(invite, id);
-        var sdp = hosts is { IsEmpty: false } && InviteResponses.FindSdp(invite, hosts) is { } found ? found.ToBytes() : SdpOf(invite);
+        // Letter for letter but for what the journal must not have, and what it need not ask again.
+        var sdp = SdpOf(invite);
+        var known = hosts ?? ImmutableDictionary<string, string>.Empty;
+        if ((!known.IsEmpty || SdpSession.MayHaveKeys(sdp)) && InviteResponses.FindSdp(invite, known) is { } found)
+            sdp = Encoding.UTF8.GetBytes(found.ToJournal());
         if (sdp.Length > 0) kept.SetBody(InviteResponses.SdpType, sdp);
         return Encoding.Latin1.GetString(SipMessageWriter.ToArray(kept));
     }
@@ -39,5 +44,5 @@ public static class StoredInvite
     }
 
     private static byte[] SdpOf(SipRequest invite) =>
-        invite.Body.IsEmpty ? [] : Sdp.SdpBody.Find(invite.Get(HeaderId.ContentType), invite.Body.Span).ToArray();
+        invite.Body.IsEmpty ? [] : SdpBody.Find(invite.Get(HeaderId.ContentType), invite.Body.Span).ToArray();
 }

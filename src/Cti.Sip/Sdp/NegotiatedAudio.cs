@@ -1,8 +1,9 @@
 using System.Collections.Immutable;
+using System.Text.Json.Serialization;
 
 namespace Cti.Sip.Sdp;
 
-/// <summary>What offer and answer agreed on for the audio stream. Plain values: it is journaled.</summary>
+/// <summary>What offer and answer agreed on for the audio stream. Plain values: it is journaled, but for the keys.</summary>
 /// <param name="RemoteAddress">IP literal RTP goes to; "0.0.0.0" or "::" in a hold of the old kind, then <paramref name="Send"/> is false.</param>
 /// <param name="RemotePort">1..65535.</param>
 /// <param name="RemoteRtcpAddress">IP literal RTCP goes to (RFC 3605, else the same as RTP).</param>
@@ -18,7 +19,18 @@ namespace Cti.Sip.Sdp;
 /// wrong ones.
 /// </param>
 public sealed record NegotiatedAudio(string RemoteAddress, int RemotePort, string RemoteRtcpAddress, int RemoteRtcpPort, string Codec,
-    int PayloadType, int TelephoneEventPayloadType, bool Send, bool Receive, string? AlsoReceived = null);
+    int PayloadType, int TelephoneEventPayloadType, bool Send, bool Receive, string? AlsoReceived = null)
+{
+    /// <summary>The crypto suite that protects the stream; null for none.</summary>
+    public string? Srtp { get; init; }
+
+    /// <summary>What it is protected by: no journal has it, so who reads one knows only that there were keys.</summary>
+    [JsonIgnore]
+    public StreamKeys? Keys { get; init; }
+
+    /// <summary>The same, protected by these; as it is where there are none.</summary>
+    internal NegotiatedAudio With(StreamKeys? keys) => keys is null ? this : this with { Srtp = keys.Local.Suite, Keys = keys };
+}
 
 /// <summary>Our side of an audio stream: what an offer or answer of ours is made of.</summary>
 /// <param name="Address">IP literal at which we receive; its family is the stream's.</param>
@@ -29,7 +41,11 @@ public sealed record NegotiatedAudio(string RemoteAddress, int RemotePort, strin
 /// <param name="Direction">What we want: our sending is its sending half.</param>
 /// <param name="TelephoneEventPayloadType">RFC 4733's payload type in our offers, 96..127, or -1 to neither offer nor accept it.</param>
 public sealed record LocalAudio(string Address, int RtpPort, ulong SessionId, ulong Version, ImmutableArray<string> Codecs,
-    SdpDirection Direction = SdpDirection.SendReceive, int TelephoneEventPayloadType = 101);
+    SdpDirection Direction = SdpDirection.SendReceive, int TelephoneEventPayloadType = 101)
+{
+    /// <summary>What protects it; null where nothing is protected.</summary>
+    public LocalCrypto? Crypto { get; init; }
+}
 
 /// <summary>Why offer and answer came to nothing: the answer to an offer is 488 (RFC 3261 section 13.3.1.3), an answer ends the call.</summary>
 public enum SdpRefusal
@@ -40,12 +56,16 @@ public enum SdpRefusal
     NoAudio,
     /// <summary>The audio is switched off (port 0).</summary>
     Disabled,
-    /// <summary>Not RTP/AVP.</summary>
+    /// <summary>Not RTP/AVP, and not RTP/SAVP where we protect; or an answer that protects what was not to be.</summary>
     UnsupportedProfile,
     /// <summary>Not a unicast IP literal, or not of our stream's family.</summary>
     UnusableAddress,
     /// <summary>No codec in common.</summary>
     NoCommonCodec,
+    /// <summary>No crypto suite in common, or no key that can be used.</summary>
+    NoCommonCrypto,
+    /// <summary>Nothing protects it, and we take only what is protected.</summary>
+    NotProtected,
     /// <summary>An answer whose media descriptions do not match the offer's.</summary>
     MediaMismatch,
 }

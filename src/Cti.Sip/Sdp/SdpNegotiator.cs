@@ -6,12 +6,11 @@ using System.Net.Sockets;
 namespace Cti.Sip.Sdp;
 
 /// <summary>
-/// Offer and answer (RFC 3264) for one audio stream of G.711 with telephone events; pure. We always send packets of 20 ms, whatever
-/// ptime and maxptime say: receivers must take 0..200 ms for these codecs (RFC 3551 section 4.2).
+/// Offer and answer (RFC 3264) for one audio stream of G.711 with telephone events, plain or protected (RFC 4568); pure. We always send packets of 20 ms,
+/// whatever ptime and maxptime say: receivers must take 0..200 ms for these codecs (RFC 3551 section 4.2).
 /// </summary>
 public static class SdpNegotiator
 {
-    private const string Profile = "RTP/AVP";
     private const string TelephoneEvent = "telephone-event";
     private const int ClockRate = 8000;
 
@@ -31,7 +30,8 @@ public static class SdpNegotiator
             foreach (var description in previous.Media) media.Add(SwitchedOff(description));
         }
         var formats = local.Codecs.Select(StaticFormat).ToImmutableArray();
-        var audio = AudioLine(local.RtpPort, formats, eventType, local.Direction);
+        var (profile, lines) = StreamCrypto.Offer(local.Crypto, place < 0 ? null : previous!.Media[place]);
+        var audio = AudioLine(local.RtpPort, profile, formats, eventType, local.Direction, lines);
         if (place < 0) media.Add(audio);
         else media[place] = audio;
         return Versioned(Compose(local, "0 0", media.DrainToImmutable()), previous);
@@ -39,7 +39,8 @@ public static class SdpNegotiator
 
     /// <summary>
     /// Our answer: the first audio stream we can do gets those of its codecs that we have, in the offerer's order, and telephone-event under the offer's
-    /// payload type; we send the first. Every other stream is refused with port 0 in its place.
+    /// payload type; we send the first. Streams that can be protected come before those that cannot, where we do that too. Every other stream is refused with
+    /// port 0 in its place.
     /// </summary>
     /// <param name="offer">Theirs.</param>
     /// <param name="local">Ours; its address must be of the family of <see cref="PreferredFamily"/>.</param>
@@ -47,26 +48,35 @@ public static class SdpNegotiator
     public static SdpOutcome Answer(SdpSession offer, LocalAudio local, SdpSession? previous = null)
     {
         var reason = SdpRefusal.NoAudio;
-        for (var i = 0; i < offer.Media.Length; i++)
+        var places = Enumerable.Range(0, offer.Media.Length);
+        if (local.Crypto is not null) places = places.OrderBy(place => !StreamCrypto.MayBeProtected(offer.Media[place]));
+        foreach (var place in places)
         {
-            var refusal = Examine(offer, offer.Media[i], local.Codecs, FamilyOf(local.Address), out var remote, out var formats);
-            if (refusal != SdpRefusal.None)
-            {
-                // The first audio's reason tells most; what else is refused is beside the point.
-                if (reason == SdpRefusal.NoAudio) reason = refusal;
-                continue;
-            }
-            var eventType = local.TelephoneEventPayloadType < 0 ? -1 : FindTelephoneEvent(offer.Media[i]);
-            var theirs = offer.DirectionOf(offer.Media[i]);
-            var send = theirs.Receives() && local.Direction.Sends() && !remote.IsHeld;
-            var receive = theirs.Sends() && local.Direction.Receives();
-            var answered = ImmutableArray.CreateBuilder<SdpMedia>(offer.Media.Length);
-            for (var j = 0; j < offer.Media.Length; j++)
-                answered.Add(j == i ? AudioLine(local.RtpPort, formats, eventType, SdpDirections.Of(send, receive)) : SwitchedOff(offer.Media[j]));
-            var answer = Versioned(Compose(local, offer.Timing, answered.DrainToImmutable()), previous);
-            return new SdpOutcome(answer, remote.Negotiated(formats[0], eventType, send, receive, Others(formats[0], eventType, formats, [])), SdpRefusal.None);
+            var outcome = Answer(offer, place, local, previous);
+            if (outcome.Refusal == SdpRefusal.None) return outcome;
+            // The first audio's reason tells most; what else is refused is beside the point.
+            if (reason == SdpRefusal.NoAudio) reason = outcome.Refusal;
         }
         return SdpOutcome.Refused(reason);
+    }
+
+    private static SdpOutcome Answer(SdpSession offer, int place, LocalAudio local, SdpSession? previous)
+    {
+        var media = offer.Media[place];
+        var refusal = Examine(offer, media, local.Codecs, FamilyOf(local.Address), out var remote, out var formats);
+        StreamKeys? keys = null;
+        SdpAttribute? line = null;
+        if (refusal == SdpRefusal.None) refusal = StreamCrypto.Answer(media, local.Crypto, out keys, out line);
+        if (refusal != SdpRefusal.None) return SdpOutcome.Refused(refusal);
+        var eventType = local.TelephoneEventPayloadType < 0 ? -1 : FindTelephoneEvent(media);
+        var theirs = offer.DirectionOf(media);
+        var send = theirs.Receives() && local.Direction.Sends() && !remote.IsHeld;
+        var receive = theirs.Sends() && local.Direction.Receives();
+        var profile = StreamCrypto.IsProtected(media) ? StreamCrypto.Protected : StreamCrypto.Plain;
+        var own = AudioLine(local.RtpPort, profile, formats, eventType, SdpDirections.Of(send, receive), line is null ? [] : [line]);
+        var answer = Versioned(Compose(local, offer.Timing, [.. offer.Media.Select((other, at) => at == place ? own : SwitchedOff(other))]), previous);
+        var agreed = remote.Negotiated(formats[0], eventType, send, receive, Others(formats[0], eventType, formats, [])).With(keys);
+        return new SdpOutcome(answer, agreed, SdpRefusal.None);
     }
 
     /// <summary>
@@ -81,6 +91,8 @@ public static class SdpNegotiator
         var offered = Formats(ours).Where(format => format.Name != TelephoneEvent).ToImmutableArray();
         var family = FamilyOf(offer.ConnectionOf(ours)?.Address ?? "");
         var refusal = Examine(answer, media, [.. offered.Select(format => format.Name)], family, out var remote, out var formats);
+        StreamKeys? keys = null;
+        if (refusal == SdpRefusal.None) refusal = StreamCrypto.Apply(ours, media, out keys);
         if (refusal != SdpRefusal.None) return SdpOutcome.Refused(refusal);
         var ourEvents = FindTelephoneEvent(ours);
         var eventType = ourEvents < 0 ? -1 : FindTelephoneEvent(media);
@@ -91,7 +103,8 @@ public static class SdpNegotiator
         // What they send goes by our numbers, and by their own where they mix them up.
         var agreed = offered.Where(format => formats.Any(other => other.Name == format.Name)).ToList();
         if (eventType >= 0) agreed.Add(new AudioFormat(TelephoneEvent, ourEvents));
-        return new SdpOutcome(null, remote.Negotiated(formats[0], eventType, send, receive, Others(formats[0], eventType, formats, agreed)), SdpRefusal.None);
+        var audio = remote.Negotiated(formats[0], eventType, send, receive, Others(formats[0], eventType, formats, agreed)).With(keys);
+        return new SdpOutcome(null, audio, SdpRefusal.None);
     }
 
     /// <summary>
@@ -120,8 +133,7 @@ public static class SdpNegotiator
     {
         foreach (var media in session.Media)
         {
-            if (!IsLiveAudio(media) || !media.Protocol.Equals(Profile, StringComparison.OrdinalIgnoreCase) || session.ConnectionOf(media) is not { } connection)
-                continue;
+            if (!IsLiveAudio(media) || !StreamCrypto.IsKnownProfile(media) || session.ConnectionOf(media) is not { } connection) continue;
             if (!Formats(media).Any(format => format.Name != TelephoneEvent)) continue;
             return connection.IsHostName ? connection : null;
         }
@@ -142,7 +154,7 @@ public static class SdpNegotiator
         formats = [];
         if (!IsAudio(media)) return SdpRefusal.NoAudio;
         if (media.Port == 0) return SdpRefusal.Disabled;
-        if (!media.Protocol.Equals(Profile, StringComparison.OrdinalIgnoreCase)) return SdpRefusal.UnsupportedProfile;
+        if (!StreamCrypto.IsKnownProfile(media)) return SdpRefusal.UnsupportedProfile;
         if (!RemoteEnd.TryFind(session, media, family, out remote)) return SdpRefusal.UnusableAddress;
         formats = [.. Formats(media).Where(format => codecs.Contains(format.Name, StringComparer.Ordinal)).Distinct()];
         return formats.IsEmpty ? SdpRefusal.NoCommonCodec : SdpRefusal.None;
@@ -175,10 +187,11 @@ public static class SdpNegotiator
         return same with { Origin = same.Origin with { Version = Text(version) } };
     }
 
-    private static SdpMedia AudioLine(int port, ImmutableArray<AudioFormat> formats, int eventType, SdpDirection direction)
+    private static SdpMedia AudioLine(int port, string profile, ImmutableArray<AudioFormat> formats, int eventType, SdpDirection direction,
+        ImmutableArray<SdpAttribute> crypto)
     {
         var types = ImmutableArray.CreateBuilder<string>(formats.Length + 1);
-        var attributes = ImmutableArray.CreateBuilder<SdpAttribute>(formats.Length + 4);
+        var attributes = ImmutableArray.CreateBuilder<SdpAttribute>(formats.Length + 4 + crypto.Length);
         foreach (var format in formats)
         {
             types.Add(Text((ulong)format.PayloadType));
@@ -192,7 +205,8 @@ public static class SdpNegotiator
         }
         attributes.Add(new SdpAttribute("ptime", "20"));
         attributes.Add(new SdpAttribute(direction.ToAttribute()));
-        return new SdpMedia("audio", port, Profile, types.DrainToImmutable(), null, attributes.DrainToImmutable());
+        attributes.AddRange(crypto);
+        return new SdpMedia("audio", port, profile, types.DrainToImmutable(), null, attributes.DrainToImmutable());
     }
 
     /// <summary>At least one format has to stand in an m= line, though it is ignored where the port is 0 (RFC 3264 section 6).</summary>

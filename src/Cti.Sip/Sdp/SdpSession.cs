@@ -24,6 +24,35 @@ public sealed record SdpSession(SdpOrigin Origin, string Name, SdpConnection? Co
     /// <summary>The wire bytes.</summary>
     public byte[] ToBytes() => Encoding.UTF8.GetBytes(SdpWriter.Write(this));
 
+    /// <summary>The wire text without keys (RFC 4568), as a journal may have it: which suites there were stays.</summary>
+    public string ToJournal() => WithoutKeys().ToString();
+
+    /// <summary>Whether it says by which suite a stream is protected and not with which key, as one from a journal.</summary>
+    public bool LacksKeys => Media.Any(static media => media.Attributes.Any(static attribute =>
+        CryptoLine.Is(attribute) && CryptoLine.TryParse(attribute.Value, out var line) && line.Key is null));
+
+    /// <summary>Whether there may be keys in a description's text: then what is kept of it is <see cref="ToJournal"/>.</summary>
+    public static bool MayHaveKeys(ReadOnlySpan<byte> text)
+    {
+        foreach (var end in text.Split((byte)'\n'))
+        {
+            var line = Message.Ascii.Trim(text[end]);
+            if (line.Length > 2 && line[1] == '=' && (line[0] is (byte)'k' or (byte)'K' || CryptoLine.IsSecret(line[2..]))) return true;
+        }
+        return false;
+    }
+
+    private SdpSession WithoutKeys() => Attributes.Any(CryptoLine.IsSecret) || Media.Any(static media => media.Attributes.Any(CryptoLine.IsSecret))
+        ? this with
+        {
+            Attributes = WithoutKeys(Attributes),
+            Media = [.. Media.Select(static media => media with { Attributes = WithoutKeys(media.Attributes) })],
+        }
+        : this;
+
+    private static ImmutableArray<SdpAttribute> WithoutKeys(ImmutableArray<SdpAttribute> attributes) =>
+        [.. attributes.Select(static attribute => CryptoLine.IsSecret(attribute) ? CryptoLine.WithoutKey(attribute) : attribute)];
+
     /// <summary>The c= that holds for <paramref name="media"/>: its own, else the session's, else null.</summary>
     public SdpConnection? ConnectionOf(SdpMedia media) => media.Connection ?? Connection;
 

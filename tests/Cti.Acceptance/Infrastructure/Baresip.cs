@@ -46,7 +46,8 @@ internal sealed class Baresip : IAsyncDisposable
     /// <param name="minutes">How long it says something in a call: at the end of it, it hangs up.</param>
     /// <param name="certificate">Its certificate and key for TLS, with whom it trusts; null: without TLS.</param>
     /// <param name="answers">Whether it answers by itself.</param>
-    public static async Task<Baresip> StartAsync(int minutes = 2, (string Own, string Trusted)? certificate = null, bool answers = false)
+    /// <param name="srtp">How it protects sound: srtp (best effort), srtp-mand (always); null: not.</param>
+    public static async Task<Baresip> StartAsync(int minutes = 2, (string Own, string Trusted)? certificate = null, bool answers = false, string? srtp = null)
     {
         var program = Tools.Find("baresip", "baresip-core");
         var modules = new[] { "/usr/lib/baresip/modules", "/usr/lib64/baresip/modules" }.FirstOrDefault(Directory.Exists)
@@ -62,6 +63,7 @@ internal sealed class Baresip : IAsyncDisposable
             module_path {modules}
             module cons.so
             module g711.so
+            {(srtp is null ? "" : "module srtp.so")}
             module aufile.so
             module aubridge.so
             module sndfile.so
@@ -72,7 +74,7 @@ internal sealed class Baresip : IAsyncDisposable
             {(certificate is { } tls ? $"sip_certificate {tls.Own}\nsip_cafile {tls.Trusted}" : "")}
 
             """));
-        await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}{(certificate is null ? "" : ";transport=tls")}>;regint=0;audio_codecs=PCMA{(answers ? ";answermode=auto" : "")}\n");
+        await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}{(certificate is null ? "" : ";transport=tls")}>;regint=0;audio_codecs=PCMA{(answers ? ";answermode=auto" : "")}{(srtp is null ? "" : $";mediaenc={srtp}")}\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
         var minute = new byte[2 * 8000 * 60];
         Buffer.BlockCopy(Sound.Rising(60), 0, minute, 0, minute.Length);

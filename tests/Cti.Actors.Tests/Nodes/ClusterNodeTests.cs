@@ -68,7 +68,7 @@ public abstract class ClusterNodeTests
         {
             var other = bench.Nodes.Where(node => node.IsAlive && node != at).SelectMany(node => node.Media.LinkSessions).Single(there => there.Local.Equals(link.Remote));
             other.Remote.ShouldBe(link.Local);
-            other.Keys.ShouldBe(new Cti.Media.Srtp.SrtpKeys(link.Keys!.Remote, link.Keys.Local));
+            other.Keys.ShouldBe(new Cti.Media.Srtp.SrtpKeys(link.Keys!.Remote!, link.Keys.Local));
         }
         bench.Nodes.Where(node => node.IsAlive && node != at).Sum(node => node.Media.Bridges.Count).ShouldBe(calls.Count() - here, "each of them is joined to its link");
     }

@@ -32,7 +32,7 @@ public sealed class CrossNodeTests : ClusterNodeTests
         var here = bench[one].Media.LinkSessions.ShouldHaveSingleItem();
         var there = bench[other].Media.LinkSessions.ShouldHaveSingleItem();
         (here.Remote, there.Remote).ShouldBe((there.Local, here.Local), "each sends to the other");
-        here.Keys.ShouldBe(new Cti.Media.Srtp.SrtpKeys(there.Keys!.Remote, there.Keys.Local));
+        here.Keys.ShouldBe(new Cti.Media.Srtp.SrtpKeys(there.Keys!.Remote!, there.Keys.Local));
     }
 
     [Fact]

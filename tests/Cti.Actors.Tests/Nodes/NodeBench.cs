@@ -218,7 +218,7 @@ internal sealed class NodeBench
         return task.Result;
     }
 
-    private static void Done(ValueTask task)
+    internal static void Done(ValueTask task)
     {
         task.IsCompleted.ShouldBeTrue();
         task.GetAwaiter().GetResult();

@@ -153,7 +153,7 @@ public sealed class PauseAndLinkTests
         using var one = near.Open();
         using var other = far.Open();
         var keys = SrtpKeys.Draw(SystemRandom.Instance);
-        var (a, b) = (new Link(near, keys), new Link(far, keys.Swap()));
+        var (a, b) = (new Link(near, keys), new Link(far, new SrtpKeys(keys.Remote!, keys.Local)));
         (a.Local.Address, b.Local.Address).ShouldBe((here, there));
         near.Engine.Configure(a.Session, MediaDescription.ForLink(b.Local, AudioCodec.Pcma));
         far.Engine.Configure(b.Session, MediaDescription.ForLink(a.Local, AudioCodec.Pcma));
