@@ -27,6 +27,7 @@ var needs = new (string File, string Package)[]
     ("/usr/bin/git", "git"),
     ("/sbin/ip", "iproute2"),
     ("/usr/lib/*/libsqlite3.so.0", "libsqlite3-0"),
+    ("/usr/lib/*/libsrtp2.so.1", "libsrtp2-1"),
     ("/usr/lib/postgresql/*/bin/initdb", "postgresql"),
     ("/usr/sbin/kamailio", "kamailio"),
 };

@@ -1,3 +1,5 @@
+using System.Net;
+using Cti.Acceptance.Cluster;
 using Cti.Acceptance.Infrastructure;
 using Cti.Testing;
 
@@ -30,24 +32,43 @@ public sealed class SrtpTests : IDisposable
         Sound.Share(Sound.Read(path).Samples, Sound.Rising(120)).ShouldBeGreaterThan(0.8);
     }
 
+    /// <summary>By libsrtp, whose phone takes new keys; baresip 1.0 keeps the first that it was given.</summary>
     [Fact]
-    public async Task A_protected_call_goes_on_after_kill_9_with_new_keys_in_both_directions()
+    public async Task Protected_calls_go_on_after_kill_9_with_new_keys_in_both_directions_and_no_key_was_journaled()
     {
-        await using var softphone = await Baresip.StartAsync(certificate: Certificate, answers: true, srtp: "srtp-mand");
-        await using var node = await StartAsync(softphone, "required", "AES_CM_128_HMAC_SHA1_80");
-        string call;
-        await using (var app = await RpcClient.ConnectAsync(node)) call = await UpAsync(node, app, softphone);
+        await using var farm = new PhoneFarm(IPAddress.Loopback, protects: true);
+        await using var node = await NodeProcess.StartAsync(["cti.media.srtp=optional", "cti.media.srtp-suites=[AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32]",
+            $$"""cti.trunks=[{ name = farm, address = "{{farm.Address}}", options-interval = 0 }]"""]);
+        Announcement.Write(node.MediaRoot, "long.wav", 1, 60);
+        string[] calls;
+        await using (var app = await RpcClient.ConnectAsync(node))
+        {
+            calls = await Task.WhenAll(Enumerable.Range(0, 8).Select(async number =>
+            {
+                var call = (string)(await app.AskAsync("sys.call.construct", new { to_uri = $"sip:any{number}@farm", max_answer_seconds = 300 }))!["res_id"]!;
+                (await app.ExpectAsync("sys.call.on_dial_completed", call)).Error.ShouldBeNull();
+                await app.AskAsync("sys.call.play_start", new { res_id = call, content = "long.wav" });
+                return call;
+            }));
+            foreach (var phone in farm.Calls) phone.Audio.ExpectAnnouncement(1, 60);
+            await Patience.UntilAsync(() => farm.Calls.All(static phone => phone.Audio.Missing(200).Length == 0), "all hear the announcement");
+        }
         await node.KillAsync();
-        (await node.QueryAsync("select payload from journal")).ShouldContain(static row => row.Contains("AES_CM_128_HMAC_SHA1_80", StringComparison.Ordinal));
-        (await node.QueryAsync("select payload from journal")).ShouldAllBe(static row => !row.Contains("inline", StringComparison.Ordinal));
+        var rows = await node.QueryAsync("select payload from journal");
+        rows.ShouldContain(static row => row.Contains("AES_CM_128_HMAC_SHA1_32", StringComparison.Ordinal));
+        rows.ShouldAllBe(static row => !row.Contains("inline", StringComparison.Ordinal));
         await node.LaunchAsync();
-        var before = softphone.Loud();
-        try { await Patience.UntilAsync(() => softphone.Loud() > before + 8_000, "it hears the announcement again"); } catch { Console.Error.WriteLine("XX " + softphone.Output + "\n" + node.Log); throw; }
+        await Patience.UntilAsync(() => farm.Calls.All(static phone => phone.Reinvites == 1 && phone.Audio.Missing(200).Length == 0), "all hear it again");
         await using var again = await RpcClient.ConnectAsync(node);
-        await StopAsync(again, call);
-        var path = (string)(await again.AskAsync("sys.call.record_start", new { res_id = call, max_seconds = 2, beep = false, record_file = "again" }))!;
-        await again.ExpectAsync("sys.call.on_record_completed", call);
-        Sound.Share(Sound.Read(path).Samples, Sound.Rising(120)).ShouldBeGreaterThan(0.8);
+        // What they say is heard too: their keys are the old ones, which the node asked for.
+        foreach (var (call, number) in calls.Select(static (call, number) => (call, number)))
+        {
+            await StopAsync(again, call);
+            await again.AskAsync("sys.call.receive_dtmf_start", new { res_id = call, max_keys = 1 });
+            farm.Find($"any{number}")!.Audio.Press("7");
+            ((string)(await again.ExpectAsync("sys.call.on_receive_dtmf_completed", call)).Params["keys"]!).ShouldBe("7");
+        }
+        farm.Complaints.ShouldBeEmpty();
         node.Log.ShouldNotContain("inline");
     }
 

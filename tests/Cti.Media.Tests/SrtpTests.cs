@@ -326,6 +326,29 @@ public sealed class SrtpTests
     private static GcmTransform Rfc7714(int keyBytes) =>
         GcmTransform.OfSessionKeys(Enumerable.Range(0, keyBytes).Select(static i => (byte)i).ToArray(), "Quid pro quo"u8);
 
+    [Theory]
+    [InlineData(SrtpSuite.AesCm80, 0)]
+    [InlineData(SrtpSuite.AesCm80, 1)]
+    [InlineData(SrtpSuite.AesGcm128, 66)]
+    [InlineData(SrtpSuite.AesCm32, 128)]
+    public void A_stream_that_is_old_already_is_found_within_a_second_and_followed(SrtpSuite suite, int cycles)
+    {
+        var (here, there) = Pair(suite);
+        using (here)
+        using (there)
+        {
+            for (var i = 0; i < cycles * 65_536; i += 30_000) Protect(here, Packet(i & 0xFFFF, length: 1));
+            var lost = 0;
+            var began = (cycles * 65_536) + 2_000;
+            for (var i = began; i < began + 70_000; i++)
+            {
+                var packet = Packet(i & 0xFFFF, length: 2);
+                if (Unprotect(there, Protect(here, packet), packet).Length > 0) lost++;
+            }
+            lost.ShouldBe(cycles == 0 ? 0 : (cycles - 1) / 4);
+        }
+    }
+
     [Fact]
     public void A_stream_begins_in_the_first_half_of_a_cycle_so_that_its_end_is_noticed()
     {

@@ -136,6 +136,10 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes) : IDisposab
     private const int RtcpHeaderBytes = 8;
     private const uint RtcpIndexMask = 0x7FFF_FFFF;
     private const int SourcesMax = 4;
+    private const int RollOversTried = 4;
+
+    /// <summary>Nearly two days of packets of 20 ms.</summary>
+    private const int RollOversMax = 128;
 
     private readonly SrtpTransform _rtp = SrtpTransform.Of(key, SrtpUse.Rtp);
     private readonly SrtpTransform _rtcp = SrtpTransform.Of(key, SrtpUse.Rtcp);
@@ -143,6 +147,7 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes) : IDisposab
     private readonly byte[] _plain = new byte[Limits.MediaDatagramBytesMax];
     private int _sourceCount;
     private int _next;
+    private int _rollOver;
 
     public bool TryUnprotectRtp(ReadOnlySpan<byte> datagram, out ReadOnlySpan<byte> plain, out DropReason reason)
     {
@@ -161,6 +166,7 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes) : IDisposab
         }
         reason = DropReason.NotAuthentic;
         var length = _rtp.OpenRtp(datagram, start, identifierBytes, ssrc, index, _plain);
+        if (length == 0 && _sourceCount == 0) length = OpenLater(datagram, start, ssrc, ref index);
         if (length == 0) return false;
         Known(ssrc).Rtp.Add(index);
         plain = _plain.AsSpan(0, length);
@@ -194,6 +200,24 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes) : IDisposab
     {
         _rtp.Dispose();
         _rtcp.Dispose();
+    }
+
+    /// <summary>
+    /// The first packet may be one of a stream that is old: after a takeover the far end goes on under its key, and nobody tells how often its sequence numbers
+    /// have begun anew (RFC 3711 section 3.3.1). That is tried out, a few possibilities a packet, so that what is forged costs little.
+    /// </summary>
+    private int OpenLater(ReadOnlySpan<byte> datagram, int start, uint ssrc, ref long index)
+    {
+        for (var i = 0; i < RollOversTried; i++)
+        {
+            _rollOver = (_rollOver % RollOversMax) + 1;
+            var later = ((long)_rollOver << 16) | (ushort)index;
+            var length = _rtp.OpenRtp(datagram, start, identifierBytes, ssrc, later, _plain);
+            if (length == 0) continue;
+            index = later;
+            return length;
+        }
+        return 0;
     }
 
     /// <summary>What is known of a source; nothing of one that is new.</summary>

@@ -8,7 +8,7 @@ public enum SrtpMode
     /// <summary>Never: what asks for it is refused.</summary>
     Off,
     /// <summary>
-    /// Where the far end does it too: our offers are RTP/AVP with crypto lines, which who does not know them passes over; of two streams the protected is taken.
+    /// Where the far end does it too: our offers are RTP/AVP with crypto lines, which others pass over; of two streams the protected one is taken.
     /// </summary>
     Optional,
     /// <summary>Always: our offers are RTP/SAVP, what is not protected is refused.</summary>

@@ -23,7 +23,8 @@ internal readonly record struct CryptoLine(int Tag, string Suite, CryptoKey? Key
         line = default;
         var fields = (value ?? "").Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
         if (fields.Length < 2 || fields[0].Length > TagDigitsMax) return false;
-        if (!int.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out var tag) || CryptoSuites.Find(fields[1]) is not { } suite) return false;
+        if (!int.TryParse(fields[0], NumberStyles.None, CultureInfo.InvariantCulture, out var tag)) return false;
+        if (CryptoSuites.Find(fields[1]) is not { } suite) return false;
         if (fields.Length == 2)
         {
             line = new CryptoLine(tag, suite, null);
@@ -54,9 +55,10 @@ internal readonly record struct CryptoLine(int Tag, string Suite, CryptoKey? Key
     /// <summary>The same of a line's text behind <c>a=</c>.</summary>
     public static bool IsSecret(ReadOnlySpan<byte> attribute) => StartsWith(attribute, "crypto"u8) || StartsWith(attribute, "key-mgmt"u8);
 
-    private static bool StartsWith(ReadOnlySpan<byte> text, ReadOnlySpan<byte> name) => text.Length >= name.Length && Ascii.EqualsIgnoreCase(text[..name.Length], name);
+    private static bool StartsWith(ReadOnlySpan<byte> text, ReadOnlySpan<byte> name) =>
+        text.Length >= name.Length && Ascii.EqualsIgnoreCase(text[..name.Length], name);
 
-    /// <summary>Whether a session parameter (section 6.3) changes nothing for us: hints, what may be passed over, and the key derivation rate that we have.</summary>
+    /// <summary>Whether a session parameter (section 6.3) changes nothing for us: hints, and the key derivation rate that we have.</summary>
     private static bool CanDo(string parameter) => parameter.StartsWith('-') || parameter.StartsWith("WSH=", StringComparison.OrdinalIgnoreCase)
         || parameter.Equals("KDR=0", StringComparison.OrdinalIgnoreCase);
 
@@ -70,13 +72,14 @@ internal readonly record struct CryptoLine(int Tag, string Suite, CryptoKey? Key
         {
             var colon = part.IndexOf(':', StringComparison.Ordinal);
             if (colon < 0) continue;
-            if (!int.TryParse(part.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out identifier) || identifier is < 1 or > IdentifierBytesMax)
-                return null;
+            if (!int.TryParse(part.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out identifier)) return null;
+            if (identifier is < 1 or > IdentifierBytesMax) return null;
         }
         // Some leave the padding out.
         var key = parts[0].TrimEnd('=');
         key = key.PadRight((key.Length + 3) / 4 * 4, '=');
         Span<byte> bytes = stackalloc byte[64];
-        return Convert.TryFromBase64String(key, bytes, out var written) && written == CryptoSuites.KeyBytes(suite) ? new CryptoKey(suite, key, identifier) : null;
+        if (!Convert.TryFromBase64String(key, bytes, out var written) || written != CryptoSuites.KeyBytes(suite)) return null;
+        return new CryptoKey(suite, key, identifier);
     }
 }

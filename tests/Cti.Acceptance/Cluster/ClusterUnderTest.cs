@@ -35,6 +35,9 @@ internal sealed record ClusterPlan
     /// <summary>Calls at once over the trunk named narrow.</summary>
     public int NarrowTrunkCalls { get; init; } = 5;
 
+    /// <summary>Whether every other phone protects its sound.</summary>
+    public bool Protects { get; init; }
+
     /// <summary>More keys, as HOCON.</summary>
     public string More { get; init; } = "";
 }
@@ -53,7 +56,7 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
         Plan = plan;
         Network = network;
         Database = database;
-        Farm = new PhoneFarm(IPAddress.Parse(network.Phones));
+        Farm = new PhoneFarm(IPAddress.Parse(network.Phones), plan.Protects);
         Directory.CreateDirectory(RecordRoot);
     }
 
@@ -232,6 +235,7 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
               { name = narrow, address = "{{gateway}}", max-calls = {{Plan.NarrowTrunkCalls}}, options-interval = 2s }
             ]
             cti.call { offer-timeout = 120s, setup-timeout = 300s }
+            {{(Plan.Protects ? "cti.media { srtp = optional, srtp-suites = [AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32] }" : "")}}
             {{cluster}}
             {{Plan.More}}
             """;

@@ -30,6 +30,7 @@ internal sealed class FarmCall
     private readonly SipText? _invited;
     private readonly IPEndPoint _peer;
     private readonly string _remoteUri, _localUri;
+    private readonly FarmCrypto? _crypto;
     private string _target, _remoteTag = "", _inviteBranch = "";
     private string _session = "";
     private string _lastBody = "";
@@ -53,6 +54,7 @@ internal sealed class FarmCall
         _remoteUri = $"sip:{user}@{to}";
         _target = _remoteUri;
         Audio = farm.Audio.Add(number);
+        _crypto = FarmCrypto.Of(number, farm.Protects);
     }
 
     /// <summary>A call to this phone.</summary>
@@ -71,6 +73,7 @@ internal sealed class FarmCall
         _routes.AddRange(invite.All("Record-Route"));
         _remoteCSeq = invite.CSeq;
         Audio = farm.Audio.Add(number);
+        _crypto = FarmCrypto.Of(number, farm.Protects);
         TakeDescription(invite);
     }
 
@@ -410,6 +413,7 @@ internal sealed class FarmCall
         _remoteVersion = version;
         _lastBody = message.Body;
         var media = message.Line("m").Split(' ');
+        if (_crypto?.Take(message.Body, Audio) == false) _farm.Complain(this, $"no key in the description: {message.Line("m")}");
         Audio.Remote(new IPEndPoint(IPAddress.Parse(message.Line("c").Split(' ')[2]), int.Parse(media[1], CultureInfo.InvariantCulture)));
     }
 
@@ -418,8 +422,8 @@ internal sealed class FarmCall
         var direction = Audio.IsHolding ? "sendonly" : "sendrecv";
         var address = _farm.Address.Address;
         return string.Create(CultureInfo.InvariantCulture,
-            $"v=0\r\no=farm {_tag.GetHashCode(StringComparison.Ordinal) & 0x7FFFFFFF} {_sdpVersion} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {Audio.Port} RTP/AVP 8 101\r\n"
-            + $"a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na={direction}\r\n");
+            $"v=0\r\no=farm {_tag.GetHashCode(StringComparison.Ordinal) & 0x7FFFFFFF} {_sdpVersion} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {Audio.Port} {_crypto?.Profile ?? "RTP/AVP"} 8 101\r\n"
+            + $"a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na={direction}\r\n{_crypto?.Line}");
     }
 
     /// <summary>Where requests of the dialog go: the first route, else the remote target (RFC 3261, section 12.2.1.1; all routes here are loose).</summary>

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using Cti.Acceptance.Infrastructure;
 
 namespace Cti.Acceptance.Cluster;
 
@@ -117,6 +118,9 @@ internal sealed class FarmSound : IDisposable
     private ushort _sequence = (ushort)Random.Shared.Next(1000);
     private uint _timestamp = (uint)Random.Shared.Next(100_000);
     private uint _keyTimestamp, _lastKeyTimestamp;
+    private readonly byte[] _protected = new byte[12 + Tones.FrameBytes + LibSrtp.OverheadBytes];
+    private LibSrtp? _protects, _opens;
+    private string? _theirKey;
     private int _keyFrame;
     private bool _isSending;
 
@@ -157,6 +161,25 @@ internal sealed class FarmSound : IDisposable
     {
         lock (_gate) _remote = remote.Serialize();
     }
+
+    /// <summary>From now on what is sent and taken is protected; the same keys again change nothing.</summary>
+    /// <param name="suite">By what.</param>
+    /// <param name="ours">Our key and salt, which stay; in base64.</param>
+    /// <param name="theirs">The node's.</param>
+    public void Protect(string suite, string ours, string theirs)
+    {
+        lock (_gate)
+        {
+            _protects ??= new LibSrtp(suite, ours, isSending: true);
+            if (_theirKey == theirs) return;
+            _theirKey = theirs;
+            _opens?.Dispose();
+            _opens = new LibSrtp(suite, theirs, isSending: false);
+        }
+    }
+
+    /// <summary>Packets that were not protected by the node's key.</summary>
+    public int Forged { get; private set; }
 
     public void Start()
     {
@@ -241,7 +264,15 @@ internal sealed class FarmSound : IDisposable
             var got = _socket.Receive(buffer);
             if (got < 12 || buffer[0] >> 6 != 2 || IsDeaf) continue;
             var arrival = FarmClock.Arrival(_socket);
-            lock (_gate) Take(buffer[1] & 0x7F, BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(4)), buffer.AsSpan(12, got - 12), arrival);
+            lock (_gate)
+            {
+                if (_opens is { } opens && (got = opens.Open(buffer, got)) < 12)
+                {
+                    Forged++;
+                    continue;
+                }
+                Take(buffer[1] & 0x7F, BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(4)), buffer.AsSpan(12, got - 12), arrival);
+            }
         }
     }
 
@@ -260,6 +291,12 @@ internal sealed class FarmSound : IDisposable
     {
         _socket.Dispose();
         _control.Dispose();
+        lock (_gate)
+        {
+            _protects?.Dispose();
+            _opens?.Dispose();
+            (_protects, _opens) = (null, null);
+        }
     }
 
     private static (Socket Sound, Socket Control) Bind(IPAddress address)
@@ -343,6 +380,13 @@ internal sealed class FarmSound : IDisposable
         BinaryPrimitives.WriteUInt16BigEndian(_packet.AsSpan(2), _sequence++);
         BinaryPrimitives.WriteUInt32BigEndian(_packet.AsSpan(4), timestamp);
         payload.CopyTo(_packet.AsSpan(12));
-        _socket.SendTo(_packet.AsSpan(0, 12 + payload.Length), SocketFlags.None, _remote!);
+        var length = 12 + payload.Length;
+        if (_protects is null)
+        {
+            _socket.SendTo(_packet.AsSpan(0, length), SocketFlags.None, _remote!);
+            return;
+        }
+        _packet.AsSpan(0, length).CopyTo(_protected);
+        _socket.SendTo(_protected.AsSpan(0, _protects.Protect(_protected, length)), SocketFlags.None, _remote!);
     }
 }

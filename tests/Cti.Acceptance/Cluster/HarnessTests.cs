@@ -12,7 +12,7 @@ public sealed class HarnessTests(ITestOutputHelper output)
     [InlineData("proxy")]
     public async Task Without_a_fault_nothing_is_found_wrong(string topology)
     {
-        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Nodes = 1, Topology = topology == "proxy" ? Topology.Proxy : Topology.Direct });
+        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Nodes = 1, Protects = true, Topology = topology == "proxy" ? Topology.Proxy : Topology.Direct });
         await using var app = await ClusterApp.StartAsync(cluster);
         var run = new FaultRun(cluster, app, new FaultPlan(40, [Fault.None]), output.WriteLine);
         await run.RunAsync();

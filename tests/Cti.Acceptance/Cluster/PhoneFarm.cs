@@ -25,8 +25,11 @@ internal sealed class PhoneFarm : IAsyncDisposable
     private int _number;
     private long _lastReinvite;
 
-    public PhoneFarm(IPAddress address)
+    /// <param name="address">Where the phones are.</param>
+    /// <param name="protects">Whether every other phone protects its sound, and takes no other: the node is to have SRTP as an option.</param>
+    public PhoneFarm(IPAddress address, bool protects = false)
     {
+        Protects = protects;
         _socket.ReceiveBufferSize = 4 << 20;
         _socket.Bind(new IPEndPoint(address, 0));
         _socket.ReceiveTimeout = 20;
@@ -39,6 +42,8 @@ internal sealed class PhoneFarm : IAsyncDisposable
     public IPEndPoint Address { get; }
 
     public FarmAudio Audio { get; }
+
+    public bool Protects { get; }
 
     /// <summary>Where requests outside a dialog go when not to a node itself.</summary>
     public IPEndPoint? Proxy { get; set; }
