@@ -187,13 +187,14 @@ public sealed record MediaSettings(IPAddress? Address, IPAddress? Advertise, int
 
 /// <summary>cti.gateway.</summary>
 /// <param name="Listen">The URLs to listen on: http://, an IP address, localhost or *, a port (0: any free one).</param>
+/// <param name="AllowsPlainHttp">Whether http:// may be listened at beyond loopback.</param>
 /// <param name="KeysFile">Where the default application's key is kept, a full path.</param>
 /// <param name="DefaultApplication">Name of the application that gets what no route names.</param>
 /// <param name="Applications">By name; empty: only the default one, with the key in <paramref name="KeysFile"/>.</param>
 /// <param name="RequestBytes">Largest request, 1 KiB..16 MiB.</param>
 /// <param name="MaxConnections">Open at once, 16..1000000.</param>
 /// <param name="Tls">The certificate of https:// URLs; null: there are none.</param>
-public sealed record GatewaySettings(ImmutableArray<string> Listen, string KeysFile, string DefaultApplication,
+public sealed record GatewaySettings(ImmutableArray<string> Listen, bool AllowsPlainHttp, string KeysFile, string DefaultApplication,
     ImmutableSortedDictionary<string, ApplicationSettings> Applications, int RequestBytes, int MaxConnections, CertificateSettings? Tls);
 
 /// <summary>cti.gateway.applications.NAME.</summary>

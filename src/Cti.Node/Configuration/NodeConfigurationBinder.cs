@@ -241,6 +241,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         var gateway = cti.Section("gateway");
         var settings = new GatewaySettings(
             gateway.List("listen", ConfigurationTexts.GatewayUrlForm, ConfigurationTexts.GatewayUrl, min: 1, max: 16),
+            gateway.Flag("plain-http"),
             gateway.FilePath("keys-file"),
             gateway.Required("default-application", "a name of letters, digits, - _ and .", ConfigurationTexts.Name, "default"),
             gateway.Named("applications", (name, reader) => Application(gateway, name, reader)),
@@ -252,6 +253,10 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         if (settings.Applications.IsEmpty && settings.Listen.FirstOrDefault(url => !ConfigurationTexts.IsLoopback(url)) is { } open)
             gateway.Problem("listen", $"{open} is not loopback, and the only key is the one made at the first start; right is 127.0.0.1, or a key of your own "
                 + "under cti.gateway.applications");
+        var plain = settings.Listen.FirstOrDefault(static url => !ConfigurationTexts.IsHttps(url) && !ConfigurationTexts.IsLoopback(url));
+        if (plain is not null && !settings.AllowsPlainHttp && !settings.Applications.IsEmpty)
+            gateway.Problem("listen", $"{plain} is HTTP in clear beyond loopback, and applications send their keys over it; right is https:// with "
+                + "cti.gateway.tls, 127.0.0.1 behind a server that has HTTPS, or cti.gateway.plain-http = true where nobody else is in that network");
         gateway.Close();
         return settings;
     }

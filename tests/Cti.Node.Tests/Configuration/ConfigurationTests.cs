@@ -173,6 +173,7 @@ public sealed class ConfigurationTests : IDisposable
         { "cti.gateway.request-bytes = 1GiB", "right is a size 1KiB..16MiB" },
         { "cti.gateway.listen = \"https://x:1\"", "right is http://ADDRESS:PORT" },
         { "cti.gateway.listen = \"http://0.0.0.0:8080\"", "cti.gateway.listen: http://0.0.0.0:8080 is not loopback" },
+        { "cti.gateway { listen = [\"http://127.0.0.1:8080\", \"http://*:8081\"], applications.a.keys = [\"sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\"] }", "cti.gateway.listen: http://*:8081 is HTTP in clear beyond loopback" },
         { "cti.media.ports = \"20001-20005\"", "right is FIRST-LAST, FIRST even" },
         { "cti.media.codecs = [PCMA, pcma]", "the same codec twice" },
         { "cti.journal.provider = mysql", "right is one of sqlite, postgresql, memory" },
