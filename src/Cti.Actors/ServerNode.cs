@@ -64,7 +64,7 @@ public sealed class ServerNode : INodeInfo
             Deposed = journal => _member!.Fenced(journal.Instance, journal.Epoch),
         };
         _sip = new SipNodeRef(options.Resolver);
-        _trunks = new TrunkTable(options.Trunks);
+        _trunks = new TrunkTable(options.Trunks, options.Clock);
         _owned = new OwnedInstances(options.InstanceCount);
         // Two runs under one name differ in time.
         var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
@@ -103,6 +103,7 @@ public sealed class ServerNode : INodeInfo
             Trunks = _trunks,
             ReleasePermit = _placer.Release,
             Subscribers = options.Subscribers,
+            HeardHeaders = application => options.HeardHeaders.GetValueOrDefault(application, []),
             ToldByes = toldByes,
             HangsUpUnwritten = () => _member is { IsCutOff: true, MayBye: true },
             Arrived = resource => _handOvers!.Arrived(resource),

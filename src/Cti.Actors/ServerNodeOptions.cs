@@ -39,6 +39,8 @@ public sealed class ServerNodeOptions
     public MediaProfile MediaProfile { get; init; } = new(["PCMA", "PCMU"], 0);
     /// <summary>Who may call in.</summary>
     public InboundPolicy Inbound { get; init; } = new([], false, "default", false);
+    /// <summary>Of which header fields applications want to hear, by application: names, and beginnings of names with <c>*</c> behind them.</summary>
+    public ImmutableDictionary<string, ImmutableArray<string>> HeardHeaders { get; init; } = ImmutableDictionary<string, ImmutableArray<string>>.Empty;
     /// <summary>Where far ends may send this node.</summary>
     public DialPolicy DialPolicy { get; init; } = new();
     /// <summary>The trunks.</summary>

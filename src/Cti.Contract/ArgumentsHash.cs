@@ -20,7 +20,12 @@ public static class ArgumentsHash
         {
             writer.WriteStartArray();
             writer.WriteStringValue(method.Name);
-            foreach (var parameter in method.Parameters) Write(writer, Generations.PresentOf(parameter, arguments.Values[parameter.Name]));
+            foreach (var parameter in method.Parameters)
+            {
+                var value = arguments.Values.GetValueOrDefault(parameter.Name);
+                // It came later: a request without it is the same to nodes of both versions, and its repeat at the other one too.
+                if (value is not null || parameter.Kind != ParameterKind.Headers) Write(writer, Generations.PresentOf(parameter, value));
+            }
             writer.WriteEndArray();
         }
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];

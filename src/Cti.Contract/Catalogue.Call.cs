@@ -18,6 +18,13 @@ public static partial class Catalogue
             Errors = [ErrorCodes.NotFound, ErrorCodes.Conflict],
         };
 
+    private static FieldDefinition HeardHeaders(string message) => new("headers", FieldType.Object,
+        $"Header fields of the {message}, by name, each a list of values: those that the application's configuration names (`applications.NAME.headers`); "
+        + "left out where it names none, or no such message came.")
+    {
+        Optional = true,
+    };
+
     private static IEnumerable<MethodDefinition> CallLifeMethods()
     {
         yield return CallMethod("construct", "Calls someone. `on_ringing` at most once, then `on_dial_completed` exactly once.",
@@ -34,7 +41,8 @@ public static partial class Catalogue
             File("ring_play_file", "What the parent hears instead of the line's ring-back; without `parent_call_res_id` it does nothing."),
             Int("ring_play_mode", 0, 3, "0 from the ringing on; 1 from dialling until the ringing; 2 from dialling until the answer; 3 before dialling.")
                 with { Default = 0 },
-            UserData()) with
+            UserData(),
+            Headers("INVITE", asserts: true)) with
         {
             Errors = [ErrorCodes.NoGateway, ErrorCodes.NotFound, ErrorCodes.Conflict],
         };
@@ -42,15 +50,17 @@ public static partial class Catalogue
         yield return CallMethod("nop", "Restarts the clock that releases a call without a command.", null, Res("The call."))
             with { Errors = [ErrorCodes.NotFound] };
         yield return CallMethod("answer", "Answers an inbound call; `on_answer_completed` follows.", null,
-            Res("The call."), Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true }, UserData());
+            Res("The call."), Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true }, UserData(),
+            Headers("answer"));
         yield return CallMethod("reject", "Refuses an inbound call; `on_released` follows.", null,
-            Res("The call."), Int("cause", 400, 699, "The SIP status of the refusal.") with { Default = 603 }, UserData());
+            Res("The call."), Int("cause", 400, 699, "The SIP status of the refusal.") with { Default = 603 }, UserData(), Headers("refusal"));
         yield return CallMethod("drop", "Hangs up; `on_released` follows. Outbound calls in any state; inbound ones, in the present generation, once answered.",
-            null, Res("The call."), Int("cause", 200, 699, "The SIP status shown in `on_released`; 400..699 where it refuses a call.") with { Default = 603 });
+            null, Res("The call."), Int("cause", 200, 699, "The SIP status shown in `on_released`; 400..699 where it refuses a call.") with { Default = 603 },
+            Headers("BYE, or the refusal"));
         yield return CallMethod("redirect", "Sends an inbound caller elsewhere (302); `on_released` follows.", null,
             Res("The call."),
             new("redirect_uri", ParameterKind.RedirectUri, "`[sip:]user@host[:port]`; `[sip:]host[:port]` keeps the dialled user part.") { Required = true },
-            UserData());
+            UserData(), Headers("redirection"));
     }
 
     private static IEnumerable<MethodDefinition> CallActionMethods()
@@ -156,10 +166,11 @@ public static partial class Catalogue
             recordFile = new("record_file", FieldType.String, "The full path that `record_start` answered."),
             answered = Time("answer_time", "When it was answered; null: never.", nullable: true);
         yield return CallEvent("on_incoming", "Someone calls.", ResField, from, to, BeginField, UserDataField,
-            ProcessField);
-        yield return CallEvent("on_ringing", "The far end rings.", ResField, Time("ring_time", "Since when."), UserDataField);
+            ProcessField, HeardHeaders("INVITE"));
+        yield return CallEvent("on_ringing", "The far end rings.", ResField, Time("ring_time", "Since when."), UserDataField,
+            HeardHeaders("provisional response"));
         yield return CallEvent("on_dial_completed", "The far end answered, or the dialling failed.", ResField, ErrorField, BeginField, answered,
-            EndField, UserDataField);
+            EndField, UserDataField, HeardHeaders("final response"));
         yield return CallEvent("on_answer_completed", "The answering of an inbound call succeeded or failed.", ResField, ErrorField, BeginField,
             EndField, UserDataField);
         yield return CallEvent("on_play_completed", "A play ended.", ResField, ErrorField, BeginField, EndField, FinishKey(), UserDataField);
@@ -173,7 +184,7 @@ public static partial class Catalogue
         yield return CallEvent("on_released", "The call is over, the resource is gone.", ResField,
             new("call_dir", FieldType.String, "`inbound` or `outbound`."), from, to, BeginField, answered, EndField, DroppedByField,
             new("cause", FieldType.Integer, "The SIP status."), UserDataField,
-            CallProcessField) with
+            CallProcessField, HeardHeaders("far end's BYE")) with
         {
             Media = "for a call that had media an object with `received` and `sent`, the two RTP streams, each with `codec`, `packets`, `lost`, `jitter_ms`, "
                 + "`round_trip_ms` and `mos`, "

@@ -67,6 +67,13 @@ public static partial class Catalogue
     private static ParameterDefinition Repeat(string name, int @default) =>
         Int(name, 0, Limits.RepeatMax, "How many times more it is played.") with { Default = @default };
 
+    private static ParameterDefinition Headers(string message, bool asserts = false) => new("headers", ParameterKind.Headers,
+        $"Header fields for the {message}: `{{\"X-Account\": \"42\"}}`, a list for several values of a name.")
+    {
+        Nullable = true,
+        Choices = asserts ? [.. HeaderRules.Known, HeaderRules.AssertedIdentity] : HeaderRules.Known,
+    };
+
     private static ParameterDefinition File(string name, string doc) => new(name, ParameterKind.PlayFile, doc) { Nullable = true };
 
     private static ParameterDefinition Bool(string name, bool @default, string doc) => new(name, ParameterKind.Boolean, doc) { Default = @default };

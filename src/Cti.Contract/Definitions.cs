@@ -38,6 +38,8 @@ public enum ParameterKind
     RecordFormatV1,
     /// <summary>One of <see cref="ParameterDefinition.Choices"/>.</summary>
     Choice,
+    /// <summary>SIP header fields: an object of names (one's own and <see cref="ParameterDefinition.Choices"/>) and values. By name only.</summary>
+    Headers,
 }
 
 /// <summary>One parameter of a method.</summary>
@@ -70,7 +72,7 @@ public sealed record ParameterDefinition(string Name, ParameterKind Kind, string
     /// <summary>Whether a string may be empty.</summary>
     public bool EmptyAllowed { get; init; } = true;
 
-    /// <summary>Values of a <see cref="ParameterKind.Choice"/>.</summary>
+    /// <summary>Values of a <see cref="ParameterKind.Choice"/>; names that <see cref="ParameterKind.Headers"/> may have besides one's own.</summary>
     public ImmutableArray<string> Choices { get; init; } = [];
 
     /// <summary>Other spellings, accepted in both generations; giving two at once is refused.</summary>
@@ -199,7 +201,7 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
         if (_positions.TryGetValue(generation, out var known)) return known;
         ImmutableArray<ParameterDefinition> order = Generations.PositionsOf(Name, generation) is { } names
             ? [.. names.Select(name => Parameters.Single(p => p.Name == name))]
-            : Parameters;
+            : [.. Parameters.Where(static parameter => parameter.Kind != ParameterKind.Headers)];
         return _positions.GetOrAdd(generation, order);
     }
 

@@ -36,6 +36,10 @@ public sealed class RpcArguments(IReadOnlyDictionary<string, object?> values)
     /// <summary>A list of strings (a single string arrives as a list of one).</summary>
     public ImmutableArray<string> Strings(string name) => (ImmutableArray<string>)Values[name]!;
 
+    /// <summary>Header fields, a line each; null for none, and where the request came from a node that does not know the parameter.</summary>
+    public string? HeaderLines(string name) =>
+        Values.GetValueOrDefault(name) is ImmutableArray<string> { IsDefaultOrEmpty: false } lines ? string.Join('\n', lines) : null;
+
     /// <summary>Play content or null.</summary>
     public PlayContent? Content(string name) => (PlayContent?)Values[name];
 }

@@ -26,6 +26,10 @@ internal static class ValueReader
                 return ReadFormat(ref reader, Generations.FormatTableOf(parameter.Kind, generation), out value);
             case ParameterKind.TargetUris:
                 return ReadTargets(ref reader, out value);
+            case ParameterKind.Headers:
+                var wrong = HeaderRules.Read(ref reader, parameter, out var lines);
+                value = lines.IsEmpty ? null : lines;
+                return wrong;
             case ParameterKind.Content:
                 return ReadContent(ref reader, parameter, rules, out value);
             default:

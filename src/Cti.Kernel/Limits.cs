@@ -15,6 +15,14 @@ public static partial class Limits
     public const int KeysMax = 255;
     /// <summary>Elements of a play list: the contract's bound.</summary>
     public const int PlayElementsMax = 30;
+    /// <summary>Header fields that an application adds to a message, or hears of one.</summary>
+    public const int HeaderFieldsMax = 16;
+    /// <summary>Characters of all of them together.</summary>
+    public const int HeaderCharsMax = 4_096;
+    /// <summary>Characters of the name of one.</summary>
+    public const int HeaderNameCharsMax = 64;
+    /// <summary>Characters of the value of one that is added.</summary>
+    public const int HeaderValueCharsMax = 1_024;
     /// <summary>Bytes of one session description: WebRTC gateways with every codec and candidate stay under 8 KiB; twice that.</summary>
     public const int SdpBytesMax = 16 * 1024;
     /// <summary>Lines of one session description: what fits twice into the largest seen from a video conference unit.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 using System.Net.Security;
@@ -222,6 +223,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             Inbound = new InboundPolicy([.. _configuration.Routes.Select(TrunkWiring.ToRoute)], _configuration.Sip.AcceptAny,
                 _configuration.Gateway.DefaultApplication,
                 _configuration.Demo),
+            HeardHeaders = _configuration.Gateway.Applications.ToImmutableDictionary(static pair => pair.Key, static pair => pair.Value.Headers),
             Trunks = [.. _configuration.Trunks.Select(TrunkWiring.ToTrunk)],
             DialPolicy = _configuration.Sip.DialPolicy,
             DialAny = _configuration.Sip.DialAny,

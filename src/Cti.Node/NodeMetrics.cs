@@ -65,6 +65,9 @@ internal sealed class NodeMetrics : IDisposable
                 .SelectMany(trunk => server.Trunks.RefusedChallengesOf(trunk).Select(refused => new Measurement<long>(refused.Count,
                     new KeyValuePair<string, object?>("trunk", trunk.Name), new KeyValuePair<string, object?>("reason", refused.Why.ToString())))),
             "{challenge}", "401 and 407 that were not answered with a trunk's credentials, by why");
+        _meter.CreateObservableCounter("cti_trunk_calls_too_fast", () => server.Trunks.All.Where(static trunk => trunk.CallsPerSecond > 0).Select(trunk =>
+            new Measurement<long>(server.Trunks.TooFastOn(trunk), new KeyValuePair<string, object?>("trunk", trunk.Name))), "{call}",
+            "New calls that were refused, or went to another gateway, because the trunk had its calls-per-second");
     }
 
     private void Descriptors(DescriptorBudget budget, DescriptorWishes wishes)

@@ -29,6 +29,7 @@ internal static class TrunkWiring
         TlsName = trunk.Tls.Name!,
         VerifiesTls = trunk.Tls.Verify,
         MaxCalls = trunk.MaxCalls,
+        CallsPerSecond = trunk.CallsPerSecond,
         User = trunk.Auth?.User,
         Password = trunk.Auth?.Password.Reveal(),
         Realms = trunk.Auth?.Realms ?? [],

@@ -34,8 +34,13 @@ public sealed class GoldenEntryTests
         ["up"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio)) with { Events = 1 },
         ["up.digest"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio, new Cti.Sip.Auth.DigestAgreement("carrier \\\"a\\\"", true))) with { Events = 1 },
         ["answer"] = At(new AnswerRequested(600)),
+        ["answer.headers"] = At(new AnswerRequested(600, "X-Queue: 7\nUser-to-User: 00c0ffee;encoding=hex")),
         ["ack"] = At(new AnswerConfirmed(Some.Audio)) with { Events = 1 },
         ["ack.several"] = At(new AnswerConfirmed(Some.Audio with { AlsoReceived = "0 PCMU,96 telephone-event" })) with { Events = 1 },
+        ["ack.srtp"] = At(new AnswerConfirmed(Some.Audio with
+        {
+            Srtp = "AES_CM_128_HMAC_SHA1_80", Keys = new Cti.Sip.Sdp.StreamKeys(new Cti.Sip.Sdp.CryptoKey("AES_CM_128_HMAC_SHA1_80", "no journal has this"), null),
+        })) with { Events = 1 },
         ["ack.bare"] = At(new AnswerConfirmed(null)) with { Events = 1 },
         ["data"] = At(new UserDataSet("mine")),
         ["nop"] = At(new Touched()),
@@ -53,6 +58,7 @@ public sealed class GoldenEntryTests
         ["rel"] = At(new CallReleased(SipClosing.Bye, 603)) with { Events = 3 },
         ["rel.dialog"] = At(new CallReleased(SipClosing.Bye, 488, Some.OutboundDialog)) with { Events = 3 },
         ["rel.contact"] = At(new CallReleased(SipClosing.Refusal, 302, null, "sip:2002@c.example")) with { Events = 2 },
+        ["rel.headers"] = At(new CallReleased(SipClosing.Bye, 200, null, null, "X-Why: done")) with { Events = 2 },
         ["rel.none"] = At(new CallReleased(SipClosing.None, 200)) with { Events = 2 },
         ["set"] = At(new Settled()),
         ["br"] = At(new BridgeBegan(new Bridge

@@ -24,6 +24,7 @@ internal static class Samples
         ParameterKind.RecordFormat => generation == ApiGeneration.V1 ? "3" : "7",
         ParameterKind.RecordFormatV1 => "3",
         ParameterKind.Choice => $"\"{parameter.Choices[0]}\"",
+        ParameterKind.Headers => "{\"X-Account\":\"42\",\"User-to-User\":[\"00c0ffee;encoding=hex\",\"x\"]}",
         _ => "\"text\"",
     };
 
@@ -34,6 +35,7 @@ internal static class Samples
             ParameterKind.Int32 or ParameterKind.Int64 or ParameterKind.RecordFormat or ParameterKind.RecordFormatV1 => ["\"5\"", "true", "5.5", "[5]", "{}"],
             ParameterKind.Boolean => ["0", "1", "\"true\"", "[]", "{}"],
             ParameterKind.TargetUris => ["1", "true", "{}", "[1]", "[null]", "[]"],
+            ParameterKind.Headers => ["1", "true", "\"X-A: 1\"", "[]", "[\"a\"]", "{\"X-A\":1}", "{\"X-A\":null}", "{\"X-A\":{}}", "{\"X-A\":[1]}"],
             ParameterKind.Content => ["1", "true", "{}", "[]", "[1]", "[[]]", "[[\"a.wav\",0]]", "[[\"a.wav\",\"0\",\"\"]]", "[[\"a.wav\",0,1]]", "[[\"a.wav\",0,\"\",1]]"],
             _ => ["1", "true", "[]", "[\"a\"]", "{}"],
         };
@@ -65,6 +67,15 @@ internal static class Samples
                 "[[\"x\",1,\"\"]]", "[[\"x\",1,\"\"]]", "[[\"1e5\",2,\"\"]]", "[[\"a\",8,\"\"]]", "[[\"a\",0,\"speed=2\"]]", $"[{string.Join(',', Enumerable.Repeat("[\"a.wav\",0,\"\"]", 31))}]",
             ],
             ParameterKind.Choice => ["\"Nowhere\"", "\"\""],
+            ParameterKind.Headers =>
+            [
+                "{\"Via\":\"x\"}", "{\"Route\":\"<sip:a;lr>\"}", "{\"v\":\"x\"}", "{\"From\":\"x\"}", "{\"Contact\":\"x\"}", "{\"Record-Route\":\"x\"}",
+                "{\"Content-Length\":\"0\"}", "{\"Authorization\":\"x\"}", "{\"\":\"x\"}", "{\"X A\":\"x\"}", "{\"X-A:\":\"x\"}", "{\"X-A\":\"\"}", "{\"X-A\":\" \"}",
+                "{\"X-A\":\"a\\r\\nVia: b\"}", "{\"X-A\":\"a\\nb\"}", "{\"X-A\":\"a\\u0000\"}", "{\"X-A\":\"\\u0085\"}", "{\"X-A\":\"1\",\"x-a\":\"2\"}",
+                $"{{\"X-A\":\"{new string('x', 1_025)}\"}}", $"{{\"X-{new string('a', 64)}\":\"x\"}}",
+                $"{{\"X-A\":[{string.Join(',', Enumerable.Repeat("\"x\"", 17))}]}}", $"{{\"X-A\":[{string.Join(',', Enumerable.Repeat($"\"{new string('x', 1_000)}\"", 5))}]}}",
+                .. parameter.Choices.Contains("P-Asserted-Identity") ? Array.Empty<string>() : ["{\"P-Asserted-Identity\":\"<sip:a@b>\"}"],
+            ],
             ParameterKind.Text => [.. parameter.EmptyAllowed ? [] : (string[])["\"\""], .. parameter.Max > 0 ? (string[])[$"\"{new string('x', (int)parameter.Max + 1)}\""] : []],
             _ => [],
         };

@@ -59,7 +59,7 @@ public sealed class ContractTests
         foreach (var happened in ContractTables.Events)
         {
             if (!events.TryGetValue(happened.Name, out var described)) continue;
-            described.GetProperty("params").GetProperty("properties").EnumerateObject().Select(p => p.Name).ShouldBe(happened.Parameters, happened.Name);
+            described.GetProperty("params").GetProperty("properties").EnumerateObject().Select(p => p.Name).ShouldBe([.. happened.Parameters, .. happened.Optional], happened.Name);
         }
     }
 

@@ -143,6 +143,22 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
         }
     }
 
+    [Fact]
+    public void A_request_without_header_fields_hashes_as_before_there_were_any_and_one_that_an_older_node_read_as_well()
+    {
+        foreach (var method in Catalogue.Methods.Where(static method => method.Parameters.Any(static parameter => parameter.Kind == ParameterKind.Headers)))
+        {
+            var before = method with { Parameters = [.. method.Parameters.Where(static parameter => parameter.Kind != ParameterKind.Headers)] };
+            var bound = Bind(method, ApiGeneration.V2, Samples.Text(Samples.Required(method, ApiGeneration.V2)));
+            var older = Bind(before, ApiGeneration.V2, Samples.Text(Samples.Required(method, ApiGeneration.V2)));
+            ArgumentsHash.Compute(method, bound).ShouldBe(ArgumentsHash.Compute(before, older));
+            ArgumentsHash.Compute(method, older).ShouldBe(ArgumentsHash.Compute(before, older));
+            var required = Samples.Required(method, ApiGeneration.V2);
+            required.Add("headers", """{"X-A":"1"}""");
+            ArgumentsHash.Compute(method, Bind(method, ApiGeneration.V2, Samples.Text(required))).ShouldNotBe(ArgumentsHash.Compute(method, bound));
+        }
+    }
+
     private static string DefaultText(ParameterDefinition parameter, ApiGeneration generation)
     {
         using var stream = new MemoryStream();
@@ -162,7 +178,7 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
                 ParameterKind.Int32 => typeof(int),
                 ParameterKind.Int64 => typeof(long),
                 ParameterKind.Boolean => typeof(bool),
-                ParameterKind.TargetUris => typeof(ImmutableArray<string>),
+                ParameterKind.TargetUris or ParameterKind.Headers => typeof(ImmutableArray<string>),
                 ParameterKind.Content => typeof(PlayContent),
                 _ => typeof(string),
             };

@@ -75,8 +75,10 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
         var isIPv6 = CallLeg.FamilyTowards(place.Placement.Flow, services.Media.Port.Speaks) == AddressFamily.InterNetworkV6;
         if (!cell.Sound.TryOpen(services.MediaProfile.Options(isIPv6, place.Placement.Trunk?.Idle), out var refusal))
             return Refuse(place, RpcError.Unavailable($"no capacity for another media session on this node: {refusal.Text()}"));
-        var from = place.Ask.Request.Arguments.OptionalString("from_uri");
-        var leg = CallLeg.ForPlacement(services, cell, system, place.Placement, from, cell.Sound.Describe(place.Placement.Trunk));
+        var (from, headers) = (place.Ask.Request.Arguments.OptionalString("from_uri"), place.Ask.Request.Arguments.HeaderLines("headers"));
+        if (Asserts(headers) && place.Placement.Trunk is not { AssertIdentity: true })
+            return Refuse(place, RpcError.InvalidParam("headers", $"{HeaderRules.AssertedIdentity}: the line has no assert-identity"));
+        var leg = CallLeg.ForPlacement(services, cell, system, place.Placement, from, cell.Sound.Describe(place.Placement.Trunk), headers);
         cell.Leg = leg;
         // A call that began when its instance is as good as given would send its INVITE after the new owner has ended it.
         if (create(id => cell.Journal.IsClosed ? null : Construct(place, leg, DialogTag.Create(id, services.Random), from ?? ""), place.Ask))
@@ -85,6 +87,9 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
         leg.Dispose();
         return Refuse(place, RpcError.Moving());
     }
+
+    private static bool Asserts(string? headers) =>
+        headers?.Split('\n').Any(static line => line.StartsWith(HeaderRules.AssertedIdentity + ":", StringComparison.OrdinalIgnoreCase)) == true;
 
     private void ReleasePermit(PlaceCall place)
     {
@@ -198,6 +203,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
                 LocalSdp = (answer?.Local ?? SdpNegotiator.CreateOffer(local)).ToJournal(),
                 Audio = answer?.Audio,
                 Invite = StoredInvite.Write(invite, hosts),
+                Headers = CarriedHeaders.Of(invite, services.HeardHeaders(offered.Application)),
             }, services.Clock.UnixMillis, services.Settings);
         }, null);
         return isCreated ? Begun.Created : Refuse(offered, refusal ?? SipResponse.For(invite, 400, null, Token));

@@ -101,12 +101,13 @@ internal sealed class CallLeg : ICallLeg
     }
 
     /// <summary>The leg of an outbound call; nothing is sent before its <see cref="SendInvite"/>.</summary>
-    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorHost system, Placement placement, string? fromUri, LocalAudio local)
+    public static CallLeg ForPlacement(CallServices services, CallCell cell, ActorHost system, Placement placement, string? fromUri, LocalAudio local,
+        string? headers)
     {
         var leg = new LegContext(services, cell, system, local, placement.Trunk);
         var usages = new LegUsages();
         var made = new CallLeg(leg, usages, new LegRoute(leg, usages) { Flow = placement.Flow ?? default }, HostNames.None);
-        made._ours.Place(placement, fromUri);
+        made._ours.Place(placement, fromUri, headers);
         return made;
     }
 
@@ -134,7 +135,7 @@ internal sealed class CallLeg : ICallLeg
         if (described is not { } answer) return null;
         answer = JournaledSdp.Raised(answer, call);
         var reserved = dialog with { LocalCSeq = dialog.LocalCSeq + Limits.SipCSeqReserve, LocalContact = contact };
-        made._theirs.TakeOver(invite, dead, reserved, answer, call.AnswerRequestedMillis is not null);
+        made._theirs.TakeOver(invite, dead, reserved, answer, call.AnswerRequestedMillis is not null, call.AnswerHeaders);
         taken = new TakenOver(0, answer.ToJournal(), contact);
         return made;
     }
@@ -218,7 +219,7 @@ internal sealed class CallLeg : ICallLeg
             case Cti.Calls.Call.SendAck: _ours.ReleaseAck(); break;
             case SendCancel: _ours.Cancel(state); break;
             case SendRinging: _theirs.Step(new InviteServerInput.Provide(180)); break;
-            case SendOk: _theirs.Step(new InviteServerInput.Accept(_leg.Local)); break;
+            case SendOk ok: _theirs.Step(new InviteServerInput.Accept(_leg.Local, ok.Headers)); break;
             case SendRefusal refusal: _theirs.Refuse(refusal); break;
             case SendBye bye: _ending.HangUp(bye, state); break;
             case ConfirmChange: _held.Release(); break;

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Actors.MediaNode;
 using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
@@ -21,6 +22,8 @@ internal sealed class CallServices : ResourceServices
     public required TrunkTable Trunks { get; init; }
     public required Action<string> ReleasePermit { get; init; }
     public required ISubscribers Subscribers { get; init; }
+    /// <summary>Of which header fields an application wants to hear: names, and beginnings of names with <c>*</c> behind them.</summary>
+    public required Func<string, ImmutableArray<string>> HeardHeaders { get; init; }
     public required ByeSpool ToldByes { get; init; }
     /// <summary>Whether this node, which can write nothing, hangs up at a deadline that the journal tells: no other node can do it.</summary>
     public required Func<bool> HangsUpUnwritten { get; init; }

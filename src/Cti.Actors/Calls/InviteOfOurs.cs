@@ -31,6 +31,7 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
     private SipUri _target = null!;
     private SdpSession _offer = null!;
     private string _fromUri = "";
+    private string? _headers;
     private bool _isResolved;
     private bool _isCancelled;
     private string? _branch;
@@ -48,8 +49,9 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
     public bool Is(RequestHandle handle) => _invites.Count > 0 && _invites.Contains(handle);
 
     /// <summary>Where it is to go; nothing is sent before <see cref="Begin"/>.</summary>
-    public void Place(Placement placement, string? fromUri)
+    public void Place(Placement placement, string? fromUri, string? headers)
     {
+        _headers = headers;
         _offer = SdpNegotiator.CreateOffer(leg.Local);
         _target = placement.NextHop;
         _fromUri = fromUri ?? "";
@@ -142,7 +144,7 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         if (!DialogTag.TryParse(state.LocalTag, out var tag)) throw new InvalidOperationException($"{state.LocalTag} is no tag of ours");
         var contact = tag.ToContact(address, route.Flow.Kind);
         var initial = new InitialRequest(_target, identity.From, new NameAddr(_target), contact, state.SipCallId, state.LocalTag, 1, []);
-        return InitialRequests.Invite(initial, _offer.ToBytes(), identity);
+        return CarriedHeaders.With(InitialRequests.Invite(initial, _offer.ToBytes(), identity), _headers);
     }
 
     private CallerIdentity IdentityAt(SipHostPort address) => CallerIdentity.Of(CallerUri(address), leg.Trunk?.AssertIdentity ?? false);
@@ -166,8 +168,17 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         return Act(InviteClientUsage.Step(client, input, leg.NowMillis, leg.Services.SipTimers));
     }
 
-    public ResourceCommand? Responded(ResponseCame came) =>
-        Step(new InviteClientInput.Responded(came.Response, leg.Services.Random.NextHex(16)) { Answer = leg.AnswerTo(came, usages.Client?.Digest) });
+    public ResourceCommand? Responded(ResponseCame came)
+    {
+        var input = new InviteClientInput.Responded(came.Response, leg.Services.Random.NextHex(16)) { Answer = leg.AnswerTo(came, usages.Client?.Digest) };
+        return Step(input) switch
+        {
+            FarEndRings rings => rings with { Headers = leg.Heard(came.Response) },
+            FarEndAnswered answered => answered with { Headers = leg.Heard(came.Response) },
+            DialFailed failed => failed with { Headers = leg.Heard(came.Response) },
+            var other => other,
+        };
+    }
 
     /// <summary>A response that belongs to no transaction any more: a 2xx again, or that of another fork.</summary>
     public ResourceCommand? Repeated(SipResponse response) => Step(new InviteClientInput.Responded(response, leg.Services.Random.NextHex(16)));

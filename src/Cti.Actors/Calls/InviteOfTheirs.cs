@@ -44,9 +44,9 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
     }
 
     /// <summary>It came to a node that is gone.</summary>
-    public void TakeOver(SipRequest invite, SipFlow dead, DialogState dialog, SdpSession sdp, bool isAnswered)
+    public void TakeOver(SipRequest invite, SipFlow dead, DialogState dialog, SdpSession sdp, bool isAnswered, string? headers = null)
     {
-        usages.Server = InviteServerUsage.Restore(invite, dialog, sdp, isAnswered, leg.NowMillis, leg.Services.SipTimers);
+        usages.Server = InviteServerUsage.Restore(invite, dialog, sdp, isAnswered, leg.NowMillis, leg.Services.SipTimers, headers);
         _transaction = ServerTransaction.Detached(invite, leg.Services.Sip.Facing(dead));
         leg.Services.Sip.AdoptInbound(_transaction, leg.Cell.Actor);
     }
@@ -105,7 +105,7 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
     public void Refuse(SendRefusal refusal)
     {
         var contact = refusal.Contact is { } uri ? new NameAddr(SipUri.Parse(uri)) : null;
-        Step(new InviteServerInput.Refuse(refusal.Status, null, contact));
+        Step(new InviteServerInput.Refuse(refusal.Status, null, contact, refusal.Headers));
         // The transaction repeats the response until its ACK by itself; a journal entry per ACK would buy nothing.
         leg.Cell.Actor.Tell(new Decide(new FarEndSettled()));
     }

@@ -3,6 +3,8 @@ using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Kernel;
 using Cti.Sip.Auth;
+using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 using Cti.Sip.Sdp;
 
 namespace Cti.Actors.Calls;
@@ -34,6 +36,9 @@ internal sealed class LegContext(CallServices services, CallCell cell, ActorHost
     public long NowMillis => Clock.MonotonicNanos / 1_000_000;
 
     public DigestCredentials? Credentials => Trunk is { User: { } user, Password: { } password } ? new DigestCredentials(user, password) : null;
+
+    /// <summary>What the call's application wants to hear of a message's header fields; null where it wants none.</summary>
+    public string? Heard(SipMessage message) => Cell.State is { } call ? CarriedHeaders.Of(message, Services.HeardHeaders(call.Application)) : null;
 
     /// <summary>What was agreed with the trunk by challenges.</summary>
     public DigestAgreement? Agreement => Trunk is null ? null : Services.Trunks.Of(Trunk).Agreement;

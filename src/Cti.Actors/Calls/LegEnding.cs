@@ -30,6 +30,7 @@ internal sealed class LegEnding(LegContext leg, LegUsages usages, LegRoute route
     private RequestHandle? _request;
     private DialogState? _dialog;
     private int _cause;
+    private string? _headers;
     private DigestSession _digest = DigestSession.Empty;
     private SendBye? _whenAcknowledged;
     private bool _hasFarEndHungUp;
@@ -68,9 +69,11 @@ internal sealed class LegEnding(LegContext leg, LegUsages usages, LegRoute route
         }
         route.UseFlowOf(dialog);
         if (bye.IsUnwritten) dialog = dialog with { LocalCSeq = Math.Max(dialog.LocalCSeq, Limits.SipCSeqOfLastWord) };
-        _request = route.Start(DialogRequests.Bye(dialog, out _dialog, SipReason.Sip(bye.Cause)));
-        _cause = bye.Cause;
+        (_cause, _headers) = (bye.Cause, bye.Headers);
+        _request = route.Start(Bye(dialog));
     }
+
+    private SipRequest Bye(DialogState dialog) => CarriedHeaders.With(DialogRequests.Bye(dialog, out _dialog, SipReason.Sip(_cause)), _headers);
 
     /// <summary>Where our BYE waits for the ACK it goes out now, and what came of waiting is not decided on.</summary>
     public ResourceCommand? InsteadOf(ResourceCommand? command)
@@ -89,7 +92,7 @@ internal sealed class LegEnding(LegContext leg, LegUsages usages, LegRoute route
     {
         if (status != 503 || route.Flow.Connection == 0 || _dialog is not { } dialog) return new FarEndSettled();
         route.Flow = route.Flow with { Connection = 0 };
-        _request = route.Start(DialogRequests.Bye(dialog, out _dialog, SipReason.Sip(_cause)));
+        _request = route.Start(Bye(dialog));
         return null;
     }
 
@@ -98,7 +101,7 @@ internal sealed class LegEnding(LegContext leg, LegUsages usages, LegRoute route
         if (came.Response.IsProvisional) return null;
         if (leg.Credentials is { } credentials && _dialog is { } dialog && leg.AnswerTo(came, _digest) is { } digest)
         {
-            var again = DialogRequests.Bye(dialog, out _dialog, SipReason.Sip(_cause));
+            var again = Bye(dialog);
             _digest = DigestChallenges.AddTo(again, digest, credentials, leg.Services.Random.NextHex(16));
             _request = route.Start(again);
             return null;
@@ -113,7 +116,7 @@ internal sealed class LegEnding(LegContext leg, LegUsages usages, LegRoute route
     {
         var request = transaction.Request;
         _hasFarEndHungUp = true;
-        var bye = new ByeArrived(SipReason.SipCause(request)) { AtMillis = leg.Clock.UnixMillis };
+        var bye = new ByeArrived(SipReason.SipCause(request)) { AtMillis = leg.Clock.UnixMillis, Headers = leg.Heard(request) };
         if (leg.Cell.Journal.IsStalled && leg.Cell.Durable is { IsReleased: false } call)
             leg.Services.ToldByes.Keep(call.Id.ToString(), bye, () => leg.Services.Sip.Respond(transaction, SipResponse.For(request, 200)));
         else leg.Services.Sip.Respond(transaction, SipResponse.For(request, 200));

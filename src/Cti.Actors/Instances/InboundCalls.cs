@@ -43,6 +43,7 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         if (isDraining() || services.Limit.Refuses()) return new InviteRefusal(503);
         var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, out var trunk);
         if (application is null) return refusal;
+        if (trunk is not null && !services.Trunks.TryBegin(trunk)) return new InviteRefusal(503, "Too many calls in a second");
         var journal = owned.Next();
         if (journal is null) return new InviteRefusal(503) { MayGoElsewhere = true };
         if (journal.IsStalled)

@@ -46,6 +46,11 @@ internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, ISipRes
                 gateways.Add($"{gateway}: down");
                 continue;
             }
+            if (trunk is not null && !trunks.TryBegin(trunk))
+            {
+                gateways.Add($"{gateway}: full, {trunk.CallsPerSecond} calls a second");
+                continue;
+            }
             if (trunk is not { MaxCalls: > 0 }) return (await LeadAsync(full, uri, trunk, null).ConfigureAwait(false), null);
             var permit = random.NextHex(16);
             if (await store.TryAcquirePermitAsync(trunk.Name, trunk.MaxCalls, permit, clock.UnixMillis).ConfigureAwait(false))

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Auth;
 using Cti.Sip.Message;
@@ -34,16 +35,19 @@ internal sealed class TrunkKnowledge
     private readonly long[] _refusals = new long[Enum.GetValues<DigestRefusal>().Length];
     private readonly long[] _toldAt = new long[Enum.GetValues<DigestRefusal>().Length];
     private readonly bool _isNumeric;
+    private readonly TokenBucket? _calls;
     private volatile bool _up = true;
+    private long _tooFast;
     private ImmutableDictionary<IPEndPoint, long> _seen = ImmutableDictionary<IPEndPoint, long>.Empty;
     private DigestTrust? _trust;
     private IPEndPoint[] _endPoints = [];
     private TrunkRegistration _registration = TrunkRegistration.None;
     private ImmutableSortedDictionary<int, long> _registerFailures = ImmutableSortedDictionary<int, long>.Empty;
 
-    public TrunkKnowledge(Trunk trunk)
+    public TrunkKnowledge(Trunk trunk, IClock? clock)
     {
         _trunk = trunk;
+        if (trunk.CallsPerSecond > 0 && clock is not null) _calls = new TokenBucket(clock, trunk.CallsPerSecond, trunk.CallsPerSecond);
         _isNumeric = IPAddress.TryParse(trunk.Host.Trim('[', ']'), out var address);
         if (_isNumeric) _endPoints = [new IPEndPoint(address!, trunk.PortOrDefault)];
         if (trunk is not { User: { } user, Password: { } password }) return;
@@ -55,6 +59,15 @@ internal sealed class TrunkKnowledge
     {
         get => _up;
         set => _up = value;
+    }
+
+    public long TooFast => Interlocked.Read(ref _tooFast);
+
+    public bool TryBegin()
+    {
+        if (_calls is null || _calls.Take() == 0) return true;
+        Interlocked.Increment(ref _tooFast);
+        return false;
     }
 
     /// <summary>Whether it has an address; without one nothing can be told of it yet.</summary>

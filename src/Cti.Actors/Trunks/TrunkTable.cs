@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Net;
+using Cti.Kernel;
 using Cti.Media;
 using Cti.Sip;
 using Cti.Sip.Auth;
@@ -40,6 +41,8 @@ public sealed record Trunk
     public ImmutableArray<IPNetwork> AcceptFrom { get; init; } = [];
     /// <summary>Calls at once, cluster-wide; 0 for no limit.</summary>
     public int MaxCalls { get; init; }
+    /// <summary>New calls a second at this node, either way; 0 for no limit.</summary>
+    public int CallsPerSecond { get; init; }
     /// <summary>Digest user.</summary>
     public string? User { get; init; }
     /// <summary>Digest password.</summary>
@@ -97,10 +100,12 @@ public sealed class TrunkTable
     internal const int DefaultPort = 5060;
 
     /// <summary>Creates the table; every trunk counts as up until it is found down.</summary>
-    public TrunkTable(IEnumerable<Trunk> configured)
+    /// <param name="configured">The trunks.</param>
+    /// <param name="clock">For the calls that they may begin in a second; null: those are not limited.</param>
+    public TrunkTable(IEnumerable<Trunk> configured, IClock? clock = null)
     {
         _trunks = [.. configured];
-        _knowledge = _trunks.ToImmutableDictionary(static trunk => trunk.Name, static trunk => new TrunkKnowledge(trunk), StringComparer.OrdinalIgnoreCase);
+        _knowledge = _trunks.ToImmutableDictionary(static trunk => trunk.Name, trunk => new TrunkKnowledge(trunk, clock), StringComparer.OrdinalIgnoreCase);
     }
 
     /// <summary>All.</summary>
@@ -139,6 +144,12 @@ public sealed class TrunkTable
 
     /// <summary>Whether a trunk answers (OPTIONS, or calls that did not fail for transport).</summary>
     public bool IsUp(Trunk trunk) => _knowledge[trunk.Name].Up;
+
+    /// <summary>Whether one more call may begin on a trunk in this second; it is counted where it may.</summary>
+    public bool TryBegin(Trunk trunk) => _knowledge[trunk.Name].TryBegin();
+
+    /// <summary>Calls that were refused on a trunk because too many had begun in that second.</summary>
+    public long TooFastOn(Trunk trunk) => _knowledge[trunk.Name].TooFast;
 
     /// <summary>Notes whether a trunk answers; true when that is news.</summary>
     public bool SetUp(string trunk, bool up)

@@ -68,18 +68,27 @@ public sealed record OfferCall : ResourceCommand
     public NegotiatedAudio? Audio { get; init; }
     /// <summary>The INVITE: a <see cref="StoredInvite"/>.</summary>
     public string? Invite { get; init; }
+    /// <summary>What its application wants to hear of its header fields: <see cref="CarriedHeaders"/>; null where it wants none.</summary>
+    public string? Headers { get; init; }
 }
 
 /// <summary><c>answer</c>.</summary>
-public sealed record AnswerCall(int MaxAnswerSeconds, string? UserData) : ResourceRequest("sys.call.answer");
+/// <param name="MaxAnswerSeconds">Limit on the answered time in seconds.</param>
+/// <param name="UserData">The application's own data.</param>
+/// <param name="Headers">Header fields of the 200: <see cref="CarriedHeaders"/>.</param>
+public sealed record AnswerCall(int MaxAnswerSeconds, string? UserData, string? Headers = null) : ResourceRequest("sys.call.answer");
 
 /// <summary><c>reject</c>.</summary>
-public sealed record RejectCall(int Cause, string? UserData) : ResourceRequest("sys.call.reject");
+/// <param name="Cause">The SIP status, 400..699.</param>
+/// <param name="UserData">The application's own data.</param>
+/// <param name="Headers">Header fields of the refusal: <see cref="CarriedHeaders"/>.</param>
+public sealed record RejectCall(int Cause, string? UserData, string? Headers = null) : ResourceRequest("sys.call.reject");
 
 /// <summary><c>redirect</c>.</summary>
 /// <param name="Contact">The Contact URI; scheme and user part may be missing, then it is a SIP URI with the dialled user part.</param>
 /// <param name="UserData">The application's own data.</param>
-public sealed record RedirectCall(string Contact, string? UserData) : ResourceRequest("sys.call.redirect");
+/// <param name="Headers">Header fields of the 302: <see cref="CarriedHeaders"/>.</param>
+public sealed record RedirectCall(string Contact, string? UserData, string? Headers = null) : ResourceRequest("sys.call.redirect");
 
 /// <summary><c>drop</c>.</summary>
 public sealed record DropCall : ResourceRequest
@@ -93,6 +102,9 @@ public sealed record DropCall : ResourceRequest
 
     /// <summary>The SIP status that the far end and the application are told, 200..699.</summary>
     public int Cause { get; init; }
+
+    /// <summary>Header fields of the BYE, or of the refusal: <see cref="CarriedHeaders"/>.</summary>
+    public string? Headers { get; init; }
 }
 
 /// <summary><c>nop</c>.</summary>
@@ -155,7 +167,11 @@ public sealed record BridgeFinished(long Number, MediaEnd End, string? Detail) :
 
 /// <summary>The far end rings (180, 183 or another provisional response but 100).</summary>
 /// <param name="Early">What its SDP agreed on: sound before the answer; null where it brought none.</param>
-public sealed record FarEndRings(NegotiatedAudio? Early = null) : ResourceCommand;
+public sealed record FarEndRings(NegotiatedAudio? Early = null) : ResourceCommand
+{
+    /// <inheritdoc cref="OfferCall.Headers"/>
+    public string? Headers { get; init; }
+}
 
 /// <summary>The far end answered; its ACK waits for this decision.</summary>
 /// <param name="Dialog">The confirmed dialog.</param>
@@ -164,12 +180,19 @@ public sealed record FarEndAnswered(DialogState Dialog, NegotiatedAudio Audio) :
 {
     /// <summary>What its trunk and we agreed on, where it had asked for a password.</summary>
     public DigestAgreement? Agreement { get; init; }
+
+    /// <inheritdoc cref="OfferCall.Headers"/>
+    public string? Headers { get; init; }
 }
 
 /// <summary>The dialling failed.</summary>
 /// <param name="Status">The SIP status, 300..699; 408 for a time-out and 503 for a transport failure of ours.</param>
 /// <param name="Reason">Its text.</param>
-public sealed record DialFailed(int Status, string Reason) : ResourceCommand;
+public sealed record DialFailed(int Status, string Reason) : ResourceCommand
+{
+    /// <inheritdoc cref="OfferCall.Headers"/>
+    public string? Headers { get; init; }
+}
 
 /// <summary>The far end answered with something that we cannot talk to: it must be acknowledged and hung up.</summary>
 /// <param name="Dialog">The confirmed dialog.</param>
@@ -196,6 +219,9 @@ public sealed record ByeArrived(int? ReasonCause) : CrossingCommand
 {
     /// <summary>When it came, Unix milliseconds; null: now.</summary>
     public long? AtMillis { get; init; }
+
+    /// <inheritdoc cref="OfferCall.Headers"/>
+    public string? Headers { get; init; }
 }
 
 /// <summary>A re-INVITE changed the dialog or the media.</summary>

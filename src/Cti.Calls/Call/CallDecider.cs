@@ -72,6 +72,6 @@ public static class CallDecider
     {
         decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp,
             offer.Audio, offer.Invite));
-        return decision.Do(new SendRinging()).Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State)).Build();
+        return decision.Do(new SendRinging()).Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State, offer.Headers)).Build();
     }
 }

@@ -14,12 +14,14 @@ public sealed record SendInvite : ResourceEffect;
 public sealed record SendRinging : ResourceEffect;
 
 /// <summary>Sends our 200 to the INVITE and retransmits it until its ACK.</summary>
-public sealed record SendOk : ResourceEffect;
+/// <param name="Headers">What the application adds to it: <see cref="CarriedHeaders"/>.</param>
+public sealed record SendOk(string? Headers = null) : ResourceEffect;
 
 /// <summary>Refuses or redirects the INVITE.</summary>
 /// <param name="Status">300..699.</param>
 /// <param name="Contact">The Contact of a 302.</param>
-public sealed record SendRefusal(int Status, string? Contact = null) : ResourceEffect;
+/// <param name="Headers">What the application adds to it: <see cref="CarriedHeaders"/>.</param>
+public sealed record SendRefusal(int Status, string? Contact = null, string? Headers = null) : ResourceEffect;
 
 /// <summary>Answers the re-INVITE or UPDATE that changed the session.</summary>
 public sealed record ConfirmChange : ResourceEffect;
@@ -42,7 +44,8 @@ public sealed record LookForChild(string Child) : ResourceEffect;
 
 /// <summary>Hangs up.</summary>
 /// <param name="Cause">The SIP cause for the Reason header.</param>
-public sealed record SendBye(int Cause) : ResourceEffect
+/// <param name="Headers">What the application adds to it: <see cref="CarriedHeaders"/>.</param>
+public sealed record SendBye(int Cause, string? Headers = null) : ResourceEffect
 {
     /// <summary>
     /// Whether it goes out though its release is not written: then another node may have had the call meanwhile, and be gone with what it knew.

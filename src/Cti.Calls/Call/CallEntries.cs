@@ -101,11 +101,11 @@ public sealed record DialAnswered(DialogState Dialog, NegotiatedAudio Audio, Dig
 }
 
 /// <summary>The application answers; our 200 is intended.</summary>
-public sealed record AnswerRequested(int MaxAnswerSeconds) : CallEntry
+public sealed record AnswerRequested(int MaxAnswerSeconds, string? Headers = null) : CallEntry
 {
     private protected override CallState Change(CallState state) => state with
     {
-        MaxAnswerSeconds = MaxAnswerSeconds, AnswerRequestedMillis = AtMillis, Dialog = state.Dialog?.Confirm(),
+        MaxAnswerSeconds = MaxAnswerSeconds, AnswerRequestedMillis = AtMillis, Dialog = state.Dialog?.Confirm(), AnswerHeaders = Headers,
     };
 }
 
@@ -162,12 +162,13 @@ public sealed record DialogUpdated(DialogState Dialog, NegotiatedAudio Audio, st
 /// <param name="Cause">The SIP status that it conveys.</param>
 /// <param name="Dialog">The dialog, where only the release made it.</param>
 /// <param name="Contact">The Contact of a 302.</param>
-public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Dialog = null, string? Contact = null) : CallEntry
+/// <param name="Headers">What the application adds to the last word.</param>
+public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Dialog = null, string? Contact = null, string? Headers = null) : CallEntry
 {
     private protected override CallState Change(CallState state) => state with
     {
         WasReleased = true, Action = null, SideRecord = null, Dialling = null, Parent = null, Closing = Closing, ClosingCause = Cause, ClosingContact = Contact,
-        InterruptedMillis = null, Dialog = Dialog ?? state.Dialog,
+        ClosingHeaders = Headers, InterruptedMillis = null, Dialog = Dialog ?? state.Dialog,
     };
 }
 

@@ -8,28 +8,31 @@ namespace Cti.Calls.Call;
 /// <summary>Writes events' parameters exactly as sys.call lists them.</summary>
 internal static class CallEvents
 {
-    public static ReadOnlyMemory<byte> Incoming(CallState call) => Write(call, json =>
+    public static ReadOnlyMemory<byte> Incoming(CallState call, string? headers) => Write(call, json =>
     {
         json.WriteString("from_uri"u8, call.FromUri);
         json.WriteString("to_uri"u8, call.ToUri);
         json.WriteNumber("begin_time"u8, Seconds(call.BeginMillis));
         json.WriteNull("user_data"u8);
         WriteProcess(json, call, callId: false);
+        WriteHeaders(json, headers);
     });
 
-    public static ReadOnlyMemory<byte> Ringing(CallState call, long now) => Write(call, json =>
+    public static ReadOnlyMemory<byte> Ringing(CallState call, long now, string? headers) => Write(call, json =>
     {
         json.WriteNumber("ring_time"u8, Seconds(now));
         WriteUserData(json, call);
+        WriteHeaders(json, headers);
     });
 
-    public static ReadOnlyMemory<byte> DialCompleted(CallState call, long now, int? error, string? message) => Write(call, json =>
+    public static ReadOnlyMemory<byte> DialCompleted(CallState call, long now, int? error, string? message, string? headers) => Write(call, json =>
     {
         WriteError(json, error, message);
         json.WriteNumber("begin_time"u8, Seconds(call.BeginMillis));
         WriteTime(json, "answer_time"u8, error is null ? now : null);
         json.WriteNumber("end_time"u8, Seconds(now));
         WriteUserData(json, call);
+        WriteHeaders(json, headers);
     });
 
     public static ReadOnlyMemory<byte> AnswerCompleted(CallState call, long now, int? error, string? message) => Write(call, json =>
@@ -84,7 +87,7 @@ internal static class CallEvents
         WriteUserData(json, call);
     });
 
-    public static ReadOnlyMemory<byte> Released(CallState call, long now, string droppedBy, int cause) => Write(call, json =>
+    public static ReadOnlyMemory<byte> Released(CallState call, long now, string droppedBy, int cause, string? headers) => Write(call, json =>
     {
         json.WriteString("call_dir"u8, call.Direction == CallDirection.Inbound ? "inbound"u8 : "outbound"u8);
         json.WriteString("from_uri"u8, call.FromUri.Length == 0 ? null : call.FromUri);
@@ -96,6 +99,7 @@ internal static class CallEvents
         json.WriteNumber("cause"u8, cause);
         WriteUserData(json, call);
         WriteProcess(json, call, callId: true);
+        WriteHeaders(json, headers);
     });
 
     /// <summary>The name of an action's completion event.</summary>
@@ -143,6 +147,21 @@ internal static class CallEvents
     }
 
     public static void WriteUserData(Utf8JsonWriter json, CallState call) => json.WriteString("user_data"u8, call.UserData);
+
+    /// <summary>Header fields by name, each a list of its values; left out where the application wants to hear of none.</summary>
+    private static void WriteHeaders(Utf8JsonWriter json, string? headers)
+    {
+        if (headers is null) return;
+        json.WriteStartObject("headers"u8);
+        var fields = headers.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(static line => line.Split(": ", 2));
+        foreach (var values in fields.GroupBy(static field => field[0], static field => field.Length > 1 ? field[1] : "", StringComparer.OrdinalIgnoreCase))
+        {
+            json.WriteStartArray(values.Key);
+            foreach (var value in values) json.WriteStringValue(value);
+            json.WriteEndArray();
+        }
+        json.WriteEndObject();
+    }
 
     public static void WriteTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, long? millis)
     {

@@ -26,10 +26,15 @@ public static class CallRequests
     private static readonly FrozenDictionary<MethodDefinition, (Type Command, Func<RpcRequest, string?, string?, ResourceRequest> Read)> Readers =
         new Dictionary<string, (Type, Func<RpcRequest, string?, string?, ResourceRequest>)>
         {
-            ["sys.call.answer"] = Read(static args => new AnswerCall(args.Int32("max_answer_seconds"), args.OptionalString("user_data"))),
-            ["sys.call.reject"] = Read(static args => new RejectCall(args.Int32("cause"), args.OptionalString("user_data"))),
-            ["sys.call.redirect"] = Read(static args => new RedirectCall(args.String("redirect_uri"), args.OptionalString("user_data"))),
-            ["sys.call.drop"] = (typeof(DropCall), static (request, _, _) => new DropCall(request.Arguments.Int32("cause"), request.Generation)),
+            ["sys.call.answer"] = Read(static args => new AnswerCall(args.Int32("max_answer_seconds"), args.OptionalString("user_data"),
+                args.HeaderLines("headers"))),
+            ["sys.call.reject"] = Read(static args => new RejectCall(args.Int32("cause"), args.OptionalString("user_data"), args.HeaderLines("headers"))),
+            ["sys.call.redirect"] = Read(static args => new RedirectCall(args.String("redirect_uri"), args.OptionalString("user_data"),
+                args.HeaderLines("headers"))),
+            ["sys.call.drop"] = (typeof(DropCall), static (request, _, _) => new DropCall(request.Arguments.Int32("cause"), request.Generation)
+            {
+                Headers = request.Arguments.HeaderLines("headers"),
+            }),
             ["sys.call.nop"] = Read(static _ => new TouchCall()),
             ["sys.call.play_start"] = Read(static args => new StartPlay(Files(args.Content("content")), Text(args, "finish_keys"), args.Int32("repeat"))),
             ["sys.call.play_stop"] = Read(static _ => new StopPlay()),

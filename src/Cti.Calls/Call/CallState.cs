@@ -97,6 +97,10 @@ public sealed record CallState : ResourceState
     public int ClosingCause { get; init; }
     /// <summary>The Contact of a 302 that is still owed.</summary>
     public string? ClosingContact { get; init; }
+    /// <summary>What the application added to what is owed: <see cref="CarriedHeaders"/>.</summary>
+    public string? ClosingHeaders { get; init; }
+    /// <summary>What the application added to its answer: <see cref="CarriedHeaders"/>.</summary>
+    public string? AnswerHeaders { get; init; }
 
     /// <summary>What its owner was told and has not confirmed, in order; told again after a recovery.</summary>
     public ImmutableArray<OwnerNotice> Notices { get; init; } = [];

@@ -18,6 +18,12 @@ internal sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int 
 
     public string? Contact { get; init; }
 
+    /// <summary>What the application adds to what the far end is owed: <see cref="CarriedHeaders"/>.</summary>
+    public string? Headers { get; init; }
+
+    /// <summary>What <c>on_released</c> tells of the far end's BYE, or <c>on_dial_completed</c> of its refusal: <see cref="CarriedHeaders"/>.</summary>
+    public string? Heard { get; init; }
+
     /// <summary>What the far end is told, where that is not <see cref="Cause"/>.</summary>
     public int? Told { get; init; }
 
@@ -41,16 +47,16 @@ internal sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int 
         switch (ending.Closing)
         {
             case SipClosing.Cancel: decision.Do(new SendCancel()); break;
-            case SipClosing.Bye: decision.Do(new SendBye(ending.Cause)); break;
+            case SipClosing.Bye: decision.Do(new SendBye(ending.Cause, ending.Headers)); break;
         }
-        decision.Add(new CallReleased(ending.Closing, ending.Told ?? ending.Cause, ending.Dialog, ending.Contact)).Do(new CloseMedia());
+        decision.Add(new CallReleased(ending.Closing, ending.Told ?? ending.Cause, ending.Dialog, ending.Contact, ending.Headers)).Do(new CloseMedia());
         if (before.IsDialling)
-            decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(before, decision.Now, ending.Error, ending.Message));
+            decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(before, decision.Now, ending.Error, ending.Message, ending.Heard));
         if (before.Phase == CallPhase.Answer)
             decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(before, decision.Now, ending.Error, ending.Message));
         var call = decision.State;
         var ended = Math.Clamp(ending.AtMillis ?? decision.Now, Math.Min(call.AnswerMillis ?? call.BeginMillis, decision.Now), decision.Now);
-        decision.Emit("sys.call.on_released", CallEvents.Released(call, ended, ending.BySystem ? "sys" : "usr", ending.Cause));
+        decision.Emit("sys.call.on_released", CallEvents.Released(call, ended, ending.BySystem ? "sys" : "usr", ending.Cause, ending.Heard));
         var record = CallRecords.Build(call, ended, ending.BySystem, ending.Cause, decision.Settings);
         decision.Record(record);
         return decision.EmitAlways("sys.on_chan_closed", CallEvents.ChannelClosed(record)).Build();
@@ -69,7 +75,7 @@ internal sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int 
 
     /// <summary><c>drop</c> of a call that is answered, or about to be.</summary>
     public static CallDecision HangUp(CallDraft decision, DropCall drop) =>
-        Release(decision.ReplyNull(), new Ending(true, drop.Cause, SipClosing.Bye, ErrorCodes.Gone, "the call was hung up"));
+        Release(decision.ReplyNull(), new Ending(true, drop.Cause, SipClosing.Bye, ErrorCodes.Gone, "the call was hung up") { Headers = drop.Headers });
 
     /// <summary><c>drop</c> of a call whose far end has not answered.</summary>
     public static CallDecision GiveUpDialling(CallDraft decision, DropCall drop) =>
@@ -82,9 +88,9 @@ internal sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int 
     /// <summary>The SIP effect that a released call still owes after a recovery.</summary>
     public static ResourceEffect? Owed(CallState state) => state.Closing switch
     {
-        SipClosing.Bye => new SendBye(state.ClosingCause),
+        SipClosing.Bye => new SendBye(state.ClosingCause, state.ClosingHeaders),
         SipClosing.Cancel => new SendCancel(),
-        SipClosing.Refusal => new SendRefusal(state.ClosingCause, state.ClosingContact),
+        SipClosing.Refusal => new SendRefusal(state.ClosingCause, state.ClosingContact, state.ClosingHeaders),
         _ => null,
     };
 

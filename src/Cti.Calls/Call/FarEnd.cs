@@ -11,14 +11,14 @@ internal static class FarEnd
         // Of several early dialogs the newest is heard; a provisional response without SDP changes nothing.
         if (rings.Early is { } early && early != decision.State.Audio) decision.Add(new EarlyMediaBegan(early)).Do(new ConfigureMedia(early));
         if (decision.State.RingMillis is not null) return decision.Build();
-        return decision.Add(new RingingBegan()).Emit("sys.call.on_ringing", CallEvents.Ringing(decision.State, decision.Now)).Build();
+        return decision.Add(new RingingBegan()).Emit("sys.call.on_ringing", CallEvents.Ringing(decision.State, decision.Now, rings.Headers)).Build();
     }
 
     public static CallDecision Answers(CallDraft decision, FarEndAnswered answered)
     {
         if (!IsHeard(decision)) return decision.Build();
         decision.Add(new DialAnswered(answered.Dialog, answered.Audio, answered.Agreement)).Do(new ConfigureMedia(answered.Audio)).Do(new SendAck());
-        return decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(decision.State, decision.Now, null, null)).Build();
+        return decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(decision.State, decision.Now, null, null, answered.Headers)).Build();
     }
 
     public static CallDecision AnswersUnusably(CallDraft decision, FarEndUnusable unusable)
@@ -29,7 +29,7 @@ internal static class FarEnd
     }
 
     public static CallDecision Refuses(CallDraft decision, DialFailed failed) => decision.State.IsDialling
-        ? Ending.Release(decision, new Ending(false, failed.Status, SipClosing.None, failed.Status, failed.Reason))
+        ? Ending.Release(decision, new Ending(false, failed.Status, SipClosing.None, failed.Status, failed.Reason) { Heard = failed.Headers })
         : decision.Build();
 
     /// <summary>Our INVITE goes out once more, with credentials or to another place.</summary>
@@ -46,12 +46,15 @@ internal static class FarEnd
             decision.Do(new SendRefusal(ErrorCodes.Terminated));
             return Ending.Release(decision, new Ending(false, cause, SipClosing.Refusal, ErrorCodes.Gone, "the far end hung up")
             {
-                Told = ErrorCodes.Terminated, AtMillis = bye.AtMillis,
+                Told = ErrorCodes.Terminated, AtMillis = bye.AtMillis, Heard = bye.Headers,
             });
         }
         // A far end whose 200 was lost may hang up first; our INVITE is then still pending.
         var closing = call.IsDialling ? SipClosing.Cancel : SipClosing.None;
-        return Ending.Release(decision, new Ending(false, cause, closing, ErrorCodes.Gone, "the far end hung up") { AtMillis = bye.AtMillis });
+        return Ending.Release(decision, new Ending(false, cause, closing, ErrorCodes.Gone, "the far end hung up")
+        {
+            AtMillis = bye.AtMillis, Heard = bye.Headers,
+        });
     }
 
     public static CallDecision FellSilent(CallDraft decision) => decision.State.IsUp

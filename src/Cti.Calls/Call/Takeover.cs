@@ -51,7 +51,7 @@ internal static class Takeover
         if (!call.IsUp)
         {
             if (call.Audio is { } audio) decision.Do(new ConfigureMedia(audio));
-            return decision.Do(new SendOk()).Build();
+            return decision.Do(new SendOk(call.AnswerHeaders)).Build();
         }
         if (call is { AnsweredCSeq: { } number, AnswerMillis: { } answered } && taken.LostAtMillis - answered < AckOwedMillis)
             decision.Do(new RepeatAck(number));

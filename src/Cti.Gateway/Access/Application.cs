@@ -46,29 +46,3 @@ internal sealed class Application(ApplicationOptions options, GatewayOptions gat
 
     internal void Disconnect() => Interlocked.Decrement(ref _connections);
 }
-
-/// <summary>So many requests per second on average, so many at once.</summary>
-internal sealed class TokenBucket(IClock clock, int perSecond, int burst)
-{
-    private const double NanosPerSecond = 1e9;
-    private readonly Lock _lock = new();
-    private double _tokens = burst;
-    private long _filledNanos = clock.MonotonicNanos;
-
-    /// <summary>Takes one. Answers 0, or in how many milliseconds (1 or more) there is one.</summary>
-    internal int Take()
-    {
-        lock (_lock)
-        {
-            var now = clock.MonotonicNanos;
-            _tokens = Math.Min(burst, _tokens + ((now - _filledNanos) / NanosPerSecond * perSecond));
-            _filledNanos = now;
-            if (_tokens >= 1)
-            {
-                _tokens--;
-                return 0;
-            }
-            return Math.Max(1, (int)Math.Ceiling((1 - _tokens) / perSecond * 1000));
-        }
-    }
-}

@@ -213,6 +213,7 @@ public static class ApiDocument
             ParameterKind.CallerUri => "SIP URI or number",
             ParameterKind.TargetUris => "SIP URI or list of them",
             ParameterKind.RedirectUri => "SIP URI",
+            ParameterKind.Headers => $"object of `X-...`, {string.Join(", ", parameter.Choices.Select(c => $"`{c}`"))}",
             ParameterKind.PlayFile or ParameterKind.RecordFile => "file name",
             ParameterKind.Content => "string or list",
             ParameterKind.RecordFormat => "number of the format",

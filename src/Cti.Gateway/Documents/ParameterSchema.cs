@@ -42,6 +42,17 @@ internal static class ParameterSchema
                 ItemsOf(writer, "string");
                 writer.WriteNumber("minItems", 1);
                 break;
+            case ParameterKind.Headers:
+                Type(writer, parameter, "object");
+                writer.WriteStartObject("additionalProperties");
+                writer.WriteStartArray("type");
+                writer.WriteStringValue("string");
+                writer.WriteStringValue("array");
+                writer.WriteEndArray();
+                ItemsOf(writer, "string");
+                writer.WriteEndObject();
+                writer.WriteNumber("maxProperties", Limits.HeaderFieldsMax);
+                break;
             case ParameterKind.Content:
                 Type(writer, parameter, "string", "array");
                 ItemsOf(writer, "array");

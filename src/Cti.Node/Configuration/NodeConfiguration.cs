@@ -206,8 +206,9 @@ public sealed record GatewaySettings(ImmutableArray<string> Listen, bool AllowsP
 /// <param name="MaxConnections">WebSockets and event streams at once.</param>
 /// <param name="MediaRoot">Folder of its own prompts, a full path, or null: only the shared ones.</param>
 /// <param name="RecordRoot">Folder of its recordings, a full path, or null: that of its name below cti.media.record-root.</param>
+/// <param name="Headers">Of which SIP header fields it wants to hear: names, and beginnings of names with * behind them.</param>
 public sealed record ApplicationSettings(string Name, ImmutableArray<string> Keys, bool Admin, int Rate, int Burst, int MaxConnections, string? MediaRoot,
-    string? RecordRoot);
+    string? RecordRoot, ImmutableArray<string> Headers);
 
 /// <summary>Where the journal is.</summary>
 public enum JournalProvider
@@ -245,6 +246,7 @@ public enum DtmfMode
 /// <param name="Transport">Over which transport.</param>
 /// <param name="AcceptFrom">Where its calls come from, too.</param>
 /// <param name="MaxCalls">Calls at once in the cluster; 0: no limit.</param>
+/// <param name="CallsPerSecond">New calls a second at each node; 0: no limit.</param>
 /// <param name="Auth">For digest authentication, or null.</param>
 /// <param name="Register">Whether to register there.</param>
 /// <param name="RegisterExpires">For how long a registration is asked for.</param>
@@ -255,10 +257,9 @@ public enum DtmfMode
 /// <param name="OptionsInterval">How often OPTIONS asks whether it is up; zero: never, it counts as up.</param>
 /// <param name="Media">How its RTP is handled.</param>
 /// <param name="Tls">Over TLS: what its certificate must name.</param>
-public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, ImmutableArray<IPNetwork> AcceptFrom, int MaxCalls, TrunkAuth? Auth,
-    bool Register,
-    TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf, TimeSpan OptionsInterval, TrunkMedia Media,
-        TrunkTls Tls);
+public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, ImmutableArray<IPNetwork> AcceptFrom, int MaxCalls,
+    int CallsPerSecond, TrunkAuth? Auth, bool Register, TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf,
+    TimeSpan OptionsInterval, TrunkMedia Media, TrunkTls Tls);
 
 /// <summary>cti.trunks[].tls.</summary>
 /// <param name="Name">What its certificate must name; null: its host.</param>

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Cti.Actors.SipNode;
 using Cti.Calls.Speech;
+using Cti.Contract;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Media.Tones;
@@ -279,7 +280,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             application.Has("burst") ? application.Integer("burst", 1, 1_000_000) : Ask(application, "burst", 1_000),
             application.Has("max-connections") ? application.Integer("max-connections", 1, 1_000_000) : Ask(application, "max-connections", 100),
             application.FilePathOrNull("media-root"),
-            application.FilePathOrNull("record-root"));
+            application.FilePathOrNull("record-root"),
+            [.. application.List("headers", "names of SIP header fields, or X-*", static text => HeaderRules.CheckPattern(text) is null ? text : null, max: 64)]);
     }
 
     /// <summary>A key of a list's or map's element that is not set: it counts as known, and its default stands here and in the reference's example.</summary>
@@ -316,6 +318,7 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             trunk.Has("transport") ? trunk.Choice("transport", Protocols) : Ask(trunk, "transport", SipProtocol.Udp),
             [.. trunk.List("accept-from", Networks, ConfigurationTexts.Network, max: 256).Select(static network => network.Value)],
             trunk.Has("max-calls") ? trunk.Integer("max-calls", 0, 100_000) : Ask(trunk, "max-calls", 0),
+            trunk.Has("calls-per-second") ? trunk.Integer("calls-per-second", 0, 10_000) : Ask(trunk, "calls-per-second", 0),
             auth,
             register,
             trunk.Has("register-expires") ? trunk.Duration("register-expires", "10s", "1d") : Ask(trunk, "register-expires", TimeSpan.FromMinutes(10)),

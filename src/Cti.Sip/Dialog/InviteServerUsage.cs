@@ -55,6 +55,9 @@ public enum InviteServerPhase
 public sealed record InviteServerState(InviteServerPhase Phase, SipRequest Invite, DialogState Dialog, SdpSession? Offer, SdpSession? LocalSdp,
     SessionTimer? Timer, SipResponse? Success, long ResendAt, int Interval, long EndAt)
 {
+    /// <summary>What the application adds to the 2xx: <see cref="CarriedHeaders"/>.</summary>
+    public string? Headers { get; init; }
+
     /// <summary>Whether their INVITE says that they take UPDATE.</summary>
     public bool AllowsUpdate => SipCapabilities.AllowsUpdate(Invite) == true;
 
@@ -79,13 +82,15 @@ public abstract record InviteServerInput
 
     /// <summary>Answer the call.</summary>
     /// <param name="Local">Our side.</param>
-    public sealed record Accept(LocalAudio Local) : InviteServerInput;
+    /// <param name="Headers">What the application adds to the 2xx: <see cref="CarriedHeaders"/>.</param>
+    public sealed record Accept(LocalAudio Local, string? Headers = null) : InviteServerInput;
 
     /// <summary>Refuse or redirect it.</summary>
     /// <param name="Status">300..699.</param>
     /// <param name="Phrase">The reason phrase; null for the RFC's.</param>
     /// <param name="Contact">Where to, for a 3xx.</param>
-    public sealed record Refuse(int Status, string? Phrase = null, NameAddr? Contact = null) : InviteServerInput;
+    /// <param name="Headers">What the application adds to it: <see cref="CarriedHeaders"/>.</param>
+    public sealed record Refuse(int Status, string? Phrase = null, NameAddr? Contact = null, string? Headers = null) : InviteServerInput;
 
     /// <summary>A CANCEL came (and was answered by the layer), or a BYE in the early dialog (which the owner answers with 200).</summary>
     /// <param name="Request">The CANCEL or BYE.</param>
@@ -145,11 +150,16 @@ public static class InviteServerUsage
     /// <param name="isAnswered">Whether a 2xx was intended.</param>
     /// <param name="nowMillis">The monotonic clock.</param>
     /// <param name="timers">The timers.</param>
-    public static InviteServerState Restore(SipRequest invite, DialogState dialog, SdpSession local, bool isAnswered, long nowMillis, SipTimers timers)
+    /// <param name="headers">What the application adds to the 2xx: <see cref="CarriedHeaders"/>.</param>
+    public static InviteServerState Restore(SipRequest invite, DialogState dialog, SdpSession local, bool isAnswered, long nowMillis, SipTimers timers,
+        string? headers = null)
     {
         _ = InviteResponses.ReadSdp(invite, dialog.LocalTag, ImmutableDictionary<string, string>.Empty, out var offer);
         _ = SessionTimer.Answer(invite, dialog.LocalTag, out var timer);
-        var state = new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, local, timer, null, long.MaxValue, 0, long.MaxValue);
+        var state = new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, local, timer, null, long.MaxValue, 0, long.MaxValue)
+        {
+            Headers = headers,
+        };
         return isAnswered ? Answered(state, dialog.Confirm(), local, nowMillis, 0, timers) : state;
     }
 
@@ -171,7 +181,7 @@ public static class InviteServerUsage
         (state.Phase, input) switch
     {
         (InviteServerPhase.Offered, InviteServerInput.Provide provide) => Provide(state, provide),
-        (InviteServerPhase.Offered, InviteServerInput.Accept accept) => Accept(state, accept.Local, nowMillis, timers),
+        (InviteServerPhase.Offered, InviteServerInput.Accept accept) => Accept(state with { Headers = accept.Headers }, accept.Local, nowMillis, timers),
         (InviteServerPhase.Offered, InviteServerInput.Refuse refuse) => Refuse(state, refuse),
         (InviteServerPhase.Offered, InviteServerInput.Cancelled cancelled) => End(state,
             new SendResponse(state.Invite, SipResponse.For(state.Invite, 487, null, state.Dialog.LocalTag)),
@@ -231,7 +241,8 @@ public static class InviteServerUsage
     // The 2xx is repeated end to end over every transport: the next hop's being reliable says nothing about those behind it.
     private static InviteServerState Answered(InviteServerState state, DialogState dialog, SdpSession sdp, long now, int first, SipTimers timers) => state with
     {
-        Phase = InviteServerPhase.Accepted, Dialog = dialog, LocalSdp = sdp, Success = InviteResponses.Build(state.Invite, 200, null, dialog, sdp, state.Timer),
+        Phase = InviteServerPhase.Accepted, Dialog = dialog, LocalSdp = sdp,
+        Success = CarriedHeaders.With(InviteResponses.Build(state.Invite, 200, null, dialog, sdp, state.Timer), state.Headers),
         ResendAt = now + first, Interval = first == 0 ? timers.T1 / 2 : timers.T1, EndAt = now + timers.Limit,
     };
 
@@ -239,7 +250,7 @@ public static class InviteServerUsage
     {
         var response = SipResponse.For(state.Invite, refuse.Status, refuse.Phrase, state.Dialog.LocalTag);
         if (refuse.Contact is not null) response.Add(HeaderId.Contact, refuse.Contact.ToString());
-        return End(state, new SendResponse(state.Invite, response));
+        return End(state, new SendResponse(state.Invite, CarriedHeaders.With(response, refuse.Headers)));
     }
 
     private static UsageStep<InviteServerState> NotAcceptable(InviteServerState state, SdpRefusal refusal) =>

@@ -34,6 +34,7 @@ internal sealed class NodeBench
     private readonly int _callsMax;
     private readonly ILog _log;
     private readonly IClock _clock;
+    private readonly ImmutableArray<string> _heard;
     private readonly Dictionary<string, RawPeer> _peers = [];
     private readonly LogLines _logLines = new();
     private Life _life = null!;
@@ -41,8 +42,9 @@ internal sealed class NodeBench
     private readonly List<(string Method, JsonElement Params)> _events = [];
 
     internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000, ILog? log = null, Func<ManualRuntime, IClock>? clock = null,
-        VirtualResolver? resolver = null)
+        VirtualResolver? resolver = null, ImmutableArray<string> heard = default)
     {
+        _heard = heard.IsDefault ? [] : heard;
         Resolver = resolver ?? new VirtualResolver();
         Network = new VirtualNetwork(Runtime, new SeededRandom(1));
         // Trunks are spoken to as soon as the node starts, so they listen before.
@@ -88,6 +90,7 @@ internal sealed class NodeBench
             InstanceCount = 4,
             Inbound = _inbound,
             Trunks = _trunks,
+            HeardHeaders = ImmutableDictionary<string, ImmutableArray<string>>.Empty.Add(App, _heard),
             DialAny = _dialAny,
             CallsMax = _callsMax,
             Scheduler = process,

@@ -50,6 +50,38 @@ public sealed class TrunkTests
     }
 
     [Fact]
+    public void A_trunk_begins_so_many_calls_a_second_in_both_directions_and_more_go_elsewhere_or_come_again()
+    {
+        var bench = new NodeBench([Carrier() with { CallsPerSecond = 2 }, Carrier("other", "10.0.0.2")], dialAny: false);
+        var (carrier, other) = (bench.Peer("10.0.0.1"), bench.Peer("10.0.0.2"));
+        carrier.Invite("100", "Contact: <sip:caller@10.0.0.1>");
+        bench.Expect("sys.call.on_incoming");
+        bench.Construct("sip:1@carrier");
+        carrier.Request("INVITE");
+        bench.Ask("sys.call.construct", ("to_uri", "sip:2@carrier"), ("max_answer_seconds", 60)).Error!.Data!["gateways"]
+            .ShouldBe(new[] { "carrier: full, 2 calls a second" });
+        bench.Ask("sys.call.construct", ("to_uri", new[] { "sip:2@carrier", "sip:2@other" }), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        other.Request("INVITE");
+        carrier.Send("""
+            INVITE sip:101@10.0.0.100 SIP/2.0
+            Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKsecond
+            Max-Forwards: 70
+            From: <sip:caller@10.0.0.1>;tag=second
+            To: <sip:101@10.0.0.100>
+            Call-ID: second
+            CSeq: 1 INVITE
+            Contact: <sip:caller@10.0.0.1>
+            Content-Type: application/sdp
+            """, carrier.Sdp());
+        var refusal = carrier.Response(503);
+        (refusal.Reason, refusal.Get(HeaderId.RetryAfter)).ShouldBe(("Too many calls in a second", "1"));
+        bench.Server.Trunks.TooFastOn(bench.Server.Trunks.Named("carrier")!).ShouldBe(3);
+        bench.Runtime.Advance(600);
+        bench.Construct("sip:3@carrier").ShouldNotBeEmpty();
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
     public void A_refusal_names_the_host_and_the_port_that_were_looked_for()
     {
         var bench = new NodeBench([Carrier("carrier", "10.0.0.1") with { Port = 5080, MaxCalls = 1 }], dialAny: false);

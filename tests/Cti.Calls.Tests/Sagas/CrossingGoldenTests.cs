@@ -33,6 +33,7 @@ public sealed class CrossingGoldenTests
         ["key.info"] = new KeyArrived('5') { Press = new KeyPress(null, 7) },
         ["bye"] = new ByeArrived(486),
         ["bye.told"] = new ByeArrived(486) { AtMillis = 1_700_000_000_000 },
+        ["bye.headers"] = new ByeArrived(16) { Headers = "Reason: Q.850;cause=16" },
         ["bye.bare"] = new ByeArrived(null),
     };
 

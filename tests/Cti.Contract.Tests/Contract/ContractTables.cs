@@ -16,7 +16,10 @@ internal sealed record ContractMethod(string Name, IReadOnlyList<(string Name, s
 }
 
 /// <summary>One event of the contract.</summary>
-internal sealed record ContractEvent(string Name, string[] Parameters);
+/// <param name="Name">Full name.</param>
+/// <param name="Parameters">What it always has, in order.</param>
+/// <param name="Optional">What follows that where an operator has asked for it.</param>
+internal sealed record ContractEvent(string Name, string[] Parameters, string[] Optional);
 
 /// <summary>
 /// The contract's tables, as text beside this file. They are written down apart from the server's own definitions, so that comparing the two means something.
@@ -42,7 +45,9 @@ internal static partial class ContractTables
     public static IReadOnlyList<ContractEvent> Events => [.. Lines("events.txt").Select(line =>
     {
         var open = line.IndexOf('(', StringComparison.Ordinal);
-        return new ContractEvent(line[..open], Split(line[(open + 1)..^1]));
+        var parameters = Split(line[(open + 1)..^1]);
+        return new ContractEvent(line[..open], [.. parameters.Where(static name => name[^1] != '?')],
+            [.. parameters.Where(static name => name[^1] == '?').Select(static name => name[..^1])]);
     })];
 
     /// <summary>The states of a module.</summary>

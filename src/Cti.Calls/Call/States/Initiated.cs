@@ -46,32 +46,37 @@ internal sealed class Initiated : CallBehaviour
 
     private static CallDecision Answer(CallDraft decision, AnswerCall answer)
     {
-        decision.Add(new AnswerRequested(answer.MaxAnswerSeconds));
+        decision.Add(new AnswerRequested(answer.MaxAnswerSeconds, answer.Headers));
         SetUserData(decision, answer.UserData);
         if (decision.State.Audio is { } audio) decision.Do(new ConfigureMedia(audio));
-        return decision.Do(new SendOk()).ReplyNull().Build();
+        return decision.Do(new SendOk(answer.Headers)).ReplyNull().Build();
     }
 
     private static CallDecision Reject(CallDraft decision, RejectCall reject)
     {
         SetUserData(decision, reject.UserData);
-        decision.ReplyNull().Do(new SendRefusal(reject.Cause));
-        return Ending.Release(decision, new Ending(true, reject.Cause, SipClosing.Refusal, ErrorCodes.Terminated, "rejected"));
+        decision.ReplyNull().Do(new SendRefusal(reject.Cause, Headers: reject.Headers));
+        var ending = new Ending(true, reject.Cause, SipClosing.Refusal, ErrorCodes.Terminated, "rejected") { Headers = reject.Headers };
+        return Ending.Release(decision, ending);
     }
 
     private static CallDecision Redirect(CallDraft decision, RedirectCall redirect)
     {
         SetUserData(decision, redirect.UserData);
         var contact = ContactOf(redirect.Contact, decision.State.ToUri);
-        decision.ReplyNull().Do(new SendRefusal(302, contact));
-        return Ending.Release(decision, new Ending(true, 302, SipClosing.Refusal, ErrorCodes.Terminated, "redirected") { Contact = contact });
+        decision.ReplyNull().Do(new SendRefusal(302, contact, redirect.Headers));
+        return Ending.Release(decision, new Ending(true, 302, SipClosing.Refusal, ErrorCodes.Terminated, "redirected")
+        {
+            Contact = contact, Headers = redirect.Headers,
+        });
     }
 
     private static CallDecision RefuseCaller(CallDraft decision, DropCall drop)
     {
         if (drop.Cause < 400) return CallDecision.Refuse(RpcError.InvalidParam("cause", $"{drop.Cause} does not refuse a call; 400..699 does"));
-        decision.ReplyNull().Do(new SendRefusal(drop.Cause));
-        return Ending.Release(decision, new Ending(true, drop.Cause, SipClosing.Refusal, ErrorCodes.Terminated, "dropped"));
+        decision.ReplyNull().Do(new SendRefusal(drop.Cause, Headers: drop.Headers));
+        var ending = new Ending(true, drop.Cause, SipClosing.Refusal, ErrorCodes.Terminated, "dropped") { Headers = drop.Headers };
+        return Ending.Release(decision, ending);
     }
 
     private static CallDecision CallerGaveUp(CallDraft decision) => decision.State.IsOffered

@@ -70,6 +70,7 @@ internal sealed class Released : CallBehaviour
         var call = decision.State;
         OwnerNotices.Resume(decision);
         if (Ending.Owed(call) is not { } owed) return decision.Build();
-        return decision.Add(new CallReleased(call.Closing, call.ClosingCause, Takeover.BeyondTheDead(call.Dialog), call.ClosingContact)).Do(owed).Build();
+        var dialog = Takeover.BeyondTheDead(call.Dialog);
+        return decision.Add(new CallReleased(call.Closing, call.ClosingCause, dialog, call.ClosingContact, call.ClosingHeaders)).Do(owed).Build();
     }
 }
