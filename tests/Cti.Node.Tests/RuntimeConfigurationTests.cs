@@ -9,7 +9,7 @@ public sealed class RuntimeConfigurationTests
     public void Idle_workers_of_the_thread_pool_do_not_spin() => Setting("System.Threading.ThreadPool.UnfairSemaphoreSpinLimit").ShouldBe(0);
 
     [Fact]
-    public void The_collector_does_not_let_garbage_gather_until_its_removal_is_heard() => Setting("System.GC.Gen0MaxBudget").ShouldBe(8 * 1024 * 1024);
+    public void The_collector_does_not_let_garbage_gather_until_its_removal_is_heard() => Setting("System.GC.Gen0MaxBudget").ShouldBe(3 * 1024 * 1024);
 
     private static int Setting(string name)
     {

@@ -281,8 +281,10 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             application.Has("max-connections") ? application.Integer("max-connections", 1, 1_000_000) : Ask(application, "max-connections", 100),
             application.FilePathOrNull("media-root"),
             application.FilePathOrNull("record-root"),
-            [.. application.List("headers", "names of SIP header fields, or X-*", static text => HeaderRules.CheckPattern(text) is null ? text : null, max: 64)]);
+            [.. application.List("headers", "names of SIP header fields, or X-*", HeaderPattern, max: 64)]);
     }
+
+    private static string? HeaderPattern(string text) => HeaderRules.CheckPattern(text) is null ? text : null;
 
     /// <summary>A key of a list's or map's element that is not set: it counts as known, and its default stands here and in the reference's example.</summary>
     private static T Ask<T>(SettingsReader reader, string key, T otherwise)
