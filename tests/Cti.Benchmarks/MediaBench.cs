@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Srtp;
 using Cti.Media.Files;
 using Cti.Media.Session.Mix;
 using Cti.Transport.Media;
@@ -47,10 +48,10 @@ internal sealed class MediaBench : IMediaEvents, IConferenceEvents, IDisposable
 
     public int[] Ports { get; }
 
-    public void Configure(int index, int remotePort, AudioCodec codec, bool send, bool receive)
+    public void Configure(int index, int remotePort, AudioCodec codec, bool send, bool receive, SrtpKeys? keys = null)
     {
         var remote = new IPEndPoint(IPAddress.Loopback, remotePort + index);
-        Engine.Configure(new MediaSessionId(index + 1), new MediaDescription(remote, remote, codec, 8, 101, send, receive));
+        Engine.Configure(new MediaSessionId(index + 1), new MediaDescription(remote, remote, codec, 8, 101, send, receive) { Srtp = keys });
     }
 
     public LoopCost Observe(Action work)

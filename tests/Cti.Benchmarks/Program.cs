@@ -1,6 +1,6 @@
 using Cti.Benchmarks;
 
-string[] names = ["media", "mixing", "prompts", "journal", "persistence", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster", "failover"];
+string[] names = ["media", "srtp", "mixing", "prompts", "journal", "persistence", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster", "failover"];
 var name = args is [] ? "all" : args[0];
 if (args.Length > 1 || name != "all" && !names.Contains(name))
 {
@@ -17,6 +17,7 @@ foreach (var benchmark in name == "all" ? names : [name])
     try
     {
         if (benchmark == "media") status |= MediaBenchmark.Run(report);
+        else if (benchmark == "srtp") status |= SrtpBenchmark.Run(report);
         else if (benchmark == "mixing") status |= MixingBenchmark.Run(report);
         else if (benchmark == "prompts") PromptBenchmark.Run(report);
         else if (benchmark == "journal") await JournalBenchmark.RunAsync(report);
