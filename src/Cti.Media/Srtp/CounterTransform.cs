@@ -32,8 +32,12 @@ internal sealed class CounterTransform : SrtpTransform
     private readonly IncrementalHash _hash;
     private readonly int _tagBytes;
     private readonly byte[] _salt = new byte[SaltBytes];
-    private readonly byte[] _counters = new byte[ChunkBytes];
-    private readonly byte[] _keyStream = new byte[ChunkBytes];
+
+    // A thread's own and not a session's: a loop has hundreds of sessions, and what the last one used is still near the processor.
+    [ThreadStatic]
+    private static byte[]? _counters;
+    [ThreadStatic]
+    private static byte[]? _keyStream;
 
     private CounterTransform(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey, int tagBytes)
     {
@@ -123,18 +127,20 @@ internal sealed class CounterTransform : SrtpTransform
         BinaryPrimitives.WriteUInt32BigEndian(block[4..], BinaryPrimitives.ReadUInt32BigEndian(block[4..]) ^ ssrc);
         // The salt ends where the block number begins, so the number is put there and not added.
         var low = BinaryPrimitives.ReadUInt64BigEndian(block[8..]) ^ ((ulong)index << 16);
+        var counters = _counters ??= new byte[ChunkBytes];
+        var keyStream = _keyStream ??= new byte[ChunkBytes];
         for (var number = 0u; !source.IsEmpty;)
         {
             var length = Math.Min(source.Length, ChunkBytes);
             var blocks = (length + BlockBytes - 1) / BlockBytes;
             for (var i = 0; i < blocks; i++, number++)
             {
-                var counter = _counters.AsSpan(i * BlockBytes, BlockBytes);
+                var counter = counters.AsSpan(i * BlockBytes, BlockBytes);
                 block[..8].CopyTo(counter);
                 BinaryPrimitives.WriteUInt64BigEndian(counter[8..], low | number);
             }
-            _encryptor.TransformBlock(_counters, 0, blocks * BlockBytes, _keyStream, 0);
-            for (var i = 0; i < length; i++) destination[i] = (byte)(source[i] ^ _keyStream[i]);
+            _encryptor.TransformBlock(counters, 0, blocks * BlockBytes, keyStream, 0);
+            for (var i = 0; i < length; i++) destination[i] = (byte)(source[i] ^ keyStream[i]);
             source = source[length..];
             destination = destination[length..];
         }

@@ -24,7 +24,10 @@ internal sealed class GcmTransform : SrtpTransform
 
     private readonly AesGcm _aes;
     private readonly byte[] _salt = new byte[SaltBytes];
-    private readonly byte[] _plain = new byte[Limits.MediaDatagramBytesMax];
+
+    // A thread's own and not a session's: what the last session of a loop used is still near the processor.
+    [ThreadStatic]
+    private static byte[]? _plain;
 
     private GcmTransform(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt)
     {
@@ -95,9 +98,11 @@ internal sealed class GcmTransform : SrtpTransform
 
     public override void Dispose() => _aes.Dispose();
 
+    private static byte[] Plain => _plain ??= new byte[Limits.MediaDatagramBytesMax];
+
     private void Seal(Span<byte> buffer, int start, int length, ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> authenticated)
     {
-        var plain = _plain.AsSpan(0, length - start);
+        var plain = Plain.AsSpan(0, length - start);
         buffer[start..length].CopyTo(plain);
         _aes.Encrypt(nonce, plain, buffer[start..length], buffer.Slice(length, TagBytes), authenticated);
     }
@@ -111,7 +116,7 @@ internal sealed class GcmTransform : SrtpTransform
         Span<byte> tag = stackalloc byte[TagBytes];
         var opened = plain[start..length];
         _aes.Encrypt(nonce, datagram[start..length], opened, tag, authenticated);
-        _aes.Encrypt(nonce, opened, _plain.AsSpan(0, length - start), tag, authenticated);
+        _aes.Encrypt(nonce, opened, Plain.AsSpan(0, length - start), tag, authenticated);
         if (!CryptographicOperations.FixedTimeEquals(tag, datagram.Slice(length, TagBytes))) return false;
         datagram[..start].CopyTo(plain);
         return true;
