@@ -35,6 +35,11 @@ public sealed record FarEnd
     public bool IsTrusted { get; init; }
 
     /// <summary>
+    /// Whether it sent to another node before: its stream may be old, and nobody tells how often its sequence numbers have begun anew (RFC 3711 section 3.3.1).
+    /// </summary>
+    public bool WasHeardElsewhere { get; init; }
+
+    /// <summary>
     /// The address that has shown itself: it got our response and went on from there. A far end that is not trusted is sent to at this address; at any
     /// other, and while it is null, only in return for what comes from there, <see cref="ReturnFactor"/> bytes for one.
     /// </summary>

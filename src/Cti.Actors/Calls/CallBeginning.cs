@@ -72,12 +72,12 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
 
     private Begun Place(PlaceCall place)
     {
-        var isIPv6 = CallLeg.FamilyTowards(place.Placement.Flow, services.Media.Port.Speaks) == AddressFamily.InterNetworkV6;
-        if (!cell.Sound.TryOpen(services.MediaProfile.Options(isIPv6, place.Placement.Trunk?.Idle), out var refusal))
-            return Refuse(place, RpcError.Unavailable($"no capacity for another media session on this node: {refusal.Text()}"));
         var (from, headers) = (place.Ask.Request.Arguments.OptionalString("from_uri"), place.Ask.Request.Arguments.HeaderLines("headers"));
         if (Asserts(headers) && place.Placement.Trunk is not { AssertIdentity: true })
             return Refuse(place, RpcError.InvalidParam("headers", $"{HeaderRules.AssertedIdentity}: the line has no assert-identity"));
+        var isIPv6 = CallLeg.FamilyTowards(place.Placement.Flow, services.Media.Port.Speaks) == AddressFamily.InterNetworkV6;
+        if (!cell.Sound.TryOpen(services.MediaProfile.Options(isIPv6, place.Placement.Trunk?.Idle), out var refusal))
+            return Refuse(place, RpcError.Unavailable($"no capacity for another media session on this node: {refusal.Text()}"));
         var leg = CallLeg.ForPlacement(services, cell, system, place.Placement, from, cell.Sound.Describe(place.Placement.Trunk), headers);
         cell.Leg = leg;
         // A call that began when its instance is as good as given would send its INVITE after the new owner has ended it.

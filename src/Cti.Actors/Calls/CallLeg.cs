@@ -131,7 +131,7 @@ internal sealed class CallLeg : ICallLeg
         }
         if (!StoredInvite.TryRead(call.TheirInvite, out var invite)) return null;
         var theirs = SdpParser.TryParse(SdpBody.Find(invite.Get(HeaderId.ContentType), invite.Body.Span), out var offer, out _) ? offer : null;
-        var described = theirs is null ? JournaledSdp.Offer(call, local) : SdpNegotiator.Answer(theirs, local, JournaledSdp.Of(call)).Local;
+        var described = theirs is null ? JournaledSdp.Offer(call, local) : SdpNegotiator.Answer(theirs, local, JournaledSdp.Of(call), isJournaled: true).Local;
         if (described is not { } answer) return null;
         answer = JournaledSdp.Raised(answer, call);
         var reserved = dialog with { LocalCSeq = dialog.LocalCSeq + Limits.SipCSeqReserve, LocalContact = contact };

@@ -27,6 +27,7 @@ internal sealed class LegFarEnd(LegContext leg, LegUsages usages, LegRoute route
             Latch = LatchOf(state),
             Sources = [.. ((IPAddress?[])[source, _lastSource, ContactBehindProxy(state)]).OfType<IPAddress>().Distinct()],
             // Whom an application has called it has chosen itself.
+            WasHeardElsewhere = leg.IsRestored,
             IsTrusted = state.Trunk is not null || state.Direction == CallDirection.Outbound,
             Shown = _isShown || (leg.IsRestored && state.IsUp) ? source : null,
         };

@@ -45,7 +45,8 @@ internal static class MediaDescriptions
 
     private static SrtpKey? KeyOf(CryptoKey? key) => key is null ? null : SrtpKey.Parse(SuiteOf(key.Suite), key.KeyAndSalt);
 
-    private static SrtpSuite SuiteOf(string name) => name switch
+    /// <summary>The media side's suite of a name.</summary>
+    public static SrtpSuite SuiteOf(string name) => name switch
     {
         CryptoSuites.AesCm32 => SrtpSuite.AesCm32,
         CryptoSuites.AesGcm128 => SrtpSuite.AesGcm128,

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Srtp;
 using Cti.Sip.Sdp;
 
 namespace Cti.Actors.MediaNode;
@@ -29,14 +30,8 @@ public sealed record MediaProfile(ImmutableArray<string> Codecs, int InactivityM
     public LocalCrypto? Crypto(SrtpMode? trunk, IRandom random)
     {
         var mode = trunk ?? Srtp;
-        return mode == SrtpMode.Off ? null : new LocalCrypto(mode == SrtpMode.Required, [.. SrtpSuites.Select(suite => Draw(suite, random))]);
-    }
-
-    private static CryptoKey Draw(string suite, IRandom random)
-    {
-        Span<byte> bytes = stackalloc byte[CryptoSuites.KeyBytes(suite)];
-        random.Fill(bytes);
-        return new CryptoKey(suite, Convert.ToBase64String(bytes));
+        return mode == SrtpMode.Off ? null : new LocalCrypto(mode == SrtpMode.Required, [.. SrtpSuites.Select(suite =>
+            new CryptoKey(suite, SrtpKey.Draw(MediaDescriptions.SuiteOf(suite), random).ToBase64()))]);
     }
 
     /// <summary>How the media session of a call is opened.</summary>

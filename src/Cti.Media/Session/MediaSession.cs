@@ -75,7 +75,7 @@ public sealed partial class MediaSession
         Id = id;
         _options = options;
         _counters = services.Counters;
-        Protect(options.Srtp);
+        Protect(options.Srtp, isOld: false);
         List<Recording> recordings = [];
         _sender = new RtpSender(seed);
         _reach = new FarEndReach(_latch);
@@ -318,7 +318,7 @@ public sealed partial class MediaSession
     private void Configure(MediaDescription description)
     {
         if (IsClosing) return;
-        if (_options.Srtp is null) Protect(description.Srtp);
+        if (_options.Srtp is null) Protect(description.Srtp, description.FarEnd.WasHeardElsewhere);
         var remote = SocketAddressKey.From(description.Remote);
         _rtcpRemote.Signal(remote, SocketAddressKey.From(description.RemoteRtcp));
         _latch.Signal(remote, description.FarEnd);
@@ -333,14 +333,14 @@ public sealed partial class MediaSession
         Mixes.OnConfigured();
     }
 
-    private void Protect(SrtpKeys? keys)
+    private void Protect(SrtpKeys? keys, bool isOld)
     {
         if (keys is null)
         {
             Protection = null;
             return;
         }
-        if (_srtp is null) _srtp = new SrtpSession(keys);
+        if (_srtp is null) _srtp = new SrtpSession(keys, isOld);
         else _srtp.Configure(keys);
         Protection = _srtp;
     }

@@ -21,11 +21,13 @@ internal sealed class SrtpSession : IDisposable
     private SrtpReceiver? _receiver;
     private SrtpKeys _keys;
 
-    public SrtpSession(SrtpKeys keys)
+    /// <param name="keys">Of both sides.</param>
+    /// <param name="isOld">Whether the far end may have sent under its key before: how often its sequence numbers have begun anew is then found out.</param>
+    public SrtpSession(SrtpKeys keys, bool isOld = false)
     {
         _keys = keys;
         _sender = SenderOf(keys.Local);
-        _receiver = ReceiverOf(keys);
+        _receiver = ReceiverOf(keys, isOld);
     }
 
     /// <summary>Other keys were agreed on, or the same once more, which changes nothing.</summary>
@@ -36,7 +38,8 @@ internal sealed class SrtpSession : IDisposable
         if (keys.Remote != _keys.Remote || keys.IdentifierBytes != _keys.IdentifierBytes)
         {
             _receiver?.Dispose();
-            _receiver = ReceiverOf(keys);
+            // Some go on counting under a new key.
+            _receiver = ReceiverOf(keys, isOld: true);
         }
         _keys = keys;
     }
@@ -89,7 +92,8 @@ internal sealed class SrtpSession : IDisposable
         return sender;
     }
 
-    private static SrtpReceiver? ReceiverOf(SrtpKeys keys) => keys.Remote is { } remote ? new SrtpReceiver(remote, keys.IdentifierBytes) : null;
+    private static SrtpReceiver? ReceiverOf(SrtpKeys keys, bool isOld) =>
+        keys.Remote is { } remote ? new SrtpReceiver(remote, keys.IdentifierBytes, isOld) : null;
 }
 
 /// <summary>What a session sends under one key of ours.</summary>
@@ -131,7 +135,7 @@ internal sealed class SrtpSender(SrtpKey key) : IDisposable
 /// What comes under one key of the other side, from a few sources: a far end that is moved on behind its server begins a new one under the same key. Of more
 /// the one that was heard first is forgotten.
 /// </summary>
-internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes) : IDisposable
+internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes, bool isOld) : IDisposable
 {
     private const int RtcpHeaderBytes = 8;
     private const uint RtcpIndexMask = 0x7FFF_FFFF;
@@ -166,7 +170,7 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes) : IDisposab
         }
         reason = DropReason.NotAuthentic;
         var length = _rtp.OpenRtp(datagram, start, identifierBytes, ssrc, index, _plain);
-        if (length == 0 && _sourceCount == 0) length = OpenLater(datagram, start, ssrc, ref index);
+        if (length == 0 && isOld && _sourceCount == 0) length = OpenLater(datagram, start, ssrc, ref index);
         if (length == 0) return false;
         Known(ssrc).Rtp.Add(index);
         plain = _plain.AsSpan(0, length);
@@ -204,7 +208,7 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes) : IDisposab
 
     /// <summary>
     /// The first packet may be one of a stream that is old: after a takeover the far end goes on under its key, and nobody tells how often its sequence numbers
-    /// have begun anew (RFC 3711 section 3.3.1). That is tried out, a few possibilities a packet, so that what is forged costs little.
+    /// have begun anew (RFC 3711 section 3.3.1). That is tried out, a few possibilities a packet, and only where it may be so: what is forged costs little.
     /// </summary>
     private int OpenLater(ReadOnlySpan<byte> datagram, int start, uint ssrc, ref long index)
     {

@@ -39,13 +39,10 @@ internal readonly record struct CryptoLine(int Tag, string Suite, CryptoKey? Key
     public static SdpAttribute Write(int tag, CryptoKey key) =>
         new(Name, string.Create(CultureInfo.InvariantCulture, $"{tag} {key.Suite} {Inline}{key.KeyAndSalt}"));
 
-    /// <summary>The same line as a journal may have it: of another's protocol nothing but its name.</summary>
-    public static SdpAttribute WithoutKey(SdpAttribute attribute)
-    {
-        if (!Is(attribute)) return attribute with { Value = null };
-        var fields = (attribute.Value ?? "").Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries);
-        return attribute with { Value = string.Join(' ', fields.Take(2)) };
-    }
+    /// <summary>The same line as a journal may have it; null for one that we cannot do, which no other node may take for one that it can.</summary>
+    public static SdpAttribute? WithoutKey(SdpAttribute attribute) => Is(attribute) && TryParse(attribute.Value, out var line)
+        ? attribute with { Value = string.Create(CultureInfo.InvariantCulture, $"{line.Tag} {line.Suite}") }
+        : null;
 
     public static bool Is(SdpAttribute attribute) => attribute.Name.Equals(Name, StringComparison.OrdinalIgnoreCase);
 

@@ -45,14 +45,15 @@ public static class SdpNegotiator
     /// <param name="offer">Theirs.</param>
     /// <param name="local">Ours; its address must be of the family of <see cref="PreferredFamily"/>.</param>
     /// <param name="previous">The last description we sent in this dialog, or null for the first.</param>
-    public static SdpOutcome Answer(SdpSession offer, LocalAudio local, SdpSession? previous = null)
+    /// <param name="isJournaled">Whether the offer comes from a journal, which has no keys.</param>
+    public static SdpOutcome Answer(SdpSession offer, LocalAudio local, SdpSession? previous = null, bool isJournaled = false)
     {
         var reason = SdpRefusal.NoAudio;
         var places = Enumerable.Range(0, offer.Media.Length);
         if (local.Crypto is not null) places = places.OrderBy(place => !StreamCrypto.MayBeProtected(offer.Media[place]));
         foreach (var place in places)
         {
-            var outcome = Answer(offer, place, local, previous);
+            var outcome = Answer(offer, place, local, previous, isJournaled);
             if (outcome.Refusal == SdpRefusal.None) return outcome;
             // The first audio's reason tells most; what else is refused is beside the point.
             if (reason == SdpRefusal.NoAudio) reason = outcome.Refusal;
@@ -60,13 +61,13 @@ public static class SdpNegotiator
         return SdpOutcome.Refused(reason);
     }
 
-    private static SdpOutcome Answer(SdpSession offer, int place, LocalAudio local, SdpSession? previous)
+    private static SdpOutcome Answer(SdpSession offer, int place, LocalAudio local, SdpSession? previous, bool isJournaled)
     {
         var media = offer.Media[place];
         var refusal = Examine(offer, media, local.Codecs, FamilyOf(local.Address), out var remote, out var formats);
         StreamKeys? keys = null;
         SdpAttribute? line = null;
-        if (refusal == SdpRefusal.None) refusal = StreamCrypto.Answer(media, local.Crypto, out keys, out line);
+        if (refusal == SdpRefusal.None) refusal = StreamCrypto.Answer(media, local.Crypto, isJournaled, out keys, out line);
         if (refusal != SdpRefusal.None) return SdpOutcome.Refused(refusal);
         var eventType = local.TelephoneEventPayloadType < 0 ? -1 : FindTelephoneEvent(media);
         var theirs = offer.DirectionOf(media);

@@ -51,7 +51,7 @@ public sealed record SdpSession(SdpOrigin Origin, string Name, SdpConnection? Co
         : this;
 
     private static ImmutableArray<SdpAttribute> WithoutKeys(ImmutableArray<SdpAttribute> attributes) =>
-        [.. attributes.Select(static attribute => CryptoLine.IsSecret(attribute) ? CryptoLine.WithoutKey(attribute) : attribute)];
+        [.. attributes.Select(static attribute => CryptoLine.IsSecret(attribute) ? CryptoLine.WithoutKey(attribute) : attribute).OfType<SdpAttribute>()];
 
     /// <summary>The c= that holds for <paramref name="media"/>: its own, else the session's, else null.</summary>
     public SdpConnection? ConnectionOf(SdpMedia media) => media.Connection ?? Connection;

@@ -31,15 +31,17 @@ internal static class StreamCrypto
     /// <summary>How an offered stream is answered.</summary>
     /// <param name="offered">Theirs.</param>
     /// <param name="crypto">What we have; null where nothing is protected.</param>
+    /// <param name="isJournaled">Whether the offer comes from a journal, which has their suites and not their keys.</param>
     /// <param name="keys">What protects it; null for nothing.</param>
     /// <param name="line">Our line in the answer; null for none.</param>
     /// <returns>Why it is refused.</returns>
-    public static SdpRefusal Answer(SdpMedia offered, LocalCrypto? crypto, out StreamKeys? keys, out SdpAttribute? line)
+    public static SdpRefusal Answer(SdpMedia offered, LocalCrypto? crypto, bool isJournaled, out StreamKeys? keys, out SdpAttribute? line)
     {
         (keys, line) = (null, null);
         if (crypto is null) return IsProtected(offered) ? SdpRefusal.UnsupportedProfile : SdpRefusal.None;
         foreach (var theirs in LinesOf(offered))
         {
+            if (theirs.Key is null && !isJournaled) continue;
             if (crypto.Keys.FirstOrDefault(key => key.Suite == theirs.Suite) is not { } ours) continue;
             keys = new StreamKeys(ours, theirs.Key);
             line = CryptoLine.Write(theirs.Tag, ours);

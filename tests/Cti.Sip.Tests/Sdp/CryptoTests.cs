@@ -91,6 +91,9 @@ public sealed class CryptoTests
     [InlineData(Savp, "a=crypto:x AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\r\n", "required", SdpRefusal.NoCommonCrypto)]
     [InlineData(Savp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\r\n", "off", SdpRefusal.UnsupportedProfile)]
     [InlineData(Avp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\r\n", "off", SdpRefusal.None)]
+    // From the wire, a line without a key would be a call that hears nothing.
+    [InlineData(Savp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80\r\n", "required", SdpRefusal.NoCommonCrypto)]
+    [InlineData(Avp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80\r\n", "optional", SdpRefusal.None)]
     [InlineData(Avp, "a=crypto:nonsense\r\na=crypto\r\n", "optional", SdpRefusal.None)]
     public void What_cannot_be_protected_as_wanted_is_refused_and_lines_that_nobody_can_read_are_passed_over(string media, string lines, string mode, SdpRefusal refusal)
     {
@@ -185,7 +188,9 @@ public sealed class CryptoTests
     [Fact]
     public void An_offer_from_a_journal_is_answered_with_our_key_though_theirs_is_unknown()
     {
-        var outcome = SdpNegotiator.Answer(Parse(Parse(Head + Savp + Line(3, CryptoSuites.AesCm80)).ToJournal()), Required);
+        // What we could not do is not taken for something that we can, since its key is gone as well.
+        var offer = Head + Savp + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA\r\n" + Line(2, CryptoSuites.AesGcm128, " UNENCRYPTED_SRTP") + Line(3, CryptoSuites.AesCm80);
+        var outcome = SdpNegotiator.Answer(Parse(Parse(offer).ToJournal()), Required, isJournaled: true);
         LinesOf(outcome.Local!).ShouldBe([$"3 {CryptoSuites.AesCm80} inline:{Crypto.Keys[0].KeyAndSalt}"]);
         outcome.Audio!.Keys.ShouldBe(new StreamKeys(Crypto.Keys[0], null));
     }
