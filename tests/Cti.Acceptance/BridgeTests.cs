@@ -50,7 +50,8 @@ public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
     {
         var (first, firstRes) = await InboundAsync();
         var (second, secondRes) = await InboundAsync();
-        await App.AskAsync("sys.call.connect_start", new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60, local_volume = localVolume, remote_volume = remoteVolume });
+        await App.AskAsync("sys.call.connect_start",
+            new { res_id = firstRes, call_res_id = secondRes, max_seconds = 60, local_volume = localVolume, remote_volume = remoteVolume });
         await Task.WhenAll(first.Rtp.SayAsync(Tone.ALaw(FirstHertz)), second.Rtp.SayAsync(Tone.ALaw(SecondHertz)));
         // The first party's sound is heard by the second, and the other way round; -14 dB is a fifth.
         Loudest(second).ShouldBe(8000 * Math.Pow(10, localVolume / 20.0), 8000 * 0.08);
@@ -100,7 +101,8 @@ public sealed class BridgeTests(SharedNode shared) : CallTest(shared)
 
     /// <summary>The amplitude of the loudest half second, by its energy as of a tone.</summary>
     private static double Loudest(PhoneCall call) =>
-        call.Rtp.Heard(8).Select(Sound.FromALaw).Chunk(Rate / 2).Where(static piece => piece.Length == Rate / 2).Max(static piece => Math.Sqrt(2 * piece.Average(static s => (double)s * s)));
+        call.Rtp.Heard(8).Select(Sound.FromALaw).Chunk(Rate / 2).Where(static piece => piece.Length == Rate / 2)
+            .Max(static piece => Math.Sqrt(2 * piece.Average(static s => (double)s * s)));
 
     private static bool Hears(PhoneCall call, int hertz) => Tone.Share(call.Rtp.Heard(8).Select(Sound.FromALaw), hertz) > 0.5;
 }

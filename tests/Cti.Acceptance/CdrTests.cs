@@ -7,8 +7,10 @@ namespace Cti.Acceptance;
 [Collection(SharedNode.Name)]
 public sealed class CdrTests(SharedNode shared) : CallTest(shared)
 {
-    private const string Columns = "id, nodeid, cdrid, processid, callid, ch, devno, ani, dnis, dnis2, orgcallno, dir, devtype, busitype, callstatus, endtype, ipscreason, callfailcause, "
-        + "callbegintime, connectbegintime, callendtime, talkduration, projectid, flowid, additionalinfo1, additionalinfo2, additionalinfo3, additionalinfo4, additionalinfo5";
+    private const string Columns =
+        "id, nodeid, cdrid, processid, callid, ch, devno, ani, dnis, dnis2, orgcallno, dir, devtype, busitype, callstatus, endtype, ipscreason, callfailcause, "
+        + "callbegintime, connectbegintime, callendtime, talkduration, projectid, flowid, additionalinfo1, additionalinfo2, additionalinfo3, additionalinfo4, "
+        + "additionalinfo5";
 
     [Fact]
     public async Task Event_row_and_line_of_a_call_agree_and_the_quality_is_what_was_heard()
@@ -112,6 +114,8 @@ public sealed class CdrTests(SharedNode shared) : CallTest(shared)
     private static IEnumerable<string> Lines(NodeProcess node)
     {
         var folder = Path.Combine(node.Folder, "data", "cdr");
-        return Directory.Exists(folder) ? Directory.GetFiles(folder, "cdr-*.csv").SelectMany(static file => File.ReadAllText(file).Split("\r\n", StringSplitOptions.RemoveEmptyEntries)) : [];
+        return Directory.Exists(folder)
+            ? Directory.GetFiles(folder, "cdr-*.csv").SelectMany(static file => File.ReadAllText(file).Split("\r\n", StringSplitOptions.RemoveEmptyEntries))
+            : [];
     }
 }

@@ -18,7 +18,8 @@ public sealed partial class ComposeConfigurationTests
     [ProgramFact("/usr/sbin/kamailio", "kamailio")]
     public async Task Kamailio_takes_its_configuration()
     {
-        var (code, text) = await Tools.RunAsync("/usr/sbin/kamailio", "kamailio", ["-c", "-f", Path.Combine(Folder, "kamailio", "kamailio.cfg"), "-l", "udp:127.0.0.1:5060", "-l", "tcp:127.0.0.1:9101"]);
+        var (code, text) = await Tools.RunAsync("/usr/sbin/kamailio", "kamailio",
+            ["-c", "-f", Path.Combine(Folder, "kamailio", "kamailio.cfg"), "-l", "udp:127.0.0.1:5060", "-l", "tcp:127.0.0.1:9101"]);
 
         code.ShouldBe(0, text);
         text.ShouldContain("config file ok");
@@ -41,7 +42,8 @@ public sealed partial class ComposeConfigurationTests
             var (code, text) = await Tools.RunAsync("sh", "dash", ["-n", Path.Combine(Folder, script)]);
             code.ShouldBe(0, script + "\n" + text);
         }
-        var (compiled, said) = await Tools.RunAsync("python3", "python3", ["-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())", Path.Combine(Folder, "load", "answer.py")]);
+        var (compiled, said) = await Tools.RunAsync("python3", "python3",
+            ["-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())", Path.Combine(Folder, "load", "answer.py")]);
         compiled.ShouldBe(0, said);
     }
 
@@ -56,8 +58,10 @@ public sealed partial class ComposeConfigurationTests
             (await Tools.RunAsync("sh", "dash", [script])).Code.ShouldBe(0);
             var made = Path.Combine(folder.FullName, ".env");
             File.GetUnixFileMode(made).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
-            var values = File.ReadLines(made).Where(static line => line.Contains('=', StringComparison.Ordinal) && !line.StartsWith('#')).ToDictionary(static line => line[..line.IndexOf('=', StringComparison.Ordinal)], static line => line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..]);
-            values["APPLICATION_KEY_HASH"].ShouldBe("sha256:" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(values["APPLICATION_KEY"]))));
+            var values = File.ReadLines(made).Where(static line => line.Contains('=', StringComparison.Ordinal) && !line.StartsWith('#')).ToDictionary(
+                static line => line[..line.IndexOf('=', StringComparison.Ordinal)], static line => line[(line.IndexOf('=', StringComparison.Ordinal) + 1)..]);
+            values["APPLICATION_KEY_HASH"].ShouldBe("sha256:"
+                + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(values["APPLICATION_KEY"]))));
             values["CLUSTER_SECRET"].Length.ShouldBeGreaterThanOrEqualTo(32);
             values["POSTGRES_PASSWORD"].ShouldAllBe(static c => char.IsAsciiLetterOrDigit(c));
 
@@ -80,13 +84,15 @@ public sealed partial class ComposeConfigurationTests
         using var http = new HttpClient();
         var measured = MetricType().Matches(await http.GetStringAsync(new Uri(node.Url + "/metrics"))).Select(static m => m.Groups[1].Value).ToHashSet();
 
-        var asked = MetricName().Matches(await File.ReadAllTextAsync(Path.Combine(Folder, "grafana", "dashboards", "cluster.json"))).Select(m => measured.Contains(m.Value) ? m.Value : HistogramPart().Replace(m.Value, "")).ToHashSet();
+        var asked = MetricName().Matches(await File.ReadAllTextAsync(Path.Combine(Folder, "grafana", "dashboards", "cluster.json")))
+            .Select(m => measured.Contains(m.Value) ? m.Value : HistogramPart().Replace(m.Value, "")).ToHashSet();
 
         asked.Count.ShouldBeGreaterThan(60);
         asked.Except(measured).ShouldBeEmpty();
         var manual = MetricName().Matches(await File.ReadAllTextAsync(Path.Combine(Folder, "..", "src", "CLUSTER.md"))).Select(static m => m.Value).ToHashSet();
         manual.Except(measured).ShouldBeEmpty("CLUSTER.md tells of nothing that is not there");
-        measured.Where(static name => Regex.IsMatch(name, "^cti_(cluster|link|journal)_")).Except(manual).ShouldBeEmpty("and of everything of the cluster that is");
+        measured.Where(static name => Regex.IsMatch(name, "^cti_(cluster|link|journal)_")).Except(manual)
+            .ShouldBeEmpty("and of everything of the cluster that is");
         measured.Where(static name => Regex.IsMatch(name, "^cti_(cluster|link|journal)_")).Except(asked).ShouldBeEmpty("which the dashboard shows");
     }
 

@@ -61,7 +61,8 @@ public sealed class ConferenceTests(SharedNode shared) : CallTest(shared)
         var entry = Sounding("conference/entry.wav", 2300, 6);
         var conference = await ConferenceAsync(new { max_seconds = 120, bg_file = background, parts_threshold = 0 });
         await EnterAsync(firstRes, conference);
-        var path = (string)(await App.AskAsync("sys.conf.record_start", new { res_id = conference, max_seconds = 60, record_file = $"conference-{conference}" }))!;
+        var path =
+            (string)(await App.AskAsync("sys.conf.record_start", new { res_id = conference, max_seconds = 60, record_file = $"conference-{conference}" }))!;
         await App.AskAsync("sys.conf.play_start", new { res_id = conference, content = played, is_loop = true });
         (await App.RefusedAsync("sys.conf.play_start", new { res_id = conference, content = played })).ShouldBe(409);
         await EnterAsync(secondRes, conference, sound: entry);

@@ -19,14 +19,17 @@ public sealed class ContainerTests
         await cluster.UpAsync(["postgres", "kamailio", .. Nodes, "prometheus"]);
         foreach (var node in Nodes) await ReadyAsync(cluster, http, node);
         // Node, and the front's view of it: whoever answers OPTIONS is active.
-        await PatientlyAsync(async () => Active(await cluster.InsideAsync("kamailio", "kamcmd", "-s", "unix:/run/kamailio/ctl", "dispatcher.list")) == 3, "Kamailio has three nodes", cluster, "kamailio");
+        await PatientlyAsync(async () => Active(await cluster.InsideAsync("kamailio", "kamcmd", "-s", "unix:/run/kamailio/ctl", "dispatcher.list")) == 3,
+            "Kamailio has three nodes", cluster, "kamailio");
         (await cluster.InsideAsync("node-a", "id", "-u")).Trim().ShouldNotBe("0", "nothing runs as root");
 
         await cluster.UpAsync("app");
-        await PatientlyAsync(async () => await SumAsync(cluster, http, Nodes, "cti_gateway_connections") >= 1, "the application has its events", cluster, "app");
+        await PatientlyAsync(async () => await SumAsync(cluster, http, Nodes, "cti_gateway_connections") >= 1, "the application has its events",
+            cluster, "app");
         await cluster.UpAsync("load");
         // Answered and played to: what is offered and not yet in the journal is nobody's promise.
-        await PatientlyAsync(async () => (await cluster.InsideAsync("node-a", "cti", "calls", "--state", "Play", "--key", cluster.Key)).Contains($"{Calls} calls", StringComparison.Ordinal), "every call is up", cluster, "load");
+        await PatientlyAsync(async () => (await cluster.InsideAsync("node-a", "cti", "calls", "--state", "Play", "--key", cluster.Key))
+            .Contains($"{Calls} calls", StringComparison.Ordinal), "every call is up", cluster, "load");
         var each = new Dictionary<string, double>();
         foreach (var node in Nodes) each[node] = await SumAsync(cluster, http, [node], "cti_calls");
         each.Values.ShouldAllBe(static calls => calls >= 1, "calls go round the nodes");
@@ -34,7 +37,8 @@ public sealed class ContainerTests
         var victim = "node-b";
         var rest = Nodes.Where(node => node != victim).ToArray();
         using var prometheus = new PrometheusClient(cluster.Prometheus);
-        await PatientlyAsync(async () => await prometheus.QueryAsync("sum(up{job=\"cti\"})") is [{ Value: 3 }] && await prometheus.QueryAsync("sum(cti_calls)") is [{ Value: >= Calls }], "Prometheus reads every node", cluster, "prometheus");
+        await PatientlyAsync(async () => await prometheus.QueryAsync("sum(up{job=\"cti\"})") is [{ Value: 3 }]
+            && await prometheus.QueryAsync("sum(cti_calls)") is [{ Value: >= Calls }], "Prometheus reads every node", cluster, "prometheus");
 
         await cluster.KillAsync(victim);
         await PatientlyAsync(async () => await SumAsync(cluster, http, rest, "cti_calls") >= Calls, "the survivors have every call", cluster, "node-a");
@@ -56,7 +60,8 @@ public sealed class ContainerTests
         // As the README has it: a node is drained, and may be stopped.
         var drained = await cluster.InsideAsync("node-a", "cti", "drain", "node-c", "--key", cluster.Key);
         drained.ShouldContain("node-c is empty and may be stopped");
-        await PatientlyAsync(async () => Active(await cluster.InsideAsync("kamailio", "kamcmd", "-s", "unix:/run/kamailio/ctl", "dispatcher.list")) == 2, "Kamailio gives it nothing new", cluster, "kamailio");
+        await PatientlyAsync(async () => Active(await cluster.InsideAsync("kamailio", "kamcmd", "-s", "unix:/run/kamailio/ctl", "dispatcher.list")) == 2,
+            "Kamailio gives it nothing new", cluster, "kamailio");
     }
 
     private static int Active(string list) => list.Split('\n').Count(static line => line.Contains("FLAGS: AP", StringComparison.Ordinal));
@@ -70,8 +75,10 @@ public sealed class ContainerTests
     /// <summary>Each call is played to, and its caller gives the sound back: 50 packets a second each way, of which a busy machine must reach half.</summary>
     private static async Task SoundAsync(Containers cluster, HttpClient http, string[] nodes)
     {
-        var (sent, received, began) = (await SumAsync(cluster, http, nodes, "cti_rtp_sent_total"), await SumAsync(cluster, http, nodes, "cti_rtp_received_total"), Stopwatch.GetTimestamp());
-        await PatientlyAsync(async () => await SumAsync(cluster, http, nodes, "cti_rtp_sent_total") - sent > Calls * 50 * 2 && await SumAsync(cluster, http, nodes, "cti_rtp_received_total") - received > Calls * 50 * 2, "sound goes on", cluster, nodes[0]);
+        var (sent, received, began) = (await SumAsync(cluster, http, nodes, "cti_rtp_sent_total"),
+            await SumAsync(cluster, http, nodes, "cti_rtp_received_total"), Stopwatch.GetTimestamp());
+        await PatientlyAsync(async () => await SumAsync(cluster, http, nodes, "cti_rtp_sent_total") - sent > Calls * 50 * 2
+            && await SumAsync(cluster, http, nodes, "cti_rtp_received_total") - received > Calls * 50 * 2, "sound goes on", cluster, nodes[0]);
         Stopwatch.GetElapsedTime(began).ShouldBeLessThan(TimeSpan.FromSeconds(6), "two seconds of sound for every call");
     }
 
@@ -81,7 +88,8 @@ public sealed class ContainerTests
         foreach (var node in nodes)
         {
             var text = await http.GetStringAsync(new Uri($"http://127.0.0.1:{cluster.GatewayPort(node)}/metrics"));
-            sum += text.Split('\n').Where(line => line.StartsWith(metric + " ", StringComparison.Ordinal) || line.StartsWith(metric + "{", StringComparison.Ordinal))
+            sum += text.Split('\n').Where(line => line.StartsWith(metric + " ", StringComparison.Ordinal)
+                || line.StartsWith(metric + "{", StringComparison.Ordinal))
                 .Sum(static line => double.Parse(line.Split(' ')[^1], CultureInfo.InvariantCulture));
         }
         return sum;
@@ -102,7 +110,8 @@ public sealed class ContainerTests
             {
                 // Not listening yet.
             }
-            if (Stopwatch.GetElapsedTime(began) > Start) throw new ShouldAssertException($"{what}: not so in {Start}. {speaks} said:\n{await cluster.LogAsync(speaks)}");
+            if (Stopwatch.GetElapsedTime(began) > Start)
+                throw new ShouldAssertException($"{what}: not so in {Start}. {speaks} said:\n{await cluster.LogAsync(speaks)}");
             await tick.WaitForNextTickAsync();
         }
     }

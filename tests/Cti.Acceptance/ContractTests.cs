@@ -5,7 +5,9 @@ using Cti.Contract;
 
 namespace Cti.Acceptance;
 
-/// <summary>The contract's tables against a running node, in both generations: every method is accepted, every event comes as listed, every state is seen.</summary>
+/// <summary>
+/// The contract's tables against a running node, in both generations: every method is accepted, every event comes as listed, every state is seen.
+/// </summary>
 [Collection(SharedNode.Name)]
 public sealed class ContractTests(SharedNode shared) : CallTest(shared)
 {
@@ -184,7 +186,8 @@ public sealed class ContractTests(SharedNode shared) : CallTest(shared)
     private async Task DialAsync(ContractWalk walk, int generation)
     {
         var (parent, parentRes) = await UpAsync(walk);
-        var made = await walk.AskAsync("sys.call.construct", new { to_uri = $"sip:{NewUser()}@{Phone.Address}", max_answer_seconds = 60, parent_call_res_id = parentRes });
+        var made = await walk.AskAsync("sys.call.construct",
+            new { to_uri = $"sip:{NewUser()}@{Phone.Address}", max_answer_seconds = 60, parent_call_res_id = parentRes });
         var res = (string)made!["res_id"]!;
         await walk.InStateAsync(parentRes, "Dial");
         var call = await Phone.InvitedAsync();
@@ -236,7 +239,8 @@ public sealed class ContractTests(SharedNode shared) : CallTest(shared)
     {
         foreach (var drops in (bool[])[false, true])
         {
-            var made = await walk.AskAsync("ext.notify_call.construct", new { to_uri = $"sip:{NewUser()}@{Phone.Address}", play_content = file, play_repeat = drops ? 1000 : 0 });
+            var made = await walk.AskAsync("ext.notify_call.construct",
+                new { to_uri = $"sip:{NewUser()}@{Phone.Address}", play_content = file, play_repeat = drops ? 1000 : 0 });
             var res = (string)made!["res_id"]!;
             ((bool)(await walk.AskAsync("ext.notify_call.exists", new { res_id = res }))!).ShouldBeTrue();
             await walk.InStateAsync(res, "Initiated");
@@ -277,7 +281,8 @@ public sealed class ContractTests(SharedNode shared) : CallTest(shared)
     {
         foreach (var (isConnected, cancels) in ((bool, bool)[])[(true, false), (false, true)])
         {
-            var made = await walk.AskAsync("ext.duo_callback.construct", new { to1_uri = $"sip:{NewUser()}@{Phone.Address}", to2_uri = $"sip:{NewUser()}@{Phone.Address}", max_connect_seconds = 60 });
+            var made = await walk.AskAsync("ext.duo_callback.construct",
+                new { to1_uri = $"sip:{NewUser()}@{Phone.Address}", to2_uri = $"sip:{NewUser()}@{Phone.Address}", max_connect_seconds = 60 });
             var res = (string)made!["res_id"]!;
             ((bool)(await walk.AskAsync("ext.duo_callback.exists", new { res_id = res }))!).ShouldBeTrue();
             await walk.InStateAsync(res, "Initiated");

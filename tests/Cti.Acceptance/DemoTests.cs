@@ -22,7 +22,8 @@ public sealed class DemoTests
         await HearsAsync(softphone, "digit-2.wav");
         await HearsAsync(softphone, "demo-record.wav");
         softphone.HangUp();
-        await Patience.UntilAsync(() => softphone.Output.Contains("terminated", StringComparison.OrdinalIgnoreCase) || softphone.Output.Contains("closed", StringComparison.OrdinalIgnoreCase), "the softphone hung up");
+        await Patience.UntilAsync(() => softphone.Output.Contains("terminated", StringComparison.OrdinalIgnoreCase)
+            || softphone.Output.Contains("closed", StringComparison.OrdinalIgnoreCase), "the softphone hung up");
         (await node.StopAsync()).ShouldBe(0);
     }
 
@@ -86,7 +87,8 @@ public sealed class DemoTests
         await using var node = await NodeProcess.StartAsync(acceptAny: false);
         await using var phone = new TestPhone();
         using var victim = new UdpClient(new IPEndPoint(IPAddress.Parse("127.0.0.2"), 0));
-        var elsewhere = phone.Call(node, "demo", body: $"v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio {((IPEndPoint)victim.Client.LocalEndPoint!).Port} RTP/AVP 8\r\n");
+        var elsewhere = phone.Call(node, "demo", body: $"v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\n"
+            + $"m=audio {((IPEndPoint)victim.Client.LocalEndPoint!).Port} RTP/AVP 8\r\n");
         await elsewhere.AnsweredAsync();
         var unacknowledged = phone.Call(node, "demo");
         (await unacknowledged.FinalAsync()).Status.ShouldBe(200);

@@ -63,7 +63,8 @@ public sealed class DescriptorTests
         foreach (var socket in flood) socket.Dispose();
         await app.AskAsync("sys.call.drop", new { res_id = res });
         await call.ByeAsync();
-        await Patience.UntilAsync(() => MetricAsync(node, "cti_descriptors_in_use").GetAwaiter().GetResult() < before + 60, "the flood's descriptors are free again");
+        await Patience.UntilAsync(() => MetricAsync(node, "cti_descriptors_in_use").GetAwaiter().GetResult() < before + 60,
+            "the flood's descriptors are free again");
     }
 
     [Fact]

@@ -103,7 +103,8 @@ public sealed class FeedTests(SharedNode shared) : CallTest(shared)
         using var refused = await http.PostAsJsonAsync(url, new { jsonrpc = "2.0", id = 1, method = "sys.call.list" });
         ((int)refused.StatusCode).ShouldBe(401);
         http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", Node.Key);
-        using var answer = await http.PostAsJsonAsync(url, new object[] { new { jsonrpc = "2.0", id = 1, method = "sys.call.list" }, new { jsonrpc = "2.0", id = 2, method = "no.such" } });
+        using var answer = await http.PostAsJsonAsync(url,
+            new object[] { new { jsonrpc = "2.0", id = 1, method = "sys.call.list" }, new { jsonrpc = "2.0", id = 2, method = "no.such" } });
         var both = System.Text.Json.Nodes.JsonNode.Parse(await answer.Content.ReadAsStringAsync())!.AsArray();
         both.Count.ShouldBe(2);
         both.Single(static b => (int)b!["id"]! == 1)!["result"].ShouldNotBeNull();
@@ -120,7 +121,8 @@ public sealed class FeedTests(SharedNode shared) : CallTest(shared)
         await two.AskAsync("sys.event.subscribe", new { group });
         List<string> calls = [];
         for (var i = 0; i < 12; i++) calls.Add(await RefusedCallAsync());
-        bool All(params RpcClient[] clients) => calls.All(c => clients.SelectMany(static x => x.Events.All).Any(e => e.ResId == c && e.Method == "sys.on_chan_closed"));
+        bool All(params RpcClient[] clients) =>
+            calls.All(c => clients.SelectMany(static x => x.Events.All).Any(e => e.ResId == c && e.Method == "sys.on_chan_closed"));
         await Patience.UntilAsync(() => All(one, two), "the group has every event");
         foreach (var call in calls)
         {

@@ -8,7 +8,8 @@ namespace Cti.Acceptance;
 /// <summary>Files that are none, files of others, and disks that run full.</summary>
 public sealed class FileTests
 {
-    private const UnixFileMode Folder0750 = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
+    private const UnixFileMode Folder0750 =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
     private const UnixFileMode File0640 = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
     private static async Task<(PhoneCall Call, string ResId)> CallAsync(RpcClient app, TestPhone phone, string user)
@@ -89,10 +90,14 @@ public sealed class FileTests
             var pathOfB = await RecordAsync(b, ofB, "folder/said.wav");
             pathOfB.ShouldBe(Path.Combine(others, "recordings/folder/said.wav"));
 
-            foreach (var name in new[] { pathOfA, "folder/said.wav", "recordings/a/folder/said.wav", "shared.wav" }) (await PlayAsync(a, ofA, name)).ShouldBeNull(name);
-            foreach (var name in new[] { pathOfB, "folder/said.wav", "own.wav", Path.Combine(others, "media/own.wav"), "shared.wav" }) (await PlayAsync(b, ofB, name)).ShouldBeNull(name);
-            foreach (var name in new[] { pathOfB, "own.wav", Path.Combine(others, "media/own.wav"), Path.Combine(others, "media/none.wav") }) (await PlayAsync(a, ofA, name)).ShouldBe(404, name);
-            foreach (var name in new[] { pathOfA, "recordings/a/folder/said.wav", "recordings/a/none.wav" }) (await PlayAsync(b, ofB, name)).ShouldBe(404, name);
+            foreach (var name in new[] { pathOfA, "folder/said.wav", "recordings/a/folder/said.wav", "shared.wav" })
+                (await PlayAsync(a, ofA, name)).ShouldBeNull(name);
+            foreach (var name in new[] { pathOfB, "folder/said.wav", "own.wav", Path.Combine(others, "media/own.wav"), "shared.wav" })
+                (await PlayAsync(b, ofB, name)).ShouldBeNull(name);
+            foreach (var name in new[] { pathOfB, "own.wav", Path.Combine(others, "media/own.wav"), Path.Combine(others, "media/none.wav") })
+                (await PlayAsync(a, ofA, name)).ShouldBe(404, name);
+            foreach (var name in new[] { pathOfA, "recordings/a/folder/said.wav", "recordings/a/none.wav" })
+                (await PlayAsync(b, ofB, name)).ShouldBe(404, name);
             (await b.RefusedAsync("sys.call.play_start", new { res_id = ofB, content = "../a/folder/said.wav" })).ShouldBe(-32602);
             (await a.RefusedAsync("sys.call.record_start", new { res_id = ofA, max_seconds = 1, record_file = pathOfB })).ShouldBe(-32602);
             (await b.RefusedAsync("sys.call.record_start", new { res_id = ofB, max_seconds = 1, record_file = pathOfA })).ShouldBe(-32602);
@@ -117,7 +122,8 @@ public sealed class FileTests
         if ((await Tools.RunAsync("mount", "mount", ["-t", "tmpfs", "-o", "size=16k", "tmpfs", disk])).Code != 0) return;
         try
         {
-            var path = (string)(await app.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 60, beep = false, record_file = "small/said.wav" }))!;
+            var path =
+                (string)(await app.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 60, beep = false, record_file = "small/said.wav" }))!;
             var talking = call.Rtp.SayAsync(Sound.ToALaw([.. Enumerable.Range(0, 48_000).Select(static i => (short)(i % 1000))]));
             var done = await app.ExpectAsync("sys.call.on_record_completed", res);
             done.Error.ShouldBe(500);

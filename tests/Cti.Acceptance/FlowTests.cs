@@ -50,7 +50,8 @@ public sealed class FlowTests(SharedNode shared) : CallTest(shared)
         await using var other = new TestPhone();
         var made = await App.AskAsync("ext.duo_callback.construct", new
         {
-            to1_uri = $"sip:1000@{Phone.Address}", to2_uri = $"sip:2000@{other.Address}", max_connect_seconds = 60, record_file = "duo", record_mode = 1, user_data1 = "one", user_data2 = "two",
+            to1_uri = $"sip:1000@{Phone.Address}", to2_uri = $"sip:2000@{other.Address}", max_connect_seconds = 60, record_file = "duo", record_mode = 1,
+            user_data1 = "one", user_data2 = "two",
         });
         var res = (string)made!["res_id"]!;
         var path = (string)made["record_file"]!;

@@ -27,7 +27,8 @@ public sealed class FormatTests(SharedNode shared) : CallTest(shared)
         await using var app = await RpcClient.ConnectAsync(Node, generation);
         var said = Sound.Rising(1.5);
         var (call, res) = await InboundAsync("8 101");
-        var path = (string)(await app.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"every/{res}-{format}.x", record_format = format, finish_keys = "#" }))!;
+        var path = (string)(await app.AskAsync("sys.call.record_start",
+            new { res_id = res, max_seconds = 20, beep = false, record_file = $"every/{res}-{format}.x", record_format = format, finish_keys = "#" }))!;
         path.ShouldEndWith(extension);
         await call.Rtp.SayAsync(Sound.ToALaw(Sound.WithPause(said)));
         await call.Rtp.PressAsync("#");
@@ -37,7 +38,8 @@ public sealed class FormatTests(SharedNode shared) : CallTest(shared)
         // And it can be played back.
         await App.AskAsync("sys.call.play_start", new { res_id = res, content = path });
         (await App.ExpectAsync("sys.call.on_play_completed", res)).Error.ShouldBeNull();
-        await Patience.UntilAsync(() => Held(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)], least) > 0.6, "what was said is heard", TimeSpan.FromSeconds(3));
+        await Patience.UntilAsync(() => Held(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)], least) > 0.6, "what was said is heard",
+            TimeSpan.FromSeconds(3));
         await DropAsync(call, res);
     }
 

@@ -43,7 +43,8 @@ public sealed class GenerationTests(SharedNode shared) : CallTest(shared)
         var said = Sound.Rising(1);
         var (call, res) = await InboundAsync();
         // 3 is mu-law there, and A-law in the newer one.
-        var path = (string)(await old.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"old-{res}", record_format = 3, finish_keys = "#" }))!;
+        var path = (string)(await old.AskAsync("sys.call.record_start",
+            new { res_id = res, max_seconds = 20, beep = false, record_file = $"old-{res}", record_format = 3, finish_keys = "#" }))!;
         await call.Rtp.SayAsync(Sound.ToALaw(Sound.WithPause(said)));
         await call.Rtp.PressAsync("#");
         (await old.ExpectAsync("sys.call.on_record_completed", res)).Error.ShouldBeNull();

@@ -13,7 +13,8 @@ public sealed class InboundTests(SharedNode shared) : CallTest(shared)
         var before = DateTimeOffset.UtcNow.ToUnixTimeSeconds() - 1;
         var user = NewUser();
         var call = Phone.Call(Node, user, from: "alice");
-        var incoming = await App.Events.TakeAsync(e => e.Method == "sys.call.on_incoming" && ((string)e.Params["to_uri"]!).Contains(user + "@", StringComparison.Ordinal), "on_incoming");
+        var incoming = await App.Events.TakeAsync(e => e.Method == "sys.call.on_incoming"
+            && ((string)e.Params["to_uri"]!).Contains(user + "@", StringComparison.Ordinal), "on_incoming");
         var res = incoming.ResId;
         Names(incoming).ShouldBe(["begin_time", "from_uri", "ipsc_info", "res_id", "to_uri", "user_data"]);
         ((string)incoming.Params["from_uri"]!).ShouldContain("alice@");
@@ -32,13 +33,15 @@ public sealed class InboundTests(SharedNode shared) : CallTest(shared)
         await App.AskAsync("sys.call.drop", new { res_id = res, cause = 603 });
         (await call.ByeAsync()).Header("Reason").ShouldContain("cause=603");
         var released = await ReleasedAsync(res);
-        Names(released).ShouldBe(["answer_time", "begin_time", "call_dir", "cause", "dropped_by", "end_time", "from_uri", "ipsc_info", "res_id", "to_uri", "user_data"]);
+        Names(released)
+            .ShouldBe(["answer_time", "begin_time", "call_dir", "cause", "dropped_by", "end_time", "from_uri", "ipsc_info", "res_id", "to_uri", "user_data"]);
         ((string)released.Params["call_dir"]!).ShouldBe("inbound");
         ((string)released.Params["dropped_by"]!).ShouldBe("sys");
         ((int)released.Params["cause"]!).ShouldBe(603);
         ((string)released.Params["ipsc_info"]!["call_id"]!).ShouldBe(call.CallId);
         ((string)released.Params["user_data"]!).ShouldBe("mine");
-        foreach (var name in new[] { "begin_time", "answer_time", "end_time" }) ((double)released.Params[name]!).ShouldBeInRange(before, DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1);
+        foreach (var name in new[] { "begin_time", "answer_time", "end_time" })
+            ((double)released.Params[name]!).ShouldBeInRange(before, DateTimeOffset.UtcNow.ToUnixTimeSeconds() + 1);
         App.Story(res)[..2].ShouldBe(["on_incoming", "on_answer_completed"]);
         (await App.RefusedAsync("sys.call.get", new { res_id = res })).ShouldBe(404);
     }
@@ -139,7 +142,8 @@ public sealed class InboundTests(SharedNode shared) : CallTest(shared)
     public async Task A_lost_ack_makes_the_answer_come_again_until_it_is_there()
     {
         // A trunk's: who is none gets no more than three times its bytes, and so may get no repeat.
-        await using var node = await NodeProcess.StartAsync(["cti.trunks=[{name = phones, address = \"127.0.0.1:5060\", options-interval = 0}]"], acceptAny: false);
+        await using var node = await NodeProcess.StartAsync(["cti.trunks=[{name = phones, address = \"127.0.0.1:5060\", options-interval = 0}]"],
+            acceptAny: false);
         await using var app = await RpcClient.ConnectAsync(node);
         var call = Phone.Call(node, "lost");
         var res = await app.IncomingAsync("lost");

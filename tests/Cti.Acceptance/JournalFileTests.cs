@@ -38,7 +38,8 @@ public sealed class JournalFileTests
             _ => "import sys; open(sys.argv[1],'r+b').truncate(0)",
         };
         (await Tools.RunAsync("python3", "python3", ["-c", script, node.Journal])).Code.ShouldBe(0);
-        await Patience.UntilAsync(async () => (await ReadyzAsync(node)).Status == HttpStatusCode.ServiceUnavailable, "the node is not ready", TimeSpan.FromSeconds(20));
+        await Patience.UntilAsync(async () => (await ReadyzAsync(node)).Status == HttpStatusCode.ServiceUnavailable, "the node is not ready",
+            TimeSpan.FromSeconds(20));
 
         (await ReadyzAsync(node)).Text.ShouldContain("journal");
         await Patience.UntilAsync(() => node.Errors().Length > 0, "the log says so");

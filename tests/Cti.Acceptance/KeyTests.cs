@@ -14,7 +14,8 @@ public sealed class KeyTests(SharedNode shared) : CallTest(shared)
         await App.AskAsync("sys.call.receive_dtmf_start", new { res_id = res });
         await call.Rtp.PressAsync("12*0A#");
         var done = await App.ExpectAsync("sys.call.on_receive_dtmf_completed", res);
-        done.Params.Select(static p => p.Key).Order(StringComparer.Ordinal).ShouldBe(["begin_time", "end_time", "error", "finish_key", "keys", "res_id", "user_data"]);
+        done.Params.Select(static p => p.Key).Order(StringComparer.Ordinal)
+            .ShouldBe(["begin_time", "end_time", "error", "finish_key", "keys", "res_id", "user_data"]);
         done.Error.ShouldBeNull();
         ((string)done.Params["keys"]!).ShouldBe("12*0A");
         ((string)done.Params["finish_key"]!).ShouldBe("#");

@@ -29,7 +29,8 @@ public sealed class LifecycleTests
         await Patience.UntilAsync(() => recordings.TrueForAll(File.Exists), "all are complete");
         Directory.GetFiles(Path.GetDirectoryName(whole)!, "*.cti-part").ShouldBeEmpty();
         File.ReadAllBytes(recordings[^1]).ShouldBe(File.ReadAllBytes(whole));
-        await Patience.UntilAsync(() => node.Log.Contains("200 recordings that the last run left unfinished were completed", StringComparison.Ordinal), "the log tells it");
+        await Patience.UntilAsync(() => node.Log.Contains("200 recordings that the last run left unfinished were completed", StringComparison.Ordinal),
+            "the log tells it");
     }
 
     [Fact]
@@ -53,7 +54,8 @@ public sealed class LifecycleTests
             calls[kind] = (res, call);
         }
         await app.AskAsync("sys.call.play_start", new { res_id = calls["play"].Res, content = prompt });
-        var path = (string)(await app.AskAsync("sys.call.record_start", new { res_id = calls["record"].Res, max_seconds = 100, beep = false, record_file = "killed.wav" }))!;
+        var path = (string)(await app.AskAsync("sys.call.record_start",
+            new { res_id = calls["record"].Res, max_seconds = 100, beep = false, record_file = "killed.wav" }))!;
         await app.AskAsync("sys.call.receive_dtmf_start", new { res_id = calls["receive_dtmf"].Res });
         await calls["record"].Call.Rtp.SayAsync(spoken);
         await calls["receive_dtmf"].Call.Rtp.PressAsync("12");

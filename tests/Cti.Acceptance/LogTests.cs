@@ -28,7 +28,8 @@ public sealed class LogTests
             ((int)refused.StatusCode).ShouldBe(401);
         }
         (await phone.Call(node, "nobody").FinalAsync()).Status.ShouldBe(403);
-        await Patience.UntilAsync(() => IsSummed(node, "rejected SIP messages") && IsSummed(node, "refused requests without a right key"), "the sums of ten seconds", TimeSpan.FromSeconds(40));
+        await Patience.UntilAsync(() => IsSummed(node, "rejected SIP messages") && IsSummed(node, "refused requests without a right key"),
+            "the sums of ten seconds", TimeSpan.FromSeconds(40));
 
         var lines = node.Log.Split('\n')[before..];
         var seconds = Math.Max(1, (DateTimeOffset.UtcNow - began).TotalSeconds);

@@ -11,7 +11,8 @@ public sealed class OutboundTests(SharedNode shared) : CallTest(shared)
     {
         var data = Sound.Noise(41, 4000);
         var file = Sound.Write(Node.MediaRoot, "outbound.wav", Sound.ALaw, data);
-        var made = await App.AskAsync("sys.call.construct", new { from_uri = "sip:2000@example.org", to_uri = $"sip:1000@{Phone.Address}", max_answer_seconds = 60, user_data = "mine" });
+        var made = await App.AskAsync("sys.call.construct",
+            new { from_uri = "sip:2000@example.org", to_uri = $"sip:1000@{Phone.Address}", max_answer_seconds = 60, user_data = "mine" });
         var res = (string)made!["res_id"]!;
         ((string)made["to_uri"]!).ShouldContain($"1000@{Phone.Address}");
         ((string)made["user_data"]!).ShouldBe("mine");
@@ -26,7 +27,8 @@ public sealed class OutboundTests(SharedNode shared) : CallTest(shared)
         ((string)(await App.AskAsync("sys.call.get", new { res_id = res }))!["state"]!).ShouldBe("Ring");
         await call.PickUpAsync();
         var dialled = await App.ExpectAsync("sys.call.on_dial_completed", res);
-        dialled.Params.Select(static p => p.Key).Order(StringComparer.Ordinal).ShouldBe(["answer_time", "begin_time", "end_time", "error", "res_id", "user_data"]);
+        dialled.Params.Select(static p => p.Key).Order(StringComparer.Ordinal)
+            .ShouldBe(["answer_time", "begin_time", "end_time", "error", "res_id", "user_data"]);
         dialled.Error.ShouldBeNull();
         dialled.Params["answer_time"].ShouldNotBeNull();
 
@@ -212,5 +214,6 @@ public sealed class OutboundTests(SharedNode shared) : CallTest(shared)
     }
 
     private async Task<string> DialAsync(int maxRing = 50) =>
-        (string)(await App.AskAsync("sys.call.construct", new { to_uri = $"sip:1000@{Phone.Address}", max_answer_seconds = 60, max_ring_seconds = maxRing }))!["res_id"]!;
+        (string)(await App.AskAsync("sys.call.construct",
+            new { to_uri = $"sip:1000@{Phone.Address}", max_answer_seconds = 60, max_ring_seconds = maxRing }))!["res_id"]!;
 }

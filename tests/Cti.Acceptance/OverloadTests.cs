@@ -32,7 +32,8 @@ public sealed class OverloadTests
             refused.Header("Retry-After").ShouldNotBeEmpty();
             (await MetricAsync(node)).ShouldBeGreaterThan(0);
             var answered = call.Answered!;
-            (await AskAsync(phone, node, call.CallId, "BYE", Request("BYE", call.Target, phone, call.CallId, 2, answered.Header("From"), answered.Header("To")), Limit))
+            (await AskAsync(phone, node, call.CallId, "BYE",
+                Request("BYE", call.Target, phone, call.CallId, 2, answered.Header("From"), answered.Header("To")), Limit))
                 .ShouldNotBeNull("a BYE is answered however much else there is").Status.ShouldBe(200);
         }
         await app.ExpectAsync("sys.call.on_released", res);
@@ -55,18 +56,21 @@ public sealed class OverloadTests
     }
 
     /// <summary>Whether a new call rings.</summary>
-    private static async Task<bool> IsTakenAsync(TestPhone phone, NodeProcess node) => await InviteAsync(phone, node, TimeSpan.FromSeconds(1)) is { Status: 180 };
+    private static async Task<bool> IsTakenAsync(TestPhone phone, NodeProcess node) =>
+        await InviteAsync(phone, node, TimeSpan.FromSeconds(1)) is { Status: 180 };
 
     private static Task<SipText?> InviteAsync(TestPhone phone, NodeProcess node, TimeSpan within)
     {
         var id = Guid.NewGuid().ToString("N");
-        return AskAsync(phone, node, id, "INVITE", Request("INVITE", $"sip:new@127.0.0.1:{node.SipPort}", phone, id, 1, $"<sip:caller@{phone.Address}>;tag={id}", $"<sip:new@127.0.0.1:{node.SipPort}>"), within);
+        return AskAsync(phone, node, id, "INVITE", Request("INVITE", $"sip:new@127.0.0.1:{node.SipPort}", phone, id, 1,
+            $"<sip:caller@{phone.Address}>;tag={id}", $"<sip:new@127.0.0.1:{node.SipPort}>"), within);
     }
 
     /// <summary>Asks again and again, as a telephone does, since datagrams get lost; null where no answer comes.</summary>
     private static async Task<SipText?> AskAsync(TestPhone phone, NodeProcess node, string callId, string method, string request, TimeSpan within)
     {
-        var answer = phone.Arrived.TakeAsync(message => !message.IsRequest && message.CallId == callId && message.Method == method && message.Status > 100, $"an answer to {method}", within);
+        var answer = phone.Arrived.TakeAsync(message => !message.IsRequest && message.CallId == callId && message.Method == method && message.Status > 100,
+            $"an answer to {method}", within);
         while (!answer.IsCompleted)
         {
             phone.Send(request, node.Sip);
@@ -78,8 +82,10 @@ public sealed class OverloadTests
     private static string Request(string method, string uri, TestPhone phone, string callId, int number, string from, string to)
     {
         var body = method == "INVITE" ? $"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {phone.Port} RTP/AVP 8\r\n" : "";
-        return $"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {phone.Address};branch=z9hG4bK{method}{callId};rport\r\nMax-Forwards: 70\r\nFrom: {from}\r\nTo: {to}\r\nCall-ID: {callId}\r\nCSeq: {number} {method}\r\n"
-            + $"Contact: <sip:caller@{phone.Address}>\r\n{(body.Length > 0 ? "Content-Type: application/sdp\r\n" : "")}Content-Length: {body.Length}\r\n\r\n{body}";
+        return $"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {phone.Address};branch=z9hG4bK{method}{callId};rport\r\nMax-Forwards: 70\r\nFrom: {from}\r\n"
+            + $"To: {to}\r\nCall-ID: {callId}\r\nCSeq: {number} {method}\r\n"
+            + $"Contact: <sip:caller@{phone.Address}>\r\n{(body.Length > 0 ? "Content-Type: application/sdp\r\n" : "")}Content-Length: {body.Length}\r\n\r\n"
+            + $"{body}";
     }
 
     private static async Task<double> MetricAsync(NodeProcess node)
@@ -113,7 +119,9 @@ public sealed class OverloadTests
         {
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 4096 };
             socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            var question = Encoding.ASCII.GetBytes($"OPTIONS sip:x@{node} SIP/2.0\r\nVia: SIP/2.0/UDP {socket.LocalEndPoint};branch=z9hG4bKflood;rport\r\nMax-Forwards: 70\r\nFrom: <sip:flood@127.0.0.1>;tag=f\r\nTo: <sip:x@{node}>\r\nCall-ID: flood\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
+            var question =
+                Encoding.ASCII.GetBytes($"OPTIONS sip:x@{node} SIP/2.0\r\nVia: SIP/2.0/UDP {socket.LocalEndPoint};branch=z9hG4bKflood;rport\r\nMax-Forwards: "
+                    + $"70\r\nFrom: <sip:flood@127.0.0.1>;tag=f\r\nTo: <sip:x@{node}>\r\nCall-ID: flood\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n");
             while (!_isOver)
             {
                 try

@@ -131,7 +131,8 @@ public sealed class PlayTests(SharedNode shared) : CallTest(shared)
         var (call, res) = await InboundAsync();
         await App.AskAsync("sys.call.play_start", new { res_id = res, content = "converted.wav" });
         (await App.ExpectAsync("sys.call.on_play_completed", res)).Error.ShouldBeNull();
-        await Patience.UntilAsync(() => Sound.Share(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)], 100) >= 0.7, "the sound is heard", TimeSpan.FromSeconds(3));
+        await Patience.UntilAsync(() => Sound.Share(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)], 100) >= 0.7, "the sound is heard",
+            TimeSpan.FromSeconds(3));
         await DropAsync(call, res);
     }
 
@@ -160,7 +161,8 @@ public sealed class PlayTests(SharedNode shared) : CallTest(shared)
 
     /// <summary>Waits until what was heard contains it, exactly and in one piece.</summary>
     private static Task HearsAsync(PhoneCall call, int payloadType, byte[] data) =>
-        Patience.UntilAsync(() => call.Rtp.Heard(payloadType).AsSpan().IndexOf(data) >= 0, "the prompt's bytes are heard, " + Nearest(call.Rtp.Heard(payloadType), data), TimeSpan.FromSeconds(3));
+        Patience.UntilAsync(() => call.Rtp.Heard(payloadType).AsSpan().IndexOf(data) >= 0,
+            "the prompt's bytes are heard, " + Nearest(call.Rtp.Heard(payloadType), data), TimeSpan.FromSeconds(3));
 
     private static string Nearest(byte[] heard, byte[] data)
     {

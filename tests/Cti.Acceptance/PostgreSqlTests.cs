@@ -44,7 +44,8 @@ public sealed class PostgreSqlTests
         var seqs = app.Events.All.Concat(again.Events.All).Where(e => e.ResId == up).Select(static e => e.Seq).Order().ToArray();
         seqs.ShouldBe(Enumerable.Range(1, seqs.Length).Select(static n => (long)n), "nothing lost, nothing doubled");
         foreach (var res in new[] { over, up }) (await database.QueryAsync($"SELECT count(*) FROM call_record WHERE res_id = '{res}'")).ShouldBe(["1"]);
-        await Patience.UntilAsync(() => Directory.GetFiles(Path.Combine(node.Folder, "data", "cdr"), "cdr-*.csv").Sum(static file => File.ReadAllLines(file).Length) == 2, "a line each");
+        await Patience.UntilAsync(() => Directory.GetFiles(Path.Combine(node.Folder, "data", "cdr"), "cdr-*.csv")
+            .Sum(static file => File.ReadAllLines(file).Length) == 2, "a line each");
         (await node.StopAsync()).ShouldBe(0);
         node.Log.ShouldNotContain(PostgreSqlServer.Password);
     }

@@ -27,7 +27,8 @@ public sealed partial class ReadmeTests
             var call = await phone.CallAnsweredAsync(node, "hello");
             // Keys count from when the application asks for them, which may be a while after the answer where it is compiled as it runs.
             var res = await watcher.IncomingAsync("hello");
-            await Patience.UntilAsync(async () => (string?)(await watcher.AskAsync("sys.call.get", new { res_id = res }))!["state"] == "ReceiveDtmf", "the application asks for keys");
+            await Patience.UntilAsync(async () => (string?)(await watcher.AskAsync("sys.call.get", new { res_id = res }))!["state"] == "ReceiveDtmf",
+                "the application asks for keys");
             await call.Rtp.PressAsync("4#");
             await call.ByeAsync(TimeSpan.FromSeconds(10));
         }
@@ -58,7 +59,8 @@ public sealed partial class ReadmeTests
     private static string Snippet(string language)
     {
         var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "Cti.Actors.sln"))) folder = Path.GetDirectoryName(folder) ?? throw new FileNotFoundException("Cti.Actors.sln");
+        while (!File.Exists(Path.Combine(folder, "Cti.Actors.sln")))
+            folder = Path.GetDirectoryName(folder) ?? throw new FileNotFoundException("Cti.Actors.sln");
         var text = File.ReadAllText(Path.Combine(folder, "README.md"));
         return Regex.Match(text, $"```{language}\n(.*?)```", RegexOptions.Singleline).Groups[1].Value;
     }
@@ -67,7 +69,8 @@ public sealed partial class ReadmeTests
     {
         var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         // What the test's own SDK process set up for itself would lead another one astray.
-        foreach (var name in start.Environment.Keys.Where(static name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToList()) start.Environment.Remove(name);
+        foreach (var name in start.Environment.Keys.Where(static name => name.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase)).ToList())
+            start.Environment.Remove(name);
         var process = Process.Start(start)!;
         process.OutputDataReceived += (_, line) => Note(line.Data);
         process.ErrorDataReceived += (_, line) => Note(line.Data);

@@ -17,13 +17,15 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
     {
         var said = Sound.Rising(1.5);
         var (call, res) = await InboundAsync(codecs);
-        var path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"formats/{res}-{format}.wav", record_format = format, finish_keys = "#" }))!;
+        var path = (string)(await App.AskAsync("sys.call.record_start",
+            new { res_id = res, max_seconds = 20, beep = false, record_file = $"formats/{res}-{format}.wav", record_format = format, finish_keys = "#" }))!;
         path.ShouldStartWith(Node.MediaRoot);
         var spoken = codecs.StartsWith('8') ? Sound.ToALaw(Sound.WithPause(said)) : Sound.ToMuLaw(Sound.WithPause(said));
         await call.Rtp.SayAsync(spoken);
         await call.Rtp.PressAsync("#");
         var done = await App.ExpectAsync("sys.call.on_record_completed", res);
-        done.Params.Select(static p => p.Key).Order(StringComparer.Ordinal).ShouldBe(["begin_time", "end_time", "error", "finish_key", "record_file", "res_id", "user_data"]);
+        done.Params.Select(static p => p.Key).Order(StringComparer.Ordinal)
+            .ShouldBe(["begin_time", "end_time", "error", "finish_key", "record_file", "res_id", "user_data"]);
         done.Error.ShouldBeNull();
         ((string)done.Params["finish_key"]!).ShouldBe("#");
         ((string)done.Params["record_file"]!).ShouldBe(path);
@@ -54,7 +56,8 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
     public async Task The_limit_on_time_completes_with_408_and_a_file_of_that_length()
     {
         var (call, res) = await InboundAsync();
-        var path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 1, beep = false, record_file = $"limit-{res}.wav" }))!;
+        var path =
+            (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 1, beep = false, record_file = $"limit-{res}.wav" }))!;
         (await App.ExpectAsync("sys.call.on_record_completed", res)).Error.ShouldBe(408);
         (Sound.Read(path).Samples.Length / 8000.0).ShouldBeInRange(0.85, 1.15);
         await DropAsync(call, res);
@@ -76,7 +79,8 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
     {
         var said = Sound.Rising(1);
         var (call, res) = await InboundAsync();
-        var path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"hangup-{res}.wav" }))!;
+        var path =
+            (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"hangup-{res}.wav" }))!;
         await call.Rtp.SayAsync(Sound.ToALaw(Sound.WithPause(said)));
         await call.Rtp.PressAsync("1");
         await call.HangUpAsync();
@@ -92,13 +96,15 @@ public sealed class RecordTests(SharedNode shared) : CallTest(shared)
     {
         var said = Sound.Rising(1);
         var (call, res) = await InboundAsync();
-        var path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = res, max_seconds = 20, beep = false, record_file = $"back-{res}.wav", finish_keys = "#" }))!;
+        var path = (string)(await App.AskAsync("sys.call.record_start",
+            new { res_id = res, max_seconds = 20, beep = false, record_file = $"back-{res}.wav", finish_keys = "#" }))!;
         await call.Rtp.SayAsync(Sound.ToALaw(Sound.WithPause(said)));
         await call.Rtp.PressAsync("#");
         await App.ExpectAsync("sys.call.on_record_completed", res);
         await App.AskAsync("sys.call.play_start", new { res_id = res, content = path });
         (await App.ExpectAsync("sys.call.on_play_completed", res)).Error.ShouldBeNull();
-        await Patience.UntilAsync(() => Sound.Share(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)]) > 0.85, "what was said is heard", TimeSpan.FromSeconds(3));
+        await Patience.UntilAsync(() => Sound.Share(said, [.. call.Rtp.Heard(8).Select(Sound.FromALaw)]) > 0.85, "what was said is heard",
+            TimeSpan.FromSeconds(3));
         await DropAsync(call, res);
     }
 

@@ -21,7 +21,8 @@ public sealed class SpokenContentTests(SharedNode shared) : CallTest(shared)
     [InlineData("""[[1086.3,2,"lang=en-US"]]""", "digit-1 thousand eighty digit-6 point digit-3")]
     [InlineData("""[["1086.30",6,"lang=en-US"]]""", "digit-1 thousand eighty digit-6 yuan digit-3 jiao")]
     [InlineData("""[["2012-9-8 1:5:3",4,"lang=en-US"]]""", "september eighth digit-2 thousand twelve at digit-1 oh digit-5 am and digit-3 seconds")]
-    [InlineData("""[["1:5:3",5,"lang=en-US"],["digit-7.wav|digit-star.wav",7,"lang=en-US"]]""", "digit-1 hour digit-5 minutes digit-3 seconds digit-7 digit-star")]
+    [InlineData("""[["1:5:3",5,"lang=en-US"],["digit-7.wav|digit-star.wav",7,"lang=en-US"]]""",
+        "digit-1 hour digit-5 minutes digit-3 seconds digit-7 digit-star")]
     public async Task English_is_heard_piece_by_piece(string content, string pieces) => await SpeaksAsync("en-US", content, pieces);
 
     [Fact]
@@ -94,7 +95,8 @@ public sealed class SpokenContentTests(SharedNode shared) : CallTest(shared)
         (await App.ExpectAsync("sys.call.on_play_completed", res)).Error.ShouldBeNull();
         var expected = pieces.Split(' ');
         var length = expected.Sum(piece => Piece(language, piece).Length);
-        await Patience.UntilAsync(() => Recognise(language, call.Rtp.Heard(8)).Sum(found => found.Length) >= length, $"{pieces} is heard: {Text(language, call)}", TimeSpan.FromSeconds(3));
+        await Patience.UntilAsync(() => Recognise(language, call.Rtp.Heard(8)).Sum(found => found.Length) >= length,
+            $"{pieces} is heard: {Text(language, call)}", TimeSpan.FromSeconds(3));
         var heard = Recognise(language, call.Rtp.Heard(8));
         heard.Select(found => found.Name).ShouldBe(expected.Select(piece => Name(language, piece)));
         // Nothing between two pieces but the silence of their own.

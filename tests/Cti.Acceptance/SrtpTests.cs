@@ -37,7 +37,8 @@ public sealed class SrtpTests : IDisposable
     public async Task Protected_calls_go_on_after_kill_9_with_new_keys_in_both_directions_and_no_key_was_journaled()
     {
         await using var farm = new PhoneFarm(IPAddress.Loopback, protects: true);
-        await using var node = await NodeProcess.StartAsync(["cti.media.srtp=optional", "cti.media.srtp-suites=[AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32]",
+        await using var node =
+            await NodeProcess.StartAsync(["cti.media.srtp=optional", "cti.media.srtp-suites=[AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32]",
             $$"""cti.trunks=[{ name = farm, address = "{{farm.Address}}", options-interval = 0 }]"""]);
         Announcement.Write(node.MediaRoot, "long.wav", 1, 60);
         string[] calls;
@@ -106,7 +107,8 @@ public sealed class SrtpTests : IDisposable
         return await NodeProcess.StartAsync([$"cti.sip.listen=[\"udp:127.0.0.1:{Ports.Free()}\", \"tls:127.0.0.1:{_tlsPort}\"]",
             $"cti.sip.tls.certificate={certificate}", $"cti.sip.tls.key={certificate}", $"cti.sip.tls.trusted={_certificates.Authority}",
             $"cti.media.srtp-suites=[{suite}]",
-            $$"""cti.trunks=[{ name = phone, address = "127.0.0.1:{{softphone.TlsPort}}", transport = tls, options-interval = 0, tls { name = phone.example }, media { srtp = {{mode}} } }]""",
+            $$"""cti.trunks=[{ name = phone, address = "127.0.0.1:{{softphone.TlsPort}}", transport = tls, options-interval = 0, tls { name = phone.example }"""
+                + $$""", media { srtp = {{mode}} } }]""",
             """cti.routes=[{ to = "*", trunk = phone, application = default }]"""], acceptAny: false);
     }
 

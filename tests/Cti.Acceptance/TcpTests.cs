@@ -77,7 +77,8 @@ public sealed class TcpTests(SharedNode shared) : CallTest(shared)
     }
 
     private string Message(string method, string user, int cseq, string branch, string body) =>
-        $"{method} sip:{user}@127.0.0.1:{Node.SipPort};transport=tcp SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:5999;branch={branch};rport\r\nMax-Forwards: 70\r\nFrom: <sip:tcp@127.0.0.1>;tag=1\r\n"
+        $"{method} sip:{user}@127.0.0.1:{Node.SipPort};transport=tcp SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:5999;branch={branch};rport\r\nMax-Forwards: 70\r\n"
+        + "From: <sip:tcp@127.0.0.1>;tag=1\r\n"
         + $"To: <sip:{user}@127.0.0.1>\r\nCall-ID: {branch}@tcp\r\nCSeq: {cseq} {method}\r\nContact: <sip:tcp@127.0.0.1:5999;transport=tcp>\r\n"
         + (body.Length > 0 ? "Content-Type: application/sdp\r\n" : "") + $"Content-Length: {body.Length}\r\n\r\n{body}";
 

@@ -31,8 +31,10 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public async Task A_softphone_is_called_over_TLS_by_the_name_in_its_certificate_and_its_call_survives_kill_9()
     {
-        await using var softphone = await Baresip.StartAsync(certificate: (_certificates.Issue("phone", "phone.example"), _certificates.Authority), answers: true);
-        var (node, _) = await StartAsync($$"""[{ name = phone, address = "127.0.0.1:{{softphone.TlsPort}}", transport = tls, options-interval = 0, tls { name = phone.example } }]""");
+        await using var softphone = await Baresip.StartAsync(certificate: (_certificates.Issue("phone", "phone.example"), _certificates.Authority),
+            answers: true);
+        var (node, _) = await StartAsync($$"""[{ name = phone, address = "127.0.0.1:{{softphone.TlsPort}}", transport = tls, options-interval = 0,"""
+            + $$""" tls { name = phone.example } }]""");
         await using var running = node;
         var announcement = Sound.Write(node.MediaRoot, "long.wav", Sound.ALaw, Sound.Noise(51, 480_000));
         string call;
@@ -55,8 +57,10 @@ public sealed class TlsTests : IDisposable
     [Fact]
     public async Task A_trunk_whose_certificate_names_somebody_else_is_not_called()
     {
-        await using var softphone = await Baresip.StartAsync(certificate: (_certificates.Issue("phone", "phone.example"), _certificates.Authority), answers: true);
-        var (node, _) = await StartAsync($$"""[{ name = phone, address = "127.0.0.1:{{softphone.TlsPort}}", transport = tls, options-interval = 0, tls { name = other.example } }]""");
+        await using var softphone = await Baresip.StartAsync(certificate: (_certificates.Issue("phone", "phone.example"), _certificates.Authority),
+            answers: true);
+        var (node, _) = await StartAsync($$"""[{ name = phone, address = "127.0.0.1:{{softphone.TlsPort}}", transport = tls, options-interval = 0,"""
+            + $$""" tls { name = other.example } }]""");
         await using var running = node;
         await using var app = await RpcClient.ConnectAsync(node);
         var call = (string)(await app.AskAsync("sys.call.construct", new { to_uri = "sip:tester@phone", max_answer_seconds = 300 }))!["res_id"]!;
@@ -115,7 +119,8 @@ public sealed class TlsTests : IDisposable
         var port = Ports.Free();
         var certificate = _certificates.Issue("node", "127.0.0.1");
         var node = await NodeProcess.StartAsync([$"cti.sip.listen=[\"udp:127.0.0.1:{Ports.Free()}\", \"tls:127.0.0.1:{port}\"]",
-            $"cti.sip.tls.certificate={certificate}", $"cti.sip.tls.key={certificate}", $"cti.sip.tls.trusted={_certificates.Authority}", $"cti.trunks={trunks}"],
+            $"cti.sip.tls.certificate={certificate}", $"cti.sip.tls.key={certificate}", $"cti.sip.tls.trusted={_certificates.Authority}",
+            $"cti.trunks={trunks}"],
             acceptAny: false);
         return (node, port);
     }

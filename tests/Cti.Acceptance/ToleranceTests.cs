@@ -76,20 +76,24 @@ public sealed class ToleranceTests(SharedNode shared) : CallTest(shared)
     {
         string[] odd =
         [
-            "Expires: 60\r\nExpires: 61\r\n", "Session-Expires: 90;refresher=uac;\r\nSession-Expires: 91\r\n", "X-Junk\r\n", "Contact: <sip:b@127.0.0.1;thinfo=\"a1b2=\";;x>;\r\n",
-            "Contact: < sip: b@[2001:db8:::192.0.2.1]:0 >;;q=\r\n", "Max-Forwards: 70\r\nContent-Type:\r\n", "Record-Route: <sip:p;lr;a=\"b c\">;d=\"e\",,\r\n", "Require: \"x\", timer\r\n", "Via: odd\r\nRoute: <\r\n",
+            "Expires: 60\r\nExpires: 61\r\n", "Session-Expires: 90;refresher=uac;\r\nSession-Expires: 91\r\n", "X-Junk\r\n",
+            "Contact: <sip:b@127.0.0.1;thinfo=\"a1b2=\";;x>;\r\n",
+            "Contact: < sip: b@[2001:db8:::192.0.2.1]:0 >;;q=\r\n", "Max-Forwards: 70\r\nContent-Type:\r\n", "Record-Route: <sip:p;lr;a=\"b c\">;d=\"e\",,\r\n",
+            "Require: \"x\", timer\r\n", "Via: odd\r\nRoute: <\r\n",
         ];
         var theirs = $"<{call.RemoteUri}>;tag={call.RemoteTag[..^16]}0123456789abcdef";
         foreach (var field in odd)
         {
             // A new INVITE would be a call of its own: this one has three reasons to be none.
-            var invite = $"INVITE {call.RemoteUri} SIP/2.0\r\n{Common("INVITE", theirs, us, call)}{field}Require: nothing-here\r\nContent-Type: text/plain\r\n\r\nhello";
+            var invite = $"INVITE {call.RemoteUri} SIP/2.0\r\n{Common("INVITE", theirs, us, call)}{field}Require: nothing-here\r\n"
+                + "Content-Type: text/plain\r\n\r\nhello";
             yield return Encoding.UTF8.GetBytes(invite);
             foreach (var method in new[] { "BYE", "ACK", "UPDATE", "INFO", "OPTIONS", "CANCEL" })
                 yield return Encoding.UTF8.GetBytes($"{method} {call.Target} SIP/2.0\r\n{Common(method, theirs, us, call)}{field}\r\n");
             foreach (var status in new[] { "200 OK", "183 Progress", "486 Busy" })
             {
-                yield return Encoding.UTF8.GetBytes($"SIP/2.0 {status}\r\nVia: SIP/2.0/UDP 127.0.0.1:{Node.SipPort};branch=z9hG4bKguess\r\nFrom: {theirs}\r\nTo: <{call.LocalUri}>;tag=any\r\n" +
+                yield return Encoding.UTF8.GetBytes($"SIP/2.0 {status}\r\nVia: SIP/2.0/UDP 127.0.0.1:{Node.SipPort};branch=z9hG4bKguess\r\nFrom: {theirs}\r\n" +
+                    $"To: <{call.LocalUri}>;tag=any\r\n" +
                     $"Call-ID: {call.CallId}\r\nCSeq: 1 INVITE\r\n{field}\r\n");
             }
         }

@@ -11,7 +11,8 @@ public sealed class TrunkTests
         await using var first = new TestPhone();
         await using var second = new TestPhone();
         await using var node = await NodeProcess.StartAsync([Trunks(
-            $"{{name=first, address=\"{first.Address}\", max-calls=1, options-interval=0s}}", $"{{name=second, address=\"{second.Address}\", max-calls=1, options-interval=0s}}")]);
+            $"{{name=first, address=\"{first.Address}\", max-calls=1, options-interval=0s}}",
+            $"{{name=second, address=\"{second.Address}\", max-calls=1, options-interval=0s}}")]);
         await using var app = await RpcClient.ConnectAsync(node);
         object Request() => new { to_uri = new[] { $"sip:100@{first.Address}", "200@second" }, max_answer_seconds = 60 };
 
@@ -68,7 +69,8 @@ public sealed class TrunkTests
     public async Task SIPp_demands_authentication_and_gets_it()
     {
         await using var sipp = await Sipp.StartAsync("auth-401.xml");
-        await using var node = await NodeProcess.StartAsync([Trunks($"{{name=carrier, address=\"127.0.0.1:{sipp.Port}\", options-interval=0s, auth={{user=alice, password=\"open sesame\"}}}}")]);
+        await using var node = await NodeProcess.StartAsync(
+            [Trunks($"{{name=carrier, address=\"127.0.0.1:{sipp.Port}\", options-interval=0s, auth={{user=alice, password=\"open sesame\"}}}}")]);
         await using var app = await RpcClient.ConnectAsync(node);
         var made = await app.AskAsync("sys.call.construct", new { to_uri = "100@carrier", max_answer_seconds = 60 });
         var res = (string)made!["res_id"]!;
@@ -86,7 +88,8 @@ public sealed class TrunkTests
     public async Task A_challenge_with_quality_of_protection_is_answered_with_the_right_digest(int status, string challenge, string credentials)
     {
         await using var carrier = new TestPhone();
-        await using var node = await NodeProcess.StartAsync([Trunks($"{{name=carrier, address=\"{carrier.Address}\", options-interval=0s, auth={{user=alice, password=\"open sesame\"}}}}")]);
+        await using var node = await NodeProcess.StartAsync(
+            [Trunks($"{{name=carrier, address=\"{carrier.Address}\", options-interval=0s, auth={{user=alice, password=\"open sesame\"}}}}")]);
         await using var app = await RpcClient.ConnectAsync(node);
         var made = await app.AskAsync("sys.call.construct", new { to_uri = "100@carrier", max_answer_seconds = 60 });
         var first = await carrier.InvitedAsync();
@@ -110,7 +113,8 @@ public sealed class TrunkTests
     {
         await using var carrier = new TestPhone();
         await using var node = await NodeProcess.StartAsync(
-            [Trunks($"{{name=carrier, address=\"{carrier.Address}\", options-interval=0s, assert-identity=true, from-user=main, from-domain=\"example.org\"}}"), "cti.routes=[{to=\"08*\", trunk=carrier, application=default}]"], acceptAny: false);
+            [Trunks($"{{name=carrier, address=\"{carrier.Address}\", options-interval=0s, assert-identity=true, from-user=main, from-domain=\"example.org\"}}"),
+                "cti.routes=[{to=\"08*\", trunk=carrier, application=default}]"], acceptAny: false);
         await using var app = await RpcClient.ConnectAsync(node);
         var made = await app.AskAsync("sys.call.construct", new { from_uri = "4711", to_uri = "100@carrier", max_answer_seconds = 60 });
         var call = await carrier.InvitedAsync();
@@ -135,11 +139,13 @@ public sealed class TrunkTests
     public async Task A_node_registers_where_it_should_and_answers_the_challenge()
     {
         await using var registrar = new TestPhone();
-        await using var node = await NodeProcess.StartAsync([Trunks($"{{name=carrier, address=\"{registrar.Address}\", options-interval=0s, register=true, auth={{user=alice, password=\"open sesame\"}}}}")]);
+        await using var node = await NodeProcess.StartAsync(
+            [Trunks($"{{name=carrier, address=\"{registrar.Address}\", options-interval=0s, register=true, auth={{user=alice, password=\"open sesame\"}}}}")]);
         var first = await registrar.Arrived.TakeAsync(static m => m.Method == "REGISTER", "REGISTER");
         first.Header("Authorization").ShouldBe("");
         first.Header("To").ShouldContain("sip:alice@");
-        registrar.Answer(first, TestPhone.Respond(first, 401, "Unauthorized", headers: "WWW-Authenticate: Digest realm=\"here\", nonce=\"abc\", algorithm=MD5, qop=\"auth\"\r\n"), node.Sip);
+        registrar.Answer(first, TestPhone.Respond(first, 401, "Unauthorized", headers: "WWW-Authenticate: Digest realm=\"here\", nonce=\"abc\", algorithm=MD5, "
+            + "qop=\"auth\"\r\n"), node.Sip);
         var second = await registrar.Arrived.TakeAsync(static m => m.Method == "REGISTER", "REGISTER with credentials");
         second.Header("Authorization").ShouldContain("username=\"alice\"");
         second.CSeq.ShouldBe(first.CSeq + 1);

@@ -5,8 +5,8 @@ using Cti.Testing;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// Whether calls are taken on a machine that others keep busy: three nodes of a cluster, a hundred calls at each of them that hear an announcement, and a foreign loop on each processor that does
-/// nothing else. All must be accepted; how late the nodes send then is told as it is, and is no fault of theirs.
+/// Whether calls are taken on a machine that others keep busy: three nodes of a cluster, a hundred calls at each of them that hear an announcement, and a
+/// foreign loop on each processor that does nothing else. All must be accepted; how late the nodes send then is told as it is, and is no fault of theirs.
 /// </summary>
 internal static class AdmissionBenchmark
 {
@@ -43,7 +43,8 @@ internal static class AdmissionBenchmark
     private static async Task<int> MeasureAsync(Report report, List<NodeProcess> nodes)
     {
         Console.WriteLine();
-        Console.WriteLine($"{Nodes} nodes, {CallsEach} calls each, beside {Environment.ProcessorCount} foreign busy loops on {Environment.ProcessorCount} processors");
+        Console.WriteLine($"{Nodes} nodes, {CallsEach} calls each, beside {Environment.ProcessorCount} foreign busy loops on {Environment.ProcessorCount} "
+            + "processors");
         var quiet = await WatchAsync(nodes, 5);
         using var others = new BusyLoops(Environment.ProcessorCount);
         var callers = nodes.Select(static node => Sipp.Caller(node.SipPort, CallsPerSecond, CallsEach, HoldMillis)).ToArray();
@@ -67,19 +68,28 @@ internal static class AdmissionBenchmark
     {
         var accepted = results.Sum(static result => result.Succeeded);
         var refused = nodes.SelectMany(static node => node.Series("cti_media_refused_total").Concat(node.Series("cti_calls_refused_total")))
-            .GroupBy(static one => one.Labels, static one => one.Value).Where(static reason => reason.Sum() > 0).Select(static reason => $"{reason.Key} {reason.Sum():F0}").ToArray();
-        var failures = results.SelectMany(static result => result.Failures).GroupBy(static failure => failure.Why, static failure => failure.Calls).Select(static why => $"{why.Key} {why.Sum()}").ToArray();
-        var unexpected = results.SelectMany(static result => result.Unexpected).GroupBy(static one => one.Line, static one => one.Calls).Select(static line => $"\"{line.Key}\" {line.Sum()}").ToArray();
+            .GroupBy(static one => one.Labels, static one => one.Value).Where(static reason => reason.Sum() > 0)
+            .Select(static reason => $"{reason.Key} {reason.Sum():F0}").ToArray();
+        var failures = results.SelectMany(static result => result.Failures).GroupBy(static failure => failure.Why, static failure => failure.Calls)
+            .Select(static why => $"{why.Key} {why.Sum()}").ToArray();
+        var unexpected = results.SelectMany(static result => result.Unexpected).GroupBy(static one => one.Line, static one => one.Calls)
+            .Select(static line => $"\"{line.Key}\" {line.Sum()}").ToArray();
         var answers = results.SelectMany(static result => result.ResponseMillis).ToArray();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"admission: {accepted} of {Nodes * CallsEach} calls accepted, {up:F0} up at once; load average {load}"));
-        Console.WriteLine($"admission: refused by the nodes: {(refused.Length == 0 ? "none" : string.Join(", ", refused))}; failed for SIPp: {(failures.Length == 0 ? "none" : string.Join(", ", failures))}; {results.Sum(static result => result.Retransmissions)} retransmissions");
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"admission: {accepted} of {Nodes * CallsEach} calls accepted, {up:F0} up at once; load "
+            + $"average {load}"));
+        Console.WriteLine($"admission: refused by the nodes: {(refused.Length == 0 ? "none" : string.Join(", ", refused))}; failed for SIPp: "
+            + $"{(failures.Length == 0 ? "none" : string.Join(", ", failures))}; {results.Sum(static result => result.Retransmissions)} retransmissions");
         if (unexpected.Length > 0) Console.WriteLine($"admission: what SIPp did not expect: {string.Join(", ", unexpected)}");
-        if (accepted < Nodes * CallsEach) Console.WriteLine(string.Join('\n', nodes.Select(static (node, i) => $"admission: the log of node {i} ends with\n{node.Said}")));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"admission: time to answer p50 {Report.Percentile(answers, 0.5):F0} ms, p99 {Report.Percentile(answers, 0.99):F0} ms"));
+        if (accepted < Nodes * CallsEach)
+            Console.WriteLine(string.Join('\n', nodes.Select(static (node, i) => $"admission: the log of node {i} ends with\n{node.Said}")));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"admission: time to answer p50 {Report.Percentile(answers, 0.5):F0} ms, p99 "
+            + $"{Report.Percentile(answers, 0.99):F0} ms"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"admission: how late a node sends, p99 of each second: p50 {Report.Percentile(paces, 0.5):F1} ms, p99 {Report.Percentile(paces, 0.99):F1} ms, at most {paces.Max():F1} ms in {paces.Length} seconds of a loop (without calls and busy loops {Report.Percentile(quiet, 0.5):F1} ms)"));
+            $"admission: how late a node sends, p99 of each second: p50 {Report.Percentile(paces, 0.5):F1} ms, p99 {Report.Percentile(paces, 0.99):F1} ms, at "
+                + $"most {paces.Max():F1} ms in {paces.Length} seconds of a loop (without calls and busy loops {Report.Percentile(quiet, 0.5):F1} ms)"));
         report.AtMost($"{Nodes} x {CallsEach} calls beside busy loops: not accepted", 0, (Nodes * CallsEach) - accepted, "");
-        report.AtMost("  refused for want of media or calls", 0, nodes.Sum(static node => node.Metric("cti_media_refused_total") + node.Metric("cti_calls_refused_total")), "");
+        report.AtMost("  refused for want of media or calls", 0,
+            nodes.Sum(static node => node.Metric("cti_media_refused_total") + node.Metric("cti_calls_refused_total")), "");
         report.Fact("  how late a node sends, p99 of a second: median", Report.Percentile(paces, 0.5), "ms");
         report.Fact("  … the worst second", paces.Max(), "ms");
         var holds = accepted == Nodes * CallsEach && refused.Length == 0;

@@ -4,8 +4,9 @@ using System.Diagnostics;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// Calls through the whole stack: SIPp calls in, an application answers over the gateway, SIPp hangs up; and the application places calls that SIPp answers, and drops them.
-/// The rate rises until calls fail, the rate is not reached or the answer takes too long; the figures are those of the highest rate that was held.
+/// Calls through the whole stack: SIPp calls in, an application answers over the gateway, SIPp hangs up; and the application places calls that SIPp answers,
+/// and drops them. The rate rises until calls fail, the rate is not reached or the answer takes too long; the figures are those of the highest rate that was
+/// held.
 /// </summary>
 internal static class CallsBenchmark
 {
@@ -20,7 +21,8 @@ internal static class CallsBenchmark
         : [200, 300, 400, 500, 600, 700, 800, 1000, 1200, 1500, 2000, 2500, 3000, 4000];
 
     /// <summary>One rate's figures; CPU in seconds per 1000 calls.</summary>
-    public sealed record Step(int Rate, double Achieved, long Calls, long Failed, long Retransmissions, double P50, double P99, double NodeCpu, double SippCpu, double ApplicationCpu, double AllocatedKib, string Threads)
+    public sealed record Step(int Rate, double Achieved, long Calls, long Failed, long Retransmissions, double P50, double P99, double NodeCpu, double SippCpu,
+        double ApplicationCpu, double AllocatedKib, string Threads)
     {
         public bool Held => Failed == 0 && Achieved >= 0.93 * Rate && P99 <= P99MillisMax;
     }
@@ -138,7 +140,8 @@ internal static class CallsBenchmark
     /// <summary>Where a step's CPU went: the runtime's compiler (".NET Tiered Com") is idle in a node that has run for a minute.</summary>
     private static string Threads(NodeProcess node, Dictionary<string, double> before)
     {
-        var spent = ProcessCost.CpuByThread(node.Id).Select(thread => (thread.Key, Seconds: thread.Value - before.GetValueOrDefault(thread.Key))).Where(static thread => thread.Seconds > 0).ToList();
+        var spent = ProcessCost.CpuByThread(node.Id).Select(thread => (thread.Key, Seconds: thread.Value - before.GetValueOrDefault(thread.Key)))
+            .Where(static thread => thread.Seconds > 0).ToList();
         var all = spent.Sum(static thread => thread.Seconds);
         return string.Join(", ", spent.OrderByDescending(static thread => thread.Seconds).Select(thread => $"{thread.Key} {thread.Seconds / all:P0}"));
     }
@@ -188,7 +191,8 @@ internal static class CallsBenchmark
             var began = Stopwatch.GetTimestamp();
             for (var placed = 0; placed < total;)
             {
-                for (var due = Math.Min(total, (int)(Stopwatch.GetElapsedTime(began).TotalSeconds * rate)); placed < due; placed++) _ = PlaceAsync(application, parameters);
+                for (var due = Math.Min(total, (int)(Stopwatch.GetElapsedTime(began).TotalSeconds * rate)); placed < due; placed++)
+                    _ = PlaceAsync(application, parameters);
                 Thread.Sleep(2);
             }
             var deadline = Environment.TickCount64 + 10_000;

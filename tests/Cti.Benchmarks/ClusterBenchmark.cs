@@ -5,9 +5,9 @@ using Cti.Testing;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// What a cluster costs: CPU per call when eight nodes of one machine are eight clusters of one, four of two, two of four, and one of eight, over one PostgreSQL. So each node has the same
-/// load in each of them, and the machine too: processors that share a core, caches and clocks make the same work dearer when there is more of it, and that is not the cluster's price.
-/// Then how long an answer takes through the node that owns the call and through another.
+/// What a cluster costs: CPU per call when eight nodes of one machine are eight clusters of one, four of two, two of four, and one of eight, over one
+/// PostgreSQL. So each node has the same load in each of them, and the machine too: processors that share a core, caches and clocks make the same work dearer
+/// when there is more of it, and that is not the cluster's price. Then how long an answer takes through the node that owns the call and through another.
 /// </summary>
 internal static class ClusterBenchmark
 {
@@ -27,13 +27,17 @@ internal static class ClusterBenchmark
         ? [.. asked.Split(',').Select(static count => int.Parse(count, CultureInfo.InvariantCulture))]
         : [1, 2, 4, 8, 8, 4, 2, 1];
 
-    /// <summary>CPU per 1000 calls of the nodes, without what they take idle; of SIPp, which does the same work each time; what a node takes idle, as a share of a core; frames between nodes per call.</summary>
+    /// <summary>
+    /// CPU per 1000 calls of the nodes, without what they take idle; of SIPp, which does the same work each time; what a node takes idle, as a share of a core;
+    /// frames between nodes per call.
+    /// </summary>
     private sealed record Cost(double Cpu, double Sipp, double Idle, double Frames);
 
     public static async Task RunAsync(Report report)
     {
         Console.WriteLine();
-        Console.WriteLine($"{Nodes} nodes, {CallsPerSecond} calls/s each     clusters of   calls  failed   CPU s/1000   SIPp's   idle CPU a node   frames a call   p99 ms");
+        Console.WriteLine($"{Nodes} nodes, {CallsPerSecond} calls/s each     clusters of   calls  failed   CPU s/1000   SIPp's   idle CPU a node   frames a "
+            + "call   p99 ms");
         var costs = new List<(int Size, Cost Cost)>();
         foreach (var size in Sizes) costs.Add((size, await CallsAsync(size)));
         (double Cpu, double BySipp, double Idle) Mean(IEnumerable<Cost> of) =>
@@ -46,7 +50,8 @@ internal static class ClusterBenchmark
             alone ??= (cpu, bySipp);
             if (size.Key > Sizes.Min())
             {
-                // SIPp's part of a call is the same in all of them: a minute in which the machine is slow makes both dearer, and only one of them is the cluster's price.
+                // SIPp's part of a call is the same in all of them: a minute in which the machine is slow makes both dearer, and only one of them is the
+                // cluster's price.
                 report.Fact("  by the first", cpu / alone.Value.Cpu, "x");
                 report.AtMost("  by the first, each by what SIPp took for the same calls", 1.1, bySipp / alone.Value.BySipp, "x");
             }
@@ -86,11 +91,15 @@ internal static class ClusterBenchmark
             var spent = after - before - (idle * results.Max(static result => result.Seconds));
             var calls = results.Sum(static result => result.Succeeded);
             var thousands = calls / 1000.0;
-            if (spent <= 0 || calls == 0) throw new InvalidOperationException($"clusters of {size}: {calls} calls, and idling took {idle:P0} of a core: the machine is not quiet enough to tell");
+            if (spent <= 0 || calls == 0)
+                throw new InvalidOperationException($"clusters of {size}: {calls} calls, and idling took {idle:P0} of a core: the machine is not quiet enough "
+                    + "to tell");
             // Each SIPp's share holds the children that ended before it: together they are the last one's.
-            var cost = new Cost(spent / thousands, results.Max(static result => result.CpuSeconds) / thousands, idle / Nodes, (framesAfter - framesBefore) / calls);
+            var cost = new Cost(spent / thousands, results.Max(static result => result.CpuSeconds) / thousands, idle / Nodes,
+                (framesAfter - framesBefore) / calls);
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-                $"{size,44}{calls,8}{results.Sum(static result => result.Failed),8}{cost.Cpu,13:F2}{cost.Sipp,9:F2}{cost.Idle,18:P1}{cost.Frames,16:F1}{Report.Percentile(results.SelectMany(static result => result.ResponseMillis).ToArray(), 0.99),9:F1}"));
+                $"{size,44}{calls,8}{results.Sum(static result => result.Failed),8}{cost.Cpu,13:F2}{cost.Sipp,9:F2}{cost.Idle,18:P1}{cost.Frames,16:F1}"
+                    + $"{Report.Percentile(results.SelectMany(static result => result.ResponseMillis).ToArray(), 0.99),9:F1}"));
             return cost;
         }
         finally
@@ -127,7 +136,8 @@ internal static class ClusterBenchmark
             });
             await using var other = await Application.ConnectAsync(nodes[1].Socket, NodeProcess.Key, static (_, _) => { });
             for (var i = 0; i < 20; i++)
-                await one.AskAsync("sys.call.construct", string.Create(CultureInfo.InvariantCulture, $$"""{"to_uri":"sip:probe@127.0.0.1:{{callee.Port}}","max_answer_seconds":600}"""));
+                await one.AskAsync("sys.call.construct",
+                    string.Create(CultureInfo.InvariantCulture, $$"""{"to_uri":"sip:probe@127.0.0.1:{{callee.Port}}","max_answer_seconds":600}"""));
             for (var deadline = Environment.TickCount64 + 10_000; up.Count < 20 && Environment.TickCount64 < deadline;) await Task.Delay(10);
             // Which node owns a call shows in how long the two take: each call is asked for through both, and the quicker way is the owner's.
             var (right, wrong) = (new List<double>(), new List<double>());

@@ -6,8 +6,8 @@ using System.Text;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// Asks a .NET process for a full garbage collection, over the socket that its runtime listens on: a trace session with the keyword GCHeapCollect begins with one.
-/// Without it the heap's size says what was not yet collected, not what is held.
+/// Asks a .NET process for a full garbage collection, over the socket that its runtime listens on: a trace session with the keyword GCHeapCollect begins with
+/// one. Without it the heap's size says what was not yet collected, not what is held.
 /// </summary>
 internal static class Diagnostics
 {

@@ -38,7 +38,8 @@ internal static class FailoverBenchmark
         var moved = up.Where(call => before[call.Instance].Node == victim.Name).ToArray();
         try
         {
-            await Stage.UntilAsync(() => moved.All(static call => call.Phone.Phase != CallPhase.Up || call.Phone.Audio.Missing(400).Length == 0), "sound is back everywhere", 30);
+            await Stage.UntilAsync(() => moved.All(static call => call.Phone.Phase != CallPhase.Up || call.Phone.Audio.Missing(400).Length == 0),
+                "sound is back everywhere", 30);
         }
         catch (SceneException)
         {
@@ -50,7 +51,8 @@ internal static class FailoverBenchmark
         var last = cluster.Farm.LastReinvite > killed ? Stopwatch.GetElapsedTime(killed, cluster.Farm.LastReinvite).TotalMilliseconds : -1;
         var seen = cluster.DetectedMillis(victim.Name, killed);
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{up.Length,16} {moved.Length,6} {lost,5} {seen,9:F0} {owners,10:F0} {last,18:F0} {Report.Percentile(gaps, 0.5),12:F0} {Report.Percentile(gaps, 0.99),7:F0} {gaps.DefaultIfEmpty().Max(),7:F0} {late,16:F0}"));
+            $"{up.Length,16} {moved.Length,6} {lost,5} {seen,9:F0} {owners,10:F0} {last,18:F0} {Report.Percentile(gaps, 0.5),12:F0} "
+                + $"{Report.Percentile(gaps, 0.99),7:F0} {gaps.DefaultIfEmpty().Max(),7:F0} {late,16:F0}"));
         Console.WriteLine($"           {cluster.Takeover(victim.Name, killed)}");
         report.Fact($"kill of a node with {calls} calls in three: to detection", seen, "ms");
         report.Fact("  to ownership", owners, "ms");

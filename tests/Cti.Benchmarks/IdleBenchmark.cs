@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Cti.Benchmarks;
 
-/// <summary>What a thousand answered calls cost that do nothing: with keepalives, as the node comes, and for comparison with silence in full and with none.</summary>
+/// <summary>
+/// What a thousand answered calls cost that do nothing: with keepalives, as the node comes, and for comparison with silence in full and with none.
+/// </summary>
 internal static class IdleBenchmark
 {
     private const int Calls = 1_000;
@@ -46,6 +48,8 @@ internal static class IdleBenchmark
         var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
         return ((node.CpuSeconds - cpu) / seconds * 100, (Loop() - loop) / seconds * 100, (node.Metric("cti_rtp_sent_total") - sent) / seconds);
 
-        double Loop() => ProcessCost.CpuByThread(node.Id).Where(static thread => thread.Key.StartsWith("media loop", StringComparison.Ordinal)).Sum(static thread => thread.Value);
+        double Loop() =>
+            ProcessCost.CpuByThread(node.Id).Where(static thread => thread.Key.StartsWith("media loop", StringComparison.Ordinal))
+                .Sum(static thread => thread.Value);
     }
 }

@@ -16,7 +16,8 @@ internal sealed class IdleCalls : IDisposable
             while (node.Metric("cti_calls") < upInAll && Environment.TickCount64 < deadline) Thread.Sleep(100);
         }
         Thread.Sleep(500);
-        if (node.Metric("cti_calls") is var up && up < upInAll) throw new TimeoutException($"{up} calls of {upInAll} are up; the node's log ends with\n{node.Said}");
+        if (node.Metric("cti_calls") is var up && up < upInAll)
+            throw new TimeoutException($"{up} calls of {upInAll} are up; the node's log ends with\n{node.Said}");
     }
 
     public void Dispose() => _callers.ForEach(static caller => caller.Dispose());

@@ -8,8 +8,8 @@ using Cti.Testing;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// The journal's part of a call: what an inbound call that is answered and hung up appends, on real disk, with as many calls at once as make batches of the size of a
-/// busy node's: on SQLite, then on a PostgreSQL on the same machine. CPU is that of this whole process, without the server's.
+/// The journal's part of a call: what an inbound call that is answered and hung up appends, on real disk, with as many calls at once as make batches of the
+/// size of a busy node's: on SQLite, then on a PostgreSQL on the same machine. CPU is that of this whole process, without the server's.
 /// </summary>
 internal static class JournalBenchmark
 {
@@ -44,7 +44,8 @@ internal static class JournalBenchmark
             var seconds = (self.TotalProcessorTime - cpu).TotalSeconds / Calls * 1000;
             Console.WriteLine();
             Console.WriteLine($"Journal: {Calls / Stopwatch.GetElapsedTime(began).TotalSeconds:F0} calls/s, {seconds:F3} s CPU per 1000 calls, "
-                + $"{(store.Commits - commits) * 1.0 / Calls:F2} commits a call, {(GC.GetTotalAllocatedBytes() - allocated) / 1024.0 / Calls:F1} KiB allocated a call");
+                + $"{(store.Commits - commits) * 1.0 / Calls:F2} commits a call, {(GC.GetTotalAllocatedBytes() - allocated) / 1024.0 / Calls:F1} KiB allocated "
+                + "a call");
             report.Fact("CPU of the journal per 1000 calls", seconds, "s");
         }
         finally
@@ -56,7 +57,10 @@ internal static class JournalBenchmark
     private static async Task RunPostgreSqlAsync(Report report)
     {
         await using var server = await PostgreSqlServer.StartAsync(Path.Combine(NodeProcess.Repository(), "artifacts", "bench"));
-        await using var store = new PostgreSqlJournalStore(new PostgreSqlOptions { ConnectionString = server.ConnectionString(), CommandTimeout = TimeSpan.FromSeconds(60) });
+        await using var store = new PostgreSqlJournalStore(new PostgreSqlOptions
+        {
+            ConnectionString = server.ConnectionString(), CommandTimeout = TimeSpan.FromSeconds(60),
+        });
         await store.OpenAsync(Instances);
         var claims = await store.ClaimAsync("bench", [.. Enumerable.Range(0, Instances)]);
         var batches = new BatchingWriter(store);
@@ -69,8 +73,10 @@ internal static class JournalBenchmark
             await RunCallsAsync(writers, Calls, atOnce);
             self.Refresh();
             var (took, size) = (Stopwatch.GetElapsedTime(began).TotalSeconds, (batches.Appends - appends) * 1.0 / (batches.Batches - sent));
-            Console.WriteLine($"Journal on PostgreSQL, {atOnce} calls at once: {Calls / took:F0} calls/s, {Calls * RowsOfCall / took:F0} rows/s, {size:F1} appends a batch, "
-                + $"{took * 1000 / (batches.Batches - sent):F1} ms a batch, {(self.TotalProcessorTime - cpu).TotalSeconds / Calls * 1000:F3} s CPU per 1000 calls");
+            Console.WriteLine($"Journal on PostgreSQL, {atOnce} calls at once: {Calls / took:F0} calls/s, {Calls * RowsOfCall / took:F0} rows/s, {size:F1} "
+                + "appends a batch, "
+                + $"{took * 1000 / (batches.Batches - sent):F1} ms a batch, {(self.TotalProcessorTime - cpu).TotalSeconds / Calls * 1000:F3} s CPU per 1000 "
+                + "calls");
             report.Fact($"rows a second on PostgreSQL, {atOnce} calls at once", Calls * RowsOfCall / took, "rows/s");
             report.Fact($"appends a batch on PostgreSQL, {atOnce} calls at once", size, "");
         }
@@ -115,7 +121,9 @@ internal static class JournalBenchmark
                     ExpectedTail = expected,
                     NewTail = _tail,
                     Entries = [new JournalEntry(expected + 1, id, 1, Payload)],
-                    Events = events == 0 ? [] : [new StoredEvent("bench", claim.Instance, expected + 2, id, 1, now, "sys.call.on_answer_completed", Params, default)],
+                    Events = events == 0
+                        ? []
+                        : [new StoredEvent("bench", claim.Instance, expected + 2, id, 1, now, "sys.call.on_answer_completed", Params, default)],
                     Idempotency = remembers ? [new IdempotencyRow("bench", Guid.NewGuid(), 1, now, "{\"result\":null}"u8.ToArray())] : [],
                     CallRecords = released ? [new CallRecordRow(Guid.NewGuid(), "bench", id, now, Fields)] : [],
                     ReleasedResources = released ? [id] : [],

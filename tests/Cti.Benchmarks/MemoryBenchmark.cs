@@ -1,8 +1,8 @@
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// What a call that is up and idle holds. Twice: just after the calls were set up, when their INVITE transactions still wait for retransmissions as RFC 3261 wants it
-/// (32 s), and after that.
+/// What a call that is up and idle holds. Twice: just after the calls were set up, when their INVITE transactions still wait for retransmissions as RFC 3261
+/// wants it (32 s), and after that.
 /// </summary>
 internal static class MemoryBenchmark
 {
@@ -35,5 +35,6 @@ internal static class MemoryBenchmark
     }
 
     private static void Print(string when, int calls, (double Heap, double Resident) none, (double Heap, double Resident) now) =>
-        Console.WriteLine($"{when,-30}{calls,7}{now.Heap / 1024,11:F0}{now.Resident / 1024,16:F0}{(now.Heap - none.Heap) / 1024 / Math.Max(1, calls),16:F1}{(now.Resident - none.Resident) / 1024 / Math.Max(1, calls),20:F1}");
+        Console.WriteLine($"{when,-30}{calls,7}{now.Heap / 1024,11:F0}{now.Resident / 1024,16:F0}{(now.Heap - none.Heap) / 1024 / Math.Max(1, calls),16:F1}"
+            + $"{(now.Resident - none.Resident) / 1024 / Math.Max(1, calls),20:F1}");
 }

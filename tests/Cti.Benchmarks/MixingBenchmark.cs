@@ -4,8 +4,8 @@ using Cti.Media.Session.Mix;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// Conferences and bridges over loopback, every far end sending 20 ms of A-law that differs from all others', so that no frame can be shared. CPU is that of the
-/// media loop's thread (receiving, mixing, sending), and in brackets of the whole process, in milliseconds for one session and second.
+/// Conferences and bridges over loopback, every far end sending 20 ms of A-law that differs from all others', so that no frame can be shared. CPU is that of
+/// the media loop's thread (receiving, mixing, sending), and in brackets of the whole process, in milliseconds for one session and second.
 /// </summary>
 internal static class MixingBenchmark
 {
@@ -25,9 +25,12 @@ internal static class MixingBenchmark
         try
         {
             Console.WriteLine();
-            Console.WriteLine("CPU in ms a session and second        sessions      loop    (process)   sent/received    bytes allocated a packet      busy    late cadences");
-            report.AtMost("One conference of 100, CPU a member and second", MemberMillisMax, Measure(program, "one conference of 100", 100, Conferences(100)), "ms");
-            report.AtMost("100 conferences of 3, CPU a member and second", MemberMillisMax, Measure(program, "100 conferences of 3", 300, Conferences(3)), "ms");
+            Console.WriteLine("CPU in ms a session and second        sessions      loop    (process)   sent/received    bytes allocated a packet      busy    "
+                + "late cadences");
+            report.AtMost("One conference of 100, CPU a member and second", MemberMillisMax,
+                Measure(program, "one conference of 100", 100, Conferences(100)), "ms");
+            report.AtMost("100 conferences of 3, CPU a member and second", MemberMillisMax,
+                Measure(program, "100 conferences of 3", 300, Conferences(3)), "ms");
             report.Fact("200 bridges of one codec, CPU a session and second", Measure(program, "200 bridges relayed", 400, Bridges(AudioCodec.Pcma)), "ms");
             report.Fact("200 bridges of two codecs, CPU a session and second", Measure(program, "200 bridges transcoded", 400, Bridges(AudioCodec.Pcmu)), "ms");
             return 0;

@@ -45,7 +45,8 @@ internal sealed class NodeProcess : IDisposable
     public static NodeProcess Start() => Start("bench", "", isOfCluster: false);
 
     /// <summary>The same with more lines of configuration, and environment variables.</summary>
-    public static NodeProcess Start(string more, params ReadOnlySpan<(string Name, string Value)> environment) => Start("bench", more, isOfCluster: false, environment);
+    public static NodeProcess Start(string more, params ReadOnlySpan<(string Name, string Value)> environment) =>
+        Start("bench", more, isOfCluster: false, environment);
 
     /// <summary>Starts one node of a cluster: they share the journal at <paramref name="connection"/>.</summary>
     public static NodeProcess Start(int number, int nodes, string connection)
@@ -68,7 +69,10 @@ internal sealed class NodeProcess : IDisposable
         var (sip, gateway) = (Ports.Free(), Ports.Free());
         var file = Path.Combine(folder, "node.conf");
         File.WriteAllText(file, Configuration(folder, name, sip, gateway) + "\n" + more);
-        var start = new ProcessStartInfo(Program(), ["run", "--config", file]) { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = folder };
+        var start = new ProcessStartInfo(Program(), ["run", "--config", file])
+        {
+            RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = folder,
+        };
         // Eight nodes that compile their hot code anew fill two cores for minutes: of a cluster, what was compiled ahead of time is measured.
         if (isOfCluster) start.Environment["DOTNET_TieredCompilation"] = "0";
         foreach (var (variable, value) in environment) start.Environment[variable] = value;

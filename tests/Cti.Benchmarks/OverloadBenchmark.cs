@@ -3,8 +3,8 @@ using System.Diagnostics;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// One and a half times the highest rate that is held, for a minute: calls that are answered all the same, the pace of fifty that are up and hear an announcement (told by the receiving
-/// kernel's time stamps), and the memory afterwards.
+/// One and a half times the highest rate that is held, for a minute: calls that are answered all the same, the pace of fifty that are up and hear an
+/// announcement (told by the receiving kernel's time stamps), and the memory afterwards.
 /// </summary>
 internal static class OverloadBenchmark
 {
@@ -48,7 +48,8 @@ internal static class OverloadBenchmark
         Console.WriteLine();
         Console.WriteLine("Rising to the peak                   rate/s  reached   calls  failed  resent  p50 ms  p99 ms   cti  SIPp  application  KiB/call");
         var steps = CallsBenchmark.Inbound(node, application, TimeSpan.FromSeconds(60));
-        var peak = CallsBenchmark.Sustained(node, application, steps.Where(static step => step.Held).Select(static step => step.Rate).Distinct().Reverse(), SustainedSeconds);
+        var peak = CallsBenchmark.Sustained(node, application, steps.Where(static step => step.Held).Select(static step => step.Rate).Distinct().Reverse(),
+            SustainedSeconds);
         if (peak is null)
         {
             Console.WriteLine($"overload: no rate was held; the node's log ends with\n{node.Said}");
@@ -57,13 +58,15 @@ internal static class OverloadBenchmark
         using var callee = Sipp.Callee(Enumerable.Range(SinkPort, Established));
         await using var listeners = await Application.ConnectAsync(node.Socket, NodeProcess.ProbeKey, Play);
         using var sink = BareLoop.Start(program, "sink", Established, OverloadSeconds, SinkPort, []);
-        for (var i = 0; i < Established; i++) await listeners.AskAsync("sys.call.construct", $$"""{"to_uri":"sip:bench@127.0.0.1:{{callee.Port}}","max_answer_seconds":600}""");
+        for (var i = 0; i < Established; i++)
+            await listeners.AskAsync("sys.call.construct", $$"""{"to_uri":"sip:bench@127.0.0.1:{{callee.Port}}","max_answer_seconds":600}""");
         await Task.Delay(TimeSpan.FromSeconds(40));
         var up = node.Metric("cti_calls");
         var before = node.Memory();
 
         var rate = (int)Math.Ceiling(1.5 * peak.Rate);
-        var (pausedBefore, collectedBefore, began) = (node.Metric("cti_gc_pause_seconds_total"), node.Metric("cti_gc_collections_total{generation=\"0\"}"), Stopwatch.GetTimestamp());
+        var (pausedBefore, collectedBefore, began) =
+            (node.Metric("cti_gc_pause_seconds_total"), node.Metric("cti_gc_collections_total{generation=\"0\"}"), Stopwatch.GetTimestamp());
         sink.Go();
         using var sipp = Sipp.Caller(node.SipPort, rate, rate * OverloadSeconds, HoldMillis);
         var pace = sink.Result();
@@ -72,24 +75,31 @@ internal static class OverloadBenchmark
         var took = Stopwatch.GetElapsedTime(began).TotalSeconds;
         var refused = node.Metric("cti_media_refused_total");
         var behind = node.Metric("cti_calls_refused_total");
-        var (paused, collections) = (node.Metric("cti_gc_pause_seconds_total") - pausedBefore, node.Metric("cti_gc_collections_total{generation=\"0\"}") - collectedBefore);
+        var (paused, collections) =
+            (node.Metric("cti_gc_pause_seconds_total") - pausedBefore, node.Metric("cti_gc_collections_total{generation=\"0\"}") - collectedBefore);
 
         var (settled, after) = await SettleAsync(node, before.HeapBytes + HeapMebibytesMax * 1024 * 1024);
         var stillUp = node.Metric("cti_calls");
         var lost = 1 - pace.GetValueOrDefault("packets") / (Established * FramesPerSecond * OverloadSeconds);
-        Console.WriteLine($"overload: {rate}/s for {took:F0} s ({peak.Rate}/s is held, {peak.Achieved:F0}/s reached): {result.Succeeded} answered, {result.Failed} not, {refused:F0} for want of media; "
+        Console.WriteLine($"overload: {rate}/s for {took:F0} s ({peak.Rate}/s is held, {peak.Achieved:F0}/s reached): {result.Succeeded} answered, "
+            + $"{result.Failed} not, {refused:F0} for want of media; "
             + $"{goodput:F0}/s, {goodput / peak.Achieved:P0} of the peak");
-        Console.WriteLine($"overload: not answered: {string.Join(", ", result.Failures.Select(static failure => $"{failure.Why} {failure.Calls}"))}; {result.Retransmissions} retransmissions; {behind:F0} refused before there was a call; the collector stopped everything for {100 * paused / took:F1} % of the time, {1000 * paused / Math.Max(1, collections):F1} ms each");
-        Console.WriteLine($"overload: {Established} calls ({up:F0} up before, {stillUp:F0} after): p50 {pace.GetValueOrDefault("p50") / 1000:F1} ms, p99 {pace.GetValueOrDefault("p99") / 1000:F1} ms, "
+        Console.WriteLine($"overload: not answered: {string.Join(", ", result.Failures.Select(static failure => $"{failure.Why} {failure.Calls}"))}; "
+            + $"{result.Retransmissions} retransmissions; {behind:F0} refused before there was a call; the collector stopped everything for "
+            + $"{100 * paused / took:F1} % of the time, {1000 * paused / Math.Max(1, collections):F1} ms each");
+        Console.WriteLine($"overload: {Established} calls ({up:F0} up before, {stillUp:F0} after): p50 {pace.GetValueOrDefault("p50") / 1000:F1} ms, p99 "
+            + $"{pace.GetValueOrDefault("p99") / 1000:F1} ms, "
             + $"at most {pace.GetValueOrDefault("max") / 1000:F1} ms beside 20 ms; {lost:P2} of the packets missing");
-        Console.WriteLine($"overload: heap {before.HeapBytes / 1024 / 1024:F1} MiB before, {after.HeapBytes / 1024 / 1024:F1} MiB after {settled:F0} s; resident {before.ResidentBytes / 1024 / 1024:F0} and {after.ResidentBytes / 1024 / 1024:F0} MiB");
+        Console.WriteLine($"overload: heap {before.HeapBytes / 1024 / 1024:F1} MiB before, {after.HeapBytes / 1024 / 1024:F1} MiB after {settled:F0} s; "
+            + $"resident {before.ResidentBytes / 1024 / 1024:F0} and {after.ResidentBytes / 1024 / 1024:F0} MiB");
         report.AtMost("overload: share of the peak that is lost", 10, 100 * (1 - (goodput / peak.Achieved)), "%");
         report.AtMost("overload: p99 of the pace of calls that are up", PaceMillisMax, pace.GetValueOrDefault("p99", double.PositiveInfinity) / 1000, "ms");
         report.AtMost("overload: packets that calls which are up miss", 100 * LostShareMax, 100 * lost, "%");
         report.AtMost("overload: calls that were up and are not", 0, Established - stillUp, "");
         report.AtMost("overload: calls of the rush that are left after a minute", 0, stillUp - Established, "");
         report.AtMost("overload: heap left after a minute", HeapMebibytesMax, (after.HeapBytes - before.HeapBytes) / 1024 / 1024, "MiB");
-        var holds = goodput >= 0.9 * peak.Achieved && pace.GetValueOrDefault("p99", double.PositiveInfinity) / 1000 <= PaceMillisMax && lost <= LostShareMax && stillUp == Established
+        var holds = goodput >= 0.9 * peak.Achieved && pace.GetValueOrDefault("p99", double.PositiveInfinity) / 1000 <= PaceMillisMax && lost <= LostShareMax
+            && stillUp == Established
             && after.HeapBytes - before.HeapBytes <= HeapMebibytesMax * 1024 * 1024;
         Console.WriteLine($"overload: {(holds ? "pass" : "FAIL")}");
         return holds ? 0 : 1;

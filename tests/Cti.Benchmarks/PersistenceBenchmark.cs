@@ -10,9 +10,9 @@ using Cti.Transport.Runtime;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// What it costs to persist by an actor, on one PostgreSQL and the same work: each of some actors appends two entries at a time, the next when the last is durable.
-/// By the journal's writer alone, by plain actors on it, by persistent actors on the plug-in over it, and by persistent actors on Akka.Persistence.Sql. CPU is that
-/// of this whole process, without the server's.
+/// What it costs to persist by an actor, on one PostgreSQL and the same work: each of some actors appends two entries at a time, the next when the last is
+/// durable. By the journal's writer alone, by plain actors on it, by persistent actors on the plug-in over it, and by persistent actors on
+/// Akka.Persistence.Sql. CPU is that of this whole process, without the server's.
 /// </summary>
 internal static class PersistenceBenchmark
 {
@@ -77,7 +77,8 @@ internal static class PersistenceBenchmark
         for (var i = 0; i < costs.Length; i++)
         {
             var (micros, seconds) = (MicrosOf(costs[i]), MicrosOf(costs[i]) * RowsOfCall / 1000);
-            var times = string.Create(CultureInfo.InvariantCulture, $"{Median(costs[i], static cost => cost.P50):F1} / {Median(costs[i], static cost => cost.P99):F1}");
+            var times =
+                string.Create(CultureInfo.InvariantCulture, $"{Median(costs[i], static cost => cost.P50):F1} / {Median(costs[i], static cost => cost.P99):F1}");
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{Variants[i].Name,-44}{micros,14:F1}{times,18}{Median(costs[i], static cost => cost.RowsPerSecond),10:F0}{seconds,22:F3}"));
         }
@@ -199,7 +200,10 @@ internal sealed class FencedStore : IAsyncDisposable
 
     public static async Task<FencedStore> OpenAsync(string connection)
     {
-        var fenced = new FencedStore(new PostgreSqlJournalStore(new PostgreSqlOptions { ConnectionString = connection, CommandTimeout = TimeSpan.FromSeconds(60) }));
+        var fenced = new FencedStore(new PostgreSqlJournalStore(new PostgreSqlOptions
+        {
+            ConnectionString = connection, CommandTimeout = TimeSpan.FromSeconds(60),
+        }));
         await fenced.Store.OpenAsync(PersistenceBenchmark.Instances);
         var claims = await fenced.Store.ClaimAsync("bench", [.. Enumerable.Range(0, PersistenceBenchmark.Instances)]);
         fenced.Journals = [.. claims.Select(claim => fenced.Writer.Open("bench", claim))];

@@ -101,17 +101,21 @@ internal abstract class AkkaPersister(ActorSystem system, FencedStore? fenced) :
     internal sealed record Run(int Appends);
 }
 
-/// <summary>As calls are hosted: an actor appends to its instance's journal and is told when that is durable; who recovers is given what one read found.</summary>
+/// <summary>
+/// As calls are hosted: an actor appends to its instance's journal and is told when that is durable; who recovers is given what one read found.
+/// </summary>
 internal sealed class PlainActors(ActorSystem system, FencedStore fenced) : AkkaPersister(system, fenced)
 {
     private readonly FencedStore _fenced = fenced;
 
-    public static async Task<Persister> CreateAsync(string connection) => new PlainActors(ActorSystem.Create("plain", Quiet), await FencedStore.OpenAsync(connection));
+    public static async Task<Persister> CreateAsync(string connection) =>
+        new PlainActors(ActorSystem.Create("plain", Quiet), await FencedStore.OpenAsync(connection));
 
     protected override async Task<Func<string, Props>> PropsAsync(int entries)
     {
         var journals = entries == 0 ? null : await _fenced.Store.ReadJournalsAsync([.. Enumerable.Range(0, PersistenceBenchmark.Instances)]);
-        var found = (journals ?? new Dictionary<int, IReadOnlyList<JournalEntry>>()).Values.SelectMany(static read => read).ToLookup(static entry => entry.ResourceId);
+        var found = (journals ?? new Dictionary<int, IReadOnlyList<JournalEntry>>()).Values.SelectMany(static read => read)
+            .ToLookup(static entry => entry.ResourceId);
         return id =>
         {
             var (journal, entriesOf) = (_fenced.JournalOf(id), found[id].ToArray());
@@ -195,7 +199,8 @@ internal sealed class SqlPlugIn(ActorSystem system) : AkkaPersister(system, null
               }
             }
             """);
-        return Task.FromResult<Persister>(new SqlPlugIn(ActorSystem.Create("sql", Quiet.WithFallback(config).WithFallback(SqlPersistence.DefaultConfiguration))));
+        return Task.FromResult<Persister>(
+            new SqlPlugIn(ActorSystem.Create("sql", Quiet.WithFallback(config).WithFallback(SqlPersistence.DefaultConfiguration))));
     }
 
     public override async ValueTask DisposeAsync()

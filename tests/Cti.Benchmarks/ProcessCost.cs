@@ -45,11 +45,14 @@ internal static class ProcessCost
     /// <summary>Resident memory in bytes.</summary>
     public static long ResidentBytes(int processId)
     {
-        var line = File.ReadLines($"/proc/{processId.ToString(CultureInfo.InvariantCulture)}/status").First(static line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
+        var line = File.ReadLines($"/proc/{processId.ToString(CultureInfo.InvariantCulture)}/status")
+            .First(static line => line.StartsWith("VmRSS:", StringComparison.Ordinal));
         return long.Parse(line.AsSpan("VmRSS:".Length).Trim()[..^3], CultureInfo.InvariantCulture) * 1024;
     }
 
-    /// <summary>The machine's load average of the last minute: above the number of processors, figures tell more of the neighbours than of the program.</summary>
+    /// <summary>
+    /// The machine's load average of the last minute: above the number of processors, figures tell more of the neighbours than of the program.
+    /// </summary>
     public static string LoadAverage() => File.Exists("/proc/loadavg") ? File.ReadAllText("/proc/loadavg").Split(' ')[0] : "?";
 
     // What follows the name in brackets, which may hold anything: field 0 is the state.

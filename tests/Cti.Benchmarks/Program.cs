@@ -1,6 +1,9 @@
 using Cti.Benchmarks;
 
-string[] names = ["media", "srtp", "mixing", "prompts", "journal", "persistence", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster", "failover"];
+string[] names =
+[
+    "media", "srtp", "mixing", "prompts", "journal", "persistence", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster", "failover",
+];
 var name = args is [] ? "all" : args[0];
 if (args.Length > 1 || name != "all" && !names.Contains(name))
 {

@@ -21,7 +21,8 @@ internal sealed class Report
         foreach (var (name, target, measured, holds) in _figures)
             Console.WriteLine($"{name,-62}{target,14}{measured,16}  {holds switch { true => "held", false => "MISSED", null => "" }}");
         Console.WriteLine();
-        Console.WriteLine($"{Environment.ProcessorCount} processors, load average {ProcessCost.LoadAverage()} (above the number of processors the machine was shared, and the figures are too high)");
+        Console.WriteLine($"{Environment.ProcessorCount} processors, load average {ProcessCost.LoadAverage()} (above the number of processors the machine was "
+            + "shared, and the figures are too high)");
     }
 
     /// <summary>The value below which the given share of the samples lies, 0..1.</summary>
@@ -32,5 +33,6 @@ internal sealed class Report
         return sorted[Math.Min(sorted.Length - 1, (int)(share * sorted.Length))];
     }
 
-    private static string Text(double value, string unit) => value.ToString(value >= 100 ? "F0" : value >= 10 ? "F1" : "0.###", CultureInfo.InvariantCulture) + " " + unit;
+    private static string Text(double value, string unit) =>
+        value.ToString(value >= 100 ? "F0" : value >= 10 ? "F1" : "0.###", CultureInfo.InvariantCulture) + " " + unit;
 }

@@ -4,8 +4,9 @@ using System.Globalization;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// How long the gateway takes to answer an application while calls come at half the highest rate: <c>sys.call.get</c>, and <c>play_start</c> and <c>play_stop</c>, whose
-/// answers wait for the disk. A second application asks, about twenty calls of its own, so that only its requests and events share its socket.
+/// How long the gateway takes to answer an application while calls come at half the highest rate: <c>sys.call.get</c>, and <c>play_start</c> and
+/// <c>play_stop</c>, whose answers wait for the disk. A second application asks, about twenty calls of its own, so that only its requests and events share its
+/// socket.
 /// </summary>
 internal static class RpcBenchmark
 {
@@ -27,7 +28,8 @@ internal static class RpcBenchmark
             if (incoming.Method == "sys.call.on_play_completed" && ends.TryRemove(incoming.ResourceId, out var end)) end.TrySetResult();
         });
         for (var i = 0; i < Calls; i++)
-            await application.AskAsync("sys.call.construct", string.Create(CultureInfo.InvariantCulture, $$"""{"to_uri":"sip:probe@127.0.0.1:{{callee.Port}}","max_answer_seconds":600}"""));
+            await application.AskAsync("sys.call.construct",
+                string.Create(CultureInfo.InvariantCulture, $$"""{"to_uri":"sip:probe@127.0.0.1:{{callee.Port}}","max_answer_seconds":600}"""));
         var deadline = Environment.TickCount64 + 10_000;
         while (up.Count < Calls && Environment.TickCount64 < deadline) await Task.Delay(10);
 
@@ -76,6 +78,7 @@ internal static class RpcBenchmark
             else report.Fact($"answer to {method}, with its way to the disk, p99", p99, "ms");
         }
         var flushes = flushing.Result;
-        Console.WriteLine($"{"(one write and flush of this disk meanwhile)",-50}{flushes.Length,7}{Report.Percentile(flushes, 0.5),8:F2}{Report.Percentile(flushes, 0.99),8:F2}{flushes.Max(),8:F2}");
+        Console.WriteLine($"{"(one write and flush of this disk meanwhile)",-50}{flushes.Length,7}{Report.Percentile(flushes, 0.5),8:F2}"
+            + $"{Report.Percentile(flushes, 0.99),8:F2}{flushes.Max(),8:F2}");
     }
 }

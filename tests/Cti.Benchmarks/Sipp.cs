@@ -32,7 +32,10 @@ internal sealed class Sipp : IDisposable
         Port = Ports.Free();
         _scenario = Path.Combine(AppContext.BaseDirectory, "scenarios", scenario + ".xml");
         // Its files (names with its process id) are written where it runs.
-        var start = new ProcessStartInfo("sipp") { WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo("sipp")
+        {
+            WorkingDirectory = _folder, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        };
         foreach (var argument in (IEnumerable<string>)["-sf", _scenario, "-i", "127.0.0.1", "-p", Text(Port), "-t", "u1", "-nostdin", "-buff_size", "1000000",
             "-key", "rtp", Text(RtpSink.Port), .. arguments])
             start.ArgumentList.Add(argument);
@@ -57,7 +60,9 @@ internal sealed class Sipp : IDisposable
         return found;
     }
 
-    /// <summary>Calls the node <paramref name="rate"/> times a second, <paramref name="calls"/> times in all, and hangs up after <paramref name="holdMillis"/>.</summary>
+    /// <summary>
+    /// Calls the node <paramref name="rate"/> times a second, <paramref name="calls"/> times in all, and hangs up after <paramref name="holdMillis"/>.
+    /// </summary>
     public static Sipp Caller(int nodePort, int rate, int calls, int holdMillis) => new("uac", TimeSpan.FromSeconds((calls / rate) + (holdMillis / 1000) + 60),
         ["127.0.0.1:" + Text(nodePort), "-r", Text(rate), "-m", Text(calls), "-l", "100000", "-d", Text(holdMillis),
             "-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-trace_err", "-fd", "1", "-timeout", Text(calls / rate + holdMillis / 1000 + 20)]);
@@ -77,7 +82,9 @@ internal sealed class Sipp : IDisposable
     public double CpuSeconds => ProcessCost.CpuSeconds(_process.Id);
 
     /// <summary>Waits for a caller's end.</summary>
-    /// <exception cref="InvalidOperationException">It does not end: calls hang, as they do where a node was thought dead and SIPp does not follow them to the next.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// It does not end: calls hang, as they do where a node was thought dead and SIPp does not follow them to the next.
+    /// </exception>
     public SippResult Result()
     {
         if (!_process.WaitForExit(_patience)) throw new InvalidOperationException($"SIPp's calls did not end within {_patience.TotalSeconds} s");
@@ -90,10 +97,13 @@ internal sealed class Sipp : IDisposable
         return new SippResult(Count("SuccessfulCall(C)"), Count("FailedCall(C)"), Count("Retransmissions(C)"), seconds,
             ProcessCost.EndedChildrenCpuSeconds() - _childrenCpuBefore, responses)
         {
-            Unexpected = [.. Directory.GetFiles(_folder, "*_errors.log").SelectMany(File.ReadLines).Where(static line => line.Contains("received '", StringComparison.Ordinal))
+            Unexpected = [.. Directory.GetFiles(_folder, "*_errors.log").SelectMany(File.ReadLines)
+                .Where(static line => line.Contains("received '", StringComparison.Ordinal))
                 .Select(static line => line[(line.IndexOf("received '", StringComparison.Ordinal) + 10)..].Trim())
-                .GroupBy(static line => line.StartsWith("SIP/2.0", StringComparison.Ordinal) ? line : line.Split(' ')[0], StringComparer.Ordinal).Select(static line => (line.Key, line.LongCount()))],
-            Failures = [.. names.Where(static name => name.StartsWith("Failed", StringComparison.Ordinal) && name.EndsWith("(C)", StringComparison.Ordinal) && name != "FailedCall(C)")
+                .GroupBy(static line => line.StartsWith("SIP/2.0", StringComparison.Ordinal) ? line : line.Split(' ')[0], StringComparer.Ordinal)
+                .Select(static line => (line.Key, line.LongCount()))],
+            Failures = [.. names.Where(static name => name.StartsWith("Failed", StringComparison.Ordinal) && name.EndsWith("(C)", StringComparison.Ordinal)
+                && name != "FailedCall(C)")
                 .Select(name => (name["Failed".Length..^"(C)".Length], Count(name))).Where(static why => why.Item2 > 0)],
         };
     }

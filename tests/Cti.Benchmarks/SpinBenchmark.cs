@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// What idle workers of the thread pool cost: the same calls with the limit of their spinning as it is shipped and as the runtime has it, in turns, on as many processors as
-/// <c>taskset</c> leaves: <c>taskset -c 0 ./build.sh bench spin</c>.
+/// What idle workers of the thread pool cost: the same calls with the limit of their spinning as it is shipped and as the runtime has it, in turns, on as many
+/// processors as <c>taskset</c> leaves: <c>taskset -c 0 ./build.sh bench spin</c>.
 /// </summary>
 internal static class SpinBenchmark
 {
@@ -30,7 +30,8 @@ internal static class SpinBenchmark
                 using var sipp = Sipp.Caller(node.SipPort, rate, rate * Seconds, HoldMillis);
                 var result = sipp.Result();
                 var cost = (node.CpuSeconds - cpu) / ((result.Succeeded + result.Failed) / 1000.0);
-                Console.WriteLine($"{"",-57}{limit,7}{rate,9}{result.Failed,9}{Report.Percentile(result.ResponseMillis, 0.5),8:F1}{Report.Percentile(result.ResponseMillis, 0.99),8:F1}{cost,8:F2}");
+                Console.WriteLine($"{"",-57}{limit,7}{rate,9}{result.Failed,9}{Report.Percentile(result.ResponseMillis, 0.5),8:F1}"
+                    + $"{Report.Percentile(result.ResponseMillis, 0.99),8:F1}{cost,8:F2}");
                 if (!costs.TryGetValue((limit, rate), out var all)) costs.Add((limit, rate), all = []);
                 all.Add(cost);
             }

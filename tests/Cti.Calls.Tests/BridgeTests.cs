@@ -117,7 +117,8 @@ public sealed class BridgeTests
     public void The_limit_ends_it_without_error_and_the_scheduled_file_plays_once_at_its_time()
     {
         var call = Some.In(CallPhase.Idle);
-        call.Do(new StartConnect("op-1", Some.OtherId, new BridgeSpec { MaxSeconds = 60, ScheduleAtSeconds = (Some.Start / 1000) + 30, ScheduleFile = "soon.wav", ScheduleTimes = 2 }));
+        call.Do(new StartConnect("op-1", Some.OtherId,
+            new BridgeSpec { MaxSeconds = 60, ScheduleAtSeconds = (Some.Start / 1000) + 30, ScheduleFile = "soon.wav", ScheduleTimes = 2 }));
         call.Do(new JoinAnswered("op-1", Some.OtherId, null));
         call.AtDeadline().ShouldContain(line => line.StartsWith("> PlayToBridge", StringComparison.Ordinal));
         call.Now.ShouldBe(Some.Start + 30_000);
@@ -131,7 +132,8 @@ public sealed class BridgeTests
     public void A_scheduled_time_that_is_past_plays_nothing()
     {
         var call = Some.In(CallPhase.Idle);
-        call.Do(new StartConnect("op-1", Some.OtherId, new BridgeSpec { MaxSeconds = 60, ScheduleAtSeconds = (Some.Start / 1000) - 5, ScheduleFile = "late.wav", ScheduleTimes = 1 }));
+        call.Do(new StartConnect("op-1", Some.OtherId,
+            new BridgeSpec { MaxSeconds = 60, ScheduleAtSeconds = (Some.Start / 1000) - 5, ScheduleFile = "late.wav", ScheduleTimes = 1 }));
         call.Do(new JoinAnswered("op-1", Some.OtherId, null));
         call.Deadline.ShouldBe(Some.Start + 60_000);
     }

@@ -89,7 +89,9 @@ internal sealed class CallDriver(CallSettings? settings = null)
     /// <summary>Puts the call into a state that this version's commands do not reach.</summary>
     public void Force(CallPhase phase)
     {
-        var dialling = phase == CallPhase.Dial ? new ChildDialling { Child = "0.0.2-sys.call-194", Stage = DiallingStage.Calling, RingBack = new RingBackSpec(null, 0) } : null;
+        var dialling = phase == CallPhase.Dial
+            ? new ChildDialling { Child = "0.0.2-sys.call-194", Stage = DiallingStage.Calling, RingBack = new RingBackSpec(null, 0) }
+            : null;
         State = State! with { Dialling = dialling };
         _replayed = _replayed! with { Dialling = dialling };
     }

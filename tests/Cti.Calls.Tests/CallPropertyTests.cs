@@ -202,7 +202,10 @@ public sealed class CallPropertyTests
             < 44 => Some.FarEndAnswered,
             < 50 => new AnswerCall(_random.Next(1, 400), _random.Next(2) == 0 ? null : "set") { Generation = Generation() },
             < 56 => new AckArrived(_random.Next(2) == 0 ? null : Some.Audio),
-            < 68 => new KeyArrived("0123456789*#ABCD"[_random.Next(16)]) { Press = _random.Next(4) == 0 ? null : new KeyPress(_random.Next(4) == 0 ? null : 9, (uint)_random.Next(20)), IsLate = _random.Next(4) == 0 },
+            < 68 => new KeyArrived("0123456789*#ABCD"[_random.Next(16)])
+            {
+                Press = _random.Next(4) == 0 ? null : new KeyPress(_random.Next(4) == 0 ? null : 9, (uint)_random.Next(20)), IsLate = _random.Next(4) == 0,
+            },
             < 84 => Start(),
             < 88 => MediaReport(),
             < 92 => Conference(),

@@ -15,7 +15,10 @@ internal sealed class ConferenceDriver
 
     public ConferenceDriver(Func<ConstructConference, ConstructConference>? with = null)
     {
-        var construct = new ConstructConference { Id = ResourceId.TryParse(Id, out var id) ? id : default, Application = "app", MaxSeconds = 3600, UserData = "mine" };
+        var construct = new ConstructConference
+        {
+            Id = ResourceId.TryParse(Id, out var id) ? id : default, Application = "app", MaxSeconds = 3600, UserData = "mine",
+        };
         Do(with?.Invoke(construct) ?? construct);
     }
 

@@ -15,7 +15,8 @@ public sealed class ConferenceGoldenTests
         Call = "0.0.1-sys.call-65", Op = "0123456789abcdef", VoiceMode = 2, Volume = -3, UserData = "mine é", JoinedMillis = Some.Start,
     };
 
-    private static readonly ConferenceRecording Recording = new() { Number = 2, BeginMillis = Some.Start, FullPath = "/rec/a.wav", Format = "Alaw", MaxSeconds = 60 };
+    private static readonly ConferenceRecording Recording =
+        new() { Number = 2, BeginMillis = Some.Start, FullPath = "/rec/a.wav", Format = "Alaw", MaxSeconds = 60 };
 
     internal static Dictionary<string, ConferenceEntry> Samples { get; } = new()
     {
@@ -29,7 +30,8 @@ public sealed class ConferenceGoldenTests
         ["play"] = At(new PlayBegan(new ConferencePlay(1, Some.Start, ["a.wav"], true))),
         ["playx"] = At(new PlayEnded()) with { Events = 1 },
         ["rec"] = At(new RecordingSet(Recording)),
-        ["rec.ending"] = At(new RecordingSet(Recording with { MaxSeconds = null, BeganMillis = Some.Start + 20, Ending = new ActionEnding(487, "stopped by record_stop") })),
+        ["rec.ending"] =
+            At(new RecordingSet(Recording with { MaxSeconds = null, BeganMillis = Some.Start + 20, Ending = new ActionEnding(487, "stopped by record_stop") })),
         ["recx"] = At(new RecordingEnded()) with { Events = 1 },
         ["child"] = At(new ChildSet(new RingingChild("0.0.1-sys.call-129", true, true))),
         ["childx"] = At(new ChildForgotten("0.0.1-sys.call-129")),
@@ -56,7 +58,8 @@ public sealed class ConferenceGoldenTests
     [Fact]
     public void There_is_a_file_for_every_kind_of_entry_and_each_can_be_applied_in_every_state()
     {
-        typeof(ConferenceEntry).GetCustomAttributes(typeof(JsonDerivedTypeAttribute), false).Cast<JsonDerivedTypeAttribute>().Select(kind => (string)kind.TypeDiscriminator!).Order()
+        typeof(ConferenceEntry).GetCustomAttributes(typeof(JsonDerivedTypeAttribute), false).Cast<JsonDerivedTypeAttribute>()
+            .Select(kind => (string)kind.TypeDiscriminator!).Order()
             .ShouldBe(Samples.Keys.Select(name => name.Split('.')[0]).Distinct().Order());
         Directory.GetFiles(Folder(), "*.json").Select(Path.GetFileName).Order().ShouldBe(Samples.Keys.Select(name => $"{name}.v1.json").Order());
         var active = new ConferenceDriver();

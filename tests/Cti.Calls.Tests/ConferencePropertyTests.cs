@@ -19,7 +19,9 @@ public sealed class ConferencePropertyTests
     [Fact]
     public void Any_sequence_of_commands_keeps_the_contract()
     {
-        IEnumerable<int> seeds = int.TryParse(Environment.GetEnvironmentVariable("CTI_SEED"), CultureInfo.InvariantCulture, out var one) ? [one] : Enumerable.Range(1, Seeds);
+        IEnumerable<int> seeds = int.TryParse(Environment.GetEnvironmentVariable("CTI_SEED"), CultureInfo.InvariantCulture, out var one)
+            ? [one]
+            : Enumerable.Range(1, Seeds);
         foreach (var seed in seeds)
         {
             try
@@ -83,7 +85,8 @@ public sealed class ConferencePropertyTests
             foreach (var effect in decision.Effects) Follow(effect);
             if (_conference.State.WasReleased) return;
             foreach (var member in _conference.State.Members) _mix.ShouldContainKey(member.Call, "every member is in the mix");
-            _mix.Keys.Except(_conference.State.Members.Select(m => m.Call)).All(call => _conference.State.ChildOf(call) is { HasEarlyMedia: true }).ShouldBeTrue("nobody else is");
+            _mix.Keys.Except(_conference.State.Members.Select(m => m.Call)).All(call => _conference.State.ChildOf(call) is { HasEarlyMedia: true })
+                .ShouldBeTrue("nobody else is");
             _tone.ShouldBe(_conference.State.HearsRingBack);
             _conference.State.Members.Select(member => member.Call).ShouldBeUnique();
         }
@@ -136,7 +139,8 @@ public sealed class ConferencePropertyTests
             var call = Call();
             return _random.Next(100) switch
             {
-                < 22 => new EnterAsked { Op = _random.Next(6) == 0 ? OpOf(call) : $"op-{++_ops}", Call = call, NoRoom = _random.Next(8) == 0, EntrySound = _random.Next(2) == 0 ? [] : ["ding.wav"] },
+                < 22 => new EnterAsked { Op = _random.Next(6) == 0 ? OpOf(call) : $"op-{++_ops}", Call = call, NoRoom = _random.Next(8) == 0,
+                    EntrySound = _random.Next(2) == 0 ? [] : ["ding.wav"] },
                 < 36 => new MemberLeaves(OpOf(call), call),
                 < 46 => new TimeReached(),
                 < 54 => new MemberTalks(call, _random.Next(2) == 0),

@@ -34,7 +34,8 @@ public sealed class ConferenceTests
     {
         var conference = new ConferenceDriver();
         conference.Events.ShouldBeEmpty();
-        CallDriver.Text(conference.Effects.OfType<ReplyResult>().Single().Result).ShouldBe($$$"""{"res_id":"{{{Id}}}","user_data":"mine","ipsc_info":{"process_id":130}}""");
+        CallDriver.Text(conference.Effects.OfType<ReplyResult>().Single().Result)
+            .ShouldBe($$$"""{"res_id":"{{{Id}}}","user_data":"mine","ipsc_info":{"process_id":130}}""");
         conference.State.StateName(ApiGeneration.V2).ShouldBe("Initiated");
     }
 
@@ -59,7 +60,8 @@ public sealed class ConferenceTests
         conference.Trace(Entry(Ann)).ShouldBe([$"> AnswerEntry {Ann} op {Ann}"]);
         conference.Trace(new MemberLeaves("another", Ann)).ShouldBeEmpty();
         conference.Trace(new MemberLeaves("op", Bob)).ShouldBeEmpty();
-        conference.Trace(Entry(Ann, "newer")).ShouldBe(["+ MemberExited", "+ MemberEntered", Member("on_exited", Ann), Member("on_entered", Ann), $"> AnswerEntry {Ann} newer"]);
+        conference.Trace(Entry(Ann, "newer"))
+            .ShouldBe(["+ MemberExited", "+ MemberEntered", Member("on_exited", Ann), Member("on_entered", Ann), $"> AnswerEntry {Ann} newer"]);
         conference.Members.ShouldBe([Ann]);
     }
 
@@ -97,7 +99,8 @@ public sealed class ConferenceTests
             {
                 conference.State.WasReleased.ShouldBeTrue($"{left} are left");
                 conference.Events.TakeLast(left + 1).Select(e => e.Method).ShouldBe([.. Enumerable.Repeat("sys.conf.on_exited", left), "sys.conf.on_released"]);
-                conference.Effects.OfType<PartMember>().Select(part => (part.Call, part.Error)).ShouldBe(calls[(3 - left)..].Select(call => (call, (int?)null)));
+                conference.Effects.OfType<PartMember>().Select(part => (part.Call, part.Error))
+                    .ShouldBe(calls[(3 - left)..].Select(call => (call, (int?)null)));
                 return;
             }
             conference.State.WasReleased.ShouldBeFalse($"{left} are left");
@@ -186,12 +189,14 @@ public sealed class ConferenceTests
         var resume = ConferenceDecider.Resume(conference.State, Some.Start + 7_000);
         resume.ShouldBe(new WasRecovered(Some.Start + 7_000));
         conference.Do(resume!).Effects.ShouldBe([
-            new StartConferenceSound(1, conference.State.Play!.Files, true, 7_000 - Limits.SoundBeginsMillis), new StartMixRecord(2, "/r/a.wav", "Alaw", Appends: true),
+            new StartConferenceSound(1, conference.State.Play!.Files, true, 7_000 - Limits.SoundBeginsMillis),
+            new StartMixRecord(2, "/r/a.wav", "Alaw", Appends: true),
             new AskMember(Ann, $"op {Ann}"), new AskMember(Bob, $"op {Bob}")]);
         conference.Events[^1].Method.ShouldBe("sys.conf.on_talker", "nobody is heard talking until the new mix says so");
         conference.Deadline.ShouldBe(deadline, "limits on time stay");
         conference.Do(Entry(Ann) with { IsEntered = true }).Effects.ShouldBe([new AnswerEntry(Ann, $"op {Ann}", null)]);
-        conference.Do(Entry(Cid) with { IsEntered = true }).Effects.OfType<AnswerEntry>().Single().Refusal!.Code.ShouldBe(404, "who is not in any more has left");
+        conference.Do(Entry(Cid) with { IsEntered = true }).Effects.OfType<AnswerEntry>()
+            .Single().Refusal!.Code.ShouldBe(404, "who is not in any more has left");
         conference.Leave(Bob).Events.Select(told => told.Method).ShouldContain("sys.conf.on_exited");
     }
 
@@ -204,7 +209,8 @@ public sealed class ConferenceTests
         conference.Do(new StopConferenceRecord());
         conference.Do(new WasRecovered(Some.Start)).Events.Select(told => told.Method).ShouldBe(["sys.conf.on_record_completed"]);
         conference.Trace(Entry(Ann) with { IsEntered = true, NoRoom = true }).ShouldBe(
-            ["+ MemberExited", Event("on_exited", CallDriver.Text(conference.Events[^1].Params)[($"{{\"res_id\":\"{ConferenceDriver.Id}\",").Length..^1]), $"> PartMember {Ann} op {Ann} 503", $"> LeaveMedia {Ann}"]);
+            ["+ MemberExited", Event("on_exited", CallDriver.Text(conference.Events[^1].Params)[($"{{\"res_id\":\"{ConferenceDriver.Id}\",").Length..^1]),
+                $"> PartMember {Ann} op {Ann} 503", $"> LeaveMedia {Ann}"]);
         conference.Trace(new PeerMoved(1)).ShouldBeEmpty("nobody is in");
         conference.Enter(Cid);
         conference.Trace(new PeerMoved(3)).ShouldBe(["> AskMember"]);
@@ -228,13 +234,15 @@ public sealed class ConferenceTests
     {
         var conference = new ConferenceDriver();
         conference.Trace(new StopConferencePlay()).ShouldBe(["refused 409"]);
-        conference.Trace(new StartConferencePlay(["a.wav", "b.wav"], false)).ShouldBe(["+ PlayBegan", "> reply null", "> StartConferenceSound 1 a.wav|b.wav loop=False"]);
+        conference.Trace(new StartConferencePlay(["a.wav", "b.wav"], false))
+            .ShouldBe(["+ PlayBegan", "> reply null", "> StartConferenceSound 1 a.wav|b.wav loop=False"]);
         var second = conference.Do(new StartConferencePlay(["c.wav"], false)).Refusal!;
         (second.Code, second.Data!["state"]).ShouldBe((409, "Initiated"));
         conference.Trace(new PlayFinished(2, MediaEnd.Completed, null)).ShouldBeEmpty();
         conference.After(3000).Trace(new PlayFinished(1, MediaEnd.Completed, null)).ShouldBe(["+ PlayEnded", Completed("play", "null", Second, Second + 3)]);
         conference.Trace(new StartConferencePlay(["c.wav"], true)).ShouldBe(["+ PlayBegan", "> reply null", "> StartConferenceSound 2 c.wav loop=True"]);
-        conference.Trace(new StopConferencePlay()).ShouldBe(["+ PlayEnded", Completed("play", "null", Second + 3, Second + 3), "> reply null", "> StopConferenceSound 2"]);
+        conference.Trace(new StopConferencePlay())
+            .ShouldBe(["+ PlayEnded", Completed("play", "null", Second + 3, Second + 3), "> reply null", "> StopConferenceSound 2"]);
         conference.Trace(new PlayFinished(2, MediaEnd.Stopped, null)).ShouldBeEmpty();
         conference.Do(new StartConferencePlay(["missing.wav"], false));
         CallDriver.Text(conference.Do(new PlayFinished(3, MediaEnd.NotFound, null)).Events.Single().Params).ShouldContain("\"code\":404");
@@ -272,7 +280,8 @@ public sealed class ConferenceTests
         conference.Do(new RecordBegan(1));
         conference.Enter(Ann);
         conference.Deadline.ShouldBe(Some.Start + 3_600_000, "no limit of its own");
-        conference.Do(new ReleaseConference()).Events.Select(e => e.Method).ShouldBe(["sys.conf.on_exited", "sys.conf.on_record_completed", "sys.conf.on_released"]);
+        conference.Do(new ReleaseConference()).Events.Select(e => e.Method)
+            .ShouldBe(["sys.conf.on_exited", "sys.conf.on_record_completed", "sys.conf.on_released"]);
     }
 
     [Fact]
@@ -350,8 +359,9 @@ public sealed class ConferenceTests
     {
         var conference = new ConferenceDriver(make => make with { Background = ["a.wav", "b.wav"], TalkerEvents = true });
         CallDriver.Text(conference.State.Describe(ApiGeneration.V2)).ShouldBe($$$"""
-            {"res_id":"{{{Id}}}","state":"Initiated","begin_time":{{{Second}}},"max_seconds":3600,"record_file":null,"bg_file":"a.wav|b.wav","parts_threshold":1,"user_data":"mine","talker_events":true,"ipsc_info":{"process_id":130}}
-            """);
+            {"res_id":"{{{Id}}}","state":"Initiated","begin_time":{{{Second}}},"max_seconds":3600,"record_file":null,"bg_file":"a.wav|b.wav",
+            "parts_threshold":1,"user_data":"mine","talker_events":true,"ipsc_info":{"process_id":130}}
+            """.Replace("\n", "", StringComparison.Ordinal));
         var fields = JsonDocument.Parse(conference.State.Describe(ApiGeneration.V2)).RootElement.EnumerateObject().Select(field => field.Name);
         fields.ShouldBe(Catalogue.Find("sys.conf.get")!.Result.Fields.Select(field => field.Name));
     }
@@ -379,7 +389,8 @@ public sealed class ConferenceTests
                 conference.Do(request).Refusal!.Code.ShouldBe(404);
             }
         }
-        var known = typeof(ReleaseConference).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(ResourceRequest)) && type.Namespace == typeof(ReleaseConference).Namespace);
+        var known = typeof(ReleaseConference).Assembly.GetTypes()
+            .Where(type => type.IsSubclassOf(typeof(ResourceRequest)) && type.Namespace == typeof(ReleaseConference).Namespace);
         Requests.Select(request => request.GetType().Name).Order().ShouldBe(known.Select(type => type.Name).Order());
         Requests.Select(request => request.Method).Order().ShouldBe(Catalogue.Methods.Select(method => method.Name)
             .Where(name => name.StartsWith("sys.conf.", StringComparison.Ordinal) && name[9..] is not ("construct" or "exists" or "get" or "list")).Order());
@@ -387,7 +398,8 @@ public sealed class ConferenceTests
 
     private static ResourceRequest[] Requests =>
     [
-        new ReleaseConference(), new ListMembers(), new StartConferencePlay(["a.wav"], false), new StopConferencePlay(), new StartConferenceRecord(60, "/r/a.wav", "Alaw"),
+        new ReleaseConference(), new ListMembers(), new StartConferencePlay(["a.wav"], false), new StopConferencePlay(),
+        new StartConferenceRecord(60, "/r/a.wav", "Alaw"),
         new StopConferenceRecord(), new SetThreshold(1), new SetMemberMode(Ann, 2), new SetMemberVolume(Ann, 3), new TouchConference(),
     ];
 }

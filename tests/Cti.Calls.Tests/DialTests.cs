@@ -123,7 +123,8 @@ public sealed class DialTests
         {
             var parent = Some.In(phase, direction);
             var before = CallDriver.Describe(parent.State);
-            var answer = parent.Do(new ChildAsks("0.0.7-sys.call-999", new RingBackSpec("f.wav", 2))).Effects.ShouldHaveSingleItem().ShouldBeOfType<AnswerChild>();
+            var answer = parent.Do(new ChildAsks("0.0.7-sys.call-999", new RingBackSpec("f.wav", 2))).Effects.ShouldHaveSingleItem()
+                .ShouldBeOfType<AnswerChild>();
             CallDriver.Describe(parent.State).ShouldBe(before, $"{phase}");
             var refusal = answer.Refusal.ShouldNotBeNull();
             refusal.Code.ShouldBe(phase == CallPhase.Released ? ErrorCodes.NotFound : ErrorCodes.Conflict);
@@ -151,7 +152,8 @@ public sealed class DialTests
     public void A_second_child_is_refused_and_its_messages_change_nothing()
     {
         var duo = new Duo(file: "f.wav", mode: 2).Begin();
-        duo.Parent.Do(new ChildAsks("0.0.7-sys.call-999", new RingBackSpec(null, 0))).Effects.OfType<AnswerChild>().Single().Refusal!.Code.ShouldBe(ErrorCodes.Conflict);
+        duo.Parent.Do(new ChildAsks("0.0.7-sys.call-999", new RingBackSpec(null, 0))).Effects.OfType<AnswerChild>()
+            .Single().Refusal!.Code.ShouldBe(ErrorCodes.Conflict);
         duo.Parent.Trace(new ChildRings("0.0.7-sys.call-999", true)).ShouldBeEmpty();
         duo.Parent.Trace(new ChildDone("0.0.7-sys.call-999")).ShouldBeEmpty();
         duo.Heard.ShouldBe("loop");

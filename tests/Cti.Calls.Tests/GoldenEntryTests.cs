@@ -20,14 +20,17 @@ public sealed class GoldenEntryTests
 
     private static readonly ReceiveKeysAction Receiving = new()
     {
-        Number = 7, BeginMillis = 1_700_000_020_000, Spec = Some.Keys with { Files = ["enter.wav"], PlayRepeat = 2, IncludeFinishKey = true }, Prompting = true, RepeatsLeft = 2,
+        Number = 7, BeginMillis = 1_700_000_020_000, Spec = Some.Keys with { Files = ["enter.wav"], PlayRepeat = 2, IncludeFinishKey = true }, Prompting = true,
+        RepeatsLeft = 2,
     };
 
     internal static Dictionary<string, CallEntry> Samples { get; } = new()
     {
-        ["new"] = At(new Constructed(Some.Id, "app", Some.FromUri, Some.ToUri, Some.OutboundCallId, "carrier", "permit-1", 600, 50, "mine é", Some.LocalSdp, "local-tag")),
+        ["new"] = At(new Constructed(Some.Id, "app", Some.FromUri, Some.ToUri, Some.OutboundCallId, "carrier", "permit-1", 600, 50, "mine é", Some.LocalSdp,
+            "local-tag")),
         ["new.bare"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag")),
-        ["new.owned"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag", null, "0.0.7-ext.duo_callback-66")),
+        ["new.owned"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag", null,
+            "0.0.7-ext.duo_callback-66")),
         ["offer"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, "carrier", Some.InboundDialog, Some.LocalSdp, Some.Audio)) with { Events = 1 },
         ["offer.bare"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null)) with { Events = 1 },
         ["ring"] = At(new RingingBegan()) with { Events = 1 },
@@ -39,19 +42,22 @@ public sealed class GoldenEntryTests
         ["ack.several"] = At(new AnswerConfirmed(Some.Audio with { AlsoReceived = "0 PCMU,96 telephone-event" })) with { Events = 1 },
         ["ack.srtp"] = At(new AnswerConfirmed(Some.Audio with
         {
-            Srtp = "AES_CM_128_HMAC_SHA1_80", Keys = new Cti.Sip.Sdp.StreamKeys(new Cti.Sip.Sdp.CryptoKey("AES_CM_128_HMAC_SHA1_80", "no journal has this"), null),
+            Srtp = "AES_CM_128_HMAC_SHA1_80",
+            Keys = new Cti.Sip.Sdp.StreamKeys(new Cti.Sip.Sdp.CryptoKey("AES_CM_128_HMAC_SHA1_80", "no journal has this"), null),
         })) with { Events = 1 },
         ["ack.bare"] = At(new AnswerConfirmed(null)) with { Events = 1 },
         ["data"] = At(new UserDataSet("mine")),
         ["nop"] = At(new Touched()),
-        ["act.play"] = At(new ActionStarted(new PlayAction { Number = 4, BeginMillis = 1_700_000_000_500, Files = ["a.wav", "b.wav"], Repeat = 3, FinishKeys = "*#" })),
+        ["act.play"] =
+            At(new ActionStarted(new PlayAction { Number = 4, BeginMillis = 1_700_000_000_500, Files = ["a.wav", "b.wav"], Repeat = 3, FinishKeys = "*#" })),
         ["act.record"] = At(new ActionStarted(Recording)),
         ["act.send"] = At(new ActionStarted(new SendKeysAction { Number = 6, BeginMillis = 1_700_000_015_000, Keys = "12#" })),
         ["act.receive"] = At(new ActionStarted(Receiving)),
         ["chg.record"] = At(new ActionChanged(Recording with { BeganMillis = 1_700_000_010_300, Ending = new ActionEnding(487, "stopped by record_stop") })),
         ["chg.record.key"] = At(new ActionChanged(Recording with { Ending = new ActionEnding(FinishKey: "#") })),
         ["chg.receive"] = At(new ActionChanged(Receiving with { Keys = "12", Prompting = false, DeadlineMillis = 1_700_000_050_000 })),
-        ["chg.receive.press"] = At(new ActionChanged(Receiving with { Keys = "12", Prompting = false, DeadlineMillis = 1_700_000_050_000 }, new KeyPress(0xFEDCBA98, 4_294_967_136))),
+        ["chg.receive.press"] = At(new ActionChanged(Receiving with { Keys = "12", Prompting = false, DeadlineMillis = 1_700_000_050_000 },
+            new KeyPress(0xFEDCBA98, 4_294_967_136))),
         ["end"] = At(new ActionEnded()) with { Events = 1 },
         ["end.press"] = At(new ActionEnded(new KeyPress(null, 7))) with { Events = 1 },
         ["dlg"] = At(new DialogUpdated(Some.InboundDialog, Some.Held, Some.LocalSdp)),
@@ -64,14 +70,17 @@ public sealed class GoldenEntryTests
         ["br"] = At(new BridgeBegan(new Bridge
         {
             Op = "0123456789abcdef", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Connected, BeginMillis = Some.Start, Number = 2,
-            Spec = new BridgeSpec { MaxSeconds = 60, Mode = 2, LocalVolume = -3, RemoteVolume = 4, RecordPath = "/r/a.wav", RecordFormat = "Alaw", ScheduleAtSeconds = 1_700_000_030, ScheduleFile = "soon.wav", ScheduleTimes = 2 },
+            Spec = new BridgeSpec { MaxSeconds = 60, Mode = 2, LocalVolume = -3, RemoteVolume = 4, RecordPath = "/r/a.wav", RecordFormat = "Alaw",
+                ScheduleAtSeconds = 1_700_000_030, ScheduleFile = "soon.wav", ScheduleTimes = 2 },
         })),
         ["br.ending"] = At(new BridgeBegan(new Bridge
         {
             Op = "0123456789abcdef", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Ending, BeginMillis = Some.Start, Number = 2,
-            Spec = new BridgeSpec { MaxSeconds = 60, RecordPath = "/r/a.wav", RecordFormat = "Alaw" }, Ending = new ActionEnding(), EndingUntilMillis = Some.Start + 5000, IsMediaOver = true,
+            Spec = new BridgeSpec { MaxSeconds = 60, RecordPath = "/r/a.wav", RecordFormat = "Alaw" }, Ending = new ActionEnding(),
+            EndingUntilMillis = Some.Start + 5000, IsMediaOver = true,
         })),
-        ["br.second"] = At(new BridgeBegan(new Bridge { Op = "0123456789abcdef", Peer = "0.0.2-sys.call-66", IsFirst = false, Stage = BridgeStage.Connected, BeginMillis = Some.Start })),
+        ["br.second"] = At(new BridgeBegan(new Bridge { Op = "0123456789abcdef", Peer = "0.0.2-sys.call-66", IsFirst = false, Stage = BridgeStage.Connected,
+            BeginMillis = Some.Start })),
         ["new.child"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag",
             new RingBackParent(Some.OtherId, ParentStage.Asked, new RingBackSpec("busy.wav", 3)))),
         ["early"] = At(new EarlyMediaBegan(Some.Audio)),
@@ -80,8 +89,10 @@ public sealed class GoldenEntryTests
         {
             Child = Duo.ChildId, Stage = DiallingStage.Ringing, RingBack = new RingBackSpec("busy.wav", 1), HasEarlyMedia = true, Number = 3,
         })),
-        ["new.invite"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag", Invite: Some.OutboundInvite)),
-        ["offer.invite"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null, Some.TheirInvite)) with { Events = 1 },
+        ["new.invite"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag",
+            Invite: Some.OutboundInvite)),
+        ["offer.invite"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null, Some.TheirInvite))
+            with { Events = 1 },
         ["inv"] = At(new InviteMoved(Some.OutboundInvite with { CSeq = 2 })),
         ["rec"] = At(new Recovered(Some.Start, Some.OutboundDialog, Some.LocalSdp)),
         ["res"] = At(new Resumed()),
@@ -99,7 +110,8 @@ public sealed class GoldenEntryTests
         ["sidex"] = At(new SideRecordEnded()),
         ["br.lost"] = At(new BridgeBegan(new Bridge
         {
-            Op = "op", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Connected, BeginMillis = Some.Start, Number = 3, LostAtMillis = Some.Start + 900,
+            Op = "op", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Connected, BeginMillis = Some.Start, Number = 3,
+            LostAtMillis = Some.Start + 900,
             Spec = new BridgeSpec { MaxSeconds = 60 },
         })),
         ["told"] = At(new OwnerTold(new OwnerNotice(2, "sys.call.on_released", """{"res_id":"0.0.7-sys.call-42","user_data":"mine é"}"""u8.ToArray()))),
@@ -112,7 +124,8 @@ public sealed class GoldenEntryTests
         })),
         ["cf.asked"] = At(new SeatTaken(new ConferenceSeat
         {
-            Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Requested, BeginMillis = Some.Start, MaxSeconds = 60, VoiceMode = 2, Volume = -3,
+            Op = "0123456789abcdef", Conference = Some.ConferenceId, Stage = SeatStage.Requested, BeginMillis = Some.Start, MaxSeconds = 60, VoiceMode = 2,
+            Volume = -3,
             EntrySound = ["ding.wav"],
         })),
         ["cfx"] = At(new SeatLeft()) with { Events = 1 },

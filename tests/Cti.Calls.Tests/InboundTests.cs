@@ -13,8 +13,9 @@ public sealed class InboundTests
 
     private static string ReleasedBy(string who, int cause, long end, string answered = "null", string userData = "null") =>
         $$"""
-        "call_dir":"inbound","from_uri":"sip:1001@a.example","to_uri":"sip:2002@b.example","begin_time":1700000000,"answer_time":{{answered}},"end_time":{{end}},"dropped_by":"{{who}}","cause":{{cause}},"user_data":{{userData}},"ipsc_info":{"process_id":42,"call_id":"in-42@phone"}
-        """;
+        "call_dir":"inbound","from_uri":"sip:1001@a.example","to_uri":"sip:2002@b.example","begin_time":1700000000,"answer_time":{{answered}},
+        "end_time":{{end}},"dropped_by":"{{who}}","cause":{{cause}},"user_data":{{userData}},"ipsc_info":{"process_id":42,"call_id":"in-42@phone"}
+        """.Replace("\n", "", StringComparison.Ordinal);
 
     [Fact]
     public void It_is_announced_and_the_caller_hears_ringing()
@@ -241,7 +242,8 @@ public sealed class InboundTests
         inbound.Do(Some.Play);
         inbound.Do(new PlayFinished(1, MediaEnd.Completed, null));
         inbound.Do(new ByeArrived(null));
-        inbound.Events.Skip(1).Where(e => e.Method != "sys.on_chan_closed").ShouldAllBe(e => Text(e.Params).Contains("\"user_data\":\"set\"", StringComparison.Ordinal));
+        inbound.Events.Skip(1).Where(e => e.Method != "sys.on_chan_closed")
+            .ShouldAllBe(e => Text(e.Params).Contains("\"user_data\":\"set\"", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -79,7 +79,8 @@ public sealed class MethodStateTableTests
     public void The_table_holds_every_request_that_there_is()
     {
         // No application asks for a recording beside everything else.
-        var known = typeof(ResourceRequest).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(ResourceRequest)) && type.Namespace == typeof(CallState).Namespace)
+        var known = typeof(ResourceRequest).Assembly.GetTypes()
+            .Where(type => type.IsSubclassOf(typeof(ResourceRequest)) && type.Namespace == typeof(CallState).Namespace)
             .Except([typeof(StartSideRecord), typeof(StopSideRecord)]).Select(type => type.Name).Order();
         Some.Requests.Select(request => request.GetType().Name).Order().ShouldBe(known);
     }
@@ -96,7 +97,8 @@ public sealed class MethodStateTableTests
     {
         foreach (var (request, phase) in new (ResourceRequest, CallPhase)[]
         {
-            (Some.Play, CallPhase.Play), (Some.Record, CallPhase.Record), (Some.SendKeys, CallPhase.SendDtmf), (Some.ReceiveKeys, CallPhase.ReceiveDtmf), (Some.Connect, CallPhase.Connect),
+            (Some.Play, CallPhase.Play), (Some.Record, CallPhase.Record), (Some.SendKeys, CallPhase.SendDtmf), (Some.ReceiveKeys, CallPhase.ReceiveDtmf),
+            (Some.Connect, CallPhase.Connect),
             (Some.Enter, CallPhase.Conf),
         })
         {

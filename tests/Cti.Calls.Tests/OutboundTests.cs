@@ -14,8 +14,9 @@ public sealed class OutboundTests
 
     private static string ReleasedBy(string who, int cause, long end, string answered = "null") =>
         $$"""
-        "call_dir":"outbound","from_uri":"sip:1001@a.example","to_uri":"sip:2002@b.example","begin_time":1700000000,"answer_time":{{answered}},"end_time":{{end}},"dropped_by":"{{who}}","cause":{{cause}},"user_data":"mine","ipsc_info":{"process_id":42,"call_id":"out-42@cti"}
-        """;
+        "call_dir":"outbound","from_uri":"sip:1001@a.example","to_uri":"sip:2002@b.example","begin_time":1700000000,"answer_time":{{answered}},
+        "end_time":{{end}},"dropped_by":"{{who}}","cause":{{cause}},"user_data":"mine","ipsc_info":{"process_id":42,"call_id":"out-42@cti"}
+        """.Replace("\n", "", StringComparison.Ordinal);
 
     [Fact]
     public void Construct_sends_the_INVITE_and_answers_with_the_resource()
@@ -90,8 +91,9 @@ public sealed class OutboundTests
         [
             "+ CallReleased",
             Event(1, Dialled, """
-                "error":{"code":408,"message":"no ringing and no answer came"},"begin_time":1700000000,"answer_time":null,"end_time":1700000060,"user_data":"mine"
-                """),
+                "error":{"code":408,"message":"no ringing and no answer came"},"begin_time":1700000000,"answer_time":null,
+                "end_time":1700000060,"user_data":"mine"
+                """.Replace("\n", "", StringComparison.Ordinal)),
             Event(2, Released, ReleasedBy("sys", 408, 1700000060)),
             call.Closed(3),
             "> SendCancel",

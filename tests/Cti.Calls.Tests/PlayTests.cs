@@ -21,7 +21,8 @@ public sealed class PlayTests
         var call = Some.In(CallPhase.Idle).After(1000);
         call.Trace(new StartPlay(["a.wav", "b.wav"], "", 2)).ShouldBe(["+ ActionStarted", "> reply null", "> StartMediaPlay 1 a.wav|b.wav x2"]);
         call.Phase.ShouldBe(CallPhase.Play);
-        call.After(4000).Trace(new PlayFinished(1, MediaEnd.Completed, null)).ShouldBe(["+ ActionEnded", Event(3, Played, Completion("null", 1700000001, 1700000005))]);
+        call.After(4000).Trace(new PlayFinished(1, MediaEnd.Completed, null))
+            .ShouldBe(["+ ActionEnded", Event(3, Played, Completion("null", 1700000001, 1700000005))]);
         call.Phase.ShouldBe(CallPhase.Idle);
     }
 

@@ -12,7 +12,8 @@ public sealed class ReceiveKeysTests
     private const string NoKey = """{"code":408,"message":"no key came in time"}""";
     private const string NoFurtherKey = """{"code":408,"message":"no further key came in time"}""";
 
-    private static string Completed(string error, string keys, string finishKey = "null", long end = 1700000000) => Event(3, "sys.call.on_receive_dtmf_completed",
+    private static string Completed(string error, string keys, string finishKey = "null", long end = 1700000000) =>
+        Event(3, "sys.call.on_receive_dtmf_completed",
         $$"""
         "error":{{error}},"begin_time":1700000000,"end_time":{{end}},"keys":"{{keys}}","finish_key":{{finishKey}},"user_data":null
         """);
@@ -66,7 +67,8 @@ public sealed class ReceiveKeysTests
     public void A_key_that_is_sent_after_the_call_takes_its_place_among_those_that_were_heard_earlier_at_the_new_one()
     {
         var call = Receiving(Some.Keys with { MaxKeys = 20 });
-        void Press(char key, uint time, bool isLate = false, uint source = 9) => call.Do(new KeyArrived(key) { Press = new KeyPress(source, time), IsLate = isLate });
+        void Press(char key, uint time, bool isLate = false, uint source = 9) =>
+            call.Do(new KeyArrived(key) { Press = new KeyPress(source, time), IsLate = isLate });
         Press('1', uint.MaxValue - 100);
         Press('4', 4000);
         Press('5', 5000);

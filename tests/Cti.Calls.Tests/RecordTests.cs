@@ -18,7 +18,8 @@ public sealed class RecordTests
     [Fact]
     public void It_answers_with_the_full_path()
     {
-        Some.In(CallPhase.Idle).Trace(Some.Record).ShouldBe(["+ ActionStarted", "> StartMediaRecord 1 /rec/a.wav alaw beep=True", """> reply "/rec/a.wav" """.TrimEnd()]);
+        Some.In(CallPhase.Idle).Trace(Some.Record)
+            .ShouldBe(["+ ActionStarted", "> StartMediaRecord 1 /rec/a.wav alaw beep=True", """> reply "/rec/a.wav" """.TrimEnd()]);
     }
 
     [Fact]
@@ -56,7 +57,8 @@ public sealed class RecordTests
         call.Trace(new KeyArrived('1')).ShouldBeEmpty();
         call.Trace(new KeyArrived('#')).ShouldBe(["+ ActionChanged", "> StopMediaRecord 1"]);
         call.Trace(new KeyArrived('#')).ShouldBeEmpty();
-        call.After(1000).Trace(new RecordFinished(1, MediaEnd.Stopped, null)).ShouldBe(["+ ActionEnded", Event(3, Recorded, Completion("null", 1700000001, "\"#\""))]);
+        call.After(1000).Trace(new RecordFinished(1, MediaEnd.Stopped, null))
+            .ShouldBe(["+ ActionEnded", Event(3, Recorded, Completion("null", 1700000001, "\"#\""))]);
     }
 
     [Theory]
@@ -66,7 +68,8 @@ public sealed class RecordTests
     {
         var call = Some.In(CallPhase.Record);
         call.Do(new StopRecord());
-        call.Trace(new RecordFinished(1, end, detail))[1].ShouldBe(Event(3, Recorded, Completion($$"""{"code":{{code}},"message":"{{detail}}"}""", 1700000000)));
+        call.Trace(new RecordFinished(1, end, detail))[1]
+            .ShouldBe(Event(3, Recorded, Completion($$"""{"code":{{code}},"message":"{{detail}}"}""", 1700000000)));
     }
 
     [Fact]

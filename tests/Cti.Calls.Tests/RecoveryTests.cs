@@ -104,7 +104,8 @@ public sealed class RecoveryTests
     [Fact]
     public void What_starts_meanwhile_is_heard_once_the_far_end_has_agreed()
     {
-        foreach (var (start, wanted) in new (ResourceRequest, Type)[] { (Some.Play, typeof(StartMediaPlay)), (Some.SendKeys, typeof(StartMediaKeys)), (new StartReceiveKeys(Some.Keys with { Files = ["a.wav"] }), typeof(StartMediaPlay)) })
+        foreach (var (start, wanted) in new (ResourceRequest, Type)[] { (Some.Play, typeof(StartMediaPlay)), (Some.SendKeys, typeof(StartMediaKeys)),
+            (new StartReceiveKeys(Some.Keys with { Files = ["a.wav"] }), typeof(StartMediaPlay)) })
         {
             var call = Up(CallDirection.Inbound);
             call.After(5_000).Do(Some.TakenOver);

@@ -202,7 +202,8 @@ public sealed class ReleaseTests
         call.After(61_900).Do(new ByeArrived(486));
         Fields(call).ShouldBe(
         [
-            CallRecords.IdOf(call.State!).ToString(), "0.0.7", "", "42", "out-42@cti", "42", "0:0:42", "1001", "2002", "", "", "1", "2", "sys.call", "1", "2", "", "486",
+            CallRecords.IdOf(call.State!).ToString(), "0.0.7", "", "42", "out-42@cti", "42", "0:0:42", "1001", "2002", "", "", "1", "2", "sys.call", "1", "2",
+            "", "486",
             "2023-11-15 06:13:20", "2023-11-15 06:13:24", "2023-11-15 06:14:25", "61", "sys", "call", "0.0.7-sys.call-42", "mine", "", "", "",
         ]);
     }
@@ -214,7 +215,8 @@ public sealed class ReleaseTests
         call.After(1000).Do(new RejectCall(486, null));
         Fields(call).ShouldBe(
         [
-            CallRecords.IdOf(call.State!).ToString(), "0.0.7", "", "42", "in-42@phone", "42", "0:0:42", "1001", "2002", "", "", "0", "2", "sys.call", "0", "1", "", "486",
+            CallRecords.IdOf(call.State!).ToString(), "0.0.7", "", "42", "in-42@phone", "42", "0:0:42", "1001", "2002", "", "", "0", "2", "sys.call", "0", "1",
+            "", "486",
             "2023-11-14 22:13:20", "", "2023-11-14 22:13:21", "0", "sys", "call", "0.0.7-sys.call-42", "", "", "", "",
         ]);
     }
@@ -283,7 +285,8 @@ public sealed class ReleaseTests
     {
         var call = Some.In(CallPhase.Idle).State! with { Owner = "0.0.7-ext.notify_call-41" };
         using var json = JsonDocument.Parse(CallRecords.Build(call, Some.Start, bySystem: true, 200, new CallSettings()));
-        string[] said = [.. new[] { "busitype", "projectid", "flowid", "additionalinfo1", "processid" }.Select(name => json.RootElement[CallRecordFields.Names.IndexOf(name)].ToString())];
+        string[] said = [.. new[] { "busitype", "projectid", "flowid", "additionalinfo1", "processid" }.Select(name =>
+            json.RootElement[CallRecordFields.Names.IndexOf(name)].ToString())];
         said.ShouldBe(["ext.notify_call", "ext", "notify_call", "0.0.7-ext.notify_call-41", "42"]);
     }
 

@@ -33,7 +33,8 @@ internal static class Some
     public static readonly DialogState InboundDialog = new(InboundCallId, "local-tag", "remote-tag", ToUri, FromUri, "<sip:42@192.0.2.1:5060>",
         "sip:1001@192.0.2.9:5060", [], 0, 17, "udp:0:192.0.2.9:5060", false, false, false);
 
-    public static readonly OutboundInvite OutboundInvite = new(1, "sip:2002@b.example", "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK1", "<sip:1001@a.example>",
+    public static readonly OutboundInvite OutboundInvite =
+        new(1, "sip:2002@b.example", "SIP/2.0/UDP 192.0.2.1:5060;rport;branch=z9hG4bK1", "<sip:1001@a.example>",
         "<sip:2002@b.example>", "<sip:42@192.0.2.1:5060>", "udp/0/192.0.2.9:5060/0");
 
     public const string TheirInvite = "INVITE sip:2002@b.example SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK2\r\n\r\n";
@@ -75,7 +76,8 @@ internal static class Some
     /// <summary>One of every request.</summary>
     public static ImmutableArray<ResourceRequest> Requests =>
     [
-        new AnswerCall(600, null), new RejectCall(603, null), new RedirectCall("sip:3003@c.example", null), new DropCall(603, ApiGeneration.V2), new TouchCall(),
+        new AnswerCall(600, null), new RejectCall(603, null), new RedirectCall("sip:3003@c.example", null), new DropCall(603, ApiGeneration.V2),
+        new TouchCall(),
         Play, new StopPlay(), Record, new StopRecord(), SendKeys, ReceiveKeys, new StopReceiveKeys(), Connect, new StopConnect(),
         Enter, new ExitConference(ConferenceId),
     ];

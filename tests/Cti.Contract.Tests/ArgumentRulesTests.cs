@@ -10,9 +10,11 @@ namespace Cti.Contract.Tests;
 /// <summary>Rules of the contract that the table does not show.</summary>
 public sealed class ArgumentRulesTests
 {
-    private static (RpcArguments Arguments, RpcError? Error) Bind(string method, string text, ApiGeneration generation = ApiGeneration.V2, MediaRoots? roots = null)
+    private static (RpcArguments Arguments, RpcError? Error) Bind(string method, string text, ApiGeneration generation = ApiGeneration.V2,
+        MediaRoots? roots = null)
     {
-        var error = ArgumentBinder.TryBind(Catalogue.Find(method)!, generation, Encoding.UTF8.GetBytes(text), new ArgumentRules(roots ?? MediaRoots.None, SpokenRules.Instance), out var arguments);
+        var error = ArgumentBinder.TryBind(Catalogue.Find(method)!, generation, Encoding.UTF8.GetBytes(text),
+            new ArgumentRules(roots ?? MediaRoots.None, SpokenRules.Instance), out var arguments);
         return (arguments, error);
     }
 
@@ -26,7 +28,8 @@ public sealed class ArgumentRulesTests
     private static string Refused(string method, string text, ApiGeneration generation = ApiGeneration.V2) =>
         (string)Bind(method, text, generation).Error.ShouldNotBeNull().Data!["reason"];
 
-    private static ImmutableArray<PlayElement> Play(string content) => Good("sys.call.play_start", $$"""{"res_id":"r","content":{{content}}}""").Content("content")!.Elements;
+    private static ImmutableArray<PlayElement> Play(string content) =>
+        Good("sys.call.play_start", $$"""{"res_id":"r","content":{{content}}}""").Content("content")!.Elements;
 
     private static string PlayRefused(string content) => Refused("sys.call.play_start", $$"""{"res_id":"r","content":{{content}}}""");
 
@@ -48,7 +51,8 @@ public sealed class ArgumentRulesTests
         const string Params = """{"res_id":"r","max_seconds":5,"record_file":"a"}""";
         Good("sys.call.record_start", Params, ApiGeneration.V1).String("record_format").ShouldBe("Alaw");
         Good("sys.call.record_start", Params).String("record_format").ShouldBe("Alaw");
-        string Name(int number, ApiGeneration generation) => Good("sys.call.record_start", $"{Params[..^1]},\"record_format\":{number}}}", generation).String("record_format");
+        string Name(int number, ApiGeneration generation) =>
+            Good("sys.call.record_start", $"{Params[..^1]},\"record_format\":{number}}}", generation).String("record_format");
         Name(1, ApiGeneration.V1).ShouldBe("Pcm8");
         Name(2, ApiGeneration.V1).ShouldBe("Alaw");
         Name(3, ApiGeneration.V1).ShouldBe("Ulaw");
@@ -63,7 +67,8 @@ public sealed class ArgumentRulesTests
         Name(21, ApiGeneration.V2).ShouldBe("G721");
         Refused("sys.call.record_start", $"{Params[..^1]},\"record_format\":7}}", ApiGeneration.V1)
             .ShouldBe("must be one of 1 (Pcm8), 2 (Alaw), 3 (Ulaw), 4 (ImaAdpcm), 5 (Gsm), 6 (Mp3)");
-        Refused("sys.call.record_start", $"{Params[..^1]},\"record_format\":2}}").ShouldBe("must be one of 1 (OkiAdpcm), 3 (Alaw), 4 (G726), 7 (Ulaw), 8 (Pcm8), 21 (G721)");
+        Refused("sys.call.record_start", $"{Params[..^1]},\"record_format\":2}}")
+            .ShouldBe("must be one of 1 (OkiAdpcm), 3 (Alaw), 4 (G726), 7 (Ulaw), 8 (Pcm8), 21 (G721)");
     }
 
     [Theory]
@@ -73,7 +78,8 @@ public sealed class ArgumentRulesTests
     {
         Good("sys.call.receive_dtmf_start", """{"res_id":"r","if_break_on_key":false}""", generation).Boolean("breaking_on_key").ShouldBeFalse();
         Good("sys.call.receive_dtmf_start", """{"res_id":"r","breaking_on_key":false}""", generation).Boolean("breaking_on_key").ShouldBeFalse();
-        Refused("sys.call.receive_dtmf_start", """{"res_id":"r","if_break_on_key":false,"breaking_on_key":false}""", generation).ShouldStartWith("is given twice");
+        Refused("sys.call.receive_dtmf_start", """{"res_id":"r","if_break_on_key":false,"breaking_on_key":false}""", generation)
+            .ShouldStartWith("is given twice");
     }
 
     [Fact]
@@ -83,7 +89,8 @@ public sealed class ArgumentRulesTests
         To("\"100@gw\"").ShouldBe(["100@gw"]);
         To("[\"100@gw1\",\"SIP:+86-10@[2001:db8::1]:5062;transport=tcp\"]").ShouldBe(["100@gw1", "SIP:+86-10@[2001:db8::1]:5062;transport=tcp"]);
         To("\"%23100*@gw_1.local.\"").ShouldBe(["%23100*@gw_1.local."]);
-        Refused("sys.call.construct", """{"max_answer_seconds":9,"to_uri":["a@b","b"]}""").ShouldBe("[1]: must be a SIP URI [sip:]user@host[:port]: the user part is missing");
+        Refused("sys.call.construct", """{"max_answer_seconds":9,"to_uri":["a@b","b"]}""")
+            .ShouldBe("[1]: must be a SIP URI [sip:]user@host[:port]: the user part is missing");
     }
 
     [Fact]
@@ -108,9 +115,12 @@ public sealed class ArgumentRulesTests
         foreach (var nothing in (string[])["null", "\"\""])
         {
             Good("sys.call.play_start", $$"""{"res_id":"r","content":"a","finish_keys":{{nothing}}}""").OptionalString("finish_keys").ShouldBeNull();
-            Good("sys.call.record_start", $$"""{"res_id":"r","max_seconds":1,"record_file":"a","finish_keys":{{nothing}}}""").OptionalString("finish_keys").ShouldBe("");
-            Good("sys.call.receive_dtmf_start", $$"""{"res_id":"r","finish_keys":{{nothing}},"play_content":{{nothing}}}""").Content("play_content").ShouldBeNull();
-            Good("sys.call.construct", $$"""{"max_answer_seconds":9,"to_uri":"a@b","ring_play_file":{{nothing}}}""").OptionalString("ring_play_file").ShouldBeNull();
+            Good("sys.call.record_start", $$"""{"res_id":"r","max_seconds":1,"record_file":"a","finish_keys":{{nothing}}}""").OptionalString("finish_keys")
+                .ShouldBe("");
+            Good("sys.call.receive_dtmf_start", $$"""{"res_id":"r","finish_keys":{{nothing}},"play_content":{{nothing}}}""").Content("play_content")
+                .ShouldBeNull();
+            Good("sys.call.construct", $$"""{"max_answer_seconds":9,"to_uri":"a@b","ring_play_file":{{nothing}}}""").OptionalString("ring_play_file")
+                .ShouldBeNull();
         }
     }
 
@@ -128,7 +138,8 @@ public sealed class ArgumentRulesTests
     [InlineData("sys.call.receive_dtmf_start", "{\"res_id\":\"r\",\"firstKeyTimeout\":3}", "did you mean first_key_timeout?")]
     [InlineData("sys.call.answer", "{\"resid\":\"r\"}", "did you mean res_id?")]
     [InlineData("sys.call.answer", "{\"zzzzzzzz\":\"r\"}", "unknown; sys.call.answer takes")]
-    public void An_unknown_parameter_is_refused_with_the_one_that_was_probably_meant(string method, string text, string says) => Refused(method, text).ShouldContain(says);
+    public void An_unknown_parameter_is_refused_with_the_one_that_was_probably_meant(string method, string text, string says) =>
+        Refused(method, text).ShouldContain(says);
 
     [Fact]
     public void Causes_have_the_range_of_their_method()
@@ -151,10 +162,12 @@ public sealed class ArgumentRulesTests
     public void Absolute_file_names_are_taken_under_their_root_only()
     {
         var roots = new MediaRoots("/srv/media", "/srv/record/");
-        Good("sys.call.play_start", """{"res_id":"r","content":"/srv/media/a/../b.wav"}""", roots: roots).Content("content")!.Elements[0].Text.ShouldBe("/srv/media/a/../b.wav");
+        Good("sys.call.play_start", """{"res_id":"r","content":"/srv/media/a/../b.wav"}""", roots: roots)
+            .Content("content")!.Elements[0].Text.ShouldBe("/srv/media/a/../b.wav");
         Bind("sys.call.play_start", """{"res_id":"r","content":"/srv/media/../b.wav"}""", roots: roots).Error.ShouldNotBeNull();
         Bind("sys.call.play_start", """{"res_id":"r","content":"/srv/mediator/b.wav"}""", roots: roots).Error.ShouldNotBeNull();
-        Good("sys.call.record_start", """{"res_id":"r","max_seconds":1,"record_file":"/srv/record/x"}""", roots: roots).String("record_file").ShouldBe("/srv/record/x");
+        Good("sys.call.record_start", """{"res_id":"r","max_seconds":1,"record_file":"/srv/record/x"}""", roots: roots).String("record_file")
+            .ShouldBe("/srv/record/x");
     }
 
     [Fact]
@@ -264,7 +277,8 @@ public sealed class ArgumentRulesTests
 
     [Fact]
     public void The_prompt_of_received_keys_takes_the_same_content() =>
-        Good("sys.call.receive_dtmf_start", """{"res_id":"r","play_content":[["x.wav",0,""],[12,1,"lang=zh-CN"],["Hello",10,"lang=en-US"]]}""").Content("play_content")!.Elements
+        Good("sys.call.receive_dtmf_start", """{"res_id":"r","play_content":[["x.wav",0,""],[12,1,"lang=zh-CN"],["Hello",10,"lang=en-US"]]}""")
+            .Content("play_content")!.Elements
             .ShouldBe([new PlayElement(0, "x.wav", ""), new PlayElement(1, "12", "lang=zh-CN"), new PlayElement(10, "Hello", "lang=en-US")]);
 
     [Fact]
@@ -290,7 +304,8 @@ public sealed class ArgumentRulesTests
         var table = StateTable.Instance;
         table.AllowedIn("sys.call.drop", ApiGeneration.V2, CallDirection.Outbound).ShouldBeEmpty();
         table.AllowedIn("sys.call.drop", ApiGeneration.V1, CallDirection.Inbound).ShouldBeEmpty();
-        table.AllowedIn("sys.call.drop", ApiGeneration.V2, CallDirection.Inbound).ShouldBe(["Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf"]);
+        table.AllowedIn("sys.call.drop", ApiGeneration.V2, CallDirection.Inbound)
+            .ShouldBe(["Idle", "Play", "Record", "SendDtmf", "ReceiveDtmf", "Dial", "Connect", "Conf"]);
         table.OnlyDirectionOf("sys.call.answer").ShouldBe(CallDirection.Inbound);
         table.AllowedIn("sys.call.conf_enter", ApiGeneration.V1, CallDirection.Inbound).ShouldBe(["Idle"]);
     }

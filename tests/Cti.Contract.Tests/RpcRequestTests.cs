@@ -16,5 +16,6 @@ public sealed class RpcRequestTests
 
     [Fact]
     public void A_name_is_a_module_and_a_verb() =>
-        Catalogue.Methods.ShouldAllBe(static method => method.Name == method.Module + "." + method.Verb && !method.Verb.Contains('.', StringComparison.Ordinal));
+        Catalogue.Methods.ShouldAllBe(static method => method.Name == method.Module + "." + method.Verb
+            && !method.Verb.Contains('.', StringComparison.Ordinal));
 }

@@ -36,7 +36,8 @@ internal static class Samples
             ParameterKind.Boolean => ["0", "1", "\"true\"", "[]", "{}"],
             ParameterKind.TargetUris => ["1", "true", "{}", "[1]", "[null]", "[]"],
             ParameterKind.Headers => ["1", "true", "\"X-A: 1\"", "[]", "[\"a\"]", "{\"X-A\":1}", "{\"X-A\":null}", "{\"X-A\":{}}", "{\"X-A\":[1]}"],
-            ParameterKind.Content => ["1", "true", "{}", "[]", "[1]", "[[]]", "[[\"a.wav\",0]]", "[[\"a.wav\",\"0\",\"\"]]", "[[\"a.wav\",0,1]]", "[[\"a.wav\",0,\"\",1]]"],
+            ParameterKind.Content =>
+                ["1", "true", "{}", "[]", "[1]", "[[]]", "[[\"a.wav\",0]]", "[[\"a.wav\",\"0\",\"\"]]", "[[\"a.wav\",0,1]]", "[[\"a.wav\",0,\"\",1]]"],
             _ => ["1", "true", "[]", "[\"a\"]", "{}"],
         };
     }
@@ -60,23 +61,28 @@ internal static class Samples
             ParameterKind.RedirectUri => ["\"\"", "\"@b\"", "\"a b\"", "\"b:70000\"", "\"b\\r\\nX: y\""],
             ParameterKind.Keys => parameter.EmptyAllowed ? ["\"x\"", "\"1 2\"", "\"a\""] : ["\"x\"", "\"\""],
             ParameterKind.PlayFile or ParameterKind.RecordFile =>
-                ["\"../x.wav\"", "\"a/../../x.wav\"", "\"/etc/passwd\"", "\"a\\u0000.wav\"", "\"http://h/x.wav\"", "\"a/\"", "\"a\\\\..\\\\..\\\\x\"", "\"C:\\\\x.wav\""],
+                ["\"../x.wav\"", "\"a/../../x.wav\"", "\"/etc/passwd\"", "\"a\\u0000.wav\"", "\"http://h/x.wav\"", "\"a/\"", "\"a\\\\..\\\\..\\\\x\"",
+                    "\"C:\\\\x.wav\""],
             ParameterKind.Content =>
             [
                 "\"../x.wav\"", "\"a.wav||b.wav\"", "\"https://h/x.wav\"", "[[\"../x\",0,\"\"]]", "[[\"a|../x\",7,\"\"]]", "[[\"\",0,\"\"]]",
-                "[[\"x\",1,\"\"]]", "[[\"x\",1,\"\"]]", "[[\"1e5\",2,\"\"]]", "[[\"a\",8,\"\"]]", "[[\"a\",0,\"speed=2\"]]", $"[{string.Join(',', Enumerable.Repeat("[\"a.wav\",0,\"\"]", 31))}]",
+                "[[\"x\",1,\"\"]]", "[[\"x\",1,\"\"]]", "[[\"1e5\",2,\"\"]]", "[[\"a\",8,\"\"]]", "[[\"a\",0,\"speed=2\"]]",
+                $"[{string.Join(',', Enumerable.Repeat("[\"a.wav\",0,\"\"]", 31))}]",
             ],
             ParameterKind.Choice => ["\"Nowhere\"", "\"\""],
             ParameterKind.Headers =>
             [
                 "{\"Via\":\"x\"}", "{\"Route\":\"<sip:a;lr>\"}", "{\"v\":\"x\"}", "{\"From\":\"x\"}", "{\"Contact\":\"x\"}", "{\"Record-Route\":\"x\"}",
-                "{\"Content-Length\":\"0\"}", "{\"Authorization\":\"x\"}", "{\"\":\"x\"}", "{\"X A\":\"x\"}", "{\"X-A:\":\"x\"}", "{\"X-A\":\"\"}", "{\"X-A\":\" \"}",
+                "{\"Content-Length\":\"0\"}", "{\"Authorization\":\"x\"}", "{\"\":\"x\"}", "{\"X A\":\"x\"}", "{\"X-A:\":\"x\"}", "{\"X-A\":\"\"}",
+                "{\"X-A\":\" \"}",
                 "{\"X-A\":\"a\\r\\nVia: b\"}", "{\"X-A\":\"a\\nb\"}", "{\"X-A\":\"a\\u0000\"}", "{\"X-A\":\"\\u0085\"}", "{\"X-A\":\"1\",\"x-a\":\"2\"}",
                 $"{{\"X-A\":\"{new string('x', 1_025)}\"}}", $"{{\"X-{new string('a', 64)}\":\"x\"}}",
-                $"{{\"X-A\":[{string.Join(',', Enumerable.Repeat("\"x\"", 17))}]}}", $"{{\"X-A\":[{string.Join(',', Enumerable.Repeat($"\"{new string('x', 1_000)}\"", 5))}]}}",
+                $"{{\"X-A\":[{string.Join(',', Enumerable.Repeat("\"x\"", 17))}]}}",
+                $"{{\"X-A\":[{string.Join(',', Enumerable.Repeat($"\"{new string('x', 1_000)}\"", 5))}]}}",
                 .. parameter.Choices.Contains("P-Asserted-Identity") ? Array.Empty<string>() : ["{\"P-Asserted-Identity\":\"<sip:a@b>\"}"],
             ],
-            ParameterKind.Text => [.. parameter.EmptyAllowed ? [] : (string[])["\"\""], .. parameter.Max > 0 ? (string[])[$"\"{new string('x', (int)parameter.Max + 1)}\""] : []],
+            ParameterKind.Text =>
+                [.. parameter.EmptyAllowed ? [] : (string[])["\"\""], .. parameter.Max > 0 ? (string[])[$"\"{new string('x', (int)parameter.Max + 1)}\""] : []],
             _ => [],
         };
     }

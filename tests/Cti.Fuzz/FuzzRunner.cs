@@ -7,7 +7,8 @@ namespace Cti.Fuzz;
 public sealed record Finding(string Target, int Seed, long Iteration, byte[] Input, Exception Error)
 {
     public override string ToString() =>
-        string.Create(CultureInfo.InvariantCulture, $"{Target}: seed {Seed}, iteration {Iteration}: {Error.GetType().Name}: {Error.Message}\ninput ({Input.Length} bytes, hex): {Convert.ToHexStringLower(Input)}\n{Error.StackTrace}");
+        string.Create(CultureInfo.InvariantCulture, $"{Target}: seed {Seed}, iteration {Iteration}: {Error.GetType().Name}: {Error.Message}\n"
+            + $"input ({Input.Length} bytes, hex): {Convert.ToHexStringLower(Input)}\n{Error.StackTrace}");
 }
 
 /// <summary>Feeds a target its corpus, then mutations of it. The same seed and corpus give the same inputs.</summary>
@@ -28,7 +29,9 @@ public sealed class FuzzRunner(IFuzzTarget target, int seed)
         return null;
     }
 
-    /// <summary>Mutates until the time is over or <paramref name="iterationsMax"/> is reached. A finding ends it, with the input made as small as it still fails.</summary>
+    /// <summary>
+    /// Mutates until the time is over or <paramref name="iterationsMax"/> is reached. A finding ends it, with the input made as small as it still fails.
+    /// </summary>
     public Finding? Run(IReadOnlyList<byte[]> corpus, TimeSpan time, long iterationsMax)
     {
         var mutator = new Mutator(corpus, seed);

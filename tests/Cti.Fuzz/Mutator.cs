@@ -7,10 +7,13 @@ public sealed class Mutator
 
     private static readonly byte[][] Interesting =
     [
-        [0], [0xFF], [0x80], [0x7F], "\r\n"u8.ToArray(), "\r\n\r\n"u8.ToArray(), "\n"u8.ToArray(), " "u8.ToArray(), "\t"u8.ToArray(), "\""u8.ToArray(), "\\"u8.ToArray(),
-        "<"u8.ToArray(), ">"u8.ToArray(), ";"u8.ToArray(), ","u8.ToArray(), ":"u8.ToArray(), "="u8.ToArray(), "@"u8.ToArray(), "%"u8.ToArray(), "%00"u8.ToArray(),
+        [0], [0xFF], [0x80], [0x7F], "\r\n"u8.ToArray(), "\r\n\r\n"u8.ToArray(), "\n"u8.ToArray(), " "u8.ToArray(), "\t"u8.ToArray(), "\""u8.ToArray(),
+        "\\"u8.ToArray(),
+        "<"u8.ToArray(), ">"u8.ToArray(), ";"u8.ToArray(), ","u8.ToArray(), ":"u8.ToArray(), "="u8.ToArray(), "@"u8.ToArray(), "%"u8.ToArray(),
+        "%00"u8.ToArray(),
         "{"u8.ToArray(), "}"u8.ToArray(), "["u8.ToArray(), "]"u8.ToArray(), "${"u8.ToArray(), "0"u8.ToArray(), "-1"u8.ToArray(), "4294967296"u8.ToArray(),
-        "2147483648"u8.ToArray(), "18446744073709551616"u8.ToArray(), "99999999999999999999999999"u8.ToArray(), "1e999"u8.ToArray(), [0xC3, 0x28], [0xED, 0xA0, 0x80],
+        "2147483648"u8.ToArray(), "18446744073709551616"u8.ToArray(), "99999999999999999999999999"u8.ToArray(), "1e999"u8.ToArray(), [0xC3, 0x28],
+        [0xED, 0xA0, 0x80],
         [0xEF, 0xBB, 0xBF], [0xF0, 0x9F, 0x98, 0x80], [0xFF, 0xFF, 0xFF, 0xFF], [0, 0, 0, 0], [0x7F, 0xFF, 0xFF, 0xFF],
     ];
 

@@ -34,7 +34,8 @@ public sealed class AccessTests : IAsyncLifetime
     {
         using var socket = new ClientWebSocket();
         socket.Options.CollectHttpResponseDetails = true;
-        await Should.ThrowAsync<WebSocketException>(() => socket.ConnectAsync(new Uri($"ws://127.0.0.1:{_gateway.Server.Port}/v2/rpc?access_token=wrong"), CancellationToken.None));
+        await Should.ThrowAsync<WebSocketException>(() =>
+            socket.ConnectAsync(new Uri($"ws://127.0.0.1:{_gateway.Server.Port}/v2/rpc?access_token=wrong"), CancellationToken.None));
         socket.HttpStatusCode.ShouldBe(HttpStatusCode.Unauthorized);
     }
 
@@ -48,7 +49,8 @@ public sealed class AccessTests : IAsyncLifetime
         post.StatusCode.ShouldBe(HttpStatusCode.Unauthorized);
         foreach (var generation in (string[])["v1", "v2"])
         {
-            using var events = await _gateway.Http.GetAsync(new Uri(_gateway.Base, $"/{generation}/events?access_token={GatewayUnderTest.Key}"), HttpCompletionOption.ResponseHeadersRead);
+            using var events = await _gateway.Http.GetAsync(new Uri(_gateway.Base, $"/{generation}/events?access_token={GatewayUnderTest.Key}"),
+                HttpCompletionOption.ResponseHeadersRead);
             events.StatusCode.ShouldBe(HttpStatusCode.OK);
             (await _gateway.Feeds.NextAsync()).Application.ShouldBe("default");
             using var wrong = await _gateway.Http.GetAsync(new Uri(_gateway.Base, $"/{generation}/events?access_token=cti_wrong-key"));
@@ -207,6 +209,7 @@ public sealed class AccessTests : IAsyncLifetime
 
     [Fact]
     public async Task A_key_hash_that_is_none_stops_the_start() =>
-        (await Should.ThrowAsync<ArgumentException>(() => GatewayUnderTest.StartAsync(o => o with { Applications = [new ApplicationOptions("a", ["sha256:12"])] })))
+        (await Should.ThrowAsync<ArgumentException>(() =>
+            GatewayUnderTest.StartAsync(o => o with { Applications = [new ApplicationOptions("a", ["sha256:12"])] })))
             .Message.ShouldContain("64 hexadecimal digits");
 }

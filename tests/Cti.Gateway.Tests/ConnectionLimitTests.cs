@@ -36,7 +36,8 @@ public sealed class ConnectionLimitTests
     private static string Post(Socket socket, string key)
     {
         const string Nop = """{"jsonrpc":"2.0","method":"sys.call.nop","params":["r"],"id":1}""";
-        socket.Send(Encoding.ASCII.GetBytes($"POST /v2/rpc HTTP/1.1\r\nHost: a\r\n{WithKey(key)}Content-Type: application/json\r\nContent-Length: {Nop.Length}\r\n\r\n{Nop}"));
+        socket.Send(Encoding.ASCII.GetBytes($"POST /v2/rpc HTTP/1.1\r\nHost: a\r\n{WithKey(key)}Content-Type: application/json\r\n"
+            + $"Content-Length: {Nop.Length}\r\n\r\n{Nop}"));
         var buffer = new byte[4096];
         return Encoding.ASCII.GetString(buffer, 0, socket.Receive(buffer));
     }

@@ -3,7 +3,9 @@ using Cti.Contract;
 
 namespace Cti.Gateway.Tests;
 
-/// <summary>What the gateway and the documentation say of themselves, held against the contract's tables: nothing missing, renamed, different or additional.</summary>
+/// <summary>
+/// What the gateway and the documentation say of themselves, held against the contract's tables: nothing missing, renamed, different or additional.
+/// </summary>
 public sealed class ContractTests
 {
     public static TheoryData<ApiGeneration> Generations => [ApiGeneration.V1, ApiGeneration.V2];
@@ -59,7 +61,8 @@ public sealed class ContractTests
         foreach (var happened in ContractTables.Events)
         {
             if (!events.TryGetValue(happened.Name, out var described)) continue;
-            described.GetProperty("params").GetProperty("properties").EnumerateObject().Select(p => p.Name).ShouldBe([.. happened.Parameters, .. happened.Optional], happened.Name);
+            described.GetProperty("params").GetProperty("properties").EnumerateObject().Select(p => p.Name)
+                .ShouldBe([.. happened.Parameters, .. happened.Optional], happened.Name);
         }
     }
 

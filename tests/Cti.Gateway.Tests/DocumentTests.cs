@@ -81,7 +81,8 @@ public sealed class DocumentTests
         foreach (var generation in (ApiGeneration[])[ApiGeneration.V1, ApiGeneration.V2])
         {
             var answer = await gateway.CallAsync("rpc.discover", "{}", generation);
-            answer.GetProperty("result").GetRawText().ShouldBe(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", $"http://127.0.0.1:{gateway.Server.Port}", StateTable.Instance)));
+            answer.GetProperty("result").GetRawText()
+                .ShouldBe(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", $"http://127.0.0.1:{gateway.Server.Port}", StateTable.Instance)));
         }
         gateway.Router.Asked.ShouldBeEmpty();
     }
@@ -90,14 +91,16 @@ public sealed class DocumentTests
     public void Parameters_of_the_older_generation_have_their_older_names_and_defaults()
     {
         JsonElement Parameter(ApiGeneration generation, string method, string name) => Render(generation).GetProperty("methods").EnumerateArray()
-            .Single(m => m.GetProperty("name").GetString() == method).GetProperty("params").EnumerateArray().Single(p => p.GetProperty("name").GetString() == name);
+            .Single(m => m.GetProperty("name").GetString() == method).GetProperty("params").EnumerateArray()
+            .Single(p => p.GetProperty("name").GetString() == name);
         Parameter(ApiGeneration.V1, "sys.call.receive_dtmf_start", "if_break_on_key").GetProperty("x-aliases")[0].GetString().ShouldBe("breaking_on_key");
         Parameter(ApiGeneration.V2, "sys.call.receive_dtmf_start", "breaking_on_key").GetProperty("x-aliases")[0].GetString().ShouldBe("if_break_on_key");
         Parameter(ApiGeneration.V1, "sys.call.record_start", "record_format").GetProperty("schema").GetProperty("default").GetInt32().ShouldBe(2);
         Parameter(ApiGeneration.V2, "sys.call.record_start", "record_format").GetProperty("schema").GetProperty("default").GetInt32().ShouldBe(3);
     }
 
-    private static JsonElement Render(ApiGeneration generation) => GatewayUnderTest.Json(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", "https://cti.example:8443", StateTable.Instance)));
+    private static JsonElement Render(ApiGeneration generation) =>
+        GatewayUnderTest.Json(Encoding.UTF8.GetString(OpenRpcDocument.Render(generation, "9.8.7", "https://cti.example:8443", StateTable.Instance)));
 
     private static string RepositoryRoot()
     {

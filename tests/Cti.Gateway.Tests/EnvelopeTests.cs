@@ -80,7 +80,8 @@ public sealed class EnvelopeTests : IAsyncLifetime
         await _gateway.CallAsync($$"""{"jsonrpc":"2.0","id":1,"method":"sys.call.list"{{parameters}}}""");
         var asked = _gateway.Router.Asked.Single();
         asked.Arguments.Int32("limit").ShouldBe(100);
-        (await _gateway.CallAsync("""{"jsonrpc":"2.0","id":1,"method":"sys.call.nop","params":null}""")).GetProperty("error").GetProperty("data").GetProperty("param").GetString().ShouldBe("res_id");
+        (await _gateway.CallAsync("""{"jsonrpc":"2.0","id":1,"method":"sys.call.nop","params":null}""")).GetProperty("error").GetProperty("data")
+            .GetProperty("param").GetString().ShouldBe("res_id");
     }
 
     [Theory]
@@ -97,7 +98,8 @@ public sealed class EnvelopeTests : IAsyncLifetime
     {
         var error = (await _gateway.CallAsync(method, "{}")).GetProperty("error");
         error.GetProperty("code").GetInt32().ShouldBe(ErrorCodes.MethodNotFound);
-        error.GetProperty("message").GetString().ShouldBe($"no such method; {(meant is null ? "" : $"did you mean {meant}? ")}rpc.discover lists those that there are");
+        error.GetProperty("message").GetString()
+            .ShouldBe($"no such method; {(meant is null ? "" : $"did you mean {meant}? ")}rpc.discover lists those that there are");
     }
 
     [Fact]
@@ -125,7 +127,8 @@ public sealed class EnvelopeTests : IAsyncLifetime
             [1, {"jsonrpc":"2.0","method":"sys.call.nop","params":["a"],"id":"x"}, {"jsonrpc":"2.0","method":"sys.call.nop","params":["b"]},
              {"foo":"bar"}, {"jsonrpc":"2.0","method":"no.such","id":5}]
             """);
-        answer.EnumerateArray().Select(a => a.GetProperty("id").GetRawText() + " " + (a.TryGetProperty("error", out var e) ? e.GetProperty("code").GetInt32() : 0))
+        answer.EnumerateArray().Select(a =>
+            a.GetProperty("id").GetRawText() + " " + (a.TryGetProperty("error", out var e) ? e.GetProperty("code").GetInt32() : 0))
             .ShouldBe(["null -32600", "\"x\" 0", "null -32600", "5 -32601"]);
         _gateway.Router.Asked.Select(r => r.Arguments.String("res_id")).ShouldBe(["a", "b"]);
     }
@@ -133,7 +136,8 @@ public sealed class EnvelopeTests : IAsyncLifetime
     [Fact]
     public async Task A_batch_of_notifications_has_no_answer()
     {
-        using var response = await _gateway.PostAsync("""[{"jsonrpc":"2.0","method":"sys.call.nop","params":["a"]},{"jsonrpc":"2.0","method":"sys.call.nop","params":["b"]}]""");
+        using var response =
+            await _gateway.PostAsync("""[{"jsonrpc":"2.0","method":"sys.call.nop","params":["a"]},{"jsonrpc":"2.0","method":"sys.call.nop","params":["b"]}]""");
         response.StatusCode.ShouldBe(HttpStatusCode.NoContent);
         _gateway.Router.Asked.Length.ShouldBe(2);
     }
@@ -143,7 +147,8 @@ public sealed class EnvelopeTests : IAsyncLifetime
     {
         _gateway.Router.Answer = _ => new(RpcReply.Ok("""{"res_id":"0.0.7-sys.call-9007199254740991","user_data":"数据 \" \\"}"""u8.ToArray()));
         using var response = await _gateway.PostAsync("""{"jsonrpc":"2.0","method":"sys.call.get","params":["r"],"id":1}""");
-        (await response.Content.ReadAsStringAsync()).ShouldBe("""{"jsonrpc":"2.0","result":{"res_id":"0.0.7-sys.call-9007199254740991","user_data":"数据 \" \\"},"id":1}""");
+        (await response.Content.ReadAsStringAsync())
+            .ShouldBe("""{"jsonrpc":"2.0","result":{"res_id":"0.0.7-sys.call-9007199254740991","user_data":"数据 \" \\"},"id":1}""");
     }
 
     [Fact]
@@ -205,7 +210,9 @@ public sealed class EnvelopeTests : IAsyncLifetime
     {
         using var response = await _gateway.PostAsync("""{"jsonrpc":"2.0","method":"sys.call.nop","params":["r"],"id":1}""", contentType: contentType);
         response.StatusCode.ShouldBe(status);
-        if (status == HttpStatusCode.UnsupportedMediaType) (await response.Content.ReadAsStringAsync()).ShouldContain("-H 'Content-Type: application/json'", customMessage: "who wrote curl -d copies what is missing");
+        if (status == HttpStatusCode.UnsupportedMediaType)
+            (await response.Content.ReadAsStringAsync())
+                .ShouldContain("-H 'Content-Type: application/json'", customMessage: "who wrote curl -d copies what is missing");
     }
 
     [Fact]

@@ -44,7 +44,8 @@ public sealed class EventStreamTests : IAsyncLifetime
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
         (await NextLineAsync(reader, l => l.StartsWith("id:", StringComparison.Ordinal))).ShouldBe("id: c1");
         (await reader.ReadLineAsync()).ShouldBe(
-            """data: {"jsonrpc":"2.0","method":"sys.call.on_ringing","params":{},"meta":{"cursor":"c1","seq":1,"time":1700000000001,"res_id":"0.0.7-sys.call-42"}}""");
+            """data: {"jsonrpc":"2.0","method":"sys.call.on_ringing","params":{}"""
+                + ""","meta":{"cursor":"c1","seq":1,"time":1700000000001,"res_id":"0.0.7-sys.call-42"}}""");
         (await reader.ReadLineAsync()).ShouldBe("");
         (await NextLineAsync(reader, l => l.StartsWith("id:", StringComparison.Ordinal))).ShouldBe("id: c2");
     }
@@ -114,7 +115,8 @@ public sealed class EventStreamTests : IAsyncLifetime
         impatient.Feeds.Prepare = feed => feed.Source = () => FakeFeed.Event(1, "live", text);
         using var tcp = new System.Net.Sockets.TcpClient();
         await tcp.ConnectAsync("127.0.0.1", impatient.Server.Port);
-        await tcp.GetStream().WriteAsync(Encoding.ASCII.GetBytes($"GET /v2/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {GatewayUnderTest.Key}\r\n\r\n"));
+        await tcp.GetStream()
+            .WriteAsync(Encoding.ASCII.GetBytes($"GET /v2/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {GatewayUnderTest.Key}\r\n\r\n"));
         await (await impatient.Feeds.NextAsync()).Disposed.Task.WaitAsync(Patience.Long);
         impatient.Log.Lines.ShouldContain(l => l.Kind == LogEvents.GatewaySlowReader);
     }

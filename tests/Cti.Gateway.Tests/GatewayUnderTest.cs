@@ -53,7 +53,8 @@ internal sealed class GatewayUnderTest : IAsyncDisposable
         return gateway;
     }
 
-    internal async Task<HttpResponseMessage> PostAsync(string body, ApiGeneration generation = ApiGeneration.V2, string? key = Key, string contentType = "application/json")
+    internal async Task<HttpResponseMessage> PostAsync(string body, ApiGeneration generation = ApiGeneration.V2, string? key = Key,
+        string contentType = "application/json")
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(Base, $"/v{(int)generation}/rpc"));
         request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body));

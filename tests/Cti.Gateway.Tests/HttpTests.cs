@@ -27,12 +27,16 @@ public sealed class HttpTests : IAsyncLifetime
         return await reader.ReadToEndAsync().WaitAsync(Patience.Long);
     }
 
-    private static string Head(string method, string path, string more) => $"{method} {path} HTTP/1.1\nHost: 127.0.0.1\nConnection: close\nAuthorization: Bearer {GatewayUnderTest.Key}\n{more}";
+    private static string Head(string method, string path, string more) =>
+        $"{method} {path} HTTP/1.1\nHost: 127.0.0.1\nConnection: close\nAuthorization: Bearer {GatewayUnderTest.Key}\n{more}";
 
     [Fact]
     public async Task A_post_without_a_content_type_is_read_as_json()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_gateway.Base, "/v2/rpc")) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(Nop)) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_gateway.Base, "/v2/rpc"))
+        {
+            Content = new ByteArrayContent(Encoding.UTF8.GetBytes(Nop)),
+        };
         request.Headers.Authorization = new("Bearer", GatewayUnderTest.Key);
         request.Content.Headers.ContentType.ShouldBeNull();
         using var response = await _gateway.Http.SendAsync(request);
@@ -59,9 +63,11 @@ public sealed class HttpTests : IAsyncLifetime
     public async Task A_body_in_chunks_of_any_size_is_one_request(int size)
     {
         var chunked = new StringBuilder();
-        foreach (var piece in Nop.Chunk(size)) chunked.Append(System.Globalization.CultureInfo.InvariantCulture, $"{piece.Length:x}\r\n{new string(piece)}\r\n");
+        foreach (var piece in Nop.Chunk(size))
+            chunked.Append(System.Globalization.CultureInfo.InvariantCulture, $"{piece.Length:x}\r\n{new string(piece)}\r\n");
         chunked.Append("0\r\n\r\n");
-        (await RawAsync(Head("POST", "/v2/rpc", "Content-Type: application/json\nTransfer-Encoding: chunked"), Encoding.ASCII.GetBytes(chunked.ToString()))).ShouldContain("\"result\":null");
+        (await RawAsync(Head("POST", "/v2/rpc", "Content-Type: application/json\nTransfer-Encoding: chunked"), Encoding.ASCII.GetBytes(chunked.ToString())))
+            .ShouldContain("\"result\":null");
     }
 
     [Fact]
@@ -75,7 +81,8 @@ public sealed class HttpTests : IAsyncLifetime
     [Fact]
     public async Task A_compressed_body_is_415_and_says_what_would_be_right()
     {
-        var answer = await RawAsync(Head("POST", "/v2/rpc", $"Content-Type: application/json\nContent-Encoding: gzip\nContent-Length: {Nop.Length}"), Encoding.UTF8.GetBytes(Nop));
+        var answer = await RawAsync(Head("POST", "/v2/rpc", $"Content-Type: application/json\nContent-Encoding: gzip\nContent-Length: {Nop.Length}"),
+            Encoding.UTF8.GetBytes(Nop));
         answer.ShouldStartWith("HTTP/1.1 415");
         answer.ShouldContain("Accept-Encoding: identity");
     }
@@ -95,14 +102,16 @@ public sealed class HttpTests : IAsyncLifetime
     [InlineData("/v2/events")]
     public async Task A_page_of_another_origin_may_ask(string path)
     {
-        var preflight = await RawAsync($"OPTIONS {path} HTTP/1.1\nHost: 127.0.0.1\nConnection: close\nOrigin: https://pages.example\nAccess-Control-Request-Method: POST\nAccess-Control-Request-Headers: authorization,content-type", []);
+        var preflight = await RawAsync($"OPTIONS {path} HTTP/1.1\nHost: 127.0.0.1\nConnection: close\nOrigin: https://pages.example\n"
+            + "Access-Control-Request-Method: POST\nAccess-Control-Request-Headers: authorization,content-type", []);
         preflight.ShouldStartWith("HTTP/1.1 204");
         preflight.ShouldContain("Access-Control-Allow-Origin: *");
         preflight.ShouldContain("Access-Control-Allow-Headers: Authorization, Content-Type, Last-Event-ID");
         var refused = await RawAsync($"POST {path} HTTP/1.1\nHost: 127.0.0.1\nConnection: close\nOrigin: https://pages.example\nContent-Length: 0", []);
         refused.ShouldStartWith("HTTP/1.1 401");
         refused.ShouldContain("Access-Control-Allow-Origin: *", customMessage: "the page reads why");
-        (await RawAsync("GET /metrics HTTP/1.1\nHost: 127.0.0.1\nConnection: close\nOrigin: https://pages.example", [])).ShouldNotContain("Access-Control", customMessage: "what needs no key is not for pages");
+        (await RawAsync("GET /metrics HTTP/1.1\nHost: 127.0.0.1\nConnection: close\nOrigin: https://pages.example", []))
+            .ShouldNotContain("Access-Control", customMessage: "what needs no key is not for pages");
     }
 
     [Fact]
@@ -125,7 +134,8 @@ public sealed class HttpTests : IAsyncLifetime
     public async Task Discover_names_the_server_as_it_was_reached(string host, string? server)
     {
         const string Discover = """{"jsonrpc":"2.0","method":"rpc.discover","id":1}""";
-        var answer = await RawAsync($"POST /v2/rpc HTTP/1.1\n{host}\nConnection: close\nAuthorization: Bearer {GatewayUnderTest.Key}\nContent-Length: {Discover.Length}", Encoding.ASCII.GetBytes(Discover));
+        var answer = await RawAsync($"POST /v2/rpc HTTP/1.1\n{host}\nConnection: close\nAuthorization: Bearer {GatewayUnderTest.Key}\n"
+            + $"Content-Length: {Discover.Length}", Encoding.ASCII.GetBytes(Discover));
         if (answer.StartsWith("HTTP/1.1 400", StringComparison.Ordinal) && server is null) return;
         server ??= $"http://127.0.0.1:{_gateway.Server.Port}";
         var servers = GatewayUnderTest.Json(answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]).GetProperty("result").GetProperty("servers");

@@ -13,7 +13,8 @@ public sealed class MetricsCollection;
 [Collection(nameof(MetricsTests))]
 public sealed partial class MetricsTests
 {
-    [GeneratedRegex("""^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\["\\n])*"(,[a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\["\\n])*")*\})? (NaN|[+-]?Inf|[-+0-9.eE]+)$""")]
+    [GeneratedRegex("""^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\["\\n])*"(,"""
+        + """[a-zA-Z_][a-zA-Z0-9_]*="([^"\\\n]|\\["\\n])*")*\})? (NaN|[+-]?Inf|[-+0-9.eE]+)$""")]
     private static partial Regex SampleLine();
 
     // Other tests' gateways measure at the same time, so every test here has names of its own.
@@ -40,7 +41,8 @@ public sealed partial class MetricsTests
         foreach (var value in (double[])[0.05, 0.1, 0.5, 3]) histogram.Record(value);
         Lines(exporter, "t1_").ShouldBe(
         [
-            """# HELP t1_calls_total Calls,\nwith a \\.""", "# TYPE t1_calls_total counter", """t1_calls_total{dir="in"} 3""", """t1_calls_total{dir="out"} 3""",
+            """# HELP t1_calls_total Calls,\nwith a \\.""", "# TYPE t1_calls_total counter", """t1_calls_total{dir="in"} 3""",
+            """t1_calls_total{dir="out"} 3""",
             "# HELP t1_open t1.open", "# TYPE t1_open gauge", "t1_open 3",
             "# HELP t1_seen_bytes t1.seen", "# TYPE t1_seen_bytes gauge", """t1_seen_bytes{node="a\"b\\c\nd"} 7""",
             "# HELP t1_set t1.set", "# TYPE t1_set gauge", "t1_set 0.25",
@@ -110,8 +112,11 @@ public sealed partial class MetricsTests
         await gateway.CallAsync("sys.call.send_dtmf_start", "[\"r\",\"1\"]");
         await gateway.CallAsync("sys.call.send_dtmf_start", "[\"r\"]");
         var text = await gateway.Http.GetStringAsync(new Uri(gateway.Base, "/metrics"));
-        foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => !l.StartsWith('#'))) SampleLine().IsMatch(line).ShouldBeTrue(line);
-        double Value(string series) => double.Parse(text.Split('\n').Single(l => l.StartsWith(series + " ", StringComparison.Ordinal))[(series.Length + 1)..], CultureInfo.InvariantCulture);
+        foreach (var line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(l => !l.StartsWith('#')))
+            SampleLine().IsMatch(line).ShouldBeTrue(line);
+        double Value(string series) =>
+            double.Parse(text.Split('\n').Single(l => l.StartsWith(series + " ", StringComparison.Ordinal))[(series.Length + 1)..],
+                CultureInfo.InvariantCulture);
         Value("""cti_gateway_requests_total{method="sys.call.send_dtmf_start",code="0"}""").ShouldBeGreaterThanOrEqualTo(1);
         Value("""cti_gateway_requests_total{method="sys.call.send_dtmf_start",code="-32602"}""").ShouldBeGreaterThanOrEqualTo(1);
         Value("cti_gateway_request_duration_seconds_count").ShouldBeGreaterThanOrEqualTo(2);

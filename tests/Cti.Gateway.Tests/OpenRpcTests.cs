@@ -21,7 +21,8 @@ public sealed class OpenRpcTests
             var document = (await gateway.CallAsync("rpc.discover", "null", generation)).GetProperty("result").GetRawText();
             (await RunAsync("node", ["validate.cjs"], folder, document, Validating)).ShouldBe((0, "valid"));
             // That it looks is seen by what it finds: the URL of a server is absolute.
-            var (code, said) = await RunAsync("node", ["validate.cjs"], folder, document.Replace($"{gateway.Base}v{(int)generation}", $"/v{(int)generation}", StringComparison.Ordinal), Validating);
+            var (code, said) = await RunAsync("node", ["validate.cjs"], folder,
+                document.Replace($"{gateway.Base}v{(int)generation}", $"/v{(int)generation}", StringComparison.Ordinal), Validating);
             code.ShouldBe(1);
             said.ShouldContain("uri");
         }

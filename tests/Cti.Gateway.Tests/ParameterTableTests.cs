@@ -44,13 +44,16 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
             foreach (var value in Samples.OutOfRange(parameter)) yield return ("out of range", Samples.Text(new(required) { [name] = value }), parameter.Name);
             if (parameter.Required) yield return ("null", Samples.Text(new(required) { [name] = "null" }), parameter.Name);
             var valid = Samples.Valid(parameter, generation);
-            if (!parameter.Required) yield return ("twice, first null", $"{Samples.Text(new(required) { [name] = "null" })[..^1]},\"{name}\":{valid}}}", parameter.Name);
+            if (!parameter.Required)
+                yield return ("twice, first null", $"{Samples.Text(new(required) { [name] = "null" })[..^1]},\"{name}\":{valid}}}", parameter.Name);
             yield return ("twice", $"{Samples.Text(new(required) { [name] = valid })[..^1]},\"{name}\":{valid}}}", parameter.Name);
             foreach (var alias in parameter.Aliases)
-                yield return ("two spellings", Samples.Text(new(required.Where(r => r.Key != name).ToDictionary()) { [parameter.Name] = valid, [alias] = valid }), parameter.Name);
+                yield return ("two spellings",
+                    Samples.Text(new(required.Where(r => r.Key != name).ToDictionary()) { [parameter.Name] = valid, [alias] = valid }), parameter.Name);
         }
         yield return ("unknown", Samples.Text(new(required) { ["no_such_parameter"] = "1" }), "no_such_parameter");
-        yield return ("too many positions", $"[{string.Join(',', method.PositionsIn(generation).Select(p => Samples.Valid(p, generation)).Append("1"))}]", "params");
+        yield return ("too many positions", $"[{string.Join(',', method.PositionsIn(generation).Select(p => Samples.Valid(p, generation)).Append("1"))}]",
+            "params");
     }
 
     [Theory, MemberData(nameof(Methods))]
@@ -90,7 +93,8 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
         var method = Catalogue.Find(name)!;
         var bound = Bind(method, generation, Samples.Text(Samples.Required(method, generation)));
         bound.Values.Keys.ShouldBe(method.Parameters.Select(p => p.Name), ignoreOrder: true);
-        foreach (var parameter in method.Parameters.Where(p => !p.Required)) bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
+        foreach (var parameter in method.Parameters.Where(p => !p.Required))
+            bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
     }
 
     [Theory, MemberData(nameof(Methods))]
@@ -110,7 +114,8 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
         var method = Catalogue.Find(name)!;
         var bound = Bind(method, generation,
             $"[{string.Join(',', method.PositionsIn(generation).Select(p => p.Required ? Samples.Valid(p, generation) : "null"))}]");
-        foreach (var parameter in method.Parameters.Where(p => !p.Required)) bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
+        foreach (var parameter in method.Parameters.Where(p => !p.Required))
+            bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
     }
 
     [Theory, MemberData(nameof(Methods))]
@@ -128,7 +133,8 @@ public sealed class ParameterTableTests(ParameterTableTests.Gateway gateway) : I
         }
         foreach (var bound in new[] { Bind(method, generation, Samples.Text(nulls)), Bind(method, generation, Samples.Text(written)) })
         {
-            foreach (var parameter in method.Parameters.Where(p => !p.Required)) bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
+            foreach (var parameter in method.Parameters.Where(p => !p.Required))
+                bound.Values[parameter.Name].ShouldBe(parameter.DefaultIn(generation), parameter.Name);
             ArgumentsHash.Compute(method, bound).ShouldBe(ArgumentsHash.Compute(method, absent));
         }
     }

@@ -55,8 +55,10 @@ public sealed class SocketTests : IAsyncLifetime
         using var tcp = new TcpClient { NoDelay = true };
         await tcp.ConnectAsync("127.0.0.1", _gateway.Server.Port);
         var stream = tcp.GetStream();
-        var handshake = $"GET /v2/rpc?access_token={GatewayUnderTest.Key} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
-        byte[] frames = [.. Encoding.ASCII.GetBytes(handshake), .. Masked(0x81, Nop[..40], isFinal: false), .. Masked(0x89, "ping", isFinal: true), .. Masked(0x80, Nop[40..], isFinal: true)];
+        var handshake = $"GET /v2/rpc?access_token={GatewayUnderTest.Key} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        byte[] frames = [.. Encoding.ASCII.GetBytes(handshake), .. Masked(0x81, Nop[..40], isFinal: false), .. Masked(0x89, "ping", isFinal: true),
+            .. Masked(0x80, Nop[40..], isFinal: true)];
         for (var at = 0; at < frames.Length; at += size)
             await stream.WriteAsync(frames.AsMemory(at, Math.Min(size, frames.Length - at)));
         var received = new StringBuilder();
@@ -261,9 +263,11 @@ public sealed class SocketTests : IAsyncLifetime
     {
         using var client = await _gateway.ConnectAsync();
         client.Feed.Application.ShouldBe("default");
-        client.Feed.Push(FakeFeed.Event(1, @params: """{"res_id":"r","user_data":"数"}"""), FakeFeed.Event(2, "sys.call.on_released", media: """{"codec":"PCMA"}"""));
+        client.Feed.Push(FakeFeed.Event(1, @params: """{"res_id":"r","user_data":"数"}"""),
+            FakeFeed.Event(2, "sys.call.on_released", media: """{"codec":"PCMA"}"""));
         (await client.ReceiveAsync()).GetRawText().ShouldBe(
-            """{"jsonrpc":"2.0","method":"sys.call.on_ringing","params":{"res_id":"r","user_data":"数"},"meta":{"cursor":"c1","seq":1,"time":1700000000001,"res_id":"0.0.7-sys.call-42"}}""");
+            """{"jsonrpc":"2.0","method":"sys.call.on_ringing","params":{"res_id":"r","user_data":"数"}"""
+                + ""","meta":{"cursor":"c1","seq":1,"time":1700000000001,"res_id":"0.0.7-sys.call-42"}}""");
         (await client.ReceiveAsync()).GetProperty("meta").GetProperty("media").GetProperty("codec").GetString().ShouldBe("PCMA");
     }
 
@@ -298,7 +302,8 @@ public sealed class SocketTests : IAsyncLifetime
     public async Task Two_subscriptions_in_one_batch_are_both_carried_out()
     {
         using var client = await _gateway.ConnectAsync();
-        await client.SendAsync("""[{"jsonrpc":"2.0","id":1,"method":"sys.event.subscribe"},{"jsonrpc":"2.0","id":2,"method":"sys.event.subscribe","params":["earliest"]}]""");
+        await client.SendAsync("""[{"jsonrpc":"2.0","id":1,"method":"sys.event.subscribe"}"""
+            + """,{"jsonrpc":"2.0","id":2,"method":"sys.event.subscribe","params":["earliest"]}]""");
         (await client.ReceiveAsync()).GetArrayLength().ShouldBe(2);
         client.Feed.Push(FakeFeed.Event(3));
         (await client.ReceiveAsync()).GetProperty("meta").GetProperty("seq").GetInt32().ShouldBe(3);

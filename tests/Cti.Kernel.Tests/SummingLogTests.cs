@@ -128,7 +128,8 @@ public sealed class SummingLogTests : IDisposable
     {
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() => CountSome(25_000, "z"))));
         _runtime.Advance(10_000);
-        var told = _lines.Written.Where(static line => line.Contains("more in")).Sum(static line => long.Parse(line.Split(' ')[3], CultureInfo.InvariantCulture));
+        var told = _lines.Written.Where(static line => line.Contains("more in"))
+            .Sum(static line => long.Parse(line.Split(' ')[3], CultureInfo.InvariantCulture));
         told.ShouldBe(2 * 100_000 - 1);
     }
 

@@ -62,8 +62,10 @@ public sealed class BridgeTests
             first.FarTimestamp = 1000 + (160 * (uint)at);
             first.Send(8, [(byte)at]);
         }
-        second.Sent.Select(packet => (packet.Payload[0], unchecked((ushort)(packet.Sequence - second.Sent[0].Sequence)), (packet.Timestamp - second.Sent[0].Timestamp) / 160))
-            .ShouldBe([((byte)0, (ushort)0, 0u), ((byte)1, (ushort)1, 1u), ((byte)3, (ushort)3, 3u), ((byte)2, (ushort)2, 2u), ((byte)5, (ushort)5, 5u), ((byte)6, (ushort)6, 6u)]);
+        second.Sent.Select(packet =>
+            (packet.Payload[0], unchecked((ushort)(packet.Sequence - second.Sent[0].Sequence)), (packet.Timestamp - second.Sent[0].Timestamp) / 160))
+            .ShouldBe([((byte)0, (ushort)0, 0u), ((byte)1, (ushort)1, 1u), ((byte)3, (ushort)3, 3u), ((byte)2, (ushort)2, 2u), ((byte)5, (ushort)5, 5u),
+                ((byte)6, (ushort)6, 6u)]);
     }
 
     [Fact]
@@ -190,7 +192,8 @@ public sealed class BridgeTests
         first.Happened.OfType<BridgeEnded>().ShouldBeEmpty("its file is not complete");
         recorder.Drain().ShouldBeTrue();
         rig.Ticks(1);
-        first.Happened.ShouldBe([new BridgeStarted(5), new RecordStarted(5), new RecordEnded(5, MediaOutcome.Stopped, 2000), new BridgeEnded(5, MediaOutcome.Stopped)]);
+        first.Happened.ShouldBe([new BridgeStarted(5), new RecordStarted(5), new RecordEnded(5, MediaOutcome.Stopped, 2000),
+            new BridgeEnded(5, MediaOutcome.Stopped)]);
         var file = File.ReadAllBytes(folder.File("both.wav"));
         file[22].ShouldBe((byte)2);
         var data = file.AsSpan(file.Length - 32_000);

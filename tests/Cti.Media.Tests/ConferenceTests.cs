@@ -289,7 +289,8 @@ public sealed class ConferenceTests
         var random = new Random(seed);
         var rig = new MixRig();
         var conferences = Enumerable.Range(0, 3).Select(_ => rig.OpenConference(new ConferenceOptions(TalkerEvents: true))).ToArray();
-        for (var i = 0; i < 12; i++) rig.Open(random.Next(2) == 0 ? AudioCodec.Pcma : AudioCodec.Pcmu, random.Next(3) == 0 ? -1 : 101, tone: 300 + (100 * i)).IsDeaf = true;
+        for (var i = 0; i < 12; i++)
+            rig.Open(random.Next(2) == 0 ? AudioCodec.Pcma : AudioCodec.Pcmu, random.Next(3) == 0 ? -1 : 101, tone: 300 + (100 * i)).IsDeaf = true;
         var started = new List<(MixParty First, long Action)>();
         var plays = 0;
         for (var step = 0; step < 1500; step++)
@@ -310,7 +311,10 @@ public sealed class ConferenceTests
                     one.Session.Apply(MediaCommand.PrepareBridgePlay(1_000_000 + ++plays));
                     one.Session.Apply(MediaCommand.StartBridgePlay(1_000_000 + plays, new PlayList([Spectrum.Prompt(500, random.Next(1, 200))])));
                     break;
-                case 8: one.Configure(random.Next(2) == 0 ? AudioCodec.Pcma : AudioCodec.Pcmu, random.Next(3) == 0 ? -1 : 101, random.Next(4) > 0, random.Next(4) > 0); break;
+                case 8:
+                    one.Configure(random.Next(2) == 0 ? AudioCodec.Pcma : AudioCodec.Pcmu, random.Next(3) == 0 ? -1 : 101, random.Next(4) > 0,
+                        random.Next(4) > 0);
+                    break;
                 case 9 when random.Next(20) == 0: one.Session.Apply(MediaCommand.Close()); break;
                 case 10 when random.Next(20) == 0: one.Session.LeaveMixes(); break;
                 default: rig.Ticks(random.Next(1, 5)); break;

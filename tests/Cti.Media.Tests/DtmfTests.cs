@@ -44,7 +44,8 @@ public sealed class DtmfTests
 
     [Fact]
     public void Late_repetitions_of_an_earlier_key_make_no_new_one() =>
-        Detect((1, 1000, 160, false, true), (1, 1000, 800, true, false), (2, 2600, 160, false, true), (1, 1000, 800, true, false), (2, 2600, 320, false, false)).ShouldBe("12");
+        Detect((1, 1000, 160, false, true), (1, 1000, 800, true, false), (2, 2600, 160, false, true), (1, 1000, 800, true, false), (2, 2600, 320, false, false))
+            .ShouldBe("12");
 
     [Fact]
     public void A_key_held_over_the_longest_duration_is_one_key() =>
@@ -181,7 +182,8 @@ public sealed class DtmfTests
         return found;
     }
 
-    private static short[] Tone(char key, int millis, double low = 5000, double high = 5000, double detune = 1, int silenceBefore = 0, Random? noise = null, double noiseLevel = 0)
+    private static short[] Tone(char key, int millis, double low = 5000, double high = 5000, double detune = 1, int silenceBefore = 0, Random? noise = null,
+        double noiseLevel = 0)
     {
         var pad = Keys.Pad.IndexOf(key, StringComparison.Ordinal);
         var samples = new short[((silenceBefore + millis + 100) * 8 / 160 * 160) + 160];

@@ -7,7 +7,8 @@ public sealed class JitterTests
     private const long Millis = 1_000_000;
 
     /// <summary>Plays a sound through the buffer: packets of <paramref name="frame"/> samples, each at the time the schedule gives it (null: lost).</summary>
-    private static (short[] Heard, JitterBuffer Buffer) Run(short[] sound, Func<int, double?> lateMillis, int frame = 160, int popOffsetMillis = 3, double skew = 0)
+    private static (short[] Heard, JitterBuffer Buffer) Run(short[] sound, Func<int, double?> lateMillis, int frame = 160, int popOffsetMillis = 3,
+        double skew = 0)
     {
         var buffer = new JitterBuffer();
         var codes = Sound.Encode(sound);
@@ -26,7 +27,8 @@ public sealed class JitterTests
             for (; next < arrivals.Count && arrivals[next].At <= now; next++)
             {
                 var packet = arrivals[next].Packet;
-                buffer.Put(0xFFFF_F000u + (uint)(packet * frame), codes.AsSpan(packet * frame, frame), AudioCodec.Pcma, arrivals[next].At + (1_000_000 * Millis));
+                buffer.Put(0xFFFF_F000u + (uint)(packet * frame), codes.AsSpan(packet * frame, frame), AudioCodec.Pcma,
+                    arrivals[next].At + (1_000_000 * Millis));
             }
             buffer.Pop(popped, now + (1_000_000 * Millis));
             heard.AddRange(popped);

@@ -48,7 +48,8 @@ public sealed class LatchTests
     public void Where_no_nat_is_seen_the_signalled_address_alone_counts(string signalled, string source, LatchMode mode)
     {
         var latch = Latch(Key(signalled), source, mode);
-        foreach (var other in new[] { Key(signalled).WithPort(4002), SocketAddressKey.From(new IPEndPoint(IPAddress.Parse(source), 5000)), Nat, Neighbour, Stranger })
+        foreach (var other in new[] { Key(signalled).WithPort(4002), SocketAddressKey.From(new IPEndPoint(IPAddress.Parse(source), 5000)), Nat, Neighbour,
+            Stranger })
         {
             Packets(latch, other, 1000).ShouldBe(0, other.ToString());
             Packets(latch, other, 1000, nanos: 100 * Silence, ssrc: 8).ShouldBe(0, other.ToString());

@@ -28,7 +28,8 @@ public sealed class LinkTests
         party.Send(101, payload, marker: duration == 160, advance: 0);
     }
 
-    private static (MixParty Near, MixParty Far) Bridged(MixRig rig, AudioCodec link = AudioCodec.Pcma, AudioCodec far = AudioCodec.Pcma, double nearTone = 0, double farTone = 0)
+    private static (MixParty Near, MixParty Far) Bridged(MixRig rig, AudioCodec link = AudioCodec.Pcma, AudioCodec far = AudioCodec.Pcma, double nearTone = 0,
+        double farTone = 0)
     {
         var (near, other) = (rig.Open(tone: nearTone), rig.Open(far, events: 96, tone: farTone));
         var (here, there) = rig.OpenLink(link);

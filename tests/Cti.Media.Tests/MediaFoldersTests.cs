@@ -10,7 +10,8 @@ public sealed class MediaFoldersTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     /// <summary>A shared root with the record root in it; b's recordings and c's prompts lie elsewhere.</summary>
-    private MediaFolders Folders() => new(_folder.File("media"), _folder.File("builtin"), _folder.File("media/recordings"), new Dictionary<string, ApplicationFolders>
+    private MediaFolders Folders() =>
+        new(_folder.File("media"), _folder.File("builtin"), _folder.File("media/recordings"), new Dictionary<string, ApplicationFolders>
     {
         ["a"] = new(null, null),
         ["b"] = new(null, _folder.File("of-b")),
@@ -75,7 +76,8 @@ public sealed class MediaFoldersTests : IDisposable
             }
             folders.Resolve(application, path).Kind.ShouldBe(ResolutionKind.Missing);
             folders.Resolve(application, path + "x").Kind.ShouldBe(ResolutionKind.Missing, "whether it is there is none of its business");
-            if (file.StartsWith("media/", StringComparison.Ordinal)) folders.Resolve(application, file["media/".Length..]).Kind.ShouldBe(ResolutionKind.Missing);
+            if (file.StartsWith("media/", StringComparison.Ordinal))
+                folders.Resolve(application, file["media/".Length..]).Kind.ShouldBe(ResolutionKind.Missing);
         }
         Directory.CreateDirectory(_folder.File("media"));
         File.CreateSymbolicLink(_folder.File("media/link.wav"), path);
@@ -114,7 +116,10 @@ public sealed class MediaFoldersTests : IDisposable
     [Fact]
     public void Where_there_is_one_application_what_was_recorded_before_folders_is_its_own()
     {
-        var one = new MediaFolders(_folder.File("media"), null, _folder.File("media/recordings"), new Dictionary<string, ApplicationFolders> { ["default"] = new(null, null) });
+        var one = new MediaFolders(_folder.File("media"), null, _folder.File("media/recordings"), new Dictionary<string, ApplicationFolders>
+        {
+            ["default"] = new(null, null),
+        });
         var path = Put("media/recordings/from-before.wav");
         one.Resolve("default", path).Kind.ShouldBe(ResolutionKind.Found);
         one.Resolve("default", "recordings/from-before.wav").Kind.ShouldBe(ResolutionKind.Found);

@@ -69,7 +69,8 @@ internal sealed class MediaHarness : IMediaEvents
 
     public void OnMediaEvent(MediaSessionId session, MediaEvent happened) => Happened.Add(happened);
 
-    public static MediaDescription Description(AudioCodec codec = AudioCodec.Pcma, int events = Events, bool send = true, bool receive = true, IPEndPoint? remote = null)
+    public static MediaDescription Description(AudioCodec codec = AudioCodec.Pcma, int events = Events, bool send = true, bool receive = true,
+        IPEndPoint? remote = null)
     {
         var far = remote ?? Far;
         return new MediaDescription(far, new IPEndPoint(far.Address, far.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, events, send, receive);
@@ -102,7 +103,8 @@ internal sealed class MediaHarness : IMediaEvents
     }
 
     /// <summary>The far end sends a packet; sequence and timestamp go on by themselves.</summary>
-    public void Receive(int payloadType, ReadOnlySpan<byte> payload, bool marker = false, SocketAddressKey? from = null, uint? timestamp = null, uint advance = 160)
+    public void Receive(int payloadType, ReadOnlySpan<byte> payload, bool marker = false, SocketAddressKey? from = null, uint? timestamp = null,
+        uint advance = 160)
     {
         Raw(payloadType, payload, marker, FarSequence++, timestamp ?? FarTimestamp, from ?? FarKey);
         if (timestamp is null) FarTimestamp += advance;

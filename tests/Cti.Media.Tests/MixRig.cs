@@ -146,7 +146,8 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
     public void ConfigureSeveral(AudioCodec codec)
     {
         Codec = codec;
-        Session.Apply(MediaCommand.Configure(new MediaDescription(_farEndPoint, new IPEndPoint(_farEndPoint.Address, _farEndPoint.Port + 1), codec, PayloadType, 96, true, true)
+        Session.Apply(MediaCommand.Configure(new MediaDescription(_farEndPoint, new IPEndPoint(_farEndPoint.Address, _farEndPoint.Port + 1), codec, PayloadType,
+            96, true, true)
         {
             AlsoReceived = [new ReceivedFormat(8, AudioCodec.Pcma), new ReceivedFormat(0, AudioCodec.Pcmu), new ReceivedFormat(101, null)],
         }));

@@ -16,11 +16,13 @@ public sealed class OddSoundFileTests
         [.. Encoding.ASCII.GetBytes(name), .. BitConverter.GetBytes(body.Length), .. body, .. isPadded && body.Length % 2 == 1 ? new byte[1] : []];
 
     private static byte[] Format(int tag, int bits, int align, int channels = 1, byte[]? more = null) =>
-        Chunk("fmt ", [.. BitConverter.GetBytes((short)tag), .. BitConverter.GetBytes((short)channels), .. BitConverter.GetBytes(8000), .. BitConverter.GetBytes(8000 * align),
+        Chunk("fmt ", [.. BitConverter.GetBytes((short)tag), .. BitConverter.GetBytes((short)channels), .. BitConverter.GetBytes(8000),
+            .. BitConverter.GetBytes(8000 * align),
             .. BitConverter.GetBytes((short)align), .. BitConverter.GetBytes((short)bits), .. more ?? []]);
 
     private static byte[] Extension(int valid, int tag) =>
-        [22, 0, .. BitConverter.GetBytes((short)valid), 4, 0, 0, 0, .. BitConverter.GetBytes((short)tag), 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38, 0x9B, 0x71];
+        [22, 0, .. BitConverter.GetBytes((short)valid), 4, 0, 0, 0, .. BitConverter.GetBytes((short)tag), 0, 0, 0, 0, 0x10, 0, 0x80, 0, 0, 0xAA, 0, 0x38,
+            0x9B, 0x71];
 
     private static byte[] Riff(params byte[][] chunks)
     {
@@ -117,7 +119,8 @@ public sealed class OddSoundFileTests
     public void A_file_for_large_sizes_is_read(string name, bool hasSizes)
     {
         var sound = In(2, 2, isUpper: true);
-        byte[] sizes = [.. BitConverter.GetBytes(hasSizes ? 1_000_000L : 0), .. BitConverter.GetBytes(hasSizes ? (long)sound.Length : 0), .. BitConverter.GetBytes((long)Said.Length), 0, 0, 0, 0];
+        byte[] sizes = [.. BitConverter.GetBytes(hasSizes ? 1_000_000L : 0), .. BitConverter.GetBytes(hasSizes ? (long)sound.Length : 0),
+            .. BitConverter.GetBytes((long)Said.Length), 0, 0, 0, 0];
         var data = Chunk("data", sound);
         BinaryPrimitives.WriteUInt32LittleEndian(data.AsSpan(4), uint.MaxValue);
         byte[] file = [.. Encoding.ASCII.GetBytes(name), 0xFF, 0xFF, 0xFF, 0xFF, .. "WAVE"u8, .. Chunk("ds64", sizes), .. Format(1, 16, 2), .. data];

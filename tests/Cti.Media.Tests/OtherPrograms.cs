@@ -24,7 +24,10 @@ internal static class OtherPrograms
 
     public static byte[] Run(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+        using var process = Process.Start(new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+        })!;
         process.StandardInput.Close();
         var said = process.StandardError.ReadToEndAsync();
         using var output = new MemoryStream();

@@ -5,7 +5,8 @@ namespace Cti.Media.Tests;
 /// <summary>Sound files of every kind, made by programs of others.</summary>
 public sealed class PlayFormatTests
 {
-    private static readonly short[] Said = [.. Enumerable.Range(0, 12_000).Select(i => (short)(9_000 * Math.Sin(2 * Math.PI * ((300.0 * i / 8000) + (2700 / 24_000.0 * i * i / 8000)))))];
+    private static readonly short[] Said = [.. Enumerable.Range(0, 12_000)
+        .Select(i => (short)(9_000 * Math.Sin(2 * Math.PI * ((300.0 * i / 8000) + (2700 / 24_000.0 * i * i / 8000)))))];
 
     private static string Source(TemporaryFolder folder) => folder.Write("source.wav", Wav.Of(1, 16, 1, 8000, Wav.Bytes16(Said)));
 

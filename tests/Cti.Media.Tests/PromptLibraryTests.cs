@@ -129,14 +129,17 @@ public sealed class PromptLibraryTests : IDisposable
         PieceEnds.Trim(pause).ShouldBeSameAs(pause);
     }
 
-    /// <summary>Every piece after every other: forty milliseconds of silence at most, and no step at the join that is heard beside those of the speech itself.</summary>
+    /// <summary>
+    /// Every piece after every other: forty milliseconds of silence at most, and no step at the join that is heard beside those of the speech itself.
+    /// </summary>
     [Theory]
     [InlineData("zh-CN")]
     [InlineData("en-US")]
     public void The_built_in_pieces_join_without_a_click_or_a_gap_and_byte_for_byte(string language)
     {
         var library = Library(language, builtin: BuiltIn);
-        var pieces = Directory.GetFiles(Path.Combine(BuiltIn, language), "*.wav").Select(Path.GetFileName).Where(name => !name!.StartsWith("demo-", StringComparison.Ordinal)).ToArray();
+        var pieces = Directory.GetFiles(Path.Combine(BuiltIn, language), "*.wav").Select(Path.GetFileName)
+            .Where(name => !name!.StartsWith("demo-", StringComparison.Ordinal)).ToArray();
         pieces.Length.ShouldBeGreaterThan(25);
         var sounds = new List<short[]>();
         foreach (var piece in pieces)

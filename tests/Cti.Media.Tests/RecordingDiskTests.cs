@@ -6,7 +6,8 @@ namespace Cti.Media.Tests;
 /// <summary>Recordings on disks that are full, that do not answer, and that others read.</summary>
 public sealed class RecordingDiskTests
 {
-    private const UnixFileMode Folder0750 = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
+    private const UnixFileMode Folder0750 =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
     private const UnixFileMode File0640 = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
 
     private static void Say(SoundRecorder recorder, int frames)
@@ -111,7 +112,8 @@ public sealed class RecordingDiskTests
     {
         private readonly TemporaryFolder _folder = new();
 
-        public SmallDisk(int kilobytes) => IsThere = Environment.UserName == "root" && Run("mount", "-t", "tmpfs", "-o", $"size={kilobytes}k", "tmpfs", _folder.Path);
+        public SmallDisk(int kilobytes) =>
+            IsThere = Environment.UserName == "root" && Run("mount", "-t", "tmpfs", "-o", $"size={kilobytes}k", "tmpfs", _folder.Path);
 
         public bool IsThere { get; }
 

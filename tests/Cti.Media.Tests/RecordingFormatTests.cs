@@ -12,9 +12,11 @@ public sealed class RecordingFormatTests
     public static TheoryData<RecordFormat> All => [.. Enum.GetValues<RecordFormat>()];
 
     private static short[] Rising(double from, double to, int samples) =>
-        [.. Enumerable.Range(0, samples).Select(i => (short)(9_000 * Math.Sin(2 * Math.PI * ((from * i / 8000) + ((to - from) / (2.0 * samples) * i * i / 8000)))))];
+        [.. Enumerable.Range(0, samples)
+            .Select(i => (short)(9_000 * Math.Sin(2 * Math.PI * ((from * i / 8000) + ((to - from) / (2.0 * samples) * i * i / 8000)))))];
 
-    private static bool HasStereo(RecordFormat format) => format is RecordFormat.Pcm8 or RecordFormat.Alaw or RecordFormat.Ulaw or RecordFormat.ImaAdpcm or RecordFormat.Mp3;
+    private static bool HasStereo(RecordFormat format) =>
+        format is RecordFormat.Pcm8 or RecordFormat.Alaw or RecordFormat.Ulaw or RecordFormat.ImaAdpcm or RecordFormat.Mp3;
 
     private static string NameOf(string name, RecordFormat format) => name + format switch
     {
@@ -32,7 +34,10 @@ public sealed class RecordingFormatTests
         var path = folder.File("said.wav");
         short[] said = [.. Enumerable.Range(0, 8000).Select(static i => (short)(9_000 * Math.Sin(i * 0.1 * (1 + (i / 8000.0)))))];
         Record(path, format, said);
-        var tools = new (string Name, Func<string, short[]> Read)[] { ("libsndfile", OtherPrograms.Sndfile), ("ffmpeg", OtherPrograms.Ffmpeg), ("sox", OtherPrograms.Sox) };
+        var tools = new (string Name, Func<string, short[]> Read)[]
+        {
+            ("libsndfile", OtherPrograms.Sndfile), ("ffmpeg", OtherPrograms.Ffmpeg), ("sox", OtherPrograms.Sox),
+        };
         tools.Where(tool => Reads(tool.Read)).Select(static tool => tool.Name).ShouldBe([reader]);
 
         bool Reads(Func<string, short[]> read)
@@ -220,7 +225,8 @@ public sealed class RecordingFormatTests
         var repaired = folder.File(NameOf("repaired", format));
         var continued = folder.File(NameOf("continued", format));
         var given = folder.File(NameOf("given-up", format));
-        foreach (var copy in new[] { repaired, continued, given }) OtherPrograms.Run("cp", path + RecordingHeader.PartSuffix, copy + RecordingHeader.PartSuffix);
+        foreach (var copy in new[] { repaired, continued, given })
+            OtherPrograms.Run("cp", path + RecordingHeader.PartSuffix, copy + RecordingHeader.PartSuffix);
         dying.Discard();
         dying.Drain().ShouldBeTrue();
 

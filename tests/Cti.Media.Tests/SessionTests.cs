@@ -186,7 +186,8 @@ public sealed class SessionTests
     }
 
     /// <summary>Records what the far end sends, one packet a tick; the arrival schedule says which packets come in a tick.</summary>
-    private static (MediaHarness Harness, Prompt File, short[] Sound) RecordTone(int ticks, RecordFormat format, bool beep, Func<int, int[]>? schedule = null, AudioCodec codec = AudioCodec.Pcma)
+    private static (MediaHarness Harness, Prompt File, short[] Sound) RecordTone(int ticks, RecordFormat format, bool beep, Func<int, int[]>? schedule = null,
+        AudioCodec codec = AudioCodec.Pcma)
     {
         using var folder = new TemporaryFolder();
         var sound = Sound.Sine(437, ticks * 160);
@@ -245,7 +246,8 @@ public sealed class SessionTests
     [Fact]
     public void Lost_reordered_and_doubled_packets_leave_the_recording_whole()
     {
-        // A tenth of the sound is made up, in a phase of its own, so 0.9 is what to expect at best. Every 10th is lost, every 7th comes after its follower, every 5th twice.
+        // A tenth of the sound is made up, in a phase of its own, so 0.9 is what to expect at best. Every 10th is lost, every 7th comes after its follower,
+        // every 5th twice.
         var (harness, file, sound) = RecordTone(300, RecordFormat.Alaw, beep: false, schedule: i =>
             i % 10 == 9 ? [] : i % 7 == 3 && i % 10 != 8 ? [] : i % 7 == 4 && i % 10 is not 0 and not 9 ? [i, i - 1] : i % 5 == 0 ? [i, i] : [i]);
         file.Samples.ShouldBe(48_000);

@@ -122,7 +122,8 @@ public sealed class SrtpTests
             var plain = Convert.FromHexString("81C8000BCAFEBABE" + "0102030405060708090A0B0C0D0E0F10");
             var first = ProtectRtcp(here, plain);
             var second = ProtectRtcp(here, plain);
-            (BinaryPrimitives.ReadUInt32BigEndian(first.AsSpan(24)), BinaryPrimitives.ReadUInt32BigEndian(second.AsSpan(24))).ShouldBe((0x8000_0000u, 0x8000_0001u));
+            (BinaryPrimitives.ReadUInt32BigEndian(first.AsSpan(24)), BinaryPrimitives.ReadUInt32BigEndian(second.AsSpan(24)))
+                .ShouldBe((0x8000_0000u, 0x8000_0001u));
             first.AsSpan(8, 16).SequenceEqual(plain.AsSpan(8)).ShouldBeFalse();
             there.TryUnprotectRtcp(second, out var read, out _).ShouldBeTrue();
             read.ToArray().ShouldBe(plain);
@@ -307,8 +308,10 @@ public sealed class SrtpTests
 
     /// <summary>RFC 7714 section 17, index 0x5D4.</summary>
     [Theory]
-    [InlineData(16, "81C8000D4D61727363E94885DCDAB67CA727D7662F6B7E997FF5C0F76C06F32DC676A5F1730D6FDA4CE09B4686303DED0BB9275BC84AA45896CF4D2FC5ABF87245D9EADE800005D4")]
-    [InlineData(32, "81C8000D4D617273D50AE4D1F5CE5D304BA297E47D470C282C3ECE5DBFFE0A50A2EAA5C1110555BE8415F658C61DE0476F1B6FAD1D1EB30C4446839F57FF6F6CB26AC3BE800005D4")]
+    [InlineData(16,
+        "81C8000D4D61727363E94885DCDAB67CA727D7662F6B7E997FF5C0F76C06F32DC676A5F1730D6FDA4CE09B4686303DED0BB9275BC84AA45896CF4D2FC5ABF87245D9EADE800005D4")]
+    [InlineData(32,
+        "81C8000D4D617273D50AE4D1F5CE5D304BA297E47D470C282C3ECE5DBFFE0A50A2EAA5C1110555BE8415F658C61DE0476F1B6FAD1D1EB30C4446839F57FF6F6CB26AC3BE800005D4")]
     public void Compounds_of_rfc_7714_section_17_are_made_and_read(int keyBytes, string expected)
     {
         using var transform = Rfc7714(keyBytes);

@@ -59,7 +59,8 @@ public sealed class DescriptorBudgetTests
     public void A_default_that_is_lowered_is_a_note_and_a_configured_value_a_warning(string? set, string[] warned)
     {
         var configuration = NodeConfigurationLoader.Load(ConfigurationSources.None with { Sets = set is null ? [] : [set] });
-        var wishes = new DescriptorWishes((configuration.Media.PortLast - configuration.Media.PortFirst + 1) / 2, configuration.Sip.Tcp.MaxConnections, configuration.Gateway.MaxConnections, 40);
+        var wishes = new DescriptorWishes((configuration.Media.PortLast - configuration.Media.PortFirst + 1) / 2, configuration.Sip.Tcp.MaxConnections,
+            configuration.Gateway.MaxConnections, 40);
         var log = new LogList();
         DescriptorBudget.Divide(20_000, InUse, wishes).Tell(wishes, configuration.IsSet, log);
         log.Of(LogSeverity.Warning).Select(static line => line[1]).ShouldBe(warned);

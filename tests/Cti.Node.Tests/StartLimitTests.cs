@@ -27,6 +27,7 @@ public sealed class StartLimitTests
 
     [Fact]
     public void A_fault_is_the_callers() =>
-        Should.Throw<UnauthorizedAccessException>(static () => StartLimit.Within("test", 60_000, static () => throw new UnauthorizedAccessException("not here")))
+        Should.Throw<UnauthorizedAccessException>(static () =>
+            StartLimit.Within("test", 60_000, static () => throw new UnauthorizedAccessException("not here")))
             .Message.ShouldBe("not here");
 }

@@ -10,14 +10,16 @@ public abstract partial class JournalStoreSpecification
         Name = name, Incarnation = incarnation, LinkAddress = name + ":7400", Version = "9", StartedMillis = 17, IsGateway = true, IsMedia = true,
     };
 
-    private async Task<NodeLease> RowAsync(string name, string incarnation = "1") => (await Store.RenewAsync(Lease(name, incarnation), -1)).Nodes.Single(node => node.Name == name);
+    private async Task<NodeLease> RowAsync(string name, string incarnation = "1") =>
+        (await Store.RenewAsync(Lease(name, incarnation), -1)).Nodes.Single(node => node.Name == name);
 
     [Fact]
     public async Task A_node_that_joins_has_a_row_and_learns_of_its_last_run()
     {
         (await Store.JoinAsync(Lease("a"))).ShouldBeNull();
         var first = await RowAsync("a");
-        (first.Incarnation, first.LinkAddress, first.Version, first.StartedMillis, first.IsGateway, first.IsMedia, first.IsDraining).ShouldBe(("1", "a:7400", "9", 17, true, true, false));
+        (first.Incarnation, first.LinkAddress, first.Version, first.StartedMillis, first.IsGateway, first.IsMedia, first.IsDraining)
+            .ShouldBe(("1", "a:7400", "9", 17, true, true, false));
         var before = (await Store.JoinAsync(Lease("a", "2"))).ShouldNotBeNull();
         before.ShouldBe(first);
         (await RowAsync("a", "2")).Incarnation.ShouldBe("2");
@@ -81,7 +83,8 @@ public abstract partial class JournalStoreSpecification
     {
         var epoch = await ClaimAsync(2, "old");
         await AppendAsync(Entries(2, epoch, 0, 3, "old"));
-        (await Store.TakeAsync("a", [new(6, 0), new(2, epoch), new(1, 7)])).ShouldBe([new InstanceOwnership(2, "a", 2, 3), new InstanceOwnership(6, "a", 1, 0)]);
+        (await Store.TakeAsync("a", [new(6, 0), new(2, epoch), new(1, 7)]))
+            .ShouldBe([new InstanceOwnership(2, "a", 2, 3), new InstanceOwnership(6, "a", 1, 0)]);
         (await Store.ReadOwnershipAsync())[1].ShouldBe(new InstanceOwnership(1, "", 0, 0));
     }
 

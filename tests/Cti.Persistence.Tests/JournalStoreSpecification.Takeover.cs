@@ -14,10 +14,14 @@ public abstract partial class JournalStoreSpecification
         await AppendAsync(new InstanceAppend
         {
             Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1,
-            Idempotency = [new IdempotencyRow("app", young, ulong.MaxValue, 200, "{}"u8.ToArray()), new IdempotencyRow("app", old, 5, 100, "{\"result\":1}"u8.ToArray())],
+            Idempotency =
+            [
+                new IdempotencyRow("app", young, ulong.MaxValue, 200, "{}"u8.ToArray()), new IdempotencyRow("app", old, 5, 100, "{\"result\":1}"u8.ToArray()),
+            ],
         });
         var all = await Store.ReadIdempotencyAsync(0, 0);
-        all.Select(row => (row.Application, row.RequestId, row.ParametersHash, row.UnixMillis)).ShouldBe([("app", old, 5, 100), ("app", young, ulong.MaxValue, 200)]);
+        all.Select(row => (row.Application, row.RequestId, row.ParametersHash, row.UnixMillis))
+            .ShouldBe([("app", old, 5, 100), ("app", young, ulong.MaxValue, 200)]);
         Encoding.UTF8.GetString(all[0].Reply.Span).ShouldBe("{\"result\":1}");
         (await Store.ReadIdempotencyAsync(0, 101)).ShouldHaveSingleItem().RequestId.ShouldBe(young);
         (await Store.ReadIdempotencyAsync(0, 200)).Count.ShouldBe(1);

@@ -32,10 +32,12 @@ public abstract partial class JournalStoreSpecification : IAsyncLifetime
 
     protected async Task<long> ClaimAsync(int instance, string node = "a") => (await _store.ClaimAsync(node, [instance]))[0].Epoch;
 
-    protected static JournalEntry Entry(long position, string resource = "r", string payload = "p") => new(position, resource, 1, Encoding.UTF8.GetBytes(payload));
+    protected static JournalEntry Entry(long position, string resource = "r", string payload = "p") =>
+        new(position, resource, 1, Encoding.UTF8.GetBytes(payload));
 
     protected static StoredEvent Event(int instance, long position, string application = "app", long time = 1_000, string resource = "r") =>
-        new(application, instance, position, resource, (int)position, time, "sys.call.on_test", Encoding.UTF8.GetBytes($"{{\"n\":{position}}}"), ReadOnlyMemory<byte>.Empty);
+        new(application, instance, position, resource, (int)position, time, "sys.call.on_test", Encoding.UTF8.GetBytes($"{{\"n\":{position}}}"),
+            ReadOnlyMemory<byte>.Empty);
 
     protected static InstanceAppend Entries(int instance, long epoch, long tail, int count = 1, string node = "a", string resource = "r") => new()
     {
@@ -253,9 +255,15 @@ public abstract partial class JournalStoreSpecification : IAsyncLifetime
         var epochs = (First: await ClaimAsync(0), Last: await ClaimAsync(3));
         await AppendAsync(Entries(0, epochs.First, 0, resource: "x"));
         await AppendAsync(Entries(3, epochs.Last, 0, resource: "y"));
-        await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epochs.First, ExpectedTail = 1, NewTail = 2, Events = [Event(0, 2, resource: "x")], ReleasedResources = ["x"] });
+        await AppendAsync(new InstanceAppend
+        {
+            Instance = 0, Owner = "a", Epoch = epochs.First, ExpectedTail = 1, NewTail = 2, Events = [Event(0, 2, resource: "x")], ReleasedResources = ["x"],
+        });
         (await Store.IsEmptyAsync()).ShouldBeFalse("one is left");
-        await AppendAsync(new InstanceAppend { Instance = 3, Owner = "a", Epoch = epochs.Last, ExpectedTail = 1, NewTail = 2, Events = [Event(3, 2, resource: "y")], ReleasedResources = ["y"] });
+        await AppendAsync(new InstanceAppend
+        {
+            Instance = 3, Owner = "a", Epoch = epochs.Last, ExpectedTail = 1, NewTail = 2, Events = [Event(3, 2, resource: "y")], ReleasedResources = ["y"],
+        });
         (await Store.IsEmptyAsync()).ShouldBeTrue("events stay, and do not count");
     }
 
@@ -292,7 +300,10 @@ public abstract partial class JournalStoreSpecification : IAsyncLifetime
         await AppendAsync(new InstanceAppend
         {
             Instance = 6, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1,
-            Events = [new StoredEvent("äpp", 6, 1, "0.0.6-sys.call-14", 3, 1_700_000_000_123, "sys.call.on_incoming", "{\"a\":1}"u8.ToArray(), "[]"u8.ToArray())],
+            Events =
+            [
+                new StoredEvent("äpp", 6, 1, "0.0.6-sys.call-14", 3, 1_700_000_000_123, "sys.call.on_incoming", "{\"a\":1}"u8.ToArray(), "[]"u8.ToArray()),
+            ],
         });
         var stored = (await Store.ReadEventsAsync("äpp", 6, 0, 10)).ShouldHaveSingleItem();
         (stored.Application, stored.Instance, stored.Position, stored.ResourceId, stored.Sequence, stored.UnixMillis, stored.Method)
@@ -403,7 +414,10 @@ public abstract partial class JournalStoreSpecification : IAsyncLifetime
         var epoch = await ClaimAsync(0);
         await Store.TryAcquirePermitAsync("t", 9, "p", 0);
         await Store.TryAcquirePermitAsync("t", 9, "q", 0);
-        await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, BoundPermits = [new("p", "x"), new("q", "y")] });
+        await AppendAsync(new InstanceAppend
+        {
+            Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, BoundPermits = [new("p", "x"), new("q", "y")],
+        });
         await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 1, NewTail = 2, ReleasedResources = ["x"] });
         (await Store.ReadPermitsInUseAsync())["t"].ShouldBe(1);
     }
@@ -424,13 +438,15 @@ public abstract partial class JournalStoreSpecification : IAsyncLifetime
     public async Task Call_records_are_numbered_and_read_by_node()
     {
         var epoch = await ClaimAsync(0);
-        var records = Enumerable.Range(0, 5).Select(i => new CallRecordRow(Guid.NewGuid(), i == 2 ? "b" : "a", $"r{i}", 100 + i, Encoding.UTF8.GetBytes($"[{i}]"))).ToList();
+        var records = Enumerable.Range(0, 5)
+            .Select(i => new CallRecordRow(Guid.NewGuid(), i == 2 ? "b" : "a", $"r{i}", 100 + i, Encoding.UTF8.GetBytes($"[{i}]"))).ToList();
         await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, CallRecords = records[..3] });
         await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 1, NewTail = 2, CallRecords = records[3..] });
         var page = await Store.ReadCallRecordsAsync("a", 0, 3);
         page.Select(stored => stored.Record.Id).ShouldBe([records[0].Id, records[1].Id, records[3].Id]);
         page.Select(stored => stored.RowNumber).ShouldBeInOrder();
-        (page[2].Record.Node, page[2].Record.ResourceId, page[2].Record.UnixMillis, Encoding.UTF8.GetString(page[2].Record.Fields.Span)).ShouldBe(("a", "r3", 103, "[3]"));
+        (page[2].Record.Node, page[2].Record.ResourceId, page[2].Record.UnixMillis, Encoding.UTF8.GetString(page[2].Record.Fields.Span))
+            .ShouldBe(("a", "r3", 103, "[3]"));
         (await Store.ReadCallRecordsAsync("a", page[2].RowNumber, 3)).ShouldHaveSingleItem().Record.Id.ShouldBe(records[4].Id);
         (await Store.ReadCallRecordsAsync("b", 0, 3)).ShouldHaveSingleItem().Record.Id.ShouldBe(records[2].Id);
         await Store.SweepAsync(long.MaxValue, long.MaxValue, long.MaxValue);
@@ -441,7 +457,8 @@ public abstract partial class JournalStoreSpecification : IAsyncLifetime
     public async Task Call_records_are_dropped_by_age_up_to_a_row_and_row_numbers_are_never_used_again()
     {
         var epoch = await ClaimAsync(0);
-        var records = Enumerable.Range(0, 5).Select(i => new CallRecordRow(Guid.NewGuid(), i == 1 ? "b" : "a", $"r{i}", 100 + i, Encoding.UTF8.GetBytes($"[{i}]"))).ToList();
+        var records = Enumerable.Range(0, 5)
+            .Select(i => new CallRecordRow(Guid.NewGuid(), i == 1 ? "b" : "a", $"r{i}", 100 + i, Encoding.UTF8.GetBytes($"[{i}]"))).ToList();
         await AppendAsync(new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, CallRecords = records });
         var rows = (await Store.ReadCallRecordsAsync("a", 0, 10)).Select(stored => stored.RowNumber).ToArray();
         await Store.DropCallRecordsAsync("a", long.MaxValue, 100);

@@ -45,7 +45,8 @@ public sealed class JournalWriterTests : IAsyncDisposable
             Tag = what,
             Entries = [.. Enumerable.Range(0, entries).Select(i => new JournalEntry(first + i, $"res-{journal.Instance}", 1, new byte[] { 1 }))],
             Events = withEvent
-                ? [new StoredEvent("app", journal.Instance, first + entries, $"res-{journal.Instance}", 1, _runtime.UnixMillis, "sys.call.on_incoming", "{}"u8.ToArray(), default)]
+                ? [new StoredEvent("app", journal.Instance, first + entries, $"res-{journal.Instance}", 1, _runtime.UnixMillis, "sys.call.on_incoming",
+                    "{}"u8.ToArray(), default)]
                 : [],
         }, observer);
     }
@@ -324,7 +325,9 @@ public sealed class JournalWriterTests : IAsyncDisposable
         {
             Stored(which).ShouldBe(Enumerable.Range(1, (int)appended[which]).Select(position => (long)position));
             var suffix = $" {which}:";
-            var order = _seen.Where(line => line.Contains(suffix, StringComparison.Ordinal)).Select(line => long.Parse(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..], System.Globalization.CultureInfo.InvariantCulture)).ToList();
+            var order = _seen.Where(line => line.Contains(suffix, StringComparison.Ordinal))
+                .Select(line => long.Parse(line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..], System.Globalization.CultureInfo.InvariantCulture))
+                .ToList();
             order.SequenceEqual(order.Order()).ShouldBeTrue("per instance in order");
         }
     }

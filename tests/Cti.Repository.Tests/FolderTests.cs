@@ -5,7 +5,9 @@ namespace Cti.Repository.Tests;
 /// <summary>The folders of a project: what stands in one may use another, and that one never it, by however many steps.</summary>
 public sealed partial class FolderTests
 {
-    public static TheoryData<string> Projects => [.. Repository.Files.Where(static file => file.StartsWith("src/", StringComparison.Ordinal) && file.EndsWith(".csproj", StringComparison.Ordinal)).Select(static file => Path.GetFileNameWithoutExtension(file)!)];
+    public static TheoryData<string> Projects =>
+        [.. Repository.Files.Where(static file => file.StartsWith("src/", StringComparison.Ordinal) && file.EndsWith(".csproj", StringComparison.Ordinal))
+            .Select(static file => Path.GetFileNameWithoutExtension(file)!)];
 
     [Theory]
     [MemberData(nameof(Projects))]

@@ -20,7 +20,10 @@ public sealed partial class LayoutTests
         ["Cti.Cluster"] = ["Cti.Kernel", "Cti.Persistence"],
         ["Cti.Actors"] = ["Cti.Kernel", "Cti.Contract", "Cti.Sip", "Cti.Media", "Cti.Calls", "Cti.Persistence", "Cti.Cluster"],
         ["Cti.Gateway"] = ["Cti.Kernel", "Cti.Contract"],
-        ["Cti.Node"] = ["Cti.Kernel", "Cti.Contract", "Cti.Sip", "Cti.Media", "Cti.Calls", "Cti.Persistence", "Cti.Transport", "Cti.Cluster", "Cti.Actors", "Cti.Gateway"],
+        ["Cti.Node"] =
+        [
+            "Cti.Kernel", "Cti.Contract", "Cti.Sip", "Cti.Media", "Cti.Calls", "Cti.Persistence", "Cti.Transport", "Cti.Cluster", "Cti.Actors", "Cti.Gateway",
+        ],
     };
 
     /// <summary>Packages of the product; tests take what Directory.Packages.props has.</summary>
@@ -41,7 +44,8 @@ public sealed partial class LayoutTests
     public void A_project_refers_only_to_what_the_architecture_allows(string project)
     {
         var xml = XDocument.Parse(Repository.Read($"src/{project}/{project}.csproj"));
-        var references = xml.Descendants("ProjectReference").Select(r => Path.GetFileNameWithoutExtension(((string)r.Attribute("Include")!).Replace('\\', '/')));
+        var references = xml.Descendants("ProjectReference")
+            .Select(r => Path.GetFileNameWithoutExtension(((string)r.Attribute("Include")!).Replace('\\', '/')));
         var packages = xml.Descendants("PackageReference").Select(r => (string)r.Attribute("Include")!);
 
         references.Except(References[project]).ShouldBeEmpty();
@@ -66,13 +70,17 @@ public sealed partial class LayoutTests
     public void Versions_stand_in_one_place()
     {
         foreach (var project in Repository.Files.Where(f => f.EndsWith(".csproj", StringComparison.Ordinal)))
-            XDocument.Parse(Repository.Read(project)).Descendants("PackageReference").Select(p => p.Attribute("Version")?.Value).OfType<string>().ShouldBeEmpty(project);
+            XDocument.Parse(Repository.Read(project)).Descendants("PackageReference").Select(p => p.Attribute("Version")?.Value).OfType<string>()
+                .ShouldBeEmpty(project);
     }
 
     [Fact]
     public void The_top_holds_what_it_is_meant_to_hold()
     {
-        string[] allowed = ["src", "tests", "config", "cluster-compose", "Cti.Actors.sln", "build.cake", "README.md", "HOCON.md", "global.json", "LICENSE", "build.sh"];
+        string[] allowed =
+        [
+            "src", "tests", "config", "cluster-compose", "Cti.Actors.sln", "build.cake", "README.md", "HOCON.md", "global.json", "LICENSE", "build.sh",
+        ];
         var top = Repository.Files.Select(f => f.Split('/')[0]).Distinct().Where(f => !f.StartsWith('.') && !DirectoryFile().IsMatch(f));
 
         top.Except(allowed).ShouldBeEmpty();

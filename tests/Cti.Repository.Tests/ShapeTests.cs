@@ -17,19 +17,22 @@ public sealed class ShapeTests
 
     [Fact]
     public void No_file_is_longer_than_a_reader_keeps_in_mind() =>
-        Sources.Select(static source => (source.File, Lines: Repository.Read(source.File).Count(static c => c == '\n'))).Where(static file => file.Lines > LinesMax)
+        Sources.Select(static source => (source.File, Lines: Repository.Read(source.File).Count(static c => c == '\n')))
+            .Where(static file => file.Lines > LinesMax)
             .Select(static file => $"{file.File}: {file.Lines} lines").ShouldBeEmpty();
 
     [Fact]
     public void No_line_is_longer_than_a_reader_sees() =>
-        Sources.SelectMany(static source => Repository.Read(source.File).Split('\n').Select((line, index) => (line.Length, Where: $"{source.File}:{index + 1}")))
+        Sources.SelectMany(static source =>
+            Repository.Read(source.File).Split('\n').Select((line, index) => (line.Length, Where: $"{source.File}:{index + 1}")))
             .Where(static line => line.Length > LineCharactersMax)
             .Select(static line => $"{line.Where}: {line.Length} characters").ShouldBeEmpty();
 
     [Fact]
-    public void No_switch_has_more_arms_than_a_reader_keeps_apart() => Sources.SelectMany(static source => source.Root.DescendantNodes().Select(node => (Node: node, Arms: ArmsOf(node), source.File)))
-        .Where(static found => found.Arms > ArmsMax)
-        .Select(static found => $"{found.File}:{found.Node.GetLocation().GetLineSpan().StartLinePosition.Line + 1}: {found.Arms} arms").ShouldBeEmpty();
+    public void No_switch_has_more_arms_than_a_reader_keeps_apart() =>
+        Sources.SelectMany(static source => source.Root.DescendantNodes().Select(node => (Node: node, Arms: ArmsOf(node), source.File)))
+            .Where(static found => found.Arms > ArmsMax)
+            .Select(static found => $"{found.File}:{found.Node.GetLocation().GetLineSpan().StartLinePosition.Line + 1}: {found.Arms} arms").ShouldBeEmpty();
 
     [Fact]
     public void No_type_remembers_more_than_a_reader_can()
@@ -50,7 +53,8 @@ public sealed class ShapeTests
 
     /// <summary>Fields that change, and properties that hold one.</summary>
     private static int MutableFieldsOf(TypeDeclarationSyntax type) =>
-        type.Members.OfType<FieldDeclarationSyntax>().Where(static field => !field.Modifiers.Any(SyntaxKind.ReadOnlyKeyword) && !field.Modifiers.Any(SyntaxKind.ConstKeyword))
+        type.Members.OfType<FieldDeclarationSyntax>()
+            .Where(static field => !field.Modifiers.Any(SyntaxKind.ReadOnlyKeyword) && !field.Modifiers.Any(SyntaxKind.ConstKeyword))
             .Sum(static field => field.Declaration.Variables.Count)
         + type.Members.OfType<PropertyDeclarationSyntax>().Count(property => property.AccessorList?.Accessors is { } accessors
             && accessors.All(static accessor => accessor is { Body: null, ExpressionBody: null }) && accessors.Any(SyntaxKind.SetAccessorDeclaration)

@@ -5,9 +5,12 @@ namespace Cti.Repository.Tests;
 /// <summary>What holds for every text that is committed.</summary>
 public sealed partial class TextTests
 {
-    private static readonly string[] TextEndings = [".cs", ".csproj", ".props", ".targets", ".md", ".sh", ".cake", ".conf", ".json", ".xml", ".txt", ".py", ".js", ".c", ".editorconfig", ".gitignore", "run", "LICENSE"];
+    private static readonly string[] TextEndings = [".cs", ".csproj", ".props", ".targets", ".md", ".sh", ".cake", ".conf", ".json", ".xml", ".txt", ".py",
+        ".js", ".c", ".editorconfig", ".gitignore", "run", "LICENSE"];
 
-    private static IEnumerable<string> Texts => Repository.Files.Where(f => TextEndings.Any(e => f.EndsWith(e, StringComparison.Ordinal)) && !f.StartsWith("tests/Cti.Fuzz/corpus/", StringComparison.Ordinal));
+    private static IEnumerable<string> Texts =>
+        Repository.Files.Where(f =>
+            TextEndings.Any(e => f.EndsWith(e, StringComparison.Ordinal)) && !f.StartsWith("tests/Cti.Fuzz/corpus/", StringComparison.Ordinal));
 
     private static IEnumerable<string> Sources => Repository.Files.Where(f => f.EndsWith(".cs", StringComparison.Ordinal));
 
@@ -57,7 +60,8 @@ public sealed partial class TextTests
     [Fact]
     public void Source_files_stay_readable()
     {
-        var long_ = Sources.Select(f => (File: f, Lines: Repository.Read(f).Count(c => c == '\n'))).Where(f => f.Lines > 600).Select(f => $"{f.File}: {f.Lines} lines");
+        var long_ = Sources.Select(f => (File: f, Lines: Repository.Read(f).Count(c => c == '\n'))).Where(f => f.Lines > 600)
+            .Select(f => $"{f.File}: {f.Lines} lines");
 
         long_.ShouldBeEmpty();
     }

@@ -66,8 +66,10 @@ internal abstract class ResourceBook(ResourceId id)
         _counts[happened.Method] = Count(happened.Method) + 1;
         if (happened.Sequence != _events.Count) world.Fail($"{Id}: event {happened.Method} has number {happened.Sequence}, {_events.Count} is next");
         if (happened.Application != Resource.Application) world.Fail($"{Id}: an event for {happened.Application}");
-        if (previous == "sys.on_chan_closed" || (previous == ReleasedEvent && happened.Method != "sys.on_chan_closed")) world.Fail($"{Id}: {happened.Method} after {previous}");
-        if (Completions.TryGetValue(happened.Method, out var allows) && ErrorOf(happened) is { } error && !allows(error)) world.Fail($"{Id}: {happened.Method} with error {error}");
+        if (previous == "sys.on_chan_closed" || (previous == ReleasedEvent && happened.Method != "sys.on_chan_closed"))
+            world.Fail($"{Id}: {happened.Method} after {previous}");
+        if (Completions.TryGetValue(happened.Method, out var allows) && ErrorOf(happened) is { } error && !allows(error))
+            world.Fail($"{Id}: {happened.Method} with error {error}");
     }
 
     /// <summary>What holds after every append.</summary>
@@ -98,7 +100,10 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     public const string Connected = "sys.call.on_connect_completed";
     public const string LeftConference = "sys.call.on_conf_completed";
 
-    private static readonly string[] ActionEvents = ["sys.call.on_play_completed", "sys.call.on_record_completed", "sys.call.on_send_dtmf_completed", "sys.call.on_receive_dtmf_completed"];
+    private static readonly string[] ActionEvents =
+    [
+        "sys.call.on_play_completed", "sys.call.on_record_completed", "sys.call.on_send_dtmf_completed", "sys.call.on_receive_dtmf_completed",
+    ];
 
     private static readonly Dictionary<string, Func<int, bool>> Errors = new(StringComparer.Ordinal)
     {
@@ -158,12 +163,15 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
             case AnswerConfirmed: WasConfirmed = true; break;
             case DialAnswered: WasDialAnswered = true; break;
             case ActionStarted { Action: var action }: _started[KindOf(CallEvents.CompletionOf(action))]++; break;
-            case BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } } when State.Bridge is not { Stage: BridgeStage.Connected }: BridgeStarts++; break;
+            case BridgeBegan { Bridge: { IsFirst: true, Stage: BridgeStage.Connected } } when State.Bridge is not { Stage: BridgeStage.Connected }:
+                BridgeStarts++;
+                break;
             case BridgeBegan { Bridge.Stage: BridgeStage.Ending }: WaitedForBridge = true; break;
             case SeatTaken { Seat.Stage: SeatStage.Entered } when State.Seat is not { Stage: SeatStage.Entered }: Entries++; break;
             case Recovered taken:
                 _recoveredMillis = taken.AtMillis;
-                if (taken.Dialog.LocalCSeq < State.Dialog!.LocalCSeq + Limits.SipCSeqReserve) world.Fail($"{Id}: taken over with CSeq {taken.Dialog.LocalCSeq} after {State.Dialog.LocalCSeq}, which the dead node may have used");
+                if (taken.Dialog.LocalCSeq < State.Dialog!.LocalCSeq + Limits.SipCSeqReserve)
+                    world.Fail($"{Id}: taken over with CSeq {taken.Dialog.LocalCSeq} after {State.Dialog.LocalCSeq}, which the dead node may have used");
                 break;
             case CallReleased release:
                 CheckFarEndWasTold(release, world);
@@ -184,7 +192,8 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
             return;
         }
         var isInbound = State.Direction == CallDirection.Inbound;
-        if (isInbound && Events.Count == 1 != (happened.Method == "sys.call.on_incoming")) world.Fail($"{Id}: {happened.Method} as event {Events.Count} of an inbound call");
+        if (isInbound && Events.Count == 1 != (happened.Method == "sys.call.on_incoming"))
+            world.Fail($"{Id}: {happened.Method} as event {Events.Count} of an inbound call");
         if (happened.Method is "sys.call.on_ringing" or "sys.call.on_dial_completed" && isInbound) world.Fail($"{Id}: {happened.Method} of an inbound call");
         if (happened.Method == "sys.call.on_ringing" && Count("sys.call.on_dial_completed") > 0) world.Fail($"{Id}: ringing after the dialling was over");
     }
@@ -206,7 +215,8 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         var bridged = State.Bridge is { IsFirst: true, Stage: BridgeStage.Connected or BridgeStage.Ending } ? 1 : 0;
         if (BridgeStarts != Count(Connected) + bridged) world.Fail($"{Id}: {BridgeStarts} bridges began, {Count(Connected)} of {Connected}, {bridged} up");
         var seated = State.Seat is { Stage: SeatStage.Entered } ? 1 : 0;
-        if (Entries != Count(LeftConference) + seated) world.Fail($"{Id}: entered {Entries} conferences, {Count(LeftConference)} of {LeftConference}, in {seated}");
+        if (Entries != Count(LeftConference) + seated)
+            world.Fail($"{Id}: entered {Entries} conferences, {Count(LeftConference)} of {LeftConference}, in {seated}");
         Exactly("sys.call.on_released", over ? 1 : 0, world);
         if (Count("sys.call.on_ringing") > 1) world.Fail($"{Id}: rings twice");
         if (State.Direction == CallDirection.Outbound) Exactly("sys.call.on_dial_completed", over || WasDialAnswered ? 1 : 0, world);
@@ -216,8 +226,10 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     /// <summary>A far end whose own offer went to a dead node refuses every other with 491 until that times out.</summary>
     private void CheckFarEndWasTold(CallReleased release, VirtualWorld world)
     {
-        if (State is not { IsUp: true, InterruptedMillis: not null } || !world.Plan.IsReachable || release.AtMillis - _recoveredMillis <= InterruptedMillisMax) return;
-        if (world.Phones.SelectMany(static phone => phone.Calls).Any(far => far.CallId == State.SipCallId && far is { Phase: PeerPhase.Up, HasOpenOffer: false }))
+        if (State is not { IsUp: true, InterruptedMillis: not null } || !world.Plan.IsReachable || release.AtMillis - _recoveredMillis <= InterruptedMillisMax)
+            return;
+        if (world.Phones.SelectMany(static phone => phone.Calls)
+            .Any(far => far.CallId == State.SipCallId && far is { Phase: PeerPhase.Up, HasOpenOffer: false }))
             world.Fail($"{Id}: released {release.AtMillis - _recoveredMillis} ms after it was taken over, and its far end was never told");
     }
 
@@ -225,7 +237,8 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     private bool MayFollowRelease(CallEntry fact) => fact switch
     {
         Settled or CallReleased => true,
-        OwnerTold told => State.Owner is not null && told.Notice.Number == State.NoticeCount + 1 && State.Notices is not [.., { Method: "sys.call.on_released" }],
+        OwnerTold told =>
+            State.Owner is not null && told.Notice.Number == State.NoticeCount + 1 && State.Notices is not [.., { Method: "sys.call.on_released" }],
         OwnerHeard => State.Owner is not null && !State.Notices.IsEmpty,
         _ => false,
     };
@@ -279,7 +292,8 @@ internal sealed class FlowBook(FlowState born) : ResourceBook(born.Id)
         if (world.HasCrashed) return;
         foreach (var call in new[] { State.First.Call, State.Second?.Call })
         {
-            if (call is not null && world.Ledger.Find<CallBook>(call)?.State is not { IsReleased: true }) world.Fail($"{Id} is released, its call {call} is not");
+            if (call is not null && world.Ledger.Find<CallBook>(call)?.State is not { IsReleased: true })
+                world.Fail($"{Id} is released, its call {call} is not");
         }
     }
 }
@@ -352,7 +366,9 @@ internal sealed class ConferenceBook(ConferenceState born) : ResourceBook(born.I
     {
         Exactly(ReleasedEvent, State.WasReleased ? 1 : 0, world);
         if (Events.Count != State.EventCount) world.Fail($"{Id}: {Events.Count} events, its state counts {State.EventCount}");
-        if (!_told.SetEquals(State.Members.Select(static member => member.Call))) world.Fail($"{Id}: by its events {string.Join(", ", _told)} are in, by its journal {string.Join(", ", State.Members.Select(static member => member.Call))}");
+        if (!_told.SetEquals(State.Members.Select(static member => member.Call)))
+            world.Fail($"{Id}: by its events {string.Join(", ", _told)} are in, by its journal "
+                + $"{string.Join(", ", State.Members.Select(static member => member.Call))}");
         if (_plays != Count(Played) + (State.Play is null ? 0 : 1)) world.Fail($"{Id}: {_plays} plays, {Count(Played)} of {Played}");
         if (_recordings != Count(Recorded) + (State.Recording is null ? 0 : 1)) world.Fail($"{Id}: {_recordings} recordings, {Count(Recorded)} of {Recorded}");
     }

@@ -30,19 +30,23 @@ internal sealed class FinalChecks(VirtualWorld world)
     public void CheckLeavers()
     {
         var exits = new Dictionary<string, int>(StringComparer.Ordinal);
-        foreach (var (call, times) in world.Ledger.All.OfType<ConferenceBook>().SelectMany(static book => book.Exits)) exits[call] = exits.GetValueOrDefault(call) + times;
+        foreach (var (call, times) in world.Ledger.All.OfType<ConferenceBook>().SelectMany(static book => book.Exits))
+            exits[call] = exits.GetValueOrDefault(call) + times;
         foreach (var call in world.Ledger.Calls)
         {
             var left = call.Count(CallBook.LeftConference);
-            if (left > exits.GetValueOrDefault(call.Id)) world.Fail($"{call.Id} left conferences {left} times, they tell of {exits.GetValueOrDefault(call.Id)}");
+            if (left > exits.GetValueOrDefault(call.Id))
+                world.Fail($"{call.Id} left conferences {left} times, they tell of {exits.GetValueOrDefault(call.Id)}");
         }
     }
 
     /// <summary>What has not come to its end.</summary>
     public void SayWhatIsLeft()
     {
-        foreach (var book in world.Ledger.Living) world.Fail($"{book.Id} never ends: {(book is CallBook call ? $"{call.State.Direction} {call.State.Phase} closing {call.State.Closing}, {call.State.SipCallId}" : book.Resource)}");
-        foreach (var request in world.Application.Requests.Where(request => request.Outstanding > 0)) world.Fail($"{request.Method} {request.Resource} is never answered");
+        foreach (var book in world.Ledger.Living) world.Fail($"{book.Id} never ends: "
+            + $"{(book is CallBook call ? $"{call.State.Direction} {call.State.Phase} closing {call.State.Closing}, {call.State.SipCallId}" : book.Resource)}");
+        foreach (var request in world.Application.Requests.Where(request => request.Outstanding > 0))
+            world.Fail($"{request.Method} {request.Resource} is never answered");
         foreach (var call in world.Phones.SelectMany(phone => phone.Calls).Where(call => call.Phase != PeerPhase.Ended))
         {
             var books = string.Join(", ", world.Ledger.FindBySipCallId(call.CallId).Select(book => $"{book.Id} {book.State.Phase}"));
@@ -81,7 +85,8 @@ internal sealed class FinalChecks(VirtualWorld world)
             if (book.WasDialAnswered && phone.FinalStatus != 200) world.Fail($"{book.Id}: answered, but the telephone said {phone.FinalStatus}");
         }
         if (books.Count > 1 && !world.HasCrashed) world.Fail($"one INVITE made {string.Join(", ", books.Select(book => book.Id))}");
-        if (phone is { IsCaller: true, FinalStatus: 200 } && !books.Any(book => book.WasAnswerRequested)) world.Fail($"{phone.CallId}: the telephone was answered, nobody asked for it");
+        if (phone is { IsCaller: true, FinalStatus: 200 } && !books.Any(book => book.WasAnswerRequested))
+            world.Fail($"{phone.CallId}: the telephone was answered, nobody asked for it");
     }
 
     private void CheckStarts(CallBook book)

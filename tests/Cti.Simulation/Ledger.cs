@@ -51,7 +51,8 @@ internal sealed class Ledger(VirtualWorld world)
         {
             world.Trace.Add($"claim {claim.Instance} for {claim.Owner} epoch {claim.Epoch} tail {claim.Tail}");
             world.Claimed(claim, OwnerOf(claim.Instance));
-            if (claim.Epoch != _epochs.GetValueOrDefault(claim.Instance) + 1) world.Fail($"instance {claim.Instance}: epoch {claim.Epoch} after {_epochs.GetValueOrDefault(claim.Instance)}");
+            if (claim.Epoch != _epochs.GetValueOrDefault(claim.Instance) + 1)
+                world.Fail($"instance {claim.Instance}: epoch {claim.Epoch} after {_epochs.GetValueOrDefault(claim.Instance)}");
             _epochs[claim.Instance] = claim.Epoch;
             _owners[claim.Instance] = claim.Owner;
         }
@@ -64,7 +65,8 @@ internal sealed class Ledger(VirtualWorld world)
     public void Given(int instance, string from, long epoch, string to)
     {
         world.Trace.Add($"{from} gives {instance} to {to}, epoch {epoch + 1}");
-        if (OwnerOf(instance) != from || _epochs.GetValueOrDefault(instance) != epoch) world.Fail($"instance {instance}: {from} gives it away in epoch {epoch}, {OwnerOf(instance)} owns it in {_epochs.GetValueOrDefault(instance)}");
+        if (OwnerOf(instance) != from || _epochs.GetValueOrDefault(instance) != epoch)
+            world.Fail($"instance {instance}: {from} gives it away in epoch {epoch}, {OwnerOf(instance)} owns it in {_epochs.GetValueOrDefault(instance)}");
         _epochs[instance] = epoch + 1;
         _owners[instance] = to;
     }
@@ -85,8 +87,10 @@ internal sealed class Ledger(VirtualWorld world)
         Appends++;
         var tail = _tails.GetValueOrDefault(append.Instance);
         if (append.ExpectedTail != tail) world.Fail($"instance {append.Instance}: an append at {append.ExpectedTail + 1} behind position {tail}");
-        if (append.Epoch != _epochs.GetValueOrDefault(append.Instance)) world.Fail($"instance {append.Instance}: an append of epoch {append.Epoch}, the owner's is {_epochs.GetValueOrDefault(append.Instance)}");
-        if (append.Owner != OwnerOf(append.Instance)) world.Fail($"instance {append.Instance}: an append of {append.Owner}, the owner is {OwnerOf(append.Instance)}");
+        if (append.Epoch != _epochs.GetValueOrDefault(append.Instance))
+            world.Fail($"instance {append.Instance}: an append of epoch {append.Epoch}, the owner's is {_epochs.GetValueOrDefault(append.Instance)}");
+        if (append.Owner != OwnerOf(append.Instance))
+            world.Fail($"instance {append.Instance}: an append of {append.Owner}, the owner is {OwnerOf(append.Instance)}");
         var expected = append.ExpectedTail;
         foreach (var position in append.Entries.Select(entry => entry.Position).Concat(append.Events.Select(happened => happened.Position)).Order())
         {
@@ -100,7 +104,8 @@ internal sealed class Ledger(VirtualWorld world)
             if (!_results.TryAdd(row.RequestId, row)) world.Fail($"request {row.RequestId} was carried out twice");
         }
         foreach (var record in append.CallRecords) Book(record.ResourceId).Records++;
-        foreach (var resource in append.Entries.Select(entry => entry.ResourceId).Concat(append.Events.Select(happened => happened.ResourceId)).Distinct().ToList())
+        foreach (var resource in append.Entries.Select(entry => entry.ResourceId).Concat(append.Events.Select(happened => happened.ResourceId)).Distinct()
+            .ToList())
         {
             Book(resource).Check(world);
             if (Book(resource) is CallBook call) world.Decided(call);
@@ -146,7 +151,8 @@ internal sealed class Ledger(VirtualWorld world)
         if (book is not CallBook call) return;
         if (!_bySipCallId.TryGetValue(call.State.SipCallId, out var same)) _bySipCallId.Add(call.State.SipCallId, same = []);
         same.Add(call);
-        if (call.State.Permit is not null && world.Trunk.MaxCalls < _living.Values.Count(other => other is CallBook { State: { Permit: not null, Phase: not CallPhase.Released } }))
+        if (call.State.Permit is not null
+            && world.Trunk.MaxCalls < _living.Values.Count(other => other is CallBook { State: { Permit: not null, Phase: not CallPhase.Released } }))
             world.Fail($"{entry.ResourceId}: more than {world.Trunk.MaxCalls} calls over the trunk");
     }
 
@@ -177,7 +183,8 @@ internal sealed class BookkeepingStore(IJournalStore inner, Ledger ledger) : For
         return outcomes;
     }
 
-    public override async ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default)
+    public override async ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances,
+        NodeLease? unrenewed = null, CancellationToken cancellation = default)
     {
         var claims = await base.TakeAsync(node, instances, unrenewed, cancellation);
         ledger.Claimed(claims);
@@ -191,7 +198,8 @@ internal sealed class BookkeepingStore(IJournalStore inner, Ledger ledger) : For
         return isGiven;
     }
 
-    public override async ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue, CancellationToken cancellation = default)
+    public override async ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue,
+        CancellationToken cancellation = default)
     {
         var isRemoved = await base.RemoveNodeAsync(node, incarnation, renewalsMax, cancellation);
         if (isRemoved) ledger.Removed(node);

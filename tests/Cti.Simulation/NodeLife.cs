@@ -8,7 +8,8 @@ namespace Cti.Simulation;
 /// <summary>One life of a node: from its start on the disk that is there until it is killed.</summary>
 internal abstract class NodeLife(NodeProcess process)
 {
-    protected static readonly FeedBounds SmallFeeds = new() { LiveEventsMax = 8, UnacknowledgedMax = 12, PageRowsMax = 3, HandoverMillis = 1_500, RetryMillis = 100 };
+    protected static readonly FeedBounds SmallFeeds =
+        new() { LiveEventsMax = 8, UnacknowledgedMax = 12, PageRowsMax = 3, HandoverMillis = 1_500, RetryMillis = 100 };
 
     public NodeProcess Process { get; } = process;
     public VirtualSipTransport? Sip { get; protected set; }

@@ -38,7 +38,9 @@ internal sealed class NodeProcess(ManualRuntime runtime, int number, int driftPp
     /// <summary>As SIGSTOP does it.</summary>
     public void Pause() => IsPaused = true;
 
-    /// <summary>As SIGCONT does it: what is overdue and what has come runs now, in the order in which it came, with whatever it makes ready in between.</summary>
+    /// <summary>
+    /// As SIGCONT does it: what is overdue and what has come runs now, in the order in which it came, with whatever it makes ready in between.
+    /// </summary>
     public void Wake()
     {
         if (!IsPaused) return;

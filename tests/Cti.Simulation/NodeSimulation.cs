@@ -12,7 +12,8 @@ namespace Cti.Simulation;
 /// <param name="Actions">Actions that were started.</param>
 /// <param name="HasCrashed">Whether a planned crash happened.</param>
 /// <param name="Trace">The last lines, or all.</param>
-internal sealed record SimulationResult(SimulationPlan Plan, IReadOnlyList<string> Failures, ulong Hash, int Calls, int Actions, bool HasCrashed, IReadOnlyList<string> Trace)
+internal sealed record SimulationResult(SimulationPlan Plan, IReadOnlyList<string> Failures, ulong Hash, int Calls, int Actions, bool HasCrashed,
+    IReadOnlyList<string> Trace)
 {
     /// <summary>How often each fact was journaled.</summary>
     public required IReadOnlyDictionary<string, int> Facts { get; init; }
@@ -25,7 +26,8 @@ internal sealed record SimulationResult(SimulationPlan Plan, IReadOnlyList<strin
         var text = new StringBuilder();
         text.AppendLine(Plan.IsScripted
             ? $"{Failures.Count} rules broken (CTI_SIM_TRACE=1 prints all that happened)"
-            : $"seed {Plan.Seed}: {Failures.Count} rules broken; replay it with: ./build.sh simulate{(Plan is Cluster.ClusterPlan ? " --cluster" : "")} --seed {Plan.Seed} (CTI_SIM_TRACE=1 prints all that happened)");
+            : $"seed {Plan.Seed}: {Failures.Count} rules broken; replay it with: ./build.sh simulate{(Plan is Cluster.ClusterPlan ? " --cluster" : "")} --seed "
+                + $"{Plan.Seed} (CTI_SIM_TRACE=1 prints all that happened)");
         text.AppendLine(Plan.ToString());
         foreach (var failure in Failures.Take(10)) text.AppendLine("  " + failure);
         text.AppendLine("the last that happened:");
@@ -75,7 +77,8 @@ internal sealed class NodeSimulation
             {
                 world.Fail(fault.ToString());
             }
-            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count(), world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines])
+            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count(), world.Ledger.Calls.Sum(call => call.Starts),
+                world.HasCrashed, [.. world.Trace.Lines])
             {
                 Facts = world.Ledger.Facts, Rests = world.Rest.Times,
             };
@@ -147,7 +150,9 @@ internal sealed class NodeSimulation
             // without a crash nobody may be left ringing, without a cut nobody may be left in a call.
             if ((_world.HasCrashed || _world.Plan.Cuts.Count > 0) && _world.Node is { IsServing: true, Server.CallCount: 0 })
             {
-                foreach (var call in _world.Phones.SelectMany(phone => phone.Calls).Where(call => call.Phase == PeerPhase.Offered || (_world.Plan.Cuts.Count > 0 && call.Phase == PeerPhase.Up)).ToList()) call.HangUp();
+                foreach (var call in _world.Phones.SelectMany(phone => phone.Calls)
+                    .Where(call => call.Phase == PeerPhase.Offered || (_world.Plan.Cuts.Count > 0 && call.Phase == PeerPhase.Up)).ToList())
+                    call.HangUp();
             }
         }
         return true;
@@ -163,7 +168,8 @@ internal sealed class NodeSimulation
             _world.Fail("the node does not serve again");
             return;
         }
-        if (server.CallCount > 0 || !server.IsJournalIdle) _world.Fail($"{server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
+        if (server.CallCount > 0 || !server.IsJournalIdle)
+            _world.Fail($"{server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
         _checks.SayWhatIsLeft();
     }
 

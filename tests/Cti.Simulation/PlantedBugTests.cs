@@ -53,7 +53,8 @@ public sealed class PlantedBugTests
     public void A_child_that_is_never_let_go_is_found() => Find(new LosesMessages<ParentReleases>(), "dials", "never end");
 
     [Fact]
-    public void A_flow_that_is_not_told_of_its_call_is_found() => Find(new LosesMessages<OwnedHappened>(), "believes its call", "is driven by", "never end", "is not");
+    public void A_flow_that_is_not_told_of_its_call_is_found() =>
+        Find(new LosesMessages<OwnedHappened>(), "believes its call", "is driven by", "never end", "is not");
 
     [Fact]
     public void A_flow_that_is_not_told_of_one_thing_is_found() => Find(new LosesReleases(), "believes its call", "is ending at rest", "never end");
@@ -83,7 +84,8 @@ public sealed class PlantedBugTests
     public void A_notice_that_is_never_repeated_is_found() => Find(new NeverRepeats(), "believes its call", "never end");
 
     [Fact]
-    public void A_first_party_that_does_not_ask_again_is_found() => FindAfterCrash("connected", new LosesMessages<JoinAsked>(static asked => asked.IsConnected), "the media side bridges");
+    public void A_first_party_that_does_not_ask_again_is_found() =>
+        FindAfterCrash("connected", new LosesMessages<JoinAsked>(static asked => asked.IsConnected), "the media side bridges");
 
     [Fact]
     public void A_member_that_does_not_ask_again_is_found() => FindAfterCrash("a conference of two", new EntersOnce(), "the media side seats");
@@ -126,7 +128,8 @@ public sealed class PlantedBugTests
         {
             private int _appends;
 
-            public override ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appended, CancellationToken cancellation = default) =>
+            public override ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appended,
+                CancellationToken cancellation = default) =>
                 ++_appends % 20 == 0 ? new([.. appended.Select(_ => AppendOutcome.Accepted)]) : base.AppendAsync(appended, cancellation);
         }
     }
@@ -139,7 +142,8 @@ public sealed class PlantedBugTests
         {
             private Task _last = Task.CompletedTask;
 
-            public override ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appended, CancellationToken cancellation = default)
+            public override ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appended,
+                CancellationToken cancellation = default)
             {
                 _last = LaterAsync(_last, appended);
                 return new([.. appended.Select(_ => AppendOutcome.Accepted)]);
@@ -165,7 +169,8 @@ public sealed class PlantedBugTests
 
             // Each repeat looks like a new request.
             public ValueTask<RpcReply> AskAsync(RpcRequest request, CancellationToken cancellation) =>
-                inner.AskAsync(request.RequestId is not { } id || _seen.Add(id) ? request : request with { RequestId = new Guid(++_last, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }, cancellation);
+                inner.AskAsync(request.RequestId is not { } id || _seen.Add(id) ? request : request
+                    with { RequestId = new Guid(++_last, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }, cancellation);
         }
     }
 
@@ -175,7 +180,8 @@ public sealed class PlantedBugTests
 
         private sealed class Silent(IMediaPort inner) : PassingMedia(inner)
         {
-            public override IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal) => base.TryOpen(session, options, new Ears(events), out refusal);
+            public override IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal) =>
+                base.TryOpen(session, options, new Ears(events), out refusal);
         }
 
         private sealed class Ears(IMediaEvents inner) : IMediaEvents
@@ -206,8 +212,10 @@ public sealed class PlantedBugTests
 
         private sealed class Lowers(IJournalStore inner) : ForwardingJournalStore(inner)
         {
-            public override async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
-                (await base.ReadJournalsAsync(instances, cancellation)).ToDictionary(static pair => pair.Key, static IReadOnlyList<JournalEntry> (pair) => [.. pair.Value.Select(Lower)]);
+            public override async ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances,
+                CancellationToken cancellation = default) =>
+                (await base.ReadJournalsAsync(instances, cancellation))
+                    .ToDictionary(static pair => pair.Key, static IReadOnlyList<JournalEntry> (pair) => [.. pair.Value.Select(Lower)]);
 
             private static JournalEntry Lower(JournalEntry entry)
             {
@@ -280,7 +288,8 @@ public sealed class PlantedBugTests
     /// <summary>A media side that passes everything on.</summary>
     private class PassingMedia(IMediaPort inner) : IMediaPort
     {
-        public virtual IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal) => inner.TryOpen(session, options, events, out refusal);
+        public virtual IPEndPoint? TryOpen(MediaSessionId session, MediaSessionOptions options, IMediaEvents events, out MediaRefusal refusal) =>
+            inner.TryOpen(session, options, events, out refusal);
 
         public bool Speaks(System.Net.Sockets.AddressFamily family) => inner.Speaks(family);
 
@@ -314,7 +323,8 @@ public sealed class PlantedBugTests
 
         public void StartTone(MediaSessionId session, long action, string country) => inner.StartTone(session, action, country);
 
-        public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal) => inner.OpenConference(conference, options, events, out refusal);
+        public bool OpenConference(ConferenceId conference, ConferenceOptions options, IConferenceEvents events, out MediaRefusal refusal) =>
+            inner.OpenConference(conference, options, events, out refusal);
 
         public bool Join(ConferenceId conference, MediaSessionId session, ConferenceMember member) => inner.Join(conference, session, member);
 

@@ -11,7 +11,8 @@ internal sealed partial class RandomApplication
         if (_isStopped) return;
         var record = _together.Chance(30) ? $$""","record_file":"c{{_together.Next(1_000_000)}}.wav" """ : "";
         var background = _together.Chance(30) ? $$""","bg_file":"{{_together.Pick("long.wav", "none.wav")}}" """ : "";
-        Send("sys.conf.construct", $$"""{"max_seconds":{{_together.Pick(3, 30, 600)}},"parts_threshold":{{_together.Pick(-1, 0, 1, 1, 2)}},"talker_events":{{(_together.Chance(50) ? "true" : "false")}}{{record}}{{background}}}""");
+        Send("sys.conf.construct", $$"""{"max_seconds":{{_together.Pick(3, 30, 600)}},"parts_threshold":{{_together.Pick(-1, 0, 1, 1, 2)}}"""
+            + $$""","talker_events":{{(_together.Chance(50) ? "true" : "false")}}{{record}}{{background}}}""");
         for (var i = _together.Next(12); i > 0; i--) Later(_together.Next(world.Plan.SpreadMillis + 10_000), () => TroubleConference(AnyConference()));
     }
 
@@ -47,7 +48,8 @@ internal sealed partial class RandomApplication
     }
 
     private void Enter(string call) => Send("sys.call.conf_enter",
-        $$"""{"res_id":"{{call}}","conf_res_id":"{{AnyConference()}}","max_seconds":{{_together.Pick(1, 4, 600)}},"voice_mode":{{_together.Between(1, 4)}},"volume":{{_together.Pick("null", "-20", "5")}},"play_file":{{_together.Pick("null", "\"short.wav\"", "\"none.wav\"")}}}""");
+        $$"""{"res_id":"{{call}}","conf_res_id":"{{AnyConference()}}","max_seconds":{{_together.Pick(1, 4, 600)}},"voice_mode":{{_together.Between(1, 4)}}"""
+            + $$""","volume":{{_together.Pick("null", "-20", "5")}},"play_file":{{_together.Pick("null", "\"short.wav\"", "\"none.wav\"")}}}""");
 
     private void Exit(string call) => Send("sys.call.conf_exit", $$"""{"res_id":"{{call}}","conf_res_id":"{{ConferenceOf(call)}}"}""");
 
@@ -55,7 +57,9 @@ internal sealed partial class RandomApplication
     private void DialFor(string conference)
     {
         if (_isStopped) return;
-        var child = Send("sys.call.construct", $$"""{"to_uri":"sip:{{_together.Next(9)}}@10.0.0.{{_together.Between(1, 3)}}","parent_conf_res_id":"{{conference}}","max_answer_seconds":{{_together.Pick(5, 60)}},"max_ring_seconds":{{_together.Pick(2, 20)}}}""");
+        var child = Send("sys.call.construct",
+            $$"""{"to_uri":"sip:{{_together.Next(9)}}@10.0.0.{{_together.Between(1, 3)}}","parent_conf_res_id":"{{conference}}","max_answer_seconds":"""
+                + $$"""{{_together.Pick(5, 60)}},"max_ring_seconds":{{_together.Pick(2, 20)}}}""");
         if (_together.Chance(30)) Later(_together.Pick(50, 1500, 3000), () =>
         {
             if (child.Resource.Length > 0) Enter(child.Resource);
@@ -71,9 +75,14 @@ internal sealed partial class RandomApplication
         switch (_together.Next(14))
         {
             case 0: Ask("sys.conf.release"); break;
-            case 1 or 2: Ask("sys.conf.play_start", $$""","content":"{{_together.Pick("short.wav", "long.wav", "none.wav")}}","is_loop":{{_together.Pick("true", "false")}}"""); break;
+            case 1 or 2:
+                Ask("sys.conf.play_start",
+                    $$""","content":"{{_together.Pick("short.wav", "long.wav", "none.wav")}}","is_loop":{{_together.Pick("true", "false")}}""");
+                break;
             case 3: Ask("sys.conf.play_stop"); break;
-            case 4 or 5: Ask("sys.conf.record_start", $$""","max_seconds":{{_together.Pick(1, 30)}},"record_file":"m{{_together.Next(1_000_000)}}.wav" """); break;
+            case 4 or 5:
+                Ask("sys.conf.record_start", $$""","max_seconds":{{_together.Pick(1, 30)}},"record_file":"m{{_together.Next(1_000_000)}}.wav" """);
+                break;
             case 6: Ask("sys.conf.record_stop"); break;
             case 7: Ask("sys.conf.set_parts_threshold", $$""","value":{{_together.Pick(-1, 0, 1, 3)}}"""); break;
             case 8: Ask("sys.conf.set_part_voice_mode", $$""","call_res_id":"{{member}}","mode":{{_together.Between(1, 4)}}"""); break;
@@ -96,7 +105,8 @@ internal sealed partial class RandomApplication
             foreach (var part in json.RootElement.EnumerateArray())
             {
                 var id = part.GetProperty("res_id").GetString()!;
-                if (world.Ledger.Find<CallBook>(id) is null) world.Fail($"{conference} lists {id}, which never was: {Encoding.UTF8.GetString(reply.Result.Span)}");
+                if (world.Ledger.Find<CallBook>(id) is null)
+                    world.Fail($"{conference} lists {id}, which never was: {Encoding.UTF8.GetString(reply.Result.Span)}");
             }
         });
     }

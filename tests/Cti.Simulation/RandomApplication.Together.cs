@@ -41,7 +41,8 @@ internal sealed partial class RandomApplication
         if (_isStopped) return;
         var file = _together.Chance(60) ? $$""","ring_play_file":"{{_together.Pick("short.wav", "long.wav", "none.wav", "broken.wav")}}" """ : "";
         var to = _together.Pick("sip:100@10.0.0.1", "sip:200@10.0.0.2", "sip:300@10.0.0.3", "sip:5@10.0.0.9");
-        var child = Send("sys.call.construct", $$"""{"to_uri":"{{to}}","parent_call_res_id":"{{parent}}","ring_play_mode":{{_together.Next(4)}}{{file}},"max_answer_seconds":{{_together.Pick(2, 30, 90)}},"max_ring_seconds":{{_together.Pick(1, 5, 40)}}}""");
+        var child = Send("sys.call.construct", $$"""{"to_uri":"{{to}}","parent_call_res_id":"{{parent}}","ring_play_mode":{{_together.Next(4)}}{{file}}"""
+            + $$""","max_answer_seconds":{{_together.Pick(2, 30, 90)}},"max_ring_seconds":{{_together.Pick(1, 5, 40)}}}""");
         if (_together.Chance(30)) Later(_together.Pick(0, 1, 50, 1500), () =>
         {
             if (child.Resource.Length > 0) HangUpSomehow(child.Resource);
@@ -55,9 +56,16 @@ internal sealed partial class RandomApplication
         var ring = _together.Pick(2, 30);
         var flow = _together.Next(4) switch
         {
-            0 => Send("ext.notify_call.construct", $$"""{"to_uri":{{to}},"play_content":"{{_together.Pick("short.wav", "long.wav", "none.wav")}}","play_repeat":{{_together.Next(2)}},"max_ring_seconds":{{ring}}}"""),
-            1 => Send("ext.captcha_call.construct", $$"""{"to_uri":{{to}},"max_ring_seconds":{{ring}},"max_keys":{{_together.Between(1, 3)}},"first_key_timeout":{{_together.Pick(1, 8)}},"continues_keys_timeout":{{_together.Pick(1, 5)}},"play_content":{{_together.Pick("null", "\"short.wav\"", "\"none.wav\"")}}}"""),
-            _ => Send("ext.duo_callback.construct", $$"""{"to1_uri":{{to}},"to2_uri":"sip:2@10.0.0.{{_together.Between(1, 3)}}","max_connect_seconds":{{_together.Pick(2, 600)}},"max_ring_seconds":{{ring}},"ring_play_mode":{{_together.Next(4)}}{{_together.Pick("", ",\"ring_play_file\":\"short.wav\"")}},"record_mode":{{_together.Next(3)}}{{(_together.Chance(40) ? $",\"record_file\":\"d{_together.Next(1_000_000)}.wav\"" : "")}}}"""),
+            0 => Send("ext.notify_call.construct",
+                $$"""{"to_uri":{{to}},"play_content":"{{_together.Pick("short.wav", "long.wav", "none.wav")}}","play_repeat":{{_together.Next(2)}}"""
+                    + $$""","max_ring_seconds":{{ring}}}"""),
+            1 => Send("ext.captcha_call.construct",
+                $$"""{"to_uri":{{to}},"max_ring_seconds":{{ring}},"max_keys":{{_together.Between(1, 3)}},"first_key_timeout":{{_together.Pick(1, 8)}}"""
+                    + $$""","continues_keys_timeout":{{_together.Pick(1, 5)}},"play_content":{{_together.Pick("null", "\"short.wav\"", "\"none.wav\"")}}}"""),
+            _ => Send("ext.duo_callback.construct",
+                $$"""{"to1_uri":{{to}},"to2_uri":"sip:2@10.0.0.{{_together.Between(1, 3)}}","max_connect_seconds":{{_together.Pick(2, 600)}}"""
+                    + $$""","max_ring_seconds":{{ring}},"ring_play_mode":{{_together.Next(4)}}{{_together.Pick("", ",\"ring_play_file\":\"short.wav\"")}}"""
+                    + $$""","record_mode":{{_together.Next(3)}}{{(_together.Chance(40) ? $",\"record_file\":\"d{_together.Next(1_000_000)}.wav\"" : "")}}}"""),
         };
         for (var i = _together.Next(3); i > 0; i--) Later(_together.Pick(0, 30, 2_000, 9_000, 15_000), () => TroubleFlow(flow.Resource));
     }
@@ -78,8 +86,8 @@ internal sealed partial class RandomApplication
     }
 
     /// <summary>
-    /// Does several things at once, in the order in which they stand or in the other: in one instant (then the seed orders them), or one or a few milliseconds apart, so that
-    /// one is under way when the next comes.
+    /// Does several things at once, in the order in which they stand or in the other: in one instant (then the seed orders them), or one or a few milliseconds
+    /// apart, so that one is under way when the next comes.
     /// </summary>
     private void Collide(params ReadOnlySpan<Action> acts)
     {
@@ -128,14 +136,18 @@ internal sealed partial class RandomApplication
     }
 
     /// <summary>The first party of the bridge that the call is in, else the call.</summary>
-    private string FirstPartyOf(string call) => world.Ledger.Find<CallBook>(call)?.State.Bridge is { IsFirst: false } bridge && _together.Chance(80) ? bridge.Peer : call;
+    private string FirstPartyOf(string call) =>
+        world.Ledger.Find<CallBook>(call)?.State.Bridge is { IsFirst: false } bridge && _together.Chance(80) ? bridge.Peer : call;
 
     private void Connect(string first, string second)
     {
         if (first == second) return;
-        var schedule = _together.Chance(20) ? $$""","schedule_play_time":{{(world.Runtime.UnixMillis / 1000) + _together.Between(-1, 4)}},"schedule_play_file":"{{_together.Pick("short.wav", "none.wav")}}","schedule_play_loop":{{_together.Between(0, 2)}}""" : "";
+        var schedule = _together.Chance(20) ? $$""","schedule_play_time":{{(world.Runtime.UnixMillis / 1000) + _together.Between(-1, 4)}}"""
+            + $$""","schedule_play_file":"{{_together.Pick("short.wav", "none.wav")}}","schedule_play_loop":{{_together.Between(0, 2)}}""" : "";
         var record = _together.Chance(25) ? $$""","record_file":"b{{_together.Next(1_000_000)}}.wav" """ : "";
-        Send("sys.call.connect_start", $$"""{"res_id":"{{first}}","call_res_id":"{{second}}","max_seconds":{{_together.Pick(1, 3, 20, 600)}},"connect_mode":{{_together.Between(1, 3)}},"local_volume":{{_together.Pick(0, 0, -20, 7)}},"remote_volume":{{_together.Pick(0, 20)}}{{schedule}}{{record}}}""");
+        Send("sys.call.connect_start",
+            $$"""{"res_id":"{{first}}","call_res_id":"{{second}}","max_seconds":{{_together.Pick(1, 3, 20, 600)}},"connect_mode":{{_together.Between(1, 3)}}"""
+                + $$""","local_volume":{{_together.Pick(0, 0, -20, 7)}},"remote_volume":{{_together.Pick(0, 20)}}{{schedule}}{{record}}}""");
     }
 
     private void StopConnect(string first) => Send("sys.call.connect_stop", $$"""{"res_id":"{{first}}"}""");
@@ -145,7 +157,10 @@ internal sealed partial class RandomApplication
         switch (_together.Next(4))
         {
             case 0: Send("sys.call.play_start", $$"""{"res_id":"{{call}}","content":"{{_together.Pick("short.wav", "long.wav")}}"}"""); break;
-            case 1: Send("sys.call.record_start", $$"""{"res_id":"{{call}}","max_seconds":{{_together.Pick(1, 10)}},"record_file":"t{{_together.Next(1_000_000)}}.wav"}"""); break;
+            case 1:
+                Send("sys.call.record_start",
+                    $$"""{"res_id":"{{call}}","max_seconds":{{_together.Pick(1, 10)}},"record_file":"t{{_together.Next(1_000_000)}}.wav"}""");
+                break;
             case 2: Send("sys.call.send_dtmf_start", $$"""{"res_id":"{{call}}","keys":"12"}"""); break;
             default: Send("sys.call.receive_dtmf_start", $$"""{"res_id":"{{call}}","max_keys":2,"first_key_timeout":2,"continues_keys_timeout":1}"""); break;
         }

@@ -282,7 +282,8 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
             17 => random.Pick("\"sip:5@nowhere.example\"", "\"sip:6@slow.example\"", "\"sip:7@never.example\""),
             _ => "\"sip:300@10.0.0.3\"",
         };
-        Send("sys.call.construct", $$"""{"to_uri":{{to}},"max_answer_seconds":{{random.Pick(2, 30, 90)}},"max_ring_seconds":{{random.Pick(1, 5, 40)}},"user_data":"mine"}""");
+        Send("sys.call.construct",
+            $$"""{"to_uri":{{to}},"max_answer_seconds":{{random.Pick(2, 30, 90)}},"max_ring_seconds":{{random.Pick(1, 5, 40)}},"user_data":"mine"}""");
     }
 
     private void Fidget(CallView call)
@@ -299,13 +300,23 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         var id = call.Id;
         switch (random.Next(16))
         {
-            case 0 or 1 or 2: Send("sys.call.play_start", $$"""{"res_id":"{{id}}","content":"{{random.Pick("short.wav", "short.wav|short.wav", "long.wav", "none.wav", "broken.wav")}}","finish_keys":"#1","repeat":{{random.Next(2)}}}"""); break;
+            case 0 or 1 or 2:
+                Send("sys.call.play_start",
+                    $$"""{"res_id":"{{id}}","content":"{{random.Pick("short.wav", "short.wav|short.wav", "long.wav", "none.wav", "broken.wav")}}"""
+                        + $"\",\"finish_keys\":\"#1\",\"repeat\":{random.Next(2)}}}");
+                break;
             case 3: Send("sys.call.play_stop", Res(call)); break;
-            case 4 or 5: Send("sys.call.record_start", $$"""{"res_id":"{{id}}","max_seconds":{{random.Pick(1, 10)}},"record_file":"r{{random.Next(1_000_000)}}.wav","finish_keys":"#","beep":{{(random.Chance(50) ? "true" : "false")}}}"""); break;
+            case 4 or 5:
+                Send("sys.call.record_start", $$"""{"res_id":"{{id}}","max_seconds":{{random.Pick(1, 10)}},"record_file":"r{{random.Next(1_000_000)}}"""
+                    + $$""".wav","finish_keys":"#","beep":{{(random.Chance(50) ? "true" : "false")}}}""");
+                break;
             case 6: Send("sys.call.record_stop", Res(call)); break;
             case 7 or 8: Send("sys.call.send_dtmf_start", $$"""{"res_id":"{{id}}","keys":"{{random.Pick("1", "12,3", "*0#")}}"}"""); break;
             case 9 or 10 or 11:
-                Send("sys.call.receive_dtmf_start", $$"""{"res_id":"{{id}}","valid_keys":"0123456789#","max_keys":{{random.Between(1, 4)}},"first_key_timeout":{{random.Pick(1, 5)}},"continues_keys_timeout":{{random.Pick(1, 3)}},"play_content":{{random.Pick("null", "\"short.wav\"", "\"none.wav\"")}},"play_repeat":{{random.Next(2)}},"breaking_on_key":{{random.Pick("true", "false")}}}""");
+                Send("sys.call.receive_dtmf_start",
+                    $$"""{"res_id":"{{id}}","valid_keys":"0123456789#","max_keys":{{random.Between(1, 4)}},"first_key_timeout":{{random.Pick(1, 5)}}"""
+                        + $$""","continues_keys_timeout":{{random.Pick(1, 3)}},"play_content":{{random.Pick("null", "\"short.wav\"", "\"none.wav\"")}}"""
+                        + $$""","play_repeat":{{random.Next(2)}},"breaking_on_key":{{random.Pick("true", "false")}}}""");
                 break;
             case 12: Send(random.Pick("sys.call.receive_dtmf_stop", "sys.call.stop_receive_dtmf_start"), Res(call)); break;
             case 13: Send("sys.call.nop", Res(call)); break;
@@ -324,7 +335,8 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         var request = Build(random.Pick("sys.call.drop", "sys.call.nop", "sys.call.get"), Res(call), new Guid(bits)) with { Application = "other" };
         When(node, router.AskAsync(request, CancellationToken.None), reply =>
         {
-            if (reply.Error?.Code != ErrorCodes.NotFound && !MayFail(reply.Error)) world.Fail($"{request.Method} by another application is answered {reply.Error?.Code}");
+            if (reply.Error?.Code != ErrorCodes.NotFound && !MayFail(reply.Error))
+                world.Fail($"{request.Method} by another application is answered {reply.Error?.Code}");
         });
     }
 
@@ -390,7 +402,8 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         if (request.Result is null || LeavesNothing(request) || world.PickNode() is not { IsServing: true, Router: { } router } node) return;
         When(node, router.AskAsync(request.Request with { ParametersHash = request.Request.ParametersHash + 1 }, CancellationToken.None), reply =>
         {
-            if (reply.Error?.Code is not (ErrorCodes.InvalidParams or ErrorCodes.Unavailable) && !MayFail(reply.Error)) world.Fail($"{request.Method} {request.Id} with other content is answered {reply.Error?.Code}");
+            if (reply.Error?.Code is not (ErrorCodes.InvalidParams or ErrorCodes.Unavailable) && !MayFail(reply.Error))
+                world.Fail($"{request.Method} {request.Id} with other content is answered {reply.Error?.Code}");
         });
     }
 
@@ -407,12 +420,15 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
     {
         request.Asked.Remove(asked);
         request.Replies++;
-        world.Trace.Add($"app is answered {request.Method} {request.Resource}: {reply.Error?.Code.ToString(CultureInfo.InvariantCulture) ?? Encoding.UTF8.GetString(reply.Result.Span)}");
+        world.Trace.Add($"app is answered {request.Method} {request.Resource}: "
+            + $"{reply.Error?.Code.ToString(CultureInfo.InvariantCulture) ?? Encoding.UTF8.GetString(reply.Result.Span)}");
         if (reply.Error is { } error)
         {
             request.RefusedWith = error.Code;
-            if (error.Code is ErrorCodes.Internal or ErrorCodes.InvalidParams or ErrorCodes.MethodNotFound) world.Fail($"{request.Method} is refused with {error.Code} {error.Message}");
-            if (request.Result is not null && !LeavesNothing(request) && error.Code is not (ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout)) world.Fail($"{request.Method} {request.Id} was accepted, its repeat is refused with {error.Code}");
+            if (error.Code is ErrorCodes.Internal or ErrorCodes.InvalidParams or ErrorCodes.MethodNotFound)
+                world.Fail($"{request.Method} is refused with {error.Code} {error.Message}");
+            if (request.Result is not null && !LeavesNothing(request) && error.Code is not (ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout))
+                world.Fail($"{request.Method} {request.Id} was accepted, its repeat is refused with {error.Code}");
             if (error.Code is ErrorCodes.Unavailable or ErrorCodes.OwnerTimeout && request.IsConstruct && random.Chance(50)) Later(2000, () => Ask(request));
             return;
         }
@@ -427,20 +443,26 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
         if (world.Ledger.ResultOf(request.Id) is null) world.Fail($"{request.Method} {request.Id} is answered before it is durable");
         if (!request.IsConstruct)
         {
-            if (world.Ledger.Find(request.Resource)?.Resource.Owner is { } owner) world.Fail($"{request.Method} {request.Resource} is accepted, which {owner} drives");
+            if (world.Ledger.Find(request.Resource)?.Resource.Owner is { } owner)
+                world.Fail($"{request.Method} {request.Resource} is accepted, which {owner} drives");
             return;
         }
         using var json = JsonDocument.Parse(result);
         request.Resource = json.RootElement.GetProperty("res_id").GetString()!;
         if (world.Ledger.Find(request.Resource) is null) world.Fail($"{request.Resource} is answered before it is durable");
         if (!_calls.ContainsKey(request.Resource)) _calls.Add(request.Resource, new CallView(request.Resource));
-        if (request.Method == "sys.call.construct" && !world.Plan.IsScripted && random.Chance(15)) Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
+        if (request.Method == "sys.call.construct" && !world.Plan.IsScripted && random.Chance(15))
+            Later(random.Between(0, 4000), () => Send("sys.call.drop", $$"""{"res_id":"{{request.Resource}}"}"""));
     }
 
-    /// <summary>What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop, connect_stop or drop of a flow that is ending.</summary>
+    /// <summary>
+    /// What changes nothing is accepted and leaves nothing to remember: a nop in an action, a second record_stop, connect_stop or drop of a flow that is
+    /// ending.
+    /// </summary>
     private bool LeavesNothing(SentRequest request) => request.Method is "sys.call.nop" or "sys.call.record_stop" or "sys.conf.nop" or "sys.conf.record_stop"
         // A flow that is ending ends as it was decided first.
-        || (request.Method == "sys.call.connect_stop" && world.Ledger.ResultOf(request.Id) is null && world.Ledger.Find<CallBook>(request.Resource) is { WaitedForBridge: true })
+        || (request.Method == "sys.call.connect_stop" && world.Ledger.ResultOf(request.Id) is null
+            && world.Ledger.Find<CallBook>(request.Resource) is { WaitedForBridge: true })
         || (world.Ledger.ResultOf(request.Id) is null && world.Ledger.Find<FlowBook>(request.Resource) is { State.End: not null });
 
     private static string ModuleOf(string resource) => resource.Split('-')[1];

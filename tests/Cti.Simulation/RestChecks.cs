@@ -74,7 +74,8 @@ internal sealed class RestChecks(SimulatedWorld world)
     {
         if (call.State.Seat is not { } seat) return;
         if (seat.Stage == SeatStage.Requested) world.Fail($"{call.Id} waits at rest to be let into {seat.Conference}");
-        else if (world.Ledger.Find<ConferenceBook>(seat.Conference)?.State is not { IsReleased: false } conference || conference.MemberOf(call.Id)?.Op != seat.Op)
+        else if (world.Ledger.Find<ConferenceBook>(seat.Conference)?.State is not { IsReleased: false } conference
+            || conference.MemberOf(call.Id)?.Op != seat.Op)
             world.Fail($"{call.Id} is in the conference {seat.Conference}, which does not have it");
     }
 
@@ -82,7 +83,8 @@ internal sealed class RestChecks(SimulatedWorld world)
     {
         foreach (var member in conference.State.Members)
         {
-            if (world.Ledger.Find<CallBook>(member.Call)?.State is not { IsReleased: false, Seat: { Stage: SeatStage.Entered } seat } || seat.Op != member.Op || seat.Conference != conference.Id)
+            if (world.Ledger.Find<CallBook>(member.Call)?.State is not { IsReleased: false, Seat: { Stage: SeatStage.Entered } seat } || seat.Op != member.Op
+                || seat.Conference != conference.Id)
                 world.Fail($"{conference.Id} believes {member.Call} to be in, which is not");
         }
         foreach (var child in conference.State.Children)
@@ -103,7 +105,8 @@ internal sealed class RestChecks(SimulatedWorld world)
     {
         foreach (var party in new[] { flow.State.First, flow.State.Second })
         {
-            if (party is { Stage: PartyStage.Calling or PartyStage.Up, Call: { } call } && world.Ledger.Find<CallBook>(call)?.State is not { IsReleased: false })
+            if (party is { Stage: PartyStage.Calling or PartyStage.Up, Call: { } call }
+                && world.Ledger.Find<CallBook>(call)?.State is not { IsReleased: false })
                 world.Fail($"{flow.Id} believes its call {call} to be {party.Stage}, which is over");
         }
         var isCalling = flow.State.First is { Stage: PartyStage.Calling, Call: null } || flow.State.Second is { Stage: PartyStage.Calling, Call: null };
@@ -113,15 +116,19 @@ internal sealed class RestChecks(SimulatedWorld world)
     /// <summary>Nothing is played to a call that plays nothing.</summary>
     private void CheckSound(CallBook call)
     {
-        if (call.State is { Action: null, Dialling: null } && PortOf(call) is > 0 and var port && world.Media.HeardAt(new IPEndPoint(SimulatedNode.Address.Address, port)) is { } sound)
+        if (call.State is { Action: null, Dialling: null } && PortOf(call) is > 0 and var port
+            && world.Media.HeardAt(new IPEndPoint(SimulatedNode.Address.Address, port)) is { } sound)
             world.Fail($"{call.Id} hears {sound} in {call.State.Phase}");
     }
 
     /// <summary>Whoever is not waiting for its turn to be told sends to where we are, once what was said last has arrived.</summary>
     private void CheckFar(CallBook call)
     {
-        if (!world.Plan.IsReachable || world.Runtime.UnixMillis - call.State.LastMillis < SaidMillis || call.State is not { IsUp: true, InterruptedMillis: null } || PortOf(call) is not (> 0 and var port)) return;
-        if (world.Phones.SelectMany(static phone => phone.Calls).FirstOrDefault(far => far.CallId == call.State.SipCallId) is { Phase: PeerPhase.Up, Remote: { } remote } && remote.Rtp.Port != port)
+        if (!world.Plan.IsReachable || world.Runtime.UnixMillis - call.State.LastMillis < SaidMillis
+            || call.State is not { IsUp: true, InterruptedMillis: null } || PortOf(call) is not (> 0 and var port))
+            return;
+        if (world.Phones.SelectMany(static phone => phone.Calls)
+            .FirstOrDefault(far => far.CallId == call.State.SipCallId) is { Phase: PeerPhase.Up, Remote: { } remote } && remote.Rtp.Port != port)
             world.Fail($"{call.Id} listens at {port} in {call.State.Phase}, its far end sends to {remote.Rtp.Port}");
     }
 
@@ -137,11 +144,14 @@ internal sealed class RestChecks(SimulatedWorld world)
         if (bridge.Stage == BridgeStage.Ending)
         {
             // Only the file is awaited: the other party is out already.
-            if (peer?.State is { IsReleased: false, Bridge: { } left } && left.Op == bridge.Op) world.Fail($"{call.Id} has left the bridge {bridge.Op}, {peer.Id} is still in it");
+            if (peer?.State is { IsReleased: false, Bridge: { } left } && left.Op == bridge.Op)
+                world.Fail($"{call.Id} has left the bridge {bridge.Op}, {peer.Id} is still in it");
             return;
         }
-        if (peer?.State is not { IsReleased: false, Bridge: { Stage: BridgeStage.Connected } other } || other.Op != bridge.Op || other.Peer != call.Id || other.IsFirst == bridge.IsFirst)
-            world.Fail($"{call.Id} is in a bridge ({bridge.Op}, first: {bridge.IsFirst}) with {bridge.Peer}, which is not: {peer?.State.Phase} {peer?.State.Bridge}");
+        if (peer?.State is not { IsReleased: false, Bridge: { Stage: BridgeStage.Connected } other } || other.Op != bridge.Op || other.Peer != call.Id
+            || other.IsFirst == bridge.IsFirst)
+            world.Fail($"{call.Id} is in a bridge ({bridge.Op}, first: {bridge.IsFirst}) with {bridge.Peer}, which is not: {peer?.State.Phase} "
+                + $"{peer?.State.Bridge}");
     }
 
     private void CheckMixing()
@@ -150,14 +160,16 @@ internal sealed class RestChecks(SimulatedWorld world)
         var meant = new List<(int, int)>();
         foreach (var call in world.Ledger.Living.OfType<CallBook>())
         {
-            if (call.State is { IsReleased: false, Bridge: { IsFirst: true, Stage: BridgeStage.Connected } bridge } && world.Ledger.Find<CallBook>(bridge.Peer) is { } peer)
+            if (call.State is { IsReleased: false, Bridge: { IsFirst: true, Stage: BridgeStage.Connected } bridge }
+                && world.Ledger.Find<CallBook>(bridge.Peer) is { } peer)
                 meant.Add((PortOf(call), PortOf(peer)));
         }
         meant.Sort();
         if (!mixed.SequenceEqual(meant))
             world.Fail($"the media side bridges {string.Join(", ", mixed)}, the journal {string.Join(", ", meant)}");
         var seated = string.Join(" | ", world.Media.Seats.Select(static room => string.Join(",", room)).Order(StringComparer.Ordinal));
-        var rooms = world.Ledger.Living.OfType<ConferenceBook>().Where(static book => !book.State.IsReleased).Select(PortsIn).Where(static room => room.Length > 0);
+        var rooms = world.Ledger.Living.OfType<ConferenceBook>().Where(static book => !book.State.IsReleased).Select(PortsIn)
+            .Where(static room => room.Length > 0);
         var wanted = string.Join(" | ", rooms.Order(StringComparer.Ordinal));
         if (seated != wanted) world.Fail($"the media side seats {seated}, the journal {wanted}");
     }
@@ -166,7 +178,8 @@ internal sealed class RestChecks(SimulatedWorld world)
     private string PortsIn(ConferenceBook conference)
     {
         var calls = conference.State.Members.Select(static member => member.Call)
-            .Concat(conference.State.Children.Where(child => child.HasEarlyMedia && world.Ledger.Find<CallBook>(child.Child)?.State.Seat is null).Select(static child => child.Child)).Distinct(StringComparer.Ordinal);
+            .Concat(conference.State.Children.Where(child => child.HasEarlyMedia && world.Ledger.Find<CallBook>(child.Child)?.State.Seat is null)
+                .Select(static child => child.Child)).Distinct(StringComparer.Ordinal);
         return string.Join(",", calls.Select(call => world.Ledger.Find<CallBook>(call)).Select(static book => book is null ? 0 : PortOf(book)).Order());
     }
 

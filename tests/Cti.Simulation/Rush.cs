@@ -6,8 +6,8 @@ using Cti.Testing;
 namespace Cti.Simulation;
 
 /// <summary>
-/// Lets things collide: at the very moment at which a far end's message comes or goes, the media side reports, or a limit is reached, the application or a telephone
-/// does something to the same call, just before, at the same instant, or just after.
+/// Lets things collide: at the very moment at which a far end's message comes or goes, the media side reports, or a limit is reached, the application or a
+/// telephone does something to the same call, just before, at the same instant, or just after.
 /// </summary>
 internal sealed class Rush(SimulatedWorld world, SeededRandom random)
 {

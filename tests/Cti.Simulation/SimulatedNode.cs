@@ -56,7 +56,8 @@ internal sealed class SimulatedNode : NodeLife
     private async Task StartAsync(SimulatedWorld world)
     {
         var faults = new PlannedStoreFaults(world, Process, world.Random.Fork());
-        var store = new FaultyJournalStore(world.Bugs.Store(new BookkeepingStore(world.Bugs.Disk(new MemoryJournalStore(world.Disk)), world.Ledger), Process), faults);
+        var store = new FaultyJournalStore(world.Bugs.Store(new BookkeepingStore(world.Bugs.Disk(new MemoryJournalStore(world.Disk)), world.Ledger), Process),
+            faults);
         await store.OpenAsync(world.Plan.Instances);
         Hub = await EventHub.CreateAsync(store, Process, world.Runtime, Process, world.Plan.HasSmallFeeds ? SmallFeeds : new FeedBounds());
         var publish = world.Bugs.Publish(Hub.Publish);
@@ -80,7 +81,8 @@ internal sealed class SimulatedNode : NodeLife
             Recordings = new VirtualFiles(),
             ToldByes = world.SpoolOf(Process),
             Resolver = new SlowResolver(Process),
-            SipTransport = events => new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)),
+            SipTransport = events =>
+                new GatedTransport(world, Process, Sip = new VirtualSipTransport(world.Network, world.Runtime, new SocketsOpenLast(this, events), Address)),
             Publish = events =>
             {
                 if (Process.IsAlive) publish(events);

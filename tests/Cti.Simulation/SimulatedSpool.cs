@@ -4,7 +4,9 @@ using Cti.Testing;
 
 namespace Cti.Simulation;
 
-/// <summary>A node's own disk, which its next process finds: a write takes a while, and one that its process dies in leaves any part of an append behind.</summary>
+/// <summary>
+/// A node's own disk, which its next process finds: a write takes a while, and one that its process dies in leaves any part of an append behind.
+/// </summary>
 internal sealed class SimulatedSpool(MemorySpoolFile disk, NodeProcess process, SeededRandom random, Action writes) : ISpoolFile
 {
     private const int WriteMillisMax = 40;

@@ -70,7 +70,10 @@ internal record SimulationPlan
     public int OptionsIntervalMillis { get; init; }
     /// <summary>Percent of a call's moves that involve another resource; 0: single calls only.</summary>
     public int TogetherPercent { get; init; }
-    /// <summary>Percent of moments (a message of a far end, a report of the media side, a deadline) at which the application or a telephone does something to the very call.</summary>
+    /// <summary>
+    /// Percent of moments (a message of a far end, a report of the media side, a deadline) at which the application or a telephone does something to the very
+    /// call.
+    /// </summary>
     public int RushPercent { get; init; }
     /// <summary>Ready-made flows that are begun.</summary>
     public int Flows { get; init; }
@@ -92,7 +95,8 @@ internal record SimulationPlan
     public bool IsPunctual => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && Crashes.Count == 0;
 
     /// <summary>Whether nothing but the loss of the node comes between it and the telephones.</summary>
-    public virtual bool IsReachable => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && Cuts.Count == 0 && Network is { LossPercent: 0, DelayMillisMax: < 100 };
+    public virtual bool IsReachable =>
+        StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && Cuts.Count == 0 && Network is { LossPercent: 0, DelayMillisMax: < 100 };
 
     /// <summary>Calls with all that joins them, most of the time.</summary>
     public static SimulationPlan Draw(ulong seed)
@@ -138,7 +142,8 @@ internal record SimulationPlan
             DisconnectPercent = random.Pick(0, 10, 40),
             Calls = new CallSettings
             {
-                SetupTimeoutMillis = random.Pick(5_000, 20_000), OfferTimeoutMillis = random.Pick(4_000, 30_000), IdleReleaseMillis = random.Pick(0, 8_000, 60_000),
+                SetupTimeoutMillis = random.Pick(5_000, 20_000), OfferTimeoutMillis = random.Pick(4_000, 30_000),
+                IdleReleaseMillis = random.Pick(0, 8_000, 60_000),
             },
         };
         if (random.Chance(25)) plan = plan with { Phones = PhoneHabits.Polite };
@@ -153,16 +158,21 @@ internal record SimulationPlan
             var from = random.Between(0, plan.SpreadMillis + 15_000);
             plan = plan with { Cuts = [new Cut(random.Next(3), from, from + random.Pick(2_000, 20_000, 50_000))] };
         }
-        plan = plan with { HasMediaTrouble = random.Chance(25), HasSmallFeeds = random.Chance(30), CallsMax = random.Pick(4, 4000, 4000), TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand) };
+        plan = plan with { HasMediaTrouble = random.Chance(25), HasSmallFeeds = random.Chance(30), CallsMax = random.Pick(4, 4000, 4000),
+            TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand) };
         return plan;
     }
 
     public override string ToString() =>
-        $"{Inbound} in, {Outbound} out, {Instances} instances, within {SpreadMillis} ms; network {Network.LossPercent} % lost, {Network.DuplicatePercent} % twice, "
-        + $"{Network.DelayMillisMin}..{Network.DelayMillisMax} ms; journal {StoreSlowPercent} % up to {StoreDelayMillisMax} ms late, {StoreFailPercent} % failing, "
+        $"{Inbound} in, {Outbound} out, {Instances} instances, within {SpreadMillis} ms; network {Network.LossPercent} % lost, {Network.DuplicatePercent} % "
+        + "twice, "
+        + $"{Network.DelayMillisMin}..{Network.DelayMillisMax} ms; journal {StoreSlowPercent} % up to {StoreDelayMillisMax} ms late, {StoreFailPercent} % "
+        + "failing, "
         + $"outages [{string.Join(", ", Outages.Select(outage => $"{outage.FromMillis}..{outage.ToMillis}"))}]; "
-        + $"crashes [{string.Join(", ", Crashes.Select(crash => $"{crash.Moment} {crash.Count}, down {crash.DownMillis} ms"))}]; trunk {TrunkCalls}, options {OptionsIntervalMillis}; "
-        + $"cuts [{string.Join(", ", Cuts.Select(cut => $"telephone {cut.Phone + 1} {cut.FromMillis}..{cut.ToMillis}"))}]; media trouble {HasMediaTrouble}; at most {CallsMax} calls, keys by {TrunkDtmf}; small feeds {HasSmallFeeds}; "
+        + $"crashes [{string.Join(", ", Crashes.Select(crash => $"{crash.Moment} {crash.Count}, down {crash.DownMillis} ms"))}]; trunk {TrunkCalls}, options "
+        + $"{OptionsIntervalMillis}; "
+        + $"cuts [{string.Join(", ", Cuts.Select(cut => $"telephone {cut.Phone + 1} {cut.FromMillis}..{cut.ToMillis}"))}]; media trouble {HasMediaTrouble}; at "
+        + $"most {CallsMax} calls, keys by {TrunkDtmf}; small feeds {HasSmallFeeds}; "
         + $"together {TogetherPercent}, {Flows} flows, {Conferences} conferences, rush {RushPercent}, timers {(ShufflesTimers ? "in any order" : "in order")}";
 
     private static IReadOnlyList<CrashPoint> DrawCrashes(SeededRandom random, SimulationPlan plan)

@@ -48,11 +48,14 @@ public sealed class SimulationTests(ITestOutputHelper output)
             output.WriteLine(result.Describe());
             if (failed.Count == SeedsOf.FailuresMax) break;
         }
-        output.WriteLine($"seeds {first}..{first + count - 1}: {calls} calls, {actions} actions, {failed.Count} seeds failed; hash of all that happened {hash:x16}");
+        output.WriteLine($"seeds {first}..{first + count - 1}: {calls} calls, {actions} actions, {failed.Count} seeds failed; hash of all that happened "
+            + $"{hash:x16}");
         output.WriteLine($"looked at {rests} times at rest; facts: {string.Join(", ", facts.Select(static fact => $"{fact.Key} {fact.Value}"))}");
         failed.ShouldBeEmpty();
         // Telephones here neither challenge nor redirect, so no INVITE goes out twice.
-        if (count >= SeedsByDefault) AllFacts.Where(fact => fact != $"call {nameof(InviteMoved)}").Where(fact => facts.GetValueOrDefault(fact) < 5).ShouldBeEmpty("what hardly ever happens is not tested");
+        if (count >= SeedsByDefault)
+            AllFacts.Where(fact => fact != $"call {nameof(InviteMoved)}").Where(fact => facts.GetValueOrDefault(fact) < 5)
+                .ShouldBeEmpty("what hardly ever happens is not tested");
     }
 
     /// <summary>Every fact that a journal can hold.</summary>

@@ -9,7 +9,9 @@ using Cti.Testing.Peers;
 
 namespace Cti.Simulation;
 
-/// <summary>What every world has, whether one node lives in it or several: time, a network with telephones, an application, a disk, the books, and what went wrong.</summary>
+/// <summary>
+/// What every world has, whether one node lives in it or several: time, a network with telephones, an application, a disk, the books, and what went wrong.
+/// </summary>
 internal abstract class VirtualWorld
 {
     private readonly Dictionary<int, MemorySpoolFile> _spools = [];
@@ -35,7 +37,8 @@ internal abstract class VirtualWorld
         Network = new VirtualNetwork(Runtime, Random.Fork()) { Conditions = plan.Network, Drop = Drop };
         Ledger = new Ledger(this);
         Wire = new WireChecks(this);
-        Phones = [.. PhoneAddresses.Select(address => new RandomPhone(Network, Runtime, Random.Fork(), new IPEndPoint(IPAddress.Parse(address), 5060), plan.Phones)
+        Phones = [.. PhoneAddresses.Select(address =>
+            new RandomPhone(Network, Runtime, Random.Fork(), new IPEndPoint(IPAddress.Parse(address), 5060), plan.Phones)
         {
             PressKey = Press, FollowsContact = followsContact,
         })];
@@ -71,7 +74,8 @@ internal abstract class VirtualWorld
     public Trunk Trunk { get; }
 
     /// <summary>
-    /// Every telephone may call in as a trunk does: who is none gets so few repetitions that it may be left behind in a call where much is lost, and is tested elsewhere.
+    /// Every telephone may call in as a trunk does: who is none gets so few repetitions that it may be left behind in a call where much is lost, and is tested
+    /// elsewhere.
     /// </summary>
     public static Trunk Callers { get; } = new() { Name = "callers", Host = "10.255.255.254", AcceptFrom = [IPNetwork.Parse("10.0.0.0/8")] };
     public RandomApplication Application { get; }
@@ -165,6 +169,7 @@ internal abstract class VirtualWorld
     }
 
     private static string Describe(ReadOnlyMemory<byte> datagram) => SipParser.ParseDatagram(datagram).Message is { } message
-        ? $"{(message is SipResponse response ? response.Status.ToString(CultureInfo.InvariantCulture) : ((SipRequest)message).Method)} of {message.CSeq.Number} {message.CSeq.Method} {message.CallId}"
+        ? $"{(message is SipResponse response ? response.Status.ToString(CultureInfo.InvariantCulture) : ((SipRequest)message).Method)} of "
+            + $"{message.CSeq.Number} {message.CSeq.Method} {message.CallId}"
         : "no SIP";
 }

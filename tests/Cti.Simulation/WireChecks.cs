@@ -64,12 +64,13 @@ internal sealed class WireChecks(VirtualWorld world)
     }
 
     /// <summary>
-    /// A 2xx that comes again, or late, is answered by ACK and BYE, whose number is the next after the 2xx's and not the dialog's: so says whoever knows the call no more,
-    /// and the call itself where nothing was ever said in that dialog but BYE.
+    /// A 2xx that comes again, or late, is answered by ACK and BYE, whose number is the next after the 2xx's and not the dialog's: so says whoever knows the
+    /// call no more, and the call itself where nothing was ever said in that dialog but BYE.
     /// </summary>
     private bool EndsLateAnswer(SipRequest request, IReadOnlyCollection<(string Method, string Branch)> known) =>
         request.Method == SipMethods.Bye && _invites.Contains((request.CallId, request.From.Tag, request.CSeq.Number - 1))
-        && (request.Get(HeaderId.Reason)?.Contains("Call does not exist", StringComparison.Ordinal) == true || known.All(static said => said.Method == SipMethods.Bye));
+        && (request.Get(HeaderId.Reason)?.Contains("Call does not exist", StringComparison.Ordinal) == true
+            || known.All(static said => said.Method == SipMethods.Bye));
 
     private void Check(SipRequest request, NodeProcess process)
     {

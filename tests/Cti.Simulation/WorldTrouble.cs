@@ -42,7 +42,8 @@ internal sealed class WorldTrouble(SimulatedWorld world, SeededRandom random)
             world.Media.NoRoomToListen = !world.IsHealed && random.Chance(20);
         }
         if (world.IsHealed) return;
-        if (random.Chance(20) && world.Phones.SelectMany(phone => phone.Calls).FirstOrDefault(call => call is { Phase: PeerPhase.Up, Remote: not null }) is { } silent)
+        if (random.Chance(20)
+            && world.Phones.SelectMany(phone => phone.Calls).FirstOrDefault(call => call is { Phase: PeerPhase.Up, Remote: not null }) is { } silent)
         {
             world.Trace.Add($"silence in {silent.CallId}");
             world.Media.FallSilent(silent.Remote!.Rtp);

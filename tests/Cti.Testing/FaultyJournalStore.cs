@@ -10,7 +10,8 @@ public sealed class FaultyJournalStore(IJournalStore inner, IStoreFaults faults)
     public override async ValueTask OpenAsync(int instanceCount, CancellationToken cancellation = default) =>
         await Through(StoreOperation.Open, () => Unit(base.OpenAsync(instanceCount, cancellation)), cancellation);
 
-    public override ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
+    public override ValueTask<IReadOnlyList<InstanceOwnership>> ClaimAsync(string node, IReadOnlyList<int> instances,
+        CancellationToken cancellation = default) =>
         Through(StoreOperation.Claim, () => base.ClaimAsync(node, instances, cancellation), cancellation);
 
     public override ValueTask<NodeLease?> JoinAsync(NodeLease self, CancellationToken cancellation = default) =>
@@ -19,13 +20,15 @@ public sealed class FaultyJournalStore(IJournalStore inner, IStoreFaults faults)
     public override ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default) =>
         Through(StoreOperation.Renew, () => base.RenewAsync(self, knownOwnership, cancellation), cancellation);
 
-    public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default) =>
+    public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null,
+        CancellationToken cancellation = default) =>
         Through(StoreOperation.Take, () => base.TakeAsync(node, instances, unrenewed, cancellation), cancellation);
 
     public override ValueTask<bool> GiveAsync(int instance, string owner, long epoch, string to, CancellationToken cancellation = default) =>
         Through(StoreOperation.Give, () => base.GiveAsync(instance, owner, epoch, to, cancellation), cancellation);
 
-    public override ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue, CancellationToken cancellation = default) =>
+    public override ValueTask<bool> RemoveNodeAsync(string node, string incarnation, long renewalsMax = long.MaxValue,
+        CancellationToken cancellation = default) =>
         Through(StoreOperation.RemoveNode, () => base.RemoveNodeAsync(node, incarnation, renewalsMax, cancellation), cancellation);
 
     public override ValueTask<IReadOnlyList<InstanceOwnership>> ReadOwnershipAsync(CancellationToken cancellation = default) =>
@@ -34,28 +37,34 @@ public sealed class FaultyJournalStore(IJournalStore inner, IStoreFaults faults)
     public override ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default) =>
         Through(StoreOperation.Append, () => base.AppendAsync(appends, cancellation), cancellation);
 
-    public override ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances, CancellationToken cancellation = default) =>
+    public override ValueTask<IReadOnlyDictionary<int, IReadOnlyList<JournalEntry>>> ReadJournalsAsync(IReadOnlyList<int> instances,
+        CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadJournal, () => base.ReadJournalsAsync(instances, cancellation), cancellation);
 
     public override ValueTask<bool> IsEmptyAsync(CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadJournal, () => base.IsEmptyAsync(cancellation), cancellation);
 
-    public override ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis, CancellationToken cancellation = default) =>
+    public override ValueTask<IReadOnlyDictionary<int, IReadOnlyList<IdempotencyRow>>> ReadIdempotencyAsync(IReadOnlyList<int> instances, long sinceUnixMillis,
+        CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadIdempotency, () => base.ReadIdempotencyAsync(instances, sinceUnixMillis, cancellation), cancellation);
 
-    public override ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default) =>
+    public override ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit,
+        CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadEvents, () => base.ReadEventsAsync(application, instance, afterPosition, limit, cancellation), cancellation);
 
     public override ValueTask<IReadOnlyList<long>> ReadExpiredAsync(string application, CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadExpired, () => base.ReadExpiredAsync(application, cancellation), cancellation);
 
-    public override ValueTask<IReadOnlyDictionary<int, long>> ReadFeedPositionsAsync(string application, string group, CancellationToken cancellation = default) =>
+    public override ValueTask<IReadOnlyDictionary<int, long>> ReadFeedPositionsAsync(string application, string group,
+        CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadFeedPositions, () => base.ReadFeedPositionsAsync(application, group, cancellation), cancellation);
 
-    public override async ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions, CancellationToken cancellation = default) =>
+    public override async ValueTask WriteFeedPositionsAsync(string application, string group, IReadOnlyDictionary<int, long> positions,
+        CancellationToken cancellation = default) =>
         await Through(StoreOperation.WriteFeedPositions, () => Unit(base.WriteFeedPositionsAsync(application, group, positions, cancellation)), cancellation);
 
-    public override ValueTask<bool> TryAcquirePermitAsync(string trunk, int max, string permitId, long nowUnixMillis, CancellationToken cancellation = default) =>
+    public override ValueTask<bool> TryAcquirePermitAsync(string trunk, int max, string permitId, long nowUnixMillis,
+        CancellationToken cancellation = default) =>
         Through(StoreOperation.AcquirePermit, () => base.TryAcquirePermitAsync(trunk, max, permitId, nowUnixMillis, cancellation), cancellation);
 
     public override async ValueTask ReleasePermitAsync(string permitId, CancellationToken cancellation = default) =>
@@ -64,14 +73,18 @@ public sealed class FaultyJournalStore(IJournalStore inner, IStoreFaults faults)
     public override ValueTask<IReadOnlyDictionary<string, int>> ReadPermitsInUseAsync(CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadPermits, () => base.ReadPermitsInUseAsync(cancellation), cancellation);
 
-    public override async ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis, CancellationToken cancellation = default) =>
-        await Through(StoreOperation.Sweep, () => Unit(base.SweepAsync(eventsBeforeUnixMillis, idempotencyBeforeUnixMillis, permitsBeforeUnixMillis, cancellation)), cancellation);
+    public override async ValueTask SweepAsync(long eventsBeforeUnixMillis, long idempotencyBeforeUnixMillis, long permitsBeforeUnixMillis,
+        CancellationToken cancellation = default) =>
+        await Through(StoreOperation.Sweep,
+            () => Unit(base.SweepAsync(eventsBeforeUnixMillis, idempotencyBeforeUnixMillis, permitsBeforeUnixMillis, cancellation)), cancellation);
 
-    public override ValueTask<IReadOnlyList<StoredCallRecord>> ReadCallRecordsAsync(string node, long afterId, int limit, CancellationToken cancellation = default) =>
+    public override ValueTask<IReadOnlyList<StoredCallRecord>> ReadCallRecordsAsync(string node, long afterId, int limit,
+        CancellationToken cancellation = default) =>
         Through(StoreOperation.ReadCallRecords, () => base.ReadCallRecordsAsync(node, afterId, limit, cancellation), cancellation);
 
     public override async ValueTask DropCallRecordsAsync(string node, long beforeRowNumber, long beforeUnixMillis, CancellationToken cancellation = default) =>
-        await Through(StoreOperation.DropCallRecords, () => Unit(base.DropCallRecordsAsync(node, beforeRowNumber, beforeUnixMillis, cancellation)), cancellation);
+        await Through(StoreOperation.DropCallRecords, () => Unit(base.DropCallRecordsAsync(node, beforeRowNumber, beforeUnixMillis, cancellation)),
+            cancellation);
 
     private ValueTask<T> Through<T>(StoreOperation operation, Func<ValueTask<T>> apply, CancellationToken cancellation)
     {

@@ -8,8 +8,8 @@ public enum StoreOperation
 }
 
 /// <summary>
-/// Decides what goes wrong with a store. Each hook may delay the operation (its task ends later) or throw <see cref="Cti.Persistence.StoreUnavailableException"/>:
-/// before it was applied, or after, when the caller cannot know that it was.
+/// Decides what goes wrong with a store. Each hook may delay the operation (its task ends later) or throw
+/// <see cref="Cti.Persistence.StoreUnavailableException"/>: before it was applied, or after, when the caller cannot know that it was.
 /// </summary>
 public interface IStoreFaults
 {

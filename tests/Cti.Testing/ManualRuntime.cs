@@ -127,7 +127,9 @@ public sealed class ManualRuntime : IScheduler, IClock, ITimers
         return true;
     }
 
-    /// <summary>When it is due, then what was drawn, then first come first served, in one number: it is compared more often than anything else is done.</summary>
+    /// <summary>
+    /// When it is due, then what was drawn, then first come first served, in one number: it is compared more often than anything else is done.
+    /// </summary>
     private static UInt128 KeyOf(long due, int tie, uint order) => new((ulong)due, ((ulong)tie << 32) | order);
 
     private void FireNext()

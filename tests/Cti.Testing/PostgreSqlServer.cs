@@ -28,7 +28,9 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     private PostgreSqlServer(string? parent, string? address)
     {
         _address = address;
-        _folder = parent is null ? Directory.CreateTempSubdirectory("cti-postgresql-").FullName : Directory.CreateDirectory(Path.Combine(parent, "postgresql-" + Path.GetRandomFileName())).FullName;
+        _folder = parent is null
+            ? Directory.CreateTempSubdirectory("cti-postgresql-").FullName
+            : Directory.CreateDirectory(Path.Combine(parent, "postgresql-" + Path.GetRandomFileName())).FullName;
         Port = Ports.Free();
     }
 
@@ -37,7 +39,8 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     private string Data => Path.Combine(_folder, "data");
 
     private static string Programs { get; } = (Directory.Exists("/usr/lib/postgresql")
-        ? Directory.GetDirectories("/usr/lib/postgresql").Select(static version => Path.Combine(version, "bin")).Where(static bin => File.Exists(Path.Combine(bin, "initdb"))).Order(StringComparer.Ordinal).LastOrDefault()
+        ? Directory.GetDirectories("/usr/lib/postgresql").Select(static version => Path.Combine(version, "bin"))
+            .Where(static bin => File.Exists(Path.Combine(bin, "initdb"))).Order(StringComparer.Ordinal).LastOrDefault()
         : null) ?? "/usr/lib/postgresql/VERSION/bin";
 
     /// <summary>Makes a cluster and starts it.</summary>
@@ -53,7 +56,8 @@ public sealed class PostgreSqlServer : IAsyncDisposable
             var password = Path.Combine(server._folder, "password");
             await File.WriteAllTextAsync(password, Password);
             if (server._account is { } account) await MustAsync("chown", ["-R", account, server._folder]);
-            await server.ProgramAsync("initdb", ["-D", server.Data, "-U", User, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale=C", "--no-sync"]);
+            await server.ProgramAsync("initdb",
+                ["-D", server.Data, "-U", User, "-A", "scram-sha-256", "--pwfile", password, "-E", "UTF8", "--locale=C", "--no-sync"]);
             if (subnet is not null) await File.AppendAllTextAsync(Path.Combine(server.Data, "pg_hba.conf"), $"host all all {subnet} scram-sha-256\n");
             await server.LaunchAsync();
             return server;
@@ -70,7 +74,8 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     /// <param name="port">A proxy's port instead of the server's.</param>
     /// <param name="address">That address instead of 127.0.0.1.</param>
     public string ConnectionString(string? schema = null, int? port = null, string? address = null) =>
-        FormattableString.Invariant($"Host={address ?? "127.0.0.1"};Port={port ?? Port};Username={User};Password=\"{Password}\";Database=postgres") + (schema is null ? "" : ";Search Path=" + schema);
+        FormattableString.Invariant($"Host={address ?? "127.0.0.1"};Port={port ?? Port};Username={User};Password=\"{Password}\";Database=postgres")
+            + (schema is null ? "" : ";Search Path=" + schema);
 
     public Task CreateSchemaAsync(string schema) => QueryAsync($"CREATE SCHEMA {schema}");
 
@@ -90,7 +95,8 @@ public sealed class PostgreSqlServer : IAsyncDisposable
         const string Script = "\"$@\" >&2 & p=$!; read _; kill -INT $p; wait $p";
         string[] command =
         [
-            "/bin/sh", "-c", Script, "sh", Path.Combine(Programs, "postgres"), "-D", Data, "-c", "listen_addresses=127.0.0.1" + (_address is null ? "" : "," + _address), "-c", "port=" + Text(Port),
+            "/bin/sh", "-c", Script, "sh", Path.Combine(Programs, "postgres"), "-D", Data, "-c",
+            "listen_addresses=127.0.0.1" + (_address is null ? "" : "," + _address), "-c", "port=" + Text(Port),
             "-c", "unix_socket_directories=" + _folder, "-c", "shared_buffers=32MB", "-c", "max_connections=100", "-c", "log_min_messages=fatal",
         ];
         _process?.Dispose();
@@ -134,9 +140,11 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     private void Signal(string name)
     {
         var postmaster = int.Parse(File.ReadLines(Path.Combine(Data, "postmaster.pid")).First(), CultureInfo.InvariantCulture);
-        // The parent is stopped first, so that it starts no other meanwhile; one that is killed has no children any more, and those that stand still would stay.
+        // The parent is stopped first, so that it starts no other meanwhile; one that is killed has no children any more, and those that stand still would
+        // stay.
         Send("STOP", postmaster);
-        var children = File.ReadAllText(FormattableString.Invariant($"/proc/{postmaster}/task/{postmaster}/children")).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var children = File.ReadAllText(FormattableString.Invariant($"/proc/{postmaster}/task/{postmaster}/children"))
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries);
         foreach (var child in children) Send(name, int.Parse(child, CultureInfo.InvariantCulture));
         if (name != "STOP") Send(name, postmaster);
     }
@@ -150,12 +158,14 @@ public sealed class PostgreSqlServer : IAsyncDisposable
     private Task<string> ProgramAsync(string name, string[] arguments) => MustAsync(AsAccount([Path.Combine(Programs, name), .. arguments]), null);
 
     /// <summary>PostgreSQL does not run as root.</summary>
-    private string[] AsAccount(string[] command) => _account is null ? command : ["setpriv", "--reuid=" + _account, "--regid=" + _account, "--clear-groups", "--", .. command];
+    private string[] AsAccount(string[] command) =>
+        _account is null ? command : ["setpriv", "--reuid=" + _account, "--regid=" + _account, "--clear-groups", "--", .. command];
 
     private static string AccountOf(string[] names) =>
         names.First(static name => File.ReadLines("/etc/passwd").Any(line => line.StartsWith(name + ":", StringComparison.Ordinal)));
 
-    private static Task<string> MustAsync(string program, string[] arguments, Dictionary<string, string>? environment = null) => MustAsync([program, .. arguments], environment);
+    private static Task<string> MustAsync(string program, string[] arguments, Dictionary<string, string>? environment = null) =>
+        MustAsync([program, .. arguments], environment);
 
     private static async Task<string> MustAsync(string[] command, Dictionary<string, string>? environment)
     {

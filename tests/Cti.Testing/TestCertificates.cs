@@ -63,7 +63,9 @@ public sealed class TestCertificates : IDisposable
             foreach (var name in names)
             {
                 if (IPAddress.TryParse(name, out var address)) writer.WriteOctetString(address.GetAddressBytes(), new Asn1Tag(TagClass.ContextSpecific, 7));
-                else writer.WriteCharacterString(UniversalTagNumber.IA5String, name, new Asn1Tag(TagClass.ContextSpecific, name.Contains(':', StringComparison.Ordinal) ? 6 : 2));
+                else
+                    writer.WriteCharacterString(UniversalTagNumber.IA5String, name,
+                        new Asn1Tag(TagClass.ContextSpecific, name.Contains(':', StringComparison.Ordinal) ? 6 : 2));
             }
         }
         return writer.Encode();

@@ -47,7 +47,8 @@ public sealed partial class VirtualMediaPort
 
     /// <summary>The RTP ports of the members of every conference that has any.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Seats =>
-        [.. _conferences.Values.Where(room => room.Members.Count > 0).Select(room => room.Members.Keys.Select(member => _sessions[member].Local.Port).Order().ToList())];
+        [.. _conferences.Values.Where(room => room.Members.Count > 0)
+            .Select(room => room.Members.Keys.Select(member => _sessions[member].Local.Port).Order().ToList())];
 
     /// <summary>No loop takes another conference.</summary>
     public bool NoConference { get; set; }
@@ -59,10 +60,12 @@ public sealed partial class VirtualMediaPort
     public int[] HeardBy(int port)
     {
         var listener = _sessions.Values.First(session => session.Local.Port == port);
-        var room = _conferences.Values.FirstOrDefault(room => room.Members.TryGetValue(listener.Id, out var member) && member.Mode is VoiceMode.TalkAndHear or VoiceMode.Hear);
+        var room = _conferences.Values.FirstOrDefault(room => room.Members.TryGetValue(listener.Id, out var member)
+            && member.Mode is VoiceMode.TalkAndHear or VoiceMode.Hear);
         return room is null
             ? []
-            : [.. room.Members.Where(other => other.Key != listener.Id && other.Value.Mode is VoiceMode.TalkAndHear or VoiceMode.Talk).Select(other => _sessions[other.Key].Local.Port).Order()];
+            : [.. room.Members.Where(other => other.Key != listener.Id && other.Value.Mode is VoiceMode.TalkAndHear or VoiceMode.Talk)
+                .Select(other => _sessions[other.Key].Local.Port).Order()];
     }
 
     /// <summary>The member whose RTP port that is begins or ceases to talk.</summary>
@@ -201,7 +204,8 @@ public sealed partial class VirtualMediaPort
     public void AbandonConference(ConferenceId conference)
     {
         if (!_conferences.Remove(conference, out var room)) return;
-        if (room is { IsRecordEnding: true, Record: { } record } && IsHeardAfterwards) runtime.After(0, () => room.Events.OnConferenceEvent(conference, new RecordEnded(record.Action, MediaOutcome.Stopped, 0)));
+        if (room is { IsRecordEnding: true, Record: { } record } && IsHeardAfterwards)
+            runtime.After(0, () => room.Events.OnConferenceEvent(conference, new RecordEnded(record.Action, MediaOutcome.Stopped, 0)));
         room.Dead = true;
         room.PlayTimer?.Cancel();
         room.RecordTimer?.Cancel();

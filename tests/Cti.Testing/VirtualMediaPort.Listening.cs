@@ -13,7 +13,10 @@ public sealed partial class VirtualMediaPort
     /// <summary>No loop has room: listening is refused.</summary>
     public bool NoRoomToListen { get; set; }
 
-    /// <summary>What the far end of the session at <paramref name="local"/> hears besides bridges: <c>loop FILES</c>, <c>file FILES</c>, <c>tone COUNTRY</c>, <c>line IP:PORT</c>, or nothing.</summary>
+    /// <summary>
+    /// What the far end of the session at <paramref name="local"/> hears besides bridges: <c>loop FILES</c>, <c>file FILES</c>, <c>tone COUNTRY</c>, <c>line
+    /// IP:PORT</c>, or nothing.
+    /// </summary>
     public string? HeardAt(IPEndPoint local)
     {
         var open = _sessions.Values.FirstOrDefault(session => session.Local.Equals(local) && !session.Closing);
@@ -67,7 +70,8 @@ public sealed partial class VirtualMediaPort
     {
         for (var i = _listenings.Count - 1; i >= 0; i--)
         {
-            if (_listenings[i].Listener == session || _listenings[i].Source == session) EndListening(i, _listenings[i].Listener == session ? MediaOutcome.Stopped : MediaOutcome.Completed);
+            if (_listenings[i].Listener == session || _listenings[i].Source == session)
+                EndListening(i, _listenings[i].Listener == session ? MediaOutcome.Stopped : MediaOutcome.Completed);
         }
     }
 

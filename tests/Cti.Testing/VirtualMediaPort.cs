@@ -13,7 +13,8 @@ public sealed record VirtualRecording(long DurationMillis, bool IsComplete);
 
 /// <summary>
 /// The media side of a simulated node: files that have a length instead of sound, keys that a peer injects, ports that are counted. It keeps the promises of
-/// <see cref="IMediaPort"/>: every start ends once, reports are in order per session, <see cref="SessionClosed"/> is the last. It throws where a caller breaks its own.
+/// <see cref="IMediaPort"/>: every start ends once, reports are in order per session, <see cref="SessionClosed"/> is the last. It throws where a caller breaks
+/// its own.
 /// </summary>
 public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress address, int firstPort = 20_000, int sessionsMax = 1000) : IMediaPort
 {
@@ -57,7 +58,8 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
 
     /// <summary>Sessions that carry sound to other nodes: where they are, where they send to, and their keys.</summary>
     public IReadOnlyList<(IPEndPoint Local, IPEndPoint? Remote, SrtpKeys? Keys)> LinkSessions =>
-        [.. _sessions.Values.Where(session => session.Options.IsLink && !session.Closing).Select(session => (session.Local, session.Description?.Remote, session.Options.Srtp))];
+        [.. _sessions.Values.Where(session => session.Options.IsLink && !session.Closing)
+            .Select(session => (session.Local, session.Description?.Remote, session.Options.Srtp))];
 
     /// <summary>Sessions of calls: how they were opened, and what they were told last.</summary>
     public IReadOnlyList<(MediaSessionOptions Options, MediaDescription? Description)> CallSessions =>
@@ -74,7 +76,8 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
 
     /// <summary>What was negotiated for the calls' open sessions, in the order of their numbers.</summary>
     public IReadOnlyList<MediaDescription> Described =>
-        [.. _sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false, Description: not null }).OrderBy(session => session.Id.Value).Select(session => session.Description!)];
+        [.. _sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false, Description: not null }).OrderBy(session => session.Id.Value)
+            .Select(session => session.Description!)];
 
     /// <summary>Whether there is an address of IPv4 and of IPv6.</summary>
     public (bool IPv4, bool IPv6) Families { get; set; } = (true, true);
@@ -206,7 +209,8 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
         foreach (var action in open.Running.Values)
         {
             action.Timer?.Cancel();
-            if (action.IsEnding && IsHeardAfterwards) runtime.After(0, () => open.Events.OnMediaEvent(open.Id, new RecordEnded(action.Number, MediaOutcome.Stopped, 0)));
+            if (action.IsEnding && IsHeardAfterwards)
+                runtime.After(0, () => open.Events.OnMediaEvent(open.Id, new RecordEnded(action.Number, MediaOutcome.Stopped, 0)));
         }
         open.Dead = true;
         AbandonBridges(session);
@@ -241,7 +245,8 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     }
 
     /// <summary>Where the open sessions of far ends receive.</summary>
-    public IReadOnlyList<IPEndPoint> OpenAddresses => [.. _sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false }).Select(session => session.Local)];
+    public IReadOnlyList<IPEndPoint> OpenAddresses =>
+        [.. _sessions.Values.Where(session => session is { Closing: false, Options.IsLink: false }).Select(session => session.Local)];
 
     /// <summary>Where an open session receives; null for any other.</summary>
     public IPEndPoint? AddressOf(MediaSessionId session) => _sessions.TryGetValue(session, out var open) ? open.Local : null;
@@ -264,7 +269,8 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
             foreach (var action in open.Running.Values)
             {
                 action.Timer?.Cancel();
-                if (action is { Path: { } path, BeganMillis: { } began }) Recordings[path] = new VirtualRecording(action.BeforeMillis + runtime.ElapsedMillis - began, false);
+                if (action is { Path: { } path, BeganMillis: { } began })
+                    Recordings[path] = new VirtualRecording(action.BeforeMillis + runtime.ElapsedMillis - began, false);
             }
             _freePorts.Add(open.Local.Port);
         }
@@ -278,7 +284,10 @@ public sealed partial class VirtualMediaPort(ManualRuntime runtime, IPAddress ad
     public VirtualMediaPort AfterCrash()
     {
         Crash();
-        var next = new VirtualMediaPort(runtime, address, firstPort + 2_000, sessionsMax) { Families = Families, LoadMillis = LoadMillis, SpokenMillis = SpokenMillis, KeySent = KeySent };
+        var next = new VirtualMediaPort(runtime, address, firstPort + 2_000, sessionsMax)
+        {
+            Families = Families, LoadMillis = LoadMillis, SpokenMillis = SpokenMillis, KeySent = KeySent,
+        };
         foreach (var file in Files) next.Files.Add(file.Key, file.Value);
         foreach (var recording in Recordings) next.Recordings.Add(recording.Key, recording.Value);
         return next;

@@ -59,7 +59,8 @@ public sealed class VirtualSipTransport : ISipTransport, IDisposable
         }
         var parsed = SipParser.ParseDatagram(message.Span);
         if (parsed.Outcome != SipParseOutcome.Message)
-            throw new InvalidOperationException($"the node sends what its own parser rejects ({parsed.Rejection}): {System.Text.Encoding.UTF8.GetString(message.Span)}");
+            throw new InvalidOperationException($"the node sends what its own parser rejects ({parsed.Rejection}): "
+                + $"{System.Text.Encoding.UTF8.GetString(message.Span)}");
         if (parsed.Message is SipResponse { Status: 503 } && !parsed.Message.Has(HeaderId.RetryAfter))
             throw new InvalidOperationException($"the node says 503 and not when to come again: {System.Text.Encoding.UTF8.GetString(message.Span)}");
         Sent++;
@@ -156,10 +157,12 @@ public sealed class VirtualResolver : ISipResolver
 
     public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
     {
-        if (Maddr && IPEndPoint.TryParse(nextHop.Params["maddr"] ?? "", out var other)) return new(new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(other.Address, 5060)));
+        if (Maddr && IPEndPoint.TryParse(nextHop.Params["maddr"] ?? "", out var other))
+            return new(new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(other.Address, 5060)));
         if (Names.TryGetValue(nextHop.Host, out var named)) return new(new SipFlow(SipTransportKind.Udp, 0, named));
         return IPAddress.TryParse(nextHop.Host.Trim('[', ']'), out var address)
-            ? new(new SipFlow(SipTransportKind.Udp, address.AddressFamily == AddressFamily.InterNetworkV6 ? 1 : 0, new IPEndPoint(address, nextHop.Port == 0 ? 5060 : nextHop.Port)))
+            ? new(new SipFlow(SipTransportKind.Udp, address.AddressFamily == AddressFamily.InterNetworkV6 ? 1 : 0,
+                new IPEndPoint(address, nextHop.Port == 0 ? 5060 : nextHop.Port)))
             : new((SipFlow?)null);
     }
 }

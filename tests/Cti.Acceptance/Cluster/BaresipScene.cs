@@ -20,7 +20,8 @@ internal sealed class BaresipScene(Stage stage) : Scene(stage, "baresip")
         Stage.Cluster.Guests.Add(_phone);
         var user = Stage.NewUser("baresip");
         _phone.Dial(string.Create(CultureInfo.InvariantCulture, $"sip:{user}@{Stage.Cluster.Entrance(0)}"));
-        var incoming = await Books.TryExpectAsync(e => e.Method == "sys.call.on_incoming" && ((string)e.Params["to_uri"]!).Contains(user + "@", StringComparison.Ordinal), null, Stage.Patience)
+        var incoming = await Books.TryExpectAsync(e => e.Method == "sys.call.on_incoming"
+            && ((string)e.Params["to_uri"]!).Contains(user + "@", StringComparison.Ordinal), null, Stage.Patience)
             ?? throw new SceneException($"{Kind}: no on_incoming; it says {_phone.LastWords}");
         _resId = incoming.ResId;
         Books.Begun(_resId, "sys.call.on_answer_completed");
@@ -48,7 +49,8 @@ internal sealed class BaresipScene(Stage stage) : Scene(stage, "baresip")
         await Stage.UntilAsync(() => IsOver, $"{Kind}: {_resId} hears of the end");
     }
 
-    private bool IsOver => _phone!.Output.Contains("terminated", StringComparison.OrdinalIgnoreCase) || _phone.Output.Contains("closed", StringComparison.OrdinalIgnoreCase);
+    private bool IsOver =>
+        _phone!.Output.Contains("terminated", StringComparison.OrdinalIgnoreCase) || _phone.Output.Contains("closed", StringComparison.OrdinalIgnoreCase);
 
     private async Task HearsAsync(string what)
     {

@@ -10,8 +10,8 @@ internal sealed record BookedEvent(string Method, string ResId, long Seq, JsonOb
 }
 
 /// <summary>
-/// What the consumers of one group heard together, and what must be true of it: no event of a resource missing, doubled with other content, or first heard before the one ahead of it;
-/// one release, one record, one end for each beginning, nothing after the release but the record.
+/// What the consumers of one group heard together, and what must be true of it: no event of a resource missing, doubled with other content, or first heard
+/// before the one ahead of it; one release, one record, one end for each beginning, nothing after the release but the record.
 /// </summary>
 internal sealed class Books
 {
@@ -48,7 +48,8 @@ internal sealed class Books
             {
                 Count = (Count.First, Count.Again + 1);
                 if (known.Method != got.Method || known.Params.ToJsonString() != got.Params.ToJsonString())
-                    _problems.Add($"{got.ResId} event {got.Seq} came as {known.Method} {known.Params.ToJsonString()} and as {got.Method} {got.Params.ToJsonString()}");
+                    _problems.Add($"{got.ResId} event {got.Seq} came as {known.Method} {known.Params.ToJsonString()} and as {got.Method} "
+                        + $"{got.Params.ToJsonString()}");
                 return;
             }
             Count = (Count.First + 1, Count.Again);
@@ -106,7 +107,8 @@ internal sealed class Books
 
     public async Task<BookedEvent> ExpectAsync(string method, string resId, TimeSpan within, int skip = 0) =>
         await TryExpectAsync(e => e.Method == method, resId, within, skip)
-            ?? throw new SceneException($"no {method} in {within.TotalSeconds:F0} s; so far: {string.Join(", ", Of(resId).Select(static e => e.Method + (e.Error is { } code ? " " + code : "")))}");
+            ?? throw new SceneException($"no {method} in {within.TotalSeconds:F0} s; so far: "
+                + $"{string.Join(", ", Of(resId).Select(static e => e.Method + (e.Error is { } code ? " " + code : "")))}");
 
     /// <summary>What is not right. Resources that are still up may have one action running of each kind begun.</summary>
     /// <param name="isEnd">Everything is over: every action must have ended and every resource be released.</param>
@@ -119,18 +121,23 @@ internal sealed class Books
             {
                 var methods = page.Events.Values.Select(static e => e.Method).ToArray();
                 var isReleased = methods.Any(static m => m.EndsWith(".on_released", StringComparison.Ordinal));
-                if (methods.Count(static m => m.EndsWith(".on_released", StringComparison.Ordinal)) > 1) found.Add($"{res} was released more than once: {string.Join(", ", methods)}");
+                if (methods.Count(static m => m.EndsWith(".on_released", StringComparison.Ordinal)) > 1)
+                    found.Add($"{res} was released more than once: {string.Join(", ", methods)}");
                 if (methods.Count(static m => m == "sys.on_chan_closed") > 1) found.Add($"{res} has more than one record: {string.Join(", ", methods)}");
-                if (page.Events.Count > 0 && page.Events.Keys.Last() != page.Events.Count) found.Add($"{res}: events {string.Join(',', page.Events.Keys)} are not gapless");
-                if (isReleased && methods.SkipWhile(static m => !m.EndsWith(".on_released", StringComparison.Ordinal)).Skip(1).Any(static m => m != "sys.on_chan_closed"))
+                if (page.Events.Count > 0 && page.Events.Keys.Last() != page.Events.Count)
+                    found.Add($"{res}: events {string.Join(',', page.Events.Keys)} are not gapless");
+                if (isReleased
+                    && methods.SkipWhile(static m => !m.EndsWith(".on_released", StringComparison.Ordinal)).Skip(1).Any(static m => m != "sys.on_chan_closed"))
                     found.Add($"{res} goes on after its release: {string.Join(", ", methods)}");
                 foreach (var (completion, begun) in page.Begun)
                 {
                     var ended = methods.Count(m => m == completion);
-                    if (ended > begun || (isReleased || isEnd ? ended < begun : ended < begun - 1)) found.Add($"{res}: {begun} begun, {ended} times {completion}");
+                    if (ended > begun || (isReleased || isEnd ? ended < begun : ended < begun - 1))
+                        found.Add($"{res}: {begun} begun, {ended} times {completion}");
                 }
                 if (isEnd && !isReleased) found.Add($"{res} was never released: {string.Join(", ", methods)}");
-                if (isEnd && isReleased && res.Contains("-sys.call-", StringComparison.Ordinal) && !methods.Contains("sys.on_chan_closed")) found.Add($"{res} left no record");
+                if (isEnd && isReleased && res.Contains("-sys.call-", StringComparison.Ordinal) && !methods.Contains("sys.on_chan_closed"))
+                    found.Add($"{res} left no record");
             }
             return [.. found.Distinct()];
         }

@@ -15,8 +15,9 @@ internal sealed class RefusedException(string method, int code, string text) : E
 }
 
 /// <summary>
-/// An application as the contract wants it: connections to two gateways in one group, each of which moves to another node when its own dies; everything heard goes into the books and is acknowledged
-/// a moment later; every request has a UUID and is repeated, on whichever connection there is, until the outcome is known.
+/// An application as the contract wants it: connections to two gateways in one group, each of which moves to another node when its own dies; everything heard
+/// goes into the books and is acknowledged a moment later; every request has a UUID and is repeated, on whichever connection there is, until the outcome is
+/// known.
 /// </summary>
 internal sealed class ClusterApp : IAsyncDisposable
 {
@@ -61,7 +62,8 @@ internal sealed class ClusterApp : IAsyncDisposable
     public async Task<JsonNode?> AskAsync(string method, object? parameters = null, int? gateway = null)
     {
         var id = Guid.NewGuid().ToString();
-        var body = new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method, ["params"] = JsonSerializer.SerializeToNode(parameters ?? new { }) }.ToJsonString();
+        var body = new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method,
+            ["params"] = JsonSerializer.SerializeToNode(parameters ?? new { }) }.ToJsonString();
         var started = Stopwatch.GetTimestamp();
         var last = "never sent";
         for (var attempt = gateway ?? Random.Shared.Next(_seats.Length); Stopwatch.GetElapsedTime(started) < Patience; attempt++)
@@ -158,7 +160,8 @@ internal sealed class ClusterApp : IAsyncDisposable
                 }
                 return await answer.Task.WaitAsync(TimeSpan.FromSeconds(6));
             }
-            catch (Exception e) when (e is WebSocketException or TimeoutException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
+            catch (Exception e)
+                when (e is WebSocketException or TimeoutException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
             {
                 return null;
             }
@@ -229,7 +232,8 @@ internal sealed class ClusterApp : IAsyncDisposable
         private Task<JsonObject?> RequestAsync(ClientWebSocket socket, string method, object parameters, string? name = null)
         {
             var id = name ?? Guid.NewGuid().ToString();
-            return SendAsync(socket, id, new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method, ["params"] = JsonSerializer.SerializeToNode(parameters) }.ToJsonString());
+            return SendAsync(socket, id, new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method,
+                ["params"] = JsonSerializer.SerializeToNode(parameters) }.ToJsonString());
         }
 
         private async Task ReadAsync(ClientWebSocket socket)
@@ -261,7 +265,8 @@ internal sealed class ClusterApp : IAsyncDisposable
                 if (!_isMember) return;
                 var meta = message["meta"]!.AsObject();
                 var cursor = (string)meta["cursor"]!;
-                app.Heard(new BookedEvent((string)method!, (string)meta["res_id"]!, (long)meta["seq"]!, message["params"]!.AsObject(), (long)meta["time"]!, cursor));
+                app.Heard(new BookedEvent((string)method!, (string)meta["res_id"]!, (long)meta["seq"]!, message["params"]!.AsObject(), (long)meta["time"]!,
+                    cursor));
                 _cursor = cursor;
             }
             else if (message["id"] is JsonValue id && _asked.TryGetValue((string)id!, out var waiting))

@@ -63,8 +63,8 @@ internal abstract class ClusterNetwork : IAsyncDisposable
 }
 
 /// <summary>
-/// Namespaces, and faults between them. Faults are programs for the packet filter at a node's interface (classic BPF through tc, in both directions), which need no kernel module:
-/// a drop there is silent to both ends, as on a wire.
+/// Namespaces, and faults between them. Faults are programs for the packet filter at a node's interface (classic BPF through tc, in both directions), which
+/// need no kernel module: a drop there is silent to both ends, as on a wire.
 /// </summary>
 internal sealed class NamespaceNetwork : ClusterNetwork
 {
@@ -178,7 +178,8 @@ internal sealed class NamespaceNetwork : ClusterNetwork
         foreach (var address in cut)
         {
             var bytes = IPAddress.Parse(address).GetAddressBytes();
-            program.Add(string.Create(CultureInfo.InvariantCulture, $"21 0 1 {((uint)bytes[0] << 24) | ((uint)bytes[1] << 16) | ((uint)bytes[2] << 8) | bytes[3]}"));
+            program.Add(string.Create(CultureInfo.InvariantCulture,
+                $"21 0 1 {((uint)bytes[0] << 24) | ((uint)bytes[1] << 16) | ((uint)bytes[2] << 8) | bytes[3]}"));
             program.Add(Drop);
         }
         if (lossPercent > 0)

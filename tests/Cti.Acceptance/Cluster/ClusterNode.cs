@@ -48,17 +48,23 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
     /// <summary>When it first wrote this after a moment (Stopwatch ticks); null if it did not.</summary>
     public long? Said(string text, long since)
     {
-        lock (_log) return _log.Where(said => said.Ticks >= since && said.Line.Contains(text, StringComparison.Ordinal)).Select(static said => (long?)said.Ticks).FirstOrDefault();
+        lock (_log)
+            return _log.Where(said => said.Ticks >= since && said.Line.Contains(text, StringComparison.Ordinal)).Select(static said => (long?)said.Ticks)
+                .FirstOrDefault();
     }
 
-    public string[] Errors() => [.. Log.Where(static line => line.Contains(" ERROR ", StringComparison.Ordinal) || line.Contains("Unhandled exception", StringComparison.Ordinal))];
+    public string[] Errors() =>
+        [.. Log.Where(static line => line.Contains(" ERROR ", StringComparison.Ordinal) || line.Contains("Unhandled exception", StringComparison.Ordinal))];
 
     /// <summary>Starts it with the configuration in its folder; ready when this ends.</summary>
     public async Task StartAsync(bool waitUntilReady = true)
     {
         _process?.Dispose();
         string[] command = [.. enter, Program, "run", "--config", Path.Combine(Folder, "node.conf")];
-        var start = new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = Folder, RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(command[0], command[1..])
+        {
+            WorkingDirectory = Folder, RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true,
+        };
         // Not in its file: an upgrade's first program may not have the key, and takes no offence at this.
         start.Environment["CTI_GATEWAY_PLAIN_HTTP"] = "true";
         var process = Process.Start(start)!;
@@ -150,7 +156,10 @@ internal sealed class ClusterNode(string name, string address, string folder, IR
     public async Task<(int Code, string Text)> CommandAsync(TimeSpan within, params string[] arguments)
     {
         string[] command = [.. enter, Program, .. arguments, "--url", Url, "--key", ClusterUnderTest.Key];
-        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = Folder, RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..])
+        {
+            WorkingDirectory = Folder, RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true,
+        })!;
         process.StandardInput.Close();
         var reading = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         try

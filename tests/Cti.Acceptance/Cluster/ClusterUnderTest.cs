@@ -98,7 +98,9 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
         ClusterUnderTest cluster;
         try
         {
-            var database = network is NamespaceNetwork spaces ? await PostgreSqlServer.StartAsync(address: network.Database, subnet: spaces.Subnet) : await PostgreSqlServer.StartAsync();
+            var database = network is NamespaceNetwork spaces
+                ? await PostgreSqlServer.StartAsync(address: network.Database, subnet: spaces.Subnet)
+                : await PostgreSqlServer.StartAsync();
             cluster = new ClusterUnderTest(plan, network, database);
         }
         catch
@@ -111,7 +113,8 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
             for (var i = 0; i < plan.Nodes; i++) cluster._nodes.Add(cluster.NewNode(i));
             if (plan.Topology == Topology.Proxy)
             {
-                cluster.Proxy = Kamailio.Start(Path.Combine(cluster._folder, "proxy"), network.Front, cluster._nodes.Select(static node => node.Sip), cluster.Farm.Address);
+                cluster.Proxy = Kamailio.Start(Path.Combine(cluster._folder, "proxy"), network.Front, cluster._nodes.Select(static node => node.Sip),
+                    cluster.Farm.Address);
                 cluster.Farm.Proxy = cluster.Proxy.Address;
             }
             // All at once, on an empty database: migrations must stand that.
@@ -129,7 +132,8 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
     /// <summary>What an application dials to reach a user of the farm.</summary>
     /// <param name="user">The user part, which says how the phone behaves.</param>
     /// <param name="trunk">Over the trunk with few calls.</param>
-    public string Dial(string user, bool trunk = false) => trunk ? $"sip:{user}@narrow" : Plan.Topology == Topology.Proxy ? $"sip:{user}@carrier" : $"sip:{user}@{Farm.Address}";
+    public string Dial(string user, bool trunk = false) =>
+        trunk ? $"sip:{user}@narrow" : Plan.Topology == Topology.Proxy ? $"sip:{user}@carrier" : $"sip:{user}@{Farm.Address}";
 
     /// <summary>Where a phone sends a new call: to the proxy, or to one of the living nodes, in turn.</summary>
     public IPEndPoint Entrance(int number)
@@ -142,19 +146,23 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
     /// <summary>The owner of each instance, as the database has it.</summary>
     public async Task<Dictionary<int, (string Node, long Epoch)>> OwnersAsync() =>
         (await Database.QueryAsync("SELECT id, owner, epoch FROM instance")).Select(static row => row.Split('|'))
-            .ToDictionary(static row => int.Parse(row[0], CultureInfo.InvariantCulture), static row => (row[1], long.Parse(row[2], CultureInfo.InvariantCulture)));
+            .ToDictionary(static row => int.Parse(row[0], CultureInfo.InvariantCulture), static row =>
+                (row[1], long.Parse(row[2], CultureInfo.InvariantCulture)));
 
     /// <summary>How long after a moment the first node said that another is gone, ms; negative if none did.</summary>
     public double DetectedMillis(string node, long since) =>
         _nodes.Select(n => n.Said($"node {node} is gone", since)).Min() is { } said ? Stopwatch.GetElapsedTime(since, said).TotalMilliseconds : -1;
 
-    public static int InstanceOf(string resId) => int.Parse(resId.AsSpan(0, resId.IndexOf('-', StringComparison.Ordinal)).ToString().Split('.')[2], CultureInfo.InvariantCulture);
+    public static int InstanceOf(string resId) =>
+        int.Parse(resId.AsSpan(0, resId.IndexOf('-', StringComparison.Ordinal)).ToString().Split('.')[2], CultureInfo.InvariantCulture);
 
     /// <summary>What the other nodes say they did about a node that is gone, each with the time in ms.</summary>
     public string Takeover(string node, long since)
     {
-        string At(ClusterNode of, string text) => of.Said(text, since) is { } said ? Stopwatch.GetElapsedTime(since, said).TotalMilliseconds.ToString("F0", CultureInfo.InvariantCulture) : "-";
-        return string.Join("; ", _nodes.Where(other => other.Name != node).Select(other => $"{other.Name} sees it {At(other, $"node {node} is gone")}, takes {At(other, $"instances of {node}")}, serves {At(other, "more instances")}"));
+        string At(ClusterNode of, string text) =>
+            of.Said(text, since) is { } said ? Stopwatch.GetElapsedTime(since, said).TotalMilliseconds.ToString("F0", CultureInfo.InvariantCulture) : "-";
+        return string.Join("; ", _nodes.Where(other => other.Name != node).Select(other =>
+            $"{other.Name} sees it {At(other, $"node {node} is gone")}, takes {At(other, $"instances of {node}")}, serves {At(other, "more instances")}"));
     }
 
     /// <summary>Waits until no instance is owned by that node; answers how long that took.</summary>
@@ -169,12 +177,15 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
             var waited = Stopwatch.GetElapsedTime(asked);
             if (waited.TotalMilliseconds < 1000) continue;
             asked = Stopwatch.GetTimestamp();
-            if ((await OwnersAsync()).Values.All(o => o.Node != node)) return taken.Max() is { } last ? Stopwatch.GetElapsedTime(since, last) : Stopwatch.GetElapsedTime(since);
+            if ((await OwnersAsync()).Values.All(o => o.Node != node))
+                return taken.Max() is { } last ? Stopwatch.GetElapsedTime(since, last) : Stopwatch.GetElapsedTime(since);
             if (Stopwatch.GetElapsedTime(since) > within) throw new InvalidOperationException($"{node} still owns instances after {within.TotalSeconds} s");
         }
     }
 
-    /// <summary>Waits until every serving node owns its share of the instances (rendezvous is uneven: a quarter of an even share), and nobody else any.</summary>
+    /// <summary>
+    /// Waits until every serving node owns its share of the instances (rendezvous is uneven: a quarter of an even share), and nobody else any.
+    /// </summary>
     public async Task BalancedAsync(TimeSpan within)
     {
         var started = Stopwatch.GetTimestamp();
@@ -186,7 +197,8 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
             var counts = owners.Values.GroupBy(static o => o.Node).ToDictionary(static g => g.Key, static g => g.Count());
             if (counts.Keys.All(serving.Contains) && serving.All(name => counts.GetValueOrDefault(name) * serving.Length * 4 >= owners.Count)) return;
             if (Stopwatch.GetElapsedTime(started) > within)
-                throw new InvalidOperationException($"the instances are not spread over {string.Join(", ", serving)} in {within.TotalSeconds} s: {string.Join(", ", counts.Select(static c => $"'{c.Key}' {c.Value}"))}");
+                throw new InvalidOperationException($"the instances are not spread over {string.Join(", ", serving)} in {within.TotalSeconds} s: "
+                    + $"{string.Join(", ", counts.Select(static c => $"'{c.Key}' {c.Value}"))}");
             await timer.WaitForNextTickAsync();
         }
     }
@@ -219,7 +231,9 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
         var gateway = Proxy?.Address ?? (Plan.Topology == Topology.Proxy ? new IPEndPoint(IPAddress.Parse(Network.Front), Kamailio.Port) : Farm.Address);
         var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Key)));
         // A single node on the loopback is the program before it had a cluster, and what it can do alone.
-        var cluster = Plan.Nodes == 1 ? "" : $"cti.cluster {{ listen = \"{address}:{ClusterNode.LinkPort}\", secret = \"a secret of the cluster under test\", lease = {(int)Plan.Lease.TotalMilliseconds}ms }}";
+        var cluster = Plan.Nodes == 1 ? "" : $"cti.cluster {{ listen = \"{address}:{ClusterNode.LinkPort}\", secret = \"a secret of the cluster under test\", "
+            + $"lease = {(int)Plan.Lease.TotalMilliseconds}ms }}";
+        var database = Database.ConnectionString(address: Network is NamespaceNetwork ? Network.Database : null);
         return $$"""
             cti.node.name = {{name}}
             cti.data = "{{folder}}/data"
@@ -229,7 +243,7 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
             cti.gateway.listen = "http://{{address}}:{{ClusterNode.HttpPort}}"
             cti.gateway.default-application = main
             cti.gateway.applications.main { keys = ["sha256:{{hash}}"], admin = true, rate = 100000, burst = 100000 }
-            cti.journal { provider = postgresql, connection-string = {{Quoted(Database.ConnectionString(address: Network is NamespaceNetwork ? Network.Database : null))}} }
+            cti.journal { provider = postgresql, connection-string = {{Quoted(database)}} }
             cti.trunks = [
               { name = carrier, address = "{{gateway}}", options-interval = 2s }
               { name = narrow, address = "{{gateway}}", max-calls = {{Plan.NarrowTrunkCalls}}, options-interval = 2s }
@@ -241,5 +255,6 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
             """;
     }
 
-    private static string Quoted(string text) => "\"" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + "\"";
+    private static string Quoted(string text) =>
+        "\"" + text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal) + "\"";
 }

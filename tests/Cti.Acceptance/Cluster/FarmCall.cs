@@ -126,7 +126,8 @@ internal sealed class FarmCall
     /// <summary>Over, and nothing of it comes any more.</summary>
     public bool IsQuiet => Phase == CallPhase.Ended && Environment.TickCount64 - _endedAt > Life;
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{User} ({Phase}, target {_target[(_target.IndexOf('@', StringComparison.Ordinal) + 1)..]})");
+    public override string ToString() =>
+        string.Create(CultureInfo.InvariantCulture, $"{User} ({Phase}, target {_target[(_target.IndexOf('@', StringComparison.Ordinal) + 1)..]})");
 
     // ---- what the test does ----
 
@@ -380,14 +381,16 @@ internal sealed class FarmCall
         Audio.Stop();
     }
 
-    private void Respond(SipText request, int status, string reason, IPEndPoint to) => _farm.Answer(request, request.Respond(status, reason, status == 100 ? null : _tag, Contact), to);
+    private void Respond(SipText request, int status, string reason, IPEndPoint to) =>
+        _farm.Answer(request, request.Respond(status, reason, status == 100 ? null : _tag, Contact), to);
 
     private void AnswerInvite(SipText invite, IPEndPoint to)
     {
         var response = invite.Respond(200, "OK", _tag, Contact, Describe());
         _farm.Answer(invite, response, to);
         _outstanding.RemoveAll(static o => o.IsAnswer);
-        _outstanding.Add(new Outstanding { Method = "INVITE", CSeq = invite.CSeq, Text = response, To = to, IsInvite = true, IsAnswer = true, NextAt = Environment.TickCount64 + T1, GiveUpAt = Environment.TickCount64 + Life });
+        _outstanding.Add(new Outstanding { Method = "INVITE", CSeq = invite.CSeq, Text = response, To = to, IsInvite = true, IsAnswer = true,
+            NextAt = Environment.TickCount64 + T1, GiveUpAt = Environment.TickCount64 + Life });
         if (Phase is CallPhase.Calling or CallPhase.Ringing) BeUp();
     }
 
@@ -407,7 +410,8 @@ internal sealed class FarmCall
         if (_session.Length > 0)
         {
             if (origin[1] != _session) _farm.Complain(this, $"the session id of o= changed from {_session} to {origin[1]}");
-            else if (message.Body != _lastBody && version <= _remoteVersion) _farm.Complain(this, $"another description with version {version} of o= after {_remoteVersion}");
+            else if (message.Body != _lastBody && version <= _remoteVersion)
+                _farm.Complain(this, $"another description with version {version} of o= after {_remoteVersion}");
         }
         _session = origin[1];
         _remoteVersion = version;
@@ -422,7 +426,8 @@ internal sealed class FarmCall
         var direction = Audio.IsHolding ? "sendonly" : "sendrecv";
         var address = _farm.Address.Address;
         return string.Create(CultureInfo.InvariantCulture,
-            $"v=0\r\no=farm {_tag.GetHashCode(StringComparison.Ordinal) & 0x7FFFFFFF} {_sdpVersion} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\nm=audio {Audio.Port} {_crypto?.Profile ?? "RTP/AVP"} 8 101\r\n"
+            $"v=0\r\no=farm {_tag.GetHashCode(StringComparison.Ordinal) & 0x7FFFFFFF} {_sdpVersion} IN IP4 {address}\r\ns=-\r\nc=IN IP4 {address}\r\nt=0 0\r\n"
+            + $"m=audio {Audio.Port} {_crypto?.Profile ?? "RTP/AVP"} 8 101\r\n"
             + $"a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=ptime:20\r\na={direction}\r\n{_crypto?.Line}");
     }
 
@@ -442,7 +447,10 @@ internal sealed class FarmCall
     {
         var text = Write(method, _cseq, branch, body, outside, headers: headers);
         var now = Environment.TickCount64;
-        _outstanding.Add(new Outstanding { Method = method, CSeq = _cseq, Branch = branch, Text = text, To = to, IsInvite = isInvite, NextAt = now + T1, GiveUpAt = now + Life });
+        _outstanding.Add(new Outstanding
+        {
+            Method = method, CSeq = _cseq, Branch = branch, Text = text, To = to, IsInvite = isInvite, NextAt = now + T1, GiveUpAt = now + Life,
+        });
         _farm.Send(text, to);
     }
 
@@ -463,13 +471,15 @@ internal sealed class FarmCall
     private string Write(string method, int cseq, string branch, string body, bool outside, string? to = null, string headers = "")
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{method} {(outside ? _remoteUri : _target)} SIP/2.0\r\nVia: SIP/2.0/UDP {_farm.Address};branch={branch};rport\r\nMax-Forwards: 70\r\n");
+        text.Append(CultureInfo.InvariantCulture,
+            $"{method} {(outside ? _remoteUri : _target)} SIP/2.0\r\nVia: SIP/2.0/UDP {_farm.Address};branch={branch};rport\r\nMax-Forwards: 70\r\n");
         if (!outside)
         {
             foreach (var route in _routes) text.Append(CultureInfo.InvariantCulture, $"Route: {route}\r\n");
         }
         var remote = to ?? $"<{_remoteUri}>" + (!outside && _remoteTag.Length > 0 ? ";tag=" + _remoteTag : "");
-        text.Append(CultureInfo.InvariantCulture, $"From: <{_localUri}>;tag={_tag}\r\nTo: {remote}\r\nCall-ID: {CallId}\r\nCSeq: {cseq} {method}\r\n{Contact}{headers}");
+        text.Append(CultureInfo.InvariantCulture,
+            $"From: <{_localUri}>;tag={_tag}\r\nTo: {remote}\r\nCall-ID: {CallId}\r\nCSeq: {cseq} {method}\r\n{Contact}{headers}");
         if (body.Length > 0) text.Append("Content-Type: application/sdp\r\n");
         return text.Append(CultureInfo.InvariantCulture, $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}").ToString();
     }

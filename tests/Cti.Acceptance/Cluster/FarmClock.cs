@@ -4,7 +4,8 @@ using System.Runtime.InteropServices;
 namespace Cti.Acceptance.Cluster;
 
 /// <summary>
-/// What makes the phones a measure although they share their processors with what is measured: the kernel says when a packet came, and the phones' two threads go before all others, as telephones have processors of their own.
+/// What makes the phones a measure although they share their processors with what is measured: the kernel says when a packet came, and the phones' two threads
+/// go before all others, as telephones have processors of their own.
 /// </summary>
 internal static partial class FarmClock
 {

@@ -48,8 +48,8 @@ internal sealed class Heard(int id, double seconds)
     public double At { get; private set; } = -1;
 
     /// <summary>
-    /// Jumps of more than 60 ms: from, to, ms; to less than 0 where it went back over the seam of a repeat. The end to the beginning of a repeat is none, nor is the way forward to what was heard before: then two
-    /// nodes are heard, see <see cref="Doubled"/>.
+    /// Jumps of more than 60 ms: from, to, ms; to less than 0 where it went back over the seam of a repeat. The end to the beginning of a repeat is none, nor
+    /// is the way forward to what was heard before: then two nodes are heard, see <see cref="Doubled"/>.
     /// </summary>
     public List<(double From, double To)> Jumps { get; } = [];
 
@@ -236,7 +236,9 @@ internal sealed class FarmSound : IDisposable
     /// <summary>What is expected and has not been heard for so long; empty if all is well.</summary>
     public string Missing(double millis)
     {
-        lock (_gate) return string.Join(", ", _ears.Where(ear => !ear.HasHeard || ear.Gap > millis).Select(static ear => ear.HasHeard ? $"{ear.What} for {ear.Gap:F0} ms" : $"{ear.What} ever"));
+        lock (_gate)
+            return string.Join(", ", _ears.Where(ear => !ear.HasHeard || ear.Gap > millis)
+                .Select(static ear => ear.HasHeard ? $"{ear.What} for {ear.Gap:F0} ms" : $"{ear.What} ever"));
     }
 
     /// <summary>Presses keys: each 100 ms, 60 ms between.</summary>
@@ -303,7 +305,8 @@ internal sealed class FarmSound : IDisposable
     {
         for (var tries = 1; ; tries++)
         {
-            Socket sound = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp), control = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+            Socket sound = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp),
+                control = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
             try
             {
                 sound.Bind(new IPEndPoint(address, 0));

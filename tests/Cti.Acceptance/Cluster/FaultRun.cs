@@ -59,12 +59,16 @@ internal sealed record RoundReport(int Number, Fault Fault, string Victim)
     public double Lateness { get; set; }
     public List<string> Problems { get; } = [];
 
-    public const string Head = "round fault           victim  calls moved  lost  seen ms  owners ms  last re-INVITE ms   gap p50/p99/max ms     others p99/max   return p99/max   phones late  problems";
+    public const string Head = "round fault           victim  calls moved  lost  seen ms  owners ms  last re-INVITE ms   gap p50/p99/max ms     others "
+        + "p99/max   return p99/max   phones late  problems";
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Number,5} {Fault,-15} {Victim,7} {Calls,6} {Moved,5} {Lost,5} {DetectedMillis,8:F0} {OwnershipMillis,10:F0} {LastReinviteMillis,18:F0}   {Percentile(MovedGaps, 0.5),6:F0} {Percentile(MovedGaps, 0.99),6:F0} {Percentile(MovedGaps, 1),6:F0}  {Percentile(OtherGaps, 0.99),8:F0} {Percentile(OtherGaps, 1),6:F0}  {Percentile(ReturnGaps, 0.99),8:F0} {Percentile(ReturnGaps, 1),6:F0} {Lateness,12:F0} {Problems.Count,9}");
+        $"{Number,5} {Fault,-15} {Victim,7} {Calls,6} {Moved,5} {Lost,5} {DetectedMillis,8:F0} {OwnershipMillis,10:F0} {LastReinviteMillis,18:F0}   "
+            + $"{Percentile(MovedGaps, 0.5),6:F0} {Percentile(MovedGaps, 0.99),6:F0} {Percentile(MovedGaps, 1),6:F0}  {Percentile(OtherGaps, 0.99),8:F0} "
+            + $"{Percentile(OtherGaps, 1),6:F0}  {Percentile(ReturnGaps, 0.99),8:F0} {Percentile(ReturnGaps, 1),6:F0} {Lateness,12:F0} {Problems.Count,9}");
 
-    public static double Percentile(double[] samples, double share) => samples.Length == 0 ? 0 : samples.Order().ElementAt(Math.Min(samples.Length - 1, (int)(share * samples.Length)));
+    public static double Percentile(double[] samples, double share) =>
+        samples.Length == 0 ? 0 : samples.Order().ElementAt(Math.Min(samples.Length - 1, (int)(share * samples.Length)));
 }
 
 /// <summary>Calls in every state, faults one after the other, and after each what must be true of a cluster that loses nodes and keeps calls.</summary>
@@ -90,12 +94,14 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         await WellAsync(first, _lasting, "before any fault", 10);
         first.Calls = _lasting.Sum(static scene => scene.Resources.Count());
         first.Lateness = cluster.Farm.Audio.TakeLateness();
-        tell(string.Create(CultureInfo.InvariantCulture, $"{first.Calls} calls in {_lasting.Count} scenes stand after {Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s"));
+        tell(string.Create(CultureInfo.InvariantCulture, $"{first.Calls} calls in {_lasting.Count} scenes stand after "
+            + $"{Stopwatch.GetElapsedTime(began).TotalSeconds:F1} s"));
         tell(RoundReport.Head);
         Finish(first);
         foreach (var fault in plan.Rounds)
         {
-            var round = new RoundReport(Rounds.Count, fault, fault.IsRolling() || fault is Fault.None or Fault.RestartDatabase or Fault.Lose ? "" : Victim().Name);
+            var round =
+                new RoundReport(Rounds.Count, fault, fault.IsRolling() || fault is Fault.None or Fault.RestartDatabase or Fault.Lose ? "" : Victim().Name);
             Rounds.Add(round);
             await RoundAsync(round);
             Finish(round);
@@ -114,8 +120,10 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         foreach (var round in Rounds) text.AppendLine(round.ToString());
         var kills = Rounds.Where(static r => r.Fault == Fault.Kill).SelectMany(static r => r.MovedGaps).ToArray();
         if (kills.Length > 0)
-            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"sound back after kill -9: p50 {RoundReport.Percentile(kills, 0.5):F0} ms, p99 {RoundReport.Percentile(kills, 0.99):F0} ms, max {kills.Max():F0} ms ({kills.Length} calls)"));
-        text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"events {app.Books.Count.First}, heard again {app.Books.Count.Again}; requests repeated {app.Repeated}"));
+            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"sound back after kill -9: p50 {RoundReport.Percentile(kills, 0.5):F0} ms, p99 "
+                + $"{RoundReport.Percentile(kills, 0.99):F0} ms, max {kills.Max():F0} ms ({kills.Length} calls)"));
+        text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"events {app.Books.Count.First}, heard again {app.Books.Count.Again}; requests repeated "
+            + $"{app.Repeated}"));
         foreach (var summary in _lasting.Select(static scene => scene.Summary).OfType<string>()) text.AppendLine(summary);
         foreach (var round in Rounds.Where(static r => r.Problems.Count > 0))
         {
@@ -158,7 +166,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         List<Scene> cast = [];
         for (var i = 0; i < each; i++)
         {
-            cast.AddRange([new RingingScene(_stage, "rings"), new RingingScene(_stage, "mute"), new OfferedScene(_stage), new ParentScene(_stage), new LimitScene(_stage, limit), new SendKeysScene(_stage)]);
+            cast.AddRange([new RingingScene(_stage, "rings"), new RingingScene(_stage, "mute"), new OfferedScene(_stage), new ParentScene(_stage),
+                new LimitScene(_stage, limit), new SendKeysScene(_stage)]);
             if (fault != Fault.Drain && !fault.IsRolling()) cast.AddRange([new EndingPlayScene(_stage, missing), new HangUpScene(_stage)]);
         }
         return cast;
@@ -191,8 +200,10 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         round.Lateness = cluster.Farm.Audio.TakeLateness();
         var moves = new Moves(before, await cluster.OwnersAsync());
         Measure(round, moves);
-        tell("      gaps of " + string.Join("; ", _lasting.GroupBy(scene => (scene.Kind, Moved: scene.Instances.Any(moves.HasMoved))).OrderBy(static kind => kind.Key)
-            .Select(kind => $"{kind.Key.Kind}{(kind.Key.Moved ? "" : " (not moved)")}: {string.Join(' ', Gaps(kind).Order().Select(static gap => gap.ToString("F0", CultureInfo.InvariantCulture)))}")));
+        tell("      gaps of "
+            + string.Join("; ", _lasting.GroupBy(scene => (scene.Kind, Moved: scene.Instances.Any(moves.HasMoved))).OrderBy(static kind => kind.Key)
+            .Select(kind => $"{kind.Key.Kind}{(kind.Key.Moved ? "" : " (not moved)")}: "
+                + $"{string.Join(' ', Gaps(kind).Order().Select(static gap => gap.ToString("F0", CultureInfo.InvariantCulture)))}")));
         await EachAsync(round, [.. passing, .. _lasting], scene => scene.AfterAsync(moves));
         await EachAsync(round, passing, EndOrClearAsync);
 
@@ -313,7 +324,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     /// <summary>What the fault took away comes back.</summary>
     private async Task HealAsync(RoundReport round)
     {
-        if (cluster.Nodes.FirstOrDefault(node => node.Name == round.Victim) is { } victim && round.Fault is Fault.Kill or Fault.LoseAndKill or Fault.Drain) await RestartAsync(round, victim);
+        if (cluster.Nodes.FirstOrDefault(node => node.Name == round.Victim) is { } victim && round.Fault is Fault.Kill or Fault.LoseAndKill or Fault.Drain)
+            await RestartAsync(round, victim);
         await TryAsync(round, "the instances are spread again", () => cluster.BalancedAsync(TimeSpan.FromSeconds(30)));
     }
 
@@ -343,7 +355,9 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         await TryAsync(round, "the instances are spread again", () => cluster.BalancedAsync(TimeSpan.FromSeconds(30)));
     }
 
-    /// <summary>As a service manager does: a program that did not reach its database in time, on a machine that has too much to do, is started once more.</summary>
+    /// <summary>
+    /// As a service manager does: a program that did not reach its database in time, on a machine that has too much to do, is started once more.
+    /// </summary>
     private static async Task StartAgainAsync(ClusterNode node)
     {
         try
@@ -356,7 +370,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         }
     }
 
-    private async Task GoneFromAsync(RoundReport round, ClusterNode victim, long since, double seconds) => await TryAsync(round, $"{victim.Name} owns nothing", async () =>
+    private async Task GoneFromAsync(RoundReport round, ClusterNode victim, long since, double seconds) =>
+        await TryAsync(round, $"{victim.Name} owns nothing", async () =>
         round.OwnershipMillis = (await cluster.AbandonedAsync(victim.Name, since, TimeSpan.FromSeconds(seconds))).TotalMilliseconds);
 
     private async Task BeginAsync(List<Scene> scenes, List<Scene> stand, RoundReport round)
@@ -468,7 +483,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     }
 
     private static IEnumerable<double> Gaps(IEnumerable<Scene> scenes) =>
-        scenes.SelectMany(static scene => scene.Calls).Where(static call => call.Phone.Phase == CallPhase.Up).Select(static call => call.Phone.Audio.WorstGap()).OfType<double>();
+        scenes.SelectMany(static scene => scene.Calls).Where(static call => call.Phone.Phase == CallPhase.Up).Select(static call => call.Phone.Audio.WorstGap())
+            .OfType<double>();
 
     /// <summary>Everything is hung up; then nothing may be left anywhere.</summary>
     private async Task EndAsync(RoundReport round)
@@ -486,13 +502,17 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
                 places.Release();
             }
         });
-        await TryAsync(round, "no phone is in a call any more", () => Stage.UntilAsync(() => cluster.Farm.Up.Length == 0, $"zombies at phones: {string.Join("; ", cluster.Farm.Up.Take(5).Select(static call => call.ToString()))}", 40));
-        await EmptyAsync(round, "calls that the nodes still list", async () => (await app.AskAsync("sys.call.list", new { limit = 1000 }))!["items"]!.AsArray().Select(static item => (string)item!["res_id"]!));
+        await TryAsync(round, "no phone is in a call any more", () => Stage.UntilAsync(() => cluster.Farm.Up.Length == 0,
+            $"zombies at phones: {string.Join("; ", cluster.Farm.Up.Take(5).Select(static call => call.ToString()))}", 40));
+        await EmptyAsync(round, "calls that the nodes still list", async () =>
+            (await app.AskAsync("sys.call.list", new { limit = 1000 }))!["items"]!.AsArray().Select(static item => (string)item!["res_id"]!));
         await EmptyAsync(round, "resources with a journal", async () => await cluster.Database.QueryAsync("SELECT DISTINCT res_id FROM journal"));
-        await EmptyAsync(round, "permits that nobody uses", async () => await cluster.Database.QueryAsync("SELECT id || ' of ' || coalesce(res_id, '?') FROM permit"));
+        await EmptyAsync(round, "permits that nobody uses", async () =>
+            await cluster.Database.QueryAsync("SELECT id || ' of ' || coalesce(res_id, '?') FROM permit"));
         // What was published in the last moment is still on its way to the consumers.
         await EmptyAsync(round, "the books", () => Task.FromResult(app.Books.Problems(isEnd: true).AsEnumerable()));
-        var records = (await cluster.Database.QueryAsync("SELECT res_id, count(*) FROM cdr GROUP BY res_id")).Select(static row => row.Split('|')).ToDictionary(static row => row[0], static row => row[1]);
+        var records = (await cluster.Database.QueryAsync("SELECT res_id, count(*) FROM cdr GROUP BY res_id")).Select(static row => row.Split('|'))
+            .ToDictionary(static row => row[0], static row => row[1]);
         foreach (var res in app.Books.Resources.Where(static res => res.Contains("-sys.call-", StringComparison.Ordinal)))
         {
             if (records.GetValueOrDefault(res, "0") != "1") Note(round, $"{res} has {records.GetValueOrDefault(res, "0")} call records in the database");
@@ -522,7 +542,9 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         foreach (var complaint in cluster.Farm.Complaints.Concat(app.Books.Problems(isEnd: false)).Where(_told.Add)) Note(round, complaint);
         if (!plan.Rounds.Any(static f => f is Fault.RestartDatabase or Fault.CutDatabase or Fault.CutPeers or Fault.Lose or Fault.LoseAndKill))
         {
-            foreach (var error in cluster.Nodes.SelectMany(static node => node.Errors().Select(line => $"node {node.Name} logged: {line}")).Where(line => !IsOfPause(line)).Where(_told.Add)) Note(round, error);
+            foreach (var error in cluster.Nodes.SelectMany(static node => node.Errors().Select(line => $"node {node.Name} logged: {line}"))
+                .Where(line => !IsOfPause(line)).Where(_told.Add))
+                Note(round, error);
         }
         tell(round.ToString());
         // Some of each kind: one defect shows at many calls.

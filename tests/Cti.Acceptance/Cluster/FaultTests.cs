@@ -3,8 +3,9 @@ using Xunit.Abstractions;
 namespace Cti.Acceptance.Cluster;
 
 /// <summary>
-/// Nodes that die, stop, are cut off and are drained while calls in every state are up. CTI_KILLTEST=whole (./build.sh killtest) runs it with 300 calls and every fault; otherwise a short form. With CTI_PROGRAM
-/// and CTI_PROGRAM_NEXT (--from and --next) the rolling restart is an upgrade from one published program to another.
+/// Nodes that die, stop, are cut off and are drained while calls in every state are up. CTI_KILLTEST=whole (./build.sh killtest) runs it with 300 calls and
+/// every fault; otherwise a short form. With CTI_PROGRAM and CTI_PROGRAM_NEXT (--from and --next) the rolling restart is an upgrade from one published program
+/// to another.
 /// </summary>
 public sealed class FaultTests(ITestOutputHelper output)
 {
@@ -23,7 +24,8 @@ public sealed class FaultTests(ITestOutputHelper output)
             ["kill, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), [.. Enumerable.Repeat(Fault.Kill, 10)])),
             ["kill, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(300), [.. Enumerable.Repeat(Fault.Kill, 10)])),
             ["pause"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.Pause, Fault.Pause])),
-            ["partitions and loss"] = (Topology.Direct, true, new FaultPlan(Calls(300), Rounds(Fault.CutPeers, Fault.CutDatabase, Fault.Lose, Fault.LoseAndKill))),
+            ["partitions and loss"] =
+                (Topology.Direct, true, new FaultPlan(Calls(300), Rounds(Fault.CutPeers, Fault.CutDatabase, Fault.Lose, Fault.LoseAndKill))),
             ["database restart"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.RestartDatabase, Fault.RestartDatabase])),
             ["rolling restart on a machine that stalls"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.RollingStalled])),
             ["drain and rolling restart, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), [Fault.Drain, Fault.Rolling])),
@@ -42,7 +44,10 @@ public sealed class FaultTests(ITestOutputHelper output)
         var (topology, withNetwork, plan) = Plans[run];
         Tell(run);
         // Half of the phones protect their sound, but not in an upgrade: the first program may not know how.
-        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Topology = topology, WithNetworkFaults = withNetwork, Protects = ClusterUnderTest.NextProgram is null });
+        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan
+        {
+            Topology = topology, WithNetworkFaults = withNetwork, Protects = ClusterUnderTest.NextProgram is null,
+        });
         Tell($"{cluster.Nodes.Count} nodes are ready");
         await using var app = await ClusterApp.StartAsync(cluster);
         var faults = new FaultRun(cluster, app, plan, Tell);
@@ -54,8 +59,12 @@ public sealed class FaultTests(ITestOutputHelper output)
             RoundReport.Percentile(round.MovedGaps, 0.99).ShouldBeLessThan(UnheardMillis(round), $"a drain is not heard\n{text}");
     }
 
-    /// <summary>What a drain may be heard, over what the machine does to calls that stay where they are: the short form runs beside other tests, on programs that compile as they go.</summary>
-    private static double UnheardMillis(RoundReport round) => (IsWhole ? 100 : 2_000) + Math.Max(50, Math.Max(2 * round.Lateness, RoundReport.Percentile(round.OtherGaps, 0.99)));
+    /// <summary>
+    /// What a drain may be heard, over what the machine does to calls that stay where they are: the short form runs beside other tests, on programs that
+    /// compile as they go.
+    /// </summary>
+    private static double UnheardMillis(RoundReport round) =>
+        (IsWhole ? 100 : 2_000) + Math.Max(50, Math.Max(2 * round.Lateness, RoundReport.Percentile(round.OtherGaps, 0.99)));
 
     /// <summary>CTI_KILLTEST_FAULTS: other faults, apart by commas.</summary>
     private static Fault[] Rounds(params Fault[] rounds) =>

@@ -72,13 +72,15 @@ public sealed class FrontTests
     private static async Task<ClusterNode> TriedAsync(ClusterUnderTest cluster, string user)
     {
         ClusterNode? node = null;
-        await Stage.UntilAsync(() => (node = cluster.Nodes.FirstOrDefault(n => cluster.Proxy!.Said.Contains($"{Kamailio.Trying} {n.Address} of {user}", StringComparison.Ordinal))) is not null, $"a node says 100 to {user}");
+        await Stage.UntilAsync(() => (node = cluster.Nodes.FirstOrDefault(n =>
+            cluster.Proxy!.Said.Contains($"{Kamailio.Trying} {n.Address} of {user}", StringComparison.Ordinal))) is not null, $"a node says 100 to {user}");
         return node!;
     }
 
     private static async Task<SceneCall> OfferedAsync(ClusterApp app, FarmCall phone)
     {
-        var incoming = await app.Books.TryExpectAsync(e => e.Method == "sys.call.on_incoming", null, TimeSpan.FromSeconds(40)) ?? throw new ShouldAssertException($"{phone} is not offered; its status is {phone.Status}");
+        var incoming = await app.Books.TryExpectAsync(e => e.Method == "sys.call.on_incoming", null, TimeSpan.FromSeconds(40))
+            ?? throw new ShouldAssertException($"{phone} is not offered; its status is {phone.Status}");
         return new SceneCall(incoming.ResId, phone);
     }
 
@@ -88,7 +90,8 @@ public sealed class FrontTests
         var stage = new Stage(cluster, app);
         await stage.AnswerAsync(call, 600);
         await stage.ShouldBeInAsync(call, "Idle");
-        (await app.AskAsync("sys.call.list", new { limit = 10 }))!["items"]!.AsArray().Select(static item => (string)item!["res_id"]!).ShouldBe([call.ResId], Told(cluster));
+        (await app.AskAsync("sys.call.list", new { limit = 10 }))!["items"]!.AsArray().Select(static item => (string)item!["res_id"]!)
+            .ShouldBe([call.ResId], Told(cluster));
         await stage.DropAsync(call);
         await app.Books.ExpectAsync("sys.on_chan_closed", call.ResId, Stage.Patience);
         app.Books.Resources.ShouldBe([call.ResId], $"the application hears of one call\n{Told(cluster)}");

@@ -12,7 +12,10 @@ public sealed class HarnessTests(ITestOutputHelper output)
     [InlineData("proxy")]
     public async Task Without_a_fault_nothing_is_found_wrong(string topology)
     {
-        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Nodes = 1, Protects = true, Topology = topology == "proxy" ? Topology.Proxy : Topology.Direct });
+        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan
+        {
+            Nodes = 1, Protects = true, Topology = topology == "proxy" ? Topology.Proxy : Topology.Direct,
+        });
         await using var app = await ClusterApp.StartAsync(cluster);
         var run = new FaultRun(cluster, app, new FaultPlan(40, [Fault.None]), output.WriteLine);
         await run.RunAsync();
@@ -49,7 +52,8 @@ public sealed class HarnessTests(ITestOutputHelper output)
         await app.Books.ExpectAsync("sys.call.on_play_completed", play.Calls[0].ResId, Stage.Patience);
         await app.AskAsync("sys.call.play_start", new { res_id = play.Calls[0].ResId, content = Files.Long.Name });
         await Stage.UntilAsync(() => play.Calls[0].Phone.Audio.Announced!.Jumps.Count > 0, "it starts over");
-        (await Should.ThrowAsync<SceneException>(() => play.AfterAsync(new Moves(new Dictionary<int, (string, long)>(), new Dictionary<int, (string, long)>())))).Message.ShouldContain("jumps from");
+        (await Should.ThrowAsync<SceneException>(() =>
+            play.AfterAsync(new Moves(new Dictionary<int, (string, long)>(), new Dictionary<int, (string, long)>())))).Message.ShouldContain("jumps from");
         await play.EndAsync();
 
         // Events that are lost, doubled with other content, or in the wrong order.
@@ -61,7 +65,8 @@ public sealed class HarnessTests(ITestOutputHelper output)
         await doubled.BeginAsync();
         await doubled.DuringAsync();
         await doubled.AfterAsync(new Moves(new Dictionary<int, (string, long)>(), new Dictionary<int, (string, long)>()));
-        await Stage.UntilAsync(() => app.Books.Problems(isEnd: false).Any(p => p.Contains("was released more than once", StringComparison.Ordinal)), "two releases are noticed");
+        await Stage.UntilAsync(() => app.Books.Problems(isEnd: false).Any(p => p.Contains("was released more than once", StringComparison.Ordinal)),
+            "two releases are noticed");
         app.Books.Problems(isEnd: false).ShouldContain(p => p.Contains("are not gapless", StringComparison.Ordinal));
         app.Books.Problems(isEnd: true).ShouldContain(p => p.Contains("was never released", StringComparison.Ordinal));
     }
@@ -69,7 +74,8 @@ public sealed class HarnessTests(ITestOutputHelper output)
     [Fact]
     public async Task Sound_came_when_the_kernel_had_it_and_not_when_a_busy_machine_read_it()
     {
-        using Socket phone = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp), node = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
+        using Socket phone = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp),
+            node = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         phone.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         FarmClock.Arrival(phone);
         // The kernel begins to take the time a moment after it was asked to.
@@ -144,8 +150,10 @@ public sealed class HarnessTests(ITestOutputHelper output)
     public void A_fault_of_the_network_is_a_program_of_the_packet_filter()
     {
         NamespaceNetwork.Program([], isEgress: true, 0).ShouldBeEmpty();
-        NamespaceNetwork.Program(["10.0.0.2"], isEgress: true, 0).ShouldBe(["40 0 0 12", "21 1 0 2048", "6 0 0 0", "32 0 0 30", "21 0 1 167772162", "6 0 0 2", "6 0 0 0"]);
-        NamespaceNetwork.Program([], isEgress: false, 5)[3..].ShouldBe(["48 0 0 29", "53 0 1 11", "6 0 0 0", "32 0 0 4294963256", "53 1 0 214748360", "6 0 0 2", "6 0 0 0"]);
+        NamespaceNetwork.Program(["10.0.0.2"], isEgress: true, 0)
+            .ShouldBe(["40 0 0 12", "21 1 0 2048", "6 0 0 0", "32 0 0 30", "21 0 1 167772162", "6 0 0 2", "6 0 0 0"]);
+        NamespaceNetwork.Program([], isEgress: false, 5)[3..]
+            .ShouldBe(["48 0 0 29", "53 0 1 11", "6 0 0 0", "32 0 0 4294963256", "53 1 0 214748360", "6 0 0 2", "6 0 0 0"]);
     }
 
     private static void Books(ClusterApp app, string resId, string completion) => app.Books.Begun(resId, completion);

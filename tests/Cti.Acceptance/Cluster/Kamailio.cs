@@ -4,12 +4,16 @@ using System.Net;
 
 namespace Cti.Acceptance.Cluster;
 
-/// <summary>Kamailio in front of the nodes: record-routing, dispatching on OPTIONS, and finding another node for a request within a dialog whose node does not answer.</summary>
+/// <summary>
+/// Kamailio in front of the nodes: record-routing, dispatching on OPTIONS, and finding another node for a request within a dialog whose node does not answer.
+/// </summary>
 internal sealed class Kamailio : IAsyncDisposable
 {
     public const int Port = 15070;
 
-    /// <summary>What it says of new calls: of a node's 100, of asking the same node again, of offering a call to the next. A node's address and the user called follow.</summary>
+    /// <summary>
+    /// What it says of new calls: of a node's 100, of asking the same node again, of offering a call to the next. A node's address and the user called follow.
+    /// </summary>
     public const string Trying = "100 from", AskedAgain = "asked again:", Next = "offered to the next:";
 
     private readonly Process _process;
@@ -49,7 +53,8 @@ internal sealed class Kamailio : IAsyncDisposable
         var file = Path.Combine(folder, "kamailio.cfg");
         var listen = new IPEndPoint(IPAddress.Parse(address), Port);
         File.WriteAllText(file, Configuration(listen, list, phones));
-        var start = new ProcessStartInfo(Program, ["-f", file, "-DD", "-E", "-m", "64", "-M", "8", "-w", folder, "-Y", folder, "-P", Path.Combine(folder, "kamailio.pid")])
+        var start = new ProcessStartInfo(Program,
+            ["-f", file, "-DD", "-E", "-m", "64", "-M", "8", "-w", folder, "-Y", folder, "-P", Path.Combine(folder, "kamailio.pid")])
         {
             RedirectStandardError = true,
             RedirectStandardOutput = true,
@@ -98,7 +103,8 @@ internal sealed class Kamailio : IAsyncDisposable
         loadmodule "xlog.so"
         loadmodule "dispatcher.so"
 
-        # Within a call a node that does not say a word within a second is passed over. For new calls, which have times of their own below, one that rings may do so for minutes.
+        # Within a call a node that does not say a word within a second is passed over. For new calls, which have times of their own below, one that rings may
+        # do so for minutes.
         modparam("tm", "fr_timer", 1000)
         modparam("tm", "fr_inv_timer", 300000)
         modparam("tm", "restart_fr_on_each_reply", 0)

@@ -48,13 +48,15 @@ public sealed partial class ManualTests
     private static Task BalancedAsync(Shell shell, string status) => Patience.UntilAsync(async () =>
     {
         var text = Regex.Replace(await shell.RunAsync(status), " +", " ");
-        return text.Contains("is ready", StringComparison.Ordinal) && text.Contains("3 nodes, 64 instances", StringComparison.Ordinal) && SharesOf().Count(text) == 3;
+        return text.Contains("is ready", StringComparison.Ordinal) && text.Contains("3 nodes, 64 instances", StringComparison.Ordinal)
+            && SharesOf().Count(text) == 3;
     }, "three nodes have their shares", LongEnough);
 
     private static string[] Blocks()
     {
         var text = File.ReadAllText(Path.Combine(Path.GetDirectoryName(ComposeConfigurationTests.Folder)!, "src", "CLUSTER.md"));
-        var section = text[text.IndexOf("## Try it on one machine", StringComparison.Ordinal)..text.IndexOf("## Where calls survive", StringComparison.Ordinal)];
+        var section =
+            text[text.IndexOf("## Try it on one machine", StringComparison.Ordinal)..text.IndexOf("## Where calls survive", StringComparison.Ordinal)];
         return [.. Regex.Matches(section, "```sh\n(.*?)```", RegexOptions.Singleline).Select(static m => m.Groups[1].Value)];
     }
 
@@ -81,7 +83,10 @@ public sealed partial class ManualTests
             Directory.CreateDirectory(Path.Combine(_folder, "cluster-compose", "load"));
             File.WriteAllText(Path.Combine(_folder, "config", "loopback.conf"), Here(File.ReadAllText(Path.Combine(root, "config", "loopback.conf"))));
             File.Copy(Path.Combine(ComposeConfigurationTests.Folder, "load", "answer.py"), Path.Combine(_folder, "cluster-compose", "load", "answer.py"));
-            var start = new ProcessStartInfo("bash", ["--noprofile", "--norc"]) { WorkingDirectory = _folder, RedirectStandardInput = true, RedirectStandardOutput = true };
+            var start = new ProcessStartInfo("bash", ["--noprofile", "--norc"])
+            {
+                WorkingDirectory = _folder, RedirectStandardInput = true, RedirectStandardOutput = true,
+            };
             start.Environment["PATH"] = Path.GetDirectoryName(ClusterUnderTest.Program) + ":" + start.Environment["PATH"];
             start.Environment["TEST_DATABASE"] = database;
             _process = Process.Start(start)!;

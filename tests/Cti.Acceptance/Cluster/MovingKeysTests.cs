@@ -11,7 +11,10 @@ public sealed class MovingKeysTests
     [InlineData("proxy")]
     public async Task A_key_that_two_nodes_hear_counts_once(string topology)
     {
-        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan { Nodes = 2, Instances = 16, Topology = topology == "proxy" ? Topology.Proxy : Topology.Direct });
+        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan
+        {
+            Nodes = 2, Instances = 16, Topology = topology == "proxy" ? Topology.Proxy : Topology.Direct,
+        });
         await using var app = await ClusterApp.StartAsync(cluster);
         var stage = new Stage(cluster, app);
         List<SceneCall> calls = [];
@@ -19,7 +22,8 @@ public sealed class MovingKeysTests
         foreach (var call in calls)
         {
             app.Books.Begun(call.ResId, "sys.call.on_receive_dtmf_completed");
-            await app.AskAsync("sys.call.receive_dtmf_start", new { res_id = call.ResId, max_keys = 255, first_key_timeout = 3600, continues_keys_timeout = 3600 });
+            await app.AskAsync("sys.call.receive_dtmf_start",
+                new { res_id = call.ResId, max_keys = 255, first_key_timeout = 3600, continues_keys_timeout = 3600 });
         }
         var before = await cluster.OwnersAsync();
         var victim = cluster.Nodes.MaxBy(node => calls.Count(call => before[call.Instance].Node == node.Name))!;
@@ -35,11 +39,13 @@ public sealed class MovingKeysTests
         }
         var (code, said) = await draining;
         code.ShouldBe(0, said);
-        new Moves(before, await cluster.OwnersAsync()).ShouldSatisfyAllConditions(moves => calls.Count(moves.HasMoved).ShouldBeGreaterThanOrEqualTo(Phones / 2));
+        new Moves(before, await cluster.OwnersAsync())
+            .ShouldSatisfyAllConditions(moves => calls.Count(moves.HasMoved).ShouldBeGreaterThanOrEqualTo(Phones / 2));
 
         foreach (var call in calls) call.Phone.Audio.Press("#");
         Dictionary<string, string> heard = [];
-        foreach (var call in calls) heard[call.ResId] = (string)(await app.Books.ExpectAsync("sys.call.on_receive_dtmf_completed", call.ResId, Stage.Patience)).Params["keys"]!;
+        foreach (var call in calls)
+            heard[call.ResId] = (string)(await app.Books.ExpectAsync("sys.call.on_receive_dtmf_completed", call.ResId, Stage.Patience)).Params["keys"]!;
         // A key for which this machine was too slow may be missing. One that is there twice, or behind a later one, is no step forward.
         foreach (var keys in heard.Values)
         {

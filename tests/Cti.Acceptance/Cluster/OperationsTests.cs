@@ -7,7 +7,9 @@ using Cti.Acceptance.Infrastructure;
 
 namespace Cti.Acceptance.Cluster;
 
-/// <summary>What an operator of a cluster sees and does, with real processes: the metrics page, <c>cti status</c>, <c>cti drain</c>, and what they say when it is wrong.</summary>
+/// <summary>
+/// What an operator of a cluster sees and does, with real processes: the metrics page, <c>cti status</c>, <c>cti drain</c>, and what they say when it is wrong.
+/// </summary>
 public sealed class OperationsTests
 {
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(5) };
@@ -40,7 +42,8 @@ public sealed class OperationsTests
         (await MetricAsync(owner, "cti_cluster_requests_taken_total")).ShouldBe(taken + 1);
         (await MetricAsync(owner, "cti_journal_append_seconds_count")).ShouldBeGreaterThan(0);
         (await MetricAsync(owner, "cti_journal_batch_count")).ShouldBeGreaterThan(0);
-        (await MetricAsync(owner, "cti_journal_append_seconds_bucket{le=\"10\"}")).ShouldBe(await MetricAsync(owner, "cti_journal_append_seconds_count"), "nothing took ten seconds");
+        (await MetricAsync(owner, "cti_journal_append_seconds_bucket{le=\"10\"}"))
+            .ShouldBe(await MetricAsync(owner, "cti_journal_append_seconds_count"), "nothing took ten seconds");
 
         await StatusAsync(owner, other);
         await MistakesAsync(owner);
@@ -55,7 +58,8 @@ public sealed class OperationsTests
         await UntilAsync(async () => await MetricAsync(other, "cti_cluster_calls_recovered_total{outcome=\"resumed\"}") == 1, "the call came over");
         (await MetricAsync(other, "cti_cluster_instances_taken_total{from=\"dead\"}")).ShouldBe(0);
         (await owner.TerminateAsync(LongEnough)).ShouldBe(0);
-        await UntilAsync(async () => await MetricAsync(other, "cti_cluster_nodes{state=\"up\"}") == 1 && await MetricAsync(other, "cti_cluster_nodes{state=\"draining\"}") == 0, "it left");
+        await UntilAsync(async () => await MetricAsync(other, "cti_cluster_nodes{state=\"up\"}") == 1
+            && await MetricAsync(other, "cti_cluster_nodes{state=\"draining\"}") == 0, "it left");
 
         await owner.StartAsync();
         await cluster.BalancedAsync(LongEnough);
@@ -79,7 +83,8 @@ public sealed class OperationsTests
         // As it is committed, but for whom it asks, and how often.
         foreach (var (name, node) in ((string, ClusterNode)[])[("node-a", cluster.Nodes[0]), ("node-b", cluster.Nodes[1])])
             configuration = configuration.Replace($"\"{name}:8080\"", $"\"{new Uri(node.Url).Authority}\"", StringComparison.Ordinal);
-        configuration = configuration.Replace(", \"node-c:8080\"", "", StringComparison.Ordinal).Replace("scrape_interval: 5s", "scrape_interval: 1s", StringComparison.Ordinal).Replace("scrape_timeout: 4s", "scrape_timeout: 1s", StringComparison.Ordinal);
+        configuration = configuration.Replace(", \"node-c:8080\"", "", StringComparison.Ordinal).Replace("scrape_interval: 5s", "scrape_interval: 1s",
+            StringComparison.Ordinal).Replace("scrape_timeout: 4s", "scrape_timeout: 1s", StringComparison.Ordinal);
         configuration.ShouldNotContain("node-c:8080");
 
         await using var prometheus = await PrometheusProcess.StartAsync(configuration);
@@ -126,7 +131,8 @@ public sealed class OperationsTests
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node.Url + "/v2/rpc"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", ClusterUnderTest.Key);
-        request.Content = new StringContent(new JsonObject { ["jsonrpc"] = "2.0", ["id"] = Guid.NewGuid().ToString(), ["method"] = method, ["params"] = parameters }.ToJsonString(), Encoding.UTF8, "application/json");
+        request.Content = new StringContent(new JsonObject { ["jsonrpc"] = "2.0", ["id"] = Guid.NewGuid().ToString(), ["method"] = method,
+            ["params"] = parameters }.ToJsonString(), Encoding.UTF8, "application/json");
         using var answer = await Http.SendAsync(request);
         var text = await answer.Content.ReadAsStringAsync();
         return JsonNode.Parse(text)!["result"] ?? throw new InvalidOperationException($"{method}: {text}");
@@ -136,7 +142,8 @@ public sealed class OperationsTests
     private static async Task<double> MetricAsync(ClusterNode node, string series)
     {
         var page = await Http.GetStringAsync(new Uri(node.Url + "/metrics"));
-        var line = page.Split('\n').FirstOrDefault(line => line.StartsWith(series + " ", StringComparison.Ordinal)) ?? throw new InvalidOperationException($"{node.Name} does not measure {series}:\n{page}");
+        var line = page.Split('\n').FirstOrDefault(line => line.StartsWith(series + " ", StringComparison.Ordinal))
+            ?? throw new InvalidOperationException($"{node.Name} does not measure {series}:\n{page}");
         return double.Parse(line[(series.Length + 1)..], CultureInfo.InvariantCulture);
     }
 

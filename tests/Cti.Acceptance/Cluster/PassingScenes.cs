@@ -46,13 +46,15 @@ internal sealed class RingingScene(Stage stage, string behaviour) : Scene(stage,
         }
         if (!moves.HasMoved(call))
         {
-            if (call.Phone.Phase is not (CallPhase.Ringing or CallPhase.Calling)) throw new SceneException($"{Kind}: {call} does not ring any more (ended by {call.Phone.EndedBy}), though its owner lives");
+            if (call.Phone.Phase is not (CallPhase.Ringing or CallPhase.Calling))
+                throw new SceneException($"{Kind}: {call} does not ring any more (ended by {call.Phone.EndedBy}), though its owner lives");
             call.Phone.PickUp();
         }
         var completed = await Books.ExpectAsync("sys.call.on_dial_completed", call.ResId, Stage.Patience);
         if (moves.HasMoved(call))
         {
-            if (completed.Error != 503) throw new SceneException($"{Kind}: {call} on_dial_completed {completed.Error?.ToString(CultureInfo.InvariantCulture) ?? "well"}");
+            if (completed.Error != 503)
+                throw new SceneException($"{Kind}: {call} on_dial_completed {completed.Error?.ToString(CultureInfo.InvariantCulture) ?? "well"}");
             await Stage.GoneAsync(call);
             if (call.Phone.EndedBy != "cancel") throw new SceneException($"{Kind}: {call} was ended by {call.Phone.EndedBy}, not a CANCEL");
         }
@@ -117,7 +119,8 @@ internal sealed class ParentScene(Stage stage) : Scene(stage, "mid-dial")
     public override async Task AfterAsync(Moves moves)
     {
         var (parent, child) = (Calls[0], Calls[1]);
-        if (parent.Phone.Phase != CallPhase.Up) throw new SceneException($"{Kind}: the parent {parent} is LOST (ended by {parent.Phone.EndedBy} {parent.Phone.Reason})");
+        if (parent.Phone.Phase != CallPhase.Up)
+            throw new SceneException($"{Kind}: the parent {parent} is LOST (ended by {parent.Phone.EndedBy} {parent.Phone.Reason})");
         if (_isAnswered)
         {
             await Stage.ShouldBeInAsync(child, "Idle");
@@ -126,7 +129,8 @@ internal sealed class ParentScene(Stage stage) : Scene(stage, "mid-dial")
         else if (moves.HasMoved(child))
         {
             var completed = await Books.ExpectAsync("sys.call.on_dial_completed", child.ResId, Stage.Patience);
-            if (completed.Error != 503) throw new SceneException($"{Kind}: {child} on_dial_completed {completed.Error?.ToString(CultureInfo.InvariantCulture) ?? "well"}");
+            if (completed.Error != 503)
+                throw new SceneException($"{Kind}: {child} on_dial_completed {completed.Error?.ToString(CultureInfo.InvariantCulture) ?? "well"}");
             await Stage.GoneAsync(child);
         }
         else
@@ -158,7 +162,8 @@ internal sealed class LimitScene(Stage stage, int seconds) : Scene(stage, "limit
         var call = Calls[0];
         await Stage.GoneAsync(call, seconds + 10);
         var lasted = Stopwatch.GetElapsedTime(call.Phone.AnsweredAt, call.Phone.EndedAt).TotalSeconds;
-        if (Math.Abs(lasted - seconds) > 1.2) throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {call} lasted {lasted:F2} s of {seconds} s"));
+        if (Math.Abs(lasted - seconds) > 1.2)
+            throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {call} lasted {lasted:F2} s of {seconds} s"));
         if (call.Phone.EndedBy != "node") throw new SceneException($"{Kind}: {call} was ended by {call.Phone.EndedBy}");
     }
 
@@ -199,7 +204,8 @@ internal sealed class SendKeysScene(Stage stage) : Scene(stage, "send keys")
         var call = Calls[0];
         var completed = await Books.ExpectAsync("sys.call.on_send_dtmf_completed", call.ResId, Stage.Patience);
         if (completed.Error is not (null or 503)) throw new SceneException($"{Kind}: {call} on_send_dtmf_completed {completed.Error}");
-        if (completed.Error is null && call.Phone.Audio.HeardKeys != "12") throw new SceneException($"{Kind}: {call} heard '{call.Phone.Audio.HeardKeys}', and its end says that all were sent");
+        if (completed.Error is null && call.Phone.Audio.HeardKeys != "12")
+            throw new SceneException($"{Kind}: {call} heard '{call.Phone.Audio.HeardKeys}', and its end says that all were sent");
         await Stage.ShouldBeInAsync(call, "Idle");
     }
 }

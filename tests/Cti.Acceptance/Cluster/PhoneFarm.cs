@@ -8,9 +8,10 @@ using Cti.Acceptance.Infrastructure;
 namespace Cti.Acceptance.Cluster;
 
 /// <summary>
-/// Hundreds of telephones on one UDP socket, written from RFC 3261 and nothing of the product. They place and answer calls, retransmit, repeat what answers a repeated request, acknowledge a
-/// 2xx that comes again, and follow a re-INVITE from whichever address it comes. What a correct far end must not do is written down as a <see cref="Complaints"/>.
-/// How a phone behaves when called is said by the user part dialled: "rings…" rings and waits, "mute…" says 100 alone, "busy…" refuses, any other answers.
+/// Hundreds of telephones on one UDP socket, written from RFC 3261 and nothing of the product. They place and answer calls, retransmit, repeat what answers a
+/// repeated request, acknowledge a 2xx that comes again, and follow a re-INVITE from whichever address it comes. What a correct far end must not do is written
+/// down as a <see cref="Complaints"/>. How a phone behaves when called is said by the user part dialled: "rings…" rings and waits, "mute…" says 100 alone,
+/// "busy…" refuses, any other answers.
 /// </summary>
 internal sealed class PhoneFarm : IAsyncDisposable
 {

@@ -34,7 +34,8 @@ internal sealed class Stage(ClusterUnderTest cluster, ClusterApp app)
     {
         var user = NewUser(kind);
         var phone = Farm.Call(user, cluster.Entrance(_number));
-        var incoming = await Books.TryExpectAsync(e => e.Method == "sys.call.on_incoming" && ((string)e.Params["to_uri"]!).Contains(user + "@", StringComparison.Ordinal), null, Patience)
+        var incoming = await Books.TryExpectAsync(e => e.Method == "sys.call.on_incoming"
+            && ((string)e.Params["to_uri"]!).Contains(user + "@", StringComparison.Ordinal), null, Patience)
             ?? throw new SceneException($"{phone}: no on_incoming");
         return new SceneCall(incoming.ResId, phone);
     }
@@ -42,7 +43,9 @@ internal sealed class Stage(ClusterUnderTest cluster, ClusterApp app)
     public async Task AnswerAsync(SceneCall call, int maxSeconds)
     {
         var (code, answer) = await App.TryAskAsync("sys.call.answer", new { res_id = call.ResId, max_answer_seconds = maxSeconds });
-        if (code != 0) throw new SceneException($"{call}: answer is refused with {code} {answer?.ToJsonString()} (phone status {call.Phone.Status}, ended by {call.Phone.EndedBy}; events {string.Join(", ", Books.Of(call.ResId).Select(static e => $"{e.Method} {e.Params.ToJsonString()}"))})");
+        if (code != 0)
+            throw new SceneException($"{call}: answer is refused with {code} {answer?.ToJsonString()} (phone status {call.Phone.Status}, ended by "
+                + $"{call.Phone.EndedBy}; events {string.Join(", ", Books.Of(call.ResId).Select(static e => $"{e.Method} {e.Params.ToJsonString()}"))})");
         Books.Begun(call.ResId, "sys.call.on_answer_completed");
         var completed = await Books.ExpectAsync("sys.call.on_answer_completed", call.ResId, Patience);
         if (completed.Error is { } error) throw new SceneException($"{call}: on_answer_completed {error}");
@@ -61,7 +64,9 @@ internal sealed class Stage(ClusterUnderTest cluster, ClusterApp app)
     public async Task<SceneCall> DialledAsync(string user, int maxSeconds = 7200, bool trunk = false, string? parent = null)
     {
         var made = await App.AskAsync("sys.call.construct",
-            parent is null ? new { to_uri = cluster.Dial(user, trunk), max_answer_seconds = maxSeconds, max_ring_seconds = 600 } : new { to_uri = cluster.Dial(user, trunk), max_answer_seconds = maxSeconds, max_ring_seconds = 600, parent_call_res_id = parent });
+            parent is null
+                ? new { to_uri = cluster.Dial(user, trunk), max_answer_seconds = maxSeconds, max_ring_seconds = 600 }
+                : new { to_uri = cluster.Dial(user, trunk), max_answer_seconds = maxSeconds, max_ring_seconds = 600, parent_call_res_id = parent });
         var res = (string)made!["res_id"]!;
         Books.Begun(res, "sys.call.on_dial_completed");
         FarmCall? phone = null;
@@ -79,7 +84,8 @@ internal sealed class Stage(ClusterUnderTest cluster, ClusterApp app)
     }
 
     /// <summary>Now this way, now that.</summary>
-    public Task<SceneCall> AnyAsync(string kind, int maxSeconds = 7200) => Interlocked.Increment(ref _number) % 3 == 0 ? OutboundAsync(kind, maxSeconds) : InboundAsync(kind, maxSeconds);
+    public Task<SceneCall> AnyAsync(string kind, int maxSeconds = 7200) =>
+        Interlocked.Increment(ref _number) % 3 == 0 ? OutboundAsync(kind, maxSeconds) : InboundAsync(kind, maxSeconds);
 
     /// <summary>Drops a call, sees it gone at both ends.</summary>
     public async Task DropAsync(SceneCall call)
@@ -108,7 +114,9 @@ internal sealed class Stage(ClusterUnderTest cluster, ClusterApp app)
         string now;
         while ((now = await StateAsync(call)) != state)
         {
-            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(5)) throw new SceneException($"{call}: its state is {now}, not {state}; the last that was heard of it: {(Books.Of(call.ResId) is [.., var last] ? $"{last.Method} {last.Params.ToJsonString()}" : "nothing")}");
+            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(5))
+                throw new SceneException($"{call}: its state is {now}, not {state}; the last that was heard of it: "
+                    + $"{(Books.Of(call.ResId) is [.., var last] ? $"{last.Method} {last.Params.ToJsonString()}" : "nothing")}");
             await timer.WaitForNextTickAsync();
         }
     }
@@ -192,7 +200,8 @@ internal abstract class Scene(Stage stage, string kind)
     {
         foreach (var call in Calls)
         {
-            if (IsEstablished && call.Phone.Phase is CallPhase.Ended or CallPhase.Leaving) yield return $"{kind}: {call} is LOST (ended by {call.Phone.EndedBy} {call.Phone.Reason})";
+            if (IsEstablished && call.Phone.Phase is CallPhase.Ended or CallPhase.Leaving)
+                yield return $"{kind}: {call} is LOST (ended by {call.Phone.EndedBy} {call.Phone.Reason})";
             else if (call.Phone.Audio.Missing(400) is { Length: > 0 } missing) yield return $"{kind}: {call} does not hear {missing}";
         }
     }

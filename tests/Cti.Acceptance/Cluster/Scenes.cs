@@ -34,7 +34,8 @@ internal sealed class HeldScene(Stage stage) : Scene(stage, "held")
         Books.Begun(call.ResId, "sys.call.on_play_completed");
         await App.AskAsync("sys.call.play_start", new { res_id = call.ResId, content = Files.Short.Name });
         await Books.ExpectAsync("sys.call.on_play_completed", call.ResId, Stage.Patience);
-        if (call.Phone.Audio.Announced!.MissingMillis is > 200 and var missing) throw new SceneException($"{Kind}: {call} misses {missing} ms of what is played after the hold");
+        if (call.Phone.Audio.Announced!.MissingMillis is > 200 and var missing)
+            throw new SceneException($"{Kind}: {call} misses {missing} ms of what is played after the hold");
         await base.EndAsync();
     }
 }
@@ -70,11 +71,14 @@ internal sealed class PlayScene(Stage stage) : Scene(stage, "play")
         var doubled = heard.Doubled - _doubled;
         _doubled += doubled;
         if (doubled > DoubledMax) throw new SceneException($"{Kind}: {Calls[0]} was heard from two nodes for {doubled * 20} ms");
-        // Goes on where it was when the owner last renewed its lease: at most a lease is heard again, nothing is left out but what a machine that stood still did not say.
+        // Goes on where it was when the owner last renewed its lease: at most a lease is heard again, nothing is left out but what a machine that stood still
+        // did not say.
         var limit = Stage.Cluster.Plan.Lease.TotalMilliseconds + 1000;
         foreach (var (from, to) in jumps)
         {
-            if (to < from - limit || to > from + 200 + (Stage.Cluster.StalledSeconds * 1000)) throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Calls[0]} jumps from {from:F0} to {to:F0} ms of the announcement (it began {_delay:F0} ms after its start was accepted)"));
+            if (to < from - limit || to > from + 200 + (Stage.Cluster.StalledSeconds * 1000))
+                throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Calls[0]} jumps from {from:F0} to {to:F0} ms of the "
+                    + $"announcement (it began {_delay:F0} ms after its start was accepted)"));
         }
     }
 }
@@ -104,7 +108,8 @@ internal sealed class EndingPlayScene(Stage stage, double missingMillisMax = 200
         // The event may overtake the last packets: they lie in the telephone's socket while its thread waits for a processor.
         await Stage.UntilAsync(() => heard.IsWhole, $"{Kind}: {Calls[0]} hears its announcement to the end", 0.5);
         if (heard.MissingMillis > missingMillisMax)
-            throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Calls[0]} misses {heard.MissingMillis} ms, is at {heard.At:F0} ms, jumps {string.Join(' ', heard.Jumps)}"));
+            throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {Calls[0]} misses {heard.MissingMillis} ms, is at {heard.At:F0} ms, "
+                + $"jumps {string.Join(' ', heard.Jumps)}"));
         await Stage.ShouldBeInAsync(Calls[0], "Idle");
     }
 }
@@ -146,7 +151,8 @@ internal sealed class RecordScene(Stage stage) : Scene(stage, "record")
     {
         var call = Calls[0];
         Books.Begun(call.ResId, "sys.call.on_record_completed");
-        _path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = call.ResId, max_seconds = 7200, beep = false, record_file = string.Create(CultureInfo.InvariantCulture, $"{call.ResId}-{++_number}") }))!;
+        _path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = call.ResId, max_seconds = 7200, beep = false,
+            record_file = string.Create(CultureInfo.InvariantCulture, $"{call.ResId}-{++_number}") }))!;
         _startedAt = Stopwatch.GetTimestamp();
         _stalledBefore = Stage.Cluster.StalledSeconds;
     }
@@ -158,14 +164,18 @@ internal sealed class RecordScene(Stage stage) : Scene(stage, "record")
         await App.AskAsync("sys.call.record_stop", new { res_id = call.ResId });
         var completed = await Books.ExpectAsync("sys.call.on_record_completed", call.ResId, Stage.Patience, skip: _number - 1);
         if (completed.Error != 487) throw new SceneException($"{Kind}: {call} on_record_completed {completed.Params["error"]?.ToJsonString()}");
-        if ((string)completed.Params["record_file"]! != _path) throw new SceneException($"{Kind}: {call} recorded {completed.Params["record_file"]}, not {_path}");
+        if ((string)completed.Params["record_file"]! != _path)
+            throw new SceneException($"{Kind}: {call} recorded {completed.Params["record_file"]}, not {_path}");
         byte[] bytes = [];
         await Stage.UntilAsync(() => File.Exists(_path) && (bytes = File.ReadAllBytes(_path)).Length > 58, $"{Kind}: {call} {_path} is there");
         var frames = (bytes.Length - 58) / Tones.FrameBytes;
-        var mine = Enumerable.Range(0, frames).Count(i => Tones.Share(bytes.AsSpan(58 + (i * Tones.FrameBytes), Tones.FrameBytes), call.Phone.Audio.Hertz) > 0.3);
+        var mine = Enumerable.Range(0, frames).Count(i =>
+            Tones.Share(bytes.AsSpan(58 + (i * Tones.FrameBytes), Tones.FrameBytes), call.Phone.Audio.Hertz) > 0.3);
         // What is said while nobody owns the call is not recorded: two leases and a bit at most. Of the rest all must be there.
         var least = lasted - (2 * Stage.Cluster.Plan.Lease.TotalSeconds) - 1.5;
-        if (mine * 0.02 < Math.Min(least, lasted * 0.9)) throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {call} {mine * 0.02:F1} s of {lasted:F1} s are in the file of {frames * 0.02:F1} s"));
+        if (mine * 0.02 < Math.Min(least, lasted * 0.9))
+            throw new SceneException(string.Create(CultureInfo.InvariantCulture, $"{Kind}: {call} {mine * 0.02:F1} s of {lasted:F1} s are in the file of "
+                + $"{frames * 0.02:F1} s"));
     }
 }
 
@@ -196,10 +206,14 @@ internal sealed class KeysScene(Stage stage) : Scene(stage, "keys")
         call.Phone.Audio.Press("3#");
         var completed = await Books.ExpectAsync("sys.call.on_receive_dtmf_completed", call.ResId, Stage.Patience, skip: _times - 1);
         await StartAsync();
-        if (completed.Error is { } error || (string)completed.Params["keys"]! != "123") throw new SceneException($"{Kind}: {call} ends with {completed.Params.ToJsonString()}");
+        if (completed.Error is { } error || (string)completed.Params["keys"]! != "123")
+            throw new SceneException($"{Kind}: {call} ends with {completed.Params.ToJsonString()}");
     }
 
-    /// <summary>A rolling restart moves a call more than once, the last time home when all is ready again; a key that is pressed in the gap of a move is lost, like any sound.</summary>
+    /// <summary>
+    /// A rolling restart moves a call more than once, the last time home when all is ready again; a key that is pressed in the gap of a move is lost, like any
+    /// sound.
+    /// </summary>
     private async Task SettledAsync(FarmCall phone)
     {
         var (reinvites, since) = (phone.Reinvites, Stopwatch.GetTimestamp());
@@ -274,7 +288,8 @@ internal sealed class ConferenceScene(Stage stage) : Scene(stage, "conference")
     {
         foreach (var call in Calls) await Stage.ShouldBeInAsync(call, "Conf");
         var (code, parts) = await App.TryAskAsync("sys.conf.get_parts", new { res_id = _conference });
-        if (code != 0 || parts!.AsArray().Count != 3) throw new SceneException($"{Kind}: {_conference} has {(code == 0 ? parts!.ToJsonString() : code.ToString(CultureInfo.InvariantCulture))}");
+        if (code != 0 || parts!.AsArray().Count != 3)
+            throw new SceneException($"{Kind}: {_conference} has {(code == 0 ? parts!.ToJsonString() : code.ToString(CultureInfo.InvariantCulture))}");
     }
 
     public override async Task EndAsync()
@@ -302,7 +317,8 @@ internal sealed class TrunkScene(Stage stage) : Scene(stage, "trunk")
     {
         var permits = await Stage.Cluster.Database.QueryAsync("SELECT count(*) FROM permit WHERE trunk = 'narrow'");
         if (permits[0] != Calls.Count.ToString(CultureInfo.InvariantCulture)) throw new SceneException($"{Kind}: {permits[0]} permits for {Calls.Count} calls");
-        var (code, made) = await App.TryAskAsync("sys.call.construct", new { to_uri = Stage.Cluster.Dial(Stage.NewUser("trunk"), trunk: true), max_answer_seconds = 60 });
+        var (code, made) =
+            await App.TryAskAsync("sys.call.construct", new { to_uri = Stage.Cluster.Dial(Stage.NewUser("trunk"), trunk: true), max_answer_seconds = 60 });
         if (code != 480) throw new SceneException($"{Kind}: one call more than it carries is answered with {code} {made?.ToJsonString()}");
         await Stage.DropAsync(Calls[0]);
         Calls.RemoveAt(0);

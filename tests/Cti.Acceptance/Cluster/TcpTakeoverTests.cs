@@ -18,7 +18,8 @@ public sealed class TcpTakeoverTests
         using var sound = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var (port, rtp) = (Port(phone.LocalEndpoint), Port(sound.Client.LocalEndPoint!));
 
-        var call = (string)(await app.AskAsync("sys.call.construct", new { to_uri = $"sip:tcp@127.0.0.1:{port};transport=tcp", max_answer_seconds = 600 }))!["res_id"]!;
+        var call = (string)(await app.AskAsync("sys.call.construct",
+            new { to_uri = $"sip:tcp@127.0.0.1:{port};transport=tcp", max_answer_seconds = 600 }))!["res_id"]!;
         using var first = await AcceptAsync(phone);
         var (invite, _) = await AnswerAsync(first, port, rtp);
         invite.Header("Via").ShouldStartWith("SIP/2.0/TCP");
@@ -55,8 +56,10 @@ public sealed class TcpTakeoverTests
         using var connection = new TcpClient();
         await connection.ConnectAsync(entrance.Sip);
         var calling = new SipStream(connection.GetStream());
-        await calling.SendAsync(Request("INVITE", $"sip:tcp-in@{entrance.Sip};transport=tcp", "<sip:tcp@127.0.0.1>;tag=out", "<sip:tcp-in@127.0.0.1>", "call-over-tcp", port, Sdp(rtp)));
-        var incoming = await app.Books.TryExpectAsync(static e => e.Method == "sys.call.on_incoming", null, Patience.Long) ?? throw new ShouldAssertException("no call came in");
+        await calling.SendAsync(Request("INVITE", $"sip:tcp-in@{entrance.Sip};transport=tcp", "<sip:tcp@127.0.0.1>;tag=out", "<sip:tcp-in@127.0.0.1>",
+            "call-over-tcp", port, Sdp(rtp)));
+        var incoming = await app.Books.TryExpectAsync(static e => e.Method == "sys.call.on_incoming", null, Patience.Long)
+            ?? throw new ShouldAssertException("no call came in");
         await app.AskAsync("sys.call.answer", new { res_id = incoming.ResId, max_answer_seconds = 600 });
         SipText answer;
         do answer = await calling.ReadAsync();
@@ -69,7 +72,8 @@ public sealed class TcpTakeoverTests
         entrance.Kill();
         using var second = await AcceptAsync(phone);
         var (again, stream) = await AnswerAsync(second, port, rtp);
-        (again.CallId, SipText.Parameter(again.Header("To"), "tag"), SipText.Parameter(again.Header("From"), "tag")).ShouldBe(("call-over-tcp", "out", SipText.Parameter(answer.Header("To"), "tag")));
+        (again.CallId, SipText.Parameter(again.Header("To"), "tag"), SipText.Parameter(again.Header("From"), "tag"))
+            .ShouldBe(("call-over-tcp", "out", SipText.Parameter(answer.Header("To"), "tag")));
         await stream.SendAsync(Bye(again, port));
         (await stream.ReadAsync()).Status.ShouldBe(200);
         await app.Books.ExpectAsync("sys.call.on_released", incoming.ResId, Patience.Long);
@@ -114,17 +118,21 @@ public sealed class TcpTakeoverTests
         {
             var heard = await sound.ReceiveAsync(limit.Token);
             // RTP version 2, PCMA; not RTCP, which may come by the same port.
-            if (heard.Buffer.Length > 12 && heard.Buffer[0] >> 6 == 2 && (heard.Buffer[1] & 0x7f) == 8 && !heard.RemoteEndPoint.Equals(not)) return heard.RemoteEndPoint;
+            if (heard.Buffer.Length > 12 && heard.Buffer[0] >> 6 == 2 && (heard.Buffer[1] & 0x7f) == 8 && !heard.RemoteEndPoint.Equals(not))
+                return heard.RemoteEndPoint;
         }
     }
 
     /// <summary>The phone's BYE, to whoever sent it that INVITE.</summary>
-    private static string Bye(SipText invite, int port) => Request("BYE", SipText.Address(invite.Header("Contact")), invite.Header("To"), invite.Header("From"), invite.CallId, port, "");
+    private static string Bye(SipText invite, int port) =>
+        Request("BYE", SipText.Address(invite.Header("Contact")), invite.Header("To"), invite.Header("From"), invite.CallId, port, "");
 
     private static string Sdp(int rtp) =>
-        string.Create(CultureInfo.InvariantCulture, $"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {rtp} RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n");
+        string.Create(CultureInfo.InvariantCulture, $"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {rtp} RTP/AVP 8\r\n"
+            + $"a=rtpmap:8 PCMA/8000\r\n");
 
-    private static string Request(string method, string uri, string from, string to, string callId, int port, string sdp) => string.Create(CultureInfo.InvariantCulture, $"""
+    private static string Request(string method, string uri, string from, string to, string callId, int port, string sdp) =>
+        string.Create(CultureInfo.InvariantCulture, $"""
         {method} {uri} SIP/2.0
         Via: SIP/2.0/TCP 127.0.0.1:{port};branch=z9hG4bK{method}{callId};rport
         Max-Forwards: 70

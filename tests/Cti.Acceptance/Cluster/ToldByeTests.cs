@@ -4,7 +4,8 @@ using Cti.Acceptance.Infrastructure;
 namespace Cti.Acceptance.Cluster;
 
 /// <summary>
-/// A BYE that a node answered while the database was away, and then the node died: nobody but its own disk knows of the end. The telephone says nothing any more, not even 481, so that only that file tells.
+/// A BYE that a node answered while the database was away, and then the node died: nobody but its own disk knows of the end. The telephone says nothing any
+/// more, not even 481, so that only that file tells.
 /// </summary>
 public sealed class ToldByeTests
 {
@@ -58,7 +59,8 @@ public sealed class ToldByeTests
         await Patience.UntilAsync(() => call.Phone.Phase == CallPhase.Ended, "the BYE is answered");
         var ended = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         // Who has the call now: an instance may have moved since the calls were made.
-        var node = cluster.Nodes.Where(one => Spooled(one).Contains($" 486 {call.ResId} ", StringComparison.Ordinal)).ShouldHaveSingleItem("it is on the disk before the 200 goes out");
+        var node = cluster.Nodes.Where(one => Spooled(one).Contains($" 486 {call.ResId} ", StringComparison.Ordinal))
+            .ShouldHaveSingleItem("it is on the disk before the 200 goes out");
         books.CountOf(call.ResId, "sys.call.on_released").ShouldBe(0, "nothing is told that is not written");
 
         var killed = Stopwatch.GetTimestamp();
@@ -88,7 +90,8 @@ public sealed class ToldByeTests
         return call.ResId;
     }
 
-    private static async Task<bool> IsCutOffAsync(ClusterNode node) => (await Http.GetStringAsync(new Uri(node.Url + "/metrics"))).Contains("\ncti_cluster_cut_off 1\n", StringComparison.Ordinal);
+    private static async Task<bool> IsCutOffAsync(ClusterNode node) =>
+        (await Http.GetStringAsync(new Uri(node.Url + "/metrics"))).Contains("\ncti_cluster_cut_off 1\n", StringComparison.Ordinal);
 
     /// <summary>What a node keeps on its own disk.</summary>
     private static string Spooled(ClusterNode node)

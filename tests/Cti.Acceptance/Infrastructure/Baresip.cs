@@ -74,7 +74,8 @@ internal sealed class Baresip : IAsyncDisposable
             {(certificate is { } tls ? $"sip_certificate {tls.Own}\nsip_cafile {tls.Trusted}" : "")}
 
             """));
-        await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}{(certificate is null ? "" : ";transport=tls")}>;regint=0;audio_codecs=PCMA{(answers ? ";answermode=auto" : "")}{(srtp is null ? "" : $";mediaenc={srtp}")}\n");
+        await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}{(certificate is null ? "" : ";transport=tls")}>;regint=0;"
+            + $"audio_codecs=PCMA{(answers ? ";answermode=auto" : "")}{(srtp is null ? "" : $";mediaenc={srtp}")}\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
         var minute = new byte[2 * 8000 * 60];
         Buffer.BlockCopy(Sound.Rising(60), 0, minute, 0, minute.Length);
@@ -136,7 +137,9 @@ internal sealed class Baresip : IAsyncDisposable
         using var stream = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
         var bytes = new byte[stream.Length];
         var length = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-        return length <= 44 ? 0 : MemoryMarshal.Cast<byte, short>(bytes.AsSpan(44, (length - 44) & ~1)).ToArray().Count(static sample => Math.Abs((int)sample) > 500);
+        return length <= 44
+            ? 0
+            : MemoryMarshal.Cast<byte, short>(bytes.AsSpan(44, (length - 44) & ~1)).ToArray().Count(static sample => Math.Abs((int)sample) > 500);
     });
 
     public async ValueTask DisposeAsync()

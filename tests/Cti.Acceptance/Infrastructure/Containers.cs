@@ -5,8 +5,8 @@ using Cti.Testing;
 namespace Cti.Acceptance.Infrastructure;
 
 /// <summary>
-/// The cluster of cluster-compose/, run by podman with images that are made here: where there is no registry, Debian's archive and the SDK of this machine do. Everything
-/// carries the name of this run and is removed by it; the archive of the base is kept in artifacts/containers/, as it takes the longest to make.
+/// The cluster of cluster-compose/, run by podman with images that are made here: where there is no registry, Debian's archive and the SDK of this machine do.
+/// Everything carries the name of this run and is removed by it; the archive of the base is kept in artifacts/containers/, as it takes the longest to make.
 /// </summary>
 internal sealed class Containers : IAsyncDisposable
 {
@@ -71,9 +71,11 @@ internal sealed class Containers : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (Directory.Exists(Compose)) await Tools.RunAsync("podman-compose", "podman-compose", ["-p", _name, "-f", "compose.yaml", "down", "-v"], Compose, TimeSpan.FromMinutes(3));
+        if (Directory.Exists(Compose))
+            await Tools.RunAsync("podman-compose", "podman-compose", ["-p", _name, "-f", "compose.yaml", "down", "-v"], Compose, TimeSpan.FromMinutes(3));
         // What an engine may have left of a run that failed halfway: by this run's name, and nothing else.
-        foreach (var container in await NamesAsync("ps", "-a", "--format", "{{.Names}}")) await Tools.RunAsync("podman", "podman", ["rm", "-f", "-t", "0", container]);
+        foreach (var container in await NamesAsync("ps", "-a", "--format", "{{.Names}}"))
+            await Tools.RunAsync("podman", "podman", ["rm", "-f", "-t", "0", container]);
         foreach (var volume in await NamesAsync("volume", "ls", "-q")) await Tools.RunAsync("podman", "podman", ["volume", "rm", "-f", volume]);
         foreach (var network in await NamesAsync("network", "ls", "-q")) await Tools.RunAsync("podman", "podman", ["network", "rm", "-f", network]);
         foreach (var image in Enumerable.Reverse(_images)) await Tools.RunAsync("podman", "podman", ["rmi", "-f", image], within: TimeSpan.FromMinutes(2));
@@ -84,7 +86,8 @@ internal sealed class Containers : IAsyncDisposable
     {
         if (Environment.GetEnvironmentVariable("CTI_CONTAINERS") is not "1") return "containers are slow to build: ./build.sh containertest runs this";
         if (Environment.UserName != "root") return "debootstrap and podman's network need root here";
-        foreach (var (program, package) in (ReadOnlySpan<(string, string)>)[("podman", "podman"), ("runc", "runc"), ("podman-compose", "podman-compose"), ("debootstrap", "debootstrap"), ("netavark", "netavark"), ("aardvark-dns", "aardvark-dns")])
+        foreach (var (program, package) in (ReadOnlySpan<(string, string)>)[("podman", "podman"), ("runc", "runc"), ("podman-compose", "podman-compose"),
+            ("debootstrap", "debootstrap"), ("netavark", "netavark"), ("aardvark-dns", "aardvark-dns")])
         {
             if (Find(program) is null) return $"{program} is missing; on Debian: apt-get install {package}";
         }
@@ -96,7 +99,8 @@ internal sealed class Containers : IAsyncDisposable
     }
 
     private static string? Find(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Append("/usr/lib/podman").Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Append("/usr/lib/podman")
+            .Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 
     private static string FindRoot()
     {
@@ -123,15 +127,18 @@ internal sealed class Containers : IAsyncDisposable
         foreach (var part in (string[])["postgres", "prometheus"])
         {
             var files = Directory.CreateDirectory(Path.Combine(_folder, part)).FullName;
-            foreach (var file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "containers", part))) File.Copy(file, Path.Combine(files, Path.GetFileName(file)));
+            foreach (var file in Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "containers", part)))
+                File.Copy(file, Path.Combine(files, Path.GetFileName(file)));
             _settings[part.ToUpperInvariant() + "_IMAGE"] = await BuildAsync(part, files, "--build-arg", "DEBIAN_IMAGE=" + debian);
         }
 
         var ours = Path.Combine(Root, "cluster-compose");
-        foreach (var part in (string[])["kamailio", "load"]) _settings[part.ToUpperInvariant() + "_IMAGE"] = await BuildAsync(part, Path.Combine(ours, part), "--build-arg", "DEBIAN_IMAGE=" + debian);
+        foreach (var part in (string[])["kamailio", "load"])
+            _settings[part.ToUpperInvariant() + "_IMAGE"] = await BuildAsync(part, Path.Combine(ours, part), "--build-arg", "DEBIAN_IMAGE=" + debian);
 
         // The packages that this repository restored already are the only source there is.
-        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES") ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
         _settings["CTI_IMAGE"] = await BuildAsync("node", Root, "-f", Path.Combine(ours, "Dockerfile"), "-v", packages + ":/packages:ro",
             "--build-arg", "SDK_IMAGE=" + sdk, "--build-arg", "RUNTIME_IMAGE=" + sdk, "--build-arg", "PACKAGE_SOURCE=/packages",
             "--build-arg", "READY_TO_RUN=" + (Directory.GetDirectories(packages, "microsoft.netcore.app.crossgen2.*").Length > 0 ? "true" : "false"));
@@ -176,16 +183,19 @@ internal sealed class Containers : IAsyncDisposable
         File.Delete(file);
         await RunAsync("sh", [Path.Combine(Compose, "make-secrets.sh")], TimeSpan.FromMinutes(1));
         ((int)File.GetUnixFileMode(file)).ShouldBe((int)(UnixFileMode.UserRead | UnixFileMode.UserWrite), "secrets are their owner's alone");
-        foreach (var port in (string[])["SIP_PORT", "GATEWAY_PORT_A", "GATEWAY_PORT_B", "GATEWAY_PORT_C", "PROMETHEUS_PORT"]) _settings[port] = Ports.Free().ToString(CultureInfo.InvariantCulture);
+        foreach (var port in (string[])["SIP_PORT", "GATEWAY_PORT_A", "GATEWAY_PORT_B", "GATEWAY_PORT_C", "PROMETHEUS_PORT"])
+            _settings[port] = Ports.Free().ToString(CultureInfo.InvariantCulture);
         _settings["LOAD_RATE"] = "3";
         _settings["LOAD_CALLS"] = "9";
         _settings["LOAD_TOTAL"] = "9";
-        // Long enough for a node to die meanwhile, on a busy machine too, and for more than the 60 s after which a call that hears nothing is released: callers are heard.
+        // Long enough for a node to die meanwhile, on a busy machine too, and for more than the 60 s after which a call that hears nothing is released: callers
+        // are heard.
         _settings["LOAD_HOLD"] = "90";
         await File.AppendAllLinesAsync(file, _settings.Select(static setting => $"{setting.Key}={setting.Value}"));
     }
 
-    private string Setting(string name) => File.ReadLines(Path.Combine(Compose, ".env")).Last(line => line.StartsWith(name + "=", StringComparison.Ordinal))[(name.Length + 1)..];
+    private string Setting(string name) =>
+        File.ReadLines(Path.Combine(Compose, ".env")).Last(line => line.StartsWith(name + "=", StringComparison.Ordinal))[(name.Length + 1)..];
 
     private async Task<string[]> NamesAsync(params string[] command)
     {
@@ -195,7 +205,8 @@ internal sealed class Containers : IAsyncDisposable
 
     private Task<string> PodmanAsync(params string[] arguments) => RunAsync("podman", arguments, TimeSpan.FromMinutes(1));
 
-    private Task<string> ComposeAsync(string[] arguments) => RunAsync("podman-compose", ["-p", _name, "-f", "compose.yaml", .. arguments], TimeSpan.FromMinutes(5), Compose);
+    private Task<string> ComposeAsync(string[] arguments) =>
+        RunAsync("podman-compose", ["-p", _name, "-f", "compose.yaml", .. arguments], TimeSpan.FromMinutes(5), Compose);
 
     private static async Task<string> RunAsync(string program, string[] arguments, TimeSpan within, string? folder = null)
     {

@@ -75,7 +75,8 @@ internal sealed class ContractWalk(RpcClient app, int generation)
         {
             tables.ShouldContainKey(happened.Method);
             happened.Params.Select(static p => p.Key).ShouldBe(tables[happened.Method].Parameters, happened.Method);
-            foreach (var member in (string[])["cursor", "seq", "time", "res_id"]) happened.Meta.ContainsKey(member).ShouldBeTrue($"{happened.Method}: meta.{member}");
+            foreach (var member in (string[])["cursor", "seq", "time", "res_id"])
+                happened.Meta.ContainsKey(member).ShouldBeTrue($"{happened.Method}: meta.{member}");
             _published!.CheckEvent(happened.Method, happened.Params);
             if (happened.Params["error"] is JsonObject error) error.Select(static m => m.Key).ShouldBe(["code", "message"], happened.Method);
         }
@@ -85,7 +86,8 @@ internal sealed class ContractWalk(RpcClient app, int generation)
     public void CheckComplete()
     {
         _methods.Keys.Except(_done).ShouldBeEmpty("methods of the contract that were never accepted");
-        ContractTables.Events.Select(static e => e.Name).Except(app.Events.All.Select(static e => e.Method)).ShouldBeEmpty("events of the contract that never came");
+        ContractTables.Events.Select(static e => e.Name).Except(app.Events.All.Select(static e => e.Method))
+            .ShouldBeEmpty("events of the contract that never came");
         var states = ContractTables.Modules.SelectMany(static m => ContractTables.States(m).Select(s => $"{m} {s}"));
         if (generation == 1) states = states.Where(static s => s != "sys.call Ring");
         states.Except(_states).ShouldBeEmpty("states of the contract that were never seen");

@@ -52,7 +52,8 @@ internal sealed class Inbox<T>
             }
             var left = limit - Stopwatch.GetElapsedTime(started);
             if (left <= TimeSpan.Zero || await Task.WhenAny(arrived, Patience.Elapses(left)) != arrived)
-                throw new Shouldly.ShouldAssertException($"{what} did not arrive in {limit.TotalSeconds:F1} s. What did:\n{string.Join("\n", All.TakeLast(30))}");
+                throw new Shouldly.ShouldAssertException($"{what} did not arrive in {limit.TotalSeconds:F1} s. What did:\n"
+                    + $"{string.Join("\n", All.TakeLast(30))}");
         }
     }
 

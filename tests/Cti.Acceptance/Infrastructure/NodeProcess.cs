@@ -77,11 +77,13 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <param name="acceptAny">Whether unknown sources reach the default application.</param>
     /// <param name="filesMax">The system's limit of its open files; 0: that of this process.</param>
     /// <param name="isOnOneProcessor">Whether it gets one processor only.</param>
-    public static async Task<NodeProcess> StartAsync(string[]? sets = null, string? configuration = null, bool acceptAny = true, int filesMax = 0, bool isOnOneProcessor = false)
+    public static async Task<NodeProcess> StartAsync(string[]? sets = null, string? configuration = null, bool acceptAny = true, int filesMax = 0,
+        bool isOnOneProcessor = false)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var node = new NodeProcess([.. acceptAny ? ["cti.sip.accept-any=true"] : Array.Empty<string>(), .. sets ?? []], configuration, configuration is null, filesMax, isOnOneProcessor);
+            var node = new NodeProcess([.. acceptAny ? ["cti.sip.accept-any=true"] : Array.Empty<string>(), .. sets ?? []], configuration,
+                configuration is null, filesMax, isOnOneProcessor);
             try
             {
                 await node.LaunchAsync();
@@ -184,7 +186,9 @@ internal sealed class NodeProcess : IAsyncDisposable
 
     public string[] Errors()
     {
-        lock (_log) return [.. _log.Where(static line => line.Contains(" ERROR ", StringComparison.Ordinal) || line.Contains("Unhandled exception", StringComparison.Ordinal))];
+        lock (_log)
+            return [.. _log.Where(static line =>
+                line.Contains(" ERROR ", StringComparison.Ordinal) || line.Contains("Unhandled exception", StringComparison.Ordinal))];
     }
 
     public async ValueTask DisposeAsync()
@@ -209,7 +213,10 @@ internal sealed class NodeProcess : IAsyncDisposable
     /// <summary>Runs the program's command line against this node.</summary>
     public async Task<(int Code, string Out)> CommandAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo(Program) { WorkingDirectory = Folder, RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(Program)
+        {
+            WorkingDirectory = Folder, RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = true,
+        };
         foreach (var argument in arguments) start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
@@ -239,7 +246,8 @@ internal sealed class NodeProcess : IAsyncDisposable
 
     /// <summary>The first that this process may run on: of a container that need not be 0.</summary>
     private static string FirstProcessor() =>
-        File.ReadLines("/proc/self/status").First(static line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)).Split(':')[1].Trim().Split(',', '-')[0];
+        File.ReadLines("/proc/self/status").First(static line => line.StartsWith("Cpus_allowed_list:", StringComparison.Ordinal)).Split(':')[1].Trim()
+            .Split(',', '-')[0];
 
     private void Signal(string name)
     {
@@ -294,7 +302,8 @@ internal static class Tools
         throw new InvalidOperationException($"{program} is missing; on Debian: apt-get install {package}");
     }
 
-    public static async Task<(int Code, string Text)> RunAsync(string program, string package, string[] arguments, string? folder = null, TimeSpan? within = null)
+    public static async Task<(int Code, string Text)> RunAsync(string program, string package, string[] arguments, string? folder = null,
+        TimeSpan? within = null)
     {
         using var process = Process.Start(new ProcessStartInfo(Find(program, package), arguments)
         {

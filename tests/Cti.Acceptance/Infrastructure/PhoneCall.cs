@@ -62,7 +62,8 @@ internal sealed class PhoneCall
     {
         var list = codecs.Length > 0 ? codecs : Codecs;
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"v=0\r\no=phone 1 {_sdpVersion++} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {Rtp.Port} RTP/AVP {list}\r\n");
+        text.Append(CultureInfo.InvariantCulture,
+            $"v=0\r\no=phone 1 {_sdpVersion++} IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {Rtp.Port} RTP/AVP {list}\r\n");
         foreach (var codec in list.Split(' ')) text.Append(CultureInfo.InvariantCulture, $"a=rtpmap:{codec} {Name(codec)}\r\n");
         if (list.Contains("101", StringComparison.Ordinal)) text.Append("a=fmtp:101 0-15\r\n");
         return text.Append(CultureInfo.InvariantCulture, $"a=ptime:20\r\na={direction}\r\n").ToString();
@@ -77,7 +78,8 @@ internal sealed class PhoneCall
 
     /// <summary>The next response to a request of ours.</summary>
     public Task<SipText> ResponseAsync(string method, Func<int, bool> status, string what, TimeSpan? within = null) =>
-        _phone.Arrived.TakeAsync(m => !m.IsRequest && m.CallId == CallId && m.Method == method && m.CSeq == _cseq && status(m.Status), $"{what} to {method}", within);
+        _phone.Arrived.TakeAsync(m => !m.IsRequest && m.CallId == CallId && m.Method == method && m.CSeq == _cseq && status(m.Status), $"{what} to {method}",
+            within);
 
     /// <summary>The final response to the INVITE; one that refuses is acknowledged.</summary>
     public async Task<SipText> FinalAsync(TimeSpan? within = null)
@@ -157,7 +159,8 @@ internal sealed class PhoneCall
     /// <summary>Takes the node's re-INVITE after a takeover: answers it, goes on from the new place, and sees its ACK.</summary>
     public async Task<SipText> AgreeAsync(string direction = "sendrecv")
     {
-        var change = await _phone.Arrived.TakeAsync(m => m.IsRequest && m.CallId == CallId && m.Method == "INVITE" && SipText.Parameter(m.Header("To"), "tag") == _tag,
+        var change = await _phone.Arrived.TakeAsync(m => m.IsRequest && m.CallId == CallId && m.Method == "INVITE"
+            && SipText.Parameter(m.Header("To"), "tag") == _tag,
             "a re-INVITE", TimeSpan.FromSeconds(20));
         _phone.Answer(change, TestPhone.Respond(change, 200, "OK", null, Contact, Offer(direction)), Node);
         Target = SipText.Address(change.Header("Contact"));
@@ -225,10 +228,12 @@ internal sealed class PhoneCall
     private string Request(string method, int cseq, string branch, string body, string extra = "", string? uri = null, bool inDialog = true, string? to = null)
     {
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{method} {uri ?? Target} SIP/2.0\r\nVia: SIP/2.0/UDP {_phone.Address};branch={branch};rport\r\nMax-Forwards: 70\r\n");
+        text.Append(CultureInfo.InvariantCulture,
+            $"{method} {uri ?? Target} SIP/2.0\r\nVia: SIP/2.0/UDP {_phone.Address};branch={branch};rport\r\nMax-Forwards: 70\r\n");
         foreach (var route in _routes) text.Append(CultureInfo.InvariantCulture, $"Route: {route}\r\n");
         var remote = to ?? $"<{RemoteUri}>" + (inDialog && RemoteTag.Length > 0 ? ";tag=" + RemoteTag : "");
-        text.Append(CultureInfo.InvariantCulture, $"From: <{LocalUri}>;tag={_tag}\r\nTo: {remote}\r\nCall-ID: {CallId}\r\nCSeq: {cseq} {method}\r\n{Contact}{extra}");
+        text.Append(CultureInfo.InvariantCulture,
+            $"From: <{LocalUri}>;tag={_tag}\r\nTo: {remote}\r\nCall-ID: {CallId}\r\nCSeq: {cseq} {method}\r\n{Contact}{extra}");
         if (body.Length > 0) text.Append("Content-Type: application/sdp\r\n");
         return text.Append(CultureInfo.InvariantCulture, $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}").ToString();
     }

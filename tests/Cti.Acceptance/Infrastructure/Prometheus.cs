@@ -64,7 +64,8 @@ internal sealed class PrometheusProcess : IAsyncDisposable
         var file = Path.Combine(folder, "prometheus.yml");
         await File.WriteAllTextAsync(file, configuration);
         var address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Ports.Free()}");
-        var start = new ProcessStartInfo(Program, ["--config.file=" + file, "--storage.tsdb.path=" + Path.Combine(folder, "data"), "--web.listen-address=" + address])
+        var start =
+            new ProcessStartInfo(Program, ["--config.file=" + file, "--storage.tsdb.path=" + Path.Combine(folder, "data"), "--web.listen-address=" + address])
         {
             WorkingDirectory = folder,
             RedirectStandardError = true,

@@ -13,7 +13,8 @@ internal sealed class PublishedSchema
 
     private PublishedSchema(JsonNode document)
     {
-        _results = document["methods"]!.AsArray().ToDictionary(static m => (string)m!["name"]!, static m => m!["result"]!["schema"]!.AsObject(), StringComparer.Ordinal);
+        _results = document["methods"]!.AsArray()
+            .ToDictionary(static m => (string)m!["name"]!, static m => m!["result"]!["schema"]!.AsObject(), StringComparer.Ordinal);
         _events = document["x-events"]!.AsArray().ToDictionary(static e => (string)e!["name"]!, static e => e!["params"]!.AsObject(), StringComparer.Ordinal);
     }
 

@@ -100,10 +100,12 @@ internal sealed class RpcClient : IAsyncDisposable
 
     /// <summary>The announcement of the call to this user part; answers its resource id.</summary>
     public async Task<string> IncomingAsync(string user) =>
-        (await Events.TakeAsync(e => e.Method == "sys.call.on_incoming" && ((string)e.Params["to_uri"]!).Contains(user + "@", StringComparison.Ordinal), $"on_incoming for {user}")).ResId;
+        (await Events.TakeAsync(e => e.Method == "sys.call.on_incoming" && ((string)e.Params["to_uri"]!).Contains(user + "@", StringComparison.Ordinal),
+            $"on_incoming for {user}")).ResId;
 
     /// <summary>The methods of a resource's events in the order in which they came.</summary>
-    public string[] Story(string resId) => [.. Events.All.Where(e => e.ResId == resId).Select(e => e.Method.Replace("sys.call.", "", StringComparison.Ordinal))];
+    public string[] Story(string resId) =>
+        [.. Events.All.Where(e => e.ResId == resId).Select(e => e.Method.Replace("sys.call.", "", StringComparison.Ordinal))];
 
     /// <summary>No event of the resource is lost, doubled or out of order.</summary>
     public void ShouldBeGapless(string resId) =>

@@ -39,7 +39,8 @@ internal sealed class SipText
     {
         var end = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
         var lines = text[..end].Split("\r\n");
-        var headers = lines.Skip(1).Select(static line => (line[..line.IndexOf(':', StringComparison.Ordinal)].Trim(), line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim())).ToList();
+        var headers = lines.Skip(1).Select(static line =>
+            (line[..line.IndexOf(':', StringComparison.Ordinal)].Trim(), line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim())).ToList();
         return new SipText(lines[0], headers, text[(end + 4)..]);
     }
 
@@ -84,7 +85,8 @@ internal sealed class SipText
     public override string ToString()
     {
         var text = new StringBuilder(StartLine);
-        foreach (var (name, value) in Headers.Where(h => h.Name is "CSeq" or "Call-ID" or "To" or "Reason")) text.Append(CultureInfo.InvariantCulture, $" | {name}: {value}");
+        foreach (var (name, value) in Headers.Where(h => h.Name is "CSeq" or "Call-ID" or "To" or "Reason"))
+            text.Append(CultureInfo.InvariantCulture, $" | {name}: {value}");
         return text.ToString();
     }
 }

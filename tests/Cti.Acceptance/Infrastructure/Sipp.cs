@@ -25,7 +25,10 @@ internal sealed class Sipp : IAsyncDisposable
     /// <summary>One call of a scenario; as a caller when <paramref name="target"/> is given.</summary>
     public static async Task<Sipp> StartAsync(string scenario, NodeProcess? target = null, string? user = null, int calls = 1, params string[] more)
     {
-        List<string> arguments = ["-i", "127.0.0.1", "-m", calls.ToString(CultureInfo.InvariantCulture), "-timeout", "40s", "-timeout_error", "-trace_msg", .. more];
+        List<string> arguments =
+        [
+            "-i", "127.0.0.1", "-m", calls.ToString(CultureInfo.InvariantCulture), "-timeout", "40s", "-timeout_error", "-trace_msg", .. more,
+        ];
         if (user is not null) arguments.AddRange(["-s", user]);
         if (target is not null) arguments.Add($"127.0.0.1:{target.SipPort}");
         var sipp = Start(scenario, arguments);
@@ -43,7 +46,8 @@ internal sealed class Sipp : IAsyncDisposable
     public static Sipp Stay(string address, IPEndPoint target, string user, int calls)
     {
         var count = calls.ToString(CultureInfo.InvariantCulture);
-        return Start("stays.xml", ["-i", address, "-mi", address, "-rtp_echo", "-m", count, "-l", count, "-r", "5", "-s", user, "-trace_stat", "-fd", "1", "-trace_logs", target.ToString()]);
+        return Start("stays.xml", ["-i", address, "-mi", address, "-rtp_echo", "-m", count, "-l", count, "-r", "5", "-s", user, "-trace_stat", "-fd", "1",
+            "-trace_logs", target.ToString()]);
     }
 
     private static Sipp Start(string scenario, List<string> arguments)
@@ -51,7 +55,11 @@ internal sealed class Sipp : IAsyncDisposable
         var port = Ports.Free();
         var folder = Directory.CreateTempSubdirectory("cti-sipp-").FullName;
         // Its watchdog counts a busy machine among the errors, and ends the process after some of them.
-        string[] all = ["-watchdog_minor_threshold", "60000", "-watchdog_major_threshold", "60000", "-sf", Path.Combine(AppContext.BaseDirectory, "scenarios", scenario), "-p", port.ToString(CultureInfo.InvariantCulture), "-nostdin", "-trace_err", .. arguments];
+        string[] all =
+        [
+            "-watchdog_minor_threshold", "60000", "-watchdog_major_threshold", "60000", "-sf", Path.Combine(AppContext.BaseDirectory, "scenarios", scenario),
+            "-p", port.ToString(CultureInfo.InvariantCulture), "-nostdin", "-trace_err", .. arguments,
+        ];
         var process = Process.Start(new ProcessStartInfo(Tools.Find("sipp", "sip-tester"), all)
         {
             RedirectStandardOutput = true,
@@ -82,7 +90,9 @@ internal sealed class Sipp : IAsyncDisposable
         var column = Array.IndexOf(rows[0].Split(';'), what + "(C)");
         // A row that is being written is not whole yet.
         var row = rows.Skip(1).LastOrDefault(row => row.Count(static c => c == ';') >= rows[0].Count(static c => c == ';'));
-        return column < 0 ? throw new ArgumentException($"SIPp counts no {what}", nameof(what)) : row is null ? 0 : int.Parse(row.Split(';')[column], CultureInfo.InvariantCulture);
+        return column < 0
+            ? throw new ArgumentException($"SIPp counts no {what}", nameof(what))
+            : row is null ? 0 : int.Parse(row.Split(';')[column], CultureInfo.InvariantCulture);
     }
 
     private string Read(string files) => string.Concat(Directory.GetFiles(_folder, files).Select(static file =>

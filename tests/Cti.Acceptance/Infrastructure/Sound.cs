@@ -35,7 +35,10 @@ internal static class Sound
         return samples;
     }
 
-    /// <summary>Silence before it (a recording begins a moment after its start was accepted) and after it (what a jitter buffer still holds when a key ends a recording is no part of it).</summary>
+    /// <summary>
+    /// Silence before it (a recording begins a moment after its start was accepted) and after it (what a jitter buffer still holds when a key ends a recording
+    /// is no part of it).
+    /// </summary>
     public static short[] WithPause(short[] samples) => [.. new short[3200], .. samples, .. new short[4000]];
 
     public static byte[] ToALaw(short[] samples) => [.. samples.Select(static s => NearestALaw[s + 32768])];
@@ -112,8 +115,8 @@ internal static class Sound
     }
 
     /// <summary>
-    /// The share of a sound's pieces (of 20 ms: packets) that another holds, in their order, each with a correlation above 0.99. Unlike the correlation of the whole it does not
-    /// fall to nothing when a loaded machine was once late and everything after it is shifted.
+    /// The share of a sound's pieces (of 20 ms: packets) that another holds, in their order, each with a correlation above 0.99. Unlike the correlation of the
+    /// whole it does not fall to nothing when a loaded machine was once late and everything after it is shifted.
     /// </summary>
     public static double Share(short[] said, short[] heard, int pieceMillis = 20)
     {

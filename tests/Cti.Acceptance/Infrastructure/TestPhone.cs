@@ -6,8 +6,8 @@ using System.Text;
 namespace Cti.Acceptance.Infrastructure;
 
 /// <summary>
-/// A telephone on a raw UDP socket. It does what a telephone does by itself (repeats its last response to a repeated request, acknowledges a repeated 2xx, answers BYE, CANCEL and
-/// OPTIONS), everything else is the test's; every message that arrives stays visible.
+/// A telephone on a raw UDP socket. It does what a telephone does by itself (repeats its last response to a repeated request, acknowledges a repeated 2xx,
+/// answers BYE, CANCEL and OPTIONS), everything else is the test's; every message that arrives stays visible.
 /// </summary>
 internal sealed class TestPhone : IAsyncDisposable
 {
@@ -72,7 +72,8 @@ internal sealed class TestPhone : IAsyncDisposable
     /// <summary>The next INVITE that begins a call here.</summary>
     public async Task<PhoneCall> InvitedAsync(TimeSpan? within = null)
     {
-        var invite = await Arrived.TakeAsync(static m => m is { IsRequest: true, Method: "INVITE" } && SipText.Parameter(m.Header("To"), "tag").Length == 0, "an INVITE", within);
+        var invite = await Arrived.TakeAsync(static m => m is { IsRequest: true, Method: "INVITE" } && SipText.Parameter(m.Header("To"), "tag").Length == 0,
+            "an INVITE", within);
         var call = new PhoneCall(this, SourceOf(invite), invite);
         Own(call);
         return call;
@@ -178,5 +179,6 @@ internal sealed class TestPhone : IAsyncDisposable
     }
 
     /// <summary>A response outside any dialog.</summary>
-    internal static string Respond(SipText request, int status, string reason, string? toTag = "out", string headers = "", string body = "") => request.Respond(status, reason, toTag, headers, body);
+    internal static string Respond(SipText request, int status, string reason, string? toTag = "out", string headers = "", string body = "") =>
+        request.Respond(status, reason, toTag, headers, body);
 }

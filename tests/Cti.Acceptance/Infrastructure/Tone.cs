@@ -22,7 +22,9 @@ internal static class Tone
         return all < 160 * 160 ? 0 : at / all;
     }
 
-    /// <summary>The amplitude at one frequency, averaged over windows of 100 ms in which it has whole periods: a frame that came late moves no phase of another.</summary>
+    /// <summary>
+    /// The amplitude at one frequency, averaged over windows of 100 ms in which it has whole periods: a frame that came late moves no phase of another.
+    /// </summary>
     public static double Amplitude(short[] samples, int hertz)
     {
         var windows = samples.Chunk(Rate / 10).Where(static window => window.Length == Rate / 10).ToList();

@@ -247,7 +247,8 @@ public sealed class ClusterFeedTests
         var cluster = FeedCluster.Create(null, "a", "b");
         var feed = cluster.Join("b", null);
         cluster.Runtime.Advance(10);
-        foreach (var bytes in new byte[][] { [], [99], [1], [2, 200], [3, 1, 2, 3, 250, 250, 250, 250, 1], [4, 3, 65], [5, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255] })
+        foreach (var bytes in new byte[][] { [], [99], [1], [2, 200], [3, 1, 2, 3, 250, 250, 250, 250, 1], [4, 3, 65],
+            [5, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255] })
             cluster.Nodes["b"].Feeds.OnMessage("a", bytes);
         // An instance that this cluster does not have.
         cluster.Nodes["b"].Feeds.OnMessage("a", new byte[] { 3, 77, 0, 5, 0 });

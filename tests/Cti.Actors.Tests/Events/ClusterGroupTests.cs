@@ -60,7 +60,8 @@ public sealed class ClusterGroupTests
                 return member;
             });
             PublishEverywhere(cluster);
-            foreach (var (node, feed) in members) InstancesOf(cluster.Drain(feed)).ShouldAllBe(instance => cluster.OwnerOf(instance) == node, string.Join(' ', order));
+            foreach (var (node, feed) in members)
+                InstancesOf(cluster.Drain(feed)).ShouldAllBe(instance => cluster.OwnerOf(instance) == node, string.Join(' ', order));
         }
     }
 
@@ -165,7 +166,8 @@ public sealed class ClusterGroupTests
         var again = members.Where(member => member.Key != victim).SelectMany(member => cluster.Drain(member.Value)).ToArray();
         var acknowledged = FeedCursor.Decode(lost.Last(happened => happened.Sequence == 2).Cursor, InstanceCount, out _)!;
         var expected = lost.Where(happened => happened.Sequence > acknowledged[happened.ResourceId[1] - '0']);
-        again.Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order().ShouldBe(expected.Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order());
+        again.Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order()
+            .ShouldBe(expected.Select(happened => $"{happened.ResourceId}:{happened.Sequence}").Order());
         PublishEverywhere(cluster);
         members.Where(member => member.Key != victim).SelectMany(member => cluster.Drain(member.Value)).Count().ShouldBe(InstanceCount);
     }
@@ -275,7 +277,8 @@ public sealed class ClusterGroupTests
         cluster.Runtime.Advance(100);
         var (coordinator, other) = Roles(cluster);
         // A question of one that took itself for the coordinator, sent before it knew better.
-        coordinator.Feeds.OnMessage(other.Name, new GroupTable(App, FeedCluster.Group, 1, 1, true, new GroupEntry[InstanceCount], new long[InstanceCount]).Encode());
+        coordinator.Feeds.OnMessage(other.Name, new GroupTable(App, FeedCluster.Group, 1, 1, true, new GroupEntry[InstanceCount], new long[InstanceCount])
+            .Encode());
         await members[coordinator.Name].DisposeAsync();
         cluster.Runtime.Advance(1_000);
         PublishEverywhere(cluster);
@@ -427,7 +430,9 @@ public sealed class ClusterGroupTests
         coordinator.Feeds.OnViewChanged(alone, both with { Number = both.Number + 2 });
     }
 
-    /// <summary>A second event of each instance is seen once, although what is on its way arrives piece by piece: what is given for a moment only is seen too.</summary>
+    /// <summary>
+    /// A second event of each instance is seen once, although what is on its way arrives piece by piece: what is given for a moment only is seen too.
+    /// </summary>
     private static void SeenOnceStepByStep(FeedCluster cluster, IReadOnlyList<IEventFeed> feeds)
     {
         for (var instance = 0; instance < InstanceCount; instance++) cluster.Publish(instance);

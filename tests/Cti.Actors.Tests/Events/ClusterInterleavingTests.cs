@@ -284,12 +284,15 @@ internal sealed class ClusterFeedRun : IDisposable
         var (instance, position) = (happened.ResourceId[1] - '0', (long)happened.Sequence);
         var before = _cluster.Durable[instance].FindLast(durable => durable < position);
         Check(before == 0 || _delivered.Contains((instance, before)), $"{instance}:{position} overtook {instance}:{before}");
-        Check(member.Last[instance] < position || _fate == ClusterFate.Partitions || !member.Got.Contains((instance, position)), $"one connection got {instance}:{position} twice");
+        Check(member.Last[instance] < position || _fate == ClusterFate.Partitions || !member.Got.Contains((instance, position)),
+            $"one connection got {instance}:{position} twice");
         if (_fate != ClusterFate.Partitions)
         {
-            foreach (var other in _members.Where(other => other.Got.Contains((instance, position)))) Check(false, $"{instance}:{position} reached {member.Node} while {other.Node} has it");
+            foreach (var other in _members.Where(other => other.Got.Contains((instance, position))))
+                Check(false, $"{instance}:{position} reached {member.Node} while {other.Node} has it");
             // Who acknowledged may have gone with its node or with its connection: word of it needs a moment.
-            Check(!_acknowledged.Exists(ack => ack.Millis < member.ReadAt - 3_000 && ack.Instance == instance && ack.Position >= position), $"{instance}:{position} came to {member.Node} long after its ack");
+            Check(!_acknowledged.Exists(ack => ack.Millis < member.ReadAt - 3_000 && ack.Instance == instance && ack.Position >= position),
+                $"{instance}:{position} came to {member.Node} long after its ack");
         }
         member.Last[instance] = position;
         _delivered.Add((instance, position));

@@ -69,7 +69,8 @@ public sealed class EventHubTests
         {
             var again = bench.Hub.Open(App);
             bench.Subscribe(again, events[i].Cursor).Cursor.ShouldBe(events[i].Cursor);
-            bench.Drain(again).Split(' ', StringSplitOptions.RemoveEmptyEntries).Order().ShouldBe(Text(events[(i + 1)..]).Split(' ', StringSplitOptions.RemoveEmptyEntries).Order());
+            bench.Drain(again).Split(' ', StringSplitOptions.RemoveEmptyEntries).Order()
+                .ShouldBe(Text(events[(i + 1)..]).Split(' ', StringSplitOptions.RemoveEmptyEntries).Order());
             bench.Runtime.RunAll();
         }
     }

@@ -6,7 +6,9 @@ using Cti.Testing;
 
 namespace Cti.Actors.Tests.Events;
 
-/// <summary>A hub over a store in memory, on one thread and virtual time. An event names its instance in its resource ("i3") and its position in its sequence.</summary>
+/// <summary>
+/// A hub over a store in memory, on one thread and virtual time. An event names its instance in its resource ("i3") and its position in its sequence.
+/// </summary>
 internal sealed class FeedBench
 {
     internal const int InstanceCount = 4;
@@ -48,7 +50,8 @@ internal sealed class FeedBench
         var tail = Tails[instance];
         StoredEvent[] events = [.. Enumerable.Range(1, count).Select(i =>
             new StoredEvent(application, instance, tail + i, $"i{instance}", (int)(tail + i), time, "sys.call.on_test", "{}"u8.ToArray(), default))];
-        Done(Disk.AppendAsync([new InstanceAppend { Instance = instance, Owner = "a", Epoch = 1, ExpectedTail = tail, NewTail = tail + count, Events = events }]))
+        Done(Disk.AppendAsync(
+            [new InstanceAppend { Instance = instance, Owner = "a", Epoch = 1, ExpectedTail = tail, NewTail = tail + count, Events = events }]))
             .ShouldBe([AppendOutcome.Accepted]);
         Tails[instance] += count;
         return events;
@@ -92,7 +95,8 @@ internal sealed class FeedBench
 
     internal FeedPosition Acknowledge(IEventFeed feed, string cursor) => Done(feed.AcknowledgeAsync(cursor, default));
 
-    internal static string Text(IEnumerable<FeedEvent> events) => string.Join(' ', events.Select(happened => $"{happened.ResourceId[1..]}:{happened.Sequence}"));
+    internal static string Text(IEnumerable<FeedEvent> events) =>
+        string.Join(' ', events.Select(happened => $"{happened.ResourceId[1..]}:{happened.Sequence}"));
 
     /// <summary>The result of what must be complete by now.</summary>
     internal static T Done<T>(ValueTask<T> operation)

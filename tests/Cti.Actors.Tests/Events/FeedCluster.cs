@@ -120,8 +120,10 @@ internal sealed class FeedCluster
         if (!Nodes.TryGetValue(_owners[instance], out var owner)) return;
         var tail = _tails[instance];
         StoredEvent[] events = [.. Enumerable.Range(1, count).Select(i =>
-            new StoredEvent(application, instance, tail + i, $"i{instance}", (int)(tail + i), Runtime.UnixMillis, "sys.call.on_test", "{}"u8.ToArray(), default))];
-        Done(Disk.AppendAsync([new InstanceAppend { Instance = instance, Owner = owner.Name, Epoch = _epochs[instance], ExpectedTail = tail, NewTail = tail + count, Events = events }]))
+            new StoredEvent(application, instance, tail + i, $"i{instance}", (int)(tail + i), Runtime.UnixMillis, "sys.call.on_test", "{}"u8.ToArray(),
+                default))];
+        Done(Disk.AppendAsync([new InstanceAppend { Instance = instance, Owner = owner.Name, Epoch = _epochs[instance], ExpectedTail = tail,
+            NewTail = tail + count, Events = events }]))
             .ShouldBe([AppendOutcome.Accepted]);
         _tails[instance] += count;
         foreach (var happened in events)

@@ -17,7 +17,8 @@ public sealed class FeedGroupTests
         return feed;
     }
 
-    private static int[] InstancesOf(string events) => [.. events.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => text[0] - '0').Distinct().Order()];
+    private static int[] InstancesOf(string events) =>
+        [.. events.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(text => text[0] - '0').Distinct().Order()];
 
     [Fact]
     public void Connections_of_a_group_divide_the_instances_and_each_event_reaches_one()

@@ -104,7 +104,8 @@ public sealed class FeedInterleavingTests
             Publish(all: true);
             Settle();
             for (var instance = 0; instance < InstanceCount; instance++)
-                Check(_seen[instance] >= Durable[instance].LastOrDefault(), $"instance {instance} ended at {_seen[instance]}, not {Durable[instance].LastOrDefault()}");
+                Check(_seen[instance] >= Durable[instance].LastOrDefault(),
+                    $"instance {instance} ended at {_seen[instance]}, not {Durable[instance].LastOrDefault()}");
         }
 
         private void Act()
@@ -296,7 +297,8 @@ public sealed class FeedInterleavingTests
             var before = Durable[instance].FindLast(durable => durable < position);
             Check(before <= _begin[instance] || _delivered.Contains((instance, before)), $"{instance}:{position} overtook {instance}:{before}");
             // Virtual time stands still here, so no handover was forced: a living connection keeps what it got.
-            foreach (var other in _members) Check(!other.Got.Contains((instance, position)), $"{instance}:{position} reached two living connections or one twice");
+            foreach (var other in _members)
+                Check(!other.Got.Contains((instance, position)), $"{instance}:{position} reached two living connections or one twice");
             Check(position > member.Acknowledged[instance], $"{instance}:{position} was acknowledged before it was asked for");
             _delivered.Add((instance, position));
             member.Got.Add((instance, position));

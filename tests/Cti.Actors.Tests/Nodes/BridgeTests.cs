@@ -41,7 +41,8 @@ public sealed class BridgeTests
         Connect(first, second, ("connect_mode", 2), ("local_volume", -3), ("remote_volume", 5), ("record_file", "both")).Error.ShouldBeNull();
         (State(first), State(second)).ShouldBe(("Connect", "Connect"));
         var bridge = _bench.Media.Bridges.ShouldHaveSingleItem().Request;
-        bridge.ShouldBe(new BridgeRequest(bridge.Action, BridgeMode.SecondHears, -3, 5, new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw, Application: NodeBench.App)));
+        bridge.ShouldBe(new BridgeRequest(bridge.Action, BridgeMode.SecondHears, -3, 5,
+            new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw, Application: NodeBench.App)));
         _bench.Ask("sys.call.play_start", ("res_id", second), ("content", "a.wav")).Error!.Code.ShouldBe(ErrorCodes.Conflict);
         _bench.Ask("sys.call.connect_stop", ("res_id", second)).Error!.Code.ShouldBe(ErrorCodes.Conflict, "only the first party ends it");
         _bench.Ask("sys.call.connect_stop", ("res_id", first)).Error.ShouldBeNull();

@@ -12,7 +12,8 @@ namespace Cti.Actors.Tests.Nodes;
 public sealed class CallRecordTests
 {
     private const string Quality =
-        """{"received":{"codec":"PCMA","packets":148,"lost":2,"jitter_ms":1.3,"round_trip_ms":null,"mos":4.23},"sent":{"codec":"PCMA","packets":150,"lost":null,"jitter_ms":null,"round_trip_ms":null,"mos":null}}""";
+        """{"received":{"codec":"PCMA","packets":148,"lost":2,"jitter_ms":1.3,"round_trip_ms":null,"mos":4.23}"""
+            + ""","sent":{"codec":"PCMA","packets":150,"lost":null,"jitter_ms":null,"round_trip_ms":null,"mos":null}}""";
 
     [Fact]
     public async Task A_released_call_says_how_its_streams_were_in_its_last_event_and_in_its_row()
@@ -54,10 +55,14 @@ public sealed class CallRecordTests
     [Fact]
     public void What_the_far_end_reported_is_told_of_the_stream_that_was_sent()
     {
-        var statistics = new StreamStatistics(AudioCodec.Pcmu, 1000, 0, 0, 0, 12.34, 0.01, -1) { RemoteLost = 10, RemoteJitterMillis = 3.25, RemoteMos = 4.111 };
+        var statistics = new StreamStatistics(AudioCodec.Pcmu, 1000, 0, 0, 0, 12.34, 0.01, -1)
+        {
+            RemoteLost = 10, RemoteJitterMillis = 3.25, RemoteMos = 4.111,
+        };
         using var json = JsonDocument.Parse(MediaQuality.Encode(statistics));
         json.RootElement.GetRawText().ShouldBe(
-            """{"received":{"codec":"PCMU","packets":0,"lost":0,"jitter_ms":null,"round_trip_ms":12.3,"mos":null},"sent":{"codec":"PCMU","packets":1000,"lost":10,"jitter_ms":3.2,"round_trip_ms":12.3,"mos":4.11}}""");
+            """{"received":{"codec":"PCMU","packets":0,"lost":0,"jitter_ms":null,"round_trip_ms":12.3,"mos":null}"""
+                + ""","sent":{"codec":"PCMU","packets":1000,"lost":10,"jitter_ms":3.2,"round_trip_ms":12.3,"mos":4.11}}""");
     }
 
     private static async Task<(IReadOnlyList<StoredEvent> Events, string Record)> ReadAsync(MemoryDisk disk, string call)

@@ -32,7 +32,8 @@ public sealed class ClockTests
         log.Count(LogEvents.ClockStepped).ShouldBe(1);
 
         bench.Peer("192.0.2.11").Invite("100", "Contact: <sip:caller@192.0.2.11>");
-        bench.Expect("sys.call.on_incoming").GetProperty("begin_time").GetInt64().ShouldBeInRange(((bench.Runtime.UnixMillis + jump) / 1000) - 1, (bench.Runtime.UnixMillis + jump) / 1000);
+        bench.Expect("sys.call.on_incoming").GetProperty("begin_time").GetInt64()
+            .ShouldBeInRange(((bench.Runtime.UnixMillis + jump) / 1000) - 1, (bench.Runtime.UnixMillis + jump) / 1000);
         bench.Crashes.ShouldBeEmpty();
     }
 

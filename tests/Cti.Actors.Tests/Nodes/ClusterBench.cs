@@ -57,9 +57,11 @@ internal sealed class ClusterBench
     /// <summary>A living node that does not own it.</summary>
     internal ClusterNodeBench OtherThan(string resource) => Nodes.First(node => node.IsAlive && node != OwnerOf(resource));
 
-    internal RawPeer Peer(string address, ClusterNodeBench towards) => new(Network, Runtime, Crashes, towards.Address, new IPEndPoint(IPAddress.Parse(address), 5060));
+    internal RawPeer Peer(string address, ClusterNodeBench towards) =>
+        new(Network, Runtime, Crashes, towards.Address, new IPEndPoint(IPAddress.Parse(address), 5060));
 
-    internal Task<RpcReply> Begin(ClusterNodeBench node, Guid? id, string method, params (string Name, object? Value)[] arguments) => BeginAs(App, node, id, method, arguments);
+    internal Task<RpcReply> Begin(ClusterNodeBench node, Guid? id, string method, params (string Name, object? Value)[] arguments) =>
+        BeginAs(App, node, id, method, arguments);
 
     internal Task<RpcReply> BeginAs(string application, ClusterNodeBench node, Guid? id, string method, params (string Name, object? Value)[] arguments)
     {
@@ -121,7 +123,8 @@ internal sealed class ClusterBench
             }
             Runtime.Advance(5);
         }
-        throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", _events.Select(happened => happened.Method))}; crashes: {string.Join("; ", Crashes)}");
+        throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", _events.Select(happened => happened.Method))}; crashes: "
+            + $"{string.Join("; ", Crashes)}");
     }
 
     /// <summary>One more node.</summary>

@@ -35,7 +35,8 @@ public abstract class ClusterNodeTests
         {
             var address = $"192.0.2.{last}";
             var peer = bench.Peer(address, bench["n1"]);
-            var call = bench.Result(bench.Ask(bench["n1"], "sys.call.construct", ("to_uri", $"sip:phone@{address}"), ("max_answer_seconds", maxSeconds))).GetProperty("res_id").GetString()!;
+            var call = bench.Result(bench.Ask(bench["n1"], "sys.call.construct", ("to_uri", $"sip:phone@{address}"), ("max_answer_seconds", maxSeconds)))
+                .GetProperty("res_id").GetString()!;
             var invite = peer.Request("INVITE");
             peer.Towards = bench.OwnerOf(call).Address;
             Answer(peer, invite);
@@ -54,7 +55,8 @@ public abstract class ClusterNodeTests
         peer.Request("ACK");
     }
 
-    private protected string State(string resource) => bench.Result(bench.Ask(bench.Nodes.First(node => node.IsAlive), "sys.call.get", ("res_id", resource))).GetProperty("state").GetString()!;
+    private protected string State(string resource) =>
+        bench.Result(bench.Ask(bench.Nodes.First(node => node.IsAlive), "sys.call.get", ("res_id", resource))).GetProperty("state").GetString()!;
 
     /// <summary>Every member has a place in the mix: its own session, or a link that leads to its node and back.</summary>
     private protected void AreAllHeard(string conference, IEnumerable<string> calls)
@@ -66,10 +68,12 @@ public abstract class ClusterNodeTests
         at.Media.LinkSessions.Count.ShouldBe(calls.Count() - here);
         foreach (var link in at.Media.LinkSessions)
         {
-            var other = bench.Nodes.Where(node => node.IsAlive && node != at).SelectMany(node => node.Media.LinkSessions).Single(there => there.Local.Equals(link.Remote));
+            var other = bench.Nodes.Where(node => node.IsAlive && node != at).SelectMany(node => node.Media.LinkSessions)
+                .Single(there => there.Local.Equals(link.Remote));
             other.Remote.ShouldBe(link.Local);
             other.Keys.ShouldBe(new Cti.Media.Srtp.SrtpKeys(link.Keys!.Remote!, link.Keys.Local));
         }
-        bench.Nodes.Where(node => node.IsAlive && node != at).Sum(node => node.Media.Bridges.Count).ShouldBe(calls.Count() - here, "each of them is joined to its link");
+        bench.Nodes.Where(node => node.IsAlive && node != at).Sum(node => node.Media.Bridges.Count)
+            .ShouldBe(calls.Count() - here, "each of them is joined to its link");
     }
 }

@@ -59,8 +59,9 @@ public sealed class ConferenceTests
     private RpcReply Enter(string call, string conference, params (string, object?)[] more) =>
         _bench.Ask("sys.call.conf_enter", [("res_id", call), ("conf_res_id", conference), ("max_seconds", 600), .. more]);
 
-    private string State(string resource) => JsonDocument.Parse(_bench.Ask(resource.Contains("conf", StringComparison.Ordinal) ? "sys.conf.get" : "sys.call.get", ("res_id", resource)).Result)
-        .RootElement.GetProperty("state").GetString()!;
+    private string State(string resource) =>
+        JsonDocument.Parse(_bench.Ask(resource.Contains("conf", StringComparison.Ordinal) ? "sys.conf.get" : "sys.call.get", ("res_id", resource)).Result)
+            .RootElement.GetProperty("state").GetString()!;
 
     private int[] Hears(string call) => _bench.Media.HeardBy(_phones[call].Port);
 
@@ -140,7 +141,8 @@ public sealed class ConferenceTests
         var recorded = _bench.Expect("sys.conf.on_record_completed");
         (ErrorOf(recorded), recorded.GetProperty("record_file").GetString()).ShouldBe((487, "/recordings/all.wav"));
         _bench.Media.Recordings["/recordings/all.wav"].IsComplete.ShouldBeTrue();
-        JsonDocument.Parse(_bench.Ask("sys.conf.record_start", ("res_id", conference), ("max_seconds", 5), ("record_file", "more")).Result).RootElement.GetString().ShouldBe("/recordings/more.wav");
+        JsonDocument.Parse(_bench.Ask("sys.conf.record_start", ("res_id", conference), ("max_seconds", 5), ("record_file", "more")).Result)
+            .RootElement.GetString().ShouldBe("/recordings/more.wav");
         ErrorOf(_bench.Expect("sys.conf.on_record_completed", 6000)).ShouldBe(408);
         _bench.Media.Recordings["/recordings/more.wav"].DurationMillis.ShouldBeInRange(4990, 5010);
         _bench.Ask("sys.conf.play_start", ("res_id", conference), ("file", "a.wav|ding.wav")).Error.ShouldBeNull();
@@ -228,7 +230,8 @@ public sealed class ConferenceTests
         var (ann, bob, conference) = (Up(1), Up(2), Conference());
         Enter(ann, "0.0.1-sys.conf-99999").Error!.Code.ShouldBe(ErrorCodes.NotFound);
         _bench.Ask("sys.call.conf_exit", ("res_id", ann), ("conf_res_id", conference)).Error!.Code.ShouldBe(ErrorCodes.Conflict);
-        _bench.Ask("sys.conf.set_part_volume", ("res_id", conference), ("call_res_id", "0.0.1-sys.call-99999"), ("volume", 1)).Error!.Code.ShouldBe(ErrorCodes.NotFound);
+        _bench.Ask("sys.conf.set_part_volume", ("res_id", conference), ("call_res_id", "0.0.1-sys.call-99999"), ("volume", 1))
+            .Error!.Code.ShouldBe(ErrorCodes.NotFound);
         _bench.Ask("sys.conf.set_part_volume", ("res_id", conference), ("call_res_id", bob), ("volume", 1)).Error!.Code.ShouldBe(ErrorCodes.Conflict);
         _bench.Ask("sys.conf.exists", ("res_id", conference)).Result.Span.SequenceEqual("true"u8).ShouldBeTrue();
         JsonDocument.Parse(_bench.Ask("sys.conf.list").Result).RootElement.GetProperty("items")[0].GetProperty("res_id").GetString().ShouldBe(conference);

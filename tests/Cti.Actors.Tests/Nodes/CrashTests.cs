@@ -2,7 +2,9 @@ using System.Text.Json;
 
 namespace Cti.Actors.Tests.Nodes;
 
-/// <summary>A bug in a call's actor, met in each state: it goes on in the state that its journal shows, with its far end and its media, and ends as any call does.</summary>
+/// <summary>
+/// A bug in a call's actor, met in each state: it goes on in the state that its journal shows, with its far end and its media, and ends as any call does.
+/// </summary>
 public sealed class CrashTests
 {
     private readonly NodeBench _bench = new();

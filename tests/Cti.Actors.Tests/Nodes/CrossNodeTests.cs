@@ -112,10 +112,12 @@ public sealed class CrossNodeTests : ClusterNodeTests
         var (first, _) = Up(name => name == "n1");
         var (second, _) = Up(name => name == "n2");
         bench.Ask(bench["n1"], "sys.call.receive_dtmf_start", ("res_id", second)).Error.ShouldBeNull();
-        bench.Ask(bench["n1"], "sys.call.connect_start", ("res_id", first), ("call_res_id", second), ("max_seconds", 60)).Error!.Code.ShouldBe(ErrorCodes.Conflict);
+        bench.Ask(bench["n1"], "sys.call.connect_start", ("res_id", first), ("call_res_id", second), ("max_seconds", 60))
+            .Error!.Code.ShouldBe(ErrorCodes.Conflict);
         bench.Ask(bench["n1"], "sys.call.drop", ("res_id", second)).Error.ShouldBeNull();
         bench.Runtime.Advance(100);
-        bench.Ask(bench["n1"], "sys.call.connect_start", ("res_id", first), ("call_res_id", second), ("max_seconds", 60)).Error!.Code.ShouldBe(ErrorCodes.NotFound);
+        bench.Ask(bench["n1"], "sys.call.connect_start", ("res_id", first), ("call_res_id", second), ("max_seconds", 60))
+            .Error!.Code.ShouldBe(ErrorCodes.NotFound);
         State(first).ShouldBe("Idle");
         bench["n1"].Media.LinkSessions.ShouldBeEmpty();
         bench.Crashes.ShouldBeEmpty();
@@ -138,7 +140,8 @@ public sealed class CrossNodeTests : ClusterNodeTests
         (State(first), State(second)).ShouldBe(("Connect", "Connect"));
         bench.Count("sys.call.on_connect_completed").ShouldBe(0);
         var (at, other) = (bench.OwnerOf(first), bench.OwnerOf(second));
-        at.Media.Bridges.Select(bridge => bridge.Request.Record).OfType<Cti.Media.Session.Mix.BridgeRecording>().ShouldHaveSingleItem().Append.ShouldBeTrue("the recording goes on");
+        at.Media.Bridges.Select(bridge => bridge.Request.Record).OfType<Cti.Media.Session.Mix.BridgeRecording>()
+            .ShouldHaveSingleItem().Append.ShouldBeTrue("the recording goes on");
         if (at != other)
         {
             AreLinked(at.Name, other.Name);
@@ -168,7 +171,8 @@ public sealed class CrossNodeTests : ClusterNodeTests
         do conference = bench.Result(bench.Ask(bench["n1"], "sys.conf.construct", ("max_seconds", 600))).GetProperty("res_id").GetString()!;
         while (bench.OwnerOf(conference).Name != "n1");
         var members = new[] { "n1", "n2", "n3" }.Select(name => Up(owner => owner == name)).ToList();
-        foreach (var (call, _) in members) bench.Ask(bench["n2"], "sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300)).Error.ShouldBeNull();
+        foreach (var (call, _) in members)
+            bench.Ask(bench["n2"], "sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300)).Error.ShouldBeNull();
         bench["n1"].Media.Conferences.Single().Members.Count.ShouldBe(3);
         bench["n1"].Media.LinkSessions.Count.ShouldBe(2, "two members are elsewhere");
         AreAllHeard(conference, members.Select(up => up.Call));

@@ -75,7 +75,8 @@ public sealed class CutOffTests : ClusterNodeTests
         foreach (var node in bench.Nodes) node.SlowMemoryMillis = 60_000;
         bench.Kill(bench["n1"]);
         bench.Runtime.Advance(Lease + 500);
-        var asked = bench.Begin(bench.OwnerOf(call), Guid.Parse("5f8fad5b-d9cb-469f-a165-70867728950e"), "sys.call.play_start", ("res_id", call), ("content", "a.wav"));
+        var asked = bench.Begin(bench.OwnerOf(call), Guid.Parse("5f8fad5b-d9cb-469f-a165-70867728950e"), "sys.call.play_start", ("res_id", call),
+            ("content", "a.wav"));
         bench.Wait(asked, 12_000).Error.ShouldNotBeNull().Code.ShouldBe(ErrorCodes.Unavailable);
         bench.Crashes.ShouldBeEmpty();
     }
@@ -172,7 +173,8 @@ public sealed class CutOffTests : ClusterNodeTests
         {
             var address = $"192.0.2.{last}";
             var peer = bench.Peer(address, node);
-            var call = bench.Result(bench.Ask(node, "sys.call.construct", ("to_uri", $"sip:phone@{address}"), ("max_answer_seconds", 600))).GetProperty("res_id").GetString()!;
+            var call = bench.Result(bench.Ask(node, "sys.call.construct", ("to_uri", $"sip:phone@{address}"), ("max_answer_seconds", 600)))
+                .GetProperty("res_id").GetString()!;
             var invite = peer.Request("INVITE");
             ResourceId.TryParse(call, out var id).ShouldBeTrue();
             peer.Towards = bench[node.Server.Cluster.View.OwnerOf(id.Instance)!.Name].Address;

@@ -54,7 +54,10 @@ public sealed class DialPolicyTests
     [Fact]
     public void Networks_that_are_denied_go_before_those_that_are_allowed()
     {
-        var policy = new DialPolicy { Allow = [IPNetwork.Parse("10.0.0.0/8")], Deny = [IPNetwork.Parse("10.1.0.0/16"), IPNetwork.Parse("203.0.113.0/24")], Ports = [(5060, 5061)] };
+        var policy = new DialPolicy
+        {
+            Allow = [IPNetwork.Parse("10.0.0.0/8")], Deny = [IPNetwork.Parse("10.1.0.0/16"), IPNetwork.Parse("203.0.113.0/24")], Ports = [(5060, 5061)],
+        };
         var source = IPEndPoint.Parse("198.51.100.7:5060");
         policy.Allows(IPEndPoint.Parse("10.2.0.1:5060"), source).ShouldBeTrue();
         policy.Allows(IPEndPoint.Parse("10.1.0.1:5060"), source).ShouldBeFalse();

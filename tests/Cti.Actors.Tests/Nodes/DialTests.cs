@@ -35,7 +35,8 @@ public sealed partial class DialTests
     }
 
     private static void Early(RawPeer peer, SipRequest invite, string tag = "far", int port = 40000) =>
-        peer.Respond(invite, 183, $"Contact: <sip:x@{peer.Local.Address}>\nContent-Type: application/sdp", peer.Sdp().Replace("40000", port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal), tag);
+        peer.Respond(invite, 183, $"Contact: <sip:x@{peer.Local.Address}>\nContent-Type: application/sdp",
+            peer.Sdp().Replace("40000", port.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal), tag);
 
     private (string Child, RawPeer Peer) Dial(string parent, string? file = null, int mode = 0, int number = 9)
     {
@@ -143,7 +144,8 @@ public sealed partial class DialTests
         _bench.Ask("sys.call.receive_dtmf_start", ("res_id", parent)).Error.ShouldBeNull();
         var refused = _bench.Ask("sys.call.construct", ("to_uri", "sip:9@192.0.2.9"), ("max_answer_seconds", 60), ("parent_call_res_id", parent)).Error!;
         (refused.Code, refused.Data!["state"]).ShouldBe((ErrorCodes.Conflict, "ReceiveDtmf"));
-        _bench.Ask("sys.call.construct", ("to_uri", "sip:9@192.0.2.9"), ("max_answer_seconds", 60), ("parent_call_res_id", "0.0.1-sys.call-9999")).Error!.Code.ShouldBe(ErrorCodes.NotFound);
+        _bench.Ask("sys.call.construct", ("to_uri", "sip:9@192.0.2.9"), ("max_answer_seconds", 60), ("parent_call_res_id", "0.0.1-sys.call-9999"))
+            .Error!.Code.ShouldBe(ErrorCodes.NotFound);
         _bench.Peer("192.0.2.9").Hears("INVITE", 500).ShouldBeFalse();
         _bench.Server.CallCount.ShouldBe(1);
         _bench.Media.OpenSessions.ShouldBe(1);

@@ -12,7 +12,8 @@ namespace Cti.Actors.Tests.Nodes;
 /// <summary>What the media side is told of a far end beside its SDP.</summary>
 public sealed class FarEndTests
 {
-    private static Trunk Carrier(LatchMode? latch = null, IdleSending? idle = null) => new() { Name = "carrier", Host = "10.9.9.9", Latch = latch, Idle = idle };
+    private static Trunk Carrier(LatchMode? latch = null, IdleSending? idle = null) =>
+        new() { Name = "carrier", Host = "10.9.9.9", Latch = latch, Idle = idle };
 
     private static (MediaSessionOptions Options, FarEnd FarEnd) Told(NodeBench bench)
     {
@@ -179,6 +180,7 @@ public sealed class FarEndTests
         error.Message.ShouldContain(MediaRefusal.OwnWork.Text());
         bench.Media.IsBusy = false;
         bench.Media.NoPort = true;
-        bench.Ask("sys.call.construct", ("to_uri", "sip:100@192.0.2.10"), ("max_answer_seconds", 60)).Error.ShouldNotBeNull().Message.ShouldContain(MediaRefusal.NoPort.Text());
+        bench.Ask("sys.call.construct", ("to_uri", "sip:100@192.0.2.10"), ("max_answer_seconds", 60)).Error.ShouldNotBeNull()
+            .Message.ShouldContain(MediaRefusal.NoPort.Text());
     }
 }

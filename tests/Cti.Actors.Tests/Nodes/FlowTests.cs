@@ -33,7 +33,8 @@ public sealed class FlowTests
     private string Notify() => Begin("notify_call", ("to_uri", "sip:1@a"), ("play_content", "message.wav"), ("user_data", "mine"));
 
     private string Duo(params (string, object?)[] more) =>
-        Begin("duo_callback", [("to1_uri", "sip:1@a"), ("to2_uri", "sip:2@b"), ("max_connect_seconds", 30), ("user_data1", "one"), ("user_data2", "two"), .. more]);
+        Begin("duo_callback",
+            [("to1_uri", "sip:1@a"), ("to2_uri", "sip:2@b"), ("max_connect_seconds", 30), ("user_data1", "one"), ("user_data2", "two"), .. more]);
 
     private (RawPeer Peer, SipRequest Invite) Answer(int number)
     {
@@ -52,7 +53,8 @@ public sealed class FlowTests
 
     private static void IsHungUp((RawPeer Peer, SipRequest Invite) up, int millis = 5000) => up.Peer.Respond(up.Peer.Request("BYE", millis), 200);
 
-    private static int? Error(JsonElement told) => told.GetProperty("error") is { ValueKind: JsonValueKind.Object } error ? error.GetProperty("code").GetInt32() : null;
+    private static int? Error(JsonElement told) =>
+        told.GetProperty("error") is { ValueKind: JsonValueKind.Object } error ? error.GetProperty("code").GetInt32() : null;
 
     /// <summary>Nothing of it is left: no call, no session, no permit, nothing in the journal.</summary>
     private void NothingIsLeft(string flow)
@@ -148,7 +150,8 @@ public sealed class FlowTests
         Press(up, "12#");
         IsHungUp(up);
         var over = _bench.Expect("ext.captcha_call.on_released");
-        over.EnumerateObject().Select(member => member.Name).ShouldBe(["res_id", "error", "begin_time", "answer_time", "end_time", "dropped_by", "keys", "user_data"]);
+        over.EnumerateObject().Select(member => member.Name)
+            .ShouldBe(["res_id", "error", "begin_time", "answer_time", "end_time", "dropped_by", "keys", "user_data"]);
         (Error(over), over.GetProperty("keys").GetString(), over.GetProperty("dropped_by").GetString()).ShouldBe((null, "12", "sys"));
         NothingIsLeft(flow);
     }
@@ -192,7 +195,8 @@ public sealed class FlowTests
         first.Respond(invite1, 200, "Contact: <sip:1@192.0.2.1>\nContent-Type: application/sdp", first.Sdp());
         first.Request("ACK");
         Error(_bench.Expect("ext.duo_callback.on_dial1_completed")).ShouldBeNull();
-        _bench.Expect("ext.duo_callback.on_dial2_started").EnumerateObject().Select(member => member.Name).ShouldBe(["res_id", "begin_time", "user_data1", "user_data2"]);
+        _bench.Expect("ext.duo_callback.on_dial2_started").EnumerateObject().Select(member => member.Name)
+            .ShouldBe(["res_id", "begin_time", "user_data1", "user_data2"]);
         var invite2 = Phone(2).Request("INVITE");
         _bench.Runtime.Advance(50);
         HeardBy(invite1).ShouldBe("loop ring.wav");
@@ -204,16 +208,19 @@ public sealed class FlowTests
         _bench.Runtime.Advance(100);
         State(flow).ShouldBe("Connected");
         HeardBy(invite1).ShouldBeNull();
-        _bench.Media.Bridges.ShouldHaveSingleItem().Request.Record.ShouldBe(new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw, Append: true, Application: NodeBench.App));
+        _bench.Media.Bridges.ShouldHaveSingleItem()
+            .Request.Record.ShouldBe(new BridgeRecording("/recordings/both.wav", RecordFormat.Alaw, Append: true, Application: NodeBench.App));
         _bench.Ask("ext.duo_callback.cancel", ("res_id", flow)).Error!.Code.ShouldBe(ErrorCodes.Conflict);
         HangUp((Phone(2), invite2));
         IsHungUp((first, invite1));
         var over = _bench.Expect("ext.duo_callback.on_released");
         _bench.Media.Recordings["/recordings/both.wav"].IsComplete.ShouldBeTrue();
-        over.EnumerateObject().Select(member => member.Name).ShouldBe(["res_id", "error", "begin_time", "answer_time", "connect_time", "end_time", "user_data", "user_data1", "user_data2"]);
+        over.EnumerateObject().Select(member => member.Name)
+            .ShouldBe(["res_id", "error", "begin_time", "answer_time", "connect_time", "end_time", "user_data", "user_data1", "user_data2"]);
         Error(over).ShouldBeNull();
         (over.GetProperty("connect_time").GetInt64() - over.GetProperty("answer_time").GetInt64()).ShouldBeInRange(3, 4);
-        var records = new[] { _bench.Expect("sys.on_chan_closed"), _bench.Expect("sys.on_chan_closed") }.Select(told => told.GetProperty("data").EnumerateArray().ToList()).ToList();
+        var records = new[] { _bench.Expect("sys.on_chan_closed"), _bench.Expect("sys.on_chan_closed") }.Select(told => told.GetProperty("data")
+            .EnumerateArray().ToList()).ToList();
         records.Select(record => record[24].GetString()).ShouldBe([flow, flow]);
         records.Select(record => record[25].GetString()).Order().ShouldBe(["one", "two"]);
         NothingIsLeft(flow);
@@ -326,7 +333,8 @@ public sealed class FlowTests
         second.Crashes.ShouldBeEmpty();
     }
 
-    private string State(string flow) => JsonDocument.Parse(_bench.Ask("ext.duo_callback.get", ("res_id", flow)).Result).RootElement.GetProperty("state").GetString()!;
+    private string State(string flow) =>
+        JsonDocument.Parse(_bench.Ask("ext.duo_callback.get", ("res_id", flow)).Result).RootElement.GetProperty("state").GetString()!;
 
     private string? HeardBy(SipRequest invite)
     {

@@ -34,7 +34,8 @@ public sealed class ForwardedRequestTests
             _bench.Ask(node, "sys.call.exists", ("res_id", call)).Result.ToArray().ShouldBe("true"u8.ToArray());
         }
         var other = _bench.OtherThan(call);
-        _bench.Ask(other, "sys.call.play_start", ("res_id", call), ("content", new object[] { new object[] { "a.wav", 0, "" }, new object[] { "12", 1, "lang=en-US" } })).Error.ShouldBeNull();
+        _bench.Ask(other, "sys.call.play_start", ("res_id", call),
+            ("content", new object[] { new object[] { "a.wav", 0, "" }, new object[] { "12", 1, "lang=en-US" } })).Error.ShouldBeNull();
         State(_bench.Result(_bench.Ask(other, "sys.call.get", ("res_id", call)))).ShouldBe("Play");
         var refused = _bench.Ask(other, "sys.call.play_start", ("res_id", call), ("content", "a.wav")).Error.ShouldNotBeNull();
         refused.Code.ShouldBe(ErrorCodes.Conflict);
@@ -64,7 +65,8 @@ public sealed class ForwardedRequestTests
         var first = _bench.Wait(_bench.Begin(_bench["n1"], id, "sys.call.construct", arguments));
         var second = _bench.Wait(_bench.Begin(_bench["n2"], id, "sys.call.construct", arguments));
         second.Result.ToArray().ShouldBe(first.Result.ToArray());
-        var both = new[] { _bench["n2"], _bench["n3"] }.Select(node => _bench.Begin(node, Guid.Parse("1f8fad5b-d9cb-469f-a165-70867728950e"), "sys.call.construct", arguments)).ToList();
+        var both = new[] { _bench["n2"], _bench["n3"] }.Select(node =>
+            _bench.Begin(node, Guid.Parse("1f8fad5b-d9cb-469f-a165-70867728950e"), "sys.call.construct", arguments)).ToList();
         _bench.Wait(both[0]).Result.ToArray().ShouldBe(_bench.Wait(both[1]).Result.ToArray());
         peer.Request("INVITE");
         peer.Request("INVITE");
@@ -117,16 +119,19 @@ public sealed class ForwardedRequestTests
     {
         var (call, _) = Up(_bench["n1"]);
         _bench.Peer("198.51.100.9", _bench["n1"]);
-        var stranger = _bench.Result(_bench.Wait(_bench.BeginAs("other", _bench["n2"], null, "sys.call.construct", ("to_uri", "sip:x@198.51.100.9"), ("max_answer_seconds", 60))))
+        var stranger = _bench.Result(
+            _bench.Wait(_bench.BeginAs("other", _bench["n2"], null, "sys.call.construct", ("to_uri", "sip:x@198.51.100.9"), ("max_answer_seconds", 60))))
             .GetProperty("res_id").GetString()!;
         foreach (var node in _bench.Nodes)
         {
             foreach (var missing in new[] { stranger, "0.0.3-sys.call-99999", "0.0.4-sys.call-99999", "9.9.9-sys.call-1", "rubbish" })
             {
-                var refused = _bench.Ask(node, "sys.call.connect_start", ("res_id", call), ("call_res_id", missing), ("max_seconds", 60)).Error.ShouldNotBeNull();
+                var refused = _bench.Ask(node, "sys.call.connect_start", ("res_id", call), ("call_res_id", missing), ("max_seconds", 60))
+                    .Error.ShouldNotBeNull();
                 (refused.Code, refused.Data!["res_id"]).ShouldBe((ErrorCodes.NotFound, missing));
             }
-            _bench.Ask(node, "sys.call.construct", ("to_uri", "sip:x@198.51.100.8"), ("max_answer_seconds", 60), ("parent_call_res_id", stranger)).Error!.Code.ShouldBe(ErrorCodes.NotFound);
+            _bench.Ask(node, "sys.call.construct", ("to_uri", "sip:x@198.51.100.8"), ("max_answer_seconds", 60), ("parent_call_res_id", stranger))
+                .Error!.Code.ShouldBe(ErrorCodes.NotFound);
         }
         State(_bench.Result(_bench.Ask(_bench["n3"], "sys.call.get", ("res_id", call)))).ShouldBe("Idle");
         _bench.Wait(_bench.BeginAs("other", _bench["n1"], null, "sys.call.exists", ("res_id", stranger))).Result.ToArray().ShouldBe("true"u8.ToArray());

@@ -158,7 +158,8 @@ public sealed class HandOverTests : ClusterNodeTests
     {
         var (goes, goesPeer) = Up(name => name == "n1");
         var (stays, staysPeer) = Up(name => name == "n2");
-        bench.Ask(bench["n3"], "sys.call.connect_start", ("res_id", isFirst ? goes : stays), ("call_res_id", isFirst ? stays : goes), ("max_seconds", 500)).Error.ShouldBeNull();
+        bench.Ask(bench["n3"], "sys.call.connect_start", ("res_id", isFirst ? goes : stays), ("call_res_id", isFirst ? stays : goes), ("max_seconds", 500))
+            .Error.ShouldBeNull();
         bench.Runtime.Advance(1000);
         var link = bench["n2"].Media.LinkSessions.ShouldHaveSingleItem().Local;
         bench.Drain(bench["n1"]);
@@ -198,11 +199,14 @@ public sealed class HandOverTests : ClusterNodeTests
         IsEmpty("n1");
         State(call).ShouldBe("Record");
         bench.Ask(bench["n2"], "sys.call.record_stop", ("res_id", call)).Error.ShouldBeNull();
-        bench.Expect("sys.call.on_record_completed").GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Terminated, "it was stopped, and by nothing else");
+        bench.Expect("sys.call.on_record_completed").GetProperty("error").GetProperty("code").GetInt32()
+            .ShouldBe(ErrorCodes.Terminated, "it was stopped, and by nothing else");
         bench.Count("sys.call.on_record_completed").ShouldBe(0);
     }
 
-    /// <summary>Its file takes so long to be completed that the call stays, and goes on in a new session: what the former one says then is of no concern.</summary>
+    /// <summary>
+    /// Its file takes so long to be completed that the call stays, and goes on in a new session: what the former one says then is of no concern.
+    /// </summary>
     [Fact]
     public void A_recording_that_stayed_because_its_file_took_too_long_does_not_end_when_it_is_complete_after_all()
     {
@@ -285,7 +289,9 @@ public sealed class HandOverTests : ClusterNodeTests
         IsEmpty("n1");
     }
 
-    /// <summary>A telephone sends the packets of one event to wherever it is told to send: the first ones to the old place, the others to the new one.</summary>
+    /// <summary>
+    /// A telephone sends the packets of one event to wherever it is told to send: the first ones to the old place, the others to the new one.
+    /// </summary>
     [Fact]
     public void A_key_that_both_nodes_hear_counts_once_and_in_its_place()
     {
@@ -348,14 +354,16 @@ public sealed class HandOverTests : ClusterNodeTests
     {
         var (first, firstPeer) = Up(name => name == "n1");
         var (second, secondPeer) = Up(name => name == "n1");
-        bench.Ask(bench["n3"], "sys.call.connect_start", [("res_id", first), ("call_res_id", second), ("max_seconds", 500), .. isRecorded ? [("record_file", (object?)"both")] : Array.Empty<(string, object?)>()])
+        bench.Ask(bench["n3"], "sys.call.connect_start", [("res_id", first), ("call_res_id", second), ("max_seconds", 500),
+            .. isRecorded ? [("record_file", (object?)"both")] : Array.Empty<(string, object?)>()])
             .Error.ShouldBeNull();
         bench["n1"].Media.Bridges.ShouldHaveSingleItem();
         bench.Drain(bench["n1"]);
         // In two instances one goes after the other, so that there is always somebody to ask.
         var (one, onePeer, last, otherPeer) = firstPeer.Hears("INVITE", 400) ? (first, firstPeer, second, secondPeer) : (second, secondPeer, first, firstPeer);
         var again = onePeer.Request("INVITE");
-        bench["n1"].Media.Bridges.Count.ShouldBe(isRecorded && one == first ? 0 : 1, "they hear each other from here until they do over there; a file has one writer");
+        bench["n1"].Media.Bridges.Count.ShouldBe(isRecorded && one == first ? 0 : 1,
+            "they hear each other from here until they do over there; a file has one writer");
         onePeer.Towards = bench.OwnerOf(one).Address;
         Answer(onePeer, again);
         Moved(last, otherPeer);
@@ -382,12 +390,14 @@ public sealed class HandOverTests : ClusterNodeTests
         do conference = bench.Result(bench.Ask(bench["n1"], "sys.conf.construct", ("max_seconds", 600))).GetProperty("res_id").GetString()!;
         while (bench.OwnerOf(conference).Name != "n1");
         var members = new[] { "n1", "n1", "n2" }.Select(name => Up(owner => owner == name)).ToList();
-        foreach (var (call, _) in members) bench.Ask(bench["n2"], "sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300)).Error.ShouldBeNull();
+        foreach (var (call, _) in members)
+            bench.Ask(bench["n2"], "sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300)).Error.ShouldBeNull();
         bench.Drain(bench["n1"]);
         var first = members[0].Peer.Request("INVITE");
         bench["n1"].Media.Conferences.Single().Members.Count.ShouldBeGreaterThanOrEqualTo(2, "who has not moved yet is still together");
         bench.Runtime.Advance(2000);
-        if (members.TrueForAll(up => InstanceOf(up.Call) != InstanceOf(conference))) bench.OwnerOf(conference).Name.ShouldBe("n1", "its members go first, so that it is whole all the time");
+        if (members.TrueForAll(up => InstanceOf(up.Call) != InstanceOf(conference)))
+            bench.OwnerOf(conference).Name.ShouldBe("n1", "its members go first, so that it is whole all the time");
         members[0].Peer.Towards = bench.OwnerOf(members[0].Call).Address;
         Answer(members[0].Peer, first);
         Moved(members[1].Call, members[1].Peer);
@@ -436,7 +446,8 @@ public sealed class HandOverTests : ClusterNodeTests
         var call = bench.Construct(bench["n1"], "sip:phone@192.0.2.250");
         bench.OwnerOf(call).Name.ShouldNotBe("n1");
         peer.Request("INVITE");
-        peer.Send($"OPTIONS sip:10.0.0.101 SIP/2.0\nVia: SIP/2.0/UDP {peer.Local};branch=z9hG4bKopt\nMax-Forwards: 70\nFrom: <sip:a@b>;tag=o\nTo: <sip:10.0.0.101>\nCall-ID: options\nCSeq: 1 OPTIONS");
+        peer.Send($"OPTIONS sip:10.0.0.101 SIP/2.0\nVia: SIP/2.0/UDP {peer.Local};branch=z9hG4bKopt\nMax-Forwards: 70\nFrom: <sip:a@b>;tag=o\n"
+            + "To: <sip:10.0.0.101>\nCall-ID: options\nCSeq: 1 OPTIONS");
         peer.Response(503);
     }
 

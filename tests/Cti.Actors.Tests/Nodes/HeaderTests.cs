@@ -41,7 +41,10 @@ public sealed class HeaderTests
     {
         var bench = new NodeBench([new Trunk { Name = "carrier", Host = "192.0.2.10", User = "u", Password = "p" }]);
         var phone = bench.Peer("192.0.2.10");
-        bench.Construct("sip:far@carrier", Headers(new Dictionary<string, object> { ["X-Account"] = "42", ["User-to-User"] = new[] { "00c0;encoding=hex", "01" } }));
+        bench.Construct("sip:far@carrier", Headers(new Dictionary<string, object>
+        {
+            ["X-Account"] = "42", ["User-to-User"] = new[] { "00c0;encoding=hex", "01" },
+        }));
         var invite = phone.Request("INVITE");
         (All(invite, "X-Account"), All(invite, "User-to-User")).ShouldSatisfyAllConditions(
             found => found.Item1.ShouldBe(["42"]), found => found.Item2.ShouldBe(["00c0;encoding=hex", "01"]));
@@ -56,7 +59,10 @@ public sealed class HeaderTests
     [Fact]
     public void An_identity_is_asserted_by_the_application_where_the_line_asserts_identities_and_nowhere_else()
     {
-        _bench.Construct("sip:far@carrier", ("from_uri", "sip:1000@example.com"), Headers(new Dictionary<string, object> { ["p-asserted-identity"] = "<tel:+4930123>" }));
+        _bench.Construct("sip:far@carrier", ("from_uri", "sip:1000@example.com"), Headers(new Dictionary<string, object>
+        {
+            ["p-asserted-identity"] = "<tel:+4930123>",
+        }));
         All(_phone.Request("INVITE"), "P-Asserted-Identity").ShouldBe(["<tel:+4930123>"]);
         var refused = _bench.Ask("sys.call.construct", ("to_uri", "sip:far@192.0.2.77"), ("max_answer_seconds", 60),
             Headers(new Dictionary<string, object> { ["P-Asserted-Identity"] = "<tel:+4930123>" }));
@@ -68,7 +74,8 @@ public sealed class HeaderTests
     public void An_answer_has_them_and_so_has_its_repetition_by_another_process()
     {
         var call = Offered();
-        _bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60), Headers(new Dictionary<string, object> { ["X-Queue"] = "7" })).Error.ShouldBeNull();
+        _bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60), Headers(new Dictionary<string, object> { ["X-Queue"] = "7" }))
+            .Error.ShouldBeNull();
         All(_phone.Response(200), "X-Queue").ShouldBe(["7"]);
         _bench.KillAndRestart(100);
         All(_phone.Response(200), "X-Queue").ShouldBe(["7"]);
@@ -81,7 +88,8 @@ public sealed class HeaderTests
     public void A_refusal_and_a_redirection_have_them(string method, string name, object value, int status)
     {
         var call = Offered();
-        _bench.Ask(method, ("res_id", call), (name, value), Headers(new Dictionary<string, object> { ["X-Why"] = "closed", ["Diversion"] = "<sip:1@example.com>" })).Error.ShouldBeNull();
+        _bench.Ask(method, ("res_id", call), (name, value),
+            Headers(new Dictionary<string, object> { ["X-Why"] = "closed", ["Diversion"] = "<sip:1@example.com>" })).Error.ShouldBeNull();
         var refusal = _phone.Response(status);
         (All(refusal, "X-Why"), All(refusal, "Diversion")).ShouldSatisfyAllConditions(
             found => found.Item1.ShouldBe(["closed"]), found => found.Item2.ShouldBe(["<sip:1@example.com>"]));
@@ -102,7 +110,8 @@ public sealed class HeaderTests
     [Fact]
     public void What_came_is_told_where_the_application_wants_it_in_the_messages_order()
     {
-        _phone.Invite("100", "Contact: <sip:caller@192.0.2.10>\nX-One: 1\nx-two: a, b\nX-One: 2\ns: about\nUser-Agent: somebody\nDiversion: <sip:9@example.com>;reason=no-answer");
+        _phone.Invite("100", "Contact: <sip:caller@192.0.2.10>\nX-One: 1\nx-two: a, b\nX-One: 2\ns: about\nUser-Agent: somebody\n"
+            + "Diversion: <sip:9@example.com>;reason=no-answer");
         Heard(_bench.Expect("sys.call.on_incoming"))
             .ShouldBe("""{"X-One":["1","2"],"x-two":["a, b"],"Subject":["about"],"Diversion":["\u003Csip:9@example.com\u003E;reason=no-answer"]}""");
         _bench.Crashes.ShouldBeEmpty();
@@ -144,7 +153,8 @@ public sealed class HeaderTests
         var bench = new NodeBench();
         bench.Peer("192.0.2.10").Invite("100", "Contact: <sip:caller@192.0.2.10>\nX-One: 1");
         Heard(bench.Expect("sys.call.on_incoming")).ShouldBe("none");
-        _phone.Invite("100", "Contact: <sip:caller@192.0.2.10>\n" + string.Join('\n', Enumerable.Range(0, 40).Select(static number => $"X-{number}: {new string('x', 300)}")));
+        _phone.Invite("100",
+            "Contact: <sip:caller@192.0.2.10>\n" + string.Join('\n', Enumerable.Range(0, 40).Select(static number => $"X-{number}: {new string('x', 300)}")));
         var heard = _bench.Expect("sys.call.on_incoming").GetProperty("headers").EnumerateObject().ToList();
         heard.Count.ShouldBeInRange(10, Limits.HeaderFieldsMax);
         heard.Sum(static field => field.Name.Length + field.Value[0].GetString()!.Length).ShouldBeLessThanOrEqualTo(Limits.HeaderCharsMax);

@@ -10,7 +10,8 @@ namespace Cti.Actors.Tests.Nodes;
 
 public sealed class InboundTests
 {
-    private static (NodeBench Bench, RawPeer Phone, string Call, SipResponse Ok) Answered(string more, string phone = "192.0.2.10", ScriptedStoreFaults? faults = null)
+    private static (NodeBench Bench, RawPeer Phone, string Call, SipResponse Ok) Answered(string more, string phone = "192.0.2.10",
+        ScriptedStoreFaults? faults = null)
     {
         var bench = new NodeBench(faults: faults);
         var peer = bench.Peer(phone);
@@ -208,7 +209,8 @@ public sealed class InboundTests
         second.Invite("100", "Contact: <sip:caller@192.0.2.11>");
         second.Response(503);
         var error = bench.Ask("sys.call.construct", ("to_uri", "sip:1@192.0.2.10"), ("max_answer_seconds", 60)).Error.ShouldNotBeNull();
-        (error.Code, error.Data!.ContainsKey("retry_after_ms"), error.Message.Contains("cti.node.calls-max", StringComparison.Ordinal)).ShouldBe((ErrorCodes.Unavailable, true, true));
+        (error.Code, error.Data!.ContainsKey("retry_after_ms"), error.Message.Contains("cti.node.calls-max", StringComparison.Ordinal))
+            .ShouldBe((ErrorCodes.Unavailable, true, true));
         log.Count(LogEvents.CallsMaxReached).ShouldBe(2, "each is told to the log, which sums them up");
         bench.Server.CallsRefusedForMax.ShouldBe(2);
         LogEvents.CallsMaxReached.SummedAs.ShouldNotBeNull();

@@ -41,7 +41,8 @@ internal sealed class NodeBench
     private Action _closeSockets = static () => { };
     private readonly List<(string Method, JsonElement Params)> _events = [];
 
-    internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true, IStoreFaults? faults = null, int callsMax = 4000, ILog? log = null, Func<ManualRuntime, IClock>? clock = null,
+    internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true,
+        IStoreFaults? faults = null, int callsMax = 4000, ILog? log = null, Func<ManualRuntime, IClock>? clock = null,
         VirtualResolver? resolver = null, ImmutableArray<string> heard = default)
     {
         _heard = heard.IsDefault ? [] : heard;
@@ -65,7 +66,9 @@ internal sealed class NodeBench
         Begin();
     }
 
-    /// <summary>The process is gone without a word, and another begins over the same disk after that time. Far ends and the network notice nothing else.</summary>
+    /// <summary>
+    /// The process is gone without a word, and another begins over the same disk after that time. Far ends and the network notice nothing else.
+    /// </summary>
     internal void KillAndRestart(int downMillis = 1000)
     {
         _life.IsAlive = false;
@@ -212,7 +215,8 @@ internal sealed class NodeBench
             }
             Runtime.Advance(5);
         }
-        throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", _events.Select(happened => happened.Method))}; crashes: {string.Join("; ", Crashes)}");
+        throw new InvalidOperationException($"no {method} in {millis} ms; there is: {string.Join(", ", _events.Select(happened => happened.Method))}; crashes: "
+            + $"{string.Join("; ", Crashes)}");
     }
 
     internal static T Done<T>(ValueTask<T> task)
@@ -273,7 +277,8 @@ internal sealed class NodeBench
 
     private sealed class AnyRecording(NodeBench bench) : IRecordings
     {
-        public string? Resolve(string application, string file, string format) => file.Contains("..", StringComparison.Ordinal) ? null : $"/recordings/{file}.wav";
+        public string? Resolve(string application, string file, string format) =>
+            file.Contains("..", StringComparison.Ordinal) ? null : $"/recordings/{file}.wav";
 
         public void Repair(string fullPath)
         {
@@ -302,7 +307,8 @@ internal sealed class RawPeer
     private readonly Queue<SipMessage> _received = new();
 
     internal RawPeer(NodeBench bench, IPEndPoint local)
-        : this(bench.Network, bench.Runtime, bench.Crashes, local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? NodeBench.Node6 : NodeBench.Node, local)
+        : this(bench.Network, bench.Runtime, bench.Crashes,
+            local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? NodeBench.Node6 : NodeBench.Node, local)
     {
     }
 
@@ -334,7 +340,8 @@ internal sealed class RawPeer
         var to = request.Get(HeaderId.To)!;
         if (request.To.Tag is null && status > 100) to += $";tag={tag}";
         var vias = string.Join("\n", request.Vias.Select(via => $"Via: {via}"));
-        Send($"SIP/2.0 {status} Status\n{vias}\nFrom: {request.Get(HeaderId.From)}\nTo: {to}\nCall-ID: {request.CallId}\nCSeq: {request.Get(HeaderId.CSeq)}\n{more}", body);
+        Send($"SIP/2.0 {status} Status\n{vias}\nFrom: {request.Get(HeaderId.From)}\nTo: {to}\nCall-ID: {request.CallId}\nCSeq: {request.Get(HeaderId.CSeq)}\n"
+            + $"{more}", body);
     }
 
     internal void Invite(string user, string more, string branch = "z9hG4bK1") => Send($"""
@@ -375,13 +382,16 @@ internal sealed class RawPeer
         """, body);
 
     internal string Sdp(string direction = "sendrecv") =>
-        $"v=0\r\no=- 1 1 IN {Family} {Local.Address}\r\ns=-\r\nc=IN {Family} {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
+        $"v=0\r\no=- 1 1 IN {Family} {Local.Address}\r\ns=-\r\nc=IN {Family} {Local.Address}\r\nt=0 0\r\nm=audio 40000 RTP/AVP 8 101\r\n"
+            + $"a=rtpmap:101 telephone-event/8000\r\na={direction}\r\n";
 
     private string Family => Local.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? "IP6" : "IP4";
 
-    internal SipRequest Request(string method, int millis = 5000) => (SipRequest)Next(message => message is SipRequest request && request.Method == method, method, millis);
+    internal SipRequest Request(string method, int millis = 5000) =>
+        (SipRequest)Next(message => message is SipRequest request && request.Method == method, method, millis);
 
-    internal SipResponse Response(int status, int millis = 5000) => (SipResponse)Next(message => message is SipResponse response && response.Status == status, $"{status}", millis);
+    internal SipResponse Response(int status, int millis = 5000) =>
+        (SipResponse)Next(message => message is SipResponse response && response.Status == status, $"{status}", millis);
 
     /// <summary>Answers a re-INVITE of the node's with a 200 of that direction; it is acknowledged.</summary>
     internal SipRequest AgreeOnReInvite(string direction = "sendrecv", string more = "")
@@ -428,6 +438,7 @@ internal sealed class RawPeer
             }
             _runtime.Advance(5);
         }
-        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", _received)}; crashes: {string.Join("; ", _crashes)}");
+        throw new InvalidOperationException($"{Local}: no {what} in {millis} ms; there is: {string.Join(", ", _received)}; crashes: "
+            + $"{string.Join("; ", _crashes)}");
     }
 }

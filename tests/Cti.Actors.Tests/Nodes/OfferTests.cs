@@ -83,7 +83,8 @@ public sealed class OfferTests
         "v=0|o=- 1 1 IN IP4 192.0.2.10|s=-|c=IN IP4 192.0.2.10|t=0 0|m=audio 40000 RTP/AVP 8 101|a=rtpmap:101 telephone-event/8000|m=video 0 RTP/AVP|",
         "v=0|o=- 1001 1 IN IP4|s=-|c=IN IP4 192.0.2.10|t=0 0|m=audio 40000 RTP/AVP 8 101|a=rtpmap:101 telephone-event/8000|",
         "v=0|o=- 1001 1 IN |s=-|c=IN IP4 192.0.2.10|t=0 0|m=audio 40000 RTP/AVP 8 101|a=rtpmap:101 telephone-event/8000||a=sendrecv|",
-        "v=0|o=34020000001320000001 0 0 IN IP4 192.0.2.10|s=Play|c=IN IP4 192.0.2.10|t=0 0|m=audio 40000 RTP/AVP 8 101|a=rtpmap:101 telephone-event/8000|y=0100000001|f=v/////a/1/8/1|",
+        "v=0|o=34020000001320000001 0 0 IN IP4 192.0.2.10|s=Play|c=IN IP4 192.0.2.10|t=0 0|m=audio 40000 RTP/AVP 8 101|a=rtpmap:101 "
+            + "telephone-event/8000|y=0100000001|f=v/////a/1/8/1|",
         "v=0|c=IN IP4 192.0.2.10|m=audio 40000 RTP/AVP 8 101|a=X-vendor info 12|a=rtpmap: 101 telephone-event/8000|e=late@example.com|k=|",
         "|m=application 0 UDP/BFCP|c=IN IP4 192.0.2.10|m=audio 40000 RTP/AVP 8 101|c=IN IP4 192.0.2.10|a=rtpmap:101 telephone-event/8000|m=audio 9 RTP/AVP|",
     ];
@@ -103,7 +104,8 @@ public sealed class OfferTests
     public void What_devices_really_answer_is_used(string sdp)
     {
         _bench.Construct("sip:far@192.0.2.10");
-        _phone.Respond(_phone.Request("INVITE"), 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp", sdp.Replace("|", "\n", StringComparison.Ordinal));
+        _phone.Respond(_phone.Request("INVITE"), 200, "Contact: <sip:far@192.0.2.10>\nContent-Type: application/sdp",
+            sdp.Replace("|", "\n", StringComparison.Ordinal));
         _phone.Request("ACK");
         _bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
         ShouldReceive(AudioCodec.Pcma, 101);
@@ -136,7 +138,8 @@ public sealed class OfferTests
     public void Of_two_families_that_are_offered_the_one_is_taken_that_the_node_has()
     {
         _bench.Media.Families = (true, false);
-        Invite("application/sdp", "v=0\r\no=- 1 1 IN IP6 2001:db8::7\r\ns=-\r\nt=0 0\r\nm=audio 40002 RTP/AVP 8\r\nc=IN IP6 2001:db8::7\r\nm=audio 40000 RTP/AVP 8\r\nc=IN IP4 192.0.2.10\r\n");
+        Invite("application/sdp", "v=0\r\no=- 1 1 IN IP6 2001:db8::7\r\ns=-\r\nt=0 0\r\nm=audio 40002 RTP/AVP 8\r\nc=IN IP6 2001:db8::7\r\n"
+            + "m=audio 40000 RTP/AVP 8\r\nc=IN IP4 192.0.2.10\r\n");
         var ok = Answer();
         Encoding.ASCII.GetString(ok.Body.Span).ShouldContain("m=audio 0 RTP/AVP 8\r\nm=audio 20000 RTP/AVP 8\r\n");
         Acknowledge(ok);

@@ -62,7 +62,8 @@ public sealed class PartnerNewsTests
     {
         var (first, second) = (Up(1), Up(2));
         _bench.Ask("sys.call.connect_start", ("res_id", first.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error.ShouldBeNull();
-        StateAt("sys.call.on_connect_completed", first.Call, "sys.call.get", second.Call, () => _ = _bench.AskLater("sys.call.connect_stop", ("res_id", first.Call))).ShouldBe("Idle");
+        StateAt("sys.call.on_connect_completed", first.Call, "sys.call.get", second.Call, () =>
+            _ = _bench.AskLater("sys.call.connect_stop", ("res_id", first.Call))).ShouldBe("Idle");
         _bench.Crashes.ShouldBeEmpty();
     }
 
@@ -94,7 +95,8 @@ public sealed class PartnerNewsTests
         _bench.Ask("sys.call.get", ("res_id", parent.Call)).Error.ShouldBeNull();
         StateAt("sys.call.on_dial_completed", child.Call, "sys.call.get", parent.Call, () =>
         {
-            if (status == 200) child.Peer.Respond(child.Invite, 200, $"Contact: <sip:x@{child.Peer.Local.Address}>\nContent-Type: application/sdp", child.Peer.Sdp());
+            if (status == 200)
+                child.Peer.Respond(child.Invite, 200, $"Contact: <sip:x@{child.Peer.Local.Address}>\nContent-Type: application/sdp", child.Peer.Sdp());
             else child.Peer.Respond(child.Invite, status);
         }).ShouldBe("Idle");
         _bench.Crashes.ShouldBeEmpty();
@@ -143,7 +145,8 @@ public sealed class PartnerNewsTests
         Is(_bench.Ask("sys.call.connect_start", ("res_id", third.Call), ("call_res_id", second.Call), ("max_seconds", 60)).Error!, second.Call, "Connect");
         var parent = Up(4);
         Dial(5, ("parent_call_res_id", parent.Call));
-        Is(_bench.Ask("sys.call.construct", ("to_uri", "sip:6@192.0.2.6"), ("max_answer_seconds", 60), ("parent_call_res_id", parent.Call)).Error!, parent.Call, "Dial");
+        Is(_bench.Ask("sys.call.construct", ("to_uri", "sip:6@192.0.2.6"), ("max_answer_seconds", 60), ("parent_call_res_id", parent.Call)).Error!, parent.Call,
+            "Dial");
         var conference = Conference(third.Call);
         Is(_bench.Ask("sys.conf.play_stop", ("res_id", conference)).Error!, conference, "Active");
         _bench.Crashes.ShouldBeEmpty();

@@ -28,7 +28,8 @@ public sealed partial class RecoveryTests
         return (match.Groups[1].Value, ulong.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture));
     }
 
-    private static int PortOf(SipMessage message) => int.Parse(MediaPort().Match(Encoding.ASCII.GetString(message.Body.Span)).Groups[1].Value, CultureInfo.InvariantCulture);
+    private static int PortOf(SipMessage message) =>
+        int.Parse(MediaPort().Match(Encoding.ASCII.GetString(message.Body.Span)).Groups[1].Value, CultureInfo.InvariantCulture);
 
     private (string Call, RawPeer Peer, SipRequest Invite) Up(string address = "192.0.2.10", string more = "", string direction = "sendrecv")
     {
@@ -65,7 +66,8 @@ public sealed partial class RecoveryTests
     private static int? Error(JsonElement happened) =>
         happened.GetProperty("error") is { ValueKind: JsonValueKind.Object } error ? error.GetProperty("code").GetInt32() : null;
 
-    private static (string By, int Cause) How(JsonElement released) => (released.GetProperty("dropped_by").GetString()!, released.GetProperty("cause").GetInt32());
+    private static (string By, int Cause) How(JsonElement released) =>
+        (released.GetProperty("dropped_by").GetString()!, released.GetProperty("cause").GetInt32());
 
     [Fact]
     public void An_answered_call_tells_its_far_end_where_it_is_now_and_goes_on()

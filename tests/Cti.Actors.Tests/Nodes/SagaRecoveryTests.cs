@@ -32,7 +32,8 @@ public sealed class SagaRecoveryTests
 
     private string State(string call) => JsonDocument.Parse(_bench.Ask("sys.call.get", ("res_id", call)).Result).RootElement.GetProperty("state").GetString()!;
 
-    private static int? Error(JsonElement told) => told.GetProperty("error") is { ValueKind: JsonValueKind.Object } error ? error.GetProperty("code").GetInt32() : null;
+    private static int? Error(JsonElement told) =>
+        told.GetProperty("error") is { ValueKind: JsonValueKind.Object } error ? error.GetProperty("code").GetInt32() : null;
 
     private void Never(string method) => Should.Throw<InvalidOperationException>(() => _bench.Expect(method, 500), $"no {method}");
 
@@ -41,7 +42,8 @@ public sealed class SagaRecoveryTests
     {
         var (first, firstPeer) = Up(1);
         var (second, secondPeer) = Up(2);
-        _bench.Ask("sys.call.connect_start", ("res_id", first), ("call_res_id", second), ("max_seconds", 50), ("connect_mode", 2), ("local_volume", -3), ("record_file", "both")).Error.ShouldBeNull();
+        _bench.Ask("sys.call.connect_start", ("res_id", first), ("call_res_id", second), ("max_seconds", 50), ("connect_mode", 2), ("local_volume", -3),
+            ("record_file", "both")).Error.ShouldBeNull();
         var before = _bench.Media.Bridges.ShouldHaveSingleItem().Request;
         _bench.KillAndRestart();
         GoesOn(firstPeer, secondPeer);
@@ -77,7 +79,9 @@ public sealed class SagaRecoveryTests
         _bench.Media.Files["music.wav"] = 60_000;
         var peers = Enumerable.Range(1, 3).Select(Up).ToList();
         var conference = JsonDocument.Parse(_bench.Ask("sys.conf.construct", ("max_seconds", 600)).Result).RootElement.GetProperty("res_id").GetString()!;
-        foreach (var (call, _) in peers) _bench.Ask("sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300), ("voice_mode", call == peers[1].Call ? 2 : 1)).Error.ShouldBeNull();
+        foreach (var (call, _) in peers)
+            _bench.Ask("sys.call.conf_enter", ("res_id", call), ("conf_res_id", conference), ("max_seconds", 300),
+                ("voice_mode", call == peers[1].Call ? 2 : 1)).Error.ShouldBeNull();
         _bench.Ask("sys.conf.play_start", ("res_id", conference), ("content", "music.wav")).Error.ShouldBeNull();
         _bench.Ask("sys.conf.record_start", ("res_id", conference), ("max_seconds", 100), ("record_file", "all")).Error.ShouldBeNull();
         _bench.Runtime.Advance(4000);
@@ -144,7 +148,8 @@ public sealed class SagaRecoveryTests
     {
         var first = _bench.Peer("192.0.2.1");
         var second = _bench.Peer("192.0.2.2");
-        _bench.Ask("ext.duo_callback.construct", ("to1_uri", "sip:1@192.0.2.1"), ("to2_uri", "sip:2@192.0.2.2"), ("max_connect_seconds", 20)).Error.ShouldBeNull();
+        _bench.Ask("ext.duo_callback.construct", ("to1_uri", "sip:1@192.0.2.1"), ("to2_uri", "sip:2@192.0.2.2"), ("max_connect_seconds", 20))
+            .Error.ShouldBeNull();
         Answer(first, first.Request("INVITE"));
         var invite = second.Request("INVITE");
         if (beforeTheSecondAnswers)

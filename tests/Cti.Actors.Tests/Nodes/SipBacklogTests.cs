@@ -72,7 +72,8 @@ public sealed class SipBacklogTests
         var other = bench.Peer("192.0.2.20");
         for (var i = 1; i < 7; i++)
         {
-            other.Send($"OPTIONS sip:x@10.0.0.100 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.20:5060;branch=z9hG4bK{i}\nMax-Forwards: 70\nFrom: <sip:o@192.0.2.20>;tag=o\nTo: <sip:x@10.0.0.100>\nCall-ID: options\nCSeq: {i} OPTIONS");
+            other.Send($"OPTIONS sip:x@10.0.0.100 SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.20:5060;branch=z9hG4bK{i}\nMax-Forwards: 70\n"
+                + $"From: <sip:o@192.0.2.20>;tag=o\nTo: <sip:x@10.0.0.100>\nCall-ID: options\nCSeq: {i} OPTIONS");
             bench.Runtime.Stall(150);
         }
         bench.Server.CallsRefusedForBacklog.ShouldBe(0, "only new calls are refused");

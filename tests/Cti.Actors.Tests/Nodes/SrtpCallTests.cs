@@ -39,7 +39,8 @@ public sealed class SrtpCallTests
     /// <summary>The key that we sent for the suite.</summary>
     private static SrtpKey KeyIn(SipMessage message)
     {
-        var line = MediaOf(message).Attributes.Single(static attribute => attribute.Name == "crypto" && attribute.Value!.Contains(Suite, StringComparison.Ordinal)).Value!;
+        var line = MediaOf(message).Attributes.Single(static attribute =>
+            attribute.Name == "crypto" && attribute.Value!.Contains(Suite, StringComparison.Ordinal)).Value!;
         return SrtpKey.Parse(SrtpSuite.AesCm80, line[(line.IndexOf("inline:", StringComparison.Ordinal) + 7)..]).ShouldNotBeNull();
     }
 
@@ -52,7 +53,8 @@ public sealed class SrtpCallTests
         var store = new MemoryJournalStore(_disk);
         NodeBench.Done(store.OpenAsync(4));
         var entries = NodeBench.Done(store.ReadJournalsAsync([0, 1, 2, 3])).Values.SelectMany(static entries => entries);
-        var whole = string.Join('\n', entries.Select(static entry => Encoding.UTF8.GetString(entry.Payload.Span))).Replace("\\u002B", "+", StringComparison.Ordinal);
+        var whole = string.Join('\n', entries.Select(static entry => Encoding.UTF8.GetString(entry.Payload.Span)))
+            .Replace("\\u002B", "+", StringComparison.Ordinal);
         whole.ShouldContain("RTP/SAVP");
         foreach (var key in ours) whole.ShouldNotContain(key.ToBase64());
         for (byte theirs = 1; theirs < 6; theirs++) whole.ShouldNotContain(KeyOf(theirs));

@@ -57,7 +57,8 @@ public sealed class StrangerTests
         {more}
         """.Trim();
 
-    private static string Small(string method) => $"{method} sip:a SIP/2.0\r\nv:SIP/2.0/UDP a;branch=z9hG4bK\r\nf:sip:a;tag=1\r\nt:sip:a\r\ni:1\r\nCSeq:1 {method}\r\n\r\n";
+    private static string Small(string method) =>
+        $"{method} sip:a SIP/2.0\r\nv:SIP/2.0/UDP a;branch=z9hG4bK\r\nf:sip:a;tag=1\r\nt:sip:a\r\ni:1\r\nCSeq:1 {method}\r\n\r\n";
 
     private static void SendRaw(NodeBench bench, byte[] bytes)
     {
@@ -67,9 +68,12 @@ public sealed class StrangerTests
 
     public static TheoryData<string> Unwanted => new()
     {
-        Request("INVITE", "Contact: <sip:x@192.0.2.66>"), Request("OPTIONS"), Request("REGISTER", "Contact: <sip:x@192.0.2.66>"), Request("MESSAGE"), Request("SUBSCRIBE"),
-        Request("NOTIFY"), Request("PUBLISH"), Request("REFER"), Request("PRACK"), Request("UPDATE"), Request("INFO"), Request("BYE"), Request("CANCEL"), Request("NEWMETHOD"),
-        Request("BYE", "", ";tag=unknown"), Request("INVITE", "", ";tag=unknown"), Request("OPTIONS", "", ";tag=unknown"), Request("MESSAGE", "", ";tag=unknown"),
+        Request("INVITE", "Contact: <sip:x@192.0.2.66>"), Request("OPTIONS"), Request("REGISTER", "Contact: <sip:x@192.0.2.66>"), Request("MESSAGE"),
+        Request("SUBSCRIBE"),
+        Request("NOTIFY"), Request("PUBLISH"), Request("REFER"), Request("PRACK"), Request("UPDATE"), Request("INFO"), Request("BYE"), Request("CANCEL"),
+        Request("NEWMETHOD"),
+        Request("BYE", "", ";tag=unknown"), Request("INVITE", "", ";tag=unknown"), Request("OPTIONS", "", ";tag=unknown"),
+        Request("MESSAGE", "", ";tag=unknown"),
         Request("BYE", "", ";tag=0.0.1-sys.call-5-0123456789abcdef"), Request("INVITE", "", ";tag=0.0.1-sys.call-5-0123456789abcdef"),
         Request("INVITE", "Require: 100rel, x, y, z"), Request("INVITE", "Accept: text/plain"),
         Small("INVITE"), Small("OPTIONS"), Small("REGISTER"), Small("BYE"), Small("CANCEL"), Small("X"),
@@ -146,7 +150,8 @@ public sealed class StrangerTests
         peer.Invite("100", $"Contact: <sip:x@{Victim}>");
         var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
         bench.Ask("sys.call.answer", ("res_id", call), ("max_answer_seconds", 60)).Error.ShouldBeNull();
-        peer.Send(Request("ACK", "", $";tag={peer.Response(200).To.Tag}").Replace("Call-ID: stranger", $"Call-ID: call-{Stranger}", StringComparison.Ordinal).Replace("tag=x", "tag=caller", StringComparison.Ordinal));
+        peer.Send(Request("ACK", "", $";tag={peer.Response(200).To.Tag}").Replace("Call-ID: stranger", $"Call-ID: call-{Stranger}", StringComparison.Ordinal)
+            .Replace("tag=x", "tag=caller", StringComparison.Ordinal));
         bench.Expect("sys.call.on_answer_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
         var sent = caller.In;
         var victim = new Scales(bench, Victim);

@@ -243,7 +243,8 @@ public sealed class ToleranceTests
         (refresh.Get(HeaderId.SessionExpires), refresh.Body.IsEmpty).ShouldBe(("90;refresher=uac", true));
         phone.Respond(refresh, 200, "Contact: <sip:caller@192.0.2.10>\nSession-Expires: 90;refresher=uac");
         phone.Respond(phone.Request("UPDATE", 46_000), 405);
-        phone.Respond(phone.Request("INVITE", 500), 200, "Contact: <sip:caller@192.0.2.10>\nSession-Expires: 90;refresher=uac\nContent-Type: application/sdp", phone.Sdp());
+        phone.Respond(phone.Request("INVITE", 500), 200, "Contact: <sip:caller@192.0.2.10>\nSession-Expires: 90;refresher=uac\nContent-Type: application/sdp",
+            phone.Sdp());
         phone.Request("ACK");
         _bench.Crashes.ShouldBeEmpty();
     }
@@ -256,7 +257,8 @@ public sealed class ToleranceTests
         phone.Rest();
         var unknown = invite.From.Tag!;
         var other = unknown[..^1] + (unknown[^1] == '0' ? '1' : '0');
-        phone.Send($"SIP/2.0 200 OK\nVia: {invite.Get(HeaderId.Via)}\nFrom: <sip:cti@10.0.0.100>;tag={other}\nTo: <sip:bob@192.0.2.7>;tag=stray\nCall-ID: nobodys\nCSeq: 1 INVITE\nContact: <");
+        phone.Send($"SIP/2.0 200 OK\nVia: {invite.Get(HeaderId.Via)}\nFrom: <sip:cti@10.0.0.100>;tag={other}\nTo: <sip:bob@192.0.2.7>;tag=stray\n"
+            + "Call-ID: nobodys\nCSeq: 1 INVITE\nContact: <");
         phone.Respond(phone.Request("BYE", 500), 481);
         phone.Request("ACK", 500).To.Tag.ShouldBe("stray");
         _bench.Crashes.ShouldBeEmpty();

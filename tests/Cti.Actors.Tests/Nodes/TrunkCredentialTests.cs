@@ -16,8 +16,11 @@ public sealed class TrunkCredentialTests
 
     private static bool HasCredentials(SipRequest request) => request.Has(HeaderId.Authorization) || request.Has(HeaderId.ProxyAuthorization);
 
-    /// <summary>A call over the carrier, answered with that Contact; the carrier has asked for the password before where <paramref name="challenged"/>.</summary>
-    private static (SipRequest Invite, SipRequest Ack) Up(NodeBench bench, RawPeer carrier, string contact, bool challenged = true, string more = "", RawPeer? ackTo = null)
+    /// <summary>
+    /// A call over the carrier, answered with that Contact; the carrier has asked for the password before where <paramref name="challenged"/>.
+    /// </summary>
+    private static (SipRequest Invite, SipRequest Ack) Up(NodeBench bench, RawPeer carrier, string contact, bool challenged = true, string more = "",
+        RawPeer? ackTo = null)
     {
         bench.Construct("sip:200@carrier");
         var invite = carrier.Request("INVITE");
@@ -174,7 +177,8 @@ public sealed class TrunkCredentialTests
         var res = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString();
         bench.Ask("sys.call.answer", ("res_id", res), ("max_answer_seconds", 60)).Error.ShouldBeNull();
         var answered = carrier.Response(200);
-        carrier.Send($"ACK {answered.Contact!.Uri} SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKack\nMax-Forwards: 70\nFrom: {answered.Get(HeaderId.From)}\nTo: {answered.Get(HeaderId.To)}\nCall-ID: {answered.CallId}\nCSeq: 1 ACK");
+        carrier.Send($"ACK {answered.Contact!.Uri} SIP/2.0\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKack\nMax-Forwards: 70\n"
+            + $"From: {answered.Get(HeaderId.From)}\nTo: {answered.Get(HeaderId.To)}\nCall-ID: {answered.CallId}\nCSeq: 1 ACK");
         bench.Expect("sys.call.on_answer_completed");
         bench.Ask("sys.call.drop", ("res_id", res)).Error.ShouldBeNull();
         far.Respond(far.Request("BYE"), 401, Challenge());
@@ -303,10 +307,13 @@ public sealed class TrunkCredentialTests
     {
         var resolver = new Cti.Testing.VirtualResolver();
         resolver.Names["sip.carrier.example"] = new(System.Net.IPAddress.Parse("10.0.0.1"), 5060);
-        var bench = new NodeBench([Carrier("sip.carrier.example")], new Cti.Actors.Instances.InboundPolicy([], false, NodeBench.App, false), resolver: resolver);
+        var bench = new NodeBench([Carrier("sip.carrier.example")], new Cti.Actors.Instances.InboundPolicy([], false, NodeBench.App, false),
+            resolver: resolver);
         var before = bench.Peer("10.0.0.1");
         var after = bench.Peer("10.0.0.2");
-        void CallFrom(RawPeer peer, string id) => peer.Send($"INVITE sip:100@10.0.0.100 SIP/2.0\nVia: SIP/2.0/UDP {peer.Local};branch=z9hG4bK{id}\nMax-Forwards: 70\nFrom: <sip:x@x>;tag=x\nTo: <sip:100@10.0.0.100>\nCall-ID: {id}\nCSeq: 1 INVITE\nContact: <sip:x@{peer.Local}>\nContent-Type: application/sdp", peer.Sdp());
+        void CallFrom(RawPeer peer, string id) =>
+            peer.Send($"INVITE sip:100@10.0.0.100 SIP/2.0\nVia: SIP/2.0/UDP {peer.Local};branch=z9hG4bK{id}\nMax-Forwards: 70\nFrom: <sip:x@x>;tag=x\n"
+                + $"To: <sip:100@10.0.0.100>\nCall-ID: {id}\nCSeq: 1 INVITE\nContact: <sip:x@{peer.Local}>\nContent-Type: application/sdp", peer.Sdp());
         resolver.Names["sip.carrier.example"] = new(System.Net.IPAddress.Parse("10.0.0.2"), 5060);
         CallFrom(after, "a");
         after.Response(403);

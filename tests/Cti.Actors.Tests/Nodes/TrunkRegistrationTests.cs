@@ -7,7 +7,8 @@ namespace Cti.Actors.Tests.Nodes;
 public sealed class TrunkRegistrationTests
 {
     private const string Challenge = "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", algorithm=MD5";
-    private readonly NodeBench _bench = new([new Trunk { Name = "carrier", Host = "10.0.0.1", User = "4930", Password = "secret", Register = true, RegisterSeconds = 600 }]);
+    private readonly NodeBench _bench =
+        new([new Trunk { Name = "carrier", Host = "10.0.0.1", User = "4930", Password = "secret", Register = true, RegisterSeconds = 600 }]);
     private readonly RawPeer _registrar;
 
     public TrunkRegistrationTests() => _registrar = _bench.Peer("10.0.0.1");
@@ -78,7 +79,8 @@ public sealed class TrunkRegistrationTests
         Register(403);
         _bench.Runtime.Advance(100);
         var failing = Status();
-        (failing.GetProperty("registered").GetBoolean(), failing.GetProperty("register_status").GetInt32(), failing.GetProperty("register_reason").GetString()).ShouldBe((false, 403, "Status"));
+        (failing.GetProperty("registered").GetBoolean(), failing.GetProperty("register_status").GetInt32(), failing.GetProperty("register_reason").GetString())
+            .ShouldBe((false, 403, "Status"));
         failing.GetProperty("register_since").GetInt64().ShouldBe(_bench.Runtime.UnixMillis / 1000);
         _bench.Server.Trunks.RegisterFailuresAt(_bench.Server.Trunks.All[0]).ShouldBe(new Dictionary<int, long> { [403] = 1 });
         Wait().ShouldBeGreaterThanOrEqualTo(149);

@@ -86,7 +86,8 @@ public sealed class TrunkTests
     {
         var bench = new NodeBench([Carrier("carrier", "10.0.0.1") with { Port = 5080, MaxCalls = 1 }], dialAny: false);
         bench.Peer("10.0.0.1", 5080);
-        string[] Gateways(params string[] uris) => (string[])bench.Ask("sys.call.construct", ("to_uri", uris), ("max_answer_seconds", 60)).Error!.Data!["gateways"];
+        string[] Gateways(params string[] uris) =>
+            (string[])bench.Ask("sys.call.construct", ("to_uri", uris), ("max_answer_seconds", 60)).Error!.Data!["gateways"];
         Gateways("sip:1@10.0.0.1", "1@10.0.0.1:5090", "1@[2001:db8::1]:5070", "1@carier").ShouldBe(
             ["10.0.0.1:5060: unknown", "10.0.0.1:5090: unknown", "[2001:db8::1]:5070: unknown", "carier:5060: unknown"]);
         bench.Construct("sip:1@10.0.0.1:5080").ShouldNotBeEmpty();

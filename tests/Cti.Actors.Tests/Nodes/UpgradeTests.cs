@@ -39,7 +39,8 @@ public sealed class UpgradeTests : ClusterNodeTests
         State(call).ShouldBe("Idle", "what can be read goes on");
         (bench["n2"].Server.Cluster.Snapshot().Held + bench["n3"].Server.Cluster.Snapshot().Held).ShouldBe(Instances);
         (bench["n2"].Server.InstanceCount + bench["n3"].Server.InstanceCount).ShouldBe(Instances - 1);
-        bench.Wait(bench.Begin(bench["n2"], null, "sys.call.get", ("res_id", unreadable)), 8000).Error.ShouldNotBeNull().Code.ShouldBe(503, "it is there, and nobody may say that it is not");
+        bench.Wait(bench.Begin(bench["n2"], null, "sys.call.get", ("res_id", unreadable)), 8000).Error.ShouldNotBeNull()
+            .Code.ShouldBe(503, "it is there, and nobody may say that it is not");
 
         // Nor does it keep a node from starting, which would take the readable ones down as well.
         bench.Kill(bench["n2"]);

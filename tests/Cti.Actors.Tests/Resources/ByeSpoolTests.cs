@@ -127,7 +127,8 @@ public sealed class ByeSpoolTests
         _runtime.RunAll();
         var later = $"2 bye {_runtime.UnixMillis} 486 {First} more";
         var strange = "1 hello there";
-        _disk.Content = Encoding.UTF8.GetBytes($"{later} {SumOf(later)}\n{Content.Replace("486 " + First, "487 " + First, StringComparison.Ordinal)}\n\n{strange} {SumOf(strange)}\n\uFFFD\n");
+        _disk.Content = Encoding.UTF8.GetBytes($"{later} {SumOf(later)}\n{Content.Replace("486 " + First, "487 " + First, StringComparison.Ordinal)}\n\n"
+            + $"{strange} {SumOf(strange)}\n\uFFFD\n");
         var next = Begin();
         (next.Find(First), next.Find(Second)?.ReasonCause).ShouldBe((null, 486));
         _log.Written.ShouldBe([.. Enumerable.Repeat(LogEvents.ByeRecordSkipped, 6), LogEvents.ByesLeft]);
@@ -192,7 +193,8 @@ public sealed class ByeSpoolTests
             await file.ReplaceAsync("three\n"u8.ToArray());
             await file.AppendAsync("four\n"u8.ToArray());
             Encoding.UTF8.GetString((await file.ReadAsync(100)).Span).ShouldBe("three\nfour\n");
-            if (!OperatingSystem.IsWindows()) File.GetUnixFileMode(Path.Combine(folder.FullName, "data", "spool")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            if (!OperatingSystem.IsWindows())
+                File.GetUnixFileMode(Path.Combine(folder.FullName, "data", "spool")).ShouldBe(UnixFileMode.UserRead | UnixFileMode.UserWrite);
         }
         finally
         {

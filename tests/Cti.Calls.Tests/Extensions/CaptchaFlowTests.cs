@@ -8,7 +8,8 @@ public sealed class CaptchaFlowTests
     private const long Begin = Some.Start / 1000;
 
     private static string Over(string error, string by, string keys, string? answer = null) =>
-        $$"""! 1 ext.captcha_call.on_released {"res_id":"{{SomeFlow.CaptchaId}}","error":{{error}},"begin_time":{{Begin}},"answer_time":{{answer ?? $"{Begin}"}},"end_time":{{Begin}},"dropped_by":"{{by}}","keys":"{{keys}}","user_data":"mine"}""";
+        $$"""! 1 ext.captcha_call.on_released {"res_id":"{{SomeFlow.CaptchaId}}","error":{{error}},"begin_time":{{Begin}}"""
+            + $$""","answer_time":{{answer ?? $"{Begin}"}},"end_time":{{Begin}},"dropped_by":"{{by}}","keys":"{{keys}}","user_data":"mine"}""";
 
     private static FlowDriver Collecting()
     {
@@ -94,5 +95,8 @@ public sealed class CaptchaFlowTests
     [Fact]
     public void Get_tells_what_construct_was_given() =>
         System.Text.Encoding.UTF8.GetString(Collecting().State!.Describe(ApiGeneration.V2).Span).ShouldBe(
-            $$"""{"res_id":"{{SomeFlow.CaptchaId}}","state":"Answered","begin_time":{{Begin}},"from_uri":null,"to_uri":"sip:1@b.example","valid_keys":"0123456789*#ABCD","max_keys":11,"finish_keys":"#","first_key_timeout":45,"continues_keys_timeout":30,"play_content":[["enter.wav",0,""]],"play_repeat":0,"breaking_on_key":true,"including_finish_key":false,"max_ring_seconds":50,"user_data":"mine","ipsc_info":{{SomeFlow.Process}}}""");
+            $$"""{"res_id":"{{SomeFlow.CaptchaId}}","state":"Answered","begin_time":{{Begin}},"from_uri":null"""
+                + $$""","to_uri":"sip:1@b.example","valid_keys":"0123456789*#ABCD","max_keys":11,"finish_keys":"#","first_key_timeout":45"""
+                + $$""","continues_keys_timeout":30,"play_content":[["enter.wav",0,""]],"play_repeat":0,"breaking_on_key":true,"including_finish_key":false"""
+                + $$""","max_ring_seconds":50,"user_data":"mine","ipsc_info":{{SomeFlow.Process}}}""");
 }

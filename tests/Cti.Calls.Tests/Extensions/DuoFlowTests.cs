@@ -17,7 +17,8 @@ public sealed class DuoFlowTests
         Event(sequence, $"on_dial{party}_completed", $"\"error\":{error},\"begin_time\":{Begin + begin},\"answer_time\":{answer},\"end_time\":{Begin + end}");
 
     private static string Over(int sequence, string error, string answer, string connect, int end) =>
-        Event(sequence, "on_released", $"\"error\":{error},\"begin_time\":{Begin},\"answer_time\":{answer},\"connect_time\":{connect},\"end_time\":{Begin + end},\"user_data\":\"one\"");
+        Event(sequence, "on_released",
+            $"\"error\":{error},\"begin_time\":{Begin},\"answer_time\":{answer},\"connect_time\":{connect},\"end_time\":{Begin + end},\"user_data\":\"one\"");
 
     private static string Error(int code, string message) => $$"""{"code":{{code}},"message":"{{message}}"}""";
 
@@ -125,7 +126,8 @@ public sealed class DuoFlowTests
         flow = SomeFlow.Begin(SomeFlow.Duo);
         flow.Made(1);
         flow.Answered(1);
-        flow.Refused(FlowAsk.Construct, RpcError.NoSuchResource(FlowDriver.Call1), 2).ShouldBe([Dialled(3, 2, Error(410, "the first party hung up"), 0, "null", 0), "> 1 drop 487"]);
+        flow.Refused(FlowAsk.Construct, RpcError.NoSuchResource(FlowDriver.Call1), 2)
+            .ShouldBe([Dialled(3, 2, Error(410, "the first party hung up"), 0, "null", 0), "> 1 drop 487"]);
         flow.Released(1, "usr").ShouldBe([Over(4, Error(410, "the first party hung up"), $"{Begin}", "null", 0)]);
     }
 
@@ -274,11 +276,15 @@ public sealed class DuoFlowTests
     {
         var flow = Calling();
         flow.Trace(new CancelFlow());
-        flow.Trace(new NodeLost()).ShouldBe([Dialled(3, 2, Error(503, "interrupted by the loss of a node"), 2, "null", 2), Over(4, Error(487, "cancelled"), $"{Begin + 2}", "null", 2)]);
+        flow.Trace(new NodeLost()).ShouldBe([Dialled(3, 2, Error(503, "interrupted by the loss of a node"), 2, "null", 2),
+            Over(4, Error(487, "cancelled"), $"{Begin + 2}", "null", 2)]);
     }
 
     [Fact]
     public void Get_tells_what_construct_was_given() =>
-        System.Text.Encoding.UTF8.GetString(SomeFlow.Begin(SomeFlow.Duo with { RecordPath = "/r/a.wav", RingPlayFile = "ring.wav", RingPlayMode = 2, RecordMode = DuoRecording.FromSecondCall }).State!.Describe(ApiGeneration.V2).Span).ShouldBe(
-            $$"""{"res_id":"{{SomeFlow.DuoId}}","state":"Initiated","begin_time":{{Begin}},"from1_uri":"1001","to1_uri":"sip:1@b.example","from2_uri":null,"to2_uri":"sip:2@b.example","max_connect_seconds":600,"ring_play_file":"ring.wav","ring_play_mode":2,"record_file":"/r/a.wav","record_mode":2,"record_format":2,{{Users}},"max_ring_seconds":50,"ipsc_info":{{SomeFlow.Process}}}""");
+        System.Text.Encoding.UTF8.GetString(SomeFlow.Begin(SomeFlow.Duo with { RecordPath = "/r/a.wav", RingPlayFile = "ring.wav", RingPlayMode = 2,
+            RecordMode = DuoRecording.FromSecondCall }).State!.Describe(ApiGeneration.V2).Span).ShouldBe(
+            $$"""{"res_id":"{{SomeFlow.DuoId}}","state":"Initiated","begin_time":{{Begin}},"from1_uri":"1001","to1_uri":"sip:1@b.example","from2_uri":null"""
+                + $$""","to2_uri":"sip:2@b.example","max_connect_seconds":600,"ring_play_file":"ring.wav","ring_play_mode":2"""
+                + $$""","record_file":"/r/a.wav","record_mode":2,"record_format":2,{{Users}},"max_ring_seconds":50,"ipsc_info":{{SomeFlow.Process}}}""");
 }

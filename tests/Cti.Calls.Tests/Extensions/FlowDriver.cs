@@ -29,7 +29,8 @@ internal sealed class FlowDriver
             decision.Effects.ShouldBeEmpty();
             return decision;
         }
-        foreach (var entry in decision.Entries) _replayed = FlowDecider.Apply(_replayed, FlowEntryCodec.Decode(FlowEntryCodec.Version, FlowEntryCodec.Encode(entry)));
+        foreach (var entry in decision.Entries)
+            _replayed = FlowDecider.Apply(_replayed, FlowEntryCodec.Decode(FlowEntryCodec.Version, FlowEntryCodec.Encode(entry)));
         State = decision.State;
         JsonSerializer.Serialize(_replayed).ShouldBe(JsonSerializer.Serialize(State), "the journal alone tells the state");
         Events.AddRange(decision.Events);
@@ -55,13 +56,15 @@ internal sealed class FlowDriver
     /// <summary>The construct of a party's call is answered.</summary>
     public string[] Made(int party) => Trace(Constructed(party));
 
-    public string[] Answered(int party) => Trace(Told(party, "on_dial_completed", $"\"error\":null,\"begin_time\":1,\"answer_time\":{Now / 1000},\"end_time\":{Now / 1000}"));
+    public string[] Answered(int party) =>
+        Trace(Told(party, "on_dial_completed", $"\"error\":null,\"begin_time\":1,\"answer_time\":{Now / 1000},\"end_time\":{Now / 1000}"));
 
     public string[] NotAnswered(int party, int code) =>
         Trace(Told(party, "on_dial_completed", $$""" "error":{"code":{{code}},"message":"why"},"begin_time":1,"answer_time":null,"end_time":{{Now / 1000}}"""));
 
     public string[] Completed(int party, string method, int? code = null, string more = "") =>
-        Trace(Told(party, method, (code is null ? "\"error\":null" : $$"""  "error":{"code":{{code}},"message":"why"}""") + $",\"begin_time\":1,\"end_time\":{Now / 1000}{more}"));
+        Trace(Told(party, method,
+            (code is null ? "\"error\":null" : $$"""  "error":{"code":{{code}},"message":"why"}""") + $",\"begin_time\":1,\"end_time\":{Now / 1000}{more}"));
 
     public string[] Released(int party, string droppedBy) => Trace(Told(party, "on_released", $"\"end_time\":{Now / 1000},\"dropped_by\":\"{droppedBy}\""));
 
@@ -92,7 +95,8 @@ internal sealed class FlowDriver
         AskOwned { Request: DropCall drop } ask => $"{ask.Party} drop {drop.Cause}",
         AskOwned { Request: StartPlay play } ask => $"{ask.Party} play {string.Join('|', play.Files)} x{play.Repeat}",
         AskOwned { Request: StartReceiveKeys receive } ask => $"{ask.Party} receive {receive.Spec.MaxKeys}",
-        AskOwned { Request: StartConnect connect } ask => $"{ask.Party} connect {connect.Peer} {connect.Spec.MaxSeconds} {connect.Spec.RecordPath}{(connect.Spec.AppendsRecording ? " on" : "")}",
+        AskOwned { Request: StartConnect connect } ask =>
+            $"{ask.Party} connect {connect.Peer} {connect.Spec.MaxSeconds} {connect.Spec.RecordPath}{(connect.Spec.AppendsRecording ? " on" : "")}",
         AskOwned { Request: StartSideRecord record } ask => $"{ask.Party} record {record.FullPath} {record.Format}",
         AskOwned { Request: StopSideRecord } ask => $"{ask.Party} stop recording",
         _ => effect.GetType().Name,
@@ -108,7 +112,8 @@ internal static class SomeFlow
 
     internal static NotifySpec Notify => new()
     {
-        First = new PartySpec("1001", ["sip:1@b.example"], "mine"), MaxRingSeconds = 50, Content = [new PlayElement(0, "a.wav", ""), new PlayElement(0, "b.wav", "")],
+        First = new PartySpec("1001", ["sip:1@b.example"], "mine"), MaxRingSeconds = 50,
+        Content = [new PlayElement(0, "a.wav", ""), new PlayElement(0, "b.wav", "")],
         Files = ["a.wav", "b.wav"], Repeat = 1,
     };
 
@@ -120,7 +125,8 @@ internal static class SomeFlow
 
     internal static DuoSpec Duo => new()
     {
-        First = new PartySpec("1001", ["sip:1@b.example"], "one"), Second = new PartySpec(null, ["sip:2@b.example"], "two"), MaxRingSeconds = 50, MaxConnectSeconds = 600,
+        First = new PartySpec("1001", ["sip:1@b.example"], "one"), Second = new PartySpec(null, ["sip:2@b.example"], "two"), MaxRingSeconds = 50,
+        MaxConnectSeconds = 600,
     };
 
     internal static FlowDriver Begin(FlowSpec spec)

@@ -6,13 +6,16 @@ using Cti.Calls.Extensions;
 
 namespace Cti.Calls.Tests.Extensions;
 
-/// <summary>The bytes of every kind of a flow's entries, version 1, as files. CTI_REGENERATE=1 writes files that are missing or that changed before a release.</summary>
+/// <summary>
+/// The bytes of every kind of a flow's entries, version 1, as files. CTI_REGENERATE=1 writes files that are missing or that changed before a release.
+/// </summary>
 public sealed class FlowGoldenTests
 {
     private static Dictionary<string, FlowEntry> Samples { get; } = new()
     {
         ["new.notify"] = new FlowBegan(SomeFlow.NotifyId, "app", SomeFlow.Notify, "sip:1@b.example"),
-        ["new.captcha"] = new FlowBegan(SomeFlow.CaptchaId, "app", SomeFlow.Captcha with { First = new PartySpec(null, ["sip:1@b.example"], null) }, "sip:1@b.example"),
+        ["new.captcha"] = new FlowBegan(SomeFlow.CaptchaId, "app", SomeFlow.Captcha with { First = new PartySpec(null, ["sip:1@b.example"], null) },
+            "sip:1@b.example"),
         ["new.duo"] = new FlowBegan(SomeFlow.DuoId, "app", SomeFlow.Duo with
         {
             RingPlayFile = "ring.wav", RingPlayMode = 2, RecordPath = "/r/a.wav", RecordMode = DuoRecording.FromSecondCall, RecordFormat = "Ulaw",

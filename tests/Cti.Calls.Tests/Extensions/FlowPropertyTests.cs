@@ -77,7 +77,8 @@ public sealed class FlowPropertyTests
 
         private DuoSpec Duo() => SomeFlow.Duo with
         {
-            RecordPath = _random.Next(2) == 0 ? null : "/r/a.wav", RecordMode = (DuoRecording)_random.Next(3), RingPlayFile = _random.Next(2) == 0 ? null : "ring.wav",
+            RecordPath = _random.Next(2) == 0 ? null : "/r/a.wav", RecordMode = (DuoRecording)_random.Next(3),
+            RingPlayFile = _random.Next(2) == 0 ? null : "ring.wav",
             RingPlayMode = _random.Next(4), MaxConnectSeconds = _random.Next(1, 30),
         };
 
@@ -142,7 +143,8 @@ public sealed class FlowPropertyTests
             var parent = args.OptionalString("parent_call_res_id");
             Run(party, Some.Construct with
             {
-                Id = id, Owner = _flow.State!.Id.ToString(), Parent = parent, MaxRingSeconds = args.Int32("max_ring_seconds"), UserData = args.OptionalString("user_data"),
+                Id = id, Owner = _flow.State!.Id.ToString(), Parent = parent, MaxRingSeconds = args.Int32("max_ring_seconds"),
+                UserData = args.OptionalString("user_data"),
                 RingBack = parent is null ? new RingBackSpec(null, 0) : new RingBackSpec(args.OptionalString("ring_play_file"), args.Int32("ring_play_mode")),
             }, replied => Told(0, replied with { Party = party, What = FlowAsk.Construct }));
         }
@@ -235,7 +237,8 @@ public sealed class FlowPropertyTests
                 2 => Due(call),
                 3 when _random.Next(4) == 0 => new MediaLost(),
                 < 6 when call.Action is { } action => new PlayFinished(action.Number, _random.Next(5) == 0 ? MediaEnd.NotFound : MediaEnd.Completed, null),
-                < 6 when call.Dialling is { } dialling => new PlayFinished(dialling.Number, _random.Next(5) == 0 ? MediaEnd.NotFound : MediaEnd.Completed, null),
+                < 6 when call.Dialling is { } dialling =>
+                    new PlayFinished(dialling.Number, _random.Next(5) == 0 ? MediaEnd.NotFound : MediaEnd.Completed, null),
                 6 when call.Bridge is { } bridge && _random.Next(4) == 0 => new BridgeFinished(bridge.Number, MediaEnd.Failed, null),
                 7 when call.SideRecord is { } record && _random.Next(3) == 0 => new RecordFinished(record.Number, MediaEnd.Failed, "disk full"),
                 _ => null,
@@ -278,7 +281,9 @@ public sealed class FlowPropertyTests
                 if (_calls[party]?.State is not { IsOver: false } call) continue;
                 if (call.IsAwaitingParent && _calls[1]?.State is not { } || call is { Parent.Stage: ParentStage.Asked }) _calls[party]!.Do(new NodeLost());
                 else Told(party, Sagas.Recovery.Of(call, _now));
-                if (call.Dialling is not null && (_calls[2]?.State is not { } child || child.Parent is null or { Stage: ParentStage.Asked } || child.WasReleased)) Told(party, new ChildDone(call.Dialling.Child));
+                if (call.Dialling is not null
+                    && (_calls[2]?.State is not { } child || child.Parent is null or { Stage: ParentStage.Asked } || child.WasReleased))
+                    Told(party, new ChildDone(call.Dialling.Child));
             }
             for (var party = 1; party < 3; party++)
             {
@@ -299,7 +304,9 @@ public sealed class FlowPropertyTests
                 for (var party = 1; party < 3; party++)
                 {
                     if (_calls[party]?.State is not { WasReleased: false } call) continue;
-                    Told(party, call.Parent is { Stage: ParentStage.Waiting } ? new DropCall(603, ApiGeneration.V2) : call.IsDialling ? new DialFailed(480, "gone") : new ByeArrived(null));
+                    Told(party, call.Parent is { Stage: ParentStage.Waiting }
+                        ? new DropCall(603, ApiGeneration.V2)
+                        : call.IsDialling ? new DialFailed(480, "gone") : new ByeArrived(null));
                     ended = true;
                 }
                 if (!ended) return;
@@ -309,7 +316,8 @@ public sealed class FlowPropertyTests
 
         private void Check()
         {
-            _flow.State!.WasReleased.ShouldBeTrue($"{_flow.State.Spec.GetType().Name} ends; it is {_flow.State.Phase}, first {_flow.State.First.Stage}, second {_flow.State.Second?.Stage}");
+            _flow.State!.WasReleased.ShouldBeTrue($"{_flow.State.Spec.GetType().Name} ends; it is {_flow.State.Phase}, first {_flow.State.First.Stage}, second "
+                + $"{_flow.State.Second?.Stage}");
             var module = _flow.State.Id.Module;
             _flow.Events.Count(told => told.Method == $"{module}.on_released").ShouldBe(1);
             _flow.Events[^1].Method.ShouldBe($"{module}.on_released");

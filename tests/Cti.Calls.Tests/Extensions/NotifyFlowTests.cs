@@ -10,7 +10,8 @@ public sealed class NotifyFlowTests
     private const long Begin = Some.Start / 1000;
 
     private static string Over(string error, string answer, string by, int end = 0, int sequence = 1) =>
-        $$"""! {{sequence}} ext.notify_call.on_released {"res_id":"{{SomeFlow.NotifyId}}","error":{{error}},"begin_time":{{Begin}},"answer_time":{{answer}},"end_time":{{Begin + end}},"dropped_by":"{{by}}","user_data":"mine"}""";
+        $$"""! {{sequence}} ext.notify_call.on_released {"res_id":"{{SomeFlow.NotifyId}}","error":{{error}},"begin_time":{{Begin}},"answer_time":{{answer}}"""
+            + $$""","end_time":{{Begin + end}},"dropped_by":"{{by}}","user_data":"mine"}""";
 
     private static string Error(int code, string message) => $$"""{"code":{{code}},"message":"{{message}}"}""";
 
@@ -27,7 +28,8 @@ public sealed class NotifyFlowTests
     public void The_message_is_played_and_the_call_hung_up()
     {
         var flow = new FlowDriver();
-        flow.Trace(SomeFlow.BeginOf(SomeFlow.Notify)).ShouldBe(["> call 1", $$"""> reply {"res_id":"{{SomeFlow.NotifyId}}","user_data":"mine","ipsc_info":{{SomeFlow.Process}}}"""]);
+        flow.Trace(SomeFlow.BeginOf(SomeFlow.Notify))
+            .ShouldBe(["> call 1", $$"""> reply {"res_id":"{{SomeFlow.NotifyId}}","user_data":"mine","ipsc_info":{{SomeFlow.Process}}}"""]);
         flow.Made(1).ShouldBeEmpty();
         flow.State!.Phase.ShouldBe(FlowPhase.Initiated);
         flow.After(3000).Answered(1).ShouldBe(["> 1 play a.wav|b.wav x1"]);
@@ -147,7 +149,10 @@ public sealed class NotifyFlowTests
     public void What_a_call_tells_again_is_confirmed_and_changes_nothing()
     {
         var flow = Playing();
-        var told = new OwnedHappened(FlowDriver.Call1, "sys.call.on_play_completed", """{"error":null,"begin_time":1,"end_time":2}"""u8.ToArray()) { Number = 3 };
+        var told = new OwnedHappened(FlowDriver.Call1, "sys.call.on_play_completed", """{"error":null,"begin_time":1,"end_time":2}"""u8.ToArray())
+        {
+            Number = 3,
+        };
         flow.Trace(told).ShouldBe([$"> confirm {FlowDriver.Call1} 3", "> 1 drop 200"]);
         flow.Trace(told).ShouldBe([$"> confirm {FlowDriver.Call1} 3"]);
         flow.Trace(told with { Resource = "0.0.7-sys.call-999" }).ShouldBe(["> confirm 0.0.7-sys.call-999 3"]);
@@ -175,7 +180,8 @@ public sealed class NotifyFlowTests
         Playing().Trace(new OwnedGone(FlowDriver.Call1)).ShouldBe([Over(Error(500, "a fault of the server ended the call"), $"{Begin + 3}", "sys", 3)]);
         var flow = Playing();
         flow.Completed(1, "on_play_completed");
-        flow.Refused(FlowAsk.Drop, new RpcError(ErrorCodes.Internal, "a fault")).ShouldBe([Over("null", $"{Begin + 3}", "sys", 3), $"> abandon {FlowDriver.Call1}"]);
+        flow.Refused(FlowAsk.Drop, new RpcError(ErrorCodes.Internal, "a fault"))
+            .ShouldBe([Over("null", $"{Begin + 3}", "sys", 3), $"> abandon {FlowDriver.Call1}"]);
     }
 
     [Fact]
@@ -191,6 +197,7 @@ public sealed class NotifyFlowTests
     {
         var flow = Playing();
         System.Text.Encoding.UTF8.GetString(flow.State!.Describe(ApiGeneration.V2).Span).ShouldBe(
-            $$"""{"res_id":"{{SomeFlow.NotifyId}}","state":"Answered","begin_time":{{Begin}},"from_uri":"1001","to_uri":"sip:1@b.example","play_content":[["a.wav",0,""],["b.wav",0,""]],"play_repeat":1,"max_ring_seconds":50,"user_data":"mine","ipsc_info":{{SomeFlow.Process}}}""");
+            $$"""{"res_id":"{{SomeFlow.NotifyId}}","state":"Answered","begin_time":{{Begin}},"from_uri":"1001","to_uri":"sip:1@b.example","play_content":["""
+                + $$"""["a.wav",0,""],["b.wav",0,""]],"play_repeat":1,"max_ring_seconds":50,"user_data":"mine","ipsc_info":{{SomeFlow.Process}}}""");
     }
 }

@@ -7,7 +7,9 @@ using Cti.Kernel;
 
 namespace Cti.Calls.Tests.Sagas;
 
-/// <summary>The bytes of every command that travels between nodes, as files: two releases talk to each other during an upgrade. CTI_REGENERATE=1 writes missing ones.</summary>
+/// <summary>
+/// The bytes of every command that travels between nodes, as files: two releases talk to each other during an upgrade. CTI_REGENERATE=1 writes missing ones.
+/// </summary>
 public sealed class CrossingGoldenTests
 {
     private static readonly LinkSound Offer = new("0123456789abcdef", "10.0.0.1", 20_000) { Codec = "PCMA", OwnKey = "own", OtherKey = "other" };
@@ -56,11 +58,13 @@ public sealed class CrossingGoldenTests
     [Fact]
     public void There_is_a_file_for_every_command_and_what_is_unknown_is_none()
     {
-        typeof(CrossingCommand).GetCustomAttributes(typeof(JsonDerivedTypeAttribute), false).Cast<JsonDerivedTypeAttribute>().Select(kind => (string)kind.TypeDiscriminator!).Order()
+        typeof(CrossingCommand).GetCustomAttributes(typeof(JsonDerivedTypeAttribute), false).Cast<JsonDerivedTypeAttribute>()
+            .Select(kind => (string)kind.TypeDiscriminator!).Order()
             .ShouldBe(Samples.Keys.Select(name => name.Split('.')[0]).Distinct().Order());
         CrossingCodec.TryDecode("""{"t":"unheard-of","Op":"x"}"""u8).ShouldBeNull();
         CrossingCodec.TryDecode("nonsense"u8).ShouldBeNull();
-        CrossingCodec.TryDecode("""{"t":"part","Op":"x","later":{"y":[1]}}"""u8).ShouldBe(new BridgeParted("x"), "a member that a later release added is skipped");
+        CrossingCodec.TryDecode("""{"t":"part","Op":"x","later":{"y":[1]}}"""u8)
+            .ShouldBe(new BridgeParted("x"), "a member that a later release added is skipped");
     }
 
     [Fact]

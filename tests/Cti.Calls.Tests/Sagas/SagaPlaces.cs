@@ -107,12 +107,15 @@ internal sealed class CallPlace : SagaWorld.Place
             if (_state.Seat is { } seat)
             {
                 seat.Stage.ShouldBe(SeatStage.Entered, $"{Id} waits for nobody");
-                var member = World.Find(seat.Conference).ShouldBeOfType<ConferencePlace>($"{Id} is in a conference that is there").State.Members.Single(member => member.Call == Id);
+                var member = World.Find(seat.Conference)
+                    .ShouldBeOfType<ConferencePlace>($"{Id} is in a conference that is there").State.Members.Single(member => member.Call == Id);
                 member.Op.ShouldBe(seat.Op);
             }
         }
-        _told.Count(method => method == "sys.call.on_connect_completed").ShouldBe(_connected.Count - (!IsGone && _state.Bridge is { IsFirst: true } ? 1 : 0), $"every bridge that {Id} began completes once");
-        _told.Count(method => method == "sys.call.on_conf_completed").ShouldBe(_entered.Count - (!IsGone && _state.Seat is not null ? 1 : 0), $"every conference that {Id} entered completes once");
+        _told.Count(method => method == "sys.call.on_connect_completed")
+            .ShouldBe(_connected.Count - (!IsGone && _state.Bridge is { IsFirst: true } ? 1 : 0), $"every bridge that {Id} began completes once");
+        _told.Count(method => method == "sys.call.on_conf_completed")
+            .ShouldBe(_entered.Count - (!IsGone && _state.Seat is not null ? 1 : 0), $"every conference that {Id} entered completes once");
         _told.Count(method => method == "sys.call.on_released").ShouldBe(IsGone ? 1 : 0);
     }
 }
@@ -174,7 +177,8 @@ internal sealed class ConferencePlace : SagaWorld.Place
 
     public override void Check()
     {
-        _told.Count(method => method == "sys.conf.on_entered").ShouldBe(_told.Count(method => method == "sys.conf.on_exited") + (IsGone ? 0 : _state.Members.Length));
+        _told.Count(method => method == "sys.conf.on_entered")
+            .ShouldBe(_told.Count(method => method == "sys.conf.on_exited") + (IsGone ? 0 : _state.Members.Length));
         _told.Count(method => method == "sys.conf.on_released").ShouldBe(IsGone ? 1 : 0);
         if (IsGone) return;
         foreach (var member in _state.Members)

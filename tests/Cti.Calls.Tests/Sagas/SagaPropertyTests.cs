@@ -32,7 +32,8 @@ public sealed class SagaPropertyTests
             }
         }
         if (SeedsToRun.Take(2).Count() == 1) return;
-        foreach (var situation in (string[])["first requested", "first connected", "second connected", "first ending", "seat requested", "seat entered", "conference with members"])
+        foreach (var situation in (string[])["first requested", "first connected", "second connected", "first ending", "seat requested", "seat entered",
+            "conference with members"])
             reached.ShouldContain(situation, "owners died in every situation");
     }
 }
@@ -137,7 +138,9 @@ internal sealed class SagaWorld
         var conference = _places.OfType<ConferencePlace>().ElementAt(_random.Next(2)).Id;
         ResourceCommand? command = _random.Next(14) switch
         {
-            < 4 when other != call.Id => new StartConnect($"op{++_ops}", other, new BridgeSpec { MaxSeconds = _random.Next(2, 60), RecordPath = _random.Next(2) == 0 ? null : "/r/a.wav", RecordFormat = "Alaw" }),
+            < 4 when other != call.Id =>
+                new StartConnect($"op{++_ops}", other,
+                    new BridgeSpec { MaxSeconds = _random.Next(2, 60), RecordPath = _random.Next(2) == 0 ? null : "/r/a.wav", RecordFormat = "Alaw" }),
             4 => new StopConnect(),
             < 8 => new EnterConference($"op{++_ops}", conference) { MaxSeconds = _random.Next(2, 60) },
             8 => new ExitConference(conference),

@@ -7,7 +7,8 @@ namespace Cti.Calls.Tests.Speech;
 internal static class EnglishReader
 {
     private static readonly string[] Small =
-        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"];
+        ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen",
+            "sixteen", "seventeen", "eighteen", "nineteen"];
 
     private static readonly string[] Tens = ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
     private static readonly string[] Scales = ["", "thousand", "million", "billion", "trillion", "quadrillion"];
@@ -53,7 +54,8 @@ internal static class EnglishReader
     {
         var parts = new Dictionary<string, int>();
         var halves = spoken.Split(" at ");
-        if (halves.Length == 2 || !(spoken.Contains("a.m.", StringComparison.Ordinal) || spoken.Contains("p.m.", StringComparison.Ordinal))) ReadDate(halves[0], parts);
+        if (halves.Length == 2 || !(spoken.Contains("a.m.", StringComparison.Ordinal) || spoken.Contains("p.m.", StringComparison.Ordinal)))
+            ReadDate(halves[0], parts);
         else ReadTime(halves[0], parts);
         if (halves.Length == 2) ReadTime(halves[1], parts);
         return parts;
@@ -82,7 +84,8 @@ internal static class EnglishReader
     private static void ReadDate(string spoken, Dictionary<string, int> parts)
     {
         var words = spoken.Split(' ').ToList();
-        parts["month"] = 1 + Enumerable.Range(1, 12).ToList().FindIndex(month => CultureInfo.InvariantCulture.DateTimeFormat.GetMonthName(month).Equals(words[0], StringComparison.OrdinalIgnoreCase));
+        parts["month"] = 1 + Enumerable.Range(1, 12).ToList()
+            .FindIndex(month => CultureInfo.InvariantCulture.DateTimeFormat.GetMonthName(month).Equals(words[0], StringComparison.OrdinalIgnoreCase));
         words.RemoveAt(0);
         // The day ends with an ordinal; before it may stand its tens.
         var ordinal = words.FindIndex(0, Math.Min(2, words.Count), word => Ordinal(word) > 0);

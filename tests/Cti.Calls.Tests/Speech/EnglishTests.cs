@@ -90,7 +90,8 @@ public sealed class EnglishTests
         1000000000000000 | one quadrillion
         1000000000000001 | one quadrillion one
         1002003004005006 | one quadrillion two trillion three billion four million five thousand six
-        9007199254740993 | nine quadrillion seven trillion one hundred ninety-nine billion two hundred fifty-four million seven hundred forty thousand nine hundred ninety-three
+        """ + "\n9007199254740993 | nine quadrillion seven trillion one hundred ninety-nine billion two hundred fifty-four million seven hundred forty "
+        + "thousand nine hundred ninety-three\n" + """
         0.1 | zero point one
         0.05 | zero point zero five
         0.50 | zero point five

@@ -99,7 +99,8 @@ public sealed class PromptFileTests
             var length = BinaryPrimitives.ReadInt32LittleEndian(file[(at + 4)..]);
             var body = file.Slice(at + 8, length);
             if (id.SequenceEqual("fmt "u8))
-                isAlaw = BinaryPrimitives.ReadInt16LittleEndian(body) == 6 && body[2] == 1 && BinaryPrimitives.ReadInt32LittleEndian(body[4..]) == SamplesPerMilli * 1000;
+                isAlaw = BinaryPrimitives.ReadInt16LittleEndian(body) == 6 && body[2] == 1
+                    && BinaryPrimitives.ReadInt32LittleEndian(body[4..]) == SamplesPerMilli * 1000;
             else if (id.SequenceEqual("data"u8))
             {
                 isAlaw.ShouldBeTrue();

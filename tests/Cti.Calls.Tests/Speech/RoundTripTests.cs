@@ -8,7 +8,8 @@ public sealed class RoundTripTests
 {
     private const int Values = 20_000;
 
-    private static readonly int Seed = int.TryParse(Environment.GetEnvironmentVariable("CTI_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : 20120908;
+    private static readonly int Seed =
+        int.TryParse(Environment.GetEnvironmentVariable("CTI_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : 20120908;
 
     [Fact]
     public void Every_number_to_a_hundred_thousand_is_understood()
@@ -26,7 +27,8 @@ public sealed class RoundTripTests
     {
         for (var pattern = 1; pattern < 1 << 16; pattern++)
         {
-            var text = string.Concat(Enumerable.Range(0, 16).Select(place => (pattern >> (15 - place) & 1) == 0 ? '0' : (char)('1' + (place % 2)))).TrimStart('0');
+            var text = string.Concat(Enumerable.Range(0, 16).Select(place => (pattern >> (15 - place) & 1) == 0 ? '0' : (char)('1' + (place % 2))))
+                .TrimStart('0');
             ChineseReader.Number(Spoken.Chinese(2, text)).ShouldBe(text);
             EnglishReader.Number(Spoken.English(2, text)).ShouldBe(text);
         }

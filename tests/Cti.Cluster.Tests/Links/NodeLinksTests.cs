@@ -80,7 +80,8 @@ public sealed class NodeLinksTests
         a.Heard.ShouldBeEmpty();
         b.Heard.ShouldBeEmpty();
         const string Consequence = "; calls cannot be served together until both run programs of one version";
-        a.Log.Lines.ShouldBe([$"no link with b: it speaks version {ofB} of the links between nodes, this node version {ofA}{Consequence}"], "said once, though tried again and again");
+        a.Log.Lines.ShouldBe([$"no link with b: it speaks version {ofB} of the links between nodes, this node version {ofA}{Consequence}"],
+            "said once, though tried again and again");
         b.Log.Lines.ShouldBe([$"no link with a: it speaks version {ofA} of the links between nodes, this node version {ofB}{Consequence}"]);
         a.Links.Snapshot().Refused.ShouldBeGreaterThan(1);
         world.Network.OpenStreams.ShouldBeLessThanOrEqualTo(1, "what was refused is closed");

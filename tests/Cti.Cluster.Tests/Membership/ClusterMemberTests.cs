@@ -89,7 +89,10 @@ public sealed class ClusterMemberTests
             survivor.Lost.Intersect(orphans.Select(static orphan => orphan.Key)).ShouldBeEmpty();
         }
         var (instance, epoch) = orphans[0];
-        var late = new InstanceAppend { Instance = instance, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, Entries = [new JournalEntry(1, "r", 1, new byte[1])] };
+        var late = new InstanceAppend
+        {
+            Instance = instance, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, Entries = [new JournalEntry(1, "r", 1, new byte[1])],
+        };
         var store = new Cti.Persistence.Memory.MemoryJournalStore(_rig.Disk);
         MemberRig.Done(store.OpenAsync(MemberRig.Instances));
         MemberRig.Done(store.AppendAsync([late])).ShouldBe([AppendOutcome.Fenced]);

@@ -23,7 +23,8 @@ internal sealed class MemberRig
     internal List<TestMember> Members { get; } = [];
 
     /// <param name="slowMillis">How long its first question takes to the database; the answer comes at once.</param>
-    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? address = null, IClock? machine = null, ILog? log = null)
+    internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? address = null, IClock? machine = null,
+        ILog? log = null)
     {
         var member = new TestMember(this, name, isMedia, isShared, address, machine, log) { SlowMillis = slowMillis };
         Members.Add(member);
@@ -230,7 +231,8 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         public override ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default) =>
             Through(() => base.RenewAsync(self, knownOwnership, cancellation));
 
-        public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default)
+        public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null,
+            CancellationToken cancellation = default)
         {
             if (member.FailingTakes-- > 0) throw new StoreUnavailableException("the database stumbles");
             return Through(() => base.TakeAsync(node, instances, unrenewed, cancellation));

@@ -28,7 +28,8 @@ public sealed class PostgreSqlClusterTests
         {
             foreach (var (instance, to) in member.Member.PlanGives()) (await member.Member.GiveAsync(instance, to)).ShouldBeTrue();
         }
-        await UntilAsync(() => a.Count + b.Count + c.Count == Instances && a.Member.PlanGives().Count + b.Member.PlanGives().Count + c.Member.PlanGives().Count == 0);
+        await UntilAsync(() =>
+            a.Count + b.Count + c.Count == Instances && a.Member.PlanGives().Count + b.Member.PlanGives().Count + c.Member.PlanGives().Count == 0);
         var (orphan, epoch) = a.Owned.First();
 
         a.Kill();
@@ -42,7 +43,10 @@ public sealed class PostgreSqlClusterTests
         b.Member.View.Nodes.Select(static node => node.Name).ShouldBe(["b", "c"]);
         var rows = await b.Store.ReadOwnershipAsync();
         rows.ShouldAllBe(row => (row.Owner == "b" ? b : c).Owned[row.Instance] == row.Epoch);
-        var late = new InstanceAppend { Instance = orphan, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, Entries = [new JournalEntry(1, "r", 1, new byte[1])] };
+        var late = new InstanceAppend
+        {
+            Instance = orphan, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, Entries = [new JournalEntry(1, "r", 1, new byte[1])],
+        };
         (await b.Store.AppendAsync([late])).ShouldBe([AppendOutcome.Fenced]);
     }
 
@@ -67,9 +71,11 @@ public sealed class PostgreSqlClusterTests
         {
             Store = new PostgreSqlJournalStore(new PostgreSqlOptions
             {
-                ConnectionString = server.ConnectionString() + ";Maximum Pool Size=5", ConnectTimeout = TimeSpan.FromSeconds(30), CommandTimeout = TimeSpan.FromSeconds(30),
+                ConnectionString = server.ConnectionString() + ";Maximum Pool Size=5", ConnectTimeout = TimeSpan.FromSeconds(30),
+                CommandTimeout = TimeSpan.FromSeconds(30),
             });
-            Member = new ClusterMember(new ClusterMemberOptions { Name = name, Incarnation = name, IsShared = true, LeaseMillis = LeaseMillis }, Store, new ClusterClock(this), this, NullLog.Instance);
+            Member = new ClusterMember(new ClusterMemberOptions { Name = name, Incarnation = name, IsShared = true, LeaseMillis = LeaseMillis }, Store,
+                new ClusterClock(this), this, NullLog.Instance);
             Member.Subscribe(this);
         }
 

@@ -37,7 +37,8 @@ internal static partial class ContractTables
             var match = Signature().Match(line);
             if (!match.Success) throw new FormatException($"methods.txt: {line}");
             var name = match.Groups["name"].Value;
-            return new ContractMethod(name, [.. Split(match.Groups["parameters"].Value).Select(text => Parameter(name, text, differences))], match.Groups["result"].Value);
+            return new ContractMethod(name, [.. Split(match.Groups["parameters"].Value).Select(text => Parameter(name, text, differences))],
+                match.Groups["result"].Value);
         })];
     }
 
@@ -55,11 +56,14 @@ internal static partial class ContractTables
         Split(Lines("states.txt").Single(line => line.StartsWith(module + ":", StringComparison.Ordinal))[(module.Length + 1)..]);
 
     /// <summary>The modules that have states.</summary>
-    public static string[] Modules => [.. Lines("states.txt").Where(line => !line.StartsWith("v1", StringComparison.Ordinal)).Select(line => line[..line.IndexOf(':', StringComparison.Ordinal)])];
+    public static string[] Modules =>
+        [.. Lines("states.txt").Where(line => !line.StartsWith("v1", StringComparison.Ordinal))
+            .Select(line => line[..line.IndexOf(':', StringComparison.Ordinal)])];
 
     /// <summary>Number and name of every recording format of a generation.</summary>
     public static IReadOnlyList<(int Number, string Name)> Formats(int generation) =>
-        [.. Lines("formats.txt").Select(line => line.Split(' ')).Where(parts => parts[0] == $"v{generation}").Select(parts => (int.Parse(parts[1], null), parts[2]))];
+        [.. Lines("formats.txt").Select(line => line.Split(' ')).Where(parts => parts[0] == $"v{generation}")
+            .Select(parts => (int.Parse(parts[1], null), parts[2]))];
 
     /// <summary>Every error code with what its data carries.</summary>
     public static IReadOnlyList<(int Code, string[] Data)> Errors =>

@@ -39,7 +39,8 @@ internal static class RtpTarget
         {
             var clock = new StillClock();
             var services = new MediaServices(clock, new MediaCounters());
-            var (session, other) = (Open(1, events, AudioCodec.Pcma, clock, services), Open(2, 101, events < 0 ? AudioCodec.Pcmu : AudioCodec.Pcma, clock, services));
+            var (session, other) =
+                (Open(1, events, AudioCodec.Pcma, clock, services), Open(2, 101, events < 0 ? AudioCodec.Pcmu : AudioCodec.Pcma, clock, services));
             var bridge = new Bridge(new BridgeRequest(1), session, other);
             session.Apply(MediaCommand.Connect(bridge));
             other.Apply(MediaCommand.Connect(bridge));
@@ -54,7 +55,8 @@ internal static class RtpTarget
 
     private static MediaSession Open(long number, int events, AudioCodec codec, StillClock clock, MediaServices services)
     {
-        var session = new MediaSession(new MediaSessionId(number), new MediaSessionOptions(), clock, new MediaSessionSeed((uint)number, 2, 3, 4, "fuzz"), services) { Output = clock };
+        var session = new MediaSession(new MediaSessionId(number), new MediaSessionOptions(), clock, new MediaSessionSeed((uint)number, 2, 3, 4, "fuzz"),
+            services) { Output = clock };
         session.Apply(MediaCommand.Configure(new MediaDescription(Far, Far, codec, codec == AudioCodec.Pcma ? 8 : 0, events, Send: true, Receive: true)
         {
             AlsoReceived = events < 0 ? [] : [new ReceivedFormat(8, AudioCodec.Pcma), new ReceivedFormat(0, AudioCodec.Pcmu), new ReceivedFormat(96, null)],

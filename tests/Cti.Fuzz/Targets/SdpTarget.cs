@@ -12,7 +12,8 @@ namespace Cti.Fuzz.Targets;
 public static class SdpTarget
 {
     private static readonly string?[] Types =
-        [null, "multipart/mixed;boundary=b", "multipart/related; type=\"application/sdp\"; boundary=\"b\"", "multipart/alternative;boundary=b", "multipart/x-unknown", "application/sdp"];
+        [null, "multipart/mixed;boundary=b", "multipart/related; type=\"application/sdp\"; boundary=\"b\"", "multipart/alternative;boundary=b",
+            "multipart/x-unknown", "application/sdp"];
 
     public static void Run(ReadOnlySpan<byte> input)
     {
@@ -66,13 +67,15 @@ public static class SdpTarget
         {
             if (char.IsControl(letter) && letter is not ('\r' or '\n')) throw new InvalidOperationException("the answer has what cannot be printed");
         }
-        if (text.Split("\r\n").Count(line => line.StartsWith("m=", StringComparison.Ordinal)) != offer.Media.Length) throw new InvalidOperationException("a line of the answer is more than one");
+        if (text.Split("\r\n").Count(line => line.StartsWith("m=", StringComparison.Ordinal)) != offer.Media.Length)
+            throw new InvalidOperationException("a line of the answer is more than one");
         CheckAgreed(audio);
     }
 
     private static void CheckAgreed(NegotiatedAudio audio)
     {
-        if (!System.Net.IPAddress.TryParse(audio.RemoteAddress, out _) || !System.Net.IPAddress.TryParse(audio.RemoteRtcpAddress, out _)) throw new InvalidOperationException("sound goes to no address");
+        if (!System.Net.IPAddress.TryParse(audio.RemoteAddress, out _) || !System.Net.IPAddress.TryParse(audio.RemoteRtcpAddress, out _))
+            throw new InvalidOperationException("sound goes to no address");
         if (audio.AlsoReceived?.Split(',').Length > 128) throw new InvalidOperationException("more is received than there are numbers");
     }
 }

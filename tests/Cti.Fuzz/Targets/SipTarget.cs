@@ -23,7 +23,8 @@ public static class SipFuzzTarget
             if (result.Outcome == SipParseOutcome.NeedMore || result.IsFatal) break;
             rest = rest[result.Consumed..];
         }
-        if (NameAddr.TryParse(data, out var address) && !NameAddr.TryParse(address.ToString(), out _)) throw new InvalidOperationException("an address cannot be read again");
+        if (NameAddr.TryParse(data, out var address) && !NameAddr.TryParse(address.ToString(), out _))
+            throw new InvalidOperationException("an address cannot be read again");
     }
 
     private static void Check(SipParseResult result, int length, bool stream)
@@ -62,8 +63,10 @@ public static class SipFuzzTarget
         foreach (var address in message.Contacts.Concat(message.Routes).Concat(message.RecordRoutes).Append(message.From).Append(message.To))
         {
             _ = $"{address} {address.Tag} {address.Uri.UserUnescaped} {address.Uri.IsLooseRouter} {address.WithoutTag()}";
-            if (!NameAddr.TryParse(address.ToString(), out var same) && address.Uri.IsReadable) throw new InvalidOperationException("an address that was read cannot be written");
-            if (same is not null && address.Uri.IsReadable && same.Tag != address.Tag) throw new InvalidOperationException("a tag does not come back as it came");
+            if (!NameAddr.TryParse(address.ToString(), out var same) && address.Uri.IsReadable)
+                throw new InvalidOperationException("an address that was read cannot be written");
+            if (same is not null && address.Uri.IsReadable && same.Tag != address.Tag)
+                throw new InvalidOperationException("a tag does not come back as it came");
         }
         _ = message.Require.Count + message.Supported.Count + message.Tokens(HeaderId.Allow).Count;
         if (message is SipRequest asked)

@@ -17,7 +17,10 @@ public sealed class CommandTests
     private static async Task<(int Code, string Out, string Error)> RunAsync(params string[] arguments)
     {
         var (output, error) = (new StringWriter(), new StringWriter());
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(output) });
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(output),
+        });
         console.Profile.Width = 200;
         var code = await CommandLine.RunAsync(arguments, new Terminal(console, error), CancellationToken.None).WaitAsync(Patience);
         return (code, output.ToString(), error.ToString());
@@ -30,7 +33,9 @@ public sealed class CommandTests
     {
         await using var gateway = await ScriptedGateway.StartAsync();
         gateway.Answer = request => request.Method == "sys.node.list"
-            ? ScriptedGateway.Result("""[{"name":"[a]","roles":["gateway","media"],"version":"1.2","instances":64,"epoch":7,"calls":3,"lag_ms":2,"draining":false,"trunks":[{"name":"t","up":true},{"name":"u","up":false}]},{"name":"b","roles":["media"],"version":"1.2","instances":1,"calls":null,"draining":false}]""")
+            ? ScriptedGateway.Result("""[{"name":"[a]","roles":["gateway","media"]"""
+                + ""","version":"1.2","instances":64,"epoch":7,"calls":3,"lag_ms":2,"draining":false,"trunks":[{"name":"t","up":true}"""
+                + """,{"name":"u","up":false}]},{"name":"b","roles":["media"],"version":"1.2","instances":1,"calls":null,"draining":false}]""")
             : ScriptedGateway.Result("null");
 
         var up = await RunAsync(With(gateway, "status"));
@@ -48,14 +53,19 @@ public sealed class CommandTests
     }
 
     [Theory]
-    [InlineData("""{"name":"t","up":true,"registered":true,"registered_until":1700000600,"register_since":1700000000}""", "t up (registered until 2023-11-14 22:23:20Z)")]
+    [InlineData("""{"name":"t","up":true,"registered":true,"registered_until":1700000600,"register_since":1700000000}""",
+        "t up (registered until 2023-11-14 22:23:20Z)")]
     [InlineData("""{"name":"t","up":true,"registered":false}""", "t up (not registered)")]
-    [InlineData("""{"name":"t","up":true,"registered":false,"register_status":403,"register_reason":"[Forbidden]","register_since":1700000000}""", "t up (not registered: 403 [Forbidden] since 2023-11-14 22:13:20Z)")]
-    [InlineData("""{"name":"t","up":false,"registered":true,"registered_until":1700000600,"register_status":408,"register_reason":"no answer","register_since":1700000000}""", "t down (registered until 2023-11-14 22:23:20Z: 408 no answer since 2023-11-14 22:13:20Z)")]
+    [InlineData("""{"name":"t","up":true,"registered":false,"register_status":403,"register_reason":"[Forbidden]","register_since":1700000000}""",
+        "t up (not registered: 403 [Forbidden] since 2023-11-14 22:13:20Z)")]
+    [InlineData("""{"name":"t","up":false,"registered":true,"registered_until":1700000600,"register_status":408,"register_reason":"no """
+        + """answer","register_since":1700000000}""", "t down (registered until 2023-11-14 22:23:20Z: 408 no answer since 2023-11-14 22:13:20Z)")]
     public async Task Status_tells_how_a_trunks_registration_stands(string trunk, string words)
     {
         await using var gateway = await ScriptedGateway.StartAsync();
-        gateway.Answer = _ => ScriptedGateway.Result($$"""[{"name":"a","roles":["media"],"version":"1.2","instances":64,"epoch":7,"calls":3,"lag_ms":2,"draining":false,"trunks":[{{trunk}}]}]""");
+        gateway.Answer = _ =>
+            ScriptedGateway.Result($$"""[{"name":"a","roles":["media"]"""
+                + $$""","version":"1.2","instances":64,"epoch":7,"calls":3,"lag_ms":2,"draining":false,"trunks":[{{trunk}}]}]""");
         var status = await RunAsync(With(gateway, "status"));
         Regex.Replace(Regex.Replace(status.Out, "[│\r\n]", " "), " +", " ").ShouldContain(words.Split(' ')[^1]);
         foreach (var word in words.Split(' ')) status.Out.ShouldContain(word);
@@ -111,8 +121,10 @@ public sealed class CommandTests
     {
         await using var gateway = await ScriptedGateway.StartAsync();
         gateway.Answer = request => ScriptedGateway.Result(request.Arguments.OptionalString("after") is null
-            ? """{"items":[{"res_id":"0.0.1-sys.call-1","call_dir":"inbound","state":"Idle","from_uri":"sip:a@b","to_uri":"sip:c@d","begin_time":1700000000}],"next":"0.0.1-sys.call-1"}"""
-            : """{"items":[{"res_id":"0.0.1-sys.call-2","call_dir":"outbound","state":"Idle","from_uri":null,"to_uri":"sip:e@f","begin_time":1700000001}],"next":"0.0.1-sys.call-2"}""");
+            ? """{"items":[{"res_id":"0.0.1-sys.call-1","call_dir":"inbound","state":"Idle","from_uri":"sip:a@b","to_uri":"sip:c@d","begin_time":1700000000}]"""
+                + ""","next":"0.0.1-sys.call-1"}"""
+            : """{"items":[{"res_id":"0.0.1-sys.call-2","call_dir":"outbound","state":"Idle","from_uri":null,"to_uri":"sip:e@f","begin_time":1700000001}]"""
+                + ""","next":"0.0.1-sys.call-2"}""");
 
         var result = await RunAsync(With(gateway, "calls", "--state", "Idle", "--limit", "2"));
 
@@ -128,7 +140,9 @@ public sealed class CommandTests
     public async Task What_a_caller_calls_itself_is_shown_and_does_not_steer_the_terminal()
     {
         await using var gateway = await ScriptedGateway.StartAsync();
-        gateway.Answer = _ => ScriptedGateway.Result("""{"items":[{"res_id":"0.0.1-sys.call-1","call_dir":"inbound","state":"Idle","from_uri":"sip:\u001b[2J@b","to_uri":"sip:c\u202ed\nforged@d","begin_time":1700000000}],"next":null}""");
+        gateway.Answer = _ =>
+            ScriptedGateway.Result("""{"items":[{"res_id":"0.0.1-sys.call-1","call_dir":"inbound","state":"Idle","from_uri":"sip:\u001b["""
+                + """2J@b","to_uri":"sip:c\u202ed\nforged@d","begin_time":1700000000}],"next":null}""");
         var calls = await RunAsync(With(gateway, "calls"));
         gateway.Answer = _ => RpcReply.Refused(new RpcError(ErrorCodes.Internal, "bad \u001b]0;title\u0007\nforged"));
         var refused = await RunAsync(With(gateway, "calls"));

@@ -63,7 +63,8 @@ internal sealed class ScriptedGateway : IRequestRouter, IEventFeeds, IGatewaySta
     {
         var number = Interlocked.Increment(ref _sequence);
         foreach (var feed in _feeds)
-            feed.Events.Writer.TryWrite(new FeedEvent($"c{number}", "0.0.1-sys.call-1", number, 1_700_000_000_000, method, Encoding.UTF8.GetBytes(parameters), default));
+            feed.Events.Writer.TryWrite(new FeedEvent($"c{number}", "0.0.1-sys.call-1", number, 1_700_000_000_000, method, Encoding.UTF8.GetBytes(parameters),
+                default));
     }
 
     public IEventFeed Open(string application)

@@ -24,7 +24,9 @@ public sealed partial class ComposeTests
 
     private static string Read(string file) => File.ReadAllText(Path.Combine(Folder, file));
 
-    private static string[] Services() => [.. ServiceLine().Matches(Compose[Compose.IndexOf("\nservices:", StringComparison.Ordinal)..Compose.IndexOf("\nvolumes:", StringComparison.Ordinal)]).Select(static m => m.Groups[1].Value)];
+    private static string[] Services() =>
+        [.. ServiceLine().Matches(Compose[Compose.IndexOf("\nservices:", StringComparison.Ordinal)..Compose.IndexOf("\nvolumes:", StringComparison.Ordinal)])
+            .Select(static m => m.Groups[1].Value)];
 
     [Fact]
     public void The_nodes_configuration_loads_with_what_compose_gives_it_and_names_what_is_missing()
@@ -52,7 +54,8 @@ public sealed partial class ComposeTests
         c.Trunks.ShouldHaveSingleItem().Address.ShouldBe(new HostPort("kamailio", 5060));
         Services().ShouldContain("kamailio");
         foreach (var name in environment.Keys)
-            Should.Throw<ConfigurationException>(() => NodeConfigurationLoader.Load(new ConfigurationSources(file, environment.Remove(name), []))).Message.ShouldContain("${" + name + "} has no value");
+            Should.Throw<ConfigurationException>(() => NodeConfigurationLoader.Load(new ConfigurationSources(file, environment.Remove(name), [])))
+                .Message.ShouldContain("${" + name + "} has no value");
     }
 
     [Fact]
@@ -71,7 +74,8 @@ public sealed partial class ComposeTests
     [Fact]
     public void What_compose_sets_as_a_key_of_the_configuration_is_one()
     {
-        var keys = EnvironmentLine().Matches(Compose).Select(static m => m.Groups[1].Value).Where(static name => name.StartsWith("CTI_", StringComparison.Ordinal));
+        var keys = EnvironmentLine().Matches(Compose).Select(static m => m.Groups[1].Value)
+            .Where(static name => name.StartsWith("CTI_", StringComparison.Ordinal));
         var environment = keys.ToImmutableDictionary(static name => name, static _ => "1");
 
         NodeConfigurationLoader.LoadValues(new ConfigurationSources(null, environment, []));
@@ -126,10 +130,12 @@ public sealed partial class ComposeTests
         foreach (var file in (string[])["Dockerfile", "kamailio/Dockerfile", "load/Dockerfile"])
         {
             var text = Read(file);
-            Regex.Matches(text, @"^FROM (\S+)", RegexOptions.Multiline).Select(static m => m.Groups[1].Value).ShouldAllBe(static image => image.StartsWith("${", StringComparison.Ordinal), file);
+            Regex.Matches(text, @"^FROM (\S+)", RegexOptions.Multiline).Select(static m => m.Groups[1].Value)
+                .ShouldAllBe(static image => image.StartsWith("${", StringComparison.Ordinal), file);
             text.ShouldContain("USER ", customMessage: "not as root");
         }
-        Regex.Matches(Compose, @"^\s+image: (\S+)", RegexOptions.Multiline).Select(static m => m.Groups[1].Value).ShouldAllBe(static image => image.StartsWith("${", StringComparison.Ordinal));
+        Regex.Matches(Compose, @"^\s+image: (\S+)", RegexOptions.Multiline).Select(static m => m.Groups[1].Value)
+            .ShouldAllBe(static image => image.StartsWith("${", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -54,7 +54,8 @@ public sealed class ConfigurationTests : IDisposable
         c.Speech.Headers.ShouldBeEmpty();
         c.Speech.ShouldBe(new SpeechSettings(SpeechEngineKind.Espeak, TimeSpan.FromSeconds(10), 4, 64 * 1024 * 1024, "espeak-ng", null, c.Speech.Headers));
 
-        var http = Load(null, null, "cti.media.language=en-US", "cti.tts.engine=http", "cti.tts.http.url=https://tts.example/{lang}?key=1", """cti.tts.http.headers=[{ name = X-Key, value = "k" }]""").Speech;
+        var http = Load(null, null, "cti.media.language=en-US", "cti.tts.engine=http", "cti.tts.http.url=https://tts.example/{lang}?key=1",
+            """cti.tts.http.headers=[{ name = X-Key, value = "k" }]""").Speech;
         http.Url!.Reveal().ShouldBe("https://tts.example/{lang}?key=1");
         http.Headers.ShouldBe([new SpeechHeader("X-Key", new Secret("k"))]);
         http.ToString().ShouldNotContain("key=1");
@@ -82,7 +83,8 @@ public sealed class ConfigurationTests : IDisposable
     public void An_application_may_have_folders_of_its_own()
     {
         const string Key = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae";
-        var applications = Load(File($$"""cti.gateway.applications { a { keys = ["{{Key}}"] }, b { keys = ["{{Key}}"], media-root = /srv/b, record-root = rec } }""")).Gateway.Applications;
+        var applications = Load(File($$"""cti.gateway.applications { a { keys = ["{{Key}}"] }, b { keys = ["{{Key}}"]"""
+            + $$""", media-root = /srv/b, record-root = rec } }""")).Gateway.Applications;
         (applications["a"].MediaRoot, applications["a"].RecordRoot).ShouldBe((null, null));
         (applications["b"].MediaRoot, applications["b"].RecordRoot).ShouldBe(("/srv/b", Path.GetFullPath("rec")));
     }
@@ -109,7 +111,8 @@ public sealed class ConfigurationTests : IDisposable
     public void A_shell_value_is_literal_unless_it_starts_like_HOCON()
     {
         var c = Load(null, [("CTI_SIP_LISTEN", """["udp:127.0.0.1:5070", "tcp:[::1]:5071"]""")],
-            "cti.gateway.listen=http://127.0.0.1:9090", "cti.sip.accept-any=true", """cti.trunks=[{name = t, address = "10.0.0.1:5080", auth { user = u, password = "s#cret" }}]""",
+            "cti.gateway.listen=http://127.0.0.1:9090", "cti.sip.accept-any=true",
+            """cti.trunks=[{name = t, address = "10.0.0.1:5080", auth { user = u, password = "s#cret" }}]""",
             "cti.node.name=\"a\"", "cti.data=/tmp/a=b");
 
         c.Sip.Listen.Select(l => l.ToString()).ShouldBe(["udp:127.0.0.1:5070", "tcp:[::1]:5071"]);
@@ -139,14 +142,16 @@ public sealed class ConfigurationTests : IDisposable
     public void A_port_that_is_taken_is_told_with_its_key_and_its_place()
     {
         var file = File("cti {\n  sip.listen = [\"udp:127.0.0.1:5070\"]\n  data = /d\n}");
-        var c = Load(file, [("CTI_CLUSTER_LISTEN", "127.0.0.1:7000"), ("CTI_CLUSTER_SECRET", "0123456789abcdef0123456789abcdef"), ("CTI_JOURNAL_PROVIDER", "postgresql"),
+        var c = Load(file,
+            [("CTI_CLUSTER_LISTEN", "127.0.0.1:7000"), ("CTI_CLUSTER_SECRET", "0123456789abcdef0123456789abcdef"), ("CTI_JOURNAL_PROVIDER", "postgresql"),
             ("CTI_JOURNAL_CONNECTION_STRING", "Host=h")], "cti.gateway.listen=http://127.0.0.1:9090");
         const string Taken = "is in use by another process: end that one, or listen at another port";
         string Told(string address) => c.Describe(new ListenException(address, System.Net.Sockets.SocketError.AddressAlreadyInUse));
         Told("udp:127.0.0.1:5070").ShouldBe($"{file}:2:16: cti.sip.listen: udp:127.0.0.1:5070 {Taken}");
         Told("http://127.0.0.1:9090").ShouldBe($"--set cti.gateway.listen: cti.gateway.listen: http://127.0.0.1:9090 {Taken}");
         Told("127.0.0.1:7000").ShouldBe($"environment variable CTI_CLUSTER_LISTEN: cti.cluster.listen: 127.0.0.1:7000 {Taken}");
-        NodeConfigurationLoader.Load(ConfigurationSources.None).Describe(new ListenException("udp:0.0.0.0:5060", System.Net.Sockets.SocketError.AddressAlreadyInUse))
+        NodeConfigurationLoader.Load(ConfigurationSources.None)
+            .Describe(new ListenException("udp:0.0.0.0:5060", System.Net.Sockets.SocketError.AddressAlreadyInUse))
             .ShouldContain($": cti.sip.listen: udp:0.0.0.0:5060 {Taken}", customMessage: "a default has a place too");
     }
 
@@ -159,29 +164,36 @@ public sealed class ConfigurationTests : IDisposable
         { "cti.instances = 0", "1:17: cti.instances: \"0\" is wrong; right is a whole number 1..65536" },
         { "cti.instances = null", "cti.instances: not set; right is a whole number 1..65536" },
         { "cti.sip.accept-any = maybe", "1:22: cti.sip.accept-any: \"maybe\" is wrong; right is true or false" },
-        { "cti.sip.listen = [\"udp:0.0.0.0:5060\", \"sctp:0.0.0.0:5061\"]", "1:39: cti.sip.listen[1]: \"sctp:0.0.0.0:5061\" is wrong; right is udp:ADDRESS:PORT" },
-        { "cti.sip.listen = [\"udp:0.0.0.0:5060\", \"tls:0.0.0.0:5061\"]", "1:18: cti.sip.listen: tls:0.0.0.0:5061 needs cti.sip.tls.certificate and cti.sip.tls.key" },
+        { "cti.sip.listen = [\"udp:0.0.0.0:5060\", \"sctp:0.0.0.0:5061\"]",
+            "1:39: cti.sip.listen[1]: \"sctp:0.0.0.0:5061\" is wrong; right is udp:ADDRESS:PORT" },
+        { "cti.sip.listen = [\"udp:0.0.0.0:5060\", \"tls:0.0.0.0:5061\"]",
+            "1:18: cti.sip.listen: tls:0.0.0.0:5061 needs cti.sip.tls.certificate and cti.sip.tls.key" },
         { "cti.sip.tls.certificate = \"a.pem\"", "cti.sip.tls.key: not set; certificate needs its private key" },
         { "cti.sip.tls.key = \"a.pem\"", "cti.sip.tls.certificate: not set; key needs the certificate" },
-        { "cti.gateway.listen = \"https://127.0.0.1:8443\"", "1:22: cti.gateway.listen: https://127.0.0.1:8443 needs cti.gateway.tls.certificate and cti.gateway.tls.key" },
+        { "cti.gateway.listen = \"https://127.0.0.1:8443\"",
+            "1:22: cti.gateway.listen: https://127.0.0.1:8443 needs cti.gateway.tls.certificate and cti.gateway.tls.key" },
         { "cti.trunks = [{ name = a, address = b, accept-from = [here] }]", "cti.trunks[0].accept-from[0]: \"here\" is wrong; right is a network" },
         { "cti.trunks = [{ name = a, address = b, tls { verify = perhaps } }]", "cti.trunks[0].tls.verify: \"perhaps\" is wrong; right is true or false" },
         { "cti.sip.listen = []", "1:18: cti.sip.listen: 0 elements; right is 1..32" },
         { "cti.sip = 5", "1:11: cti.sip: \"5\" is wrong; right is an object" },
         { "cti.sip.timers.t1 = 4500ms", "cti.sip.timers.t2: shorter than t1" },
-        { "cti.call.offer-timeout = 5 parsecs", "1:26: cti.call.offer-timeout: \"5 parsecs\" is wrong; right is a duration 1s..1h (units ns, us, ms, s, m, h, d; without one ms)" },
+        { "cti.call.offer-timeout = 5 parsecs",
+            "1:26: cti.call.offer-timeout: \"5 parsecs\" is wrong; right is a duration 1s..1h (units ns, us, ms, s, m, h, d; without one ms)" },
         { "cti.gateway.request-bytes = 1GiB", "right is a size 1KiB..16MiB" },
         { "cti.gateway.listen = \"https://x:1\"", "right is http://ADDRESS:PORT" },
         { "cti.gateway.listen = \"http://0.0.0.0:8080\"", "cti.gateway.listen: http://0.0.0.0:8080 is not loopback" },
-        { "cti.gateway { listen = [\"http://127.0.0.1:8080\", \"http://*:8081\"], applications.a.keys = [\"sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\"] }", "cti.gateway.listen: http://*:8081 is HTTP in clear beyond loopback" },
+        { "cti.gateway { listen = [\"http://127.0.0.1:8080\", \"http://*:8081\"], applications.a.keys = [\"sha256:"
+            + "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae\"] }", "cti.gateway.listen: http://*:8081 is HTTP in clear beyond loopback" },
         { "cti.media.ports = \"20001-20005\"", "right is FIRST-LAST, FIRST even" },
         { "cti.media.codecs = [PCMA, pcma]", "the same codec twice" },
         { "cti.journal.provider = mysql", "right is one of sqlite, postgresql, memory" },
         { "cti.journal.provider = postgresql", "cti.journal.connection-string: not set; postgresql needs one" },
         { "cti.journal.connection-string = \"postgres://cti:x@db/cti\"", "cti.journal.connection-string: is a URL; right is Host=" },
-        { "cti.journal.connection-string = \"Host=db;Pasword=x\"", "cti.journal.connection-string: has a part that is no KEYWORD=VALUE known to Npgsql; right is Host=" },
+        { "cti.journal.connection-string = \"Host=db;Pasword=x\"",
+            "cti.journal.connection-string: has a part that is no KEYWORD=VALUE known to Npgsql; right is Host=" },
         { "cti.cluster.listen = \"0.0.0.0:7400\"", "at least 16 characters" },
-        { "cti.cluster { listen = \"0.0.0.0:7400\", secret = \"sixteen letters!\" }", "cti.cluster.listen: set, but the journal is not shared; right is cti.journal.provider = postgresql" },
+        { "cti.cluster { listen = \"0.0.0.0:7400\", secret = \"sixteen letters!\" }",
+            "cti.cluster.listen: set, but the journal is not shared; right is cti.journal.provider = postgresql" },
         { "cti.node.roles = [gateway]", "cti.node.roles: without media, and without other nodes that have it" },
         { "cti.log.level = loud", "right is one of debug, information, warning, error" },
         { "cti.cdr.time-zone = Mars", "right is a time zone of this system" },

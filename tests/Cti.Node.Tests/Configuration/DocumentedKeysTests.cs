@@ -174,7 +174,8 @@ public sealed partial class DocumentedKeysTests
     {
         var environment = new Dictionary<string, string>
         {
-            ["NODE_NAME"] = "node2", ["NODE_ADDRESS"] = "127.0.0.12", ["DATABASE"] = "Host=db", ["CLUSTER_SECRET"] = "0123456789abcdef", ["KEY_HASH"] = "sha256:" + new string('a', 64),
+            ["NODE_NAME"] = "node2", ["NODE_ADDRESS"] = "127.0.0.12", ["DATABASE"] = "Host=db", ["CLUSTER_SECRET"] = "0123456789abcdef",
+            ["KEY_HASH"] = "sha256:" + new string('a', 64),
         }.ToImmutableDictionary();
 
         var c = NodeConfigurationLoader.Load(new ConfigurationSources(Path.Combine(Root, "config", "loopback.conf"), environment, []));
@@ -187,5 +188,6 @@ public sealed partial class DocumentedKeysTests
 
     [Fact]
     public void Secrets_are_known_as_such() =>
-        LoadExamples().Journal.SecretKeys.Order().ShouldBe(["cti.cluster.secret", "cti.journal.connection-string", "cti.trunks[].auth.password", "cti.tts.http.headers[].value", "cti.tts.http.url"]);
+        LoadExamples().Journal.SecretKeys.Order().ShouldBe(["cti.cluster.secret", "cti.journal.connection-string", "cti.trunks[].auth.password",
+            "cti.tts.http.headers[].value", "cti.tts.http.url"]);
 }

@@ -23,7 +23,8 @@ public sealed class ConsoleLogTests
     [Fact]
     public async Task A_fault_keeps_its_lines_and_no_line_of_it_looks_like_one_of_the_log()
     {
-        var lines = await WriteAsync(static log => log.Write(Drop, "x", new AggregateException("outer\nforged", new InvalidOperationException("inner\u001b[0m\r\nforged"))));
+        var lines = await WriteAsync(static log =>
+            log.Write(Drop, "x", new AggregateException("outer\nforged", new InvalidOperationException("inner\u001b[0m\r\nforged"))));
         lines.Length.ShouldBeGreaterThan(2);
         lines.Skip(1).ShouldAllBe(static line => line.StartsWith(LogText.Continuation, StringComparison.Ordinal));
         lines.ShouldAllBe(static line => line == VisibleText.Of(line));

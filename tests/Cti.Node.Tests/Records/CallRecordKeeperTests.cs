@@ -44,7 +44,8 @@ public sealed class CallRecordKeeperTests : IAsyncLifetime
         (await Keeper().PassAsync()).ShouldBeTrue();
         var lines = Lines("cdr-20231114.csv");
         lines.ShouldHaveSingleItem().ShouldBe(
-            "00000000-0000-0000-0000-000000000001,0.0.7,,42,call@far,42,0:0:42,1001,2002,,,0,2,sys.call,1,2,,200,2023-11-14 22:13:10,2023-11-14 22:13:12,2023-11-14 22:13:20,8,"
+            "00000000-0000-0000-0000-000000000001,0.0.7,,42,call@far,42,0:0:42,1001,2002,,,0,2,sys.call,1,2,,200,2023-11-14 22:13:10,2023-11-14 "
+            + "22:13:12,2023-11-14 22:13:20,8,"
             + "sys,call,0.0.7-sys.call-42,one,,,");
         lines[0].Split(',').Length.ShouldBe(CallRecordFields.Names.Length);
     }
@@ -339,8 +340,10 @@ public sealed class CallRecordKeeperTests : IAsyncLifetime
     private async Task AddAsync(long endedMillis, string userData, string node = "n1")
     {
         var number = (int)++_tail;
-        var row = new CallRecordRow(new Guid(0, 0, 0, [0, 0, 0, 0, 0, 0, (byte)(number >> 8), (byte)number]), node, "0.0.7-sys.call-42", endedMillis, Fields(number, endedMillis, userData));
-        (await _store.AppendAsync([new InstanceAppend { Instance = 0, Owner = "n1", Epoch = _epoch, ExpectedTail = number - 1, NewTail = number, CallRecords = [row] }]))
+        var row = new CallRecordRow(new Guid(0, 0, 0, [0, 0, 0, 0, 0, 0, (byte)(number >> 8), (byte)number]), node, "0.0.7-sys.call-42", endedMillis,
+            Fields(number, endedMillis, userData));
+        (await _store.AppendAsync(
+            [new InstanceAppend { Instance = 0, Owner = "n1", Epoch = _epoch, ExpectedTail = number - 1, NewTail = number, CallRecords = [row] }]))
             .ShouldBe([AppendOutcome.Accepted]);
     }
 
@@ -348,12 +351,14 @@ public sealed class CallRecordKeeperTests : IAsyncLifetime
 
     private static ReadOnlyMemory<byte> Fields(int number, long endedMillis, string userData) => JsonSerializer.SerializeToUtf8Bytes(new object?[]
     {
-        new Guid(0, 0, 0, [0, 0, 0, 0, 0, 0, (byte)(number >> 8), (byte)number]), "0.0.7", "", 42, "call@far", 42, "0:0:42", "1001", "2002", "", "", 0, 2, "sys.call", 1, 2, "", 200,
+        new Guid(0, 0, 0, [0, 0, 0, 0, 0, 0, (byte)(number >> 8), (byte)number]), "0.0.7", "", 42, "call@far", 42, "0:0:42", "1001", "2002", "", "", 0, 2,
+        "sys.call", 1, 2, "", 200,
         Time(endedMillis - 10_000), Time(endedMillis - 8_000), Time(endedMillis), 8, "sys", "call", "0.0.7-sys.call-42", userData, "", "", "",
         new { received = new { packets = 1, codec = "PCMA,\"" } },
     });
 
-    private static string Time(long millis) => DateTimeOffset.FromUnixTimeMilliseconds(millis).ToString("yyyy-MM-dd HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);
+    private static string Time(long millis) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(millis).ToString("yyyy-MM-dd HH:mm:ss", System.Globalization.CultureInfo.InvariantCulture);
 
     private string[] Lines(string file)
     {

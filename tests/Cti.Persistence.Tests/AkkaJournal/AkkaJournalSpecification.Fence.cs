@@ -62,7 +62,8 @@ public abstract partial class AkkaJournalSpecification
     [Fact]
     public async Task A_stale_writer_loses_the_writes_of_its_lost_instance_and_no_other()
     {
-        var actors = Enumerable.Range(0, 5 * Instances).Select(number => _node.System.ActorOf(Keeper.Of(Id(number + 1, number % Instances), _node.Probe))).ToArray();
+        var actors = Enumerable.Range(0, 5 * Instances).Select(number => _node.System.ActorOf(Keeper.Of(Id(number + 1, number % Instances), _node.Probe)))
+            .ToArray();
         await _node.Probe.ExpectAsync<Keeper.Recovered>(actors.Length);
         foreach (var actor in actors) actor.Tell(new Keeper.Persist(AkkaNode.Event(1)));
         await _node.Probe.ExpectAsync<Keeper.Stored>(actors.Length);
@@ -82,7 +83,8 @@ public abstract partial class AkkaJournalSpecification
         while (told.OfType<Keeper.Stored>().Count() + told.OfType<Keeper.Failed>().Select(static failed => failed.Id).Distinct().Count() < actors.Length)
             told.Add(await _node.Probe.NextAsync());
         told.OfType<Keeper.Stored>().Count().ShouldBe(actors.Length - 5);
-        told.OfType<Keeper.Failed>().ShouldAllBe(static failed => failed.Id.StartsWith("0.0.3-", StringComparison.Ordinal) && failed.Fault is NotOwnerException);
+        told.OfType<Keeper.Failed>().ShouldAllBe(static failed => failed.Id.StartsWith("0.0.3-", StringComparison.Ordinal)
+            && failed.Fault is NotOwnerException);
         _node.Batches.ShouldContain(actors.Length - 1);
 
         // Neither does it recover anything of that instance, and all others go on.

@@ -126,9 +126,11 @@ public abstract partial class AkkaJournalSpecification : IAsyncLifetime
     [Fact]
     public async Task Results_come_in_the_order_of_the_events_to_the_incarnation_that_asked()
     {
-        _node.Journal.Tell(new WriteMessages([AkkaNode.Atomic(Id(1), 1, AkkaNode.Event(1), AkkaNode.Event(2)), AkkaNode.Atomic(Id(1), 3, AkkaNode.Event(3))], _node.Probe.Ref, 7));
+        _node.Journal.Tell(new WriteMessages([AkkaNode.Atomic(Id(1), 1, AkkaNode.Event(1), AkkaNode.Event(2)), AkkaNode.Atomic(Id(1), 3, AkkaNode.Event(3))],
+            _node.Probe.Ref, 7));
         await _node.Probe.ExpectAsync<WriteMessagesSuccessful>();
-        (await _node.Probe.ExpectAsync<WriteMessageSuccess>(3)).Select(static told => (told.Persistent.SequenceNr, told.ActorInstanceId)).ShouldBe([(1, 7), (2, 7), (3, 7)]);
+        (await _node.Probe.ExpectAsync<WriteMessageSuccess>(3)).Select(static told => (told.Persistent.SequenceNr, told.ActorInstanceId))
+            .ShouldBe([(1, 7), (2, 7), (3, 7)]);
     }
 
     [Fact]
@@ -153,7 +155,8 @@ public abstract partial class AkkaJournalSpecification : IAsyncLifetime
         rejected.Select(static told => told.Persistent.SequenceNr).ShouldBe([2, 3, 4, 5]);
         rejected[0].Cause.Message.ShouldContain("System.String");
         (await _node.Probe.ExpectAsync<WriteMessageSuccess>()).Persistent.SequenceNr.ShouldBe(6);
-        (await _node.ReplayAsync(Id(1))).ShouldSatisfyAllConditions(static stored => stored.Events.ShouldBe(["1:e1", "6:e6"]), static stored => stored.Highest.ShouldBe(6));
+        (await _node.ReplayAsync(Id(1))).ShouldSatisfyAllConditions(static stored => stored.Events.ShouldBe(["1:e1", "6:e6"]), static stored =>
+            stored.Highest.ShouldBe(6));
     }
 
     [Fact]

@@ -78,7 +78,8 @@ internal sealed class AkkaNode : IAsyncDisposable
     }
 
     /// <summary>What is replayed, as the texts of the events, and the highest sequence number.</summary>
-    public async Task<(string[] Events, long Highest)> ReplayAsync(string id, long from = 1, long to = long.MaxValue, long max = long.MaxValue, Probe? probe = null)
+    public async Task<(string[] Events, long Highest)> ReplayAsync(string id, long from = 1, long to = long.MaxValue, long max = long.MaxValue,
+        Probe? probe = null)
     {
         probe ??= Probe;
         Journal.Tell(new ReplayMessages(from, to, max, id, probe.Ref));

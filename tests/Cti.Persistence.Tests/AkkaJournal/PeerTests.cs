@@ -32,14 +32,18 @@ public sealed class PeerTests(PostgreSqlFixture fixture, ITestOutputHelper outpu
         string[] what = ["plug-in, stale writer", "plug-in, database away", "Akka.Persistence.Sql, stale writer", "Akka.Persistence.Sql, database away"];
         foreach (var (name, outcome) in what.Zip(outcomes)) output.WriteLine($"{name}: {outcome}");
 
-        outcomes[0].ShouldSatisfyAllConditions(static stale => stale.InnocentsFailed.ShouldBe(0), static stale => stale.OthersFailed.ShouldBe(Actors / Instances));
+        outcomes[0].ShouldSatisfyAllConditions(static stale => stale.InnocentsFailed.ShouldBe(0), static stale =>
+            stale.OthersFailed.ShouldBe(Actors / Instances));
         outcomes[1].ShouldSatisfyAllConditions(static away => away.InnocentsFailed.ShouldBe(0), static away => away.OthersFailed.ShouldBe(0));
         foreach (var (name, outcome) in what.Zip(outcomes).Skip(2))
-            outcome.HasDefect.ShouldBeTrue($"{name}: no innocent actor failed, and a new one wrote at once. If it stays so, Akka.Persistence.Sql may carry calls: "
+            outcome.HasDefect.ShouldBeTrue($"{name}: no innocent actor failed, and a new one wrote at once. If it stays so, Akka.Persistence.Sql may carry "
+                + "calls: "
                 + $"src/architecture/persistence.md says why it does not. {outcome}");
     }
 
-    /// <summary>A node's instance is taken over and written to by its new owner; then the old node, which does not know, writes for all of its actors at once.</summary>
+    /// <summary>
+    /// A node's instance is taken over and written to by its new owner; then the old node, which does not know, writes for all of its actors at once.
+    /// </summary>
     private async Task<Outcome> StaleAsync(Func<string, string, int?, Task<Peer>> create)
     {
         var schema = await fixture.NewSchemaAsync();
@@ -166,6 +170,7 @@ public sealed class PeerTests(PostgreSqlFixture fixture, ITestOutputHelper outpu
         }
 
         public override string ToString() =>
-            string.Create(CultureInfo.InvariantCulture, $"{InnocentsFailed} of {Innocents} innocent actors failed, {OthersFailed} others; a new actor wrote after {SecondsUntilWrite:F1} s");
+            string.Create(CultureInfo.InvariantCulture,
+                $"{InnocentsFailed} of {Innocents} innocent actors failed, {OthersFailed} others; a new actor wrote after {SecondsUntilWrite:F1} s");
     }
 }

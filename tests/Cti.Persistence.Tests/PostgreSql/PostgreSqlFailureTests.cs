@@ -57,7 +57,8 @@ public sealed partial class PostgreSqlJournalStoreTests
         Server.Freeze();
         try
         {
-            (await Should.ThrowAsync<StoreUnavailableException>(async () => await store.AppendAsync([Entries(0, epoch, 1)]))).Message.ShouldContain(Server.Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            (await Should.ThrowAsync<StoreUnavailableException>(async () => await store.AppendAsync([Entries(0, epoch, 1)])))
+                .Message.ShouldContain(Server.Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
             Stopwatch.GetElapsedTime(began).TotalSeconds.ShouldBeInRange(1, 20);
         }
         finally
@@ -80,7 +81,10 @@ public sealed partial class PostgreSqlJournalStoreTests
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         var port = ((IPEndPoint)silent.LocalEndpoint).Port;
-        await using var store = new PostgreSqlJournalStore(new PostgreSqlOptions { ConnectionString = Server.ConnectionString(Schema, port), ConnectTimeout = TimeSpan.FromSeconds(1) });
+        await using var store = new PostgreSqlJournalStore(new PostgreSqlOptions
+        {
+            ConnectionString = Server.ConnectionString(Schema, port), ConnectTimeout = TimeSpan.FromSeconds(1),
+        });
         var began = Stopwatch.GetTimestamp();
         await Should.ThrowAsync<StoreUnavailableException>(async () => await store.OpenAsync(Instances));
         Stopwatch.GetElapsedTime(began).TotalSeconds.ShouldBeInRange(0.9, 20);
@@ -189,9 +193,11 @@ public sealed partial class PostgreSqlJournalStoreTests
     {
         await Server.QueryAsync($"CREATE ROLE {Schema}_poor LOGIN PASSWORD 'hidden'");
         await RefusedAsync<StoreMismatchException>($"Username={PostgreSqlServer.User};Password=hidden;Database=postgres", "right are Username and Password");
-        await RefusedAsync<StoreMismatchException>($"Username={PostgreSqlServer.User};Password=\"{PostgreSqlServer.Password}\";Database=nowhere", "CREATE DATABASE \"nowhere\" OWNER \"cti\"");
+        await RefusedAsync<StoreMismatchException>($"Username={PostgreSqlServer.User};Password=\"{PostgreSqlServer.Password}\";Database=nowhere",
+            "CREATE DATABASE \"nowhere\" OWNER \"cti\"");
         await RefusedAsync<StoreMismatchException>($"Username={Schema}_poor;Password=hidden;Database=postgres", "GRANT CREATE ON SCHEMA");
-        await RefusedAsync<StoreMismatchException>($"Username={PostgreSqlServer.User};Password=\"{PostgreSqlServer.Password}\";Database=postgres;Options=-c synchronous_commit=off", "right is on");
+        await RefusedAsync<StoreMismatchException>($"Username={PostgreSqlServer.User};Password=\"{PostgreSqlServer.Password}\";Database=postgres;Options=-c "
+            + "synchronous_commit=off", "right is on");
         using (var free = new TcpListener(IPAddress.Loopback, 0))
         {
             free.Start();
@@ -229,7 +235,8 @@ public sealed partial class PostgreSqlJournalStoreTests
 
     private PostgreSqlJournalStore Another(string settings) => new(new PostgreSqlOptions
     {
-        ConnectionString = (settings.Contains("Port=", StringComparison.Ordinal) ? "Host=127.0.0.1;" : $"Host=127.0.0.1;Port={Server.Port};") + $"Search Path={(settings.Contains("poor", StringComparison.Ordinal) ? "public" : Schema)};" + settings,
+        ConnectionString = (settings.Contains("Port=", StringComparison.Ordinal) ? "Host=127.0.0.1;" : $"Host=127.0.0.1;Port={Server.Port};")
+            + $"Search Path={(settings.Contains("poor", StringComparison.Ordinal) ? "public" : Schema)};" + settings,
         ConnectTimeout = TimeSpan.FromSeconds(30),
         CommandTimeout = TimeSpan.FromSeconds(30),
     });

@@ -13,7 +13,8 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
 
     private static InstanceAppend Release(long epoch, long tail, string resource = "r") => new()
     {
-        Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1, Entries = [Entry(tail + 1, resource)], ReleasedResources = [resource],
+        Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1, Entries = [Entry(tail + 1, resource)],
+        ReleasedResources = [resource],
     };
 
     private static InstanceAppend Record(int instance, long epoch, long tail, Guid id) => new()
@@ -67,7 +68,8 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
         var epoch = await ClaimAsync(0);
         await using var other = await ConnectAsync();
         await using var transaction = await other.BeginTransactionAsync();
-        await using (var command = new NpgsqlCommand("UPDATE instance SET owner = 'b', epoch = epoch + 1 WHERE id = 0", other)) await command.ExecuteNonQueryAsync();
+        await using (var command = new NpgsqlCommand("UPDATE instance SET owner = 'b', epoch = epoch + 1 WHERE id = 0", other))
+            await command.ExecuteNonQueryAsync();
         var free = await ClaimAsync(1);
         var append = Store.AppendAsync([Entries(0, epoch, 0), Entries(1, free, 0)]).AsTask();
         await UntilWaitingAsync(1);
@@ -105,7 +107,8 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
         {
             Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 2, Entries = [Entry(1, "x"), Entry(2, "y")], BoundPermits = [new("p", "x")],
         };
-        (await Store.AppendAsync([bind, Release(epoch, 2, "x"), Entries(0, epoch, 3, resource: "x")])).ShouldAllBe(outcome => outcome == AppendOutcome.Accepted);
+        (await Store.AppendAsync([bind, Release(epoch, 2, "x"), Entries(0, epoch, 3, resource: "x")]))
+            .ShouldAllBe(outcome => outcome == AppendOutcome.Accepted);
         (await Store.ReadJournalAsync(0)).Select(entry => (entry.Position, entry.ResourceId)).ShouldBe([(2, "y"), (4, "x")]);
         (await Store.ReadPermitsInUseAsync()).ShouldBeEmpty();
     }
@@ -132,7 +135,8 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
     {
         var epoch = await ClaimAsync(0);
         var (first, second) = (Guid.NewGuid(), Guid.NewGuid());
-        (await Store.AppendAsync([Record(0, epoch, 4, Guid.NewGuid()), Record(0, epoch, 0, first), Record(0, epoch, 9, Guid.NewGuid()), Record(0, epoch, 1, second)]))
+        (await Store.AppendAsync([Record(0, epoch, 4, Guid.NewGuid()), Record(0, epoch, 0, first), Record(0, epoch, 9, Guid.NewGuid()),
+            Record(0, epoch, 1, second)]))
             .ShouldBe([AppendOutcome.TailMismatch, AppendOutcome.Accepted, AppendOutcome.TailMismatch, AppendOutcome.Accepted]);
         (await Store.ReadCallRecordsAsync("a", 0, 10)).Select(stored => (stored.RowNumber, stored.Record.Id)).ShouldBe([(1, first), (2, second)]);
     }
@@ -182,7 +186,10 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
         await Store.TryAcquirePermitAsync("t", 2, "p", 0);
         await using var releasing = await ConnectAsync();
         await using var transaction = await releasing.BeginTransactionAsync();
-        await BeginAppendAsync(releasing, new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, ReleasedPermits = ["p"] });
+        await BeginAppendAsync(releasing, new InstanceAppend
+        {
+            Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1, ReleasedPermits = ["p"],
+        });
         (await Store.TryAcquirePermitAsync("t", 2, "q", 0).AsTask().WaitAsync(Patience)).ShouldBeTrue();
         // What is not committed is not free yet.
         (await Store.TryAcquirePermitAsync("t", 2, "r", 0).AsTask().WaitAsync(Patience)).ShouldBeFalse();
@@ -203,7 +210,8 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
     }
 
     [Theory]
-    [InlineData(""","a5",{"received":{"codec":"PCMA","packets":148,"lost":2,"jitter_ms":1.3,"round_trip_ms":null,"mos":4.2},"sent":{"codec":"PCMA","packets":150,"lost":null}}]""", "PCMA|148|2|1.3||4.2|PCMA|150||||")]
+    [InlineData(""","a5",{"received":{"codec":"PCMA","packets":148,"lost":2,"jitter_ms":1.3,"round_trip_ms":null,"mos":4.2}"""
+        + ""","sent":{"codec":"PCMA","packets":150,"lost":null}}]""", "PCMA|148|2|1.3||4.2|PCMA|150||||")]
     [InlineData(""","a5",null]""", "|||||||||||")]
     [InlineData(""","a5"]""", "|||||||||||")]
     public async Task Call_records_can_be_read_by_the_names_of_their_fields(string end, string quality)
@@ -213,11 +221,17 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
         await AppendAsync(new InstanceAppend
         {
             Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = 0, NewTail = 1,
-            CallRecords = [new CallRecordRow(Guid.NewGuid(), "a", "r", 70, Encoding.UTF8.GetBytes(fields)), new CallRecordRow(Guid.NewGuid(), "a", "none", 70, default)],
+            CallRecords =
+            [
+                new CallRecordRow(Guid.NewGuid(), "a", "r", 70, Encoding.UTF8.GetBytes(fields)), new CallRecordRow(Guid.NewGuid(), "a", "none", 70, default),
+            ],
         });
-        const string Names = "number, node, res_id, time, id, nodeid, cdrid, processid, callid, ch, devno, ani, dnis, dnis2, orgcallno, dir, devtype, busitype, callstatus, endtype, ipscreason, "
-            + "callfailcause, callbegintime, connectbegintime, callendtime, talkduration, projectid, flowid, additionalinfo1, additionalinfo2, additionalinfo3, additionalinfo4, additionalinfo5, "
-            + "received_codec, received_packets, received_lost, received_jitter_ms, received_round_trip_ms, received_mos, sent_codec, sent_packets, sent_lost, sent_jitter_ms, sent_round_trip_ms, sent_mos";
+        const string Names = "number, node, res_id, time, id, nodeid, cdrid, processid, callid, ch, devno, ani, dnis, dnis2, orgcallno, dir, devtype, "
+            + "busitype, callstatus, endtype, ipscreason, "
+            + "callfailcause, callbegintime, connectbegintime, callendtime, talkduration, projectid, flowid, additionalinfo1, additionalinfo2, "
+            + "additionalinfo3, additionalinfo4, additionalinfo5, "
+            + "received_codec, received_packets, received_lost, received_jitter_ms, received_round_trip_ms, received_mos, sent_codec, sent_packets, sent_lost, "
+            + "sent_jitter_ms, sent_round_trip_ms, sent_mos";
         (await Server.QueryAsync($"SELECT {Names} FROM call_record WHERE res_id = 'r'", Schema))
             .ShouldBe(["1|a|r|70|" + string.Join('|', Enumerable.Range(0, 28).Select(i => i % 2 == 0 ? $"f{i}" : $"{i}")) + "|a5|" + quality]);
         (await Server.QueryAsync("SELECT count(*), count(id) FROM call_record", Schema)).ShouldBe(["2|1"]);
@@ -236,7 +250,8 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
             tail += 4;
             return [.. Enumerable.Range(0, Instances * 4).Select(i => new InstanceAppend
             {
-                Instance = i % Instances, Owner = "a", Epoch = epochs[i % Instances], ExpectedTail = tail - 4 + (i / Instances), NewTail = tail - 3 + (i / Instances),
+                Instance = i % Instances, Owner = "a", Epoch = epochs[i % Instances], ExpectedTail = tail - 4 + (i / Instances),
+                NewTail = tail - 3 + (i / Instances),
                 Entries = [Entry(tail - 3 + (i / Instances), $"r{i}", new string('x', 2_000))],
                 Idempotency = [new IdempotencyRow("app", Guid.NewGuid(), 1, 1, "{}"u8.ToArray())],
                 CallRecords = [new CallRecordRow(Guid.NewGuid(), "a", "r", 1, "[]"u8.ToArray())],
@@ -246,6 +261,7 @@ public sealed partial class PostgreSqlJournalStoreTests(PostgreSqlFixture fixtur
         var (trips, before) = (wire.RoundTrips, tail);
         for (var i = 0; i < 5; i++) (await store.AppendAsync(Batch())).ShouldAllBe(outcome => outcome == AppendOutcome.Accepted);
         (wire.RoundTrips - trips).ShouldBe(5);
-        (await Server.QueryAsync($"SELECT count(*), count(DISTINCT xmin::text) FROM journal WHERE pos > {before}", Schema)).ShouldBe([$"{5 * 4 * Instances}|5"]);
+        (await Server.QueryAsync($"SELECT count(*), count(DISTINCT xmin::text) FROM journal WHERE pos > {before}", Schema))
+            .ShouldBe([$"{5 * 4 * Instances}|5"]);
     }
 }

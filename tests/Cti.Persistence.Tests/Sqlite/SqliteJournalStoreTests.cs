@@ -74,13 +74,15 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
         tail.ShouldBeGreaterThan(0);
         (await small.ReadJournalAsync(0)).Count.ShouldBe(tail);
         // Space was made: the same append goes through.
-        (await small.AppendAsync([new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1, ReleasedResources = ["r"] }]))
+        (await small.AppendAsync(
+            [new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1, ReleasedResources = ["r"] }]))
             .ShouldBe([AppendOutcome.Accepted]);
         (await small.AppendAsync([Entries(0, epoch, tail + 1)])).ShouldBe([AppendOutcome.Accepted]);
     }
 
     [Theory]
-    [InlineData(""","a5",{"received":{"codec":"PCMA","packets":148,"lost":2,"jitter_ms":1.3,"round_trip_ms":null,"mos":4.2},"sent":{"codec":"PCMA","packets":150,"lost":null}}]""", "PCMA|148|2|1.3||4.2|PCMA|150|||")]
+    [InlineData(""","a5",{"received":{"codec":"PCMA","packets":148,"lost":2,"jitter_ms":1.3,"round_trip_ms":null,"mos":4.2}"""
+        + ""","sent":{"codec":"PCMA","packets":150,"lost":null}}]""", "PCMA|148|2|1.3||4.2|PCMA|150|||")]
     [InlineData(""","a5",null]""", "||||||||||")]
     [InlineData(""","a5"]""", "||||||||||")]
     public async Task Call_records_can_be_read_by_the_names_of_their_fields(string end, string quality)
@@ -93,9 +95,12 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
             CallRecords = [new CallRecordRow(Guid.NewGuid(), "a", "r", 70, System.Text.Encoding.UTF8.GetBytes(fields))],
         });
         using var connection = SqliteConnection.Open(DatabasePath, 0);
-        const string Names = "number node res_id time id nodeid cdrid processid callid ch devno ani dnis dnis2 orgcallno dir devtype busitype callstatus endtype ipscreason "
-            + "callfailcause callbegintime connectbegintime callendtime talkduration projectid flowid additionalinfo1 additionalinfo2 additionalinfo3 additionalinfo4 additionalinfo5 "
-            + "received_codec received_packets received_lost received_jitter_ms received_round_trip_ms received_mos sent_codec sent_packets sent_lost sent_jitter_ms sent_mos";
+        const string Names =
+            "number node res_id time id nodeid cdrid processid callid ch devno ani dnis dnis2 orgcallno dir devtype busitype callstatus endtype ipscreason "
+            + "callfailcause callbegintime connectbegintime callendtime talkduration projectid flowid additionalinfo1 additionalinfo2 additionalinfo3 "
+            + "additionalinfo4 additionalinfo5 "
+            + "received_codec received_packets received_lost received_jitter_ms received_round_trip_ms received_mos sent_codec sent_packets sent_lost "
+            + "sent_jitter_ms sent_mos";
         var columns = string.Join(" || '|' || ", Names.Split(' ').Select(name => $"COALESCE({name}, '')"));
         var row = connection.Prepare($"SELECT {columns} FROM call_record");
         row.Step().ShouldBeTrue();
@@ -154,7 +159,8 @@ public sealed class SqliteJournalStoreTests : JournalStoreSpecification
                 """);
         }
         await ReopenAsync();
-        (await Store.ReadJournalAsync(0)).Select(entry => (entry.Position, entry.ResourceId, entry.Payload.Span[0])).ShouldBe([(1, "z", 1), (2, "a", 2), (3, "z", 3)]);
+        (await Store.ReadJournalAsync(0)).Select(entry => (entry.Position, entry.ResourceId, entry.Payload.Span[0]))
+            .ShouldBe([(1, "z", 1), (2, "a", 2), (3, "z", 3)]);
         var claim = (await Store.ClaimAsync("a", [0]))[0];
         var release = new InstanceAppend
         {

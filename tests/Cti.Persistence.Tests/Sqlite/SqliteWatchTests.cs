@@ -43,7 +43,8 @@ public sealed class SqliteWatchTests : IDisposable
         {
             (await store.AppendAsync([new InstanceAppend
             {
-                Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1, Entries = [new JournalEntry(tail + 1, $"r{tail}", 1, new byte[3_000])],
+                Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1,
+                Entries = [new JournalEntry(tail + 1, $"r{tail}", 1, new byte[3_000])],
             }])).ShouldBe([AppendOutcome.Accepted]);
         }
         return epoch;
@@ -52,7 +53,8 @@ public sealed class SqliteWatchTests : IDisposable
     private static async Task ShouldRefuseAsync(SqliteJournalStore store, long epoch, long tail)
     {
         var refusal = await Should.ThrowAsync<StoreUnavailableException>(async () =>
-            await store.AppendAsync([new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1, Entries = [new JournalEntry(tail + 1, "r", 1, new byte[1])] }]));
+            await store.AppendAsync([new InstanceAppend { Instance = 0, Owner = "a", Epoch = epoch, ExpectedTail = tail, NewTail = tail + 1,
+                Entries = [new JournalEntry(tail + 1, "r", 1, new byte[1])] }]));
         refusal.IsBroken.ShouldBeTrue();
     }
 
@@ -247,7 +249,8 @@ public sealed class SqliteWatchTests : IDisposable
     {
         await (await OpenAsync()).DisposeAsync();
         await using var store = Create();
-        (await Should.ThrowAsync<StoreMismatchException>(async () => await store.OpenAsync(Instances + 1))).Message.ShouldContain($"cti.instances = {Instances}");
+        (await Should.ThrowAsync<StoreMismatchException>(async () => await store.OpenAsync(Instances + 1)))
+            .Message.ShouldContain($"cti.instances = {Instances}");
     }
 
     private async Task ShouldNotStartAsync<T>(params string[] words) where T : Exception

@@ -20,7 +20,8 @@ public sealed class ClusterBugTests
     public void An_effect_before_its_append_is_seen_on_the_wire() => Find(new PlantedBugTests.EarlyReports(), static plan => plan, "durable");
 
     [Fact]
-    public void A_cursor_that_skips_an_event_is_found() => Find(new SkippedEvent(), Dies, "follows", "is given event", "the application has seen", "has not seen all");
+    public void A_cursor_that_skips_an_event_is_found() =>
+        Find(new SkippedEvent(), Dies, "follows", "is given event", "the application has seen", "has not seen all");
 
     [Fact]
     public void A_node_that_goes_on_speaking_after_a_pause_is_found() => Find(new Unguarded(), Stands, "speaks after a pause", "which it has lost");
@@ -28,7 +29,9 @@ public sealed class ClusterBugTests
     [Fact]
     public void A_lease_that_is_judged_by_the_wall_clock_is_found() => Find(new WallClockLease(), Skewed, "which has renewed its lease");
 
-    /// <summary>A seed shows the defect by one of its signs; and the same world without the defect breaks no rule, so it is the defect that was found.</summary>
+    /// <summary>
+    /// A seed shows the defect by one of its signs; and the same world without the defect breaks no rule, so it is the defect that was found.
+    /// </summary>
     private static void Find(PlantedBugs bugs, Func<ClusterPlan, ClusterPlan> bend, params string[] signs)
     {
         for (var seed = 1ul; seed <= SeedsMax; seed++)
@@ -46,7 +49,8 @@ public sealed class ClusterBugTests
 
     private static ClusterPlan Quiet(ClusterPlan plan) => plan with
     {
-        Pauses = [], StoreCuts = [], Outages = [], NodeCrashes = [], Drains = [], Links = [], Lines = [], ClockJumps = [], StoreFailPercent = 0, StoreSlowPercent = 0, Network = NetworkConditions.Good,
+        Pauses = [], StoreCuts = [], Outages = [], NodeCrashes = [], Drains = [], Links = [], Lines = [], ClockJumps = [], StoreFailPercent = 0,
+        StoreSlowPercent = 0, Network = NetworkConditions.Good,
         Inbound = 6, Outbound = 6, SpreadMillis = 10_000, TogetherPercent = 0, Flows = 0, Conferences = 0,
     };
 
@@ -57,10 +61,12 @@ public sealed class ClusterBugTests
         StoreSlowPercent = 50, StoreDelayMillisMax = 300, Phones = PhoneHabits.Polite,
     };
 
-    private static ClusterPlan Dies(ClusterPlan plan) => Quiet(plan) with { NodeCrashes = [new NodeCrash(0, CrashMoment.AtTime, 0, 9_000, 1_500)], DisconnectPercent = 30 };
+    private static ClusterPlan Dies(ClusterPlan plan) =>
+        Quiet(plan) with { NodeCrashes = [new NodeCrash(0, CrashMoment.AtTime, 0, 9_000, 1_500)], DisconnectPercent = 30 };
 
     /// <summary>Wall clocks that are wrong by more than a lease.</summary>
-    private static ClusterPlan Skewed(ClusterPlan plan) => Quiet(plan) with { Clocks = [.. Enumerable.Range(0, plan.Nodes).Select(static node => new ClockError(node * 7_000, 0))] };
+    private static ClusterPlan Skewed(ClusterPlan plan) =>
+        Quiet(plan) with { Clocks = [.. Enumerable.Range(0, plan.Nodes).Select(static node => new ClockError(node * 7_000, 0))] };
 
     private sealed class NoFencing : PlantedBugs
     {
@@ -68,8 +74,10 @@ public sealed class ClusterBugTests
 
         private sealed class Open(IJournalStore inner) : ForwardingJournalStore(inner)
         {
-            public override async ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends, CancellationToken cancellation = default) =>
-                [.. (await base.AppendAsync(appends, cancellation)).Select(static outcome => outcome == AppendOutcome.Fenced ? AppendOutcome.Accepted : outcome)];
+            public override async ValueTask<IReadOnlyList<AppendOutcome>> AppendAsync(IReadOnlyList<InstanceAppend> appends,
+                CancellationToken cancellation = default) =>
+                [.. (await base.AppendAsync(appends, cancellation)).Select(static outcome =>
+                    outcome == AppendOutcome.Fenced ? AppendOutcome.Accepted : outcome)];
         }
     }
 
@@ -79,7 +87,8 @@ public sealed class ClusterBugTests
 
         private sealed class Lazy(IJournalStore inner) : ForwardingJournalStore(inner)
         {
-            public override async ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default)
+            public override async ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances,
+                NodeLease? unrenewed = null, CancellationToken cancellation = default)
             {
                 var taken = await base.TakeAsync(node, instances, unrenewed, cancellation);
                 return unrenewed is null ? taken : [.. taken.Select(static claim => claim with { Epoch = claim.Epoch - 1 })];
@@ -93,7 +102,8 @@ public sealed class ClusterBugTests
 
         private sealed class Skips(IJournalStore inner) : ForwardingJournalStore(inner)
         {
-            public override async ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit, CancellationToken cancellation = default)
+            public override async ValueTask<IReadOnlyList<StoredEvent>> ReadEventsAsync(string application, int instance, long afterPosition, int limit,
+                CancellationToken cancellation = default)
             {
                 var read = await base.ReadEventsAsync(application, instance, afterPosition, limit, cancellation);
                 return read.Count > 1 ? [.. read.Skip(1)] : read;
@@ -126,10 +136,12 @@ public sealed class ClusterBugTests
             public override async ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default)
             {
                 var view = await base.RenewAsync(self, knownOwnership, cancellation);
-                return view with { Nodes = [.. view.Nodes.Select(row => row.Name == self.Name || view.NowMillis + _skew - row.RenewedAtMillis < ClusterNode.LeaseMillis ? row : Freeze(row))] };
+                return view with { Nodes = [.. view.Nodes.Select(row =>
+                    row.Name == self.Name || view.NowMillis + _skew - row.RenewedAtMillis < ClusterNode.LeaseMillis ? row : Freeze(row))] };
             }
 
-            public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances, NodeLease? unrenewed = null, CancellationToken cancellation = default) =>
+            public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances,
+                NodeLease? unrenewed = null, CancellationToken cancellation = default) =>
                 base.TakeAsync(node, instances, null, cancellation);
 
             private NodeLease Freeze(NodeLease row)

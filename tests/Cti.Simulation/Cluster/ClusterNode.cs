@@ -45,7 +45,10 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
     /// <summary>Begins a start; it is serving when it has joined, unless it dies or fails before.</summary>
     public static ClusterNode Begin(ClusterWorld world, int index, int life)
     {
-        var process = new NodeProcess(world.Runtime, life, world.Cluster.Clocks[index].DriftPpm) { Node = index, Alarm = line => world.Fail($"{NameOf(index)} logs an error: {line}") };
+        var process = new NodeProcess(world.Runtime, life, world.Cluster.Clocks[index].DriftPpm)
+        {
+            Node = index, Alarm = line => world.Fail($"{NameOf(index)} logs an error: {line}"),
+        };
         var node = new ClusterNode(world, process);
         _ = node.RunAsync();
         return node;
@@ -128,7 +131,8 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
             Recordings = new VirtualFiles(_world.Repaired),
             ToldByes = _world.SpoolOf(Process),
             Resolver = new SlowResolver(Process),
-            SipTransport = events => new GatedTransport(_world, Process, Sip = new VirtualSipTransport(_world.Network, _world.Runtime, new SocketsOpenLast(this, events), Address)
+            SipTransport = events =>
+                new GatedTransport(_world, Process, Sip = new VirtualSipTransport(_world.Network, _world.Runtime, new SocketsOpenLast(this, events), Address)
             {
                 PauseGuard = _world.Bugs.IsUnguarded ? null : guard, Clock = clock, Hearing = Process.Hear,
             }),

@@ -88,7 +88,8 @@ internal sealed record ClusterPlan : SimulationPlan
             SplitsLinks = random.Chance(20),
             Calls = new CallSettings
             {
-                SetupTimeoutMillis = random.Pick(8_000, 20_000), OfferTimeoutMillis = random.Pick(6_000, 30_000), IdleReleaseMillis = random.Pick(0, 15_000, 60_000),
+                SetupTimeoutMillis = random.Pick(8_000, 20_000), OfferTimeoutMillis = random.Pick(6_000, 30_000),
+                IdleReleaseMillis = random.Pick(0, 15_000, 60_000),
             },
         };
         if (random.Chance(40)) plan = plan with { Phones = PhoneHabits.Polite };
@@ -101,8 +102,10 @@ internal sealed record ClusterPlan : SimulationPlan
         int Moment() => random.Between(3_000, spread + 15_000);
         plan = plan with
         {
-            StartMillis = [.. Enumerable.Range(0, plan.Nodes).Select(node => node > 1 && random.Chance(20) ? random.Between(4_000, spread) : random.Between(0, 300))],
-            Clocks = [.. Enumerable.Range(0, plan.Nodes).Select(_ => random.Chance(50) ? new ClockError(0, 0) : new ClockError(random.Between(-30_000, 30_000), random.Between(-1000, 1000)))],
+            StartMillis = [.. Enumerable.Range(0, plan.Nodes)
+                .Select(node => node > 1 && random.Chance(20) ? random.Between(4_000, spread) : random.Between(0, 300))],
+            Clocks = [.. Enumerable.Range(0, plan.Nodes)
+                .Select(_ => random.Chance(50) ? new ClockError(0, 0) : new ClockError(random.Between(-30_000, 30_000), random.Between(-1000, 1000)))],
         };
         if (random.Chance(60))
         {
@@ -111,7 +114,8 @@ internal sealed record ClusterPlan : SimulationPlan
                 NodeCrashes = [.. Enumerable.Range(0, random.Between(1, 3)).Select(_ =>
                 {
                     var moment = (CrashMoment)random.Next(6);
-                    return new NodeCrash(Node(), moment, moment == CrashMoment.AtTime ? 0 : random.Between(1, 12), Moment(), random.Pick(100, 1_500, 6_000, 30_000));
+                    return new NodeCrash(Node(), moment, moment == CrashMoment.AtTime ? 0 : random.Between(1, 12), Moment(),
+                        random.Pick(100, 1_500, 6_000, 30_000));
                 })],
             };
         }
@@ -130,7 +134,8 @@ internal sealed record ClusterPlan : SimulationPlan
                 Links = [.. Enumerable.Range(0, random.Between(1, 3)).Select(_ =>
                 {
                     var (first, from) = (Node(), Moment());
-                    return new LinkTrouble(first, (first + random.Between(1, plan.Nodes - 1)) % plan.Nodes, from, from + random.Pick(300, 3_000, 12_000), random.Chance(40));
+                    return new LinkTrouble(first, (first + random.Between(1, plan.Nodes - 1)) % plan.Nodes, from, from + random.Pick(300, 3_000, 12_000),
+                        random.Chance(40));
                 })],
             };
         }
@@ -154,7 +159,8 @@ internal sealed record ClusterPlan : SimulationPlan
             };
         }
         if (random.Chance(20))
-            plan = plan with { ClockJumps = [.. Enumerable.Range(0, random.Between(1, 3)).Select(_ => new ClockJump(random.Next(plan.Nodes), Moment(), random.Pick(-3_600_000, -20_000, -700, 700, 20_000, 3_600_000)))] };
+            plan = plan with { ClockJumps = [.. Enumerable.Range(0, random.Between(1, 3))
+                .Select(_ => new ClockJump(random.Next(plan.Nodes), Moment(), random.Pick(-3_600_000, -20_000, -700, 700, 20_000, 3_600_000)))] };
         if (random.Chance(8))
         {
             var (first, pause, down) = (random.Between(4_000, 12_000), random.Pick(4_000, 9_000), random.Pick(300, 2_000));
@@ -166,12 +172,19 @@ internal sealed record ClusterPlan : SimulationPlan
     private static NodeTrouble Spell(int node, int from, int millis) => new(node, from, from + millis);
 
     public override string ToString() =>
-        $"{Nodes} nodes starting at [{string.Join(", ", StartMillis)}], clocks [{string.Join(", ", Clocks.Select(clock => $"{clock.SkewMillis} ms {clock.DriftPpm} ppm"))}]; "
-        + $"crashes [{string.Join(", ", NodeCrashes.Select(crash => $"n{crash.Node + 1} {crash.Moment} {crash.Count} from {crash.FromMillis}, down {crash.DownMillis}"))}]; "
+        $"{Nodes} nodes starting at [{string.Join(", ", StartMillis)}], clocks "
+        + $"[{string.Join(", ", Clocks.Select(clock => $"{clock.SkewMillis} ms {clock.DriftPpm} ppm"))}]; "
+        + "crashes ["
+        + string.Join(", ", NodeCrashes.Select(crash => $"n{crash.Node + 1} {crash.Moment} {crash.Count} from {crash.FromMillis}, down {crash.DownMillis}"))
+        + "]; "
         + $"pauses [{Describe(Pauses)}]; store cuts [{Describe(StoreCuts)}]; drains [{Describe(Drains)}]; "
-        + $"links [{string.Join(", ", Links.Select(link => $"n{link.First + 1}-n{link.Second + 1} {(link.IsReset ? "reset" : "cut")} {link.FromMillis}..{link.ToMillis}"))}] up to {LinkDelayMillisMax} ms; "
+        + "links ["
+        + string.Join(", ", Links.Select(link =>
+            $"n{link.First + 1}-n{link.Second + 1} {(link.IsReset ? "reset" : "cut")} {link.FromMillis}..{link.ToMillis}"))
+        + $"] up to {LinkDelayMillisMax} ms; "
         + $"lines [{string.Join(", ", Lines.Select(line => $"n{line.Node + 1}-telephone {line.Phone + 1} {line.FromMillis}..{line.ToMillis}"))}]; "
         + $"clocks set [{string.Join(", ", ClockJumps.Select(jump => $"n{jump.Node + 1} at {jump.AtMillis} by {jump.ByMillis}"))}]; {base.ToString()}";
 
-    private static string Describe(IReadOnlyList<NodeTrouble> troubles) => string.Join(", ", troubles.Select(trouble => $"n{trouble.Node + 1} {trouble.FromMillis}..{trouble.ToMillis}"));
+    private static string Describe(IReadOnlyList<NodeTrouble> troubles) =>
+        string.Join(", ", troubles.Select(trouble => $"n{trouble.Node + 1} {trouble.FromMillis}..{trouble.ToMillis}"));
 }

@@ -3,8 +3,9 @@ using Cti.Testing;
 namespace Cti.Simulation.Cluster;
 
 /// <summary>
-/// A whole cluster in one process, on one thread, in virtual time. First safety: the rules hold while nodes die, stand still, leave and come, links break and the store
-/// fails. Then everything is healed: everything must come to its end, nothing may be left, and the instances must be spread over the nodes as they ought to be.
+/// A whole cluster in one process, on one thread, in virtual time. First safety: the rules hold while nodes die, stand still, leave and come, links break and
+/// the store fails. Then everything is healed: everything must come to its end, nothing may be left, and the instances must be spread over the nodes as they
+/// ought to be.
 /// </summary>
 internal sealed class ClusterSimulation
 {
@@ -43,7 +44,8 @@ internal sealed class ClusterSimulation
             {
                 world.Fail(fault.ToString());
             }
-            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count(), world.Ledger.Calls.Sum(call => call.Starts), world.HasCrashed, [.. world.Trace.Lines])
+            return new SimulationResult(plan, world.Failures, world.Trace.Hash, world.Ledger.Calls.Count(), world.Ledger.Calls.Sum(call => call.Starts),
+                world.HasCrashed, [.. world.Trace.Lines])
             {
                 Facts = world.Ledger.Facts, Rests = 0,
             };
@@ -112,7 +114,9 @@ internal sealed class ClusterSimulation
         return true;
     }
 
-    private bool IsSettled() => _checks.IsSettled && _world.Nodes.All(static node => node is { IsServing: true, IsLeaving: false, Server: { CallCount: 0, ConferenceCount: 0, IsJournalIdle: true } });
+    private bool IsSettled() =>
+        _checks.IsSettled && _world.Nodes.All(static node =>
+            node is { IsServing: true, IsLeaving: false, Server: { CallCount: 0, ConferenceCount: 0, IsJournalIdle: true } });
 
     private void SayWhatIsLeft()
     {
@@ -120,7 +124,8 @@ internal sealed class ClusterSimulation
         {
             if (_world.Nodes[index] is not { IsServing: true, Server: { } server }) _world.Fail($"{ClusterNode.NameOf(index)} does not serve again");
             else if (server.CallCount > 0 || server.ConferenceCount > 0 || !server.IsJournalIdle)
-                _world.Fail($"{ClusterNode.NameOf(index)}: {server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): {string.Join(", ", server.Actors.AliveNames.Order())}");
+                _world.Fail($"{ClusterNode.NameOf(index)}: {server.CallCount} calls never end (journal idle: {server.IsJournalIdle}): "
+                    + $"{string.Join(", ", server.Actors.AliveNames.Order())}");
         }
         _checks.SayWhatIsLeft();
     }
@@ -139,16 +144,19 @@ internal sealed class ClusterSimulation
         List<(int Count, string What)> counts =
         [
             (server.MediaSessionCount, "media sessions by its own count"), (node.Media.OpenSessions, "media sessions"), (node.Media.PortsInUse, "ports in use"),
-            (node.Media.RunningActions, "media actions"), (node.Media.Bridges.Count, "bridges in the media side"), (node.Media.Conferences.Count, "conferences in the media side"),
+            (node.Media.RunningActions, "media actions"), (node.Media.Bridges.Count, "bridges in the media side"),
+            (node.Media.Conferences.Count, "conferences in the media side"),
             (server.ConferenceCount, "conferences by its own count"),
         ];
         // A living node that lost a call keeps the caller's INVITE, to find the call's new owner by it.
-        if (!_world.MayBeBehind) counts.Add(isWhole ? (server.TransactionCount, "SIP transactions") : (server.EndlessTransactionCount, "SIP transactions that nothing ends"));
+        if (!_world.MayBeBehind)
+            counts.Add(isWhole ? (server.TransactionCount, "SIP transactions") : (server.EndlessTransactionCount, "SIP transactions that nothing ends"));
         foreach (var (count, what) in counts)
         {
             if (count != 0) yield return $"{node.Name}: {count} {what}, not 0";
         }
-        var left = server.Actors.AliveNames.Where(static name => name.StartsWith("call ", StringComparison.Ordinal) || name.StartsWith("conference ", StringComparison.Ordinal) || name.StartsWith("flow ", StringComparison.Ordinal)).Order().ToList();
+        var left = server.Actors.AliveNames.Where(static name => name.StartsWith("call ", StringComparison.Ordinal)
+            || name.StartsWith("conference ", StringComparison.Ordinal) || name.StartsWith("flow ", StringComparison.Ordinal)).Order().ToList();
         if (left.Count > 0) yield return $"{node.Name}: actors leak: {string.Join(", ", left)}";
     }
 
@@ -161,7 +169,8 @@ internal sealed class ClusterSimulation
             if (_world.Nodes.All(node => node!.Name != owner)) yield return $"instance {instance} belongs to {(owner.Length == 0 ? "nobody" : owner)}";
             foreach (var node in _world.Nodes)
             {
-                if (node!.Server!.Cluster.View.OwnerOf(instance)?.Name is var seen && seen != owner) yield return $"{node.Name} believes that instance {instance} is {seen}'s, it is {owner}'s";
+                if (node!.Server!.Cluster.View.OwnerOf(instance)?.Name is var seen && seen != owner)
+                    yield return $"{node.Name} believes that instance {instance} is {seen}'s, it is {owner}'s";
             }
         }
         foreach (var node in _world.Nodes)

@@ -25,8 +25,10 @@ public sealed class ClusterSimulationTests(ITestOutputHelper output)
             if (result.Failures.Count > 0 && Interlocked.Increment(ref failed) >= SeedsOf.FailuresMax) loop.Stop();
         });
         foreach (var (_, result) in results.OrderBy(static result => result.Key)) output.WriteLine(result.Describe());
-        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seeds {first}..{first + count - 1}: {calls} calls, {actions} actions, {crashed} worlds with a fault of a process, {failed} seeds failed"));
-        results.Values.Where(static result => result.Failures.Count > 0).Select(static result => $"seed {result.Plan.Seed}: {result.Failures[0]}").ShouldBeEmpty();
+        output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"seeds {first}..{first + count - 1}: {calls} calls, {actions} actions, {crashed} worlds "
+            + $"with a fault of a process, {failed} seeds failed"));
+        results.Values.Where(static result => result.Failures.Count > 0).Select(static result => $"seed {result.Plan.Seed}: {result.Failures[0]}")
+            .ShouldBeEmpty();
     }
 
     [Fact]

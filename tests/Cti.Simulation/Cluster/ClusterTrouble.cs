@@ -25,7 +25,8 @@ internal sealed class ClusterTrouble
             var started = index;
             _world.Runtime.After(plan.StartMillis[index], () => _world.StartNode(started));
         }
-        foreach (var crash in plan.NodeCrashes.Where(static crash => crash.Moment == CrashMoment.AtTime)) At(crash.Node, crash.FromMillis, node => _world.Crash(node, crash.DownMillis));
+        foreach (var crash in plan.NodeCrashes.Where(static crash => crash.Moment == CrashMoment.AtTime))
+            At(crash.Node, crash.FromMillis, node => _world.Crash(node, crash.DownMillis));
         foreach (var pause in plan.Pauses)
         {
             At(pause.Node, pause.FromMillis, node =>
@@ -53,7 +54,9 @@ internal sealed class ClusterTrouble
         if (_world.IsHealed) return;
         foreach (var crash in _crashes)
         {
-            if (crash.Plan.Node != process.Node || crash.Plan.Moment != moment || _world.Runtime.ElapsedMillis < crash.Plan.FromMillis || crash.IsOver || --crash.Left > 0) continue;
+            if (crash.Plan.Node != process.Node || crash.Plan.Moment != moment || _world.Runtime.ElapsedMillis < crash.Plan.FromMillis || crash.IsOver
+                || --crash.Left > 0)
+                continue;
             if (_world.Nodes[process.Node] is not { } node || node.Process != process) continue;
             crash.IsOver = true;
             _world.Trace.Add($"crash: {moment}");
@@ -129,7 +132,8 @@ internal sealed class ClusterTrouble
         if (_world.IsHealed) return;
         _world.Links.Heal();
         var now = _world.Runtime.ElapsedMillis;
-        foreach (var link in _world.Cluster.Links.Where(link => !link.IsReset && link.FromMillis <= now && now < link.ToMillis)) _world.Links.Cut(ClusterNode.NameOf(link.First), ClusterNode.NameOf(link.Second));
+        foreach (var link in _world.Cluster.Links.Where(link => !link.IsReset && link.FromMillis <= now && now < link.ToMillis))
+            _world.Links.Cut(ClusterNode.NameOf(link.First), ClusterNode.NameOf(link.Second));
     }
 
     private void CutLine(LineTrouble line)

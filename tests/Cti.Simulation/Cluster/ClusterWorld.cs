@@ -10,7 +10,9 @@ namespace Cti.Simulation.Cluster;
 /// <summary>Three to seven nodes over one store, on one thread and in virtual time; and what they must never do to each other's calls.</summary>
 internal sealed class ClusterWorld : VirtualWorld
 {
-    /// <summary>A node that serves and renews may be taken for dead after a lease only; one whose process is gone after a fifth of it. A little less: clocks drift.</summary>
+    /// <summary>
+    /// A node that serves and renews may be taken for dead after a lease only; one whose process is gone after a fifth of it. A little less: clocks drift.
+    /// </summary>
     private const int AliveMillisMin = ClusterNode.LeaseMillis - 50, GoneMillisMin = (ClusterNode.LeaseMillis / 5) - 50;
     /// <summary>How late limits on time may be, where their instance has an owner that runs.</summary>
     private const int LateMillisMax = 1_000;
@@ -145,12 +147,13 @@ internal sealed class ClusterWorld : VirtualWorld
     }
 
     /// <summary>
-    /// Nobody can write, and a limit on time that is in the journal is over: whoever has the call keeps it. Of a dialled call whose answer is in no journal either nothing
-    /// was promised to anybody: its limits begin with what is not written.
+    /// Nobody can write, and a limit on time that is in the journal is over: whoever has the call keeps it. Of a dialled call whose answer is in no journal
+    /// either nothing was promised to anybody: its limits begin with what is not written.
     /// </summary>
     public override bool MayHangUpUnwritten(CallBook call, NodeProcess process) =>
         _nodes[process.Node] is { Server.Cluster: { IsCutOff: true, MayBye: true } }
-        && (call is { First: Constructed, WasDialAnswered: false } || (CallDecider.NextDeadline(call.State, Plan.Calls) is { } due && due <= Runtime.UnixMillis + LateMillisMax));
+        && (call is { First: Constructed, WasDialAnswered: false }
+            || (CallDecider.NextDeadline(call.State, Plan.Calls) is { } due && due <= Runtime.UnixMillis + LateMillisMax));
 
     public override bool IsIncomplete(string path)
     {
@@ -167,7 +170,8 @@ internal sealed class ClusterWorld : VirtualWorld
         if (before.Length == 0 || before == claim.Owner) return;
         var silence = Runtime.ElapsedMillis - _renewedMillis.GetValueOrDefault(before);
         var isThere = Array.Exists(_nodes, node => node is { IsServing: true } && node.Name == before);
-        if (silence < (isThere ? AliveMillisMin : GoneMillisMin)) Fail($"{claim.Owner} takes instance {claim.Instance} from {before}, which has renewed its lease {silence} ms ago");
+        if (silence < (isThere ? AliveMillisMin : GoneMillisMin))
+            Fail($"{claim.Owner} takes instance {claim.Instance} from {before}, which has renewed its lease {silence} ms ago");
     }
 
     public override void Sent(SipMessage message, NodeProcess process)

@@ -12,7 +12,10 @@ namespace Cti.Simulation.Races;
 public sealed class CrashTableTests(ITestOutputHelper output)
 {
     private const int EffectsMax = 100;
-    private static readonly CrashMoment[] Moments = [CrashMoment.AfterAppend, CrashMoment.BeforeAppend, CrashMoment.AfterSend, CrashMoment.AtMedia, CrashMoment.BeforeSend];
+    private static readonly CrashMoment[] Moments =
+    [
+        CrashMoment.AfterAppend, CrashMoment.BeforeAppend, CrashMoment.AfterSend, CrashMoment.AtMedia, CrashMoment.BeforeSend,
+    ];
 
     /// <summary>States, for the runner: one test each.</summary>
     public static TheoryData<string> Scenes => RaceTableTests.Scenes;
@@ -71,7 +74,8 @@ public sealed class CrashTableTests(ITestOutputHelper output)
     /// <summary>A quick and patient world in which nothing but the node fails.</summary>
     internal static SimulationPlan Plan(ulong seed) => new()
     {
-        Seed = seed + 1, Instances = 2, SpreadMillis = 1_000, IsScripted = true, ShufflesTimers = true, Phones = RaceTableTests.Silent, DisconnectPercent = 0, RepeatPercent = 0,
+        Seed = seed + 1, Instances = 2, SpreadMillis = 1_000, IsScripted = true, ShufflesTimers = true, Phones = RaceTableTests.Silent, DisconnectPercent = 0,
+        RepeatPercent = 0,
         Network = new NetworkConditions(0, 0, 2, 2), TrunkCalls = 20,
         Calls = new CallSettings { SetupTimeoutMillis = 20_000, OfferTimeoutMillis = 6_000, IdleReleaseMillis = 30_000 },
     };

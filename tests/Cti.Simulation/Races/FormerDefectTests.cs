@@ -37,7 +37,8 @@ public sealed class FormerDefectTests
                 var asked = new[]
                 {
                     stage.Send("sys.call.connect_start", $$"""{"res_id":"{{stage["b"]}}","max_seconds":60,"call_res_id":"{{stage["a"]}}"}"""),
-                    stage.Send("sys.call.construct", $$"""{"to_uri":"{{stage.NextUri()}}","parent_call_res_id":"{{stage["a"]}}","max_answer_seconds":60,"max_ring_seconds":5}"""),
+                    stage.Send("sys.call.construct",
+                        $$"""{"to_uri":"{{stage.NextUri()}}","parent_call_res_id":"{{stage["a"]}}","max_answer_seconds":60,"max_ring_seconds":5}"""),
                 };
                 stage.Until(() => asked.All(static request => request.Replies > 0), "all are answered");
             }, (ulong)gap, journalMillis: 20);
@@ -66,7 +67,8 @@ public sealed class FormerDefectTests
 
     private static void Run(Action<RaceStage> script, ulong seed = 1, int journalMillis = 0)
     {
-        var plan = new SimulationPlan { Seed = seed, StoreSlowPercent = journalMillis > 0 ? 100 : 0, StoreDelayMillisMax = journalMillis, ShufflesTimers = true, IsScripted = true, Phones = RaceTableTests.Silent, RepeatPercent = 0, Network = NetworkConditions.Good };
+        var plan = new SimulationPlan { Seed = seed, StoreSlowPercent = journalMillis > 0 ? 100 : 0, StoreDelayMillisMax = journalMillis, ShufflesTimers = true,
+            IsScripted = true, Phones = RaceTableTests.Silent, RepeatPercent = 0, Network = NetworkConditions.Good };
         var result = NodeSimulation.Run(plan, script: simulation =>
         {
             var stage = new RaceStage(simulation);

@@ -58,28 +58,36 @@ internal static class RaceActions
     };
 
     /// <summary>What makes a resource: raced by what is done to the resources that it is made of.</summary>
-    public static readonly IReadOnlyList<string> Constructs = ["sys.call.construct", "sys.conf.construct", "ext.notify_call.construct", "ext.captcha_call.construct", "ext.duo_callback.construct"];
+    public static readonly IReadOnlyList<string> Constructs =
+    [
+        "sys.call.construct", "sys.conf.construct", "ext.notify_call.construct", "ext.captcha_call.construct", "ext.duo_callback.construct",
+    ];
 
     /// <summary>A method on the resource of that name; <paramref name="other"/> stands for <c>$other</c>.</summary>
     public static RaceAction Method(string method, string on, string other)
     {
-        var more = CallMethods.GetValueOrDefault(method) ?? ConferenceMethods.GetValueOrDefault(method) ?? FlowMethods.GetValueOrDefault(method) ?? throw new InvalidOperationException($"nobody has said how {method} is called");
+        var more = CallMethods.GetValueOrDefault(method) ?? ConferenceMethods.GetValueOrDefault(method)
+            ?? FlowMethods.GetValueOrDefault(method) ?? throw new InvalidOperationException($"nobody has said how {method} is called");
         return new RaceAction($"{on}: {method}{(more.Contains("$other", StringComparison.Ordinal) ? $" {other}" : "")}",
             stage => stage.Send(method, $$"""{"res_id":"{{stage[on]}}"{{Fill(stage, more, other)}}}"""));
     }
 
     private static string Fill(RaceStage stage, string more, string other) =>
-        more.Replace("$other", stage[other], StringComparison.Ordinal).Replace("$x", stage["x"], StringComparison.Ordinal).Replace("$a", stage["a"], StringComparison.Ordinal);
+        more.Replace("$other", stage[other], StringComparison.Ordinal).Replace("$x", stage["x"], StringComparison.Ordinal)
+            .Replace("$a", stage["a"], StringComparison.Ordinal);
 
     /// <summary>The older generation's drop, which refuses an offered call.</summary>
-    public static RaceAction DropV1(string on) => new($"{on}: sys.call.drop by /v1", stage => stage.World.Application.Send("sys.call.drop", $$"""{"res_id":"{{stage[on]}}"}""", ApiGeneration.V1));
+    public static RaceAction DropV1(string on) =>
+        new($"{on}: sys.call.drop by /v1", stage => stage.World.Application.Send("sys.call.drop", $$"""{"res_id":"{{stage[on]}}"}""", ApiGeneration.V1));
 
     public static RaceAction DialOn(string parent, int mode) => new($"{parent}: sys.call.construct on it, mode {mode}",
-        stage => stage.Send("sys.call.construct", $$"""{"to_uri":"{{stage.NextUri()}}","parent_call_res_id":"{{stage[parent]}}","ring_play_mode":{{mode}},"ring_play_file":"short.wav","max_answer_seconds":60,"max_ring_seconds":5}"""));
+        stage => stage.Send("sys.call.construct", $$"""{"to_uri":"{{stage.NextUri()}}","parent_call_res_id":"{{stage[parent]}}","ring_play_mode":{{mode}}"""
+            + $$""","ring_play_file":"short.wav","max_answer_seconds":60,"max_ring_seconds":5}"""));
 
     /// <summary>Calls someone whom everyone in the conference hears ring.</summary>
     public static RaceAction DialForConference() => new("x: sys.call.construct for it",
-        stage => stage.Send("sys.call.construct", $$"""{"to_uri":"{{stage.NextUri()}}","parent_conf_res_id":"{{stage["x"]}}","max_answer_seconds":60,"max_ring_seconds":5}"""));
+        stage => stage.Send("sys.call.construct",
+            $$"""{"to_uri":"{{stage.NextUri()}}","parent_conf_res_id":"{{stage["x"]}}","max_answer_seconds":60,"max_ring_seconds":5}"""));
 
     public static RaceAction HangsUp(string name) => new($"{name}'s telephone hangs up", stage => stage.Far(name)?.HangUp());
 

@@ -15,8 +15,8 @@ internal sealed record RaceScene(string Name, Action<RaceStage> Reach, IReadOnly
 }
 
 /// <summary>
-/// Every state. The methods that race in it are taken from the catalogue (all that it allows in that state), so that a method that is added races in every state that
-/// allows it; the far end's doings, limits and the other resources' doings are named here.
+/// Every state. The methods that race in it are taken from the catalogue (all that it allows in that state), so that a method that is added races in every
+/// state that allows it; the far end's doings, limits and the other resources' doings are named here.
 /// </summary>
 internal static partial class RaceScenes
 {
@@ -24,7 +24,8 @@ internal static partial class RaceScenes
 
     private static IEnumerable<RaceScene> Calls()
     {
-        yield return Scene("offered", "Initiated", CallDirection.Inbound, static stage => stage.Inbound("a"), RaceActions.Cancels("a"), RaceActions.Limit("a"), RaceActions.DropV1("a"));
+        yield return Scene("offered", "Initiated", CallDirection.Inbound, static stage => stage.Inbound("a"), RaceActions.Cancels("a"), RaceActions.Limit("a"),
+            RaceActions.DropV1("a"));
         yield return Scene("being answered", "Answer", CallDirection.Inbound, static stage =>
         {
             stage.Inbound("a", loseAcks: 100);
@@ -69,7 +70,8 @@ internal static partial class RaceScenes
         yield return Scene("two idle calls", "Idle", CallDirection.Outbound, static stage => Pair(stage),
         [
             RaceActions.HangsUp("a"), RaceActions.Holds("a"), RaceActions.HangsUp("b"), RaceActions.DialOn("a", 0),
-            RaceActions.Method("sys.call.connect_start", "b", "a"), RaceActions.Method("sys.call.drop", "b", "a"), RaceActions.Method("sys.call.play_start", "b", "a"),
+            RaceActions.Method("sys.call.connect_start", "b", "a"), RaceActions.Method("sys.call.drop", "b", "a"),
+            RaceActions.Method("sys.call.play_start", "b", "a"),
         ]);
         yield return Scene("three idle calls", "Idle", CallDirection.Inbound, static stage =>
         {
@@ -77,7 +79,8 @@ internal static partial class RaceScenes
             stage.OutboundUp("c");
         },
         [
-            RaceActions.Method("sys.call.connect_start", "b", "c"), RaceActions.Method("sys.call.connect_start", "c", "a"), RaceActions.Method("sys.call.connect_start", "a", "c"),
+            RaceActions.Method("sys.call.connect_start", "b", "c"), RaceActions.Method("sys.call.connect_start", "c", "a"),
+            RaceActions.Method("sys.call.connect_start", "a", "c"),
             RaceActions.HangsUp("c"),
         ], methods: ["sys.call.connect_start"]);
         yield return Scene("connected", "Connect", CallDirection.Outbound, static stage =>
@@ -86,8 +89,10 @@ internal static partial class RaceScenes
             Connect(stage);
         },
         [
-            RaceActions.HangsUp("a"), RaceActions.HangsUp("b"), RaceActions.Holds("b"), RaceActions.Limit("a"), RaceActions.DialOn("a", 1), RaceActions.DialOn("b", 0),
-            RaceActions.Method("sys.call.drop", "b", "a"), RaceActions.Method("sys.call.connect_stop", "b", "a"), RaceActions.Method("sys.call.connect_start", "c", "a"),
+            RaceActions.HangsUp("a"), RaceActions.HangsUp("b"), RaceActions.Holds("b"), RaceActions.Limit("a"), RaceActions.DialOn("a", 1),
+            RaceActions.DialOn("b", 0),
+            RaceActions.Method("sys.call.drop", "b", "a"), RaceActions.Method("sys.call.connect_stop", "b", "a"),
+            RaceActions.Method("sys.call.connect_start", "c", "a"),
         ]);
     }
 
@@ -115,7 +120,8 @@ internal static partial class RaceScenes
             stage.Dial("child", $$""","parent_call_res_id":"{{stage["a"]}}","ring_play_mode":3,"ring_play_file":"long.wav" """);
         },
         [
-            RaceActions.MediaEnds("a"), RaceActions.HangsUp("a"), RaceActions.Method("sys.call.drop", "child", "a"), RaceActions.DialOn("a", 3), RaceActions.Limit("child"),
+            RaceActions.MediaEnds("a"), RaceActions.HangsUp("a"), RaceActions.Method("sys.call.drop", "child", "a"), RaceActions.DialOn("a", 3),
+            RaceActions.Limit("child"),
         ]);
         yield return Scene("dialling above a bridge", "Dial", CallDirection.Outbound, static stage =>
         {
@@ -124,7 +130,8 @@ internal static partial class RaceScenes
             stage.DialAndReach("child", $$""","parent_call_res_id":"{{stage["a"]}}","ring_play_mode":1,"ring_play_file":"long.wav" """);
         },
         [
-            .. Far("child", 183, 200, 486), RaceActions.HangsUp("a"), RaceActions.HangsUp("b"), RaceActions.Limit("a"), RaceActions.Method("sys.call.drop", "child", "a"),
+            .. Far("child", 183, 200, 486), RaceActions.HangsUp("a"), RaceActions.HangsUp("b"), RaceActions.Limit("a"),
+            RaceActions.Method("sys.call.drop", "child", "a"),
             RaceActions.Method("sys.call.connect_stop", "a", "b"), RaceActions.DialOn("b", 0),
         ]);
     }
@@ -140,7 +147,8 @@ internal static partial class RaceScenes
     {
         yield return Conference("an empty conference", "Initiated", static stage => Pair(stage),
         [
-            RaceActions.Method("sys.call.conf_enter", "a", "b"), RaceActions.Method("sys.call.conf_enter", "b", "a"), RaceActions.HangsUp("a"), RaceActions.DialForConference(),
+            RaceActions.Method("sys.call.conf_enter", "a", "b"), RaceActions.Method("sys.call.conf_enter", "b", "a"), RaceActions.HangsUp("a"),
+            RaceActions.DialForConference(),
             RaceActions.Method("sys.call.connect_start", "b", "a"),
         ]);
         yield return Conference("a conference of two", "Active", static stage =>
@@ -150,7 +158,8 @@ internal static partial class RaceScenes
             Enter(stage, "b");
         },
         [
-            RaceActions.Method("sys.call.conf_exit", "a", "b"), RaceActions.Method("sys.call.conf_exit", "b", "a"), RaceActions.HangsUp("a"), RaceActions.HangsUp("b"),
+            RaceActions.Method("sys.call.conf_exit", "a", "b"), RaceActions.Method("sys.call.conf_exit", "b", "a"), RaceActions.HangsUp("a"),
+            RaceActions.HangsUp("b"),
             RaceActions.Method("sys.call.drop", "b", "a"), RaceActions.Limit("a"), RaceActions.DialForConference(),
         ]);
         yield return Conference("a conference that plays and records", "Active", static stage =>
@@ -178,7 +187,8 @@ internal static partial class RaceScenes
             Enter(stage, "a", 15);
         },
         [
-            .. Far("a", 180, 200, 486), RaceActions.Limit("a"), RaceActions.Method("sys.conf.release", "x", "a"), RaceActions.Method("sys.call.conf_enter", "b", "a"),
+            .. Far("a", 180, 200, 486), RaceActions.Limit("a"), RaceActions.Method("sys.conf.release", "x", "a"),
+            RaceActions.Method("sys.call.conf_enter", "b", "a"),
         ]);
         yield return Scene("dialling in a conference", "Conf", CallDirection.Outbound, static stage =>
         {
@@ -187,7 +197,8 @@ internal static partial class RaceScenes
             Enter(stage, "a", 15);
         },
         [
-            .. Far("child", 183, 200, 486), RaceActions.HangsUp("a"), RaceActions.Method("sys.conf.release", "x", "a"), RaceActions.Method("sys.call.conf_enter", "child", "a"),
+            .. Far("child", 183, 200, 486), RaceActions.HangsUp("a"), RaceActions.Method("sys.conf.release", "x", "a"),
+            RaceActions.Method("sys.call.conf_enter", "child", "a"),
             RaceActions.Method("sys.call.drop", "child", "a"),
         ]);
         yield return Conference("dialling for a conference", "Active", static stage =>
@@ -198,13 +209,18 @@ internal static partial class RaceScenes
             stage.Ring("child", 183);
         },
         [
-            .. Far("child", 183, 200, 486), RaceActions.HangsUp("a"), RaceActions.Method("sys.call.conf_enter", "child", "a"), RaceActions.Method("sys.call.conf_exit", "a", "b"),
+            .. Far("child", 183, 200, 486), RaceActions.HangsUp("a"), RaceActions.Method("sys.call.conf_enter", "child", "a"),
+            RaceActions.Method("sys.call.conf_exit", "a", "b"),
             RaceActions.Method("sys.call.drop", "child", "a"), RaceActions.Limit("child"),
         ], methods: ["sys.conf.release", "sys.conf.play_start", "sys.conf.set_part_voice_mode"]);
     }
 
-    private static RaceScene Conference(string name, string state, Action<RaceStage> reach, RaceAction[] others, IReadOnlyList<string>? methods = null) => new(name, WithConference(reach),
-        [.. (methods ?? AllowedIn("sys.conf", state, null)).Select(static method => RaceActions.Method(method, "x", "a")), .. others]) { States = [$"sys.conf {state}"] };
+    private static RaceScene Conference(string name, string state, Action<RaceStage> reach, RaceAction[] others, IReadOnlyList<string>? methods = null) =>
+        new(name, WithConference(reach),
+        [.. (methods ?? AllowedIn("sys.conf", state, null)).Select(static method => RaceActions.Method(method, "x", "a")), .. others])
+        {
+            States = [$"sys.conf {state}"],
+        };
 
     private static void Enter(RaceStage stage, string name, int seconds = 5)
     {
@@ -214,7 +230,8 @@ internal static partial class RaceScenes
 
     private static IEnumerable<RaceScene> Flows()
     {
-        yield return Flow("notify: calling", "Initiated", "ext.notify_call", static stage => Notify(stage), Far("first", 180, 200, 486), RaceActions.Limit("first"));
+        yield return Flow("notify: calling", "Initiated", "ext.notify_call", static stage => Notify(stage), Far("first", 180, 200, 486),
+            RaceActions.Limit("first"));
         yield return Flow("notify: playing", "Answered", "ext.notify_call", static stage =>
         {
             Notify(stage);
@@ -264,10 +281,12 @@ internal static partial class RaceScenes
         stage.BeginFlow("ext.notify_call.construct", $$"""{"to_uri":"{{stage.NextUri()}}","play_content":"long.wav","play_repeat":0,"max_ring_seconds":5}""");
 
     private static void Captcha(RaceStage stage) =>
-        stage.BeginFlow("ext.captcha_call.construct", $$"""{"to_uri":"{{stage.NextUri()}}","max_keys":2,"first_key_timeout":3,"continues_keys_timeout":1,"max_ring_seconds":5}""");
+        stage.BeginFlow("ext.captcha_call.construct",
+            $$"""{"to_uri":"{{stage.NextUri()}}","max_keys":2,"first_key_timeout":3,"continues_keys_timeout":1,"max_ring_seconds":5}""");
 
     private static void Duo(RaceStage stage, string more = "") =>
-        stage.BeginFlow("ext.duo_callback.construct", $$"""{"to1_uri":"{{stage.NextUri()}}","to2_uri":"{{stage.NextUri()}}","max_connect_seconds":6,"max_ring_seconds":5{{more}}}""");
+        stage.BeginFlow("ext.duo_callback.construct",
+            $$"""{"to1_uri":"{{stage.NextUri()}}","to2_uri":"{{stage.NextUri()}}","max_connect_seconds":6,"max_ring_seconds":5{{more}}}""");
 
     private static RaceAction[] Far(string name, params ReadOnlySpan<int> statuses)
     {
@@ -281,10 +300,16 @@ internal static partial class RaceScenes
     private static RaceScene Scene(string name, string state, CallDirection direction, Action<RaceStage> reach, params IEnumerable<RaceAction> others) =>
         Scene(name, state, direction, reach, others.ToArray(), null);
 
-    private static RaceScene Scene(string name, string state, CallDirection direction, Action<RaceStage> reach, RaceAction[] others, IReadOnlyList<string>? methods) => new(name, WithConference(reach),
-        [.. (methods ?? AllowedIn("sys.call", state, direction)).Select(method => RaceActions.Method(method, "a", "b")), .. others]) { States = [$"sys.call {state}"] };
+    private static RaceScene Scene(string name, string state, CallDirection direction, Action<RaceStage> reach, RaceAction[] others,
+        IReadOnlyList<string>? methods) =>
+        new(name, WithConference(reach),
+        [.. (methods ?? AllowedIn("sys.call", state, direction)).Select(method => RaceActions.Method(method, "a", "b")), .. others])
+        {
+            States = [$"sys.call {state}"],
+        };
 
-    private static RaceScene Flow(string name, string state, string module, Action<RaceStage> reach, RaceAction[] others, params ReadOnlySpan<RaceAction> more) =>
+    private static RaceScene Flow(string name, string state, string module, Action<RaceStage> reach, RaceAction[] others,
+        params ReadOnlySpan<RaceAction> more) =>
         Flow(name, state, module, reach, [.. others, .. more]);
 
     private static RaceScene Flow(string name, string state, string module, Action<RaceStage> reach, params RaceAction[] others) => new(name, reach,

@@ -56,7 +56,8 @@ public sealed class RaceTableTests(ITestOutputHelper output)
                 {
                     runs++;
                     var result = Run(scene, scene.Actions[first], scene.Actions[second], variant, (ulong)((first * 100) + second));
-                    if (result.Failures.Count > 0) failed.Add($"{name}: {scene.Actions[first].Name} - {scene.Actions[second].Name} - {variant.Name}\n{result.Describe()}");
+                    if (result.Failures.Count > 0)
+                        failed.Add($"{name}: {scene.Actions[first].Name} - {scene.Actions[second].Name} - {variant.Name}\n{result.Describe()}");
                 }
             }
         }
@@ -71,17 +72,21 @@ public sealed class RaceTableTests(ITestOutputHelper output)
         var raced = RaceScenes.All.SelectMany(static scene => scene.Actions).Select(static action => action.Name).ToList();
         var methods = Catalogue.Methods.Where(static method => method.Changes && method.Name[..4] is "sys." or "ext.")
             .Where(static method => !method.Name.StartsWith("sys.event", StringComparison.Ordinal)).Select(static method => method.Name);
-        methods.Where(method => !RaceActions.Constructs.Contains(method) && !raced.Any(name => name.EndsWith(method, StringComparison.Ordinal) || name.Contains(method + " ", StringComparison.Ordinal)))
+        methods.Where(method => !RaceActions.Constructs.Contains(method)
+            && !raced.Any(name => name.EndsWith(method, StringComparison.Ordinal) || name.Contains(method + " ", StringComparison.Ordinal)))
             .ShouldBeEmpty();
-        RaceActions.Constructs.ShouldBe(Catalogue.Methods.Where(static method => method.Name.EndsWith(".construct", StringComparison.Ordinal)).Select(static method => method.Name), ignoreOrder: true);
+        RaceActions.Constructs.ShouldBe(Catalogue.Methods.Where(static method => method.Name.EndsWith(".construct", StringComparison.Ordinal))
+            .Select(static method => method.Name), ignoreOrder: true);
         var states = RaceScenes.All.SelectMany(static scene => scene.States).ToHashSet(StringComparer.Ordinal);
         Enum.GetNames<CallPhase>().Where(state => state != nameof(CallPhase.Released) && !states.Contains($"sys.call {state}")).ShouldBeEmpty();
-        foreach (var state in Enum.GetNames<ConferencePhase>().Where(static state => state != nameof(ConferencePhase.Released))) states.ShouldContain($"sys.conf {state}");
+        foreach (var state in Enum.GetNames<ConferencePhase>().Where(static state => state != nameof(ConferencePhase.Released)))
+            states.ShouldContain($"sys.conf {state}");
         foreach (var state in Enum.GetNames<FlowPhase>().Where(static state => state != nameof(FlowPhase.Released)))
             states.ShouldContain($"ext.duo_callback {state}");
     }
 
-    private static SimulationResult Run(RaceScene scene, RaceAction first, RaceAction second, RaceVariant variant, ulong seed) => NodeSimulation.Run(Plan(variant, seed), script: simulation =>
+    private static SimulationResult Run(RaceScene scene, RaceAction first, RaceAction second, RaceVariant variant, ulong seed) =>
+        NodeSimulation.Run(Plan(variant, seed), script: simulation =>
     {
         var stage = new RaceStage(simulation);
         scene.Reach(stage);
@@ -116,7 +121,8 @@ public sealed class RaceTableTests(ITestOutputHelper output)
 
     private static SimulationPlan Plan(RaceVariant variant, ulong seed) => new()
     {
-        Seed = seed + 1, Instances = 2, SpreadMillis = 1_000, IsScripted = true, ShufflesTimers = true, Phones = Silent, DisconnectPercent = 0, RepeatPercent = 10,
+        Seed = seed + 1, Instances = 2, SpreadMillis = 1_000, IsScripted = true, ShufflesTimers = true, Phones = Silent, DisconnectPercent = 0,
+        RepeatPercent = 10,
         Network = new NetworkConditions(0, 0, variant.DelayMillis, variant.DelayMillis), TrunkCalls = 20,
         StoreSlowPercent = variant.JournalMillisMax > 0 ? 100 : 0, StoreDelayMillisMax = variant.JournalMillisMax,
         Calls = new CallSettings { SetupTimeoutMillis = 20_000, OfferTimeoutMillis = 6_000, IdleReleaseMillis = 30_000 },

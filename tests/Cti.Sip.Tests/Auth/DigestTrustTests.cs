@@ -13,18 +13,22 @@ public sealed class DigestTrustTests
 
     private static readonly DigestTrust Trust = new()
     {
-        Credentials = new DigestCredentials("u", "p"), Host = "sip.carrier.example", Port = 5060, EndPoints = [IPEndPoint.Parse("192.0.2.10:5060"), IPEndPoint.Parse("192.0.2.11:5070")],
+        Credentials = new DigestCredentials("u", "p"), Host = "sip.carrier.example", Port = 5060,
+        EndPoints = [IPEndPoint.Parse("192.0.2.10:5060"), IPEndPoint.Parse("192.0.2.11:5070")],
     };
 
     private static SipFlow Udp(string remote) => new(SipTransportKind.Udp, 0, IPEndPoint.Parse(remote));
 
     private static SipRequest Request(string method = "INVITE", string uri = "sip:200@sip.carrier.example", bool inDialog = false) =>
-        Wire.Request($"{method} {uri} SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\nMax-Forwards: 70\nFrom: <sip:us@192.0.2.1>;tag=t1\nTo: <sip:200@x>{(inDialog ? ";tag=t2" : "")}\nCall-ID: c\nCSeq: 1 {method}\nContact: <sip:us@192.0.2.1>\n");
+        Wire.Request($"{method} {uri} SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\nMax-Forwards: 70\nFrom: <sip:us@192.0.2.1>;tag=t1\n"
+            + $"To: <sip:200@x>{(inDialog ? ";tag=t2" : "")}\nCall-ID: c\nCSeq: 1 {method}\nContact: <sip:us@192.0.2.1>\n");
 
-    private static DigestVerdict Judge(DigestTrust trust, string challenges, SipRequest? request = null, SipFlow? sent = null, SipFlow? came = null, DigestSession? session = null, int status = 401)
+    private static DigestVerdict Judge(DigestTrust trust, string challenges, SipRequest? request = null, SipFlow? sent = null, SipFlow? came = null,
+        DigestSession? session = null, int status = 401)
     {
         request ??= Request();
-        return trust.Judge(session ?? DigestSession.Empty, request, Wire.Answer(request, status, "far", null, challenges.Split('\n')), sent ?? Peer, came ?? sent ?? Peer);
+        return trust.Judge(session ?? DigestSession.Empty, request, Wire.Answer(request, status, "far", null, challenges.Split('\n')), sent ?? Peer,
+            came ?? sent ?? Peer);
     }
 
     [Theory]
@@ -111,7 +115,8 @@ public sealed class DigestTrustTests
     [Fact]
     public void Of_several_challenges_the_acceptable_ones_are_answered_each_with_the_best_algorithm()
     {
-        var verdict = Judge(Trust with { Realms = ["carrier"] }, $"WWW-Authenticate: Digest realm=\"other\", nonce=\"n\", algorithm=SHA-256\n{Md5}\n{Sha256}\nWWW-Authenticate: Digest realm=\"carrier\", nonce=\"n3\", algorithm=SHA-512-256");
+        var verdict = Judge(Trust with { Realms = ["carrier"] }, $"WWW-Authenticate: Digest realm=\"other\", nonce=\"n\", algorithm=SHA-256\n{Md5}\n{Sha256}\n"
+            + "WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n3\", algorithm=SHA-512-256");
         var answer = verdict.Answer!.Authorize(Trust.Credentials, "INVITE", "sip:200@x", "c", out _).Single().Value;
         answer.ShouldContain("algorithm=SHA-256");
         answer.ShouldContain("realm=\"carrier\"");

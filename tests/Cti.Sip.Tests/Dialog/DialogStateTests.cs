@@ -67,7 +67,8 @@ public sealed class DialogStateTests
 
     [Fact]
     public void An_INVITE_without_Contact_makes_no_dialog() =>
-        DialogState.TryCreateAsUas(Wire.Request(TheirInvite.Replace("Contact", "X-Contact", StringComparison.Ordinal)), "t", OurContact, "", out _).ShouldBeFalse();
+        DialogState.TryCreateAsUas(Wire.Request(TheirInvite.Replace("Contact", "X-Contact", StringComparison.Ordinal)), "t", OurContact, "", out _)
+            .ShouldBeFalse();
 
     [Fact]
     public void Our_INVITE_makes_a_dialog_with_the_routes_reversed()
@@ -160,7 +161,8 @@ public sealed class DialogStateTests
     public void A_target_refresh_changes_the_target_only()
     {
         var dialog = AsUas();
-        var reinvite = Wire.Request(TheirInvite.Replace("198.51.100.7:5070", "198.51.100.99", StringComparison.Ordinal).Replace("p2", "p9", StringComparison.Ordinal));
+        var reinvite = Wire.Request(TheirInvite.Replace("198.51.100.7:5070", "198.51.100.99", StringComparison.Ordinal)
+            .Replace("p2", "p9", StringComparison.Ordinal));
         dialog.RefreshTarget(reinvite).ShouldBe(dialog with { RemoteTarget = "sip:alice@198.51.100.99;transport=udp" });
         dialog.RefreshTarget(Wire.Request(TheirInvite)).ShouldBeSameAs(dialog);
     }
@@ -220,7 +222,8 @@ public sealed class DialogStateTests
         read.Matches(tag with { Resource = id with { ProcessId = 1 } }).ShouldBeFalse();
         tag.ToContact(new SipHostPort("[2001:db8::1]", 5060), SipTransportKind.Tcp).ToString()
             .ShouldBe("<sip:0.0.7-sys.call-23479873432234-0123456789abcdef@[2001:db8::1]:5060;transport=tcp>");
-        foreach (var bad in new[] { null, "", "x", "-0123456789abcdef", "0.0.7-sys.call-23479873432234", "0.0.7-sys.call-1-0123456789ABCDEF", "0.0.7-sys.x-1-0123456789abcdef" })
+        foreach (var bad in new[] { null, "", "x", "-0123456789abcdef", "0.0.7-sys.call-23479873432234", "0.0.7-sys.call-1-0123456789ABCDEF",
+            "0.0.7-sys.x-1-0123456789abcdef" })
             DialogTag.TryParse(bad, out _).ShouldBeFalse(bad);
         tag.ToContact(new SipHostPort("192.0.2.1", 5061), SipTransportKind.Tls).ToString().ShouldBe($"<sip:{tag}@192.0.2.1:5061;transport=tls>");
         tag.ToContact(new SipHostPort("192.0.2.1", 5061), SipTransportKind.Tls, isSecure: true).ToString().ShouldBe($"<sips:{tag}@192.0.2.1:5061>");

@@ -8,7 +8,9 @@ using Cti.Sip.Transaction;
 
 namespace Cti.Sip.Tests.Dialog;
 
-/// <summary>Whatever a far end writes, what we send is well-formed: messages are changed at random places (the same in each run) and fed to the usages.</summary>
+/// <summary>
+/// Whatever a far end writes, what we send is well-formed: messages are changed at random places (the same in each run) and fed to the usages.
+/// </summary>
 public sealed class HostileInputTests
 {
     private static readonly SipTimers Timers = new();
@@ -16,8 +18,10 @@ public sealed class HostileInputTests
     private static readonly byte[] Spice = [.. "\0\t\r\n \"\\<>;,=:@?%[]*#z9\u00e9"u8];
 
     private const string TheirInvite = "INVITE sip:100@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKa\r\nMax-Forwards: 70\r\n" +
-        "Record-Route: \"P\" <sip:p;lr>;x=\"y\", <sip:q>\r\nFrom: \"Bob\" <sip:bob@198.51.100.7>;tag=b1;p=\"v\"\r\nTo: One <sip:100@192.0.2.1>\r\nCall-ID: c1@h\r\nCSeq: 7 INVITE\r\n" +
-        "Contact: \"B\" <sip:bob?x@198.51.100.7:5070;method=INVITE?a=b>\r\nRequire: timer\r\nSession-Expires: 90;refresher=uas\r\nSupported: timer\r\nContent-Type: application/sdp\r\n\r\n";
+        "Record-Route: \"P\" <sip:p;lr>;x=\"y\", <sip:q>\r\nFrom: \"Bob\" <sip:bob@198.51.100.7>;tag=b1;p=\"v\"\r\nTo: One <sip:100@192.0.2.1>\r\n" +
+        "Call-ID: c1@h\r\nCSeq: 7 INVITE\r\n" +
+        "Contact: \"B\" <sip:bob?x@198.51.100.7:5070;method=INVITE?a=b>\r\nRequire: timer\r\nSession-Expires: 90;refresher=uas\r\nSupported: timer\r\n" +
+        "Content-Type: application/sdp\r\n\r\n";
 
     private static IEnumerable<byte[]> Mutations(string text, int count)
     {
@@ -86,8 +90,10 @@ public sealed class HostileInputTests
     [InlineData("SIP/2.0 422 Small\r\n", "Min-SE: 100\r\n", false)]
     public void A_response_to_our_INVITE(string start, string header, bool sdp)
     {
-        var text = start + "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\nRecord-Route: \"P\" <sip:p;lr>;x=\"y\", <sip:q>\r\nFrom: <sip:100@192.0.2.1>;tag=u1\r\n" +
-            "To: \"Bob\" <sip:200@198.51.100.7>;tag=b1;p=\"v\"\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\nContact: \"B\" <sip:bob@198.51.100.7:5070;method=INVITE?a=b>;q=0.5\r\n" + header +
+        var text = start
+            + "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bKa\r\nRecord-Route: \"P\" <sip:p;lr>;x=\"y\", <sip:q>\r\nFrom: <sip:100@192.0.2.1>;tag=u1\r\n" +
+            "To: \"Bob\" <sip:200@198.51.100.7>;tag=b1;p=\"v\"\r\nCall-ID: c1\r\nCSeq: 1 INVITE\r\n" +
+            "Contact: \"B\" <sip:bob@198.51.100.7:5070;method=INVITE?a=b>;q=0.5\r\n" + header +
             (sdp ? "Content-Type: application/sdp\r\n\r\n" + Sdps.Theirs() : "\r\n");
         var initial = new InitialRequest(SipUri.Parse("sip:200@198.51.100.7"), new NameAddr(SipUri.Parse("sip:100@192.0.2.1")),
             new NameAddr(SipUri.Parse("sip:200@198.51.100.7")), new NameAddr(SipUri.Parse("sip:us@192.0.2.1:5060")), "c1", "u1", 1, []);
@@ -95,7 +101,8 @@ public sealed class HostileInputTests
         foreach (var bytes in Mutations(text, 3_000))
         {
             if (Parse(bytes) is not SipResponse response) continue;
-            var begun = InviteClientUsage.Begin(InitialRequests.Invite(initial, Offer.ToBytes()), Offer, "", new InviteClientPolicy(new DigestCredentials("u", "p"))).State;
+            var begun = InviteClientUsage.Begin(InitialRequests.Invite(initial, Offer.ToBytes()), Offer, "",
+                new InviteClientPolicy(new DigestCredentials("u", "p"))).State;
             var step = InviteClientUsage.Step(begun, new InviteClientInput.Responded(response, "0123456789abcdef")
             {
                 Answer = begun.Digest.TryChallenge(DigestChallenges.Read(response), out var answer) ? answer : null,
@@ -110,7 +117,8 @@ public sealed class HostileInputTests
     [Fact]
     public void Session_descriptions()
     {
-        var text = Sdps.Theirs("a=rtpmap:101 telephone-event/8000\r\na=rtcp:4001 IN IP4 198.51.100.7\r\na=sendonly\r\nm=video 5000 RTP/AVP 99\r\nc=IN IP6 2001:db8::1\r\n", codecs: "8 0 101");
+        var text = Sdps.Theirs("a=rtpmap:101 telephone-event/8000\r\na=rtcp:4001 IN IP4 198.51.100.7\r\na=sendonly\r\nm=video 5000 RTP/AVP 99\r\n"
+            + "c=IN IP6 2001:db8::1\r\n", codecs: "8 0 101");
         foreach (var bytes in Mutations(text, 20_000)) SdpTarget.Run(bytes);
     }
 }

@@ -38,7 +38,10 @@ public sealed class InviteClientUsageTests
     private UsageAction[] Respond(int status, string? tag = null, string? sdp = null, params string[] headers)
     {
         var response = Wire.Answer(_state.Invite, status, tag, sdp, headers);
-        return Step(new InviteClientInput.Responded(response, "0123456789abcdef") { Answer = _state.Digest.TryChallenge(DigestChallenges.Read(response), out var answer) ? answer : null });
+        return Step(new InviteClientInput.Responded(response, "0123456789abcdef")
+        {
+            Answer = _state.Digest.TryChallenge(DigestChallenges.Read(response), out var answer) ? answer : null,
+        });
     }
 
     [Fact]
@@ -137,7 +140,8 @@ public sealed class InviteClientUsageTests
         _state.Invite.Has(HeaderId.ProxyAuthorization).ShouldBeTrue();
         Respond(401, "x", null, Challenge + ", stale=true");
         Respond(401, "x", null, Challenge);
-        _trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "INVITE 2 sip:200@198.51.100.7", "INVITE 3 sip:200@198.51.100.7", "INVITE 4 sip:200@198.51.100.7", "failed 401"]);
+        _trace.ShouldBe(["INVITE 1 sip:200@198.51.100.7", "INVITE 2 sip:200@198.51.100.7", "INVITE 3 sip:200@198.51.100.7", "INVITE 4 sip:200@198.51.100.7",
+            "failed 401"]);
     }
 
     [Fact]
@@ -188,7 +192,8 @@ public sealed class InviteClientUsageTests
         Step(new InviteClientInput.Cancel());
         Respond(200, "b1", Sdps.Theirs());
         Respond(200, "b1", Sdps.Theirs());
-        _trace.Skip(2).ShouldBe(["CANCEL", "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "failed 487", "ACK 1 sip:bob@198.51.100.7:5070 again"]);
+        _trace.Skip(2)
+            .ShouldBe(["CANCEL", "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070", "failed 487", "ACK 1 sip:bob@198.51.100.7:5070 again"]);
     }
 
     [Fact]
@@ -324,8 +329,10 @@ public sealed class InviteClientUsageTests
 
     private SipResponse Update(uint number, string? sdp = null, string tag = "b1", string contact = "<sip:bob@198.51.100.9>")
     {
-        var update = Wire.Request($"UPDATE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKu{number}\r\nFrom: <sip:200@198.51.100.7>;tag={tag}\r\n" +
-            $"To: <sip:100@192.0.2.1>;tag=u1\r\nCall-ID: c1\r\nCSeq: {number} UPDATE\r\nContact: {contact}\r\n{(sdp is null ? "" : "Content-Type: application/sdp\r\n")}\r\n{sdp}");
+        var update = Wire.Request($"UPDATE sip:us@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 198.51.100.7;branch=z9hG4bKu{number}\r\n" +
+            $"From: <sip:200@198.51.100.7>;tag={tag}\r\n" +
+            $"To: <sip:100@192.0.2.1>;tag=u1\r\nCall-ID: c1\r\nCSeq: {number} UPDATE\r\nContact: {contact}\r\n" +
+            $"{(sdp is null ? "" : "Content-Type: application/sdp\r\n")}\r\n{sdp}");
         return ((SendResponse)Step(new InviteClientInput.Updated(update, 3)).Single()).Response;
     }
 
@@ -348,7 +355,9 @@ public sealed class InviteClientUsageTests
     public void Responses_to_other_requests_are_not_for_the_INVITE()
     {
         var bye = new SipRequest(SipMethods.Bye, SipUri.Parse("sip:a@b"));
-        foreach (var (id, value) in new[] { (HeaderId.From, "<sip:a@b>;tag=u1"), (HeaderId.To, "<sip:b@b>;tag=b"), (HeaderId.CallId, "c1"), (HeaderId.CSeq, "1 BYE") }) bye.Add(id, value);
+        foreach (var (id, value) in new[] { (HeaderId.From, "<sip:a@b>;tag=u1"), (HeaderId.To, "<sip:b@b>;tag=b"), (HeaderId.CallId, "c1"),
+            (HeaderId.CSeq, "1 BYE") })
+            bye.Add(id, value);
         Step(new InviteClientInput.Responded(SipResponse.For(bye, 200), "c")).ShouldBeEmpty();
         _state.Phase.ShouldBe(InviteClientPhase.Inviting);
     }

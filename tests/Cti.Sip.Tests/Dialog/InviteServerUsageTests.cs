@@ -51,9 +51,12 @@ public sealed class InviteServerUsageTests
         SendResponse { Response: var response } sent => $"{response.Status}{(response.Body.IsEmpty ? "" : "+sdp")}{(sent.Repeated ? " again" : "")}",
         SendRequest { Request: var request } => $"{request.Method} {request.CSeq.Number} {request.Uri}",
         SendAck { Ack: var ack } sent => $"ACK {ack.CSeq.Number} {ack.Uri}{(sent.Repeated ? " again" : "")}",
-        MediaAgreed agreed => $"media {agreed.Media.Codec} {agreed.Media.RemoteAddress}:{agreed.Media.RemotePort}{(agreed.Media.Send ? " send" : "")}{(agreed.Media.Receive ? " receive" : "")}",
+        MediaAgreed agreed =>
+            $"media {agreed.Media.Codec} "
+                + $"{agreed.Media.RemoteAddress}:{agreed.Media.RemotePort}{(agreed.Media.Send ? " send" : "")}{(agreed.Media.Receive ? " receive" : "")}",
         InviteAnswered answered => $"answered {answered.Media.Codec} {answered.Media.RemotePort}",
-        InviteProgressed progressed => $"progress {progressed.Status}{(progressed.Dialog is null ? "" : " " + progressed.Dialog.RemoteTag)}{(progressed.Early is null ? "" : " early")}",
+        InviteProgressed progressed =>
+            $"progress {progressed.Status}{(progressed.Dialog is null ? "" : " " + progressed.Dialog.RemoteTag)}{(progressed.Early is null ? "" : " early")}",
         InviteFailed failed => $"failed {failed.Status}",
         InviteCancelled cancelled => $"cancelled {cancelled.Cause}".TrimEnd(),
         InviteConfirmed => "confirmed",
@@ -85,7 +88,8 @@ public sealed class InviteServerUsageTests
         _state.Dialog.RemoteTarget.ShouldBe("sip:bob@198.51.100.9;x=\"y\"");
         var early = Update(9, Sdps.Theirs());
         (early.Status, early.Get(HeaderId.RetryAfter)).ShouldBe((500, "3"));
-        Update(10, null, "Contact: <\r\nSession-Expires: 90;refresher=uac\r\nSupported: timer\r\n").Has(HeaderId.SessionExpires).ShouldBeFalse("there is no session yet");
+        Update(10, null, "Contact: <\r\nSession-Expires: 90;refresher=uac\r\nSupported: timer\r\n").Has(HeaderId.SessionExpires)
+            .ShouldBeFalse("there is no session yet");
         Update(11, null, "Session-Expires: 30\r\n").Status.ShouldBe(422);
         Update(12, null, "Require: 100rel\r\n").Status.ShouldBe(420);
         Update(8).Status.ShouldBe(500, "an old number");

@@ -260,7 +260,8 @@ public sealed class ReInviteUsageTests
         Step(new ReInviteInput.Offer(Sdps.Us)).ShouldBeEmpty();
         var actions = Respond(first, 200, Sdps.Theirs("a=recvonly\r\n"));
         Encoding.ASCII.GetString(((SendRequest)actions.Last()).Request.Body.Span).ShouldEndWith("a=sendrecv\r\n");
-        _trace.ShouldBe(["0 INVITE 6 sip:bob@198.51.100.7", "0 ACK 6 sip:bob@198.51.100.7:5070", "0 media PCMA 198.51.100.7:4000 send", "0 completed", "0 INVITE 7 sip:bob@198.51.100.7:5070"]);
+        _trace.ShouldBe(["0 INVITE 6 sip:bob@198.51.100.7", "0 ACK 6 sip:bob@198.51.100.7:5070", "0 media PCMA 198.51.100.7:4000 send", "0 completed",
+            "0 INVITE 7 sip:bob@198.51.100.7:5070"]);
     }
 
     [Fact]
@@ -274,7 +275,8 @@ public sealed class ReInviteUsageTests
     public void UPDATE_refreshes_and_changes()
     {
         var refreshed = Receive(Request("UPDATE", 11, null, "Session-Expires: 90;refresher=uac\r\nSupported: timer\r\n"));
-        (refreshed.Status, refreshed.Body.IsEmpty, refreshed.Get(HeaderId.SessionExpires), refreshed.Get(HeaderId.Require)).ShouldBe((200, true, "90;refresher=uac", "timer"));
+        (refreshed.Status, refreshed.Body.IsEmpty, refreshed.Get(HeaderId.SessionExpires), refreshed.Get(HeaderId.Require))
+            .ShouldBe((200, true, "90;refresher=uac", "timer"));
         Receive(Request("UPDATE", 12, Sdps.Theirs("a=inactive\r\n")), 10);
         _trace.Skip(1).ShouldBe(["10 media PCMA 198.51.100.7:4000", "10 200+sdp"]);
         Send(Sdps.Us);
@@ -296,7 +298,8 @@ public sealed class ReInviteUsageTests
     {
         AgreeOnTimer();
         var refresh = Due();
-        (refresh.Method, refresh.Body.IsEmpty, refresh.Get(HeaderId.SessionExpires), refresh.Get(HeaderId.Contact)).ShouldBe(("UPDATE", true, "100;refresher=uac", "<sip:us@192.0.2.1:5060>"));
+        (refresh.Method, refresh.Body.IsEmpty, refresh.Get(HeaderId.SessionExpires), refresh.Get(HeaderId.Contact))
+            .ShouldBe(("UPDATE", true, "100;refresher=uac", "<sip:us@192.0.2.1:5060>"));
         Respond(refresh, 200, null, 50_100, 0, "Session-Expires: 100;refresher=uac");
         _trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7"]);
         (_state.Deadline, _state.IsSettled).ShouldBe((100_100, true));
@@ -325,7 +328,8 @@ public sealed class ReInviteUsageTests
         _state.Deadline.ShouldBe(54_200);
         Due().Method.ShouldBe("UPDATE");
         Step(new ReInviteInput.Failed(408), 90_000);
-        _trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7", "50100 UPDATE 7 sip:bob@198.51.100.7", "54200 UPDATE 8 sip:bob@198.51.100.7", "90000 BYE 9 sip:bob@198.51.100.7", "90000 over 408"]);
+        _trace.ShouldBe(["50000 UPDATE 6 sip:bob@198.51.100.7", "50100 UPDATE 7 sip:bob@198.51.100.7", "54200 UPDATE 8 sip:bob@198.51.100.7",
+            "90000 BYE 9 sip:bob@198.51.100.7", "90000 over 408"]);
     }
 
     [Fact]

@@ -8,7 +8,8 @@ public sealed class RegisterUsageTests
 {
     private static readonly NameAddr Contact = new(SipUri.Parse("sip:us@192.0.2.1:5060"));
     private static readonly SipRequest Register = Wire.Request(
-        "REGISTER sip:example.com SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\nMax-Forwards: 70\nFrom: <sip:us@example.com>;tag=t1\nTo: <sip:us@example.com>\nCall-ID: c\nCSeq: 1 REGISTER\nContact: <sip:us@192.0.2.1:5060>\n");
+        "REGISTER sip:example.com SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1\nMax-Forwards: 70\nFrom: <sip:us@example.com>;tag=t1\n"
+            + "To: <sip:us@example.com>\nCall-ID: c\nCSeq: 1 REGISTER\nContact: <sip:us@192.0.2.1:5060>\n");
 
     private RegisterState _state = new() { ConfiguredSeconds = 600 };
     private long _now = 1_000_000;
@@ -18,7 +19,8 @@ public sealed class RegisterUsageTests
         var response = SipResponse.For(Register, status, null, "x");
         // A 503 of ours says when to come again; a registrar's says what the test says.
         response.Remove(HeaderId.RetryAfter);
-        foreach (var header in headers) response.Add(header[..header.IndexOf(':', StringComparison.Ordinal)], header[(header.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim());
+        foreach (var header in headers)
+            response.Add(header[..header.IndexOf(':', StringComparison.Ordinal)], header[(header.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim());
         return response;
     }
 

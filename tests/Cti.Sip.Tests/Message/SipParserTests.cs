@@ -13,7 +13,8 @@ public sealed class SipParserTests
 
     private static SipParseResult Stream(string text) => SipParser.ParseStream(Texts.Bytes(text));
 
-    private static string With(string from, string to) => Good.Contains(from, StringComparison.Ordinal) ? Good.Replace(from, to, StringComparison.Ordinal) : throw new ArgumentException(from);
+    private static string With(string from, string to) =>
+        Good.Contains(from, StringComparison.Ordinal) ? Good.Replace(from, to, StringComparison.Ordinal) : throw new ArgumentException(from);
 
     [Theory]
     [InlineData("Via: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bKfar1\n", "", SipRejection.MissingHeader, 0)]
@@ -57,8 +58,10 @@ public sealed class SipParserTests
     public void A_line_with_a_lone_CR_or_LF_is_nobodys_and_what_it_hides_does_not_come_out_again()
     {
         var text = Good.ReplaceLineEndings("\r\n");
-        foreach (var bad in (string[])[text.Replace("70\r\n", "70\nEvil: b\r\n", StringComparison.Ordinal), text.Replace("70\r\n", "70\rEvil: b\r\n", StringComparison.Ordinal),
-            text.Replace("Max-Forwards: 70", "Subject: a\rb", StringComparison.Ordinal), text.Replace("Max-Forwards: 70", "Subject: a\nEvil: b", StringComparison.Ordinal)])
+        foreach (var bad in (string[])[text.Replace("70\r\n", "70\nEvil: b\r\n", StringComparison.Ordinal),
+            text.Replace("70\r\n", "70\rEvil: b\r\n", StringComparison.Ordinal),
+            text.Replace("Max-Forwards: 70", "Subject: a\rb", StringComparison.Ordinal),
+            text.Replace("Max-Forwards: 70", "Subject: a\nEvil: b", StringComparison.Ordinal)])
         {
             var result = SipParser.ParseDatagram(Encoding.UTF8.GetBytes(bad));
             result.Outcome.ShouldBe(SipParseOutcome.Message, result.Rejection.ToString());

@@ -64,7 +64,8 @@ public sealed class SipUriTests
         SipUri.TryParse(text, out _).ShouldBeFalse("the grammar has it otherwise");
         SipUri.TryRead(text, out var uri).ShouldBeTrue();
         (uri.User, uri.Host, uri.Port, uri.Text).ShouldBe((user, host, port, text));
-        uri.Params.Items.ToArray().Select(item => item.Value is null ? item.Name : $"{item.Name}={item.Value}").ShouldBe(parameters.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        uri.Params.Items.ToArray().Select(item => item.Value is null ? item.Name : $"{item.Name}={item.Value}")
+            .ShouldBe(parameters.Split(' ', StringSplitOptions.RemoveEmptyEntries));
         uri.IsEquivalentTo(uri).ShouldBeTrue();
     }
 

@@ -10,18 +10,25 @@ public sealed class ToleranceTests
     /// <summary>Lines that no message is in need of, as devices send them, or worse.</summary>
     public static TheoryData<string> Needless =>
     [
-        "Expires: 60\nExpires: 60", "Expires: 60\nExpires: 61", "Expires: soon", "Session-Expires: 1800;refresher=uac\nSession-Expires: 1800;refresher=uac", "Session-Expires: much;;",
-        "Min-SE: 90\nMin-SE: 90", "Max-Forwards: 69\nMax-Forwards: 70", "Max-Forwards: 256", "Max-Forwards: -1", "Max-Forwards:", "Content-Type:", "Content-Type: text", "Content-Type: a/b\nc: a/c",
-        "X-Junk", "X-Junk without a colon", ": no name", "X Junk: y", "(): y", "X-Empty:", "RSeq: x\nRSeq: 1", "RAck: 1", "Supported: ,,;", "Allow: <>", "Require: \"x y\"", "Date: yesterday\nDate: tomorrow",
-        "Route: sip:a@b>", "Route: <>", "Alert-Info: <", "Reason: SIP;cause=", "P-Asserted-Identity: \"", "Timestamp: \t", "Warning: 399", "Content-Disposition: ;;;", "Accept:", "Accept: x",
-        "User-Agent: \u0001\u0002", "Privacy: ;", "Replaces: x;to-tag", "Content-Encoding:", "Content-Length: 0", "l: 0\nContent-Length: 0", "Subject: a\n b\n\tc", "X-Long: " + "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "Expires: 60\nExpires: 60", "Expires: 60\nExpires: 61", "Expires: soon", "Session-Expires: 1800;refresher=uac\nSession-Expires: 1800;refresher=uac",
+        "Session-Expires: much;;",
+        "Min-SE: 90\nMin-SE: 90", "Max-Forwards: 69\nMax-Forwards: 70", "Max-Forwards: 256", "Max-Forwards: -1", "Max-Forwards:", "Content-Type:",
+        "Content-Type: text", "Content-Type: a/b\nc: a/c",
+        "X-Junk", "X-Junk without a colon", ": no name", "X Junk: y", "(): y", "X-Empty:", "RSeq: x\nRSeq: 1", "RAck: 1", "Supported: ,,;", "Allow: <>",
+        "Require: \"x y\"", "Date: yesterday\nDate: tomorrow",
+        "Route: sip:a@b>", "Route: <>", "Alert-Info: <", "Reason: SIP;cause=", "P-Asserted-Identity: \"", "Timestamp: \t", "Warning: 399",
+        "Content-Disposition: ;;;", "Accept:", "Accept: x",
+        "User-Agent: \u0001\u0002", "Privacy: ;", "Replaces: x;to-tag", "Content-Encoding:", "Content-Length: 0", "l: 0\nContent-Length: 0",
+        "Subject: a\n b\n\tc", "X-Long: " + "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
     ];
 
     /// <summary>What would be needed elsewhere, but is not in a response, an ACK or a BYE.</summary>
     public static TheoryData<string> NeedlessOfWhatEnds =>
     [
-        "Contact:", "Contact: ;", "Contact: <sip:bob@192.0.2.7>;", "Contact: <sip:bob@192.0.2.7:0>", "Contact: <sip:bob@192.0.2.7:99999>", "Contact: <<>>", "Contact: \"Bob", "Contact: *, *", "Contact: sip:a?b",
-        "Record-Route: <", "Record-Route: <sip:p;lr>,,", "Content-Length: 7", "Content-Length: -1", "Content-Length: 99999999999999999999", "Content-Length: 0\nContent-Length: 1",
+        "Contact:", "Contact: ;", "Contact: <sip:bob@192.0.2.7>;", "Contact: <sip:bob@192.0.2.7:0>", "Contact: <sip:bob@192.0.2.7:99999>", "Contact: <<>>",
+        "Contact: \"Bob", "Contact: *, *", "Contact: sip:a?b",
+        "Record-Route: <", "Record-Route: <sip:p;lr>,,", "Content-Length: 7", "Content-Length: -1", "Content-Length: 99999999999999999999",
+        "Content-Length: 0\nContent-Length: 1",
         "Via: nonsense", "Via: SIP/2.0/UDP", "Via:", "From: <sip:carol@192.0.2.9>;tag=far", "Require: nothing",
     ];
 

@@ -11,7 +11,8 @@ public sealed class CryptoTests
     private const string Head = "v=0\r\no=alice 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n";
     private const string Avp = "m=audio 4000 RTP/AVP 0\r\n", Savp = "m=audio 4000 RTP/SAVP 0\r\n";
 
-    private static readonly LocalCrypto Crypto = new(IsRequired: false, [.. CryptoSuites.All.Select(static (suite, place) => new CryptoKey(suite, KeyText(suite, (byte)(place + 1))))]);
+    private static readonly LocalCrypto Crypto =
+        new(IsRequired: false, [.. CryptoSuites.All.Select(static (suite, place) => new CryptoKey(suite, KeyText(suite, (byte)(place + 1))))]);
     private static readonly LocalAudio Plain = new("192.0.2.1", 20000, 42, 1, ["PCMA", "PCMU"]);
     private static readonly LocalAudio Optional = Plain with { Crypto = Crypto };
     private static readonly LocalAudio Required = Plain with { Crypto = Crypto with { IsRequired = true } };
@@ -26,7 +27,8 @@ public sealed class CryptoTests
         return session!;
     }
 
-    private static string[] LinesOf(SdpSession session) => [.. session.Media[0].Attributes.Where(static line => line.Name == "crypto").Select(static line => line.Value!)];
+    private static string[] LinesOf(SdpSession session) =>
+        [.. session.Media[0].Attributes.Where(static line => line.Name == "crypto").Select(static line => line.Value!)];
 
     [Fact]
     public void An_optional_offer_is_best_effort_and_a_required_one_is_not()
@@ -86,7 +88,8 @@ public sealed class CryptoTests
     [InlineData(Savp, "", "required", SdpRefusal.NoCommonCrypto)]
     [InlineData(Savp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA\r\n", "optional", SdpRefusal.NoCommonCrypto)]
     [InlineData(Savp, "a=crypto:1 F8_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\r\n", "required", SdpRefusal.NoCommonCrypto)]
-    [InlineData(Savp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB UNENCRYPTED_SRTP\r\n", "required", SdpRefusal.NoCommonCrypto)]
+    [InlineData(Savp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB UNENCRYPTED_SRTP\r\n", "required",
+        SdpRefusal.NoCommonCrypto)]
     [InlineData(Savp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB|1:129\r\n", "required", SdpRefusal.NoCommonCrypto)]
     [InlineData(Savp, "a=crypto:x AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\r\n", "required", SdpRefusal.NoCommonCrypto)]
     [InlineData(Savp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB\r\n", "off", SdpRefusal.UnsupportedProfile)]
@@ -95,7 +98,8 @@ public sealed class CryptoTests
     [InlineData(Savp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80\r\n", "required", SdpRefusal.NoCommonCrypto)]
     [InlineData(Avp, "a=crypto:1 AES_CM_128_HMAC_SHA1_80\r\n", "optional", SdpRefusal.None)]
     [InlineData(Avp, "a=crypto:nonsense\r\na=crypto\r\n", "optional", SdpRefusal.None)]
-    public void What_cannot_be_protected_as_wanted_is_refused_and_lines_that_nobody_can_read_are_passed_over(string media, string lines, string mode, SdpRefusal refusal)
+    public void What_cannot_be_protected_as_wanted_is_refused_and_lines_that_nobody_can_read_are_passed_over(string media, string lines, string mode,
+        SdpRefusal refusal)
     {
         var outcome = SdpNegotiator.Answer(Parse(Head + media + lines), mode switch { "off" => Plain, "optional" => Optional, _ => Required });
         outcome.Refusal.ShouldBe(refusal);
@@ -136,7 +140,8 @@ public sealed class CryptoTests
         SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Optional), plain).Audio!.Srtp.ShouldBeNull();
         SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Required), plain).Refusal.ShouldBe(SdpRefusal.NoCommonCrypto);
         SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Required), Parse(Head + Savp)).Refusal.ShouldBe(SdpRefusal.NoCommonCrypto);
-        SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Plain), Parse(Head + Savp + Line(1, CryptoSuites.AesCm80))).Refusal.ShouldBe(SdpRefusal.UnsupportedProfile);
+        SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Plain), Parse(Head + Savp + Line(1, CryptoSuites.AesCm80)))
+            .Refusal.ShouldBe(SdpRefusal.UnsupportedProfile);
     }
 
     [Fact]
@@ -176,7 +181,8 @@ public sealed class CryptoTests
     {
         foreach (var body in new[] { Head + Savp + line, Head + line + Savp, (Head + Savp + line).Replace("\r\n", "\n", StringComparison.Ordinal) })
         {
-            var invite = (SipRequest)SipParser.ParseDatagram(Encoding.ASCII.GetBytes("INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\n"
+            var invite = (SipRequest)SipParser.ParseDatagram(Encoding.ASCII.GetBytes("INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n"
+                + "From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\n"
                 + $"CSeq: 1 INVITE\r\nContent-Type: application/sdp\r\nContent-Length: {body.Length}\r\n\r\n{body}")).Message!;
             var stored = StoredInvite.Write(invite);
             stored.ShouldNotContain("SECRET");
@@ -189,7 +195,8 @@ public sealed class CryptoTests
     public void An_offer_from_a_journal_is_answered_with_our_key_though_theirs_is_unknown()
     {
         // What we could not do is not taken for something that we can, since its key is gone as well.
-        var offer = Head + Savp + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA\r\n" + Line(2, CryptoSuites.AesGcm128, " UNENCRYPTED_SRTP") + Line(3, CryptoSuites.AesCm80);
+        var offer = Head + Savp + "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:AAAA\r\n"
+            + Line(2, CryptoSuites.AesGcm128, " UNENCRYPTED_SRTP") + Line(3, CryptoSuites.AesCm80);
         var outcome = SdpNegotiator.Answer(Parse(Parse(offer).ToJournal()), Required, isJournaled: true);
         LinesOf(outcome.Local!).ShouldBe([$"3 {CryptoSuites.AesCm80} inline:{Crypto.Keys[0].KeyAndSalt}"]);
         outcome.Audio!.Keys.ShouldBe(new StreamKeys(Crypto.Keys[0], null));

@@ -89,7 +89,8 @@ public sealed class SdpBodyTests
 
     [Fact]
     public void Headers_of_a_part_may_be_folded_and_of_any_case() =>
-        Find("multipart/mixed;boundary=b", $"--b\r\nCONTENT-TYPE :\r\n application/sdp\r\nContent-Disposition: session;\r\n\thandling=optional\r\n\r\n{Sdp}\r\n--b--").ShouldBe(Sdp);
+        Find("multipart/mixed;boundary=b", $"--b\r\nCONTENT-TYPE :\r\n application/sdp\r\nContent-Disposition: session;\r\n\thandling=optional\r\n\r\n{Sdp}\r\n"
+            + "--b--").ShouldBe(Sdp);
 
     [Fact]
     public void Parts_within_parts_are_searched_to_a_bound()
@@ -106,7 +107,8 @@ public sealed class SdpBodyTests
 
     [Fact]
     public void An_inner_end_that_is_missing_ends_with_the_outer_part() =>
-        Find("multipart/mixed;boundary=b", Part($"--i\r\nContent-Type: application/sdp\r\n\r\n{Sdp}", "multipart/alternative;boundary=i") + Part("x", "text/plain") + "--b--").ShouldBe(Sdp);
+        Find("multipart/mixed;boundary=b",
+            Part($"--i\r\nContent-Type: application/sdp\r\n\r\n{Sdp}", "multipart/alternative;boundary=i") + Part("x", "text/plain") + "--b--").ShouldBe(Sdp);
 
     [Fact]
     public void Of_alternatives_the_last_counts_and_of_others_the_first()
@@ -161,7 +163,8 @@ public sealed class SdpBodyTests
     [Fact]
     public void Cut_at_every_length_nothing_breaks()
     {
-        var body = Encoding.ASCII.GetBytes(Part("abc", "application/isup") + Part("--i\r\n\r\n" + Sdp + "--i--", "multipart/alternative;boundary=\"i\"") + "--b--\r\n");
+        var body = Encoding.ASCII.GetBytes(Part("abc", "application/isup") + Part("--i\r\n\r\n" + Sdp + "--i--", "multipart/alternative;boundary=\"i\"")
+            + "--b--\r\n");
         var found = 0;
         for (var length = 0; length <= body.Length; length++)
         {

@@ -25,11 +25,13 @@ public sealed class SdpNegotiatorTests
     [Fact]
     public void The_answer_keeps_the_offerers_codecs_that_we_have_in_its_order_and_its_telephone_event_type()
     {
-        var offer = Parse(Head + "m=audio 4000 RTP/AVP 9 18 0 8 96 97\r\na=rtpmap:96 telephone-event/16000\r\na=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-16\r\n");
+        var offer =
+            Parse(Head + "m=audio 4000 RTP/AVP 9 18 0 8 96 97\r\na=rtpmap:96 telephone-event/16000\r\na=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-16\r\n");
         var outcome = SdpNegotiator.Answer(offer, Us);
         outcome.Refusal.ShouldBe(SdpRefusal.None);
         outcome.Local!.ToString().ShouldBe(OurHead +
-            "m=audio 20000 RTP/AVP 0 8 97\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-15\r\na=ptime:20\r\na=sendrecv\r\n");
+            "m=audio 20000 RTP/AVP 0 8 97\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:97 telephone-event/8000\r\na=fmtp:97 0-15\r\n" +
+            "a=ptime:20\r\na=sendrecv\r\n");
         outcome.Audio.ShouldBe(new NegotiatedAudio("198.51.100.7", 4000, "198.51.100.7", 4001, "PCMU", 0, 97, true, true, "8 PCMA"));
     }
 
@@ -66,7 +68,8 @@ public sealed class SdpNegotiatorTests
     [Fact]
     public void Other_streams_are_refused_in_their_place()
     {
-        var offer = Parse(Head + "m=video 5000 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\nm=audio 4000 RTP/SAVP 0 8\r\nm=audio 4002 RTP/AVP 8 0\r\nm=audio 4004 RTP/AVP 0\r\nm=image 6000 udptl t38\r\n");
+        var offer = Parse(Head + "m=video 5000 RTP/AVP 99\r\na=rtpmap:99 H264/90000\r\nm=audio 4000 RTP/SAVP 0 8\r\nm=audio 4002 RTP/AVP 8 0\r\n"
+            + "m=audio 4004 RTP/AVP 0\r\nm=image 6000 udptl t38\r\n");
         var outcome = SdpNegotiator.Answer(offer, Us);
         outcome.Local!.ToString().ShouldBe(OurHead +
             "m=video 0 RTP/AVP 99\r\nm=audio 0 RTP/SAVP 0 8\r\n" +
@@ -171,7 +174,8 @@ public sealed class SdpNegotiatorTests
     [Theory]
     [InlineData("m=audio 4000 RTP/AVP 8\r\n", SdpRefusal.None, "PCMA", -1, true, true)]
     [InlineData("m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n", SdpRefusal.None, "PCMA", 101, true, true)]
-    [InlineData("m=audio 4000 RTP/AVP 0 8 102\r\na=rtpmap:102 telephone-event/8000\r\n", SdpRefusal.None, "PCMU", 102, true, true, "8 PCMA,101 telephone-event")]
+    [InlineData("m=audio 4000 RTP/AVP 0 8 102\r\na=rtpmap:102 telephone-event/8000\r\n", SdpRefusal.None, "PCMU", 102, true, true,
+        "8 PCMA,101 telephone-event")]
     [InlineData("m=audio 4000 RTP/AVP 8 0\r\n", SdpRefusal.None, "PCMA", -1, true, true, "0 PCMU")]
     [InlineData("m=audio 4000 RTP/AVP 8 96\r\na=rtpmap:96 telephone-event/8000\r\n", SdpRefusal.None, "PCMA", 96, true, true, "101 telephone-event")]
     [InlineData("m=audio 4000 RTP/AVP 8\r\na=recvonly\r\n", SdpRefusal.None, "PCMA", -1, true, false)]
@@ -181,18 +185,22 @@ public sealed class SdpNegotiatorTests
     [InlineData("m=audio 4000 RTP/AVP 18\r\n", SdpRefusal.NoCommonCodec, null, 0, false, false)]
     [InlineData("m=video 4000 RTP/AVP 8\r\n", SdpRefusal.MediaMismatch, null, 0, false, false)]
     [InlineData("", SdpRefusal.MediaMismatch, null, 0, false, false)]
-    public void Their_answer_settles_codec_and_direction(string media, SdpRefusal refusal, string? codec, int events, bool send, bool receive, string? others = null)
+    public void Their_answer_settles_codec_and_direction(string media, SdpRefusal refusal, string? codec, int events, bool send, bool receive,
+        string? others = null)
     {
         var outcome = SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Us), Parse(Head + media));
         outcome.Refusal.ShouldBe(refusal);
         if (codec is null) outcome.Audio.ShouldBeNull();
-        else outcome.Audio.ShouldBe(new NegotiatedAudio("198.51.100.7", 4000, "198.51.100.7", 4001, codec, codec == "PCMA" ? 8 : 0, events, send, receive, others));
+        else
+            outcome.Audio.ShouldBe(new NegotiatedAudio("198.51.100.7", 4000, "198.51.100.7", 4001, codec, codec == "PCMA" ? 8 : 0, events, send, receive,
+                others));
     }
 
     [Fact]
     public void An_answer_may_not_do_more_than_we_offered()
     {
-        var outcome = SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Us with { Direction = SdpDirection.SendOnly }), Parse(Head + "m=audio 4000 RTP/AVP 8\r\n"));
+        var outcome = SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Us with { Direction = SdpDirection.SendOnly }),
+            Parse(Head + "m=audio 4000 RTP/AVP 8\r\n"));
         (outcome.Audio!.Send, outcome.Audio.Receive).ShouldBe((true, false));
         SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Us with { Codecs = ["PCMA"] }), Parse(Head + "m=audio 4000 RTP/AVP 0\r\n"))
             .Refusal.ShouldBe(SdpRefusal.NoCommonCodec);

@@ -71,7 +71,8 @@ public sealed class SdpParserTests
         lines.ShouldBe(SdpRejection.TooManyLines);
         SdpParser.TryParse(Minimal + string.Concat(Enumerable.Repeat("m=audio 1 RTP/AVP 0\r\n", Limits.SdpMediaMax)), out _, out var media).ShouldBeFalse();
         media.ShouldBe(SdpRejection.TooManyMedia);
-        SdpParser.TryParse(Minimal + "m=audio 1 RTP/AVP" + string.Concat(Enumerable.Repeat(" 0", Limits.SdpFormatsMax + 1)), out var formats, out _).ShouldBeTrue();
+        SdpParser.TryParse(Minimal + "m=audio 1 RTP/AVP" + string.Concat(Enumerable.Repeat(" 0", Limits.SdpFormatsMax + 1)), out var formats, out _)
+            .ShouldBeTrue();
         formats!.Media[1].Formats.Length.ShouldBe(Limits.SdpFormatsMax);
         SdpParser.TryParse(Minimal + string.Concat(Enumerable.Repeat("nothing\n", Limits.SdpLinesMax)), out _, out var unplaced).ShouldBeFalse();
         unplaced.ShouldBe(SdpRejection.TooManyLines);

@@ -22,7 +22,8 @@ public sealed class SdpToleranceTests
         return outcome.Audio!;
     }
 
-    private const string Good = "v=0|o=- 1 1 IN IP4 198.51.100.7|s=-|c=IN IP4 198.51.100.7|t=0 0|m=audio 4000 RTP/AVP 8 101|a=rtpmap:8 PCMA/8000|a=rtpmap:101 telephone-event/8000|a=sendrecv|";
+    private const string Good = "v=0|o=- 1 1 IN IP4 198.51.100.7|s=-|c=IN IP4 198.51.100.7|t=0 0|m=audio 4000 RTP/AVP 8 101|a=rtpmap:8 PCMA/8000|a=rtpmap:101 "
+        + "telephone-event/8000|a=sendrecv|";
 
     private static string Lines(string text, string end = "\r\n") => text.Replace("|", end, StringComparison.Ordinal);
 
@@ -45,7 +46,8 @@ public sealed class SdpToleranceTests
     [InlineData("a=sendrecv|")]
     [InlineData("a=rtpmap:8 PCMA/8000|")]
     public void A_line_may_be_missing(string line) =>
-        Agreed(Lines(Good.Replace(line, "", StringComparison.Ordinal))).ShouldBe(new NegotiatedAudio("198.51.100.7", 4000, "198.51.100.7", 4001, "PCMA", 8, 101, true, true));
+        Agreed(Lines(Good.Replace(line, "", StringComparison.Ordinal)))
+            .ShouldBe(new NegotiatedAudio("198.51.100.7", 4000, "198.51.100.7", 4001, "PCMA", 8, 101, true, true));
 
     public static TheoryData<string, string> Anywhere
     {
@@ -53,9 +55,12 @@ public sealed class SdpToleranceTests
         {
             string[] odd =
             [
-                "", "   ", "y=0100000001", "f=v/////a/1/8/1", "a=X-vendor info 12", "a=", "a=:", "a=:value", "a=ptime:", "a=ptime:twenty", "a=maxptime:-1", "a=fmtp:",
-                "a=rtpmap:", "a=rtpmap:x", "a=rtpmap:300 PCMA/8000", "e=a@example.com", "p=+1", "u=http://x", "b=AS:64", "b=", "r=7d 1h 0 25h", "z=", "k=prompt", "i=",
-                "t=", "t=0", "t=now later", "s=", "s=again", "o=again", "c=", "c=IN", "c=IN IP4", "c=IN IP4 /127", "nonsense", "=", "m", "M=audio", "X-Junk", "v=0",
+                "", "   ", "y=0100000001", "f=v/////a/1/8/1", "a=X-vendor info 12", "a=", "a=:", "a=:value", "a=ptime:", "a=ptime:twenty", "a=maxptime:-1",
+                "a=fmtp:",
+                "a=rtpmap:", "a=rtpmap:x", "a=rtpmap:300 PCMA/8000", "e=a@example.com", "p=+1", "u=http://x", "b=AS:64", "b=", "r=7d 1h 0 25h", "z=",
+                "k=prompt", "i=",
+                "t=", "t=0", "t=now later", "s=", "s=again", "o=again", "c=", "c=IN", "c=IN IP4", "c=IN IP4 /127", "nonsense", "=", "m", "M=audio",
+                "X-Junk", "v=0",
                 "\0", "a=b\0c", "é=ü", "a=\u00e9:1", "x=" + new string('y', 900),
             ];
             var data = new TheoryData<string, string>();
@@ -95,7 +100,8 @@ public sealed class SdpToleranceTests
     [InlineData("\n \n", "\0")]
     [InlineData("", "\r\n\r\n\0\0")]
     [InlineData("", "-- \r\nsent by a phone")]
-    public void What_stands_before_and_behind_it_is_passed_over(string before, string behind) => Agreed(before + Lines(Good) + behind).RemotePort.ShouldBe(4000);
+    public void What_stands_before_and_behind_it_is_passed_over(string before, string behind) =>
+        Agreed(before + Lines(Good) + behind).RemotePort.ShouldBe(4000);
 
     [Theory]
     [InlineData("a=rtpmap: 101 telephone-event/8000")]
@@ -183,7 +189,8 @@ public sealed class SdpToleranceTests
     [InlineData("m=AUDIO 4000 rtp/avp 8|")]
     [InlineData("m=audio 4000/1 RTP/AVP 08|")]
     public void An_answer_is_read_as_leniently(string media) =>
-        SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Us), Parse(Lines("v=0|o=-|c=IN IP4 198.51.100.7|" + media))).Audio.ShouldNotBeNull().RemotePort.ShouldBe(4000);
+        SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(Us), Parse(Lines("v=0|o=-|c=IN IP4 198.51.100.7|" + media))).Audio.ShouldNotBeNull()
+            .RemotePort.ShouldBe(4000);
 
     [Theory]
     [InlineData("media.example", true)]
@@ -213,16 +220,19 @@ public sealed class SdpToleranceTests
     [Fact]
     public void Only_the_stream_that_will_be_used_has_its_host_looked_up()
     {
-        SdpNegotiator.HostToLookUp(Parse(Lines("v=0|c=IN IP4 a.example|m=video 1 RTP/AVP 99|m=audio 0 RTP/AVP 8|m=audio 1 RTP/AVP 18|m=audio 2 RTP/AVP 8|c=IN IP4 b.example|")))!
+        SdpNegotiator.HostToLookUp(
+            Parse(Lines("v=0|c=IN IP4 a.example|m=video 1 RTP/AVP 99|m=audio 0 RTP/AVP 8|m=audio 1 RTP/AVP 18|m=audio 2 RTP/AVP 8|c=IN IP4 b.example|")))!
             .Address.ShouldBe("b.example");
         SdpNegotiator.HostToLookUp(Parse(Lines("v=0|c=IN IP4 a.example|m=audio 2 RTP/AVP 8|c=IN IP4 198.51.100.7|"))).ShouldBeNull();
-        SdpNegotiator.HostToLookUp(Parse(Lines($"v=0|c=IN IP4 {new string('a', 63)}.{new string('b', Limits.SdpHostCharsMax)}|m=audio 2 RTP/AVP 8|"))).ShouldBeNull();
+        SdpNegotiator.HostToLookUp(Parse(Lines($"v=0|c=IN IP4 {new string('a', 63)}.{new string('b', Limits.SdpHostCharsMax)}|m=audio 2 RTP/AVP 8|")))
+            .ShouldBeNull();
     }
 
     [Fact]
     public void A_host_that_was_looked_up_stands_for_its_name()
     {
-        var hosts = System.Collections.Immutable.ImmutableDictionary.Create<string, string>(StringComparer.OrdinalIgnoreCase).Add("Media.example", "2001:db8::9");
+        var hosts = System.Collections.Immutable.ImmutableDictionary.Create<string, string>(StringComparer.OrdinalIgnoreCase)
+            .Add("Media.example", "2001:db8::9");
         var sdp = Parse(Lines(Good.Replace("c=IN IP4 198.51.100.7", "c=IN IP4 media.EXAMPLE", StringComparison.Ordinal))).With(hosts);
         sdp.Connection.ShouldBe(new SdpConnection("IP6", "2001:db8::9"));
         SdpNegotiator.Answer(sdp, Us with { Address = "2001:db8::1" }).Audio!.RemoteAddress.ShouldBe("2001:db8::9");
@@ -233,7 +243,8 @@ public sealed class SdpToleranceTests
     {
         var both = Parse(Lines("v=0|m=audio 1 RTP/AVP 8|c=IN IP6 2001:db8::7|m=audio 2 RTP/AVP 8|c=IN IP4 198.51.100.7|"));
         SdpNegotiator.PreferredFamily(both).ShouldBe(System.Net.Sockets.AddressFamily.InterNetworkV6);
-        SdpNegotiator.PreferredFamily(both, family => family == System.Net.Sockets.AddressFamily.InterNetwork).ShouldBe(System.Net.Sockets.AddressFamily.InterNetwork);
+        SdpNegotiator.PreferredFamily(both, family => family == System.Net.Sockets.AddressFamily.InterNetwork)
+            .ShouldBe(System.Net.Sockets.AddressFamily.InterNetwork);
         SdpNegotiator.Answer(both, Us).Audio!.RemotePort.ShouldBe(2);
     }
 }

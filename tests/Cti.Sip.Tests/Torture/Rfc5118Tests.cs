@@ -9,12 +9,15 @@ public sealed class Rfc5118Tests
 {
     private const string Via = "SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111";
 
-    private static SipParseResult Parse(string uri, string via = Via, string to = "<sip:user@example.com>", string more = "", string method = "REGISTER", string body = "") =>
+    private static SipParseResult Parse(string uri, string via = Via, string to = "<sip:user@example.com>", string more = "", string method = "REGISTER",
+        string body = "") =>
         SipParser.ParseDatagram(System.Text.Encoding.ASCII.GetBytes(
-            $"{method} {uri} SIP/2.0\r\nTo: {to}\r\nFrom: sip:user@example.com;tag=81x2\r\nVia: {via}\r\nCall-ID: SSG9559905523997077@[2001:db8::10]\r\nMax-Forwards: 70\r\n" +
+            $"{method} {uri} SIP/2.0\r\nTo: {to}\r\nFrom: sip:user@example.com;tag=81x2\r\nVia: {via}\r\nCall-ID: SSG9559905523997077@[2001:db8::10]\r\n" +
+            $"Max-Forwards: 70\r\n" +
             $"Contact: \"Caller\" <sip:caller@[2001:db8::1]>\r\nCSeq: 98176 {method}\r\n{more}Content-Length: {body.Length}\r\n\r\n{body}"));
 
-    private static SipRequest Good(string uri, string via = Via, string to = "<sip:user@example.com>", string more = "", string method = "REGISTER", string body = "")
+    private static SipRequest Good(string uri, string via = Via, string to = "<sip:user@example.com>", string more = "", string method = "REGISTER",
+        string body = "")
     {
         var result = Parse(uri, via, to, more, method, body);
         result.Outcome.ShouldBe(SipParseOutcome.Message, result.Rejection.ToString());
@@ -48,7 +51,8 @@ public sealed class Rfc5118Tests
     [Fact]
     public void Section_4_6_and_4_8_addresses_in_a_session_description()
     {
-        var body = "v=0\r\no=assistant 971731711378798081 0 IN IP6 2001:db8::20\r\ns=Live video feed for today's meeting\r\nc=IN IP6 2001:db8::20\r\nt=3338481189 3370017201\r\n" +
+        var body = "v=0\r\no=assistant 971731711378798081 0 IN IP6 2001:db8::20\r\ns=Live video feed for today's meeting\r\nc=IN IP6 2001:db8::20\r\n" +
+            "t=3338481189 3370017201\r\n" +
             "m=audio 6000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\nm=video 6024 RTP/AVP 107\r\nc=IN IP6 2001:db8::1\r\na=rtpmap:107 H263-1998/90000\r\n";
         var invite = Good("sip:user@[2001:db8::10]", more: "Content-Type: application/sdp\r\n", method: "INVITE", body: body);
         SdpParser.TryParse(invite.Body.Span, out var sdp, out _).ShouldBeTrue();
@@ -58,7 +62,8 @@ public sealed class Rfc5118Tests
     [Fact]
     public void Section_4_7_addresses_of_both_families_in_one_message()
     {
-        var request = Good("sip:user@example.com", $"{Via}, SIP/2.0/TCP [2001:db8::9:2];received=[2001:db8::9:255];branch=z9hG4bKk, SIP/2.0/TCP 192.0.2.1;branch=z9hG4bKl", method: "BYE");
+        var request = Good("sip:user@example.com",
+            $"{Via}, SIP/2.0/TCP [2001:db8::9:2];received=[2001:db8::9:255];branch=z9hG4bKk, SIP/2.0/TCP 192.0.2.1;branch=z9hG4bKl", method: "BYE");
         request.Vias.Select(via => via.Host).ShouldBe(["[2001:db8::9:1]", "[2001:db8::9:2]", "192.0.2.1"]);
     }
 
@@ -68,7 +73,8 @@ public sealed class Rfc5118Tests
     [Fact]
     public void Section_4_10_a_colon_too_many_as_the_grammar_of_RFC_3261_allows()
     {
-        var request = Good("sip:user@[2001:db8:::192.0.2.1]", "SIP/2.0/UDP [2001:db8:::192.0.2.9]:5070;branch=z9hG4bKas3", "sip:user@[2001:db8:::192.0.2.1]", method: "OPTIONS");
+        var request = Good("sip:user@[2001:db8:::192.0.2.1]", "SIP/2.0/UDP [2001:db8:::192.0.2.9]:5070;branch=z9hG4bKas3", "sip:user@[2001:db8:::192.0.2.1]",
+            method: "OPTIONS");
         (request.Uri.Host, request.Uri.Text).ShouldBe(("[2001:db8::192.0.2.1]", "sip:user@[2001:db8:::192.0.2.1]"));
         request.To.Uri.Host.ShouldBe("[2001:db8::192.0.2.1]");
         (request.TopVia.Host, request.TopVia.Port).ShouldBe(("[2001:db8::192.0.2.9]", 5070));

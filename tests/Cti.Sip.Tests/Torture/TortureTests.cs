@@ -78,7 +78,8 @@ public sealed class TortureTests
 
     [Fact]
     public void Every_message_has_its_row() =>
-        ((IEnumerable<object[]>)Rows).Select(r => (string)r[0]).Order(StringComparer.Ordinal).ShouldBe(((IEnumerable<object[]>)Names).Select(r => (string)r[0]));
+        ((IEnumerable<object[]>)Rows).Select(r => (string)r[0]).Order(StringComparer.Ordinal)
+            .ShouldBe(((IEnumerable<object[]>)Names).Select(r => (string)r[0]));
 
     [Theory]
     [MemberData(nameof(Rows))]
@@ -239,10 +240,12 @@ public sealed class TortureTests
     [Fact]
     public void Refusals_say_what_would_be_right()
     {
-        SipRequestValidator.Find(Read("bext01"), Rules)!.Value.ShouldBe(new SipRefusal(420, HeaderId.Unsupported, "nothingSupportsThis, nothingSupportsThisEither"));
+        SipRequestValidator.Find(Read("bext01"), Rules)!
+            .Value.ShouldBe(new SipRefusal(420, HeaderId.Unsupported, "nothingSupportsThis, nothingSupportsThisEither"));
         SipRequestValidator.Find(Read("invut"), Rules)!.Value.ShouldBe(new SipRefusal(415, HeaderId.Accept, "application/sdp, multipart/mixed"));
         SipRequestValidator.Find(Read("zeromf"), Rules with { Forwards = true })!.Value.Status.ShouldBe(483);
-        SipRequestValidator.Find(Read("cparam01"), Rules with { Methods = ["INVITE", "BYE"] })!.Value.ShouldBe(new SipRefusal(405, HeaderId.Allow, "INVITE, BYE"));
+        SipRequestValidator.Find(Read("cparam01"), Rules with { Methods = ["INVITE", "BYE"] })!
+            .Value.ShouldBe(new SipRefusal(405, HeaderId.Allow, "INVITE, BYE"));
         var response = SipRequestValidator.Find(Read("bext01"), Rules)!.Value.ToResponse(Read("bext01"), "t");
         response.Get("Unsupported").ShouldBe("nothingSupportsThis, nothingSupportsThisEither");
         response.To.Tag.ShouldBe("t");

@@ -16,7 +16,8 @@ public sealed class ClientTransactionTests
     {
         _bench.Layer.StartClient(TransactionBench.Request("INVITE"), Udp);
         _bench.RunUntil(60_000);
-        _bench.Trace.ShouldBe(["0 > INVITE", "500 > INVITE", "1500 > INVITE", "3500 > INVITE", "7500 > INVITE", "15500 > INVITE", "31500 > INVITE", "32000 timeout INVITE"]);
+        _bench.Trace.ShouldBe(["0 > INVITE", "500 > INVITE", "1500 > INVITE", "3500 > INVITE", "7500 > INVITE", "15500 > INVITE", "31500 > INVITE",
+            "32000 timeout INVITE"]);
         _bench.Layer.Count.ShouldBe(0);
         _bench.Layer.NextDeadline.ShouldBe(long.MaxValue);
         _bench.Sent.Select(s => Convert.ToHexString(s.Bytes)).Distinct().Count().ShouldBe(1, "a retransmission is the same bytes");
@@ -132,7 +133,8 @@ public sealed class ClientTransactionTests
         _bench.RunUntil(3_600);
         _bench.Answer(0, 100);
         _bench.RunUntil(60_000);
-        _bench.Trace.ShouldBe(["0 > BYE", "500 > BYE", "1500 > BYE", "3500 > BYE", "3600 response 100", "7500 > BYE", "11500 > BYE", "15500 > BYE", "19500 > BYE",
+        _bench.Trace.ShouldBe(["0 > BYE", "500 > BYE", "1500 > BYE", "3500 > BYE", "3600 response 100", "7500 > BYE", "11500 > BYE", "15500 > BYE",
+            "19500 > BYE",
             "23500 > BYE", "27500 > BYE", "31500 > BYE", "32000 timeout BYE"]);
     }
 
@@ -170,7 +172,8 @@ public sealed class ClientTransactionTests
         _bench.Answer(_bench.Sent.Count - 1, 200);
         _bench.Answer(0, 487);
         _bench.RunUntil(100_000);
-        _bench.Trace.ShouldBe(["0 > INVITE", "0 response 180", "100 > CANCEL", "600 > CANCEL", "700 > CANCEL", "1200 > CANCEL", "1300 > ACK", "1300 response 487"]);
+        _bench.Trace.ShouldBe(["0 > INVITE", "0 response 180", "100 > CANCEL", "600 > CANCEL", "700 > CANCEL", "1200 > CANCEL", "1300 > ACK",
+            "1300 response 487"]);
         _bench.Layer.Count.ShouldBe(0);
     }
 

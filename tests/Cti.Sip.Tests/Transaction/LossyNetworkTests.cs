@@ -47,7 +47,8 @@ public sealed class LossyNetworkTests
         public long UnixMillis => _now;
 
         public void Start(string method) =>
-            Client.Layer.StartClient(TransactionBench.Request(method), new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(IPAddress.Parse("192.0.2.9"), 5060)));
+            Client.Layer.StartClient(TransactionBench.Request(method),
+                new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(IPAddress.Parse("192.0.2.9"), 5060)));
 
         public void Run(long until)
         {

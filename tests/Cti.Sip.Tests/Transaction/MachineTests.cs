@@ -9,7 +9,8 @@ public sealed class MachineTests
 
     internal delegate TransactionStep Machine(TransactionState state, TransactionInput input, long now, SipTimers timers, bool reliable);
 
-    public static TheoryData<int, bool> Machines => new() { { 0, false }, { 1, false }, { 2, false }, { 3, false }, { 0, true }, { 1, true }, { 2, true }, { 3, true } };
+    public static TheoryData<int, bool> Machines =>
+        new() { { 0, false }, { 1, false }, { 2, false }, { 3, false }, { 0, true }, { 1, true }, { 2, true }, { 3, true } };
 
     [Theory]
     [MemberData(nameof(Machines))]
@@ -32,7 +33,9 @@ public sealed class MachineTests
                     step.ShouldBe(new TransactionStep(state, TransactionActions.None));
                 }
                 if (step.State.IsOver) step.State.NextDeadline.ShouldBe(TransactionState.Never);
-                if (reliable) (step.Actions & TransactionActions.Resend & (input == TransactionInput.Timer ? TransactionActions.Resend : 0)).ShouldBe(TransactionActions.None);
+                if (reliable)
+                    (step.Actions & TransactionActions.Resend & (input == TransactionInput.Timer ? TransactionActions.Resend : 0))
+                        .ShouldBe(TransactionActions.None);
                 work.Enqueue((step.State, at));
             }
         }

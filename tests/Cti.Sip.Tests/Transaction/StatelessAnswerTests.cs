@@ -14,7 +14,8 @@ public sealed class StatelessAnswerTests
     [InlineData("A a: SIP/2.0\r\nv:SIP/2.0/UDP a\r\n\r\n")]
     [InlineData("A sip:a SIP/2.0\r\nv:SIP/2.0/UDP a\r\nf:b:\r\n\r\n")]
     [InlineData("BYE sip:a SIP/2.0\r\nv:SIP/2.0/UDP a;rport\r\nl:5\r\n\r\n")]
-    [InlineData("INVITE sip:bob@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b@c>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n")]
+    [InlineData("INVITE sip:bob@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.9:5060;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\nFrom: <sip:a@b>;tag=1\r\n"
+        + "To: <sip:b@c>\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n")]
     public void A_message_that_is_none_gets_no_more_than_three_times_its_bytes(string message)
     {
         var counting = new CountingTransport();

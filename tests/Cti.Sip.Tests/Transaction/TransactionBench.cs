@@ -84,7 +84,9 @@ internal sealed class TransactionBench : ISipTransport, ITransactionUser, IClock
         var result = SipParser.ParseDatagram(message.Span);
         result.Outcome.ShouldBe(SipParseOutcome.Message, Texts.Of(message));
         Sent.Add((flow, result.Message!, message.ToArray(), sendId));
-        var name = result.Message is SipRequest request ? request.Method : ((SipResponse)result.Message!).Status.ToString(System.Globalization.CultureInfo.InvariantCulture) + " " + result.Message!.CSeq.Method;
+        var name = result.Message is SipRequest request
+            ? request.Method
+            : ((SipResponse)result.Message!).Status.ToString(System.Globalization.CultureInfo.InvariantCulture) + " " + result.Message!.CSeq.Method;
         Trace.Add($"{Now} > {name}" + (flow.Kind == SipTransportKind.Udp ? "" : " tcp"));
     }
 

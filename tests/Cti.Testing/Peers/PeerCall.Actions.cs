@@ -119,7 +119,8 @@ public sealed partial class PeerCall
 
     private void AwaitAck(SipRequest request, int status, byte[] bytes, IPEndPoint to)
     {
-        var waiting = new Pending(AckKey(request.CSeq.Number), status < 300 ? "200 INVITE" : $"{status} INVITE", null, bytes, to, _peer.Runtime.ElapsedMillis, _peer.T1);
+        var waiting = new Pending(AckKey(request.CSeq.Number), status < 300 ? "200 INVITE" : $"{status} INVITE", null, bytes, to, _peer.Runtime.ElapsedMillis,
+            _peer.T1);
         _pending[waiting.Key] = waiting;
         Repeat(waiting);
     }

@@ -89,7 +89,11 @@ public sealed partial class PeerCall
         {
             case SipMethods.Bye: ReceiveBye(from, request); break;
             case SipMethods.Invite: ReceiveReInvite(from, request); break;
-            default: Answer(from, request, Phase == PeerPhase.Ended ? 481 : request.Method is SipMethods.Update or SipMethods.Info or SipMethods.Options or SipMethods.Prack ? 200 : 405); break;
+            default:
+                Answer(from, request, Phase == PeerPhase.Ended
+                    ? 481
+                    : request.Method is SipMethods.Update or SipMethods.Info or SipMethods.Options or SipMethods.Prack ? 200 : 405);
+                break;
         }
     }
 

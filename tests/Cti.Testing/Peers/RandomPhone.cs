@@ -38,7 +38,9 @@ public sealed record PhoneHabits
     };
 }
 
-/// <summary>A telephone that behaves at random: answers, refuses, lets it ring, cancels, holds, resumes, presses keys, loses ACKs, hangs up. A seed repeats it.</summary>
+/// <summary>
+/// A telephone that behaves at random: answers, refuses, lets it ring, cancels, holds, resumes, presses keys, loses ACKs, hangs up. A seed repeats it.
+/// </summary>
 public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, SeededRandom random, IPEndPoint local, PhoneHabits habits)
     : SipPeer(network, runtime, random, local)
 {

@@ -23,7 +23,8 @@ internal static class RawSip
     }
 
     public static string Host(IPEndPoint endpoint) => string.Create(CultureInfo.InvariantCulture,
-        $"{(endpoint.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{endpoint.Address}]" : endpoint.Address.ToString())}:{endpoint.Port}");
+        $"{(endpoint.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{endpoint.Address}]" : endpoint.Address.ToString())}"
+            + $":{endpoint.Port}");
 
     /// <summary>A session description: PCMA, PCMU and telephone-event, or of these what <paramref name="offer"/> has.</summary>
     public static byte[] Sdp(IPEndPoint rtp, int version, string direction, SdpFacts? offer = null)
@@ -33,7 +34,8 @@ internal static class RawSip
         int[] codecs = offer is null ? [8, 0] : [offer.Payloads.First(payload => payload is 8 or 0)];
         var formats = string.Join(' ', keys >= 0 ? [.. codecs, keys] : codecs);
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"v=0\r\no=phone 4711 {version} IN {family} {rtp.Address}\r\ns=-\r\nc=IN {family} {rtp.Address}\r\nt=0 0\r\n");
+        text.Append(CultureInfo.InvariantCulture,
+            $"v=0\r\no=phone 4711 {version} IN {family} {rtp.Address}\r\ns=-\r\nc=IN {family} {rtp.Address}\r\nt=0 0\r\n");
         text.Append(CultureInfo.InvariantCulture, $"m=audio {rtp.Port} RTP/AVP {formats}\r\n");
         foreach (var codec in codecs) text.Append(CultureInfo.InvariantCulture, $"a=rtpmap:{codec} {(codec == 8 ? "PCMA" : "PCMU")}/8000\r\n");
         if (keys >= 0) text.Append(CultureInfo.InvariantCulture, $"a=rtpmap:{keys} telephone-event/8000\r\na=fmtp:{keys} 0-15\r\n");

@@ -35,7 +35,9 @@ public class SipPeer : IDisposable
     /// <summary>T1 in milliseconds.</summary>
     public int T1 { get; init; } = 500;
 
-    /// <summary>Whether requests within a call go where the other side's last Contact points to, as without a proxy in between; else all go to one address.</summary>
+    /// <summary>
+    /// Whether requests within a call go where the other side's last Contact points to, as without a proxy in between; else all go to one address.
+    /// </summary>
     public bool FollowsContact { get; init; }
 
     /// <summary>Every message, a line each, with its time: for what a failure shows.</summary>
@@ -53,7 +55,8 @@ public class SipPeer : IDisposable
     public void DropNext(string method) => _drops.Add((message => message is SipRequest request && request.Method == method, method));
 
     /// <inheritdoc cref="DropNext(string)"/>
-    public void DropNext(int status) => _drops.Add((message => message is SipResponse response && response.Status == status, status.ToString(CultureInfo.InvariantCulture)));
+    public void DropNext(int status) =>
+        _drops.Add((message => message is SipResponse response && response.Status == status, status.ToString(CultureInfo.InvariantCulture)));
 
     /// <summary>A call from here, not sent yet.</summary>
     public PeerCall NewCall(IPEndPoint server, string toUri, string fromUser = "phone")

@@ -42,7 +42,8 @@ public sealed class IdleLoopTests
     {
         var phase = new LoopPhase();
         var random = new Random(4711);
-        var slots = Enumerable.Range(0, 200).Select(static number => new SessionSlot(new MediaSessionId(number), null!, null!, null!, 0, null!, null!)).ToArray();
+        var slots = Enumerable.Range(0, 200).Select(static number => new SessionSlot(new MediaSessionId(number), null!, null!, null!, 0, null!, null!))
+            .ToArray();
         var state = new Dictionary<SessionSlot, long>();
         for (var cadence = 0L; cadence < 20_000; cadence++)
         {

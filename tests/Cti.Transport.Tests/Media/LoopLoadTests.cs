@@ -58,7 +58,8 @@ public sealed class LoopLoadTests
     }
 
     [Fact]
-    public void Lateness_without_calls_harms_nobody() => Loop(10, lateNanos: 150 * Millis, workNanos: 0).Refusal(Budget, sessions: 0).ShouldBe(MediaRefusal.None);
+    public void Lateness_without_calls_harms_nobody() =>
+        Loop(10, lateNanos: 150 * Millis, workNanos: 0).Refusal(Budget, sessions: 0).ShouldBe(MediaRefusal.None);
 
     [Fact]
     public void One_stall_is_over_when_it_is_seen()

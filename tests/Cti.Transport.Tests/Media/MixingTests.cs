@@ -391,7 +391,9 @@ public sealed class MixingTests
         return payload;
     }
 
-    /// <summary>The amplitude of a tone as the median of pieces of 100 ms: where the machine held a thread up, sound is missing or shifted in a few of them.</summary>
+    /// <summary>
+    /// The amplitude of a tone as the median of pieces of 100 ms: where the machine held a thread up, sound is missing or shifted in a few of them.
+    /// </summary>
     private static double Amplitude(List<short> samples, double hertz)
     {
         const int Piece = 800;

@@ -12,7 +12,8 @@ public sealed class SilentDiskTests
 {
     private const int LimitMillis = 600;
 
-    private static MediaFixture Fixture(SilentFiles files) => new(options => options with { LoaderThreads = 1, DiskAnswerMillisMax = LimitMillis }, cache => files.Over(cache));
+    private static MediaFixture Fixture(SilentFiles files) =>
+        new(options => options with { LoaderThreads = 1, DiskAnswerMillisMax = LimitMillis }, cache => files.Over(cache));
 
     private static T Next<T>(MediaPeer peer)
         where T : MediaEvent

@@ -73,7 +73,8 @@ public sealed class SoundFormatTests
     {
         using var fixture = new MediaFixture();
         var path = Path.Combine(fixture.Root, name);
-        Run("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", "sine=frequency=700:sample_rate=8000:duration=3", .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), path]);
+        Run("ffmpeg", ["-v", "error", "-f", "lavfi", "-i", "sine=frequency=700:sample_rate=8000:duration=3",
+            .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), path]);
         using (var file = new FileStream(path, FileMode.Open)) file.SetLength((long)(file.Length * part));
         using var peer = fixture.Open();
         fixture.Engine.StartPlay(peer.Session, new PlayRequest(1, [name]));

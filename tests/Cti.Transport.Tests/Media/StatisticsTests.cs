@@ -16,7 +16,8 @@ public sealed class StatisticsTests
         fixture.Engine.ReadStatistics(session).ShouldBeNull();
         fixture.Engine.TryOpen(session, new MediaSessionOptions(), receiver).ShouldNotBeNull();
         fixture.Engine.ReadStatistics(session).ShouldBeNull();
-        fixture.Engine.Configure(session, new MediaDescription(new IPEndPoint(IPAddress.Loopback, 9), new IPEndPoint(IPAddress.Loopback, 9), AudioCodec.Pcmu, 0, 101, true, true));
+        fixture.Engine.Configure(session,
+            new MediaDescription(new IPEndPoint(IPAddress.Loopback, 9), new IPEndPoint(IPAddress.Loopback, 9), AudioCodec.Pcmu, 0, 101, true, true));
         Wait(() => fixture.Engine.ReadStatistics(session) is { Codec: AudioCodec.Pcmu, PacketsSent: > 2, PacketsReceived: 0, Mos: -1, RemoteLost: -1 });
         fixture.Engine.Close(session);
         receiver.Closed.Wait(MediaFixture.Patience).ShouldBeTrue();
@@ -37,7 +38,8 @@ public sealed class StatisticsTests
         fixture.Engine.Configure(far, new MediaDescription(rtp.FacingFar, rtcp.FacingFar, AudioCodec.Pcma, 8, 101, true, true));
 
         // Both have reported to each other twice: the second report carries the time of the first.
-        Wait(() => fixture.Engine.ReadStatistics(near) is { RoundTripMillis: >= 0, RemoteLost: > 3 } && fixture.Engine.ReadStatistics(far) is { RoundTripMillis: >= 0 });
+        Wait(() => fixture.Engine.ReadStatistics(near) is { RoundTripMillis: >= 0, RemoteLost: > 3 }
+            && fixture.Engine.ReadStatistics(far) is { RoundTripMillis: >= 0 });
         var sent = fixture.Engine.ReadStatistics(near)!;
         fixture.Engine.Close(near);
         Wait(() => fixture.Engine.ReadStatistics(near) is null && fixture.Engine.ReadStatistics(far)!.PacketsReceived == rtp.Passed);

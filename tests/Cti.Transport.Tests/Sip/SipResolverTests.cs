@@ -60,7 +60,8 @@ public sealed class SipResolverTests
     {
         using var server = new NameServer(("_sip._udp.example.test", [new SrvRecord(20, 0, 5064, "127.0.0.4"), new SrvRecord(10, 0, 5062, "127.0.0.3")]));
         var resolver = Resolver(server.EndPoint);
-        (await resolver.ResolveAllAsync(SipUri.Parse("sip:example.test"))).Select(flow => flow.Remote.ToString()).ShouldBe(["127.0.0.3:5062", "127.0.0.4:5064"]);
+        (await resolver.ResolveAllAsync(SipUri.Parse("sip:example.test"))).Select(flow => flow.Remote.ToString())
+            .ShouldBe(["127.0.0.3:5062", "127.0.0.4:5064"]);
         (await resolver.ResolveAllAsync(SipUri.Parse("sip:127.0.0.9"))).Single().Remote.ToString().ShouldBe("127.0.0.9:5060");
         (await resolver.ResolveAllAsync(SipUri.Parse("sip:localhost:5090"))).ShouldContain(flow => flow.Remote.Port == 5090);
         (await resolver.ResolveAllAsync(SipUri.Parse("sip:no-such-host.invalid:5060"))).ShouldBeEmpty();
@@ -110,7 +111,9 @@ public sealed class SipResolverTests
         var resolver = new SipResolver(FindListener, _time, SystemRandom.Instance, [], name =>
         {
             asked.Add(name);
-            return Task.FromResult<IPAddress[]>(name == "media.example" ? [IPAddress.Parse("192.0.2.9"), IPAddress.Parse("2001:db8::9")] : throw new SocketException((int)SocketError.HostNotFound));
+            return Task.FromResult<IPAddress[]>(name == "media.example"
+                ? [IPAddress.Parse("192.0.2.9"), IPAddress.Parse("2001:db8::9")]
+                : throw new SocketException((int)SocketError.HostNotFound));
         });
         (await resolver.ResolveHostAsync("Media.Example.")).ShouldBe([IPAddress.Parse("192.0.2.9"), IPAddress.Parse("2001:db8::9")]);
         (await resolver.ResolveHostAsync("media.example")).Count.ShouldBe(2);
@@ -123,7 +126,8 @@ public sealed class SipResolverTests
     public async Task Look_ups_that_nobody_answers_are_few_at_once()
     {
         var gate = new TaskCompletionSource<IPAddress[]>();
-        var resolver = new SipResolver(FindListener, _time, SystemRandom.Instance, [], name => name == "free.example" ? Task.FromResult<IPAddress[]>([IPAddress.Loopback]) : gate.Task);
+        var resolver = new SipResolver(FindListener, _time, SystemRandom.Instance, [], name =>
+            name == "free.example" ? Task.FromResult<IPAddress[]>([IPAddress.Loopback]) : gate.Task);
         var waiting = Enumerable.Range(0, Limits.DnsHostsAtOnceMax).Select(i => resolver.ResolveHostAsync($"slow{i}.example").AsTask()).ToArray();
         (await resolver.ResolveHostAsync("one-more.example")).ShouldBeEmpty();
         waiting.ShouldAllBe(task => !task.IsCompleted);

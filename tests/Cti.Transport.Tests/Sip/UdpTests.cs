@@ -140,11 +140,14 @@ public sealed class UdpTests
         var time = new ManualTime();
         using var holder = new SipTransportFixture();
         var there = (IPEndPoint)taken.LocalEndpoint;
-        Should.Throw<ListenException>(() => new SipTransport(new SipTransportOptions { Listeners = [new SipListenerOptions(SipTransportKind.Tcp, there)] }, holder, time, time, holder.Log))
+        Should.Throw<ListenException>(() =>
+            new SipTransport(new SipTransportOptions { Listeners = [new SipListenerOptions(SipTransportKind.Tcp, there)] }, holder, time, time, holder.Log))
             .Message.ShouldStartWith($"tcp:{there} is in use by another process");
         Should.Throw<ListenException>(() => new Cti.Transport.Links.TcpLinkTransport(holder.Log).Listen(there.ToString(), null!))
             .Message.ShouldStartWith($"{there} is in use by another process");
-        Should.Throw<ListenException>(() => new SipTransport(new SipTransportOptions { Listeners = [new SipListenerOptions(SipTransportKind.Udp, IPEndPoint.Parse("192.0.2.1:5060"))] }, holder, time, time, holder.Log))
+        Should.Throw<ListenException>(() =>
+            new SipTransport(new SipTransportOptions { Listeners = [new SipListenerOptions(SipTransportKind.Udp, IPEndPoint.Parse("192.0.2.1:5060"))] }, holder,
+                time, time, holder.Log))
             .Message.ShouldStartWith("udp:192.0.2.1:5060 is no address of this machine");
     }
 

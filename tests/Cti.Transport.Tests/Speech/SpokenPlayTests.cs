@@ -63,7 +63,8 @@ public sealed class SpokenPlayTests
         cache.Speak("zh-CN", "kept");
         engine.Gate.Reset();
         engine.Asked.Reset();
-        using var fixture = new MediaFixture(options => options with { SpeechThreads = 1, LoaderThreads = 1 }, files => new PromptLibrary(files, "zh-CN", Expand, cache));
+        using var fixture = new MediaFixture(options => options
+            with { SpeechThreads = 1, LoaderThreads = 1 }, files => new PromptLibrary(files, "zh-CN", Expand, cache));
         var file = fixture.WriteAlaw("file.wav", MediaFixture.Pattern(160, 1));
         using var waiting = fixture.Open();
         using var other = fixture.Open();
@@ -82,7 +83,8 @@ public sealed class SpokenPlayTests
     [Fact]
     public void Without_an_engine_the_play_ends_before_anything_is_heard()
     {
-        using var fixture = new MediaFixture(prompts: files => new PromptLibrary(files, "zh-CN", Expand, new SpeechCache(new EspeakEngine("/no/such/program", MediaFixture.Patience), 1000)));
+        using var fixture = new MediaFixture(prompts: files =>
+            new PromptLibrary(files, "zh-CN", Expand, new SpeechCache(new EspeakEngine("/no/such/program", MediaFixture.Patience), 1000)));
         var file = fixture.WriteAlaw("file.wav", MediaFixture.Pattern(160, 1));
         using var peer = fixture.Open();
         fixture.Engine.StartPlay(peer.Session, new PlayRequest(1, [file, "say::text"]));
