@@ -2,9 +2,9 @@ using System.Diagnostics;
 using System.Net;
 using Cti.Kernel;
 using Cti.Media;
-using Cti.Media.Srtp;
 using Cti.Media.Files;
 using Cti.Media.Session.Mix;
+using Cti.Media.Srtp;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 

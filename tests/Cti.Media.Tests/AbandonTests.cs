@@ -1,6 +1,6 @@
 using Cti.Media.Files;
-using Cti.Media.Session.Mix;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Media.Tests;
 

@@ -1,7 +1,7 @@
 using Cti.Kernel;
 using Cti.Media.Files;
-using Cti.Media.Session.Mix;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Media.Tests;
 

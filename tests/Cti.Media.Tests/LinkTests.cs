@@ -1,9 +1,9 @@
 using System.Buffers.Binary;
 using Cti.Media.Files;
 using Cti.Media.Jitter;
-using Cti.Media.Session.Mix;
 using Cti.Media.Rtp;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Media.Tests;
 

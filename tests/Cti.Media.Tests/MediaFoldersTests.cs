@@ -12,11 +12,11 @@ public sealed class MediaFoldersTests : IDisposable
     /// <summary>A shared root with the record root in it; b's recordings and c's prompts lie elsewhere.</summary>
     private MediaFolders Folders() =>
         new(_folder.File("media"), _folder.File("builtin"), _folder.File("media/recordings"), new Dictionary<string, ApplicationFolders>
-    {
-        ["a"] = new(null, null),
-        ["b"] = new(null, _folder.File("of-b")),
-        ["c"] = new(_folder.File("media/prompts-of-c"), null),
-    });
+        {
+            ["a"] = new(null, null),
+            ["b"] = new(null, _folder.File("of-b")),
+            ["c"] = new(_folder.File("media/prompts-of-c"), null),
+        });
 
     private string Put(string name)
     {

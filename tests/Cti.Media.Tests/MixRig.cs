@@ -1,9 +1,9 @@
 using System.Net;
 using Cti.Media.Codecs;
 using Cti.Media.Files;
-using Cti.Media.Session.Mix;
 using Cti.Media.Rtp;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 using Cti.Media.Srtp;
 
 namespace Cti.Media.Tests;

@@ -1,5 +1,5 @@
-using Cti.Calls.Resources;
 using Cti.Actors.Trunks;
+using Cti.Calls.Resources;
 using Cti.Testing;
 using Cti.Testing.Peers;
 

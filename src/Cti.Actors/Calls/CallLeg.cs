@@ -1,7 +1,7 @@
 using System.Collections.Immutable;
 using System.Net.Sockets;
-using Cti.Actors.Resources;
 using Cti.Actors.Hosting;
+using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls.Call;

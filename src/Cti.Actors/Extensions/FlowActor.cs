@@ -1,6 +1,6 @@
 using Cti.Actors.Calls;
-using Cti.Actors.Resources;
 using Cti.Actors.Hosting;
+using Cti.Actors.Resources;
 using Cti.Actors.Trunks;
 using Cti.Calls.Call;
 using Cti.Calls.Extensions;

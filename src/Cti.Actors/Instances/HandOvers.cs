@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Text;
+using Cti.Actors.Hosting;
 using Cti.Actors.MediaNode;
 using Cti.Actors.Resources;
-using Cti.Actors.Hosting;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
 using Cti.Calls.Resources;

@@ -1,7 +1,7 @@
 using System.Net;
 using Cti.Actors.Calls;
-using Cti.Actors.Instances;
 using Cti.Actors.Hosting;
+using Cti.Actors.Instances;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Kernel;

@@ -1,8 +1,8 @@
 using Cti.Actors.Calls;
 using Cti.Actors.Conferences;
 using Cti.Actors.Extensions;
-using Cti.Actors.Resources;
 using Cti.Actors.Hosting;
+using Cti.Actors.Resources;
 using Cti.Actors.Trunks;
 using Cti.Contract;
 using Cti.Kernel;

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
-using Cti.Actors.Resources;
 using Cti.Actors.Hosting;
+using Cti.Actors.Resources;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;

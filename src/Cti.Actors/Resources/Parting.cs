@@ -1,5 +1,5 @@
-using Cti.Actors.Resources;
 using Cti.Actors.Hosting;
+using Cti.Actors.Resources;
 using Cti.Kernel;
 
 namespace Cti.Actors.Resources;

@@ -1,6 +1,6 @@
 using System.Net;
-using Cti.Actors.Resources;
 using Cti.Actors.Hosting;
+using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Kernel;
 using Cti.Sip;

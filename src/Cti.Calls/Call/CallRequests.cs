@@ -58,17 +58,17 @@ public static class CallRequests
 
     private static StartConnect Connect(RpcArguments args, string? path, string? op) =>
         new(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec
-    {
-        MaxSeconds = args.Int32("max_seconds"),
-        Mode = args.Int32("connect_mode"),
-        LocalVolume = args.OptionalInt32("local_volume") ?? 0,
-        RemoteVolume = args.OptionalInt32("remote_volume") ?? 0,
-        RecordPath = path,
-        RecordFormat = path is null ? null : args.String("record_format"),
-        ScheduleAtSeconds = args.Int64("schedule_play_time"),
-        ScheduleFile = args.OptionalString("schedule_play_file"),
-        ScheduleTimes = args.Int32("schedule_play_loop"),
-    });
+        {
+            MaxSeconds = args.Int32("max_seconds"),
+            Mode = args.Int32("connect_mode"),
+            LocalVolume = args.OptionalInt32("local_volume") ?? 0,
+            RemoteVolume = args.OptionalInt32("remote_volume") ?? 0,
+            RecordPath = path,
+            RecordFormat = path is null ? null : args.String("record_format"),
+            ScheduleAtSeconds = args.Int64("schedule_play_time"),
+            ScheduleFile = args.OptionalString("schedule_play_file"),
+            ScheduleTimes = args.Int32("schedule_play_loop"),
+        });
 
     private static EnterConference Enter(RpcArguments args, string? op) => new(op ?? throw new ArgumentNullException(nameof(op)), args.String("conf_res_id"))
     {

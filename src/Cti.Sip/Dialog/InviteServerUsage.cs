@@ -179,21 +179,21 @@ public static class InviteServerUsage
     /// <summary>One step. What does not fit the phase changes nothing.</summary>
     public static UsageStep<InviteServerState> Step(InviteServerState state, InviteServerInput input, long nowMillis, SipTimers timers) =>
         (state.Phase, input) switch
-    {
-        (InviteServerPhase.Offered, InviteServerInput.Provide provide) => Provide(state, provide),
-        (InviteServerPhase.Offered, InviteServerInput.Accept accept) => Accept(state with { Headers = accept.Headers }, accept.Local, nowMillis, timers),
-        (InviteServerPhase.Offered, InviteServerInput.Refuse refuse) => Refuse(state, refuse),
-        (InviteServerPhase.Offered, InviteServerInput.Cancelled cancelled) => End(state,
-            new SendResponse(state.Invite, SipResponse.For(state.Invite, 487, null, state.Dialog.LocalTag)),
-            new InviteCancelled(SipReason.SipCause(cancelled.Request))),
-        (InviteServerPhase.Offered or InviteServerPhase.Accepted, InviteServerInput.Overlapped overlapped) =>
-            Overlapped(state, overlapped.Request, overlapped.RetryAfterSeconds),
-        (InviteServerPhase.Accepted, InviteServerInput.Acknowledged ack) => Acknowledged(state, ack.Request),
-        // A BYE that overtook the ACK: the far end has seen our 2xx. A CANCEL that crossed it has no effect (RFC 3261 section 9.2).
-        (InviteServerPhase.Accepted, InviteServerInput.Cancelled { Request.Method: SipMethods.Bye }) => End(state),
-        (InviteServerPhase.Accepted, InviteServerInput.Tick) => Tick(state, nowMillis, timers),
-        _ => new(state, []),
-    };
+        {
+            (InviteServerPhase.Offered, InviteServerInput.Provide provide) => Provide(state, provide),
+            (InviteServerPhase.Offered, InviteServerInput.Accept accept) => Accept(state with { Headers = accept.Headers }, accept.Local, nowMillis, timers),
+            (InviteServerPhase.Offered, InviteServerInput.Refuse refuse) => Refuse(state, refuse),
+            (InviteServerPhase.Offered, InviteServerInput.Cancelled cancelled) => End(state,
+                new SendResponse(state.Invite, SipResponse.For(state.Invite, 487, null, state.Dialog.LocalTag)),
+                new InviteCancelled(SipReason.SipCause(cancelled.Request))),
+            (InviteServerPhase.Offered or InviteServerPhase.Accepted, InviteServerInput.Overlapped overlapped) =>
+                Overlapped(state, overlapped.Request, overlapped.RetryAfterSeconds),
+            (InviteServerPhase.Accepted, InviteServerInput.Acknowledged ack) => Acknowledged(state, ack.Request),
+            // A BYE that overtook the ACK: the far end has seen our 2xx. A CANCEL that crossed it has no effect (RFC 3261 section 9.2).
+            (InviteServerPhase.Accepted, InviteServerInput.Cancelled { Request.Method: SipMethods.Bye }) => End(state),
+            (InviteServerPhase.Accepted, InviteServerInput.Tick) => Tick(state, nowMillis, timers),
+            _ => new(state, []),
+        };
 
     private static UsageStep<InviteServerState> Overlapped(InviteServerState state, SipRequest request, int retryAfterSeconds)
     {

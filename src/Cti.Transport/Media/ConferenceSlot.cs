@@ -1,6 +1,6 @@
 using Cti.Media;
-using Cti.Media.Session.Mix;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Transport.Media;
 

@@ -2,8 +2,8 @@ using System.Collections.Concurrent;
 using System.Collections.Immutable;
 using Cti.Media;
 using Cti.Media.Files;
-using Cti.Media.Session.Mix;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 using Cti.Media.Tones;
 
 namespace Cti.Transport.Media;

@@ -66,11 +66,11 @@ internal sealed class PrometheusProcess : IAsyncDisposable
         var address = string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{Ports.Free()}");
         var start =
             new ProcessStartInfo(Program, ["--config.file=" + file, "--storage.tsdb.path=" + Path.Combine(folder, "data"), "--web.listen-address=" + address])
-        {
-            WorkingDirectory = folder,
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-        };
+            {
+                WorkingDirectory = folder,
+                RedirectStandardError = true,
+                RedirectStandardOutput = true,
+            };
         var process = Process.Start(start)!;
         var started = new PrometheusProcess(folder, process, new PrometheusClient(new Uri("http://" + address)));
         process.ErrorDataReceived += (_, line) => started.Note(line.Data);

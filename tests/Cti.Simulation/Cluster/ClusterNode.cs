@@ -133,9 +133,9 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
             Resolver = new SlowResolver(Process),
             SipTransport = events =>
                 new GatedTransport(_world, Process, Sip = new VirtualSipTransport(_world.Network, _world.Runtime, new SocketsOpenLast(this, events), Address)
-            {
-                PauseGuard = _world.Bugs.IsUnguarded ? null : guard, Clock = clock, Hearing = Process.Hear,
-            }),
+                {
+                    PauseGuard = _world.Bugs.IsUnguarded ? null : guard, Clock = clock, Hearing = Process.Hear,
+                }),
             Publish = events =>
             {
                 if (Process.IsAlive) publish(events);

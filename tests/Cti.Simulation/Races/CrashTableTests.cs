@@ -1,5 +1,5 @@
-using Cti.Calls.Resources;
 using Cti.Calls.Call;
+using Cti.Calls.Resources;
 using Cti.Testing;
 using Xunit.Abstractions;
 

@@ -1,7 +1,7 @@
-using Cti.Calls.Resources;
 using Cti.Calls.Call;
 using Cti.Calls.Conference;
 using Cti.Calls.Extensions;
+using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Testing;
 using Cti.Testing.Peers;

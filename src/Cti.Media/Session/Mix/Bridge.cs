@@ -1,8 +1,8 @@
 using Cti.Media.Codecs;
 using Cti.Media.Files;
-using Cti.Media.Session.Mix;
 using Cti.Media.Rtp;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Media.Session.Mix;
 

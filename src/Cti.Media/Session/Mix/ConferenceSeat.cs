@@ -1,6 +1,6 @@
 using Cti.Media.Codecs;
-using Cti.Media.Session.Mix;
 using Cti.Media.Session;
+using Cti.Media.Session.Mix;
 
 namespace Cti.Media.Session.Mix;
 
