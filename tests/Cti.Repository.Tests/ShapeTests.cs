@@ -10,10 +10,7 @@ public sealed class ShapeTests
     private const int LinesMax = 500, ArmsMax = 20, MutableFieldsMax = 15, LineCharactersMax = 160;
 
     private static readonly List<(string File, CompilationUnitSyntax Root)> Sources =
-    [
-        .. Repository.Files.Where(static file => file.StartsWith("src/", StringComparison.Ordinal) && file.EndsWith(".cs", StringComparison.Ordinal))
-            .Select(static file => (file, CSharpSyntaxTree.ParseText(Repository.Read(file)).GetCompilationUnitRoot())),
-    ];
+        [.. FilesIn("src/").Select(static file => (file, CSharpSyntaxTree.ParseText(Repository.Read(file)).GetCompilationUnitRoot()))];
 
     [Fact]
     public void No_file_is_longer_than_a_reader_keeps_in_mind() =>
@@ -23,8 +20,8 @@ public sealed class ShapeTests
 
     [Fact]
     public void No_line_is_longer_than_a_reader_sees() =>
-        Sources.SelectMany(static source =>
-            Repository.Read(source.File).Split('\n').Select((line, index) => (line.Length, Where: $"{source.File}:{index + 1}")))
+        FilesIn("src/").Concat(FilesIn("tests/"))
+            .SelectMany(static file => Repository.Read(file).Split('\n').Select((line, index) => (line.Length, Where: $"{file}:{index + 1}")))
             .Where(static line => line.Length > LineCharactersMax)
             .Select(static line => $"{line.Where}: {line.Length} characters").ShouldBeEmpty();
 
@@ -43,6 +40,9 @@ public sealed class ShapeTests
                      select (Type: parts.Key, Count: parts.Sum());
         fields.Where(static type => type.Count > MutableFieldsMax).Select(static type => $"{type.Type}: {type.Count} mutable fields").ShouldBeEmpty();
     }
+
+    private static IEnumerable<string> FilesIn(string folder) =>
+        Repository.Files.Where(file => file.StartsWith(folder, StringComparison.Ordinal) && file.EndsWith(".cs", StringComparison.Ordinal));
 
     private static int ArmsOf(SyntaxNode node) => node switch
     {
