@@ -17,7 +17,7 @@ namespace Cti.Cluster.Membership;
 ///                             InstanceClaims --> store            ClusterNews --> subscribers
 /// </code>
 /// </summary>
-public sealed class ClusterMember : ICluster, ILinkReceiver
+public sealed class ClusterMember : ICluster, IInstanceLeases, ILinkReceiver
 {
     /// <summary>Looks at the database's clock before anything is served; each but the first is quick.</summary>
     private const int LooksMax = 4;
@@ -55,7 +55,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
             IsMedia = options.IsMedia,
             Version = options.Version,
             StartedMillis = clock.UnixMillis,
-        }, options.LeaseNanos, !options.IsShared);
+        }, options.LeaseNanos, !options.IsShared, options.IsAllocated);
         _hold = new LeaseHold(options, _core, clock);
         _witnesses = new DatabaseWitnesses(options, _life, _hold, clock);
         _trouble = new StoreTrouble(_life, log);
@@ -65,7 +65,7 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
         _renewals = new Renewals(options, _life, _hold, _core, store, clock, _trouble, (answer, began) => _claims!.Act(Arrive(answer, began)));
         _heart = new Heartbeat(options, _life, _hold, clock, timers, _pause, _renewals, _witnesses, _news);
         _verdict = new EarlyVerdict(_life, _core, clock, timers, _renewals);
-        _claims = new InstanceClaims(options, _life, _core, store, _news, _trouble, _renewals);
+        _claims = new InstanceClaims(options, _life, _core, store, _news, _trouble, _renewals, clock);
         options.Links?.Receive(LinkChannel.Control, this);
     }
 
@@ -168,6 +168,31 @@ public sealed class ClusterMember : ICluster, ILinkReceiver
 
     /// <summary>Looks at once: something has changed that a renewal shows.</summary>
     public void RenewNow() => _renewals.BeginNow();
+
+    /// <inheritdoc/>
+    public bool Holds(int instance)
+    {
+        lock (_life.Gate) return _core.EpochOf(instance) is not null;
+    }
+
+    /// <inheritdoc/>
+    public void Want(int instance)
+    {
+        MembershipStep step;
+        lock (_life.Gate)
+        {
+            if (_life.IsStopped) return;
+            _core.Want(instance);
+            step = _life.IsRunning ? _core.TakeWanted(_clock.MonotonicNanos) : MembershipStep.Nothing;
+        }
+        _claims.Act(step);
+    }
+
+    /// <inheritdoc/>
+    public void WantNoMore(int instance)
+    {
+        lock (_life.Gate) _core.WantNoMore(instance);
+    }
 
     /// <summary>Instances of this node that another living, ready node ought to have.</summary>
     public IReadOnlyList<(int Instance, string To)> PlanGives()

@@ -21,6 +21,8 @@ public sealed record ClusterMemberOptions
     public int LeaseMillis { get; init; } = 2000;
     /// <summary>Whether other nodes may have the same store. Without them nobody can replace this node, and a heartbeat a second is enough.</summary>
     public bool IsShared { get; init; }
+    /// <summary>Whether a sharding says which instances of dead nodes are this node's to take.</summary>
+    public bool IsAllocated { get; init; }
     /// <summary>
     /// Whether this node may start only where it and every other living node have links: without them nodes share a database and not their calls.
     /// </summary>

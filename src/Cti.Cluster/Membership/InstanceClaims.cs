@@ -13,7 +13,8 @@ internal sealed class InstanceClaims(
     IJournalStore store,
     ClusterNews news,
     StoreTrouble trouble,
-    Renewals renewals)
+    Renewals renewals,
+    ClusterClock clock)
 {
     /// <summary>Instances that this node handed over to others. Under the lock.</summary>
     public long HandedOver { get; private set; }
@@ -40,13 +41,16 @@ internal sealed class InstanceClaims(
             lock (life.Gate) core.TakeEnded(plan);
             throw;
         }
+        MembershipStep rest;
         lock (life.Gate)
         {
             if (life.IsStopped) return;
             news.Note(core.Taken(plan, taken));
             if (taken.Count > 0) news.NoteGain(plan, taken);
+            rest = core.TakeWanted(clock.MonotonicNanos);
         }
         news.Tell();
+        Act(rest);
     }
 
     /// <summary>Hands an instance over. False where this node does not own it (any more).</summary>

@@ -39,7 +39,11 @@ internal sealed record TakePlan(string From, NodeLease? Unrenewed, ImmutableArra
 /// <param name="self">What this node says of itself.</param>
 /// <param name="leaseNanos">After this long without a renewal a node is dead.</param>
 /// <param name="isAlone">Whether no other node can have the store: then whoever else stands in it is a former name of this node.</param>
-internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlone)
+/// <param name="isAllocated">
+/// Whether others say which orphans are this node's (<see cref="Want"/>); what they have not decided for a quarter of a lease goes by rendezvous, as all does
+/// without them.
+/// </param>
+internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlone, bool isAllocated)
 {
     /// <summary>A row is forgotten after so many leases without a renewal, if it owns nothing.</summary>
     private const int ForgottenAfterLeases = 30;
@@ -48,15 +52,22 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     private readonly SortedDictionary<int, long> _held = [];
     private readonly HashSet<int> _taking = [];
     private readonly HashSet<int> _given = [];
+    private readonly HashSet<int> _wanted = [];
+    /// <summary>What the store did not give since the last renewal: it is asked for again when that has shown why.</summary>
+    private readonly HashSet<int> _refused = [];
+    private readonly Dictionary<int, long> _orphanSince = [];
     private readonly Dictionary<string, long> _rowlessSince = new(StringComparer.Ordinal);
     private ImmutableArray<InstanceOwnership> _ownership = [];
     private IReadOnlyList<NodeLease> _rows = [];
-    private long _lastBegan = long.MinValue;
+    private long _lastBegan = long.MinValue, _nowMillis;
     private bool _isFirst = true;
     private volatile bool _isReplaced;
     /// <summary>Whether the last renewal showed nothing to do, and nothing has happened since: then one that shows the same needs no second thought.</summary>
     private bool _isQuiet;
     private ImmutableArray<(int Instance, string To)>? _gives;
+
+    /// <summary>How long others may take to say whose an orphan is: twice what they need, and little beside the lease that went before.</summary>
+    private long UndecidedNanos => leaseNanos / 4;
 
     /// <summary>What this node says of itself.</summary>
     public NodeLease Self { get; private set; } = self;
@@ -116,10 +127,12 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         if (own is null) return new MembershipStep { MustJoin = true };
         var isKnown = _isQuiet && view.Ownership is null && ShowsTheSame(view.Nodes);
         _rows = view.Nodes;
+        _nowMillis = view.NowMillis;
         var judged = _watch.Verdicts;
         var isUnbroken = _watch.Observe(view.Nodes, began, arrived);
         if (isKnown && _watch.Verdicts == judged) return Forgettable() is { IsEmpty: false } old ? new MembershipStep { Forget = old } : MembershipStep.Nothing;
         Disturb();
+        _refused.Clear();
         if (view.Ownership is { } read)
         {
             KnownOwnership = view.OwnershipVersion;
@@ -130,7 +143,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         var changed = Look();
         var (takes, putDown) = Plan(view.NowMillis, began);
         _isFirst = false;
-        _isQuiet = changed is null && lost.IsEmpty && takes.IsEmpty && putDown.IsEmpty && _taking.Count == 0 && _rowlessSince.Count == 0;
+        _isQuiet = changed is null && lost.IsEmpty && takes.IsEmpty && putDown.IsEmpty && _taking.Count == 0 && _rowlessSince.Count == 0
+            && _orphanSince.Count == 0;
         return new MembershipStep { Changed = changed, Lost = lost, Takes = takes, PutDown = putDown, Forget = Forgettable() };
     }
 
@@ -142,6 +156,8 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
         foreach (var claim in taken)
         {
             _held[claim.Instance] = claim.Epoch;
+            _refused.Remove(claim.Instance);
+            _orphanSince.Remove(claim.Instance);
             TakenByKind[(int)KindOf(plan, claim.Instance)]++;
             if (_ownership[claim.Instance].Epoch <= claim.Epoch) _ownership = _ownership.SetItem(claim.Instance, claim);
         }
@@ -152,11 +168,36 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     public void TakeEnded(TakePlan plan)
     {
         Disturb();
-        foreach (var wanted in plan.Instances) _taking.Remove(wanted.Instance);
+        foreach (var planned in plan.Instances)
+        {
+            _taking.Remove(planned.Instance);
+            if (_wanted.Contains(planned.Instance)) _refused.Add(planned.Instance);
+        }
     }
 
     private TakenFrom KindOf(TakePlan plan, int instance) =>
         plan.From.Length == 0 ? TakenFrom.Nobody : plan.From != Self.Name ? TakenFrom.Dead : _given.Remove(instance) ? TakenFrom.Given : TakenFrom.Own;
+
+    /// <summary>This node is to have an instance, as soon as nobody alive owns it.</summary>
+    public void Want(int instance)
+    {
+        _wanted.Add(instance);
+        Disturb();
+    }
+
+    /// <summary>It is not, any more.</summary>
+    public void WantNoMore(int instance) => _wanted.Remove(instance);
+
+    /// <summary>What is wanted and nobody's, by what is known; while something is being taken the rest waits, to be taken together.</summary>
+    public MembershipStep TakeWanted(long now)
+    {
+        if (IsReplaced || _taking.Count > 0
+            || !_wanted.Any(instance => instance < _ownership.Length && !_held.ContainsKey(instance) && !_refused.Contains(instance)))
+            return MembershipStep.Nothing;
+        Disturb();
+        var (takes, putDown) = Plan(_nowMillis, now);
+        return new MembershipStep { Takes = takes, PutDown = putDown };
+    }
 
     /// <summary>The epoch under which this node owns an instance; null where it does not.</summary>
     public long? EpochOf(int instance) => _held.TryGetValue(instance, out var epoch) ? epoch : null;
@@ -282,7 +323,9 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
             if (_held.ContainsKey(claim.Instance) || _taking.Contains(claim.Instance)) continue;
             var isOwn = claim.Owner == Self.Name;
             if (isOwn && !Self.IsMedia) putDown.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
-            if (!Self.IsMedia || !(isOwn || IsFree(claim.Owner, now)) || !(isOwn || Rendezvous.Winner(claim.Instance, candidates) == Self.Name)) continue;
+            var isFree = !isOwn && IsFree(claim.Owner, now);
+            if (!isFree) _orphanSince.Remove(claim.Instance);
+            if (!Self.IsMedia || !(isOwn || (isFree && IsAllocated(claim.Instance, now, candidates)))) continue;
             if (!groups.TryGetValue(claim.Owner, out var group)) groups.Add(claim.Owner, group = ImmutableArray.CreateBuilder<InstanceEpoch>());
             group.Add(new InstanceEpoch(claim.Instance, claim.Epoch));
             _taking.Add(claim.Instance);
@@ -291,6 +334,18 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
             new TakePlan(group.Key, group.Key == Self.Name ? null : RowOf(group.Key), group.Value.DrainToImmutable(), LostAt(group.Key, nowMillis),
             group.Key == Self.Name && !_isFirst))],
             putDown.DrainToImmutable());
+    }
+
+    /// <summary>
+    /// Whether an orphan is this node's to take. A node that is alone when it starts asks nobody; and where Akka's cluster cannot decide, because two nodes do
+    /// not hear each other while a third one dies, the rows do.
+    /// </summary>
+    private bool IsAllocated(int instance, long now, List<string> candidates)
+    {
+        if (_wanted.Contains(instance) && !_refused.Contains(instance)) return true;
+        _orphanSince.TryAdd(instance, now);
+        var isUndecided = !isAllocated || (_isFirst && View.Nodes.Length == 1) || now - _orphanSince[instance] >= UndecidedNanos;
+        return isUndecided && Rendezvous.Winner(instance, candidates) == Self.Name;
     }
 
     /// <summary>Whether nobody alive owns it.</summary>

@@ -24,9 +24,9 @@ internal sealed class MemberRig
 
     /// <param name="slowMillis">How long its first question takes to the database; the answer comes at once.</param>
     internal TestMember Start(string name, bool isMedia = true, bool isShared = true, int slowMillis = 0, string? address = null, IClock? machine = null,
-        ILog? log = null)
+        ILog? log = null, bool isAllocated = false)
     {
-        var member = new TestMember(this, name, isMedia, isShared, address, machine, log) { SlowMillis = slowMillis };
+        var member = new TestMember(this, name, isMedia, isShared, address, machine, log, isAllocated) { SlowMillis = slowMillis };
         Members.Add(member);
         ManualRuntime.Inline(() => member.Starting = member.Member.StartAsync());
         Runtime.RunAll();
@@ -95,7 +95,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
     private readonly List<TaskCompletionSource> _waiting = [];
     private bool _isPaused;
 
-    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? address, IClock? machine, ILog? log)
+    internal TestMember(MemberRig rig, string name, bool isMedia, bool isShared, string? address, IClock? machine, ILog? log, bool isAllocated)
     {
         _rig = rig;
         Name = name;
@@ -104,6 +104,7 @@ internal sealed class TestMember : IClusterEvents, ITimers, INodeLinks
         Store.OpenAsync(MemberRig.Instances).AsTask().Wait();
         Member = new ClusterMember(new ClusterMemberOptions
         {
+            IsAllocated = isAllocated,
             Name = name, Incarnation = $"{name}{rig.Members.Count}", IsMedia = isMedia, IsShared = isShared, LeaseMillis = MemberRig.Lease,
             // Most tests need no address: links are the rig's.
             NeedsLinks = address is not null, LinkAddress = address ?? "", Links = this, IsIdle = () => IsIdle(), IsStandingDown = () => IsStandingDown(),
