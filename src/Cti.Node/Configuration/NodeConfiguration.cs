@@ -49,6 +49,9 @@ public sealed record NodeConfiguration(
     LogSettings Log,
     ImmutableArray<string> Warnings)
 {
+    /// <summary>The block <c>akka</c> as HOCON, for Akka.NET to read; "" where there is none.</summary>
+    public string Akka { get; init; } = "";
+
     /// <summary>The keys that say where to listen.</summary>
     internal const string SipListenKey = "cti.sip.listen", GatewayListenKey = "cti.gateway.listen", LinkListenKey = "cti.cluster.listen";
 

@@ -70,7 +70,10 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             Events(cti),
             Cdr(cti),
             Log(cti),
-            []);
+            [])
+        {
+            Akka = top.Passed("akka") is { } akka ? $"akka {HoconText.Of(akka)}" : "",
+        };
         CheckNames(cti, configuration);
         CheckCluster(cti, configuration);
         cti.Close();

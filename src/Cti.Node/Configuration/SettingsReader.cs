@@ -39,6 +39,15 @@ internal sealed class SettingsReader(HoconObject? values, string path, string te
         return new(null, Join(path, key), Join(template, key), new SettingsJournal(), value.Origin);
     }
 
+    /// <summary>An object that is another's to read; null where it is missing. Its keys are none of ours.</summary>
+    public HoconObject? Passed(string key)
+    {
+        var value = values is not null && values.TryGet(key, out var found) ? found : null;
+        _asked.Add(key);
+        if (value is not (null or HoconObject)) Bad(key, value, "an object, { ... }");
+        return value as HoconObject;
+    }
+
     /// <summary>Whether the key has a value other than null.</summary>
     public bool Has(string key) => Ask(key, leaf: false) is not null;
 
