@@ -11,7 +11,6 @@ using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls.Resources;
 using Cti.Cluster;
-using Cti.Cluster.Links;
 using Cti.Cluster.Membership;
 using Cti.Contract;
 using Cti.Kernel;
@@ -43,7 +42,7 @@ public sealed class ServerNode : INodeInfo
     private readonly CallPlacer _placer;
     private readonly InstanceKeeper _keeper;
     private readonly HandOvers _handOvers;
-    private readonly NodeLinks? _links;
+    private readonly IClusterNetwork? _links;
     private InboundCalls? _inbound;
     private ITimerHandle? _sweep;
     private volatile bool _draining;
@@ -68,7 +67,7 @@ public sealed class ServerNode : INodeInfo
         _owned = new OwnedInstances(options.InstanceCount);
         // Two runs under one name differ in time.
         var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
-        _links = MakeLinks(incarnation);
+        _links = options.Network?.Invoke(new NetworkPorts(incarnation, node => _member!.PeerRefused(node)));
         var directory = new ResourceDirectory();
         var departures = new Departures();
         ByeSpool? toldByes = null;
@@ -119,6 +118,7 @@ public sealed class ServerNode : INodeInfo
             IsMedia = options.IsMedia,
             IsShared = options.IsShared,
             NeedsLinks = options.IsShared,
+            IsAllocated = _links?.Allocates == true,
             LeaseMillis = options.LeaseMillis,
             Guard = options.PauseGuard,
             Version = options.Version,
@@ -126,6 +126,7 @@ public sealed class ServerNode : INodeInfo
             IsIdle = () => directory.Count == 0 && departures.Count == 0 && toldByes.Count == 0 && _writer.IsIdle,
             IsStandingDown = () => _keeper.IsStandingDown,
         }, options.Store, _clock, options.Timers, options.Log);
+        if (_links is not null) _member.Subscribe(_links);
         if (_links is not null && options.JoinFeeds is { } join) _member.Subscribe(join(_links));
         _member.Subscribe(_keeper);
         _member.Subscribe(post);
@@ -237,9 +238,8 @@ public sealed class ServerNode : INodeInfo
             // Calls are taken over before the trunks' actors look for themselves, and a far end may ask for the password again.
             foreach (var trunk in _trunks.All) _ = FindAsync(trunk);
         }
-        _links?.Start();
+        _links?.Start(_member);
         await _member.StartAsync(cancellation).ConfigureAwait(false);
-        _links?.SetPeers(_member.View.Nodes);
         await _keeper.StartAsync().ConfigureAwait(false);
         foreach (var trunk in _options.IsMedia ? _trunks.All : [])
         {
@@ -314,42 +314,25 @@ public sealed class ServerNode : INodeInfo
         _services.ToldByes.Stop();
         _keeper.Stop();
         await _member.StopAsync().ConfigureAwait(false);
-        _links?.Stop();
+        if (_links is not null) await _links.StopAsync().ConfigureAwait(false);
     }
 
     private bool IsServed(int instance) => instance < _owned.ClusterCount && _owned.ActorOf(instance) is not null;
 
-    private NodeLinks? MakeLinks(string incarnation) => _options.LinkListen.Length == 0 ? null : new NodeLinks(new NodeLinksOptions
-    {
-        Self = _options.NodeName,
-        Incarnation = incarnation,
-        Listen = _options.LinkListen,
-        Secret = _options.ClusterSecret,
-        Transport = _options.LinkTransport ?? throw new InvalidOperationException("a node with links needs their transport"),
-        Clock = _options.Clock,
-        Timers = _options.Timers,
-        Random = _options.Random,
-        Log = _options.Log,
-    })
-    {
-        PeerRefused = node => _member!.PeerRefused(node),
-    };
-
     private void UseLinks()
     {
         if (_links is null) return;
-        _member.Subscribe(new LinkedPeers(_links, _handOvers, _options.IsMedia ? _sip : null));
+        _member.Subscribe(new Neighbours(_handOvers, _options.IsMedia ? _sip : null));
         _handOvers.Use(_links);
         _links.Receive(LinkChannel.Resources, _services.Post);
         if (_options.IsMedia) _links.Receive(LinkChannel.Sip, _sip);
     }
 
-    /// <summary>Tells the links and the SIP side who is there, and what was handed over who has it.</summary>
-    private sealed class LinkedPeers(NodeLinks links, HandOvers handOvers, SipNodeRef? sip) : IClusterEvents
+    /// <summary>Tells the SIP side who is there, and what was handed over who has it.</summary>
+    private sealed class Neighbours(HandOvers handOvers, SipNodeRef? sip) : IClusterEvents
     {
         public void OnViewChanged(ClusterView before, ClusterView now)
         {
-            links.SetPeers(now.Nodes);
             handOvers.OnViewChanged(now);
             sip?.OnClusterChanged();
         }

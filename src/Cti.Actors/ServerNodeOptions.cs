@@ -64,14 +64,10 @@ public sealed class ServerNodeOptions
     public PauseGuard? PauseGuard { get; init; }
     /// <summary>Where other nodes connect to, host:port; "" without links.</summary>
     public string LinkAddress { get; init; } = "";
-    /// <summary>Where links are accepted, host:port; "" for a node that is alone.</summary>
-    public string LinkListen { get; init; } = "";
-    /// <summary>The cluster's secret, at least 16 characters, where there are links.</summary>
-    public string ClusterSecret { get; init; } = "";
     /// <summary>Makes the feeds those of a cluster, once there are links; what it answers is told of the cluster before the calls are.</summary>
     public Func<INodeLinks, IClusterEvents>? JoinFeeds { get; init; }
-    /// <summary>Carries links; needed with <see cref="LinkListen"/>.</summary>
-    public ILinkTransport? LinkTransport { get; init; }
+    /// <summary>Makes what carries this node's messages to the others, of its run and its place in the cluster; null for a node that is alone.</summary>
+    public Func<NetworkPorts, IClusterNetwork>? Network { get; init; }
 
     /// <summary>Runs actors.</summary>
     public required IScheduler Scheduler { get; init; }
@@ -102,3 +98,8 @@ public sealed class ServerNodeOptions
     /// <summary>Messages between resources that vanish: a defect that a simulation puts in to show that it is found; null everywhere else.</summary>
     internal Func<ResourceCommand, bool>? Loses { get; init; }
 }
+
+/// <summary>What the cluster's network is given of its node.</summary>
+/// <param name="Incarnation">Names this run of the program.</param>
+/// <param name="PeerRefused">Told the name of a peer to which there is no link and whose address refuses connections: its program does not run.</param>
+public sealed record NetworkPorts(string Incarnation, Action<string> PeerRefused);

@@ -1,3 +1,5 @@
+using Cti.Cluster.Membership;
+
 namespace Cti.Cluster;
 
 /// <summary>What a link's message is about: who receives it.</summary>
@@ -52,4 +54,26 @@ public interface ILinkReceiver
 
     /// <summary>The link to that peer broke; what was sent last may not have arrived.</summary>
     void OnBroken(string node);
+}
+
+/// <summary>
+/// What carries a node's messages to the others, from its start to its stop, and may say which node takes what a dead one owned. It is told of the cluster
+/// before the node's other parts are: a peer that is no longer in the view loses its link a moment later, since it may live, cut off from the database alone,
+/// and what it was told last must reach it.
+/// </summary>
+public interface IClusterNetwork : INodeLinks, IClusterEvents
+{
+    /// <summary>Whether it says who takes what (<see cref="IInstanceLeases.Want"/>).</summary>
+    bool Allocates { get; }
+
+    /// <summary>Listens from now on.</summary>
+    /// <param name="leases">This node's leases, and its view of the cluster.</param>
+    /// <exception cref="IOException">The address cannot be used.</exception>
+    void Start(IInstanceLeases leases);
+
+    /// <summary>What the links have done so far.</summary>
+    LinkStatistics Snapshot();
+
+    /// <summary>Closes everything. Receivers still hear that their links broke.</summary>
+    Task StopAsync();
 }

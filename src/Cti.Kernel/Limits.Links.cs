@@ -6,13 +6,9 @@ public static partial class Limits
     public const int LinkPeersMax = 64;
     /// <summary>Accepted streams that have not proved yet who they are: every peer at once, and as many strangers.</summary>
     public const int LinkPendingMax = 2 * LinkPeersMax;
-    /// <summary>Bytes of a frame before the peer has proved that it knows the secret: two names of a node and the nonces fit several times.</summary>
-    public const int LinkHandshakeBytes = 1_024;
-    /// <summary>
-    /// Milliseconds in which a peer must have proved who it is, from its first byte or from the start of our connecting: two retransmissions of a lost SYN.
-    /// </summary>
+    /// <summary>Milliseconds in which a peer's host must have answered whether anybody listens: two retransmissions of a lost SYN.</summary>
     public const int LinkHandshakeMillis = 3_500;
-    /// <summary>Milliseconds after which something is sent on a link that is silent, so that the peer sees it alive.</summary>
+    /// <summary>Milliseconds after which something is sent on a connection that is silent, so that the peer sees it alive.</summary>
     public const int LinkPingMillis = 500;
     /// <summary>
     /// How long the link to a node that left the cluster's view is kept, in milliseconds: some round trips, so that what it was told last reaches it.

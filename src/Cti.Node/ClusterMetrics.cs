@@ -1,6 +1,6 @@
 using System.Diagnostics.Metrics;
 using Cti.Actors;
-using Cti.Cluster.Links;
+using Cti.Cluster;
 using Cti.Cluster.Membership;
 
 namespace Cti.Node;

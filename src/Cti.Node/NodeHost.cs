@@ -12,6 +12,7 @@ using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls;
 using Cti.Calls.Speech;
+using Cti.Cluster;
 using Cti.Gateway;
 using Cti.Gateway.Access;
 using Cti.Kernel;
@@ -196,9 +197,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             LeaseMillis = (int)_configuration.Cluster.Lease.TotalMilliseconds,
             PauseGuard = _guard,
             LinkAddress = LinkAddress,
-            LinkListen = _configuration.Cluster.Listen?.ToString() ?? "",
-            ClusterSecret = _configuration.Cluster.Secret?.Reveal() ?? "",
-            LinkTransport = _configuration.Cluster.Listen is null ? null : new TcpLinkTransport(_log),
+            Network = _configuration.Cluster.Listen is null ? null : ports => OpenCluster(ports),
             Area = _configuration.Area,
             Station = _configuration.Station,
             InstanceCount = _configuration.Instances,
@@ -314,6 +313,25 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone, cdr.CsvFormulas == CsvFormulas.Keep) : null,
             _clock, _timers, _log);
     }
+
+    private ClusterSystem OpenCluster(NetworkPorts ports) => new(new ClusterSystemOptions
+    {
+        Self = _configuration.Node.Name,
+        Incarnation = ports.Incarnation,
+        Listen = _configuration.Cluster.Listen!.ToString(),
+        Address = LinkAddress,
+        Secret = _configuration.Cluster.Secret?.Reveal() ?? "",
+        IsMedia = IsMedia,
+        IsGateway = IsGateway,
+        Instances = _configuration.Instances,
+        LeaseMillis = (int)_configuration.Cluster.Lease.TotalMilliseconds,
+        PeerRefused = ports.PeerRefused,
+        Probe = new PortProbe(),
+        Clock = _clock,
+        Timers = _timers,
+        Log = _log,
+        Akka = _configuration.Akka,
+    });
 
     private IJournalStore OpenStore() => _configuration.Journal.Provider switch
     {

@@ -77,7 +77,6 @@ public sealed class ErrorAndLogTests
     [InlineData(nameof(LogEvents.MediaBindFailed))]
     [InlineData(nameof(LogEvents.MediaConferenceFault))]
     [InlineData(nameof(LogEvents.LinkRefused))]
-    [InlineData(nameof(LogEvents.LinkAcceptFailed))]
     [InlineData(nameof(LogEvents.LinkReceiverFault))]
     [InlineData(nameof(LogEvents.LinkMessageUnknown))]
     [InlineData(nameof(LogEvents.FeedMessageMalformed))]

@@ -30,6 +30,7 @@ public sealed partial class LayoutTests
     private static readonly Dictionary<string, string[]> Packages = new()
     {
         ["Cti.Actors"] = ["Akka"],
+        ["Cti.Cluster"] = ["Akka", "Akka.Cluster", "Akka.Cluster.Sharding", "Akka.Coordination", "Akka.Remote"],
         ["Cti.Media"] = ["NAudio.Core"],
         ["Cti.Persistence"] = ["Akka.Persistence", "Npgsql", "Microsoft.Data.Sqlite.Core", "SQLitePCLRaw.bundle_e_sqlite3"],
         ["Cti.Node"] = ["System.CommandLine", "Spectre.Console"],

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using Akka.Actor;
 using Akka.Actor.Setup;
 using Akka.Configuration;
-using Akka.Event;
+using Cti.Cluster.Remoting;
 using Cti.Kernel;
 using IScheduler = Cti.Kernel.IScheduler;
 
@@ -52,8 +52,7 @@ public sealed class ActorHost
     {
         (Scheduler, Clock, Timers, Log) = (scheduler, clock, timers, log);
         _actors = PortScheduler.Create(this, () => ActorSystem.Create("cti", BootstrapSetup.Create().WithConfig(Configuration).And(new HostSetup(this))));
-        var listener = _actors.ActorOf(Props.CreateBy(new AkkaLog.Producer(this)), "log");
-        foreach (var kind in (Type[])[typeof(Error), typeof(Warning), typeof(AllDeadLetters)]) _actors.EventStream.Subscribe(listener, kind);
+        AkkaLog.Attach(_actors, log, () => Interlocked.Increment(ref _deadLetters));
     }
 
     /// <summary>Runs mailboxes.</summary>
@@ -101,8 +100,6 @@ public sealed class ActorHost
     internal ActorHandle? Find(string path) => _alive.GetValueOrDefault(path);
 
     internal void Removed(ActorHandle actor) => _alive.TryRemove(actor.Path, out _);
-
-    internal void CountDeadLetter() => Interlocked.Increment(ref _deadLetters);
 
     /// <summary>An actor has crashed and is restarted.</summary>
     internal void Restarts(ActorHandle actor, Exception fault)

@@ -10,6 +10,7 @@ using Cti.Kernel;
 using Cti.Persistence;
 using Cti.Persistence.Memory;
 using Cti.Testing;
+using Cti.Testing.Links;
 
 namespace Cti.Actors.Tests.Nodes;
 
@@ -174,9 +175,17 @@ internal sealed class ClusterBench
             DialAny = true,
             IsShared = true,
             LinkAddress = $"{name}:7000",
-            LinkListen = $"{name}:7000",
-            ClusterSecret = "sixteen characters or more",
-            LinkTransport = Links.For(name),
+            Network = ports => new VirtualLinks(new VirtualLinksOptions
+            {
+                Self = name,
+                Incarnation = ports.Incarnation,
+                Listen = $"{name}:7000",
+                PeerRefused = ports.PeerRefused,
+                Transport = Links.For(name),
+                Clock = Runtime,
+                Timers = process,
+                Log = NullLog.Instance,
+            }),
             Scheduler = process,
             Clock = Runtime,
             Timers = process,

@@ -22,6 +22,10 @@ public abstract class ClusterNodeTests
             Answer(peer, invite);
             bench.Expect("sys.call.on_dial_completed");
             if (isWanted(bench.OwnerOf(call).Name)) return (call, peer);
+            // What is not wanted must not be taken for what is.
+            bench.Ask(node, "sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+            peer.Respond(peer.Request("BYE"), 200);
+            bench.Expect("sys.call.on_released");
         }
         throw new InvalidOperationException("no call where it was wanted");
     }

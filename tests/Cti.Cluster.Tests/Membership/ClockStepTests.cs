@@ -10,7 +10,7 @@ public sealed class ClockStepTests
     private const long Hour = 3_600_000;
 
     private readonly MemberRig _rig = new();
-    private readonly Links.CollectedLog _log = new();
+    private readonly Remoting.WrittenLog _log = new();
     private bool _isIdle = true;
 
     private long Ahead(TestMember member) => member.Clock.UnixMillis - _rig.Runtime.UnixMillis;
@@ -20,7 +20,7 @@ public sealed class ClockStepTests
         var member = _rig.Start("a", isShared: isShared, machine: machine, log: _log);
         member.IsIdle = () => _isIdle;
         _rig.Runtime.Advance(2_000);
-        _log.Ids.Clear();
+        _log.Clear();
         return member;
     }
 
@@ -70,7 +70,7 @@ public sealed class ClockStepTests
             Entries = [new JournalEntry(tail + 1, "call", 1, new byte[1])], ReleasedResources = isOver ? ["call"] : [],
         };
         MemberRig.Done(member.Store.AppendAsync([Append(0, isOver: false)])).ShouldBe([AppendOutcome.Accepted]);
-        _log.Ids.Clear();
+        _log.Clear();
         _rig.DatabaseAheadMillis = Hour;
         _rig.Runtime.Advance(10_000);
         Ahead(member).ShouldBeInRange(90, 110);

@@ -8,6 +8,7 @@ using Cti.Kernel;
 using Cti.Persistence;
 using Cti.Persistence.Memory;
 using Cti.Testing;
+using Cti.Testing.Links;
 
 namespace Cti.Simulation.Cluster;
 
@@ -117,9 +118,18 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
             LeaseMillis = LeaseMillis,
             PauseGuard = guard,
             LinkAddress = $"{Name}:7000",
-            LinkListen = $"{Name}:7000",
-            ClusterSecret = "sixteen characters or more",
-            LinkTransport = links,
+            Network = ports => new VirtualLinks(new VirtualLinksOptions
+            {
+                Self = Name,
+                Incarnation = ports.Incarnation,
+                Listen = $"{Name}:7000",
+                PeerRefused = ports.PeerRefused,
+                Transport = links,
+                Clock = clock,
+                Timers = Process,
+                Log = Process,
+                Sharding = plan.IsSharded ? _world.Random.Fork() : null,
+            }),
             JoinFeeds = nodes => hub.JoinCluster(Name, nodes, Process),
             Scheduler = Process,
             Clock = clock,

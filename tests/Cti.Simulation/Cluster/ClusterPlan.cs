@@ -51,6 +51,8 @@ internal sealed record ClusterPlan : SimulationPlan
     public IReadOnlyList<ClockJump> ClockJumps { get; init; } = [];
     public int LinkDelayMillisMax { get; init; } = 1;
     public bool SplitsLinks { get; init; }
+    /// <summary>Whether a sharding says who takes what a dead node owned, as badly as one can; else each node takes by rendezvous.</summary>
+    public bool IsSharded { get; init; }
 
     /// <summary>Whether each owner can keep its limits on time, but for what a takeover costs.</summary>
     public new bool IsPunctual => StoreSlowPercent == 0 && StoreFailPercent == 0 && Outages.Count == 0 && StoreCuts.Count == 0;
@@ -86,6 +88,7 @@ internal sealed record ClusterPlan : SimulationPlan
             Conferences = random.Pick(0, 0, 1, 2),
             LinkDelayMillisMax = random.Pick(1, 5, 60),
             SplitsLinks = random.Chance(20),
+            IsSharded = seed % 2 == 0,
             Calls = new CallSettings
             {
                 SetupTimeoutMillis = random.Pick(8_000, 20_000), OfferTimeoutMillis = random.Pick(6_000, 30_000),

@@ -4,6 +4,7 @@ using Cti.Persistence;
 using Cti.Sip.Dialog;
 using Cti.Sip.Message;
 using Cti.Testing;
+using Cti.Testing.Links;
 
 namespace Cti.Simulation.Cluster;
 

@@ -1,3 +1,4 @@
+using Cti.Testing.Links;
 using Cti.Kernel;
 
 namespace Cti.Simulation.Cluster;

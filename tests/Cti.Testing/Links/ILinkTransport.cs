@@ -1,4 +1,4 @@
-namespace Cti.Kernel;
+namespace Cti.Testing.Links;
 
 /// <summary>Byte streams between nodes: TCP in a node, virtual in a simulation. What the bytes mean is not its business.</summary>
 public interface ILinkTransport

@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
+using Cti.Cluster;
 using Cti.Cluster.Membership;
 using Cti.Kernel;
+using Cti.Persistence;
 
-namespace Cti.Cluster.Links;
+namespace Cti.Testing.Links;
 
 /// <summary>What the links of a node are made of.</summary>
-public sealed class NodeLinksOptions
+public sealed class VirtualLinksOptions
 {
     /// <summary>This node's name.</summary>
     public required string Self { get; init; }
@@ -13,54 +15,48 @@ public sealed class NodeLinksOptions
     public required string Incarnation { get; init; }
     /// <summary>Where peers connect to, host:port.</summary>
     public required string Listen { get; init; }
-    /// <summary>The cluster's secret, at least <see cref="Limits.LinkSecretCharsMin"/> characters.</summary>
-    public required string Secret { get; init; }
-    /// <summary>The version of links that this node speaks: another only in tests.</summary>
-    internal int Version { get; init; } = LinkHandshake.CurrentVersion;
+    /// <summary>Told the name of a peer to which there is no link and whose address refuses connections: its program does not run.</summary>
+    public required Action<string> PeerRefused { get; init; }
     /// <summary>Streams.</summary>
     public required ILinkTransport Transport { get; init; }
     /// <summary>Time.</summary>
     public required IClock Clock { get; init; }
     /// <summary>Timers.</summary>
     public required ITimers Timers { get; init; }
-    /// <summary>Nonces.</summary>
-    public required IRandom Random { get; init; }
     /// <summary>Log.</summary>
     public required ILog Log { get; init; }
+    /// <summary>Draws what a sharding would say; null for none, where each node takes by rendezvous.</summary>
+    public SeededRandom? Sharding { get; init; }
 }
 
 /// <summary>
-/// The links of this node to all others: one connection a pair, authenticated and sealed (<see cref="LinkHandshake"/>), opened again whenever it broke. Of two
-/// nodes the one with the smaller name connects; after a break both try, because only who connects learns that nobody listens any more. Should both succeed,
-/// the link that the smaller name began stays.
+/// What remoting promises of the links between nodes, over virtual streams: in order while a link holds, at most once, broken links are heard of, and a host
+/// that refuses is told. Who takes what is not its business, so that each node decides by rendezvous, and two may at once. One connection a pair; of two nodes
+/// the one with the smaller name connects, after a break both try.
 /// </summary>
-public sealed class NodeLinks : INodeLinks, ILinkAcceptor
+public sealed class VirtualLinks : IClusterNetwork, ILinkAcceptor
 {
     /// <summary>Milliseconds that the larger name leaves to the smaller to connect first.</summary>
     private const int CourtesyMillis = 300;
 
-    private readonly NodeLinksOptions _options;
+    /// <summary>How late a sharding's word is, at most: longer than a fail-over.</summary>
+    private const int ShardingMillisMax = 1_500;
+
+    private readonly VirtualLinksOptions _options;
     private readonly Lock _gate = new();
-    private readonly ConcurrentDictionary<string, LinkPeer> _peers = new(StringComparer.Ordinal);
-    private readonly List<LinkSession> _sessions = [];
+    private readonly ConcurrentDictionary<string, VirtualLinkPeer> _peers = new(StringComparer.Ordinal);
+    private readonly List<VirtualLinkSession> _sessions = [];
     private readonly ILinkReceiver?[] _receivers = new ILinkReceiver?[byte.MaxValue + 1];
     private ILinkListener? _listener;
     private ITimerHandle? _tick;
     private bool _running;
+    private IInstanceLeases? _leases;
 
     /// <summary>Puts the links together; nothing happens before <see cref="Start"/>.</summary>
-    /// <exception cref="ArgumentException">The secret is too short.</exception>
-    public NodeLinks(NodeLinksOptions options)
-    {
-        if (options.Secret.Length < Limits.LinkSecretCharsMin)
-            throw new ArgumentException($"the cluster's secret must have at least {Limits.LinkSecretCharsMin} characters", nameof(options));
-        _options = options;
-    }
+    public VirtualLinks(VirtualLinksOptions options) => _options = options;
 
-    /// <summary>
-    /// Told the name of a peer to which there is no link and whose address refuses connections: its program does not run. Set before <see cref="Start"/>.
-    /// </summary>
-    public Action<string>? PeerRefused { get; init; }
+    /// <inheritdoc/>
+    public bool Allocates => _options.Sharding is not null;
 
     /// <summary>Where peers connect to, with the real port; "" before <see cref="Start"/>.</summary>
     public string Address => _listener?.Address ?? "";
@@ -70,16 +66,13 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     internal const string NoLongerThere = "it is no longer in the cluster";
     internal string Self => _options.Self;
     internal string Run => _options.Incarnation;
-    internal string Secret => _options.Secret;
-    internal int Version => _options.Version;
-    internal IRandom Random => _options.Random;
     internal long NowMillis => _options.Clock.MonotonicNanos / 1_000_000;
 
     /// <summary>Accepts links from now on, and connects to the peers that are known.</summary>
     /// <exception cref="IOException">The address cannot be used.</exception>
-    public void Start()
+    public void Start(IInstanceLeases leases)
     {
-        lock (_gate) _running = true;
+        lock (_gate) (_running, _leases) = (true, leases);
         try
         {
             _listener = _options.Transport.Listen(_options.Listen, this);
@@ -106,9 +99,9 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     }
 
     /// <summary>Closes everything. Receivers still hear that their links broke.</summary>
-    public void Stop()
+    public Task StopAsync()
     {
-        LinkSession[] open;
+        VirtualLinkSession[] open;
         lock (_gate)
         {
             _running = false;
@@ -118,6 +111,22 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
         }
         _listener?.Dispose();
         foreach (var session in open) session.Close("this node stops");
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public void OnViewChanged(ClusterView before, ClusterView now)
+    {
+        SetPeers(now.Nodes);
+        if (_options.Sharding is not { } draws || _leases is not { } leases) return;
+        // The worst that a sharding does: its word comes late, or never; two nodes get it for one instance; one gets it for what another owns by then.
+        for (var instance = 0; instance < now.Owners.Length; instance++)
+        {
+            if (now.OwnerOf(instance) is not null || draws.Between(0, 2) == 0) continue;
+            var wanted = instance;
+            _options.Timers.Schedule(draws.Between(0, ShardingMillisMax), _ => leases.Want(wanted), null);
+            if (draws.Between(0, 3) == 0) _options.Timers.Schedule(draws.Between(0, ShardingMillisMax), _ => leases.WantNoMore(wanted), null);
+        }
     }
 
     /// <summary>
@@ -127,13 +136,13 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     /// <param name="nodes">All living nodes; this one among them is ignored.</param>
     public void SetPeers(IReadOnlyList<ClusterNode> nodes)
     {
-        var attempts = new List<LinkSession>();
+        var attempts = new List<VirtualLinkSession>();
         lock (_gate)
         {
             foreach (var node in nodes)
             {
                 if (node.Name == Self || (!_peers.ContainsKey(node.Name) && _peers.Count >= Limits.LinkPeersMax)) continue;
-                var peer = _peers.GetOrAdd(node.Name, static name => new LinkPeer(name));
+                var peer = _peers.GetOrAdd(node.Name, static name => new VirtualLinkPeer(name));
                 if (peer.Node is null) peer.DueMillis = NowMillis + (IsFirst(Self, node.Name) ? 0 : CourtesyMillis);
                 peer.Node = node;
                 if (peer.Current is { } kept) kept.EndsMillis = long.MaxValue;
@@ -177,7 +186,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
         lock (_gate)
         {
             if (!_running || _sessions.Count(static session => !session.IsUp && !session.IsOurs) >= Limits.LinkPendingMax) return null;
-            var session = new LinkSession(this, null) { Stream = stream };
+            var session = new VirtualLinkSession(this, null) { Stream = stream };
             _sessions.Add(session);
             Arm();
             return session;
@@ -185,7 +194,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     }
 
     /// <summary>An attempt of ours is open: whether it goes on, because no other link came up meanwhile.</summary>
-    internal bool MayProve(LinkSession session)
+    internal bool MayProve(VirtualLinkSession session)
     {
         // The lock also waits until the attempt's stream is known.
         lock (_gate)
@@ -197,7 +206,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     }
 
     /// <summary>A connection whose both sides have proved who they are becomes the link of its pair; false where another stays.</summary>
-    internal bool Adopt(LinkSession session)
+    internal bool Adopt(VirtualLinkSession session)
     {
         if (!_peers.TryGetValue(session.Peer, out var peer))
         {
@@ -205,11 +214,11 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
             {
                 if (_peers.Count >= Limits.LinkPeersMax) return false;
                 // It has joined a moment ago: our view of the cluster will have it soon.
-                peer = _peers.GetOrAdd(session.Peer, static name => new LinkPeer(name));
+                peer = _peers.GetOrAdd(session.Peer, static name => new VirtualLinkPeer(name));
             }
         }
-        LinkSession? old;
-        LinkSession? attempt;
+        VirtualLinkSession? old;
+        VirtualLinkSession? attempt;
         lock (peer.Delivering)
         {
             lock (_gate)
@@ -225,7 +234,6 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
             if (old is not null) Tell(peer, isUp: false);
             Tell(peer, isUp: true);
         }
-        peer.Complaint = "";
         _options.Log.Write(LogEvents.LinkUp, peer.Name);
         old?.Close("there is a newer link");
         attempt?.Close("there is a link already");
@@ -233,7 +241,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     }
 
     /// <summary>A connection is over.</summary>
-    internal void Closed(LinkSession session, LinkStreamEnd end)
+    internal void Closed(VirtualLinkSession session, LinkStreamEnd end)
     {
         var wasLink = false;
         var refused = false;
@@ -262,12 +270,12 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
             if (wasLink) Counters.Broke();
             if (wasLink) _options.Log.Write(LogEvents.LinkBroken, peer.Name, session.Complaint.Length > 0 ? session.Complaint : "the connection was closed");
         }
-        if (refused) PeerRefused?.Invoke(session.Peer);
+        if (refused) _options.PeerRefused(session.Peer);
         if (wasLink) ConnectDue();
     }
 
     /// <summary>Hands a message to its receiver, unless another connection has become the link.</summary>
-    internal void Deliver(LinkSession session, LinkChannel channel, byte[] payload)
+    internal void Deliver(VirtualLinkSession session, LinkChannel channel, byte[] payload)
     {
         if (!_peers.TryGetValue(session.Peer, out var peer)) return;
         lock (peer.Delivering)
@@ -276,23 +284,10 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
         }
     }
 
-    /// <summary>Logs why a peer is refused, once until that changes.</summary>
-    internal void Complain(string peer, string why)
-    {
-        Counters.Refused();
-        var name = peer.Length > 0 ? peer : "a stranger";
-        if (_peers.TryGetValue(peer, out var known))
-        {
-            if (known.Complaint == why) return;
-            known.Complaint = why;
-        }
-        _options.Log.Write(LogEvents.LinkRefused, name, why);
-    }
-
     private static bool IsFirst(string one, string other) => string.CompareOrdinal(one, other) < 0;
 
     /// <summary>Both sides judge alike: another run of the peer, or the link that the smaller name began, is better than what is there.</summary>
-    private bool IsBetter(LinkSession session, LinkPeer peer)
+    private bool IsBetter(VirtualLinkSession session, VirtualLinkPeer peer)
     {
         var bySmaller = session.IsOurs == IsFirst(Self, peer.Name);
         if (peer.Current is { } current) return current.Run != session.Run || bySmaller;
@@ -300,7 +295,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
         return session.IsOurs || bySmaller || peer.Attempt is not { IsProving: true };
     }
 
-    private void Tell(LinkPeer peer, bool isUp)
+    private void Tell(VirtualLinkPeer peer, bool isUp)
     {
         foreach (var receiver in _receivers)
         {
@@ -316,7 +311,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
         {
             if (!_running) return;
             var now = NowMillis;
-            List<LinkPeer>? due = null;
+            List<VirtualLinkPeer>? due = null;
             foreach (var (_, peer) in _peers)
             {
                 if (peer.Node is { LinkAddress.Length: > 0 } && peer.Current is null && peer.Attempt is null && peer.DueMillis <= now) (due ??= []).Add(peer);
@@ -326,7 +321,7 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
             {
                 // A transport that fails at once has looked at the others meanwhile.
                 if (peer.Node is not { LinkAddress.Length: > 0 } node || peer.Current is not null || peer.Attempt is not null || peer.DueMillis > now) continue;
-                var session = new LinkSession(this, peer.Name);
+                var session = new VirtualLinkSession(this, peer.Name);
                 peer.Attempt = session;
                 _sessions.Add(session);
                 session.Stream = _options.Transport.Connect(node.LinkAddress, session);
@@ -338,12 +333,12 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
     private void Arm()
     {
         if (_running && _tick is null && (!_peers.IsEmpty || _sessions.Count > 0))
-            _tick = _options.Timers.Schedule(Limits.LinkTickMillis, static links => ((NodeLinks)links!).Tick(), this);
+            _tick = _options.Timers.Schedule(Limits.LinkTickMillis, static links => ((VirtualLinks)links!).Tick(), this);
     }
 
     private void Tick()
     {
-        LinkSession[] open;
+        VirtualLinkSession[] open;
         lock (_gate)
         {
             if (!_running) return;
@@ -357,9 +352,9 @@ public sealed class NodeLinks : INodeLinks, ILinkAcceptor
 }
 
 /// <summary>What is known of one peer.</summary>
-internal sealed class LinkPeer(string name)
+internal sealed class VirtualLinkPeer(string name)
 {
-    private LinkSession? _current;
+    private VirtualLinkSession? _current;
 
     public string Name => name;
 
@@ -370,21 +365,18 @@ internal sealed class LinkPeer(string name)
     public ClusterNode? Node { get; set; }
 
     /// <summary>The link.</summary>
-    public LinkSession? Current
+    public VirtualLinkSession? Current
     {
         get => Volatile.Read(ref _current);
         set => Volatile.Write(ref _current, value);
     }
 
     /// <summary>A connection of ours that is not the link yet.</summary>
-    public LinkSession? Attempt { get; set; }
+    public VirtualLinkSession? Attempt { get; set; }
 
     /// <summary>Attempts that failed since the last link.</summary>
     public int Failures { get; set; }
 
     /// <summary>When the next attempt may begin.</summary>
     public long DueMillis { get; set; }
-
-    /// <summary>Why it was refused last.</summary>
-    public string Complaint { get; set; } = "";
 }

@@ -1,18 +1,18 @@
-namespace Cti.Cluster.Links;
+namespace Cti.Cluster;
 
 /// <summary>
-/// What the links of a node have done since its start. Frames are sealed messages and signs of life; bytes are theirs as they go over the wire.
+/// What the links of a node have done since its start. Frames are messages of channels; bytes are those of their payloads.
 /// </summary>
 /// <param name="Peers">Other nodes to which there ought to be a link.</param>
 /// <param name="Up">Of these, to how many there is one.</param>
 /// <param name="FramesSent">Frames sent.</param>
 /// <param name="BytesSent">Bytes of these.</param>
-/// <param name="FramesReceived">Frames received and opened.</param>
+/// <param name="FramesReceived">Frames received.</param>
 /// <param name="BytesReceived">Bytes of these.</param>
 /// <param name="WithoutLink">Messages that were not sent because there was no link.</param>
 /// <param name="QueueFull">Messages that were not sent because too much waited, or the link was about to end.</param>
 /// <param name="Broken">Links that broke.</param>
-/// <param name="Refused">Connections that were refused: no proof of the secret, another version, changed frames.</param>
+/// <param name="Refused">Peers that were refused: no proof of the secret, another name, another version.</param>
 public readonly record struct LinkStatistics(int Peers, int Up, long FramesSent, long BytesSent, long FramesReceived, long BytesReceived, long WithoutLink,
     long QueueFull, long Broken, long Refused);
 

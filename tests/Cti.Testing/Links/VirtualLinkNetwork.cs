@@ -1,6 +1,6 @@
 using Cti.Kernel;
 
-namespace Cti.Testing;
+namespace Cti.Testing.Links;
 
 /// <summary>
 /// Streams between hosts, in virtual time: seeded delays, pieces of odd sizes, partitions (what is on its way waits, as TCP's retransmissions do), broken

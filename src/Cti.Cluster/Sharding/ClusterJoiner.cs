@@ -1,0 +1,94 @@
+using System.Collections.Immutable;
+using Akka.Actor;
+using Akka.Cluster;
+using Cti.Cluster.Membership;
+using Cti.Kernel;
+
+namespace Cti.Cluster.Sharding;
+
+/// <summary>
+/// Brings this node into Akka's cluster without anybody having named a first one: the living nodes stand in the table of nodes, and the one that has run
+/// longest begins.
+/// <code>
+///   begin ──rows settled──► joining ──up──► member ──older nodes are no members of ours for 10 s──► island: anew, towards those
+///                             │              └──removed by the others──► anew
+///                             └──5 s, or other rows──► joining
+/// </code>
+/// </summary>
+internal sealed class ClusterJoiner : UntypedActor, IWithTimers
+{
+    private const int LookMillis = 250, AgainMillis = 5_000, IslandMillis = 10_000;
+
+    private readonly ClusterSystemOptions _options;
+    private readonly InstanceShards _shards;
+    private readonly Action<ImmutableArray<string>> _anew;
+    private readonly Akka.Cluster.Cluster _cluster;
+    private readonly long _begunMillis;
+    private readonly ImmutableArray<string> _towards;
+    private string _asked = "";
+    private long _askedMillis, _strangersSinceMillis;
+
+    /// <param name="options">This node.</param>
+    /// <param name="shards">Has its view of the cluster.</param>
+    /// <param name="towards">The addresses to join, and no others, where this node finds itself on an island; empty for all.</param>
+    /// <param name="anew">Ends this actor system and begins another one, towards those.</param>
+    public ClusterJoiner(ClusterSystemOptions options, InstanceShards shards, ImmutableArray<string> towards, Action<ImmutableArray<string>> anew)
+    {
+        (_options, _shards, _towards, _anew) = (options, shards, towards, anew);
+        _cluster = Akka.Cluster.Cluster.Get(Context.System);
+        _begunMillis = Now;
+    }
+
+    public ITimerScheduler Timers { get; set; } = null!;
+
+    private long Now => _options.Clock.MonotonicNanos / 1_000_000;
+
+    protected override void PreStart() => Timers.StartPeriodicTimer("look", "look", TimeSpan.FromMilliseconds(LookMillis));
+
+    protected override void OnReceive(object message)
+    {
+        if (_cluster.IsTerminated)
+        {
+            // The others have removed this node.
+            _anew([]);
+            return;
+        }
+        // In the order in which they began, which all see alike; a node whose row is not there yet is none.
+        var rows = _shards.View.Nodes.Where(static node => node.LinkAddress.Length > 0)
+            .OrderBy(static node => node.StartedMillis).ThenBy(static node => node.Name, StringComparer.Ordinal).ToImmutableArray();
+        if (_cluster.SelfMember.Status is MemberStatus.Up) LookForIslands(rows);
+        else Join(rows);
+    }
+
+    /// <summary>A verdict on this node's last run holds until everybody has seen the row of this one.</summary>
+    private void Join(ImmutableArray<ClusterNode> rows)
+    {
+        var isAlone = rows.Length <= 1;
+        if (rows.All(row => row.Name != _options.Self) || (!isAlone && Now - _begunMillis < _options.LeaseMillis / 4)) return;
+        var seeds = rows.Select(static row => row.LinkAddress).Where(address => _towards.IsEmpty || _towards.Contains(address)).ToList();
+        if (seeds.Count == 0) return;
+        var asked = string.Join(' ', seeds);
+        if (asked == _asked && Now - _askedMillis < AgainMillis) return;
+        (_asked, _askedMillis) = (asked, Now);
+        _cluster.JoinSeedNodes(seeds.Select(AddressOf));
+    }
+
+    /// <summary>Nodes that began at the same moment may have begun two clusters; no instance is taken by both, but neither would help the other.</summary>
+    private void LookForIslands(ImmutableArray<ClusterNode> rows)
+    {
+        var members = _cluster.State.Members.Select(static member => $"{member.Address.Host}:{member.Address.Port}").ToHashSet(StringComparer.Ordinal);
+        var strangers = rows.TakeWhile(row => !members.Contains(row.LinkAddress)).Select(static row => row.LinkAddress).ToImmutableArray();
+        if (strangers.IsEmpty)
+        {
+            _strangersSinceMillis = 0;
+            return;
+        }
+        if (_strangersSinceMillis == 0) _strangersSinceMillis = Now;
+        if (Now - _strangersSinceMillis < IslandMillis) return;
+        _options.Log.Write(LogEvents.ClusterIsland, string.Join(", ", strangers));
+        _strangersSinceMillis = Now;
+        _anew(strangers);
+    }
+
+    private Address AddressOf(string hostAndPort) => Address.Parse($"{_cluster.SelfAddress.Protocol}://{_cluster.SelfAddress.System}@{hostAndPort}");
+}

@@ -1,0 +1,152 @@
+using Xunit.Abstractions;
+using Cti.Persistence.Memory;
+
+namespace Cti.Cluster.Tests.Remoting;
+
+/// <summary>Akka's remoting, cluster and sharding under what the node needs of them, over sockets of the loopback.</summary>
+public sealed class ClusterSystemTests(ITestOutputHelper output)
+{
+    private readonly MemoryDisk _disk = new() { NowMillis = static () => DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() };
+
+    [Fact]
+    public async Task Two_nodes_have_a_link_and_each_hears_the_other_in_order()
+    {
+        await using var a = new RemoteNode(_disk, "a");
+        await using var b = new RemoteNode(_disk, "b");
+        await a.StartAsync();
+        await b.StartAsync();
+        await RemoteNode.UntilAsync(() => a.System.IsConnected("b") && b.System.IsConnected("a"), () => Told(a, b));
+
+        for (var i = 0; i < 1000; i++)
+        {
+            a.Say("b", $"{i}").ShouldBeTrue();
+            b.Say("a", $"{i}").ShouldBeTrue();
+        }
+        await RemoteNode.UntilAsync(() => a.Heard.Count > 1000 && b.Heard.Count > 1000, () => Told(a, b));
+
+        a.Heard.ShouldBe(["b up", .. Enumerable.Range(0, 1000).Select(static i => $"b: {i}")]);
+        b.Heard.ShouldBe(["a up", .. Enumerable.Range(0, 1000).Select(static i => $"a: {i}")]);
+    }
+
+    [Fact]
+    public async Task Three_nodes_become_one_cluster_and_survivors_take_what_a_killed_one_owned()
+    {
+        await using var a = new RemoteNode(_disk, "a");
+        await using var b = new RemoteNode(_disk, "b");
+        await using var c = new RemoteNode(_disk, "c");
+        RemoteNode[] all = [a, b, c];
+        await Task.WhenAll(a.StartAsync(), b.StartAsync(), c.StartAsync());
+        var started = System.Diagnostics.Stopwatch.GetTimestamp();
+        await RemoteNode.UntilAsync(() => all.All(static node => node.MembersUp == 3), () => Told(all));
+        output.WriteLine($"a cluster after {System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms");
+        await RemoteNode.UntilAsync(() => all.Sum(static node => node.Owned.Count) == RemoteNode.Instances, () => Told(all));
+        foreach (var node in all)
+        {
+            foreach (var (instance, to) in node.Member.PlanGives()) (await node.Member.GiveAsync(instance, to)).ShouldBeTrue();
+        }
+        foreach (var node in all) node.Member.RenewNow();
+        await RemoteNode.UntilAsync(() => all.All(static node => node.Owned.Count > 0) && all.Sum(static node => node.Owned.Count) == RemoteNode.Instances,
+            () => Told(all));
+
+        var began = System.Diagnostics.Stopwatch.GetTimestamp();
+        await a.KillAsync();
+        await RemoteNode.UntilAsync(() => b.Owned.Count + c.Owned.Count == RemoteNode.Instances, () => Told(all));
+        output.WriteLine($"taken after {System.Diagnostics.Stopwatch.GetElapsedTime(began).TotalMilliseconds:0} ms\n{Told(all)}");
+
+        b.Owned.Keys.Intersect(c.Owned.Keys).ShouldBeEmpty();
+        b.Member.Snapshot().TakenFromDead.ShouldBeGreaterThan(0);
+    }
+
+    [Fact]
+    public async Task A_node_with_another_secret_is_refused_and_both_logs_say_why()
+    {
+        await using var a = new RemoteNode(_disk, "a");
+        await using var b = new RemoteNode(_disk, "b", secret: "another secret of a cluster");
+        await a.StartAsync();
+        await b.StartAsync();
+        await RemoteNode.UntilAsync(() => Complains(a) && Complains(b), () => Told(a, b));
+        (a.System.IsConnected("b"), b.System.IsConnected("a")).ShouldBe((false, false));
+        await RemoteNode.UntilAsync(() => a.MembersUp == 1, () => Told(a, b));
+        b.MembersUp.ShouldBe(0);
+        a.Log.Lines.ShouldNotContain(static line => line.Contains("made anew", StringComparison.Ordinal), "a handshake that fails ends nothing");
+
+        static bool Complains(RemoteNode node) => Says(node, "does not prove that it knows the cluster's secret");
+    }
+
+    [Fact]
+    public async Task Two_versions_of_what_nodes_say_refuse_each_other_and_both_logs_name_both()
+    {
+        await using var a = new RemoteNode(_disk, "a", version: 2);
+        await using var b = new RemoteNode(_disk, "b", version: 3);
+        await a.StartAsync();
+        await b.StartAsync();
+        await RemoteNode.UntilAsync(() => Says(a, "it speaks version 3 of the links between nodes, this node version 2")
+            && Says(b, "it speaks version 2 of the links between nodes, this node version 3"), () => Told(a, b));
+        a.System.IsConnected("b").ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_short_secret_is_refused_at_once() =>
+        Should.Throw<ArgumentException>(() => new RemoteNode(_disk, "a", secret: "too short")).Message.ShouldContain("at least 16 characters");
+
+    [Fact]
+    public async Task An_address_that_another_program_has_is_named()
+    {
+        using var other = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((System.Net.IPEndPoint)other.LocalEndpoint).Port;
+        await using var a = new RemoteNode(_disk, "a", port: port);
+        (await Should.ThrowAsync<Kernel.ListenException>(a.StartAsync())).Message.ShouldStartWith($"127.0.0.1:{port} is in use by another process");
+    }
+
+    [Fact]
+    public async Task A_node_without_the_role_media_joins_and_owns_nothing()
+    {
+        await using var a = new RemoteNode(_disk, "a");
+        await using var g = new RemoteNode(_disk, "g", isMedia: false);
+        await a.StartAsync();
+        await g.StartAsync();
+        await RemoteNode.UntilAsync(() => a.MembersUp == 2 && g.MembersUp == 2 && g.System.IsConnected("a"), () => Told(a, g));
+        (a.Owned.Count, g.Owned.Count).ShouldBe((RemoteNode.Instances, 0));
+    }
+
+    [Fact]
+    public async Task A_node_that_the_others_removed_comes_back_and_what_it_owns_is_not_touched()
+    {
+        await using var a = new RemoteNode(_disk, "a");
+        await using var b = new RemoteNode(_disk, "b");
+        await a.StartAsync();
+        await b.StartAsync();
+        await RemoteNode.UntilAsync(() => a.MembersUp == 2 && b.MembersUp == 2 && a.System.IsConnected("b") && b.System.IsConnected("a"), () => Told(a, b));
+        var (before, system) = (a.Owned, a.System.System);
+
+        var cluster = Akka.Cluster.Cluster.Get(b.System.System);
+        cluster.Down(cluster.State.Members.Single(member => member.Address.Port == a.Port).Address);
+        await RemoteNode.UntilAsync(() => a.System.System is { } now && now != system && a.MembersUp == 2 && b.MembersUp == 2
+            && a.System.IsConnected("b") && b.System.IsConnected("a"), () => Told(a, b), seconds: 60);
+
+        a.Owned.ShouldBe(before, "with the epochs under which it owned them");
+        a.Log.Lines.ShouldContain(static line => line.Contains("made anew; its calls go on", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_node_that_leaves_is_removed_without_a_verdict_and_its_name_may_come_back_at_once()
+    {
+        await using var a = new RemoteNode(_disk, "a");
+        await a.StartAsync();
+        var b = new RemoteNode(_disk, "b");
+        await b.StartAsync();
+        await RemoteNode.UntilAsync(() => a.MembersUp == 2, () => Told(a, b));
+        await b.DisposeAsync();
+        await RemoteNode.UntilAsync(() => a.MembersUp == 1, () => Told(a));
+        await using var again = new RemoteNode(_disk, "b", port: b.Port);
+        await again.StartAsync();
+        await RemoteNode.UntilAsync(() => a.MembersUp == 2 && again.MembersUp == 2 && a.System.IsConnected("b"), () => Told(a, again));
+    }
+
+    private static bool Says(RemoteNode node, string what) => node.Log.Lines.Any(line => line.Contains(what, StringComparison.Ordinal));
+
+    private static string Told(params RemoteNode[] nodes) => string.Join("\n", nodes.Select(static node =>
+        $"-- {node.Name}: {node.MembersUp} members, owns {string.Join(' ', node.Owned.Keys)}\n{string.Join("\n", node.Log.Lines)}\n"
+            + string.Join("; ", node.Heard.Take(20))));
+}
