@@ -76,7 +76,8 @@ public sealed class ServerNode : INodeInfo
             Unclaimed = resource => toldByes!.Forget(resource),
         };
         toldByes = new ByeSpool(options.ToldByes, post, () => _member!.IsCutOff, _clock, options.Timers, options.Scheduler, options.Log);
-        _placer = new CallPlacer(_trunks, options.Store, options.Resolver, options.Random, _clock, options.DialAny, options.Log);
+        var silent = new SilentTargets(_clock);
+        _placer = new CallPlacer(_trunks, options.Store, options.Resolver, silent, options.Random, _clock, options.DialAny, options.Log);
         _services = new CallServices
         {
             NodeName = options.NodeName,
@@ -97,9 +98,11 @@ public sealed class ServerNode : INodeInfo
             MediaProfile = options.MediaProfile,
             Sip = _sip,
             SipTimers = options.SipTimers,
+            SipProfile = options.SipProfile,
             ReInvites = new ReInvitePacer(options.Timers),
             DialPolicy = options.DialPolicy,
             Trunks = _trunks,
+            Silent = silent,
             ReleasePermit = _placer.Release,
             Subscribers = options.Subscribers,
             HeardHeaders = application => options.HeardHeaders.GetValueOrDefault(application, []),

@@ -14,6 +14,7 @@ using Cti.Kernel;
 using Cti.Media;
 using Cti.Persistence;
 using Cti.Sip;
+using Cti.Sip.Dialog;
 using Cti.Sip.Transaction;
 
 namespace Cti.Actors;
@@ -35,6 +36,8 @@ public sealed class ServerNodeOptions
     public CallSettings Calls { get; init; } = new();
     /// <summary>SIP timers.</summary>
     public SipTimers SipTimers { get; init; } = new();
+    /// <summary>What is asked of far ends, and granted to them, beyond RFC 3261; a trunk may have it otherwise.</summary>
+    public SipProfile SipProfile { get; init; } = new();
     /// <summary>Audio.</summary>
     public MediaProfile MediaProfile { get; init; } = new(["PCMA", "PCMU"], 0);
     /// <summary>Who may call in.</summary>

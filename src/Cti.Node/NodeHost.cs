@@ -211,6 +211,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             },
             SipTimers = new SipTimers((int)_configuration.Sip.Timers.T1.TotalMilliseconds, (int)_configuration.Sip.Timers.T2.TotalMilliseconds,
                 (int)_configuration.Sip.Timers.T4.TotalMilliseconds),
+            SipProfile = _configuration.Sip.Profile,
             MediaProfile = new MediaProfile(_configuration.Media.Codecs, (int)_configuration.Media.Inactivity.TotalMilliseconds,
                 _configuration.Media.RingBackCountry)
             {
@@ -426,6 +427,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 advertise is null ? null : new SipHostPort(advertise.Host, advertise.Port ?? listener.Address.Port)))],
             Tls = _sipTls,
             IsTrunk = address => _server!.Trunks.ForSource(new IPEndPoint(address, 0)) is not null,
+            KeepAliveMillis = address => _server!.Trunks.ForSource(address)?.KeepAliveMillis ?? 0,
             ConnectionsMax = Math.Max(1, _descriptors.SipConnections),
             IdleMillis = (int)_configuration.Sip.Tcp.IdleTimeout.TotalMilliseconds,
             ConnectMillisMax = (int)_configuration.Sip.Tcp.ConnectTimeout.TotalMilliseconds,

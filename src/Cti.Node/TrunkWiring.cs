@@ -45,8 +45,11 @@ internal static class TrunkWiring
             _ => TrunkDtmf.Rfc4733,
         },
         OptionsIntervalMillis = (int)trunk.OptionsInterval.TotalMilliseconds,
+        KeepAliveMillis = (int)trunk.Signalling.KeepAlive.TotalMilliseconds,
         Latch = trunk.Media.Latch,
         Idle = trunk.Media.Idle,
         Srtp = trunk.Media.Srtp,
+        Reliable = trunk.Signalling.Reliable,
+        SessionSeconds = (int?)trunk.Signalling.SessionExpires?.TotalSeconds,
     };
 }

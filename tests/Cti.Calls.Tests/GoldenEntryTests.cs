@@ -36,6 +36,7 @@ public sealed class GoldenEntryTests
         ["ring"] = At(new RingingBegan()) with { Events = 1 },
         ["up"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio)) with { Events = 1 },
         ["up.digest"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio, new Cti.Sip.Auth.DigestAgreement("carrier \\\"a\\\"", true))) with { Events = 1 },
+        ["up.timer"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio, null, new Cti.Sip.Dialog.SessionTimer(1800, true))) with { Events = 1 },
         ["answer"] = At(new AnswerRequested(600)),
         ["answer.headers"] = At(new AnswerRequested(600, "X-Queue: 7\nUser-to-User: 00c0ffee;encoding=hex")),
         ["ack"] = At(new AnswerConfirmed(Some.Audio)) with { Events = 1 },
@@ -45,6 +46,7 @@ public sealed class GoldenEntryTests
             Srtp = "AES_CM_128_HMAC_SHA1_80",
             Keys = new Cti.Sip.Sdp.StreamKeys(new Cti.Sip.Sdp.CryptoKey("AES_CM_128_HMAC_SHA1_80", "no journal has this"), null),
         })) with { Events = 1 },
+        ["ack.timer"] = At(new AnswerConfirmed(null, new Cti.Sip.Dialog.SessionTimer(90, false))) with { Events = 1 },
         ["ack.bare"] = At(new AnswerConfirmed(null)) with { Events = 1 },
         ["data"] = At(new UserDataSet("mine")),
         ["nop"] = At(new Touched()),
@@ -61,6 +63,7 @@ public sealed class GoldenEntryTests
         ["end"] = At(new ActionEnded()) with { Events = 1 },
         ["end.press"] = At(new ActionEnded(new KeyPress(null, 7))) with { Events = 1 },
         ["dlg"] = At(new DialogUpdated(Some.InboundDialog, Some.Held, Some.LocalSdp)),
+        ["dlg.timer"] = At(new DialogUpdated(Some.InboundDialog, Some.Held, Some.LocalSdp, new Cti.Sip.Dialog.SessionTimer(600, true))),
         ["rel"] = At(new CallReleased(SipClosing.Bye, 603)) with { Events = 3 },
         ["rel.dialog"] = At(new CallReleased(SipClosing.Bye, 488, Some.OutboundDialog)) with { Events = 3 },
         ["rel.contact"] = At(new CallReleased(SipClosing.Refusal, 302, null, "sip:2002@c.example")) with { Events = 2 },
@@ -94,6 +97,7 @@ public sealed class GoldenEntryTests
         ["offer.invite"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null, Some.TheirInvite))
             with { Events = 1 },
         ["inv"] = At(new InviteMoved(Some.OutboundInvite with { CSeq = 2 })),
+        ["inv.routes"] = At(new InviteMoved(Some.OutboundInvite with { Routes = ["<sip:p1.example;lr>", "<sip:p2.example;lr>"] })),
         ["rec"] = At(new Recovered(Some.Start, Some.OutboundDialog, Some.LocalSdp)),
         ["res"] = At(new Resumed()),
         ["chg.play"] = At(new ActionChanged(new PlayAction

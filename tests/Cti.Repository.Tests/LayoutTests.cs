@@ -33,6 +33,7 @@ public sealed partial class LayoutTests
         ["Cti.Cluster"] = ["Akka", "Akka.Cluster", "Akka.Cluster.Sharding", "Akka.Coordination", "Akka.Remote"],
         ["Cti.Media"] = ["NAudio.Core"],
         ["Cti.Persistence"] = ["Akka.Persistence", "Npgsql", "Microsoft.Data.Sqlite.Core", "SQLitePCLRaw.bundle_e_sqlite3"],
+        ["Cti.Transport"] = ["DnsClient"],
         ["Cti.Node"] = ["System.CommandLine", "Spectre.Console"],
     };
 

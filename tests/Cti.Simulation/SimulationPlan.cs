@@ -160,7 +160,8 @@ internal record SimulationPlan
         }
         plan = plan with { HasMediaTrouble = random.Chance(25), HasSmallFeeds = random.Chance(30), CallsMax = random.Pick(4, 4000, 4000),
             TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand) };
-        return plan;
+        // By the seed itself: all other worlds are what they were.
+        return seed % 8 == 7 ? plan with { Phones = plan.Phones with { IsReliable = 60 } } : plan;
     }
 
     public override string ToString() =>

@@ -121,6 +121,9 @@ public sealed class VirtualResolver : ISipResolver
     /// <summary>Names that resolve.</summary>
     public Dictionary<string, IPEndPoint> Names { get; } = new(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Names that lead to several places, the best first.</summary>
+    public Dictionary<string, IPEndPoint[]> Ways { get; } = new(StringComparer.OrdinalIgnoreCase);
+
     /// <summary>Addresses of hosts that session descriptions name.</summary>
     public Dictionary<string, IPAddress[]> Hosts { get; } = new(StringComparer.OrdinalIgnoreCase);
 
@@ -155,8 +158,15 @@ public sealed class VirtualResolver : ISipResolver
     /// <summary>Whether maddr counts before the host, as RFC 3263 section 4 has it.</summary>
     public bool Maddr { get; set; }
 
+    public async ValueTask<IReadOnlyList<SipFlow>> ResolveAllAsync(SipUri nextHop)
+    {
+        if (Ways.TryGetValue(nextHop.Host, out var ways)) return [.. ways.Select(way => new SipFlow(SipTransportKind.Udp, 0, way))];
+        return await ResolveAsync(nextHop) is { } flow ? [flow] : [];
+    }
+
     public ValueTask<SipFlow?> ResolveAsync(SipUri nextHop)
     {
+        if (Ways.TryGetValue(nextHop.Host, out var ways)) return new(new SipFlow(SipTransportKind.Udp, 0, ways[0]));
         if (Maddr && IPEndPoint.TryParse(nextHop.Params["maddr"] ?? "", out var other))
             return new(new SipFlow(SipTransportKind.Udp, 0, new IPEndPoint(other.Address, 5060)));
         if (Names.TryGetValue(nextHop.Host, out var named)) return new(new SipFlow(SipTransportKind.Udp, 0, named));

@@ -87,12 +87,13 @@ internal sealed class CallLeg : ICallLeg
     public static CallLeg? ForInvite(CallServices services, CallCell cell, ActorHost system, ServerTransaction transaction, ResourceId id, LocalAudio local,
         string? trunkName, ImmutableDictionary<string, string> hosts, out SipResponse? refusal)
     {
-        var tag = DialogTag.Create(id, services.Random);
-        var contact = tag.ToContact(services.Sip.LocalAddress(transaction.Flow), transaction.Flow.Kind, transaction.Request.Uri.Scheme == "sips");
-        var begun = InviteServerUsage.Begin(transaction.Request, tag.ToString(), contact, DialogFlow.Format(transaction.Flow), out refusal, hosts);
-        if (begun is null) return null;
         var trunk = services.Trunks.Named(trunkName);
         var leg = new LegContext(services, cell, system, local, trunk);
+        var tag = DialogTag.Create(id, services.Random);
+        var contact = tag.ToContact(services.Sip.LocalAddress(transaction.Flow), transaction.Flow.Kind, transaction.Request.Uri.Scheme == "sips");
+        var begun = InviteServerUsage.Begin(transaction.Request, tag.ToString(), contact, DialogFlow.Format(transaction.Flow), out refusal, hosts,
+            leg.Profile);
+        if (begun is null) return null;
         var usages = new LegUsages { Server = begun };
         var route = new LegRoute(leg, usages) { CallerAllowance = InviteOfTheirs.AllowanceOf(transaction, trunk), Flow = transaction.Flow };
         var made = new CallLeg(leg, usages, route, hosts);
@@ -329,8 +330,10 @@ internal sealed class CallLeg : ICallLeg
             case SipMethods.Info:
                 return Passes(transaction) ? _keysByInfo.Came(transaction) : null;
             case SipMethods.Options:
-                if (Passes(transaction)) sip.Respond(transaction, SipCapabilities.AnswerOptions(request, null));
+                if (Passes(transaction)) sip.Respond(transaction, SipCapabilities.AnswerOptions(request, null, reliable: _leg.Profile.Reliable));
                 return null;
+            case SipMethods.Prack:
+                return Passes(transaction) ? _theirs.Acknowledged(transaction) : null;
             default:
                 sip.Respond(transaction, SipCapabilities.RefuseMethod(request, null));
                 return null;
@@ -396,6 +399,6 @@ internal sealed class CallLeg : ICallLeg
         if (_ending.Is(handle)) return _ending.NotSent(status);
         if (_keysByInfo.Is(handle)) return _keysByInfo.Failed();
         if (_session.Is(handle)) return _session.NotAnswered(status);
-        return _ours.Is(handle) ? _ours.NotAnswered(status) : null;
+        return _ours.Is(handle) ? _ours.NotAnswered(handle, status) : null;
     }
 }

@@ -4,6 +4,7 @@ using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Kernel;
+using Cti.Sip.Dialog;
 using Cti.Sip.Transaction;
 
 namespace Cti.Actors.Calls;
@@ -16,10 +17,12 @@ internal sealed class CallServices : ResourceServices
     public required MediaProfile MediaProfile { get; init; }
     public required ISipNode Sip { get; init; }
     public required SipTimers SipTimers { get; init; }
+    public required SipProfile SipProfile { get; init; }
     public required ReInvitePacer ReInvites { get; init; }
     /// <summary>Where far ends may send this node.</summary>
     public required DialPolicy DialPolicy { get; init; }
     public required TrunkTable Trunks { get; init; }
+    public required SilentTargets Silent { get; init; }
     public required Action<string> ReleasePermit { get; init; }
     public required ISubscribers Subscribers { get; init; }
     /// <summary>Of which header fields an application wants to hear: names, and beginnings of names with <c>*</c> behind them.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
@@ -28,10 +29,13 @@ namespace Cti.Actors.Calls;
 internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute route, LegHosts hosts)
 {
     private readonly List<RequestHandle> _invites = [];
+    private readonly List<RequestHandle> _pracks = [];
+    private readonly Queue<SipFlow> _others = new();
     private SipUri _target = null!;
     private SdpSession _offer = null!;
     private string _fromUri = "";
     private string? _headers;
+    private ImmutableArray<string> _routes = [];
     private bool _isResolved;
     private bool _isCancelled;
     private string? _branch;
@@ -45,8 +49,8 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
     /// <summary>Whether the answer is not durable yet, and its 2xx therefore not acknowledged.</summary>
     public bool OwesAck => _pendingAck is not null;
 
-    /// <summary>Whether a request is one of its INVITEs.</summary>
-    public bool Is(RequestHandle handle) => _invites.Count > 0 && _invites.Contains(handle);
+    /// <summary>Whether a request is one of its INVITEs, or acknowledges a provisional response to one.</summary>
+    public bool Is(RequestHandle handle) => (_invites.Count > 0 && _invites.Contains(handle)) || _pracks.Contains(handle);
 
     /// <summary>Where it is to go; nothing is sent before <see cref="Begin"/>.</summary>
     public void Place(Placement placement, string? fromUri, string? headers)
@@ -55,7 +59,9 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         _offer = SdpNegotiator.CreateOffer(leg.Local);
         _target = placement.NextHop;
         _fromUri = fromUri ?? "";
+        _routes = placement.Routes;
         _isResolved = placement.Flow is not null;
+        foreach (var other in placement.Others) _others.Enqueue(other);
     }
 
     /// <summary>Takes over our INVITE: it can be cancelled, and an answer that crosses that is acknowledged and hung up.</summary>
@@ -65,7 +71,7 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         _target = invite.Uri;
         _isResolved = true;
         _offer = JournaledSdp.Of(call) ?? SdpNegotiator.CreateOffer(leg.Local);
-        usages.Client = InviteClientUsage.Begin(invite, _offer, sent.Flow, new InviteClientPolicy()).State;
+        usages.Client = InviteClientUsage.Begin(invite, _offer, sent.Flow, new InviteClientPolicy()).State with { Reserved = Limits.SipCSeqReserve };
         var handle = new RequestHandle(leg.Cell.Actor, invite);
         _invites.Add(handle);
         leg.Services.Sip.AdoptOutbound(handle, route.Flow);
@@ -78,8 +84,10 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         var address = leg.Services.Sip.LocalAddress(route.Flow);
         var via = leg.Services.Sip.ViaOf(route.Flow, NewBranch());
         return new OutboundInvite(1, _target.Text, via, IdentityAt(address).From.ToString(), new NameAddr(_target).ToString(),
-            tag.ToContact(address, route.Flow.Kind).ToString(), DialogFlow.Format(route.Flow));
+            tag.ToContact(address, route.Flow.Kind).ToString(), DialogFlow.Format(route.Flow)) { Routes = JournaledRoutes };
     }
+
+    private ImmutableArray<string>? JournaledRoutes => _routes.IsEmpty ? null : _routes;
 
     private string NewBranch() => _branch = ViaValue.MagicCookie + leg.Services.Random.NextHex(8);
 
@@ -103,12 +111,12 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
     }
 
     /// <summary>A redirection's host is looked up away from the actor; the result comes back as a message.</summary>
-    private async Task ReportAsync(ValueTask<SipFlow?> lookup, SipRequest invite)
+    private async Task ReportAsync(ValueTask<IReadOnlyList<SipFlow>> lookup, SipRequest invite)
     {
-        SipFlow? found = null;
+        IReadOnlyList<SipFlow> found = [];
         try
         {
-            found = await lookup.ConfigureAwait(false);
+            found = leg.Services.Silent.InOrder(await lookup.ConfigureAwait(false));
         }
         catch (OperationCanceledException)
         {
@@ -121,9 +129,11 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
     public ResourceCommand? Resolved(TargetResolved resolved)
     {
         if (_isCancelled) return new DialFailed(487, "cancelled before the INVITE was sent");
-        if (resolved.Flow is not { } found) return new DialFailed(503, $"host {_target.Host} does not resolve, or no listener has its transport");
-        if (!leg.Services.DialPolicy.Allows(found.Remote, route.Flow.Remote))
-            return new DialFailed(403, $"the far end redirects to {found.Remote}, which cti.sip.dial-policy does not allow it");
+        if (resolved.Ways.Count == 0) return new DialFailed(503, $"host {_target.Host} does not resolve, or no listener has its transport");
+        _others.Clear();
+        foreach (var way in resolved.Ways.Where(way => leg.Services.DialPolicy.Allows(way.Remote, route.Flow.Remote))) _others.Enqueue(way);
+        if (!_others.TryDequeue(out var found))
+            return new DialFailed(403, $"the far end redirects to {resolved.Ways[0].Remote}, which cti.sip.dial-policy does not allow it");
         route.Flow = found;
         return Retry(resolved.Invite);
     }
@@ -132,9 +142,12 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
     private InviteRetried Retry(SipRequest invite)
     {
         _pendingInvite = invite;
+        // Another transport has another Contact.
+        if (DialogTag.TryParse(leg.Cell.State!.LocalTag, out var tag))
+            invite.Set(HeaderId.Contact, tag.ToContact(leg.Services.Sip.LocalAddress(route.Flow), route.Flow.Kind).ToString());
         var via = leg.Services.Sip.ViaOf(route.Flow, NewBranch());
         return new InviteRetried(new OutboundInvite(invite.CSeq.Number, invite.Uri.Text, via, invite.From.WithoutTag().ToString(),
-            invite.Get(HeaderId.To)!, invite.Get(HeaderId.Contact)!, DialogFlow.Format(route.Flow)));
+            invite.Get(HeaderId.To)!, invite.Get(HeaderId.Contact)!, DialogFlow.Format(route.Flow)) { Routes = JournaledRoutes });
     }
 
     private SipRequest BuildInvite(CallState state)
@@ -143,8 +156,8 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         var identity = IdentityAt(address);
         if (!DialogTag.TryParse(state.LocalTag, out var tag)) throw new InvalidOperationException($"{state.LocalTag} is no tag of ours");
         var contact = tag.ToContact(address, route.Flow.Kind);
-        var initial = new InitialRequest(_target, identity.From, new NameAddr(_target), contact, state.SipCallId, state.LocalTag, 1, []);
-        return CarriedHeaders.With(InitialRequests.Invite(initial, _offer.ToBytes(), identity), _headers);
+        var initial = new InitialRequest(_target, identity.From, new NameAddr(_target), contact, state.SipCallId, state.LocalTag, 1, _routes);
+        return CarriedHeaders.With(InitialRequests.Invite(initial, _offer.ToBytes(), identity, leg.Profile), _headers);
     }
 
     private CallerIdentity IdentityAt(SipHostPort address) => CallerIdentity.Of(CallerUri(address), leg.Trunk?.AssertIdentity ?? false);
@@ -170,6 +183,16 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
 
     public ResourceCommand? Responded(ResponseCame came)
     {
+        if (came.Response.IsFinal) _pracks.Remove(came.Handle);
+        if (IsLast(came.Handle) && came.Response.Status == 503)
+        {
+            leg.Services.Silent.Note(came.Sent.Remote, InviteResponses.RetryAfterSeconds(came.Response));
+            if (usages.Client?.MayGoElsewhere(came.Response) == true && TryElsewhere() is { } elsewhere) return elsewhere;
+        }
+        else
+        {
+            leg.Services.Silent.Forget(came.Sent.Remote);
+        }
         var input = new InviteClientInput.Responded(came.Response, leg.Services.Random.NextHex(16)) { Answer = leg.AnswerTo(came, usages.Client?.Digest) };
         return Step(input) switch
         {
@@ -184,10 +207,26 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
     public ResourceCommand? Repeated(SipResponse response) => Step(new InviteClientInput.Responded(response, leg.Services.Random.NextHex(16)));
 
     /// <summary>It ended without a final response.</summary>
-    public ResourceCommand? NotAnswered(int status)
+    public ResourceCommand? NotAnswered(RequestHandle handle, int status)
     {
+        // Who gets no PRACK refuses the INVITE by itself.
+        if (_pracks.Remove(handle)) return null;
+        if (IsLast(handle)) leg.Services.Silent.Note(route.Flow.Remote, null);
+        if (IsLast(handle) && usages.Client?.MayGoElsewhere(null) == true && TryElsewhere() is { } elsewhere) return elsewhere;
         if (status == 503 && leg.Trunk is { } trunk) leg.Services.Trunks.SetUp(trunk.Name, trunk.OptionsIntervalMillis == 0);
         return Step(new InviteClientInput.Failed(status));
+    }
+
+    private bool IsLast(RequestHandle handle) => _invites.Count > 0 && _invites[^1] == handle;
+
+    /// <summary>
+    /// The INVITE goes to the next of those that its host leads to, in a transaction of its own (RFC 3263 section 4.3); null where there is none.
+    /// </summary>
+    private ResourceCommand? TryElsewhere()
+    {
+        if (_isCancelled || !_others.TryDequeue(out var next)) return null;
+        route.Flow = next;
+        return Step(new InviteClientInput.Elsewhere(DialogFlow.Format(next)));
     }
 
     /// <summary>An UPDATE came before the final response.</summary>
@@ -214,6 +253,9 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
                     if (isFirst) StartInvite(invite.Request);
                     else command = SendInviteTo(invite.Request);
                     break;
+                case SendRequest { Request.Method: SipMethods.Prack } prack:
+                    _pracks.Add(route.Start(prack.Request));
+                    break;
                 case SendRequest other:
                     route.Start(other.Request);
                     break;
@@ -233,9 +275,11 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
                     command = new FarEndRings(progressed.Early);
                     break;
                 case InviteAnswered answered:
+                    // Where one that was given up has answered after all, whoever was asked after it is not to ring.
+                    if (_invites.Count > 1) leg.Services.Sip.Cancel(_invites[^1], null);
                     usages.Session = SessionOf(answered, step.State);
                     var agreement = step.State.Digest == DigestSession.Empty ? null : leg.Agreement;
-                    command = new FarEndAnswered(answered.Dialog, answered.Media) { Agreement = agreement };
+                    command = new FarEndAnswered(answered.Dialog, answered.Media) { Agreement = agreement, Timer = step.State.Timer };
                     break;
                 case InviteFailed failed:
                     command = new DialFailed(failed.Status, failed.Response?.Reason ?? ReasonOf(failed.Status));
@@ -253,6 +297,8 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         Credentials = leg.Credentials,
         Digest = client.Digest,
         AllowsUpdate = client.AllowsUpdate,
+        TimerRules = leg.Profile.Timer,
+        LeastSeconds = client.LeastSeconds,
     }.WithTimer(client.Timer, leg.NowMillis);
 
     /// <summary>
@@ -280,7 +326,7 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
     {
         if (invite.Uri.Host.Equals(_target.Host, StringComparison.OrdinalIgnoreCase) && invite.Uri.Port == _target.Port) return Retry(invite);
         _target = invite.Uri;
-        _ = ReportAsync(leg.Services.Sip.ResolveAsync(invite.Uri), invite);
+        _ = ReportAsync(leg.Services.Sip.ResolveAllAsync(invite.Uri), invite);
         return null;
     }
 

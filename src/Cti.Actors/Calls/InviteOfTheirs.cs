@@ -14,12 +14,12 @@ namespace Cti.Actors.Calls;
 
 /// <summary>
 /// The INVITE of an inbound call, from the offer to the ACK, in front of <see cref="InviteServerUsage"/>: its transaction, which is that of the newest branch
-/// where the same INVITE comes by several paths, and the UPDATE that is being answered before the ACK.
+/// where the same INVITE comes by several paths, and the UPDATE or PRACK that is being answered.
 /// </summary>
 internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute route, LegHosts hosts, HeldAnswers held, LegEnding ending, LegTakeover takeover)
 {
     private ServerTransaction? _transaction;
-    private ServerTransaction? _update;
+    private ServerTransaction? _asked;
     private SipFlow? _carrier;
 
     /// <summary>What it came by; null for an outbound call.</summary>
@@ -46,7 +46,8 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
     /// <summary>It came to a node that is gone.</summary>
     public void TakeOver(SipRequest invite, SipFlow dead, DialogState dialog, SdpSession sdp, bool isAnswered, string? headers = null)
     {
-        usages.Server = InviteServerUsage.Restore(invite, dialog, sdp, isAnswered, leg.NowMillis, leg.Services.SipTimers, headers);
+        usages.Server = InviteServerUsage.Restore(invite, dialog, sdp, isAnswered, leg.NowMillis, leg.Services.SipTimers, headers,
+            leg.Profile);
         _transaction = ServerTransaction.Detached(invite, leg.Services.Sip.Facing(dead));
         leg.Services.Sip.AdoptInbound(_transaction, leg.Cell.Actor);
     }
@@ -64,8 +65,8 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
         {
             switch (action)
             {
-                case SendResponse response when response.Request.Method == SipMethods.Update:
-                    AnswerUpdate(response, isHeld: isElsewhere);
+                case SendResponse response when response.Request.Method is SipMethods.Update or SipMethods.Prack:
+                    AnswerInDialog(response, isHeld: isElsewhere);
                     break;
                 case SendResponse response:
                     leg.Services.Sip.Respond(_transaction!, response.Response);
@@ -73,6 +74,9 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
                     break;
                 case MediaAgreed media:
                     agreed = media.Media;
+                    break;
+                case ProvisionalNotAcknowledged:
+                    command = new PrackMissing();
                     break;
                 case InviteConfirmed confirmed:
                     command = Confirmed(confirmed.Dialog, agreed);
@@ -90,8 +94,17 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
     /// <summary>An UPDATE came before the ACK.</summary>
     public ResourceCommand? Update(ServerTransaction transaction)
     {
-        _update = transaction;
+        _asked = transaction;
         return Step(new InviteServerInput.Overlapped(transaction.Request, leg.Services.Random.Next(11)));
+    }
+
+    /// <summary>A PRACK, which fits the dialog.</summary>
+    public ResourceCommand? Acknowledged(ServerTransaction transaction)
+    {
+        _asked = transaction;
+        if (usages.Server is not null) return Step(new InviteServerInput.ProvisionalAcknowledged(transaction.Request));
+        leg.Services.Sip.Respond(transaction, DialogChecks.NoSuchDialog(transaction.Request));
+        return null;
     }
 
     public ResourceCommand? Cancelled(SipRequest cancel, CallState state)
@@ -127,8 +140,9 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
         leg.Services.Sip.Respond(before, SipResponse.For(before.Request, 482, null, leg.Services.Random.NextHex(8)));
         usages.Server = joined;
         _transaction = arrived;
-        // The older one rings since the call is durable.
-        if (state.Phase == CallPhase.Initiated && leg.Cell.Durable is not null) Step(new InviteServerInput.Provide(180));
+        // The older one rings since the call is durable; a reliable response goes on by the new path.
+        if (joined.Unacknowledged is not { IsOver: false } && state.Phase == CallPhase.Initiated && leg.Cell.Durable is not null)
+            Step(new InviteServerInput.Provide(180));
         return null;
     }
 
@@ -146,11 +160,11 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
         _carrier = null;
     }
 
-    /// <summary>Each UPDATE is answered in the step that takes it; one that moves the far end waits until that is durable.</summary>
-    private void AnswerUpdate(SendResponse answer, bool isHeld)
+    /// <summary>Each UPDATE and PRACK is answered in the step that takes it; one that moves the far end waits until that is durable.</summary>
+    private void AnswerInDialog(SendResponse answer, bool isHeld)
     {
-        if (isHeld) held.Hold(_update!, answer.Response);
-        else leg.Services.Sip.Respond(_update!, answer.Response);
+        if (isHeld) held.Hold(_asked!, answer.Response);
+        else leg.Services.Sip.Respond(_asked!, answer.Response);
     }
 
     private AckArrived Confirmed(DialogState dialog, NegotiatedAudio? agreed)
@@ -165,7 +179,9 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
             LocalSdp = serving.LocalSdp!,
             Credentials = leg.Credentials,
             AllowsUpdate = serving.AllowsUpdate,
+            TimerRules = leg.Profile.Timer,
+            LeastSeconds = serving.LeastSeconds,
         }.WithTimer(serving.Timer, leg.NowMillis);
-        return new AckArrived(serving.Offer is not null && agreed is null ? null : agreed);
+        return new AckArrived(serving.Offer is not null && agreed is null ? null : agreed) { Timer = serving.Timer };
     }
 }

@@ -22,6 +22,9 @@ internal sealed class LegContext(CallServices services, CallCell cell, ActorHost
 
     public IClock Clock { get; } = system.Clock;
 
+    /// <summary>What is asked of this far end, and granted to it.</summary>
+    public SipProfile Profile { get; } = trunk?.ProfileOver(services.SipProfile) ?? services.SipProfile;
+
     public ITimers Timers { get; } = system.Timers;
 
     /// <summary>Our side of the audio.</summary>

@@ -7,8 +7,8 @@ namespace Cti.Actors.Calls;
 /// <summary>The leg's earliest deadline came.</summary>
 internal sealed record LegTick : ISystemMessage;
 
-/// <summary>A next hop was looked up.</summary>
-internal sealed record TargetResolved(SipRequest Invite, SipFlow? Flow) : ISystemMessage;
+/// <summary>A next hop was looked up: where it leads, the best first.</summary>
+internal sealed record TargetResolved(SipRequest Invite, IReadOnlyList<SipFlow> Ways) : ISystemMessage;
 
 /// <summary>The next key may be sent by INFO.</summary>
 internal sealed record InfoKeyDue : ISystemMessage;

@@ -79,7 +79,7 @@ internal sealed class LegSession(LegContext leg, LegUsages usages, LegRoute rout
                     break;
                 case MediaAgreed agreed:
                     SettleAnswer();
-                    command = new DialogChanged(session.Dialog, agreed.Media, agreed.Local.ToJournal());
+                    command = new DialogChanged(session.Dialog, agreed.Media, agreed.Local.ToJournal()) { Timer = session.Timer };
                     break;
                 case ReInviteRefused refused when leg.Cell.State!.InterruptedMillis is not null:
                     command = new TakeoverRefused(refused.Status);

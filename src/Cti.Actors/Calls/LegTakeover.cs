@@ -73,11 +73,12 @@ internal sealed class LegTakeover(LegContext leg, LegUsages usages, LegRoute rou
         while (_early.TryDequeue(out var before)) leg.Services.Sip.GiveBack(before);
     }
 
-    private ReInviteState SessionOf(CallState state) => new()
+    private ReInviteState SessionOf(CallState state) => new ReInviteState
     {
         Dialog = state.Dialog!,
         Local = leg.Local,
         LocalSdp = JournaledSdp.Of(state) ?? SdpNegotiator.CreateOffer(leg.Local),
         Credentials = leg.Credentials,
-    };
+        TimerRules = leg.Profile.Timer,
+    }.WithTimer(state.Timer, leg.NowMillis);
 }

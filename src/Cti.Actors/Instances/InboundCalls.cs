@@ -6,6 +6,7 @@ using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Kernel;
 using Cti.Sip;
+using Cti.Sip.Dialog;
 using Cti.Sip.Message;
 using Cti.Sip.Transaction;
 
@@ -28,6 +29,8 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
     private long _refusedForJournal;
 
     public bool IsAvailable => !isDraining();
+
+    public SipProfile Profile => services.SipProfile;
 
     /// <summary>New calls that were refused because what they do could not be written.</summary>
     public long RefusedForJournal => Interlocked.Read(ref _refusedForJournal);

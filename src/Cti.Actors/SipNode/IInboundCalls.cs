@@ -1,5 +1,6 @@
 using Cti.Kernel;
 using Cti.Sip;
+using Cti.Sip.Dialog;
 using Cti.Sip.Message;
 using Cti.Sip.Transaction;
 
@@ -10,6 +11,9 @@ internal interface IInboundCalls
 {
     /// <summary>Whether OPTIONS is answered with 200: neither draining nor stopping.</summary>
     bool IsAvailable { get; }
+
+    /// <summary>What is granted to far ends of which nothing else is known.</summary>
+    SipProfile Profile { get; }
 
     /// <summary>Whether an id is one of this cluster's.</summary>
     bool Knows(ResourceId id);

@@ -22,8 +22,9 @@ internal sealed class SipNodeActor(ISipTransport transport, ResourceDirectory di
     SipCluster cluster, InviteWitness witness, SipBacklog backlog) : NodeActor, ITransactionUser, SipForwarding.ISipSide, NewInvites.ISipSide
 {
     private static readonly SipRequestRules Rules = new(
-        [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update],
-        [SipCapabilities.Timer], ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
+        [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update, SipMethods.Prack],
+        [SipCapabilities.Timer, SipCapabilities.Reliable],
+        ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
 
     private TransactionLayer _layer = null!;
     private SipForwarding _forwarding = null!;
@@ -135,7 +136,7 @@ internal sealed class SipNodeActor(ISipTransport transport, ResourceDirectory di
         {
             // Another branch of one that is here is none too many.
             SipMethods.Invite => _invites.FindSame(request) is null ? RefuseNew(request, flow) : null,
-            SipMethods.Options => SipCapabilities.AnswerOptions(request, _layer.TokenFor(request), inbound.IsAvailable),
+            SipMethods.Options => SipCapabilities.AnswerOptions(request, _layer.TokenFor(request), inbound.IsAvailable, inbound.Profile.Reliable),
             _ => SipResponse.For(request, 481, null, _layer.TokenFor(request)),
         };
     }

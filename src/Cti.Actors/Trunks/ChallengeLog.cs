@@ -14,7 +14,7 @@ internal static class ChallengeLog
 
     private static string Words(Trunk trunk, ResponseCame came, DigestRefusal why) => why switch
     {
-        DigestRefusal.Unsupported => "it asks for nothing that can be done: Digest with MD5 or SHA-256, and qop=auth or none",
+        DigestRefusal.Unsupported => "it asks for nothing that can be done: Digest with MD5 or SHA-256, and qop=auth, auth-int or none",
         DigestRefusal.SentElsewhere => $"the request went to {came.Sent.Remote}, which is no address of the trunk's",
         DigestRefusal.CameFromElsewhere => "it came from an address that is not the trunk's",
         DigestRefusal.FarEnd => "the far end of a call asks, not the trunk",

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Cti.Actors.Trunks;
 using Cti.Contract;
@@ -20,10 +21,17 @@ internal sealed record Placement(string ToUri, SipUri Target, Trunk? Trunk, stri
 
     /// <summary>By what it goes; null where the host is unknown. It is looked up before the call exists, because the call's first entry names it.</summary>
     public SipFlow? Flow { get; init; }
+
+    /// <summary>Where else its host leads, the best first: for when that does not answer (RFC 3263 section 4.3).</summary>
+    public IReadOnlyList<SipFlow> Others { get; init; } = [];
+
+    /// <summary>The INVITE's Route values: the trunk's service routes.</summary>
+    public ImmutableArray<string> Routes { get; init; } = [];
 }
 
 /// <summary>Picks the first gateway of a list that is known, up and below its concurrency, cluster-wide.</summary>
-internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, ISipResolver resolver, IRandom random, IClock clock, bool dialAny, ILog log)
+internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, ISipResolver resolver, SilentTargets silent, IRandom random, IClock clock,
+    bool dialAny, ILog log)
 {
     /// <summary>The placement, or why there is none (480, or -32602 for a URI that is none).</summary>
     public async ValueTask<(Placement? Placement, RpcError? Error)> PlaceAsync(IReadOnlyList<string> uris)
@@ -69,17 +77,21 @@ internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, ISipRes
     private async ValueTask<Placement> LeadAsync(string toUri, SipUri target, Trunk? trunk, string? permit)
     {
         var hop = HopOf(target, trunk);
-        SipFlow? flow = null;
+        var routes = trunk is null ? [] : trunks.Of(trunk).ServiceRoutes;
+        var first = routes.IsEmpty || !NameAddr.TryParse(routes[0], out var route) ? hop : route.Uri;
+        IReadOnlyList<SipFlow> found = [];
         try
         {
-            flow = await resolver.ResolveAsync(hop).ConfigureAwait(false);
+            found = silent.InOrder(await resolver.ResolveAllAsync(first).ConfigureAwait(false));
         }
         catch (OperationCanceledException)
         {
             // A look-up that took too long found nothing: the dialling fails with 503.
         }
-        if (trunk is not null && flow is { } found) trunks.Note(trunk.Name, [found.Remote], clock.MonotonicNanos / 1_000_000);
-        return new Placement(toUri, target, trunk, permit) { NextHop = hop, Flow = flow };
+        if (found.Count == 0) return new Placement(toUri, target, trunk, permit) { NextHop = hop };
+        // A proxy that it names is not the trunk: the password does not go there.
+        if (trunk is not null && routes.IsEmpty) trunks.Note(trunk.Name, [.. found.Select(static way => way.Remote)], clock.MonotonicNanos / 1_000_000);
+        return new Placement(toUri, target, trunk, permit) { NextHop = hop, Flow = found[0], Others = [.. found.Skip(1)], Routes = routes };
     }
 
     /// <summary>Gives a permit back that no call holds. Where the store cannot be reached the sweep frees it.</summary>

@@ -27,6 +27,8 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
     private readonly TrunkKnowledge _knowledge = trunks.Of(trunk);
     private readonly DigestCredentials? _credentials = trunk is { User: { } user, Password: { } password } ? new DigestCredentials(user, password) : null;
     private SipFlow? _flow;
+    private IReadOnlyList<SipFlow> _found = [];
+    private int _moves;
     private RequestHandle? _options;
     private DigestSession _optionsDigest = DigestSession.Empty;
     private string _optionsCallId = "";
@@ -117,6 +119,7 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
         var first = _flow is null && found.Count > 0;
         if (found.Count > 0)
         {
+            _found = found;
             // The one in use stays while the name still leads there: a registration is not moved between equal servers every minute.
             if (_flow is not { } used || !found.Contains(used)) _flow = found[0];
             _knowledge.Note(found.Select(static way => way.Remote), NowMillis);
@@ -164,6 +167,13 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
         if (came.Handle == _options)
         {
             _options = null;
+            if (response.Status is 503 or 408 && MovesOn())
+            {
+                _optionsDigest = DigestSession.Empty;
+                SendOptions();
+                return;
+            }
+            _moves = 0;
             // Any answer shows that it is there; only 503 and 408 say that it takes no calls.
             SetUp(response.Status is not (503 or 408), $"OPTIONS answered {response.Status}");
             if (AnswerTo(came, _optionsDigest) is not { } answer) return;
@@ -173,6 +183,14 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
         else if (came.Handle == _register)
         {
             _register = null;
+            if (response.Status == 503 && MovesOn())
+            {
+                AskElsewhere();
+                return;
+            }
+            _moves = 0;
+            // Only who has the password's confidence says by whom calls go.
+            if (response.IsSuccess) _knowledge.ServiceRoutes = _knowledge.Owns(came.Came) ? RegisterUsage.ServiceRoutesOf(response) : [];
             var contact = came.Handle.Request.Contact!;
             Go(RegisterUsage.Responded(_registration, response, contact, AnswerTo(came, _registration.Digest), NowMillis, random.Next(1000)),
                 response.IsSuccess ? "grants no time" : VisibleText.Of(response.Reason, ReasonCharsMax));
@@ -193,12 +211,14 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
         if (handle == _options)
         {
             _options = null;
-            SetUp(false, "OPTIONS was not answered");
+            if (MovesOn()) SendOptions();
+            else SetUp(false, "OPTIONS was not answered");
         }
         else if (handle == _register)
         {
             _register = null;
-            Go(RegisterUsage.NotAnswered(_registration, status, NowMillis, random.Next(1000)), reason);
+            if (MovesOn()) AskElsewhere();
+            else Go(RegisterUsage.NotAnswered(_registration, status, NowMillis, random.Next(1000)), reason);
         }
     }
 
@@ -210,9 +230,29 @@ internal sealed class TrunkActor(Trunk trunk, TrunkTable trunks, ISipNode sip, I
         else CancelTimer("register");
         if (before.Phase == RegisterPhase.Asking && _registration.Phase == RegisterPhase.Waiting && _registration.FailedStatus != 0)
             _knowledge.CountRegisterFailure(_registration.FailedStatus);
+        if (_registration.FailedStatus != 0 && _registration.HoldsUntil <= NowMillis) _knowledge.ServiceRoutes = [];
         if (_registration.HoldsUntil != before.HoldsUntil || _registration.FailedStatus != before.FailedStatus) Publish(before, reason);
         Tell(step.News, reason);
         if (step.Sends) SendRegister(step.Authorized);
+    }
+
+    /// <summary>The next of those that its name leads to, once round (RFC 3263 section 4.3): false where all were tried.</summary>
+    private bool MovesOn()
+    {
+        if (_flow is not { } used || ++_moves >= _found.Count)
+        {
+            _moves = 0;
+            return false;
+        }
+        var at = _found.TakeWhile(way => way != used).Count();
+        _flow = _found[(at + 1) % _found.Count];
+        return true;
+    }
+
+    private void AskElsewhere()
+    {
+        _registration = _registration with { Digest = _registration.Digest.Accept() };
+        SendRegister(authorized: _registration.Phase == RegisterPhase.Leaving);
     }
 
     private void Publish(RegisterState before, string reason)

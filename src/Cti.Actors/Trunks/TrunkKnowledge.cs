@@ -42,6 +42,7 @@ internal sealed class TrunkKnowledge
     private DigestTrust? _trust;
     private IPEndPoint[] _endPoints = [];
     private TrunkRegistration _registration = TrunkRegistration.None;
+    private ImmutableArray<string> _serviceRoutes = [];
     private ImmutableSortedDictionary<int, long> _registerFailures = ImmutableSortedDictionary<int, long>.Empty;
 
     public TrunkKnowledge(Trunk trunk, IClock? clock)
@@ -158,6 +159,19 @@ internal sealed class TrunkKnowledge
         {
             if (_trust is null) return;
             _trust = _trust with { Agreement = _trust.Agreement is { } ours ? ours with { Strong = ours.Strong || known.Strong } : known };
+        }
+    }
+
+    /// <summary>By which proxies calls to it go while its registration holds (RFC 3608); empty for none.</summary>
+    public ImmutableArray<string> ServiceRoutes
+    {
+        get
+        {
+            lock (_gate) return _serviceRoutes;
+        }
+        set
+        {
+            lock (_gate) _serviceRoutes = value;
         }
     }
 

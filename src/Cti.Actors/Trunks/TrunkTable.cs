@@ -4,6 +4,7 @@ using Cti.Kernel;
 using Cti.Media;
 using Cti.Sip;
 using Cti.Sip.Auth;
+using Cti.Sip.Dialog;
 using Cti.Sip.Message;
 using Cti.Sip.Sdp;
 
@@ -63,12 +64,27 @@ public sealed record Trunk
     public TrunkDtmf Dtmf { get; init; }
     /// <summary>Between two OPTIONS in milliseconds; 0 sends none and takes it to be up.</summary>
     public int OptionsIntervalMillis { get; init; }
+    /// <summary>Over a stream: after how many milliseconds of silence it is asked whether it is there; 0 for never.</summary>
+    public int KeepAliveMillis { get; init; }
     /// <summary>From where else than its signalled address RTP may come; null: as everywhere.</summary>
     public LatchMode? Latch { get; init; }
     /// <summary>What is sent while there is nothing to send; null: as everywhere.</summary>
     public IdleSending? Idle { get; init; }
     /// <summary>Whether its sound is protected by keys in its description; null: as everywhere.</summary>
     public SrtpMode? Srtp { get; init; }
+    /// <summary>Whether provisional responses are reliable; null: as everywhere.</summary>
+    public ReliableProvisionals? Reliable { get; init; }
+
+    /// <summary>For how many seconds a session is asked to hold without a refresh, 0 for no such question; null: as everywhere.</summary>
+    public int? SessionSeconds { get; init; }
+
+    /// <summary>What is asked of it, and granted to it.</summary>
+    /// <param name="everywhere">What counts where it is not configured otherwise.</param>
+    public SipProfile ProfileOver(SipProfile everywhere) => everywhere with
+    {
+        Reliable = Reliable ?? everywhere.Reliable,
+        Timer = everywhere.Timer with { AskSeconds = SessionSeconds ?? everywhere.Timer.AskSeconds },
+    };
 
     /// <summary>The URI by which it is reached.</summary>
     /// <param name="user">Whom there; null for itself.</param>

@@ -181,6 +181,9 @@ public sealed record FarEndAnswered(DialogState Dialog, NegotiatedAudio Audio) :
     /// <summary>What its trunk and we agreed on, where it had asked for a password.</summary>
     public DigestAgreement? Agreement { get; init; }
 
+    /// <summary>The session timer that was agreed on; null for none.</summary>
+    public SessionTimer? Timer { get; init; }
+
     /// <inheritdoc cref="OfferCall.Headers"/>
     public string? Headers { get; init; }
 }
@@ -202,13 +205,20 @@ public sealed record FarEndUnusable(DialogState Dialog, int Status, string Reaso
 
 /// <summary>The ACK of our 200 came.</summary>
 /// <param name="Audio">What was agreed, where only the ACK brought the answer.</param>
-public sealed record AckArrived(NegotiatedAudio? Audio) : ResourceCommand;
+public sealed record AckArrived(NegotiatedAudio? Audio) : ResourceCommand
+{
+    /// <summary>The session timer that was agreed on; null for none.</summary>
+    public SessionTimer? Timer { get; init; }
+}
 
 /// <summary>No ACK of our 200 came in 64 T1.</summary>
 public sealed record AckMissing : ResourceCommand;
 
 /// <summary>The ACK brought no usable answer to our offer.</summary>
 public sealed record AckUnusable : ResourceCommand;
+
+/// <summary>The caller never acknowledged that it was told of ringing (RFC 3262): what it is told cannot reach it.</summary>
+public sealed record PrackMissing : ResourceCommand;
 
 /// <summary>The caller gave up before we answered.</summary>
 public sealed record CallerCancelled : ResourceCommand;
@@ -227,6 +237,8 @@ public sealed record ByeArrived(int? ReasonCause) : CrossingCommand
 /// <summary>A re-INVITE changed the dialog or the media.</summary>
 public sealed record DialogChanged(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : ResourceCommand
 {
+    /// <summary>The session timer from now on; null for none.</summary>
+    public SessionTimer? Timer { get; init; }
     /// <summary>Whether what was interrupted was heard until now from the node that handed the call over.</summary>
     public bool WasHeardUntilNow { get; init; }
 }

@@ -92,11 +92,12 @@ public sealed record RingingBegan : CallEntry
 }
 
 /// <summary>The far end answered; our ACK is intended. What was agreed with a trunk that had asked for a password goes with the call.</summary>
-public sealed record DialAnswered(DialogState Dialog, NegotiatedAudio Audio, DigestAgreement? Agreement = null) : CallEntry
+public sealed record DialAnswered(DialogState Dialog, NegotiatedAudio Audio, DigestAgreement? Agreement = null, SessionTimer? Timer = null) : CallEntry
 {
     private protected override CallState Change(CallState state) => state with
     {
-        Dialog = Dialog, Audio = Audio, AnswerMillis = AtMillis, Parent = null, AnsweredCSeq = Dialog.LocalCSeq, Agreement = Agreement,
+        Dialog = Dialog, Audio = Audio, AnswerMillis = AtMillis, Parent = null, AnsweredCSeq = state.Invite?.CSeq ?? Dialog.LocalCSeq,
+        Agreement = Agreement, Timer = Timer,
     };
 }
 
@@ -110,9 +111,12 @@ public sealed record AnswerRequested(int MaxAnswerSeconds, string? Headers = nul
 }
 
 /// <summary>The ACK was seen.</summary>
-public sealed record AnswerConfirmed(NegotiatedAudio? Audio) : CallEntry
+public sealed record AnswerConfirmed(NegotiatedAudio? Audio, SessionTimer? Timer = null) : CallEntry
 {
-    private protected override CallState Change(CallState state) => state with { Audio = Audio ?? state.Audio, AnswerMillis = AtMillis, TheirInvite = null };
+    private protected override CallState Change(CallState state) => state with
+    {
+        Audio = Audio ?? state.Audio, AnswerMillis = AtMillis, TheirInvite = null, Timer = Timer ?? state.Timer,
+    };
 }
 
 /// <summary>The application's own data changed.</summary>
@@ -152,9 +156,9 @@ public sealed record ActionEnded(KeyPress? Press = null) : CallEntry
 }
 
 /// <summary>A re-INVITE changed the dialog.</summary>
-public sealed record DialogUpdated(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp) : CallEntry
+public sealed record DialogUpdated(DialogState Dialog, NegotiatedAudio Audio, string LocalSdp, SessionTimer? Timer = null) : CallEntry
 {
-    private protected override CallState Change(CallState state) => state with { Dialog = Dialog, Audio = Audio, LocalSdp = LocalSdp };
+    private protected override CallState Change(CallState state) => state with { Dialog = Dialog, Audio = Audio, LocalSdp = LocalSdp, Timer = Timer };
 }
 
 /// <summary>The call is over for the application.</summary>

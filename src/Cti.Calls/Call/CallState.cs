@@ -89,6 +89,8 @@ public sealed record CallState : ResourceState
     public uint? AnsweredCSeq { get; init; }
     /// <summary>What was agreed with its trunk by a challenge to our INVITE.</summary>
     public DigestAgreement? Agreement { get; init; }
+    /// <summary>The session timer as it was last agreed on; null for none.</summary>
+    public SessionTimer? Timer { get; init; }
     /// <summary>When the sound broke off with a node that is gone; null once the far end sends to where we are now.</summary>
     public long? InterruptedMillis { get; init; }
     /// <summary>What is still owed to the far end of a released call.</summary>

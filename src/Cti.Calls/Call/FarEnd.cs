@@ -17,7 +17,8 @@ internal static class FarEnd
     public static CallDecision Answers(CallDraft decision, FarEndAnswered answered)
     {
         if (!IsHeard(decision)) return decision.Build();
-        decision.Add(new DialAnswered(answered.Dialog, answered.Audio, answered.Agreement)).Do(new ConfigureMedia(answered.Audio)).Do(new SendAck());
+        decision.Add(new DialAnswered(answered.Dialog, answered.Audio, answered.Agreement, answered.Timer));
+        decision.Do(new ConfigureMedia(answered.Audio)).Do(new SendAck());
         return decision.Emit("sys.call.on_dial_completed", CallEvents.DialCompleted(decision.State, decision.Now, null, null, answered.Headers)).Build();
     }
 
@@ -73,7 +74,7 @@ internal static class FarEnd
     /// <summary>The media goes on as it is: an entry of the change that there is, with what holds.</summary>
     public static CallDecision Moved(CallDraft decision, TargetMoved moved)
     {
-        if (decision.State is { Audio: { } audio, LocalSdp: { } local }) decision.Add(new DialogUpdated(moved.Dialog, audio, local));
+        if (decision.State is { Audio: { } audio, LocalSdp: { } local }) decision.Add(new DialogUpdated(moved.Dialog, audio, local, decision.State.Timer));
         return decision.Do(new ConfirmChange()).Build();
     }
 

@@ -73,7 +73,8 @@ internal static class Takeover
 
     public static CallDecision DialogHasChanged(CallDraft decision, DialogChanged changed)
     {
-        decision.Add(new DialogUpdated(changed.Dialog, changed.Audio, changed.LocalSdp)).Do(new ConfigureMedia(changed.Audio)).Do(new ConfirmChange());
+        decision.Add(new DialogUpdated(changed.Dialog, changed.Audio, changed.LocalSdp, changed.Timer));
+        decision.Do(new ConfigureMedia(changed.Audio)).Do(new ConfirmChange());
         if (decision.State.InterruptedMillis is not { } lost) return decision.Build();
         var isConfirmed = decision.State.IsUp;
         // A far end that agrees on a change has seen our 2xx, whatever became of its ACK.

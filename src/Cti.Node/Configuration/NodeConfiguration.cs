@@ -3,6 +3,7 @@ using System.Net;
 using Cti.Actors.SipNode;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
 using Cti.Transport.Tls;
 
@@ -138,8 +139,9 @@ public sealed record HostPort(string Host, int? Port)
 /// <param name="Tcp">Limits of connections.</param>
 /// <param name="Tls">How connections over TLS are secured; null: there are none.</param>
 /// <param name="DialPolicy">Where far ends may send this node.</param>
+/// <param name="Profile">What is asked of far ends, and granted to them.</param>
 public sealed record SipSettings(ImmutableArray<SipListener> Listen, HostPort? Advertise, bool AcceptAny, bool DialAny, SipTimerSettings Timers,
-    int ReceiveBuffer, SipTcpSettings Tcp, SipTlsSettings? Tls, DialPolicy DialPolicy);
+    int ReceiveBuffer, SipTcpSettings Tcp, SipTlsSettings? Tls, DialPolicy DialPolicy, SipProfile Profile);
 
 /// <summary>A certificate with its key.</summary>
 /// <param name="Certificate">PEM file, a full path.</param>
@@ -260,9 +262,16 @@ public enum DtmfMode
 /// <param name="OptionsInterval">How often OPTIONS asks whether it is up; zero: never, it counts as up.</param>
 /// <param name="Media">How its RTP is handled.</param>
 /// <param name="Tls">Over TLS: what its certificate must name.</param>
+/// <param name="Signalling">What is asked of it, and granted to it.</param>
 public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, ImmutableArray<IPNetwork> AcceptFrom, int MaxCalls,
     int CallsPerSecond, TrunkAuth? Auth, bool Register, TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf,
-    TimeSpan OptionsInterval, TrunkMedia Media, TrunkTls Tls);
+    TimeSpan OptionsInterval, TrunkMedia Media, TrunkTls Tls, TrunkSignalling Signalling);
+
+/// <summary>What cti.trunks[] has of cti.sip, and of its connections.</summary>
+/// <param name="Reliable">Whether provisional responses are reliable; null: as cti.sip says.</param>
+/// <param name="SessionExpires">For how long a session is asked to hold without a refresh; zero: no such question; null: as cti.sip says.</param>
+/// <param name="KeepAlive">After how long a silence a connection to it is asked whether it is alive; zero: never.</param>
+public sealed record TrunkSignalling(ReliableProvisionals? Reliable, TimeSpan? SessionExpires, TimeSpan KeepAlive);
 
 /// <summary>cti.trunks[].tls.</summary>
 /// <param name="Name">What its certificate must name; null: its host.</param>

@@ -7,6 +7,7 @@ using Cti.Media;
 using Cti.Media.Tones;
 using Cti.Node.Hocon;
 using Cti.Persistence.PostgreSql;
+using Cti.Sip.Dialog;
 using Cti.Sip.Sdp;
 using Cti.Transport.Tls;
 
@@ -33,6 +34,9 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         ("none", IdleSending.Nothing)];
 
     private static readonly (string, SrtpMode)[] SrtpModes = [("off", SrtpMode.Off), ("optional", SrtpMode.Optional), ("required", SrtpMode.Required)];
+
+    private static readonly (string, ReliableProvisionals)[] ReliableModes =
+        [("off", ReliableProvisionals.Off), ("supported", ReliableProvisionals.Supported), ("required", ReliableProvisionals.Required)];
 
     private static readonly (string, ClientCertificates)[] ClientCertificateModes =
         [("none", ClientCertificates.None), ("optional", ClientCertificates.Optional), ("required", ClientCertificates.Required)];
@@ -111,7 +115,13 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             new SipTcpSettings(tcp.Integer("max-connections", 1, 100_000), tcp.Duration("idle-timeout", "1s", "24h"),
                 tcp.Duration("connect-timeout", "100ms", "60s")),
             SipTls(sip.Section("tls")),
-            DialPolicy(sip.Section("dial-policy")));
+            DialPolicy(sip.Section("dial-policy")),
+            new SipProfile
+            {
+                Reliable = sip.Choice("reliable-provisional", ReliableModes),
+                Timer = new SessionTimerRules((int)sip.Duration("session-expires", "90s", "1d", orZero: true).TotalSeconds,
+                    (int)sip.Duration("min-session-expires", "90s", "1d").TotalSeconds),
+            });
         if (settings.Tls is null && settings.Listen.FirstOrDefault(static listener => listener.Protocol == SipProtocol.Tls) is { } unsecured)
             sip.Problem("listen", $"{unsecured} needs cti.sip.tls.certificate and cti.sip.tls.key");
         if (settings.Timers.T2 < settings.Timers.T1) timers.Problem("t2", "shorter than t1; right is t1 or longer");
@@ -335,10 +345,20 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
                 ? trunk.Duration("options-interval", "1s", "1h", orZero: true)
                 : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)),
             OfTrunk(trunk.Section("media")),
-            TlsOfTrunk(trunk.Section("tls")));
+            TlsOfTrunk(trunk.Section("tls")),
+            Signalling(trunk));
         if (register && auth is null) trunk.Problem("register", "needs auth { user = ..., password = ... }");
         return settings;
     }
+
+    private static TrunkSignalling Signalling(SettingsReader trunk) => new(
+        trunk.Has("reliable-provisional")
+            ? trunk.Choice("reliable-provisional", ReliableModes)
+            : Ask(trunk, "reliable-provisional", default(ReliableProvisionals?)),
+        trunk.Has("session-expires")
+            ? trunk.Duration("session-expires", "90s", "1d", orZero: true)
+            : Ask(trunk, "session-expires", default(TimeSpan?)),
+        trunk.Has("keep-alive") ? trunk.Duration("keep-alive", "5s", "1h", orZero: true) : Ask(trunk, "keep-alive", TimeSpan.Zero));
 
     private static TrunkTls TlsOfTrunk(SettingsReader tls)
     {

@@ -30,6 +30,12 @@ public sealed record DigestChallenge(string Realm, string Nonce, string? Opaque,
     private const int ValueCharsMax = 2_048;
 
     /// <summary>
+    /// Whether qop=auth-int alone is asked for: the answer is over the body as well. Where both are, auth is answered, because what mends descriptions on the
+    /// way would break the other.
+    /// </summary>
+    public bool IsOverBody { get; init; }
+
+    /// <summary>
     /// Reads a header value. False for other schemes, algorithms or qop values than the supported, and for what is not a challenge:
     /// such a one is passed over, the next may do.
     /// </summary>
@@ -47,13 +53,19 @@ public sealed record DigestChallenge(string Realm, string Nonce, string? Opaque,
         var algorithmText = found.GetValueOrDefault("algorithm");
         if (AlgorithmOf(algorithmText) is not { } algorithm) return false;
         var qop = found.GetValueOrDefault("qop");
-        var auth = qop is not null && qop.Split(',').Any(option => option.AsSpan().Trim().Equals("auth", StringComparison.OrdinalIgnoreCase));
-        // Only auth-int, or only what nobody knows: an answer without qop would be refused.
-        if (!string.IsNullOrWhiteSpace(qop) && !auth) return false;
+        var (auth, overBody) = (Offers(qop, "auth"), Offers(qop, "auth-int"));
+        // Only what nobody knows: an answer without qop would be refused.
+        if (!string.IsNullOrWhiteSpace(qop) && !auth && !overBody) return false;
         var stale = found.GetValueOrDefault("stale") is { } text && text.Equals("true", StringComparison.OrdinalIgnoreCase);
-        challenge = new DigestChallenge(realm, nonce, found.GetValueOrDefault("opaque"), algorithm, algorithmText, auth, stale, isProxy);
+        challenge = new DigestChallenge(realm, nonce, found.GetValueOrDefault("opaque"), algorithm, algorithmText, auth, stale, isProxy)
+        {
+            IsOverBody = !auth && overBody,
+        };
         return true;
     }
+
+    private static bool Offers(string? qop, string wanted) =>
+        qop is not null && qop.Split(',').Any(option => option.AsSpan().Trim().Equals(wanted, StringComparison.OrdinalIgnoreCase));
 
     private static DigestAlgorithm? AlgorithmOf(string? text) => text?.ToUpperInvariant() switch
     {

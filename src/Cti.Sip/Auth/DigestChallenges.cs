@@ -24,7 +24,7 @@ public static class DigestChallenges
     /// <returns>The session to go on with: nonce counts have risen.</returns>
     public static DigestSession AddTo(SipRequest request, DigestSession session, DigestCredentials credentials, string cnonce)
     {
-        foreach (var answer in session.Authorize(credentials, request.Method, request.Uri.Text, cnonce, out var next))
+        foreach (var answer in session.Authorize(credentials, request.Method, request.Uri.Text, cnonce, out var next, request.Body))
         {
             request.Add(answer.IsProxy ? HeaderId.ProxyAuthorization : HeaderId.Authorization, answer.Value);
             session = next;

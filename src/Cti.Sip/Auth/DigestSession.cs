@@ -58,7 +58,8 @@ public sealed record DigestSession
     }
 
     /// <summary>The headers for the next request: one a realm challenged so far, with its nonce count raised in <paramref name="next"/>.</summary>
-    public ImmutableArray<DigestAuthorization> Authorize(DigestCredentials credentials, string method, string uri, string cnonce, out DigestSession next)
+    public ImmutableArray<DigestAuthorization> Authorize(DigestCredentials credentials, string method, string uri, string cnonce, out DigestSession next,
+        ReadOnlyMemory<byte> body = default)
     {
         next = this;
         if (_answers.IsEmpty) return [];
@@ -69,7 +70,7 @@ public sealed record DigestSession
             var answer = list[i] with { Uses = list[i].Uses + 1 };
             list = list.SetItem(i, answer);
             headers.Add(new DigestAuthorization(answer.Challenge.IsProxy, DigestClient.Authorize(answer.Challenge, credentials, method, uri,
-                cnonce, answer.Uses)));
+                cnonce, answer.Uses, body)));
         }
         next = new DigestSession { _answers = list };
         return headers.DrainToImmutable();

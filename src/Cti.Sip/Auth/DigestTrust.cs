@@ -14,7 +14,7 @@ public enum DigestRefusal
 {
     /// <summary>It is answered.</summary>
     None,
-    /// <summary>No challenge in it that we can do: no Digest, another algorithm than MD5 and SHA-256, only qop=auth-int, or broken.</summary>
+    /// <summary>No challenge in it that we can do: no Digest, another algorithm than MD5 and SHA-256, a qop that nobody knows, or broken.</summary>
     Unsupported,
     /// <summary>The request went to an address that is not the peer's.</summary>
     SentElsewhere,

@@ -38,6 +38,17 @@ public static class DialogRequests
         return request;
     }
 
+    /// <summary>The PRACK of a reliable provisional response (RFC 3262 section 4).</summary>
+    /// <param name="dialog">The early dialog.</param>
+    /// <param name="rack">Its RAck: RSeq of the response, number and method of the INVITE.</param>
+    /// <param name="next">The dialog to go on with.</param>
+    public static SipRequest Prack(DialogState dialog, string rack, out DialogState next)
+    {
+        var request = Build(dialog, SipMethods.Prack, out next);
+        request.Add(HeaderId.RAck, rack);
+        return request;
+    }
+
     /// <summary>An INFO (RFC 6086) with a body, e.g. of <see cref="InfoDtmf"/>.</summary>
     public static SipRequest Info(DialogState dialog, string contentType, ReadOnlyMemory<byte> body, out DialogState next)
     {

@@ -8,6 +8,8 @@ namespace Cti.Sip.Dialog;
 /// </summary>
 internal static class EarlyUpdate
 {
+    private static readonly SessionTimerRules NoTimer = new();
+
     /// <summary>The response, without waiting for anything.</summary>
     /// <param name="dialog">The dialog that it belongs to.</param>
     /// <param name="request">The UPDATE.</param>
@@ -22,7 +24,7 @@ internal static class EarlyUpdate
         next = check.Next!;
         var refusal = SipCapabilities.RefuseExtensions(request, null)
             ?? InviteResponses.ReadSdp(request, null, System.Collections.Immutable.ImmutableDictionary<string, string>.Empty, out var offer)
-            ?? SessionTimer.Answer(request, null, out _)
+            ?? SessionTimer.Answer(request, null, NoTimer, out _)
             ?? (offer is null ? null : isOurOfferOpen ? SipResponse.For(request, 491) : DialogChecks.TryLater(request, retryAfterSeconds));
         if (refusal is not null) return refusal;
         next = next.RefreshTarget(request);

@@ -23,12 +23,15 @@ public static class InitialRequests
     /// <param name="initial">Addresses and ids; its From is usually <see cref="CallerIdentity.From"/>.</param>
     /// <param name="offer">The SDP; empty to let the far end offer.</param>
     /// <param name="identity">What to assert or hide beside From; null for nothing.</param>
-    public static SipRequest Invite(InitialRequest initial, ReadOnlyMemory<byte> offer, CallerIdentity? identity = null)
+    /// <param name="profile">What is asked of the far end; null for what there is by default.</param>
+    public static SipRequest Invite(InitialRequest initial, ReadOnlyMemory<byte> offer, CallerIdentity? identity = null,
+        SipProfile? profile = null)
     {
         var request = Build(SipMethods.Invite, initial);
         request.Add(HeaderId.Contact, initial.Contact.ToString());
         request.Add(HeaderId.Allow, SipCapabilities.Allow);
         request.Add(HeaderId.Accept, SipCapabilities.Accept);
+        SipCapabilities.AddTo(request, profile ?? new SipProfile());
         identity?.AddTo(request);
         request.SetBody("application/sdp", offer);
         return request;
@@ -42,6 +45,8 @@ public static class InitialRequests
         var request = Build(SipMethods.Register, initial);
         request.Add(HeaderId.Contact, initial.Contact.ToString());
         request.Add(HeaderId.Expires, expiresSeconds.ToString(CultureInfo.InvariantCulture));
+        // A proxy in between may ask to be on the way back (RFC 3327), which is between it and the registrar.
+        request.Add(HeaderId.Supported, "path");
         request.Add(HeaderId.Allow, SipCapabilities.Allow);
         return request;
     }

@@ -12,7 +12,7 @@ namespace Cti.Sip.Dialog;
 
                         | Begin: INVITE
                         V
-                  +-----------+  1xx: progress, early dialogs
+                  +-----------+  1xx: progress, early dialogs; a reliable one: PRACK
                   |  Inviting |-----+   401, 407: INVITE again, once a realm
                   |           |<----+   3xx: INVITE to the Contacts, at most 5
                   +-----------+         422: INVITE again, once
@@ -60,6 +60,8 @@ public sealed record InviteClientState
     public DialogState? Dialog { get; init; }
     /// <summary>The session timer that the 2xx agreed to.</summary>
     public SessionTimer? Timer { get; init; }
+    /// <summary>The shortest interval between refreshes that the dialog has heard of, in seconds (RFC 4028 section 7.4).</summary>
+    public int LeastSeconds => SessionTimer.LeastOf(Invite);
     /// <summary>Whether the 2xx says that the far end takes UPDATE.</summary>
     public bool AllowsUpdate { get; init; }
     /// <summary>The number of our last request in any dialog of this call: what a retry goes on from.</summary>
@@ -70,14 +72,34 @@ public sealed record InviteClientState
     /// <summary>What was looked up of the host names in their descriptions (RFC 8866 section 5.7): addresses by name.</summary>
     public ImmutableDictionary<string, string> Hosts { get; init; } = ImmutableDictionary<string, string>.Empty;
 
+    /// <summary>
+    /// How many numbers a node that is gone may have used in early dialogs of this INVITE, which is taken over only to be cancelled; 0 for one of this node's.
+    /// </summary>
+    public uint Reserved { get; init; }
+
     internal ImmutableDictionary<string, EarlyDialog> Early { get; init; } = ImmutableDictionary<string, EarlyDialog>.Empty;
     internal ImmutableDictionary<string, SipRequest> Acks { get; init; } = ImmutableDictionary<string, SipRequest>.Empty;
     internal ImmutableList<SipUri> Tried { get; init; } = [];
     internal ImmutableList<SipUri> Targets { get; init; } = [];
     internal bool CancelRequested { get; init; }
+    internal int LastStatus { get; init; }
     internal bool IntervalRaised { get; init; }
 
-    internal sealed record EarlyDialog(DialogState Dialog, SdpSession? Remote, bool HasTarget);
+    /// <summary>
+    /// Whether the INVITE may go to the next of those that its host leads to (RFC 3263 section 4.3): it had no answer, or a 503, and nobody rings for it.
+    /// </summary>
+    /// <param name="response">The 503; null where no answer came.</param>
+    public bool MayGoElsewhere(SipResponse? response) => this is { Phase: InviteClientPhase.Inviting, CancelRequested: false }
+        && (response is null ? LastStatus == 0 : response.Status == 503 && response.CSeq == Invite.CSeq && LastStatus <= 100);
+
+    internal sealed record EarlyDialog(DialogState Dialog, SdpSession? Remote, bool HasTarget)
+    {
+        /// <summary>The RSeq of its last reliable response; 0 before the first.</summary>
+        public uint LastRSeq { get; init; }
+
+        /// <summary>What acknowledged it.</summary>
+        public SipRequest? Prack { get; init; }
+    }
 }
 
 /// <summary>What can happen to the client of an INVITE.</summary>
@@ -99,6 +121,10 @@ public abstract record InviteClientInput
     /// <summary>The transaction of our last INVITE ended without a final response.</summary>
     /// <param name="Status">408 for no answer in time, 503 for a transport error (RFC 3261 section 8.1.3.1).</param>
     public sealed record Failed(int Status) : InviteClientInput;
+
+    /// <summary>The same INVITE goes to another of those that its host leads to, where <see cref="InviteClientState.MayGoElsewhere"/> says so.</summary>
+    /// <param name="Flow">By what.</param>
+    public sealed record Elsewhere(string Flow) : InviteClientInput;
 
     /// <summary>The call is not wanted any more.</summary>
     /// <param name="Reason">Told to the far end, or null.</param>
@@ -128,12 +154,16 @@ public static class InviteClientUsage
     /// <summary>One step. What does not fit the phase changes nothing.</summary>
     public static UsageStep<InviteClientState> Step(InviteClientState state, InviteClientInput input, long nowMillis, SipTimers timers) => input switch
     {
+        InviteClientInput.Responded { Response: { Status: 401 or 407, CSeq.Method: SipMethods.Prack }, Answer: not null } challenged =>
+            PrackAgain(state, challenged),
         InviteClientInput.Responded { Response.CSeq.Method: not SipMethods.Invite } => new(state, []),
         InviteClientInput.Responded { Response: { IsSuccess: true } success } => Succeeded(state, success, nowMillis, timers),
         InviteClientInput.Responded responded when state.Phase == InviteClientPhase.Inviting && responded.Response.CSeq.Number == state.Invite.CSeq.Number =>
             responded.Response.IsProvisional ? Progressed(state, responded.Response) : Refused(state, responded.Response, responded),
         InviteClientInput.Failed failed when state.Phase == InviteClientPhase.Inviting =>
             NextTarget(state, state.CancelRequested ? 487 : failed.Status, null, []),
+        InviteClientInput.Elsewhere elsewhere when state is { Phase: InviteClientPhase.Inviting, CancelRequested: false } =>
+            Again(state with { Flow = elsewhere.Flow, Digest = DigestSession.Empty }, InitialRequests.Again(state.Invite, state.Invite.CSeq.Number)),
         InviteClientInput.Cancel cancel when state is { Phase: InviteClientPhase.Inviting, CancelRequested: false } =>
             new(state with { CancelRequested = true }, [new CancelInvite(cancel.Reason?.ToString())]),
         InviteClientInput.Updated updated => Updated(state, updated.Request, updated.RetryAfterSeconds),
@@ -143,19 +173,45 @@ public static class InviteClientUsage
 
     private static UsageStep<InviteClientState> Progressed(InviteClientState state, SipResponse response)
     {
+        state = state with { LastStatus = Math.Max(state.LastStatus, response.Status) };
         if (response.Status == 100) return new(state, []);
         var remote = InviteResponses.FindSdp(response, state.Hosts);
-        DialogState? dialog = null;
-        var next = state;
-        if (DialogState.TryCreateAsUac(state.Invite, response, state.Flow, out var made))
-        {
-            var known = state.Early.GetValueOrDefault(made.RemoteTag);
-            dialog = known?.Dialog.RefreshTarget(response) ?? made;
-            var kept = new InviteClientState.EarlyDialog(dialog, remote ?? known?.Remote, known?.HasTarget == true || response.Contact is not null);
-            if (known is not null || state.Early.Count < ForksMax) next = state with { Early = state.Early.SetItem(made.RemoteTag, kept) };
-        }
         var sound = remote is null ? null : SdpNegotiator.ApplyAnswer(state.Offer, remote).Audio;
-        return new(next, [new InviteProgressed(response.Status, dialog, sound)]);
+        if (!DialogState.TryCreateAsUac(state.Invite, response, state.Flow, out var made))
+            return new(state, [new InviteProgressed(response.Status, null, sound)]);
+        if (state.Reserved > 0) made = made with { LocalCSeq = made.LocalCSeq + state.Reserved };
+        var known = state.Early.GetValueOrDefault(made.RemoteTag);
+        // Whoever is cancelled needs no PRACK, and which numbers it knows is not known here.
+        var number = state.Reserved > 0 ? null : ReliableResponse.NumberOf(response);
+        // One that came before, or whose predecessor is missing, means nothing yet: it comes again (RFC 3262 section 4).
+        if (number is not null && known is { LastRSeq: > 0 } && number != known.LastRSeq + 1) return new(state, []);
+        var dialog = known?.Dialog.RefreshTarget(response) ?? made;
+        var progressed = new InviteProgressed(response.Status, dialog, sound);
+        if (known is null && state.Early.Count >= ForksMax) return new(state, [progressed]);
+        var kept = new InviteClientState.EarlyDialog(dialog, remote ?? known?.Remote, known?.HasTarget == true || response.Contact is not null)
+        {
+            LastRSeq = number ?? known?.LastRSeq ?? 0, Prack = known?.Prack,
+        };
+        if (number is null) return new(state with { Early = state.Early.SetItem(made.RemoteTag, kept) }, [progressed]);
+        var prack = DialogRequests.Prack(dialog, string.Create(CultureInfo.InvariantCulture, $"{number} {response.CSeq}"), out var counted);
+        return new(Counted(state, kept with { Dialog = counted, Prack = prack }), [new SendRequest(prack), progressed with { Dialog = counted }]);
+    }
+
+    /// <summary>The early dialog has sent a request; what follows in any of this call's has a number beyond.</summary>
+    private static InviteClientState Counted(InviteClientState state, InviteClientState.EarlyDialog early) => state with
+    {
+        Early = state.Early.SetItem(early.Dialog.RemoteTag, early), LastCSeq = Math.Max(state.LastCSeq, early.Dialog.LocalCSeq),
+    };
+
+    private static UsageStep<InviteClientState> PrackAgain(InviteClientState state, InviteClientInput.Responded challenged)
+    {
+        var response = challenged.Response;
+        if (state.Policy.Credentials is not { } credentials || !state.Early.TryGetValue(response.To.Tag ?? "", out var early)
+            || early.Prack?.CSeq.Number != response.CSeq.Number)
+            return new(state, []);
+        var again = DialogRequests.Prack(early.Dialog, early.Prack.Get(HeaderId.RAck)!, out var dialog);
+        var digest = DigestChallenges.AddTo(again, challenged.Answer!, credentials, challenged.Cnonce);
+        return new(Counted(state with { Digest = digest }, early with { Dialog = dialog, Prack = again }), [new SendRequest(again)]);
     }
 
     /// <summary>
@@ -181,7 +237,7 @@ public static class InviteClientUsage
         var isOlder = success.CSeq.Number < state.Invite.CSeq.Number;
         var invite = isOlder ? InitialRequests.Again(state.Invite, success.CSeq.Number) : state.Invite;
         var early = isOlder ? null : state.Early.GetValueOrDefault(tag);
-        var dialog = DialogOf(success, invite, state.Flow, early);
+        var dialog = DialogOf(success, invite, state, early);
         var ack = DialogRequests.Ack(dialog, invite);
         var next = state with { Acks = state.Acks.Add(tag, ack) };
         if (state.Phase != InviteClientPhase.Inviting || isOlder) return HangUp(next, dialog, ack);
@@ -207,13 +263,16 @@ public static class InviteClientUsage
     /// The dialog of a 2xx. Where it does not say where the far end is, the early dialog is better than the Request-URI; what was counted there goes on.
     /// </summary>
     public static DialogState DialogOf(SipResponse success, InviteClientState state) =>
-        DialogOf(success, state.Invite, state.Flow, state.Early.GetValueOrDefault(success.To.Tag ?? ""));
+        DialogOf(success, state.Invite, state, state.Early.GetValueOrDefault(success.To.Tag ?? ""));
 
-    private static DialogState DialogOf(SipResponse success, SipRequest invite, string flow, InviteClientState.EarlyDialog? early)
+    private static DialogState DialogOf(SipResponse success, SipRequest invite, InviteClientState state, InviteClientState.EarlyDialog? early)
     {
-        if (!DialogState.TryCreateAsUac(invite, success, flow, out var dialog)) throw new ArgumentException("no 2xx", nameof(success));
+        if (!DialogState.TryCreateAsUac(invite, success, state.Flow, out var dialog)) throw new ArgumentException("no 2xx", nameof(success));
+        if (state.Reserved > 0) dialog = dialog with { LocalCSeq = dialog.LocalCSeq + state.Reserved };
         if (early is null) return dialog;
-        return success.Contact is null ? early.Dialog.Confirm(success) : dialog with { RemoteCSeq = early.Dialog.RemoteCSeq };
+        return success.Contact is null
+            ? early.Dialog.Confirm(success)
+            : dialog with { RemoteCSeq = early.Dialog.RemoteCSeq, LocalCSeq = Math.Max(dialog.LocalCSeq, early.Dialog.LocalCSeq) };
     }
 
     private static UsageStep<InviteClientState> HangUp(InviteClientState state, DialogState dialog, SipRequest ack, params ReadOnlySpan<UsageAction> then)
@@ -286,7 +345,8 @@ public static class InviteClientUsage
 
     private static UsageStep<InviteClientState> Again(InviteClientState state, SipRequest invite) => new(state with
     {
-        Invite = invite, LastCSeq = invite.CSeq.Number, Early = ImmutableDictionary<string, InviteClientState.EarlyDialog>.Empty,
+        Invite = invite, LastCSeq = Math.Max(state.LastCSeq, invite.CSeq.Number), LastStatus = 0,
+        Early = ImmutableDictionary<string, InviteClientState.EarlyDialog>.Empty,
     }, [new SendRequest(invite)]);
 
     private static UsageStep<InviteClientState> End(InviteClientState state, int status, SipResponse? response) =>

@@ -8,9 +8,9 @@ namespace Cti.Sip.Dialog;
 /*
    The server of an INVITE, RFC 3261 section 13.3 above RFC 6026's transaction
 
-                    | INVITE: dialog made, offer read (400, 415, 420, 422 at once)
+                    | INVITE: dialog made, offer read (400, 415, 420, 421, 422 at once)
                     V
-               +---------+  Provide: 1xx
+               +---------+  Provide: 1xx (InviteServerProvisions)
                | Offered |-------+          CANCEL, BYE: 487; a second INVITE: 500; UPDATE: 200
                |         |<------+   +----------------------------+
                +---------+-----------+  Refuse: 3xx-6xx           |
@@ -61,8 +61,22 @@ public sealed record InviteServerState(InviteServerPhase Phase, SipRequest Invit
     /// <summary>Whether their INVITE says that they take UPDATE.</summary>
     public bool AllowsUpdate => SipCapabilities.AllowsUpdate(Invite) == true;
 
+    /// <summary>The shortest interval between refreshes that the dialog has heard of, in seconds (RFC 4028 section 7.4).</summary>
+    public int LeastSeconds => SessionTimer.LeastOf(Invite);
+
     /// <summary>When <see cref="InviteServerInput.Tick"/> is due; <see cref="long.MaxValue"/> for never.</summary>
-    public long Deadline => Math.Min(ResendAt, EndAt);
+    public long Deadline => Math.Min(Math.Min(ResendAt, EndAt), Unacknowledged?.Deadline ?? long.MaxValue);
+
+    /// <summary>Whether provisional responses are to be acknowledged (RFC 3262).</summary>
+    public bool IsReliable { get; init; }
+
+    /// <summary>The provisional response whose PRACK has not come; null for none.</summary>
+    public ReliableResponse? Unacknowledged { get; init; }
+
+    internal uint LastRSeq { get; init; }
+    internal bool MayBeAcknowledged { get; init; }
+    internal InviteServerInput.Provide? NextProvide { get; init; }
+    internal InviteServerInput.Accept? WaitingAccept { get; init; }
 
     /// <summary>What was looked up of the host names in their descriptions (RFC 8866 section 5.7): addresses by name.</summary>
     public ImmutableDictionary<string, string> Hosts { get; init; } = ImmutableDictionary<string, string>.Empty;
@@ -105,6 +119,10 @@ public abstract record InviteServerInput
     /// <param name="Request">The ACK.</param>
     public sealed record Acknowledged(SipRequest Request) : InviteServerInput;
 
+    /// <summary>A PRACK came (RFC 3262), which its owner has checked against the dialog.</summary>
+    /// <param name="Request">The PRACK.</param>
+    public sealed record ProvisionalAcknowledged(SipRequest Request) : InviteServerInput;
+
     /// <summary><see cref="InviteServerState.Deadline"/> has come.</summary>
     public sealed record Tick : InviteServerInput;
 }
@@ -119,25 +137,30 @@ public static class InviteServerUsage
     /// <param name="localTag">Our tag.</param>
     /// <param name="contact">Our Contact.</param>
     /// <param name="flow">What it came by.</param>
-    /// <param name="refusal">The response where it must be refused at once: 400, 415, 420 or 422.</param>
+    /// <param name="refusal">The response where it must be refused at once: 400, 415, 420, 421 or 422.</param>
     /// <param name="hosts">What was looked up of its description's host names; null for nothing.</param>
+    /// <param name="profile">What is granted; null for what there is by default.</param>
     /// <returns>The usage, or null with a refusal.</returns>
     public static InviteServerState? Begin(SipRequest invite, string localTag, NameAddr contact, string flow, out SipResponse? refusal,
-        ImmutableDictionary<string, string>? hosts = null)
+        ImmutableDictionary<string, string>? hosts = null, SipProfile? profile = null)
     {
+        profile ??= new SipProfile();
         hosts ??= ImmutableDictionary<string, string>.Empty;
         SdpSession? offer = null;
         SessionTimer? timer = null;
-        refusal = SipCapabilities.RefuseExtensions(invite, localTag)
+        refusal = SipCapabilities.RefuseExtensions(invite, localTag, profile.Reliable)
             ?? InviteResponses.ReadSdp(invite, localTag, hosts, out offer)
-            ?? SessionTimer.Answer(invite, localTag, out timer);
+            ?? SessionTimer.Answer(invite, localTag, profile.Timer, out timer);
         if (refusal is not null) return null;
         if (!DialogState.TryCreateAsUas(invite, localTag, contact, flow, out var dialog))
         {
             refusal = SipResponse.For(invite, 400, "Missing Contact or bad tag", localTag);
             return null;
         }
-        return new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, null, timer, null, long.MaxValue, 0, long.MaxValue) { Hosts = hosts };
+        return new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, null, timer, null, long.MaxValue, 0, long.MaxValue)
+        {
+            Hosts = hosts, IsReliable = InviteServerProvisions.AreReliable(invite, profile.Reliable),
+        };
     }
 
     /// <summary>
@@ -151,14 +174,16 @@ public static class InviteServerUsage
     /// <param name="nowMillis">The monotonic clock.</param>
     /// <param name="timers">The timers.</param>
     /// <param name="headers">What the application adds to the 2xx: <see cref="CarriedHeaders"/>.</param>
+    /// <param name="profile">What is granted; null for what there is by default.</param>
     public static InviteServerState Restore(SipRequest invite, DialogState dialog, SdpSession local, bool isAnswered, long nowMillis, SipTimers timers,
-        string? headers = null)
+        string? headers = null, SipProfile? profile = null)
     {
+        profile ??= new SipProfile();
         _ = InviteResponses.ReadSdp(invite, dialog.LocalTag, ImmutableDictionary<string, string>.Empty, out var offer);
-        _ = SessionTimer.Answer(invite, dialog.LocalTag, out var timer);
+        _ = SessionTimer.Answer(invite, dialog.LocalTag, profile.Timer, out var timer);
         var state = new InviteServerState(InviteServerPhase.Offered, invite, dialog, offer, local, timer, null, long.MaxValue, 0, long.MaxValue)
         {
-            Headers = headers,
+            Headers = headers, IsReliable = InviteServerProvisions.AreReliable(invite, profile.Reliable), MayBeAcknowledged = true,
         };
         return isAnswered ? Answered(state, dialog.Confirm(), local, nowMillis, 0, timers) : state;
     }
@@ -173,14 +198,20 @@ public static class InviteServerUsage
     {
         if (state.Phase != InviteServerPhase.Offered || invite.Contact is not { } contact) return null;
         var dialog = state.Dialog with { RemoteTarget = contact.Uri.Text, RouteSet = [.. invite.RecordRoutes.Select(DialogState.Text)] };
-        return state with { Invite = invite, Dialog = dialog };
+        var joined = state with { Invite = invite, Dialog = dialog };
+        return joined with { Unacknowledged = InviteServerProvisions.Again(joined, state.Unacknowledged) };
     }
 
     /// <summary>One step. What does not fit the phase changes nothing.</summary>
     public static UsageStep<InviteServerState> Step(InviteServerState state, InviteServerInput input, long nowMillis, SipTimers timers) =>
         (state.Phase, input) switch
         {
-            (InviteServerPhase.Offered, InviteServerInput.Provide provide) => Provide(state, provide),
+            (_, InviteServerInput.ProvisionalAcknowledged prack) => InviteServerProvisions.Acknowledged(state, prack.Request, nowMillis, timers),
+            (InviteServerPhase.Offered, InviteServerInput.Provide provide) => InviteServerProvisions.Provide(state, provide, nowMillis, timers),
+            (InviteServerPhase.Offered, InviteServerInput.Tick) => InviteServerProvisions.Tick(state, nowMillis),
+            // A session that a provisional response has agreed on is known at the far end before the call is up (RFC 3262 section 3).
+            (InviteServerPhase.Offered, InviteServerInput.Accept accept) when state.Unacknowledged is { IsOver: false, HasSession: true } =>
+                new(state with { WaitingAccept = accept }, []),
             (InviteServerPhase.Offered, InviteServerInput.Accept accept) => Accept(state with { Headers = accept.Headers }, accept.Local, nowMillis, timers),
             (InviteServerPhase.Offered, InviteServerInput.Refuse refuse) => Refuse(state, refuse),
             (InviteServerPhase.Offered, InviteServerInput.Cancelled cancelled) => End(state,
@@ -202,20 +233,6 @@ public static class InviteServerUsage
         var isOurs = state is { Offer: null, Phase: InviteServerPhase.Accepted };
         var answer = EarlyUpdate.Answer(state.Dialog, request, retryAfterSeconds, isOurs, out var dialog);
         return new(state with { Dialog = dialog }, [new SendResponse(request, answer)]);
-    }
-
-    private static UsageStep<InviteServerState> Provide(InviteServerState state, InviteServerInput.Provide provide)
-    {
-        if (provide.EarlyMedia is null || state.Offer is null || state.LocalSdp is not null)
-            return new(state, [new SendResponse(state.Invite, InviteResponses.Build(state.Invite, provide.Status, null, state.Dialog, state.LocalSdp))]);
-        var outcome = SdpNegotiator.Answer(state.Offer, provide.EarlyMedia);
-        if (outcome.Local is null) return NotAcceptable(state, outcome.Refusal);
-        var next = state with { LocalSdp = outcome.Local };
-        return new(next,
-        [
-            new MediaAgreed(outcome.Audio!, outcome.Local),
-            new SendResponse(state.Invite, InviteResponses.Build(state.Invite, provide.Status, null, state.Dialog, outcome.Local)),
-        ]);
     }
 
     private static UsageStep<InviteServerState> Accept(InviteServerState state, LocalAudio local, long now, SipTimers timers)
@@ -241,7 +258,7 @@ public static class InviteServerUsage
     // The 2xx is repeated end to end over every transport: the next hop's being reliable says nothing about those behind it.
     private static InviteServerState Answered(InviteServerState state, DialogState dialog, SdpSession sdp, long now, int first, SipTimers timers) => state with
     {
-        Phase = InviteServerPhase.Accepted, Dialog = dialog, LocalSdp = sdp,
+        Phase = InviteServerPhase.Accepted, Dialog = dialog, LocalSdp = sdp, Unacknowledged = state.Unacknowledged?.Stopped(), NextProvide = null,
         Success = CarriedHeaders.With(InviteResponses.Build(state.Invite, 200, null, dialog, sdp, state.Timer), state.Headers),
         ResendAt = now + first, Interval = first == 0 ? timers.T1 / 2 : timers.T1, EndAt = now + timers.Limit,
     };
@@ -253,7 +270,7 @@ public static class InviteServerUsage
         return End(state, new SendResponse(state.Invite, CarriedHeaders.With(response, refuse.Headers)));
     }
 
-    private static UsageStep<InviteServerState> NotAcceptable(InviteServerState state, SdpRefusal refusal) =>
+    internal static UsageStep<InviteServerState> NotAcceptable(InviteServerState state, SdpRefusal refusal) =>
         End(state, new SendResponse(state.Invite, InviteResponses.NotAcceptable(state.Invite, state.Dialog.LocalTag, refusal)), new InviteFailed(488));
 
     private static UsageStep<InviteServerState> Acknowledged(InviteServerState state, SipRequest ack)
@@ -283,5 +300,9 @@ public static class InviteServerUsage
     }
 
     private static UsageStep<InviteServerState> End(InviteServerState state, params ReadOnlySpan<UsageAction> actions) =>
-        new(state with { Phase = InviteServerPhase.Ended, ResendAt = long.MaxValue, EndAt = long.MaxValue }, [.. actions]);
+        new(state with
+        {
+            Phase = InviteServerPhase.Ended, ResendAt = long.MaxValue, EndAt = long.MaxValue, Unacknowledged = state.Unacknowledged?.Stopped(),
+            NextProvide = null, WaitingAccept = null,
+        }, [.. actions]);
 }

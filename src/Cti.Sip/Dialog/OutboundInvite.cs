@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Sip.Message;
 
 namespace Cti.Sip.Dialog;
@@ -15,6 +16,9 @@ namespace Cti.Sip.Dialog;
 /// <param name="Flow">By what it goes: a <see cref="DialogFlow"/>.</param>
 public sealed record OutboundInvite(uint CSeq, string Uri, string Via, string From, string To, string Contact, string Flow)
 {
+    /// <summary>Its Route values, where it has some.</summary>
+    public ImmutableArray<string>? Routes { get; init; }
+
     /// <summary>The INVITE, without what neither CANCEL nor ACK need.</summary>
     /// <param name="callId">Its Call-ID.</param>
     /// <param name="localTag">Its From tag.</param>
@@ -23,6 +27,7 @@ public sealed record OutboundInvite(uint CSeq, string Uri, string Via, string Fr
         var request = new SipRequest(SipMethods.Invite, SipUri.Read(Uri));
         request.Add(HeaderId.Via, Via);
         request.Add(HeaderId.MaxForwards, "70");
+        foreach (var route in Routes ?? []) request.Add(HeaderId.Route, route);
         request.Add(HeaderId.From, $"{From};tag={localTag}");
         request.Add(HeaderId.To, To);
         request.Add(HeaderId.CallId, callId);

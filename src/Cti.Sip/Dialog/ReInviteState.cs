@@ -22,6 +22,10 @@ public sealed record ReInviteState
     public bool AllowsUpdate { get; init; }
     /// <summary>The session timer; null for none.</summary>
     public SessionTimer? Timer { get; init; }
+    /// <summary>What is granted, and asked for where the far end asks for nothing.</summary>
+    public SessionTimerRules TimerRules { get; init; } = new();
+    /// <summary>The shortest interval between refreshes that the dialog has heard of, in seconds.</summary>
+    public int LeastSeconds { get; init; } = SessionTimer.MinSeconds;
     /// <summary>When we refresh the session; <see cref="long.MaxValue"/> for never.</summary>
     public long RefreshAt { get; init; } = long.MaxValue;
     /// <summary>When a session that nobody refreshed is ended; <see cref="long.MaxValue"/> for never.</summary>
@@ -72,6 +76,9 @@ public sealed record ReInviteState
     {
         /// <summary>When it met an open offer of theirs first.</summary>
         public long? GlareSince { get; init; }
+
+        /// <summary>A 422 was obeyed already.</summary>
+        public bool IsRaised { get; init; }
 
         /// <summary>Only the session timer is to be refreshed.</summary>
         public bool RefreshesOnly { get; init; }

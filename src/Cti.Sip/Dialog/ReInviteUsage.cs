@@ -62,11 +62,15 @@ public static class ReInviteUsage
         SessionTimer? timer = null;
         var refusal = SipCapabilities.RefuseExtensions(request, null)
             ?? InviteResponses.ReadSdp(request, null, state.Hosts, out offer)
-            ?? SessionTimer.Answer(request, null, out timer)
+            ?? SessionTimer.Answer(request, null, state.TimerRules, out timer)
             ?? Collision(state, request, offer is not null, retryAfterSeconds);
         if (refusal is not null) return Answer(state, request, refusal);
         var isElsewhere = state.Dialog.RefreshTarget(request) != state.Dialog;
-        state = state with { Dialog = state.Dialog.RefreshTarget(request), AllowsUpdate = SipCapabilities.AllowsUpdate(request) ?? state.AllowsUpdate };
+        state = state with
+        {
+            Dialog = state.Dialog.RefreshTarget(request), AllowsUpdate = SipCapabilities.AllowsUpdate(request) ?? state.AllowsUpdate,
+            LeastSeconds = Math.Max(state.LeastSeconds, SessionTimer.LeastOf(request)),
+        };
         return request.Method == SipMethods.Update
             ? Updated(state, request, offer, timer, isElsewhere, now)
             : Invited(state, request, offer, timer, now, timers);
@@ -155,7 +159,7 @@ public static class ReInviteUsage
         // A refresh repeats what holds, also a hold of theirs (RFC 4028 section 7.4).
         var offer = change.Local is null && !state.LocalSdp.LacksKeys ? state.LocalSdp : SdpNegotiator.CreateOffer(change.Local ?? state.Local, state.LocalSdp);
         var request = DialogRequests.ReInvite(state.Dialog, offer.ToBytes(), out var dialog);
-        state.Timer?.AddTo(request);
+        state.Timer?.AddTo(request, state.LeastSeconds);
         if (cnonce is not null && state.Credentials is { } credentials)
             state = state with { Digest = DigestChallenges.AddTo(request, state.Digest, credentials, cnonce) };
         var sent = change with { Request = request, Offer = offer, Tries = change.Tries + 1, RetryAt = long.MaxValue };
@@ -166,7 +170,7 @@ public static class ReInviteUsage
     private static UsageStep<ReInviteState> SendUpdate(ReInviteState state, ReInviteState.OutgoingChange change, string? cnonce)
     {
         var request = DialogRequests.Update(state.Dialog, default, out var dialog);
-        state.Timer?.AddTo(request);
+        state.Timer?.AddTo(request, state.LeastSeconds);
         if (cnonce is not null && state.Credentials is { } credentials)
             state = state with { Digest = DigestChallenges.AddTo(request, state.Digest, credentials, cnonce) };
         var sent = change with { Request = request, Offer = null, Tries = change.Tries + 1, RetryAt = long.MaxValue };
@@ -192,6 +196,8 @@ public static class ReInviteUsage
                 return Over(state, response.Status);
             case 401 or 407 when state.Credentials is not null && responded.Answer is { } digest:
                 return Send(state with { Digest = digest }, change with { Tries = change.Tries - 1 }, responded.Cnonce);
+            case 422 when Raised(state, change, response) is { } raised:
+                return Send(raised, change with { IsRaised = true });
             case 491 or 500 when change.Tries < TriesMax && (InviteResponses.RetryAfterSeconds(response) ?? 1) is var seconds and <= RetryAfterSecondsMax:
                 return new(state with { Outgoing = change with { Request = null, RetryAt = now + (seconds * 1000L) } }, []);
             default:
@@ -221,9 +227,23 @@ public static class ReInviteUsage
                 return new(state with { Outgoing = change with { Request = null, RetryAt = now + (seconds * 1000L) } }, []);
             case 401 or 407 when state.Credentials is not null && responded.Answer is { } digest:
                 return Send(state with { Digest = digest }, change with { Tries = change.Tries - 1 }, responded.Cnonce);
+            case 422 when Raised(state, change, response) is { } raised:
+                return Send(raised, change with { IsRaised = true });
             default:
                 return Refused(state, response.Status);
         }
+    }
+
+    /// <summary>With the interval that a 422 asks for, which may come in any request (RFC 4028 section 7.3); null where it was obeyed once.</summary>
+    private static ReInviteState? Raised(ReInviteState state, ReInviteState.OutgoingChange change, SipResponse tooSmall)
+    {
+        if (change.IsRaised || state.Timer is not { } timer || SessionTimer.LeastIn(tooSmall) is not { } least) return null;
+        // The credentials are for the old number: a challenge to this one is answered anew.
+        return state with
+        {
+            Timer = timer with { IntervalSeconds = Math.Max(timer.IntervalSeconds, least) }, LeastSeconds = Math.Max(state.LeastSeconds, least),
+            Digest = state.Digest.Accept(),
+        };
     }
 
     private static UsageStep<ReInviteState> Succeeded(ReInviteState state, ReInviteState.OutgoingChange change, SipRequest request,

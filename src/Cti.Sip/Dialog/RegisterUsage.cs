@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 using Cti.Sip.Auth;
 using Cti.Sip.Message;
@@ -87,6 +88,7 @@ public static class RegisterUsage
     public const int SecondsMax = 86_400;
 
     private const int RaisesMax = 3;
+    private const int ServiceRoutesMax = 8;
     /// <summary>However short a time is granted, a registrar is not asked more often.</summary>
     private const long RefreshMillisMin = 5_000;
     private const long RetryMillis = 30_000, RetryMillisMax = 600_000;
@@ -161,6 +163,17 @@ public static class RegisterUsage
             if (seconds is { } some && (longest is null || some > longest)) longest = some;
         }
         return longest ?? success.Expires ?? askedSeconds;
+    }
+
+    /// <summary>
+    /// By which proxies requests go while a 2xx holds (RFC 3608 section 5), as Route values; empty for none. What does not route loosely, or is too long to be
+    /// meant, is not followed.
+    /// </summary>
+    public static ImmutableArray<string> ServiceRoutesOf(SipResponse success)
+    {
+        var routes = success.ServiceRoutes;
+        if (routes.Count is 0 or > ServiceRoutesMax || routes.Any(static route => !route.Uri.IsSip || !route.Uri.IsLooseRouter)) return [];
+        return [.. routes.Select(DialogState.Text)];
     }
 
     private static RegisterStep Granted(RegisterState state, SipResponse success, NameAddr contact, long now, int random)

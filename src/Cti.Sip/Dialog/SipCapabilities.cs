@@ -5,8 +5,8 @@ namespace Cti.Sip.Dialog;
 /// <summary>What this stack says of itself.</summary>
 public static class SipCapabilities
 {
-    /// <summary>The Allow header. No PRACK: reliable provisional responses are neither asked for nor given.</summary>
-    public const string Allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+    /// <summary>The Allow header.</summary>
+    public const string Allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
 
     /// <summary>The Accept header.</summary>
     public const string Accept = "application/sdp";
@@ -14,36 +14,60 @@ public static class SipCapabilities
     /// <summary>The option tag of RFC 4028.</summary>
     public const string Timer = "timer";
 
+    /// <summary>The option tag of RFC 3262.</summary>
+    public const string Reliable = "100rel";
+
     /// <summary>Whether a message of the far end's says that it takes UPDATE (RFC 3311 section 5.1); null where it does not say what it takes.</summary>
     internal static bool? AllowsUpdate(SipMessage message) =>
         message.Has(HeaderId.Allow) ? message.Tokens(HeaderId.Allow).Contains(SipMethods.Update, StringComparer.Ordinal) : null;
 
     /// <summary>
-    /// The 420 for a request that requires what we do not do, such as 100rel; null when there is nothing to refuse (RFC 3261 section 8.2.2.3).
-    /// CANCEL and ACK are never refused; what is no option tag requires nothing.
+    /// The 420 for a request that requires what we do not do, and the 421 for an INVITE that does not do what we require; null when there is nothing to
+    /// refuse (RFC 3261 section 8.2.2.3). CANCEL and ACK are never refused; what is no option tag requires nothing.
     /// </summary>
     /// <param name="request">The request.</param>
     /// <param name="toTag">Our tag.</param>
-    public static SipResponse? RefuseExtensions(SipRequest request, string? toTag)
+    /// <param name="reliable">Whether provisional responses are reliable: for an INVITE outside a dialog, others are answered without any.</param>
+    public static SipResponse? RefuseExtensions(SipRequest request, string? toTag, ReliableProvisionals reliable = ReliableProvisionals.Supported)
     {
-        if (request.Method is SipMethods.Ack or SipMethods.Cancel || !request.Has(HeaderId.Require)) return null;
-        var unknown = request.Require.Where(tag => !tag.Equals(Timer, StringComparison.OrdinalIgnoreCase) && Ascii.IsToken(tag)).ToList();
+        if (request.Method is SipMethods.Ack or SipMethods.Cancel) return null;
+        if (reliable == ReliableProvisionals.Required && request.Method == SipMethods.Invite && !ReliableResponse.IsListed(request))
+        {
+            var needed = SipResponse.For(request, 421, null, toTag);
+            needed.Add(HeaderId.Require, Reliable);
+            return needed;
+        }
+        if (!request.Has(HeaderId.Require)) return null;
+        var unknown = request.Require.Where(tag => !IsKnown(tag, reliable) && Ascii.IsToken(tag)).ToList();
         if (unknown.Count == 0) return null;
         var response = SipResponse.For(request, 420, null, toTag);
         response.Add(HeaderId.Unsupported, string.Join(", ", unknown));
         return response;
     }
 
+    private static bool IsKnown(string tag, ReliableProvisionals reliable) => tag.Equals(Timer, StringComparison.OrdinalIgnoreCase)
+        || (reliable != ReliableProvisionals.Off && tag.Equals(Reliable, StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>What an INVITE of ours asks for.</summary>
+    internal static void AddTo(SipRequest invite, SipProfile profile)
+    {
+        if (profile.Reliable == ReliableProvisionals.Required) invite.Add(HeaderId.Require, Reliable);
+        invite.Add(HeaderId.Supported, profile.Reliable == ReliableProvisionals.Supported ? $"{Timer}, {Reliable}" : Timer);
+        SessionTimer.AddTo(invite, profile.Timer);
+    }
+
     /// <summary>The 200 to OPTIONS (RFC 3261 section 11.2), or 503 while draining.</summary>
     /// <param name="request">The OPTIONS.</param>
     /// <param name="toTag">Our tag; null within a dialog.</param>
     /// <param name="available">False while the node takes no new call.</param>
-    public static SipResponse AnswerOptions(SipRequest request, string? toTag, bool available = true)
+    /// <param name="reliable">Whether provisional responses are reliable.</param>
+    public static SipResponse AnswerOptions(SipRequest request, string? toTag, bool available = true,
+        ReliableProvisionals reliable = ReliableProvisionals.Supported)
     {
         var response = SipResponse.For(request, available ? 200 : 503, null, toTag);
         response.Add(HeaderId.Allow, Allow);
         response.Add(HeaderId.Accept, Accept);
-        response.Add(HeaderId.Supported, Timer);
+        response.Add(HeaderId.Supported, reliable == ReliableProvisionals.Off ? Timer : $"{Timer}, {Reliable}");
         return response;
     }
 

@@ -60,6 +60,9 @@ public sealed record InviteFailed(int Status, SipResponse? Response = null) : Us
 /// <param name="Cause">The SIP status of its Reason header; null where it gave none.</param>
 public sealed record InviteCancelled(int? Cause) : UsageAction;
 
+/// <summary>A reliable provisional response of ours was repeated for 64 T1 and not acknowledged: the INVITE is to be refused (RFC 3262 section 3).</summary>
+public sealed record ProvisionalNotAcknowledged : UsageAction;
+
 /// <summary>Media agreed or changed: configure the session.</summary>
 /// <param name="Media">What was agreed.</param>
 /// <param name="Local">Our last SDP, to be kept for the next offer or answer.</param>

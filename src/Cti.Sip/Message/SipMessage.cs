@@ -66,6 +66,9 @@ public abstract class SipMessage
     /// <summary>Record-Route, top first; empty when one is malformed.</summary>
     public IReadOnlyList<NameAddr> RecordRoutes => _recordRoutes ??= SipMessageChecks.ReadAddresses(this, HeaderId.RecordRoute) ?? [];
 
+    /// <summary>Service-Route (RFC 3608), top first; empty when one is malformed.</summary>
+    public IReadOnlyList<NameAddr> ServiceRoutes => SipMessageChecks.ReadAddresses(this, HeaderId.ServiceRoute) ?? [];
+
     /// <summary>Max-Forwards, 0..255; null where missing or malformed.</summary>
     public int? MaxForwards => Number(HeaderId.MaxForwards, 255) is { } value ? (int)value : null;
 

@@ -23,6 +23,9 @@ internal sealed class SipConnection
     private const int BufferBytesMax = Limits.SipMessageBytesMax + 8 * 1024;
     private const int DrainMillis = 1_000;
     private const int MutedLookMillis = 10;
+    /// <summary>In which a question whether the far end is alive must be answered (RFC 5626 section 4.4.1).</summary>
+    private const int PongMillisMax = 10_000;
+    private static readonly byte[] Ping = "\r\n\r\n"u8.ToArray();
     private static readonly byte[] Pong = "\r\n"u8.ToArray();
 
     private readonly SipTransportContext _context;
@@ -37,6 +40,7 @@ internal sealed class SipConnection
     private long _begunMillis;
     private readonly long _openedMillis;
     private long _activeMillis;
+    private long _askedMillis;
     private int _lineEnds;
     private int _rejected;
     private int _calls;
@@ -217,10 +221,25 @@ internal sealed class SipConnection
             };
         }
 
+        if (!isOver && state == State.Open && IsOutgoing)
+            isOver = !IsAlive(now);
         if (!isOver)
             return;
         Interlocked.Increment(ref _context.Counts.ConnectionsTimedOut);
         Close(state == State.Connecting ? SipSendFailure.ConnectFailed : SipSendFailure.ConnectionGone);
+    }
+
+    // A connection whose far end is gone looks like one that is silent, until somebody asks.
+    private bool IsAlive(long now)
+    {
+        var asked = Interlocked.Read(ref _askedMillis);
+        if (asked != 0)
+            return now - asked <= PongMillisMax;
+        if (_context.Options.KeepAliveMillis?.Invoke(Flow.Remote) is not ({ } every and > 0) || now - ActiveMillis < every)
+            return true;
+        Interlocked.Exchange(ref _askedMillis, now);
+        Send(Ping, 0);
+        return true;
     }
 
     /// <summary>Closes it and reports what had not left.</summary>
@@ -257,6 +276,15 @@ internal sealed class SipConnection
                 if (received == 0)
                     break;
                 filled += received;
+                // Whatever comes shows that somebody is there.
+                var wasAsked = Interlocked.Exchange(ref _askedMillis, 0) != 0;
+                if (wasAsked && filled == received && IsPong(buffer.AsSpan(0, filled)))
+                {
+                    filled = 0;
+                    MarkPart(isThere: false);
+                    continue;
+                }
+
                 if (_context.IsMuted)
                     await WaitUntilHeardAsync().ConfigureAwait(false);
                 var used = TakeMessages(buffer.AsSpan(0, filled), out var goesOn);
@@ -339,6 +367,9 @@ internal sealed class SipConnection
 
         return used;
     }
+
+    // One line end by itself; with another behind it, it would be the far end's own question.
+    private static bool IsPong(ReadOnlySpan<byte> bytes) => bytes.SequenceEqual("\r\n"u8);
 
     // RFC 5626 section 3.5.1: two line ends are a ping, one is the pong. They may come in pieces.
     private int TakeLineEnds(ReadOnlySpan<byte> bytes)

@@ -53,6 +53,12 @@ public sealed record SipTransportOptions
     /// <summary>Whether an address is a trunk's; null: none is.</summary>
     public Func<IPAddress, bool>? IsTrunk { get; init; }
 
+    /// <summary>
+    /// After how many milliseconds of silence a connection that this node has opened to an address is asked whether it is alive (RFC 5626 section 4.4.1);
+    /// 0: never. Null: none is.
+    /// </summary>
+    public Func<IPEndPoint, int>? KeepAliveMillis { get; init; }
+
     /// <summary>Milliseconds in which a stranger's connection must bring its first whole message.</summary>
     public int StrangerMillisMax { get; init; } = Limits.SipStrangerMessageMillisMax;
 

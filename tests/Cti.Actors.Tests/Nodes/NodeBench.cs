@@ -8,11 +8,13 @@ using Cti.Actors.Instances;
 using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
+using Cti.Calls.Resources;
 using Cti.Calls.Speech;
 using Cti.Contract;
 using Cti.Kernel;
 using Cti.Persistence;
 using Cti.Persistence.Memory;
+using Cti.Sip.Dialog;
 using Cti.Sip.Message;
 using Cti.Testing;
 
@@ -35,6 +37,8 @@ internal sealed class NodeBench
     private readonly ILog _log;
     private readonly IClock _clock;
     private readonly ImmutableArray<string> _heard;
+    private readonly CallSettings _calls;
+    private readonly SipProfile _profile;
     private readonly Dictionary<string, RawPeer> _peers = [];
     private readonly LogLines _logLines = new();
     private Life _life = null!;
@@ -43,9 +47,11 @@ internal sealed class NodeBench
 
     internal NodeBench(IReadOnlyList<Trunk>? trunks = null, InboundPolicy? inbound = null, MemoryDisk? disk = null, bool dialAny = true,
         IStoreFaults? faults = null, int callsMax = 4000, ILog? log = null, Func<ManualRuntime, IClock>? clock = null,
-        VirtualResolver? resolver = null, ImmutableArray<string> heard = default)
+        VirtualResolver? resolver = null, ImmutableArray<string> heard = default, CallSettings? calls = null, SipProfile? profile = null)
     {
         _heard = heard.IsDefault ? [] : heard;
+        _calls = calls ?? new CallSettings();
+        _profile = profile ?? new SipProfile();
         Resolver = resolver ?? new VirtualResolver();
         Network = new VirtualNetwork(Runtime, new SeededRandom(1));
         // Trunks are spoken to as soon as the node starts, so they listen before.
@@ -96,6 +102,8 @@ internal sealed class NodeBench
             HeardHeaders = ImmutableDictionary<string, ImmutableArray<string>>.Empty.Add(App, _heard),
             DialAny = _dialAny,
             CallsMax = _callsMax,
+            Calls = _calls,
+            SipProfile = _profile,
             Scheduler = process,
             Clock = _clock,
             Timers = process,

@@ -71,7 +71,7 @@ public static class SipFuzzTarget
         _ = message.Require.Count + message.Supported.Count + message.Tokens(HeaderId.Allow).Count;
         if (message is SipRequest asked)
         {
-            _ = SessionTimer.Answer(asked, "t", out _);
+            _ = SessionTimer.Answer(asked, "t", new SessionTimerRules(), out _);
             _ = SipCapabilities.RefuseExtensions(asked, "t");
             _ = InfoDtmf.IsDtmf(asked) ? InfoDtmf.Read(asked) : null;
             _ = SipReason.SipCause(asked);

@@ -148,7 +148,7 @@ public sealed class DigestTrustTests
     [Theory]
     [InlineData("WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n\", algorithm=SHA-512-256")]
     [InlineData("WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n\", algorithm=")]
-    [InlineData("WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n\", qop=\"auth-int\"")]
+    [InlineData("WWW-Authenticate: Digest realm=\"carrier\", nonce=\"n\", qop=\"token\"")]
     [InlineData("WWW-Authenticate: Basic realm=\"carrier\"")]
     [InlineData("WWW-Authenticate: Bearer x")]
     [InlineData("X: y")]

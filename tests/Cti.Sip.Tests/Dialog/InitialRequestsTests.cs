@@ -24,8 +24,9 @@ public sealed class InitialRequestsTests
             Call-ID: c2
             CSeq: 1 INVITE
             Contact: <sip:us@192.0.2.1:5060>
-            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE
+            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK
             Accept: application/sdp
+            Supported: timer, 100rel
             P-Asserted-Identity: <sip:100@192.0.2.1>
             Content-Type: application/sdp
             Content-Length: 5
@@ -61,7 +62,8 @@ public sealed class InitialRequestsTests
             CSeq: 5 REGISTER
             Contact: <sip:us@192.0.2.1:5060>
             Expires: 300
-            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE
+            Supported: path
+            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK
             Content-Length: 0
 
 
@@ -76,8 +78,9 @@ public sealed class InitialRequestsTests
     }
 
     [Theory]
-    [InlineData("100rel", "100rel")]
-    [InlineData("timer, 100rel, x", "100rel, x")]
+    [InlineData("precondition", "precondition")]
+    [InlineData("100rel", null)]
+    [InlineData("timer, precondition, 100rel, x", "precondition, x")]
     [InlineData("timer", null)]
     public void What_is_required_and_not_supported_is_refused_with_420(string require, string? unsupported)
     {

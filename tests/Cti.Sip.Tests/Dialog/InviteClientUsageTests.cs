@@ -253,8 +253,47 @@ public sealed class InviteClientUsageTests
     {
         var again = Respond(422, "x", null, "Min-SE: 1800");
         var invite = ((SendRequest)again.Single()).Request;
-        (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE), invite.Get(HeaderId.Supported)).ShouldBe(("1800;refresher=uas", "1800", "timer"));
+        (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE)).ShouldBe(("1800;refresher=uas", "1800"));
+        invite.Get(HeaderId.Supported).ShouldBe("timer, 100rel");
         Respond(422, "x", null, "Min-SE: 3600");
+        _trace.Last().ShouldBe("failed 422");
+    }
+
+    [Theory]
+    [InlineData("Session-Expires: 1800;refresher=uac", 1800, true)]
+    [InlineData("Session-Expires: 1800;refresher=UAS", 1800, false)]
+    [InlineData("Session-Expires: 1800", 1800, true)]
+    [InlineData("Session-Expires: 1800;refresher=nobody", 1800, true)]
+    [InlineData("x: 60;refresher=uas", 60, false)]
+    [InlineData("Session-Expires: 1;refresher=uac", 30, true)]
+    [InlineData("Session-Expires: 0", null, false)]
+    [InlineData("Session-Expires: x", null, false)]
+    public void Whatever_the_200_says_of_a_timer_is_kept_to(string header, int? seconds, bool weRefresh)
+    {
+        Respond(200, "b1", Sdps.Theirs(), header);
+        _state.Timer.ShouldBe(seconds is { } interval ? new SessionTimer(interval, weRefresh) : null);
+    }
+
+    [Fact]
+    public void An_INVITE_may_ask_for_a_timer_and_a_422_raises_it_but_never_lowers()
+    {
+        var initial = new InitialRequest(SipUri.Parse("sip:200@198.51.100.7"), new NameAddr(SipUri.Parse("sip:100@192.0.2.1")),
+            new NameAddr(SipUri.Parse("sip:200@198.51.100.7")), new NameAddr(SipUri.Parse("sip:us@192.0.2.1:5060")), "c1", "u1", 1, []);
+        var invite = InitialRequests.Invite(initial, Offer.ToBytes(), null, new SipProfile { Timer = new SessionTimerRules(600, 120) });
+        (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE), invite.Get(HeaderId.Supported)).ShouldBe(("600", "120", "timer, 100rel"));
+        _state = InviteClientUsage.Begin(invite, Offer, "flow", new InviteClientPolicy()).State;
+        Respond(422, "x", null, "Min-SE: 100");
+        (_state.Invite.Get(HeaderId.SessionExpires), _state.Invite.Get(HeaderId.MinSE)).ShouldBe(("600;refresher=uas", "120"));
+        InitialRequests.Invite(initial, default).Has(HeaderId.SessionExpires).ShouldBeFalse("nothing is asked for unless it is configured");
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("Min-SE: 89")]
+    [InlineData("Min-SE: 99999999999")]
+    public void A_422_that_does_not_say_what_would_be_right_is_final(string? header)
+    {
+        Respond(422, "x", null, header is null ? [] : [header]);
         _trace.Last().ShouldBe("failed 422");
     }
 

@@ -91,7 +91,7 @@ public sealed class InviteServerUsageTests
         Update(10, null, "Contact: <\r\nSession-Expires: 90;refresher=uac\r\nSupported: timer\r\n").Has(HeaderId.SessionExpires)
             .ShouldBeFalse("there is no session yet");
         Update(11, null, "Session-Expires: 30\r\n").Status.ShouldBe(422);
-        Update(12, null, "Require: 100rel\r\n").Status.ShouldBe(420);
+        Update(12, null, "Require: precondition\r\n").Status.ShouldBe(420);
         Update(8).Status.ShouldBe(500, "an old number");
         Step(new InviteServerInput.Accept(Sdps.Us), 1000);
         Update(13).Status.ShouldBe(200);
@@ -137,7 +137,7 @@ public sealed class InviteServerUsageTests
             Call-ID: c1
             CSeq: 7 INVITE
             Contact: <sip:us@192.0.2.1:5060>
-            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE
+            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK
             Supported: timer
             Content-Type: application/sdp
             Content-Length: 135
@@ -271,7 +271,7 @@ public sealed class InviteServerUsageTests
     }
 
     [Theory]
-    [InlineData("Require: 100rel", 420, "Unsupported", "100rel")]
+    [InlineData("Require: precondition", 420, "Unsupported", "precondition")]
     [InlineData("Session-Expires: 60", 422, "Min-SE", "90")]
     [InlineData("Content-Encoding: gzip", 415, "Accept-Encoding", "identity")]
     public void What_cannot_be_taken_is_refused_at_once(string header, int status, string name, string value)
@@ -297,8 +297,9 @@ public sealed class InviteServerUsageTests
     [InlineData("Session-Expires: 1800", "Supported: timer", "1800;refresher=uac", "timer")]
     [InlineData("Session-Expires: 1800;refresher=uac", "Supported: timer", "1800;refresher=uac", "timer")]
     [InlineData("Session-Expires: 1800;refresher=uas", "Require: timer", "1800;refresher=uas", null)]
-    [InlineData("Session-Expires: 1800", "Supported: replaces", null, null)]
-    public void A_session_timer_is_left_to_the_caller_where_it_can_be(string expires, string support, string? answered, string? required)
+    [InlineData("Session-Expires: 1800", "Supported: replaces", "1800;refresher=uas", null)]
+    public void A_session_timer_is_left_to_the_caller_where_it_can_be_and_kept_by_us_where_a_proxy_asks(string expires, string support,
+        string? answered, string? required)
     {
         Begin(Sdps.Theirs(), expires, support);
         Step(new InviteServerInput.Accept(Sdps.Us), 0);

@@ -106,7 +106,7 @@ public sealed class ReInviteUsageTests
         var before = _state.LocalSdp;
         Receive(Request("INVITE", 11, Sdps.Theirs(codecs: "18"))).Status.ShouldBe(488);
         Receive(Request("INVITE", 12, "nothing\r\n")).Status.ShouldBe(400);
-        Receive(Request("INVITE", 13, Sdps.Theirs(), "Require: 100rel\r\n")).Status.ShouldBe(420);
+        Receive(Request("INVITE", 13, Sdps.Theirs(), "Require: precondition\r\n")).Status.ShouldBe(420);
         _state.LocalSdp.ShouldBeSameAs(before);
         _trace.ShouldBe(["0 488", "0 400", "0 420"]);
     }
@@ -388,5 +388,68 @@ public sealed class ReInviteUsageTests
         Respond(again, 503, null, 100_200);
         TickUntil(1_000_000);
         _trace.TakeLast(3).ShouldBe(["100200 refused 503", "118100 BYE 8 sip:bob@198.51.100.7:5070", "118100 over 408"]);
+    }
+
+    [Theory]
+    [InlineData("UPDATE")]
+    [InlineData("INVITE")]
+    public void A_422_to_a_refresh_is_obeyed_once(string method)
+    {
+        AgreeOnTimer(method == "UPDATE" ? "Allow: INVITE, ACK, BYE, UPDATE\r\n" : "Allow: INVITE, ACK, BYE\r\n");
+        var refresh = Due();
+        refresh.Method.ShouldBe(method);
+        refresh.Has(HeaderId.MinSE).ShouldBeFalse();
+        Respond(refresh, 422, null, 50_100, 0, "Min-SE: 400");
+        var again = _state.Outgoing!.Request!;
+        (again.Method, again.Get(HeaderId.SessionExpires), again.Get(HeaderId.MinSE)).ShouldBe((method, "400;refresher=uac", "400"));
+        Respond(again, 200, method == "UPDATE" ? null : Sdps.Theirs(), 50_200, 0, "Session-Expires: 400;refresher=uac");
+        _state.Deadline.ShouldBe(250_200);
+        Respond(Due(), 422, null, 250_300, 0, "Min-SE: 500");
+        var third = _state.Outgoing!.Request!;
+        third.Get(HeaderId.SessionExpires).ShouldBe("500;refresher=uac", "another refresh may be told again");
+        Respond(third, 422, null, 250_400, 0, "Min-SE: 600");
+        // What refuses twice is refused for good; an UPDATE is tried as a re-INVITE before that.
+        if (method == "UPDATE") _state.Outgoing!.Request!.Method.ShouldBe("INVITE");
+        else _trace.Last().ShouldBe("250400 refused 422");
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("Min-SE: 10")]
+    [InlineData("Min-SE: x")]
+    public void A_422_that_does_not_say_what_would_be_right_is_a_refusal(string? header)
+    {
+        AgreeOnTimer("Allow: INVITE, ACK, BYE\r\n");
+        Respond(Due(), 422, null, 50_100, 0, header is null ? [] : [header]);
+        _trace.Last().ShouldBe("50100 refused 422");
+    }
+
+    [Fact]
+    public void The_shortest_interval_that_they_name_goes_into_our_refreshes()
+    {
+        Receive(Request("INVITE", 11, Sdps.Theirs(), "Session-Expires: 700;refresher=uas\r\nMin-SE: 600\r\nSupported: timer\r\n"));
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 11)), 10);
+        Due().Get(HeaderId.MinSE).ShouldBe("600");
+    }
+
+    [Fact]
+    public void What_is_too_short_here_is_refused_with_what_would_be_right()
+    {
+        _state = _state with { TimerRules = new SessionTimerRules(0, 300) };
+        var refused = Receive(Request("UPDATE", 11, null, "Session-Expires: 200;refresher=uac\r\nSupported: timer\r\n"));
+        (refused.Status, refused.Get(HeaderId.MinSE)).ShouldBe((422, "300"));
+        Receive(Request("UPDATE", 12, null, "Session-Expires: 300;refresher=uac\r\nSupported: timer\r\n")).Status.ShouldBe(200);
+    }
+
+    [Fact]
+    public void Where_we_ask_for_timers_a_change_of_theirs_without_one_gets_ours()
+    {
+        _state = _state with { TimerRules = new SessionTimerRules(200) };
+        var success = Receive(Request("INVITE", 11, Sdps.Theirs(), "Min-SE: 240\r\n"));
+        (success.Get(HeaderId.SessionExpires), success.Has(HeaderId.Require)).ShouldBe(("240;refresher=uas", false));
+        _state = _state with { TimerRules = new SessionTimerRules() };
+        Step(new ReInviteInput.Acknowledged(Request("ACK", 11)), 10);
+        Receive(Request("INVITE", 12, Sdps.Theirs())).Has(HeaderId.SessionExpires).ShouldBeFalse();
+        _state.Timer.ShouldBeNull("it is switched off");
     }
 }

@@ -15,6 +15,7 @@ public sealed partial class PeerCall
     public void Invite(bool withOffer = true)
     {
         _invite = NewRequest(SipMethods.Invite, ++_localCSeq);
+        if (RequiresReliable && withOffer) _invite.Add(HeaderId.Require, "100rel");
         if (withOffer) _invite.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, "sendrecv"));
         Start(_invite);
     }
@@ -25,10 +26,18 @@ public sealed partial class PeerCall
         if (Phase != PeerPhase.Offered || _invite is null) throw new InvalidOperationException($"nothing to respond {status} to in {Phase}");
         var response = RawSip.Respond(_invite, status, _localTag, _peer.Local);
         if (status == 302) response.Add(HeaderId.Contact, $"<sip:elsewhere@{RawSip.Host(_peer.Local)}>");
+        var isReliable = status == 180 && RingsReliably && Lists(_invite) && _ownRSeq == 0;
+        if (isReliable)
+        {
+            response.Add(HeaderId.Require, "100rel");
+            response.Add(HeaderId.RSeq, $"{_ownRSeq = (uint)CallId.Length}");
+        }
         if (status is 200 or 183) response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, Remote?.Answer ?? "sendrecv", Remote));
         var bytes = _peer.Transmit(_server, response);
         _answered[Key(_invite)] = bytes;
+        if (isReliable) AwaitPrack(bytes);
         if (status < 200) return;
+        Stop(Ringing);
         FinalStatus = status;
         AwaitAck(_invite, status, bytes, _server);
         Become(status < 300 ? PeerPhase.Answered : PeerPhase.Ended);

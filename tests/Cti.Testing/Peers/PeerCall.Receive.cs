@@ -89,10 +89,11 @@ public sealed partial class PeerCall
         {
             case SipMethods.Bye: ReceiveBye(from, request); break;
             case SipMethods.Invite: ReceiveReInvite(from, request); break;
+            case SipMethods.Prack: ReceivePrack(from, request); break;
             default:
                 Answer(from, request, Phase == PeerPhase.Ended
                     ? 481
-                    : request.Method is SipMethods.Update or SipMethods.Info or SipMethods.Options or SipMethods.Prack ? 200 : 405);
+                    : request.Method is SipMethods.Update or SipMethods.Info or SipMethods.Options ? 200 : 405);
                 break;
         }
     }
@@ -161,6 +162,7 @@ public sealed partial class PeerCall
             _hasProvisional = true;
             if (_pending.TryGetValue(branch, out var waiting)) waiting.Timer?.Cancel();
             if (response.Status > 100) Rang = true;
+            Acknowledge(response);
             if (_isCancelled && !_pending.ContainsKey($"{branch}|CANCEL")) SendCancel();
             return;
         }

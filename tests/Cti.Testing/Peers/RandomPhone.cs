@@ -24,6 +24,8 @@ public sealed record PhoneHabits
     public int SendsTwice { get; init; } = 10;
     /// <summary>Calls without an offer.</summary>
     public int OffersNothing { get; init; } = 10;
+    /// <summary>Has ringing acknowledged, in calls of its own and of others; 0 draws nothing.</summary>
+    public int IsReliable { get; init; }
     /// <summary>Does something during the call, each time it thinks of it.</summary>
     public int Fidgets { get; init; } = 70;
     /// <summary>The longest call before it hangs up, in milliseconds.</summary>
@@ -58,6 +60,7 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
     public PeerCall Dial(IPEndPoint server, string toUri)
     {
         var call = NewCall(server, toUri);
+        call.RequiresReliable = habits.IsReliable > 0 && Random.Chance(habits.IsReliable);
         call.Invite(withOffer: !Random.Chance(habits.OffersNothing));
         Plan(call, Random.Chance(habits.Cancels) ? Random.Between(0, 10_000) : habits.PatienceMillis, call.Cancel);
         return call;
@@ -76,6 +79,7 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
         if (Random.Chance(habits.LosesAcks)) call.LoseAcks = Random.Between(1, 3);
         else if (Random.Chance(habits.NeverAcknowledges)) call.LoseAcks = int.MaxValue;
         call.Changed = Changed;
+        call.RingsReliably = habits.IsReliable > 0 && Random.Chance(habits.IsReliable);
         if (!call.IsCaller) PlanAnswer(call);
     }
 

@@ -81,6 +81,35 @@ public sealed class TcpTests
     }
 
     [Fact]
+    public void A_silent_connection_of_ours_is_asked_whether_it_is_alive_and_closed_where_it_does_not_answer()
+    {
+        using var fixture = new SipTransportFixture(options => options with { KeepAliveMillis = _ => 30_000 });
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var flow = new SipFlow(SipTransportKind.Tcp, 1, (IPEndPoint)listener.LocalEndpoint);
+        fixture.Transport.Send(flow, "one"u8.ToArray(), 1);
+        using var accepted = listener.AcceptSocket();
+        accepted.ReceiveTimeout = 10_000;
+        Read(accepted, 3).ShouldBe("one");
+        for (var round = 0; round < 2; round++)
+        {
+            fixture.Time.Advance(29_000);
+            accepted.Available.ShouldBe(0);
+            fixture.Time.Advance(2_000);
+            Read(accepted, 4).ShouldBe("\r\n\r\n");
+            accepted.Send("\r\n"u8);
+            accepted.Send(Options($"round{round}"));
+            fixture.NextReceived();
+            fixture.Transport.Snapshot().Connections.ShouldBe(1);
+        }
+        fixture.Transport.Snapshot().KeepAlives.ShouldBe(0, "an answer is not taken for half a question");
+        fixture.Time.Advance(31_000);
+        Read(accepted, 4).ShouldBe("\r\n\r\n");
+        fixture.Time.Advance(12_000);
+        Until(() => fixture.Transport.Snapshot().Connections == 0);
+    }
+
+    [Fact]
     public void A_refused_connection_fails_every_waiting_send_once()
     {
         using var fixture = new SipTransportFixture();

@@ -22,7 +22,7 @@ internal sealed class Answer : CallBehaviour
 
     private static CallDecision AckHasArrived(CallDraft decision, AckArrived ack)
     {
-        decision.Add(new AnswerConfirmed(ack.Audio));
+        decision.Add(new AnswerConfirmed(ack.Audio, ack.Timer));
         if (ack.Audio is { } audio) decision.Do(new ConfigureMedia(audio));
         if (decision.State.InterruptedMillis is not null) decision.Do(new SendReInvite());
         return decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(decision.State, decision.Now, null, null)).Build();

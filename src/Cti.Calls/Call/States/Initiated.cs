@@ -21,6 +21,7 @@ internal sealed class Initiated : CallBehaviour
         Accepts<DropCall>(Ending.GiveUpDialling, direction: CallDirection.Outbound);
 
         Hears<CallerCancelled>(static (decision, _) => CallerGaveUp(decision));
+        Hears<PrackMissing>(static (decision, _) => NothingReachesTheCaller(decision));
         Hears<SubscriberMissing>(static (decision, _) => NobodyTookIt(decision));
 
         Hears<FarEndRings>(FarEnd.Rings);
@@ -82,6 +83,13 @@ internal sealed class Initiated : CallBehaviour
     private static CallDecision CallerGaveUp(CallDraft decision) => decision.State.IsOffered
         ? Ending.Release(decision, new Ending(false, ErrorCodes.Terminated, SipClosing.None, ErrorCodes.Terminated, "the caller gave up"))
         : decision.Build();
+
+    private static CallDecision NothingReachesTheCaller(CallDraft decision)
+    {
+        if (!decision.State.IsOffered) return decision.Build();
+        decision.Do(new SendRefusal(504));
+        return Ending.Release(decision, new Ending(true, 504, SipClosing.Refusal, ErrorCodes.Timeout, "the caller never acknowledged the ringing"));
+    }
 
     private static CallDecision NobodyTookIt(CallDraft decision)
     {
