@@ -29,6 +29,7 @@ public static class InitialRequests
         request.Add(HeaderId.Contact, initial.Contact.ToString());
         request.Add(HeaderId.Allow, SipCapabilities.Allow);
         request.Add(HeaderId.Accept, SipCapabilities.Accept);
+        request.Add(HeaderId.Supported, SipCapabilities.Transfers);
         identity?.AddTo(request);
         request.SetBody("application/sdp", offer);
         return request;

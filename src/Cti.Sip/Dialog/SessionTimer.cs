@@ -59,7 +59,7 @@ public sealed record SessionTimer(int IntervalSeconds, bool WeRefresh)
     /// <summary>Keeps the timer over a request of ours: who refreshed goes on refreshing.</summary>
     internal void AddTo(SipRequest request)
     {
-        request.Add(HeaderId.Supported, SipCapabilities.Timer);
+        request.Add(HeaderId.Supported, SipCapabilities.Supported);
         request.Add(HeaderId.SessionExpires, Text(WeRefresh ? "uac" : "uas"));
     }
 
@@ -69,7 +69,7 @@ public sealed record SessionTimer(int IntervalSeconds, bool WeRefresh)
     internal static bool TryRetry(SipResponse tooSmall, SipRequest request)
     {
         if (tooSmall.Number(HeaderId.MinSE, int.MaxValue) is not { } seconds || seconds < MinSeconds) return false;
-        request.Set(HeaderId.Supported, SipCapabilities.Timer);
+        request.Set(HeaderId.Supported, SipCapabilities.Supported);
         request.Set(HeaderId.SessionExpires, new SessionTimer((int)seconds, false).Text("uas"));
         request.Set(HeaderId.MinSE, seconds.ToString(CultureInfo.InvariantCulture));
         return true;

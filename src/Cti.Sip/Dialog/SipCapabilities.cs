@@ -6,13 +6,27 @@ namespace Cti.Sip.Dialog;
 public static class SipCapabilities
 {
     /// <summary>The Allow header. No PRACK: reliable provisional responses are neither asked for nor given.</summary>
-    public const string Allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+    public const string Allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY";
 
     /// <summary>The Accept header.</summary>
     public const string Accept = "application/sdp";
 
     /// <summary>The option tag of RFC 4028.</summary>
     public const string Timer = "timer";
+
+    /// <summary>The option tag of RFC 3891.</summary>
+    public const string Replaces = "replaces";
+
+    /// <summary>The option tag of RFC 4488.</summary>
+    public const string NoReferSub = "norefersub";
+
+    /// <summary>The Supported header of a request that begins a call.</summary>
+    public const string Transfers = $"{Replaces}, {NoReferSub}";
+
+    /// <summary>The Supported header.</summary>
+    public const string Supported = $"{Timer}, {Transfers}";
+
+    private static readonly string[] Options = [Timer, Replaces, NoReferSub];
 
     /// <summary>Whether a message of the far end's says that it takes UPDATE (RFC 3311 section 5.1); null where it does not say what it takes.</summary>
     internal static bool? AllowsUpdate(SipMessage message) =>
@@ -27,7 +41,7 @@ public static class SipCapabilities
     public static SipResponse? RefuseExtensions(SipRequest request, string? toTag)
     {
         if (request.Method is SipMethods.Ack or SipMethods.Cancel || !request.Has(HeaderId.Require)) return null;
-        var unknown = request.Require.Where(tag => !tag.Equals(Timer, StringComparison.OrdinalIgnoreCase) && Ascii.IsToken(tag)).ToList();
+        var unknown = request.Require.Where(static tag => !Options.Contains(tag, StringComparer.OrdinalIgnoreCase) && Ascii.IsToken(tag)).ToList();
         if (unknown.Count == 0) return null;
         var response = SipResponse.For(request, 420, null, toTag);
         response.Add(HeaderId.Unsupported, string.Join(", ", unknown));
@@ -43,7 +57,7 @@ public static class SipCapabilities
         var response = SipResponse.For(request, available ? 200 : 503, null, toTag);
         response.Add(HeaderId.Allow, Allow);
         response.Add(HeaderId.Accept, Accept);
-        response.Add(HeaderId.Supported, Timer);
+        response.Add(HeaderId.Supported, Supported);
         return response;
     }
 

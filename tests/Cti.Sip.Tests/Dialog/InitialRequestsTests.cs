@@ -24,8 +24,9 @@ public sealed class InitialRequestsTests
             Call-ID: c2
             CSeq: 1 INVITE
             Contact: <sip:us@192.0.2.1:5060>
-            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE
+            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY
             Accept: application/sdp
+            Supported: replaces, norefersub
             P-Asserted-Identity: <sip:100@192.0.2.1>
             Content-Type: application/sdp
             Content-Length: 5
@@ -61,7 +62,7 @@ public sealed class InitialRequestsTests
             CSeq: 5 REGISTER
             Contact: <sip:us@192.0.2.1:5060>
             Expires: 300
-            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE
+            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY
             Content-Length: 0
 
 
