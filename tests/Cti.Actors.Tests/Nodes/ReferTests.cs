@@ -194,6 +194,7 @@ public sealed class ReferTests
     {
         _bench.Ask("sys.call.refer", ("res_id", _call), ("replaces_call_res_id", "0.0.1-sys.call-999")).Error!.Code.ShouldBe(404);
         _bench.Ask("sys.call.refer", ("res_id", _call)).Error!.Code.ShouldBe(-32602);
+        _bench.Peer("192.0.2.30");
         var ringing = _bench.Construct("sip:x@192.0.2.30");
         _bench.Ask("sys.call.refer", ("res_id", ringing), ("to_uri", "x@y")).Error!.Code.ShouldBe(409);
         _bench.Ask("sys.call.refer", ("res_id", _call), ("to_uri", "carol@example.com"), ("replaces_call_res_id", ringing)).Error.ShouldBeNull();
