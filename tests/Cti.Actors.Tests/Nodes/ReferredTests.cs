@@ -211,6 +211,25 @@ public sealed class ReferredTests
     }
 
     [Fact]
+    public void Where_no_application_listens_it_is_refused_at_once()
+    {
+        NodeBench.Done(_bench.Feed.DisposeAsync());
+        _bench.Runtime.Advance(6_000);
+        Refer();
+        _far.Response(603, 100);
+        Should.Throw<InvalidOperationException>(() => _bench.Expect("sys.call.on_refer", 100));
+    }
+
+    [Fact]
+    public void The_application_calls_in_the_place_that_it_was_told_of()
+    {
+        var carol = _bench.Peer("192.0.2.30");
+        _bench.Construct("sip:carol@192.0.2.30", ("headers", new Dictionary<string, string> { ["Replaces"] = "c@d;to-tag=a;from-tag=b", ["Referred-By"] = "<sip:10@192.0.2.10>" }));
+        var invite = carol.Request("INVITE");
+        (invite.Get(HeaderId.Replaces), invite.Get(HeaderId.ReferredBy)).ShouldBe(("c@d;to-tag=a;from-tag=b", "<sip:10@192.0.2.10>"));
+    }
+
+    [Fact]
     public void A_node_killed_between_its_202_and_the_first_report_sends_that()
     {
         Refer();
