@@ -12,7 +12,8 @@ public sealed class TransferTests(SharedNode shared) : CallTest(shared)
     {
         await using var alice = await Baresip.StartAsync(answers: true);
         await using var bob = await Baresip.StartAsync(answers: true);
-        var call = (string)(await App.AskAsync("sys.call.construct", new { to_uri = $"sip:tester@127.0.0.1:{alice.SipPort}", max_answer_seconds = 60 }))!["res_id"]!;
+        var made = await App.AskAsync("sys.call.construct", new { to_uri = $"sip:tester@127.0.0.1:{alice.SipPort}", max_answer_seconds = 60 });
+        var call = (string)made!["res_id"]!;
         await App.ExpectAsync("sys.call.on_dial_completed", call);
         await App.AskAsync("sys.call.refer", new { res_id = call, to_uri = $"sip:tester@127.0.0.1:{bob.SipPort}" });
         var completed = await App.ExpectAsync("sys.call.on_refer_completed", call);
@@ -28,7 +29,8 @@ public sealed class TransferTests(SharedNode shared) : CallTest(shared)
     {
         await using var alice = await Baresip.StartAsync(answers: true);
         await using var busy = await Sipp.StartAsync("busy.xml");
-        var call = (string)(await App.AskAsync("sys.call.construct", new { to_uri = $"sip:tester@127.0.0.1:{alice.SipPort}", max_answer_seconds = 60 }))!["res_id"]!;
+        var made = await App.AskAsync("sys.call.construct", new { to_uri = $"sip:tester@127.0.0.1:{alice.SipPort}", max_answer_seconds = 60 });
+        var call = (string)made!["res_id"]!;
         await App.ExpectAsync("sys.call.on_dial_completed", call);
         await App.AskAsync("sys.call.refer", new { res_id = call, to_uri = $"sip:nobody@127.0.0.1:{busy.Port}" });
         var completed = await App.ExpectAsync("sys.call.on_refer_completed", call);

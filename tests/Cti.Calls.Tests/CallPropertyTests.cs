@@ -265,7 +265,10 @@ public sealed class CallPropertyTests
                 2 => new ReferCall($"refer-{++_entries}", null, Some.OtherId, _random.Next(2) == 0),
                 3 => new ReferAnswered(op, _random.Next(3) == 0 ? 603 : 202, "", 7, _random.Next(3) > 0),
                 4 => new ReferReported(_random.Next(3) == 0 ? null : _random.Next(100, 700), "", _random.Next(2) == 0, null, null),
-                5 => new DialogTold(op, Some.OtherId, _random.Next(3) == 0 ? Kernel.RpcError.NoSuchResource(Some.OtherId) : null) { CallId = "c", LocalTag = "l", RemoteTag = "r", Target = "sip:x@y" },
+                5 => new DialogTold(op, Some.OtherId, _random.Next(3) == 0 ? Kernel.RpcError.NoSuchResource(Some.OtherId) : null)
+                {
+                    CallId = "c", LocalTag = "l", RemoteTag = "r", Target = "sip:x@y",
+                },
                 6 or 7 => Some.ReferArrived with { CSeq = (uint)_random.Next(9), WantsReports = _random.Next(3) > 0 },
                 8 => new AcceptRefer(),
                 9 => new NotifyRefer(_random.Next(100, 700)),

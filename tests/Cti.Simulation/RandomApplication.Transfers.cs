@@ -12,7 +12,9 @@ internal sealed partial class RandomApplication
     {
         if (!_transfers.Chance(world.Plan.TransferPercent)) return;
         var others = _calls.Values.Where(other => other.IsUp && !other.IsReleased && other != call).ToList();
-        var whom = others.Count > 0 && _transfers.Chance(50) ? $"\"replaces_call_res_id\":\"{others[_transfers.Next(others.Count)].Id}\"" : "\"to_uri\":\"sip:200@10.0.0.2\"";
+        var whom = others.Count > 0 && _transfers.Chance(50)
+            ? $"\"replaces_call_res_id\":\"{others[_transfers.Next(others.Count)].Id}\""
+            : "\"to_uri\":\"sip:200@10.0.0.2\"";
         Send("sys.call.refer", $$"""{"res_id":"{{call.Id}}",{{whom}},"reports":{{(_transfers.Chance(80) ? "true" : "false")}}}""");
     }
 
@@ -28,7 +30,8 @@ internal sealed partial class RandomApplication
                 Send("sys.call.refer_accept", Res(call));
                 foreach (var status in (int[])[180, _transfers.Pick(200, 486)])
                 {
-                    if (_transfers.Chance(80)) Later(_transfers.Between(0, 3000), () => Send("sys.call.refer_notify", $$"""{"res_id":"{{call.Id}}","status":{{status}}}"""));
+                    if (!_transfers.Chance(80)) continue;
+                    Later(_transfers.Between(0, 3000), () => Send("sys.call.refer_notify", $$"""{"res_id":"{{call.Id}}","status":{{status}}}"""));
                 }
             }
         });

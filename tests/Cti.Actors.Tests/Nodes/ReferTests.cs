@@ -38,7 +38,8 @@ public sealed class ReferTests
         _bench.Crashes.ShouldBeEmpty();
     }
 
-    private static int? Number(JsonElement json, string name) => json.GetProperty(name) is { ValueKind: JsonValueKind.Number } number ? number.GetInt32() : null;
+    private static int? Number(JsonElement json, string name) =>
+        json.GetProperty(name) is { ValueKind: JsonValueKind.Number } number ? number.GetInt32() : null;
 
     [Fact]
     public void A_blind_transfer_is_told_from_step_to_step_and_the_call_stays()

@@ -106,8 +106,19 @@ public sealed class ReferredTests
     {
         foreach (var (method, status) in new[] { ("REFER", 603), ("NOTIFY", 481) })
         {
-            _far.Send($"{method} sip:anyone@10.0.0.100 SIP/2.0\nVia: SIP/2.0/UDP {_far.Local};branch=z9hG4bK{method}\nMax-Forwards: 70\nFrom: <sip:x@y>;tag=1\nTo: <sip:anyone@10.0.0.100>\n"
-                + $"Call-ID: stranger{method}\nCSeq: 1 {method}\nContact: <sip:10@192.0.2.10>\nRefer-To: <sip:carol@example.com>\nEvent: refer\nSubscription-State: active");
+            _far.Send($"""
+                {method} sip:anyone@10.0.0.100 SIP/2.0
+                Via: SIP/2.0/UDP {_far.Local};branch=z9hG4bK{method}
+                Max-Forwards: 70
+                From: <sip:x@y>;tag=1
+                To: <sip:anyone@10.0.0.100>
+                Call-ID: stranger{method}
+                CSeq: 1 {method}
+                Contact: <sip:10@192.0.2.10>
+                Refer-To: <sip:carol@example.com>
+                Event: refer
+                Subscription-State: active
+                """);
             _far.Response(status);
         }
         Should.Throw<InvalidOperationException>(() => _bench.Expect("sys.call.on_refer", 100));
@@ -224,7 +235,8 @@ public sealed class ReferredTests
     public void The_application_calls_in_the_place_that_it_was_told_of()
     {
         var carol = _bench.Peer("192.0.2.30");
-        _bench.Construct("sip:carol@192.0.2.30", ("headers", new Dictionary<string, string> { ["Replaces"] = "c@d;to-tag=a;from-tag=b", ["Referred-By"] = "<sip:10@192.0.2.10>" }));
+        var headers = new Dictionary<string, string> { ["Replaces"] = "c@d;to-tag=a;from-tag=b", ["Referred-By"] = "<sip:10@192.0.2.10>" };
+        _bench.Construct("sip:carol@192.0.2.30", ("headers", headers));
         var invite = carol.Request("INVITE");
         (invite.Get(HeaderId.Replaces), invite.Get(HeaderId.ReferredBy)).ShouldBe(("c@d;to-tag=a;from-tag=b", "<sip:10@192.0.2.10>"));
     }

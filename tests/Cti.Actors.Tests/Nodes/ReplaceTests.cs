@@ -94,7 +94,8 @@ public sealed class ReplaceTests
         var number = 20;
         foreach (var (headers, status) in new[]
         {
-            (Replaces(invite, callId: "x"), 481), (Replaces(invite, to: almost), 481), (Replaces(invite, from: "near"), 481), (Replaces(invite, to: "far", from: tag), 481),
+            (Replaces(invite, callId: "x"), 481), (Replaces(invite, to: almost), 481), (Replaces(invite, from: "near"), 481),
+            (Replaces(invite, to: "far", from: tag), 481),
             (Replaces(invite, to: tag.Replace("sys.call-", "sys.call-9", StringComparison.Ordinal)), 481), (Replaces(invite, ";early-only"), 486),
             (Replaces(invite) + "\n" + Replaces(invite), 400), ("Replaces: nonsense", 400),
         })

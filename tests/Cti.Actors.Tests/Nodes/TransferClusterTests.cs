@@ -55,7 +55,8 @@ public sealed class TransferClusterTests
     public void A_REFER_that_names_a_call_of_another_node_tells_which()
     {
         var (one, other) = Apart();
-        one.Peer.SendInDialog(one.Invite, "REFER", 7, $"Refer-To: <sip:x@192.0.2.2?Replaces={other.Invite.CallId}%3Bto-tag%3D{other.Invite.From.Tag}%3Bfrom-tag%3Dfar>");
+        var replaces = $"{other.Invite.CallId}%3Bto-tag%3D{other.Invite.From.Tag}%3Bfrom-tag%3Dfar";
+        one.Peer.SendInDialog(one.Invite, "REFER", 7, $"Refer-To: <sip:x@192.0.2.2?Replaces={replaces}>");
         _bench.Expect("sys.call.on_refer").GetProperty("replaces_call_res_id").GetString().ShouldBe(other.Call);
         _bench.Crashes.ShouldBeEmpty();
     }
@@ -86,7 +87,15 @@ public sealed class TransferClusterTests
         var carol = _bench.Peer("192.0.2.200", _bench.OtherThan(call));
         carol.Invite("100", $"Contact: <sip:carol@192.0.2.200>\nReplaces: {invite.CallId};to-tag={invite.From.Tag};from-tag=far");
         var own = _bench.Expect("sys.call.on_replace").GetProperty("res_id").GetString();
-        carol.Send($"CANCEL sip:100@10.0.0.100 SIP/2.0\nVia: SIP/2.0/UDP {carol.Local};branch=z9hG4bK1\nMax-Forwards: 70\nFrom: <sip:caller@192.0.2.200>;tag=caller\nTo: <sip:100@10.0.0.100>\nCall-ID: call-192.0.2.200\nCSeq: 1 CANCEL");
+        carol.Send($"""
+            CANCEL sip:100@10.0.0.100 SIP/2.0
+            Via: SIP/2.0/UDP {carol.Local};branch=z9hG4bK1
+            Max-Forwards: 70
+            From: <sip:caller@192.0.2.200>;tag=caller
+            To: <sip:100@10.0.0.100>
+            Call-ID: call-192.0.2.200
+            CSeq: 1 CANCEL
+            """);
         carol.Response(487);
         _bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(own);
         _bench.Crashes.ShouldBeEmpty();

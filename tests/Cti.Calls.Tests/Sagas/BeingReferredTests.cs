@@ -26,8 +26,12 @@ public sealed class BeingReferredTests
     public void The_application_is_asked_accepts_and_says_how_it_goes()
     {
         var asked = _call.Trace(Some.ReferArrived);
-        asked.ShouldBe(["+ ReferredMoved",
-            $$"""! 3 sys.call.on_refer {"res_id":"{{Some.Id}}","to_uri":"sip:4004@d.example","replaces":"other@phone;to-tag=a;from-tag=b","replaces_call_res_id":null,"referred_by":"sip:1001@a.example","user_data":null}"""]);
+        asked.ShouldBe(["+ ReferredMoved", CallDriver.Event(3, "sys.call.on_refer",
+            """
+            "to_uri":"sip:4004@d.example","replaces":"other@phone;to-tag=a;from-tag=b",
+            """.Trim() + """
+            "replaces_call_res_id":null,"referred_by":"sip:1001@a.example","user_data":null
+            """.Trim())]);
         _call.Trace(new AcceptRefer()).ShouldBe(["+ ReferredMoved", "> reply null", "> AnswerRefer", "> SendReport"]);
         Answer.ShouldBe(new AnswerRefer(21, 202, true));
         (Reported.Status, Reported.EndReason).ShouldBe((100, null));
@@ -124,7 +128,12 @@ public sealed class BeingReferredTests
         var told = new DialogTold("refer 21", Some.OtherId, null) { CallId = "in-131@phone", LocalTag = Tag, RemoteTag = "b" };
         _call.Do(told);
         CallDriver.Text(_call.Events[^1].Params).ShouldContain($"\"replaces_call_res_id\":\"{Some.OtherId}\"");
-        foreach (var wrong in (DialogTold[])[told with { CallId = "x" }, told with { LocalTag = Some.OtherId + "-0123456789abcdee" }, told with { RemoteTag = "c" }, told with { Refusal = RpcError.NoSuchResource("x") }])
+        DialogTold[] others =
+        [
+            told with { CallId = "x" }, told with { LocalTag = Some.OtherId + "-0123456789abcdee" }, told with { RemoteTag = "c" },
+            told with { Refusal = RpcError.NoSuchResource("x") },
+        ];
+        foreach (var wrong in others)
         {
             var call = Some.In(CallPhase.Idle);
             call.Do(arrived);
@@ -159,7 +168,12 @@ public sealed class BeingReferredTests
     {
         var call = new CallDriver();
         var trace = call.Trace(Some.Offer with { Replaces = Some.OtherId, ReferredBy = "sip:1001@a.example" });
-        trace[1].ShouldBe($$$"""! 1 sys.call.on_replace {"res_id":"{{{Some.Id}}}","replaces_call_res_id":"{{{Some.OtherId}}}","from_uri":"sip:1001@a.example","to_uri":"sip:2002@b.example","referred_by":"sip:1001@a.example","begin_time":1700000000,"user_data":null,"ipsc_info":{"process_id":42}}""");
+        trace[1].ShouldBe(CallDriver.Event(1, "sys.call.on_replace",
+            $$"""
+            "replaces_call_res_id":"{{Some.OtherId}}","from_uri":"sip:1001@a.example","to_uri":"sip:2002@b.example",
+            """.Trim() + """
+            "referred_by":"sip:1001@a.example","begin_time":1700000000,"user_data":null,"ipsc_info":{"process_id":42}
+            """.Trim()));
         call.AtDeadline();
         call.Effects.OfType<SendRefusal>().Single().Status.ShouldBe(603);
         var unattended = new CallDriver();

@@ -16,7 +16,10 @@ public sealed class ReferringTests
     private string LastEvent => $"{_call.Events[^1].Method} {CallDriver.Text(_call.Events[^1].Params)}";
 
     private void CompletesWith(string error, string status) => LastEvent.ShouldBe(
-        $$"""sys.call.on_refer_completed {"res_id":"{{Some.Id}}","error":{{error}},"status":{{status}},"begin_time":1700000000,"end_time":{{_call.Now / 1000}},"user_data":"mine"}""");
+        $$"""sys.call.on_refer_completed {"res_id":"{{Some.Id}}","error":{{error}},"status":{{status}},"begin_time":1700000000,""" +
+        $$"""
+        "end_time":{{_call.Now / 1000}},"user_data":"mine"}
+        """.Trim());
 
     private void Refer(ReferCall? refer = null) => _call.Do(refer ?? Some.Refer).Refusal.ShouldBeNull();
 
@@ -30,7 +33,7 @@ public sealed class ReferringTests
         LastEvent.ShouldBe($$"""sys.call.on_refer_progress {"res_id":"{{Some.Id}}","status":100,"reason":"Words","user_data":"mine"}""");
         _call.Trace(Report(100)).ShouldBe(["> AnswerReport"], "nothing new");
         _call.Do(Report(180));
-        _call.Trace(Report(200, isLast: true))[..2].ShouldBe(["+ ReferralEnded", $"! {_call.State!.EventCount} sys.call.on_refer_completed {CallDriver.Text(_call.Events[^1].Params)}"]);
+        _call.Trace(Report(200, isLast: true))[0].ShouldBe("+ ReferralEnded");
         CompletesWith("null", "200");
         _call.State!.Referral.ShouldBeNull();
         _call.Phase.ShouldBe(CallPhase.Idle, "the call stays");

@@ -113,7 +113,8 @@ internal static class RaceActions
 
     public static RaceAction Holds(string name) => new($"{name}'s telephone holds", stage => stage.Far(name)?.ReInvite("sendonly"));
 
-    public static RaceAction AsksToBeTransferred(string name) => new($"{name}'s telephone asks to be transferred", stage => stage.Far(name)?.Refer("sip:x@10.0.0.2"));
+    public static RaceAction AsksToBeTransferred(string name) =>
+        new($"{name}'s telephone asks to be transferred", stage => stage.Far(name)?.Refer("sip:x@10.0.0.2"));
 
     public static RaceAction MediaEnds(string name) => new($"{name}'s media ends", stage => stage.FinishMedia(name));
 

@@ -253,7 +253,8 @@ public sealed class InviteClientUsageTests
     {
         var again = Respond(422, "x", null, "Min-SE: 1800");
         var invite = ((SendRequest)again.Single()).Request;
-        (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE), invite.Get(HeaderId.Supported)).ShouldBe(("1800;refresher=uas", "1800", "timer, replaces, norefersub"));
+        (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE), invite.Get(HeaderId.Supported))
+            .ShouldBe(("1800;refresher=uas", "1800", "timer, replaces, norefersub"));
         Respond(422, "x", null, "Min-SE: 3600");
         _trace.Last().ShouldBe("failed 422");
     }

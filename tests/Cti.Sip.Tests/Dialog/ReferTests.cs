@@ -8,11 +8,13 @@ namespace Cti.Sip.Tests.Dialog;
 /// <summary>REFER, Replaces and the reports of transfers, as they are read and written.</summary>
 public sealed class ReferTests
 {
-    private static readonly DialogState Dialog = new("c1", "ours", "theirs", "<sip:us@192.0.2.1>", "<sip:b@192.0.2.7>", "<sip:ours@192.0.2.1:5060>", "sip:b@192.0.2.7", [], 5, 1, "", false, true, true);
+    private static readonly DialogState Dialog = new("c1", "ours", "theirs", "<sip:us@192.0.2.1>", "<sip:b@192.0.2.7>", "<sip:ours@192.0.2.1:5060>",
+        "sip:b@192.0.2.7", [], 5, 1, "", false, true, true);
 
     private static SipRequest Read(string method, string headers, string body = "")
     {
-        var text = $"{method} sip:ours@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\r\nFrom: <sip:b@192.0.2.7>;tag=theirs\r\nTo: <sip:us@192.0.2.1>;tag=ours\r\n"
+        var text = $"{method} sip:ours@192.0.2.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\r\n"
+            + $"From: <sip:b@192.0.2.7>;tag=theirs\r\nTo: <sip:us@192.0.2.1>;tag=ours\r\n"
             + $"Call-ID: c1\r\nCSeq: 7 {method}\r\n{headers}Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}";
         return SipParser.ParseDatagram(Encoding.UTF8.GetBytes(text)).Message.ShouldBeOfType<SipRequest>();
     }
@@ -67,7 +69,8 @@ public sealed class ReferTests
     [InlineData("Replaces=12345%40192.0.2.9%3Bto-tag%3D12%3Bfrom-tag%3D5FFE-3994")]
     [InlineData("Subject=x&replaces=12345%40192.0.2.9%3bfrom-tag%3d5FFE-3994%3bto-tag%3d12&Require=replaces")]
     [InlineData("Replaces=12345@192.0.2.9;to-tag=12;from-tag=5FFE-3994")]
-    public void What_is_to_be_replaced_is_read(string headers) => Target($"Refer-To: <sip:a@b.example?{headers}>\r\nReferred-By: <sip:b@192.0.2.7>;cid=\"x\"\r\n")
+    public void What_is_to_be_replaced_is_read(string headers) =>
+        Target($"Refer-To: <sip:a@b.example?{headers}>\r\nReferred-By: <sip:b@192.0.2.7>;cid=\"x\"\r\n")
         .ShouldBe(new ReferTarget("sip:a@b.example", new ReplacedDialog("12345@192.0.2.9", "12", "5FFE-3994"), "sip:b@192.0.2.7", true));
 
     [Theory]
@@ -125,9 +128,11 @@ public sealed class ReferTests
     [Fact]
     public void A_refer_has_what_its_rfcs_want_and_is_read_again()
     {
-        var refer = ReferRequests.Refer(Dialog, ReferTarget.Format("sip:carol@example.com", new ReplacedDialog("c@2", "to", "from")), wantsReports: false, out var next);
+        var target = ReferTarget.Format("sip:carol@example.com", new ReplacedDialog("c@2", "to", "from"));
+        var refer = ReferRequests.Refer(Dialog, target, wantsReports: false, out var next);
         next.LocalCSeq.ShouldBe(6u);
-        Round(refer).ShouldContain("Refer-To: <sip:carol@example.com?Replaces=c%402%3Bto-tag%3Dto%3Bfrom-tag%3Dfrom>\r\nReferred-By: <sip:us@192.0.2.1>\r\nRefer-Sub: false\r\n");
+        Round(refer).ShouldContain("Refer-To: <sip:carol@example.com?Replaces=c%402%3Bto-tag%3Dto%3Bfrom-tag%3Dfrom>\r\n"
+            + "Referred-By: <sip:us@192.0.2.1>\r\nRefer-Sub: false\r\n");
         ReferTarget.Read(refer, out var read).ShouldBe(0);
         read.ShouldBe(new ReferTarget("sip:carol@example.com", new ReplacedDialog("c@2", "to", "from"), "sip:us@192.0.2.1", false));
     }
@@ -143,7 +148,8 @@ public sealed class ReferTests
     [InlineData("SIP/2.0 2x0 Odd", null, "")]
     [InlineData("HTTP/1.1 200 OK", null, "")]
     [InlineData("", null, "")]
-    public void A_fragment_is_read(string body, int? status, string reason) => ReferReport.ReadFragment(Encoding.UTF8.GetBytes(body)).ShouldBe((status, reason));
+    public void A_fragment_is_read(string body, int? status, string reason) =>
+        ReferReport.ReadFragment(Encoding.UTF8.GetBytes(body)).ShouldBe((status, reason));
 
     [Theory]
     [InlineData("Event: refer\r\nSubscription-State: active;expires=60\r\n", false, null, null)]

@@ -67,7 +67,8 @@ public sealed partial class PeerCall
     private void ReceiveReport(IPEndPoint from, SipRequest notify)
     {
         var text = Encoding.ASCII.GetString(notify.Body.Span);
-        if (_refer == 0 || notify.Get(HeaderId.Event) is not { } about || !about.StartsWith("refer;id=", StringComparison.Ordinal)) Violated("a report that nobody has asked for");
+        if (_refer == 0 || notify.Get(HeaderId.Event) is not { } about || !about.StartsWith("refer;id=", StringComparison.Ordinal))
+            Violated("a report that nobody has asked for");
         if (notify.Get(HeaderId.SubscriptionState) is null) Violated("a report that does not say whether it is the last one");
         if (!text.StartsWith("SIP/2.0 ", StringComparison.Ordinal)) Violated($"a report of nothing: {text}");
         else Reports.Add(int.Parse(text.AsSpan(8, 3), System.Globalization.CultureInfo.InvariantCulture));

@@ -138,7 +138,8 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
         if (!random.Chance(percent)) return;
         Plan(call, random.Between(0, 6000), () =>
         {
-            call.Refer(random.Pick("sip:100@10.0.0.1", "sip:200@10.0.0.2?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc", "tel:+4930123", "mailto:nobody"), wantsReports: !random.Chance(15));
+            var whom = random.Pick("sip:100@10.0.0.1", "sip:200@10.0.0.2?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc", "tel:+4930123", "mailto:nobody");
+            call.Refer(whom, wantsReports: !random.Chance(15));
             AskToBeTransferred(call, random, percent);
         });
     }
