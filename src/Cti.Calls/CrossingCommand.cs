@@ -23,6 +23,8 @@ namespace Cti.Calls;
 [JsonDerivedType(typeof(SeatAsked), "in")]
 [JsonDerivedType(typeof(KeyArrived), "key")]
 [JsonDerivedType(typeof(ByeArrived), "bye")]
+[JsonDerivedType(typeof(DialogAsked), "who")]
+[JsonDerivedType(typeof(DialogTold), "me")]
 public abstract record CrossingCommand : ResourceCommand;
 
 /// <summary>
@@ -81,6 +83,7 @@ public static class Nowhere
         SeatAsked asked => new MemberLeaves(asked.Op, to),
         ChildAsks => new ParentAnswers(to, RpcError.NoSuchResource(to), false),
         ParentAnswers { Refusal: null } or ParentLooks => new ChildDone(to),
+        DialogAsked asked => new DialogTold(asked.Op, to, RpcError.NoSuchResource(to)),
         OwnedHappened => new OwnerGone(),
         _ => null,
     };
@@ -98,6 +101,8 @@ public static class Nowhere
         ChildAsks asks => asks.Child,
         ParentAnswers answers => answers.Parent,
         ParentLooks looks => looks.Parent,
+        DialogAsked asked => asked.Call,
+        DialogTold told => told.Other,
         _ => null,
     };
 }

@@ -105,6 +105,8 @@ public static class ArgumentBinder
     {
         if (method.Name == "sys.call.connect_start" && Equals(values["res_id"], values["call_res_id"]))
             return RpcError.InvalidParam("call_res_id", "must be another call than res_id");
+        if (method.Name == "sys.call.refer" && Equals(values["res_id"], values["replaces_call_res_id"]))
+            return RpcError.InvalidParam("replaces_call_res_id", "must be another call than res_id");
         if (method.Name == "sys.call.construct" && values["parent_call_res_id"] is not null && values["parent_conf_res_id"] is not null)
             return RpcError.InvalidParam("parent_conf_res_id", "must be null when parent_call_res_id is given");
         return null;

@@ -9,7 +9,7 @@ public static partial class Catalogue
         [.. Enum.GetValues<CallPhase>().Where(static state => state != CallPhase.Released).Select(static state => state.ToString())];
 
     private static IEnumerable<MethodDefinition> CallMethods() =>
-        [.. CallLifeMethods(), .. CallActionMethods(), .. CallKeyMethods(), .. CallJoinMethods(), .. CallInspectionMethods()];
+        [.. CallLifeMethods(), .. CallActionMethods(), .. CallKeyMethods(), .. CallJoinMethods(), .. CallTransferMethods(), .. CallInspectionMethods()];
 
     private static MethodDefinition CallMethod(string name, string doc, ResultDefinition? result, params ParameterDefinition[] parameters) =>
         new("sys.call." + name, doc, [.. parameters], result ?? ResultDefinition.Accepted)
@@ -160,7 +160,9 @@ public static partial class Catalogue
 
     private static FieldDefinition FinishKey() => new("finish_key", FieldType.String, "The key that ended it.", Nullable: true);
 
-    private static IEnumerable<EventDefinition> CallEvents()
+    private static IEnumerable<EventDefinition> CallEvents() => [.. CallOwnEvents(), .. CallTransferEvents()];
+
+    private static IEnumerable<EventDefinition> CallOwnEvents()
     {
         FieldDefinition from = new("from_uri", FieldType.String, "The caller.", Nullable: true), to = new("to_uri", FieldType.String, "The called."),
             recordFile = new("record_file", FieldType.String, "The full path that `record_start` answered."),

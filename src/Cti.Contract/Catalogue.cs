@@ -71,7 +71,7 @@ public static partial class Catalogue
         $"Header fields for the {message}: `{{\"X-Account\": \"42\"}}`, a list for several values of a name.")
     {
         Nullable = true,
-        Choices = asserts ? [.. HeaderRules.Known, HeaderRules.AssertedIdentity] : HeaderRules.Known,
+        Choices = asserts ? [.. HeaderRules.Known, HeaderRules.AssertedIdentity, .. HeaderRules.OfReferred] : HeaderRules.Known,
     };
 
     private static ParameterDefinition File(string name, string doc) => new(name, ParameterKind.PlayFile, doc) { Nullable = true };

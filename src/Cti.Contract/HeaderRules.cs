@@ -13,6 +13,9 @@ public static class HeaderRules
     /// <summary>The caller's identity, which only what an operator has told so asserts (RFC 3325).</summary>
     public const string AssertedIdentity = "P-Asserted-Identity";
 
+    /// <summary>What only an INVITE has, of one that somebody asked for by a REFER: RFC 3891, 3892.</summary>
+    public static ImmutableArray<string> OfReferred { get; } = ["Replaces", "Referred-By"];
+
     private const string Extension = "X-";
 
     /// <summary>The fields besides those of one's own (<c>X-…</c>): RFC 7433, 5806, 7044.</summary>

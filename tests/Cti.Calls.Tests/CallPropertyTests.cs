@@ -181,6 +181,7 @@ public sealed class CallPropertyTests
             Count("sys.call.on_send_dtmf_completed").ShouldBe(started.Count(e => e.Action is SendKeysAction));
             Count("sys.call.on_receive_dtmf_completed").ShouldBe(started.Count(e => e.Action is ReceiveKeysAction));
             Count("sys.call.on_conf_completed").ShouldBe(_call.Journal.OfType<SeatTaken>().Count(e => e.Seat.Stage == SeatStage.Entered));
+            Count("sys.call.on_refer_completed").ShouldBe(_call.Journal.OfType<ReferralEnded>().Count());
             Count("sys.call.on_dial_completed").ShouldBe(_call.Journal.OfType<Constructed>().Count());
             Count("sys.call.on_incoming").ShouldBe(_call.Journal.OfType<Offered>().Count());
             Count("sys.call.on_answer_completed").ShouldBe(_call.Journal.OfType<AnswerRequested>().Count());
@@ -210,7 +211,8 @@ public sealed class CallPropertyTests
             < 88 => MediaReport(),
             < 92 => Conference(),
             < 95 => Stop(),
-            < 97 => _random.Next(2) == 0 ? new TouchCall() : new DialogChanged(Some.InboundDialog, Some.Held, Some.LocalSdp),
+            < 96 => _random.Next(2) == 0 ? new TouchCall() : new DialogChanged(Some.InboundDialog, Some.Held, Some.LocalSdp),
+            < 97 => Transfer(),
             _ => Ending(),
         };
 
@@ -251,6 +253,27 @@ public sealed class CallPropertyTests
                 2 or 3 => new EnterAnswered(op, Some.ConferenceId, _random.Next(4) == 0 ? Kernel.RpcError.NoSuchResource(Some.ConferenceId) : null),
                 4 => new ConferenceParted(op, null, null),
                 _ => new ExitConference(Some.ConferenceId),
+            };
+        }
+
+        private ResourceCommand Transfer()
+        {
+            var op = _call.State!.Referral?.Op ?? "op-r";
+            return _random.Next(12) switch
+            {
+                0 or 1 => Some.Refer with { Op = $"refer-{++_entries}" },
+                2 => new ReferCall($"refer-{++_entries}", null, Some.OtherId, _random.Next(2) == 0),
+                3 => new ReferAnswered(op, _random.Next(3) == 0 ? 603 : 202, "", 7, _random.Next(3) > 0),
+                4 => new ReferReported(_random.Next(3) == 0 ? null : _random.Next(100, 700), "", _random.Next(2) == 0, null, null),
+                5 => new DialogTold(op, Some.OtherId, _random.Next(3) == 0 ? Kernel.RpcError.NoSuchResource(Some.OtherId) : null)
+                {
+                    CallId = "c", LocalTag = "l", RemoteTag = "r", Target = "sip:x@y",
+                },
+                6 or 7 => Some.ReferArrived with { CSeq = (uint)_random.Next(9), WantsReports = _random.Next(3) > 0 },
+                8 => new AcceptRefer(),
+                9 => new NotifyRefer(_random.Next(100, 700)),
+                10 => new ReportAnswered(_random.Next(2) == 0 ? 200 : 481, _random.Next(2) == 0),
+                _ => new RejectRefer(603),
             };
         }
 

@@ -32,6 +32,33 @@ public sealed class GoldenEntryTests
         ["new.owned"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag", null,
             "0.0.7-ext.duo_callback-66")),
         ["offer"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, "carrier", Some.InboundDialog, Some.LocalSdp, Some.Audio)) with { Events = 1 },
+        ["offer.replaces"] =
+            At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null, null, Some.OtherId)) with { Events = 1 },
+        ["rfr"] = At(new ReferralMoved(new Referral
+        {
+            Op = "op-r", Stage = ReferStage.Sent, BeginMillis = Some.Start, DeadlineMillis = Some.Start + 40_000, Uri = "sip:4004@d.example",
+        })),
+        ["rfr.asking"] = At(new ReferralMoved(new Referral
+        {
+            Op = "op-r", Stage = ReferStage.Asking, BeginMillis = Some.Start, DeadlineMillis = Some.Start + 5_000, Other = Some.OtherId, IsSilent = true,
+            Headers = "X-Why: busy",
+        })),
+        ["rfr.accepted"] = At(new ReferralMoved(new Referral
+        {
+            Op = "op-r", Stage = ReferStage.Accepted, BeginMillis = Some.Start, DeadlineMillis = Some.Start + 300_000, Uri = "sip:4004@192.0.2.9",
+            Other = Some.OtherId, Replaces = "in-131@phone;to-tag=a;from-tag=b", EventId = 7, Status = 180, Reports = 2,
+        })) with { Events = 1 },
+        ["rfrx"] = At(new ReferralEnded()) with { Events = 1 },
+        ["rfd"] = At(new ReferredMoved(new ReferOfTheirs
+        {
+            CSeq = 21, Stage = ReferredStage.Offered, DeadlineMillis = Some.Start + 8_000, Uri = "sip:4004@d.example",
+            Replaces = "other@phone;to-tag=a;from-tag=b", Other = Some.OtherId, ReferredBy = "sip:1001@a.example", Headers = "X-Why: lunch",
+        })) with { Events = 1 },
+        ["rfd.ending"] = At(new ReferredMoved(new ReferOfTheirs
+        {
+            CSeq = 21, Stage = ReferredStage.Ending, DeadlineMillis = Some.Start, Uri = "tel:+4930", IsSilent = true, Status = 486, EndReason = "noresource",
+        })),
+        ["rfdx"] = At(new ReferredEnded()),
         ["offer.bare"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null)) with { Events = 1 },
         ["ring"] = At(new RingingBegan()) with { Events = 1 },
         ["up"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio)) with { Events = 1 },

@@ -20,6 +20,7 @@ public sealed class MethodStateTableTests
         "sys.call.connect_stop" => ["Connect"],
         "sys.call.conf_enter" => generation == ApiGeneration.V1 ? ["Idle"] : ["Ring", "Idle", "Play", "Dial"],
         "sys.call.conf_exit" => ["Conf"],
+        "sys.call.refer" or "sys.call.refer_accept" or "sys.call.refer_reject" or "sys.call.refer_notify" => Up,
         "sys.call.play_stop" => ["Play"],
         "sys.call.record_stop" => ["Record"],
         "sys.call.stop_receive_dtmf_start" => ["ReceiveDtmf"],
@@ -49,6 +50,7 @@ public sealed class MethodStateTableTests
         foreach (var (phase, direction) in Some.Situations)
         {
             var call = Some.In(phase, direction);
+            Some.Prepare(call, request);
             var before = CallDriver.Describe(call.State);
             var decision = call.Do(request);
             var where = $"{method} in {phase}, {direction}, {generation}";

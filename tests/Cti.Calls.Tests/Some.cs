@@ -79,8 +79,21 @@ internal static class Some
         new AnswerCall(600, null), new RejectCall(603, null), new RedirectCall("sip:3003@c.example", null), new DropCall(603, ApiGeneration.V2),
         new TouchCall(),
         Play, new StopPlay(), Record, new StopRecord(), SendKeys, ReceiveKeys, new StopReceiveKeys(), Connect, new StopConnect(),
-        Enter, new ExitConference(ConferenceId),
+        Enter, new ExitConference(ConferenceId), Refer, new AcceptRefer(), new RejectRefer(603), new NotifyRefer(180),
     ];
+
+    public static ReferCall Refer => new("op-r", "sip:4004@d.example", null);
+
+    /// <summary>A REFER of the far end's, which names a call of nobody's.</summary>
+    public static ReferArrived ReferArrived => new(21, "sip:4004@d.example", "other@phone;to-tag=a;from-tag=b", "sip:1001@a.example", true);
+
+    /// <summary>What a request answers comes first.</summary>
+    public static void Prepare(CallDriver call, ResourceRequest request)
+    {
+        if (request is not (AcceptRefer or RejectRefer or NotifyRefer) || call.State is not { IsUp: true }) return;
+        call.Do(ReferArrived);
+        if (request is NotifyRefer) call.Do(new AcceptRefer());
+    }
 
     public static StartConnect Connect => new("op-1", OtherId, new BridgeSpec { MaxSeconds = 60 });
 

@@ -99,6 +99,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
 {
     public const string Connected = "sys.call.on_connect_completed";
     public const string LeftConference = "sys.call.on_conf_completed";
+    public const string Transferred = "sys.call.on_refer_completed";
 
     private static readonly string[] ActionEvents =
     [
@@ -115,6 +116,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         [LeftConference] = static error => error is 410 or 500 or 503,
         ["sys.call.on_answer_completed"] = static error => error is 408 or 410 or 487 or 488 or 503,
         ["sys.call.on_dial_completed"] = static error => error is >= 300 and < 700,
+        [Transferred] = static error => error is >= 300 and < 700,
     };
 
     /// <summary>After a takeover the far end is told at once; past that nobody has, for glare and a repetition are over long before.</summary>
@@ -137,7 +139,9 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     public bool WaitedForBridge { get; private set; }
     /// <summary>Conferences that it entered.</summary>
     public int Entries { get; private set; }
-    public int Starts => _started.Sum() + BridgeStarts + Entries;
+    /// <summary>Transfers that its far end was asked for.</summary>
+    public int Referrals { get; private set; }
+    public int Starts => _started.Sum() + BridgeStarts + Entries + Referrals;
 
     protected override IReadOnlyDictionary<string, Func<int, bool>> Completions => Errors;
     protected override string ReleasedEvent => "sys.call.on_released";
@@ -146,6 +150,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
     {
         Connected => BridgeStarts,
         LeftConference => Entries,
+        Transferred => Referrals,
         _ => _started[KindOf(completion)],
     };
 
@@ -168,6 +173,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
                 break;
             case BridgeBegan { Bridge.Stage: BridgeStage.Ending }: WaitedForBridge = true; break;
             case SeatTaken { Seat.Stage: SeatStage.Entered } when State.Seat is not { Stage: SeatStage.Entered }: Entries++; break;
+            case ReferralMoved when State.Referral is null: Referrals++; break;
             case Recovered taken:
                 _recoveredMillis = taken.AtMillis;
                 if (taken.Dialog.LocalCSeq < State.Dialog!.LocalCSeq + Limits.SipCSeqReserve)
@@ -217,6 +223,7 @@ internal sealed class CallBook(CallState born, CallEntry first) : ResourceBook(b
         var seated = State.Seat is { Stage: SeatStage.Entered } ? 1 : 0;
         if (Entries != Count(LeftConference) + seated)
             world.Fail($"{Id}: entered {Entries} conferences, {Count(LeftConference)} of {LeftConference}, in {seated}");
+        Exactly(Transferred, Referrals - (State.Referral is null ? 0 : 1), world);
         Exactly("sys.call.on_released", over ? 1 : 0, world);
         if (Count("sys.call.on_ringing") > 1) world.Fail($"{Id}: rings twice");
         if (State.Direction == CallDirection.Outbound) Exactly("sys.call.on_dial_completed", over || WasDialAnswered ? 1 : 0, world);

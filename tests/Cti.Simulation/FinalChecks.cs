@@ -12,6 +12,7 @@ internal sealed class FinalChecks(VirtualWorld world)
         ("sys.call.play_start", "sys.call.on_play_completed"), ("sys.call.record_start", "sys.call.on_record_completed"),
         ("sys.call.send_dtmf_start", "sys.call.on_send_dtmf_completed"), ("sys.call.receive_dtmf_start", "sys.call.on_receive_dtmf_completed"),
         ("sys.call.connect_start", CallBook.Connected), ("sys.call.conf_enter", CallBook.LeftConference),
+        ("sys.call.refer", CallBook.Transferred),
     ];
 
     /// <summary>Everything that does not ask a node.</summary>

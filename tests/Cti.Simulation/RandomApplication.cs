@@ -155,7 +155,10 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
     {
         switch (happened.Method)
         {
-            case "sys.call.on_incoming":
+            case "sys.call.on_refer":
+                BeReferred(call);
+                break;
+            case "sys.call.on_incoming" or "sys.call.on_replace":
                 Exists(call, exists =>
                 {
                     if (!exists && world.Ledger.Find<CallBook>(call.Id)!.Release is null) world.Fail($"{call.Id} is offered and does not exist");
@@ -297,6 +300,7 @@ internal sealed partial class RandomApplication(VirtualWorld world, SeededRandom
             Later(_together.Pick(0, 40, 700, 2500, 6000), () => Fidget(call));
             return;
         }
+        if (world.Plan.TransferPercent > 0) Refer(call);
         var id = call.Id;
         switch (random.Next(16))
         {

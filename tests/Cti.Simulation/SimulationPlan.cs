@@ -77,6 +77,8 @@ internal record SimulationPlan
     public int RushPercent { get; init; }
     /// <summary>Ready-made flows that are begun.</summary>
     public int Flows { get; init; }
+    /// <summary>Percent of a call's moves, of either side, that ask for a transfer.</summary>
+    public int TransferPercent { get; init; }
     /// <summary>Conferences that are made.</summary>
     public int Conferences { get; init; }
     /// <summary>Whether a script says what the application and the telephones do, and nobody does anything else.</summary>
@@ -101,7 +103,7 @@ internal record SimulationPlan
     /// <summary>Calls with all that joins them, most of the time.</summary>
     public static SimulationPlan Draw(ulong seed)
     {
-        var plan = DrawSingles(seed);
+        var plan = DrawSingles(seed) with { TransferPercent = TransfersOf(seed) };
         var random = new SeededRandom((seed * 0x9E3779B97F4A7C15) + 2);
         if (random.Chance(20)) return plan;
         return plan with
@@ -111,6 +113,9 @@ internal record SimulationPlan
             Flows = random.Between(0, 4), Conferences = random.Pick(0, 1, 2, 4),
         };
     }
+
+    /// <summary>Drawn apart, so that a seed means the same without them.</summary>
+    protected static int TransfersOf(ulong seed) => new SeededRandom((seed * 0x9E3779B97F4A7C15) + 5).Pick(0, 0, 15, 60);
 
     /// <summary>Calls that know nothing of each other.</summary>
     public static SimulationPlan DrawSingles(ulong seed)
@@ -174,7 +179,8 @@ internal record SimulationPlan
         + $"{OptionsIntervalMillis}; "
         + $"cuts [{string.Join(", ", Cuts.Select(cut => $"telephone {cut.Phone + 1} {cut.FromMillis}..{cut.ToMillis}"))}]; media trouble {HasMediaTrouble}; at "
         + $"most {CallsMax} calls, keys by {TrunkDtmf}; small feeds {HasSmallFeeds}; "
-        + $"together {TogetherPercent}, {Flows} flows, {Conferences} conferences, rush {RushPercent}, timers {(ShufflesTimers ? "in any order" : "in order")}";
+        + $"together {TogetherPercent}, transfers {TransferPercent}, {Flows} flows, {Conferences} conferences, rush {RushPercent}, "
+        + $"timers {(ShufflesTimers ? "in any order" : "in order")}";
 
     private static IReadOnlyList<CrashPoint> DrawCrashes(SeededRandom random, SimulationPlan plan)
     {

@@ -41,6 +41,7 @@ internal abstract class VirtualWorld
             new RandomPhone(Network, Runtime, Random.Fork(), new IPEndPoint(IPAddress.Parse(address), 5060), plan.Phones)
         {
             PressKey = Press, FollowsContact = followsContact,
+            Transfers = plan.TransferPercent > 0 ? (new SeededRandom(plan.Seed ^ 0x7265666572 ^ (uint)address[^1]), plan.TransferPercent) : null,
         })];
         Trunk = new Trunk
         {

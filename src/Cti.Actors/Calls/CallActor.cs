@@ -268,6 +268,15 @@ internal sealed class CallActor : ResourceActor<CallState, CallEntry>
             case TellDone done:
                 Tell(done.Parent, new ChildDone(Name));
                 break;
+            case AskDialog dialog:
+                TellOrLearn(dialog.Other, dialog.Asked);
+                break;
+            case TellDialog tell:
+                Tell(tell.Call, tell.Told);
+                break;
+            case HangUpReplaced replaced:
+                Tell(replaced.Call, new ReplacedBy(Name));
+                break;
             case CloseMedia:
                 Sound.Close();
                 break;

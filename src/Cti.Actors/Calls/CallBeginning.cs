@@ -204,6 +204,8 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
                 Audio = answer?.Audio,
                 Invite = StoredInvite.Write(invite, hosts),
                 Headers = CarriedHeaders.Of(invite, services.HeardHeaders(offered.Application)),
+                Replaces = offered.Replaces,
+                ReferredBy = offered.Replaces is null ? null : ReferTarget.ReferrerOf(invite),
             }, services.Clock.UnixMillis, services.Settings);
         }, null);
         return isCreated ? Begun.Created : Refuse(offered, refusal ?? SipResponse.For(invite, 400, null, Token));

@@ -5,6 +5,7 @@ using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
 using Cti.Calls.Call;
+using Cti.Calls.Call.Sagas;
 using Cti.Calls.Resources;
 using Cti.Contract;
 using Cti.Kernel;
@@ -23,6 +24,7 @@ namespace Cti.Actors.Calls;
                                    CallLeg
         +-----------+----------------+---------------+--------------+-----------+
    LegFarEnd   InviteOfTheirs   InviteOfOurs    LegTakeover   LegKeysByInfo  LegTimer
+        |           |                |               |        LegReferrals
         |           |                |               |              |
         +---------->|                |           LegSession         |
                     |                |               |              |
@@ -52,6 +54,7 @@ internal sealed class CallLeg : ICallLeg
     private readonly InviteOfTheirs _theirs;
     private readonly InviteOfOurs _ours;
     private readonly LegKeysByInfo _keysByInfo;
+    private readonly LegReferrals _referrals;
     private readonly LegFarEnd _farEnd;
     private readonly LegTimer _timer;
 
@@ -68,6 +71,7 @@ internal sealed class CallLeg : ICallLeg
         _theirs = new InviteOfTheirs(leg, usages, route, _hosts, _held, _ending, _takeover);
         _ours = new InviteOfOurs(leg, usages, route, _hosts);
         _keysByInfo = new LegKeysByInfo(leg, usages, route);
+        _referrals = new LegReferrals(leg, usages, route);
         _farEnd = new LegFarEnd(leg, usages, route, _theirs);
         _timer = new LegTimer(leg, usages);
     }
@@ -209,7 +213,7 @@ internal sealed class CallLeg : ICallLeg
 
     /// <inheritdoc/>
     public bool IsQuiet => _usages.Session is { IsSettled: true } && _held.IsEmpty && !_ours.OwesAck && !_ending.IsOurs && !_keysByInfo.IsAsking
-        && _hosts.IsEmpty && _usages.Server is null or { Phase: InviteServerPhase.Confirmed };
+        && _referrals.IsQuiet && _hosts.IsEmpty && _usages.Server is null or { Phase: InviteServerPhase.Confirmed };
 
     /// <inheritdoc/>
     public void Perform(ResourceEffect effect, CallState state)
@@ -225,6 +229,7 @@ internal sealed class CallLeg : ICallLeg
             case SendBye bye: _ending.HangUp(bye, state); break;
             case ConfirmChange: _held.Release(); break;
             case SendReInvite: _takeover.TellWhereWeAre(state); break;
+            case TransferEffect transfer: _referrals.Perform(transfer, state); break;
             case RepeatAck again: _takeover.AcknowledgeOnceMore(again.CSeq, state); break;
             default: throw new InvalidOperationException($"no SIP effect: {effect.GetType().Name}");
         }
@@ -252,6 +257,7 @@ internal sealed class CallLeg : ICallLeg
         _theirs.Abandon();
         _ending.Abandon();
         _keysByInfo.Abandon();
+        _referrals.Abandon();
         _session.Abandon();
         Dispose();
     }
@@ -261,6 +267,7 @@ internal sealed class CallLeg : ICallLeg
     {
         _theirs.Forget();
         _takeover.GiveBack();
+        _referrals.GiveBack();
         _hosts.GiveBack();
         _timer.Stop();
     }
@@ -329,6 +336,10 @@ internal sealed class CallLeg : ICallLeg
                 return null;
             case SipMethods.Info:
                 return Passes(transaction) ? _keysByInfo.Came(transaction) : null;
+            case SipMethods.Refer:
+                return Passes(transaction) ? _referrals.Came(transaction, state) : null;
+            case SipMethods.Notify:
+                return Passes(transaction) ? _referrals.Reported(transaction, state) : null;
             case SipMethods.Options:
                 if (Passes(transaction)) sip.Respond(transaction, SipCapabilities.AnswerOptions(request, null, reliable: _leg.Profile.Reliable));
                 return null;
@@ -383,6 +394,7 @@ internal sealed class CallLeg : ICallLeg
         _route.Answered(handle);
         if (_ending.Is(handle)) return _ending.Answered(came);
         if (_keysByInfo.Is(handle)) return _keysByInfo.Answered(came.Response);
+        if (_referrals.Is(handle)) return _referrals.Responded(came);
         if (_session.Is(handle)) return _session.Responded(came);
         return _ours.Is(handle) ? _ours.Responded(came) : null;
     }
@@ -398,6 +410,7 @@ internal sealed class CallLeg : ICallLeg
     {
         if (_ending.Is(handle)) return _ending.NotSent(status);
         if (_keysByInfo.Is(handle)) return _keysByInfo.Failed();
+        if (_referrals.Is(handle)) return _referrals.NotAnswered(handle, status);
         if (_session.Is(handle)) return _session.NotAnswered(status);
         return _ours.Is(handle) ? _ours.NotAnswered(handle, status) : null;
     }

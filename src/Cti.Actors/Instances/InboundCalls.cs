@@ -4,6 +4,7 @@ using Cti.Actors.Hosting;
 using Cti.Actors.Instances;
 using Cti.Actors.SipNode;
 using Cti.Actors.Trunks;
+using Cti.Calls.Call;
 using Cti.Kernel;
 using Cti.Sip;
 using Cti.Sip.Dialog;
@@ -46,8 +47,16 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         if (isDraining() || services.Limit.Refuses()) return new InviteRefusal(503);
         var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, out var trunk);
         if (application is null) return refusal;
+        CallState? replaced = null;
+        if (transaction.Request.Has(HeaderId.Replaces))
+        {
+            replaced = ReplacedCalls.Find(transaction.Request, services.Directory, out refusal);
+            if (replaced is null) return refusal;
+            application = replaced.Application;
+        }
         if (trunk is not null && !services.Trunks.TryBegin(trunk)) return new InviteRefusal(503, "Too many calls in a second");
-        var journal = owned.Next();
+        // One that takes the place of another lives beside it.
+        var journal = replaced is null ? owned.Next() : owned.JournalOf(replaced.Id.Instance);
         if (journal is null) return new InviteRefusal(503) { MayGoElsewhere = true };
         if (journal.IsStalled)
         {
@@ -56,7 +65,7 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         }
         var call = CallActor.Begin(services, system, $"call from {transaction.Flow.Remote}", journal).Actor;
         transaction.Fate = new TakenByCall(call);
-        return call.Tell(new InviteOffered(transaction, application, trunk?.Name)) ? null : new InviteRefusal(503);
+        return call.Tell(new InviteOffered(transaction, application, trunk?.Name) { Replaces = replaced?.Id.ToString() }) ? null : new InviteRefusal(503);
     }
 
     public InviteRefusal? Refuse(SipRequest invite, SipFlow flow)
@@ -74,10 +83,13 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
         var called = invite.Uri.User ?? "";
         if (trunk is null)
         {
-            if (policy.Demo && called.Equals(InboundPolicy.DemoName, StringComparison.OrdinalIgnoreCase) && DialPolicy.IsNear(source.Address))
+            if (policy.Demo && !invite.Has(HeaderId.Replaces) && called.Equals(InboundPolicy.DemoName, StringComparison.OrdinalIgnoreCase)
+                && DialPolicy.IsNear(source.Address))
                 return (InboundPolicy.DemoName, null);
             return policy.AcceptAny ? (policy.DefaultApplication, null) : (null, new InviteRefusal(403, "Only configured trunks may call in"));
         }
+        // Whose call it replaces takes it, whatever was dialled.
+        if (invite.Has(HeaderId.Replaces)) return (policy.DefaultApplication, null);
         var caller = invite.From.Uri.User ?? "";
         foreach (var route in policy.Routes)
         {

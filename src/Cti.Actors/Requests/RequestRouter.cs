@@ -70,7 +70,7 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
             replyTo.Reply(request.Definition.Verb == "exists" ? RpcReply.Ok("false"u8.ToArray()) : RpcReply.Refused(RpcError.NoSuchResource(text)));
             return;
         }
-        if (request.Definition.Other is not { } second)
+        if (request.Definition.Other is not { } second || request.Arguments.OptionalString(second.Name) is null)
         {
             AskOwner(request, id.Instance, null, replyTo);
             return;

@@ -117,6 +117,7 @@ internal sealed class NewInvites(TransactionLayer layer, SipCluster cluster, Sip
 
     private void Accept(ServerTransaction transaction)
     {
+        if (ReplacedCalls.Named(transaction.Request, inbound.Knows) is { } replaced && forwarding.ForwardInvite(transaction, replaced)) return;
         if (inbound.Accept(transaction) is not { } refused) return;
         if (refused.MayGoElsewhere && transaction.Origin is null && AnyOwner() is { } node && forwarding.Offer(transaction, node)) return;
         side.Respond(transaction, SipResponse.For(transaction.Request, refused.Status, refused.Reason, layer.NewToken()));

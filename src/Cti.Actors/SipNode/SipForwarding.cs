@@ -70,6 +70,9 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         /// <summary>Tells the owner of a call that its caller gives up.</summary>
         void CancelElsewhere(AnsweredElsewhere elsewhere, SipRequest cancel, SipFlow flow);
 
+        /// <summary>The call of this cluster whose place a new INVITE is to take; null for none.</summary>
+        ResourceId? Replaced(SipRequest invite);
+
         /// <summary>This node's listener for a flow that another node named.</summary>
         SipFlow FlowHere(SipFlow flow);
     }
@@ -102,6 +105,10 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         transaction.Fate = offer;
         return true;
     }
+
+    /// <summary>Takes an INVITE that concerns a call which is not known here (Replaces); false where that is nobody's: its instance is this node's.</summary>
+    public bool ForwardInvite(ServerTransaction transaction, ResourceId resource) =>
+        Forward(SipLinkMessage.Offer, transaction, transaction.Request, transaction.Flow, resource.Instance);
 
     /// <summary>The INVITE that this node was handed by another, by what tells INVITEs apart; null where there is none.</summary>
     public ServerTransaction? FindOffer(string key) => _offers.GetValueOrDefault(key)?.Transaction;
@@ -210,7 +217,8 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         }
         _outgoing[waiting.Number] = waiting;
         if (!sent) Hold(waiting);
-        _expiries.Enqueue((waiting.EndsMillis, () => Expire(waiting)));
+        // A call that was offered may wait for its answer.
+        if (kind != SipLinkMessage.Offer) _expiries.Enqueue((waiting.EndsMillis, () => Expire(waiting)));
         return true;
     }
 
@@ -249,6 +257,12 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
 
     private void TryAgain(Outgoing waiting, long now)
     {
+        // Its caller has its answer.
+        if (waiting is { Kind: SipLinkMessage.Offer, Transaction.IsCancelled: true })
+        {
+            Remove(waiting);
+            return;
+        }
         if (waiting.OfferedTo is { } offered)
         {
             if (cluster.View!().Find(offered) is null || now >= waiting.EndsMillis) GiveUp(waiting);
@@ -302,7 +316,8 @@ internal sealed class SipForwarding(SipCluster cluster, IClock clock, IRandom ra
         cluster.Counters.SipWasTaken();
         var transaction = ServerTransaction.Elsewhere(request, side.FlowHere(flow), origin);
         var isOffer = SipWire.KindOf(message) == SipLinkMessage.Offer;
-        if (!isOffer && DialogTag.TryFind(request, out var tag) && !cluster.Owns(tag.Resource.Instance))
+        ResourceId? call = isOffer ? side.Replaced(request) : DialogTag.TryFind(request, out var tag) ? tag.Resource : null;
+        if (call is { } named && !cluster.Owns(named.Instance))
         {
             cluster.Links!.Send(node, LinkChannel.Sip, SipWire.Write(SipLinkMessage.NotOwner, number));
             return;

@@ -93,7 +93,11 @@ internal sealed class RequestHandle(ActorHandle owner, SipRequest request)
 }
 
 /// <summary>A new INVITE for an application; the first message of an inbound call.</summary>
-internal sealed record InviteOffered(ServerTransaction Transaction, string Application, string? Trunk);
+internal sealed record InviteOffered(ServerTransaction Transaction, string Application, string? Trunk)
+{
+    /// <summary>The call whose place it is to take; null for none.</summary>
+    public string? Replaces { get; init; }
+}
 
 /// <summary>A request within the call's dialog.</summary>
 internal sealed record InDialogRequest(ServerTransaction Transaction) : ISystemMessage;

@@ -22,8 +22,9 @@ internal sealed class SipNodeActor(ISipTransport transport, ResourceDirectory di
     SipCluster cluster, InviteWitness witness, SipBacklog backlog) : NodeActor, ITransactionUser, SipForwarding.ISipSide, NewInvites.ISipSide
 {
     private static readonly SipRequestRules Rules = new(
-        [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update, SipMethods.Prack],
-        [SipCapabilities.Timer, SipCapabilities.Reliable],
+        [SipMethods.Invite, SipMethods.Ack, SipMethods.Cancel, SipMethods.Bye, SipMethods.Options, SipMethods.Info, SipMethods.Update, SipMethods.Prack,
+            SipMethods.Refer, SipMethods.Notify],
+        [SipCapabilities.Timer, SipCapabilities.Reliable, SipCapabilities.Replaces, SipCapabilities.NoReferSub],
         ["application/sdp", "application/dtmf-relay", "application/dtmf", "multipart/mixed", "multipart/alternative"]);
 
     private TransactionLayer _layer = null!;
@@ -137,6 +138,8 @@ internal sealed class SipNodeActor(ISipTransport transport, ResourceDirectory di
             // Another branch of one that is here is none too many.
             SipMethods.Invite => _invites.FindSame(request) is null ? RefuseNew(request, flow) : null,
             SipMethods.Options => SipCapabilities.AnswerOptions(request, _layer.TokenFor(request), inbound.IsAvailable, inbound.Profile.Reliable),
+            // Whom we have no call with, we call nobody for.
+            SipMethods.Refer => SipResponse.For(request, 603, null, _layer.TokenFor(request)),
             _ => SipResponse.For(request, 481, null, _layer.TokenFor(request)),
         };
     }
@@ -263,7 +266,8 @@ internal sealed class SipNodeActor(ISipTransport transport, ResourceDirectory di
     /// <inheritdoc/>
     public void TakeHere(ServerTransaction? transaction, SipMessage message, SipFlow flow)
     {
-        if (transaction is not null) InDialog(transaction);
+        if (transaction is { Request.To.Tag: null }) _invites.TakeOffer(transaction);
+        else if (transaction is not null) InDialog(transaction);
         else if (message is SipRequest { Method: SipMethods.Cancel } cancel) CancelLate(cancel);
         else if (message is SipRequest ack)
         {
@@ -274,6 +278,9 @@ internal sealed class SipNodeActor(ISipTransport transport, ResourceDirectory di
 
     /// <inheritdoc/>
     public void TakeOffer(ServerTransaction transaction) => _invites.TakeOffer(transaction);
+
+    /// <inheritdoc/>
+    public ResourceId? Replaced(SipRequest invite) => ReplacedCalls.Named(invite, IsHere);
 
     /// <inheritdoc/>
     public SipFlow FlowHere(SipFlow flow) => flow.Remote is null ? flow

@@ -75,6 +75,15 @@ public abstract class CallBehaviour(CallPhase phase) : Behaviour<CallDecision, C
     /// <summary>Refuses a request that this state accepts in general.</summary>
     private protected static CallDecision Refuse(CallDraft decision, ResourceRequest request) => Refusals.WrongState(decision.State, request);
 
+    /// <summary>What every state of an answered call accepts of transfers, beside whatever it does.</summary>
+    private protected void AcceptsTransfers()
+    {
+        Accepts<ReferCall>(Referring.Begin);
+        Accepts<AcceptRefer>(BeingReferred.Accept);
+        Accepts<RejectRefer>(BeingReferred.Reject);
+        Accepts<NotifyRefer>(BeingReferred.Tell);
+    }
+
     private CallDecision? HearOrPassOn(CallDraft decision, ResourceCommand news, bool isOnTop) =>
         Hear(decision, news, isOnTop) ?? Beneath(decision.State)?.HearOrPassOn(decision, news, isOnTop: false);
 
@@ -120,6 +129,15 @@ internal sealed class EveryState : CallBehaviour
         Hears<ParentLooks>(Dialling.ParentLooksForChild);
         Hears<PeerMoved>(PartnerHasMoved);
 
+        Hears<ReferAnswered>(Referring.HasAnswered);
+        Hears<ReferReported>(Referring.IsReported);
+        Hears<ReferArrived>(BeingReferred.HasArrived);
+        Hears<ReportAnswered>(BeingReferred.IsAnswered);
+        Hears<DialogAsked>(Referring.SayWhichDialog);
+        Hears<DialogTold>(static (decision, told) =>
+            Referring.DialogIsTold(decision, told) ?? BeingReferred.DialogIsTold(decision, told) ?? decision.Build());
+        Hears<ReplacedBy>(Replacing.IsReplaced);
+
         Hears<TakenOver>(Takeover.Begins);
         Hears<TakeoverRefused>(Takeover.IsRefused);
         Hears<SoundGoesOn>(static (decision, _) => Takeover.AskWhoSharesTheSound(decision, decision.Now).Build());
@@ -137,14 +155,28 @@ internal sealed class EveryState : CallBehaviour
     /// <summary>The limit on the answered time, whatever the call does.</summary>
     public static long? LimitOf(CallState call) => call.AnswerMillis is { } answered ? answered + (call.MaxAnswerSeconds * 1000L) : null;
 
-    public static CallDecision? TimeHasCome(CallDraft decision) => LimitOf(decision.State) is { } limit && decision.Now >= limit
-        ? Ending.Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "max_answer_seconds is over"))
-        : null;
+    /// <summary>What runs out whatever the call does: the answered time, and the patience with transfers.</summary>
+    public static long? Deadline(CallState call) => Earlier(LimitOf(call), Earlier(Referring.Deadline(call), BeingReferred.Deadline(call)));
+
+    public static CallDecision? TimeHasCome(CallDraft decision)
+    {
+        var call = decision.State;
+        if (LimitOf(call) is { } limit && decision.Now >= limit)
+            return Ending.Release(decision, new Ending(true, ErrorCodes.Timeout, SipClosing.Bye, ErrorCodes.Gone, "max_answer_seconds is over"));
+        // A transfer ends nothing but itself: whatever else is due is decided on as well.
+        if (call.Referral is { } referral && decision.Now >= referral.DeadlineMillis) Referring.TimeHasCome(decision, referral);
+        if (call.Referred is { } referred && decision.Now >= referred.DeadlineMillis) BeingReferred.TimeHasCome(decision, referred);
+        return null;
+    }
+
+    private static long? Earlier(long? one, long? other) => one <= other || other is null ? one : other;
 
     private static CallDecision PartnerHasMoved(CallDraft decision, PeerMoved moved)
     {
         Bridging.PartnerHasMoved(decision, moved);
         Entering.ConferenceHasMoved(decision, moved);
+        Referring.OtherHasMoved(decision, moved);
+        BeingReferred.OtherHasMoved(decision, moved);
         return decision.Build();
     }
 }

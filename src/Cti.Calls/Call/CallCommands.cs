@@ -70,6 +70,10 @@ public sealed record OfferCall : ResourceCommand
     public string? Invite { get; init; }
     /// <summary>What its application wants to hear of its header fields: <see cref="CarriedHeaders"/>; null where it wants none.</summary>
     public string? Headers { get; init; }
+    /// <summary>The call whose place it came to take; null for none.</summary>
+    public string? Replaces { get; init; }
+    /// <summary>Who says that he asked the caller to call (RFC 3892).</summary>
+    public string? ReferredBy { get; init; }
 }
 
 /// <summary><c>answer</c>.</summary>

@@ -37,7 +37,7 @@ public static class CallDecider
     {
         if (call.Phase == CallPhase.Released) return null;
         var next = CallStates.Of(call.Phase).NextDeadline(call, settings);
-        return EveryState.LimitOf(call) is { } limit && !(next <= limit) ? limit : next;
+        return EveryState.Deadline(call) is { } limit && !(next <= limit) ? limit : next;
     }
 
     /// <summary>Folds one fact into the state. Total and without side effects: live handling, recovery and simulation run it alike.</summary>
@@ -71,7 +71,10 @@ public static class CallDecider
     private static CallDecision Offer(CallDraft decision, OfferCall offer)
     {
         decision.Add(new Offered(offer.Id.ToString(), offer.Application, offer.FromUri, offer.ToUri, offer.Trunk, offer.Dialog, offer.LocalSdp,
-            offer.Audio, offer.Invite));
-        return decision.Do(new SendRinging()).Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State, offer.Headers)).Build();
+            offer.Audio, offer.Invite, offer.Replaces));
+        decision.Do(new SendRinging());
+        return offer.Replaces is null
+            ? decision.Emit("sys.call.on_incoming", CallEvents.Incoming(decision.State, offer.Headers)).Build()
+            : decision.Emit("sys.call.on_replace", ReferEvents.Replaces(decision.State, offer.ReferredBy, offer.Headers)).Build();
     }
 }

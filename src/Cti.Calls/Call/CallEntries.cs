@@ -43,6 +43,10 @@ namespace Cti.Calls.Call;
 [JsonDerivedType(typeof(InviteMoved), "inv")]
 [JsonDerivedType(typeof(Recovered), "rec")]
 [JsonDerivedType(typeof(Resumed), "res")]
+[JsonDerivedType(typeof(ReferralMoved), "rfr")]
+[JsonDerivedType(typeof(ReferralEnded), "rfrx")]
+[JsonDerivedType(typeof(ReferredMoved), "rfd")]
+[JsonDerivedType(typeof(ReferredEnded), "rfdx")]
 public abstract record CallEntry : ResourceEntry
 {
     /// <summary>The state that the fact leads to.</summary>
@@ -71,15 +75,16 @@ public sealed record Constructed(string Id, string Application, string FromUri, 
     private protected override CallState Change(CallState state) => ApplyTo(state);
 }
 
-/// <summary>An inbound call exists.</summary>
+/// <summary>An inbound call exists; one may have come to take the place of another call.</summary>
 public sealed record Offered(string Id, string Application, string FromUri, string ToUri, string? Trunk, DialogState Dialog, string LocalSdp,
-    NegotiatedAudio? Audio, string? Invite = null) : CallEntry
+    NegotiatedAudio? Audio, string? Invite = null, string? Replaces = null) : CallEntry
 {
     internal override CallState ApplyTo(CallState? state) => new()
     {
         Id = ParseId(Id), Application = Application, Direction = CallDirection.Inbound, FromUri = FromUri, ToUri = ToUri,
         SipCallId = Dialog.CallId, Trunk = Trunk,
         BeginMillis = AtMillis, Dialog = Dialog, Audio = Audio, LocalSdp = LocalSdp, LocalTag = Dialog.LocalTag, TheirInvite = Invite,
+        Replaces = Replaces,
     };
 
     private protected override CallState Change(CallState state) => ApplyTo(state);
@@ -172,7 +177,7 @@ public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Di
     private protected override CallState Change(CallState state) => state with
     {
         WasReleased = true, Action = null, SideRecord = null, Dialling = null, Parent = null, Closing = Closing, ClosingCause = Cause, ClosingContact = Contact,
-        ClosingHeaders = Headers, InterruptedMillis = null, Dialog = Dialog ?? state.Dialog,
+        ClosingHeaders = Headers, InterruptedMillis = null, Dialog = Dialog ?? state.Dialog, Referral = null, Referred = null,
     };
 }
 

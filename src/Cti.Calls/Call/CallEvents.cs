@@ -149,7 +149,7 @@ internal static class CallEvents
     public static void WriteUserData(Utf8JsonWriter json, CallState call) => json.WriteString("user_data"u8, call.UserData);
 
     /// <summary>Header fields by name, each a list of its values; left out where the application wants to hear of none.</summary>
-    private static void WriteHeaders(Utf8JsonWriter json, string? headers)
+    public static void WriteHeaders(Utf8JsonWriter json, string? headers)
     {
         if (headers is null) return;
         json.WriteStartObject("headers"u8);
@@ -171,7 +171,7 @@ internal static class CallEvents
 
     public static long Seconds(long millis) => millis / 1000;
 
-    private static ReadOnlyMemory<byte> Write(CallState call, Action<Utf8JsonWriter> members) => Object(json =>
+    public static ReadOnlyMemory<byte> Write(CallState call, Action<Utf8JsonWriter> members) => Object(json =>
     {
         json.WriteString("res_id"u8, call.Id.ToString());
         members(json);

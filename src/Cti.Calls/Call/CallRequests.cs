@@ -35,6 +35,10 @@ public static class CallRequests
             {
                 Headers = request.Arguments.HeaderLines("headers"),
             }),
+            ["sys.call.refer"] = (typeof(ReferCall), static (request, _, op) => Refer(request.Arguments, op)),
+            ["sys.call.refer_accept"] = Read(static _ => new AcceptRefer()),
+            ["sys.call.refer_reject"] = Read(static args => new RejectRefer(args.Int32("cause"))),
+            ["sys.call.refer_notify"] = Read(static args => new NotifyRefer(args.Int32("status"))),
             ["sys.call.nop"] = Read(static _ => new TouchCall()),
             ["sys.call.play_start"] = Read(static args => new StartPlay(Files(args.Content("content")), Text(args, "finish_keys"), args.Int32("repeat"))),
             ["sys.call.play_stop"] = Read(static _ => new StopPlay()),
@@ -55,6 +59,10 @@ public static class CallRequests
 
     private static StartRecord Record(RpcArguments args, string? path) => new(args.Int32("max_seconds"), args.Boolean("beep"),
         path ?? throw new ArgumentNullException(nameof(path)), args.String("record_format"), Text(args, "finish_keys"));
+
+    private static ReferCall Refer(RpcArguments args, string? op) => new(op ?? throw new ArgumentNullException(nameof(op)),
+        args.OptionalString("to_uri") is { } uri ? SipUriForm.WithScheme(uri) : null, args.OptionalString("replaces_call_res_id"), args.Boolean("reports"),
+        args.HeaderLines("headers"));
 
     private static StartConnect Connect(RpcArguments args, string? path, string? op) =>
         new(op ?? throw new ArgumentNullException(nameof(op)), args.String("call_res_id"), new BridgeSpec

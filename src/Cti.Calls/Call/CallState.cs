@@ -104,6 +104,13 @@ public sealed record CallState : ResourceState
     /// <summary>What the application added to its answer: <see cref="CarriedHeaders"/>.</summary>
     public string? AnswerHeaders { get; init; }
 
+    /// <summary>The REFER of ours that its far end has not done with.</summary>
+    public Referral? Referral { get; init; }
+    /// <summary>The REFER of its far end's that we have not done with.</summary>
+    public ReferOfTheirs? Referred { get; init; }
+    /// <summary>The call whose place it came to take.</summary>
+    public string? Replaces { get; init; }
+
     /// <summary>What its owner was told and has not confirmed, in order; told again after a recovery.</summary>
     public ImmutableArray<OwnerNotice> Notices { get; init; } = [];
     /// <summary>How often its owner was told something: the last notice's number.</summary>
@@ -181,7 +188,9 @@ public sealed record CallState : ResourceState
 
     /// <inheritdoc/>
     public override bool IsSharedWith(PeerMoved moved) =>
-        (Bridge is { } bridge && moved.Concerns(bridge.Peer)) || (Seat is { } seat && moved.Concerns(seat.Conference));
+        (Bridge is { } bridge && moved.Concerns(bridge.Peer)) || (Seat is { } seat && moved.Concerns(seat.Conference))
+            || (Referral is { Stage: ReferStage.Asking, Other: { } asked } && moved.Concerns(asked))
+            || (Referred is { Stage: ReferredStage.Looking, Other: { } named } && moved.Concerns(named));
 
     /// <inheritdoc/>
     public override bool IsVisibleTo(string application) => base.IsVisibleTo(application) && Parent is not { Stage: ParentStage.Asked };

@@ -27,6 +27,9 @@ internal sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int 
     /// <summary>What the far end is told, where that is not <see cref="Cause"/>.</summary>
     public int? Told { get; init; }
 
+    /// <summary>Whether it is the far end's BYE.</summary>
+    public bool IsTheirBye { get; init; }
+
     /// <summary>Its node is gone or stops: so is everything else there.</summary>
     public bool IsNodeGone { get; init; }
 
@@ -44,6 +47,8 @@ internal sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int 
         if (before.Seat is { } seat) Entering.LeaveSeat(decision, seat, ending.OfSeat());
         if (before.Bridge is { } bridge) Bridging.LeaveBridge(decision, bridge, new ActionEnding(ending.Error, ending.Message));
         if (before.Action is { } action) Actions.End(decision, action, new ActionEnding(ending.Error, ending.Message));
+        Referring.EndWithCall(decision, ending);
+        BeingReferred.EndWithCall(decision, ending);
         switch (ending.Closing)
         {
             case SipClosing.Cancel: decision.Do(new SendCancel()); break;

@@ -54,7 +54,7 @@ internal static class FarEnd
         var closing = call.IsDialling ? SipClosing.Cancel : SipClosing.None;
         return Ending.Release(decision, new Ending(false, cause, closing, ErrorCodes.Gone, "the far end hung up")
         {
-            AtMillis = bye.AtMillis, Heard = bye.Headers,
+            AtMillis = bye.AtMillis, Heard = bye.Headers, IsTheirBye = true,
         });
     }
 

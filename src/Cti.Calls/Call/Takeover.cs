@@ -61,7 +61,12 @@ internal static class Takeover
         Entering.GiveUpUnanswered(decision);
         if (!taken.AsksLater) AskWhoSharesTheSound(decision, taken.LostAtMillis);
         if (call.Dialling is { } dialling) decision.Do(new LookForChild(dialling.Child));
-        return GoOnRecording(decision).Do(new SendReInvite()).Build();
+        GoOnRecording(decision).Do(new SendReInvite());
+        // Reports go by the session that the re-INVITE will use, and before it.
+        Referring.GoOn(decision);
+        BeingReferred.GoOn(decision);
+        Replacing.EndReplaced(decision);
+        return decision.Build();
     }
 
     public static CallDraft AskWhoSharesTheSound(CallDraft decision, long lostAtMillis)
@@ -80,7 +85,11 @@ internal static class Takeover
         // A far end that agrees on a change has seen our 2xx, whatever became of its ACK.
         if (!isConfirmed) decision.Add(new AnswerConfirmed(null));
         decision.Add(new Resumed());
-        if (!isConfirmed) decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(decision.State, decision.Now, null, null));
+        if (!isConfirmed)
+        {
+            decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(decision.State, decision.Now, null, null));
+            Replacing.EndReplaced(decision);
+        }
         // Since it was handed over it was heard elsewhere, but how far it had come there is not known exactly: rather hear a second twice than miss a word.
         GoOn(decision, changed.WasHeardUntilNow ? Math.Max(lost, decision.Now - HeardTwiceMillis) : lost);
         return decision.Build();

@@ -83,6 +83,9 @@ public static class DialogRequests
     /// <summary>The far end's target as a Request-URI.</summary>
     public static SipUri TargetOf(DialogState dialog) => AsRequestUri(SipUri.Read(dialog.RemoteTarget));
 
+    /// <summary>A request of another method, without what only that one has.</summary>
+    internal static SipRequest InDialog(DialogState dialog, string method, out DialogState next) => Build(dialog, method, out next);
+
     private static SipRequest Build(DialogState dialog, string method, out DialogState next)
     {
         next = dialog with { LocalCSeq = dialog.LocalCSeq + 1 };

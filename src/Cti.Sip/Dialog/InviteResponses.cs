@@ -17,7 +17,7 @@ public static class InviteResponses
         response.Add(HeaderId.Allow, SipCapabilities.Allow);
         if (response.IsSuccess)
         {
-            response.Add(HeaderId.Supported, SipCapabilities.Timer);
+            response.Add(HeaderId.Supported, SipCapabilities.Supported);
             timer?.AddTo(response);
         }
         if (sdp is not null) response.SetBody(SdpType, sdp.ToBytes());

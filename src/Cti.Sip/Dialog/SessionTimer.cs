@@ -75,7 +75,7 @@ public sealed record SessionTimer(int IntervalSeconds, bool WeRefresh)
     /// <param name="leastSeconds">The shortest interval that the dialog has heard of (section 7.4).</param>
     internal void AddTo(SipRequest request, int leastSeconds)
     {
-        request.Add(HeaderId.Supported, SipCapabilities.Timer);
+        request.Add(HeaderId.Supported, SipCapabilities.Supported);
         request.Add(HeaderId.SessionExpires, Text(WeRefresh ? "uac" : "uas"));
         if (leastSeconds > MinSeconds) request.Add(HeaderId.MinSE, Text(leastSeconds));
     }

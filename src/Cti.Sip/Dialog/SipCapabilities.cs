@@ -6,7 +6,7 @@ namespace Cti.Sip.Dialog;
 public static class SipCapabilities
 {
     /// <summary>The Allow header.</summary>
-    public const string Allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK";
+    public const string Allow = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
 
     /// <summary>The Accept header.</summary>
     public const string Accept = "application/sdp";
@@ -16,6 +16,17 @@ public static class SipCapabilities
 
     /// <summary>The option tag of RFC 3262.</summary>
     public const string Reliable = "100rel";
+
+    /// <summary>The option tag of RFC 3891.</summary>
+    public const string Replaces = "replaces";
+
+    /// <summary>The option tag of RFC 4488.</summary>
+    public const string NoReferSub = "norefersub";
+
+    /// <summary>The Supported header within a dialog.</summary>
+    public const string Supported = $"{Timer}, {Replaces}, {NoReferSub}";
+
+    private const string SupportedWithReliable = $"{Timer}, {Reliable}, {Replaces}, {NoReferSub}";
 
     /// <summary>Whether a message of the far end's says that it takes UPDATE (RFC 3311 section 5.1); null where it does not say what it takes.</summary>
     internal static bool? AllowsUpdate(SipMessage message) =>
@@ -46,13 +57,14 @@ public static class SipCapabilities
     }
 
     private static bool IsKnown(string tag, ReliableProvisionals reliable) => tag.Equals(Timer, StringComparison.OrdinalIgnoreCase)
+        || tag.Equals(Replaces, StringComparison.OrdinalIgnoreCase) || tag.Equals(NoReferSub, StringComparison.OrdinalIgnoreCase)
         || (reliable != ReliableProvisionals.Off && tag.Equals(Reliable, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>What an INVITE of ours asks for.</summary>
     internal static void AddTo(SipRequest invite, SipProfile profile)
     {
         if (profile.Reliable == ReliableProvisionals.Required) invite.Add(HeaderId.Require, Reliable);
-        invite.Add(HeaderId.Supported, profile.Reliable == ReliableProvisionals.Supported ? $"{Timer}, {Reliable}" : Timer);
+        invite.Add(HeaderId.Supported, profile.Reliable == ReliableProvisionals.Supported ? SupportedWithReliable : Supported);
         SessionTimer.AddTo(invite, profile.Timer);
     }
 
@@ -67,7 +79,7 @@ public static class SipCapabilities
         var response = SipResponse.For(request, available ? 200 : 503, null, toTag);
         response.Add(HeaderId.Allow, Allow);
         response.Add(HeaderId.Accept, Accept);
-        response.Add(HeaderId.Supported, reliable == ReliableProvisionals.Off ? Timer : $"{Timer}, {Reliable}");
+        response.Add(HeaderId.Supported, reliable == ReliableProvisionals.Off ? Supported : SupportedWithReliable);
         return response;
     }
 

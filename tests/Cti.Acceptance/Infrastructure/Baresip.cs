@@ -28,6 +28,9 @@ internal sealed class Baresip : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
+    /// <summary>Where it listens.</summary>
+    public int SipPort { get; private init; }
+
     /// <summary>Where it listens for TLS, with a certificate.</summary>
     public int TlsPort { get; private init; }
 
@@ -90,7 +93,7 @@ internal sealed class Baresip : IAsyncDisposable
             WorkingDirectory = folder,
         })!;
         process.StandardInput.Close();
-        var baresip = new Baresip(process, folder, console) { TlsPort = sip + 1 };
+        var baresip = new Baresip(process, folder, console) { SipPort = sip, TlsPort = sip + 1 };
         try
         {
             await Patience.UntilAsync(() => baresip.Output.Contains("baresip is ready", StringComparison.Ordinal) || process.HasExited, "baresip is ready");
@@ -107,6 +110,9 @@ internal sealed class Baresip : IAsyncDisposable
     public void Dial(string uri) => Console($"/dial {uri}\n");
 
     public void HangUp() => Console("b");
+
+    /// <summary>Asks the other end to call somebody else.</summary>
+    public void Transfer(string uri) => Console($"/transfer {uri}\n");
 
     /// <summary>Presses a key for a moment; the end of a transmission is baresip's sign that a key is released.</summary>
     public async Task PressAsync(char key)

@@ -51,6 +51,9 @@ internal sealed class PhoneCall
 
     public string Codecs { get; init; } = "8 0 101";
 
+    /// <summary>This phone's tag of the dialog.</summary>
+    public string LocalTag => _tag;
+
     /// <summary>The node's tag of the dialog.</summary>
     public string RemoteTag { get; set; } = "";
 

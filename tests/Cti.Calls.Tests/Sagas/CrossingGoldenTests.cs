@@ -36,6 +36,12 @@ public sealed class CrossingGoldenTests
         ["bye"] = new ByeArrived(486),
         ["bye.told"] = new ByeArrived(486) { AtMillis = 1_700_000_000_000 },
         ["bye.headers"] = new ByeArrived(16) { Headers = "Reason: Q.850;cause=16" },
+        ["who"] = new DialogAsked("op", Some.Id, "app"),
+        ["me"] = new DialogTold("op", Some.OtherId, null)
+        {
+            CallId = "in-131@phone", LocalTag = "local-tag", RemoteTag = "remote-tag", Target = "sip:1001@192.0.2.9",
+        },
+        ["me.refused"] = new DialogTold("op", Some.OtherId, RpcError.NoSuchResource(Some.OtherId)),
         ["bye.bare"] = new ByeArrived(null),
     };
 

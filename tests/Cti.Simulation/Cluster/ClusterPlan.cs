@@ -83,6 +83,7 @@ internal sealed record ClusterPlan : SimulationPlan
             HasSmallFeeds = random.Chance(30),
             TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand),
             ShufflesTimers = true,
+            TransferPercent = TransfersOf(seed),
             TogetherPercent = random.Pick(0, 0, 30, 60),
             Flows = random.Pick(0, 0, 1, 2),
             Conferences = random.Pick(0, 0, 1, 2),

@@ -34,6 +34,10 @@ internal static class RaceActions
         ["sys.call.connect_stop"] = "",
         ["sys.call.conf_enter"] = ""","max_seconds":4,"conf_res_id":"$x" """,
         ["sys.call.conf_exit"] = ""","conf_res_id":"$x" """,
+        ["sys.call.refer"] = ""","replaces_call_res_id":"$other" """,
+        ["sys.call.refer_accept"] = "",
+        ["sys.call.refer_reject"] = "",
+        ["sys.call.refer_notify"] = ""","status":200""",
     };
 
     public static readonly IReadOnlyDictionary<string, string> ConferenceMethods = new Dictionary<string, string>(StringComparer.Ordinal)
@@ -108,6 +112,9 @@ internal static class RaceActions
     public static RaceAction Key(string name, char key) => new($"{name}'s telephone sends {key}", stage => stage.PressKey(name, key));
 
     public static RaceAction Holds(string name) => new($"{name}'s telephone holds", stage => stage.Far(name)?.ReInvite("sendonly"));
+
+    public static RaceAction AsksToBeTransferred(string name) =>
+        new($"{name}'s telephone asks to be transferred", stage => stage.Far(name)?.Refer("sip:x@10.0.0.2"));
 
     public static RaceAction MediaEnds(string name) => new($"{name}'s media ends", stage => stage.FinishMedia(name));
 

@@ -295,7 +295,7 @@ internal static partial class RaceScenes
         return [.. actions];
     }
 
-    private static RaceAction[] UpFar(string name) => [RaceActions.HangsUp(name), RaceActions.Holds(name)];
+    private static RaceAction[] UpFar(string name) => [RaceActions.HangsUp(name), RaceActions.Holds(name), RaceActions.AsksToBeTransferred(name)];
 
     private static RaceScene Scene(string name, string state, CallDirection direction, Action<RaceStage> reach, params IEnumerable<RaceAction> others) =>
         Scene(name, state, direction, reach, others.ToArray(), null);

@@ -88,7 +88,7 @@ public sealed class DialogStateTests
             Call-ID: c2
             CSeq: 2 INVITE
             Contact: <sip:us@192.0.2.1:5060>
-            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK
+            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY
             Content-Type: application/sdp
             Content-Length: 4
 

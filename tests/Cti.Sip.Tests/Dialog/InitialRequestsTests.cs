@@ -24,9 +24,9 @@ public sealed class InitialRequestsTests
             Call-ID: c2
             CSeq: 1 INVITE
             Contact: <sip:us@192.0.2.1:5060>
-            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK
+            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY
             Accept: application/sdp
-            Supported: timer, 100rel
+            Supported: timer, 100rel, replaces, norefersub
             P-Asserted-Identity: <sip:100@192.0.2.1>
             Content-Type: application/sdp
             Content-Length: 5
@@ -63,7 +63,7 @@ public sealed class InitialRequestsTests
             Contact: <sip:us@192.0.2.1:5060>
             Expires: 300
             Supported: path
-            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK
+            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY
             Content-Length: 0
 
 

@@ -254,7 +254,7 @@ public sealed class InviteClientUsageTests
         var again = Respond(422, "x", null, "Min-SE: 1800");
         var invite = ((SendRequest)again.Single()).Request;
         (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE)).ShouldBe(("1800;refresher=uas", "1800"));
-        invite.Get(HeaderId.Supported).ShouldBe("timer, 100rel");
+        invite.Get(HeaderId.Supported).ShouldBe("timer, 100rel, replaces, norefersub");
         Respond(422, "x", null, "Min-SE: 3600");
         _trace.Last().ShouldBe("failed 422");
     }

@@ -137,8 +137,8 @@ public sealed class InviteServerUsageTests
             Call-ID: c1
             CSeq: 7 INVITE
             Contact: <sip:us@192.0.2.1:5060>
-            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK
-            Supported: timer
+            Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY
+            Supported: timer, replaces, norefersub
             Content-Type: application/sdp
             Content-Length: 135
 

@@ -90,6 +90,8 @@ public sealed partial class PeerCall
             case SipMethods.Bye: ReceiveBye(from, request); break;
             case SipMethods.Invite: ReceiveReInvite(from, request); break;
             case SipMethods.Prack: ReceivePrack(from, request); break;
+            case SipMethods.Refer when Phase == PeerPhase.Up: ReceiveRefer(from, request); break;
+            case SipMethods.Notify: ReceiveReport(from, request); break;
             default:
                 Answer(from, request, Phase == PeerPhase.Ended
                     ? 481

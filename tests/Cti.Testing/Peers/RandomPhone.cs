@@ -53,6 +53,9 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
     /// <summary>Presses a key in the sound towards the other side's RTP address: the simulation's media side delivers it.</summary>
     public Action<IPEndPoint, char>? PressKey { get; init; }
 
+    /// <summary>Draws what it does about transfers, and how often in per cent; null: it knows none.</summary>
+    public (SeededRandom Random, int Percent)? Transfers { get; init; }
+
     /// <summary>Calls that are not over.</summary>
     public int Active => Calls.Count(call => call.Phase != PeerPhase.Ended);
 
@@ -80,6 +83,7 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
         else if (Random.Chance(habits.NeverAcknowledges)) call.LoseAcks = int.MaxValue;
         call.Changed = Changed;
         call.RingsReliably = habits.IsReliable > 0 && Random.Chance(habits.IsReliable);
+        if (Transfers is { } transfers && transfers.Random.Chance(90)) call.Refers = () => Answers(transfers.Random);
         if (!call.IsCaller) PlanAnswer(call);
     }
 
@@ -104,6 +108,7 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
             case PeerPhase.Up:
                 if (Random.Chance(habits.HangsUp)) Plan(call, Random.Between(0, habits.TalkMillisMax), call.HangUp);
                 Fidget(call);
+                if (Transfers is { } transfers) AskToBeTransferred(call, transfers.Random, transfers.Percent);
                 break;
             case PeerPhase.Ended:
                 foreach (var plan in _plans[call]) plan.Cancel();
@@ -130,6 +135,28 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
             }
             Fidget(call);
         });
+    }
+
+    private void AskToBeTransferred(PeerCall call, SeededRandom random, int percent)
+    {
+        if (!random.Chance(percent)) return;
+        Plan(call, random.Between(0, 6000), () =>
+        {
+            var whom = random.Pick("sip:100@10.0.0.1", "sip:200@10.0.0.2?Replaces=a%3Bto-tag%3Db%3Bfrom-tag%3Dc", "tel:+4930123", "mailto:nobody");
+            call.Refer(whom, wantsReports: !random.Chance(15));
+            AskToBeTransferred(call, random, percent);
+        });
+    }
+
+    /// <summary>Takes it, refuses it, says nothing or half of it.</summary>
+    private static (int AfterMillis, int Status)[] Answers(SeededRandom random)
+    {
+        if (random.Chance(20)) return [(random.Between(0, 2000), random.Pick(603, 405, 481, 500))];
+        var answers = new List<(int, int)> { (random.Pick(0, 0, 200, 3000), 202) };
+        if (random.Chance(70)) answers.Add((random.Between(0, 500), 100));
+        if (random.Chance(50)) answers.Add((random.Between(0, 2000), 180));
+        if (random.Chance(70)) answers.Add((random.Between(0, 4000), random.Pick(200, 200, 486, 603)));
+        return [.. answers];
     }
 
     private void Plan(PeerCall call, int millis, Action act) => _plans[call].Add(Runtime.After(millis, act));

@@ -1,3 +1,4 @@
+using Cti.Calls.Call.Sagas;
 using Cti.Contract;
 using Cti.Kernel;
 
@@ -25,6 +26,7 @@ internal sealed class Answer : CallBehaviour
         decision.Add(new AnswerConfirmed(ack.Audio, ack.Timer));
         if (ack.Audio is { } audio) decision.Do(new ConfigureMedia(audio));
         if (decision.State.InterruptedMillis is not null) decision.Do(new SendReInvite());
+        Replacing.EndReplaced(decision);
         return decision.Emit("sys.call.on_answer_completed", CallEvents.AnswerCompleted(decision.State, decision.Now, null, null)).Build();
     }
 

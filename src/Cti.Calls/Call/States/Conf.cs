@@ -10,6 +10,7 @@ internal sealed class Conf : CallBehaviour
     public Conf() : base(CallPhase.Conf)
     {
         Accepts<DropCall>(static (decision, drop) => decision.State.IsDialling ? Ending.GiveUpDialling(decision, drop) : Ending.HangUp(decision, drop));
+        AcceptsTransfers();
         Accepts<ExitConference>(Entering.Exit);
 
         Hears<EnterAnswered>(Entering.EntryIsAnswered);

@@ -12,6 +12,7 @@ internal sealed class Connect : CallBehaviour
     public Connect() : base(CallPhase.Connect)
     {
         Accepts<DropCall>(Ending.HangUp);
+        AcceptsTransfers();
         Accepts<StopConnect>(Bridging.Stop);
 
         Hears<JoinAsked>(Bridging.JoinAgain);

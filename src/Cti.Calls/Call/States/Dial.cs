@@ -9,6 +9,7 @@ internal sealed class Dial : CallBehaviour
     public Dial() : base(CallPhase.Dial)
     {
         Accepts<DropCall>(Ending.HangUp);
+        AcceptsTransfers();
         Accepts<EnterConference>(Entering.Begin, ApiGeneration.V2);
 
         Hears<ChildAsks>(Dialling.HearChildAgain);

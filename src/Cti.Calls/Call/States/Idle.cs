@@ -12,6 +12,7 @@ internal sealed class Idle : CallBehaviour
     {
         Accepts<TouchCall>(static (decision, _) => decision.Add(new Touched()).ReplyNull().Build());
         Accepts<DropCall>(Ending.HangUp);
+        AcceptsTransfers();
         Accepts<StartPlay>(Play.Start);
         Accepts<StartRecord>(Record.Start);
         Accepts<StartSendKeys>(SendDtmf.Start);

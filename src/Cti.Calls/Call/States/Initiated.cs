@@ -94,8 +94,9 @@ internal sealed class Initiated : CallBehaviour
     private static CallDecision NobodyTookIt(CallDraft decision)
     {
         if (!decision.State.IsOffered) return decision.Build();
-        decision.Do(new SendRefusal(480));
-        return Ending.Release(decision, new Ending(true, 480, SipClosing.Refusal, 480, "no application took the call"));
+        var status = Replacing.StatusOfNobody(decision.State);
+        decision.Do(new SendRefusal(status));
+        return Ending.Release(decision, new Ending(true, status, SipClosing.Refusal, status, "no application took the call"));
     }
 
     /// <summary>The Contact of a 302: a target without a user part keeps the dialled one.</summary>

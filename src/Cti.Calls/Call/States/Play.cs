@@ -9,6 +9,7 @@ internal sealed class Play : CallBehaviour
     public Play() : base(CallPhase.Play)
     {
         Accepts<DropCall>(Ending.HangUp);
+        AcceptsTransfers();
         Accepts<StopPlay>(Stop);
         Accepts<EnterConference>(Entering.Begin, ApiGeneration.V2);
 

@@ -17,6 +17,7 @@ internal sealed class ReceiveDtmf : CallBehaviour
     public ReceiveDtmf() : base(CallPhase.ReceiveDtmf)
     {
         Accepts<DropCall>(Ending.HangUp);
+        AcceptsTransfers();
         Accepts<StopReceiveKeys>(Stop);
 
         Hears<PlayWasBegun>(Actions.SoundHasBegun);

@@ -14,6 +14,7 @@ internal sealed class Record : CallBehaviour
     public Record() : base(CallPhase.Record)
     {
         Accepts<DropCall>(Ending.HangUp);
+        AcceptsTransfers();
         Accepts<StopRecord>(Stop);
 
         Hears<RecordBegan>(HasBegun);

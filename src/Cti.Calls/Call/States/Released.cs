@@ -36,6 +36,7 @@ internal sealed class Released : CallBehaviour
         Hears<SeatAsked>(static (decision, asked) => Entering.Leave(decision, asked.Conference, asked.Op));
         Hears<ChildAsks>(static (decision, asked) => decision.Do(new AnswerChild(asked.Child, Gone(decision), false)).Build());
         Hears<ParentLooks>(Dialling.ParentLooksForChild);
+        Hears<DialogAsked>(Referring.SayWhichDialog);
         // The call was withdrawn while its parent was asked: it is not to wait for it.
         Hears<ParentAnswers>(static (decision, answer) => answer.Refusal is null ? decision.Do(new TellDone(answer.Parent)).Build() : decision.Build());
     }

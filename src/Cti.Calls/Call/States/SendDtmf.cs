@@ -8,6 +8,7 @@ internal sealed class SendDtmf : CallBehaviour
     public SendDtmf() : base(CallPhase.SendDtmf)
     {
         Accepts<DropCall>(Ending.HangUp);
+        AcceptsTransfers();
 
         Hears<KeysSent>(WereSent);
     }
