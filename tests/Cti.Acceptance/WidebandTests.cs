@@ -15,7 +15,7 @@ public sealed class WidebandTests
         await using var node = await StartAsync(softphone, configured);
         await using var app = await RpcClient.ConnectAsync(node);
         var call = (string)(await app.AskAsync("sys.call.construct", new { to_uri = "sip:tester@phone", max_answer_seconds = 300 }))!["res_id"]!;
-        (await app.ExpectAsync("sys.call.on_dial_completed", call)).Error.ShouldBeNull();
+        (await app.ExpectAsync("sys.call.on_dial_completed", call)).Error.ShouldBeNull(softphone.LastWords);
         var played = Sound.Rising(20);
         await app.AskAsync("sys.call.play_start", new { res_id = call, content = Sound.Write(node.MediaRoot, "rising.wav", Sound.ALaw, Sound.ToALaw(played)) });
         await Patience.UntilAsync(() => softphone.Loud() > rate * 3, "it hears the announcement");
@@ -48,6 +48,7 @@ public sealed class WidebandTests
         await app.ExpectAsync("sys.call.on_answer_completed", call);
         var other = (string)(await app.AskAsync("sys.call.construct", new { to_uri = "sip:tester@narrow", max_answer_seconds = 300 }))!["res_id"]!;
         (await app.ExpectAsync("sys.call.on_dial_completed", other)).Error.ShouldBeNull();
+        wide.Output.ShouldNotContain("session closed", Case.Insensitive, wide.LastWords + narrow.LastWords);
         await app.AskAsync("sys.call.connect_start", new { res_id = call, max_seconds = 60, call_res_id = other });
         await Patience.UntilAsync(() => wide.Loud() > rate * 3 && narrow.Loud() > 8_000 * 3, "both hear each other");
         Sound.Alike(narrow.Heard(), Sound.Rising(60), 8_000, 1).ShouldBeGreaterThan(0.9);

@@ -50,9 +50,9 @@ internal readonly record struct AudioFormat(string Name, int PayloadType, int Cl
     /// <summary>A codec in an offer of ours: its static type, or the first dynamic one from ours on that is free; null where none is.</summary>
     public static AudioFormat? Of(string codec, ISet<int> taken) => codec switch
     {
-        AudioNames.Pcmu => new AudioFormat(codec, 0, Telephony),
-        AudioNames.Pcma => new AudioFormat(codec, 8, Telephony),
-        AudioNames.G722 => new AudioFormat(codec, 9, Telephony),
+        AudioNames.Pcmu => Static(codec, 0, taken),
+        AudioNames.Pcma => Static(codec, 8, taken),
+        AudioNames.G722 => Static(codec, 9, taken),
         AudioNames.Opus => Dynamic(codec, OwnOpus, Fast, taken),
         _ => throw new ArgumentException($"codec {codec} is not one of {string.Join(", ", AudioNames.Codecs)}", nameof(codec)),
     };
@@ -131,6 +131,10 @@ internal readonly record struct AudioFormat(string Name, int PayloadType, int Cl
         }
         return null;
     }
+
+    /// <summary>A far end may have given even a static type another meaning.</summary>
+    private static AudioFormat? Static(string name, int own, ISet<int> taken) =>
+        taken.Add(own) ? new AudioFormat(name, own, Telephony) : Dynamic(name, DynamicFirst, Telephony, taken);
 
     private static AudioFormat? Dynamic(string name, int own, int clock, ISet<int> taken)
     {

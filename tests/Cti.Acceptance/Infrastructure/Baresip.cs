@@ -87,11 +87,13 @@ internal sealed class Baresip : IAsyncDisposable
         await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}{(certificate is null ? "" : ";transport=tls")}>;regint=0;"
             + $"audio_codecs={codec}{(answers ? ";answermode=auto" : "")}{(srtp is null ? "" : $";mediaenc={srtp}")}\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
-        var minute = new byte[2 * rate * 60];
-        Buffer.BlockCopy(Sound.Rising(60, rate), 0, minute, 0, minute.Length);
+        // Its file has to have the codec's rate and channels.
+        var channels = codec.EndsWith("/2", StringComparison.Ordinal) ? 2 : 1;
+        var minute = new byte[2 * rate * channels * 60];
+        Buffer.BlockCopy(Sound.Rising(60, rate).SelectMany(sample => Enumerable.Repeat(sample, channels)).ToArray(), 0, minute, 0, minute.Length);
         var says = new byte[minutes * minute.Length];
         for (var i = 0; i < minutes; i++) minute.CopyTo(says, i * minute.Length);
-        Sound.Write(folder, "says.wav", Sound.Pcm, says, rate);
+        Sound.Write(folder, "says.wav", Sound.Pcm, says, rate, channels);
         var process = Process.Start(new ProcessStartInfo(program, ["-f", folder])
         {
             RedirectStandardOutput = true,

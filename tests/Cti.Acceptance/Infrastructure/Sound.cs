@@ -64,7 +64,7 @@ internal static class Sound
     }
 
     /// <summary>Writes a WAV file; answers its name.</summary>
-    public static string Write(string folder, string name, int format, byte[] data, int rate = 8000)
+    public static string Write(string folder, string name, int format, byte[] data, int rate = 8000, int channels = 1)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, name))!);
         using var file = new BinaryWriter(File.Create(Path.Combine(folder, name)));
@@ -74,10 +74,10 @@ internal static class Sound
         file.Write(Encoding.ASCII.GetBytes("WAVEfmt "));
         file.Write(16);
         file.Write((short)format);
-        file.Write((short)1);
+        file.Write((short)channels);
         file.Write(rate);
-        file.Write(rate * bits / 8);
-        file.Write((short)(bits / 8));
+        file.Write(rate * channels * bits / 8);
+        file.Write((short)(channels * bits / 8));
         file.Write((short)bits);
         file.Write(Encoding.ASCII.GetBytes("data"));
         file.Write(data.Length);

@@ -51,7 +51,7 @@ public abstract class CodecTarget(AudioCodec codec) : IFuzzTarget
             else if ((how & 3) != 3) buffer.Put(timestamp - (uint)((how & 0x1C) * 40), payload, codec, now);
             now += 20_000_000;
             var count = buffer.Pop(frame, now);
-            if (count * Audio.FramesPerSecond != buffer.Rate) throw new InvalidOperationException($"a frame of {count} samples at {buffer.Rate}");
+            if (count != Audio.FrameSamples && count != codec.FrameSamples()) throw new InvalidOperationException($"a frame of {count} samples");
             if (buffer.Delay is < JitterBuffer.DelayMin or > JitterBuffer.DelayMax) throw new InvalidOperationException($"the delay is {buffer.Delay}");
             input = input[(2 + length)..];
         }
