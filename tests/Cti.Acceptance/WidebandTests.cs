@@ -7,7 +7,7 @@ namespace Cti.Acceptance;
 public sealed class WidebandTests
 {
     [Theory]
-    [InlineData("G722", "G722", 16_000)]
+    [InlineData("G722", "G722/16000/1", 16_000)]
     [InlineData("opus", "opus/48000/2", 48_000)]
     public async Task A_softphone_is_called_and_both_hear_each_other(string configured, string theirs, int rate)
     {
@@ -34,7 +34,7 @@ public sealed class WidebandTests
     }
 
     [Theory]
-    [InlineData("G722", "G722", 16_000)]
+    [InlineData("G722", "G722/16000/1", 16_000)]
     [InlineData("opus", "opus/48000/2", 48_000)]
     public async Task A_softphone_that_calls_is_bridged_with_one_of_another_codec(string configured, string theirs, int rate)
     {
@@ -48,7 +48,7 @@ public sealed class WidebandTests
         await app.ExpectAsync("sys.call.on_answer_completed", call);
         var other = (string)(await app.AskAsync("sys.call.construct", new { to_uri = "sip:tester@narrow", max_answer_seconds = 300 }))!["res_id"]!;
         (await app.ExpectAsync("sys.call.on_dial_completed", other)).Error.ShouldBeNull();
-        wide.Output.ShouldNotContain("session closed", Case.Insensitive, wide.LastWords + narrow.LastWords);
+        wide.Output.ShouldNotContain("session closed", Case.Insensitive, wide.LastWords);
         await app.AskAsync("sys.call.connect_start", new { res_id = call, max_seconds = 60, call_res_id = other });
         await Patience.UntilAsync(() => wide.Loud() > rate * 3 && narrow.Loud() > 8_000 * 3, "both hear each other");
         Sound.Alike(narrow.Heard(), Sound.Rising(60), 8_000, 1).ShouldBeGreaterThan(0.9);
