@@ -55,8 +55,11 @@ public sealed class WidebandTests
         Sound.Alike(wide.Heard(), Sound.Rising(60), rate, wide.HeardChannels).ShouldBeGreaterThan(0.9);
     }
 
-    private static Task<NodeProcess> StartAsync(Baresip softphone, string codec, Baresip? narrow = null) => NodeProcess.StartAsync([
-        $$"""cti.trunks=[{ name = phone, address = "127.0.0.1:{{softphone.SipPort}}", options-interval = 0, media { codecs = [{{codec}}, PCMA] } }{{(narrow is null ? ""
-            : $$""", { name = narrow, address = "127.0.0.1:{{narrow.SipPort}}", options-interval = 0 }""")}}]""",
-        """cti.routes=[{ to = "*", trunk = phone, application = default }]"""], acceptAny: false);
+    private static Task<NodeProcess> StartAsync(Baresip softphone, string codec, Baresip? narrow = null)
+    {
+        var other = narrow is null ? "" : $$""", { name = narrow, address = "127.0.0.1:{{narrow.SipPort}}", options-interval = 0 }""";
+        var trunk = $$"""{ name = phone, address = "127.0.0.1:{{softphone.SipPort}}", options-interval = 0, media { codecs = [{{codec}}, PCMA] } }""";
+        return NodeProcess.StartAsync([$"cti.trunks=[{trunk}{other}]",
+            """cti.routes=[{ to = "*", trunk = phone, application = default }]"""], acceptAny: false);
+    }
 }

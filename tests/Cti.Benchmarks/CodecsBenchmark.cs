@@ -10,8 +10,8 @@ using Cti.Media.Session.Mix;
 namespace Cti.Benchmarks;
 
 /// <summary>
-/// What codecs cost: a bridge of two parties that both talk, relayed and transcoded, and a party that hears a prompt, without sockets and on one thread, so that
-/// nothing but the media side's own work is in the figures. CPU in milliseconds for one session and second.
+/// What codecs cost: a bridge of two parties that both talk, relayed and transcoded, and a party that hears a prompt, without sockets and on one thread,
+/// so that nothing but the media side's own work is in the figures. CPU in milliseconds for one session and second.
 /// </summary>
 internal static class CodecsBenchmark
 {
@@ -124,7 +124,8 @@ internal static class CodecsBenchmark
             (_codec, _clock, _packets) = (codec, clock, Packets(codec));
             var far = new IPEndPoint(IPAddress.Loopback, 4_000 + (2 * number));
             _far = SocketAddressKey.From(far);
-            Session = new MediaSession(new MediaSessionId(number), new MediaSessionOptions(), this, new MediaSessionSeed((uint)number, 1, 1, 1, "bench"), services) { Output = this };
+            Session = new MediaSession(new MediaSessionId(number), new MediaSessionOptions(), this,
+                new MediaSessionSeed((uint)number, 1, 1, 1, "bench"), services) { Output = this };
             Session.Apply(MediaCommand.Configure(new MediaDescription(far, far, codec, codec.OwnPayloadType(), 101, true, true)));
         }
 

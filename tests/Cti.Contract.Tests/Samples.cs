@@ -33,7 +33,8 @@ internal static class Samples
     {
         return parameter.Kind switch
         {
-            ParameterKind.Int32 or ParameterKind.Int64 or ParameterKind.RecordFormat or ParameterKind.RecordFormatV1 or ParameterKind.RecordRate => ["\"5\"", "true", "5.5", "[5]", "{}"],
+            ParameterKind.Int32 or ParameterKind.Int64 or ParameterKind.RecordFormat or ParameterKind.RecordFormatV1 or ParameterKind.RecordRate =>
+                ["\"5\"", "true", "5.5", "[5]", "{}"],
             ParameterKind.Boolean => ["0", "1", "\"true\"", "[]", "{}"],
             ParameterKind.TargetUris => ["1", "true", "{}", "[1]", "[null]", "[]"],
             ParameterKind.Headers => ["1", "true", "\"X-A: 1\"", "[]", "[\"a\"]", "{\"X-A\":1}", "{\"X-A\":null}", "{\"X-A\":{}}", "{\"X-A\":[1]}"],

@@ -89,7 +89,8 @@ public sealed class ConcealmentTests
         heard.Length.ShouldBe(packets.Count * 960);
         Sound.Level(heard.AsSpan(48_000 * 3, 48_000 / 2)).ShouldBeLessThan(60);
         var expected = Hear(AudioCodec.Opus, Sound.Packets([.. speech, .. new short[48_000 * 3], .. speech], AudioCodec.Opus), static _ => false);
-        Sound.Correlation(heard.AsSpan((48_000 * 4) + 24_000, 9_600), expected.AsSpan((48_000 * 4) + 24_000 - 2_000, 9_600 + 4_000), 4_000).ShouldBeGreaterThan(0.9);
+        Sound.Correlation(heard.AsSpan((48_000 * 4) + 24_000, 9_600),
+            expected.AsSpan((48_000 * 4) + 24_000 - 2_000, 9_600 + 4_000), 4_000).ShouldBeGreaterThan(0.9);
     }
 
     [Theory]

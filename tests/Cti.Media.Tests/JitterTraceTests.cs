@@ -4,8 +4,8 @@ using Cti.Media.Jitter;
 namespace Cti.Media.Tests;
 
 /// <summary>
-/// The jitter buffer on traces as networks and far ends make them, from seeds: bursts, a clock that drifts, packets out of order, pauses without packets, all of
-/// it together. What must hold: sound that came in time is heard whole, the delay is no longer than the way demands, and nothing adds up.
+/// The jitter buffer on traces as networks and far ends make them, from seeds: bursts, a clock that drifts, packets out of order, pauses without packets,
+/// all of it together. What must hold: sound that came in time is heard whole, the delay is no longer than the way demands, and nothing adds up.
 /// </summary>
 public sealed class JitterTraceTests
 {
@@ -114,7 +114,8 @@ public sealed class JitterTraceTests
             for (; next < trace.Count && (long)((1_000_000 + trace[next].AtMillis) * Millis) <= now; next++)
             {
                 var packet = trace[next].Packet;
-                buffer.Put(start + (uint)(packet * 20 * codec.ClockPerMilli()), packets[packet % 50], codec, (long)((1_000_000 + trace[next].AtMillis) * Millis));
+                buffer.Put(start + (uint)(packet * 20 * codec.ClockPerMilli()), packets[packet % 50], codec,
+                    (long)((1_000_000 + trace[next].AtMillis) * Millis));
             }
             heard.AddRange(frame.AsSpan(0, buffer.Pop(frame, now)));
         }

@@ -179,8 +179,8 @@ internal static class Sound
     }
 
     /// <summary>
-    /// What is like speech in its spectrum: voiced, of a pitch that glides all the time and so is unlike itself at any shift, with overtones up to a frequency. At
-    /// every rate it is the same sound.
+    /// What is like speech in its spectrum: voiced, of a pitch that glides all the time and so is unlike itself at any shift, with overtones up to a
+    /// frequency. At every rate it is the same sound.
     /// </summary>
     public static short[] Speech(int millis, int rate, double highest = 3_400, int seed = 1)
     {

@@ -39,7 +39,8 @@ public sealed class PacketTimeTests
             (codec == AudioCodec.Opus ? OpusPacket.SamplesOf(packets[i].Payload) / 48 : packets[i].Payload.Length / 8).ShouldBe(sent);
         }
         party.ShouldBeOneStream();
-        Sound.ShouldHold(Sound.Narrow(party.Heard(), codec.SoundRate()), Sound.Speech(2_200, 8_000), codec == AudioCodec.Opus ? 0.55 : 0.93, what: $"{codec} of {sent} ms");
+        Sound.ShouldHold(Sound.Narrow(party.Heard(), codec.SoundRate()), Sound.Speech(2_200, 8_000),
+            codec == AudioCodec.Opus ? 0.55 : 0.93, what: $"{codec} of {sent} ms");
     }
 
     [Fact]

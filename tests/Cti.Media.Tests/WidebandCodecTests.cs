@@ -25,13 +25,14 @@ public sealed class WidebandCodecTests
         using var folder = new TemporaryFolder();
         var said = Sound.Speech(2_000, 16_000, 6_500);
         var codes = Sound.Packets(said, AudioCodec.G722).SelectMany(static packet => packet).ToArray();
-        var theirs = MemoryMarshal.Cast<byte, short>(OtherPrograms.Run("ffmpeg", "-v", "error", "-f", "g722", "-i", folder.Write("ours.g722", codes), "-f", "s16le", "-"))
-            .ToArray();
+        var theirs = MemoryMarshal.Cast<byte, short>(
+            OtherPrograms.Run("ffmpeg", "-v", "error", "-f", "g722", "-i", folder.Write("ours.g722", codes), "-f", "s16le", "-")).ToArray();
         // The reference's decoder and ours make of the same codes the same sound but for the last bits.
         Sound.SignalToNoise(Sound.Decode([codes], AudioCodec.G722), theirs, 40).ShouldBeGreaterThan(30);
         Sound.SignalToNoise(said.AsSpan(0, 16_000), theirs, 60).ShouldBeGreaterThan(13);
         folder.Write("said.raw", MemoryMarshal.AsBytes(said.AsSpan()).ToArray());
-        var written = OtherPrograms.Run("ffmpeg", "-v", "error", "-f", "s16le", "-ar", "16000", "-ac", "1", "-i", folder.File("said.raw"), "-c:a", "g722", "-f", "g722", "-");
+        var written = OtherPrograms.Run("ffmpeg", "-v", "error", "-f", "s16le", "-ar", "16000", "-ac", "1", "-i", folder.File("said.raw"),
+            "-c:a", "g722", "-f", "g722", "-");
         var heard = Sound.Decode(written.Chunk(160), AudioCodec.G722);
         Sound.SignalToNoise(said.AsSpan(0, 16_000), heard, 60).ShouldBeGreaterThan(13);
     }

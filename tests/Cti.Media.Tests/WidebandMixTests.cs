@@ -53,7 +53,8 @@ public sealed class WidebandMixTests
         rig.EachTick = i => first.Say(said.AsSpan(i * one.FrameSamples(), one.FrameSamples()));
         rig.Ticks(190);
         var heard = Sound.Narrow(second.Heard(), other.SoundRate());
-        Sound.ShouldHold(heard[800..], Sound.Speech(3_400, 8_000)[800..], one == AudioCodec.Opus || other == AudioCodec.Opus ? 0.6 : 0.93, what: $"{one} to {other}");
+        Sound.ShouldHold(heard[800..], Sound.Speech(3_400, 8_000)[800..],
+            one == AudioCodec.Opus || other == AudioCodec.Opus ? 0.6 : 0.93, what: $"{one} to {other}");
         second.ShouldBeOneStream();
         rig.Counters.Dropped(DropReason.Late).ShouldBe(0);
         // Each packet says how long it is by the next one's timestamp.
@@ -221,7 +222,10 @@ public sealed class WidebandMixTests
     {
         var rig = new MixRig();
         var (first, second) = (rig.Open(AudioCodec.Pcma), rig.Open(AudioCodec.Pcma));
-        first.Configure(AudioCodec.Pcma, description => description with { AlsoReceived = [new ReceivedFormat(9, AudioCodec.G722), new ReceivedFormat(111, AudioCodec.Opus)] });
+        first.Configure(AudioCodec.Pcma, description => description with
+        {
+            AlsoReceived = [new ReceivedFormat(9, AudioCodec.G722), new ReceivedFormat(111, AudioCodec.Opus)],
+        });
         MixRig.Connect(first, second, new BridgeRequest(1));
         foreach (var codec in (AudioCodec[])[AudioCodec.Pcma, AudioCodec.G722, AudioCodec.Opus, AudioCodec.Pcma])
         {

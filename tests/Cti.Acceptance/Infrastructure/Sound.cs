@@ -140,14 +140,15 @@ internal static class Sound
     }
 
     /// <summary>
-    /// The share of what was heard, in another rate or with two channels, that is in what was said, in its order: pieces of 100 ms, each with a correlation above
-    /// 0.9, as much as coding by a model leaves of a tone.
+    /// The share of what was heard, in another rate or with two channels, that is in what was said, in its order: pieces of 100 ms, each with a correlation
+    /// above 0.9, as much as coding by a model leaves of a tone.
     /// </summary>
     public static double Alike(short[] heard, short[] said, int rate, int channels)
     {
         var step = rate / 8000 * channels;
         // Box filtered, which is enough for a tone below 3 kHz.
-        short[] narrow = [.. Enumerable.Range(0, heard.Length / step).Select(i => (short)Enumerable.Range(0, rate / 8000).Average(at => heard[(i * step) + (at * channels)]))];
+        short[] narrow = [.. Enumerable.Range(0, heard.Length / step).Select(i =>
+            (short)Enumerable.Range(0, rate / 8000).Average(at => heard[(i * step) + (at * channels)]))];
         int found = 0, pieces = 0, from = 0;
         for (var at = 0; at + 800 <= narrow.Length; at += 800)
         {

@@ -6,10 +6,13 @@ using Cti.Sip.Sdp;
 
 namespace Cti.Actors.Tests.Nodes;
 
-/// <summary>Calls in other codecs than G.711: what a trunk's list does, a re-INVITE that changes the codec, and a new owner that offers the same again.</summary>
+/// <summary>
+/// Calls in other codecs than G.711: what a trunk's list does, a re-INVITE that changes the codec, and a new owner that offers the same again.
+/// </summary>
 public sealed class CodecCallTests
 {
-    private readonly NodeBench _bench = new([new Trunk { Name = "carrier", Host = "192.0.2.10", Codecs = [AudioNames.Opus, AudioNames.G722, AudioNames.Pcma] }]);
+    private readonly NodeBench _bench = new(
+        [new Trunk { Name = "carrier", Host = "192.0.2.10", Codecs = [AudioNames.Opus, AudioNames.G722, AudioNames.Pcma] }]);
     private readonly RawPeer _phone;
 
     public CodecCallTests() => _phone = _bench.Peer("192.0.2.10");

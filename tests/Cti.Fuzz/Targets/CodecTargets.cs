@@ -5,8 +5,8 @@ using Cti.Media.Jitter;
 namespace Cti.Fuzz.Targets;
 
 /// <summary>
-/// Payloads of a codec with a memory: any bytes, lost, late and out of order, through decoder and jitter buffer. The input is cut into packets by its own bytes;
-/// what comes out is a frame each 20 ms, whatever goes in.
+/// Payloads of a codec with a memory: any bytes, lost, late and out of order, through decoder and jitter buffer. The input is cut into packets by its
+/// own bytes; what comes out is a frame each 20 ms, whatever goes in.
 /// </summary>
 public abstract class CodecTarget(AudioCodec codec) : IFuzzTarget
 {

@@ -17,7 +17,8 @@ public sealed class CodecOfferTests
     private static string Line(SdpSession? session)
     {
         var media = session.ShouldNotBeNull().Media[0];
-        return string.Join(' ', media.Formats) + " | " + string.Join(" | ", media.Attributes.Where(static one => one.Name is "rtpmap" or "fmtp").Select(static one => one.Value));
+        return string.Join(' ', media.Formats) + " | "
+            + string.Join(" | ", media.Attributes.Where(static one => one.Name is "rtpmap" or "fmtp").Select(static one => one.Value));
     }
 
     [Fact]
@@ -25,7 +26,8 @@ public sealed class CodecOfferTests
     {
         Line(SdpNegotiator.CreateOffer(Us("PCMA", "PCMU"))).ShouldBe("8 0 101 | 8 PCMA/8000 | 0 PCMU/8000 | 101 telephone-event/8000 | 101 0-15");
         Line(SdpNegotiator.CreateOffer(Us("opus", "G722", "PCMA")))
-            .ShouldBe("111 9 8 101 110 | 111 opus/48000/2 | 111 useinbandfec=1 | 9 G722/8000 | 8 PCMA/8000 | 101 telephone-event/8000 | 101 0-15 | 110 telephone-event/48000 | 110 0-15");
+            .ShouldBe("111 9 8 101 110 | 111 opus/48000/2 | 111 useinbandfec=1 | 9 G722/8000 | 8 PCMA/8000 | "
+                + "101 telephone-event/8000 | 101 0-15 | 110 telephone-event/48000 | 110 0-15");
         Line(SdpNegotiator.CreateOffer(Us("opus") with { TelephoneEventPayloadType = -1 })).ShouldBe("111 | 111 opus/48000/2 | 111 useinbandfec=1");
     }
 
@@ -41,8 +43,10 @@ public sealed class CodecOfferTests
     [InlineData("m=audio 4000 RTP/AVP 9 8 101\na=rtpmap:9 G722/8000\na=rtpmap:101 telephone-event/8000", "G722", 9, 101, "8 PCMA")]
     [InlineData("m=audio 4000 RTP/AVP 9 8", "G722", 9, -1, "8 PCMA")]
     [InlineData("m=audio 4000 RTP/AVP 99\na=rtpmap:99 g722/16000/1", "G722", 99, -1, null)]
-    [InlineData("m=audio 4000 RTP/AVP 96 0 101 97\na=rtpmap:96 OPUS/48000/2\na=rtpmap:101 telephone-event/8000\na=rtpmap:97 telephone-event/48000", "opus", 96, 97, "0 PCMU,101 telephone-event")]
-    [InlineData("m=audio 4000 RTP/AVP 0 96 101 97\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\na=rtpmap:97 telephone-event/48000", "PCMU", 0, 101, "96 opus,97 telephone-event/48000")]
+    [InlineData("m=audio 4000 RTP/AVP 96 0 101 97\na=rtpmap:96 OPUS/48000/2\na=rtpmap:101 telephone-event/8000\na=rtpmap:97 telephone-event/48000",
+        "opus", 96, 97, "0 PCMU,101 telephone-event")]
+    [InlineData("m=audio 4000 RTP/AVP 0 96 101 97\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\na=rtpmap:97 telephone-event/48000",
+        "PCMU", 0, 101, "96 opus,97 telephone-event/48000")]
     [InlineData("m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000", "opus", 96, 101, null)]
     [InlineData("m=audio 4000 RTP/AVP 8 13\na=rtpmap:13 CN/8000", "PCMA", 8, -1, "13 CN")]
     [InlineData("m=audio 4000 RTP/AVP 96 13\na=rtpmap:96 opus/48000/2", "opus", 96, -1, null)]
@@ -70,7 +74,8 @@ public sealed class CodecOfferTests
     {
         var offer = Parse("m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000");
         SdpNegotiator.Answer(offer, Us("opus")).Audio!.EventClock.ShouldBe(8_000);
-        SdpNegotiator.Answer(Parse("m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/48000"), Us("opus")).Audio!.EventClock.ShouldBe(0);
+        SdpNegotiator.Answer(Parse("m=audio 4000 RTP/AVP 96 101\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/48000"), Us("opus"))
+            .Audio!.EventClock.ShouldBe(0);
     }
 
     [Theory]
@@ -109,11 +114,13 @@ public sealed class CodecOfferTests
     [Fact]
     public void What_was_agreed_is_offered_again_first_with_its_payload_types_also_by_who_would_not_offer_it()
     {
-        var theirs = Parse("m=audio 4000 RTP/AVP 8 96 9 101 97\na=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\na=rtpmap:97 telephone-event/48000");
+        var theirs = Parse("m=audio 4000 RTP/AVP 8 96 9 101 97\n"
+            + "a=rtpmap:96 opus/48000/2\na=rtpmap:101 telephone-event/8000\na=rtpmap:97 telephone-event/48000");
         var answered = SdpNegotiator.Answer(theirs, Us("opus", "G722")).Local!;
         Line(answered).ShouldStartWith("96 9 97 101 |");
         var again = SdpNegotiator.CreateOffer(Us("PCMA"), answered);
-        Line(again).ShouldBe("96 9 8 101 97 | 96 opus/48000/2 | 96 useinbandfec=1 | 9 G722/8000 | 8 PCMA/8000 | 101 telephone-event/8000 | 101 0-15 | 97 telephone-event/48000 | 97 0-15");
+        Line(again).ShouldBe("96 9 8 101 97 | 96 opus/48000/2 | 96 useinbandfec=1 | 9 G722/8000 | 8 PCMA/8000 | "
+            + "101 telephone-event/8000 | 101 0-15 | 97 telephone-event/48000 | 97 0-15");
         again.Origin.Version.ShouldBe("2");
         SdpNegotiator.CreateOffer(Us("PCMA"), again).ShouldBe(again);
         // Without the library it cannot be.
@@ -148,7 +155,8 @@ public sealed class CodecOfferTests
     public void The_answer_may_choose_any_of_what_was_offered()
     {
         var offer = SdpNegotiator.CreateOffer(Us("PCMA", "G722", "opus"));
-        var audio = SdpNegotiator.ApplyAnswer(offer, Parse("m=audio 4000 RTP/AVP 111 110\na=rtpmap:111 opus/48000/2\na=rtpmap:110 telephone-event/48000\na=ptime:40")).Audio!;
+        var audio = SdpNegotiator.ApplyAnswer(offer,
+            Parse("m=audio 4000 RTP/AVP 111 110\na=rtpmap:111 opus/48000/2\na=rtpmap:110 telephone-event/48000\na=ptime:40")).Audio!;
         (audio.Codec, audio.PayloadType, audio.TelephoneEventPayloadType, audio.Wishes!.PacketMillis).ShouldBe(("opus", 111, 110, 40));
         // One that numbers by its own mind is sent by its numbers and heard by both.
         var other = SdpNegotiator.ApplyAnswer(offer, Parse("m=audio 4000 RTP/AVP 98\na=rtpmap:98 opus/48000/2")).Audio!;
