@@ -19,6 +19,7 @@ var needs = new (string File, string Package)[]
     ("/usr/bin/ffmpeg", "ffmpeg"),
     ("/usr/bin/sndfile-convert", "sndfile-programs"),
     ("/usr/lib/*/libsndfile.so.1", "libsndfile1"),
+    ("/usr/lib/*/libopus.so.0", "libopus0"),
     ("/usr/lib/*/sox/libsox_fmt_mp3.so", "libsox-fmt-mp3"),
     ("/usr/bin/gcc", "gcc"),
     ("/usr/include/stdio.h", "libc6-dev"),

@@ -24,7 +24,7 @@ public static class ArgumentsHash
             {
                 var value = arguments.Values.GetValueOrDefault(parameter.Name);
                 // It came later: a request without it is the same to nodes of both versions, and its repeat at the other one too.
-                if (value is not null || parameter.Kind != ParameterKind.Headers) Write(writer, Generations.PresentOf(parameter, value));
+                if (value is not null || !parameter.IsByName) Write(writer, Generations.PresentOf(parameter, value));
             }
             writer.WriteEndArray();
         }

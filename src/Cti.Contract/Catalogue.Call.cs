@@ -75,7 +75,8 @@ public static partial class Catalogue
             Bool("beep", true, "A tone before it starts; it is not in the file."),
             RecordFile("Where to, under the record root; the format sets the extension.") with { Required = true, EmptyAllowed = false },
             Format(),
-            new("finish_keys", ParameterKind.Keys, "Any of these keys ends it without error.") { Default = "" });
+            new("finish_keys", ParameterKind.Keys, "Any of these keys ends it without error.") { Default = "" },
+            Rate());
         yield return CallMethod("record_stop", "Stops the recording; its completion has error 487.", null, Res("The call."));
     }
 
@@ -118,7 +119,8 @@ public static partial class Catalogue
                 Min = 0, Max = ResourceId.ProcessIdMax, Default = 0L,
             },
             File("schedule_play_file", "What to play then."),
-            Int("schedule_play_loop", 0, Limits.RepeatMax, "How many times.") with { Default = 0 });
+            Int("schedule_play_loop", 0, Limits.RepeatMax, "How many times.") with { Default = 0 },
+            Rate());
         yield return CallMethod("connect_stop", "Ends the bridge; on the first party only.", null, Res("The first party."));
         yield return CallMethod("conf_enter", "Enters a conference; `on_conf_completed` follows when it has left.", null,
             Res("The call."), new("conf_res_id", ParameterKind.ResourceId, "The conference.") { Required = true, OtherModule = Modules.Conference },

@@ -39,7 +39,7 @@ public static partial class Catalogue
         yield return ConferenceMethod("play_stop", "Stops the play.", null, Res("The conference."));
         yield return ConferenceMethod("record_start", "Records the mix; one recording at a time.", PathResult, Res("The conference."),
             Duration("max_seconds", "Longest recording; reaching it completes with error 408.") with { Required = true },
-            RecordFile("Where to, under the record root.") with { Required = true, EmptyAllowed = false }, Format());
+            RecordFile("Where to, under the record root.") with { Required = true, EmptyAllowed = false }, Format(), Rate());
         yield return ConferenceMethod("record_stop", "Stops the recording; its completion has error 487.", null, Res("The conference."));
         yield return ConferenceMethod("set_parts_threshold", "Takes effect when the next member leaves.", null, Res("The conference."),
             Threshold("value") with { Required = true });

@@ -83,6 +83,12 @@ public static partial class Catalogue
     private static ParameterDefinition Format() =>
         new("record_format", ParameterKind.RecordFormat, "The recording's format, a number of the generation's table.") { Default = RecordFormats.Default };
 
+    private static ParameterDefinition Rate() => new("rate", ParameterKind.RecordRate,
+        "16000, with the format Pcm8: linear PCM of 16 bit at 16 kHz, which holds what a wideband call says. Null, 8000: 8 kHz as the format says.")
+    {
+        Nullable = true,
+    };
+
     private static ParameterDefinition Volume(string name, string doc) =>
         Int(name, -20, 20, doc + " dB; null: unchanged.") with { Nullable = true };
 

@@ -40,6 +40,8 @@ public enum ParameterKind
     Choice,
     /// <summary>SIP header fields: an object of names (one's own and <see cref="ParameterDefinition.Choices"/>) and values. By name only.</summary>
     Headers,
+    /// <summary>Samples a second of a recording: 8000 or 16000. By name only.</summary>
+    RecordRate,
 }
 
 /// <summary>One parameter of a method.</summary>
@@ -83,6 +85,9 @@ public sealed record ParameterDefinition(string Name, ParameterKind Kind, string
 
     /// <summary>The default in a generation, as it stands in <see cref="RpcArguments"/>; null for a required parameter.</summary>
     public object? DefaultIn(ApiGeneration generation) => Generations.DefaultOf(Name, Default, generation);
+
+    /// <summary>Whether it is given by name only: it came later than the positions, and a request without it is what it was before.</summary>
+    internal bool IsByName => Kind is ParameterKind.Headers or ParameterKind.RecordRate;
 
     internal byte[] NameUtf8 { get; } = Encoding.UTF8.GetBytes(Name);
 }
@@ -201,7 +206,7 @@ public sealed record MethodDefinition(string Name, string Doc, ImmutableArray<Pa
         if (_positions.TryGetValue(generation, out var known)) return known;
         ImmutableArray<ParameterDefinition> order = Generations.PositionsOf(Name, generation) is { } names
             ? [.. names.Select(name => Parameters.Single(p => p.Name == name))]
-            : [.. Parameters.Where(static parameter => parameter.Kind != ParameterKind.Headers)];
+            : [.. Parameters.Where(static parameter => !parameter.IsByName)];
         return _positions.GetOrAdd(generation, order);
     }
 

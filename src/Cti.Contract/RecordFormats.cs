@@ -8,6 +8,23 @@ public static class RecordFormats
     /// <summary>The format of an omitted parameter in both generations.</summary>
     public const string Default = "Alaw";
 
+    /// <summary>The rate that wideband calls are recorded with, and the format of a number that it goes with.</summary>
+    public const int WideRate = 16_000;
+
+    private const string WideOf = "Pcm8", Wide = "Pcm16k";
+
+    /// <summary>The name of the format that a request asks for.</summary>
+    public static string Asked(RpcArguments arguments)
+    {
+        var format = arguments.Has("record_format") ? arguments.String("record_format") : Default;
+        return IsWide(arguments) ? Wide : format;
+    }
+
+    /// <summary>Whether a request asks for a rate that its format does not have.</summary>
+    public static bool HasOtherRate(RpcArguments arguments) => IsWide(arguments) && arguments.String("record_format") != WideOf;
+
+    private static bool IsWide(RpcArguments arguments) => arguments.Has("rate") && arguments.OptionalInt32("rate") == WideRate;
+
     /// <summary>What else reads the two formats that few programs agree about, for the documentation; the tests of the media side hold it.</summary>
     public const string WhoReads = """
         G.721 and G.726 at 32 kbit/s are one coding in two kinds of file, and each tool knows one of them at most. G721 (WAV tag 0x40, first sample in the

@@ -24,6 +24,10 @@ internal static class ValueReader
                 return ReadInteger(ref reader, parameter, out value);
             case ParameterKind.RecordFormat or ParameterKind.RecordFormatV1:
                 return ReadFormat(ref reader, Generations.FormatTableOf(parameter.Kind, generation), out value);
+            case ParameterKind.RecordRate:
+                if (!TryInteger(ref reader, out var rate) || rate is not (8000 or RecordFormats.WideRate)) return "must be 8000 or 16000";
+                value = (int)rate;
+                return null;
             case ParameterKind.TargetUris:
                 return ReadTargets(ref reader, out value);
             case ParameterKind.Headers:

@@ -23,6 +23,8 @@ public static partial class LogEvents
     /// <summary>The disk of the recordings does not answer at a start, which waits for no disk.</summary>
     public static readonly LogEvent RecordRootSilent = new(1024, LogSeverity.Warning,
         "the disk under {0} (cti.media.record-root) does not answer: calls go on, and recordings are refused until it does");
+    /// <summary>Opus is configured and its library is not there; said once.</summary>
+    public static readonly LogEvent OpusMissing = new(1025, LogSeverity.Warning, "Opus is not offered: {0}");
     /// <summary>Call records cannot be written to their files; said once until they can.</summary>
     public static readonly LogEvent CallRecordsHeld = new(1008, LogSeverity.Error, "call records cannot be written to {0}, they wait in the journal: {1}");
     /// <summary>Call records go to their files again.</summary>

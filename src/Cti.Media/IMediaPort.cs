@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using System.Net.Sockets;
+using Cti.Media.Codecs;
 using Cti.Media.Srtp;
 
 namespace Cti.Media;
@@ -110,6 +111,10 @@ public enum AudioCodec
     Pcmu,
     /// <summary>G.711 A-law, RTP payload type 8.</summary>
     Pcma,
+    /// <summary>G.722 at 64 kbit/s, RTP payload type 9: sound of 16 kHz under a clock of 8000.</summary>
+    G722,
+    /// <summary>Opus (RFC 7587), mono, a dynamic payload type: sound and clock of 48 kHz.</summary>
+    Opus,
 }
 
 /// <summary>What offer and answer agreed on for one audio stream.</summary>
@@ -133,6 +138,15 @@ public sealed record MediaDescription(IPEndPoint Remote, IPEndPoint RemoteRtcp, 
     /// <summary>What else may come at any time: both sides listed it, or only one of the two numbers differs. Sent is nothing of it.</summary>
     public ImmutableArray<ReceivedFormat> AlsoReceived { get; init; } = [];
 
+    /// <summary>Ticks of the clock of <see cref="TelephoneEventPayloadType"/> in a millisecond: 8 or 48.</summary>
+    public int EventClockPerMilli { get; init; } = 8;
+
+    /// <summary>Payload type of comfort noise (RFC 3389), or -1 where it was not agreed: it is taken under its static type 13 all the same.</summary>
+    public int NoisePayloadType { get; init; } = -1;
+
+    /// <summary>How the far end wants to be sent to.</summary>
+    public SendFormat Sending { get; init; } = SendFormat.Default;
+
     /// <summary>What is known of the far end beside that.</summary>
     public FarEnd FarEnd { get; init; } = FarEnd.Believed;
 
@@ -140,14 +154,26 @@ public sealed record MediaDescription(IPEndPoint Remote, IPEndPoint RemoteRtcp, 
     /// <param name="remote">What the other side's <see cref="IMediaPort.TryOpen"/> answered.</param>
     /// <param name="codec">That of the party whose sound is carried, so that nothing is transcoded on the way.</param>
     public static MediaDescription ForLink(IPEndPoint remote, AudioCodec codec) =>
-        new(remote, new IPEndPoint(remote.Address, remote.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, LinkEvents, Send: true,
-            Receive: true) { FarEnd = FarEnd.Link };
+        new(remote, new IPEndPoint(remote.Address, remote.Port + 1), codec, codec.OwnPayloadType(), LinkEvents, Send: true,
+            Receive: true) { FarEnd = FarEnd.Link, EventClockPerMilli = codec.ClockPerMilli() };
 }
 
 /// <summary>What comes under a payload type.</summary>
 /// <param name="PayloadType">0..127.</param>
 /// <param name="Codec">The codec; null for telephone events (RFC 4733).</param>
-public readonly record struct ReceivedFormat(int PayloadType, AudioCodec? Codec);
+/// <param name="EventClockPerMilli">Ticks of the events' clock in a millisecond.</param>
+public readonly record struct ReceivedFormat(int PayloadType, AudioCodec? Codec, int EventClockPerMilli = 8);
+
+/// <summary>How a far end wants to be sent to.</summary>
+/// <param name="PacketMillis">Milliseconds of sound in a packet, 10..60: its ptime within its maxptime. Opus has no packets of 30 and 50.</param>
+/// <param name="PlaybackRate">With Opus: samples a second that it plays at most.</param>
+/// <param name="UsesFec">With Opus: whether it makes use of forward error correction.</param>
+/// <param name="UsesDtx">With Opus: whether it would rather have no packets in silence.</param>
+public sealed record SendFormat(int PacketMillis = 20, int PlaybackRate = 48_000, bool UsesFec = true, bool UsesDtx = false)
+{
+    /// <summary>Where the far end says nothing.</summary>
+    public static SendFormat Default { get; } = new();
+}
 
 /// <summary>A play.</summary>
 /// <param name="Action">The caller's number for it, in every report about it.</param>
@@ -178,6 +204,8 @@ public enum RecordFormat
     G726,
     /// <summary>WAV, G.721 (the same coding at 32 kbit/s).</summary>
     G721,
+    /// <summary>WAV, signed linear PCM, 16 kHz 16 bit.</summary>
+    Pcm16k,
 }
 
 /// <summary>A recording.</summary>

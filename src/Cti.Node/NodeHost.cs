@@ -16,6 +16,7 @@ using Cti.Cluster;
 using Cti.Gateway;
 using Cti.Gateway.Access;
 using Cti.Kernel;
+using Cti.Media.Codecs;
 using Cti.Media.Files;
 using Cti.Node.Configuration;
 using Cti.Node.Demo;
@@ -184,6 +185,8 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         var hub = await EventHub.CreateAsync(_store, _scheduler, _clock, _timers, cancellation).ConfigureAwait(false);
         hub.DeliveryPaused = (application, group, events) => _log.Write(LogEvents.FeedGroupPaused, application, group, events);
         var soundLibrary = new SoundLibrary(_configuration.Media.SoundLibrary);
+        var able = CodecWiring.Able();
+        if (IsMedia && CodecWiring.WantsOpus(_configuration) && !OpusLibrary.IsPresent) _log.Write(LogEvents.OpusMissing, OpusLibrary.Missing);
         if (IsMedia)
             _media = new MediaEngine(MediaOptions() with { SoundLibrary = soundLibrary, RecordingModes = recordingModes }, Prompts(folders, soundLibrary),
                 _clock, SystemRandom.Instance, _log);
@@ -212,9 +215,10 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             SipTimers = new SipTimers((int)_configuration.Sip.Timers.T1.TotalMilliseconds, (int)_configuration.Sip.Timers.T2.TotalMilliseconds,
                 (int)_configuration.Sip.Timers.T4.TotalMilliseconds),
             SipProfile = _configuration.Sip.Profile,
-            MediaProfile = new MediaProfile(_configuration.Media.Codecs, (int)_configuration.Media.Inactivity.TotalMilliseconds,
+            MediaProfile = new MediaProfile(CodecWiring.Offered(_configuration.Media.Codecs, able), (int)_configuration.Media.Inactivity.TotalMilliseconds,
                 _configuration.Media.RingBackCountry)
             {
+                Able = able,
                 Latch = _configuration.Media.Latch,
                 Idle = _configuration.Media.Idle,
                 Srtp = _configuration.Media.Srtp,
@@ -224,7 +228,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 _configuration.Gateway.DefaultApplication,
                 _configuration.Demo),
             HeardHeaders = _configuration.Gateway.Applications.ToImmutableDictionary(static pair => pair.Key, static pair => pair.Value.Headers),
-            Trunks = [.. _configuration.Trunks.Select(TrunkWiring.ToTrunk)],
+            Trunks = [.. _configuration.Trunks.Select(trunk => TrunkWiring.ToTrunk(trunk, able))],
             DialPolicy = _configuration.Sip.DialPolicy,
             DialAny = _configuration.Sip.DialAny,
             EventRetentionMillis = (long)_configuration.Events.Retention.TotalMilliseconds,

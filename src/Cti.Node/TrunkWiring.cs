@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using Cti.Actors.Instances;
 using Cti.Actors.Trunks;
@@ -18,7 +19,10 @@ internal static class TrunkWiring
         _ => SipTransportKind.Tls,
     };
 
-    public static Trunk ToTrunk(TrunkSettings trunk) => new()
+    /// <summary>A trunk.</summary>
+    /// <param name="trunk">As it is configured.</param>
+    /// <param name="able">The codecs that this node can do.</param>
+    public static Trunk ToTrunk(TrunkSettings trunk, ImmutableArray<string> able) => new()
     {
         Name = trunk.Name,
         Host = trunk.Address.Host,
@@ -51,5 +55,6 @@ internal static class TrunkWiring
         Srtp = trunk.Media.Srtp,
         Reliable = trunk.Signalling.Reliable,
         SessionSeconds = (int?)trunk.Signalling.SessionExpires?.TotalSeconds,
+        Codecs = trunk.Media.Codecs is { } codecs ? CodecWiring.Offered(codecs, able) : null,
     };
 }

@@ -2,7 +2,8 @@ using Cti.Benchmarks;
 
 string[] names =
 [
-    "media", "srtp", "mixing", "prompts", "journal", "persistence", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster", "failover",
+    "media", "srtp", "mixing", "codecs", "prompts", "journal", "persistence", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster",
+    "failover",
 ];
 var name = args is [] ? "all" : args[0];
 if (args.Length > 1 || name != "all" && !names.Contains(name))
@@ -22,6 +23,7 @@ foreach (var benchmark in name == "all" ? names : [name])
         if (benchmark == "media") status |= MediaBenchmark.Run(report);
         else if (benchmark == "srtp") status |= SrtpBenchmark.Run(report);
         else if (benchmark == "mixing") status |= MixingBenchmark.Run(report);
+        else if (benchmark == "codecs") CodecsBenchmark.Run(report);
         else if (benchmark == "prompts") PromptBenchmark.Run(report);
         else if (benchmark == "journal") await JournalBenchmark.RunAsync(report);
         else if (benchmark == "persistence") await PersistenceBenchmark.RunAsync(report);

@@ -23,6 +23,7 @@ internal static class Samples
         ParameterKind.Boolean => "true",
         ParameterKind.RecordFormat => generation == ApiGeneration.V1 ? "3" : "7",
         ParameterKind.RecordFormatV1 => "3",
+        ParameterKind.RecordRate => "8000",
         ParameterKind.Choice => $"\"{parameter.Choices[0]}\"",
         ParameterKind.Headers => "{\"X-Account\":\"42\",\"User-to-User\":[\"00c0ffee;encoding=hex\",\"x\"]}",
         _ => "\"text\"",
@@ -32,7 +33,8 @@ internal static class Samples
     {
         return parameter.Kind switch
         {
-            ParameterKind.Int32 or ParameterKind.Int64 or ParameterKind.RecordFormat or ParameterKind.RecordFormatV1 => ["\"5\"", "true", "5.5", "[5]", "{}"],
+            ParameterKind.Int32 or ParameterKind.Int64 or ParameterKind.RecordFormat or ParameterKind.RecordFormatV1 or ParameterKind.RecordRate =>
+                ["\"5\"", "true", "5.5", "[5]", "{}"],
             ParameterKind.Boolean => ["0", "1", "\"true\"", "[]", "{}"],
             ParameterKind.TargetUris => ["1", "true", "{}", "[1]", "[null]", "[]"],
             ParameterKind.Headers => ["1", "true", "\"X-A: 1\"", "[]", "[\"a\"]", "{\"X-A\":1}", "{\"X-A\":null}", "{\"X-A\":{}}", "{\"X-A\":[1]}"],
@@ -51,6 +53,7 @@ internal static class Samples
                 (parameter.Min - 1).ToString(CultureInfo.InvariantCulture), (parameter.Max + 1).ToString(CultureInfo.InvariantCulture),
                 "99999999999999999999", "-99999999999999999999", "1e30",
             ],
+            ParameterKind.RecordRate => ["0", "44100", "8001", "1e30"],
             ParameterKind.RecordFormat or ParameterKind.RecordFormatV1 => ["0", "-1", "99", "1e30"],
             ParameterKind.CallerUri => ["\"\"", "\"sip:\"", "\"a b\"", "\"<sip:a@b>\"", "\"a\\r\\nb\"", "\"a@b:0\"", "\"sips:a@b\""],
             ParameterKind.TargetUris =>

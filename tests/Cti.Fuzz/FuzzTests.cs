@@ -42,7 +42,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
     [Fact]
     public void Every_parser_of_what_others_send_is_a_target() =>
         Discover().Select(target => target.Name).Order(StringComparer.Ordinal)
-            .ShouldBe(["dns", "hocon", "jsonrpc", "rtp", "sdp", "sip", "sip-challenge", "sip-dialog", "sip-refer", "sip-uri", "sound"]);
+            .ShouldBe(["dns", "g722", "hocon", "jsonrpc", "opus", "rtp", "sdp", "sip", "sip-challenge", "sip-dialog", "sip-refer", "sip-uri", "sound"]);
 
     [Fact]
     public void The_same_seed_makes_the_same_inputs()

@@ -73,7 +73,10 @@ internal sealed class MediaHarness : IMediaEvents
         IPEndPoint? remote = null)
     {
         var far = remote ?? Far;
-        return new MediaDescription(far, new IPEndPoint(far.Address, far.Port + 1), codec, codec == AudioCodec.Pcma ? 8 : 0, events, send, receive);
+        return new MediaDescription(far, new IPEndPoint(far.Address, far.Port + 1), codec, codec.OwnPayloadType(), events, send, receive)
+        {
+            EventClockPerMilli = codec.ClockPerMilli(),
+        };
     }
 
     public MediaHarness Configured(AudioCodec codec = AudioCodec.Pcma, int events = Events, bool send = true, bool receive = true, IPEndPoint? remote = null,
@@ -140,6 +143,80 @@ internal static class Sound
 {
     public static short[] Sine(double hertz, int samples, double amplitude = 10_000, int rate = 8000) =>
         [.. Enumerable.Range(0, samples).Select(i => (short)Math.Round(amplitude * Math.Sin(2 * Math.PI * hertz * i / rate)))];
+
+    /// <summary>A sound as packets of 20 ms of a codec, whose rate it has.</summary>
+    public static List<byte[]> Packets(short[] samples, AudioCodec codec, SendFormat? sending = null)
+    {
+        var encoder = FrameEncoder.Of(codec);
+        encoder?.Adapt(sending ?? SendFormat.Default, codec.SoundRate());
+        var packets = new List<byte[]>();
+        var payload = new byte[480];
+        for (var at = 0; at + codec.FrameSamples() <= samples.Length; at += codec.FrameSamples())
+        {
+            var frame = samples.AsSpan(at, codec.FrameSamples());
+            packets.Add(encoder is null ? Encode(frame.ToArray(), codec) : payload[..encoder.Encode(frame, payload)]);
+        }
+        return packets;
+    }
+
+    /// <summary>Packets of a codec as sound of its rate.</summary>
+    public static short[] Decode(IEnumerable<byte[]> packets, AudioCodec codec)
+    {
+        var decoder = PacketDecoder.Of(codec)!;
+        var samples = new List<short>();
+        var room = new short[decoder.SamplesMax];
+        foreach (var packet in packets) samples.AddRange(room.AsSpan(0, decoder.Decode(packet, room)));
+        return [.. samples];
+    }
+
+    /// <summary>A sound brought to 8 kHz, as a narrow listener hears it.</summary>
+    public static short[] Narrow(ReadOnlySpan<short> samples, int rate)
+    {
+        var converter = new RateConverter();
+        var narrow = new short[samples.Length / (rate / 50) * 160];
+        for (var i = 0; i < narrow.Length / 160; i++) converter.Convert(samples.Slice(i * rate / 50, rate / 50), narrow.AsSpan(i * 160, 160));
+        return narrow;
+    }
+
+    /// <summary>
+    /// What is like speech in its spectrum: voiced, of a pitch that glides all the time and so is unlike itself at any shift, with overtones up to a
+    /// frequency. At every rate it is the same sound.
+    /// </summary>
+    public static short[] Speech(int millis, int rate, double highest = 3_400, int seed = 1)
+    {
+        var samples = new short[millis * rate / 1000];
+        double phase = 0;
+        for (var i = 0; i < samples.Length; i++)
+        {
+            var t = ((double)i / rate) + (7 * seed);
+            var pitch = 150 + (35 * Math.Sin(2 * Math.PI * 1.3 * t)) + (15 * Math.Sin(2 * Math.PI * 3.7 * t));
+            phase += pitch / rate;
+            double value = 0;
+            for (var overtone = 1; overtone * pitch < highest && overtone < 40; overtone++)
+                value += Math.Sin(2 * Math.PI * phase * overtone) / overtone * Math.Clamp((highest - (overtone * pitch)) / 200, 0, 1);
+            samples[i] = (short)(5_000 * value);
+        }
+        return samples;
+    }
+
+    /// <summary>How much louder a sound is than what another one differs from it by, in dB, at the best place within a range of shifts.</summary>
+    public static double SignalToNoise(ReadOnlySpan<short> said, ReadOnlySpan<short> heard, int shiftMax)
+    {
+        var best = double.MinValue;
+        var length = Math.Min(said.Length, heard.Length) - shiftMax;
+        for (var shift = 0; shift < shiftMax; shift++)
+        {
+            double signal = 1, noise = 1;
+            for (var i = 0; i < length; i++)
+            {
+                double difference = said[i] - heard[i + shift];
+                signal += (double)said[i] * said[i];
+                noise += difference * difference;
+            }
+            best = Math.Max(best, 10 * Math.Log10(signal / noise));
+        }
+        return best;
+    }
 
     public static byte[] Encode(short[] samples, AudioCodec codec = AudioCodec.Pcma)
     {

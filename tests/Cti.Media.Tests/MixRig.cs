@@ -96,7 +96,9 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
     private readonly byte[] _in = new byte[RtpPacket.HeaderBytes + 500];
     private readonly byte[] _out = new byte[MediaSession.RtpBytesMax];
     private readonly byte[] _rtcpOut = new byte[MediaSession.RtcpBytesMax];
-    private readonly short[] _frame = new short[160];
+    private readonly short[] _frame = new short[Audio.FrameSamplesMax];
+    private readonly byte[] _codes = new byte[480];
+    private FrameEncoder? _encoder;
     private long _toneAt;
 
     public MixParty(MixRig rig, int number)
@@ -129,17 +131,25 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
 
     public uint FarTimestamp { get; set; } = 0xFFFF_0000;
 
-    public int PayloadType => Codec == AudioCodec.Pcma ? 8 : 0;
+    public int PayloadType => Codec.OwnPayloadType();
 
     /// <summary>Audio that was sent, decoded, from a packet on.</summary>
     public short[] Heard(int from = 0) =>
-        [.. Sent.Skip(from).Where(packet => packet.PayloadType == PayloadType).SelectMany(packet => Sound.Decode(packet.Payload, Codec))];
+        Sound.Decode(Sent.Skip(from).Where(packet => packet.PayloadType == PayloadType).Select(packet => packet.Payload), Codec);
 
     public void Configure(AudioCodec codec, int events = 101, bool send = true, bool receive = true)
     {
         Codec = codec;
         Session.Apply(MediaCommand.Configure(new MediaDescription(_farEndPoint, new IPEndPoint(_farEndPoint.Address, _farEndPoint.Port + 1), codec,
-            PayloadType, events, send, receive)));
+            PayloadType, events, send, receive) { EventClockPerMilli = codec.ClockPerMilli() }));
+    }
+
+    /// <summary>The same with something else about it.</summary>
+    public void Configure(AudioCodec codec, Func<MediaDescription, MediaDescription> with)
+    {
+        Codec = codec;
+        Session.Apply(MediaCommand.Configure(with(new MediaDescription(_farEndPoint, new IPEndPoint(_farEndPoint.Address, _farEndPoint.Port + 1), codec,
+            PayloadType, 101, true, true) { EventClockPerMilli = codec.ClockPerMilli() })));
     }
 
     /// <summary>The far end listed both laws and two numbers of telephone events.</summary>
@@ -156,10 +166,26 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
     public void SendTone()
     {
         if (Tone == 0) return;
-        for (var i = 0; i < _frame.Length; i++) _frame[i] = (short)Math.Round(Amplitude * Math.Sin(2 * Math.PI * Tone * _toneAt++ / 8000));
-        Span<byte> codes = stackalloc byte[160];
-        G711.Encode(Codec, _frame, codes);
-        Send(PayloadType, codes);
+        var frame = _frame.AsSpan(0, Codec.FrameSamples());
+        for (var i = 0; i < frame.Length; i++) frame[i] = (short)Math.Round(Amplitude * Math.Sin(2 * Math.PI * Tone * _toneAt++ / Codec.SoundRate()));
+        Say(frame);
+    }
+
+    /// <summary>The far end says a frame at its codec's rate.</summary>
+    public void Say(ReadOnlySpan<short> frame)
+    {
+        var length = Audio.FrameSamples;
+        if (Codec.IsTable())
+        {
+            G711.Encode(Codec, frame, _codes);
+        }
+        else
+        {
+            if (_encoder?.Codec != Codec) _encoder = FrameEncoder.Of(Codec)!;
+            _encoder.Adapt(SendFormat.Default, Codec.SoundRate());
+            length = _encoder.Encode(frame, _codes);
+        }
+        Send(PayloadType, _codes.AsSpan(0, length), advance: (uint)(20 * Codec.ClockPerMilli()));
     }
 
     /// <summary>The far end sends a packet; numbers go on by themselves.</summary>
@@ -256,9 +282,9 @@ internal sealed class MixLink : IMediaEvents, IRtpOutput
 internal static class Spectrum
 {
     /// <summary>The amplitude of one frequency (Goertzel's sum over the whole); windows of whole periods tell tones apart exactly.</summary>
-    public static double Amplitude(ReadOnlySpan<short> samples, double hertz)
+    public static double Amplitude(ReadOnlySpan<short> samples, double hertz, int rate = 8000)
     {
-        var factor = 2 * Math.Cos(2 * Math.PI * hertz / 8000);
+        var factor = 2 * Math.Cos(2 * Math.PI * hertz / rate);
         double last = 0, beforeLast = 0;
         foreach (var sample in samples) (last, beforeLast) = (sample + (factor * last) - beforeLast, last);
         return 2 * Math.Sqrt((last * last) + (beforeLast * beforeLast) - (factor * last * beforeLast)) / samples.Length;

@@ -9,7 +9,8 @@ public sealed class RecordingFormatTests
     private static readonly short[] Down = Rising(2500, 400, 12_000);
     private static readonly SoundLibrary NoLibrary = new("libsndfile-that-is-not-there.so.1");
 
-    public static TheoryData<RecordFormat> All => [.. Enum.GetValues<RecordFormat>()];
+    /// <summary>Those of 8 kHz.</summary>
+    public static TheoryData<RecordFormat> All => [.. Enum.GetValues<RecordFormat>().Where(static format => format != RecordFormat.Pcm16k)];
 
     private static short[] Rising(double from, double to, int samples) =>
         [.. Enumerable.Range(0, samples)

@@ -98,7 +98,7 @@ public sealed class RtpTests
             if (i > 0) expected += (Math.Abs(late[i] - late[i - 1]) * 8 - expected) / 16;
             Give(stream, (ushort)i, unchecked(0xFFFF_FF80u + ((uint)i * 160)), ((i * 20) + late[i]) * 1_000_000);
         }
-        stream.JitterSamples.ShouldBe(expected, 0.01);
+        stream.JitterTicks.ShouldBe(expected, 0.01);
     }
 
     private static SocketAddressKey Key(string text) => SocketAddressKey.From(System.Net.IPEndPoint.Parse(text));

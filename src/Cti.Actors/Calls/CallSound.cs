@@ -71,8 +71,9 @@ internal sealed class CallSound(CallServices services, CallCell cell)
     public LocalAudio Describe(Trunk? trunk)
     {
         var number = services.Random.NextUInt64() >> 2;
-        return new LocalAudio(_session!.Local.Address.ToString(), _session.Local.Port, number, 1, services.MediaProfile.Codecs)
+        return new LocalAudio(_session!.Local.Address.ToString(), _session.Local.Port, number, 1, trunk?.Codecs ?? services.MediaProfile.Codecs)
         {
+            Able = services.MediaProfile.Able,
             Crypto = services.MediaProfile.Crypto(trunk?.Srtp, services.Random),
         };
     }

@@ -3,6 +3,7 @@ using Cti.Actors.Hosting;
 using Cti.Calls;
 using Cti.Kernel;
 using Cti.Media;
+using Cti.Media.Codecs;
 using Cti.Media.Srtp;
 
 namespace Cti.Actors.MediaNode;
@@ -58,6 +59,8 @@ internal sealed class LinkAudio
 
     private static LinkAudio? Open(NodeMedia media, ActorHandle holder, string codec, SrtpKeys keys, string id, Func<LinkSound, LinkSound> with)
     {
+        // A node without the library could carry nothing of it: refused is better than silent.
+        if (MediaDescriptions.CodecOf(codec) == AudioCodec.Opus && !OpusLibrary.IsPresent) return null;
         if (media.TryOpen(MediaSessionOptions.ForLink(keys), holder, isHeard: false, out _) is not { } held) return null;
         return new LinkAudio(media, held, codec, with(new LinkSound(id, held.Local.Address.ToString(), held.Local.Port)));
     }

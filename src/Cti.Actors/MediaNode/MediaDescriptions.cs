@@ -4,6 +4,7 @@ using System.Net;
 using Cti.Calls.Call;
 using Cti.Calls.Resources;
 using Cti.Media;
+using Cti.Media.Codecs;
 using Cti.Media.Srtp;
 using Cti.Sip.Sdp;
 
@@ -12,32 +13,53 @@ namespace Cti.Actors.MediaNode;
 /// <summary>Between what SDP agreed on and what the media side is told, and back.</summary>
 internal static class MediaDescriptions
 {
+    private static readonly (string, AudioCodec)[] Codecs = [(AudioNames.Pcmu, AudioCodec.Pcmu), (AudioNames.Pcma, AudioCodec.Pcma),
+        (AudioNames.G722, AudioCodec.G722), (AudioNames.Opus, AudioCodec.Opus)];
+
     public static MediaDescription From(NegotiatedAudio audio, FarEnd farEnd) => new(
         new IPEndPoint(IPAddress.Parse(audio.RemoteAddress), audio.RemotePort),
         new IPEndPoint(IPAddress.Parse(audio.RemoteRtcpAddress), audio.RemoteRtcpPort),
         CodecOf(audio.Codec),
         audio.PayloadType, audio.TelephoneEventPayloadType, audio.Send, audio.Receive)
     {
-        AlsoReceived = Others(audio), FarEnd = farEnd, Srtp = KeysOf(audio.Keys),
+        AlsoReceived = Others(audio), FarEnd = farEnd, Srtp = KeysOf(audio.Keys), NoisePayloadType = NoiseOf(audio), Sending = FormatOf(audio.Wishes),
+        EventClockPerMilli = audio.EventClock > 0 ? audio.EventClock / 1000 : CodecOf(audio.Codec).ClockPerMilli(),
     };
+
+    private static SendFormat FormatOf(SendingWishes? wishes) =>
+        wishes is null ? SendFormat.Default : new SendFormat(wishes.PacketMillis, wishes.PlaybackRate, wishes.UsesFec, wishes.UsesDtx);
 
     /// <summary>What else may come. A text that another version wrote may name what this one does not know: that is left out.</summary>
     private static ImmutableArray<ReceivedFormat> Others(NegotiatedAudio audio)
     {
-        if (audio.AlsoReceived is not { } text) return [];
         var others = ImmutableArray.CreateBuilder<ReceivedFormat>();
-        foreach (var format in text.Split(','))
+        foreach (var (type, name) in Kept(audio))
+        {
+            if (TryCodec(name, out var codec)) others.Add(new ReceivedFormat(type, codec));
+            else if (audio.TelephoneEventPayloadType < 0) continue;
+            else if (name.Equals("telephone-event", StringComparison.OrdinalIgnoreCase)) others.Add(new ReceivedFormat(type, null));
+            else if (name.Equals("telephone-event/48000", StringComparison.OrdinalIgnoreCase)) others.Add(new ReceivedFormat(type, null, 48));
+        }
+        return others.DrainToImmutable();
+    }
+
+    private static int NoiseOf(NegotiatedAudio audio)
+    {
+        foreach (var (type, name) in Kept(audio))
+        {
+            if (name == AudioNames.ComfortNoise) return type;
+        }
+        return -1;
+    }
+
+    private static IEnumerable<(int PayloadType, string Name)> Kept(NegotiatedAudio audio)
+    {
+        foreach (var format in audio.AlsoReceived?.Split(',') ?? [])
         {
             var blank = format.IndexOf(' ', StringComparison.Ordinal);
             if (blank < 0 || !byte.TryParse(format.AsSpan(0, blank), NumberStyles.None, CultureInfo.InvariantCulture, out var type) || type > 127) continue;
-            switch (format[(blank + 1)..].ToUpperInvariant())
-            {
-                case "PCMU": others.Add(new ReceivedFormat(type, AudioCodec.Pcmu)); break;
-                case "PCMA": others.Add(new ReceivedFormat(type, AudioCodec.Pcma)); break;
-                case "TELEPHONE-EVENT" when audio.TelephoneEventPayloadType >= 0: others.Add(new ReceivedFormat(type, null)); break;
-            }
+            yield return (type, format[(blank + 1)..]);
         }
-        return others.DrainToImmutable();
     }
 
     private static SrtpKeys? KeysOf(StreamKeys? keys) =>
@@ -54,7 +76,19 @@ internal static class MediaDescriptions
         _ => SrtpSuite.AesCm80,
     };
 
-    public static AudioCodec CodecOf(string name) => name.Equals("PCMU", StringComparison.OrdinalIgnoreCase) ? AudioCodec.Pcmu : AudioCodec.Pcma;
+    /// <summary>The media side's codec of a name that was agreed on.</summary>
+    public static AudioCodec CodecOf(string name) => TryCodec(name, out var codec) ? codec : AudioCodec.Pcma;
+
+    private static bool TryCodec(string name, out AudioCodec codec)
+    {
+        foreach (var (known, one) in Codecs)
+        {
+            codec = one;
+            if (name.Equals(known, StringComparison.OrdinalIgnoreCase)) return true;
+        }
+        codec = default;
+        return false;
+    }
 
     public static ResourceCommand? ToCommand(MediaEvent happened) => happened switch
     {

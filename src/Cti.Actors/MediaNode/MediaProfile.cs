@@ -12,6 +12,9 @@ namespace Cti.Actors.MediaNode;
 /// <param name="RingBackCountry">Whose ring-back tone is generated where a line has none: ISO 3166, two letters.</param>
 public sealed record MediaProfile(ImmutableArray<string> Codecs, int InactivityMillis, string RingBackCountry = "CN")
 {
+    /// <summary>What this node can do at all.</summary>
+    public ImmutableArray<string> Able { get; init; } = AudioNames.Codecs;
+
     /// <summary>From where else than its signalled address a far end's RTP may come.</summary>
     public LatchMode Latch { get; init; }
 

@@ -113,7 +113,8 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
                     && Escapes(request.Application, files.Split('|')) is { } name:
                     return RpcError.InvalidParam(parameter.Name, $"{name} leaves the media root; give a path inside it");
                 case ParameterKind.RecordFile when args.OptionalString(parameter.Name) is { Length: > 0 } file:
-                    var format = args.Has("record_format") ? args.String("record_format") : RecordFormats.Default;
+                    if (RecordFormats.HasOtherRate(args)) return RpcError.InvalidParam("rate", "16000 goes with the format Pcm8 alone");
+                    var format = RecordFormats.Asked(args);
                     if (services.Recordings.WhyUnsupported(format) is { } why) return new RpcError(ErrorCodes.Unsupported, why);
                     if (!TryResolve(request.Application, file, format, out recordPath))
                         return RpcError.Unavailable("the disk of the recordings does not answer", SilentDiskRetryMillis);

@@ -70,6 +70,8 @@ public sealed record Trunk
     public LatchMode? Latch { get; init; }
     /// <summary>What is sent while there is nothing to send; null: as everywhere.</summary>
     public IdleSending? Idle { get; init; }
+    /// <summary>Encoding names, the preferred first; null: as everywhere.</summary>
+    public ImmutableArray<string>? Codecs { get; init; }
     /// <summary>Whether its sound is protected by keys in its description; null: as everywhere.</summary>
     public SrtpMode? Srtp { get; init; }
     /// <summary>Whether provisional responses are reliable; null: as everywhere.</summary>

@@ -58,7 +58,7 @@ public static class CallRequests
         where TRequest : ResourceRequest => (typeof(TRequest), (request, _, _) => read(request.Arguments));
 
     private static StartRecord Record(RpcArguments args, string? path) => new(args.Int32("max_seconds"), args.Boolean("beep"),
-        path ?? throw new ArgumentNullException(nameof(path)), args.String("record_format"), Text(args, "finish_keys"));
+        path ?? throw new ArgumentNullException(nameof(path)), RecordFormats.Asked(args), Text(args, "finish_keys"));
 
     private static ReferCall Refer(RpcArguments args, string? op) => new(op ?? throw new ArgumentNullException(nameof(op)),
         args.OptionalString("to_uri") is { } uri ? SipUriForm.WithScheme(uri) : null, args.OptionalString("replaces_call_res_id"), args.Boolean("reports"),
@@ -72,7 +72,7 @@ public static class CallRequests
             LocalVolume = args.OptionalInt32("local_volume") ?? 0,
             RemoteVolume = args.OptionalInt32("remote_volume") ?? 0,
             RecordPath = path,
-            RecordFormat = path is null ? null : args.String("record_format"),
+            RecordFormat = path is null ? null : RecordFormats.Asked(args),
             ScheduleAtSeconds = args.Int64("schedule_play_time"),
             ScheduleFile = args.OptionalString("schedule_play_file"),
             ScheduleTimes = args.Int32("schedule_play_loop"),

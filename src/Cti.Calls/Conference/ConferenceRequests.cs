@@ -46,7 +46,7 @@ public static class ConferenceRequests
             ["sys.conf.play_start"] = static (args, _) => new StartConferencePlay(CallRequests.Files(args.Content("content")), args.Boolean("is_loop")),
             ["sys.conf.play_stop"] = static (_, _) => new StopConferencePlay(),
             ["sys.conf.record_start"] = static (args, path) =>
-                new StartConferenceRecord(args.Int32("max_seconds"), path ?? throw new ArgumentNullException(nameof(path)), args.String("record_format")),
+                new StartConferenceRecord(args.Int32("max_seconds"), path ?? throw new ArgumentNullException(nameof(path)), RecordFormats.Asked(args)),
             ["sys.conf.record_stop"] = static (_, _) => new StopConferenceRecord(),
             ["sys.conf.set_parts_threshold"] = static (args, _) => new SetThreshold(args.Int32("value")),
             ["sys.conf.set_part_voice_mode"] = static (args, _) => new SetMemberMode(args.String("call_res_id"), args.Int32("mode")),

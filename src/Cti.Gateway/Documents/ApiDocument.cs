@@ -69,6 +69,8 @@ public static class ApiDocument
 
             An application's recordings lie in its own record root, and no other application plays them: its full path is the answer's. Who plays another's
             file gets 404, as for one that is not there.
+            With `rate` 16000 the format Pcm8 is written as linear PCM of 16 bit at 16 kHz, whatever the call's codec: it holds what a wideband call (G.722,
+            Opus) says. Every other format has 8 kHz.
             A recording that the disk ends (full, failed) completes with 500; what there was before is under its name, readable in every format.
             """);
     }
@@ -218,6 +220,7 @@ public static class ApiDocument
             ParameterKind.Content => "string or list",
             ParameterKind.RecordFormat => "number of the format",
             ParameterKind.RecordFormatV1 => "number of the format in v1",
+            ParameterKind.RecordRate => $"8000, {RecordFormats.WideRate}",
             ParameterKind.Choice => string.Join(", ", parameter.Choices.Select(c => $"`{c}`")),
             _ => "string",
         };

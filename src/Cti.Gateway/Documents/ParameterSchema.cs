@@ -25,6 +25,14 @@ internal static class ParameterSchema
                 foreach (var (number, _) in RecordFormats.Of(TableOf(parameter, generation))) writer.WriteNumberValue(number);
                 writer.WriteEndArray();
                 break;
+            case ParameterKind.RecordRate:
+                Type(writer, parameter, "integer");
+                writer.WriteStartArray("enum");
+                writer.WriteNumberValue(8000);
+                writer.WriteNumberValue(RecordFormats.WideRate);
+                writer.WriteNullValue();
+                writer.WriteEndArray();
+                break;
             case ParameterKind.Choice:
                 Type(writer, parameter, "string");
                 writer.WriteStartArray("enum");

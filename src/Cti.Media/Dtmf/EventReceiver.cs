@@ -34,11 +34,11 @@ internal sealed class EventReceiver
     /// <summary>A packet further behind than this is not a late one, but of a new timeline; as for the stream (RFC 3550 A.1).</summary>
     private const int MisorderMax = 100;
 
-    /// <summary>A timestamp further from its neighbour's than this has jumped: 1 s, as for sound.</summary>
-    private const int JumpSamples = Audio.Rate;
+    /// <summary>A timestamp further from its neighbour's than this has jumped, as for sound.</summary>
+    private const int JumpMillis = 1_000;
 
-    /// <summary>Two presses do not follow each other within this: 60 ms, less than the shortest key and pause (ITU-T Q.24).</summary>
-    private const int PressSamples = 60 * Audio.MillisSamples;
+    /// <summary>Two presses do not follow each other within this: less than the shortest key and pause (ITU-T Q.24).</summary>
+    private const int PressMillis = 60;
 
     private readonly (uint Timestamp, ushort Sequence)[] _earlier = new (uint, ushort)[4];
     private int _earlierCount;
@@ -49,11 +49,15 @@ internal sealed class EventReceiver
     private ushort _sequence;
     private ushort _duration;
     private uint _ssrc;
+    private int _perMilli = Audio.MillisSamples;
 
     /// <summary>Takes an event packet.</summary>
+    /// <param name="packet">The packet.</param>
+    /// <param name="perMilli">Ticks of its clock in a millisecond.</param>
     /// <returns>The code 0..15 of a key that was just pressed, <see cref="Known"/> or <see cref="NoKey"/>.</returns>
-    public int Accept(in RtpPacket packet)
+    public int Accept(in RtpPacket packet, int perMilli = Audio.MillisSamples)
     {
+        _perMilli = perMilli;
         var payload = packet.Payload;
         if (payload.Length < PayloadBytes || payload[0] > 15) return NoKey;
         var happened = new Event(payload[0], (payload[1] & 0x80) != 0, packet.Marker, BinaryPrimitives.ReadUInt16BigEndian(payload[2..]));
@@ -92,10 +96,10 @@ internal sealed class EventReceiver
         if (follows && (step == 0xFFFF || (step == _duration && _duration >= 0x8000))) return true;
         if (ahead < 1 || ahead > StepMax || (ahead > 1 && happened.IsMarked)) return false;
         // A press takes longer than the repetitions of an end, which say the same once more.
-        if (_ended) return happened.IsEnd && happened.Duration >= _duration && step > 0 && step < Math.Max(_duration, (ushort)PressSamples);
+        if (_ended) return happened.IsEnd && happened.Duration >= _duration && step > 0 && step < Math.Max(_duration, PressMillis * _perMilli);
         if (follows && ahead == 1 && step == _duration) return true;
         var growth = happened.Duration - _duration;
-        return (growth > 0 || (growth == 0 && happened.IsEnd)) && (step <= growth + PressSamples || step > JumpSamples);
+        return (growth > 0 || (growth == 0 && happened.IsEnd)) && (step <= growth + (PressMillis * _perMilli) || step > JumpMillis * _perMilli);
     }
 
     private bool IsLeftOver(in RtpPacket packet)

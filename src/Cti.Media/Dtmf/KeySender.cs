@@ -71,12 +71,14 @@ internal sealed class KeySender
     }
 
     /// <summary>Writes the event's 4 bytes.</summary>
-    public void WriteEvent(Span<byte> payload)
+    /// <param name="payload">Takes them.</param>
+    /// <param name="perMilli">Ticks of the events' clock in a millisecond.</param>
+    public void WriteEvent(Span<byte> payload, int perMilli)
     {
         var frames = Math.Min(_frame + 1, KeyFrames);
         payload[0] = (byte)Keys.Code(_keys[_index]);
         payload[1] = (byte)(Volume | (frames == KeyFrames ? 0x80 : 0));
-        BinaryPrimitives.WriteUInt16BigEndian(payload[2..], (ushort)(frames * Audio.FrameSamples));
+        BinaryPrimitives.WriteUInt16BigEndian(payload[2..], (ushort)(frames * 20 * perMilli));
     }
 
     /// <summary>Writes a frame of tones.</summary>

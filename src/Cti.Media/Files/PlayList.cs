@@ -74,7 +74,7 @@ public sealed record PlayList(ImmutableArray<Prompt> Prompts, int Repeat = 0, lo
             foreach (var piece in own.Pieces(file))
             {
                 if (own.Kept(piece) is not { } prompt) return null;
-                prompt.Encoded(codec);
+                prompt.Prepare(codec);
                 prompts.Add(prompt);
             }
         }
@@ -96,6 +96,6 @@ public sealed record PlayList(ImmutableArray<Prompt> Prompts, int Repeat = 0, lo
     private static void Encode(Prompt prompt, AudioCodec codec)
     {
         using var _ = LoadWatch.Bounded();
-        prompt.Encoded(codec);
+        prompt.Prepare(codec);
     }
 }

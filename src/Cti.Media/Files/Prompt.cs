@@ -34,7 +34,13 @@ public sealed class Prompt
         return prompt;
     }
 
-    /// <summary>The sound encoded for a codec, one byte a sample; made at the first call, the file's own bytes where it has that coding.</summary>
+    /// <summary>Makes what a call of that codec plays: codes where it is a law; any other codec encodes for itself.</summary>
+    public void Prepare(AudioCodec codec)
+    {
+        if (codec.IsTable()) Encoded(codec);
+    }
+
+    /// <summary>The sound encoded for a law, one byte a sample; made at the first call, the file's own bytes where it has that coding.</summary>
     public ReadOnlyMemory<byte> Encoded(AudioCodec codec) => Volatile.Read(ref _encoded[(int)codec]) ?? Encode(codec);
 
     internal ReadOnlySpan<byte> Codes(AudioCodec codec) => Volatile.Read(ref _encoded[(int)codec]) ?? Encode(codec);

@@ -1,3 +1,4 @@
+using Cti.Media.Codecs;
 using Cti.Media.Files.Native;
 
 namespace Cti.Media.Files;
@@ -20,9 +21,16 @@ internal sealed record RecordingCoding
             ChannelsMax = 1, SwapsNibbles = true, LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingG721 },
         new() { Format = RecordFormat.G721, Tag = WavFile.FormatG721, Bits = 4, BlockBytes = 60, BlockSamples = 120, BlockAlign = 64, Extension = 0,
             ChannelsMax = 1, LibraryFormat = Sndfile.ContainerWav | Sndfile.CodingG721 },
+        new() { Format = RecordFormat.Pcm16k, Tag = WavFile.FormatPcm, Bits = 16, BlockBytes = 2, Rate = 16_000 },
     ];
 
     public required RecordFormat Format { get; init; }
+
+    /// <summary>Samples a second.</summary>
+    public int Rate { get; init; } = Audio.Rate;
+
+    /// <summary>Samples that 20 ms of one channel have.</summary>
+    public int FrameSamples => Rate / Audio.FramesPerSecond;
 
     /// <summary>The number of the coding in a WAV header.</summary>
     public ushort Tag { get; init; }
@@ -61,5 +69,6 @@ internal sealed record RecordingCoding
 
     public static RecordingCoding Of(RecordFormat format) => All[(int)format];
 
-    public static RecordingCoding? OfTag(ushort tag) => Array.Find(All, coding => !coding.IsHeaderless && coding.Tag == tag);
+    public static RecordingCoding? OfTag(ushort tag, int bits) =>
+        Array.Find(All, coding => !coding.IsHeaderless && coding.Tag == tag && (tag != WavFile.FormatPcm || coding.Bits == bits));
 }

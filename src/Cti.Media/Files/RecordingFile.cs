@@ -254,5 +254,5 @@ internal sealed class RecordingFile : IDisposable
     }
 
     private static UnsupportedSoundException Other(RecordingCoding coding) =>
-        new($"there is a file of another kind than a recording of 8 kHz as {coding.Format}; it cannot be continued");
+        new($"there is a file of another kind than a recording of {coding.Rate / 1000} kHz as {coding.Format}; it cannot be continued");
 }

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Cti.Media.Codecs;
 
 namespace Cti.Media.Files;
 
@@ -15,7 +14,7 @@ internal static class RecordingHeader
     public const int BytesMax = 60;
 
     /// <summary>The length of a coding's header.</summary>
-    public static int Length(RecordingCoding coding) => coding.IsHeaderless ? 0 : coding.Format == RecordFormat.Pcm8 ? 44 : coding.Extension is null ? 58 : 60;
+    public static int Length(RecordingCoding coding) => coding.IsHeaderless ? 0 : coding.Tag == WavFile.FormatPcm ? 44 : coding.Extension is null ? 58 : 60;
 
     /// <summary>The header for encoded sound of <paramref name="dataBytes"/>, all channels together.</summary>
     /// <param name="header">Takes it.</param>
@@ -23,17 +22,18 @@ internal static class RecordingHeader
     /// <param name="dataBytes">Octets of encoded sound.</param>
     /// <param name="channels">1 or 2.</param>
     /// <param name="samples">Samples of each channel.</param>
-    /// <param name="rate">Samples a second.</param>
+    /// <param name="rate">Samples a second; 0 for the coding's own.</param>
     /// <returns>Its length.</returns>
-    public static int Write(Span<byte> header, RecordingCoding coding, uint dataBytes, int channels, long samples, int rate = Audio.Rate)
+    public static int Write(Span<byte> header, RecordingCoding coding, uint dataBytes, int channels, long samples, int rate = 0)
     {
+        if (rate == 0) rate = coding.Rate;
         var length = Length(coding);
         var block = coding.BlockAlign > 0 ? coding.BlockAlign : coding.BlockBytes * channels;
         header[..length].Clear();
         "RIFF"u8.CopyTo(header);
         BinaryPrimitives.WriteUInt32LittleEndian(header[4..], (uint)length - 8 + dataBytes + (dataBytes & 1));
         "WAVEfmt "u8.CopyTo(header[8..]);
-        BinaryPrimitives.WriteUInt32LittleEndian(header[16..], coding.Format == RecordFormat.Pcm8 ? 16u : coding.Extension is null ? 18u : 20u);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[16..], coding.Tag == WavFile.FormatPcm ? 16u : coding.Extension is null ? 18u : 20u);
         BinaryPrimitives.WriteUInt16LittleEndian(header[20..], coding.Tag);
         BinaryPrimitives.WriteUInt16LittleEndian(header[22..], (ushort)channels);
         BinaryPrimitives.WriteUInt32LittleEndian(header[24..], (uint)rate);
@@ -62,7 +62,9 @@ internal static class RecordingHeader
         coding = RecordingCoding.Of(RecordFormat.Alaw);
         channels = 0;
         dataBytes = 0;
-        if (header.Length < 24 || RecordingCoding.OfTag(BinaryPrimitives.ReadUInt16LittleEndian(header[20..])) is not { } known) return false;
+        if (header.Length < 36) return false;
+        var bits = BinaryPrimitives.ReadUInt16LittleEndian(header[34..]);
+        if (RecordingCoding.OfTag(BinaryPrimitives.ReadUInt16LittleEndian(header[20..]), bits) is not { } known) return false;
         coding = known;
         channels = BinaryPrimitives.ReadUInt16LittleEndian(header[22..]);
         if (channels < 1 || channels > coding.ChannelsMax) return false;

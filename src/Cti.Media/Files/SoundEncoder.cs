@@ -1,9 +1,10 @@
+using System.Buffers.Binary;
 using Cti.Media.Codecs;
 using Cti.Media.Files.Native;
 
 namespace Cti.Media.Files;
 
-/// <summary>Encodes linear sound of 8 kHz into a stream, in whole blocks. Used by one thread at a time; never in the media loop.</summary>
+/// <summary>Encodes linear sound of the coding's rate into a stream, in whole blocks. Used by one thread at a time; never in the media loop.</summary>
 internal abstract class SoundEncoder : IDisposable
 {
     /// <summary>Encodes samples, channels in turn; what does not fill a block waits for more.</summary>
@@ -27,7 +28,12 @@ internal abstract class SoundEncoder : IDisposable
     {
         if (coding.NeedsLibrary)
             return library.IsPresent ? new SndfileEncoder(coding, channels, sink) : throw new UnsupportedSoundException(library.Missing);
-        return coding.Format == RecordFormat.OkiAdpcm ? new OkiEncoder(sink) : new TableEncoder(coding.Format, sink);
+        return coding.Format switch
+        {
+            RecordFormat.OkiAdpcm => new OkiEncoder(sink),
+            RecordFormat.Pcm16k => new LinearEncoder(sink),
+            _ => new TableEncoder(coding.Format, sink),
+        };
     }
 
     /// <summary>One byte a sample: PCM of 8 bit and the laws.</summary>
@@ -39,6 +45,23 @@ internal abstract class SoundEncoder : IDisposable
             return;
         }
         G711.Encode(format == RecordFormat.Alaw ? AudioCodec.Pcma : AudioCodec.Pcmu, samples, codes);
+    }
+
+    /// <summary>Two octets a sample, the lower first.</summary>
+    private sealed class LinearEncoder(Stream sink) : SoundEncoder
+    {
+        private readonly byte[] _bytes = new byte[4096];
+
+        public override void Encode(ReadOnlySpan<short> samples)
+        {
+            while (!samples.IsEmpty)
+            {
+                var some = samples[..Math.Min(samples.Length, _bytes.Length / sizeof(short))];
+                for (var i = 0; i < some.Length; i++) BinaryPrimitives.WriteInt16LittleEndian(_bytes.AsSpan(sizeof(short) * i), some[i]);
+                sink.Write(_bytes.AsSpan(0, sizeof(short) * some.Length));
+                samples = samples[some.Length..];
+            }
+        }
     }
 
     private sealed class TableEncoder(RecordFormat format, Stream sink) : SoundEncoder

@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using Cti.Media.Files.Native;
+using Cti.Media.Native;
 
 namespace Cti.Media.Files;
 
@@ -40,7 +40,7 @@ public sealed class SoundLibrary
     private bool Load()
     {
         if (!NativeLibrary.TryLoad(_name, out var handle)) return false;
-        Sndfile.Use(handle);
+        LoadedLibraries.Use(LoadedLibraries.Sndfile, handle);
         return true;
     }
 

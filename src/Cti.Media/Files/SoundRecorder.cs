@@ -11,9 +11,10 @@ namespace Cti.Media.Files;
 public readonly record struct RecorderOpening(MediaOutcome Outcome, SoundRecorder? Recorder, string? Detail);
 
 /// <summary>
-/// A recording into a file of 8 kHz, with one or two channels. One media loop writes sound, one writer thread calls <see cref="Drain"/>, which encodes it;
-/// between them a lock-free ring of 8 s (4 s with two channels). The sound goes into a file beside the target, which takes the target's place when it is
-/// complete: what was there before stays until then. After a crash of the process <see cref="RecordingRepair"/> completes it, or another recording goes on
+/// A recording into a file of 8 kHz, or of 16 where the format says so, with one or two channels; sound of another rate is brought to it. One media loop
+/// writes sound, one writer thread calls <see cref="Drain"/>, which encodes it; between them a lock-free ring of 8 s (4 s with two channels). The sound goes
+/// into a file beside the target, which takes the target's place when it is complete: what was there before stays until then. After a crash of the process
+/// <see cref="RecordingRepair"/> completes it, or another recording goes on
 /// with it.
 /// </summary>
 public sealed class SoundRecorder
@@ -37,6 +38,9 @@ public sealed class SoundRecorder
     private readonly SoundRing _ring;
     private readonly byte[]? _codes;
     private readonly short[] _mapped;
+    private readonly short[] _frame;
+    private readonly RateConverter _left = new();
+    private readonly RateConverter _right = new();
     private long _samples;
     private long _drained;
     private int _phase;
@@ -53,8 +57,9 @@ public sealed class SoundRecorder
         _channels = channels;
         // One byte a sample is made in the loop by a table, which is cheaper than to carry two; all else is the writer's work.
         var isTable = file.Coding.IsTable && channels == file.Channels;
-        _codes = isTable ? new byte[Audio.FrameSamples * channels] : null;
-        _ring = new SoundRing(Limits.RecordingRingSamples * (isTable ? 1 : sizeof(short)));
+        _codes = isTable ? new byte[file.Coding.FrameSamples * channels] : null;
+        _ring = new SoundRing(Limits.RecordingRingSamples * (isTable ? 1 : sizeof(short)) * (file.Coding.Rate / Audio.Rate));
+        _frame = new short[file.Coding.FrameSamples * channels];
         _mapped = channels == file.Channels ? [] : new short[FramesAtOnce * file.Channels];
     }
 
@@ -62,7 +67,10 @@ public sealed class SoundRecorder
     public string FullPath => _file.Target;
 
     /// <summary>How much sound was taken, in milliseconds; what the file held before is not counted.</summary>
-    public long DurationMillis => Volatile.Read(ref _samples) / _channels / Audio.MillisSamples;
+    public long DurationMillis => Volatile.Read(ref _samples) / _channels * 1000 / _file.Coding.Rate;
+
+    /// <summary>Samples that 20 ms of one channel have in the file.</summary>
+    internal int FrameSamples => _file.Coding.FrameSamples;
 
     internal bool IsDone => Current is Phase.Completed or Phase.Failed;
 
@@ -141,7 +149,35 @@ public sealed class SoundRecorder
         }
     }
 
-    /// <summary>Loop: takes a frame of up to 20 ms; with two channels left and right in turn.</summary>
+    /// <summary>Loop: takes a frame of 20 ms of any rate; one channel of two is the left.</summary>
+    internal void WriteFrame(ReadOnlySpan<short> frame)
+    {
+        if (_channels == 2) WriteFrame(frame, []);
+        else if (frame.Length == FrameSamples) Write(frame);
+        else
+        {
+            _left.Convert(frame, _frame);
+            Write(_frame);
+        }
+    }
+
+    /// <summary>Loop: takes a frame of two channels, each of any rate; none for silence.</summary>
+    internal void WriteFrame(ReadOnlySpan<short> left, ReadOnlySpan<short> right)
+    {
+        Span<short> one = stackalloc short[FrameSamples];
+        Fill(left, _left, one, 0);
+        Fill(right, _right, one, 1);
+        Write(_frame);
+    }
+
+    private void Fill(ReadOnlySpan<short> frame, RateConverter converter, Span<short> room, int channel)
+    {
+        if (frame.IsEmpty) room.Clear();
+        else converter.Convert(frame, room);
+        for (var i = 0; i < room.Length; i++) _frame[(2 * i) + channel] = room[i];
+    }
+
+    /// <summary>Loop: takes up to 20 ms at the file's rate; with two channels left and right in turn.</summary>
     internal void Write(ReadOnlySpan<short> samples)
     {
         if (_overflowed || Current != Phase.Running) return;

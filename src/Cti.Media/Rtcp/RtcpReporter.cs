@@ -42,8 +42,8 @@ internal sealed class RtcpReporter
     /// <summary>What the far end reported lost in all, not below 0; -1 when unknown.</summary>
     public long RemoteLost { get; private set; } = -1;
 
-    /// <summary>The jitter that the far end reported, in units of 1/8000 s; -1 when unknown.</summary>
-    public long RemoteJitterSamples { get; private set; } = -1;
+    /// <summary>The jitter that the far end reported, in ticks of our clock; -1 when unknown.</summary>
+    public long RemoteJitterTicks { get; private set; } = -1;
 
     /// <summary>True once the far end said goodbye.</summary>
     public bool RemoteLeft { get; private set; }
@@ -62,7 +62,7 @@ internal sealed class RtcpReporter
         if (!summary.HasReport) return true;
         RemoteLossFraction = summary.Report.FractionLost / 256.0;
         RemoteLost = Math.Max(0, summary.Report.CumulativeLost);
-        RemoteJitterSamples = summary.Report.Jitter;
+        RemoteJitterTicks = summary.Report.Jitter;
         if (summary.Report.LastSenderReport == 0) return true;
         // All three in 1/65536 s, modulo 2^32; a negative result is a far end's mistake.
         var roundTrip = (int)((uint)(NtpTime(nowNanos) >> 16) - summary.Report.LastSenderReport - summary.Report.DelaySinceLastSenderReport);
@@ -96,7 +96,7 @@ internal sealed class RtcpReporter
     {
         var delay = _lastSenderReport == 0 ? 0 : (uint)((nowNanos - _lastSenderReportNanos) / 1_000_000 * 65536 / 1000);
         return new ReportBlock(stream.Ssrc, stream.TakeFractionLost(), (int)Math.Min(stream.Expected - stream.Received, int.MaxValue),
-            stream.ExtendedSequence, (uint)stream.JitterSamples, _lastSenderReport, delay);
+            stream.ExtendedSequence, (uint)stream.JitterTicks, _lastSenderReport, delay);
     }
 
     private ulong NtpTime(long nowNanos)

@@ -12,7 +12,8 @@ internal sealed class ReceiveStream
     /// <summary>A packet that is older than this is not a late one, but of a restarted source (RFC 3550 A.1).</summary>
     private const int MisorderMax = 100;
 
-    private const double ClockNanos = 125_000;
+    /// <summary>A jump of more milliseconds than this is a new timeline, not jitter.</summary>
+    private const int JumpMillis = 10_000;
 
     private bool _started;
     private ushort _maxSequence;
@@ -26,8 +27,8 @@ internal sealed class ReceiveStream
     private long _receivedBefore;
     private long _expectedBefore;
     private double _jitter;
-    private double _transit;
-    private bool _hasTransit;
+    private double? _transit;
+    private int _perMilli = 8;
 
     /// <summary>The far end's synchronisation source; meaningful once something was received.</summary>
     public uint Ssrc { get; private set; }
@@ -44,8 +45,11 @@ internal sealed class ReceiveStream
     /// <summary>Expected and not received; not below 0.</summary>
     public long Lost => Math.Max(0, Expected - Received);
 
-    /// <summary>Interarrival jitter in units of 1/8000 s.</summary>
-    public double JitterSamples => _jitter;
+    /// <summary>Interarrival jitter in ticks of the clock.</summary>
+    public double JitterTicks => _jitter;
+
+    /// <summary>The same in milliseconds.</summary>
+    public double JitterMillis => _jitter / _perMilli;
 
     /// <summary>The highest sequence number with its cycles, as a report block carries it.</summary>
     public uint ExtendedSequence => _cycles + _maxSequence;
@@ -56,12 +60,14 @@ internal sealed class ReceiveStream
     /// <param name="packet">The packet.</param>
     /// <param name="nowNanos">When it came.</param>
     /// <param name="isTimed">Whether its timestamp is that of its sending, so that it tells of jitter.</param>
+    /// <param name="perMilli">Ticks of its clock in a millisecond; 0 for those of the packets before.</param>
     /// <returns>False for a duplicate, or one so far off that it is not believed yet.</returns>
-    public bool Accept(in RtpPacket packet, long nowNanos, bool isTimed = true)
+    public bool Accept(in RtpPacket packet, long nowNanos, bool isTimed = true, int perMilli = 0)
     {
         if (!_started || packet.Ssrc != Ssrc) Begin(packet.Ssrc, packet.Sequence);
         else if (!Advance(packet.Sequence)) return false;
         _received++;
+        if (perMilli > 0) SetClock(perMilli);
         if (isTimed) Time(packet.Timestamp, nowNanos);
         return true;
     }
@@ -94,7 +100,7 @@ internal sealed class ReceiveStream
         _received = 0;
         _receivedPrior = 0;
         _expectedPrior = 0;
-        _hasTransit = false;
+        _transit = null;
     }
 
     private bool Advance(ushort sequence)
@@ -130,19 +136,25 @@ internal sealed class ReceiveStream
         return true;
     }
 
+    private void SetClock(int perMilli)
+    {
+        if (perMilli == _perMilli) return;
+        _jitter = _jitter * perMilli / _perMilli;
+        _perMilli = perMilli;
+        _transit = null;
+    }
+
     private void Time(uint timestamp, long nowNanos)
     {
         // Modulo 2^32, as timestamps are: a source that wraps shows no jump.
-        var arrival = nowNanos / ClockNanos;
+        var arrival = nowNanos / 1_000_000.0 * _perMilli;
         var transit = arrival - timestamp;
-        if (_hasTransit)
+        if (_transit is { } before)
         {
-            var difference = Math.Abs(transit - _transit);
+            var difference = Math.Abs(transit - before);
             if (difference > uint.MaxValue / 2.0) difference = Math.Abs(difference - 4294967296.0);
-            // A jump of over 10 s is a new timeline, not jitter.
-            if (difference < 80_000) _jitter += (difference - _jitter) / 16;
+            if (difference < JumpMillis * _perMilli) _jitter += (difference - _jitter) / 16;
         }
         _transit = transit;
-        _hasTransit = true;
     }
 }

@@ -24,11 +24,25 @@ internal sealed class RtpSender(MediaSessionSeed seed)
     private ushort _sequenceOffset;
     private uint _timestampOffset;
     private uint _mappedEnd;
-    private bool _hasEvent;
-    private uint _eventSource;
+    /// <summary>The source's timestamp of the event that was relayed last.</summary>
+    private uint? _eventSource;
     private uint _eventTimestamp;
 
     public uint Ssrc { get; } = seed.Ssrc;
+
+    /// <summary>Ticks of our clock in a millisecond; sound by another one is marked.</summary>
+    public int PerMilli
+    {
+        get;
+        set
+        {
+            _afterGap |= value != field;
+            field = value;
+        }
+    } = Audio.MillisSamples;
+
+    /// <summary>Ticks of a frame.</summary>
+    public int FrameTicks => 20 * PerMilli;
 
     /// <summary>The present frame's timestamp.</summary>
     public uint Timestamp { get; private set; } = seed.Timestamp;
@@ -38,13 +52,17 @@ internal sealed class RtpSender(MediaSessionSeed seed)
     public long Octets { get; private set; }
 
     /// <summary>Writes the header for a payload that lies behind it already. Audio after a gap is marked (RFC 3551 section 4.1).</summary>
+    /// <param name="packet">Header and payload.</param>
+    /// <param name="payloadType">Of the codec.</param>
+    /// <param name="payloadBytes">How long the payload is.</param>
+    /// <param name="age">Ticks from the beginning of its sound to the end of the present frame.</param>
     /// <returns>The packet's length.</returns>
-    public int WriteAudio(Span<byte> packet, int payloadType, int payloadBytes)
+    public int WriteAudio(Span<byte> packet, int payloadType, int payloadBytes, int age)
     {
         EndRelay();
         var marker = _afterGap;
         _afterGap = false;
-        return Write(packet, payloadType, marker, _sequence++, Timestamp, payloadBytes);
+        return Write(packet, payloadType, marker, _sequence++, Timestamp + (uint)(FrameTicks - age), payloadBytes);
     }
 
     /// <summary>The same for an event: its timestamp and marker are its own.</summary>
@@ -56,8 +74,12 @@ internal sealed class RtpSender(MediaSessionSeed seed)
     }
 
     /// <summary>Writes a packet of another session's far end as one of ours, with its payload as it is.</summary>
+    /// <param name="packet">Takes it.</param>
+    /// <param name="payloadType">Ours.</param>
+    /// <param name="source">Theirs.</param>
+    /// <param name="ticks">How long its sound is.</param>
     /// <returns>The packet's length; 0 for one that is from before ours, and would come out of order now.</returns>
-    public int WriteRelayed(Span<byte> packet, int payloadType, in RtpPacket source)
+    public int WriteRelayed(Span<byte> packet, int payloadType, in RtpPacket source, int ticks)
     {
         var step = (short)(source.Sequence - _mappedNewest);
         if (!_mapped || source.Ssrc != _mappedSsrc || step > DropoutMax || step < -MisorderMax) BeginRelay(source);
@@ -73,7 +95,7 @@ internal sealed class RtpSender(MediaSessionSeed seed)
         var sequence = (ushort)(source.Sequence + _sequenceOffset);
         var timestamp = source.Timestamp + _timestampOffset;
         if ((short)(sequence - _sequence) >= 0) _sequence = (ushort)(sequence + 1);
-        var end = timestamp + (uint)source.Payload.Length;
+        var end = timestamp + (uint)ticks;
         if ((int)(end - _mappedEnd) > 0) _mappedEnd = end;
         source.Payload.CopyTo(packet[RtpPacket.HeaderBytes..]);
         var marker = source.Marker || _afterGap;
@@ -85,10 +107,9 @@ internal sealed class RtpSender(MediaSessionSeed seed)
     /// <returns>The packet's length.</returns>
     public int WriteRelayedEvent(Span<byte> packet, int payloadType, in RtpPacket source)
     {
-        if (_mapped) return WriteRelayed(packet, payloadType, source);
-        if (!_hasEvent || source.Timestamp != _eventSource)
+        if (_mapped) return WriteRelayed(packet, payloadType, source, 0);
+        if (source.Timestamp != _eventSource)
         {
-            _hasEvent = true;
             _eventSource = source.Timestamp;
             _eventTimestamp = Timestamp;
         }
@@ -100,7 +121,7 @@ internal sealed class RtpSender(MediaSessionSeed seed)
     public void Pause() => _afterGap |= !_mapped;
 
     /// <summary>That many frames are over.</summary>
-    public void Advance(long frames) => Timestamp += (uint)(frames * Audio.FrameSamples);
+    public void Advance(long frames) => Timestamp += (uint)(frames * FrameTicks);
 
     /// <summary>What follows is ours again: its timestamp is not before the end of what was relayed.</summary>
     public void EndRelay()

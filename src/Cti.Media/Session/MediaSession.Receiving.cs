@@ -29,7 +29,7 @@ public sealed partial class MediaSession
             return;
         }
         var kind = _payloads[rtp.PayloadType];
-        var isEvent = kind == PayloadKind.Event;
+        var isEvent = kind.IsEvent();
         // What was not agreed proves nothing about its source.
         if (kind == PayloadKind.Unknown)
         {
@@ -46,7 +46,7 @@ public sealed partial class MediaSession
         _inactivity.Hear(nowNanos);
         _reach.Earn(packet.Length);
         // A key's packets all carry the time of its beginning (RFC 4733 section 2.3.3): they say nothing of jitter.
-        if (!_stream.Accept(rtp, nowNanos, isTimed: !isEvent))
+        if (!_stream.Accept(rtp, nowNanos, isTimed: !isEvent, kind.Codec()?.ClockPerMilli() ?? 0))
         {
             _counters.CountDrop(DropReason.Duplicate);
             return;
@@ -59,10 +59,28 @@ public sealed partial class MediaSession
 
     private void Use(in RtpPacket rtp, PayloadKind kind, long nowNanos)
     {
-        if (kind == PayloadKind.Event) OnEvent(rtp);
-        else if (_audio.Put(rtp.Timestamp, rtp.Payload, kind == PayloadKind.Pcma ? AudioCodec.Pcma : AudioCodec.Pcmu, nowNanos) == PutResult.Late)
-            _counters.CountDrop(DropReason.Late);
+        if (kind.Codec() is { } codec)
+        {
+            if (codec != Heard) ChangeHeard(codec);
+            if (_audio.Put(rtp.Timestamp, rtp.Payload, codec, nowNanos) == PutResult.Late) _counters.CountDrop(DropReason.Late);
+        }
+        else if (kind == PayloadKind.Noise)
+        {
+            _audio.PutNoise(rtp.Timestamp, rtp.Payload, nowNanos);
+        }
+        else
+        {
+            OnEvent(rtp, kind);
+        }
         Mixes.OnPacket(rtp, kind, nowNanos);
+    }
+
+    /// <summary>The far end sends in another of the codecs that it may: what is relayed to others may have to be decoded from now on.</summary>
+    private void ChangeHeard(AudioCodec codec)
+    {
+        var relays = Heard is { } before && before.CanRelayTo(codec);
+        Heard = codec;
+        if (!relays) Mixes.OnConfigured();
     }
 
     /// <summary>Takes a datagram that came to the RTCP port. Never throws, whatever is in it.</summary>
@@ -95,11 +113,13 @@ public sealed partial class MediaSession
         if (source != _latch.Remote) return;
         _inactivity.Hear(nowNanos);
         _stream.Accept(rtp, nowNanos);
+        // Sent by many that never said so: without it each of their pauses would be a gap.
+        if (rtp.PayloadType == ReceivedPayloads.StaticNoise && _description is { Receive: true }) _audio.PutNoise(rtp.Timestamp, rtp.Payload, nowNanos);
     }
 
-    private void OnEvent(in RtpPacket rtp)
+    private void OnEvent(in RtpPacket rtp, PayloadKind kind)
     {
-        var code = _eventReceiver.Accept(rtp);
+        var code = _eventReceiver.Accept(rtp, kind.EventClockPerMilli());
         if (code >= 0)
         {
             _reports.Report(new KeyPressed(Keys.ByCode[code], new KeyEvent(rtp.Ssrc, rtp.Timestamp)));
@@ -125,7 +145,7 @@ public sealed partial class MediaSession
             _counters.CountDrop(DropReason.BadRtcp);
             return false;
         }
-        _published.Reported(_rtcp, _sender.Packets);
+        _published.Reported(_rtcp, _sender.Packets, _sender.PerMilli);
         _inactivity.Hear(nowNanos);
         if (_idle.IsHeardTooLittle) _frames.AskForTick();
         return true;

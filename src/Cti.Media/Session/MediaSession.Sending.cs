@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using Cti.Media.Codecs;
+using Cti.Media.Dtmf;
 using Cti.Media.Rtp;
 using Cti.Media.Session.Mix;
 using Cti.Media.Srtp;
@@ -21,6 +23,9 @@ public sealed partial class MediaSession
     /// <summary>Bytes that a packet of a session may have: header, a relayed payload, and what SRTP adds.</summary>
     internal const int PacketBytesMax = RtpPacket.HeaderBytes + RelayedPayloadMax + SrtpSession.RtpOverheadBytes;
 
+    /// <summary>Bytes of a payload of sound that is made here: 60 ms of 64 kbit/s.</summary>
+    private const int SoundBytesMax = 480;
+
     /// <summary>Bytes of a payload that this session sends, so that what SRTP adds fits as well.</summary>
     private int PayloadMax => RelayedPayloadMax - (Protection is null ? 0 : SrtpSession.RtpOverheadBytes);
 
@@ -33,21 +38,42 @@ public sealed partial class MediaSession
     /// <returns>False where it cannot be heard now.</returns>
     internal bool Relay(Bridge by, in RtpPacket rtp, PayloadKind kind, bool isRelaying, long nowNanos)
     {
-        var isEvent = kind == PayloadKind.Event;
         if (IsClosing || Output is not { } output || _description is not { Send: true } description) return false;
         if (!_reach.Allows(RtpPacket.HeaderBytes + rtp.Payload.Length)) return false;
         if (_keys.IsActive || _play.IsLoaded || _recordings.HasBeep || Mixes.ListensBeside(by, nowNanos)) return false;
-        var payloadType = isEvent ? description.TelephoneEventPayloadType : description.PayloadType;
-        if (payloadType < 0 || rtp.Payload.Length > PayloadMax) return false;
-        var length = isEvent && !isRelaying ? _sender.WriteRelayedEvent(by.Packet, payloadType, rtp) : _sender.WriteRelayed(by.Packet, payloadType, rtp);
-        if (length > 0 && !isEvent && kind != (description.Codec == AudioCodec.Pcma ? PayloadKind.Pcma : PayloadKind.Pcmu))
-            G711.ToOtherLaw(description.Codec, by.Packet.AsSpan(RtpPacket.HeaderBytes, length - RtpPacket.HeaderBytes));
+        if (rtp.Payload.Length > PayloadMax) return false;
+        var length = kind.IsEvent() ? RelayEvent(by, rtp, kind, isRelaying, description) : RelaySound(by, rtp, kind, description);
         if (length > 0 && Protection is { } srtp) length = srtp.ProtectRtp(by.Packet, length);
         if (length == 0) return false;
         _reach.Spend(length);
         _counters.CountSent();
         output.SendRtp(this, by.Packet.AsSpan(0, length));
         return true;
+    }
+
+    private int RelaySound(Bridge by, in RtpPacket rtp, PayloadKind kind, MediaDescription description)
+    {
+        if (kind == PayloadKind.Noise)
+            return description.NoisePayloadType < 0 ? 0 : _sender.WriteRelayed(by.Packet, description.NoisePayloadType, rtp, 0);
+        if (kind.Codec() is not { } codec || !codec.CanRelayTo(description.Codec)) return 0;
+        var ticks = codec == AudioCodec.Opus ? OpusPacket.SamplesOf(rtp.Payload) : rtp.Payload.Length;
+        var length = _sender.WriteRelayed(by.Packet, description.PayloadType, rtp, ticks);
+        if (length > 0 && codec != description.Codec)
+            G711.ToOtherLaw(description.Codec, by.Packet.AsSpan(RtpPacket.HeaderBytes, length - RtpPacket.HeaderBytes));
+        return length;
+    }
+
+    private int RelayEvent(Bridge by, in RtpPacket rtp, PayloadKind kind, bool isRelaying, MediaDescription description)
+    {
+        var payloadType = description.TelephoneEventPayloadType;
+        if (payloadType < 0) return 0;
+        var length = isRelaying ? _sender.WriteRelayed(by.Packet, payloadType, rtp, 0) : _sender.WriteRelayedEvent(by.Packet, payloadType, rtp);
+        if (length < RtpPacket.HeaderBytes + EventReceiver.PayloadBytes || kind.EventClockPerMilli() == description.EventClockPerMilli) return length;
+        // How long it is, in ticks of our clock; beyond 16 bits it stays at their end.
+        var duration = by.Packet.AsSpan(RtpPacket.HeaderBytes + 2, 2);
+        var ticks = BinaryPrimitives.ReadUInt16BigEndian(duration) * description.EventClockPerMilli / kind.EventClockPerMilli();
+        BinaryPrimitives.WriteUInt16BigEndian(duration, (ushort)Math.Min(ticks, ushort.MaxValue));
+        return length;
     }
 
     /// <summary>Sounds a key that the other side's far end pressed, where telephone events were not agreed on here.</summary>
@@ -61,34 +87,62 @@ public sealed partial class MediaSession
     {
         if (_description is not { } description) return 0;
         var canSend = description.Send && _reach.Allows(RtpPacket.HeaderBytes + Audio.FrameSamples);
-        var payload = packet.Slice(RtpPacket.HeaderBytes, Audio.FrameSamples);
+        _outgoing.Begin();
         if (_keys.IsActive)
         {
             _idle.End();
-            return _keys.WriteFrame(packet, payload, description, canSend);
+            var length = _keys.WriteFrame(packet, _outgoing, description, canSend);
+            return length > 0 ? length : WriteSound(packet, description, canSend);
         }
-        var hasSound = false;
-        if (_recordings.TryTakeBeep(payload, description.Codec))
+        if (!_recordings.TryTakeBeep(_outgoing))
         {
-            hasSound = true;
-        }
-        else if (_play.IsLoaded)
-        {
-            hasSound = _play.Take(payload, description.Codec);
-        }
-        else
-        {
-            switch (Mixes.Take(payload, description.Codec, nowNanos))
+            var supply = _play.IsLoaded ? (_play.Take(_outgoing) ? Supply.Frame : Supply.None) : Mixes.Take(_outgoing, nowNanos);
+            if (supply == Supply.Relayed)
             {
-                case Supply.Relayed:
-                    _idle.End();
-                    return 0;
-                case Supply.Frame: hasSound = true; break;
-                default: payload.Fill(G711.Silence(description.Codec)); break;
+                _idle.End();
+                _outgoing.Drop();
+                return 0;
+            }
+            if (supply == Supply.None)
+            {
+                if (!canSend) _idle.End();
+                else if (!_idle.Sends(nowNanos, Mixes.IsMixed)) _outgoing.DropFrame();
+                else if (!_outgoing.HasFrame) _outgoing.PutSilence();
+                return WriteSound(packet, description, canSend);
             }
         }
-        if (hasSound || !canSend) _idle.End();
-        return canSend && (hasSound || _idle.Sends(nowNanos, Mixes.IsMixed)) ? _sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples) : 0;
+        _idle.End();
+        return WriteSound(packet, description, canSend);
+    }
+
+    /// <summary>Writes what is full, and where no frame came what there is; all but the last packet goes out at once.</summary>
+    private int WriteSound(Span<byte> packet, MediaDescription description, bool canSend)
+    {
+        if (!canSend)
+        {
+            _outgoing.Drop();
+            return 0;
+        }
+        var length = 0;
+        while (_outgoing.HasPacket || (!_outgoing.HasFrame && _outgoing.HasPart))
+        {
+            if (length > 0) SendNow(packet, length);
+            var payload = packet[RtpPacket.HeaderBytes..];
+            var bytes = _outgoing.Take(payload[..Math.Min(payload.Length - SrtpSession.RtpOverheadBytes, SoundBytesMax)], out var age);
+            // What is left over of the frame before ends where the present one begins.
+            if (!_outgoing.HasFrame) age += Outgoing.FrameMillis;
+            length = bytes > 0 ? _sender.WriteAudio(packet, description.PayloadType, bytes, age * _sender.PerMilli) : 0;
+        }
+        return length;
+    }
+
+    private void SendNow(Span<byte> packet, int length)
+    {
+        if (Output is not { } output) return;
+        if (Protection is { } srtp) length = srtp.ProtectRtp(packet, length);
+        _reach.Spend(length);
+        _counters.CountSent();
+        output.SendRtp(this, packet[..length]);
     }
 
     private int WriteRtcp(Span<byte> packet, long nowNanos, bool bye)

@@ -26,7 +26,7 @@ namespace Cti.Media.Session;
 public sealed partial class MediaSession
 {
     /// <summary>Bytes that <see cref="Tick"/> needs at most.</summary>
-    public const int RtpBytesMax = 256;
+    public const int RtpBytesMax = RtpPacket.HeaderBytes + SoundBytesMax + SrtpSession.RtpOverheadBytes;
 
     /// <summary>Bytes that <see cref="RtcpTick"/> needs at most.</summary>
     public const int RtcpBytesMax = 256;
@@ -52,6 +52,7 @@ public sealed partial class MediaSession
     private readonly EventReceiver _eventReceiver = new();
     private readonly ReceivedPayloads _payloads = new();
     private readonly AudioReceiver _audio;
+    private readonly Outgoing _outgoing = new();
     private readonly InactivityWatch _inactivity;
     private readonly SessionReports _reports;
     private readonly Player _play;
@@ -137,6 +138,9 @@ public sealed partial class MediaSession
     /// <summary>The codec agreed on; null while nothing is negotiated.</summary>
     internal AudioCodec? Codec => _description?.Codec;
 
+    /// <summary>The codec in which the far end sends; until it does, the one agreed on.</summary>
+    internal AudioCodec? Heard { get; private set; }
+
     /// <summary>True once it was given up without a report.</summary>
     internal bool IsAbandoned => _reports.IsAbandoned;
 
@@ -193,8 +197,8 @@ public sealed partial class MediaSession
         if (!BeginTick(nowNanos)) return 0;
         _frames.End();
         var length = IsClosing ? 0 : WriteFrame(rtpOut, nowNanos);
-        if (length == 0) _sender.Pause();
-        else _counters.CountSent();
+        if (length > 0) _counters.CountSent();
+        else if (!_outgoing.HasPart) _sender.Pause();
         if (length > 0 && Protection is { } srtp) length = srtp.ProtectRtp(rtpOut, length);
         _reach.Spend(length);
         _sender.Advance(1);
@@ -312,7 +316,7 @@ public sealed partial class MediaSession
     private void Publish()
     {
         _published.Sent(_sender.Packets);
-        _published.Received(_stream.Received, _stream.Expected, _stream.JitterSamples / Audio.MillisSamples);
+        _published.Received(_stream.Received, _stream.Expected, _stream.JitterMillis);
     }
 
     private void Configure(MediaDescription description)
@@ -325,10 +329,14 @@ public sealed partial class MediaSession
         _reach.Configure(description.FarEnd);
         _idle.End();
         if (!description.Receive || _description is not { Receive: true }) _inactivity.Stop();
+        var isOtherCodec = _description?.Codec != description.Codec;
         _description = description;
+        if (isOtherCodec) Heard = description.Codec;
+        _sender.PerMilli = description.Codec.ClockPerMilli();
+        _outgoing.Configure(description);
         _published.Negotiated(description.Codec);
         _payloads.Configure(description);
-        _audio.Configure(description.Receive && description.TelephoneEventPayloadType < 0);
+        _audio.Configure(description);
         if (!description.Send) _keys.End(MediaOutcome.Failed);
         Mixes.OnConfigured();
     }

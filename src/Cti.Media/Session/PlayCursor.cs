@@ -38,8 +38,22 @@ internal sealed class PlayCursor
         _prompts = [];
     }
 
-    /// <summary>Takes the next frame, encoded. Afterwards <see cref="IsActive"/> is false when that was the last one.</summary>
-    public void Take(Span<byte> frame, AudioCodec codec)
+    /// <summary>Takes the next frame. Afterwards <see cref="IsActive"/> is false when that was the last one.</summary>
+    public void Take(Outgoing sound)
+    {
+        if (sound.Codec.IsTable())
+        {
+            Take(sound.Codes, sound.Codec);
+            sound.PutCodes();
+            return;
+        }
+        Span<short> frame = stackalloc short[Audio.FrameSamples];
+        Take(frame);
+        sound.Put(frame);
+    }
+
+    /// <summary>The same as codes of a law.</summary>
+    private void Take(Span<byte> frame, AudioCodec codec)
     {
         while (!frame.IsEmpty)
         {

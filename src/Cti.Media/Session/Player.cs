@@ -1,4 +1,3 @@
-using Cti.Media.Codecs;
 using Cti.Media.Files;
 
 namespace Cti.Media.Session;
@@ -61,12 +60,12 @@ internal sealed class Player(Action<MediaEvent> report)
     /// <summary>Ends whatever runs.</summary>
     public void Stop() => End(_action, MediaOutcome.Stopped);
 
-    /// <summary>Takes the next frame of what is loaded, encoded.</summary>
+    /// <summary>Takes the next frame of what is loaded.</summary>
     /// <returns>False where there was no sound left for it.</returns>
-    public bool Take(Span<byte> payload, AudioCodec codec)
+    public bool Take(Outgoing sound)
     {
         var hasSound = BeginFrame();
-        _cursor.Take(payload, codec);
+        _cursor.Take(sound);
         EndFrame();
         return hasSound;
     }

@@ -1,4 +1,3 @@
-using Cti.Media.Codecs;
 using Cti.Media.Rtcp;
 
 namespace Cti.Media.Session;
@@ -40,11 +39,14 @@ internal sealed class PublishedStatistics
     }
 
     /// <summary>From the loop, with each RTCP that came.</summary>
-    public void Reported(RtcpReporter rtcp, long sent)
+    /// <param name="rtcp">What is known of it.</param>
+    /// <param name="sent">Packets sent until now.</param>
+    /// <param name="perMilli">Ticks of our clock in a millisecond.</param>
+    public void Reported(RtcpReporter rtcp, long sent, int perMilli)
     {
         Volatile.Write(ref _roundTripMillis, rtcp.RoundTripMillis);
         Volatile.Write(ref _remoteLossFraction, rtcp.RemoteLossFraction);
-        Volatile.Write(ref _remoteJitterMillis, rtcp.RemoteJitterSamples < 0 ? -1 : rtcp.RemoteJitterSamples / (double)Audio.MillisSamples);
+        Volatile.Write(ref _remoteJitterMillis, rtcp.RemoteJitterTicks < 0 ? -1 : rtcp.RemoteJitterTicks / (double)perMilli);
         Volatile.Write(ref _sentWhenReported, sent);
         Volatile.Write(ref _remoteLost, rtcp.RemoteLost);
     }

@@ -1,3 +1,5 @@
+using Cti.Media.Codecs;
+
 namespace Cti.Media.Session;
 
 /// <summary>What a payload type brings in a session.</summary>
@@ -9,13 +11,44 @@ internal enum PayloadKind : byte
     Pcmu,
     /// <summary>G.711 A-law.</summary>
     Pcma,
-    /// <summary>Telephone events.</summary>
+    /// <summary>G.722.</summary>
+    G722,
+    /// <summary>Opus.</summary>
+    Opus,
+    /// <summary>Comfort noise.</summary>
+    Noise,
+    /// <summary>Telephone events by a clock of 8000.</summary>
     Event,
+    /// <summary>Telephone events by a clock of 48000.</summary>
+    FastEvent,
+}
+
+/// <summary>What follows from a kind.</summary>
+internal static class PayloadKinds
+{
+    /// <summary>Whether it is a telephone event.</summary>
+    public static bool IsEvent(this PayloadKind kind) => kind is PayloadKind.Event or PayloadKind.FastEvent;
+
+    /// <summary>Ticks of an event's clock in a millisecond.</summary>
+    public static int EventClockPerMilli(this PayloadKind kind) => kind == PayloadKind.FastEvent ? 48 : 8;
+
+    /// <summary>The codec of sound; null for what is none.</summary>
+    public static AudioCodec? Codec(this PayloadKind kind) => kind switch
+    {
+        PayloadKind.Pcmu => AudioCodec.Pcmu,
+        PayloadKind.Pcma => AudioCodec.Pcma,
+        PayloadKind.G722 => AudioCodec.G722,
+        PayloadKind.Opus => AudioCodec.Opus,
+        _ => null,
+    };
 }
 
 /// <summary>What the payload types of a session mean, as a table: one look a packet.</summary>
 internal sealed class ReceivedPayloads
 {
+    /// <summary>Comfort noise's own type (RFC 3551 table 4).</summary>
+    public const int StaticNoise = 13;
+
     private readonly PayloadKind[] _kinds = new PayloadKind[128];
 
     /// <summary>What that type brings, 0..127.</summary>
@@ -25,19 +58,25 @@ internal sealed class ReceivedPayloads
     public void Configure(MediaDescription description)
     {
         Array.Clear(_kinds);
-        foreach (var format in description.AlsoReceived) Set(format.PayloadType, format.Codec);
-        Set(description.TelephoneEventPayloadType, null);
-        Set(description.PayloadType, description.Codec);
+        foreach (var format in description.AlsoReceived)
+            Set(format.PayloadType, format.Codec is { } codec ? KindOf(codec) : EventOf(format.EventClockPerMilli));
+        Set(description.NoisePayloadType, PayloadKind.Noise);
+        Set(description.TelephoneEventPayloadType, EventOf(description.EventClockPerMilli));
+        Set(description.PayloadType, KindOf(description.Codec));
     }
 
-    private void Set(int payloadType, AudioCodec? codec)
+    private void Set(int payloadType, PayloadKind kind)
     {
-        if (payloadType is < 0 or > 127) return;
-        _kinds[payloadType] = codec switch
-        {
-            AudioCodec.Pcmu => PayloadKind.Pcmu,
-            AudioCodec.Pcma => PayloadKind.Pcma,
-            _ => PayloadKind.Event,
-        };
+        if (payloadType is >= 0 and <= 127) _kinds[payloadType] = kind;
     }
+
+    private static PayloadKind KindOf(AudioCodec codec) => codec switch
+    {
+        AudioCodec.Pcmu => PayloadKind.Pcmu,
+        AudioCodec.Pcma => PayloadKind.Pcma,
+        AudioCodec.G722 => PayloadKind.G722,
+        _ => PayloadKind.Opus,
+    };
+
+    private static PayloadKind EventOf(int clockPerMilli) => clockPerMilli == 48 ? PayloadKind.FastEvent : PayloadKind.Event;
 }

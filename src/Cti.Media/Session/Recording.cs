@@ -33,6 +33,9 @@ internal sealed class Recording(long action)
 
     public RecordingPhase Phase { get; private set; }
 
+    /// <summary>How many samples a frame of its file has; 0 while it is not open.</summary>
+    public int FrameSamples => _recorder?.FrameSamples ?? 0;
+
     /// <summary>A recorder that came too late: its file goes, unless whoever goes on with it elsewhere is to find it.</summary>
     public static void Drop(SoundRecorder recorder, bool isAbandoned)
     {
@@ -55,10 +58,16 @@ internal sealed class Recording(long action)
     /// <summary>Sound goes into it from now on.</summary>
     public void Run() => Phase = RecordingPhase.Running;
 
-    /// <summary>Takes a frame, while it runs.</summary>
-    public void Write(ReadOnlySpan<short> samples)
+    /// <summary>Takes a frame of any rate, while it runs.</summary>
+    public void Write(ReadOnlySpan<short> frame)
     {
-        if (Phase == RecordingPhase.Running) _recorder!.Write(samples);
+        if (Phase == RecordingPhase.Running) _recorder!.WriteFrame(frame);
+    }
+
+    /// <summary>The same of two channels, each of its rate.</summary>
+    public void Write(ReadOnlySpan<short> left, ReadOnlySpan<short> right)
+    {
+        if (Phase == RecordingPhase.Running) _recorder!.WriteFrame(left, right);
     }
 
     public void Stop()

@@ -60,34 +60,33 @@ internal sealed class SessionKeys(RtpSender sender, SessionReports reports, bool
         if (action != Forwarded) reports.Report(new SendKeysEnded(action, outcome));
     }
 
-    /// <summary>Writes the present frame's packet.</summary>
-    /// <param name="packet">Where it goes.</param>
-    /// <param name="payload">The place of a frame of sound in it.</param>
+    /// <summary>Makes the present frame: an event's packet, or sound.</summary>
+    /// <param name="packet">Where an event's packet goes.</param>
+    /// <param name="sound">Where sound goes.</param>
     /// <param name="description">What was negotiated.</param>
     /// <param name="canSend">Whether the far end may be sent to; the keys go on where not.</param>
     /// <returns>The packet's length, 0 for none.</returns>
-    public int WriteFrame(Span<byte> packet, Span<byte> payload, MediaDescription description, bool canSend)
+    public int WriteFrame(Span<byte> packet, Outgoing sound, MediaDescription description, bool canSend)
     {
         var length = 0;
         sender.EndRelay();
         switch (_keys.Begin(sender.Timestamp))
         {
             case KeyFrame.Event:
-                _keys.WriteEvent(payload);
+                sound.Drop();
                 if (canSend && description.TelephoneEventPayloadType >= 0)
                 {
+                    _keys.WriteEvent(packet.Slice(RtpPacket.HeaderBytes, EventReceiver.PayloadBytes), description.EventClockPerMilli);
                     length = sender.WriteEvent(packet, description.TelephoneEventPayloadType, _keys.Marker, _keys.EventTimestamp,
                         EventReceiver.PayloadBytes);
                 }
                 break;
             case KeyFrame.Tone:
                 _keys.WriteTone(_tone);
-                G711.Encode(description.Codec, _tone, payload);
-                if (canSend) length = sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples);
+                sound.Put(_tone);
                 break;
             case KeyFrame.Gap or KeyFrame.Idle:
-                payload.Fill(G711.Silence(description.Codec));
-                if (canSend && fillsGaps) length = sender.WriteAudio(packet, description.PayloadType, Audio.FrameSamples);
+                if (fillsGaps) sound.PutSilence();
                 break;
         }
         if (_keys.End()) End(MediaOutcome.Completed);

@@ -1,4 +1,3 @@
-using Cti.Media.Codecs;
 using Cti.Media.Files;
 using Cti.Media.Tones;
 
@@ -79,12 +78,12 @@ internal sealed class SessionRecordings(List<Recording> recordings, AudioReceive
         }
     }
 
-    /// <summary>Takes the next frame of the beep, encoded; its recording begins with the last one.</summary>
+    /// <summary>Takes the next frame of the beep; its recording begins with the last one.</summary>
     /// <returns>False where none is due.</returns>
-    public bool TryTakeBeep(Span<byte> payload, AudioCodec codec)
+    public bool TryTakeBeep(Outgoing sound)
     {
         if (!_beep.IsActive || FindBeeping() is not { } recording) return false;
-        _beep.Take(payload, codec);
+        _beep.Take(sound);
         if (!_beep.IsActive) Begin(recording);
         return true;
     }

@@ -175,7 +175,7 @@ public sealed record SipTcpSettings(int MaxConnections, TimeSpan IdleTimeout, Ti
 /// <param name="RecordRoot">Folder of the applications' folders of recordings, a full path.</param>
 /// <param name="RecordFileMode">Who may read and write a recording.</param>
 /// <param name="RecordDirectoryMode">Who may enter a folder that is made for recordings.</param>
-/// <param name="Codecs">Offered in this order: PCMA, PCMU.</param>
+/// <param name="Codecs">Encoding names, offered in this order.</param>
 /// <param name="Inactivity">A call that receives no RTP for so long is released; zero: never.</param>
 /// <param name="Loops">Media threads; 0: half the processors, at least one.</param>
 /// <param name="Language">Tag of the language that is spoken where nothing else is asked for: zh-CN or en-US.</param>
@@ -282,7 +282,8 @@ public sealed record TrunkTls(string? Name, bool Verify);
 /// <param name="Latch">From where else than its signalled address RTP may come; null: as cti.media says.</param>
 /// <param name="Idle">What is sent while there is nothing to send; null: as cti.media says.</param>
 /// <param name="Srtp">Whether its sound is protected by keys in its description; null: as cti.media says.</param>
-public sealed record TrunkMedia(LatchMode? Latch, IdleSending? Idle, SrtpMode? Srtp);
+/// <param name="Codecs">Encoding names, offered in this order; null: as cti.media says.</param>
+public sealed record TrunkMedia(LatchMode? Latch, IdleSending? Idle, SrtpMode? Srtp, ImmutableArray<string>? Codecs);
 
 /// <summary>cti.trunks[].auth.</summary>
 /// <param name="User">The user.</param>

@@ -237,8 +237,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static ImmutableArray<string> Codecs(SettingsReader reader)
     {
-        var codecs = reader.List("codecs", "PCMA or PCMU", text => text.ToUpperInvariant() is "PCMA" or "PCMU" ? text.ToUpperInvariant() : null,
-            min: 1, max: 16);
+        var codecs = reader.List("codecs", $"one of {string.Join(", ", AudioNames.Codecs)}",
+            static text => AudioNames.Codecs.FirstOrDefault(name => name.Equals(text, StringComparison.OrdinalIgnoreCase)), min: 1, max: 16);
         if (codecs.Distinct().Count() != codecs.Length) reader.Problem("codecs", "the same codec twice; right is each once");
         return codecs;
     }
@@ -373,7 +373,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         var settings = new TrunkMedia(
             media.Has("latch") ? media.Choice("latch", LatchModes) : Ask(media, "latch", default(LatchMode?)),
             media.Has("idle") ? media.Choice("idle", IdleModes) : Ask(media, "idle", default(IdleSending?)),
-            media.Has("srtp") ? media.Choice("srtp", SrtpModes) : Ask(media, "srtp", default(SrtpMode?)));
+            media.Has("srtp") ? media.Choice("srtp", SrtpModes) : Ask(media, "srtp", default(SrtpMode?)),
+            media.Has("codecs") ? Codecs(media) : Ask(media, "codecs", default(ImmutableArray<string>?)));
         media.Close();
         return settings;
     }

@@ -8,7 +8,7 @@ namespace Cti.Sip.Sdp;
 /// <param name="RemotePort">1..65535.</param>
 /// <param name="RemoteRtcpAddress">IP literal RTCP goes to (RFC 3605, else the same as RTP).</param>
 /// <param name="RemoteRtcpPort">Port of RTCP (RFC 3605, else RTP's + 1); 0 where there is none.</param>
-/// <param name="Codec">Encoding name: PCMU or PCMA.</param>
+/// <param name="Codec">Encoding name, one of <see cref="AudioNames.Codecs"/>.</param>
 /// <param name="PayloadType">Its payload type, 0..127.</param>
 /// <param name="TelephoneEventPayloadType">RFC 4733's payload type, or -1 where it was not agreed.</param>
 /// <param name="Send">Whether we may send.</param>
@@ -28,6 +28,17 @@ public sealed record NegotiatedAudio(string RemoteAddress, int RemotePort, strin
     [JsonIgnore]
     public StreamKeys? Keys { get; init; }
 
+    /// <summary>
+    /// Ticks in a second of the clock of <see cref="TelephoneEventPayloadType"/>; 0 where it is that of the codec, as it should be. Not in a journal: a new
+    /// owner asks anew.
+    /// </summary>
+    [JsonIgnore]
+    public int EventClock { get; init; }
+
+    /// <summary>How they want to be sent to; null where they say nothing. Not in a journal either.</summary>
+    [JsonIgnore]
+    public SendingWishes? Wishes { get; init; }
+
     /// <summary>The same, protected by these; as it is where there are none.</summary>
     internal NegotiatedAudio With(StreamKeys? keys) => keys is null ? this : this with { Srtp = keys.Local.Suite, Keys = keys };
 }
@@ -37,12 +48,15 @@ public sealed record NegotiatedAudio(string RemoteAddress, int RemotePort, strin
 /// <param name="RtpPort">1..65535.</param>
 /// <param name="SessionId">The o= line's id, for the first description of a dialog; later ones keep the previous one's.</param>
 /// <param name="Version">The o= line's version, for the first description of a dialog.</param>
-/// <param name="Codecs">Encoding names we can do, the preferred first: the order of our offers. At least one, of PCMU and PCMA.</param>
+/// <param name="Codecs">Encoding names we would have, the preferred first: the order of our offers. At least one, of <see cref="AudioNames.Codecs"/>.</param>
 /// <param name="Direction">What we want: our sending is its sending half.</param>
 /// <param name="TelephoneEventPayloadType">RFC 4733's payload type in our offers, 96..127, or -1 to neither offer nor accept it.</param>
 public sealed record LocalAudio(string Address, int RtpPort, ulong SessionId, ulong Version, ImmutableArray<string> Codecs,
     SdpDirection Direction = SdpDirection.SendReceive, int TelephoneEventPayloadType = 101)
 {
+    /// <summary>What we can do at all: what was agreed of it before is offered again, though it is not among the codecs we would have by now.</summary>
+    public ImmutableArray<string> Able { get; init; } = Codecs;
+
     /// <summary>What protects it; null where nothing is protected.</summary>
     public LocalCrypto? Crypto { get; init; }
 }

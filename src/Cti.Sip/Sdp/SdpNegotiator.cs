@@ -6,36 +6,57 @@ using System.Net.Sockets;
 namespace Cti.Sip.Sdp;
 
 /// <summary>
-/// Offer and answer (RFC 3264) for one audio stream of G.711 with telephone events, plain or protected (RFC 4568); pure. We always send packets of 20 ms,
-/// whatever ptime and maxptime say: receivers must take 0..200 ms for these codecs (RFC 3551 section 4.2).
+/// Offer and answer (RFC 3264) for one audio stream with telephone events, plain or protected (RFC 4568); pure.
 /// </summary>
 public static class SdpNegotiator
 {
-    private const string TelephoneEvent = "telephone-event";
-    private const int ClockRate = 8000;
-
     /// <summary>
     /// Our offer. With <paramref name="previous"/>, the last description we sent in this dialog, it is a re-offer: same o= id, version
     /// raised by one only when something changed, the same media descriptions in the same places (RFC 3264 section 8).
     /// </summary>
     public static SdpSession CreateOffer(LocalAudio local, SdpSession? previous = null)
     {
-        var eventType = local.TelephoneEventPayloadType;
         var media = ImmutableArray.CreateBuilder<SdpMedia>();
         var place = previous is null ? -1 : IndexOfLiveAudio(previous);
-        if (previous is not null)
-        {
-            // A payload type keeps its meaning for the whole session (RFC 3264 section 8.3.2).
-            if (place >= 0 && eventType >= 0 && FindTelephoneEvent(previous.Media[place]) is >= 0 and var earlier) eventType = earlier;
-            foreach (var description in previous.Media) media.Add(SwitchedOff(description));
-        }
-        var formats = local.Codecs.Select(StaticFormat).ToImmutableArray();
-        var (profile, lines) = StreamCrypto.Offer(local.Crypto, place < 0 ? null : previous!.Media[place]);
-        var audio = AudioLine(local.RtpPort, profile, formats, eventType, local.Direction, lines);
+        foreach (var description in previous?.Media ?? []) media.Add(SwitchedOff(description));
+        var live = place < 0 ? null : previous!.Media[place];
+        var formats = OfferedCodecs(local, live);
+        var (profile, lines) = StreamCrypto.Offer(local.Crypto, live);
+        var audio = AudioLine(local.RtpPort, profile, [.. formats, .. OfferedEvents(local, live, formats)], local.Direction, lines);
         if (place < 0) media.Add(audio);
         else media[place] = audio;
         return Versioned(Compose(local, "0 0", media.DrainToImmutable()), previous);
     }
+
+    /// <summary>
+    /// What was agreed before comes first, under the payload types that it has for the whole session (RFC 3264 section 8.3.2); then what else we would have.
+    /// </summary>
+    private static ImmutableArray<AudioFormat> OfferedCodecs(LocalAudio local, SdpMedia? live)
+    {
+        var formats = ImmutableArray.CreateBuilder<AudioFormat>();
+        if (live is not null) formats.AddRange(AudioFormat.In(live).Where(format => local.Able.Contains(format.Name)).DistinctBy(format => format.Name));
+        var taken = Taken(live);
+        foreach (var codec in local.Codecs)
+        {
+            if (!formats.Any(one => one.Name == codec) && AudioFormat.Of(codec, taken) is { } format) formats.Add(format);
+        }
+        return formats.DrainToImmutable();
+    }
+
+    /// <summary>Telephone events by each clock that the codecs have: theirs has to be the stream's (RFC 4733 section 2.1).</summary>
+    private static IEnumerable<AudioFormat> OfferedEvents(LocalAudio local, SdpMedia? live, ImmutableArray<AudioFormat> codecs)
+    {
+        if (local.TelephoneEventPayloadType < 0) yield break;
+        var taken = Taken(live);
+        taken.UnionWith(codecs.Select(static format => format.PayloadType));
+        foreach (var clock in codecs.Select(static format => format.Clock).Distinct().Order())
+        {
+            if (live is not null && AudioFormat.Find(live, AudioNames.TelephoneEvent, clock) is { } earlier && earlier.Clock == clock) yield return earlier;
+            else if (AudioFormat.Events(local.TelephoneEventPayloadType, clock, taken) is { } events) yield return events;
+        }
+    }
+
+    private static HashSet<int> Taken(SdpMedia? live) => live is null ? [] : [.. AudioFormat.In(live).Select(static format => format.PayloadType)];
 
     /// <summary>
     /// Our answer: the first audio stream we can do gets those of its codecs that we have, in the offerer's order, and telephone-event under the offer's
@@ -69,15 +90,40 @@ public static class SdpNegotiator
         SdpAttribute? line = null;
         if (refusal == SdpRefusal.None) refusal = StreamCrypto.Answer(media, local.Crypto, isJournaled, out keys, out line);
         if (refusal != SdpRefusal.None) return SdpOutcome.Refused(refusal);
-        var eventType = local.TelephoneEventPayloadType < 0 ? -1 : FindTelephoneEvent(media);
+        var beside = Beside(media, formats, local.TelephoneEventPayloadType >= 0);
         var theirs = offer.DirectionOf(media);
         var send = theirs.Receives() && local.Direction.Sends() && !remote.IsHeld;
         var receive = theirs.Sends() && local.Direction.Receives();
         var profile = StreamCrypto.IsProtected(media) ? StreamCrypto.Protected : StreamCrypto.Plain;
-        var own = AudioLine(local.RtpPort, profile, formats, eventType, SdpDirections.Of(send, receive), line is null ? [] : [line]);
+        var own = AudioLine(local.RtpPort, profile, [.. formats, .. beside], SdpDirections.Of(send, receive), line is null ? [] : [line]);
         var answer = Versioned(Compose(local, offer.Timing, [.. offer.Media.Select((other, at) => at == place ? own : SwitchedOff(other))]), previous);
-        var agreed = remote.Negotiated(formats[0], eventType, send, receive, Others(formats[0], eventType, formats, [])).With(keys);
+        var agreed = remote.Negotiated(media, formats[0], EventsOf(beside, formats[0]), send, receive, [.. formats, .. beside]).With(keys);
         return new SdpOutcome(answer, agreed, SdpRefusal.None);
+    }
+
+    /// <summary>
+    /// What a stream has beside its codecs: keys by the clocks of these, or else by the one that there is; comfort noise where the codec that is sent has its
+    /// clock.
+    /// </summary>
+    private static ImmutableArray<AudioFormat> Beside(SdpMedia media, ImmutableArray<AudioFormat> codecs, bool hasEvents)
+    {
+        var beside = ImmutableArray.CreateBuilder<AudioFormat>();
+        if (codecs[0].Clock == AudioFormat.Telephony && AudioFormat.Find(media, AudioNames.ComfortNoise, AudioFormat.Telephony) is { } noise) beside.Add(noise);
+        if (!hasEvents) return beside.DrainToImmutable();
+        foreach (var clock in codecs.Select(static format => format.Clock).Distinct())
+        {
+            if (AudioFormat.Find(media, AudioNames.TelephoneEvent, clock) is { } events && !beside.Contains(events)) beside.Add(events);
+        }
+        return beside.DrainToImmutable();
+    }
+
+    /// <summary>The events that are sent beside a codec; null for none.</summary>
+    private static AudioFormat? EventsOf(ImmutableArray<AudioFormat> beside, AudioFormat codec)
+    {
+        var events = beside.Where(static format => format.Name == AudioNames.TelephoneEvent).ToImmutableArray();
+        if (events.IsEmpty) return null;
+        var own = events.FirstOrDefault(format => format.Clock == codec.Clock);
+        return own.Name is null ? events[0] : own;
     }
 
     /// <summary>
@@ -89,22 +135,24 @@ public static class SdpNegotiator
         if (place < 0) return SdpOutcome.Refused(SdpRefusal.NoAudio);
         if (AnswerTo(answer, place) is not { } media) return SdpOutcome.Refused(SdpRefusal.MediaMismatch);
         var ours = offer.Media[place];
-        var offered = Formats(ours).Where(format => format.Name != TelephoneEvent).ToImmutableArray();
+        var offered = AudioFormat.In(ours).Where(static format => AudioNames.IsCodec(format.Name)).ToImmutableArray();
         var family = FamilyOf(offer.ConnectionOf(ours)?.Address ?? "");
         var refusal = Examine(answer, media, [.. offered.Select(format => format.Name)], family, out var remote, out var formats);
         StreamKeys? keys = null;
         if (refusal == SdpRefusal.None) refusal = StreamCrypto.Apply(ours, media, out keys);
         if (refusal != SdpRefusal.None) return SdpOutcome.Refused(refusal);
-        var ourEvents = FindTelephoneEvent(ours);
-        var eventType = ourEvents < 0 ? -1 : FindTelephoneEvent(media);
+        var hasEvents = AudioFormat.In(ours).Any(static format => format.Name == AudioNames.TelephoneEvent);
+        var beside = Beside(media, formats, hasEvents);
         var wanted = offer.DirectionOf(ours);
         var theirs = answer.DirectionOf(media);
         var send = wanted.Sends() && theirs.Receives() && !remote.IsHeld;
         var receive = wanted.Receives() && theirs.Sends();
         // What they send goes by our numbers, and by their own where they mix them up.
-        var agreed = offered.Where(format => formats.Any(other => other.Name == format.Name)).ToList();
-        if (eventType >= 0) agreed.Add(new AudioFormat(TelephoneEvent, ourEvents));
-        var audio = remote.Negotiated(formats[0], eventType, send, receive, Others(formats[0], eventType, formats, agreed)).With(keys);
+        var agreed = AudioFormat.In(ours).Where(format => AudioNames.IsCodec(format.Name)
+            ? formats.Any(other => other.Name == format.Name)
+            : beside.Contains(format with { PayloadType = AudioFormat.Find(media, format.Name, format.Clock)?.PayloadType ?? -1 }));
+        if (EventsOf(beside, formats[0]) is { } sent && AudioFormat.Find(ours, sent.Name, sent.Clock) is { } own) agreed = agreed.Append(own);
+        var audio = remote.Negotiated(media, formats[0], EventsOf(beside, formats[0]), send, receive, [.. agreed, .. formats, .. beside]).With(keys);
         return new SdpOutcome(null, audio, SdpRefusal.None);
     }
 
@@ -135,7 +183,7 @@ public static class SdpNegotiator
         foreach (var media in session.Media)
         {
             if (!IsLiveAudio(media) || !StreamCrypto.IsKnownProfile(media) || session.ConnectionOf(media) is not { } connection) continue;
-            if (!Formats(media).Any(format => format.Name != TelephoneEvent)) continue;
+            if (!AudioFormat.In(media).Any(static format => AudioNames.IsCodec(format.Name))) continue;
             return connection.IsHostName ? connection : null;
         }
         return null;
@@ -157,17 +205,8 @@ public static class SdpNegotiator
         if (media.Port == 0) return SdpRefusal.Disabled;
         if (!StreamCrypto.IsKnownProfile(media)) return SdpRefusal.UnsupportedProfile;
         if (!RemoteEnd.TryFind(session, media, family, out remote)) return SdpRefusal.UnusableAddress;
-        formats = [.. Formats(media).Where(format => codecs.Contains(format.Name, StringComparer.Ordinal)).Distinct()];
+        formats = [.. AudioFormat.In(media).Where(format => codecs.Contains(format.Name, StringComparer.Ordinal)).Distinct()];
         return formats.IsEmpty ? SdpRefusal.NoCommonCodec : SdpRefusal.None;
-    }
-
-    /// <summary>What may come besides what we send: a number means one thing, what was named first.</summary>
-    private static string? Others(AudioFormat sent, int eventType, IEnumerable<AudioFormat> theirs, IEnumerable<AudioFormat> ours)
-    {
-        HashSet<int> known = [sent.PayloadType, eventType];
-        var others = ours.Concat(theirs).Where(format => known.Add(format.PayloadType))
-            .Select(static format => Invariant($"{format.PayloadType} {format.Name}"));
-        return string.Join(',', others) is { Length: > 0 } text ? text : null;
     }
 
     private static SdpSession Compose(LocalAudio local, string timing, ImmutableArray<SdpMedia> media)
@@ -188,21 +227,17 @@ public static class SdpNegotiator
         return same with { Origin = same.Origin with { Version = Text(version) } };
     }
 
-    private static SdpMedia AudioLine(int port, string profile, ImmutableArray<AudioFormat> formats, int eventType, SdpDirection direction,
+    private static SdpMedia AudioLine(int port, string profile, ImmutableArray<AudioFormat> formats, SdpDirection direction,
         ImmutableArray<SdpAttribute> crypto)
     {
-        var types = ImmutableArray.CreateBuilder<string>(formats.Length + 1);
-        var attributes = ImmutableArray.CreateBuilder<SdpAttribute>(formats.Length + 4 + crypto.Length);
+        var types = ImmutableArray.CreateBuilder<string>(formats.Length);
+        var attributes = ImmutableArray.CreateBuilder<SdpAttribute>();
         foreach (var format in formats)
         {
             types.Add(Text((ulong)format.PayloadType));
-            attributes.Add(new SdpAttribute("rtpmap", Invariant($"{format.PayloadType} {format.Name}/{ClockRate}")));
-        }
-        if (eventType >= 0)
-        {
-            types.Add(Text((ulong)eventType));
-            attributes.Add(new SdpAttribute("rtpmap", Invariant($"{eventType} {TelephoneEvent}/{ClockRate}")));
-            attributes.Add(new SdpAttribute("fmtp", Invariant($"{eventType} 0-15")));
+            attributes.Add(new SdpAttribute("rtpmap", Invariant($"{format.PayloadType} {format.Map}")));
+            if (format.Name == AudioNames.TelephoneEvent) attributes.Add(new SdpAttribute("fmtp", Invariant($"{format.PayloadType} 0-15")));
+            else if (format.Name == AudioNames.Opus) attributes.Add(new SdpAttribute("fmtp", Invariant($"{format.PayloadType} useinbandfec=1")));
         }
         attributes.Add(new SdpAttribute("ptime", "20"));
         attributes.Add(new SdpAttribute(direction.ToAttribute()));
@@ -228,60 +263,11 @@ public static class SdpNegotiator
         return -1;
     }
 
-    private static int FindTelephoneEvent(SdpMedia media)
-    {
-        foreach (var format in Formats(media))
-            if (format.Name == TelephoneEvent) return format.PayloadType;
-        return -1;
-    }
-
-    /// <summary>The m= line's formats with an 8 kHz mono encoding we know by name, in order; static types need no rtpmap (RFC 3551 table 4).</summary>
-    private static IEnumerable<AudioFormat> Formats(SdpMedia media)
-    {
-        foreach (var text in media.Formats)
-        {
-            if (!byte.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var type) || type > 127) continue;
-            var name = FindMap(media, type) is { } map ? NameOf(map) : type switch { 0 => "PCMU", 8 => "PCMA", _ => null };
-            if (name is not null) yield return new AudioFormat(name, type);
-        }
-    }
-
-    private static string? FindMap(SdpMedia media, int type)
-    {
-        foreach (var attribute in media.Attributes)
-        {
-            if (!attribute.Name.Equals("rtpmap", StringComparison.OrdinalIgnoreCase) || attribute.Value is not { } value) continue;
-            var blank = value.AsSpan().IndexOfAny(' ', '\t');
-            if (blank > 0 && byte.TryParse(value.AsSpan(0, blank), NumberStyles.None, CultureInfo.InvariantCulture, out var mapped) && mapped == type)
-                return value[(blank + 1)..].Replace(" ", "", StringComparison.Ordinal).Replace("\t", "", StringComparison.Ordinal);
-        }
-        return null;
-    }
-
-    /// <summary>What an encoding is to us; a clock rate that was forgotten is that of telephony.</summary>
-    private static string? NameOf(string map)
-    {
-        var parts = map.Split('/');
-        if (parts.Length > 3 || (parts.Length > 1 && parts[1] != "8000") || (parts.Length == 3 && parts[2] is not ("1" or ""))) return null;
-        if (parts[0].Equals("PCMU", StringComparison.OrdinalIgnoreCase)) return "PCMU";
-        if (parts[0].Equals("PCMA", StringComparison.OrdinalIgnoreCase)) return "PCMA";
-        return parts[0].Equals(TelephoneEvent, StringComparison.OrdinalIgnoreCase) ? TelephoneEvent : null;
-    }
-
-    private static AudioFormat StaticFormat(string codec) => codec switch
-    {
-        "PCMU" => new AudioFormat("PCMU", 0),
-        "PCMA" => new AudioFormat("PCMA", 8),
-        _ => throw new ArgumentException($"codec {codec} is not one of PCMU, PCMA", nameof(codec)),
-    };
-
     private static AddressFamily? FamilyOf(string address) => IPAddress.TryParse(address, out var parsed) ? parsed.AddressFamily : null;
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
     private static string Text(ulong number) => number.ToString(CultureInfo.InvariantCulture);
-
-    private readonly record struct AudioFormat(string Name, int PayloadType);
 
     /// <summary>Where their stream is received.</summary>
     private readonly record struct RemoteEnd(string Address, int Port, string RtcpAddress, int RtcpPort, bool IsHeld)
@@ -304,8 +290,26 @@ public static class SdpNegotiator
             return true;
         }
 
-        public NegotiatedAudio Negotiated(AudioFormat format, int eventType, bool send, bool receive, string? others) =>
-            new(Address, Port, RtcpAddress, RtcpPort, format.Name, format.PayloadType, eventType, send, receive, others);
+        /// <summary>What was agreed with this end.</summary>
+        /// <param name="media">What it says of itself.</param>
+        /// <param name="sent">The codec that it is sent.</param>
+        /// <param name="events">The events that it is sent; null for none.</param>
+        /// <param name="send">Whether anything is.</param>
+        /// <param name="receive">Whether it sends.</param>
+        /// <param name="all">All that may come, that too: a number means one thing, what was named first.</param>
+        public NegotiatedAudio Negotiated(SdpMedia media, AudioFormat sent, AudioFormat? events, bool send, bool receive, IEnumerable<AudioFormat> all)
+        {
+            var eventType = events?.PayloadType ?? -1;
+            HashSet<int> known = [sent.PayloadType, eventType];
+            var others = string.Join(',', all.Where(format => known.Add(format.PayloadType))
+                .Select(static format => Invariant($"{format.PayloadType} {format.Kept}")));
+            return new NegotiatedAudio(Address, Port, RtcpAddress, RtcpPort, sent.Name, sent.PayloadType, eventType, send, receive,
+                others.Length > 0 ? others : null)
+            {
+                EventClock = events is { } own && own.Clock != sent.Clock ? own.Clock : 0,
+                Wishes = SendingWishes.Of(media, sent),
+            };
+        }
 
         /// <summary><c>a=rtcp:PORT [IN IP4|IP6 ADDRESS]</c> (RFC 3605); one that cannot be used is as good as none.</summary>
         private RemoteEnd WithRtcp(string? value, AddressFamily? family)

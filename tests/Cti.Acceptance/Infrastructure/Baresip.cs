@@ -34,6 +34,9 @@ internal sealed class Baresip : IAsyncDisposable
     /// <summary>Where it listens for TLS, with a certificate.</summary>
     public int TlsPort { get; private init; }
 
+    /// <summary>The channels of what <see cref="Heard"/> answers.</summary>
+    public int HeardChannels { get; private set; } = 1;
+
     public string Output
     {
         get
@@ -50,7 +53,10 @@ internal sealed class Baresip : IAsyncDisposable
     /// <param name="certificate">Its certificate and key for TLS, with whom it trusts; null: without TLS.</param>
     /// <param name="answers">Whether it answers by itself.</param>
     /// <param name="srtp">How it protects sound: srtp (best effort), srtp-mand (always); null: not.</param>
-    public static async Task<Baresip> StartAsync(int minutes = 2, (string Own, string Trusted)? certificate = null, bool answers = false, string? srtp = null)
+    /// <param name="codec">The codec that it has, as it names it.</param>
+    /// <param name="rate">Samples a second of that codec's sound.</param>
+    public static async Task<Baresip> StartAsync(int minutes = 2, (string Own, string Trusted)? certificate = null, bool answers = false, string? srtp = null,
+        string codec = "PCMA", int rate = 8_000)
     {
         var program = Tools.Find("baresip", "baresip-core");
         var modules = new[] { "/usr/lib/baresip/modules", "/usr/lib64/baresip/modules" }.FirstOrDefault(Directory.Exists)
@@ -66,6 +72,7 @@ internal sealed class Baresip : IAsyncDisposable
             module_path {modules}
             module cons.so
             module g711.so
+            {(codec == "PCMA" ? "" : $"module {codec.Split('/')[0].ToLowerInvariant()}.so")}
             {(srtp is null ? "" : "module srtp.so")}
             module aufile.so
             module aubridge.so
@@ -78,13 +85,15 @@ internal sealed class Baresip : IAsyncDisposable
 
             """));
         await File.WriteAllTextAsync(Path.Combine(folder, "accounts"), $"<sip:tester@127.0.0.1:{sip}{(certificate is null ? "" : ";transport=tls")}>;regint=0;"
-            + $"audio_codecs=PCMA{(answers ? ";answermode=auto" : "")}{(srtp is null ? "" : $";mediaenc={srtp}")}\n");
+            + $"audio_codecs={codec}{(answers ? ";answermode=auto" : "")}{(srtp is null ? "" : $";mediaenc={srtp}")}\n");
         await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
-        var minute = new byte[2 * 8000 * 60];
-        Buffer.BlockCopy(Sound.Rising(60), 0, minute, 0, minute.Length);
+        // Its file has to have the codec's rate and channels.
+        var channels = codec.EndsWith("/2", StringComparison.Ordinal) ? 2 : 1;
+        var minute = new byte[2 * rate * channels * 60];
+        Buffer.BlockCopy(Sound.Rising(60, rate).SelectMany(sample => Enumerable.Repeat(sample, channels)).ToArray(), 0, minute, 0, minute.Length);
         var says = new byte[minutes * minute.Length];
         for (var i = 0; i < minutes; i++) minute.CopyTo(says, i * minute.Length);
-        Sound.Write(folder, "says.wav", Sound.Pcm, says);
+        Sound.Write(folder, "says.wav", Sound.Pcm, says, rate, channels);
         var process = Process.Start(new ProcessStartInfo(program, ["-f", folder])
         {
             RedirectStandardOutput = true,
@@ -132,6 +141,7 @@ internal sealed class Baresip : IAsyncDisposable
         var bytes = new byte[stream.Length];
         stream.ReadExactly(bytes);
         if (bytes.Length <= 44) return [];
+        HeardChannels = BitConverter.ToInt16(bytes, 22);
         var samples = new short[(bytes.Length - 44) / 2];
         Buffer.BlockCopy(bytes, 44, samples, 0, samples.Length * 2);
         return samples;

@@ -24,12 +24,12 @@ internal static class Sound
     }
 
     /// <summary>A tone that rises from 300 to 3000 Hz: unlike itself at every shift.</summary>
-    public static short[] Rising(double seconds)
+    public static short[] Rising(double seconds, int rate = 8000)
     {
-        var samples = new short[(int)(seconds * 8000)];
+        var samples = new short[(int)(seconds * rate)];
         for (var i = 0; i < samples.Length; i++)
         {
-            var t = i / 8000.0;
+            var t = i / (double)rate;
             samples[i] = (short)(14_000 * Math.Sin(2 * Math.PI * ((300 * t) + (2700 / (2 * seconds) * t * t))));
         }
         return samples;
@@ -64,7 +64,7 @@ internal static class Sound
     }
 
     /// <summary>Writes a WAV file; answers its name.</summary>
-    public static string Write(string folder, string name, int format, byte[] data)
+    public static string Write(string folder, string name, int format, byte[] data, int rate = 8000, int channels = 1)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, name))!);
         using var file = new BinaryWriter(File.Create(Path.Combine(folder, name)));
@@ -74,10 +74,10 @@ internal static class Sound
         file.Write(Encoding.ASCII.GetBytes("WAVEfmt "));
         file.Write(16);
         file.Write((short)format);
-        file.Write((short)1);
-        file.Write(8000);
-        file.Write(8000 * bits / 8);
-        file.Write((short)(bits / 8));
+        file.Write((short)channels);
+        file.Write(rate);
+        file.Write(rate * channels * bits / 8);
+        file.Write((short)(channels * bits / 8));
         file.Write((short)bits);
         file.Write(Encoding.ASCII.GetBytes("data"));
         file.Write(data.Length);
@@ -133,6 +133,33 @@ internal static class Sound
                 if (Normalised(piece, heard.AsSpan(to, length)) <= 0.99) continue;
                 found++;
                 from = to + length - 80;
+                break;
+            }
+        }
+        return pieces == 0 ? 0 : (double)found / pieces;
+    }
+
+    /// <summary>
+    /// The share of what was heard, in another rate or with two channels, that is in what was said, in its order: pieces of 100 ms, each with a correlation
+    /// above 0.9, as much as coding by a model leaves of a tone.
+    /// </summary>
+    public static double Alike(short[] heard, short[] said, int rate, int channels)
+    {
+        var step = rate / 8000 * channels;
+        // Box filtered, which is enough for a tone below 3 kHz.
+        short[] narrow = [.. Enumerable.Range(0, heard.Length / step).Select(i =>
+            (short)Enumerable.Range(0, rate / 8000).Average(at => heard[(i * step) + (at * channels)]))];
+        int found = 0, pieces = 0, from = 0;
+        for (var at = 0; at + 800 <= narrow.Length; at += 800)
+        {
+            var piece = narrow.AsSpan(at, 800);
+            if (piece.IndexOfAnyExceptInRange((short)-500, (short)500) < 0) continue;
+            pieces++;
+            for (var to = from; to + 800 <= said.Length; to++)
+            {
+                if (Normalised(piece, said.AsSpan(to, 800)) <= 0.9) continue;
+                found++;
+                from = to;
                 break;
             }
         }

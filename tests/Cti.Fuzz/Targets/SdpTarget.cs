@@ -50,11 +50,25 @@ public static class SdpTarget
         _ = SdpNegotiator.PreferredFamily(session, family => family == AddressFamily.InterNetwork);
         foreach (var address in (string[])["192.0.2.1", "2001:db8::1"])
         {
-            var local = new LocalAudio(address, 20000, 1, 1, ["PCMA", "PCMU"]);
-            var outcome = SdpNegotiator.Answer(session, local);
-            if (outcome.Local is { } answer) CheckAnswer(session, answer, outcome.Audio!);
-            if (SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(local), session).Audio is { } agreed) CheckAgreed(agreed);
+            foreach (var codecs in (ImmutableArray<string>[])[["PCMA", "PCMU"], ["opus", "G722", "PCMA", "PCMU"]])
+            {
+                var local = new LocalAudio(address, 20000, 1, 1, codecs);
+                var outcome = SdpNegotiator.Answer(session, local);
+                if (outcome.Local is { } answer)
+                {
+                    CheckAnswer(session, answer, outcome.Audio!);
+                    CheckOffer(SdpNegotiator.CreateOffer(local, answer));
+                }
+                if (SdpNegotiator.ApplyAnswer(SdpNegotiator.CreateOffer(local), session).Audio is { } agreed) CheckAgreed(agreed);
+            }
         }
+    }
+
+    private static void CheckOffer(SdpSession offer)
+    {
+        var formats = offer.Media.Single(static media => media.Port != 0).Formats;
+        if (formats.IsEmpty) throw new InvalidOperationException("nothing is offered");
+        if (formats.Distinct().Count() != formats.Length) throw new InvalidOperationException("a payload type is offered twice: " + string.Join(' ', formats));
     }
 
     private static void CheckAnswer(SdpSession offer, SdpSession answer, NegotiatedAudio audio)
@@ -74,6 +88,8 @@ public static class SdpTarget
 
     private static void CheckAgreed(NegotiatedAudio audio)
     {
+        if (audio.Wishes is { PacketMillis: < 10 or > 60 } or { PlaybackRate: < 8_000 or > 48_000 })
+            throw new InvalidOperationException($"they would have {audio.Wishes}");
         if (!System.Net.IPAddress.TryParse(audio.RemoteAddress, out _) || !System.Net.IPAddress.TryParse(audio.RemoteRtcpAddress, out _))
             throw new InvalidOperationException("sound goes to no address");
         if (audio.AlsoReceived?.Split(',').Length > 128) throw new InvalidOperationException("more is received than there are numbers");

@@ -1,5 +1,5 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
+using Cti.Media.Native;
 
 namespace Cti.Media.Files.Native;
 
@@ -45,42 +45,30 @@ internal static unsafe partial class Sndfile
     public const int SetCompressionLevel = 0x1301;
     public const int SetBitrateMode = 0x1305;
 
-    /// <summary>What the imports below are called by; where it is found is <see cref="Use"/>'s say.</summary>
-    private const string Name = "cti-sndfile";
-
-    private static nint _handle;
-
-    static Sndfile() => NativeLibrary.SetDllImportResolver(typeof(Sndfile).Assembly, Resolve);
-
-    /// <summary>Takes a loaded library; the first one stays.</summary>
-    public static void Use(nint handle) => Interlocked.CompareExchange(ref _handle, handle, 0);
-
-    [LibraryImport(Name, EntryPoint = "sf_open_virtual")]
+    [LibraryImport(LoadedLibraries.Sndfile, EntryPoint = "sf_open_virtual")]
     public static partial nint OpenVirtual(SndfileVirtual* functions, int mode, SndfileInfo* info, nint context);
 
-    [LibraryImport(Name, EntryPoint = "sf_close")]
+    [LibraryImport(LoadedLibraries.Sndfile, EntryPoint = "sf_close")]
     public static partial int Close(nint file);
 
-    [LibraryImport(Name, EntryPoint = "sf_error")]
+    [LibraryImport(LoadedLibraries.Sndfile, EntryPoint = "sf_error")]
     public static partial int Error(nint file);
 
-    [LibraryImport(Name, EntryPoint = "sf_strerror")]
+    [LibraryImport(LoadedLibraries.Sndfile, EntryPoint = "sf_strerror")]
     public static partial byte* ErrorText(nint file);
 
-    [LibraryImport(Name, EntryPoint = "sf_command")]
+    [LibraryImport(LoadedLibraries.Sndfile, EntryPoint = "sf_command")]
     public static partial int Command(nint file, int command, void* data, int size);
 
-    [LibraryImport(Name, EntryPoint = "sf_readf_float")]
+    [LibraryImport(LoadedLibraries.Sndfile, EntryPoint = "sf_readf_float")]
     public static partial long ReadFrames(nint file, float* samples, long frames);
 
     /// <summary>
     /// Samples of 32 bit. There is one for 16, but up to 1.2.2 it writes memory it never filled into half of each frame of an MP3 file with two channels.
     /// </summary>
-    [LibraryImport(Name, EntryPoint = "sf_writef_int")]
+    [LibraryImport(LoadedLibraries.Sndfile, EntryPoint = "sf_writef_int")]
     public static partial long WriteFrames(nint file, int* samples, long frames);
 
     /// <summary>What went wrong with a file (0: with the last one that could not be opened).</summary>
     public static string Describe(nint file) => (Marshal.PtrToStringUTF8((nint)ErrorText(file)) ?? "no reason given").TrimEnd('.', ' ', '\n');
-
-    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path) => name == Name ? _handle : 0;
 }

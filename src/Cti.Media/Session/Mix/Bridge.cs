@@ -39,8 +39,10 @@ public sealed class Bridge
     private readonly Player _play;
     private readonly MixRecording _recording;
     private readonly short[] _played = new short[Audio.FrameSamples];
-    private readonly short[] _scratch = new short[Audio.FrameSamples];
-    private readonly short[] _stereo = new short[2 * Audio.FrameSamples];
+    private readonly short[] _scratch = new short[Audio.FrameSamplesMax];
+    private readonly short[] _left = new short[Audio.FrameSamplesMax];
+    private RateConverter? _playToFirst;
+    private RateConverter? _playToSecond;
     private Phase _phase;
     private MediaOutcome _outcome;
     private SoundRecorder? _recorder;
@@ -222,14 +224,17 @@ public sealed class Bridge
         if (!_recording.IsRunning) return;
         if (skippedFrames > 0)
         {
-            _stereo.AsSpan().Clear();
-            for (; skippedFrames > 0; skippedFrames--) _recording.Write(_stereo);
+            for (; skippedFrames > 0; skippedFrames--) _recording.Write([], []);
         }
-        Span<short> left = stackalloc short[Audio.FrameSamples];
-        Mixer.Amplify(First.Frame, _firstGain, left);
-        Mixer.Amplify(Second.Frame, _secondGain, _scratch);
-        Mixer.Interleave(left, _scratch, _stereo);
-        _recording.Write(_stereo);
+        _recording.Write(Amplified(First, _firstGain, _left), Amplified(Second, _secondGain, _scratch));
+    }
+
+    /// <summary>A side's frame as loud as it is heard, at its own rate.</summary>
+    private static Span<short> Amplified(MediaSession side, int gain, Span<short> room)
+    {
+        room = room[..side.Frame.Length];
+        Mixer.Amplify(side.Frame, gain, room);
+        return room;
     }
 
     /// <summary>Whether the one that is listened to sends: only then the listener hears nothing else.</summary>
@@ -239,7 +244,7 @@ public sealed class Bridge
     internal void OnPacket(MediaSession source, in RtpPacket rtp, PayloadKind kind, long nowNanos)
     {
         if (_phase != Phase.Active) return;
-        var isEvent = kind == PayloadKind.Event;
+        var isEvent = kind.IsEvent();
         var isFirst = source == First;
         if (isFirst ? !SecondHears : !FirstHears) return;
         var relays = isFirst ? _relaysFirst : _relaysSecond;
@@ -257,7 +262,7 @@ public sealed class Bridge
     }
 
     /// <summary>What the listener hears in this frame.</summary>
-    internal Supply Take(MediaSession listener, Span<byte> payload, AudioCodec codec, long nowNanos)
+    internal Supply Take(MediaSession listener, Outgoing sound, long nowNanos)
     {
         if (_phase != Phase.Active) return Supply.None;
         var isFirst = listener == First;
@@ -265,24 +270,36 @@ public sealed class Bridge
             return nowNanos - (isFirst ? _relayedSecondNanos : _relayedFirstNanos) < RelaySilenceNanos ? Supply.Relayed : Supply.None;
         var hears = isFirst ? FirstHears : SecondHears;
         if (!hears && !_playSounds) return Supply.None;
-        if (hears) Mixer.Amplify(isFirst ? Second.Frame : First.Frame, isFirst ? _secondGain : _firstGain, _scratch);
-        else _scratch.AsSpan().Clear();
-        if (_playSounds) Mixer.AddSaturated(_scratch, _played);
-        G711.Encode(codec, _scratch, payload);
+        var frame = _scratch.AsSpan(0, Audio.FrameSamples);
+        if (hears) frame = isFirst ? Amplified(Second, _secondGain, _scratch) : Amplified(First, _firstGain, _scratch);
+        else frame.Clear();
+        if (_playSounds) AddPlay(frame, isFirst ? _playToFirst ??= new RateConverter() : _playToSecond ??= new RateConverter());
+        sound.Put(frame);
         return Supply.Frame;
+    }
+
+    private void AddPlay(Span<short> frame, RateConverter converter)
+    {
+        Span<short> played = stackalloc short[frame.Length];
+        converter.Convert(_played, played);
+        Mixer.AddSaturated(frame, played);
     }
 
     /// <summary>Decides for each direction whether it is relayed, and for each side whether it must be decoded.</summary>
     private void Refresh()
     {
         var isActive = _phase == Phase.Active;
-        var canRelay = isActive && !_playSounds && !_play.IsLoaded && First.Codec is { } codec && Second.Codec == codec;
-        _relaysFirst = canRelay && SecondHears && _firstGain == Mixer.Unity;
-        _relaysSecond = canRelay && FirstHears && _secondGain == Mixer.Unity;
+        var canRelay = isActive && !_playSounds && !_play.IsLoaded;
+        _relaysFirst = canRelay && SecondHears && _firstGain == Mixer.Unity && CanRelay(First, Second);
+        _relaysSecond = canRelay && FirstHears && _secondGain == Mixer.Unity && CanRelay(Second, First);
         var records = isActive && _recording.IsOpen;
         Decode(First, ref _decodesFirst, isActive && (records || (SecondHears && !_relaysFirst)));
         Decode(Second, ref _decodesSecond, isActive && (records || (FirstHears && !_relaysSecond)));
     }
+
+    /// <summary>Where both agreed on one codec first, and it is what comes: that a far end sends another one is told by its first packet.</summary>
+    private static bool CanRelay(MediaSession from, MediaSession to) =>
+        from.Codec is { } agreed && agreed == to.Codec && from.Heard?.CanRelayTo(agreed) == true;
 
     private void StartHeldRecorder()
     {

@@ -32,10 +32,14 @@ public sealed class Conference
     private readonly PlayCursor _background = new();
     private readonly PlayCursor _ringBack = new();
     private readonly List<PlayCursor> _sounds = [];
-    private readonly int[] _sum = new int[Audio.FrameSamples];
-    private readonly short[] _frame = new short[Audio.FrameSamples];
-    private readonly byte[][] _shared = [.. Enum.GetValues<AudioCodec>().Select(_ => new byte[Audio.FrameSamples])];
-    private readonly bool[] _sharedIsMade = new bool[Enum.GetValues<AudioCodec>().Length];
+    private readonly int[] _sum = new int[Audio.FrameSamplesMax];
+    private readonly short[] _frame = new short[Audio.FrameSamplesMax];
+    private readonly short[] _narrow = new short[Audio.FrameSamples];
+    private readonly RateConverter _toNarrow = new();
+    private readonly RateConverter _fromSounds = new();
+    private readonly byte[][] _shared = [new byte[Audio.FrameSamples], new byte[Audio.FrameSamples]];
+    private readonly bool[] _sharedIsMade = new bool[2];
+    private bool _narrowIsMade;
     private bool _ticked;
     private long _lastTickNanos;
     private bool _closedReported;
@@ -99,17 +103,45 @@ public sealed class Conference
         _lastTickNanos = nowNanos;
         if (_recording.IsOpen) _recording.Poll();
         if (IsClosing) return;
-        _sum.AsSpan().Clear();
+        foreach (var seat in _seats) seat.IsTicked = seat.Session.BeginTick(nowNanos);
+        var sum = _sum.AsSpan(0, FrameSamples());
+        sum.Clear();
         foreach (var seat in _seats)
         {
-            seat.Contribute(_sum, seat.Session.BeginTick(nowNanos));
+            seat.Contribute(sum);
             if (_options.TalkerEvents && seat.Watch()) Report(new TalkerChanged(seat.Session.Id, seat.IsTalking));
         }
-        AddSounds();
-        Mixer.Saturate(_sum, _frame);
-        Record(skipped);
+        AddSounds(sum);
+        var frame = _frame.AsSpan(0, sum.Length);
+        Mixer.Saturate(sum, frame);
+        Record(frame, skipped);
         _sharedIsMade.AsSpan().Clear();
-        foreach (var seat in _seats) Serve(seat);
+        _narrowIsMade = false;
+        foreach (var seat in _seats) Serve(seat, sum);
+    }
+
+    /// <summary>
+    /// How many samples a frame of the mix has: as many as somebody hears of somebody else, since more would cost and not be heard.
+    /// </summary>
+    private int FrameSamples()
+    {
+        // The widest sound, whose, and the widest beside it.
+        var (first, second) = (Audio.FrameSamples, Audio.FrameSamples);
+        ConferenceSeat? widest = null;
+        foreach (var seat in _seats)
+        {
+            if (!seat.Talks) continue;
+            var samples = seat.Session.Frame.Length;
+            if (samples > first) (first, second, widest) = (samples, first, seat);
+            else second = Math.Max(second, samples);
+        }
+        if (first == Audio.FrameSamples) return first;
+        var needed = Math.Min(Math.Max(Audio.FrameSamples, _recording.FrameSamples), first);
+        foreach (var seat in _seats)
+        {
+            if (seat.Hears && seat.Session.Codec is { } codec) needed = Math.Max(needed, Math.Min(codec.FrameSamples(), seat == widest ? second : first));
+        }
+        return needed;
     }
 
     /// <summary>Reports <see cref="ConferenceClosed"/>: the last report. Once.</summary>
@@ -175,25 +207,42 @@ public sealed class Conference
         if (sound.IsActive) _sounds.Add(sound);
     }
 
-    private void AddSounds()
+    /// <summary>All that is no member's is of 8 kHz: it is summed up before it is brought to the mix's rate.</summary>
+    private void AddSounds(Span<int> sum)
     {
-        if (_play.Take(_frame)) Mixer.Add(_sum, _frame);
-        if (_background.IsActive) Add(_background);
-        if (_ringBack.IsActive) Add(_ringBack);
+        if (sum.Length == Audio.FrameSamples)
+        {
+            AddNarrowSounds(sum);
+            return;
+        }
+        Span<int> narrow = stackalloc int[Audio.FrameSamples];
+        narrow.Clear();
+        AddNarrowSounds(narrow);
+        Mixer.Saturate(narrow, _narrow);
+        var frame = _frame.AsSpan(0, sum.Length);
+        _fromSounds.Convert(_narrow, frame);
+        Mixer.Add(sum, frame);
+    }
+
+    private void AddNarrowSounds(Span<int> sum)
+    {
+        if (_play.Take(_narrow)) Mixer.Add(sum, _narrow);
+        if (_background.IsActive) Add(sum, _background);
+        if (_ringBack.IsActive) Add(sum, _ringBack);
         for (var i = _sounds.Count - 1; i >= 0; i--)
         {
-            Add(_sounds[i]);
+            Add(sum, _sounds[i]);
             if (!_sounds[i].IsActive) _sounds.RemoveAt(i);
         }
     }
 
-    private void Add(PlayCursor cursor)
+    private void Add(Span<int> sum, PlayCursor cursor)
     {
-        cursor.Take(_frame);
-        Mixer.Add(_sum, _frame);
+        cursor.Take(_narrow);
+        Mixer.Add(sum, _narrow);
     }
 
-    private void Record(long skippedFrames)
+    private void Record(ReadOnlySpan<short> frame, long skippedFrames)
     {
         if (!_recording.IsRunning) return;
         if (skippedFrames >= CatchUpFrames)
@@ -202,31 +251,31 @@ public sealed class Conference
             silence.Clear();
             for (var i = Math.Min(skippedFrames, SkippedFramesMax); i > 0; i--) _recording.Write(silence);
         }
-        _recording.Write(_frame);
+        _recording.Write(frame);
     }
 
-    private void Serve(ConferenceSeat seat)
+    private void Serve(ConferenceSeat seat, ReadOnlySpan<int> sum)
     {
-        seat.Output = null;
-        if (!seat.Hears || seat.Session.Codec is not { } codec) return;
-        seat.OutputCodec = codec;
-        if (!seat.Contributes)
-        {
-            seat.Output = Shared(codec);
-            return;
-        }
-        Span<short> without = stackalloc short[Audio.FrameSamples];
-        Mixer.SaturateWithout(_sum, seat.Own, without);
-        G711.Encode(codec, without, seat.OwnFrame);
-        seat.Output = seat.OwnFrame;
+        if (!seat.Hears || seat.Session.Codec is not { } codec) seat.HearNothing();
+        else if (seat.Contributes) seat.HearWithoutOwn(sum, codec);
+        // Who talks at times has a way of its own through the rates, so that its sound has no seams where it begins and ends.
+        else if (codec.IsTable() && (sum.Length == Audio.FrameSamples || !seat.Talks)) seat.Hear(Shared(codec, sum.Length), codec);
+        else seat.Hear(_frame, sum.Length, codec);
     }
 
-    private byte[] Shared(AudioCodec codec)
+    private byte[] Shared(AudioCodec codec, int frameSamples)
     {
         var shared = _shared[(int)codec];
         if (_sharedIsMade[(int)codec]) return shared;
         _sharedIsMade[(int)codec] = true;
-        G711.Encode(codec, _frame, shared);
+        if (frameSamples == Audio.FrameSamples)
+        {
+            G711.Encode(codec, _frame.AsSpan(0, frameSamples), shared);
+            return shared;
+        }
+        if (!_narrowIsMade) _toNarrow.Convert(_frame.AsSpan(0, frameSamples), _narrow);
+        _narrowIsMade = true;
+        G711.Encode(codec, _narrow, shared);
         return shared;
     }
 

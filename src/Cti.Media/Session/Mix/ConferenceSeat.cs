@@ -16,9 +16,16 @@ internal sealed class ConferenceSeat(Conference conference, MediaSession session
     /// <summary>Frames in a row that end it: half a second, longer than the pauses within speech.</summary>
     private const int HangoverFrames = 25;
 
-    private readonly short[] _own = new short[Audio.FrameSamples];
+    private readonly byte[] _ownCodes = new byte[Audio.FrameSamples];
+    private RateConverter? _toMix;
+    private short[] _own = new short[Audio.FrameSamples];
+    private short[] _without = new short[Audio.FrameSamples];
+    private Heard _heard;
     private int _loud;
     private int _quiet;
+
+    /// <summary>What is heard in a frame: codes, or samples; neither for nothing. A frame of another codec than it was made for is not taken.</summary>
+    private readonly record struct Heard(byte[]? Codes, short[]? Samples, int Count, AudioCodec Codec);
 
     public Conference Conference { get; } = conference;
 
@@ -31,17 +38,11 @@ internal sealed class ConferenceSeat(Conference conference, MediaSession session
 
     public bool Hears { get; private set; }
 
+    /// <summary>Whether its far end has a new frame for the present mix.</summary>
+    public bool IsTicked { get; set; }
+
     /// <summary>Whether its sound is in the present mix.</summary>
     public bool Contributes { get; private set; }
-
-    /// <summary>What it contributes.</summary>
-    public ReadOnlySpan<short> Own => _own;
-
-    /// <summary>A frame of its own, for a member that hears what nobody else does.</summary>
-    public byte[] OwnFrame { get; } = new byte[Audio.FrameSamples];
-
-    /// <summary>What it hears in this frame: its own or one that is shared; null for nothing.</summary>
-    public byte[]? Output { get; set; }
 
     public bool IsTalking { get; private set; }
 
@@ -67,12 +68,46 @@ internal sealed class ConferenceSeat(Conference conference, MediaSession session
     }
 
     /// <summary>Takes the far end's present frame into the mix.</summary>
-    public void Contribute(Span<int> sum, bool isTicked)
+    public void Contribute(Span<int> sum)
     {
-        Contributes = isTicked && Talks && !Mixer.IsSilent(Session.Frame);
+        Contributes = false;
+        if (!IsTicked || !Talks) return;
+        var frame = Session.Frame;
+        var own = Room(ref _own, sum.Length);
+        if (frame.Length != sum.Length)
+        {
+            // Silence goes through as well, so that what it ends is not cut off.
+            _toMix ??= new RateConverter();
+            _toMix.Convert(frame, own);
+            frame = own;
+        }
+        Contributes = !Mixer.IsSilent(frame);
         if (!Contributes) return;
-        Mixer.Amplify(Session.Frame, Gain, _own);
-        Mixer.Add(sum, _own);
+        Mixer.Amplify(frame, Gain, own);
+        Mixer.Add(sum, own);
+    }
+
+    /// <summary>Nothing is heard in this frame.</summary>
+    public void HearNothing() => _heard = default;
+
+    /// <summary>Codes that are shared are heard in this frame.</summary>
+    public void Hear(byte[] codes, AudioCodec codec) => _heard = new Heard(codes, null, 0, codec);
+
+    /// <summary>Samples that are shared are heard in this frame, the first so many of an array.</summary>
+    public void Hear(short[] samples, int count, AudioCodec codec) => _heard = new Heard(null, samples, count, codec);
+
+    /// <summary>A sum is heard without its own part.</summary>
+    public void HearWithoutOwn(ReadOnlySpan<int> sum, AudioCodec codec)
+    {
+        var without = Room(ref _without, sum.Length);
+        Mixer.SaturateWithout(sum, _own.AsSpan(0, sum.Length), without);
+        if (!codec.IsTable() || sum.Length != Audio.FrameSamples)
+        {
+            Hear(_without, sum.Length, codec);
+            return;
+        }
+        G711.Encode(codec, without, _ownCodes);
+        Hear(_ownCodes, codec);
     }
 
     /// <summary>Watches whether it talks; true when that has changed with this frame.</summary>
@@ -87,14 +122,25 @@ internal sealed class ConferenceSeat(Conference conference, MediaSession session
     }
 
     /// <summary>What the member hears.</summary>
-    public Supply Take(Span<byte> payload, AudioCodec codec)
+    public Supply Take(Outgoing sound)
     {
         // A codec that changed since the mix was made gets its first frame with the next one.
-        if (Output is not { } frame || codec != OutputCodec) return Supply.None;
-        frame.CopyTo(payload);
+        if (_heard.Codec != sound.Codec) return Supply.None;
+        if (_heard.Codes is { } codes)
+        {
+            codes.CopyTo(sound.Codes);
+            sound.PutCodes();
+            return Supply.Frame;
+        }
+        if (_heard.Samples is not { } samples) return Supply.None;
+        sound.Put(samples.AsSpan(0, _heard.Count));
         return Supply.Frame;
     }
 
-    /// <summary>The codec of <see cref="Output"/>.</summary>
-    public AudioCodec OutputCodec { get; set; }
+    /// <summary>Room for a frame: made once, when the mix has that rate for the first time.</summary>
+    private static Span<short> Room(ref short[] room, int samples)
+    {
+        if (room.Length < samples) room = new short[samples];
+        return room.AsSpan(0, samples);
+    }
 }

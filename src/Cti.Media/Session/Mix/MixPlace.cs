@@ -1,4 +1,3 @@
-using Cti.Media.Codecs;
 using Cti.Media.Files;
 using Cti.Media.Rtp;
 
@@ -168,11 +167,11 @@ internal sealed class MixPlace(MediaSession session, SessionReports reports, Ses
     public bool ListensBeside(Bridge bridge, long nowNanos) => _listening is { } other && other != bridge && other.IsLive(nowNanos);
 
     /// <summary>What the session hears in this frame.</summary>
-    public Supply Take(Span<byte> payload, AudioCodec codec, long nowNanos)
+    public Supply Take(Outgoing sound, long nowNanos)
     {
-        if (_listening is { } listening && listening.IsLive(nowNanos)) return listening.Take(session, payload, codec, nowNanos);
-        if (_bridge is { } bridge) return bridge.Take(session, payload, codec, nowNanos);
-        return Seat?.Take(payload, codec) ?? Supply.None;
+        if (_listening is { } listening && listening.IsLive(nowNanos)) return listening.Take(session, sound, nowNanos);
+        if (_bridge is { } bridge) return bridge.Take(session, sound, nowNanos);
+        return Seat?.Take(sound) ?? Supply.None;
     }
 
     private void LeaveMix()

@@ -57,7 +57,12 @@ internal sealed class MixRecording(Action<MediaEvent> report)
         _recording = null;
     }
 
-    public void Write(ReadOnlySpan<short> samples) => _recording?.Write(samples);
+    /// <summary>How many samples a frame of the file has; 0 where there is none.</summary>
+    public int FrameSamples => _recording?.FrameSamples ?? 0;
+
+    public void Write(ReadOnlySpan<short> frame) => _recording?.Write(frame);
+
+    public void Write(ReadOnlySpan<short> left, ReadOnlySpan<short> right) => _recording?.Write(left, right);
 
     /// <summary>Reports the end once the file is complete.</summary>
     public void Poll()

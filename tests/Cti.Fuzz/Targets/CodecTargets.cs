@@ -1,0 +1,71 @@
+using Cti.Media;
+using Cti.Media.Codecs;
+using Cti.Media.Jitter;
+
+namespace Cti.Fuzz.Targets;
+
+/// <summary>
+/// Payloads of a codec with a memory: any bytes, lost, late and out of order, through decoder and jitter buffer. The input is cut into packets by its
+/// own bytes; what comes out is a frame each 20 ms, whatever goes in.
+/// </summary>
+public abstract class CodecTarget(AudioCodec codec) : IFuzzTarget
+{
+    public abstract string Name { get; }
+
+    public IEnumerable<byte[]> Seeds
+    {
+        get
+        {
+            var encoder = FrameEncoder.Of(codec);
+            if (encoder is null) return [[0, 4, 1, 2, 3, 4]];
+            encoder.Adapt(SendFormat.Default, codec.SoundRate());
+            var payload = new byte[480];
+            var input = new List<byte>();
+            for (var i = 0; i < 8; i++)
+            {
+                var tone = new short[codec.FrameSamples()];
+                for (var at = 0; at < tone.Length; at++) tone[at] = (short)(9_000 * Math.Sin(at * (i + 1) * 0.01));
+                var length = encoder.Encode(tone, payload);
+                input.AddRange([(byte)(i % 4), (byte)Math.Min(length, 255), .. payload.AsSpan(0, Math.Min(length, 255))]);
+            }
+            return [[.. input], [0, 1, 0xF8, 0, 2, 0xFB, 0x30, 3, 0, 1, 1, 0]];
+        }
+    }
+
+    public void Run(ReadOnlySpan<byte> input)
+    {
+        var buffer = new JitterBuffer();
+        buffer.Add(codec);
+        Span<short> frame = stackalloc short[Audio.FrameSamplesMax];
+        var now = 1_000_000_000L;
+        var timestamp = 0xFFFF_F000u;
+        while (input.Length >= 2)
+        {
+            // What the first octet says: lost, late by some frames, comfort noise, another law between.
+            var how = input[0];
+            var length = Math.Min(input[1], input.Length - 2);
+            var payload = input.Slice(2, length);
+            timestamp += (uint)(20 * codec.ClockPerMilli());
+            if ((how & 0x40) != 0) buffer.PutNoise(timestamp, payload, now);
+            else if ((how & 0x20) != 0) buffer.Put(timestamp, payload, AudioCodec.Pcma, now);
+            else if ((how & 3) != 3) buffer.Put(timestamp - (uint)((how & 0x1C) * 40), payload, codec, now);
+            now += 20_000_000;
+            var count = buffer.Pop(frame, now);
+            if (count != Audio.FrameSamples && count != codec.FrameSamples()) throw new InvalidOperationException($"a frame of {count} samples");
+            if (buffer.Delay is < JitterBuffer.DelayMin or > JitterBuffer.DelayMax) throw new InvalidOperationException($"the delay is {buffer.Delay}");
+            input = input[(2 + length)..];
+        }
+    }
+}
+
+/// <summary>Any octets are sound in G.722.</summary>
+public sealed class G722Target() : CodecTarget(AudioCodec.G722)
+{
+    public override string Name => "g722";
+}
+
+/// <summary>Opus, by its library.</summary>
+public sealed class OpusTarget() : CodecTarget(AudioCodec.Opus)
+{
+    public override string Name => "opus";
+}
