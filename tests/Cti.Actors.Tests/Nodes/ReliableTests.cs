@@ -162,7 +162,7 @@ public sealed class ReliableTests
         carrier.Invite("100", "Contact: <sip:caller@192.0.2.10>\nRequire: 100rel");
         carrier.Response(420).Get(HeaderId.Unsupported).ShouldBe("100rel");
         bench.Construct("sip:200@192.0.2.10");
-        carrier.Request("INVITE").Get(HeaderId.Supported).ShouldBe("timer");
+        carrier.Request("INVITE").Get(HeaderId.Supported).ShouldBe("timer, replaces, norefersub");
         var other = bench.Peer("192.0.2.11");
         bench.Construct("sip:200@192.0.2.11");
         other.Request("INVITE").Get(HeaderId.Supported)!.ShouldContain("100rel");

@@ -280,7 +280,8 @@ public sealed class InviteClientUsageTests
         var initial = new InitialRequest(SipUri.Parse("sip:200@198.51.100.7"), new NameAddr(SipUri.Parse("sip:100@192.0.2.1")),
             new NameAddr(SipUri.Parse("sip:200@198.51.100.7")), new NameAddr(SipUri.Parse("sip:us@192.0.2.1:5060")), "c1", "u1", 1, []);
         var invite = InitialRequests.Invite(initial, Offer.ToBytes(), null, new SipProfile { Timer = new SessionTimerRules(600, 120) });
-        (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE), invite.Get(HeaderId.Supported)).ShouldBe(("600", "120", "timer, 100rel"));
+        (invite.Get(HeaderId.SessionExpires), invite.Get(HeaderId.MinSE), invite.Get(HeaderId.Supported))
+            .ShouldBe(("600", "120", "timer, 100rel, replaces, norefersub"));
         _state = InviteClientUsage.Begin(invite, Offer, "flow", new InviteClientPolicy()).State;
         Respond(422, "x", null, "Min-SE: 100");
         (_state.Invite.Get(HeaderId.SessionExpires), _state.Invite.Get(HeaderId.MinSE)).ShouldBe(("600;refresher=uas", "120"));

@@ -258,10 +258,11 @@ public sealed class ReliableProvisionalTests
     public void An_INVITE_lists_it_or_requires_it_as_configured()
     {
         Call();
-        (_client.Invite.Get(HeaderId.Supported), _client.Invite.Has(HeaderId.Require)).ShouldBe(("timer, 100rel", false));
+        (_client.Invite.Get(HeaderId.Supported), _client.Invite.Has(HeaderId.Require)).ShouldBe(("timer, 100rel, replaces, norefersub", false));
         var initial = new InitialRequest(SipUri.Parse("sip:a@b"), Contact, Contact, Contact, "c1", "u1", 1, []);
         InitialRequests.Invite(initial, default, null, new SipProfile { Reliable = ReliableProvisionals.Required }).Get(HeaderId.Require).ShouldBe("100rel");
-        InitialRequests.Invite(initial, default, null, new SipProfile { Reliable = ReliableProvisionals.Off }).Get(HeaderId.Supported).ShouldBe("timer");
+        InitialRequests.Invite(initial, default, null, new SipProfile { Reliable = ReliableProvisionals.Off }).Get(HeaderId.Supported)
+            .ShouldBe("timer, replaces, norefersub");
     }
 
     [Fact]
