@@ -24,6 +24,8 @@ public sealed class ContractTests(SharedNode shared) : CallTest(shared)
         await ActionsAsync(walk, file);
         await BridgeAsync(walk);
         await DialAsync(walk, generation);
+        await TransferAsync(walk);
+        await ReplaceAsync(walk);
         await ConferenceAsync(walk, file);
         await NotifyAsync(walk, file);
         await CaptchaAsync(walk);
@@ -126,6 +128,57 @@ public sealed class ContractTests(SharedNode shared) : CallTest(shared)
         var page = await walk.AskAsync("sys.call.list", new { state = "Idle", limit = 1000 });
         page!["items"]!.AsArray().ShouldContain(item => (string?)item!["res_id"] == res);
         await EndAsync(walk, call, res);
+    }
+
+    /// <summary>A softphone is transferred to another one, and two ask for it: one is granted it, one is refused.</summary>
+    private async Task TransferAsync(ContractWalk walk)
+    {
+        await using var alice = await Baresip.StartAsync(answers: true);
+        await using var bob = await Baresip.StartAsync(answers: true);
+        var made = await walk.AskAsync("sys.call.construct", new { to_uri = $"sip:tester@127.0.0.1:{alice.SipPort}", max_answer_seconds = 60 });
+        var call = (string)made!["res_id"]!;
+        await walk.CompletedAsync("sys.call.on_dial_completed", call);
+        await walk.AskAsync("sys.call.refer", new { res_id = call, to_uri = $"sip:tester@127.0.0.1:{bob.SipPort}" });
+        await walk.App.ExpectAsync("sys.call.on_refer_progress", call);
+        await walk.CompletedAsync("sys.call.on_refer_completed", call);
+        if ((bool)(await walk.AskAsync("sys.call.exists", new { res_id = call }))!) await walk.AskAsync("sys.call.drop", new { res_id = call });
+        await walk.App.ExpectAsync("sys.call.on_released", call);
+
+        foreach (var isGranted in (bool[])[true, false])
+        {
+            await using var carol = await Baresip.StartAsync();
+            var user = NewUser();
+            carol.Dial($"sip:{user}@127.0.0.1:{Node.SipPort}");
+            var asks = await walk.App.IncomingAsync(user);
+            await walk.AskAsync("sys.call.answer", new { res_id = asks, max_answer_seconds = 60 });
+            await walk.CompletedAsync("sys.call.on_answer_completed", asks);
+            carol.Transfer("sip:dave@example.com");
+            await walk.App.ExpectAsync("sys.call.on_refer", asks);
+            await walk.AskAsync(isGranted ? "sys.call.refer_accept" : "sys.call.refer_reject", new { res_id = asks });
+            if (isGranted) await walk.AskAsync("sys.call.refer_notify", new { res_id = asks, status = 200 });
+            // It hangs up once it has heard how it went.
+            await walk.App.ExpectAsync("sys.call.on_released", asks);
+        }
+    }
+
+    /// <summary>A telephone takes the place of another one.</summary>
+    private async Task ReplaceAsync(ContractWalk walk)
+    {
+        var user = NewUser();
+        var first = Phone.Call(Node, user);
+        var call = await walk.App.IncomingAsync(user);
+        await walk.AskAsync("sys.call.answer", new { res_id = call, max_answer_seconds = 60 });
+        await first.AnsweredAsync();
+        await walk.CompletedAsync("sys.call.on_answer_completed", call);
+        await using var other = new TestPhone();
+        var second = other.Call(Node, user, extra: $"Replaces: {first.CallId};to-tag={first.RemoteTag};from-tag={first.LocalTag}\r\nRequire: replaces\r\n");
+        var replaces = (await walk.App.ExpectAsync("sys.call.on_replace", null)).ResId;
+        await walk.AskAsync("sys.call.answer", new { res_id = replaces, max_answer_seconds = 60 });
+        await second.AnsweredAsync();
+        await first.ByeAsync();
+        await walk.App.ExpectAsync("sys.call.on_released", call);
+        await second.HangUpAsync();
+        await walk.App.ExpectAsync("sys.call.on_released", replaces);
     }
 
     private async Task RefusalsAsync(ContractWalk walk, int generation)
