@@ -191,9 +191,7 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     /// <summary>What is wanted and nobody's, by what is known; while something is being taken the rest waits, to be taken together.</summary>
     public MembershipStep TakeWanted(long now)
     {
-        if (IsReplaced || _taking.Count > 0
-            || !_wanted.Any(instance => instance < _ownership.Length && !_held.ContainsKey(instance) && !_refused.Contains(instance)))
-            return MembershipStep.Nothing;
+        if (IsReplaced || _taking.Count > 0 || !_wanted.Any(IsWanted)) return MembershipStep.Nothing;
         Disturb();
         var (takes, putDown) = Plan(_nowMillis, now);
         return new MembershipStep { Takes = takes, PutDown = putDown };
@@ -342,11 +340,17 @@ internal sealed class MembershipCore(NodeLease self, long leaseNanos, bool isAlo
     /// </summary>
     private bool IsAllocated(int instance, long now, List<string> candidates)
     {
-        if (_wanted.Contains(instance) && !_refused.Contains(instance)) return true;
+        if (IsWanted(instance)) return true;
         _orphanSince.TryAdd(instance, now);
         var isUndecided = !isAllocated || (_isFirst && View.Nodes.Length == 1) || now - _orphanSince[instance] >= UndecidedNanos;
-        return isUndecided && Rendezvous.Winner(instance, candidates) == Self.Name;
+        // The sharding names one after the other, by the same hashing: its first word on a dead node's instances is its word on all of them, and they are taken
+        // and read together.
+        var isBegun = !isUndecided && _wanted.Any(other => IsWanted(other) && _ownership[other].Owner == _ownership[instance].Owner);
+        return (isUndecided || isBegun) && Rendezvous.Winner(instance, candidates) == Self.Name;
     }
+
+    private bool IsWanted(int instance) =>
+        _wanted.Contains(instance) && instance < _ownership.Length && !_held.ContainsKey(instance) && !_refused.Contains(instance);
 
     /// <summary>Whether nobody alive owns it.</summary>
     private bool IsFree(string owner, long now)

@@ -47,6 +47,23 @@ public sealed class AllocatedTests
     }
 
     [Fact]
+    public void The_shardings_first_word_on_a_dead_nodes_instances_is_its_word_on_all_that_the_hashing_gives()
+    {
+        var (a, b, c) = Three();
+        a.Kill();
+        Until(() => b.Member.View.Find("a") is null);
+        var ours = a.Owned.Keys.Where(static instance => Rendezvous.Winner(instance, ["b", "c"]) == "b").ToList();
+        ours.Count.ShouldBeGreaterThan(1);
+
+        ManualRuntime.Inline(() => b.Member.Want(ours[0]));
+        _rig.Runtime.RunAll();
+
+        ours.ShouldAllBe(instance => b.Owned.ContainsKey(instance));
+        b.Owned.Keys.Intersect(a.Owned.Keys).ShouldBe(ours, ignoreOrder: true);
+        c.Owned.Keys.Intersect(a.Owned.Keys).ShouldBeEmpty("it has not heard a word");
+    }
+
+    [Fact]
     public void What_the_sharding_does_not_decide_soon_the_rows_do()
     {
         var (a, b, c) = Three();
