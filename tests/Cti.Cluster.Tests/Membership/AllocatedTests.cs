@@ -52,15 +52,15 @@ public sealed class AllocatedTests
         var (a, b, c) = Three();
         a.Kill();
         Until(() => b.Member.View.Find("a") is null);
-        var ours = a.Owned.Keys.Where(static instance => Rendezvous.Winner(instance, ["b", "c"]) == "b").ToList();
+        var parts = a.Owned.Keys.GroupBy(static instance => Rendezvous.Winner(instance, ["b", "c"])).OrderByDescending(static part => part.Count()).ToList();
+        var (ours, taker, other) = (parts[0].ToList(), parts[0].Key == "b" ? b : c, parts[0].Key == "b" ? c : b);
         ours.Count.ShouldBeGreaterThan(1);
 
-        ManualRuntime.Inline(() => b.Member.Want(ours[0]));
+        ManualRuntime.Inline(() => taker.Member.Want(ours[0]));
         _rig.Runtime.RunAll();
 
-        ours.ShouldAllBe(instance => b.Owned.ContainsKey(instance));
-        b.Owned.Keys.Intersect(a.Owned.Keys).ShouldBe(ours, ignoreOrder: true);
-        c.Owned.Keys.Intersect(a.Owned.Keys).ShouldBeEmpty("it has not heard a word");
+        taker.Owned.Keys.Intersect(a.Owned.Keys).ShouldBe(ours, ignoreOrder: true);
+        other.Owned.Keys.Intersect(a.Owned.Keys).ShouldBeEmpty("it has not heard a word");
     }
 
     [Fact]
