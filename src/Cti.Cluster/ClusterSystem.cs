@@ -161,8 +161,14 @@ public sealed class ClusterSystem : IClusterNetwork
             system.ActorOf(Props.CreateBy(new Producer<ShardWaker>(() => new ShardWaker(shards, region))), "waker");
         }
         system.ActorOf(Props.CreateBy(new Producer<ClusterJoiner>(() =>
-            new ClusterJoiner(_options, shards, towards, strangers => Anew(system, strangers)))), "joiner");
-        lock (_gate) _system = system;
+            new ClusterJoiner(_options, shards, _links.IsConnected, towards, strangers => Anew(system, strangers)))), "joiner");
+        bool isTooLate;
+        lock (_gate)
+        {
+            _system = system;
+            isTooLate = _isStopped;
+        }
+        if (isTooLate) _ = system.Terminate();
         _ = GoOnAsync(system);
     }
 

@@ -36,6 +36,8 @@ public sealed class ClusterSystemOptions
     public required ILog Log { get; init; }
     /// <summary>What the operator wants of Akka, as HOCON: it goes before what this node sets, but for what calls rest on.</summary>
     public string Akka { get; init; } = "";
+    /// <summary>How long older nodes may be no members of this node's cluster before it joins theirs, in milliseconds: another only in tests.</summary>
+    internal int IslandMillis { get; init; } = 10_000;
     /// <summary>The version of what nodes say to each other: another only in tests.</summary>
     internal int Version { get; init; } = ClusterSystem.CurrentVersion;
 }

@@ -17,10 +17,11 @@ namespace Cti.Cluster.Sharding;
 /// </summary>
 internal sealed class ClusterJoiner : UntypedActor, IWithTimers
 {
-    private const int LookMillis = 250, AgainMillis = 5_000, IslandMillis = 10_000;
+    private const int LookMillis = 250, AgainMillis = 5_000;
 
     private readonly ClusterSystemOptions _options;
     private readonly InstanceShards _shards;
+    private readonly Func<string, bool> _hasLink;
     private readonly Action<ImmutableArray<string>> _anew;
     private readonly Akka.Cluster.Cluster _cluster;
     private readonly long _begunMillis;
@@ -30,11 +31,13 @@ internal sealed class ClusterJoiner : UntypedActor, IWithTimers
 
     /// <param name="options">This node.</param>
     /// <param name="shards">Has its view of the cluster.</param>
+    /// <param name="hasLink">Whether a node has proved by a link that it is of this cluster and speaks its version.</param>
     /// <param name="towards">The addresses to join, and no others, where this node finds itself on an island; empty for all.</param>
     /// <param name="anew">Ends this actor system and begins another one, towards those.</param>
-    public ClusterJoiner(ClusterSystemOptions options, InstanceShards shards, ImmutableArray<string> towards, Action<ImmutableArray<string>> anew)
+    public ClusterJoiner(ClusterSystemOptions options, InstanceShards shards, Func<string, bool> hasLink, ImmutableArray<string> towards,
+        Action<ImmutableArray<string>> anew)
     {
-        (_options, _shards, _towards, _anew) = (options, shards, towards, anew);
+        (_options, _shards, _hasLink, _towards, _anew) = (options, shards, hasLink, towards, anew);
         _cluster = Akka.Cluster.Cluster.Get(Context.System);
         _begunMillis = Now;
     }
@@ -65,7 +68,8 @@ internal sealed class ClusterJoiner : UntypedActor, IWithTimers
     {
         var isAlone = rows.Length <= 1;
         if (rows.All(row => row.Name != _options.Self) || (!isAlone && Now - _begunMillis < _options.LeaseMillis / 4)) return;
-        var seeds = rows.Select(static row => row.LinkAddress).Where(address => _towards.IsEmpty || _towards.Contains(address)).ToList();
+        var seeds = rows.Select(static row => row.LinkAddress)
+            .Where(address => _towards.IsEmpty || Now - _begunMillis > AgainMillis || _towards.Contains(address)).ToList();
         if (seeds.Count == 0) return;
         var asked = string.Join(' ', seeds);
         if (asked == _asked && Now - _askedMillis < AgainMillis) return;
@@ -77,14 +81,16 @@ internal sealed class ClusterJoiner : UntypedActor, IWithTimers
     private void LookForIslands(ImmutableArray<ClusterNode> rows)
     {
         var members = _cluster.State.Members.Select(static member => $"{member.Address.Host}:{member.Address.Port}").ToHashSet(StringComparer.Ordinal);
-        var strangers = rows.TakeWhile(row => !members.Contains(row.LinkAddress)).Select(static row => row.LinkAddress).ToImmutableArray();
+        // One with another secret or version stands in the rows too and can never be joined.
+        var strangers = rows.TakeWhile(row => !members.Contains(row.LinkAddress)).Where(row => _hasLink(row.Name)).Select(static row => row.LinkAddress)
+            .ToImmutableArray();
         if (strangers.IsEmpty)
         {
             _strangersSinceMillis = 0;
             return;
         }
         if (_strangersSinceMillis == 0) _strangersSinceMillis = Now;
-        if (Now - _strangersSinceMillis < IslandMillis) return;
+        if (Now - _strangersSinceMillis < _options.IslandMillis) return;
         _options.Log.Write(LogEvents.ClusterIsland, string.Join(", ", strangers));
         _strangersSinceMillis = Now;
         _anew(strangers);

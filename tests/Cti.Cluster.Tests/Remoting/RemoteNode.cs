@@ -36,7 +36,7 @@ internal sealed class RemoteNode : ILinkReceiver, IClusterEvents, ITimers, IAsyn
             Self = name, Incarnation = incarnation, Listen = Address, Address = Address, Secret = secret, IsMedia = isMedia, IsGateway = true,
             Instances = Instances, LeaseMillis = leaseMillis, PeerRefused = node => Refused(node),
             Probe = new PortProbe(), Clock = clock, Timers = this, Log = Log,
-            Version = version ?? ClusterSystem.CurrentVersion,
+            Version = version ?? ClusterSystem.CurrentVersion, IslandMillis = 1_000,
         });
         Member = new ClusterMember(new ClusterMemberOptions
         {
