@@ -12,7 +12,7 @@ namespace Cti.Cluster.Sharding;
 /// <code>
 ///   begin ──rows settled──► joining ──up──► member ──older nodes are no members of ours for 10 s──► island: anew, towards those
 ///                             │              └──removed by the others──► anew
-///                             └──5 s, or other rows──► joining
+///                             └──5 s, or other rows──► joining, from now on only nodes that a link leads to
 /// </code>
 /// </summary>
 internal sealed class ClusterJoiner : UntypedActor, IWithTimers
@@ -68,8 +68,10 @@ internal sealed class ClusterJoiner : UntypedActor, IWithTimers
     {
         var isAlone = rows.Length <= 1;
         if (rows.All(row => row.Name != _options.Self) || (!isAlone && Now - _begunMillis < _options.LeaseMillis / 4)) return;
-        var seeds = rows.Select(static row => row.LinkAddress)
-            .Where(address => _towards.IsEmpty || Now - _begunMillis > AgainMillis || _towards.Contains(address)).ToList();
+        // The first of them begins the cluster; one with another secret or version answers nobody and would keep the others waiting for ever.
+        var isLate = Now - _begunMillis > AgainMillis;
+        var seeds = rows.Where(row => isLate ? row.Name == _options.Self || _hasLink(row.Name) : _towards.IsEmpty || _towards.Contains(row.LinkAddress))
+            .Select(static row => row.LinkAddress).ToList();
         if (seeds.Count == 0) return;
         var asked = string.Join(' ', seeds);
         if (asked == _asked && Now - _askedMillis < AgainMillis) return;
