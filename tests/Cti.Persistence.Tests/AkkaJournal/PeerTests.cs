@@ -120,7 +120,11 @@ public sealed class PeerTests(PostgreSqlFixture fixture, ITestOutputHelper outpu
 
     private async Task<Peer> PlugInAsync(string name, string schema, int? port)
     {
-        var store = new PostgreSqlJournalStore(new PostgreSqlOptions { ConnectionString = fixture.Server.ConnectionString(schema, port) });
+        // A server beside seven busy test programs may be slow; what is looked at here is a database that is away, which refuses at once.
+        var store = new PostgreSqlJournalStore(new PostgreSqlOptions
+        {
+            ConnectionString = fixture.Server.ConnectionString(schema, port), ConnectTimeout = TimeSpan.FromSeconds(30),
+        });
         await store.OpenAsync(Instances);
         var node = new AkkaNode(name, store);
         return new Peer(node.System, node.Probe, static () => AkkaNode.Event(1), instances => node.ClaimAsync(instances), store);

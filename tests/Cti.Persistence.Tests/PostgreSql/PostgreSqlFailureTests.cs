@@ -59,7 +59,7 @@ public sealed partial class PostgreSqlJournalStoreTests
         {
             (await Should.ThrowAsync<StoreUnavailableException>(async () => await store.AppendAsync([Entries(0, epoch, 1)])))
                 .Message.ShouldContain(Server.Port.ToString(System.Globalization.CultureInfo.InvariantCulture));
-            Stopwatch.GetElapsedTime(began).TotalSeconds.ShouldBeInRange(1, 20);
+            Stopwatch.GetElapsedTime(began).TotalSeconds.ShouldBeInRange(1, 90, "given up, however slow the machine");
         }
         finally
         {
@@ -87,7 +87,7 @@ public sealed partial class PostgreSqlJournalStoreTests
         });
         var began = Stopwatch.GetTimestamp();
         await Should.ThrowAsync<StoreUnavailableException>(async () => await store.OpenAsync(Instances));
-        Stopwatch.GetElapsedTime(began).TotalSeconds.ShouldBeInRange(0.9, 20);
+        Stopwatch.GetElapsedTime(began).TotalSeconds.ShouldBeInRange(0.9, 90, "given up, however slow the machine");
     }
 
     [Fact]
