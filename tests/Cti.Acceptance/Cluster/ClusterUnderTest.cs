@@ -143,6 +143,13 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
         return serving[number % serving.Length].Sip;
     }
 
+    /// <summary>The node that has been up longest.</summary>
+    public async Task<string> OldestAsync()
+    {
+        var serving = Serving.Select(static node => node.Name).ToHashSet();
+        return (await Database.QueryAsync("SELECT name FROM node ORDER BY started, name")).First(serving.Contains);
+    }
+
     /// <summary>The owner of each instance, as the database has it.</summary>
     public async Task<Dictionary<int, (string Node, long Epoch)>> OwnersAsync() =>
         (await Database.QueryAsync("SELECT id, owner, epoch FROM instance")).Select(static row => row.Split('|'))

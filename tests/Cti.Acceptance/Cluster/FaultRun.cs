@@ -4,73 +4,6 @@ using System.Text;
 
 namespace Cti.Acceptance.Cluster;
 
-/// <summary>What is done to the cluster in a round.</summary>
-internal enum Fault
-{
-    /// <summary>Nothing: what the checks find then is the checks' or the program's own.</summary>
-    None,
-    Kill,
-    /// <summary>SIGSTOP for ten seconds.</summary>
-    Pause,
-    /// <summary>Two nodes cannot reach each other for eight seconds; both reach the database.</summary>
-    CutPeers,
-    /// <summary>One node cannot reach the database for eight seconds.</summary>
-    CutDatabase,
-    /// <summary>The database is killed and started again.</summary>
-    RestartDatabase,
-    /// <summary>5 % of all packets are lost for fifteen seconds; in the middle of it a node is killed.</summary>
-    LoseAndKill,
-    /// <summary>5 % of all packets are lost for fifteen seconds.</summary>
-    Lose,
-    /// <summary>cti drain, then the end of the process.</summary>
-    Drain,
-    /// <summary>Every node in turn is drained, ended and started again.</summary>
-    Rolling,
-    /// <summary>The same on a machine whose host takes its processors away for more than half a lease, every few seconds.</summary>
-    RollingStalled,
-}
-
-internal static class Faults
-{
-    /// <summary>Whether every node has its turn.</summary>
-    public static bool IsRolling(this Fault fault) => fault is Fault.Rolling or Fault.RollingStalled;
-}
-
-/// <summary>A run: how many calls, which faults in which order.</summary>
-internal sealed record FaultPlan(int Calls, Fault[] Rounds, int Seed = 1);
-
-/// <summary>What was seen in a round.</summary>
-internal sealed record RoundReport(int Number, Fault Fault, string Victim)
-{
-    public int Calls { get; set; }
-    public int Moved { get; set; }
-    public int Lost { get; set; }
-    /// <summary>From the fault until nobody's calls are the victim's, ms; negative where nothing moves.</summary>
-    public double OwnershipMillis { get; set; } = -1;
-    /// <summary>From the fault until a node says that the victim is gone, ms; negative where none does.</summary>
-    public double DetectedMillis { get; set; } = -1;
-    public double LastReinviteMillis { get; set; } = -1;
-    /// <summary>Of calls with a new owner, and of the others.</summary>
-    public double[] MovedGaps { get; set; } = [];
-    public double[] OtherGaps { get; set; } = [];
-    /// <summary>While the victim came back and the instances were spread again.</summary>
-    public double[] ReturnGaps { get; set; } = [];
-    /// <summary>By how much the phones themselves were late.</summary>
-    public double Lateness { get; set; }
-    public List<string> Problems { get; } = [];
-
-    public const string Head = "round fault           victim  calls moved  lost  seen ms  owners ms  last re-INVITE ms   gap p50/p99/max ms     others "
-        + "p99/max   return p99/max   phones late  problems";
-
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
-        $"{Number,5} {Fault,-15} {Victim,7} {Calls,6} {Moved,5} {Lost,5} {DetectedMillis,8:F0} {OwnershipMillis,10:F0} {LastReinviteMillis,18:F0}   "
-            + $"{Percentile(MovedGaps, 0.5),6:F0} {Percentile(MovedGaps, 0.99),6:F0} {Percentile(MovedGaps, 1),6:F0}  {Percentile(OtherGaps, 0.99),8:F0} "
-            + $"{Percentile(OtherGaps, 1),6:F0}  {Percentile(ReturnGaps, 0.99),8:F0} {Percentile(ReturnGaps, 1),6:F0} {Lateness,12:F0} {Problems.Count,9}");
-
-    public static double Percentile(double[] samples, double share) =>
-        samples.Length == 0 ? 0 : samples.Order().ElementAt(Math.Min(samples.Length - 1, (int)(share * samples.Length)));
-}
-
 /// <summary>Calls in every state, faults one after the other, and after each what must be true of a cluster that loses nodes and keeps calls.</summary>
 internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPlan plan, Action<string> tell)
 {
@@ -100,8 +33,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         Finish(first);
         foreach (var fault in plan.Rounds)
         {
-            var round =
-                new RoundReport(Rounds.Count, fault, fault.IsRolling() || fault is Fault.None or Fault.RestartDatabase or Fault.Lose ? "" : Victim().Name);
+            var victim = !fault.HasVictim() ? "" : fault == Fault.KillCoordinator ? await cluster.OldestAsync() : Victim().Name;
+            var round = new RoundReport(Rounds.Count, fault, victim);
             Rounds.Add(round);
             await RoundAsync(round);
             Finish(round);
@@ -118,10 +51,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         var text = new StringBuilder();
         text.AppendLine(RoundReport.Head);
         foreach (var round in Rounds) text.AppendLine(round.ToString());
-        var kills = Rounds.Where(static r => r.Fault == Fault.Kill).SelectMany(static r => r.MovedGaps).ToArray();
-        if (kills.Length > 0)
-            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"sound back after kill -9: p50 {RoundReport.Percentile(kills, 0.5):F0} ms, p99 "
-                + $"{RoundReport.Percentile(kills, 0.99):F0} ms, max {kills.Max():F0} ms ({kills.Length} calls)"));
+        TellKills(text, "kill -9", Fault.Kill);
+        TellKills(text, "kill -9 of the coordinator's node", Fault.KillCoordinator);
         text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"events {app.Books.Count.First}, heard again {app.Books.Count.Again}; requests repeated "
             + $"{app.Repeated}"));
         foreach (var summary in _lasting.Select(static scene => scene.Summary).OfType<string>()) text.AppendLine(summary);
@@ -132,6 +63,14 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
             if (round.Problems.Count > 40) text.AppendLine(CultureInfo.InvariantCulture, $"  and {round.Problems.Count - 40} more");
         }
         return text.ToString();
+    }
+
+    private void TellKills(StringBuilder text, string what, Fault fault)
+    {
+        var gaps = Rounds.Where(round => round.Fault == fault).SelectMany(static round => round.MovedGaps).ToArray();
+        if (gaps.Length > 0)
+            text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"sound back after {what}: p50 {RoundReport.Percentile(gaps, 0.5):F0} ms, p99 "
+                + $"{RoundReport.Percentile(gaps, 0.99):F0} ms, max {gaps.Max():F0} ms ({gaps.Length} calls)"));
     }
 
     /// <summary>Scenes for about so many calls that last through the run.</summary>
@@ -159,10 +98,12 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     /// <summary>Scenes that are over after one round.</summary>
     private List<Scene> Passing(Fault fault)
     {
+        // None of them lasts for ten minutes.
+        if (fault == Fault.Busy) return [];
         var each = Math.Max(1, plan.Calls / 100);
         // A twentieth of six seconds is lost by and large; twice that, and what a takeover takes, is too much.
         var missing = fault is Fault.Lose or Fault.LoseAndKill ? 800 : 200;
-        var limit = fault switch { Fault.Kill or Fault.None => 14, Fault.Pause => 20, _ when fault.IsRolling() => 90, _ => 30 };
+        var limit = fault switch { Fault.None => 14, _ when fault.IsKill() => 14, Fault.Pause => 20, _ when fault.IsRolling() => 90, _ => 30 };
         List<Scene> cast = [];
         for (var i = 0; i < each; i++)
         {
@@ -226,7 +167,7 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
             case Fault.None:
                 await DuringAsync();
                 break;
-            case Fault.Kill:
+            case Fault.Kill or Fault.KillCoordinator:
                 victim!.Kill();
                 await DuringAsync();
                 await Gone(10);
@@ -293,6 +234,9 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
                 await stalling;
                 break;
             }
+            case Fault.Busy:
+                await BusyAsync(round, began);
+                break;
         }
     }
 
@@ -321,10 +265,47 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         }
     }
 
+    private async Task BusyAsync(RoundReport round, long began)
+    {
+        const int Pauses = 20, SecondsBetween = 30;
+        var owners = await cluster.OwnersAsync();
+        var busy = Enumerable.Range(0, Environment.ProcessorCount).Select(static _ => Process.Start("sh", ["-c", "while :; do :; done"])).ToArray();
+        try
+        {
+            for (var i = 1; i <= Pauses; i++)
+            {
+                await LastAsync(began, (i * SecondsBetween) - 1);
+                var node = cluster.Nodes[i % cluster.Nodes.Count];
+                var stalled = Stopwatch.GetTimestamp();
+                node.Stall();
+                await LastAsync(stalled, 0.6);
+                node.GoOn();
+                foreach (var (instance, owner) in await cluster.OwnersAsync())
+                {
+                    if (owner != owners[instance]) Note(round, $"pause {i}, of {node.Name}: instance {instance} went from {owners[instance]} to {owner}");
+                }
+            }
+            await LastAsync(began, Pauses * SecondsBetween);
+        }
+        finally
+        {
+            foreach (var one in busy)
+            {
+                one.Kill();
+                await one.WaitForExitAsync();
+                one.Dispose();
+            }
+        }
+        foreach (var node in cluster.Nodes)
+        {
+            if (cluster.DetectedMillis(node.Name, began) is >= 0 and var millis) Note(round, $"{node.Name} was taken for dead after {millis:F0} ms");
+        }
+    }
+
     /// <summary>What the fault took away comes back.</summary>
     private async Task HealAsync(RoundReport round)
     {
-        if (cluster.Nodes.FirstOrDefault(node => node.Name == round.Victim) is { } victim && round.Fault is Fault.Kill or Fault.LoseAndKill or Fault.Drain)
+        if (cluster.Nodes.FirstOrDefault(node => node.Name == round.Victim) is { } victim && (round.Fault.IsKill() || round.Fault is Fault.LoseAndKill or Fault.Drain))
             await RestartAsync(round, victim);
         await TryAsync(round, "the instances are spread again", () => cluster.BalancedAsync(TimeSpan.FromSeconds(30)));
     }

@@ -21,13 +21,14 @@ public sealed class FaultTests(ITestOutputHelper output)
     private static Dictionary<string, (Topology Topology, bool WithNetwork, FaultPlan Plan)> Plans { get; } = IsWhole
         ? new()
         {
-            ["kill, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), [.. Enumerable.Repeat(Fault.Kill, 10)])),
-            ["kill, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(300), [.. Enumerable.Repeat(Fault.Kill, 10)])),
+            ["kill, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), Kills)),
+            ["kill, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(300), Kills)),
             ["pause"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.Pause, Fault.Pause])),
             ["partitions and loss"] =
                 (Topology.Direct, true, new FaultPlan(Calls(300), Rounds(Fault.CutPeers, Fault.CutDatabase, Fault.Lose, Fault.LoseAndKill))),
             ["database restart"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.RestartDatabase, Fault.RestartDatabase])),
             ["rolling restart on a machine that stalls"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.RollingStalled])),
+            ["busy machine"] = (Topology.Direct, false, new FaultPlan(Calls(100), [Fault.Busy])),
             ["drain and rolling restart, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(300), [Fault.Drain, Fault.Rolling])),
             ["drain and rolling restart, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(300), [Fault.Drain, Fault.Rolling])),
         }
@@ -36,6 +37,9 @@ public sealed class FaultTests(ITestOutputHelper output)
             ["short, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Drain, Fault.Kill))),
             ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Pause, Fault.Kill))),
         };
+
+    /// <summary>Ten, every third one of the node that hosts the shard coordinator.</summary>
+    private static Fault[] Kills => Rounds([.. Enumerable.Range(1, 10).Select(static round => round % 3 == 0 ? Fault.KillCoordinator : Fault.Kill)]);
 
     [Theory]
     [MemberData(nameof(Runs))]
