@@ -3,7 +3,7 @@ using Cti.Benchmarks;
 string[] names =
 [
     "media", "srtp", "mixing", "codecs", "prompts", "journal", "persistence", "calls", "rpc", "memory", "idle", "overload", "admission", "spin", "cluster",
-    "failover",
+    "failover", "tls",
 ];
 var name = args is [] ? "all" : args[0];
 if (args.Length > 1 || name != "all" && !names.Contains(name))
@@ -28,6 +28,7 @@ foreach (var benchmark in name == "all" ? names : [name])
         else if (benchmark == "journal") await JournalBenchmark.RunAsync(report);
         else if (benchmark == "persistence") await PersistenceBenchmark.RunAsync(report);
         else if (benchmark == "failover") await FailoverBenchmark.RunAsync(report);
+        else if (benchmark == "tls") await TlsBenchmark.RunAsync(report);
         else if (!Sipp.IsThere()) status = 1;
         else if (benchmark == "cluster") await ClusterBenchmark.RunAsync(report);
         else if (benchmark == "calls") highestRate = await CallsBenchmark.RunAsync(report);

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 
 namespace Cti.Media.Srtp;
@@ -21,32 +22,24 @@ internal sealed class CounterTransform : SrtpTransform
     private const int RollOverBytes = 4;
     private const int RtcpTagBytes = 10;
 
-    /// <summary>Key stream that is made at once: more than 20 ms of G.711.</summary>
-    private const int ChunkBytes = 16 * BlockBytes;
-
     private const int AuthenticationKeyBytes = 20;
     private const int EncryptionLabel = 0, AuthenticationLabel = 1, SaltLabel = 2;
 
-    private readonly Aes _aes;
-    private readonly ICryptoTransform _encryptor;
-    private readonly IncrementalHash _hash;
+    private readonly HmacSha1 _hash;
     private readonly int _tagBytes;
-    private readonly byte[] _salt = new byte[SaltBytes];
+    private readonly ulong _saltHigh, _saltLow;
+    private AesBlocks _aes;
 
-    // A thread's own and not a session's: a loop has hundreds of sessions, and what the last one used is still near the processor.
-    [ThreadStatic]
-    private static byte[]? _counters;
-    [ThreadStatic]
-    private static byte[]? _keyStream;
-
-    private CounterTransform(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey, int tagBytes)
+    private CounterTransform(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey, int tagBytes, bool byPlatform)
     {
-        salt.CopyTo(_salt);
+        Span<byte> block = stackalloc byte[BlockBytes];
+        block.Clear();
+        salt.CopyTo(block);
+        (_saltHigh, _saltLow) = (BinaryPrimitives.ReadUInt64BigEndian(block), BinaryPrimitives.ReadUInt64BigEndian(block[8..]));
         _tagBytes = tagBytes;
         // It is what AES_CM_128_HMAC_SHA1_80 is made of; what breaks SHA-1 does not break its HMAC.
-        _hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA1, authenticationKey);
-        _aes = CreateAes(key);
-        _encryptor = _aes.CreateEncryptor();
+        _hash = new HmacSha1(authenticationKey);
+        _aes = new AesBlocks(key, byPlatform);
     }
 
     public static new CounterTransform Of(SrtpKey master, SrtpUse use)
@@ -64,8 +57,9 @@ internal sealed class CounterTransform : SrtpTransform
     }
 
     /// <summary>The same of keys that are derived already.</summary>
-    internal static CounterTransform OfSessionKeys(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey, int tagBytes) =>
-        new(key, salt, authenticationKey, tagBytes);
+    internal static CounterTransform OfSessionKeys(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, ReadOnlySpan<byte> authenticationKey, int tagBytes,
+        bool byPlatform = false) =>
+        new(key, salt, authenticationKey, tagBytes, byPlatform);
 
     public override int ProtectRtp(Span<byte> buffer, int start, int length, uint ssrc, long index)
     {
@@ -122,44 +116,19 @@ internal sealed class CounterTransform : SrtpTransform
     /// <param name="index">Its index, below 2^48.</param>
     internal void Crypt(ReadOnlySpan<byte> source, Span<byte> destination, uint ssrc, long index)
     {
-        Span<byte> block = stackalloc byte[BlockBytes];
-        _salt.CopyTo(block);
-        BinaryPrimitives.WriteUInt32BigEndian(block[4..], BinaryPrimitives.ReadUInt32BigEndian(block[4..]) ^ ssrc);
-        // The salt ends where the block number begins, so the number is put there and not added.
-        var low = BinaryPrimitives.ReadUInt64BigEndian(block[8..]) ^ ((ulong)index << 16);
-        var counters = _counters ??= new byte[ChunkBytes];
-        var keyStream = _keyStream ??= new byte[ChunkBytes];
-        for (var number = 0u; !source.IsEmpty;)
-        {
-            var length = Math.Min(source.Length, ChunkBytes);
-            var blocks = (length + BlockBytes - 1) / BlockBytes;
-            for (var i = 0; i < blocks; i++, number++)
-            {
-                var counter = counters.AsSpan(i * BlockBytes, BlockBytes);
-                block[..8].CopyTo(counter);
-                BinaryPrimitives.WriteUInt64BigEndian(counter[8..], low | number);
-            }
-            _encryptor.TransformBlock(counters, 0, blocks * BlockBytes, keyStream, 0);
-            for (var i = 0; i < length; i++) destination[i] = (byte)(source[i] ^ keyStream[i]);
-            source = source[length..];
-            destination = destination[length..];
-        }
+        // The salt ends where the block number begins.
+        var (high, low) = (_saltHigh ^ ssrc, _saltLow ^ ((ulong)index << 16));
+        var counter = Vector128.Create(BinaryPrimitives.ReverseEndianness(high), BinaryPrimitives.ReverseEndianness(low)).AsByte();
+        _aes.AddKeyStream(source, destination, counter);
     }
 
-    public override void Dispose()
-    {
-        _encryptor.Dispose();
-        _aes.Dispose();
-        _hash.Dispose();
-    }
+    public override void Dispose() => _aes.Dispose();
 
     /// <summary>Makes the tag over a packet and what is authenticated with it but not sent there (RTP: the roll-over counter).</summary>
     private void Sign(ReadOnlySpan<byte> packet, ReadOnlySpan<byte> rest, Span<byte> tag)
     {
         Span<byte> whole = stackalloc byte[SHA1.HashSizeInBytes];
-        _hash.AppendData(packet);
-        _hash.AppendData(rest);
-        _hash.GetHashAndReset(whole);
+        _hash.Sign(packet, rest, whole);
         whole[..tag.Length].CopyTo(tag);
     }
 

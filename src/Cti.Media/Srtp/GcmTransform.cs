@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.Intrinsics;
 using System.Security.Cryptography;
 using Cti.Kernel;
 
@@ -22,17 +23,25 @@ internal sealed class GcmTransform : SrtpTransform
     private const int KeyBytesMax = 32;
     private const int EncryptionLabel = 0, SaltLabel = 2;
 
-    private readonly AesGcm _aes;
     private readonly byte[] _salt = new byte[SaltBytes];
+    private readonly Ghash _hash;
+    private readonly AesGcm? _platform;
+    private AesBlocks _aes;
 
     // A thread's own and not a session's: what the last session of a loop used is still near the processor.
     [ThreadStatic]
-    private static byte[]? _plain;
+    private static byte[]? _scratch;
 
-    private GcmTransform(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt)
+    private GcmTransform(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, bool byPlatform)
     {
-        _aes = new AesGcm(key, TagBytes);
         salt.CopyTo(_salt);
+        if (byPlatform || !AesBlocks.IsSupported || !Ghash.IsSupported)
+        {
+            _platform = new AesGcm(key, TagBytes);
+            return;
+        }
+        _aes = new AesBlocks(key, byPlatform: false);
+        _hash = new Ghash(_aes.Encrypt(Vector128<byte>.Zero));
     }
 
     public static new GcmTransform Of(SrtpKey master, SrtpUse use)
@@ -48,7 +57,7 @@ internal sealed class GcmTransform : SrtpTransform
     }
 
     /// <summary>The same of keys that are derived already.</summary>
-    internal static GcmTransform OfSessionKeys(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt) => new(key, salt);
+    internal static GcmTransform OfSessionKeys(ReadOnlySpan<byte> key, ReadOnlySpan<byte> salt, bool byPlatform = false) => new(key, salt, byPlatform);
 
     public override int ProtectRtp(Span<byte> buffer, int start, int length, uint ssrc, long index)
     {
@@ -96,31 +105,68 @@ internal sealed class GcmTransform : SrtpTransform
         return TryOpen(datagram, RtcpHeaderBytes, length, nonce, authenticated, plain) ? length : 0;
     }
 
-    public override void Dispose() => _aes.Dispose();
+    public override void Dispose()
+    {
+        _platform?.Dispose();
+        _aes.Dispose();
+    }
 
-    private static byte[] Plain => _plain ??= new byte[Limits.MediaDatagramBytesMax];
+    private static byte[] Scratch => _scratch ??= new byte[Limits.MediaDatagramBytesMax];
 
     private void Seal(Span<byte> buffer, int start, int length, ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> authenticated)
     {
-        var plain = Plain.AsSpan(0, length - start);
-        buffer[start..length].CopyTo(plain);
-        _aes.Encrypt(nonce, plain, buffer[start..length], buffer.Slice(length, TagBytes), authenticated);
+        var body = buffer[start..length];
+        var tag = buffer.Slice(length, TagBytes);
+        if (_platform is not null)
+        {
+            var plain = Scratch.AsSpan(0, body.Length);
+            body.CopyTo(plain);
+            _platform.Encrypt(nonce, plain, body, tag, authenticated);
+            return;
+        }
+        var counter = CounterOf(nonce);
+        _aes.AddKeyStream(body, body, NumberTwo(counter));
+        Sign(counter, authenticated, body, tag);
     }
 
     /// <summary>
-    /// Decrypts, then makes the tag anew and compares. The platform's own decryption throws at a wrong tag, and what costs an exception a packet is a way to
-    /// keep a media loop busy for anybody who can reach its port; the cipher is symmetric, so encrypting twice does the same.
+    /// The platform's own decryption throws at a wrong tag, and what costs an exception a packet is a way to keep a media loop busy for anybody who can reach
+    /// its port; so there it decrypts by encrypting, as the cipher is symmetric, and makes the tag anew by encrypting once more.
     /// </summary>
     private bool TryOpen(ReadOnlySpan<byte> datagram, int start, int length, ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> authenticated, Span<byte> plain)
     {
         Span<byte> tag = stackalloc byte[TagBytes];
+        var body = datagram[start..length];
         var opened = plain[start..length];
-        _aes.Encrypt(nonce, datagram[start..length], opened, tag, authenticated);
-        _aes.Encrypt(nonce, opened, Plain.AsSpan(0, length - start), tag, authenticated);
+        var counter = CounterOf(nonce);
+        if (_platform is null)
+        {
+            Sign(counter, authenticated, body, tag);
+        }
+        else
+        {
+            _platform.Encrypt(nonce, body, opened, tag, authenticated);
+            _platform.Encrypt(nonce, opened, Scratch.AsSpan(0, body.Length), tag, authenticated);
+        }
         if (!CryptographicOperations.FixedTimeEquals(tag, datagram.Slice(length, TagBytes))) return false;
+        if (_platform is null) _aes.AddKeyStream(body, opened, NumberTwo(counter));
         datagram[..start].CopyTo(plain);
         return true;
     }
+
+    /// <summary>SP 800-38D section 7.1: the nonce and a number; with 1 it ciphers the tag, and the body goes on from 2.</summary>
+    private static Vector128<byte> CounterOf(ReadOnlySpan<byte> nonce)
+    {
+        Span<byte> counter = stackalloc byte[AesBlocks.Bytes];
+        nonce.CopyTo(counter);
+        BinaryPrimitives.WriteUInt32BigEndian(counter[SaltBytes..], 1);
+        return Vector128.Create<byte>(counter);
+    }
+
+    private static Vector128<byte> NumberTwo(Vector128<byte> counter) => counter.WithElement(AesBlocks.Bytes - 1, (byte)2);
+
+    private void Sign(Vector128<byte> counter, ReadOnlySpan<byte> authenticated, ReadOnlySpan<byte> body, Span<byte> tag) =>
+        (_hash.Of(authenticated, body) ^ _aes.Encrypt(counter)).CopyTo(tag);
 
     private void MakeNonce(Span<byte> nonce, uint ssrc, long index)
     {

@@ -54,7 +54,7 @@ internal sealed class SrtpSession : IDisposable
 
     /// <summary>Checks and decrypts a datagram. The order is RFC 3711 section 3.3's: a replay costs nothing, what is not authentic changes nothing.</summary>
     /// <param name="datagram">What came.</param>
-    /// <param name="plain">The RTP packet, until the next call.</param>
+    /// <param name="plain">The RTP packet, until the next call of any session on this thread.</param>
     /// <param name="reason">Why there is none.</param>
     public bool TryUnprotectRtp(ReadOnlySpan<byte> datagram, out ReadOnlySpan<byte> plain, out DropReason reason)
     {
@@ -148,16 +148,20 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes, bool isOld)
     private readonly SrtpTransform _rtp = SrtpTransform.Of(key, SrtpUse.Rtp);
     private readonly SrtpTransform _rtcp = SrtpTransform.Of(key, SrtpUse.Rtcp);
     private readonly Source[] _sources = new Source[SourcesMax];
-    private readonly byte[] _plain = new byte[Limits.MediaDatagramBytesMax];
+    // A thread's own and not a session's: what the last session of a loop used is still near the processor.
+    [ThreadStatic]
+    private static byte[]? _scratch;
     private int _sourceCount;
     private int _next;
     private int _rollOver;
+
+    private static byte[] Plain => _scratch ??= new byte[Limits.MediaDatagramBytesMax];
 
     public bool TryUnprotectRtp(ReadOnlySpan<byte> datagram, out ReadOnlySpan<byte> plain, out DropReason reason)
     {
         plain = default;
         reason = DropReason.Truncated;
-        if (datagram.Length < RtpPacket.HeaderBytes + identifierBytes || datagram.Length > _plain.Length) return false;
+        if (datagram.Length < RtpPacket.HeaderBytes + identifierBytes || datagram.Length > Limits.MediaDatagramBytesMax) return false;
         var start = RtpPacket.PayloadStart(datagram);
         if (start < 0) return false;
         var ssrc = BinaryPrimitives.ReadUInt32BigEndian(datagram[8..]);
@@ -169,11 +173,11 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes, bool isOld)
             return false;
         }
         reason = DropReason.NotAuthentic;
-        var length = _rtp.OpenRtp(datagram, start, identifierBytes, ssrc, index, _plain);
+        var length = _rtp.OpenRtp(datagram, start, identifierBytes, ssrc, index, Plain);
         if (length == 0 && isOld && _sourceCount == 0) length = OpenLater(datagram, start, ssrc, ref index);
         if (length == 0) return false;
         Known(ssrc).Rtp.Add(index);
-        plain = _plain.AsSpan(0, length);
+        plain = Plain.AsSpan(0, length);
         return true;
     }
 
@@ -181,7 +185,7 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes, bool isOld)
     {
         plain = default;
         reason = DropReason.BadRtcp;
-        if (datagram.Length < RtcpHeaderBytes || datagram.Length > _plain.Length) return false;
+        if (datagram.Length < RtcpHeaderBytes || datagram.Length > Limits.MediaDatagramBytesMax) return false;
         var word = _rtcp.RtcpWord(datagram, identifierBytes);
         if (word < 0) return false;
         reason = DropReason.NotAuthentic;
@@ -193,10 +197,10 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes, bool isOld)
             reason = DropReason.Duplicate;
             return false;
         }
-        var length = _rtcp.OpenRtcp(datagram, identifierBytes, ssrc, index, _plain);
+        var length = _rtcp.OpenRtcp(datagram, identifierBytes, ssrc, index, Plain);
         if (length == 0) return false;
         Known(ssrc).Rtcp.Add(index);
-        plain = _plain.AsSpan(0, length);
+        plain = Plain.AsSpan(0, length);
         return true;
     }
 
@@ -216,7 +220,7 @@ internal sealed class SrtpReceiver(SrtpKey key, int identifierBytes, bool isOld)
         {
             _rollOver = (_rollOver % RollOversMax) + 1;
             var later = ((long)_rollOver << 16) | (ushort)index;
-            var length = _rtp.OpenRtp(datagram, start, identifierBytes, ssrc, later, _plain);
+            var length = _rtp.OpenRtp(datagram, start, identifierBytes, ssrc, later, Plain);
             if (length == 0) continue;
             index = later;
             return length;

@@ -84,7 +84,7 @@ internal abstract class SrtpTransform : IDisposable
         CryptographicOperations.ZeroMemory(keyStream);
     }
 
-    protected static Aes CreateAes(ReadOnlySpan<byte> key)
+    internal static Aes CreateAes(ReadOnlySpan<byte> key)
     {
         var aes = Aes.Create();
         // Single blocks of a counter are encrypted: that is counter mode.

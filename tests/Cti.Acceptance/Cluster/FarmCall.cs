@@ -35,7 +35,7 @@ internal sealed class FarmCall
     private string _session = "";
     private string _lastBody = "";
     private long _remoteVersion;
-    private long _remoteCSeq = -1;
+    private long _remoteCSeq = -1, _remoteRSeq;
     private int _cseq = 1;
     private int _sdpVersion = 1;
     private int _agreed = 1;
@@ -117,6 +117,18 @@ internal sealed class FarmCall
 
     public long EndedAt { get; private set; }
 
+    /// <summary>Whether the node has answered a PRACK of this phone, which requires reliable provisional responses if its user says so.</summary>
+    public bool HasAcknowledged { get; private set; }
+
+    /// <summary>The status of the node's answer to our REFER; 0 before.</summary>
+    public int ReferStatus { get; private set; }
+
+    /// <summary>What the node reported of it: the state of the subscription and the first line of the fragment.</summary>
+    public List<string> Reports { get; } = [];
+
+    /// <summary>Whether the node has asked this phone to call somebody else.</summary>
+    public bool IsReferred { get; private set; }
+
     /// <summary>INVITEs within the dialog that were accepted.</summary>
     public int Reinvites { get; private set; }
 
@@ -135,7 +147,7 @@ internal sealed class FarmCall
     public void Begin()
     {
         _inviteBranch = NewBranch();
-        Ask("INVITE", _inviteBranch, Describe(), _peer, isInvite: true);
+        Ask("INVITE", _inviteBranch, Describe(), _peer, isInvite: true, headers: IsReliable ? "Require: 100rel\r\n" : "");
     }
 
     /// <summary>Answers the call that rings here.</summary>
@@ -163,6 +175,22 @@ internal sealed class FarmCall
         Phase = CallPhase.Leaving;
         EndedBy = "phone";
         Ask("CANCEL", _inviteBranch, "", _peer, isInvite: false, outside: true);
+    });
+
+    /// <summary>Asks the node to call somebody else.</summary>
+    public void Refer(string to) => _farm.Locked(() =>
+    {
+        _cseq++;
+        Ask("REFER", NewBranch(), "", NextHop(), isInvite: false, headers: $"Refer-To: <{to}>\r\n");
+    });
+
+    /// <summary>Tells the node how the call goes that it asked for; a final status is the last one.</summary>
+    public void Report(int status) => _farm.Locked(() =>
+    {
+        _cseq++;
+        var state = status < 200 ? "active;expires=60" : "terminated;reason=noresource";
+        Ask("NOTIFY", NewBranch(), string.Create(CultureInfo.InvariantCulture, $"SIP/2.0 {status} So\r\n"), NextHop(), isInvite: false,
+            headers: $"Event: refer\r\nSubscription-State: {state}\r\n");
     });
 
     /// <summary>Puts the node on hold, or takes it back.</summary>
@@ -244,6 +272,15 @@ internal sealed class FarmCall
                 Refresh(request);
                 _farm.Answer(request, request.Respond(200, "OK", _tag, Contact, request.Body.Length > 0 ? Describe() : ""), from);
                 break;
+            case "REFER":
+                Respond(request, 202, "Accepted", from);
+                IsReferred = true;
+                Report(100);
+                break;
+            case "NOTIFY":
+                Respond(request, 200, "OK", from);
+                lock (Reports) Reports.Add($"{request.Header("Subscription-State")} {request.Body.Split('\r')[0]}");
+                break;
             default:
                 Respond(request, 200, "OK", from);
                 break;
@@ -264,6 +301,8 @@ internal sealed class FarmCall
         {
             _outstanding.Remove(asked);
             if (asked.Method == "BYE") End(EndedBy);
+            else if (asked.Method == "REFER") ReferStatus = response.Status;
+            else if (asked.Method == "PRACK" && response.Status < 300) HasAcknowledged = true;
         }
     }
 
@@ -291,6 +330,7 @@ internal sealed class FarmCall
 
     private void OnInviteResponse(SipText response, Outstanding? asked)
     {
+        if (response.Status is > 100 and < 200 && response.Header("RSeq") is { Length: > 0 } number) AcknowledgeProvisional(response, number);
         if (asked is null)
         {
             // A provisional response after the first: no more retransmissions, but it may tell that it rings.
@@ -340,6 +380,24 @@ internal sealed class FarmCall
         }
     }
 
+    /// <summary>RFC 3262, section 4: the first, then the next one only; what comes again is known, whoever sends it.</summary>
+    private void AcknowledgeProvisional(SipText response, string number)
+    {
+        var rseq = long.Parse(number, CultureInfo.InvariantCulture);
+        if (_remoteRSeq > 0 && rseq != _remoteRSeq + 1)
+        {
+            if (rseq != _remoteRSeq) _farm.Complain(this, $"RSeq {rseq} after {_remoteRSeq}");
+            return;
+        }
+        _remoteRSeq = rseq;
+        _remoteTag = SipText.Parameter(response.Header("To"), "tag");
+        _routes.Clear();
+        _routes.AddRange(response.All("Record-Route").Reverse());
+        _target = SipText.Address(response.Header("Contact"));
+        _cseq++;
+        Ask("PRACK", NewBranch(), "", NextHop(), isInvite: false, headers: $"RAck: {number} {response.CSeq} INVITE\r\n");
+    }
+
     private void OnCancel(SipText cancel, IPEndPoint from)
     {
         // RFC 3261, section 9.2 and 17.2.3: the branch, the sent-by of the topmost Via, and the method name the transaction.
@@ -358,6 +416,8 @@ internal sealed class FarmCall
     // ---- how it is done ----
 
     private string Contact => $"Contact: <sip:{(IsCaller ? "phone" : User)}@{_farm.Address}>\r\n";
+
+    private bool IsReliable => IsCaller && User.StartsWith("reliable", StringComparison.Ordinal);
 
     private static string NewBranch() => "z9hG4bK" + Guid.NewGuid().ToString("N");
 
@@ -480,7 +540,7 @@ internal sealed class FarmCall
         var remote = to ?? $"<{_remoteUri}>" + (!outside && _remoteTag.Length > 0 ? ";tag=" + _remoteTag : "");
         text.Append(CultureInfo.InvariantCulture,
             $"From: <{_localUri}>;tag={_tag}\r\nTo: {remote}\r\nCall-ID: {CallId}\r\nCSeq: {cseq} {method}\r\n{Contact}{headers}");
-        if (body.Length > 0) text.Append("Content-Type: application/sdp\r\n");
+        if (body.Length > 0) text.Append(CultureInfo.InvariantCulture, $"Content-Type: {(method == "NOTIFY" ? "message/sipfrag" : "application/sdp")}\r\n");
         return text.Append(CultureInfo.InvariantCulture, $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}").ToString();
     }
 }

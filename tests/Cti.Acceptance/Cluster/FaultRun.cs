@@ -103,12 +103,14 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
         var each = Math.Max(1, plan.Calls / 100);
         // A twentieth of six seconds is lost by and large; twice that, and what a takeover takes, is too much.
         var missing = fault is Fault.Lose or Fault.LoseAndKill ? 800 : 200;
-        var limit = fault switch { Fault.None => 14, _ when fault.IsKill() => 14, Fault.Pause => 20, _ when fault.IsRolling() => 90, _ => 30 };
+        var limit = fault == Fault.None || fault.IsKill() ? 14 : fault == Fault.Pause ? 20 : fault.IsRolling() ? 90 : 30;
         List<Scene> cast = [];
         for (var i = 0; i < each; i++)
         {
             cast.AddRange([new RingingScene(_stage, "rings"), new RingingScene(_stage, "mute"), new OfferedScene(_stage), new ParentScene(_stage),
                 new LimitScene(_stage, limit), new SendKeysScene(_stage)]);
+            // An upgrade's first program may know neither.
+            if (ClusterUnderTest.NextProgram is null) cast.AddRange([new OfferedScene(_stage, "reliable"), new ReferredScene(_stage), new ReferringScene(_stage)]);
             if (fault != Fault.Drain && !fault.IsRolling()) cast.AddRange([new EndingPlayScene(_stage, missing), new HangUpScene(_stage)]);
         }
         return cast;
@@ -305,7 +307,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     /// <summary>What the fault took away comes back.</summary>
     private async Task HealAsync(RoundReport round)
     {
-        if (cluster.Nodes.FirstOrDefault(node => node.Name == round.Victim) is { } victim && (round.Fault.IsKill() || round.Fault is Fault.LoseAndKill or Fault.Drain))
+        var isOver = round.Fault.IsKill() || round.Fault is Fault.LoseAndKill or Fault.Drain;
+        if (isOver && cluster.Nodes.FirstOrDefault(node => node.Name == round.Victim) is { } victim)
             await RestartAsync(round, victim);
         await TryAsync(round, "the instances are spread again", () => cluster.BalancedAsync(TimeSpan.FromSeconds(30)));
     }

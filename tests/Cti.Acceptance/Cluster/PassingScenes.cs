@@ -71,7 +71,9 @@ internal sealed class RingingScene(Stage stage, string behaviour) : Scene(stage,
 }
 
 /// <summary>A caller who is offered to the application, which answers only after the fault.</summary>
-internal sealed class OfferedScene(Stage stage) : Scene(stage, "offered")
+/// <param name="stage">The run.</param>
+/// <param name="user">How the telephone behaves.</param>
+internal sealed class OfferedScene(Stage stage, string user = "offered") : Scene(stage, user == "offered" ? user : $"offered, {user}")
 {
     private bool _isAnswered;
 
@@ -83,7 +85,11 @@ internal sealed class OfferedScene(Stage stage) : Scene(stage, "offered")
         await Stage.AnswerAsync(Calls[0], 600);
     }
 
-    public override async Task BeginAsync() => Calls.Add(await Stage.OfferedAsync("offered"));
+    public override async Task BeginAsync()
+    {
+        Calls.Add(await Stage.OfferedAsync(user));
+        if (user == "reliable") await Stage.UntilAsync(() => Calls[0].Phone.HasAcknowledged, $"{Kind}: {Calls[0]}: that it rings is acknowledged by a PRACK");
+    }
 
     public override async Task AfterAsync(Moves moves)
     {
@@ -206,6 +212,59 @@ internal sealed class SendKeysScene(Stage stage) : Scene(stage, "send keys")
         if (completed.Error is not (null or 503)) throw new SceneException($"{Kind}: {call} on_send_dtmf_completed {completed.Error}");
         if (completed.Error is null && call.Phone.Audio.HeardKeys != "12")
             throw new SceneException($"{Kind}: {call} heard '{call.Phone.Audio.HeardKeys}', and its end says that all were sent");
+        await Stage.ShouldBeInAsync(call, "Idle");
+    }
+}
+
+/// <summary>A telephone that was told 202 to its REFER: it hears how the transfer ends, whoever owns the call by then.</summary>
+internal sealed class ReferredScene(Stage stage) : Scene(stage, "referred")
+{
+    public override async Task BeginAsync()
+    {
+        var call = await Stage.AnyAsync("transferor");
+        Calls.Add(call);
+        call.Phone.Refer("sip:somebody@elsewhere.example");
+        await Books.ExpectAsync("sys.call.on_refer", call.ResId, Stage.Patience);
+        await App.AskAsync("sys.call.refer_accept", new { res_id = call.ResId });
+        await Stage.UntilAsync(() => call.Phone.ReferStatus != 0, $"{Kind}: {call}: its REFER is answered");
+        if (call.Phone.ReferStatus != 202) throw new SceneException($"{Kind}: {call}: its REFER is answered {call.Phone.ReferStatus}");
+    }
+
+    public override async Task AfterAsync(Moves moves)
+    {
+        var call = Calls[0];
+        await App.AskAsync("sys.call.refer_notify", new { res_id = call.ResId, status = 200 });
+        await Stage.UntilAsync(() =>
+        {
+            lock (call.Phone.Reports)
+            {
+                return call.Phone.Reports.Any(static report =>
+                    report.StartsWith("terminated", StringComparison.Ordinal) && report.Contains(" 200 ", StringComparison.Ordinal));
+            }
+        }, $"{Kind}: {call} is told 200 at the end, of {string.Join("; ", call.Phone.Reports)}");
+        await Stage.ShouldBeInAsync(call, "Idle");
+    }
+}
+
+/// <summary>A telephone that was asked to call somebody else, and tells after the fault that it is done.</summary>
+internal sealed class ReferringScene(Stage stage) : Scene(stage, "referring")
+{
+    public override async Task BeginAsync()
+    {
+        var call = await Stage.AnyAsync("transferee");
+        Calls.Add(call);
+        Books.Begun(call.ResId, "sys.call.on_refer_completed");
+        await App.AskAsync("sys.call.refer", new { res_id = call.ResId, to_uri = "sip:somebody@elsewhere.example" });
+        await Books.ExpectAsync("sys.call.on_refer_progress", call.ResId, Stage.Patience);
+    }
+
+    public override async Task AfterAsync(Moves moves)
+    {
+        var call = Calls[0];
+        call.Phone.Report(200);
+        var completed = await Books.ExpectAsync("sys.call.on_refer_completed", call.ResId, Stage.Patience);
+        if (completed.Error is not null || (int?)completed.Params["status"] != 200)
+            throw new SceneException($"{Kind}: {call} on_refer_completed {completed.Params.ToJsonString()}");
         await Stage.ShouldBeInAsync(call, "Idle");
     }
 }
