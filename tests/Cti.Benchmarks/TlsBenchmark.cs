@@ -81,7 +81,6 @@ internal static class TlsBenchmark
         var (file, key) = (Path.Combine(folder, "node.crt"), Path.Combine(folder, "node.key"));
         File.WriteAllText(file, certificate.ExportCertificatePem());
         File.WriteAllText(key, pair.ExportPkcs8PrivateKeyPem());
-        File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return (file, key);
     }
 }
