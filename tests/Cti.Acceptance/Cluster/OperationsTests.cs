@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Cti.Acceptance.Infrastructure;
+using Cti.Testing;
 
 namespace Cti.Acceptance.Cluster;
 
@@ -85,6 +86,20 @@ public sealed class OperationsTests
         await UntilAsync(async () => await MetricAsync(other, "cti_cluster_members{state=\"up\"}") == 1
             && await MetricAsync(other, "cti_cluster_members{state=\"unreachable\"}") == 0, "the dead node is removed");
         await UntilAsync(async () => await MetricAsync(other, "cti_cluster_shards{state=\"owned\"}") == 16, "the survivor has all shards");
+    }
+
+    [Fact]
+    public async Task Nodes_with_certificates_of_one_authority_are_a_cluster()
+    {
+        using var certificates = new TestCertificates();
+        var own = certificates.Issue("node", "node");
+        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan
+        {
+            Nodes = 2, Instances = 4, More = $"cti.cluster {{ certificate = \"{own}\", key = \"{own}\", authority = \"{certificates.Authority}\" }}",
+        });
+        await UntilAsync(async () => await MetricAsync(cluster.Nodes[0], "cti_link_up") == 1 && await MetricAsync(cluster.Nodes[1], "cti_link_up") == 1,
+            "they are linked");
+        (await MetricAsync(cluster.Nodes[0], "cti_cluster_members{state=\"up\"}")).ShouldBe(2);
     }
 
     [ProgramFact(PrometheusProcess.Program, "prometheus")]

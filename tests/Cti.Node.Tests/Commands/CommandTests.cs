@@ -62,7 +62,8 @@ public sealed class CommandTests
         gateway.Answer = _ => ScriptedGateway.Result($$$"""
             [{"name":"a","roles":["gateway","media"],"version":"1.2","instances":2,"epoch":7,"calls":3,"lag_ms":2,"draining":false,"cluster":
             {"address":"10.0.0.1:7400","status":"Up","coordinator":"b",
-            "members":[{{{A}}},{{{B.Replace("REACHABLE", "false", StringComparison.Ordinal)}}},{{{C}}}],"shards":2,"shards_waiting":1,"instances":4,"instances_unowned":1,"leases":[{"instance":0,"epoch":3},{"instance":2,"epoch":7}]}},
+            "members":[{{{A}}},{{{B.Replace("REACHABLE", "false", StringComparison.Ordinal)}}},{{{C}}}],"shards":2,"shards_waiting":1,
+            "instances":4,"instances_unowned":1,"leases":[{"instance":0,"epoch":3},{"instance":2,"epoch":7}]}},
             {"name":"b","roles":["media"],"version":"1.2","instances":1,"epoch":4,"calls":0,"lag_ms":9,"draining":false,"cluster":
             {"address":"10.0.0.2:7400","status":"Up","coordinator":"b","members":[{{{A}}},{{{B.Replace("REACHABLE", "true", StringComparison.Ordinal)}}}],
             "shards":1,"shards_waiting":0,"instances":4,"instances_unowned":1,"leases":[{"instance":1,"epoch":4}]}}]
