@@ -157,6 +157,12 @@ public sealed class ServerNode : INodeInfo
     /// <summary>What the links have done; null for a node that is alone.</summary>
     public LinkStatistics? LinkStatistics => _links?.Snapshot();
 
+    /// <summary>What is under way to each node that there is a link to.</summary>
+    public IReadOnlyList<LinkLoad> LinkLoads => _links?.Loads() ?? [];
+
+    /// <summary>What Akka has made of the cluster; null for a node that is alone.</summary>
+    public ClusterPicture? ClusterPicture => _links?.Picture();
+
     /// <summary>What was done with calls and messages of the cluster.</summary>
     public ClusterCounters ClusterCounters => _services.Counters;
 
@@ -374,6 +380,7 @@ public sealed class ServerNode : INodeInfo
             json.WriteEndObject();
         }
         json.WriteEndArray();
+        if (ClusterPicture is { } picture) ClusterDescription.Write(json, picture, _member.View, _options.NodeName);
         json.WriteEndObject();
         json.WriteEndArray();
         json.Flush();

@@ -33,7 +33,7 @@ public sealed class ClusterSystem : IClusterNetwork
     private const int AgainMillis = 100, EndMillisMax = 3_000;
 
     private readonly ClusterSystemOptions _options;
-    private readonly X509Certificate2 _certificate;
+    private readonly IClusterProof _proof;
     private readonly RemoteLinks _links;
     private readonly Verdicts _verdicts;
     private readonly string _run;
@@ -42,27 +42,29 @@ public sealed class ClusterSystem : IClusterNetwork
     private InstanceShards? _shards;
     private ActorSystem? _system;
     private ImmutableArray<string> _towards = [];
-    private long _deadLetters;
+    private MemberSight _sight = MemberSight.Nobody;
+    private long _deadLetters, _renewed;
     private bool _isStopped;
 
     /// <summary>Puts it together; nothing happens before <see cref="Start"/>.</summary>
     /// <exception cref="ArgumentException">The secret is too short.</exception>
-    /// <exception cref="IOException">An address is none, or what is wanted of Akka cannot be read.</exception>
+    /// <exception cref="IOException">
+    /// An address is none, what is wanted of Akka cannot be read, or the certificate that was given is not one of the cluster's authority.
+    /// </exception>
     public ClusterSystem(ClusterSystemOptions options)
     {
-        if (options.Secret.Length < Limits.LinkSecretCharsMin)
+        if (options.Certificate is null && options.Secret.Length < Limits.LinkSecretCharsMin)
             throw new ArgumentException($"the cluster's secret must have at least {Limits.LinkSecretCharsMin} characters", nameof(options));
         _options = options;
         _isTalkative = Akka.Configuration.ConfigurationFactory.ParseString(options.Akka).HasPath("akka.loglevel");
         _run = $"{options.Self}/{options.Incarnation}";
         foreach (var key in ClusterConfiguration.Ignored(options)) options.Log.Write(LogEvents.AkkaKeyIgnored, key);
-        _certificate = ClusterCertificate.Make(options.Secret);
+        _proof = options.Certificate is { } given ? new GivenProof(given) : new SecretProof(options.Secret);
+        // Who would refuse itself is refused by all others.
+        if (_proof.WhyNot(_proof.Own, null) is { } why) throw new IOException($"this node {why}");
         _links = new RemoteLinks(options.Self, options.Incarnation, options.Version, options.Clock, options.Log, options.Probe, options.PeerRefused);
         _verdicts = Verdicts.Of(_run);
     }
-
-    /// <summary>Messages of Akka's own that found nobody.</summary>
-    public long DeadLetters => Interlocked.Read(ref _deadLetters);
 
     /// <summary>The actor system that runs now; null before the start and between two.</summary>
     internal ActorSystem? System => Volatile.Read(ref _system);
@@ -97,6 +99,28 @@ public sealed class ClusterSystem : IClusterNetwork
     public LinkStatistics Snapshot() => _links.Snapshot();
 
     /// <inheritdoc/>
+    public IReadOnlyList<LinkLoad> Loads() => _links.Loads();
+
+    /// <inheritdoc/>
+    public ClusterPicture Picture()
+    {
+        var sight = Volatile.Read(ref _sight);
+        var (owned, wanted) = _shards?.CountShards() ?? default;
+        var nodes = _shards?.View.Nodes ?? [];
+        return new ClusterPicture
+        {
+            IsRunning = System is { WhenTerminated.IsCompleted: false },
+            Address = _options.Address,
+            Members = [.. sight.Members.Select(member => member with { Name = nodes.FirstOrDefault(node => node.LinkAddress == member.Address)?.Name ?? "" })],
+            Coordinator = sight.Coordinator,
+            Shards = owned,
+            ShardsWanted = wanted,
+            Renewed = Interlocked.Read(ref _renewed),
+            DeadLetters = Interlocked.Read(ref _deadLetters),
+        };
+    }
+
+    /// <inheritdoc/>
     public void OnViewChanged(ClusterView before, ClusterView now)
     {
         _verdicts.OnViewChanged(before, now);
@@ -124,7 +148,7 @@ public sealed class ClusterSystem : IClusterNetwork
         // The others remove who has no row any more.
         await Within(system.Terminate(), EndMillisMax).ConfigureAwait(false);
         Verdicts.Forget(_run);
-        _certificate.Dispose();
+        _proof.Dispose();
     }
 
     /// <summary>Ends without a word to the others, as a process does that is killed; tests alone.</summary>
@@ -144,7 +168,7 @@ public sealed class ClusterSystem : IClusterNetwork
             (towards, _towards) = (_towards, []);
         }
         var setup = BootstrapSetup.Create().WithConfig(ClusterConfiguration.Of(_options, _run))
-            .And(new DotNettySslSetup(_certificate, suppressValidation: false, requireMutualAuthentication: true, customValidator: IsOfThisCluster))
+            .And(new DotNettySslSetup(_proof.Own, suppressValidation: false, requireMutualAuthentication: true, customValidator: IsOfThisCluster))
             .And(new ClusterSetup(shards, _verdicts));
         var system = ActorSystem.Create(SystemName, setup);
         // Akka's coordinated shutdown runs once, and this is that: remoting would run it whenever a handshake of TLS fails, and no stranger shall end a node's
@@ -152,6 +176,7 @@ public sealed class ClusterSystem : IClusterNetwork
         _ = CoordinatedShutdown.Get(system).Run(CoordinatedShutdown.UnknownReason.Instance, CoordinatedShutdown.PhaseActorSystemTerminate);
         AkkaLog.Attach(system, _options.Log, () => Interlocked.Increment(ref _deadLetters), IsToldByUs);
         _links.Use(system.ActorOf(Props.CreateBy(new Producer<LinkActor>(() => new LinkActor(_links))), LinkActor.Name));
+        system.ActorOf(Props.CreateBy(new Producer<MemberWatch>(() => new MemberWatch(sight => Volatile.Write(ref _sight, sight)))), "watch");
         var sharding = ClusterSharding.Get(system);
         var extractor = new InstanceExtractor();
         if (_options.IsMedia)
@@ -188,6 +213,7 @@ public sealed class ClusterSystem : IClusterNetwork
             _system = null;
             if (_isStopped) return;
         }
+        Interlocked.Increment(ref _renewed);
         _options.Log.Write(LogEvents.ClusterSystemAnew);
         _options.Timers.Schedule(AgainMillis, static self => ((ClusterSystem)self!).BeginAgain(), this);
     }
@@ -209,8 +235,8 @@ public sealed class ClusterSystem : IClusterNetwork
 
     private bool IsOfThisCluster(X509Certificate2? shown, X509Chain? chain, string peer, SslPolicyErrors errors, ILoggingAdapter log)
     {
-        if (ClusterCertificate.IsOfTheSame(_certificate, shown)) return true;
-        _links.Complain("", $"{peer} does not prove that it knows the cluster's secret");
+        if (_proof.WhyNot(shown, chain) is not { } why) return true;
+        _links.Complain("", $"{peer} {why}");
         return false;
     }
 

@@ -14,8 +14,10 @@ public sealed class ClusterSystemOptions
     public required string Listen { get; init; }
     /// <summary>Where its peers connect to, host:port.</summary>
     public required string Address { get; init; }
-    /// <summary>The cluster's secret, at least <see cref="Limits.LinkSecretCharsMin"/> characters.</summary>
+    /// <summary>The cluster's secret, at least <see cref="Limits.LinkSecretCharsMin"/> characters; not looked at with <see cref="Certificate"/>.</summary>
     public required string Secret { get; init; }
+    /// <summary>What nodes prove to be of the cluster by, instead of the secret; null for the secret.</summary>
+    public GivenCertificate? Certificate { get; init; }
     /// <summary>Whether this node may own instances.</summary>
     public required bool IsMedia { get; init; }
     /// <summary>Whether applications connect to it.</summary>

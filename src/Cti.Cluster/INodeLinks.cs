@@ -74,6 +74,12 @@ public interface IClusterNetwork : INodeLinks, IClusterEvents
     /// <summary>What the links have done so far.</summary>
     LinkStatistics Snapshot();
 
+    /// <summary>What is under way to each peer that there is a link to.</summary>
+    IReadOnlyList<LinkLoad> Loads() => [];
+
+    /// <summary>What Akka has made of the cluster; null where nothing of Akka's carries the links.</summary>
+    ClusterPicture? Picture() => null;
+
     /// <summary>Closes everything. Receivers still hear that their links broke.</summary>
     Task StopAsync();
 }

@@ -16,6 +16,11 @@ namespace Cti.Cluster;
 public readonly record struct LinkStatistics(int Peers, int Up, long FramesSent, long BytesSent, long FramesReceived, long BytesReceived, long WithoutLink,
     long QueueFull, long Broken, long Refused);
 
+/// <summary>What is under way to a peer: sent, and not known to have been handed on there.</summary>
+/// <param name="Node">The peer.</param>
+/// <param name="Bytes">Bytes of payloads, at most <see cref="Cti.Kernel.Limits.LinkQueueBytes"/>: past it nothing is sent.</param>
+public readonly record struct LinkLoad(string Node, long Bytes);
+
 /// <summary>Counts for <see cref="LinkStatistics"/>, from any thread.</summary>
 internal sealed class LinkCounters
 {

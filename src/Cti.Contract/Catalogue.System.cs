@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Kernel;
 
 namespace Cti.Contract;
@@ -51,9 +52,39 @@ public static partial class Catalogue
                     new("register_since", FieldType.Integer, "Since when it is registered, or fails, in seconds since 1970.") { Optional = true },
                 ],
             },
+            new("cluster", FieldType.Object, "What Akka has made of the cluster, as the node sees it; of a node that answers and is not alone.")
+            {
+                Optional = true, Fields = ClusterFields(),
+            },
         ]))
         { AdminOnly = true };
     }
+
+    private static ImmutableArray<FieldDefinition> ClusterFields() =>
+    [
+        new("address", FieldType.String, "Where the other nodes reach it."),
+        new("status", FieldType.String, "Its status as a member: Joining, Up, Leaving, Exiting or Down; none while it is no member."),
+        new("coordinator", FieldType.String, "The node that hosts the shard coordinator; null while there is none.", Nullable: true),
+        new("members", FieldType.Array, "The members.")
+        {
+            Fields =
+            [
+                new("name", FieldType.String, "The node's name; null for one that has no row.", Nullable: true),
+                new("address", FieldType.String, "Where the other nodes reach it."),
+                new("roles", FieldType.Array, "Its roles.") { Elements = [FieldType.String] },
+                new("status", FieldType.String, "Joining, Up, Leaving, Exiting or Down."),
+                new("reachable", FieldType.Boolean, "False while a member does not hear it."),
+            ],
+        },
+        new("shards", FieldType.Integer, "Shards that live on the node."),
+        new("shards_waiting", FieldType.Integer, "Shards that wait on the node for their leases."),
+        new("instances", FieldType.Integer, "Instances of the cluster, which are its shards."),
+        new("instances_unowned", FieldType.Integer, "Those that no living node owns."),
+        new("leases", FieldType.Array, "The instances that the node owns, 1024 at most.")
+        {
+            Fields = [new("instance", FieldType.Integer, "Its number."), new("epoch", FieldType.Integer, "The epoch under which the node owns it.")],
+        },
+    ];
 
     private static IEnumerable<EventDefinition> SystemEvents() =>
     [

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Net.Security;
 using Cti.Contract;
 using Cti.Kernel;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Cti.Gateway;
 
@@ -25,6 +26,9 @@ public sealed record GatewayOptions
 
     /// <summary>The certificate for https URLs.</summary>
     public Func<SslStreamCertificateContext>? Certificate { get; init; }
+
+    /// <summary>What has to be well for the node to be ready, beyond <see cref="IGatewayStatus.WhyNotReady"/>; each answers at once.</summary>
+    public ImmutableArray<HealthCheckRegistration> Checks { get; init; } = [];
 
     /// <summary>Folders of media files, for absolute file names in requests of applications that have no others.</summary>
     public MediaRoots MediaRoots { get; init; } = MediaRoots.None;

@@ -16,6 +16,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 
 namespace Cti.Gateway;
@@ -127,6 +128,11 @@ public sealed class GatewayServer : IAsyncDisposable
         builder.Services.AddSingleton<IHostLifetime, NoSignals>();
         builder.Services.AddSingleton<IConnectionListenerFactory>(services =>
             new GatedListeners(ActivatorUtilities.CreateInstance<SocketTransportFactory>(services), _gate));
+        builder.Services.AddHealthChecks();
+        builder.Services.Configure<HealthCheckServiceOptions>(checks =>
+        {
+            foreach (var check in _options.Checks) checks.Registrations.Add(check);
+        });
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
@@ -212,10 +218,19 @@ public sealed class GatewayServer : IAsyncDisposable
         else await HttpReplies.WriteTextAsync(context, StatusCodes.Status202Accepted, $"{node} drains").ConfigureAwait(false);
     }
 
-    private Task ReadyAsync(HttpContext context) =>
-        (_stopping.IsCancellationRequested ? "stopping" : _status.WhyNotReady) is { } reason
-            ? HttpReplies.WriteTextAsync(context, StatusCodes.Status503ServiceUnavailable, reason)
-            : HttpReplies.WriteTextAsync(context, StatusCodes.Status200OK, "ready");
+    /// <summary>In the first line whether the node is ready, or why not; then each part that was looked at, and how it is.</summary>
+    private async Task ReadyAsync(HttpContext context)
+    {
+        var report = await _web.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(context.RequestAborted).ConfigureAwait(false);
+        var parts = _options.Checks.Select(check => (check.Name, Entry: report.Entries[check.Name])).ToList();
+        var reason = _stopping.IsCancellationRequested ? "stopping" : _status.WhyNotReady
+            ?? parts.Where(static part => part.Entry.Status == HealthStatus.Unhealthy).Select(static part => Words(part.Name, part.Entry)).FirstOrDefault();
+        var text = string.Join('\n', [reason ?? "ready", .. parts.Select(static part => Words(part.Name, part.Entry))]);
+        var status = reason is null ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        await HttpReplies.WriteTextAsync(context, status, text).ConfigureAwait(false);
+    }
+
+    private static string Words(string name, HealthReportEntry entry) => $"{name}: {entry.Description ?? "failed"}";
 
     private Task MetricsAsync(HttpContext context) =>
         HttpReplies.WriteTextAsync(context, StatusCodes.Status200OK, _exporter.Render().TrimEnd('\n'), PrometheusExporter.ContentType);

@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Cti.Actors;
 using Cti.Cluster;
 using Cti.Cluster.Membership;
+using Cti.Kernel;
 
 namespace Cti.Node;
 
@@ -18,6 +19,7 @@ internal sealed class ClusterMetrics : IDisposable
     {
         _server = server;
         Members();
+        Akka();
         Moves();
         Links();
         Forwarding();
@@ -46,6 +48,28 @@ internal sealed class ClusterMetrics : IDisposable
         _meter.CreateObservableGauge("cti_cluster_clock_offset", () => Member.ClockOffsetMillis / 1000, "s",
             "The cluster's time, which follows the database's clock, less this machine's");
     }
+
+    /// <summary>A node that is alone has the names, and nothing under them.</summary>
+    private void Akka()
+    {
+        _meter.CreateObservableGauge("cti_cluster_members", () => Seen(static seen =>
+        {
+            var up = seen.Members.Count(static member => member is { Status: ClusterPictureMember.Up, IsReachable: true });
+            var unreachable = seen.Members.Count(static member => !member.IsReachable);
+            return [Of(up, "state", "up"), Of(unreachable, "state", "unreachable"), Of(seen.Members.Length - up - unreachable, "state", "other")];
+        }), "{member}", "Members of Akka's cluster as this node sees them, itself included: up, unreachable, other (they join or leave)");
+        _meter.CreateObservableGauge("cti_cluster_member_up", () => Seen(static seen => [new(seen.IsUp ? 1 : 0)]), "1",
+            "Whether this node is a member of Akka's cluster that is up");
+        _meter.CreateObservableGauge("cti_cluster_shards", () => Seen(static seen =>
+            [Of(seen.Shards, "state", "owned"), Of(seen.ShardsWanted, "state", "wanted")]), "{shard}",
+            "Shards that live on this node: owned, with their lease, or wanted: they wait for it");
+        _meter.CreateObservableCounter("cti_cluster_systems_renewed", () => Seen(static seen => [new(seen.Renewed)]), "{system}",
+            "How often this node's part of the cluster was made anew, because the others had removed it or it was on an island");
+        _meter.CreateObservableCounter("cti_cluster_dead_letters", () => Seen(static seen => [new(seen.DeadLetters)]), "{message}",
+            "Messages of the cluster's actor system that found nobody");
+    }
+
+    private Measurement<long>[] Seen(Func<ClusterPicture, Measurement<long>[]> measure) => _server.ClusterPicture is { } picture ? measure(picture) : [];
 
     private void Moves()
     {
@@ -79,6 +103,11 @@ internal sealed class ClusterMetrics : IDisposable
         _meter.CreateObservableCounter("cti_link_frames_received", () => Link.FramesReceived, "{frame}", "Frames received over links");
         _meter.CreateObservableCounter("cti_link_sent", () => Link.BytesSent, "By", "Bytes sent over links");
         _meter.CreateObservableCounter("cti_link_received", () => Link.BytesReceived, "By", "Bytes received over links");
+        _meter.CreateObservableGauge("cti_link_under_way", () => _server.LinkLoads.Sum(static load => load.Bytes), "By",
+            "Bytes sent over links that the other nodes are not known to have taken");
+        _meter.CreateObservableGauge("cti_link_queue_ratio", () =>
+            _server.LinkLoads.Select(static load => load.Bytes).DefaultIfEmpty().Max() / (double)Limits.LinkQueueBytes, "1",
+            "How full the fullest link is; at 1 messages are refused");
         _meter.CreateObservableCounter("cti_link_unsent", () =>
         {
             var seen = Link;

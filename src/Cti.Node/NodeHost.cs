@@ -29,7 +29,6 @@ using Cti.Persistence.PostgreSql;
 using Cti.Persistence.Sqlite;
 using Cti.Sip;
 using Cti.Sip.Transaction;
-using Cti.Transport.Links;
 using Cti.Transport.Media;
 using Cti.Transport.Runtime;
 using Cti.Transport.Sip;
@@ -200,7 +199,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             LeaseMillis = (int)_configuration.Cluster.Lease.TotalMilliseconds,
             PauseGuard = _guard,
             LinkAddress = LinkAddress,
-            Network = _configuration.Cluster.Listen is null ? null : ports => OpenCluster(ports),
+            Network = _configuration.Cluster.Listen is null ? null : ports => ClusterWiring.Open(_configuration, ports, LinkAddress, _clock, _timers, _log),
             Area = _configuration.Area,
             Station = _configuration.Station,
             InstanceCount = _configuration.Instances,
@@ -318,25 +317,6 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         return new CallRecordKeeper(options, from, cdr.Csv ? new CallRecordFiles(cdr.Directory, cdr.TimeZone, cdr.CsvFormulas == CsvFormulas.Keep) : null,
             _clock, _timers, _log);
     }
-
-    private ClusterSystem OpenCluster(NetworkPorts ports) => new(new ClusterSystemOptions
-    {
-        Self = _configuration.Node.Name,
-        Incarnation = ports.Incarnation,
-        Listen = _configuration.Cluster.Listen!.ToString(),
-        Address = LinkAddress,
-        Secret = _configuration.Cluster.Secret?.Reveal() ?? "",
-        IsMedia = IsMedia,
-        IsGateway = IsGateway,
-        Instances = _configuration.Instances,
-        LeaseMillis = (int)_configuration.Cluster.Lease.TotalMilliseconds,
-        PeerRefused = ports.PeerRefused,
-        Probe = new PortProbe(),
-        Clock = _clock,
-        Timers = _timers,
-        Log = _log,
-        Akka = _configuration.Akka,
-    });
 
     private IJournalStore OpenStore() => _configuration.Journal.Provider switch
     {
@@ -491,6 +471,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             RequestBytesMax = _configuration.Gateway.RequestBytes,
             ConnectionsMax = _descriptors.GatewayConnections,
             Certificate = certificate is null ? null : () => certificate.Current,
+            Checks = NodeChecks.Of(_server!),
         };
     }
 }

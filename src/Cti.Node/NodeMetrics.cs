@@ -38,6 +38,12 @@ internal sealed class NodeMetrics : IDisposable
         _meter.CreateObservableGauge("cti_node_draining", () => server.IsDraining ? 1 : 0, "1", "Whether the node takes no new calls because it is to stop");
         _meter.CreateObservableCounter("cti_dead_letters", () => server.Actors.DeadLetters, "{message}", "Messages of the actor system that found nobody");
         _meter.CreateObservableGauge("cti_actors", () => server.Actors.AliveCount, "{actor}", "Actors alive");
+        _meter.CreateObservableGauge("cti_mailbox_highest", () => server.Actors.Mailboxes.Select(static mailbox =>
+            new Measurement<int>(mailbox.Highest, new KeyValuePair<string, object?>("kind", mailbox.Kind))), "{message}",
+            "Messages that waited in the fullest mailbox of a kind of actor during the last minute or two");
+        _meter.CreateObservableCounter("cti_mailbox_refused", () => server.Actors.Mailboxes.Select(static mailbox =>
+            new Measurement<long>(mailbox.Refused, new KeyValuePair<string, object?>("kind", mailbox.Kind))), "{message}",
+            "Messages that found an actor's mailbox full, by kind of actor; whoever sent them was told so");
         _meter.CreateObservableGauge("cti_media_sessions", () => server.MediaSessionCount, "{session}", "RTP sessions open");
         _meter.CreateObservableGauge("cti_sip_transactions", () => server.TransactionCount, "{transaction}", "SIP transactions alive");
         _meter.CreateObservableCounter("cti_sip_dropped", () => server.SipDropped, "{message}", "SIP messages dropped because the node had too much to do");

@@ -41,7 +41,8 @@ public sealed class JournalFileTests
         await Patience.UntilAsync(async () => (await ReadyzAsync(node)).Status == HttpStatusCode.ServiceUnavailable, "the node is not ready",
             TimeSpan.FromSeconds(20));
 
-        (await ReadyzAsync(node)).Text.ShouldContain("journal");
+        (await ReadyzAsync(node)).Text.ShouldMatch(
+            "^the journal .+\njournal: (damaged or gone|cannot be reached)\nactors: running\ncluster: none, the node is alone\n$");
         await Patience.UntilAsync(() => node.Errors().Length > 0, "the log says so");
         var line = node.Errors().ShouldHaveSingleItem();
         line.ShouldContain(node.Journal);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.WebSockets;
 using Cti.Gateway.Access;
 using Cti.Kernel;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace Cti.Gateway.Tests;
 
@@ -128,6 +129,34 @@ public sealed class AccessTests : IAsyncLifetime
         (await _gateway.Http.GetStringAsync(new Uri(_gateway.Base, "/healthz"))).ShouldBe("ok\n");
         using var metrics = await _gateway.Http.GetAsync(new Uri(_gateway.Base, "/metrics"));
         metrics.Content.Headers.ContentType!.ToString().ShouldBe("text/plain; version=0.0.4; charset=utf-8");
+    }
+
+    [Fact]
+    public async Task Readiness_names_each_part_that_was_looked_at_and_the_first_that_is_not_well_is_why_not()
+    {
+        var (journal, member) = (HealthCheckResult.Healthy("reachable"), HealthCheckResult.Unhealthy("Joining"));
+        await using var gateway = await GatewayUnderTest.StartAsync(options => options with
+        {
+            Checks = [Part("journal", () => journal), Part("member", () => member), Part("broken", static () => throw new InvalidOperationException("a bug"))],
+        });
+        (await ReadyAsync()).ShouldBe((HttpStatusCode.ServiceUnavailable, "member: Joining\njournal: reachable\nmember: Joining\nbroken: a bug\n"));
+        member = HealthCheckResult.Healthy("Up");
+        (await ReadyAsync()).ShouldBe((HttpStatusCode.ServiceUnavailable, "broken: a bug\njournal: reachable\nmember: Up\nbroken: a bug\n"));
+        gateway.Status.WhyNotReady = "the node is draining";
+        (await ReadyAsync()).ShouldBe((HttpStatusCode.ServiceUnavailable, "the node is draining\njournal: reachable\nmember: Up\nbroken: a bug\n"));
+
+        async Task<(HttpStatusCode, string)> ReadyAsync()
+        {
+            using var answer = await gateway.Http.GetAsync(new Uri(gateway.Base, "/readyz"));
+            return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
+        }
+
+        static HealthCheckRegistration Part(string name, Func<HealthCheckResult> look) => new(name, new HandCheck(look), HealthStatus.Unhealthy, []);
+    }
+
+    private sealed class HandCheck(Func<HealthCheckResult> look) : IHealthCheck
+    {
+        public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) => Task.FromResult(look());
     }
 
     [Fact]

@@ -12,17 +12,19 @@ public sealed class ActorHandle
     private readonly ActorHost _host;
     private readonly Lock _beginning = new();
     private readonly int _capacity;
+    private readonly MailboxGauge _gauge;
     private int _waiting;
     private volatile bool _isStopped;
     private IActorRef? _actor;
     private Func<NodeActor>? _factory;
     private NodeActor? _last;
 
-    internal ActorHandle(ActorHost host, string name, string path, Func<NodeActor> factory, int capacity)
+    internal ActorHandle(ActorHost host, string name, string path, Func<NodeActor> factory, int capacity, MailboxGauge gauge)
     {
         _host = host;
         _factory = factory;
         _capacity = capacity;
+        _gauge = gauge;
         Name = name;
         Path = path;
     }
@@ -49,11 +51,14 @@ public sealed class ActorHandle
     public bool Tell(object message)
     {
         if (_isStopped) return false;
-        if (Interlocked.Increment(ref _waiting) > _capacity && message is not ISystemMessage)
+        var waiting = Interlocked.Increment(ref _waiting);
+        if (waiting > _capacity && message is not ISystemMessage)
         {
             Interlocked.Decrement(ref _waiting);
+            _gauge.Refused();
             return false;
         }
+        _gauge.Waits(waiting);
         (Volatile.Read(ref _actor) ?? Begin()).Tell(message, ActorRefs.NoSender);
         return true;
     }

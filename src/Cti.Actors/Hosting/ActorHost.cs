@@ -40,6 +40,7 @@ public sealed class ActorHost
     private static readonly Deploy WithHandle = Deploy.None.WithMailbox($"akka.{HandleMailbox.Id}");
 
     private readonly ConcurrentDictionary<string, ActorHandle> _alive = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, MailboxGauge> _mailboxes = new(StringComparer.Ordinal);
     private readonly ActorSystem _actors;
     private long _lastNumber, _deadLetters;
 
@@ -76,20 +77,28 @@ public sealed class ActorHost
     /// <summary>Names of the living, for diagnostics.</summary>
     public IReadOnlyList<string> AliveNames => [.. _alive.Values.Select(static actor => actor.Name)];
 
+    /// <summary>Whether the actor system has ended, which it does with the process.</summary>
+    public bool HasEnded => _actors.WhenTerminated.IsCompleted;
+
+    /// <summary>The mailboxes, by kind of actor, in order of kind.</summary>
+    public IReadOnlyList<MailboxStatistics> Mailboxes =>
+        [.. _mailboxes.OrderBy(static pair => pair.Key, StringComparer.Ordinal).Select(pair => pair.Value.Read(Clock.MonotonicNanos))];
+
     /// <summary>Messages of Akka's own that found nobody.</summary>
     public long DeadLetters => Interlocked.Read(ref _deadLetters);
 
     internal static ActorHost Of(ActorSystem actors) => actors.Settings.Setup.Get<HostSetup>().Value.Host;
 
     /// <summary>Creates an actor, which begins with its first message.</summary>
-    /// <param name="name">For logs.</param>
+    /// <param name="name">For logs; its first word is the actor's kind, of which there are few.</param>
     /// <param name="factory">Makes the actor, in its own mailbox, also after a crash.</param>
     /// <param name="capacity">Messages that may wait, 1 or more.</param>
     public ActorHandle Spawn(string name, Func<NodeActor> factory, int capacity = Limits.MailboxMax)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
-        var path = PathOf(name, Interlocked.Increment(ref _lastNumber));
-        var handle = new ActorHandle(this, name, path, factory, capacity);
+        var kind = KindOf(name);
+        var path = string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{kind}-{Interlocked.Increment(ref _lastNumber)}");
+        var handle = new ActorHandle(this, name, path, factory, capacity, GaugeOf(kind));
         _alive[path] = handle;
         return handle;
     }
@@ -117,11 +126,19 @@ public sealed class ActorHost
         CrashObserver?.Invoke(actor.Name, fault);
     }
 
-    /// <summary>The first word of a name and a number: what a path may hold of it.</summary>
-    private static string PathOf(string name, long number)
+    private MailboxGauge GaugeOf(ReadOnlySpan<char> kind)
+    {
+        var known = _mailboxes.GetAlternateLookup<ReadOnlySpan<char>>();
+        if (known.TryGetValue(kind, out var gauge)) return gauge;
+        var name = kind.ToString();
+        return _mailboxes.GetOrAdd(name, static name => new MailboxGauge(name));
+    }
+
+    /// <summary>The first word of a name: what a path may hold of it, and there are few.</summary>
+    private static ReadOnlySpan<char> KindOf(string name)
     {
         var end = name.IndexOf(' ', StringComparison.Ordinal);
-        return string.Create(global::System.Globalization.CultureInfo.InvariantCulture, $"{(end < 0 ? name : name.AsSpan(0, end))}-{number}");
+        return end < 0 ? name : name.AsSpan(0, end);
     }
 
     private sealed class HostSetup(ActorHost host) : Setup

@@ -28,6 +28,15 @@ internal sealed class RemoteLink(IActorRef remote, IActorRef own, long mine, lon
     /// <summary>Bytes that the peer was told to have come; the link actor's alone.</summary>
     public long ToldBytes { get; set; }
 
+    /// <summary>Bytes that were sent and are not known to have been handed on.</summary>
+    public long UnderWay
+    {
+        get
+        {
+            lock (_gate) return _sentBytes - _handedBytes;
+        }
+    }
+
     /// <summary>Sends a message, in order; false where too much is under way.</summary>
     public bool Send(LinkChannel channel, ReadOnlyMemory<byte> payload)
     {

@@ -43,6 +43,10 @@ internal sealed class RemoteLinks(string self, string incarnation, int version, 
         return Counters.Read(wanted, up);
     }
 
+    public IReadOnlyList<LinkLoad> Loads() =>
+        [.. Peers.Select(static peer => (peer.Name, Link: peer.Current)).Where(static peer => peer.Link is not null)
+            .Select(static peer => new LinkLoad(peer.Name, peer.Link!.UnderWay))];
+
     public bool IsConnected(string node) => _peers.TryGetValue(node, out var peer) && peer.Current is not null;
 
     public void Receive(LinkChannel channel, ILinkReceiver receiver) => _receivers[(byte)channel] = receiver;

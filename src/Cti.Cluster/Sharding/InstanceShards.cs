@@ -24,6 +24,22 @@ internal sealed class InstanceShards(int count, IInstanceLeases leases) : IClust
 
     public bool Holds(int instance) => leases.Holds(instance);
 
+    /// <summary>How many shards live here, with their leases, and how many wait for theirs.</summary>
+    public (int Owned, int Wanted) CountShards()
+    {
+        var (owned, wanted) = (0, 0);
+        lock (_gate)
+        {
+            foreach (var asked in _asked)
+            {
+                if (asked is null) continue;
+                if (asked.IsGranted) owned++;
+                else wanted++;
+            }
+        }
+        return (owned, wanted);
+    }
+
     /// <summary>A shard asks for its instance.</summary>
     /// <param name="instance">Which.</param>
     /// <param name="lost">Called when it will not get it, or has lost it.</param>

@@ -29,7 +29,8 @@ internal sealed class GatewayClient(Uri url, string key) : IDisposable
     {
         using var response = await SendAsync(new HttpRequestMessage(HttpMethod.Get, new Uri(url, "/readyz")), cancellation).ConfigureAwait(false);
         if (response.IsSuccessStatusCode) return null;
-        var text = (await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false)).Trim();
+        // The lines after the first tell of each part.
+        var text = (await response.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false)).Trim().Split('\n')[0];
         return text.Length > 0 ? text : $"/readyz answers {(int)response.StatusCode}";
     }
 

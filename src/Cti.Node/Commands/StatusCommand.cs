@@ -11,17 +11,21 @@ internal static class StatusCommand
     public static Command Build(Terminal terminal)
     {
         var access = new GatewayAccess();
-        var command = new Command("status", "Shows whether a node is ready, and the nodes of its cluster. Fails if it is not ready.");
+        var leases = new Option<bool>("--leases") { Description = "Also each lease: its owner, its epoch, and how far its owner's journal is behind." };
+        var command = new Command("status", "Shows whether a node is ready, the nodes of its cluster, its members and shards. Fails if it is not ready.")
+        {
+            leases,
+        };
         access.AddTo(command);
         command.SetAction(async (result, cancellation) =>
         {
             using var client = access.Connect(result);
-            return await RunAsync(terminal, client, cancellation).ConfigureAwait(false);
+            return await RunAsync(terminal, client, result.GetValue(leases), cancellation).ConfigureAwait(false);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(Terminal terminal, GatewayClient client, CancellationToken cancellation)
+    private static async Task<int> RunAsync(Terminal terminal, GatewayClient client, bool withLeases, CancellationToken cancellation)
     {
         var whyNot = await client.WhyNotReadyAsync(cancellation).ConfigureAwait(false);
         terminal.Say(whyNot is null ? $"{client.Url} is ready" : $"{client.Url} is not ready: {whyNot}");
@@ -41,6 +45,9 @@ internal static class StatusCommand
                 Terminal.Cell(string.Join(", ", (node["trunks"] as JsonArray ?? []).OfType<JsonObject>().Select(WordsOf))));
         }
         terminal.Out.Write(table);
+        var cluster = new ClusterReport(terminal, [.. nodes.OfType<JsonObject>()]);
+        cluster.Write();
+        if (withLeases) cluster.WriteLeases();
         terminal.Say($"{Counted(nodes.Count, "node")}, {Counted(Sum(nodes, "instances"), "instance")}, {Counted(Sum(nodes, "calls"), "call")}");
         return whyNot is null ? CommandLine.Done : CommandLine.Failed;
     }

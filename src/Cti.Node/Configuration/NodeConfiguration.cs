@@ -304,7 +304,14 @@ public sealed record RouteSettings(string? To, string? From, string? Trunk, stri
 /// <param name="Secret">Shared by all nodes.</param>
 /// <param name="Lease">A node that has not renewed for so long is dead, 500 ms..60 s.</param>
 /// <param name="MediaAddress">Of RTP between nodes; null: the media address.</param>
-public sealed record ClusterSettings(IPEndPoint? Listen, HostPort? Advertise, Secret? Secret, TimeSpan Lease, IPAddress? MediaAddress);
+/// <param name="Identity">What nodes prove to be of the cluster by; null: the secret.</param>
+public sealed record ClusterSettings(IPEndPoint? Listen, HostPort? Advertise, Secret? Secret, TimeSpan Lease, IPAddress? MediaAddress,
+    ClusterIdentitySettings? Identity);
+
+/// <summary>Certificates of nodes.</summary>
+/// <param name="Own">This node's.</param>
+/// <param name="Authority">PEM: who signs them.</param>
+public sealed record ClusterIdentitySettings(CertificateSettings Own, string Authority);
 
 /// <summary>cti.call.</summary>
 /// <param name="SetupTimeout">Of an outbound call without ringing or answer.</param>

@@ -405,11 +405,23 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
             cluster.Parsed("advertise", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort),
             cluster.SecretOrNull("secret"),
             cluster.Duration("lease", "500ms", "60s"),
-            cluster.Parsed("media-address", "an IP address", ConfigurationTexts.Address));
-        if (settings.Listen is not null && (settings.Secret?.Reveal().Length ?? 0) < 16)
+            cluster.Parsed("media-address", "an IP address", ConfigurationTexts.Address),
+            ClusterIdentity(cluster, out var isGiven));
+        if (settings.Listen is not null && !isGiven && (settings.Secret?.Reveal().Length ?? 0) < 16)
             cluster.Problem("secret", "not set or too short; a cluster needs one of at least 16 characters, the same on every node");
         cluster.Close();
         return settings;
+    }
+
+    private static ClusterIdentitySettings? ClusterIdentity(SettingsReader cluster, out bool isGiven)
+    {
+        var own = Certificate(cluster);
+        var authority = cluster.FilePathOrNull("authority");
+        var isNamed = (cluster.FilePathOrNull("certificate") ?? cluster.FilePathOrNull("key")) is not null;
+        isGiven = isNamed || authority is not null;
+        if (own is not null && authority is null) cluster.Problem("authority", "not set; certificate needs who signs the nodes' certificates");
+        if (!isNamed && authority is not null) cluster.Problem("certificate", "not set; authority needs this node's certificate, signed by it");
+        return own is null || authority is null ? null : new ClusterIdentitySettings(own, authority);
     }
 
     private static CallSettings Call(SettingsReader cti)
@@ -456,8 +468,8 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     /// <summary>Nodes that are linked share a journal, and a node that owns no calls needs others that do.</summary>
     private static void CheckCluster(SettingsReader cti, NodeConfiguration configuration)
     {
-        if (configuration is { Cluster: { Listen: not null, Secret: { } secret }, Journal.Provider: not JournalProvider.PostgreSql }
-            && secret.Reveal().Length >= 16)
+        if (configuration is { Cluster: { Listen: not null } cluster, Journal.Provider: not JournalProvider.PostgreSql }
+            && (cluster.Identity is not null || cluster.Secret?.Reveal().Length >= 16))
             cti.Problem("cluster.listen", "set, but the journal is not shared; right is cti.journal.provider = postgresql, or no cti.cluster.listen");
         if (configuration.Cluster.Listen is null && !configuration.Node.Roles.HasFlag(NodeRoles.Media))
             cti.Problem("node.roles", "without media, and without other nodes that have it; right is [gateway, media], or cti.cluster.listen");

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using Cti.Acceptance.Infrastructure;
+using Cti.Testing;
 
 namespace Cti.Acceptance.Cluster;
 
@@ -30,7 +31,17 @@ public sealed class OperationsTests
             (await MetricAsync(node, "cti_cluster_lease_age_seconds")).ShouldBeInRange(0, 2);
             Math.Abs(await MetricAsync(node, "cti_cluster_clock_offset_seconds")).ShouldBeLessThan(2, "one machine, one clock");
             (await MetricAsync(node, "cti_cluster_cut_off")).ShouldBe(0);
+            (await MetricAsync(node, "cti_cluster_members{state=\"up\"}")).ShouldBe(2);
+            (await MetricAsync(node, "cti_cluster_members{state=\"unreachable\"}")).ShouldBe(0);
+            (await MetricAsync(node, "cti_cluster_member_up")).ShouldBe(1);
+            (await MetricAsync(node, "cti_cluster_systems_renewed_total")).ShouldBe(0);
+            (await MetricAsync(node, "cti_link_queue_ratio")).ShouldBeInRange(0, 1);
+            (await MetricAsync(node, "cti_mailbox_highest{kind=\"instance\"}")).ShouldBeGreaterThanOrEqualTo(0);
+            (await MetricAsync(node, "cti_mailbox_refused_total{kind=\"sip\"}")).ShouldBe(0);
+            (await ReadyAsync(node)).ShouldBe("ready\njournal: reachable\nactors: running\ncluster actors: running\ncluster member: Up\n");
         }
+        await UntilAsync(async () => await MetricAsync(a, "cti_cluster_shards{state=\"owned\"}") == await MetricAsync(a, "cti_instances")
+            && await MetricAsync(b, "cti_cluster_shards{state=\"owned\"}") == await MetricAsync(b, "cti_instances"), "shards are where instances are owned");
         (await MetricAsync(a, "cti_instances") + await MetricAsync(b, "cti_instances")).ShouldBe(16);
 
         var call = await CallAsync(a, "stays");
@@ -71,6 +82,24 @@ public sealed class OperationsTests
         (await MetricAsync(other, "cti_cluster_instances_taken_total{from=\"dead\"}")).ShouldBe(held, "what it held was taken from the dead");
         (await MetricAsync(other, "cti_cluster_nodes{state=\"dead\"}")).ShouldBe(1);
         (await MetricAsync(other, "cti_link_broken_total")).ShouldBeGreaterThan(0);
+        (await ReadyAsync(other)).ShouldStartWith("ready\n", customMessage: "another node's death makes this one no less ready");
+        await UntilAsync(async () => await MetricAsync(other, "cti_cluster_members{state=\"up\"}") == 1
+            && await MetricAsync(other, "cti_cluster_members{state=\"unreachable\"}") == 0, "the dead node is removed");
+        await UntilAsync(async () => await MetricAsync(other, "cti_cluster_shards{state=\"owned\"}") == 16, "the survivor has all shards");
+    }
+
+    [Fact]
+    public async Task Nodes_with_certificates_of_one_authority_are_a_cluster()
+    {
+        using var certificates = new TestCertificates();
+        var own = certificates.Issue("node", "node");
+        await using var cluster = await ClusterUnderTest.StartAsync(new ClusterPlan
+        {
+            Nodes = 2, Instances = 4, More = $"cti.cluster {{ certificate = \"{own}\", key = \"{own}\", authority = \"{certificates.Authority}\" }}",
+        });
+        await UntilAsync(async () => await MetricAsync(cluster.Nodes[0], "cti_link_up") == 1 && await MetricAsync(cluster.Nodes[1], "cti_link_up") == 1,
+            "they are linked");
+        (await MetricAsync(cluster.Nodes[0], "cti_cluster_members{state=\"up\"}")).ShouldBe(2);
     }
 
     [ProgramFact(PrometheusProcess.Program, "prometheus")]
@@ -104,6 +133,11 @@ public sealed class OperationsTests
         text.ShouldContain("│ node │ roles │ version │ instances │ epoch │ calls │ lag (ms) │ state │ trunks │");
         text.ShouldMatch($@"│ {owner.Name} │ gateway, media │ \S+ │ \d+ │ \d+ │ 1 │ \d+ │ up │ ");
         text.ShouldMatch($@"│ {other.Name} │ gateway, media │ \S+ │ \d+ │ \d+ │ 0 │ \d+ │ up │ ");
+        text.ShouldContain("│ member │ address │ roles │ status │ reachable │ shards │ leases │ epochs │");
+        foreach (var node in (ClusterNode[])[owner, other])
+            text.ShouldMatch($@"│ {node.Name} │ \S+:\d+ │ gateway, media │ Up │ yes │ (\d+) │ \1 │ \d+(-\d+)? │");
+        text.ShouldMatch($@"members as a sees them; shard coordinator: ({owner.Name}|{other.Name})");
+        text.ShouldContain("16 shards, 0 unallocated; 16 leases, 0 without an owner");
         text.TrimEnd().ShouldEndWith("2 nodes, 16 instances, 1 call");
     }
 
@@ -145,6 +179,12 @@ public sealed class OperationsTests
         var line = page.Split('\n').FirstOrDefault(line => line.StartsWith(series + " ", StringComparison.Ordinal))
             ?? throw new InvalidOperationException($"{node.Name} does not measure {series}:\n{page}");
         return double.Parse(line[(series.Length + 1)..], CultureInfo.InvariantCulture);
+    }
+
+    private static async Task<string> ReadyAsync(ClusterNode node)
+    {
+        using var answer = await Http.GetAsync(new Uri(node.Url + "/readyz"));
+        return await answer.Content.ReadAsStringAsync();
     }
 
     private static async Task UntilAsync(Func<Task<bool>> condition, string what) => await Patience.UntilAsync(condition, what);

@@ -150,6 +150,26 @@ public sealed class ActorTests
     }
 
     [Fact]
+    public void The_fullest_mailbox_of_a_kind_is_known_for_a_minute_or_two_and_what_it_refused_for_ever()
+    {
+        var system = NewSystem();
+        var actor = system.Spawn("call 1", () => new Recorder([]), capacity: 3);
+        for (var i = 0; i < 5; i++) actor.Tell($"m{i}");
+        system.Spawn("call 2", () => new Recorder([])).Tell("m");
+        system.Spawn("sip", () => new Recorder([])).Tell("m");
+        _runtime.RunAll();
+        system.Mailboxes.ShouldBe([new MailboxStatistics("call", 3, 2), new MailboxStatistics("sip", 1, 0)]);
+
+        _runtime.Advance(60_000);
+        system.Mailboxes[0].ShouldBe(new MailboxStatistics("call", 3, 2), "it was in the minute before");
+        actor.Tell("m");
+        _runtime.Advance(60_000);
+        system.Mailboxes[0].ShouldBe(new MailboxStatistics("call", 1, 2));
+        _runtime.Advance(60_000);
+        system.Mailboxes[0].ShouldBe(new MailboxStatistics("call", 0, 2));
+    }
+
+    [Fact]
     public async Task A_thousand_concurrent_senders_lose_nothing_on_a_real_thread_pool()
     {
         var seen = new List<object>();

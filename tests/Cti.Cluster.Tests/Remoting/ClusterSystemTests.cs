@@ -108,6 +108,70 @@ public sealed class ClusterSystemTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task Nodes_with_certificates_of_one_authority_are_linked_and_need_no_secret()
+    {
+        using var authority = new Authority("cluster");
+        await using var a = new RemoteNode(_disk, "a", secret: "", certificate: authority.Issue("a"));
+        await using var b = new RemoteNode(_disk, "b", secret: "", certificate: authority.Issue("b", isByIntermediate: true));
+        await a.StartAsync();
+        await b.StartAsync();
+        await RemoteNode.UntilAsync(() => a.System.IsConnected("b") && b.System.IsConnected("a") && a.MembersUp == 2, () => Told(a, b));
+    }
+
+    [Fact]
+    public void A_node_does_not_start_with_a_certificate_that_all_others_would_refuse()
+    {
+        using var authority = new Authority("cluster");
+        using var other = new Authority("other");
+        var foreign = new GivenCertificate(other.Issue("b").Own, authority.Issue("b").Authority);
+        foreach (var given in (GivenCertificate[])[authority.Issue("b", isOld: true), foreign])
+            Should.Throw<IOException>(() => new RemoteNode(_disk, "b", certificate: given)).Message.ShouldStartWith(
+                "this node shows a certificate (CN=b) that is not one of the cluster's authority: ");
+    }
+
+    [Theory]
+    [InlineData(true, "shows a certificate (CN=a) that is not one of the cluster's authority: ")]
+    [InlineData(false, "does not prove that it knows the cluster's secret")]
+    public async Task A_node_that_shows_another_authoritys_certificate_or_knows_the_secret_alone_is_refused(bool hasCertificate, string whyNotA)
+    {
+        using var authority = new Authority("cluster");
+        using var other = new Authority("other");
+        await using var a = new RemoteNode(_disk, "a", certificate: authority.Issue("a"));
+        await using var b = new RemoteNode(_disk, "b", certificate: hasCertificate ? other.Issue("b") : null);
+        await a.StartAsync();
+        await b.StartAsync();
+        await RemoteNode.UntilAsync(() => Says(a, "that is not one of the cluster's authority: "), () => Told(a, b));
+        await RemoteNode.UntilAsync(() => Says(b, whyNotA), () => Told(a, b));
+        (a.System.IsConnected("b"), b.System.IsConnected("a")).ShouldBe((false, false));
+        await RemoteNode.UntilAsync(() => a.MembersUp == 1, () => Told(a, b));
+        a.Log.Lines.ShouldNotContain(static line => line.Contains("made anew", StringComparison.Ordinal), "a handshake that fails ends nothing");
+    }
+
+    [Fact]
+    public async Task A_node_tells_operators_who_the_members_are_where_the_coordinator_lives_and_what_its_shards_are()
+    {
+        await using var a = new RemoteNode(_disk, "a");
+        a.System.Picture().ShouldSatisfyAllConditions(static seen => seen.IsRunning.ShouldBeFalse(), static seen => seen.Status.ShouldBe("none"));
+        await a.StartAsync();
+        await RemoteNode.UntilAsync(() => a.System.Picture() is { IsUp: true, Shards: RemoteNode.Instances }, () => Told(a));
+        await using var g = new RemoteNode(_disk, "g", isMedia: false);
+        await g.StartAsync();
+        await RemoteNode.UntilAsync(() => g.System.Picture().IsUp, () => Told(a, g));
+
+        var seen = g.System.Picture();
+        seen.Members.OrderBy(static member => member.Name).Select(static member => (member.Name, string.Join(' ', member.Roles), member.Status,
+            member.IsReachable)).ShouldBe([("a", "gateway media", "Up", true), ("g", "gateway", "Up", true)]);
+        (seen.Coordinator, seen.Shards, seen.ShardsWanted).ShouldBe((a.Address, 0, 0), "only media nodes have shards");
+
+        var cluster = Akka.Cluster.Cluster.Get(a.System.System);
+        cluster.Down(cluster.State.Members.Single(member => member.Address.Port == g.Port).Address);
+        await RemoteNode.UntilAsync(() => g.System.Picture() is { Renewed: 1, IsUp: true }, () => Told(a, g), seconds: 60);
+        await a.KillAsync();
+        await RemoteNode.UntilAsync(() => g.System.Picture() is { Members: [{ Name: "g" }], Coordinator: "" }, () => Told(a, g));
+        g.System.Picture().IsUp.ShouldBeTrue("another node's death does not make this one less ready");
+    }
+
+    [Fact]
     public void A_short_secret_is_refused_at_once() =>
         Should.Throw<ArgumentException>(() => new RemoteNode(_disk, "a", secret: "too short")).Message.ShouldContain("at least 16 characters");
 

@@ -23,17 +23,25 @@ internal sealed class RemoteNode : ILinkReceiver, IClusterEvents, ITimers, IAsyn
     private readonly Lock _gate = new();
     private readonly SortedDictionary<int, long> _owned = [];
 
-    public RemoteNode(MemoryDisk disk, string name, string secret = Secret, int? version = null, int? port = null, bool isMedia = true, int leaseMillis = 2000)
+    public RemoteNode(MemoryDisk disk, string name, string secret = Secret, int? version = null, int? port = null, bool isMedia = true, int leaseMillis = 2000,
+        GivenCertificate? certificate = null)
+        : this(new MemoryJournalStore(disk), name, secret, version, port, isMedia, leaseMillis, certificate)
+    {
+    }
+
+    public RemoteNode(IJournalStore store, string name, string secret = Secret, int? version = null, int? port = null, bool isMedia = true,
+        int leaseMillis = 2000, GivenCertificate? certificate = null)
     {
         var clock = new SystemClock();
         _timers = new SystemTimers(clock, new PoolScheduler(NullLog.Instance));
         Name = name;
         Port = port ?? Ports.Free();
-        Store = new MemoryJournalStore(disk);
+        Store = store;
         var incarnation = Guid.NewGuid().ToString("n")[..8];
         System = new ClusterSystem(new ClusterSystemOptions
         {
-            Self = name, Incarnation = incarnation, Listen = Address, Address = Address, Secret = secret, IsMedia = isMedia, IsGateway = true,
+            Self = name, Incarnation = incarnation, Listen = Address, Address = Address, Secret = secret, Certificate = certificate,
+            IsMedia = isMedia, IsGateway = true,
             Instances = Instances, LeaseMillis = leaseMillis, PeerRefused = node => Refused(node),
             Probe = new PortProbe(), Clock = clock, Timers = this, Log = Log,
             Version = version ?? ClusterSystem.CurrentVersion, IslandMillis = 1_000,

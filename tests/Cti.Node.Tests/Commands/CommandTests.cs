@@ -52,6 +52,49 @@ public sealed class CommandTests
         down.Out.ShouldContain("draining");
     }
 
+    [Fact]
+    public async Task Status_shows_members_shards_and_leases_and_who_sees_it_otherwise()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        const string A = """{"name":"a","address":"10.0.0.1:7400","roles":["gateway","media"],"status":"Up","reachable":true}""";
+        const string B = """{"name":"b","address":"10.0.0.2:7400","roles":["media"],"status":"Up","reachable":REACHABLE}""";
+        const string C = """{"name":null,"address":"10.0.0.3:7400","roles":["media"],"status":"Joining","reachable":true}""";
+        gateway.Answer = _ => ScriptedGateway.Result($$$"""
+            [{"name":"a","roles":["gateway","media"],"version":"1.2","instances":2,"epoch":7,"calls":3,"lag_ms":2,"draining":false,"cluster":
+            {"address":"10.0.0.1:7400","status":"Up","coordinator":"b",
+            "members":[{{{A}}},{{{B.Replace("REACHABLE", "false", StringComparison.Ordinal)}}},{{{C}}}],"shards":2,"shards_waiting":1,
+            "instances":4,"instances_unowned":1,"leases":[{"instance":0,"epoch":3},{"instance":2,"epoch":7}]}},
+            {"name":"b","roles":["media"],"version":"1.2","instances":1,"epoch":4,"calls":0,"lag_ms":9,"draining":false,"cluster":
+            {"address":"10.0.0.2:7400","status":"Up","coordinator":"b","members":[{{{A}}},{{{B.Replace("REACHABLE", "true", StringComparison.Ordinal)}}}],
+            "shards":1,"shards_waiting":0,"instances":4,"instances_unowned":1,"leases":[{"instance":1,"epoch":4}]}}]
+            """);
+
+        var status = Regex.Replace((await RunAsync(With(gateway, "status"))).Out, " +", " ");
+        var all = Regex.Replace((await RunAsync(With(gateway, "status", "--leases"))).Out, " +", " ");
+
+        status.ShouldContain("│ a │ 10.0.0.1:7400 │ gateway, media │ Up │ yes │ 2 (+1 waiting) │ 2 │ 3-7 │");
+        status.ShouldContain("│ b │ 10.0.0.2:7400 │ media │ Up │ no │ 1 │ 1 │ 4 │");
+        status.ShouldContain("│ no row │ 10.0.0.3:7400 │ media │ Joining │ yes │ │ │ │");
+        status.ShouldContain("members as a sees them; shard coordinator: b");
+        status.ShouldContain("b sees other members: a Up, b Up");
+        status.ShouldContain("4 shards, 1 unallocated; 3 leases, 1 without an owner");
+        status.ShouldNotContain("│ instance │ owner │");
+        all.ShouldContain("│ 0 │ a │ 3 │ 2 │");
+        all.ShouldContain("│ 1 │ b │ 4 │ 9 │");
+        all.ShouldContain("│ 2 │ a │ 7 │ 2 │");
+    }
+
+    [Fact]
+    public async Task Status_of_a_node_that_is_alone_says_so_in_a_line()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ => ScriptedGateway.Result("""[{"name":"a","roles":["media"],"version":"1.2","instances":64,"calls":3,"draining":false}]""");
+        var status = await RunAsync(With(gateway, "status", "--leases"));
+        status.Out.ShouldContain("\nno cluster: the node is alone (cti.cluster.listen is not set)\n");
+        status.Out.ShouldNotContain("shard");
+        status.Out.ShouldNotContain("owner");
+    }
+
     [Theory]
     [InlineData("""{"name":"t","up":true,"registered":true,"registered_until":1700000600,"register_since":1700000000}""",
         "t up (registered until 2023-11-14 22:23:20Z)")]
