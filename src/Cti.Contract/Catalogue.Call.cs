@@ -56,7 +56,7 @@ public static partial class Catalogue
             Res("The call."), Int("cause", 400, 699, "The SIP status of the refusal.") with { Default = 603 }, UserData(), Headers("refusal"));
         yield return CallMethod("drop", "Hangs up; `on_released` follows. Outbound calls in any state; inbound ones, in the present generation, once answered.",
             null, Res("The call."), Int("cause", 200, 699, "The SIP status shown in `on_released`; 400..699 where it refuses a call.") with { Default = 603 },
-            Headers("BYE, or the refusal"));
+            Headers("BYE, the CANCEL or the refusal"));
         yield return CallMethod("redirect", "Sends an inbound caller elsewhere (302); `on_released` follows.", null,
             Res("The call."),
             new("redirect_uri", ParameterKind.RedirectUri, "`[sip:]user@host[:port]`; `[sip:]host[:port]` keeps the dialled user part.") { Required = true },
@@ -188,7 +188,7 @@ public static partial class Catalogue
         yield return CallEvent("on_released", "The call is over, the resource is gone.", ResField,
             new("call_dir", FieldType.String, "`inbound` or `outbound`."), from, to, BeginField, answered, EndField, DroppedByField,
             new("cause", FieldType.Integer, "The SIP status."), UserDataField,
-            CallProcessField, HeardHeaders("far end's BYE")) with
+            CallProcessField, HeardHeaders("far end's BYE or CANCEL")) with
         {
             Media = "for a call that had media an object with `received` and `sent`, the two RTP streams, each with `codec`, `packets`, `lost`, `jitter_ms`, "
                 + "`round_trip_ms` and `mos`, "

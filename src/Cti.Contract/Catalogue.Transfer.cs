@@ -42,8 +42,8 @@ public static partial class Catalogue
                 Nullable: true),
             new("replaces_call_res_id", FieldType.String, "The application's own call whose dialog that is; null: none of its own.", Nullable: true),
             referrer, UserDataField, HeardHeaders("REFER"));
-        yield return CallEvent("on_replace", "Someone calls in the place of an answered call (INVITE with Replaces), in the stead of `on_incoming`: once "
-            + "`answer` is acknowledged that one is hung up; by default it is refused with 603.", ResField,
+        yield return CallEvent("on_replace", "Someone calls in the place of a call that is answered, or of one of ours that rings (INVITE with Replaces), in "
+            + "the stead of `on_incoming`: once `answer` is acknowledged that one is hung up; by default it is refused with 603.", ResField,
             new("replaces_call_res_id", FieldType.String, "The call whose place it takes."), from, to, referrer, BeginField, UserDataField, ProcessField,
             HeardHeaders("INVITE"));
     }

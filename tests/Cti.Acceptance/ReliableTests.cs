@@ -19,6 +19,18 @@ public sealed class ReliableTests(SharedNode shared) : CallTest(shared)
         App.Story(res)[0].ShouldBe("on_ringing");
     }
 
+    [Fact]
+    public async Task SIPp_moves_by_UPDATE_while_it_rings_and_may_not_change_the_session_before_it_answers()
+    {
+        await using var sipp = await Sipp.StartAsync("reliable-update.xml");
+        var made = await App.AskAsync("sys.call.construct", new { to_uri = $"sip:far@127.0.0.1:{sipp.Port}", max_answer_seconds = 60 });
+        var res = (string)made!["res_id"]!;
+        (await App.ExpectAsync("sys.call.on_dial_completed", res)).Error.ShouldBeNull();
+        await App.AskAsync("sys.call.drop", new { res_id = res });
+        await ReleasedAsync(res);
+        await sipp.ShouldSucceedAsync();
+    }
+
     [Theory]
     [InlineData("u1")]
     [InlineData("t1")]

@@ -61,6 +61,7 @@ public sealed class GoldenEntryTests
         ["rfdx"] = At(new ReferredEnded()),
         ["offer.bare"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null)) with { Events = 1 },
         ["ring"] = At(new RingingBegan()) with { Events = 1 },
+        ["ring.tag"] = At(new RingingBegan("far-7")) with { Events = 1 },
         ["up"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio)) with { Events = 1 },
         ["up.digest"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio, new Cti.Sip.Auth.DigestAgreement("carrier \\\"a\\\"", true))) with { Events = 1 },
         ["up.timer"] = At(new DialAnswered(Some.OutboundDialog, Some.Audio, null, new Cti.Sip.Dialog.SessionTimer(1800, true))) with { Events = 1 },

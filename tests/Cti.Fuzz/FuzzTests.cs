@@ -5,7 +5,7 @@ using Xunit.Abstractions;
 namespace Cti.Fuzz;
 
 /// <summary>
-/// Every parser, for a bounded time. CTI_FUZZ_SECONDS (12) is for each target, CTI_FUZZ_TARGET picks one, CTI_FUZZ_SEED (1) other inputs.
+/// Every parser, for a bounded time. CTI_FUZZ_SECONDS (10) is for each target, CTI_FUZZ_TARGET picks one, CTI_FUZZ_SEED (1) other inputs.
 /// A failing input is added to the corpus, so that it runs first from then on.
 /// </summary>
 public sealed class FuzzTests(ITestOutputHelper output)
@@ -32,7 +32,7 @@ public sealed class FuzzTests(ITestOutputHelper output)
         var seeds = target.Seeds.Concat(KeptInputs(name)).ToList();
         var runner = new FuzzRunner(target, seed);
 
-        var finding = runner.RunCorpus(seeds) ?? runner.Run(seeds, TimeSpan.FromSeconds(Number("CTI_FUZZ_SECONDS", 12)), IterationsMax);
+        var finding = runner.RunCorpus(seeds) ?? runner.Run(seeds, TimeSpan.FromSeconds(Number("CTI_FUZZ_SECONDS", 10)), IterationsMax);
 
         output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}: {seeds.Count} seeds, {runner.Iterations} mutations"));
         if (finding is not null) Assert.Fail(finding + Keep(finding));
@@ -42,7 +42,8 @@ public sealed class FuzzTests(ITestOutputHelper output)
     [Fact]
     public void Every_parser_of_what_others_send_is_a_target() =>
         Discover().Select(target => target.Name).Order(StringComparer.Ordinal)
-            .ShouldBe(["dns", "g722", "hocon", "jsonrpc", "opus", "rtp", "sdp", "sip", "sip-challenge", "sip-dialog", "sip-refer", "sip-uri", "sound"]);
+            .ShouldBe(["dns", "g722", "hocon", "jsonrpc", "opus", "rtp", "sdp", "sdp-crypto", "sip", "sip-challenge", "sip-dialog", "sip-refer",
+                "sip-stream", "sip-uri", "sound"]);
 
     [Fact]
     public void The_same_seed_makes_the_same_inputs()

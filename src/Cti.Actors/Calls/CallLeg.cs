@@ -289,7 +289,7 @@ internal sealed class CallLeg : ICallLeg
             ResponseCame came => Responded(came),
             StrayResponseCame stray => Stray(stray.Response),
             RequestTimedOut timedOut => NotAnswered(timedOut.Handle, 408),
-            RequestNotSent notSent => NotAnswered(notSent.Handle, 503),
+            RequestNotSent notSent => _route.TryElsewhere(notSent.Handle) ? null : NotAnswered(notSent.Handle, 503),
             TargetResolved resolved => _ours.Resolved(resolved),
             InfoKeyDue => _keysByInfo.SendNext(),
             ReInviteDue => _takeover.Offer(state),
@@ -340,6 +340,9 @@ internal sealed class CallLeg : ICallLeg
                 return Passes(transaction) ? _referrals.Came(transaction, state) : null;
             case SipMethods.Notify:
                 return Passes(transaction) ? _referrals.Reported(transaction, state) : null;
+            case SipMethods.Subscribe:
+                if (Passes(transaction)) sip.Respond(transaction, SipCapabilities.RefuseSubscription(request, null));
+                return null;
             case SipMethods.Options:
                 if (Passes(transaction)) sip.Respond(transaction, SipCapabilities.AnswerOptions(request, null, reliable: _leg.Profile.Reliable));
                 return null;
@@ -358,7 +361,7 @@ internal sealed class CallLeg : ICallLeg
         {
             _theirs.Step(new InviteServerInput.Cancelled(transaction.Request));
             _ending.WaitNoMore();
-            if (state.Phase == CallPhase.Initiated) return new CallerCancelled();
+            if (state.Phase == CallPhase.Initiated) return new CallerCancelled { Headers = bye.Headers };
         }
         return _ending.Over(bye);
     }

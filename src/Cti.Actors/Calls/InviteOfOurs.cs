@@ -263,7 +263,7 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
                     leg.Services.Sip.Respond(_update!, answer.Response);
                     break;
                 case CancelInvite cancel:
-                    if (_invites.Count > 0) leg.Services.Sip.Cancel(_invites[^1], cancel.Reason);
+                    if (_invites.Count > 0) leg.Services.Sip.Cancel(_invites[^1], cancel.Reason, leg.Cell.State?.ClosingHeaders);
                     break;
                 case Usage.SendAck ack when command is FarEndAnswered:
                     _pendingAck = ack.Ack;
@@ -272,11 +272,11 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
                     route.Acknowledge(ack.Ack);
                     break;
                 case InviteProgressed { Status: > 100 } progressed:
-                    command = new FarEndRings(progressed.Early);
+                    command = new FarEndRings(progressed.Early) { Tag = progressed.Dialog?.RemoteTag };
                     break;
                 case InviteAnswered answered:
                     // Where one that was given up has answered after all, whoever was asked after it is not to ring.
-                    if (_invites.Count > 1) leg.Services.Sip.Cancel(_invites[^1], null);
+                    if (_invites.Count > 1) leg.Services.Sip.Cancel(_invites[^1], SipReason.AnsweredElsewhere.ToString());
                     usages.Session = SessionOf(answered, step.State);
                     var agreement = step.State.Digest == DigestSession.Empty ? null : leg.Agreement;
                     command = new FarEndAnswered(answered.Dialog, answered.Media) { Agreement = agreement, Timer = step.State.Timer };

@@ -112,7 +112,7 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
         // Once we have decided to answer, the 200 wins; the caller hangs up with a BYE (RFC 3261 section 9.2).
         if (usages.Server is not { Phase: InviteServerPhase.Offered } || state.Phase == CallPhase.Answer) return null;
         Step(new InviteServerInput.Cancelled(cancel));
-        return new CallerCancelled();
+        return new CallerCancelled { Headers = leg.Heard(cancel) };
     }
 
     public void Refuse(SendRefusal refusal)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using Cti.Actors.SipNode;
 using Cti.Calls.Resources;
@@ -47,18 +48,39 @@ internal sealed class LegRoute(LegContext leg, LegUsages usages)
     public RequestHandle Start(SipRequest request)
     {
         var handle = new RequestHandle(leg.Cell.Actor, request);
-        Route(request, way =>
+        Route(request, (way, others) =>
         {
-            KeepCredentials(request, way);
-            handle.Target = way.Remote;
-            handle.Allowance = _allowance ?? AllowanceTowards(way);
-            leg.Services.Sip.Start(request, way, handle);
+            handle.Others = others;
+            Send(handle, way);
         });
         return handle;
     }
 
+    /// <summary>
+    /// A request that could not be sent goes to the next of those that its next hop's name leads to, in a transaction of its own (RFC 3263 section 4.3); false
+    /// where there is none. One that was sent and not answered is not asked again elsewhere: it may have been heard.
+    /// </summary>
+    public bool TryElsewhere(RequestHandle handle)
+    {
+        if (handle.IsGivenUp || handle.Others.IsEmpty || handle.Target is not { } silent) return false;
+        leg.Services.Silent.Note(silent, null);
+        var next = handle.Others[0];
+        handle.Others = handle.Others.RemoveAt(0);
+        handle.Request.Remove(HeaderId.Via);
+        Send(handle, next);
+        return true;
+    }
+
+    private void Send(RequestHandle handle, SipFlow way)
+    {
+        KeepCredentials(handle.Request, way);
+        handle.Target = way.Remote;
+        handle.Allowance = _allowance ?? AllowanceTowards(way);
+        leg.Services.Sip.Start(handle.Request, way, handle);
+    }
+
     /// <summary>Sends the ACK of a 2xx.</summary>
-    public void Acknowledge(SipRequest ack) => Route(ack, way =>
+    public void Acknowledge(SipRequest ack) => Route(ack, (way, _) =>
     {
         KeepCredentials(ack, way);
         leg.Services.Sip.Acknowledge(ack, way);
@@ -87,22 +109,25 @@ internal sealed class LegRoute(LegContext leg, LegUsages usages)
         return _elsewhere = fresh;
     }
 
-    private void Route(SipRequest request, Action<SipFlow> send)
+    /// <summary>Given the way, and what to try where it cannot be gone.</summary>
+    private delegate void Sender(SipFlow way, ImmutableArray<SipFlow> others);
+
+    private void Route(SipRequest request, Sender send)
     {
         var hop = request.Routes.Count > 0 ? request.Routes[0].Uri : request.Uri;
         if (KnownWay(hop) is { } known)
         {
-            send(known);
+            send(known, []);
             return;
         }
-        var lookup = leg.Services.Sip.ResolveAsync(hop);
-        if (lookup.IsCompletedSuccessfully) send(Permitted(lookup.Result));
+        var lookup = leg.Services.Sip.ResolveAllAsync(hop);
+        if (lookup.IsCompletedSuccessfully) SendByFirst(lookup.Result, send);
         else _ = RouteLaterAsync(lookup, send);
     }
 
-    private async Task RouteLaterAsync(ValueTask<SipFlow?> lookup, Action<SipFlow> send)
+    private async Task RouteLaterAsync(ValueTask<IReadOnlyList<SipFlow>> lookup, Sender send)
     {
-        SipFlow? found = null;
+        IReadOnlyList<SipFlow> found = [];
         try
         {
             found = await lookup.ConfigureAwait(false);
@@ -111,10 +136,15 @@ internal sealed class LegRoute(LegContext leg, LegUsages usages)
         {
             // The way that the call came by is better than none.
         }
-        send(Permitted(found));
+        SendByFirst(found, send);
     }
 
-    private SipFlow Permitted(SipFlow? found) => found is { } way && leg.Services.DialPolicy.Allows(way.Remote, Flow.Remote) ? way : Flow;
+    private void SendByFirst(IReadOnlyList<SipFlow> found, Sender send)
+    {
+        ImmutableArray<SipFlow> ways = [.. leg.Services.Silent.InOrder(found).Where(way => leg.Services.DialPolicy.Allows(way.Remote, Flow.Remote))];
+        if (ways.IsEmpty) send(Flow, []);
+        else send(ways[0], ways.RemoveAt(0));
+    }
 
     /// <summary>
     /// The way to an address; null where it has to be looked up. Behind a public address a private one is reached by nothing but what the call came by.

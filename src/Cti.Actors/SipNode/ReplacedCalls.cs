@@ -30,9 +30,12 @@ internal static class ReplacedCalls
             return null;
         }
         var call = DialogTag.TryParse(replaced.ToTag, out var tag) ? directory.Find(tag.Resource)?.Published as CallState : null;
-        if (call?.Dialog is not { } dialog || !replaced.Is(dialog)) refusal = new InviteRefusal(481);
+        // An early dialog of ours: whom we call rings, and somebody else takes it there.
+        if (call is { IsDialling: true, RingingTag: { } ringing } && replaced.Is(call.SipCallId, call.LocalTag, ringing))
+            refusal = call is { Owner: null, Parent: null, Seat: null } ? null : new InviteRefusal(603);
+        else if (call?.Dialog is not { } dialog || !replaced.Is(dialog)) refusal = new InviteRefusal(481);
         else if (call.WasReleased || call.Owner is not null) refusal = new InviteRefusal(603);
-        // A dialog that nobody has answered can be replaced only by who was called (section 3), whose it is not.
+        // An early dialog that is not of our making is nobody's to replace (section 3).
         else if (!call.IsUp) refusal = new InviteRefusal(481);
         else if (replaced.IsEarlyOnly) refusal = new InviteRefusal(486);
         return refusal is null ? call : null;

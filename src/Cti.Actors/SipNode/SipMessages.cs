@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using Cti.Actors.Hosting;
 using Cti.Sip;
@@ -37,7 +38,10 @@ internal interface ISipNode
     string ViaOf(SipFlow flow, string branch);
 
     /// <summary>Cancels an INVITE.</summary>
-    void Cancel(RequestHandle handle, string? reason);
+    /// <param name="handle">The INVITE's.</param>
+    /// <param name="reason">Value of the CANCEL's Reason, or null.</param>
+    /// <param name="headers">What the application adds to it: <see cref="Cti.Sip.Dialog.CarriedHeaders"/>.</param>
+    void Cancel(RequestHandle handle, string? reason, string? headers = null);
 
     /// <summary>Sends the ACK of a 2xx.</summary>
     void Acknowledge(SipRequest ack, SipFlow flow);
@@ -75,6 +79,9 @@ internal sealed class RequestHandle(ActorHandle owner, SipRequest request)
 
     /// <summary>Where a request within a dialog was sent; null before that.</summary>
     public IPEndPoint? Target { get; set; }
+
+    /// <summary>Where one within a dialog is tried next where it cannot be sent.</summary>
+    public ImmutableArray<SipFlow> Others { get; set; } = [];
 
     /// <summary>Set and read by the SIP actor only.</summary>
     public ClientTransaction? Transaction { get; set; }

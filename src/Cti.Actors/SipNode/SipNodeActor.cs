@@ -107,7 +107,7 @@ internal sealed class SipNodeActor(ISipTransport transport, ResourceDirectory di
 
     private static void Cancel(CancelNow cancel)
     {
-        if (cancel.Handle.Transaction is { } transaction) transaction.Cancel(cancel.Reason);
+        if (cancel.Handle.Transaction is { } transaction) transaction.Cancel(cancel.Reason, CarriedHeaders.Read(cancel.Headers));
         else cancel.Handle.Cancelled = true;
     }
 
@@ -132,7 +132,12 @@ internal sealed class SipNodeActor(ISipTransport transport, ResourceDirectory di
             return isKnown ? null : DialogChecks.NoSuchDialog(request);
         }
         if (request.Method == SipMethods.Cancel) return null;
-        if (SipRequestValidator.Find(request, Rules) is { } refusal) return refusal.ToResponse(request, _layer.TokenFor(request));
+        if (SipRequestValidator.Find(request, Rules) is { } refusal)
+        {
+            var token = _layer.TokenFor(request);
+            return refusal.Status == 405 && request.Method == SipMethods.Subscribe ? SipCapabilities.RefuseSubscription(request, token)
+                : refusal.ToResponse(request, token);
+        }
         return request.Method switch
         {
             // Another branch of one that is here is none too many.

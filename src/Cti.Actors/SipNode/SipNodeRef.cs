@@ -47,7 +47,7 @@ internal sealed class SipNodeRef(ISipResolver resolver) : ISipNode, ISipTranspor
 
     public string ViaOf(SipFlow flow, string branch) => TransactionLayer.ViaFor(_transport, flow, branch).ToString();
 
-    public void Cancel(RequestHandle handle, string? reason) => _actor.Tell(new CancelNow(handle, reason));
+    public void Cancel(RequestHandle handle, string? reason, string? headers = null) => _actor.Tell(new CancelNow(handle, reason, headers));
 
     public void Acknowledge(SipRequest ack, SipFlow flow) => _actor.Tell(new AcknowledgeNow(ack, flow));
 
@@ -101,7 +101,7 @@ internal sealed record AdoptOutboundNow(RequestHandle Handle, SipFlow Flow) : IS
 
 internal sealed record AdoptInboundNow(ServerTransaction Transaction, ActorHandle Owner) : ISystemMessage;
 
-internal sealed record CancelNow(RequestHandle Handle, string? Reason) : ISystemMessage;
+internal sealed record CancelNow(RequestHandle Handle, string? Reason, string? Headers) : ISystemMessage;
 
 internal sealed record AcknowledgeNow(SipRequest Ack, SipFlow Flow) : ISystemMessage;
 

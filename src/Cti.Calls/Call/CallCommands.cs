@@ -107,7 +107,7 @@ public sealed record DropCall : ResourceRequest
     /// <summary>The SIP status that the far end and the application are told, 200..699.</summary>
     public int Cause { get; init; }
 
-    /// <summary>Header fields of the BYE, or of the refusal: <see cref="CarriedHeaders"/>.</summary>
+    /// <summary>Header fields of the BYE, the CANCEL or the refusal: <see cref="CarriedHeaders"/>.</summary>
     public string? Headers { get; init; }
 }
 
@@ -173,6 +173,9 @@ public sealed record BridgeFinished(long Number, MediaEnd End, string? Detail) :
 /// <param name="Early">What its SDP agreed on: sound before the answer; null where it brought none.</param>
 public sealed record FarEndRings(NegotiatedAudio? Early = null) : ResourceCommand
 {
+    /// <summary>The far end's tag, which makes an early dialog of it; null where it gave none.</summary>
+    public string? Tag { get; init; }
+
     /// <inheritdoc cref="OfferCall.Headers"/>
     public string? Headers { get; init; }
 }
@@ -225,7 +228,11 @@ public sealed record AckUnusable : ResourceCommand;
 public sealed record PrackMissing : ResourceCommand;
 
 /// <summary>The caller gave up before we answered.</summary>
-public sealed record CallerCancelled : ResourceCommand;
+public sealed record CallerCancelled : ResourceCommand
+{
+    /// <inheritdoc cref="OfferCall.Headers"/>
+    public string? Headers { get; init; }
+}
 
 /// <summary>The far end's BYE came; its 200 has gone out, from a node that could write nothing maybe and tells the call's new owner.</summary>
 /// <param name="ReasonCause">The SIP cause of its Reason header.</param>

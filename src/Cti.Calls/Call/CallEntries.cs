@@ -91,9 +91,10 @@ public sealed record Offered(string Id, string Application, string FromUri, stri
 }
 
 /// <summary>The far end rings.</summary>
-public sealed record RingingBegan : CallEntry
+/// <param name="Tag">Its tag; null where it gave none.</param>
+public sealed record RingingBegan(string? Tag = null) : CallEntry
 {
-    private protected override CallState Change(CallState state) => state with { RingMillis = AtMillis };
+    private protected override CallState Change(CallState state) => state with { RingMillis = AtMillis, RingingTag = Tag };
 }
 
 /// <summary>The far end answered; our ACK is intended. What was agreed with a trunk that had asked for a password goes with the call.</summary>
@@ -236,7 +237,7 @@ public sealed record DiallingEnded : CallEntry
 /// <summary>The INVITE goes out once more, with another number, maybe to another place.</summary>
 public sealed record InviteMoved(OutboundInvite Invite) : CallEntry
 {
-    private protected override CallState Change(CallState state) => state with { Invite = Invite };
+    private protected override CallState Change(CallState state) => state with { Invite = Invite, RingingTag = null };
 }
 
 /// <summary>

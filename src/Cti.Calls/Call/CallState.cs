@@ -45,6 +45,8 @@ public sealed record CallState : ResourceState
     public string? Permit { get; init; }
     /// <summary>When it first rang.</summary>
     public long? RingMillis { get; init; }
+    /// <summary>The tag of the far end that rang first: with it an early dialog can be named; null for none.</summary>
+    public string? RingingTag { get; init; }
     /// <summary>When it was answered.</summary>
     public long? AnswerMillis { get; init; }
     /// <summary>When the application asked to answer it.</summary>

@@ -21,7 +21,9 @@ internal sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int 
     /// <summary>What the application adds to what the far end is owed: <see cref="CarriedHeaders"/>.</summary>
     public string? Headers { get; init; }
 
-    /// <summary>What <c>on_released</c> tells of the far end's BYE, or <c>on_dial_completed</c> of its refusal: <see cref="CarriedHeaders"/>.</summary>
+    /// <summary>
+    /// What <c>on_released</c> tells of the far end's BYE or CANCEL, or <c>on_dial_completed</c> of its refusal: <see cref="CarriedHeaders"/>.
+    /// </summary>
     public string? Heard { get; init; }
 
     /// <summary>What the far end is told, where that is not <see cref="Cause"/>.</summary>
@@ -84,7 +86,8 @@ internal sealed record Ending(bool BySystem, int Cause, SipClosing Closing, int 
 
     /// <summary><c>drop</c> of a call whose far end has not answered.</summary>
     public static CallDecision GiveUpDialling(CallDraft decision, DropCall drop) =>
-        Release(decision.ReplyNull(), new Ending(true, drop.Cause, SipClosing.Cancel, ErrorCodes.Terminated, "the dialling was dropped"));
+        Release(decision.ReplyNull(),
+            new Ending(true, drop.Cause, SipClosing.Cancel, ErrorCodes.Terminated, "the dialling was dropped") { Headers = drop.Headers });
 
     /// <summary>The dialling took too long.</summary>
     public static CallDecision DiallingTimedOut(CallDraft decision, string message) =>

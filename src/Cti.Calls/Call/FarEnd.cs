@@ -11,7 +11,7 @@ internal static class FarEnd
         // Of several early dialogs the newest is heard; a provisional response without SDP changes nothing.
         if (rings.Early is { } early && early != decision.State.Audio) decision.Add(new EarlyMediaBegan(early)).Do(new ConfigureMedia(early));
         if (decision.State.RingMillis is not null) return decision.Build();
-        return decision.Add(new RingingBegan()).Emit("sys.call.on_ringing", CallEvents.Ringing(decision.State, decision.Now, rings.Headers)).Build();
+        return decision.Add(new RingingBegan(rings.Tag)).Emit("sys.call.on_ringing", CallEvents.Ringing(decision.State, decision.Now, rings.Headers)).Build();
     }
 
     public static CallDecision Answers(CallDraft decision, FarEndAnswered answered)

@@ -16,13 +16,9 @@ public static class CarriedHeaders
     public static T With<T>(T message, string? lines)
         where T : SipMessage
     {
-        if (lines is null) return message;
         var asserts = false;
-        foreach (var line in lines.Split('\n'))
+        foreach (var (name, value) in Read(lines))
         {
-            var colon = line.IndexOf(':', StringComparison.Ordinal);
-            if (colon <= 0) continue;
-            var (name, value) = (line[..colon], line[(colon + 1)..].Trim());
             if (!asserts && name.Equals("P-Asserted-Identity", StringComparison.OrdinalIgnoreCase))
             {
                 asserts = true;
@@ -31,6 +27,19 @@ public static class CarriedHeaders
             message.Add(name, value);
         }
         return message;
+    }
+
+    /// <summary>Names and values of the lines, in their order.</summary>
+    public static ImmutableArray<KeyValuePair<string, string>> Read(string? lines)
+    {
+        if (lines is null) return [];
+        var read = ImmutableArray.CreateBuilder<KeyValuePair<string, string>>();
+        foreach (var line in lines.Split('\n'))
+        {
+            var colon = line.IndexOf(':', StringComparison.Ordinal);
+            if (colon > 0) read.Add(new(line[..colon], line[(colon + 1)..].Trim()));
+        }
+        return read.ToImmutable();
     }
 
     /// <summary>

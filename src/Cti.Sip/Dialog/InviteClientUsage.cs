@@ -277,7 +277,7 @@ public static class InviteClientUsage
 
     private static UsageStep<InviteClientState> HangUp(InviteClientState state, DialogState dialog, SipRequest ack, params ReadOnlySpan<UsageAction> then)
     {
-        var bye = DialogRequests.Bye(dialog, out _);
+        var bye = DialogRequests.Bye(dialog, out _, state.Phase == InviteClientPhase.Answered ? SipReason.AnsweredElsewhere : null);
         return new(state, [new SendAck(ack, Repeated: false), new SendRequest(bye), .. then]);
     }
 

@@ -67,9 +67,12 @@ public sealed record ReplacedDialog(string CallId, string ToTag, string FromTag,
     }
 
     /// <summary>Whether it is that dialog, seen from this end; a tag of ours takes the same time to compare wherever it differs.</summary>
-    public bool Is(DialogState dialog) =>
-        CallId == dialog.CallId && (FromTag == dialog.RemoteTag || (FromTag == "0" && dialog.RemoteTag.Length == 0))
-            && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(ToTag), Encoding.UTF8.GetBytes(dialog.LocalTag));
+    public bool Is(DialogState dialog) => Is(dialog.CallId, dialog.LocalTag, dialog.RemoteTag);
+
+    /// <inheritdoc cref="Is(DialogState)"/>
+    public bool Is(string callId, string localTag, string remoteTag) =>
+        CallId == callId && (FromTag == remoteTag || (FromTag == "0" && remoteTag.Length == 0))
+            && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(ToTag), Encoding.UTF8.GetBytes(localTag));
 
     /// <summary>The value as it stands in a header field.</summary>
     public override string ToString() => $"{CallId};to-tag={ToTag};from-tag={FromTag}{(IsEarlyOnly ? ";early-only" : "")}";

@@ -83,6 +83,20 @@ public static class SipCapabilities
         return response;
     }
 
+    /// <summary>
+    /// The answer to a SUBSCRIBE: nothing here is subscribed to but by a REFER (RFC 3515 section 2.4.4), which 403 says; of anything else that the event is
+    /// not known (489, RFC 6665 section 4.2.1.1).
+    /// </summary>
+    /// <param name="subscribe">The request.</param>
+    /// <param name="toTag">Our tag; null within a dialog.</param>
+    public static SipResponse RefuseSubscription(SipRequest subscribe, string? toTag)
+    {
+        var isKnown = ReferReports.TryReadEvent(subscribe.Get(HeaderId.Event), out _);
+        var response = SipResponse.For(subscribe, isKnown ? 403 : 489, null, toTag);
+        response.Add(HeaderId.AllowEvents, ReferReports.Event);
+        return response;
+    }
+
     /// <summary>The 405 to a method that has no meaning here.</summary>
     public static SipResponse RefuseMethod(SipRequest request, string? toTag)
     {

@@ -12,6 +12,9 @@ public sealed record SipReason(string Protocol, int Cause, string? Text = null)
 {
     private const int ValuesMax = 8;
 
+    /// <summary>What whoever has lost to another is told, so that it counts no call as missed (RFC 3326 section 3.1).</summary>
+    public static SipReason AnsweredElsewhere { get; } = Sip(200, "Call completed elsewhere");
+
     /// <summary>A SIP status as reason.</summary>
     public static SipReason Sip(int status, string? text = null) => new("SIP", status, text);
 

@@ -30,8 +30,9 @@ public static class StoredInvite
         // Letter for letter but for what the journal must not have, and what it need not ask again.
         var sdp = SdpOf(invite);
         var known = hosts ?? ImmutableDictionary<string, string>.Empty;
-        if ((!known.IsEmpty || SdpSession.MayHaveKeys(sdp)) && InviteResponses.FindSdp(invite, known) is { } found)
-            sdp = Encoding.UTF8.GetBytes(found.ToJournal());
+        var mayHaveKeys = SdpSession.MayHaveKeys(sdp);
+        if (!known.IsEmpty || mayHaveKeys)
+            sdp = InviteResponses.FindSdp(invite, known) is { } found ? Encoding.UTF8.GetBytes(found.ToJournal()) : mayHaveKeys ? [] : sdp;
         if (sdp.Length > 0) kept.SetBody(InviteResponses.SdpType, sdp);
         return Encoding.Latin1.GetString(SipMessageWriter.ToArray(kept));
     }

@@ -45,11 +45,13 @@ public static class SipParser
     {
         var start = LeadingLineEnds(buffered);
         var text = buffered[start..];
+        // Whatever follows, also where all of it is there: into which pieces it was cut makes no difference.
+        if (IsHopeless(text)) return Drop(SipRejection.BadStartLine, buffered.Length, fatal: true);
         var head = HeadLength(text);
         if (head < 0)
         {
-            if (text.Length > Limits.SipMessageBytesMax) return Drop(SipRejection.TooLarge, buffered.Length, fatal: true);
-            return IsHopeless(text) ? Drop(SipRejection.BadStartLine, buffered.Length, fatal: true) : new SipParseResult(SipParseOutcome.NeedMore, null, 0);
+            return text.Length > Limits.SipMessageBytesMax ? Drop(SipRejection.TooLarge, buffered.Length, fatal: true)
+                : new SipParseResult(SipParseOutcome.NeedMore, null, 0);
         }
         if (head > Limits.SipMessageBytesMax) return Drop(SipRejection.TooLarge, buffered.Length, fatal: true);
         // How long the body is has to be known before anything is copied: look at the raw lines.

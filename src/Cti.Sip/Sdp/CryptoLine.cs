@@ -49,8 +49,17 @@ internal readonly record struct CryptoLine(int Tag, string Suite, CryptoKey? Key
     /// <summary>Whether there is a key in it: RFC 4567's stand in the same place.</summary>
     public static bool IsSecret(SdpAttribute attribute) => Is(attribute) || attribute.Name.Equals(KeyManagement, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The same of a line's text behind <c>a=</c>.</summary>
-    public static bool IsSecret(ReadOnlySpan<byte> attribute) => StartsWith(attribute, "crypto"u8) || StartsWith(attribute, "key-mgmt"u8);
+    /// <summary>The same of a line's text, which may have anything around the name that is left out when it is read.</summary>
+    public static bool MayBeSecret(ReadOnlySpan<byte> text)
+    {
+        while (text.IndexOfAny("cCkK"u8) is >= 0 and var at)
+        {
+            text = text[at..];
+            if (StartsWith(text, "crypto"u8) || StartsWith(text, "key-mgmt"u8)) return true;
+            text = text[1..];
+        }
+        return false;
+    }
 
     private static bool StartsWith(ReadOnlySpan<byte> text, ReadOnlySpan<byte> name) =>
         text.Length >= name.Length && Ascii.EqualsIgnoreCase(text[..name.Length], name);

@@ -31,13 +31,19 @@ public sealed record SdpSession(SdpOrigin Origin, string Name, SdpConnection? Co
     public bool LacksKeys => Media.Any(static media => media.Attributes.Any(static attribute =>
         CryptoLine.Is(attribute) && CryptoLine.TryParse(attribute.Value, out var line) && line.Key is null));
 
-    /// <summary>Whether there may be keys in a description's text: then what is kept of it is <see cref="ToJournal"/>.</summary>
+    /// <summary>
+    /// Whether there may be keys in a description's text: then what is kept of it is <see cref="ToJournal"/>. Lines are taken as leniently as they are read;
+    /// one that only looks as if it had a key costs nothing but the letters of the text.
+    /// </summary>
     public static bool MayHaveKeys(ReadOnlySpan<byte> text)
     {
-        foreach (var end in text.Split((byte)'\n'))
+        while (!text.IsEmpty)
         {
-            var line = Message.Ascii.Trim(text[end]);
-            if (line.Length > 2 && line[1] == '=' && (line[0] is (byte)'k' or (byte)'K' || CryptoLine.IsSecret(line[2..]))) return true;
+            var end = text.IndexOfAny((byte)'\n', (byte)'\r');
+            var line = Message.Ascii.Trim(end < 0 ? text : text[..end]);
+            text = end < 0 ? default : text[(end + 1)..];
+            if (line.IsEmpty || Message.Ascii.Trim(line[1..]) is not [(byte)'=', .. var value]) continue;
+            if (line[0] is (byte)'k' or (byte)'K' || CryptoLine.MayBeSecret(value)) return true;
         }
         return false;
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Sip.Message;
 
 namespace Cti.Sip.Transaction;
@@ -74,6 +75,8 @@ public sealed class ClientTransaction : SipTransaction
 
     internal string? CancelReason { get; set; }
 
+    internal ImmutableArray<KeyValuePair<string, string>> CancelFields { get; set; } = [];
+
     /// <summary>Where a request that went by TCP only for its size is sent when no connection can be opened.</summary>
     internal SipFlow? FallBack { get; set; }
 
@@ -88,7 +91,8 @@ public sealed class ClientTransaction : SipTransaction
     /// final response (487, or a 2xx that crossed) still follows; without one the transaction times out 64 T1 after the CANCEL.
     /// </summary>
     /// <param name="reason">Value of a Reason header field (RFC 3326), or null.</param>
-    public void Cancel(string? reason = null) => Layer.Cancel(this, reason);
+    /// <param name="fields">Names and values of more header fields.</param>
+    public void Cancel(string? reason = null, params ImmutableArray<KeyValuePair<string, string>> fields) => Layer.Cancel(this, reason, fields);
 }
 
 /// <summary>A request of someone else's.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Cti.Kernel;
 using Cti.Sip.Message;
 
@@ -68,11 +69,11 @@ public sealed partial class TransactionLayer
         _transport.Send(flow, SipMessageWriter.ToArray(ack), 0);
     }
 
-    internal void Cancel(ClientTransaction client, string? reason)
+    internal void Cancel(ClientTransaction client, string? reason, ImmutableArray<KeyValuePair<string, string>> fields)
     {
         if (!client.IsInvite || client.IsCancelled || client.Phase is not (TransactionPhase.Calling or TransactionPhase.Proceeding)) return;
         client.IsCancelled = true;
-        client.CancelReason = reason;
+        (client.CancelReason, client.CancelFields) = (reason, fields);
         if (client.Phase == TransactionPhase.Proceeding) SendCancel(client);
     }
 
@@ -157,6 +158,7 @@ public sealed partial class TransactionLayer
         var cancel = Derive(client, SipMethods.Cancel);
         cancel.AddAll(client.Request, HeaderId.To);
         if (client.CancelReason is not null) cancel.Add(HeaderId.Reason, client.CancelReason);
+        foreach (var (name, value) in client.CancelFields) cancel.Add(name, value);
         Step(client, TransactionInput.Cancelled);
         Begin(new ClientTransaction(this, ++_lastId, cancel, client.Flow, new ClientKey(client.Key.Branch, SipMethods.Cancel)) { IsInternal = true });
     }

@@ -41,7 +41,7 @@ internal sealed class SipConnection
     private readonly long _openedMillis;
     private long _activeMillis;
     private long _askedMillis;
-    private int _lineEnds;
+    private SipStreamCutter _cutter;
     private int _rejected;
     private int _calls;
     private volatile bool _hasSpoken;
@@ -334,16 +334,16 @@ internal sealed class SipConnection
     {
         var used = 0;
         goesOn = true;
-        while (used < bytes.Length)
+        while (true)
         {
-            used += TakeLineEnds(bytes[used..]);
-            if (used == bytes.Length)
+            var part = _cutter.Next(bytes[used..], out var taken, out var result);
+            used += taken;
+            if (part == StreamPart.Nothing)
                 break;
-            var result = SipParser.ParseStream(bytes[used..]);
-            if (result.Outcome == SipParseOutcome.NeedMore)
-                break;
-            used += result.Consumed;
-            _lineEnds = 0;
+            if (part == StreamPart.Ping)
+                Answer();
+            if (part != StreamPart.Message)
+                continue;
             if (result.Outcome == SipParseOutcome.Message)
             {
                 MarkWhole();
@@ -371,20 +371,10 @@ internal sealed class SipConnection
     // One line end by itself; with another behind it, it would be the far end's own question.
     private static bool IsPong(ReadOnlySpan<byte> bytes) => bytes.SequenceEqual("\r\n"u8);
 
-    // RFC 5626 section 3.5.1: two line ends are a ping, one is the pong. They may come in pieces.
-    private int TakeLineEnds(ReadOnlySpan<byte> bytes)
+    private void Answer()
     {
-        var count = SipParser.LeadingLineEnds(bytes);
-        for (var i = 0; i < count; i += 2)
-        {
-            if (++_lineEnds < 2)
-                continue;
-            _lineEnds = 0;
-            Interlocked.Increment(ref _context.Counts.KeepAlives);
-            Send(Pong, 0);
-        }
-
-        return count;
+        Interlocked.Increment(ref _context.Counts.KeepAlives);
+        Send(Pong, 0);
     }
 
     // No message can be found behind this: the answer to the one at fault is all that still goes out.

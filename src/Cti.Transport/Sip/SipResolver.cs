@@ -24,6 +24,9 @@ public sealed class SipResolver : ISipResolver
     /// <summary>As many as the answer of one look-up is said to have at most.</summary>
     private const int FlowsMax = 32;
 
+    /// <summary>Hosts that one name leads to at most: each is a question to name servers that whoever wrote the record has chosen.</summary>
+    private const int TargetsMax = 32;
+
     /// <summary>Name servers that let questions for NAPTR go unanswered cost a call nothing more for so long.</summary>
     private const int NoNaptrSeconds = 60;
 
@@ -99,7 +102,7 @@ public sealed class SipResolver : ISipResolver
         // A name without a dot is one of this network's, and has no services.
         if (hop.Port == 0 && hop.Host.Contains('.', StringComparison.Ordinal))
         {
-            var isRefused = false;
+            var (isRefused, targets) = (false, 0);
             var own = hop.Asked is null ? NextServices.Of(await _naptr.GetAsync(hop.Host).ConfigureAwait(false), HasListener, hop.IsSecure) : [];
             foreach (var service in own.Count > 0 ? own : Usual(hop))
             {
@@ -107,6 +110,7 @@ public sealed class SipResolver : ISipResolver
                 isRefused |= NextServices.IsRefused(records);
                 foreach (var record in NextServices.InOrder(records, _random))
                 {
+                    if (targets++ == TargetsMax || found.Count == FlowsMax) return found;
                     foreach (var address in await AddressesAsync(record.Target).ConfigureAwait(false)) Add(found, address, record.Port, service.Kind);
                 }
                 // What the domain itself orders is tried to its end; of what is only guessed the first that is there decides (section 4.1).
@@ -117,7 +121,7 @@ public sealed class SipResolver : ISipResolver
         }
         foreach (var address in await AddressesAsync(hop.Host).ConfigureAwait(false))
         {
-            if (Numeric(address, hop) is { } flow && found.Count < FlowsMax) found.Add(flow);
+            if (Numeric(address, hop) is { } flow && found.Count < FlowsMax && !found.Contains(flow)) found.Add(flow);
         }
         return found;
     }

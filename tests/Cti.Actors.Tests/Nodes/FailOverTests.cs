@@ -149,11 +149,51 @@ public sealed class FailOverTests
         first.Respond(invite, 200, $"Contact: <sip:far@{first.Local}>\nContent-Type: application/sdp", first.Sdp());
         first.Request("ACK");
         bench.Expect("sys.call.on_dial_completed");
-        second.Respond(second.Request("CANCEL"), 200);
+        var cancel = second.Request("CANCEL");
+        cancel.Get(HeaderId.Reason).ShouldBe("SIP;cause=200;text=\"Call completed elsewhere\"", "so that it is none that was missed there");
+        second.Respond(cancel, 200);
         second.Respond(other, 487, "", "", "second");
         second.Request("ACK");
         bench.Runtime.Advance(1_000);
         bench.Server.CallCount.ShouldBe(1);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_request_within_the_call_that_cannot_be_sent_goes_to_the_next_once_each()
+    {
+        var resolver = new VirtualResolver();
+        resolver.Ways["proxy.example"] = [.. Addresses.Select(address => new IPEndPoint(IPAddress.Parse(address), 5060))];
+        var bench = new NodeBench(resolver: resolver);
+        var (far, proxy) = (bench.Peer("192.0.2.10"), bench.Peer(Addresses[1]));
+        var call = bench.Construct("sip:10@192.0.2.10");
+        far.Respond(far.Request("INVITE"), 200, "Record-Route: <sip:proxy.example;lr>\nContact: <sip:10@192.0.2.10>\nContent-Type: application/sdp", far.Sdp());
+        // Nobody listens at the first of the proxy's addresses; an ACK has no transaction that would tell.
+        bench.Expect("sys.call.on_dial_completed");
+        proxy.Rest().ShouldBeEmpty();
+        bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+        var bye = proxy.Request("BYE");
+        bye.Vias.Count.ShouldBe(1, "it is sent anew");
+        bye.Uri.Host.ShouldBe("192.0.2.10");
+        proxy.Respond(bye, 200);
+        bench.Runtime.Advance(100);
+        bench.Server.CallCount.ShouldBe(0);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Where_none_of_them_can_be_reached_the_call_ends_at_once()
+    {
+        var resolver = new VirtualResolver();
+        resolver.Ways["proxy.example"] = [.. Addresses.Select(address => new IPEndPoint(IPAddress.Parse(address), 5060))];
+        var bench = new NodeBench(resolver: resolver);
+        var far = bench.Peer("192.0.2.10");
+        var call = bench.Construct("sip:10@192.0.2.10");
+        far.Respond(far.Request("INVITE"), 200, "Record-Route: <sip:proxy.example;lr>\nContact: <sip:10@192.0.2.10>\nContent-Type: application/sdp", far.Sdp());
+        bench.Expect("sys.call.on_dial_completed");
+        bench.Ask("sys.call.drop", ("res_id", call)).Error.ShouldBeNull();
+        bench.Runtime.Advance(500);
+        bench.Server.CallCount.ShouldBe(0);
         bench.Crashes.ShouldBeEmpty();
     }
 

@@ -107,6 +107,42 @@ public sealed class HeaderTests
         _bench.Crashes.ShouldBeEmpty();
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_CANCEL_has_them_beside_its_reason_and_so_has_the_one_that_another_process_owes(bool isKilled)
+    {
+        var call = _bench.Construct("sip:far@carrier");
+        var invite = _phone.Request("INVITE");
+        _phone.Respond(invite, 180);
+        _bench.Ask("sys.call.drop", ("res_id", call), ("cause", 408), Headers(new Dictionary<string, object> { ["X-Why"] = new[] { "late", "gone" } }))
+            .Error.ShouldBeNull();
+        var cancel = _phone.Request("CANCEL");
+        if (isKilled)
+        {
+            _bench.KillAndRestart(100);
+            cancel = _phone.Request("CANCEL");
+        }
+        (All(cancel, "X-Why"), cancel.Get(HeaderId.Reason)).ShouldSatisfyAllConditions(
+            found => found.Item1.ShouldBe(["late", "gone"]), found => found.Item2.ShouldBe("SIP;cause=408"));
+        // Where the answer has crossed it, they go with the BYE.
+        _phone.Respond(invite, 200, $"Contact: <sip:far@{_phone.Local}>\nContent-Type: application/sdp", _phone.Sdp());
+        _phone.Request("ACK");
+        All(_phone.Request("BYE"), "X-Why").ShouldBe(["late", "gone"]);
+        _bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void A_CANCEL_for_want_of_an_answer_tells_that()
+    {
+        _bench.Construct("sip:far@carrier", ("max_ring_seconds", 5));
+        _phone.Respond(_phone.Request("INVITE"), 180);
+        var cancel = _phone.Request("CANCEL", 6_000);
+        (All(cancel, "X-Why"), cancel.Get(HeaderId.Reason)).ShouldSatisfyAllConditions(
+            found => found.Item1.ShouldBeEmpty(), found => found.Item2.ShouldBe("SIP;cause=408"));
+        _bench.Crashes.ShouldBeEmpty();
+    }
+
     [Fact]
     public void What_came_is_told_where_the_application_wants_it_in_the_messages_order()
     {
@@ -130,6 +166,29 @@ public sealed class HeaderTests
         _phone.SendInDialog(invite, "BYE", 7, "Reason: Q.850;cause=16;text=\"Normal\"");
         Heard(_bench.Expect("sys.call.on_released")).ShouldBe("""{"Reason":["Q.850;cause=16;text=\u0022Normal\u0022"]}""");
         call.ShouldNotBeEmpty();
+        _bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("CANCEL", "")]
+    [InlineData("BYE", ";tag=")]
+    public void A_caller_that_gives_up_tells_why(string method, string tagged)
+    {
+        Offered();
+        // Rung, it knows our tag.
+        var ringing = _phone.Response(180);
+        _phone.Send($"""
+            {method} sip:100@10.0.0.100 SIP/2.0
+            Via: SIP/2.0/UDP {_phone.Local};branch=z9hG4bK{(tagged.Length == 0 ? "1" : "2")}
+            Max-Forwards: 70
+            From: <sip:caller@192.0.2.10>;tag=caller
+            To: {(tagged.Length == 0 ? "<sip:100@10.0.0.100>" : ringing.Get(HeaderId.To))}
+            Call-ID: call-192.0.2.10
+            CSeq: {(tagged.Length == 0 ? 1 : 2)} {method}
+            Reason: SIP;cause=200;text="Call completed elsewhere"
+            X-Why: taken
+            """);
+        Heard(_bench.Expect("sys.call.on_released")).ShouldBe("""{"Reason":["SIP;cause=200;text=\u0022Call completed elsewhere\u0022"],"X-Why":["taken"]}""");
         _bench.Crashes.ShouldBeEmpty();
     }
 

@@ -114,6 +114,97 @@ public sealed class ReplaceTests
         bench.Crashes.ShouldBeEmpty();
     }
 
+    private static (string Call, RawPeer Far, SipRequest Invite) Ringing(NodeBench bench)
+    {
+        var far = bench.Peer("192.0.2.10");
+        var call = bench.Construct("sip:10@192.0.2.10");
+        var invite = far.Request("INVITE");
+        far.Respond(invite, 180);
+        bench.Expect("sys.call.on_ringing");
+        return (call, far, invite);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(";early-only")]
+    public void A_call_of_ours_that_still_rings_is_taken_by_somebody_else_and_cancelled(string more)
+    {
+        var bench = new NodeBench();
+        var (call, far, invite) = Ringing(bench);
+        var carol = bench.Peer("192.0.2.20");
+        Invite(carol, Replaces(invite, more));
+        var asked = bench.Expect("sys.call.on_replace");
+        asked.GetProperty("replaces_call_res_id").GetString().ShouldBe(call);
+        bench.Ask("sys.call.answer", ("res_id", asked.GetProperty("res_id").GetString()), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        var success = carol.Response(200);
+        far.Rest().ShouldBeEmpty("not before it is up");
+        Ack(carol, success);
+        bench.Expect("sys.call.on_answer_completed");
+        var cancel = far.Request("CANCEL");
+        cancel.Get(HeaderId.Reason).ShouldBe("SIP;cause=200", "none that was missed there");
+        far.Respond(cancel, 200);
+        far.Respond(invite, 487);
+        bench.Expect("sys.call.on_dial_completed").GetProperty("error").GetProperty("message").GetString()!.ShouldContain("taken the place");
+        bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(call);
+        bench.Runtime.Advance(100);
+        bench.Server.CallCount.ShouldBe(1);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void Where_it_is_answered_before_it_is_taken_it_is_hung_up()
+    {
+        var bench = new NodeBench();
+        var (call, far, invite) = Ringing(bench);
+        var carol = bench.Peer("192.0.2.20");
+        Invite(carol, Replaces(invite));
+        var own = bench.Expect("sys.call.on_replace").GetProperty("res_id").GetString();
+        far.Respond(invite, 200, "Contact: <sip:10@192.0.2.10>\nContent-Type: application/sdp", far.Sdp());
+        far.Request("ACK");
+        bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        bench.Ask("sys.call.answer", ("res_id", own), ("max_answer_seconds", 60)).Error.ShouldBeNull();
+        Ack(carol, carol.Response(200));
+        far.Request("BYE");
+        bench.Expect("sys.call.on_released").GetProperty("res_id").GetString().ShouldBe(call);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Fact]
+    public void By_default_one_that_rings_goes_on_ringing_and_what_is_not_exactly_its_early_dialog_is_none()
+    {
+        var bench = new NodeBench();
+        var (_, far, invite) = Ringing(bench);
+        var (carol, dora) = (bench.Peer("192.0.2.20"), bench.Peer("192.0.2.30"));
+        Invite(dora, Replaces(invite, from: "near"));
+        dora.Response(481);
+        Invite(carol, Replaces(invite));
+        bench.Expect("sys.call.on_replace");
+        carol.Response(603, 31_000);
+        far.Rest().ShouldBeEmpty();
+        far.Respond(invite, 200, "Contact: <sip:10@192.0.2.10>\nContent-Type: application/sdp", far.Sdp());
+        far.Request("ACK");
+        bench.Expect("sys.call.on_dial_completed").GetProperty("error").ValueKind.ShouldBe(System.Text.Json.JsonValueKind.Null);
+        bench.Crashes.ShouldBeEmpty();
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData(";early-only")]
+    public void A_call_that_came_in_and_still_rings_is_nobodys_to_replace(string more)
+    {
+        var bench = new NodeBench();
+        var phone = bench.Peer("192.0.2.10");
+        phone.Invite("100", "Contact: <sip:caller@192.0.2.10>");
+        var call = bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
+        var ringing = phone.Response(180);
+        var carol = bench.Peer("192.0.2.20");
+        Invite(carol, $"Replaces: {ringing.CallId};to-tag={ringing.To.Tag};from-tag=caller{more}");
+        carol.Response(481);
+        phone.Rest().ShouldBeEmpty();
+        bench.Ask("sys.call.get", ("res_id", call)).Error.ShouldBeNull();
+        bench.Crashes.ShouldBeEmpty();
+    }
+
     [Fact]
     public void A_call_whose_BYE_is_on_its_way_is_declined()
     {

@@ -79,7 +79,8 @@ public sealed class InviteClientUsageTests
             "answered PCMA 4000", "ACK 1 sip:bob@198.51.100.7:5070",
             "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070",
             "ACK 1 sip:bob@198.51.100.7:5070 again"]);
-        ((SendRequest)other[1]).Request.To.Tag.ShouldBe("b1");
+        var bye = ((SendRequest)other[1]).Request;
+        (bye.To.Tag, bye.Get(HeaderId.Reason)).ShouldBe(("b1", "SIP;cause=200;text=\"Call completed elsewhere\""));
         _state.Dialog!.RemoteTag.ShouldBe("b2");
     }
 
@@ -200,7 +201,7 @@ public sealed class InviteClientUsageTests
     public void A_late_200_after_a_failure_gets_ACK_and_BYE()
     {
         Respond(486, "b1");
-        Respond(200, "b2", Sdps.Theirs());
+        ((SendRequest)Respond(200, "b2", Sdps.Theirs())[1]).Request.Has(HeaderId.Reason).ShouldBeFalse("nobody has answered");
         _trace.Skip(1).ShouldBe(["failed 486", "ACK 1 sip:bob@198.51.100.7:5070", "BYE 2 sip:bob@198.51.100.7:5070"]);
     }
 

@@ -115,6 +115,8 @@ public sealed class SipParserTests
     [InlineData("\u0016\u0003\u0001")]
     [InlineData("(no SIP")]
     [InlineData("GET: x")]
+    [InlineData("E\r\nContent-Length: 2\r\n\r\n")]
+    [InlineData("<x>\r\nVia: x\r\nContent-Length: 0\r\n\r\n")]
     public void A_stream_that_cannot_become_SIP_is_closed_at_once(string text)
     {
         var result = Stream(text);

@@ -177,13 +177,18 @@ public sealed class CryptoTests
     [InlineData("a=CRYPTO:1 AES_CM_128_HMAC_SHA1_80  inline:SECRETSECRETSECRETSECRETSECRETSECRETSECR\r\n")]
     [InlineData("a=key-mgmt:mikey SECRET\r\n")]
     [InlineData("k=clear:SECRET\r\n")]
+    [InlineData("a= crypto:1 AES_CM_128_HMAC_SHA1_80 inline:SECRETSECRETSECRETSECRETSECRETSECRETSECR\r\n")]
+    [InlineData("a =\tCrypto :1 AES_CM_128_HMAC_SHA1_80 inline:SECRETSECRETSECRETSECRETSECRETSECRETSECR\r\n")]
+    [InlineData("a=\u00a0crypto:1 AES_CM_128_HMAC_SHA1_80 inline:SECRETSECRETSECRETSECRETSECRETSECRETSECR\r\n")]
+    [InlineData("k =clear:SECRET\r\n")]
     public void The_invite_that_a_journal_keeps_has_no_key_of_theirs(string line)
     {
-        foreach (var body in new[] { Head + Savp + line, Head + line + Savp, (Head + Savp + line).Replace("\r\n", "\n", StringComparison.Ordinal) })
+        foreach (var body in new[] { Head + Savp + line, Head + line + Savp, (Head + Savp + line).Replace("\r\n", "\n", StringComparison.Ordinal),
+            (Head + Savp + line).Replace("\r\n", "\r", StringComparison.Ordinal) })
         {
-            var invite = (SipRequest)SipParser.ParseDatagram(Encoding.ASCII.GetBytes("INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n"
+            var invite = (SipRequest)SipParser.ParseDatagram(Encoding.UTF8.GetBytes("INVITE sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\n"
                 + "From: <sip:a@b>;tag=1\r\nTo: <sip:a@b>\r\nCall-ID: 1\r\n"
-                + $"CSeq: 1 INVITE\r\nContent-Type: application/sdp\r\nContent-Length: {body.Length}\r\n\r\n{body}")).Message!;
+                + $"CSeq: 1 INVITE\r\nContent-Type: application/sdp\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n\r\n{body}")).Message!;
             var stored = StoredInvite.Write(invite);
             stored.ShouldNotContain("SECRET");
             StoredInvite.TryRead(stored, out var read).ShouldBeTrue();

@@ -112,6 +112,35 @@ public sealed class SipResolverTests : IDisposable
     }
 
     [Fact]
+    public async Task A_domain_that_names_hundreds_of_hosts_costs_their_name_servers_some_questions()
+    {
+        var many = new ManyHosts();
+        var found = await new SipResolver(FindAny, _time, new SystemRandom(), many).ResolveAllAsync(SipUri.Parse("sip:a@example.test"));
+        found.ShouldBeEmpty();
+        many.Asked.Count.ShouldBeInRange(20, 48);
+    }
+
+    /// <summary>A domain with eight services of 64 hosts each, none of which has an address.</summary>
+    private sealed class ManyHosts : IDnsQuestions
+    {
+        public List<string> Asked { get; } = [];
+
+        public Task<DnsAnswer<NaptrRecord>> NaptrAsync(string name) =>
+            Answer(name, [.. Enumerable.Range(0, 8).Select(static at => new NaptrRecord(at, 0, "s", "SIP+D2U", $"s{at}.test"))]);
+
+        public Task<DnsAnswer<SrvRecord>> SrvAsync(string name) =>
+            Answer(name, [.. Enumerable.Range(0, 64).Select(at => new SrvRecord(1, 1, 5060, $"t{at}.{name}"))]);
+
+        public Task<DnsAnswer<IPAddress>> AddressesAsync(string name) => Answer<IPAddress>(name, []);
+
+        private Task<DnsAnswer<T>> Answer<T>(string name, T[] records)
+        {
+            Asked.Add(name);
+            return Task.FromResult(new DnsAnswer<T>(records, 60));
+        }
+    }
+
+    [Fact]
     public async Task A_domain_that_says_it_has_no_such_service_is_not_called_at_its_address()
     {
         _server.AddSrv("_sip._udp.example.test", 0, 0, 0, ".").AddAddress("example.test", "127.0.0.1");

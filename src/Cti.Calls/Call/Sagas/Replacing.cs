@@ -7,7 +7,7 @@ namespace Cti.Calls.Call.Sagas;
 /// A call that came to take the place of another one (an INVITE with Replaces, RFC 3891): a call of its own, in the instance of the other. The application
 /// answers it or does not; once it is up the other one is hung up by us.
 /// <code>
-///   new call     Initiated (on_replace) ──answer, ACK──► Idle ──ReplacedBy──► the other: BYE, on_released
+///   new call     Initiated (on_replace) ──answer, ACK──► Idle ──ReplacedBy──► the other: BYE or CANCEL, on_released
 ///                    └──reject, nobody takes it: 603──► Released
 /// </code>
 /// </summary>
@@ -22,8 +22,12 @@ internal static class Replacing
         if (decision.State is { IsUp: true, Replaces: { } replaced }) decision.Do(new HangUpReplaced(replaced));
     }
 
-    public static CallDecision IsReplaced(CallDraft decision, ReplacedBy by) =>
-        Ending.Release(decision, new Ending(true, 200, SipClosing.Bye, ErrorCodes.Gone, $"{by.Call} has taken the place of the call"));
+    /// <summary>One that still rings is cancelled; should its far end have answered meanwhile, it is hung up.</summary>
+    public static CallDecision IsReplaced(CallDraft decision, ReplacedBy by)
+    {
+        var closing = decision.State.IsDialling ? SipClosing.Cancel : SipClosing.Bye;
+        return Ending.Release(decision, new Ending(true, 200, closing, ErrorCodes.Gone, $"{by.Call} has taken the place of the call"));
+    }
 }
 
 /// <summary>Another call has taken the place of this one.</summary>

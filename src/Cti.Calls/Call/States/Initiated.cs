@@ -20,7 +20,7 @@ internal sealed class Initiated : CallBehaviour
         Accepts<DropCall>(RefuseCaller, ApiGeneration.V1, CallDirection.Inbound);
         Accepts<DropCall>(Ending.GiveUpDialling, direction: CallDirection.Outbound);
 
-        Hears<CallerCancelled>(static (decision, _) => CallerGaveUp(decision));
+        Hears<CallerCancelled>(CallerGaveUp);
         Hears<PrackMissing>(static (decision, _) => NothingReachesTheCaller(decision));
         Hears<SubscriberMissing>(static (decision, _) => NobodyTookIt(decision));
 
@@ -80,8 +80,11 @@ internal sealed class Initiated : CallBehaviour
         return Ending.Release(decision, ending);
     }
 
-    private static CallDecision CallerGaveUp(CallDraft decision) => decision.State.IsOffered
-        ? Ending.Release(decision, new Ending(false, ErrorCodes.Terminated, SipClosing.None, ErrorCodes.Terminated, "the caller gave up"))
+    private static CallDecision CallerGaveUp(CallDraft decision, CallerCancelled cancelled) => decision.State.IsOffered
+        ? Ending.Release(decision, new Ending(false, ErrorCodes.Terminated, SipClosing.None, ErrorCodes.Terminated, "the caller gave up")
+        {
+            Heard = cancelled.Headers,
+        })
         : decision.Build();
 
     private static CallDecision NothingReachesTheCaller(CallDraft decision)

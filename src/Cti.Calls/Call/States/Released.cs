@@ -62,7 +62,8 @@ internal sealed class Released : CallBehaviour
     {
         var call = decision.State;
         return call.Closing == SipClosing.Cancel
-            ? decision.Add(new CallReleased(SipClosing.Bye, call.ClosingCause, dialog)).Do(new SendAck()).Do(new SendBye(call.ClosingCause)).Build()
+            ? decision.Add(new CallReleased(SipClosing.Bye, call.ClosingCause, dialog, Headers: call.ClosingHeaders)).Do(new SendAck())
+                .Do(new SendBye(call.ClosingCause, call.ClosingHeaders)).Build()
             : decision.Build();
     }
 
