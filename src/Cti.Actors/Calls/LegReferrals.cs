@@ -46,6 +46,7 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
     {
         var request = transaction.Request;
         if (SipCapabilities.RefuseExtensions(request, null) is { } refusal) return Refuse(transaction, refusal);
+        if (_asked.Count >= WaitingMax) return Refuse(transaction, DialogChecks.TryLater(request, 1));
         // It was answered by a node that is gone, or that node did not come to it: its sender repeats it.
         if (state.Referred is { } known && known.CSeq == request.CSeq.Number)
         {
@@ -55,7 +56,7 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
         }
         var status = ReferTarget.Read(request, out var target);
         if (target is null) return Refuse(transaction, SipResponse.For(request, status));
-        if (state.WasReleased || _asked.Count >= WaitingMax || leg.Services.Subscribers.IsUnattended(state.Application))
+        if (state.WasReleased || leg.Services.Subscribers.IsUnattended(state.Application))
             return Refuse(transaction, SipResponse.For(request, 603));
         _asked.Add(transaction);
         return new ReferArrived(request.CSeq.Number, target.Uri, target.Replaces?.ToString(), target.ReferredBy, target.WantsReports)

@@ -35,7 +35,7 @@ public sealed class FaultTests(ITestOutputHelper output)
         : new()
         {
             ["short, topology A"] = (Topology.Proxy, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Drain, Fault.Kill))),
-            ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Pause, Fault.Kill))),
+            ["short, topology B"] = (Topology.Direct, false, new FaultPlan(Calls(40), Rounds(Fault.Kill, Fault.Pause, Fault.KillCoordinator))),
         };
 
     /// <summary>Ten, every third one of the node that hosts the shard coordinator.</summary>
