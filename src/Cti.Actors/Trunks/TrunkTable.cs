@@ -260,7 +260,9 @@ public sealed class TrunkTable
     public void NotReached(Trunk trunk, IPEndPoint address)
     {
         var known = _knowledge[trunk.Name];
-        if (trunk.OptionsIntervalMillis == 0 || known.TargetAt(address) is not { } target) return;
+        // A proxy that the registrar has named is no target, but calls to a trunk of one go by it.
+        var target = known.TargetAt(address) ?? (known.Targets.Length == 1 ? known.Targets[0] : null);
+        if (trunk.OptionsIntervalMillis == 0 || target is null) return;
         SetUp(trunk, known.Targets.IndexOf(target), false, 503, "a call could not be brought there");
     }
 

@@ -87,7 +87,7 @@ public sealed class SipTls : IDisposable
     internal ImmutableArray<string> NamesShown(SslStream greeted) =>
         CallerNames.IsEmpty || greeted.RemoteCertificate is not X509Certificate2 shown
             ? []
-            : [.. CallerNames.Where(name => shown.MatchesHostname(name) || SipIdentity.Names(shown, name))];
+            : [.. CallerNames.Where(name => SipIdentity.IsOf(shown, name))];
 
     private SslClientAuthenticationOptions AsClient(TlsPeer peer) => new()
     {

@@ -122,7 +122,7 @@ public sealed class TlsTests : IDisposable
     [InlineData(ClientCertificates.None, "pbx.example.com", false)]
     public void Whose_certificate_names_one_that_is_looked_for_is_known_by_it(ClientCertificates clients, string? named, bool isKnown)
     {
-        var node = Node(clients: clients, callers: ["sbc.example.net", "pbx.example.com"]);
+        var node = Node(clients: clients, callers: ["no_host", "sbc.example.net", "pbx.example.com"]);
         var phone = Greet(node, shown: named is null ? null : Read(_certificates.Issue("caller", named)));
         phone.Write(SipTransportFixture.Options("shown"));
         var flow = node.NextReceived().Flow;
