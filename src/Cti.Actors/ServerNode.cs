@@ -36,6 +36,8 @@ public sealed class ServerNode : INodeInfo
     private readonly CallLimit _limit;
     private readonly SipBacklog _backlog = new();
     private readonly TrunkTable _trunks;
+    private readonly TrunkListing _trunkListing;
+    private readonly TrunkNotices _notices;
     private readonly ClusterClock _clock;
     private readonly ClusterMember _member;
     private readonly OwnedInstances _owned;
@@ -63,12 +65,15 @@ public sealed class ServerNode : INodeInfo
             Deposed = journal => _member!.Fenced(journal.Instance, journal.Epoch),
         };
         _sip = new SipNodeRef(options.Resolver);
-        _trunks = new TrunkTable(options.Trunks, options.Clock);
+        _trunks = new TrunkTable(options.Trunks, _clock);
         _owned = new OwnedInstances(options.InstanceCount);
         // Two runs under one name differ in time.
         var incarnation = $"{options.Clock.UnixMillis:x}-{options.Clock.MonotonicNanos:x}";
         _links = options.Network?.Invoke(new NetworkPorts(incarnation, node => _member!.PeerRefused(node)));
         var directory = new ResourceDirectory();
+        _trunkListing = new TrunkListing(options.NodeName, _trunks, directory, _clock);
+        _notices = new TrunkNotices(options.NodeName, () => _member!.View, _links, options.Log);
+        _trunks.News = _notices.Tell;
         var departures = new Departures();
         ByeSpool? toldByes = null;
         var post = new ResourcePost(options.NodeName, directory, IsServed, () => _member!.View, _links, options.Timers, options.Log)
@@ -214,6 +219,12 @@ public sealed class ServerNode : INodeInfo
     /// <summary>The trunks.</summary>
     public TrunkTable Trunks => _trunks;
 
+    /// <summary>Tells what happens to trunks, of all nodes, while it does.</summary>
+    public INotices Notices => _notices;
+
+    /// <summary>How many calls of this node are over each trunk, by its name; trunks without any are left out.</summary>
+    public IReadOnlyDictionary<string, int> CallsByTrunk() => _trunkListing.CallsByTrunk();
+
     /// <summary>Whether this node is registered at a trunk now.</summary>
     public bool IsRegisteredAt(Trunk trunk) => _trunks.RegistrationAt(trunk).UntilMillis > _clock.MonotonicNanos / 1_000_000;
 
@@ -234,6 +245,7 @@ public sealed class ServerNode : INodeInfo
         if (_options.IsMedia)
         {
             var transport = _options.SipTransport(_sip);
+            _trunks.Shows = transport.IsShown;
             var around = new SipCluster(_options.NodeName, index => _owned.ActorOf(index) is not null, () => _member.View, _links)
             {
                 Counters = _services.Counters,
@@ -245,7 +257,10 @@ public sealed class ServerNode : INodeInfo
                 witness, _backlog));
             _sip.Attach(sipActor, transport, witness);
             // Calls are taken over before the trunks' actors look for themselves, and a far end may ask for the password again.
-            foreach (var trunk in _trunks.All) _ = FindAsync(trunk);
+            foreach (var trunk in _trunks.All)
+            {
+                for (var target = 0; target < trunk.Hops.Length; target++) _ = FindAsync(trunk, target);
+            }
         }
         _links?.Start(_member);
         await _member.StartAsync(cancellation).ConfigureAwait(false);
@@ -272,12 +287,12 @@ public sealed class ServerNode : INodeInfo
         _member.Drain();
     }
 
-    private async Task FindAsync(Trunk trunk)
+    private async Task FindAsync(Trunk trunk, int target)
     {
         try
         {
-            var found = await _options.Resolver.ResolveAllAsync(trunk.UriOf(null)).ConfigureAwait(false);
-            _trunks.Note(trunk.Name, found.Select(static way => way.Remote), _clock.MonotonicNanos / 1_000_000);
+            var found = await _options.Resolver.ResolveAllAsync(trunk.UriAt(trunk.Hops[target])).ConfigureAwait(false);
+            _trunks.Note(trunk.Name, target, found.Select(static way => way.Remote), _clock.MonotonicNanos / 1_000_000);
         }
         catch (OperationCanceledException)
         {
@@ -334,6 +349,7 @@ public sealed class ServerNode : INodeInfo
         _member.Subscribe(new Neighbours(_handOvers, _options.IsMedia ? _sip : null));
         _handOvers.Use(_links);
         _links.Receive(LinkChannel.Resources, _services.Post);
+        _links.Receive(LinkChannel.Trunks, _notices);
         if (_options.IsMedia) _links.Receive(LinkChannel.Sip, _sip);
     }
 
@@ -376,7 +392,7 @@ public sealed class ServerNode : INodeInfo
             json.WriteStartObject();
             json.WriteString("name"u8, trunk.Name);
             json.WriteBoolean("up"u8, _trunks.IsUp(trunk));
-            if (trunk.Register) Describe(_trunks.RegistrationAt(trunk), json);
+            _trunkListing.WriteRegistration(trunk, json);
             json.WriteEndObject();
         }
         json.WriteEndArray();
@@ -387,18 +403,7 @@ public sealed class ServerNode : INodeInfo
         return buffer.WrittenMemory;
     }
 
-    private void Describe(TrunkRegistration registration, Utf8JsonWriter json)
-    {
-        var leftMillis = registration.UntilMillis - (_clock.MonotonicNanos / 1_000_000);
-        json.WriteBoolean("registered"u8, leftMillis > 0);
-        if (leftMillis > 0) json.WriteNumber("registered_until"u8, (_clock.UnixMillis + leftMillis) / 1000);
-        if (registration.Status != 0)
-        {
-            json.WriteNumber("register_status"u8, registration.Status);
-            json.WriteString("register_reason"u8, registration.Reason);
-        }
-        if (registration.SinceUnixMillis != 0) json.WriteNumber("register_since"u8, registration.SinceUnixMillis / 1000);
-    }
+    ReadOnlyMemory<byte> INodeInfo.DescribeTrunks() => _trunkListing.Describe(_options.IsMedia);
 
     private void Sweep(object? state)
     {

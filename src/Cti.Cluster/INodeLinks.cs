@@ -17,6 +17,8 @@ public enum LinkChannel : byte
     Sip = 5,
     /// <summary>Instances that move between living nodes.</summary>
     HandOver = 6,
+    /// <summary>What happens to trunks, for those who watch them.</summary>
+    Trunks = 7,
 }
 
 /// <summary>

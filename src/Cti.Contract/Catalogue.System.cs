@@ -6,7 +6,11 @@ namespace Cti.Contract;
 public static partial class Catalogue
 {
     /// <summary>Names of the methods that act on the connection itself, not on a resource.</summary>
-    public const string Subscribe = "sys.event.subscribe", Acknowledge = "sys.event.ack", Discover = "rpc.discover", ListNodes = "sys.node.list";
+    public const string Subscribe = "sys.event.subscribe", Acknowledge = "sys.event.ack", Discover = "rpc.discover", ListNodes = "sys.node.list",
+        ListTrunks = "sys.trunk.list", WatchTrunks = "sys.trunk.subscribe";
+
+    /// <summary>The event of a trunk's target or registration, told live to the connections that asked for it.</summary>
+    public const string TrunkState = "sys.trunk.on_state";
 
     private static IEnumerable<MethodDefinition> SystemMethods()
     {
@@ -45,11 +49,7 @@ public static partial class Catalogue
                 Fields =
                 [
                     new("name", FieldType.String, "The trunk's name."), new("up", FieldType.Boolean, "Whether calls can go that way."),
-                    new("registered", FieldType.Boolean, "Whether the node is registered there; of a trunk that it registers at.") { Optional = true },
-                    new("registered_until", FieldType.Integer, "Until when, in seconds since 1970; while it is.") { Optional = true },
-                    new("register_status", FieldType.Integer, "The SIP status that the last attempt failed with; where it did.") { Optional = true },
-                    new("register_reason", FieldType.String, "The same in words.") { Optional = true },
-                    new("register_since", FieldType.Integer, "Since when it is registered, or fails, in seconds since 1970.") { Optional = true },
+                    .. RegistrationFields(),
                 ],
             },
             new("cluster", FieldType.Object, "What Akka has made of the cluster, as the node sees it; of a node that answers and is not alone.")
@@ -57,6 +57,33 @@ public static partial class Catalogue
                 Optional = true, Fields = ClusterFields(),
             },
         ]))
+        { AdminOnly = true };
+        yield return new(ListTrunks, "The trunks as each node sees them: one element for each trunk and node that has SIP and answers.", [],
+            new(FieldType.Array, "The trunks.",
+            [
+                new("node", FieldType.String, "Whose view it is."), new("name", FieldType.String, "The trunk's name."),
+                new("up", FieldType.Boolean, "Whether calls can go that way: one of its targets is up."),
+                new("targets", FieldType.Array, "Where its requests go.")
+                {
+                    Fields =
+                    [
+                        new("target", FieldType.String, "Its host, and its port where one is configured."),
+                        new("priority", FieldType.Integer, "Those of the least are tried first."),
+                        new("weight", FieldType.Integer, "Of one priority each is tried first in proportion to it."),
+                        new("up", FieldType.Boolean, "Whether it answers."),
+                        new("code", FieldType.Integer, "The SIP status that says so: 408 no answer, 503 also where it cannot be reached.") { Optional = true },
+                        new("reason", FieldType.String, "The same in words.") { Optional = true },
+                        Time("since", "Since when it is up or down; once anything was heard of it.") with { Optional = true },
+                    ],
+                },
+                .. RegistrationFields(),
+                new("calls", FieldType.Integer, "Calls over it at this node."),
+                new("max_calls", FieldType.Integer, "How many calls may be placed over it at once in the whole cluster; 0: no limit."),
+                new("calls_per_second", FieldType.Integer, "New calls a second at this node, either way; 0: no limit."),
+                new("too_fast", FieldType.Integer, "New calls that this limit has refused since the node started."),
+            ]))
+        { AdminOnly = true };
+        yield return new(WatchTrunks, $"From now on the connection is told `{TrunkState}` of all nodes. WebSocket only.", [], ResultDefinition.Accepted)
         { AdminOnly = true };
     }
 
@@ -86,6 +113,15 @@ public static partial class Catalogue
         },
     ];
 
+    private static IEnumerable<FieldDefinition> RegistrationFields() =>
+    [
+        new("registered", FieldType.Boolean, "Whether the node is registered there; of a trunk that it registers at.") { Optional = true },
+        new("registered_until", FieldType.Integer, "Until when, in seconds since 1970; while it is.") { Optional = true },
+        new("register_status", FieldType.Integer, "The SIP status that the last attempt failed with; where it did.") { Optional = true },
+        new("register_reason", FieldType.String, "The same in words.") { Optional = true },
+        new("register_since", FieldType.Integer, "Since when it is registered, or fails, in seconds since 1970.") { Optional = true },
+    ];
+
     private static IEnumerable<EventDefinition> SystemEvents() =>
     [
         new("sys.on_chan_closed", "A SIP channel closed; its CDR.",
@@ -93,6 +129,14 @@ public static partial class Catalogue
             new("data", FieldType.Array,
                 $"The CDR's fields, in this order: {string.Join(", ", CallRecordFields.Names.Select(static name => $"`{name}`"))}.")
             { Elements = [FieldType.String, FieldType.Integer] },
+        ]),
+        new(TrunkState, $"A target of a trunk goes up or down, or a registration begins or ends to hold. It is no resource's event: it has no `meta`, is kept "
+            + $"nowhere and comes only while it happens, to connections that have asked for it by `{WatchTrunks}`; what holds is told by `{ListTrunks}`.",
+        [
+            new("trunk", FieldType.String, "The trunk's name."), new("target", FieldType.String, "Which of its targets."),
+            new("state", FieldType.String, "`up`, `down`, `registered` or `unregistered`."),
+            new("code", FieldType.Integer, "The SIP status that says so: 408 for no answer, 503 also where it cannot be reached, 0 for none."),
+            new("reason", FieldType.String, "The same in words."), Time("since", "Since when."), new("node", FieldType.String, "Which node says so."),
         ]),
     ];
 }

@@ -54,3 +54,16 @@ public readonly record struct FeedPosition(string? Cursor, Cti.Kernel.RpcError? 
 
 /// <summary>A reader fell too far behind.</summary>
 public sealed class FeedOverrunException() : Exception("the reader fell behind the feed's bound; it resumes from its last cursor");
+
+/// <summary>How a gateway hears of what is told while it happens, and is kept nowhere.</summary>
+public interface INotices
+{
+    /// <summary>Is told from now on, on any thread, until the answer is disposed.</summary>
+    /// <param name="take">Takes one; returns at once.</param>
+    IDisposable Listen(Action<Notice> take);
+}
+
+/// <summary>Something that is told while it happens.</summary>
+/// <param name="Method">The event's name.</param>
+/// <param name="Params">UTF-8 JSON.</param>
+public sealed record Notice(string Method, ReadOnlyMemory<byte> Params);

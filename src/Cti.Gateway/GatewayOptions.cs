@@ -42,6 +42,9 @@ public sealed record GatewayOptions
     /// </summary>
     public int ConnectionsMax { get; init; } = Limits.GatewayConnectionsMax;
 
+    /// <summary>What is told while it happens, to administrators' connections that ask for it; null: there is nothing such.</summary>
+    public INotices? Notices { get; init; }
+
     /// <summary>Bytes of a request at most.</summary>
     public int RequestBytesMax { get; init; } = Limits.RequestBytesMax;
 

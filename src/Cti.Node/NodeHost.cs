@@ -170,7 +170,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         _descriptors = DescriptorBudget.Divide(DescriptorLimit.Raise(), DescriptorLimit.InUse(), wishes);
         _descriptors.Tell(wishes, _configuration.IsSet, _log);
         // What cannot be used is told before anybody counts on this node.
-        _sipTls = OpenTls();
+        _sipTls = TlsWiring.Open(_configuration, () => _server!.Trunks, _clock, _log);
         var certificate = _configuration.Gateway.Tls is { } tls ? CertificateFiles.Own(tls.Certificate, tls.Key, _clock, _log) : null;
         var recordRoot = Path.GetFullPath(_configuration.Media.RecordRoot);
         var mediaRoot = Path.GetFullPath(_configuration.Media.Root);
@@ -420,19 +420,6 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
         };
     }
 
-    /// <summary>Whom a trunk's address belongs to its certificate must name.</summary>
-    private SipTls? OpenTls()
-    {
-        if (_configuration.Sip.Tls is not { } tls) return null;
-        return new SipTls
-        {
-            Certificate = CertificateFiles.Own(tls.Own.Certificate, tls.Own.Key, _clock, _log),
-            Trusted = tls.Trusted is null ? null : CertificateFiles.Trusted(tls.Trusted, _clock, _log),
-            Clients = tls.Clients,
-            PeerAt = address => _server!.Trunks.ForSource(address) is { } trunk ? new TlsPeer(trunk.TlsName, trunk.VerifiesTls) : null,
-        };
-    }
-
     private GatewayOptions GatewayOptions(string mediaRoot, MediaFolders folders, CertificateFiles<SslStreamCertificateContext>? certificate)
     {
         var applications = _configuration.Gateway.Applications.Values.Select(application => new ApplicationOptions(application.Name, [.. application.Keys])
@@ -462,6 +449,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
 
         return new GatewayOptions
         {
+            Notices = _server!.Notices,
             States = StateTable.Instance,
             Spoken = SpokenRules.Instance,
             Listen = [.. _configuration.Gateway.Listen.Select(static url => url.ToString())],

@@ -57,8 +57,10 @@ internal sealed class NodeMetrics : IDisposable
             "Garbage collections, by the oldest generation that they looked at or one younger than that");
         _meter.CreateObservableCounter("cti_gc_pause", () => GC.GetTotalPauseDuration().TotalSeconds, "s",
             "Time that all threads stood still for the garbage collector, media loops too");
-        _meter.CreateObservableGauge("cti_trunk_up", () => server.Trunks.All.Select(trunk =>
-            new Measurement<int>(server.Trunks.IsUp(trunk) ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name))), "1", "Whether a trunk answers");
+        _meter.CreateObservableGauge("cti_trunk_up", () => server.Trunks.All.SelectMany(trunk => server.Trunks.TargetsOf(trunk).Select(target =>
+            new Measurement<int>(target.State.IsUp ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name),
+                new KeyValuePair<string, object?>("target", target.Target.ToString())))), "1", "Whether a target of a trunk answers");
+        _meter.CreateObservableGauge("cti_trunk_calls", () => CallsByTrunk(server), "{call}", "Calls of this node over a trunk, either way");
         _meter.CreateObservableGauge("cti_trunk_registered", () => server.Trunks.All.Where(static trunk => trunk.Register).Select(trunk =>
             new Measurement<int>(server.IsRegisteredAt(trunk) ? 1 : 0, new KeyValuePair<string, object?>("trunk", trunk.Name))), "1",
             "Whether this node is registered at a trunk that wants it");
@@ -74,6 +76,14 @@ internal sealed class NodeMetrics : IDisposable
         _meter.CreateObservableCounter("cti_trunk_calls_too_fast", () => server.Trunks.All.Where(static trunk => trunk.CallsPerSecond > 0).Select(trunk =>
             new Measurement<long>(server.Trunks.TooFastOn(trunk), new KeyValuePair<string, object?>("trunk", trunk.Name))), "{call}",
             "New calls that were refused, or went to another gateway, because the trunk had its calls-per-second");
+    }
+
+    private static IEnumerable<Measurement<int>> CallsByTrunk(ServerNode server)
+    {
+        // Without trunks no call is looked at.
+        var calls = server.Trunks.All.IsEmpty ? null : server.CallsByTrunk();
+        return server.Trunks.All.Select(trunk =>
+            new Measurement<int>(calls!.GetValueOrDefault(trunk.Name), new KeyValuePair<string, object?>("trunk", trunk.Name)));
     }
 
     private void Descriptors(DescriptorBudget budget, DescriptorWishes wishes)

@@ -19,6 +19,9 @@ internal static class TrunkWiring
         _ => SipTransportKind.Tls,
     };
 
+    // A name without a port may have service records.
+    private static int PortOf(HostPort address) => address.Port ?? (IPAddress.TryParse(address.Host.Trim('[', ']'), out _) ? 5060 : 0);
+
     /// <summary>A trunk.</summary>
     /// <param name="trunk">As it is configured.</param>
     /// <param name="able">The codecs that this node can do.</param>
@@ -26,11 +29,14 @@ internal static class TrunkWiring
     {
         Name = trunk.Name,
         Host = trunk.Address.Host,
-        // A name without a port may have service records.
-        Port = trunk.Address.Port ?? (IPAddress.TryParse(trunk.Address.Host.Trim('[', ']'), out _) ? 5060 : 0),
+        Port = PortOf(trunk.Address),
+        Targets = [.. trunk.Targets.Select(static target =>
+            new TrunkTarget(target.Address.Host, PortOf(target.Address), target.Priority, target.Weight))],
+        IsNamedByTargets = !trunk.HasAddress,
         Transport = KindOf(trunk.Transport),
         AcceptFrom = trunk.AcceptFrom,
-        TlsName = trunk.Tls.Name!,
+        OwnTlsName = trunk.Tls.Name,
+        AcceptsCertificate = trunk.Tls.AcceptByCertificate,
         VerifiesTls = trunk.Tls.Verify,
         MaxCalls = trunk.MaxCalls,
         CallsPerSecond = trunk.CallsPerSecond,
@@ -42,6 +48,7 @@ internal static class TrunkWiring
         FromUser = trunk.FromUser,
         FromDomain = trunk.FromDomain,
         AssertIdentity = trunk.AssertIdentity,
+        CallerId = trunk.CallerId,
         Dtmf = trunk.Dtmf switch
         {
             DtmfMode.Info => TrunkDtmf.Info,

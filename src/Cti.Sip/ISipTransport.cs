@@ -71,6 +71,12 @@ public interface ISipTransport
     void CountCall(SipFlow flow, int change)
     {
     }
+
+    /// <summary>
+    /// Whether the far end of a connection that was accepted has shown a certificate, one that was verified, which names that host or domain
+    /// (RFC 5922 section 7.1). Only names that the transport was told to look for are known. From any thread.
+    /// </summary>
+    bool IsShown(SipFlow flow, string name) => false;
 }
 
 /// <summary>Why a send failed.</summary>

@@ -367,6 +367,9 @@ public sealed class ContractTests(SharedNode shared) : CallTest(shared)
     private static async Task SystemAsync(ContractWalk walk)
     {
         (await walk.AskAsync("sys.node.list"))!.AsArray().Count.ShouldBe(1);
+        // The node has no trunks: what is told of them is in TrunkTests.
+        (await walk.AskAsync("sys.trunk.list"))!.AsArray().ShouldBeEmpty();
+        await walk.AskAsync("sys.trunk.subscribe");
         await walk.App.ExpectAsync("sys.on_chan_closed", null);
         var cursor = (string)(await walk.AskAsync("sys.event.subscribe", new { from = (string?)null, group = $"contract-{Guid.NewGuid():N}" }))!["cursor"]!;
         await walk.AskAsync("sys.event.ack", new { cursor });

@@ -66,6 +66,35 @@ public sealed class TrunkTests
     }
 
     [Fact]
+    public async Task A_target_that_goes_down_is_told_at_once_left_out_and_shown()
+    {
+        await using var first = new TestPhone();
+        await using var second = new TestPhone();
+        await using var node = await NodeProcess.StartAsync([Trunks(
+            $"{{name=carrier, targets=[\"{first.Address}\", {{address=\"{second.Address}\", priority=2}}], max-calls=7, options-interval=1s}}")]);
+        await using var app = await RpcClient.ConnectAsync(node);
+        await app.AskAsync("sys.trunk.subscribe");
+        first.OptionsStatus = 503;
+        var told = await app.ExpectAsync("sys.trunk.on_state", null);
+        ((string)told.Params["trunk"]!, (string)told.Params["target"]!, (string)told.Params["state"]!, (int)told.Params["code"]!)
+            .ShouldBe(("carrier", first.Address, "down", 503));
+        var made = await app.AskAsync("sys.call.construct", new { to_uri = "1@carrier", max_answer_seconds = 60 });
+        await (await second.InvitedAsync()).PickUpAsync();
+
+        var (code, text) = await node.CommandAsync("trunks", "--url", node.Url);
+        code.ShouldBe(0, text);
+        text.ShouldContain($"{first.Address} down since ");
+        text.ShouldContain($"{second.Address} up since ");
+        text.ShouldContain("1/7");
+        text.TrimEnd().ShouldEndWith("1 trunk, 1 call");
+
+        first.OptionsStatus = 200;
+        ((string)(await app.ExpectAsync("sys.trunk.on_state", null)).Params["state"]!).ShouldBe("up");
+        await app.AskAsync("sys.call.drop", new { res_id = (string)made!["res_id"]! });
+        await app.ExpectAsync("sys.call.on_released", (string)made["res_id"]!);
+    }
+
+    [Fact]
     public async Task SIPp_demands_authentication_and_gets_it()
     {
         await using var sipp = await Sipp.StartAsync("auth-401.xml");

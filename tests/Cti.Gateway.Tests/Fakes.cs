@@ -34,6 +34,32 @@ internal sealed class FakeRouter : IRequestRouter
     }
 }
 
+/// <summary>Tells whoever listens what a test says.</summary>
+internal sealed class FakeNotices : INotices
+{
+    private readonly ConcurrentDictionary<object, Action<Notice>> _listeners = new();
+
+    internal int Listeners => _listeners.Count;
+
+    internal void Tell(string trunk)
+    {
+        var notice = new Notice(Catalogue.TrunkState, Encoding.UTF8.GetBytes($$"""{"trunk":"{{trunk}}"}"""));
+        foreach (var take in _listeners.Values) take(notice);
+    }
+
+    public IDisposable Listen(Action<Notice> take)
+    {
+        var listener = new Listener(this);
+        _listeners[listener] = take;
+        return listener;
+    }
+
+    private sealed class Listener(FakeNotices notices) : IDisposable
+    {
+        public void Dispose() => notices._listeners.TryRemove(this, out _);
+    }
+}
+
 internal sealed class FakeFeeds : IEventFeeds
 {
     internal Channel<FakeFeed> Opened { get; } = Channel.CreateUnbounded<FakeFeed>();

@@ -323,6 +323,49 @@ public sealed class SocketTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Notices_come_from_the_moment_they_are_asked_for_to_administrators_alone()
+    {
+        var notices = new FakeNotices();
+        await using var gateway = await GatewayUnderTest.StartAsync(options => options with { Notices = notices });
+        using var operators = await RpcClient.ConnectAsync(gateway, ApiGeneration.V2, GatewayUnderTest.AdminKey);
+        using var other = await gateway.ConnectAsync();
+        notices.Tell("before");
+        await other.RequestAsync("1", Catalogue.WatchTrunks);
+        (await other.ReceiveAsync()).GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.Unauthorized);
+        await operators.RequestAsync("1", Catalogue.WatchTrunks);
+        (await operators.ReceiveAsync()).GetProperty("result").ValueKind.ShouldBe(JsonValueKind.Null);
+        await operators.RequestAsync("2", Catalogue.WatchTrunks);
+        (await operators.ReceiveAsync()).GetProperty("id").GetInt32().ShouldBe(2);
+        notices.Listeners.ShouldBe(1, "asking twice changes nothing");
+        notices.Tell("after");
+        (await operators.ReceiveAsync()).GetRawText().ShouldBe("""{"jsonrpc":"2.0","method":"sys.trunk.on_state","params":{"trunk":"after"}}""");
+        await operators.CloseAsync();
+        await operators.Feed.Disposed.Task.WaitAsync(Patience.Long);
+        notices.Listeners.ShouldBe(0);
+    }
+
+    [Fact]
+    public async Task Notices_need_a_socket()
+    {
+        var answer = await _gateway.CallAsync(Catalogue.WatchTrunks, "{}", ApiGeneration.V2, GatewayUnderTest.AdminKey);
+        answer.GetProperty("error").GetProperty("code").GetInt32().ShouldBe(ErrorCodes.InvalidRequest);
+    }
+
+    [Fact]
+    public async Task A_reader_that_lets_notices_pile_up_is_closed_as_any_slow_reader_is()
+    {
+        var notices = new FakeNotices();
+        await using var gateway = await GatewayUnderTest.StartAsync(options => options with { Notices = notices, SlowReaderMillis = 300, CloseMillis = 300 });
+        using var client = await RpcClient.ConnectAsync(gateway, ApiGeneration.V2, GatewayUnderTest.AdminKey);
+        await client.RequestAsync("1", Catalogue.WatchTrunks);
+        await client.ReceiveAsync();
+        var text = new string('x', 64_000);
+        for (var i = 0; i < 2_000 && notices.Listeners > 0; i++) notices.Tell(text);
+        await client.Feed.Disposed.Task.WaitAsync(Patience.Long);
+        gateway.Log.Lines.ShouldContain(l => l.Kind == LogEvents.GatewaySlowReader);
+    }
+
+    [Fact]
     public async Task A_reader_that_its_feed_outran_is_closed_with_4008()
     {
         using var client = await _gateway.ConnectAsync();

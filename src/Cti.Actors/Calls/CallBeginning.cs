@@ -196,7 +196,7 @@ internal sealed class CallBeginning(CallServices services, CallCell cell, ActorH
             {
                 Id = id,
                 Application = offered.Application,
-                FromUri = invite.From.Uri.Text,
+                FromUri = (services.Trunks.Named(offered.Trunk)?.CallerId ?? CallerIdRules.None).Inbound(invite.From.Uri).Text,
                 ToUri = invite.Uri.Text,
                 Trunk = offered.Trunk,
                 Dialog = leg.ServerDialog,

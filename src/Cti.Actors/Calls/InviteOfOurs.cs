@@ -160,12 +160,17 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         return CarriedHeaders.With(InitialRequests.Invite(initial, _offer.ToBytes(), identity, leg.Profile), _headers);
     }
 
-    private CallerIdentity IdentityAt(SipHostPort address) => CallerIdentity.Of(CallerUri(address), leg.Trunk?.AssertIdentity ?? false);
-
-    /// <summary>The From URI: what the application gave, a bare number at our domain, or the line's own.</summary>
-    private SipUri CallerUri(SipHostPort address)
+    private CallerIdentity IdentityAt(SipHostPort address)
     {
         var domain = leg.Trunk?.FromDomain ?? address.Host;
+        var rules = leg.Trunk?.CallerId ?? CallerIdRules.None;
+        var line = (leg.Trunk?.FromUser ?? leg.Trunk?.User) is { } user ? rules.Outbound(SipUri.Create(user, domain, 0, null)) : null;
+        return CallerIdentity.Of(rules.Outbound(CallerUri(domain)), leg.Trunk?.AssertIdentity ?? false, line) with { Form = rules.Anonymous };
+    }
+
+    /// <summary>The From URI: what the application gave, a bare number at our domain, or the line's own.</summary>
+    private SipUri CallerUri(string domain)
+    {
         if (_fromUri.Length == 0) return SipUri.Create(leg.Trunk?.FromUser ?? leg.Trunk?.User ?? "cti", domain, 0, null);
         var isUri = _fromUri.StartsWith("sip:", StringComparison.OrdinalIgnoreCase) || _fromUri.StartsWith("sips:", StringComparison.OrdinalIgnoreCase);
         var text = isUri ? _fromUri
@@ -213,7 +218,7 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         if (_pracks.Remove(handle)) return null;
         if (IsLast(handle)) leg.Services.Silent.Note(route.Flow.Remote, null);
         if (IsLast(handle) && usages.Client?.MayGoElsewhere(null) == true && TryElsewhere() is { } elsewhere) return elsewhere;
-        if (status == 503 && leg.Trunk is { } trunk) leg.Services.Trunks.SetUp(trunk.Name, trunk.OptionsIntervalMillis == 0);
+        if (status == 503 && leg.Trunk is { } trunk) leg.Services.Trunks.NotReached(trunk, route.Flow.Remote);
         return Step(new InviteClientInput.Failed(status));
     }
 

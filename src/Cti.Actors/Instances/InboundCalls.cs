@@ -1,4 +1,3 @@
-using System.Net;
 using Cti.Actors.Calls;
 using Cti.Actors.Hosting;
 using Cti.Actors.Instances;
@@ -45,7 +44,7 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
     public InviteRefusal? Accept(ServerTransaction transaction)
     {
         if (isDraining() || services.Limit.Refuses()) return new InviteRefusal(503);
-        var (application, refusal) = Route(transaction.Request, transaction.Flow.Remote, out var trunk);
+        var (application, refusal) = Route(transaction.Request, transaction.Flow, out var trunk);
         if (application is null) return refusal;
         CallState? replaced = null;
         if (transaction.Request.Has(HeaderId.Replaces))
@@ -71,26 +70,26 @@ internal sealed class InboundCalls(CallServices services, InboundPolicy policy, 
     public InviteRefusal? Refuse(SipRequest invite, SipFlow flow)
     {
         // A trunk that finds no room is told within its transaction, or its call goes to another node.
-        if (Route(invite, flow.Remote, out var trunk).Refusal is { } refusal) return refusal;
+        if (Route(invite, flow, out var trunk).Refusal is { } refusal) return refusal;
         return trunk is null && (isDraining() || services.Limit.Refuses()) ? new InviteRefusal(503) : null;
     }
 
-    public bool IsKnown(SipFlow flow) => services.Trunks.ForSource(flow.Remote) is not null;
+    public bool IsKnown(SipFlow flow) => services.Trunks.ForFlow(flow, null) is not null;
 
-    private (string? Application, InviteRefusal? Refusal) Route(SipRequest invite, IPEndPoint source, out Trunk? trunk)
+    private (string? Application, InviteRefusal? Refusal) Route(SipRequest invite, SipFlow flow, out Trunk? trunk)
     {
-        trunk = services.Trunks.ForSource(source);
         var called = invite.Uri.User ?? "";
+        trunk = services.Trunks.ForFlow(flow, called);
         if (trunk is null)
         {
             if (policy.Demo && !invite.Has(HeaderId.Replaces) && called.Equals(InboundPolicy.DemoName, StringComparison.OrdinalIgnoreCase)
-                && DialPolicy.IsNear(source.Address))
+                && DialPolicy.IsNear(flow.Remote.Address))
                 return (InboundPolicy.DemoName, null);
             return policy.AcceptAny ? (policy.DefaultApplication, null) : (null, new InviteRefusal(403, "Only configured trunks may call in"));
         }
         // Whose call it replaces takes it, whatever was dialled.
         if (invite.Has(HeaderId.Replaces)) return (policy.DefaultApplication, null);
-        var caller = invite.From.Uri.User ?? "";
+        var caller = trunk.CallerId.Inbound(invite.From.Uri).User ?? "";
         foreach (var route in policy.Routes)
         {
             if (route.Trunk is { } name && !name.Equals(trunk.Name, StringComparison.OrdinalIgnoreCase)) continue;

@@ -20,6 +20,9 @@ internal sealed class OwnerRequests(ResourceServices services, Func<int, ActorHa
     /// <summary>What this node says of itself.</summary>
     public ReadOnlyMemory<byte> Describe() => node.Describe();
 
+    /// <summary>What this node says of its trunks.</summary>
+    public ReadOnlyMemory<byte> DescribeTrunks() => node.DescribeTrunks();
+
     /// <summary>Whether this node owns the instance and has read its journal.</summary>
     public bool Owns(int instance) => instanceOf(instance) is not null;
 
@@ -169,6 +172,9 @@ internal interface INodeInfo
 {
     /// <summary>UTF-8 JSON of <c>sys.node.list</c>: an array with this node alone.</summary>
     ReadOnlyMemory<byte> Describe();
+
+    /// <summary>UTF-8 JSON of <c>sys.trunk.list</c>: an array of this node's trunks.</summary>
+    ReadOnlyMemory<byte> DescribeTrunks();
 }
 
 /// <summary>Answers of several nodes as one.</summary>
@@ -222,6 +228,8 @@ internal static class MergedLists
         foreach (var array in arrays)
         {
             using var document = JsonDocument.Parse(array);
+            // A node of an older version, which does not know what was asked, answers an empty page.
+            if (document.RootElement.ValueKind != JsonValueKind.Array) continue;
             foreach (var element in document.RootElement.EnumerateArray()) element.WriteTo(json);
         }
         json.WriteEndArray();

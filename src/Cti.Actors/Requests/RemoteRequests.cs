@@ -55,7 +55,7 @@ internal sealed class RemoteRequests : ILinkReceiver
         var now = _view();
         if (now.Nodes.IsEmpty)
         {
-            then([RpcReply.Ok(_owner.Describe())]);
+            then([AnswerHere(request)]);
             return;
         }
         var gathered = new GatheredReplies(now.Nodes.Length, then);
@@ -172,7 +172,12 @@ internal sealed class RemoteRequests : ILinkReceiver
         else _owner.Carry(request, ask.Instance, ask.Missing, replyTo);
     }
 
-    private RpcReply AnswerHere(RpcRequest request) => request.Method == Catalogue.ListNodes ? RpcReply.Ok(_owner.Describe()) : _owner.List(request);
+    private RpcReply AnswerHere(RpcRequest request) => request.Method switch
+    {
+        Catalogue.ListNodes => RpcReply.Ok(_owner.Describe()),
+        Catalogue.ListTrunks => RpcReply.Ok(_owner.DescribeTrunks()),
+        _ => _owner.List(request),
+    };
 
     /// <summary>
     /// One request on its way.

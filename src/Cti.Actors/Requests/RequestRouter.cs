@@ -24,9 +24,10 @@ internal sealed class RequestRouter(ResourceServices services, OwnerRequests own
 
     private void Ask(RpcRequest request, IReplyTo replyTo)
     {
-        if (request.Method == Catalogue.ListNodes)
+        if (request.Method is Catalogue.ListNodes or Catalogue.ListTrunks)
         {
-            remote.AskAll(request, DescribeUnreachable,
+            // Of the trunks of a node that does not answer nothing is known.
+            remote.AskAll(request, request.Method == Catalogue.ListNodes ? DescribeUnreachable : static (_, _) => "[]"u8.ToArray(),
                 replies => replyTo.Reply(RpcReply.Ok(MergedLists.Concatenate(replies.Select(static reply => reply.Result)))));
             return;
         }

@@ -78,20 +78,41 @@ internal sealed class CallPlacer(TrunkTable trunks, IJournalStore store, ISipRes
     {
         var hop = HopOf(target, trunk);
         var routes = trunk is null ? [] : trunks.Of(trunk).ServiceRoutes;
-        var first = routes.IsEmpty || !NameAddr.TryParse(routes[0], out var route) ? hop : route.Uri;
-        IReadOnlyList<SipFlow> found = [];
+        // A proxy that it names is not the trunk: the password does not go there.
+        var found = silent.InOrder(!routes.IsEmpty && NameAddr.TryParse(routes[0], out var route) ? await FindAsync(route.Uri).ConfigureAwait(false)
+            : trunk is null ? await FindAsync(hop).ConfigureAwait(false)
+            : await WaysToAsync(trunk).ConfigureAwait(false));
+        if (found.Count == 0) return new Placement(toUri, target, trunk, permit) { NextHop = hop };
+        return new Placement(toUri, target, trunk, permit) { NextHop = hop, Flow = found[0], Others = [.. found.Skip(1)], Routes = routes };
+    }
+
+    private async Task<IReadOnlyList<SipFlow>> FindAsync(SipUri uri)
+    {
         try
         {
-            found = silent.InOrder(await resolver.ResolveAllAsync(first).ConfigureAwait(false));
+            return await resolver.ResolveAllAsync(uri).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
             // A look-up that took too long found nothing: the dialling fails with 503.
+            return [];
         }
-        if (found.Count == 0) return new Placement(toUri, target, trunk, permit) { NextHop = hop };
-        // A proxy that it names is not the trunk: the password does not go there.
-        if (trunk is not null && routes.IsEmpty) trunks.Note(trunk.Name, [.. found.Select(static way => way.Remote)], clock.MonotonicNanos / 1_000_000);
-        return new Placement(toUri, target, trunk, permit) { NextHop = hop, Flow = found[0], Others = [.. found.Skip(1)], Routes = routes };
+    }
+
+    /// <summary>All that a trunk's targets lead to, in the order in which these are tried. They are looked up together: no call waits longer.</summary>
+    private async ValueTask<IReadOnlyList<SipFlow>> WaysToAsync(Trunk trunk)
+    {
+        var known = trunks.Of(trunk);
+        var order = TrunkTarget.InOrder(trunk.Hops, place => known.Targets[place].State.IsUp, random);
+        var asked = order.Select(place => (Place: place, Ways: FindAsync(trunk.UriAt(trunk.Hops[place])))).ToList();
+        var all = new List<SipFlow>();
+        foreach (var (place, ways) in asked)
+        {
+            var found = await ways.ConfigureAwait(false);
+            if (found.Count > 0) known.Note(place, found.Select(static way => way.Remote), clock.MonotonicNanos / 1_000_000);
+            all.AddRange(found.Where(way => !all.Contains(way)));
+        }
+        return all;
     }
 
     /// <summary>Gives a permit back that no call holds. Where the store cannot be reached the sweep frees it.</summary>

@@ -21,11 +21,8 @@ public sealed record TrunkRegistration(long UntilMillis, int Status, string Reas
 /// <summary>What this node knows of one trunk now. Reads and writes from any thread.</summary>
 internal sealed class TrunkKnowledge
 {
-    /// <summary>Addresses kept of a trunk: more than any carrier's SRV records name.</summary>
-    private const int EndPointsMax = 32;
-
-    /// <summary>For how long an address counts that the name does not lead to any more: calls that were set up there go on.</summary>
-    private const long EndPointKeptMillis = 600_000;
+    /// <summary><see cref="LikenessOf"/> of an address of its own, and above.</summary>
+    public const int LikenessOfAddress = 1_000;
 
     /// <summary>How often the log says of a trunk that one kind of challenge is not answered.</summary>
     private const long RefusalLogMillis = 600_000;
@@ -34,11 +31,8 @@ internal sealed class TrunkKnowledge
     private readonly Trunk _trunk;
     private readonly long[] _refusals = new long[Enum.GetValues<DigestRefusal>().Length];
     private readonly long[] _toldAt = new long[Enum.GetValues<DigestRefusal>().Length];
-    private readonly bool _isNumeric;
     private readonly TokenBucket? _calls;
-    private volatile bool _up = true;
     private long _tooFast;
-    private ImmutableDictionary<IPEndPoint, long> _seen = ImmutableDictionary<IPEndPoint, long>.Empty;
     private DigestTrust? _trust;
     private IPEndPoint[] _endPoints = [];
     private TrunkRegistration _registration = TrunkRegistration.None;
@@ -49,18 +43,23 @@ internal sealed class TrunkKnowledge
     {
         _trunk = trunk;
         if (trunk.CallsPerSecond > 0 && clock is not null) _calls = new TokenBucket(clock, trunk.CallsPerSecond, trunk.CallsPerSecond);
-        _isNumeric = IPAddress.TryParse(trunk.Host.Trim('[', ']'), out var address);
-        if (_isNumeric) _endPoints = [new IPEndPoint(address!, trunk.PortOrDefault)];
+        Targets = [.. trunk.Hops.Select(static target => new TargetKnowledge(target))];
+        _endPoints = AllEndPoints();
         if (trunk is not { User: { } user, Password: { } password }) return;
         _trust = new DigestTrust { Credentials = new DigestCredentials(user, password), Host = trunk.Host.Trim('[', ']'), Port = trunk.PortOrDefault,
-            Realms = trunk.Realms, EndPoints = [.. _endPoints] };
+            Realms = trunk.Realms, EndPoints = [.. _endPoints], Others = [.. trunk.Targets.Select(static target => (target.BareHost, target.PortOrDefault))] };
     }
 
-    public bool Up
-    {
-        get => _up;
-        set => _up = value;
-    }
+    /// <summary>Its targets, in the order in which they are configured.</summary>
+    public ImmutableArray<TargetKnowledge> Targets { get; }
+
+    /// <summary>Whether calls can go there: one target at least answers.</summary>
+    public bool Up => Targets.Any(static target => target.State.IsUp);
+
+    /// <summary>The target that an address is of; null where it is none's.</summary>
+    public TargetKnowledge? TargetAt(IPEndPoint address) =>
+        Targets.FirstOrDefault(target => target.EndPoints.Contains(address))
+        ?? Targets.FirstOrDefault(target => target.EndPoints.Any(known => known.Address.Equals(address.Address)));
 
     public long TooFast => Interlocked.Read(ref _tooFast);
 
@@ -86,7 +85,7 @@ internal sealed class TrunkKnowledge
     /// <returns>Beyond any network: its address, and its very port most of all. Of networks the longer prefix counts more.</returns>
     public int LikenessOf(IPEndPoint source)
     {
-        const int OfAddress = 1_000, OfPort = 2_000;
+        const int OfPort = 2_000;
         var likeness = 0;
         foreach (var network in _trunk.AcceptFrom)
         {
@@ -95,7 +94,7 @@ internal sealed class TrunkKnowledge
         foreach (var known in Volatile.Read(ref _endPoints))
         {
             if (!known.Address.Equals(source.Address)) continue;
-            likeness = Math.Max(likeness, known.Port == source.Port || _trunk.PortOrDefault == source.Port ? OfPort : OfAddress);
+            likeness = Math.Max(likeness, known.Port == source.Port || _trunk.PortOrDefault == source.Port ? OfPort : LikenessOfAddress);
         }
         return likeness;
     }
@@ -103,21 +102,18 @@ internal sealed class TrunkKnowledge
     /// <summary>Whether a way leads to it; see <see cref="DigestTrust.Owns"/>.</summary>
     public bool Owns(SipFlow flow) => Volatile.Read(ref _trust) is { } known && DigestTrust.Owns(known.EndPoints, flow);
 
-    /// <summary>Notes where its name leads now.</summary>
-    public void Note(IEnumerable<IPEndPoint> found, long nowMillis)
+    /// <summary>Notes where a target's name leads now.</summary>
+    public void Note(int target, IEnumerable<IPEndPoint> found, long nowMillis)
     {
-        if (_isNumeric) return;
+        if (!Targets[target].Note(found, nowMillis)) return;
         lock (_gate)
         {
-            foreach (var endPoint in found) _seen = _seen.SetItem(Plain(endPoint), nowMillis);
-            if (_seen.Count == 0) return;
-            _seen = _seen.RemoveRange(_seen.Where(known => nowMillis - known.Value > EndPointKeptMillis).Select(static known => known.Key));
-            if (_seen.Count > EndPointsMax)
-                _seen = _seen.RemoveRange(_seen.OrderByDescending(static known => known.Value).Skip(EndPointsMax).Select(static known => known.Key).ToList());
-            _endPoints = [.. _seen.Keys];
+            _endPoints = AllEndPoints();
             if (_trust is not null) _trust = _trust with { EndPoints = [.. _endPoints] };
         }
     }
+
+    private IPEndPoint[] AllEndPoints() => [.. Targets.SelectMany(static target => target.EndPoints).Distinct()];
 
     /// <summary>
     /// Judges a 401 or 407, and keeps what is agreed on by answering it: of two calls that are challenged first in the same moment one decides on the realm.
@@ -181,7 +177,4 @@ internal sealed class TrunkKnowledge
     {
         lock (_gate) _registerFailures = _registerFailures.SetItem(status, _registerFailures.GetValueOrDefault(status) + 1);
     }
-
-    private static IPEndPoint Plain(IPEndPoint endPoint) =>
-        endPoint.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(endPoint.Address.MapToIPv4(), endPoint.Port) : endPoint;
 }

@@ -32,12 +32,24 @@ public sealed record Trunk
     public int Port { get; init; } = 5060;
     /// <summary>The port that counts where no service record names another.</summary>
     public int PortOrDefault => Port == 0 ? TrunkTable.DefaultPort : Port;
+    /// <summary>Where its requests go; empty for its host alone. Then host and port are what its URIs name, and nothing else.</summary>
+    public ImmutableArray<TrunkTarget> Targets { get; init; } = [];
+    /// <summary>Where its requests go, its own host where no other targets are configured.</summary>
+    public ImmutableArray<TrunkTarget> Hops => Targets.IsEmpty ? [new TrunkTarget(Host, Port)] : Targets;
     /// <summary>By what.</summary>
     public SipTransportKind Transport { get; init; }
+    /// <summary>Whether its targets have no host in common: each is then known by its own, and the first of them stands in the trunk's URIs.</summary>
+    public bool IsNamedByTargets { get; init; }
+    /// <summary>Over TLS: what its certificate must name where that is configured; null for its host.</summary>
+    public string? OwnTlsName { get; init; }
     /// <summary>Over TLS: what its certificate must name.</summary>
-    public string TlsName { get => field ?? Host.Trim('[', ']'); init; }
+    public string TlsName => OwnTlsName ?? Host.Trim('[', ']');
     /// <summary>Over TLS: whether its certificate is looked at.</summary>
     public bool VerifiesTls { get; init; } = true;
+    /// <summary>
+    /// Over TLS: whether one that connects and shows a certificate with <see cref="TlsName"/> is this trunk, wherever it connects from.
+    /// </summary>
+    public bool AcceptsCertificate { get; init; }
     /// <summary>Networks that its calls come from beside the addresses that its host resolves to; its credentials never go there.</summary>
     public ImmutableArray<IPNetwork> AcceptFrom { get; init; } = [];
     /// <summary>Calls at once, cluster-wide; 0 for no limit.</summary>
@@ -60,6 +72,8 @@ public sealed record Trunk
     public string? FromDomain { get; init; }
     /// <summary>Send P-Asserted-Identity.</summary>
     public bool AssertIdentity { get; init; }
+    /// <summary>How it writes callers' numbers.</summary>
+    public CallerIdRules CallerId { get; init; } = CallerIdRules.None;
     /// <summary>How keys are sent.</summary>
     public TrunkDtmf Dtmf { get; init; }
     /// <summary>Between two OPTIONS in milliseconds; 0 sends none and takes it to be up.</summary>
@@ -90,7 +104,12 @@ public sealed record Trunk
 
     /// <summary>The URI by which it is reached.</summary>
     /// <param name="user">Whom there; null for itself.</param>
-    public SipUri UriOf(string? user) => SipUri.Create(user, Host, Port, Transport switch
+    public SipUri UriOf(string? user) => UriOf(user, Host, Port);
+
+    /// <summary>The URI of one of its targets.</summary>
+    public SipUri UriAt(TrunkTarget target) => UriOf(null, target.Host, target.Port);
+
+    private SipUri UriOf(string? user, string host, int port) => SipUri.Create(user, host, port, Transport switch
     {
         SipTransportKind.Tcp => ";transport=tcp",
         SipTransportKind.Tls => ";transport=tls",
@@ -113,18 +132,23 @@ public sealed class TrunkTable
 {
     private readonly ImmutableArray<Trunk> _trunks;
     private readonly ImmutableDictionary<string, TrunkKnowledge> _knowledge;
+    private readonly IClock? _clock;
 
     /// <summary>The port of a URI that names none (RFC 3261 section 19.1.2).</summary>
     internal const int DefaultPort = 5060;
 
     /// <summary>Creates the table; every trunk counts as up until it is found down.</summary>
     /// <param name="configured">The trunks.</param>
-    /// <param name="clock">For the calls that they may begin in a second; null: those are not limited.</param>
+    /// <param name="clock">For the calls that they may begin in a second, and since when targets are as they are; null: neither is known.</param>
     public TrunkTable(IEnumerable<Trunk> configured, IClock? clock = null)
     {
         _trunks = [.. configured];
+        _clock = clock;
         _knowledge = _trunks.ToImmutableDictionary(static trunk => trunk.Name, trunk => new TrunkKnowledge(trunk, clock), StringComparer.OrdinalIgnoreCase);
     }
+
+    /// <summary>Told what happens to a trunk, on any thread; null for nobody.</summary>
+    internal Action<TrunkNews>? News { get; set; }
 
     /// <summary>All.</summary>
     public ImmutableArray<Trunk> All => _trunks;
@@ -132,27 +156,60 @@ public sealed class TrunkTable
     /// <summary>The trunk of that name; null for none.</summary>
     public Trunk? Named(string? name) => name is null ? null : _trunks.FirstOrDefault(trunk => trunk.Name == name);
 
-    /// <summary>The trunk that a URI's host names: by trunk name, or by its host and port.</summary>
+    /// <summary>The trunk that a URI's host names: by trunk name, or by its host and port, or a target's.</summary>
     public Trunk? ForHost(string host, int? port)
     {
         foreach (var trunk in _trunks)
         {
             if (trunk.Name.Equals(host, StringComparison.OrdinalIgnoreCase)) return trunk;
-            if (trunk.Host.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? DefaultPort) == trunk.PortOrDefault)
-                return trunk;
+            if (Is(trunk.Host, trunk.PortOrDefault) || trunk.Targets.Any(target => Is(target.Host, target.PortOrDefault))) return trunk;
         }
         return null;
+
+        bool Is(string known, int knownPort) =>
+            known.Trim('[', ']').Equals(host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase) && (port ?? DefaultPort) == knownPort;
+    }
+
+    /// <summary>Whether the far end of a flow has shown a verified certificate that names it so; null: nobody shows any.</summary>
+    internal Func<SipFlow, string, bool>? Shows { get; set; }
+
+    /// <summary>
+    /// The trunk that a request came from: by the certificate that was shown, where a trunk is known by that, else by source address. Where several trunks
+    /// share an address (accounts at one carrier), the one whose registered Contact the request names: a registrar calls that, and it counts only from the
+    /// trunk's own addresses.
+    /// </summary>
+    /// <param name="flow">What it came by.</param>
+    /// <param name="called">The user part of the Request-URI; null where it is not asked for.</param>
+    public Trunk? ForFlow(SipFlow flow, string? called)
+    {
+        if (flow is { Kind: SipTransportKind.Tls, Connection: not 0 } && Shows is { } shows)
+        {
+            foreach (var trunk in _trunks)
+            {
+                if (trunk.AcceptsCertificate && shows(flow, trunk.TlsName)) return trunk;
+            }
+        }
+        var found = ForSource(flow.Remote, out var likeness);
+        if (found is null || called is null || likeness < TrunkKnowledge.LikenessOfAddress || found is { Register: true } && found.User == called) return found;
+        foreach (var trunk in _trunks)
+        {
+            if (!trunk.Register || trunk.User != called) continue;
+            if (_knowledge[trunk.Name].LikenessOf(Plain(flow.Remote)) >= TrunkKnowledge.LikenessOfAddress) return trunk;
+        }
+        return found;
     }
 
     /// <summary>
-    /// The trunk that a request came from: by source address, its own before a network that it accepts from, and of networks the smallest; the port counts only
-    /// where several trunks share an address. Of equals the first.
+    /// The trunk of a source address: its own before a network that it accepts from, and of networks the smallest; the port counts only where several trunks
+    /// share an address. Of equals the first.
     /// </summary>
-    public Trunk? ForSource(IPEndPoint source)
+    public Trunk? ForSource(IPEndPoint source) => ForSource(source, out _);
+
+    private Trunk? ForSource(IPEndPoint source, out int most)
     {
-        if (source.Address.IsIPv4MappedToIPv6) source = new IPEndPoint(source.Address.MapToIPv4(), source.Port);
+        source = Plain(source);
         Trunk? found = null;
-        var most = 0;
+        most = 0;
         foreach (var trunk in _trunks)
         {
             if (_knowledge[trunk.Name].LikenessOf(source) is var likeness && likeness > most) (found, most) = (trunk, likeness);
@@ -160,8 +217,21 @@ public sealed class TrunkTable
         return found;
     }
 
-    /// <summary>Whether a trunk answers (OPTIONS, or calls that did not fail for transport).</summary>
+    private static IPEndPoint Plain(IPEndPoint source) =>
+        source.Address.IsIPv4MappedToIPv6 ? new IPEndPoint(source.Address.MapToIPv4(), source.Port) : source;
+
+    /// <summary>Whether a trunk answers: one of its targets does (OPTIONS, or calls that did not fail for transport).</summary>
     public bool IsUp(Trunk trunk) => _knowledge[trunk.Name].Up;
+
+    /// <summary>How each target of a trunk stands, in the order in which they are configured.</summary>
+    public IEnumerable<(TrunkTarget Target, TargetState State)> TargetsOf(Trunk trunk) =>
+        _knowledge[trunk.Name].Targets.Select(static target => (target.Target, target.State));
+
+    /// <summary>Over TLS: what the certificate at an address of a trunk's must name.</summary>
+    public string TlsNameAt(Trunk trunk, IPEndPoint address) =>
+        trunk is { OwnTlsName: null, IsNamedByTargets: true } && _knowledge[trunk.Name].TargetAt(address) is { } target
+            ? target.Target.BareHost
+            : trunk.TlsName;
 
     /// <summary>Whether one more call may begin on a trunk in this second; it is counted where it may.</summary>
     public bool TryBegin(Trunk trunk) => _knowledge[trunk.Name].TryBegin();
@@ -169,20 +239,42 @@ public sealed class TrunkTable
     /// <summary>Calls that were refused on a trunk because too many had begun in that second.</summary>
     public long TooFastOn(Trunk trunk) => _knowledge[trunk.Name].TooFast;
 
-    /// <summary>Notes whether a trunk answers; true when that is news.</summary>
-    public bool SetUp(string trunk, bool up)
+    /// <summary>Notes whether a target answers; true when that is news.</summary>
+    /// <param name="trunk">Whose it is.</param>
+    /// <param name="target">Its place among the trunk's targets.</param>
+    /// <param name="isUp">Whether it does.</param>
+    /// <param name="code">The SIP status that says so: of its answer, 408 for none, 503 where it cannot be reached.</param>
+    /// <param name="reason">The same in words.</param>
+    public bool SetUp(Trunk trunk, int target, bool isUp, int code, string reason)
     {
-        var known = _knowledge[trunk];
-        var news = known.Up != up;
-        known.Up = up;
-        return news;
+        var known = _knowledge[trunk.Name].Targets[target];
+        if (!known.Set(isUp, code, reason, _clock?.UnixMillis ?? 0)) return false;
+        News?.Invoke(new TrunkNews(trunk.Name, known.Target.ToString(), isUp ? "up" : "down", code, reason, known.State.SinceUnixMillis));
+        return true;
     }
 
-    /// <summary>Notes where a trunk's name leads now: calls from there are its, and its credentials go there alone. Kept for 10 minutes, at most 32.</summary>
-    /// <param name="trunk">Its name.</param>
+    /// <summary>
+    /// Notes that a call could not be brought to an address of a trunk's: its target is down until OPTIONS finds it up. Without OPTIONS nothing would, so it
+    /// stays as it is.
+    /// </summary>
+    public void NotReached(Trunk trunk, IPEndPoint address)
+    {
+        var known = _knowledge[trunk.Name];
+        // A proxy that the registrar has named is no target, but calls to a trunk of one go by it.
+        var target = known.TargetAt(address) ?? (known.Targets.Length == 1 ? known.Targets[0] : null);
+        if (trunk.OptionsIntervalMillis == 0 || target is null) return;
+        SetUp(trunk, known.Targets.IndexOf(target), false, 503, "a call could not be brought there");
+    }
+
+    /// <summary>
+    /// Notes where the name of a trunk's target leads now: calls from there are the trunk's, and its credentials go there alone. Kept for 10 minutes, at most
+    /// 32 of a target.
+    /// </summary>
+    /// <param name="trunk">The trunk's name.</param>
+    /// <param name="target">The target's place among the trunk's.</param>
     /// <param name="found">Addresses with ports.</param>
     /// <param name="nowMillis">Of the monotonic clock.</param>
-    public void Note(string trunk, IEnumerable<IPEndPoint> found, long nowMillis) => _knowledge[trunk].Note(found, nowMillis);
+    public void Note(string trunk, int target, IEnumerable<IPEndPoint> found, long nowMillis) => _knowledge[trunk].Note(target, found, nowMillis);
 
     /// <summary>How the registration at a trunk stands.</summary>
     public TrunkRegistration RegistrationAt(Trunk trunk) => _knowledge[trunk.Name].Registration;

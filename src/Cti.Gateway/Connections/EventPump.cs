@@ -9,11 +9,15 @@ namespace Cti.Gateway.Connections;
 /// Moves events from a connection's feed to its outbox. A subscription takes the pump's turn: it stops the read under way, moves the feed,
 /// and lets the pump go on only after its answer is in the outbox, so no event of the old feed follows the answer.
 /// </summary>
-internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics metrics) : IAsyncDisposable
+internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics metrics, INotices? notices = null) : IAsyncDisposable
 {
     private readonly SemaphoreSlim _turn = new(1, 1);
     private readonly CancellationTokenSource _stop = new();
+    private readonly Lock _watching = new();
     private CancellationTokenSource _read = new();
+    private IDisposable? _watched;
+    private bool _isOver;
+    private volatile bool _isOverrun;
 
     /// <summary>Runs until stopped. Answers false when the reader was too slow.</summary>
     internal async Task<bool> RunAsync()
@@ -26,6 +30,7 @@ internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics m
                 await _turn.WaitAsync(_stop.Token).ConfigureAwait(false);
                 try
                 {
+                    if (_isOverrun) return false;
                     await MoveAsync().ConfigureAwait(false);
                 }
                 catch (OperationCanceledException) when (!_stop.IsCancellationRequested)
@@ -57,8 +62,31 @@ internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics m
         _read.Cancel();
     }
 
+    /// <summary>Notices go to the outbox from now on; one that finds no room there ends the connection, as any other message does.</summary>
+    private void Watch()
+    {
+        lock (_watching)
+        {
+            if (_isOver || _watched is not null) return;
+            _watched = notices?.Listen(notice =>
+            {
+                if (outbox.TryAdd(RpcWriter.Notice(notice))) return;
+                _isOverrun = true;
+                _read.Cancel();
+            });
+        }
+    }
+
     // The cancellation sources have no timers, so there is nothing to free in them, and a late Stop stays harmless.
-    public ValueTask DisposeAsync() => feed.DisposeAsync();
+    public ValueTask DisposeAsync()
+    {
+        lock (_watching)
+        {
+            _isOver = true;
+            _watched?.Dispose();
+        }
+        return feed.DisposeAsync();
+    }
 
     private async ValueTask MoveAsync()
     {
@@ -124,6 +152,8 @@ internal sealed class EventPump(IEventFeed feed, Outbox outbox, GatewayMetrics m
                 return Closing;
             }
         }
+
+        public void Watch() => pump.Watch();
 
         private static FeedPosition Closing => new(null, RpcError.Unavailable("the connection is closing"));
 

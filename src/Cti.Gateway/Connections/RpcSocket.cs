@@ -29,7 +29,7 @@ internal sealed class RpcSocket(GatewayOptions options, WebSocket socket, Caller
     {
         log.Write(LogEvents.GatewayConnected, caller.Application.Name, remote, caller.Generation);
         metrics.ConnectionOpened();
-        var pump = _pump = new EventPump(feeds.Open(caller.Application.Name), _outbox, metrics);
+        var pump = _pump = new EventPump(feeds.Open(caller.Application.Name), _outbox, metrics, options.Notices);
         await using var closing = pump.ConfigureAwait(false);
         var writing = WriteAsync();
         var pumping = PumpAsync(pump);

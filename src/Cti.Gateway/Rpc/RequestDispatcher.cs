@@ -16,6 +16,9 @@ internal interface IConnectionFeed
 
     /// <summary>As <see cref="IEventFeed.AcknowledgeAsync"/>.</summary>
     ValueTask<FeedPosition> AcknowledgeAsync(string cursor, CancellationToken cancellation);
+
+    /// <summary>The connection is told notices from now on; of no effect where it is already.</summary>
+    void Watch();
 }
 
 /// <summary>Turns the text of one request into the text of its answer.</summary>
@@ -60,8 +63,11 @@ internal sealed class RequestDispatcher(GatewayOptions options, IRequestRouter r
         {
             case Catalogue.Discover:
                 return new(RpcReply.Ok(_pages.Of(generation, caller.Server)));
-            case Catalogue.Subscribe or Catalogue.Acknowledge when feed is null:
+            case Catalogue.Subscribe or Catalogue.Acknowledge or Catalogue.WatchTrunks when feed is null:
                 return Refuse(new RpcError(ErrorCodes.InvalidRequest, $"{method.Name} acts on the feed of a WebSocket, and this request came without one"));
+            case Catalogue.WatchTrunks:
+                feed.Watch();
+                return new(RpcReply.Ok("null"u8.ToArray()));
             case Catalogue.Subscribe:
                 return FromFeedAsync(feed.SubscribeAsync(arguments.OptionalString("from"), arguments.OptionalString("group"), CancellationToken.None));
             case Catalogue.Acknowledge:

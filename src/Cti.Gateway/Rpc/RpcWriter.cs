@@ -90,6 +90,19 @@ internal static class RpcWriter
         return End(writer);
     }
 
+    /// <summary>What is told while it happens, as a notification: without <c>meta</c>, since no cursor leads back to it.</summary>
+    internal static byte[] Notice(Notice notice)
+    {
+        var writer = Begin();
+        writer.WriteStartObject();
+        writer.WriteString("jsonrpc"u8, "2.0"u8);
+        writer.WriteString("method"u8, notice.Method);
+        writer.WritePropertyName("params"u8);
+        writer.WriteRawValue(notice.Params.Span, skipInputValidation: true);
+        writer.WriteEndObject();
+        return End(writer);
+    }
+
     /// <summary><c>{"cursor": …}</c>.</summary>
     internal static byte[] Cursor(string? cursor)
     {

@@ -37,6 +37,7 @@ internal static class CommandLine
         {
             RunCommand.Build(terminal),
             StatusCommand.Build(terminal),
+            TrunksCommand.Build(terminal),
             DrainCommand.Build(terminal),
             CallsCommand.Build(terminal),
             CallCommand.Build(terminal),

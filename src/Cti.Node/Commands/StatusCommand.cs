@@ -65,7 +65,8 @@ internal static class StatusCommand
         return words + ")";
     }
 
-    private static string Time(JsonNode? unixSeconds) => unixSeconds is null ? "?"
+    /// <summary>A moment, in UTC.</summary>
+    internal static string Time(JsonNode? unixSeconds) => unixSeconds is null ? "?"
         : DateTimeOffset.FromUnixTimeSeconds((long)unixSeconds).UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     private static int Sum(JsonArray nodes, string what) => nodes.OfType<JsonObject>().Sum(node => (int?)node[what] ?? 0);

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Net;
 using Cti.Actors.SipNode;
+using Cti.Actors.Trunks;
 using Cti.Kernel;
 using Cti.Media;
 using Cti.Sip.Dialog;
@@ -247,7 +248,7 @@ public enum DtmfMode
 
 /// <summary>One of cti.trunks.</summary>
 /// <param name="Name">Unique.</param>
-/// <param name="Address">Where its requests go to and its calls come from.</param>
+/// <param name="Address">Where its requests go to and its calls come from; with targets what its URIs name, else the first target's.</param>
 /// <param name="Transport">Over which transport.</param>
 /// <param name="AcceptFrom">Where its calls come from, too.</param>
 /// <param name="MaxCalls">Calls at once in the cluster; 0: no limit.</param>
@@ -265,7 +266,23 @@ public enum DtmfMode
 /// <param name="Signalling">What is asked of it, and granted to it.</param>
 public sealed record TrunkSettings(string Name, HostPort Address, SipProtocol Transport, ImmutableArray<IPNetwork> AcceptFrom, int MaxCalls,
     int CallsPerSecond, TrunkAuth? Auth, bool Register, TimeSpan RegisterExpires, string? FromUser, string? FromDomain, bool AssertIdentity, DtmfMode Dtmf,
-    TimeSpan OptionsInterval, TrunkMedia Media, TrunkTls Tls, TrunkSignalling Signalling);
+    TimeSpan OptionsInterval, TrunkMedia Media, TrunkTls Tls, TrunkSignalling Signalling)
+{
+    /// <summary>Where its requests go to, where that is not its address alone.</summary>
+    public ImmutableArray<TrunkTargetSettings> Targets { get; init; } = [];
+
+    /// <summary>How it writes callers' numbers.</summary>
+    public CallerIdRules CallerId { get; init; } = CallerIdRules.None;
+
+    /// <summary>Whether it has an address of its own beside its targets.</summary>
+    public bool HasAddress { get; init; } = true;
+}
+
+/// <summary>One of cti.trunks[].targets.</summary>
+/// <param name="Address">Where it is.</param>
+/// <param name="Priority">0..65535: those of the least are tried first.</param>
+/// <param name="Weight">0..65535: of one priority each is tried first in proportion to it.</param>
+public sealed record TrunkTargetSettings(HostPort Address, int Priority, int Weight);
 
 /// <summary>What cti.trunks[] has of cti.sip, and of its connections.</summary>
 /// <param name="Reliable">Whether provisional responses are reliable; null: as cti.sip says.</param>
@@ -276,7 +293,8 @@ public sealed record TrunkSignalling(ReliableProvisionals? Reliable, TimeSpan? S
 /// <summary>cti.trunks[].tls.</summary>
 /// <param name="Name">What its certificate must name; null: its host.</param>
 /// <param name="Verify">Whether its certificate is looked at.</param>
-public sealed record TrunkTls(string? Name, bool Verify);
+/// <param name="AcceptByCertificate">Whether one that connects and shows a certificate with that name is the trunk, wherever it connects from.</param>
+public sealed record TrunkTls(string? Name, bool Verify, bool AcceptByCertificate);
 
 /// <summary>cti.trunks[].media.</summary>
 /// <param name="Latch">From where else than its signalled address RTP may come; null: as cti.media says.</param>

@@ -16,10 +16,8 @@ namespace Cti.Node.Configuration;
 /// <summary>
 /// Turns values into <see cref="NodeConfiguration"/>. What it asks for is what there is: the reference and the documentation are tested against it.
 /// </summary>
-internal sealed class NodeConfigurationBinder(SettingsJournal journal)
+internal sealed partial class NodeConfigurationBinder(SettingsJournal journal)
 {
-    private const string Networks = "a network, ADDRESS/BITS, or an address";
-
     private static readonly (string, SipProtocol)[] Protocols = [("udp", SipProtocol.Udp), ("tcp", SipProtocol.Tcp), ("tls", SipProtocol.Tls)];
 
     private static readonly (string, JournalProvider)[] Providers =
@@ -40,8 +38,6 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
 
     private static readonly (string, ClientCertificates)[] ClientCertificateModes =
         [("none", ClientCertificates.None), ("optional", ClientCertificates.Optional), ("required", ClientCertificates.Required)];
-
-    private static readonly (string, DtmfMode)[] DtmfModes = [("rfc4733", DtmfMode.Rfc4733), ("info", DtmfMode.Info), ("inband", DtmfMode.Inband)];
 
     private static readonly (string, LogSeverity)[] Levels =
         [("debug", LogSeverity.Debug), ("information", LogSeverity.Information), ("warning", LogSeverity.Warning), ("error", LogSeverity.Error)];
@@ -323,80 +319,6 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
         return settings;
     }
 
-    private static TrunkSettings Trunk(SettingsReader trunk)
-    {
-        var auth = trunk.Has("auth") ? Auth(trunk.Section("auth")) : null;
-        var register = trunk.FlagOrNull("register") ?? false;
-        var settings = new TrunkSettings(
-            trunk.Required("name", "a name of letters, digits, - _ and .", ConfigurationTexts.Name, "?"),
-            trunk.Required("address", ConfigurationTexts.HostPortForm, ConfigurationTexts.HostAndPort, new HostPort("invalid", null)),
-            trunk.Has("transport") ? trunk.Choice("transport", Protocols) : Ask(trunk, "transport", SipProtocol.Udp),
-            [.. trunk.List("accept-from", Networks, ConfigurationTexts.Network, max: 256).Select(static network => network.Value)],
-            trunk.Has("max-calls") ? trunk.Integer("max-calls", 0, 100_000) : Ask(trunk, "max-calls", 0),
-            trunk.Has("calls-per-second") ? trunk.Integer("calls-per-second", 0, 10_000) : Ask(trunk, "calls-per-second", 0),
-            auth,
-            register,
-            trunk.Has("register-expires") ? trunk.Duration("register-expires", "10s", "1d") : Ask(trunk, "register-expires", TimeSpan.FromMinutes(10)),
-            trunk.TextOrNull("from-user"),
-            trunk.Parsed("from-domain", "a host name or address", text => ConfigurationTexts.HostAndPort(text) is { Port: null } ? text : null),
-            trunk.FlagOrNull("assert-identity") ?? false,
-            trunk.Has("dtmf") ? trunk.Choice("dtmf", DtmfModes) : Ask(trunk, "dtmf", DtmfMode.Rfc4733),
-            trunk.Has("options-interval")
-                ? trunk.Duration("options-interval", "1s", "1h", orZero: true)
-                : Ask(trunk, "options-interval", TimeSpan.FromSeconds(30)),
-            OfTrunk(trunk.Section("media")),
-            TlsOfTrunk(trunk.Section("tls")),
-            Signalling(trunk));
-        if (register && auth is null) trunk.Problem("register", "needs auth { user = ..., password = ... }");
-        return settings;
-    }
-
-    private static TrunkSignalling Signalling(SettingsReader trunk) => new(
-        trunk.Has("reliable-provisional")
-            ? trunk.Choice("reliable-provisional", ReliableModes)
-            : Ask(trunk, "reliable-provisional", default(ReliableProvisionals?)),
-        trunk.Has("session-expires")
-            ? trunk.Duration("session-expires", "90s", "1d", orZero: true)
-            : Ask(trunk, "session-expires", default(TimeSpan?)),
-        trunk.Has("keep-alive") ? trunk.Duration("keep-alive", "5s", "1h", orZero: true) : Ask(trunk, "keep-alive", TimeSpan.Zero));
-
-    private static TrunkTls TlsOfTrunk(SettingsReader tls)
-    {
-        var settings = new TrunkTls(tls.Parsed("name", "a host name or address", text => ConfigurationTexts.HostAndPort(text) is { Port: null } ? text : null),
-            tls.FlagOrNull("verify") ?? true);
-        tls.Close();
-        return settings;
-    }
-
-    private static TrunkMedia OfTrunk(SettingsReader media)
-    {
-        var settings = new TrunkMedia(
-            media.Has("latch") ? media.Choice("latch", LatchModes) : Ask(media, "latch", default(LatchMode?)),
-            media.Has("idle") ? media.Choice("idle", IdleModes) : Ask(media, "idle", default(IdleSending?)),
-            media.Has("srtp") ? media.Choice("srtp", SrtpModes) : Ask(media, "srtp", default(SrtpMode?)),
-            media.Has("codecs") ? Codecs(media) : Ask(media, "codecs", default(ImmutableArray<string>?)));
-        media.Close();
-        return settings;
-    }
-
-    private static TrunkAuth Auth(SettingsReader auth)
-    {
-        var settings = new TrunkAuth(auth.NonEmpty("user"), auth.SecretOrNull("password") ?? new Secret(""),
-            auth.List("realm", "a text of 1..200 characters", text => text.Length is > 0 and <= 200 ? text : null, max: 8));
-        if (settings.Password.Reveal().Length == 0) auth.Problem("password", "not set; right is a text that is not empty");
-        auth.Close();
-        return settings;
-    }
-
-    private static RouteSettings Route(SettingsReader route) => new(
-        Pattern(route, "to"),
-        Pattern(route, "from"),
-        route.TextOrNull("trunk"),
-        route.Required("application", "an application's name", ConfigurationTexts.Name, "?"));
-
-    private static string? Pattern(SettingsReader route, string key) =>
-        route.Parsed(key, "a pattern of 1..200 characters, * for any", text => text.Length is > 0 and <= 200 ? text : null);
-
     private static ClusterSettings Cluster(SettingsReader cti)
     {
         var cluster = cti.Section("cluster");
@@ -479,6 +401,10 @@ internal sealed class NodeConfigurationBinder(SettingsJournal journal)
     private static void CheckNames(SettingsReader cti, NodeConfiguration configuration)
     {
         var trunks = configuration.Trunks.Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+        if (configuration.Sip.Tls?.Clients is null or ClientCertificates.None
+            && configuration.Trunks.FirstOrDefault(static t => t.Tls.AcceptByCertificate) is { } shown)
+            cti.Problem("trunks", $"\"{shown.Name}\" is known by its certificate, and nobody is asked for one; right is cti.sip.tls with client-certificates = "
+                + "optional or required");
         if (trunks.Count != configuration.Trunks.Length) cti.Problem("trunks", "two trunks of the same name; right are different ones");
         var applications = configuration.Gateway.Applications.Keys.Append(configuration.Gateway.DefaultApplication).ToHashSet(StringComparer.Ordinal);
         foreach (var route in configuration.Routes)

@@ -156,22 +156,33 @@ internal sealed class SettingsReader(HoconObject? values, string path, string te
         return items.DrainToImmutable();
     }
 
-    /// <summary>A list of objects.</summary>
-    public ImmutableArray<T> Objects<T>(string key, Func<SettingsReader, T> read)
+    /// <summary>A list of objects, and of texts where these say enough.</summary>
+    /// <param name="key">Its name.</param>
+    /// <param name="read">Reads an object.</param>
+    /// <param name="right">What an element has to be.</param>
+    /// <param name="parse">Reads a text; null where there are only objects.</param>
+    /// <param name="max">How many there may be.</param>
+    public ImmutableArray<T> Objects<T>(string key, Func<SettingsReader, T> read, string right = "an object, { ... }", Func<string, T?>? parse = null,
+        int max = 1000) where T : class
     {
         var value = Ask(key);
         if (value is null) return [];
+        if (value is HoconScalar single && parse is not null) value = new HoconArray([single], single.Origin);
         if (value is not HoconArray list)
         {
-            Bad(key, value, "a list of objects, [{ ... }]");
+            Bad(key, value, parse is null ? "a list of objects, [{ ... }]" : "a list, [...], of " + right);
             return [];
         }
+        if (list.Items.Length > max)
+            journal.Add(value.Origin, Join(path, key), string.Create(CultureInfo.InvariantCulture, $"{list.Items.Length} elements; right is 0..{max}"));
         var items = ImmutableArray.CreateBuilder<T>(list.Items.Length);
         for (var i = 0; i < list.Items.Length; i++)
         {
             if (list.Items[i] is not HoconObject item)
             {
-                Bad(key, list.Items[i], "an object, { ... }", i);
+                var text = list.Items[i] is HoconScalar { Kind: not HoconScalarKind.Null } scalar ? parse?.Invoke(scalar.Text) : null;
+                if (text is null) Bad(key, list.Items[i], right, i);
+                else items.Add(text);
                 continue;
             }
             var reader = new SettingsReader(item, string.Create(CultureInfo.InvariantCulture, $"{Join(path, key)}[{i}]"), Join(template, key) + "[]",

@@ -48,6 +48,8 @@ public sealed record DigestTrust
     public required string Host { get; init; }
     /// <summary>The peer's port, 1..65535.</summary>
     public required int Port { get; init; }
+    /// <summary>Hosts and ports that are the peer's too, as configured.</summary>
+    public ImmutableArray<(string Host, int Port)> Others { get; init; } = [];
     /// <summary>Realms that may be answered; empty for the first one that the peer asks with.</summary>
     public ImmutableArray<string> Realms { get; init; } = [];
     /// <summary>Where the peer's host leads.</summary>
@@ -120,7 +122,10 @@ public sealed record DigestTrust
         var port = uri.Port != 0 ? uri.Port : uri.Scheme == "sips" ? 5061 : 5060;
         var host = uri.Host.Trim('[', ']');
         if (IPAddress.TryParse(host, out var address)) return EndPoints.Any(known => known.Port == port && known.Address.Equals(address));
-        return (port == Port || uri.Port == 0) && host.TrimEnd('.').Equals(Host.TrimEnd('.'), StringComparison.OrdinalIgnoreCase);
+        return Is(Host, Port) || Others.Any(other => Is(other.Host, other.Port));
+
+        bool Is(string known, int knownPort) =>
+            (port == knownPort || uri.Port == 0) && host.TrimEnd('.').Equals(known.TrimEnd('.'), StringComparison.OrdinalIgnoreCase);
     }
 
     private static bool IsStrong(DigestAlgorithm algorithm) => algorithm >= DigestAlgorithm.Sha256;

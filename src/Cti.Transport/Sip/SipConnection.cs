@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -34,6 +35,7 @@ internal sealed class SipConnection
     private readonly object _gate = new();
     private readonly Queue<(ReadOnlyMemory<byte> Bytes, long SendId)> _output = new();
     private SslStream? _secure;
+    private ImmutableArray<string> _shown = [];
     private int _outputBytes;
     private bool _sending;
     private State _state;
@@ -106,7 +108,10 @@ internal sealed class SipConnection
     public bool IsIdleStranger(long nowMillis) => IsStranger && !HasCalls && nowMillis - ActiveMillis >= Limits.SipStrangerIdleMillis;
 
     // A trunk's addresses may have been looked up only after it had connected.
-    private bool IsStranger => !IsOutgoing && !IsTrunk && !_context.IsTrunk(Flow.Remote.Address);
+    private bool IsStranger => !IsOutgoing && !IsTrunk && _shown.IsEmpty && !_context.IsTrunk(Flow.Remote.Address);
+
+    /// <summary>Whether its far end, which connected, has shown a certificate that names it so.</summary>
+    public bool HasShown(string name) => _shown.Contains(name, StringComparer.OrdinalIgnoreCase);
 
     private bool IsClosed
     {
@@ -130,6 +135,9 @@ internal sealed class SipConnection
                 await _socket.ConnectAsync(Flow.Remote).ConfigureAwait(false);
             if (Flow.Kind == SipTransportKind.Tls)
                 _secure = await _context.Options.Tls!.GreetAsync(_socket, Flow.Remote, IsOutgoing).ConfigureAwait(false);
+            // Before the first message is read, and never again.
+            if (_secure is { } greeted && !IsOutgoing)
+                _shown = _context.Options.Tls!.NamesShown(greeted);
         }
         catch (Exception error) when (IsEnd(error) || error is AuthenticationException)
         {

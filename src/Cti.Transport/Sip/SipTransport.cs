@@ -137,6 +137,10 @@ public sealed class SipTransport : ISipTransport, IDisposable
             connection!.CountCall(change);
     }
 
+    /// <inheritdoc/>
+    public bool IsShown(SipFlow flow, string name) =>
+        flow is { Kind: SipTransportKind.Tls, Connection: not 0 } && _table.TryFind(flow.Connection, out var connection) && connection!.HasShown(name);
+
     /// <summary>Closes every socket; sends that had not left are reported.</summary>
     public void Dispose()
     {

@@ -1,4 +1,5 @@
 using System.Formats.Asn1;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace Cti.Transport.Tls;
@@ -10,6 +11,20 @@ internal static class SipIdentity
 {
     private const string AlternativeNames = "2.5.29.17";
     private static readonly Asn1Tag Uri = new(TagClass.ContextSpecific, 6);
+
+    /// <summary>Whether a certificate is a host's: by its name, as TLS looks at it, or by a <c>sip:</c> URI.</summary>
+    public static bool IsOf(X509Certificate2 certificate, string domain)
+    {
+        try
+        {
+            return certificate.MatchesHostname(domain) || Names(certificate, domain);
+        }
+        catch (Exception fault) when (fault is ArgumentException or CryptographicException)
+        {
+            // What is no name in TLS's eyes (an underscore is enough), or a certificate whose names cannot be read, is nobody's.
+            return Names(certificate, domain);
+        }
+    }
 
     /// <summary>Whether a <c>sip:</c> URI of the certificate's names the domain.</summary>
     public static bool Names(X509Certificate2 certificate, string domain)

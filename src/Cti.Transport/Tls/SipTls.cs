@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -45,6 +46,9 @@ public sealed class SipTls : IDisposable
     /// <summary>What is known of an address that is connected to; null answers or no function: its certificate must name the address.</summary>
     public Func<IPEndPoint, TlsPeer?>? PeerAt { get; init; }
 
+    /// <summary>Names by which those who connect are told apart, where their certificate has one; none: nobody is.</summary>
+    public ImmutableArray<string> CallerNames { get; init; } = [];
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -78,6 +82,12 @@ public sealed class SipTls : IDisposable
             inner.End();
         }
     }
+
+    /// <summary>Which of <see cref="CallerNames"/> the certificate has that was shown, and verified, in the greeting of an accepted connection.</summary>
+    internal ImmutableArray<string> NamesShown(SslStream greeted) =>
+        CallerNames.IsEmpty || greeted.RemoteCertificate is not X509Certificate2 shown
+            ? []
+            : [.. CallerNames.Where(name => SipIdentity.IsOf(shown, name))];
 
     private SslClientAuthenticationOptions AsClient(TlsPeer peer) => new()
     {

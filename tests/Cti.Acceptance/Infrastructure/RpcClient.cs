@@ -145,7 +145,9 @@ internal sealed class RpcClient : IAsyncDisposable
 
     private void Take(JsonObject message)
     {
-        if (message["method"] is JsonValue method) Events.Add(new RpcEvent((string)method!, message["params"]!.AsObject(), message["meta"]!.AsObject()));
+        // What is told while it happens, and is in no feed, has no meta.
+        if (message["method"] is JsonValue method)
+            Events.Add(new RpcEvent((string)method!, message["params"]!.AsObject(), message["meta"] as JsonObject ?? []));
         else if (message["id"] is JsonValue id && _asked.TryGetValue((string)id!, out var waiting)) waiting.TrySetResult(message);
     }
 }

@@ -4,6 +4,7 @@ using Cti.Actors.Calls;
 using Cti.Actors.Instances;
 using Cti.Actors.Resources;
 using Cti.Actors.SipNode;
+using Cti.Actors.Trunks;
 using Cti.Calls.Speech;
 using Cti.Contract;
 using Cti.Kernel;
@@ -23,8 +24,11 @@ internal sealed class ClusterBench
     private readonly SeededRandom _random = new(7);
     private readonly int _instances;
 
-    internal ClusterBench(int count = 3, int instances = 24, bool spread = true)
+    private readonly Trunk[] _trunks;
+
+    internal ClusterBench(int count = 3, int instances = 24, bool spread = true, params Trunk[] trunks)
     {
+        _trunks = trunks;
         _instances = instances;
         _disk.NowMillis = () => Runtime.UnixMillis;
         Network = new VirtualNetwork(Runtime, _random.Fork());
@@ -173,6 +177,7 @@ internal sealed class ClusterBench
             InstanceCount = instances,
             Inbound = new InboundPolicy([], true, App, false),
             DialAny = true,
+            Trunks = _trunks,
             IsShared = true,
             LinkAddress = $"{name}:7000",
             Network = ports => new VirtualLinks(new VirtualLinksOptions

@@ -57,7 +57,7 @@ internal sealed class NodeBench
         // Trunks are spoken to as soon as the node starts, so they listen before.
         foreach (var trunk in trunks ?? [])
         {
-            if (IPAddress.TryParse(trunk.Host, out _)) Peer(trunk.Host);
+            foreach (var target in trunk.Hops.Where(static target => target.Address is not null)) Peer(target.Host);
         }
         Media = new VirtualMediaPort(Runtime, IPAddress.Parse("10.0.0.100"));
         _disk = disk ?? new MemoryDisk();

@@ -19,7 +19,8 @@ internal sealed record ContractMethod(string Name, IReadOnlyList<(string Name, s
 /// <param name="Name">Full name.</param>
 /// <param name="Parameters">What it always has, in order.</param>
 /// <param name="Optional">What follows that where an operator has asked for it.</param>
-internal sealed record ContractEvent(string Name, string[] Parameters, string[] Optional);
+/// <param name="IsLive">It is in no feed: it comes while it happens, to those who asked for it.</param>
+internal sealed record ContractEvent(string Name, string[] Parameters, string[] Optional, bool IsLive);
 
 /// <summary>
 /// The contract's tables, as text beside this file. They are written down apart from the server's own definitions, so that comparing the two means something.
@@ -47,8 +48,9 @@ internal static partial class ContractTables
     {
         var open = line.IndexOf('(', StringComparison.Ordinal);
         var parameters = Split(line[(open + 1)..^1]);
-        return new ContractEvent(line[..open], [.. parameters.Where(static name => name[^1] != '?')],
-            [.. parameters.Where(static name => name[^1] == '?').Select(static name => name[..^1])]);
+        var isLive = line.StartsWith("live ", StringComparison.Ordinal);
+        return new ContractEvent(line[(isLive ? 5 : 0)..open], [.. parameters.Where(static name => name[^1] != '?')],
+            [.. parameters.Where(static name => name[^1] == '?').Select(static name => name[..^1])], isLive);
     })];
 
     /// <summary>The states of a module.</summary>

@@ -115,6 +115,56 @@ public sealed class CommandTests
     }
 
     [Fact]
+    public async Task Trunks_shows_each_trunk_of_each_node_with_its_targets()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = request => request.Method == "sys.trunk.list"
+            ? ScriptedGateway.Result("""[{"node":"b","name":"[t]","up":true,"targets":[{"target":"10.0.0.1:5060","priority":1,"weight":1,"up":true,"since":"""
+                + """1700000000,"code":200,"reason":"OK"},{"target":"sbc.example","priority":2,"weight":1,"up":false,"code":408,"reason":"no answer","since":"""
+                + """1700000060}],"registered":true,"registered_until":1700000600,"calls":3,"max_calls":30,"calls_per_second":5,"too_fast":2},"""
+                + """{"node":"a","name":"[t]","up":true,"targets":[],"calls":1,"max_calls":0,"calls_per_second":0,"too_fast":0}]""")
+            : ScriptedGateway.Result("null");
+
+        var shown = await RunAsync(With(gateway, "trunks"));
+
+        shown.Code.ShouldBe(0);
+        var text = Regex.Replace(shown.Out, " +", " ");
+        text.ShouldContain("│ [t] │ a │ up │ │ │ 1 │ │");
+        text.ShouldContain("│ [t] │ b │ up │ 10.0.0.1:5060 up since 2023-11-14 22:13:20Z │ until 2023-11-14 22:23:20Z │ 3/30 │ 5, 2 refused │");
+        text.ShouldContain("│ sbc.example down since 2023-11-14 22:14:20Z: 408 no answer │");
+        text.IndexOf("│ a │", StringComparison.Ordinal).ShouldBeLessThan(text.IndexOf("│ b │", StringComparison.Ordinal));
+        text.TrimEnd().ShouldEndWith("1 trunk, 4 calls");
+    }
+
+    [Theory]
+    [InlineData("""{"node":"a","name":"t","up":false,"targets":[],"calls":0}""", "down", 1)]
+    [InlineData("""{"node":"a","name":"t","up":true,"targets":[],"registered":false,"calls":0}""", "no", 1)]
+    [InlineData("""{"node":"a","name":"t","up":true,"targets":[],"registered":false,"register_status":403,"register_reason":"Forbidden","register_since":"""
+        + """1700000000,"calls":0}""", "no: 403 Forbidden since 2023-11-14 22:13:20Z", 1)]
+    [InlineData("""{"node":"a","name":"t","up":true,"targets":[],"calls":0}""", "up", 0)]
+    public async Task Trunks_fails_where_one_does_not_do_what_it_should(string trunk, string words, int code)
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ => ScriptedGateway.Result($"[{trunk}]");
+
+        var shown = await RunAsync(With(gateway, "trunks"));
+
+        shown.Code.ShouldBe(code);
+        Regex.Replace(shown.Out, " +", " ").ShouldContain($"│ {words} │");
+    }
+
+    [Fact]
+    public async Task Without_trunks_there_is_no_table()
+    {
+        await using var gateway = await ScriptedGateway.StartAsync();
+        gateway.Answer = _ => ScriptedGateway.Result("[]");
+
+        var shown = await RunAsync(With(gateway, "trunks"));
+
+        (shown.Code, shown.Out.Trim()).ShouldBe((0, "0 trunks, 0 calls"));
+    }
+
+    [Fact]
     public async Task Drain_waits_until_the_node_is_empty()
     {
         await using var gateway = await ScriptedGateway.StartAsync();

@@ -108,6 +108,26 @@ public sealed class ConfigurationTests : IDisposable
     }
 
     [Fact]
+    public void A_trunks_targets_are_texts_or_objects_and_stand_for_its_address()
+    {
+        var c = Load(File("""
+            cti.trunks = [
+              { name = a, targets = ["10.0.0.1", { address = "10.0.0.2:5080", priority = 2, weight = 30 }] }
+              { name = b, address = carrier.example, targets = sbc.example }
+            ]
+            """), []);
+
+        var (a, b) = (c.Trunks[0], c.Trunks[1]);
+        a.Targets.ShouldBe([new(new HostPort("10.0.0.1", null), 1, 1), new(new HostPort("10.0.0.2", 5080), 2, 30)]);
+        (a.Address, a.HasAddress).ShouldBe((new HostPort("10.0.0.1", null), false));
+        (b.Address, b.HasAddress, b.Targets[0].Address).ShouldBe((new HostPort("carrier.example", null), true, new HostPort("sbc.example", null)));
+        var trunk = TrunkWiring.ToTrunk(a, []);
+        trunk.Targets.Select(static target => target.ToString()).ShouldBe(["10.0.0.1:5060", "10.0.0.2:5080"]);
+        (trunk.Host, trunk.IsNamedByTargets).ShouldBe(("10.0.0.1", true));
+        TrunkWiring.ToTrunk(b, []).Targets[0].ToString().ShouldBe("sbc.example", "a name without a port may have service records");
+    }
+
+    [Fact]
     public void A_shell_value_is_literal_unless_it_starts_like_HOCON()
     {
         var c = Load(null, [("CTI_SIP_LISTEN", """["udp:127.0.0.1:5070", "tcp:[::1]:5071"]""")],
@@ -207,6 +227,15 @@ public sealed class ConfigurationTests : IDisposable
         { "cti.trunks = [{ name = a, address = h, media { codecs = [GSM] } }]",
             "cti.trunks[0].media.codecs[0]: \"GSM\" is wrong; right is one of PCMA, PCMU, G722, opus" },
         { "cti.trunks = [{ name = a }]", "1:15: cti.trunks[0].address: not set; right is HOST or HOST:PORT" },
+        { "cti.trunks = [{ name = a, address = h, targets = [\"h h\"] }]", "cti.trunks[0].targets[0]: \"h h\" is wrong; right is HOST or HOST:PORT" },
+        { "cti.trunks = [{ name = a, targets = [{ priority = 2 }] }]", "cti.trunks[0].targets[0].address: not set; right is HOST or HOST:PORT" },
+        { "cti.trunks = [{ name = a, targets = [{ address = h, weight = 65536 }] }]", "cti.trunks[0].targets[0].weight" },
+        { "cti.trunks = [{ name = a, address = h, tls { accept-by-certificate = true } }]",
+            "cti.trunks: \"a\" is known by its certificate, and nobody is asked for one; right is cti.sip.tls with client-certificates" },
+        { "cti.trunks = [{ name = a, address = h, caller-id { format = e164 } }]",
+            "cti.trunks[0].caller-id.country: not set; a format needs the country's calling code" },
+        { "cti.trunks = [{ name = a, address = h, caller-id { country = \"049\" } }]", "cti.trunks[0].caller-id.country: \"049\" is wrong" },
+        { "cti.trunks = [{ name = a, targets = [h, h] }]", "cti.trunks[0].targets: the same address twice" },
         { "cti.trunks = [{ name = a, address = h, mx-calls = 1 }]", "1:51: cti.trunks[0].mx-calls: unknown key; cti.trunks[0].max-calls is probably meant" },
         { "cti.trunks = [{ name = a, address = h, register = true }]", "cti.trunks[0].register: needs auth" },
         { "cti.trunks = [{ name = a, address = h, register-expires = 5s }]", "cti.trunks[0].register-expires" },

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
@@ -109,6 +110,39 @@ public sealed class TlsTests : IDisposable
         IsAnswered(Node(clients: ClientCertificates.Optional), Read(strangers.Issue("phone", "phone.example.com"))).ShouldBeFalse();
     }
 
+    [Theory]
+    [InlineData(ClientCertificates.Optional, "pbx.example.com", true)]
+    [InlineData(ClientCertificates.Required, "pbx.example.com", true)]
+    [InlineData(ClientCertificates.Optional, "*.example.com", true)]
+    [InlineData(ClientCertificates.Optional, "sip:pbx.example.com", true)]
+    [InlineData(ClientCertificates.Optional, "sip:alice@pbx.example.com", false)]
+    [InlineData(ClientCertificates.Optional, "example.com", false)]
+    [InlineData(ClientCertificates.Optional, "other.example.com", false)]
+    [InlineData(ClientCertificates.Optional, null, false)]
+    [InlineData(ClientCertificates.None, "pbx.example.com", false)]
+    public void Whose_certificate_names_one_that_is_looked_for_is_known_by_it(ClientCertificates clients, string? named, bool isKnown)
+    {
+        var node = Node(clients: clients, callers: ["no_host", "sbc.example.net", "pbx.example.com"]);
+        var phone = Greet(node, shown: named is null ? null : Read(_certificates.Issue("caller", named)));
+        phone.Write(SipTransportFixture.Options("shown"));
+        var flow = node.NextReceived().Flow;
+        node.Transport.IsShown(flow, "PBX.example.com").ShouldBe(isKnown);
+        node.Transport.IsShown(flow, "sbc.example.net").ShouldBeFalse();
+        node.Transport.IsShown(flow with { Connection = flow.Connection + 1 }, "pbx.example.com").ShouldBeFalse();
+        node.Transport.IsShown(flow with { Connection = 0 }, "pbx.example.com").ShouldBeFalse();
+    }
+
+    [Fact]
+    public void What_this_node_connects_to_is_known_by_its_address_alone()
+    {
+        var far = Node(_certificates.Issue("far", "127.0.0.1", "pbx.example.com"));
+        var node = Node(callers: ["pbx.example.com"]);
+        SendTo(node, far);
+        var received = far.NextReceived();
+        far.Transport.Send(received.Flow, SipTransportFixture.Options("back"), 1);
+        node.Transport.IsShown(node.NextReceived().Flow, "pbx.example.com").ShouldBeFalse();
+    }
+
     [Fact]
     public void What_is_no_TLS_is_closed_and_counted_and_costs_no_other_connection()
     {
@@ -203,7 +237,8 @@ public sealed class TlsTests : IDisposable
         Should.Throw<CertificateException>(() => CertificateFiles.Trusted(empty, new ManualTime(), NullLog.Instance)).Message.ShouldContain("no certificate");
     }
 
-    private SipTransportFixture Node(string? certificate = null, TlsPeer? peer = null, ClientCertificates clients = default, string? trusted = null)
+    private SipTransportFixture Node(string? certificate = null, TlsPeer? peer = null, ClientCertificates clients = default, string? trusted = null,
+        ImmutableArray<string> callers = default)
     {
         certificate ??= _certificates.Issue($"node{_owned.Count}", "127.0.0.1");
         var tls = new SipTls
@@ -211,6 +246,7 @@ public sealed class TlsTests : IDisposable
             Certificate = CertificateFiles.Own(certificate, certificate, _time, _log),
             Trusted = CertificateFiles.Trusted(trusted ?? _certificates.Authority, _time, _log),
             Clients = clients,
+            CallerNames = callers.IsDefault ? [] : callers,
             PeerAt = peer is null ? null : _ => peer,
         };
         var node = new SipTransportFixture(options => options with
