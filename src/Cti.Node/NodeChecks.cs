@@ -10,8 +10,16 @@ namespace Cti.Node;
 /// </summary>
 internal static class NodeChecks
 {
+    /// <summary>
+    /// For so long after its start a node waits until it is a member. While two others do not hear each other Akka lets nobody in, and calls need no member:
+    /// then the rows decide.
+    /// </summary>
+    private static readonly TimeSpan JoiningMax = TimeSpan.FromSeconds(15);
+
     /// <summary>The checks of a node that has started.</summary>
-    public static ImmutableArray<HealthCheckRegistration> Of(ServerNode node) =>
+    /// <param name="node">It.</param>
+    /// <param name="uptime">For how long it has run.</param>
+    public static ImmutableArray<HealthCheckRegistration> Of(ServerNode node, Func<TimeSpan> uptime) =>
     [
         Check("journal", () => node.Journal switch
         {
@@ -25,7 +33,7 @@ internal static class NodeChecks
             :
             [
                 Check("cluster actors", () => node.ClusterPicture!.IsRunning ? (true, "running") : (false, "being made anew")),
-                Check("cluster member", () => (node.ClusterPicture!.IsUp, node.ClusterPicture.Status)),
+                Check("cluster member", () => (node.ClusterPicture!.IsUp || uptime() > JoiningMax, node.ClusterPicture.Status)),
             ],
     ];
 

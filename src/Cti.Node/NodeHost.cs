@@ -444,6 +444,12 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
                 + "by you only.");
         }
 
+        static Func<TimeSpan> UptimeFromNow(SystemClock clock)
+        {
+            var began = clock.MonotonicNanos;
+            return () => TimeSpan.FromMicroseconds((clock.MonotonicNanos - began) / 1_000.0);
+        }
+
         // A full path in any of these is a media file's; which of them the application may hear is told where it is played.
         Cti.Contract.MediaRoots RootsOf(string application) => new(mediaRoot, folders.RecordRootOf(application)) { MorePlay = [.. folders.PrivateRoots] };
 
@@ -459,7 +465,7 @@ public sealed class NodeHost : IAsyncDisposable, IGatewayStatus
             RequestBytesMax = _configuration.Gateway.RequestBytes,
             ConnectionsMax = _descriptors.GatewayConnections,
             Certificate = certificate is null ? null : () => certificate.Current,
-            Checks = NodeChecks.Of(_server!),
+            Checks = NodeChecks.Of(_server!, UptimeFromNow(_clock)),
         };
     }
 }
