@@ -11,7 +11,10 @@ namespace Cti.Fuzz.Targets;
 /// </summary>
 public abstract class CodecTarget(AudioCodec codec) : IFuzzTarget
 {
-    /// <summary>Packets of an input that the decoder alone is asked for: each costs what a real one does, some times over.</summary>
+    /// <summary>Packets that are made of an input at most: 40 s of sound, decoded in a fraction of a second.</summary>
+    private const int PacketsMax = 2_000;
+
+    /// <summary>Of them those that the decoder alone is asked for: each costs what a real one does, some times over.</summary>
     private const int AskedMax = 64;
 
     public abstract string Name { get; }
@@ -46,18 +49,18 @@ public abstract class CodecTarget(AudioCodec codec) : IFuzzTarget
         var buffer = new JitterBuffer();
         buffer.Add(codec);
         var decoder = PacketDecoder.Of(codec);
-        var asked = 0;
+        var packets = 0;
         Span<short> frame = stackalloc short[Audio.FrameSamplesMax];
         var now = 1_000_000_000L;
         var timestamp = 0xFFFF_F000u;
-        while (input.Length >= 2)
+        while (input.Length >= 2 && packets++ < PacketsMax)
         {
             // What the first octet says: lost, late by some frames, comfort noise, another law between, six times as long.
             var how = input[0];
             var length = Math.Min((how & 0x80) != 0 ? input[1] * 6 : input[1], input.Length - 2);
             var payload = input.Slice(2, length);
             timestamp += (uint)(20 * codec.ClockPerMilli());
-            if (decoder is not null && asked++ < AskedMax) Decode(decoder, payload, how);
+            if (decoder is not null && packets <= AskedMax) Decode(decoder, payload, how);
             if ((how & 0x40) != 0) buffer.PutNoise(timestamp, payload, now);
             else if ((how & 0x20) != 0) buffer.Put(timestamp, payload, AudioCodec.Pcma, now);
             else if ((how & 3) != 3) buffer.Put(timestamp - (uint)((how & 0x1C) * 40), payload, codec, now);
