@@ -90,8 +90,9 @@ internal sealed class StreamCaller : IAsyncDisposable
     {
         var transport = _isTls ? "TLS" : "TCP";
         var type = body.Length > 0 ? "Content-Type: application/sdp\r\n" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{transport} 127.0.0.1:5;branch=z9hG4bK{id}{cseq}{method}\r\n"
-            + $"From: <sip:caller@127.0.0.1>;tag=t{id}\r\nTo: {to}\r\nCall-ID: {id}\r\nCSeq: {cseq} {method}\r\n"
+        return string.Create(CultureInfo.InvariantCulture, $"{method} {uri} SIP/2.0\r\n"
+            + $"Via: SIP/2.0/{transport} 127.0.0.1:5;branch=z9hG4bK{id}{cseq}{method}\r\nFrom: <sip:caller@127.0.0.1>;tag=t{id}\r\n"
+            + $"To: {to}\r\nCall-ID: {id}\r\nCSeq: {cseq} {method}\r\n"
             + $"Contact: <sip:caller@127.0.0.1:5;transport={transport}>\r\nMax-Forwards: 70\r\n{type}Content-Length: {body.Length}\r\n\r\n{body}");
     }
 

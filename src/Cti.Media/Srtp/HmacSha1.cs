@@ -67,24 +67,53 @@ internal readonly struct HmacSha1
     private struct State
     {
         private const uint First = 0x5A82_7999, Second = 0x6ED9_EBA1, Third = 0x8F1B_BCDC, Fourth = 0xCA62_C1D6;
-        private const int Words = 16;
+        private const int Words = 16, Rounds = 80;
 
         private uint _a, _b, _c, _d, _e;
 
         public static State Begin => new() { _a = 0x6745_2301, _b = 0xEFCD_AB89, _c = 0x98BA_DCFE, _d = 0x1032_5476, _e = 0xC3D2_E1F0 };
 
-        /// <summary>RFC 3174 section 6.2, its sixteen words in a ring.</summary>
+        /// <summary>RFC 3174 section 6.1; five rounds are written out, because then the five letters need not change places.</summary>
         [SkipLocalsInit]
-        public void Take(ReadOnlySpan<byte> block)
+        public unsafe void Take(ReadOnlySpan<byte> block)
         {
-            Span<uint> words = stackalloc uint[Words];
+            var words = stackalloc uint[Rounds];
             for (var i = 0; i < Words; i++) words[i] = BinaryPrimitives.ReadUInt32BigEndian(block[(i * sizeof(uint))..]);
+            for (var i = Words; i < Rounds; i++) words[i] = BitOperations.RotateLeft(words[i - 3] ^ words[i - 8] ^ words[i - 14] ^ words[i - 16], 1);
             var (a, b, c, d, e) = (_a, _b, _c, _d, _e);
-            for (var i = 0; i < Words; i++) Round(ref a, ref b, ref c, ref d, ref e, (d ^ (b & (c ^ d))) + First + words[i]);
-            for (var i = 16; i < 20; i++) Round(ref a, ref b, ref c, ref d, ref e, (d ^ (b & (c ^ d))) + First + Word(words, i));
-            for (var i = 20; i < 40; i++) Round(ref a, ref b, ref c, ref d, ref e, (b ^ c ^ d) + Second + Word(words, i));
-            for (var i = 40; i < 60; i++) Round(ref a, ref b, ref c, ref d, ref e, ((b & c) | (d & (b | c))) + Third + Word(words, i));
-            for (var i = 60; i < 80; i++) Round(ref a, ref b, ref c, ref d, ref e, (b ^ c ^ d) + Fourth + Word(words, i));
+            var word = words;
+            for (var end = words + 20; word < end; word += 5)
+            {
+                Round(a, ref b, ref e, Choice(b, c, d) + First + word[0]);
+                Round(e, ref a, ref d, Choice(a, b, c) + First + word[1]);
+                Round(d, ref e, ref c, Choice(e, a, b) + First + word[2]);
+                Round(c, ref d, ref b, Choice(d, e, a) + First + word[3]);
+                Round(b, ref c, ref a, Choice(c, d, e) + First + word[4]);
+            }
+            for (var end = words + 40; word < end; word += 5)
+            {
+                Round(a, ref b, ref e, (b ^ c ^ d) + Second + word[0]);
+                Round(e, ref a, ref d, (a ^ b ^ c) + Second + word[1]);
+                Round(d, ref e, ref c, (e ^ a ^ b) + Second + word[2]);
+                Round(c, ref d, ref b, (d ^ e ^ a) + Second + word[3]);
+                Round(b, ref c, ref a, (c ^ d ^ e) + Second + word[4]);
+            }
+            for (var end = words + 60; word < end; word += 5)
+            {
+                Round(a, ref b, ref e, Majority(b, c, d) + Third + word[0]);
+                Round(e, ref a, ref d, Majority(a, b, c) + Third + word[1]);
+                Round(d, ref e, ref c, Majority(e, a, b) + Third + word[2]);
+                Round(c, ref d, ref b, Majority(d, e, a) + Third + word[3]);
+                Round(b, ref c, ref a, Majority(c, d, e) + Third + word[4]);
+            }
+            for (var end = words + Rounds; word < end; word += 5)
+            {
+                Round(a, ref b, ref e, (b ^ c ^ d) + Fourth + word[0]);
+                Round(e, ref a, ref d, (a ^ b ^ c) + Fourth + word[1]);
+                Round(d, ref e, ref c, (e ^ a ^ b) + Fourth + word[2]);
+                Round(c, ref d, ref b, (d ^ e ^ a) + Fourth + word[3]);
+                Round(b, ref c, ref a, (c ^ d ^ e) + Fourth + word[4]);
+            }
             _a += a;
             _b += b;
             _c += c;
@@ -101,12 +130,15 @@ internal readonly struct HmacSha1
             BinaryPrimitives.WriteUInt32BigEndian(code[16..], _e);
         }
 
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static uint Word(Span<uint> words, int i) =>
-            words[i & 15] = BitOperations.RotateLeft(words[(i + 13) & 15] ^ words[(i + 8) & 15] ^ words[(i + 2) & 15] ^ words[i & 15], 1);
+        private static uint Choice(uint b, uint c, uint d) => d ^ (b & (c ^ d));
+
+        private static uint Majority(uint b, uint c, uint d) => (b & c) | (d & (b | c));
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static void Round(ref uint a, ref uint b, ref uint c, ref uint d, ref uint e, uint added) =>
-            (a, b, c, d, e) = (BitOperations.RotateLeft(a, 5) + e + added, a, BitOperations.RotateLeft(b, 30), c, d);
+        private static void Round(uint a, ref uint b, ref uint e, uint added)
+        {
+            e += BitOperations.RotateLeft(a, 5) + added;
+            b = BitOperations.RotateLeft(b, 30);
+        }
     }
 }

@@ -110,7 +110,8 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
             cast.AddRange([new RingingScene(_stage, "rings"), new RingingScene(_stage, "mute"), new OfferedScene(_stage), new ParentScene(_stage),
                 new LimitScene(_stage, limit), new SendKeysScene(_stage)]);
             // An upgrade's first program may know neither.
-            if (ClusterUnderTest.NextProgram is null) cast.AddRange([new OfferedScene(_stage, "reliable"), new ReferredScene(_stage), new ReferringScene(_stage)]);
+            if (ClusterUnderTest.NextProgram is null)
+                cast.AddRange([new OfferedScene(_stage, "reliable"), new ReferredScene(_stage), new ReferringScene(_stage)]);
             if (fault != Fault.Drain && !fault.IsRolling()) cast.AddRange([new EndingPlayScene(_stage, missing), new HangUpScene(_stage)]);
         }
         return cast;
