@@ -115,8 +115,11 @@ public sealed class ServerNode : INodeInfo
             HangsUpUnwritten = () => _member is { IsCutOff: true, MayBye: true },
             Arrived = resource => _handOvers!.Arrived(resource),
         };
-        _keeper = new InstanceKeeper(_services, _owned, _writer, options.Store, _placer, _system, options.IsShared) { Served = instances =>
-            _handOvers!.Served(instances) };
+        _keeper = new InstanceKeeper(_services, _owned, _writer, options.Store, _placer, _system, options.IsShared)
+        {
+            Served = instances =>
+            _handOvers!.Served(instances)
+        };
         _member = new ClusterMember(new ClusterMemberOptions
         {
             Name = options.NodeName,

@@ -33,14 +33,16 @@ public static partial class Catalogue
             Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true },
             RingSeconds(),
             new("parent_call_res_id", ParameterKind.ResourceId, "A call that hears the ring-back: in `Idle` or `Connect`; it is in `Dial` until the dialling "
-                + "ends. Not together with `parent_conf_res_id`.") { Nullable = true, OtherModule = Modules.Call },
+                + "ends. Not together with `parent_conf_res_id`.")
+            { Nullable = true, OtherModule = Modules.Call },
             new("parent_conf_res_id", ParameterKind.ResourceId, "A conference in which everyone hears the ring-back.")
             {
                 Nullable = true, OtherModule = Modules.Conference,
             },
             File("ring_play_file", "What the parent hears instead of the line's ring-back; without `parent_call_res_id` it does nothing."),
             Int("ring_play_mode", 0, 3, "0 from the ringing on; 1 from dialling until the ringing; 2 from dialling until the answer; 3 before dialling.")
-                with { Default = 0 },
+                with
+            { Default = 0 },
             UserData(),
             Headers("INVITE", asserts: true)) with
         {
@@ -48,7 +50,8 @@ public static partial class Catalogue
         };
         yield return CallMethod("exists", "Whether a call exists.", ExistsResult, Res("The call.")) with { Changes = false, Errors = [] };
         yield return CallMethod("nop", "Restarts the clock that releases a call without a command.", null, Res("The call."))
-            with { Errors = [ErrorCodes.NotFound] };
+            with
+        { Errors = [ErrorCodes.NotFound] };
         yield return CallMethod("answer", "Answers an inbound call; `on_answer_completed` follows.", null,
             Res("The call."), Duration("max_answer_seconds", "The call is dropped that long after its answer.") with { Required = true }, UserData(),
             Headers("answer"));

@@ -47,7 +47,8 @@ public static partial class Catalogue
         yield return ConferenceMethod("set_part_volume", "Changes a member's volume.", null, Res("The conference."), member,
             Int("volume", -20, 20, "dB.") with { Required = true });
         yield return ConferenceMethod("nop", "Does nothing; answers whether the conference is there.", null, Res("The conference."))
-            with { Errors = [ErrorCodes.NotFound] };
+            with
+        { Errors = [ErrorCodes.NotFound] };
         yield return ConferenceMethod("get", "A conference as last made durable; never behind an event that was delivered.",
             new(FieldType.Object, "The conference.", ConferenceFields), Res("The conference.")) with
         { Changes = false, Errors = [ErrorCodes.NotFound] };

@@ -14,7 +14,8 @@ public static partial class Catalogue
                 Nullable = true, EmptyAllowed = false,
             },
             new("replaces_call_res_id", ParameterKind.ResourceId, "An attended transfer: an answered call of the application's own, in whose place the new "
-                + "one comes; its far end then hangs up that call.") { Nullable = true, OtherModule = Modules.Call },
+                + "one comes; its far end then hangs up that call.")
+            { Nullable = true, OtherModule = Modules.Call },
             Bool("reports", true, "Whether the far end is asked to tell what becomes of it; false: it is over once that has accepted."),
             Headers("REFER"));
         yield return CallMethod("refer_accept", "Accepts what `on_refer` tells of: the far end hears 202, and 100 as the first report. Calling is the "
@@ -23,7 +24,8 @@ public static partial class Catalogue
             Res("The call."), Int("cause", 400, 699, "The SIP status of the refusal.") with { Default = 603 });
         yield return CallMethod("refer_notify", "Tells the far end how it goes, after `refer_accept`; a final status is the last one.", null,
             Res("The call."), Int("status", 100, 699, "The SIP status of the call that the application made: 180 it rings, 200 it is up, 486 busy.")
-                with { Required = true });
+                with
+            { Required = true });
     }
 
     private static IEnumerable<EventDefinition> CallTransferEvents()

@@ -51,11 +51,13 @@ public static partial class Catalogue
 
     private static ParameterDefinition From(string name = "from_uri") =>
         new(name, ParameterKind.CallerUri,
-            "The caller shown: a SIP URI or a number; user `anonymous` hides it; null leaves it to the line.") { Nullable = true };
+            "The caller shown: a SIP URI or a number; user `anonymous` hides it; null leaves it to the line.")
+        { Nullable = true };
 
     private static ParameterDefinition To(string name = "to_uri") =>
         new(name, ParameterKind.TargetUris,
-            "Whom to call, `[sip:]user@host[:port]`, or a list: the first whose gateway is up and has room is used.") { Required = true };
+            "Whom to call, `[sip:]user@host[:port]`, or a list: the first whose gateway is up and has room is used.")
+        { Required = true };
 
     private static ParameterDefinition Int(string name, long min, long max, string doc) => new(name, ParameterKind.Int32, doc) { Min = min, Max = max };
 

@@ -64,7 +64,8 @@ public static partial class LogEvents
     public static readonly LogEvent ActorCrashed = new(4001, LogSeverity.Error, "actor {0} crashed and restarts: {1}") { SummedAs = "crashes of actors" };
     /// <summary>An actor crashed again and again and was stopped.</summary>
     public static readonly LogEvent ActorStopped = new(4002, LogSeverity.Error,
-        "actor {0} was stopped after {1} crashes: {2}") { SummedAs = "actors that were stopped" };
+        "actor {0} was stopped after {1} crashes: {2}")
+    { SummedAs = "actors that were stopped" };
     /// <summary>An error of the actor system itself.</summary>
     public static readonly LogEvent AkkaError = new(4004, LogSeverity.Error, "Akka, {0}: {1}") { SummedAs = "errors of the actor system" };
     /// <summary>A warning of the actor system itself.</summary>

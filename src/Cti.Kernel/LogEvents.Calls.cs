@@ -22,11 +22,14 @@ public static partial class LogEvents
         "a {0} to our {1} from {2} is not answered with the credentials of trunk {3}: {4}");
     /// <summary>A new call was refused because the node has as many as it may.</summary>
     public static readonly LogEvent CallsMaxReached = new(4110, LogSeverity.Warning,
-        "a new call is refused with 503: the node has {0} calls, cti.node.calls-max") { SummedAs = "calls refused for cti.node.calls-max" };
+        "a new call is refused with 503: the node has {0} calls, cti.node.calls-max")
+    { SummedAs = "calls refused for cti.node.calls-max" };
     /// <summary>A background or entry sound was not heard.</summary>
     public static readonly LogEvent ConferenceSoundFailed = new(4201, LogSeverity.Warning,
-        "a sound of conference {0} cannot be played: {1}") { SummedAs = "conferences' sounds that cannot be played" };
+        "a sound of conference {0} cannot be played: {1}")
+    { SummedAs = "conferences' sounds that cannot be played" };
     /// <summary>What a parent was to hear while its child is dialled cannot be played.</summary>
     public static readonly LogEvent RingBackFailed = new(4104, LogSeverity.Warning,
-        "call {0} does not hear the ring-back that was asked for: {1}") { SummedAs = "ring-backs that cannot be played" };
+        "call {0} does not hear the ring-back that was asked for: {1}")
+    { SummedAs = "ring-backs that cannot be played" };
 }

@@ -4,7 +4,8 @@ public static partial class LogEvents
 {
     /// <summary>The journal's store cannot be reached.</summary>
     public static readonly LogEvent JournalUnreachable = new(7001, LogSeverity.Error,
-        "the journal cannot be reached, new work is refused until it can: {0}") { SummedAs = "failures to reach the journal" };
+        "the journal cannot be reached, new work is refused until it can: {0}")
+    { SummedAs = "failures to reach the journal" };
     /// <summary>The journal's store turned out to be damaged or gone, for good.</summary>
     public static readonly LogEvent JournalBroken = new(5001, LogSeverity.Error,
         "the journal is damaged or gone; new calls and requests are refused with 503, nothing more is written, calls that are up go on: {0}");
@@ -42,7 +43,8 @@ public static partial class LogEvents
     public static readonly LogEvent InstancesRecovered = new(7020, LogSeverity.Information, "serves {0} more instances; {1} live resources in their journals");
     /// <summary>Too many commands wait for resources on other nodes.</summary>
     public static readonly LogEvent ResourcePostFull = new(7090, LogSeverity.Warning,
-        "too much waits for resources of other nodes; what was meant for {0} is dropped") { SummedAs = "dropped messages to resources of other nodes" };
+        "too much waits for resources of other nodes; what was meant for {0} is dropped")
+    { SummedAs = "dropped messages to resources of other nodes" };
     /// <summary>An instance moved to another living node.</summary>
     public static readonly LogEvent InstanceHandedOver = new(7021, LogSeverity.Information,
         "instance {0} is handed over to {1}, with {2} live resources, in {3} ms");
@@ -57,13 +59,15 @@ public static partial class LogEvents
     /// <summary>The spool of answered BYEs is full.</summary>
     public static readonly LogEvent ByeSpoolFull = new(7026, LogSeverity.Warning,
         "too many BYEs were answered while the journal cannot be written; that of {0} is kept in memory only")
-        { SummedAs = "BYEs that are kept in memory only" };
+    { SummedAs = "BYEs that are kept in memory only" };
     /// <summary>A record of the spool of answered BYEs was passed over.</summary>
     public static readonly LogEvent ByeRecordSkipped = new(7027, LogSeverity.Warning,
-        "line {0} of the kept BYEs is passed over: {1}") { SummedAs = "kept BYEs that were passed over" };
+        "line {0} of the kept BYEs is passed over: {1}")
+    { SummedAs = "kept BYEs that were passed over" };
     /// <summary>An answered BYE was not delivered in time.</summary>
     public static readonly LogEvent ByeRecordTooOld = new(7028, LogSeverity.Warning,
-        "the BYE of {0} is dropped: for a day nobody could be told of it") { SummedAs = "BYEs that nobody could be told of" };
+        "the BYE of {0} is dropped: for a day nobody could be told of it")
+    { SummedAs = "BYEs that nobody could be told of" };
     /// <summary>The process before left answered BYEs.</summary>
     public static readonly LogEvent ByesLeft = new(7029, LogSeverity.Information,
         "{0} BYEs were answered before the restart and could not be written: whoever owns their calls is told");

@@ -10,15 +10,18 @@ public static partial class LogEvents
     public static readonly LogEvent LinkRefused = new(7052, LogSeverity.Warning, "no link with {0}: {1}") { SummedAs = "refused links" };
     /// <summary>A bug in a receiver of a link's messages.</summary>
     public static readonly LogEvent LinkReceiverFault = new(7054, LogSeverity.Error,
-        "a receiver of a link failed: {0}") { SummedAs = "failed receivers of links" };
+        "a receiver of a link failed: {0}")
+    { SummedAs = "failed receivers of links" };
     /// <summary>Nodes have different ideas of how their messages look.</summary>
     public static readonly LogEvent LinkMessageUnknown = new(7055, LogSeverity.Warning,
-        "a message from {0} on channel {1} is not understood and was dropped: {2}") { SummedAs = "messages of links that are not understood" };
+        "a message from {0} on channel {1} is not understood and was dropped: {2}")
+    { SummedAs = "messages of links that are not understood" };
     /// <summary>This node was removed from Akka's cluster, or was on an island, and joins it again.</summary>
     public static readonly LogEvent ClusterSystemAnew = new(7056, LogSeverity.Warning, "this node's part of the cluster is made anew; its calls go on");
     /// <summary>It could not be made anew; it is tried again.</summary>
     public static readonly LogEvent ClusterSystemNotBegun = new(7057, LogSeverity.Error,
-        "this node's part of the cluster cannot be made anew for now: {0}") { SummedAs = "failed beginnings of this node's part of the cluster" };
+        "this node's part of the cluster cannot be made anew for now: {0}")
+    { SummedAs = "failed beginnings of this node's part of the cluster" };
     /// <summary>Nodes that began at the same moment began two clusters.</summary>
     public static readonly LogEvent ClusterIsland = new(7058, LogSeverity.Warning, "{0} began a cluster of their own, which is older: this node joins them");
     /// <summary>The operator set a key of Akka's that calls rest on.</summary>

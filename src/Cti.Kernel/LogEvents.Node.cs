@@ -14,7 +14,8 @@ public static partial class LogEvents
     public static readonly LogEvent ConfigurationWarning = new(1005, LogSeverity.Warning, "configuration: {0}");
     /// <summary>The demo application was refused something.</summary>
     public static readonly LogEvent DemoRefused = new(1006, LogSeverity.Warning,
-        "demo application: {0} was refused: {1}") { SummedAs = "refusals of the demo application" };
+        "demo application: {0} was refused: {1}")
+    { SummedAs = "refusals of the demo application" };
     /// <summary>Recordings that a dead process left were completed.</summary>
     public static readonly LogEvent RecordingsRepaired = new(1007, LogSeverity.Information, "{0} recordings that the last run left unfinished were completed");
     /// <summary>The folders of recordings could not be looked through to the end.</summary>

@@ -155,7 +155,8 @@ public sealed record MediaDescription(IPEndPoint Remote, IPEndPoint RemoteRtcp, 
     /// <param name="codec">That of the party whose sound is carried, so that nothing is transcoded on the way.</param>
     public static MediaDescription ForLink(IPEndPoint remote, AudioCodec codec) =>
         new(remote, new IPEndPoint(remote.Address, remote.Port + 1), codec, codec.OwnPayloadType(), LinkEvents, Send: true,
-            Receive: true) { FarEnd = FarEnd.Link, EventClockPerMilli = codec.ClockPerMilli() };
+            Receive: true)
+        { FarEnd = FarEnd.Link, EventClockPerMilli = codec.ClockPerMilli() };
 }
 
 /// <summary>What comes under a payload type.</summary>

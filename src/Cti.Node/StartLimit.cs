@@ -26,7 +26,8 @@ internal static class StartLimit
             {
                 Volatile.Write(ref fault, ExceptionDispatchInfo.Capture(caught));
             }
-        }) { IsBackground = true, Name = name };
+        })
+        { IsBackground = true, Name = name };
         thread.Start();
         if (!thread.Join(millis)) return false;
         Volatile.Read(ref fault)?.Throw();

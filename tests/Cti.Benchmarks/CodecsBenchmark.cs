@@ -125,7 +125,8 @@ internal static class CodecsBenchmark
             var far = new IPEndPoint(IPAddress.Loopback, 4_000 + (2 * number));
             _far = SocketAddressKey.From(far);
             Session = new MediaSession(new MediaSessionId(number), new MediaSessionOptions(), this,
-                new MediaSessionSeed((uint)number, 1, 1, 1, "bench"), services) { Output = this };
+                new MediaSessionSeed((uint)number, 1, 1, 1, "bench"), services)
+            { Output = this };
             Session.Apply(MediaCommand.Configure(new MediaDescription(far, far, codec, codec.OwnPayloadType(), 101, true, true)));
         }
 

@@ -225,9 +225,15 @@ public sealed class CallPropertyTests
             2 => Some.SendKeys,
             _ => new StartReceiveKeys(Some.Keys with
             {
-                ValidKeys = _random.Next(2) == 0 ? "0123456789*#ABCD" : "0123", MaxKeys = _random.Next(1, 5), FinishKeys = _random.Next(2) == 0 ? "" : "#3",
-                FirstKeySeconds = _random.Next(1, 20), NextKeySeconds = _random.Next(1, 20), Files = _random.Next(2) == 0 ? [] : ["enter.wav"],
-                PlayRepeat = _random.Next(3), BreakOnKey = _random.Next(2) == 0, IncludeFinishKey = _random.Next(2) == 0,
+                ValidKeys = _random.Next(2) == 0 ? "0123456789*#ABCD" : "0123",
+                MaxKeys = _random.Next(1, 5),
+                FinishKeys = _random.Next(2) == 0 ? "" : "#3",
+                FirstKeySeconds = _random.Next(1, 20),
+                NextKeySeconds = _random.Next(1, 20),
+                Files = _random.Next(2) == 0 ? [] : ["enter.wav"],
+                PlayRepeat = _random.Next(3),
+                BreakOnKey = _random.Next(2) == 0,
+                IncludeFinishKey = _random.Next(2) == 0,
             }),
         };
 

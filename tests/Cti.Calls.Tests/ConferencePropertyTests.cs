@@ -50,8 +50,11 @@ public sealed class ConferencePropertyTests
         {
             _conference = new ConferenceDriver(make => make with
             {
-                MaxSeconds = _random.Next(60, 2000), PartsThreshold = _random.Next(-1, 3), TalkerEvents = _random.Next(2) == 0,
-                RecordPath = _random.Next(3) == 0 ? "/r/all.wav" : null, RecordFormat = "Alaw",
+                MaxSeconds = _random.Next(60, 2000),
+                PartsThreshold = _random.Next(-1, 3),
+                TalkerEvents = _random.Next(2) == 0,
+                RecordPath = _random.Next(3) == 0 ? "/r/all.wav" : null,
+                RecordFormat = "Alaw",
             });
             _lastNumber = _conference.State.ActionCount;
             for (var i = 0; i < Commands; i++)
@@ -139,8 +142,11 @@ public sealed class ConferencePropertyTests
             var call = Call();
             return _random.Next(100) switch
             {
-                < 22 => new EnterAsked { Op = _random.Next(6) == 0 ? OpOf(call) : $"op-{++_ops}", Call = call, NoRoom = _random.Next(8) == 0,
-                    EntrySound = _random.Next(2) == 0 ? [] : ["ding.wav"] },
+                < 22 => new EnterAsked
+                {
+                    Op = _random.Next(6) == 0 ? OpOf(call) : $"op-{++_ops}", Call = call, NoRoom = _random.Next(8) == 0,
+                    EntrySound = _random.Next(2) == 0 ? [] : ["ding.wav"]
+                },
                 < 36 => new MemberLeaves(OpOf(call), call),
                 < 46 => new TimeReached(),
                 < 54 => new MemberTalks(call, _random.Next(2) == 0),

@@ -47,13 +47,15 @@ public sealed class GoldenEntryTests
         {
             Op = "op-r", Stage = ReferStage.Accepted, BeginMillis = Some.Start, DeadlineMillis = Some.Start + 300_000, Uri = "sip:4004@192.0.2.9",
             Other = Some.OtherId, Replaces = "in-131@phone;to-tag=a;from-tag=b", EventId = 7, Status = 180, Reports = 2,
-        })) with { Events = 1 },
+        })) with
+        { Events = 1 },
         ["rfrx"] = At(new ReferralEnded()) with { Events = 1 },
         ["rfd"] = At(new ReferredMoved(new ReferOfTheirs
         {
             CSeq = 21, Stage = ReferredStage.Offered, DeadlineMillis = Some.Start + 8_000, Uri = "sip:4004@d.example",
             Replaces = "other@phone;to-tag=a;from-tag=b", Other = Some.OtherId, ReferredBy = "sip:1001@a.example", Headers = "X-Why: lunch",
-        })) with { Events = 1 },
+        })) with
+        { Events = 1 },
         ["rfd.ending"] = At(new ReferredMoved(new ReferOfTheirs
         {
             CSeq = 21, Stage = ReferredStage.Ending, DeadlineMillis = Some.Start, Uri = "tel:+4930", IsSilent = true, Status = 486, EndReason = "noresource",
@@ -73,7 +75,8 @@ public sealed class GoldenEntryTests
         {
             Srtp = "AES_CM_128_HMAC_SHA1_80",
             Keys = new Cti.Sip.Sdp.StreamKeys(new Cti.Sip.Sdp.CryptoKey("AES_CM_128_HMAC_SHA1_80", "no journal has this"), null),
-        })) with { Events = 1 },
+        })) with
+        { Events = 1 },
         ["ack.timer"] = At(new AnswerConfirmed(null, new Cti.Sip.Dialog.SessionTimer(90, false))) with { Events = 1 },
         ["ack.bare"] = At(new AnswerConfirmed(null)) with { Events = 1 },
         ["data"] = At(new UserDataSet("mine")),
@@ -101,8 +104,11 @@ public sealed class GoldenEntryTests
         ["br"] = At(new BridgeBegan(new Bridge
         {
             Op = "0123456789abcdef", Peer = "0.0.3-sys.call-131", IsFirst = true, Stage = BridgeStage.Connected, BeginMillis = Some.Start, Number = 2,
-            Spec = new BridgeSpec { MaxSeconds = 60, Mode = 2, LocalVolume = -3, RemoteVolume = 4, RecordPath = "/r/a.wav", RecordFormat = "Alaw",
-                ScheduleAtSeconds = 1_700_000_030, ScheduleFile = "soon.wav", ScheduleTimes = 2 },
+            Spec = new BridgeSpec
+            {
+                MaxSeconds = 60, Mode = 2, LocalVolume = -3, RemoteVolume = 4, RecordPath = "/r/a.wav", RecordFormat = "Alaw",
+                ScheduleAtSeconds = 1_700_000_030, ScheduleFile = "soon.wav", ScheduleTimes = 2
+            },
         })),
         ["br.ending"] = At(new BridgeBegan(new Bridge
         {
@@ -110,8 +116,11 @@ public sealed class GoldenEntryTests
             Spec = new BridgeSpec { MaxSeconds = 60, RecordPath = "/r/a.wav", RecordFormat = "Alaw" }, Ending = new ActionEnding(),
             EndingUntilMillis = Some.Start + 5000, IsMediaOver = true,
         })),
-        ["br.second"] = At(new BridgeBegan(new Bridge { Op = "0123456789abcdef", Peer = "0.0.2-sys.call-66", IsFirst = false, Stage = BridgeStage.Connected,
-            BeginMillis = Some.Start })),
+        ["br.second"] = At(new BridgeBegan(new Bridge
+        {
+            Op = "0123456789abcdef", Peer = "0.0.2-sys.call-66", IsFirst = false, Stage = BridgeStage.Connected,
+            BeginMillis = Some.Start
+        })),
         ["new.child"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag",
             new RingBackParent(Some.OtherId, ParentStage.Asked, new RingBackSpec("busy.wav", 3)))),
         ["early"] = At(new EarlyMediaBegan(Some.Audio)),
@@ -123,7 +132,8 @@ public sealed class GoldenEntryTests
         ["new.invite"] = At(new Constructed(Some.Id, "app", "", Some.ToUri, Some.OutboundCallId, null, null, 600, 50, null, Some.LocalSdp, "local-tag",
             Invite: Some.OutboundInvite)),
         ["offer.invite"] = At(new Offered(Some.Id, "app", Some.FromUri, Some.ToUri, null, Some.InboundDialog, Some.LocalSdp, null, Some.TheirInvite))
-            with { Events = 1 },
+            with
+        { Events = 1 },
         ["inv"] = At(new InviteMoved(Some.OutboundInvite with { CSeq = 2 })),
         ["inv.routes"] = At(new InviteMoved(Some.OutboundInvite with { Routes = ["<sip:p1.example;lr>", "<sip:p2.example;lr>"] })),
         ["rec"] = At(new Recovered(Some.Start, Some.OutboundDialog, Some.LocalSdp)),

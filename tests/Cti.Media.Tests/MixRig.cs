@@ -108,7 +108,8 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
         _far = SocketAddressKey.From(_farEndPoint);
         Session = new MediaSession(new MediaSessionId(number), new MediaSessionOptions(Idle: rig.Idle), this,
             new MediaSessionSeed((uint)(0x1000 + number), (ushort)(65_500 + number), 0xFFFF_F000 + (uint)number, 42, "abcdef"),
-            new MediaServices(rig.Clock, rig.Counters)) { Output = this };
+            new MediaServices(rig.Clock, rig.Counters))
+        { Output = this };
     }
 
     public MediaSession Session { get; }
@@ -141,7 +142,8 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
     {
         Codec = codec;
         Session.Apply(MediaCommand.Configure(new MediaDescription(_farEndPoint, new IPEndPoint(_farEndPoint.Address, _farEndPoint.Port + 1), codec,
-            PayloadType, events, send, receive) { EventClockPerMilli = codec.ClockPerMilli() }));
+            PayloadType, events, send, receive)
+        { EventClockPerMilli = codec.ClockPerMilli() }));
     }
 
     /// <summary>The same with something else about it.</summary>
@@ -149,7 +151,8 @@ internal sealed class MixParty : IMediaEvents, IRtpOutput
     {
         Codec = codec;
         Session.Apply(MediaCommand.Configure(with(new MediaDescription(_farEndPoint, new IPEndPoint(_farEndPoint.Address, _farEndPoint.Port + 1), codec,
-            PayloadType, 101, true, true) { EventClockPerMilli = codec.ClockPerMilli() })));
+            PayloadType, 101, true, true)
+        { EventClockPerMilli = codec.ClockPerMilli() })));
     }
 
     /// <summary>The far end listed both laws and two numbers of telephone events.</summary>
@@ -245,7 +248,8 @@ internal sealed class MixLink : IMediaEvents, IRtpOutput
         _from = SocketAddressKey.From(Local);
         Session = new MediaSession(new MediaSessionId(1000 + number), MediaSessionOptions.ForLink(keys), this,
             new MediaSessionSeed((uint)(0x2000 + number), (ushort)(65_500 + number), 0xFFFF_E000 + (uint)number, 43, "fedcba"),
-            new MediaServices(rig.Clock, rig.Counters)) { Output = this };
+            new MediaServices(rig.Clock, rig.Counters))
+        { Output = this };
     }
 
     public MediaSession Session { get; }

@@ -170,7 +170,8 @@ public sealed class PlantedBugTests
             // Each repeat looks like a new request.
             public ValueTask<RpcReply> AskAsync(RpcRequest request, CancellationToken cancellation) =>
                 inner.AskAsync(request.RequestId is not { } id || _seen.Add(id) ? request : request
-                    with { RequestId = new Guid(++_last, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }, cancellation);
+                    with
+                { RequestId = new Guid(++_last, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0) }, cancellation);
         }
     }
 

@@ -108,9 +108,13 @@ internal record SimulationPlan
         if (random.Chance(20)) return plan;
         return plan with
         {
-            Inbound = random.Between(2, 9), Outbound = random.Between(2, 9),
-            TogetherPercent = random.Pick(30, 60, 85), RushPercent = random.Pick(0, 5, 20), ShufflesTimers = true,
-            Flows = random.Between(0, 4), Conferences = random.Pick(0, 1, 2, 4),
+            Inbound = random.Between(2, 9),
+            Outbound = random.Between(2, 9),
+            TogetherPercent = random.Pick(30, 60, 85),
+            RushPercent = random.Pick(0, 5, 20),
+            ShufflesTimers = true,
+            Flows = random.Between(0, 4),
+            Conferences = random.Pick(0, 1, 2, 4),
         };
     }
 
@@ -163,8 +167,13 @@ internal record SimulationPlan
             var from = random.Between(0, plan.SpreadMillis + 15_000);
             plan = plan with { Cuts = [new Cut(random.Next(3), from, from + random.Pick(2_000, 20_000, 50_000))] };
         }
-        plan = plan with { HasMediaTrouble = random.Chance(25), HasSmallFeeds = random.Chance(30), CallsMax = random.Pick(4, 4000, 4000),
-            TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand) };
+        plan = plan with
+        {
+            HasMediaTrouble = random.Chance(25),
+            HasSmallFeeds = random.Chance(30),
+            CallsMax = random.Pick(4, 4000, 4000),
+            TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand)
+        };
         // By the seed itself: all other worlds are what they were.
         return seed % 8 == 7 ? plan with { Phones = plan.Phones with { IsReliable = 60 } } : plan;
     }

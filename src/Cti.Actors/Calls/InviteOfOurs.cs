@@ -84,7 +84,8 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
         var address = leg.Services.Sip.LocalAddress(route.Flow);
         var via = leg.Services.Sip.ViaOf(route.Flow, NewBranch());
         return new OutboundInvite(1, _target.Text, via, IdentityAt(address).From.ToString(), new NameAddr(_target).ToString(),
-            tag.ToContact(address, route.Flow.Kind).ToString(), DialogFlow.Format(route.Flow)) { Routes = JournaledRoutes };
+            tag.ToContact(address, route.Flow.Kind).ToString(), DialogFlow.Format(route.Flow))
+        { Routes = JournaledRoutes };
     }
 
     private ImmutableArray<string>? JournaledRoutes => _routes.IsEmpty ? null : _routes;
@@ -147,7 +148,8 @@ internal sealed class InviteOfOurs(LegContext leg, LegUsages usages, LegRoute ro
             invite.Set(HeaderId.Contact, tag.ToContact(leg.Services.Sip.LocalAddress(route.Flow), route.Flow.Kind).ToString());
         var via = leg.Services.Sip.ViaOf(route.Flow, NewBranch());
         return new InviteRetried(new OutboundInvite(invite.CSeq.Number, invite.Uri.Text, via, invite.From.WithoutTag().ToString(),
-            invite.Get(HeaderId.To)!, invite.Get(HeaderId.Contact)!, DialogFlow.Format(route.Flow)) { Routes = JournaledRoutes });
+            invite.Get(HeaderId.To)!, invite.Get(HeaderId.Contact)!, DialogFlow.Format(route.Flow))
+        { Routes = JournaledRoutes });
     }
 
     private SipRequest BuildInvite(CallState state)

@@ -82,7 +82,7 @@ public sealed record DialPolicy
         return (bytes[0], bytes[1]) switch
         {
             // This network, multicast, and what is reserved with the broadcast address.
-            (0, _) or (>= 224, _) => Scope.Nowhere,
+            (0, _) or ( >= 224, _) => Scope.Nowhere,
             (10, _) or (172, >= 16 and < 32) or (192, 168) => Scope.Private,
             (169, 254) => Scope.Link,
             // Between a carrier's customers (RFC 6598).

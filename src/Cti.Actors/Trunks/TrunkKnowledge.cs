@@ -46,8 +46,11 @@ internal sealed class TrunkKnowledge
         Targets = [.. trunk.Hops.Select(static target => new TargetKnowledge(target))];
         _endPoints = AllEndPoints();
         if (trunk is not { User: { } user, Password: { } password }) return;
-        _trust = new DigestTrust { Credentials = new DigestCredentials(user, password), Host = trunk.Host.Trim('[', ']'), Port = trunk.PortOrDefault,
-            Realms = trunk.Realms, EndPoints = [.. _endPoints], Others = [.. trunk.Targets.Select(static target => (target.BareHost, target.PortOrDefault))] };
+        _trust = new DigestTrust
+        {
+            Credentials = new DigestCredentials(user, password), Host = trunk.Host.Trim('[', ']'), Port = trunk.PortOrDefault,
+            Realms = trunk.Realms, EndPoints = [.. _endPoints], Others = [.. trunk.Targets.Select(static target => (target.BareHost, target.PortOrDefault))]
+        };
     }
 
     /// <summary>Its targets, in the order in which they are configured.</summary>

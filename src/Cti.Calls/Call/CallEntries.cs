@@ -102,8 +102,13 @@ public sealed record DialAnswered(DialogState Dialog, NegotiatedAudio Audio, Dig
 {
     private protected override CallState Change(CallState state) => state with
     {
-        Dialog = Dialog, Audio = Audio, AnswerMillis = AtMillis, Parent = null, AnsweredCSeq = state.Invite?.CSeq ?? Dialog.LocalCSeq,
-        Agreement = Agreement, Timer = Timer,
+        Dialog = Dialog,
+        Audio = Audio,
+        AnswerMillis = AtMillis,
+        Parent = null,
+        AnsweredCSeq = state.Invite?.CSeq ?? Dialog.LocalCSeq,
+        Agreement = Agreement,
+        Timer = Timer,
     };
 }
 
@@ -112,7 +117,10 @@ public sealed record AnswerRequested(int MaxAnswerSeconds, string? Headers = nul
 {
     private protected override CallState Change(CallState state) => state with
     {
-        MaxAnswerSeconds = MaxAnswerSeconds, AnswerRequestedMillis = AtMillis, Dialog = state.Dialog?.Confirm(), AnswerHeaders = Headers,
+        MaxAnswerSeconds = MaxAnswerSeconds,
+        AnswerRequestedMillis = AtMillis,
+        Dialog = state.Dialog?.Confirm(),
+        AnswerHeaders = Headers,
     };
 }
 
@@ -121,7 +129,10 @@ public sealed record AnswerConfirmed(NegotiatedAudio? Audio, SessionTimer? Timer
 {
     private protected override CallState Change(CallState state) => state with
     {
-        Audio = Audio ?? state.Audio, AnswerMillis = AtMillis, TheirInvite = null, Timer = Timer ?? state.Timer,
+        Audio = Audio ?? state.Audio,
+        AnswerMillis = AtMillis,
+        TheirInvite = null,
+        Timer = Timer ?? state.Timer,
     };
 }
 
@@ -150,7 +161,9 @@ public sealed record ActionChanged(CallAction Action, KeyPress? Press = null) : 
 {
     private protected override CallState Change(CallState state) => state with
     {
-        Action = Action, ActionCount = Math.Max(state.ActionCount, Action.Number), KnownKeys = state.Know(Press),
+        Action = Action,
+        ActionCount = Math.Max(state.ActionCount, Action.Number),
+        KnownKeys = state.Know(Press),
     };
 }
 
@@ -177,8 +190,19 @@ public sealed record CallReleased(SipClosing Closing, int Cause, DialogState? Di
 {
     private protected override CallState Change(CallState state) => state with
     {
-        WasReleased = true, Action = null, SideRecord = null, Dialling = null, Parent = null, Closing = Closing, ClosingCause = Cause, ClosingContact = Contact,
-        ClosingHeaders = Headers, InterruptedMillis = null, Dialog = Dialog ?? state.Dialog, Referral = null, Referred = null,
+        WasReleased = true,
+        Action = null,
+        SideRecord = null,
+        Dialling = null,
+        Parent = null,
+        Closing = Closing,
+        ClosingCause = Cause,
+        ClosingContact = Contact,
+        ClosingHeaders = Headers,
+        InterruptedMillis = null,
+        Dialog = Dialog ?? state.Dialog,
+        Referral = null,
+        Referred = null,
     };
 }
 
@@ -251,7 +275,8 @@ public sealed record Recovered(long LostAtMillis, DialogState Dialog, string Loc
 {
     private protected override CallState Change(CallState state) => state with
     {
-        Dialog = Dialog, LocalSdp = LocalSdp,
+        Dialog = Dialog,
+        LocalSdp = LocalSdp,
         InterruptedMillis = state is { IsOffered: true, Audio.Srtp: null } ? null : Math.Min(LostAtMillis, state.InterruptedMillis ?? long.MaxValue),
     };
 }

@@ -63,8 +63,11 @@ internal sealed class DuoCallback : FlowBehaviour
 
     /// <summary>The first party's call tells when the connection is over and its recording complete; until then nothing is hung up.</summary>
     private protected override bool WaitsForMore(FlowState before, int party) =>
-        party == 2 && before is { Phase: FlowPhase.Connected, End: null, IsRecording: false, First.Stage: PartyStage.Up,
-            Spec: DuoSpec { RecordPath: not null } };
+        party == 2 && before is
+        {
+            Phase: FlowPhase.Connected, End: null, IsRecording: false, First.Stage: PartyStage.Up,
+            Spec: DuoSpec { RecordPath: not null }
+        };
 
     /// <summary>Complete, or failed: a recording that cannot be written does not keep the parties apart.</summary>
     private protected override void RecordIsComplete(FlowDraft decision)
@@ -91,7 +94,8 @@ internal sealed class DuoCallback : FlowBehaviour
             AppendsRecording = duo is { RecordPath: not null, RecordMode: not DuoRecording.FromConnection },
         };
         decision.Do(new AskOwned(1, flow.First.Call!, FlowAsk.Connect, new StartConnect(flow.Id.ToString(), flow.Second!.Call!,
-            bridge) { Once = ConnectOnce }));
+            bridge)
+        { Once = ConnectOnce }));
     }
 
     private static void RecordFrom(FlowDraft decision, DuoRecording mode)

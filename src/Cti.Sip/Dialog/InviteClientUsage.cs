@@ -200,7 +200,8 @@ public static class InviteClientUsage
     /// <summary>The early dialog has sent a request; what follows in any of this call's has a number beyond.</summary>
     private static InviteClientState Counted(InviteClientState state, InviteClientState.EarlyDialog early) => state with
     {
-        Early = state.Early.SetItem(early.Dialog.RemoteTag, early), LastCSeq = Math.Max(state.LastCSeq, early.Dialog.LocalCSeq),
+        Early = state.Early.SetItem(early.Dialog.RemoteTag, early),
+        LastCSeq = Math.Max(state.LastCSeq, early.Dialog.LocalCSeq),
     };
 
     private static UsageStep<InviteClientState> PrackAgain(InviteClientState state, InviteClientInput.Responded challenged)
@@ -253,7 +254,10 @@ public static class InviteClientUsage
         if (media is null) return HangUp(next with { Phase = InviteClientPhase.Ended }, dialog, ack, new InviteFailed(488, success));
         next = next with
         {
-            Phase = InviteClientPhase.Answered, Dialog = dialog, Digest = state.Digest.Accept(), Timer = SessionTimer.FromResponse(success),
+            Phase = InviteClientPhase.Answered,
+            Dialog = dialog,
+            Digest = state.Digest.Accept(),
+            Timer = SessionTimer.FromResponse(success),
             AllowsUpdate = SipCapabilities.AllowsUpdate(success) == true,
         };
         return new(next, [new InviteAnswered(dialog, media, remote!), new SendAck(ack, Repeated: false)]);
@@ -345,7 +349,9 @@ public static class InviteClientUsage
 
     private static UsageStep<InviteClientState> Again(InviteClientState state, SipRequest invite) => new(state with
     {
-        Invite = invite, LastCSeq = Math.Max(state.LastCSeq, invite.CSeq.Number), LastStatus = 0,
+        Invite = invite,
+        LastCSeq = Math.Max(state.LastCSeq, invite.CSeq.Number),
+        LastStatus = 0,
         Early = ImmutableDictionary<string, InviteClientState.EarlyDialog>.Empty,
     }, [new SendRequest(invite)]);
 

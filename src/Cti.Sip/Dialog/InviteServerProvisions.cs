@@ -88,7 +88,8 @@ internal static class InviteServerProvisions
     /// <summary>What is not acknowledged goes out by the path that the INVITE came by last, under its number.</summary>
     public static ReliableResponse? Again(InviteServerState joined, ReliableResponse? open) => open is not { IsOver: false } ? open : open with
     {
-        Response = Reliable(joined, open.Response.Status, open.HasSession ? joined.LocalSdp : null, open.Number), ResendAt = 0,
+        Response = Reliable(joined, open.Response.Status, open.HasSession ? joined.LocalSdp : null, open.Number),
+        ResendAt = 0,
     };
 
     private static UsageStep<InviteServerState> Send(InviteServerState state, int status, SdpSession? sdp, bool isReliable, long now, SipTimers timers)

@@ -258,9 +258,15 @@ public static class InviteServerUsage
     // The 2xx is repeated end to end over every transport: the next hop's being reliable says nothing about those behind it.
     private static InviteServerState Answered(InviteServerState state, DialogState dialog, SdpSession sdp, long now, int first, SipTimers timers) => state with
     {
-        Phase = InviteServerPhase.Accepted, Dialog = dialog, LocalSdp = sdp, Unacknowledged = state.Unacknowledged?.Stopped(), NextProvide = null,
+        Phase = InviteServerPhase.Accepted,
+        Dialog = dialog,
+        LocalSdp = sdp,
+        Unacknowledged = state.Unacknowledged?.Stopped(),
+        NextProvide = null,
         Success = CarriedHeaders.With(InviteResponses.Build(state.Invite, 200, null, dialog, sdp, state.Timer), state.Headers),
-        ResendAt = now + first, Interval = first == 0 ? timers.T1 / 2 : timers.T1, EndAt = now + timers.Limit,
+        ResendAt = now + first,
+        Interval = first == 0 ? timers.T1 / 2 : timers.T1,
+        EndAt = now + timers.Limit,
     };
 
     private static UsageStep<InviteServerState> Refuse(InviteServerState state, InviteServerInput.Refuse refuse)
@@ -302,7 +308,11 @@ public static class InviteServerUsage
     private static UsageStep<InviteServerState> End(InviteServerState state, params ReadOnlySpan<UsageAction> actions) =>
         new(state with
         {
-            Phase = InviteServerPhase.Ended, ResendAt = long.MaxValue, EndAt = long.MaxValue, Unacknowledged = state.Unacknowledged?.Stopped(),
-            NextProvide = null, WaitingAccept = null,
+            Phase = InviteServerPhase.Ended,
+            ResendAt = long.MaxValue,
+            EndAt = long.MaxValue,
+            Unacknowledged = state.Unacknowledged?.Stopped(),
+            NextProvide = null,
+            WaitingAccept = null,
         }, [.. actions]);
 }

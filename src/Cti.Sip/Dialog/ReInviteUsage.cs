@@ -68,7 +68,8 @@ public static class ReInviteUsage
         var isElsewhere = state.Dialog.RefreshTarget(request) != state.Dialog;
         state = state with
         {
-            Dialog = state.Dialog.RefreshTarget(request), AllowsUpdate = SipCapabilities.AllowsUpdate(request) ?? state.AllowsUpdate,
+            Dialog = state.Dialog.RefreshTarget(request),
+            AllowsUpdate = SipCapabilities.AllowsUpdate(request) ?? state.AllowsUpdate,
             LeastSeconds = Math.Max(state.LeastSeconds, SessionTimer.LeastOf(request)),
         };
         return request.Method == SipMethods.Update
@@ -186,7 +187,9 @@ public static class ReInviteUsage
         {
             state = state with
             {
-                Dialog = state.Dialog.RefreshTarget(response), Digest = state.Digest.Accept(), AllowsUpdate = SipCapabilities.AllowsUpdate(response) ?? true,
+                Dialog = state.Dialog.RefreshTarget(response),
+                Digest = state.Digest.Accept(),
+                AllowsUpdate = SipCapabilities.AllowsUpdate(response) ?? true,
             };
             return ThenNext(state.WithTimer(SessionTimer.FromResponse(response), now), change);
         }
@@ -241,7 +244,8 @@ public static class ReInviteUsage
         // The credentials are for the old number: a challenge to this one is answered anew.
         return state with
         {
-            Timer = timer with { IntervalSeconds = Math.Max(timer.IntervalSeconds, least) }, LeastSeconds = Math.Max(state.LeastSeconds, least),
+            Timer = timer with { IntervalSeconds = Math.Max(timer.IntervalSeconds, least) },
+            LeastSeconds = Math.Max(state.LeastSeconds, least),
             Digest = state.Digest.Accept(),
         };
     }
@@ -253,7 +257,11 @@ public static class ReInviteUsage
         var ack = DialogRequests.Ack(dialog, request);
         state = state with
         {
-            Dialog = dialog, LastAck = ack, Outgoing = null, Digest = state.Digest.Accept(), Local = change.Local ?? state.Local,
+            Dialog = dialog,
+            LastAck = ack,
+            Outgoing = null,
+            Digest = state.Digest.Accept(),
+            Local = change.Local ?? state.Local,
             AllowsUpdate = SipCapabilities.AllowsUpdate(response) ?? state.AllowsUpdate,
         };
         var outcome = InviteResponses.FindSdp(response, state.Hosts) is { } answer ? SdpNegotiator.ApplyAnswer(change.Offer!, answer) : null;

@@ -185,8 +185,12 @@ public static class RegisterUsage
         // A fifth of the time is left for a refresh that is lost, or late.
         return new(state with
         {
-            Phase = RegisterPhase.Waiting, Digest = state.Digest.Accept(), Failures = 0, FailedStatus = 0,
-            HoldsUntil = now + (seconds * 1000), DueAt = now + Math.Max(RefreshMillisMin, seconds * 800),
+            Phase = RegisterPhase.Waiting,
+            Digest = state.Digest.Accept(),
+            Failures = 0,
+            FailedStatus = 0,
+            HoldsUntil = now + (seconds * 1000),
+            DueAt = now + Math.Max(RefreshMillisMin, seconds * 800),
         }, false, News: news);
     }
 
@@ -203,7 +207,11 @@ public static class RegisterUsage
         var news = rejected && IsRejection(state.FailedStatus) ? RegisterNews.None : rejected ? RegisterNews.Rejected : RegisterNews.Failed;
         return new(state with
         {
-            Phase = RegisterPhase.Waiting, Failures = failures, FailedStatus = status, Digest = DigestSession.Empty, DueAt = now + wait,
+            Phase = RegisterPhase.Waiting,
+            Failures = failures,
+            FailedStatus = status,
+            Digest = DigestSession.Empty,
+            DueAt = now + wait,
             // It said itself that there is none.
             HoldsUntil = status is >= 200 and < 300 ? 0 : state.HoldsUntil,
         }, false, News: news);

@@ -248,7 +248,9 @@ public static class SdpNegotiator
     /// <summary>At least one format has to stand in an m= line, though it is ignored where the port is 0 (RFC 3264 section 6).</summary>
     private static SdpMedia SwitchedOff(SdpMedia media) => media with
     {
-        Port = 0, Connection = null, Attributes = [],
+        Port = 0,
+        Connection = null,
+        Attributes = [],
         Formats = !media.Formats.IsEmpty ? media.Formats : media.Protocol.Contains("RTP/", StringComparison.OrdinalIgnoreCase) ? ["0"] : ["*"],
     };
 

@@ -32,8 +32,11 @@ public sealed class HttpSpeechEngine : ISpeechEngine, IDisposable
     {
         _options = options;
         // Owned by the client.
-        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, UseProxy = false,
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+        _client = new HttpClient(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false, UseCookies = false, UseProxy = false,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5)
+        })
         {
             Timeout = Timeout.InfiniteTimeSpan,
         };

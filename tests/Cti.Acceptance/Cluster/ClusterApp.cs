@@ -62,8 +62,11 @@ internal sealed class ClusterApp : IAsyncDisposable
     public async Task<JsonNode?> AskAsync(string method, object? parameters = null, int? gateway = null)
     {
         var id = Guid.NewGuid().ToString();
-        var body = new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method,
-            ["params"] = JsonSerializer.SerializeToNode(parameters ?? new { }) }.ToJsonString();
+        var body = new JsonObject
+        {
+            ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method,
+            ["params"] = JsonSerializer.SerializeToNode(parameters ?? new { })
+        }.ToJsonString();
         var started = Stopwatch.GetTimestamp();
         var last = "never sent";
         for (var attempt = gateway ?? Random.Shared.Next(_seats.Length); Stopwatch.GetElapsedTime(started) < Patience; attempt++)
@@ -232,8 +235,11 @@ internal sealed class ClusterApp : IAsyncDisposable
         private Task<JsonObject?> RequestAsync(ClientWebSocket socket, string method, object parameters, string? name = null)
         {
             var id = name ?? Guid.NewGuid().ToString();
-            return SendAsync(socket, id, new JsonObject { ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method,
-                ["params"] = JsonSerializer.SerializeToNode(parameters) }.ToJsonString());
+            return SendAsync(socket, id, new JsonObject
+            {
+                ["jsonrpc"] = "2.0", ["id"] = id, ["method"] = method,
+                ["params"] = JsonSerializer.SerializeToNode(parameters)
+            }.ToJsonString());
         }
 
         private async Task ReadAsync(ClientWebSocket socket)

@@ -449,8 +449,11 @@ internal sealed class FarmCall
         var response = invite.Respond(200, "OK", _tag, Contact, Describe());
         _farm.Answer(invite, response, to);
         _outstanding.RemoveAll(static o => o.IsAnswer);
-        _outstanding.Add(new Outstanding { Method = "INVITE", CSeq = invite.CSeq, Text = response, To = to, IsInvite = true, IsAnswer = true,
-            NextAt = Environment.TickCount64 + T1, GiveUpAt = Environment.TickCount64 + Life });
+        _outstanding.Add(new Outstanding
+        {
+            Method = "INVITE", CSeq = invite.CSeq, Text = response, To = to, IsInvite = true, IsAnswer = true,
+            NextAt = Environment.TickCount64 + T1, GiveUpAt = Environment.TickCount64 + Life
+        });
         if (Phase is CallPhase.Calling or CallPhase.Ringing) BeUp();
     }
 

@@ -165,8 +165,11 @@ public sealed class OperationsTests
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(node.Url + "/v2/rpc"));
         request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", ClusterUnderTest.Key);
-        request.Content = new StringContent(new JsonObject { ["jsonrpc"] = "2.0", ["id"] = Guid.NewGuid().ToString(), ["method"] = method,
-            ["params"] = parameters }.ToJsonString(), Encoding.UTF8, "application/json");
+        request.Content = new StringContent(new JsonObject
+        {
+            ["jsonrpc"] = "2.0", ["id"] = Guid.NewGuid().ToString(), ["method"] = method,
+            ["params"] = parameters
+        }.ToJsonString(), Encoding.UTF8, "application/json");
         using var answer = await Http.SendAsync(request);
         var text = await answer.Content.ReadAsStringAsync();
         return JsonNode.Parse(text)!["result"] ?? throw new InvalidOperationException($"{method}: {text}");

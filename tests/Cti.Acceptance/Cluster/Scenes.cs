@@ -151,8 +151,11 @@ internal sealed class RecordScene(Stage stage) : Scene(stage, "record")
     {
         var call = Calls[0];
         Books.Begun(call.ResId, "sys.call.on_record_completed");
-        _path = (string)(await App.AskAsync("sys.call.record_start", new { res_id = call.ResId, max_seconds = 7200, beep = false,
-            record_file = string.Create(CultureInfo.InvariantCulture, $"{call.ResId}-{++_number}") }))!;
+        _path = (string)(await App.AskAsync("sys.call.record_start", new
+        {
+            res_id = call.ResId, max_seconds = 7200, beep = false,
+            record_file = string.Create(CultureInfo.InvariantCulture, $"{call.ResId}-{++_number}")
+        }))!;
         _startedAt = Stopwatch.GetTimestamp();
         _stalledBefore = Stage.Cluster.StalledSeconds;
     }

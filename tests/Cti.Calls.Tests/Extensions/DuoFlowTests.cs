@@ -282,8 +282,13 @@ public sealed class DuoFlowTests
 
     [Fact]
     public void Get_tells_what_construct_was_given() =>
-        System.Text.Encoding.UTF8.GetString(SomeFlow.Begin(SomeFlow.Duo with { RecordPath = "/r/a.wav", RingPlayFile = "ring.wav", RingPlayMode = 2,
-            RecordMode = DuoRecording.FromSecondCall }).State!.Describe(ApiGeneration.V2).Span).ShouldBe(
+        System.Text.Encoding.UTF8.GetString(SomeFlow.Begin(SomeFlow.Duo with
+        {
+            RecordPath = "/r/a.wav",
+            RingPlayFile = "ring.wav",
+            RingPlayMode = 2,
+            RecordMode = DuoRecording.FromSecondCall
+        }).State!.Describe(ApiGeneration.V2).Span).ShouldBe(
             $$"""{"res_id":"{{SomeFlow.DuoId}}","state":"Initiated","begin_time":{{Begin}},"from1_uri":"1001","to1_uri":"sip:1@b.example","from2_uri":null"""
                 + $$""","to2_uri":"sip:2@b.example","max_connect_seconds":600,"ring_play_file":"ring.wav","ring_play_mode":2"""
                 + $$""","record_file":"/r/a.wav","record_mode":2,"record_format":2,{{Users}},"max_ring_seconds":50,"ipsc_info":{{SomeFlow.Process}}}""");

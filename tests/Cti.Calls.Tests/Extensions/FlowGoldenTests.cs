@@ -18,7 +18,11 @@ public sealed class FlowGoldenTests
             "sip:1@b.example"),
         ["new.duo"] = new FlowBegan(SomeFlow.DuoId, "app", SomeFlow.Duo with
         {
-            RingPlayFile = "ring.wav", RingPlayMode = 2, RecordPath = "/r/a.wav", RecordMode = DuoRecording.FromSecondCall, RecordFormat = "Ulaw",
+            RingPlayFile = "ring.wav",
+            RingPlayMode = 2,
+            RecordPath = "/r/a.wav",
+            RecordMode = DuoRecording.FromSecondCall,
+            RecordFormat = "Ulaw",
         }, "sip:1@b.example"),
         ["call"] = new PartyCalled(2) { Events = 2 },
         ["made"] = new PartyCreated(2, FlowDriver.Call2, "sip:2@b.example"),

@@ -77,9 +77,11 @@ public sealed class FlowPropertyTests
 
         private DuoSpec Duo() => SomeFlow.Duo with
         {
-            RecordPath = _random.Next(2) == 0 ? null : "/r/a.wav", RecordMode = (DuoRecording)_random.Next(3),
+            RecordPath = _random.Next(2) == 0 ? null : "/r/a.wav",
+            RecordMode = (DuoRecording)_random.Next(3),
             RingPlayFile = _random.Next(2) == 0 ? null : "ring.wav",
-            RingPlayMode = _random.Next(4), MaxConnectSeconds = _random.Next(1, 30),
+            RingPlayMode = _random.Next(4),
+            MaxConnectSeconds = _random.Next(1, 30),
         };
 
         private bool Deliver()
@@ -143,7 +145,10 @@ public sealed class FlowPropertyTests
             var parent = args.OptionalString("parent_call_res_id");
             Run(party, Some.Construct with
             {
-                Id = id, Owner = _flow.State!.Id.ToString(), Parent = parent, MaxRingSeconds = args.Int32("max_ring_seconds"),
+                Id = id,
+                Owner = _flow.State!.Id.ToString(),
+                Parent = parent,
+                MaxRingSeconds = args.Int32("max_ring_seconds"),
                 UserData = args.OptionalString("user_data"),
                 RingBack = parent is null ? new RingBackSpec(null, 0) : new RingBackSpec(args.OptionalString("ring_play_file"), args.Int32("ring_play_mode")),
             }, replied => Told(0, replied with { Party = party, What = FlowAsk.Construct }));

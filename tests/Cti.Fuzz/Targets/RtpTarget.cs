@@ -56,7 +56,8 @@ internal static class RtpTarget
     private static MediaSession Open(long number, int events, AudioCodec codec, StillClock clock, MediaServices services)
     {
         var session = new MediaSession(new MediaSessionId(number), new MediaSessionOptions(), clock, new MediaSessionSeed((uint)number, 2, 3, 4, "fuzz"),
-            services) { Output = clock };
+            services)
+        { Output = clock };
         session.Apply(MediaCommand.Configure(new MediaDescription(Far, Far, codec, codec == AudioCodec.Pcma ? 8 : 0, events, Send: true, Receive: true)
         {
             AlsoReceived = events < 0 ? [] : [new ReceivedFormat(8, AudioCodec.Pcma), new ReceivedFormat(0, AudioCodec.Pcmu), new ReceivedFormat(96, null)],

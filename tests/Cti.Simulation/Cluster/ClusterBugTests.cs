@@ -49,16 +49,32 @@ public sealed class ClusterBugTests
 
     private static ClusterPlan Quiet(ClusterPlan plan) => plan with
     {
-        Pauses = [], StoreCuts = [], Outages = [], NodeCrashes = [], Drains = [], Links = [], Lines = [], ClockJumps = [], StoreFailPercent = 0,
-        StoreSlowPercent = 0, Network = NetworkConditions.Good,
-        Inbound = 6, Outbound = 6, SpreadMillis = 10_000, TogetherPercent = 0, Flows = 0, Conferences = 0,
+        Pauses = [],
+        StoreCuts = [],
+        Outages = [],
+        NodeCrashes = [],
+        Drains = [],
+        Links = [],
+        Lines = [],
+        ClockJumps = [],
+        StoreFailPercent = 0,
+        StoreSlowPercent = 0,
+        Network = NetworkConditions.Good,
+        Inbound = 6,
+        Outbound = 6,
+        SpreadMillis = 10_000,
+        TogetherPercent = 0,
+        Flows = 0,
+        Conferences = 0,
     };
 
     /// <summary>A node stands still for longer than its lease while calls are up, with appends on their way.</summary>
     private static ClusterPlan Stands(ClusterPlan plan) => Quiet(plan) with
     {
         Pauses = [.. Enumerable.Range(0, plan.Nodes).Select(static node => new NodeTrouble(node, 8_000 + (node * 4_000), 11_500 + (node * 4_000)))],
-        StoreSlowPercent = 50, StoreDelayMillisMax = 300, Phones = PhoneHabits.Polite,
+        StoreSlowPercent = 50,
+        StoreDelayMillisMax = 300,
+        Phones = PhoneHabits.Polite,
     };
 
     private static ClusterPlan Dies(ClusterPlan plan) =>
@@ -136,8 +152,11 @@ public sealed class ClusterBugTests
             public override async ValueTask<LeaseView> RenewAsync(NodeLease self, long knownOwnership, CancellationToken cancellation = default)
             {
                 var view = await base.RenewAsync(self, knownOwnership, cancellation);
-                return view with { Nodes = [.. view.Nodes.Select(row =>
-                    row.Name == self.Name || view.NowMillis + _skew - row.RenewedAtMillis < ClusterNode.LeaseMillis ? row : Freeze(row))] };
+                return view with
+                {
+                    Nodes = [.. view.Nodes.Select(row =>
+                    row.Name == self.Name || view.NowMillis + _skew - row.RenewedAtMillis < ClusterNode.LeaseMillis ? row : Freeze(row))]
+                };
             }
 
             public override ValueTask<IReadOnlyList<InstanceOwnership>> TakeAsync(string node, IReadOnlyList<InstanceEpoch> instances,

@@ -165,8 +165,11 @@ internal sealed record ClusterPlan : SimulationPlan
             };
         }
         if (random.Chance(20))
-            plan = plan with { ClockJumps = [.. Enumerable.Range(0, random.Between(1, 3))
-                .Select(_ => new ClockJump(random.Next(plan.Nodes), Moment(), random.Pick(-3_600_000, -20_000, -700, 700, 20_000, 3_600_000)))] };
+            plan = plan with
+            {
+                ClockJumps = [.. Enumerable.Range(0, random.Between(1, 3))
+                .Select(_ => new ClockJump(random.Next(plan.Nodes), Moment(), random.Pick(-3_600_000, -20_000, -700, 700, 20_000, 3_600_000)))]
+            };
         if (random.Chance(8))
         {
             var (first, pause, down) = (random.Between(4_000, 12_000), random.Pick(4_000, 9_000), random.Pick(300, 2_000));

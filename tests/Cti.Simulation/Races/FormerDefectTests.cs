@@ -67,8 +67,11 @@ public sealed class FormerDefectTests
 
     private static void Run(Action<RaceStage> script, ulong seed = 1, int journalMillis = 0)
     {
-        var plan = new SimulationPlan { Seed = seed, StoreSlowPercent = journalMillis > 0 ? 100 : 0, StoreDelayMillisMax = journalMillis, ShufflesTimers = true,
-            IsScripted = true, Phones = RaceTableTests.Silent, RepeatPercent = 0, Network = NetworkConditions.Good };
+        var plan = new SimulationPlan
+        {
+            Seed = seed, StoreSlowPercent = journalMillis > 0 ? 100 : 0, StoreDelayMillisMax = journalMillis, ShufflesTimers = true,
+            IsScripted = true, Phones = RaceTableTests.Silent, RepeatPercent = 0, Network = NetworkConditions.Good
+        };
         var result = NodeSimulation.Run(plan, script: simulation =>
         {
             var stage = new RaceStage(simulation);

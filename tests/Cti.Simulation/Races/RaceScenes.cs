@@ -313,7 +313,8 @@ internal static partial class RaceScenes
         Flow(name, state, module, reach, [.. others, .. more]);
 
     private static RaceScene Flow(string name, string state, string module, Action<RaceStage> reach, params RaceAction[] others) => new(name, reach,
-        [.. AllowedIn(module, state, null).Select(method => RaceActions.Method(method, "flow", "flow")), .. others]) { States = [$"{module} {state}"] };
+        [.. AllowedIn(module, state, null).Select(method => RaceActions.Method(method, "flow", "flow")), .. others])
+    { States = [$"{module} {state}"] };
 
     /// <summary>The methods that the states' own table allows in a state, in either generation.</summary>
     public static IReadOnlyList<string> AllowedIn(string module, string state, CallDirection? direction) =>

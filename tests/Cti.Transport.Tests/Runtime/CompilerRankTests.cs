@@ -81,7 +81,8 @@ public sealed class CompilerRankTests
                 _id = Libc.GetThreadId();
                 started.Set();
                 _end.Wait();
-            }) { Name = name };
+            })
+            { Name = name };
             _thread.Start();
             started.Wait();
         }

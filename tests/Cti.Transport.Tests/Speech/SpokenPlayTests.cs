@@ -64,7 +64,8 @@ public sealed class SpokenPlayTests
         engine.Gate.Reset();
         engine.Asked.Reset();
         using var fixture = new MediaFixture(options => options
-            with { SpeechThreads = 1, LoaderThreads = 1 }, files => new PromptLibrary(files, "zh-CN", Expand, cache));
+            with
+        { SpeechThreads = 1, LoaderThreads = 1 }, files => new PromptLibrary(files, "zh-CN", Expand, cache));
         var file = fixture.WriteAlaw("file.wav", MediaFixture.Pattern(160, 1));
         using var waiting = fixture.Open();
         using var other = fixture.Open();

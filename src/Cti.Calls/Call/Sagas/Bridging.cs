@@ -133,7 +133,9 @@ internal static class Bridging
         if (bridge.Spec?.RecordPath is null || bridge.IsMediaOver) return IsOver(decision, bridge, ending);
         return decision.Add(new BridgeBegan(bridge with
         {
-            Stage = BridgeStage.Ending, Ending = ending, EndingUntilMillis = decision.Now + RecordingCompletionMillis,
+            Stage = BridgeStage.Ending,
+            Ending = ending,
+            EndingUntilMillis = decision.Now + RecordingCompletionMillis,
         })).Build();
     }
 

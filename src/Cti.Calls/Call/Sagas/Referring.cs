@@ -48,7 +48,9 @@ internal static class Referring
         if (told.Refusal is { } refusal) return Complete(decision, referral, new ActionEnding(refusal.Code, refusal.Message)).Build();
         var moved = referral with
         {
-            Stage = ReferStage.Sent, DeadlineMillis = decision.Now + Limits.ReferUnansweredMillis, Uri = referral.Uri ?? told.Target,
+            Stage = ReferStage.Sent,
+            DeadlineMillis = decision.Now + Limits.ReferUnansweredMillis,
+            Uri = referral.Uri ?? told.Target,
             Replaces = new ReplacedDialog(told.CallId!, told.RemoteTag!, told.LocalTag!).ToString(),
         };
         return decision.Add(new ReferralMoved(moved)).Do(new SendRefer(moved)).Build();
@@ -82,7 +84,9 @@ internal static class Referring
         if (referral.Stage == ReferStage.Accepted) return decision.Build();
         return decision.Add(new ReferralMoved(referral with
         {
-            Stage = ReferStage.Accepted, EventId = answered.EventId, DeadlineMillis = decision.Now + Limits.ReferFirstReportMillis,
+            Stage = ReferStage.Accepted,
+            EventId = answered.EventId,
+            DeadlineMillis = decision.Now + Limits.ReferFirstReportMillis,
         })).Build();
     }
 
@@ -103,8 +107,11 @@ internal static class Referring
         {
             referral = referral with
             {
-                Stage = ReferStage.Accepted, DeadlineMillis = referral.BeginMillis + Limits.ReferMillisMax, EventId = referral.EventId ?? reported.EventId,
-                Status = isNews ? reported.Status : referral.Status, Reports = referral.Reports + (isNews ? 1 : 0),
+                Stage = ReferStage.Accepted,
+                DeadlineMillis = referral.BeginMillis + Limits.ReferMillisMax,
+                EventId = referral.EventId ?? reported.EventId,
+                Status = isNews ? reported.Status : referral.Status,
+                Reports = referral.Reports + (isNews ? 1 : 0),
             };
             decision.Add(new ReferralMoved(referral));
             if (isNews) decision.Emit("sys.call.on_refer_progress", ReferEvents.Progress(decision.State, reported.Status!.Value, reported.Reason));

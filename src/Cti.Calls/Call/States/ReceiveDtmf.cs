@@ -37,8 +37,12 @@ internal sealed class ReceiveDtmf : CallBehaviour
             return End(decision, receive, new ActionEnding(ErrorCodes.Timeout, receive.AnyKey ? "no further key came in time" : "no key came in time"));
         var again = receive with
         {
-            Number = Actions.NextNumber(decision), RepeatsLeft = receive.RepeatsLeft - 1, Prompting = true, DeadlineMillis = null,
-            HeardMillis = 0, HeardFromMillis = decision.Now,
+            Number = Actions.NextNumber(decision),
+            RepeatsLeft = receive.RepeatsLeft - 1,
+            Prompting = true,
+            DeadlineMillis = null,
+            HeardMillis = 0,
+            HeardFromMillis = decision.Now,
         };
         return Actions.Sound(decision.Add(new ActionChanged(again)), new StartMediaPlay(again.Number, again.Spec.Files, 0)).Build();
     }
