@@ -117,8 +117,7 @@ public sealed class ServerNode : INodeInfo
         };
         _keeper = new InstanceKeeper(_services, _owned, _writer, options.Store, _placer, _system, options.IsShared)
         {
-            Served = instances =>
-            _handOvers!.Served(instances)
+            Served = instances => _handOvers!.Served(instances),
         };
         _member = new ClusterMember(new ClusterMemberOptions
         {

@@ -105,8 +105,7 @@ internal static class MediaDescriptions
     /// <summary>A key with what it is known by, wherever the rest of it is heard.</summary>
     public static KeyArrived From(KeyPressed pressed) => new(pressed.Key)
     {
-        Press = pressed.Event is { } happened
-        ? new KeyPress(happened.Ssrc, happened.Timestamp) : null
+        Press = pressed.Event is { } happened ? new KeyPress(happened.Ssrc, happened.Timestamp) : null,
     };
 
     private static MediaEnd ToEnd(MediaOutcome outcome) => outcome switch
