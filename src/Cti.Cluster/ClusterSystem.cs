@@ -186,7 +186,7 @@ public sealed class ClusterSystem : IClusterNetwork
             system.ActorOf(Props.CreateBy(new Producer<ShardWaker>(() => new ShardWaker(shards, region))), "waker");
         }
         system.ActorOf(Props.CreateBy(new Producer<ClusterJoiner>(() =>
-            new ClusterJoiner(_options, shards, _links.IsConnected, towards, strangers => Anew(system, strangers)))), "joiner");
+            new ClusterJoiner(_options, shards, _links, towards, strangers => Anew(system, strangers)))), "joiner");
         bool isTooLate;
         lock (_gate)
         {

@@ -40,6 +40,8 @@ public sealed class ClusterSystemOptions
     public string Akka { get; init; } = "";
     /// <summary>How long older nodes may be no members of this node's cluster before it joins theirs, in milliseconds: another only in tests.</summary>
     internal int IslandMillis { get; init; } = 10_000;
+    /// <summary>How long remoting may bring nothing to anybody before it is made anew, in milliseconds: another only in tests.</summary>
+    internal int StuckMillis { get; init; } = 15_000;
     /// <summary>The version of what nodes say to each other: another only in tests.</summary>
     internal int Version { get; init; } = ClusterSystem.CurrentVersion;
 }

@@ -24,6 +24,8 @@ public static partial class LogEvents
     { SummedAs = "failed beginnings of this node's part of the cluster" };
     /// <summary>Nodes that began at the same moment began two clusters.</summary>
     public static readonly LogEvent ClusterIsland = new(7058, LogSeverity.Warning, "{0} began a cluster of their own, which is older: this node joins them");
+    /// <summary>Nothing is brought to other nodes, or back, though they live.</summary>
+    public static readonly LogEvent ClusterStuck = new(7060, LogSeverity.Warning, "the other nodes live, and nothing is heard of them over this node's links");
     /// <summary>The operator set a key of Akka's that calls rest on.</summary>
     public static readonly LogEvent AkkaKeyIgnored = new(7059, LogSeverity.Warning, "{0} is this node's to set, what the configuration says of it is ignored");
 }

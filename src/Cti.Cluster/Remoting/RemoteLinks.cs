@@ -15,6 +15,7 @@ internal sealed class RemoteLinks(string self, string incarnation, int version, 
     private readonly ConcurrentDictionary<string, RemotePeer> _peers = new(StringComparer.Ordinal);
     private readonly ILinkReceiver?[] _receivers = new ILinkReceiver?[byte.MaxValue + 1];
     private IActorRef _actor = ActorRefs.Nobody;
+    private long _complainedMillis = long.MinValue;
 
     public string Self => self;
     public string Incarnation => incarnation;
@@ -159,10 +160,14 @@ internal sealed class RemoteLinks(string self, string incarnation, int version, 
         if (peer is { Current: null, Node: not null }) refused(peer.Name);
     }
 
+    /// <summary>Whether a peer was refused, or has refused this node, after a moment.</summary>
+    public bool HasComplainedSince(long millis) => Volatile.Read(ref _complainedMillis) >= millis;
+
     /// <summary>Logs why a peer is refused, once until that changes.</summary>
     public void Complain(string name, string why)
     {
         Counters.Refused();
+        Volatile.Write(ref _complainedMillis, NowMillis);
         if (_peers.TryGetValue(name, out var known))
         {
             if (known.Complaint == why) return;

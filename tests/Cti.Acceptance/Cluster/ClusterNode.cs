@@ -7,7 +7,7 @@ namespace Cti.Acceptance.Cluster;
 /// <summary>One node of a cluster under test: the real program, its own process.</summary>
 internal sealed class ClusterNode(string name, string address, string folder, IReadOnlyList<string> enter, string program) : IAsyncDisposable
 {
-    public const int SipPort = 15060, HttpPort = 18080, LinkPort = 17400;
+    public const int SipPort = 15060, TlsPort = 15061, HttpPort = 18080, LinkPort = 17400;
 
     private static readonly HttpClient Http = new() { Timeout = TimeSpan.FromSeconds(3) };
 

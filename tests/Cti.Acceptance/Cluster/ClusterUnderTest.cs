@@ -38,6 +38,9 @@ internal sealed record ClusterPlan
     /// <summary>Whether every other phone protects its sound.</summary>
     public bool Protects { get; init; }
 
+    /// <summary>Who signs the nodes' certificates where they speak TLS, too.</summary>
+    public TestCertificates? Certificates { get; init; }
+
     /// <summary>More keys, as HOCON.</summary>
     public string More { get; init; } = "";
 }
@@ -257,8 +260,19 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
             ]
             cti.call { offer-timeout = 120s, setup-timeout = 300s }
             {{(Plan.Protects ? "cti.media { srtp = optional, srtp-suites = [AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32] }" : "")}}
+            {{Tls(name, address)}}
             {{cluster}}
             {{Plan.More}}
+            """;
+    }
+
+    private string Tls(string name, string address)
+    {
+        if (Plan.Certificates is not { } certificates) return "";
+        var file = certificates.Issue(name, address);
+        return $$"""
+            cti.sip.listen += "tls:{{address}}:{{ClusterNode.TlsPort}}"
+            cti.sip.tls { certificate = "{{file}}", key = "{{file}}", trusted = "{{certificates.Authority}}" }
             """;
     }
 

@@ -96,6 +96,21 @@ public sealed class ClusterSystemTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public async Task A_node_that_is_never_heard_by_one_that_lives_makes_its_part_of_the_cluster_anew()
+    {
+        // Its row is renewed, its port takes connections, and nothing comes of them.
+        using var silent = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        silent.Start();
+        await using var x = new RemoteNode(_disk, "x", port: ((System.Net.IPEndPoint)silent.LocalEndpoint).Port);
+        await x.StartMemberAloneAsync();
+        await using var a = new RemoteNode(_disk, "a", stuckMillis: 6_000);
+        await a.StartAsync();
+        await RemoteNode.UntilAsync(() => Says(a, "nothing is heard of them over this node's links"), () => Told(x, a));
+        await RemoteNode.UntilAsync(() => Says(a, "made anew"), () => Told(x, a));
+        await RemoteNode.UntilAsync(() => a.MembersUp == 1, () => Told(x, a));
+    }
+
+    [Fact]
     public async Task Two_versions_of_what_nodes_say_refuse_each_other_and_both_logs_name_both()
     {
         await using var a = new RemoteNode(_disk, "a", version: 2);

@@ -24,13 +24,13 @@ internal sealed class RemoteNode : ILinkReceiver, IClusterEvents, ITimers, IAsyn
     private readonly SortedDictionary<int, long> _owned = [];
 
     public RemoteNode(MemoryDisk disk, string name, string secret = Secret, int? version = null, int? port = null, bool isMedia = true, int leaseMillis = 2000,
-        GivenCertificate? certificate = null)
-        : this(new MemoryJournalStore(disk), name, secret, version, port, isMedia, leaseMillis, certificate)
+        GivenCertificate? certificate = null, int stuckMillis = 15_000)
+        : this(new MemoryJournalStore(disk), name, secret, version, port, isMedia, leaseMillis, certificate, stuckMillis)
     {
     }
 
     public RemoteNode(IJournalStore store, string name, string secret = Secret, int? version = null, int? port = null, bool isMedia = true,
-        int leaseMillis = 2000, GivenCertificate? certificate = null)
+        int leaseMillis = 2000, GivenCertificate? certificate = null, int stuckMillis = 15_000)
     {
         var clock = new SystemClock();
         _timers = new SystemTimers(clock, new PoolScheduler(NullLog.Instance));
@@ -44,7 +44,7 @@ internal sealed class RemoteNode : ILinkReceiver, IClusterEvents, ITimers, IAsyn
             IsMedia = isMedia, IsGateway = true,
             Instances = Instances, LeaseMillis = leaseMillis, PeerRefused = node => Refused(node),
             Probe = new PortProbe(), Clock = clock, Timers = this, Log = Log,
-            Version = version ?? ClusterSystem.CurrentVersion, IslandMillis = 1_000,
+            Version = version ?? ClusterSystem.CurrentVersion, IslandMillis = 1_000, StuckMillis = stuckMillis,
         });
         Member = new ClusterMember(new ClusterMemberOptions
         {
@@ -93,6 +93,13 @@ internal sealed class RemoteNode : ILinkReceiver, IClusterEvents, ITimers, IAsyn
     {
         await Store.OpenAsync(Instances);
         System.Start(Member);
+        await Member.StartAsync();
+    }
+
+    /// <summary>Its row is there and renewed, and nothing of it listens.</summary>
+    public async Task StartMemberAloneAsync()
+    {
+        await Store.OpenAsync(Instances);
         await Member.StartAsync();
     }
 
