@@ -180,7 +180,7 @@ public sealed class ClusterSystemTests(ITestOutputHelper output)
 
         var cluster = Akka.Cluster.Cluster.Get(a.System.System);
         cluster.Down(cluster.State.Members.Single(member => member.Address.Port == g.Port).Address);
-        await RemoteNode.UntilAsync(() => g.System.Picture() is { Renewed: 1, IsUp: true }, () => Told(a, g), seconds: 60);
+        await RemoteNode.UntilAsync(() => g.System.Picture() is { Renewed: 1, IsUp: true }, () => Told(a, g));
         await a.KillAsync();
         await RemoteNode.UntilAsync(() => g.System.Picture() is { Members: [{ Name: "g" }], Coordinator: "" }, () => Told(a, g));
         g.System.Picture().IsUp.ShouldBeTrue("another node's death does not make this one less ready");
@@ -224,7 +224,7 @@ public sealed class ClusterSystemTests(ITestOutputHelper output)
         var cluster = Akka.Cluster.Cluster.Get(b.System.System);
         cluster.Down(cluster.State.Members.Single(member => member.Address.Port == a.Port).Address);
         await RemoteNode.UntilAsync(() => a.System.System is { } now && now != system && a.MembersUp == 2 && b.MembersUp == 2
-            && a.System.IsConnected("b") && b.System.IsConnected("a"), () => Told(a, b), seconds: 60);
+            && a.System.IsConnected("b") && b.System.IsConnected("a"), () => Told(a, b));
 
         a.Owned.ShouldBe(before, "with the epochs under which it owned them");
         a.Log.Lines.ShouldContain(static line => line.Contains("made anew; its calls go on", StringComparison.Ordinal));

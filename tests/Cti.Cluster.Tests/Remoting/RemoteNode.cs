@@ -78,7 +78,7 @@ internal sealed class RemoteNode : ILinkReceiver, IClusterEvents, ITimers, IAsyn
     public int MembersUp => System.System is { } system
         ? Akka.Cluster.Cluster.Get(system).State.Members.Count(static member => member.Status == Akka.Cluster.MemberStatus.Up) : 0;
 
-    public static async Task UntilAsync(Func<bool> isSo, Func<string>? what = null, int seconds = 30)
+    public static async Task UntilAsync(Func<bool> isSo, Func<string>? what = null, int seconds = 90)
     {
         using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10));
         var started = Stopwatch.GetTimestamp();
