@@ -93,7 +93,8 @@ internal sealed class ClusterJoiner : UntypedActor, IWithTimers
         if (rows.All(row => row.Name != _options.Self) || (!isAlone && Now - _begunMillis < _options.LeaseMillis / 4)) return;
         // The first of them begins the cluster; one with another secret or version answers nobody and would keep the others waiting for ever.
         var isLate = Now - _begunMillis > AgainMillis;
-        var seeds = rows.Where(row => isLate ? row.Name == _options.Self || _links.IsConnected(row.Name) : _towards.IsEmpty || _towards.Contains(row.LinkAddress))
+        var seeds = rows
+            .Where(row => isLate ? row.Name == _options.Self || _links.IsConnected(row.Name) : _towards.IsEmpty || _towards.Contains(row.LinkAddress))
             .Select(static row => row.LinkAddress).ToList();
         if (seeds.Count == 0) return;
         var asked = string.Join(' ', seeds);
@@ -107,8 +108,8 @@ internal sealed class ClusterJoiner : UntypedActor, IWithTimers
     {
         var members = _cluster.State.Members.Select(static member => $"{member.Address.Host}:{member.Address.Port}").ToHashSet(StringComparer.Ordinal);
         // One with another secret or version stands in the rows too and can never be joined.
-        var strangers = rows.TakeWhile(row => !members.Contains(row.LinkAddress)).Where(row => _links.IsConnected(row.Name)).Select(static row => row.LinkAddress)
-            .ToImmutableArray();
+        var strangers = rows.TakeWhile(row => !members.Contains(row.LinkAddress)).Where(row => _links.IsConnected(row.Name))
+            .Select(static row => row.LinkAddress).ToImmutableArray();
         if (strangers.IsEmpty)
         {
             _strangersSinceMillis = 0;
