@@ -70,7 +70,7 @@ internal sealed class InviteOfTheirs(LegContext leg, LegUsages usages, LegRoute 
                     break;
                 case SendResponse response:
                     leg.Services.Sip.Respond(_transaction!, response.Response);
-                    takeover.CountAnswers(response.Repeated);
+                    if (response.Response.IsSuccess) takeover.CountAnswers(response.Repeated);
                     break;
                 case MediaAgreed media:
                     agreed = media.Media;

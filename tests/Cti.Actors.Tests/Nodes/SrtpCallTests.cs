@@ -18,6 +18,7 @@ public sealed class SrtpCallTests
     private readonly MemoryDisk _disk = new();
     private readonly NodeBench _bench;
     private readonly RawPeer _phone;
+    private SipResponse? _ringing;
 
     public SrtpCallTests()
     {
@@ -73,7 +74,7 @@ public sealed class SrtpCallTests
         return (call, invite);
     }
 
-    private string Offered(byte key = 1)
+    private string Offered(byte key = 1, string more = "")
     {
         _phone.Send($"""
             INVITE sip:100@10.0.0.100 SIP/2.0
@@ -83,11 +84,11 @@ public sealed class SrtpCallTests
             To: <sip:100@10.0.0.100>
             Call-ID: in
             CSeq: 1 INVITE
-            Contact: <sip:caller@{_phone.Local}>
+            Contact: <sip:caller@{_phone.Local}>{more}
             Content-Type: application/sdp
             """, Sdp(key));
         var call = _bench.Expect("sys.call.on_incoming").GetProperty("res_id").GetString()!;
-        _phone.Response(180);
+        _ringing = _phone.Response(180);
         return call;
     }
 
@@ -183,6 +184,23 @@ public sealed class SrtpCallTests
         Described!.Srtp.ShouldBe(Keys(KeyIn(ok), 3));
         State(call).ShouldBe("Idle");
         NothingIsKept(KeyIn(ok));
+    }
+
+    [Fact]
+    public void A_caller_who_has_acknowledged_that_it_rings_is_rung_on_and_offered_nothing_before_he_is_answered()
+    {
+        var call = Offered(more: "\nRequire: 100rel");
+        _phone.SendAsCaller(_ringing!, "PRACK", 2, $"RAck: {_ringing!.Get(HeaderId.RSeq)} 1 INVITE");
+        _phone.Response(200).CSeq.Method.ShouldBe("PRACK");
+        _bench.KillAndRestart();
+        _phone.Response(180);
+        // More repetitions of it than an answer has before a re-INVITE goes out.
+        _bench.Runtime.Advance(20_000);
+        _phone.Rest().Distinct().ShouldBe(["180"]);
+        _phone.SendAsCaller(Answered(call), "ACK", 1);
+        _bench.Expect("sys.call.on_answer_completed");
+        Agree(3);
+        State(call).ShouldBe("Idle");
     }
 
     [Fact]
