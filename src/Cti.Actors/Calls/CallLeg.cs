@@ -23,7 +23,7 @@ namespace Cti.Actors.Calls;
 
                                    CallLeg
         +-----------+----------------+---------------+--------------+-----------+
-   LegFarEnd   InviteOfTheirs   InviteOfOurs    LegTakeover   LegKeysByInfo  LegTimer
+   LegFarEnd   InviteOfTheirs   InviteOfOurs    LegTakeover <-LegKeysByInfo  LegTimer
         |           |                |               |        LegReferrals
         |           |                |               |              |
         +---------->|                |           LegSession         |
@@ -70,8 +70,8 @@ internal sealed class CallLeg : ICallLeg
         _takeover = new LegTakeover(leg, usages, route, _session);
         _theirs = new InviteOfTheirs(leg, usages, route, _hosts, _held, _ending, _takeover);
         _ours = new InviteOfOurs(leg, usages, route, _hosts);
-        _keysByInfo = new LegKeysByInfo(leg, usages, route);
-        _referrals = new LegReferrals(leg, usages, route);
+        _keysByInfo = new LegKeysByInfo(leg, usages, route, _takeover);
+        _referrals = new LegReferrals(leg, usages, route, _takeover);
         _farEnd = new LegFarEnd(leg, usages, route, _theirs);
         _timer = new LegTimer(leg, usages);
     }
@@ -233,7 +233,7 @@ internal sealed class CallLeg : ICallLeg
             case RepeatAck again: _takeover.AcknowledgeOnceMore(again.CSeq, state); break;
             default: throw new InvalidOperationException($"no SIP effect: {effect.GetType().Name}");
         }
-        _timer.Arm();
+        GoOn();
     }
 
     /// <inheritdoc/>
@@ -247,7 +247,7 @@ internal sealed class CallLeg : ICallLeg
             _ when _hosts.Holds(message) => null,
             _ => Carry(message, state, out accepted),
         };
-        _timer.Arm();
+        GoOn();
         return command;
     }
 
@@ -270,6 +270,14 @@ internal sealed class CallLeg : ICallLeg
         _referrals.GiveBack();
         _hosts.GiveBack();
         _timer.Stop();
+    }
+
+    /// <summary>After each step: what waited for it, and the next deadline.</summary>
+    private void GoOn()
+    {
+        _keysByInfo.GoOn();
+        _referrals.GoOn();
+        _timer.Arm();
     }
 
     private ResourceCommand? Resume(object? waited, CallState state) => waited is null ? null : Carry(waited, state, out _);

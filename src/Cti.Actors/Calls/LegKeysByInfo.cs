@@ -9,13 +9,15 @@ using Cti.Sip.Transaction;
 namespace Cti.Actors.Calls;
 
 /// <summary>Keys by SIP INFO: ours one INFO after the other, each once the one before was answered and its tone is over; theirs as they come.</summary>
-internal sealed class LegKeysByInfo(LegContext leg, LegUsages usages, LegRoute route)
+internal sealed class LegKeysByInfo(LegContext leg, LegUsages usages, LegRoute route, LegTakeover takeover)
 {
     private const int KeyMillis = 160, GapMillis = 100, PauseMillis = 500;
 
     private RequestHandle? _request;
     private string _keys = "";
     private long _number;
+    private bool _isDue;
+    private int _tries;
 
     /// <summary>Whether an INFO is under way.</summary>
     public bool IsAsking => _request is not null;
@@ -37,32 +39,44 @@ internal sealed class LegKeysByInfo(LegContext leg, LegUsages usages, LegRoute r
     {
         if (usages.Session is null) return _number == 0 ? null : Failed();
         if (_keys.Length == 0) return new KeysSent(_number, MediaEnd.Completed);
+        if (_isDue = takeover.IsFirst) return null;
         var key = _keys[0];
-        _keys = _keys[1..];
         if (key == ',')
         {
+            _keys = _keys[1..];
             Later(PauseMillis);
             return null;
         }
         var request = DialogRequests.Info(usages.Session.Dialog, InfoDtmf.RelayType, new InfoDtmf(key, KeyMillis).ToBody(), out var next);
         usages.Session = usages.Session with { Dialog = next };
+        _tries++;
         _request = route.Start(request);
         return null;
+    }
+
+    /// <summary>What waited for a re-INVITE of ours goes on once that is over.</summary>
+    public void GoOn()
+    {
+        if (!_isDue || takeover.IsFirst) return;
+        _isDue = false;
+        leg.Cell.Actor.Tell(new InfoKeyDue());
     }
 
     public ResourceCommand? Answered(SipResponse response)
     {
         if (response.IsProvisional) return null;
         _request = null;
+        if (_tries < LegUsages.TriesMax && usages.WasOvertaken(response)) return SendNext();
         if (!response.IsSuccess) return Failed();
+        _keys = _keys[1..];
+        _tries = 0;
         Later(KeyMillis + GapMillis);
         return null;
     }
 
     public KeysSent Failed()
     {
-        _request = null;
-        _keys = "";
+        (_request, _keys, _isDue, _tries) = (null, "", false, 0);
         return new KeysSent(_number, MediaEnd.Failed);
     }
 

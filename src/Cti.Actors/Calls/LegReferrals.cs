@@ -12,9 +12,10 @@ namespace Cti.Actors.Calls;
 
 /// <summary>
 /// REFER and its reports within the dialog, of both sides: what comes waits here for what is decided on it, what goes out is known again when it is answered.
-/// Reports of ours do not wait for each other: each tells all there is, and their numbers order them.
+/// What goes out does so one after the other and not beside a re-INVITE of ours, since the far end refuses what a later request has overtaken. Of the reports
+/// that wait only the newest is worth sending: each tells all there is.
 /// </summary>
-internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute route)
+internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute route, LegTakeover takeover)
 {
     /// <summary>REFERs and reports of theirs that may wait for the disk: more than one of each at once is somebody else's mistake.</summary>
     private const int WaitingMax = 8;
@@ -22,9 +23,10 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
     private readonly List<ServerTransaction> _asked = [];
     private readonly Queue<ServerTransaction> _reports = new();
     private readonly List<Sent> _sent = [];
+    private Sent? _waitingRefer, _waitingReport;
 
     /// <summary>Whether nothing of it is under way.</summary>
-    public bool IsQuiet => _asked.Count == 0 && _reports.Count == 0 && _sent.Count == 0;
+    public bool IsQuiet => _asked.Count == 0 && _reports.Count == 0 && _sent.Count == 0 && _waitingRefer is null && _waitingReport is null;
 
     /// <summary>Whether a request is one of ours.</summary>
     public bool Is(RequestHandle handle) => Find(handle) is not null;
@@ -35,7 +37,7 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
         switch (effect)
         {
             case SendRefer refer: Refer(refer.Referral); break;
-            case SendReport report: Report(report.Referred); break;
+            case SendReport report: Report(report.Referred, state.WasReleased); break;
             case AnswerRefer answer: Answer(answer, state); break;
             case AnswerReport when _reports.TryDequeue(out var report): leg.Services.Sip.Respond(report, SipResponse.For(report.Request, 200)); break;
         }
@@ -80,14 +82,37 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
         return new ReferReported(report.Status, report.Reason, report.IsLast, report.EndReason, report.EventId);
     }
 
+    /// <summary>What waited goes out once nothing stands before it.</summary>
+    public void GoOn()
+    {
+        if (takeover.IsFirst || _sent.Count > 0) return;
+        if (_waitingRefer is { } refer)
+        {
+            _waitingRefer = null;
+            Start(refer);
+        }
+        else if (_waitingReport is { } report)
+        {
+            _waitingReport = null;
+            Start(report);
+        }
+    }
+
     public ResourceCommand? Responded(ResponseCame came)
     {
         if (came.Response.IsProvisional || Find(came.Handle) is not { } sent) return null;
         _sent.Remove(sent);
+        if (sent.Tries < LegUsages.TriesMax && usages.WasOvertaken(came.Response))
+        {
+            var again = sent with { Tries = sent.Tries + 1, Digest = DigestSession.Empty };
+            if (sent.Op is not null) _waitingRefer = again;
+            else _waitingReport ??= again;
+            return null;
+        }
         if (leg.Credentials is { } credentials && usages.Session is { } session && leg.AnswerTo(came, sent.Digest) is { } digest)
         {
-            var again = sent.Build(session.Dialog, out var next);
-            Start(sent with { Digest = DigestChallenges.AddTo(again, digest, credentials, leg.Services.Random.NextHex(16)) }, again, next);
+            var answered = sent.Build(session.Dialog, out var next);
+            Start(sent with { Digest = DigestChallenges.AddTo(answered, digest, credentials, leg.Services.Random.NextHex(16)) }, answered, next);
             return null;
         }
         return sent.Ended(came.Handle.Request, came.Response.Status, VisibleText.Of(came.Response.Reason, Limits.HeaderValueCharsMax),
@@ -120,24 +145,29 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
     {
         var wanted = !referral.IsSilent;
         var replaces = ReplacedDialog.TryParse(referral.Replaces, out var read) ? read : null;
-        Start(new Sent
+        _waitingRefer = new Sent
         {
             Op = referral.Op,
             Build = (DialogState dialog, out DialogState next) =>
                 CarriedHeaders.With(ReferRequests.Refer(dialog, ReferTarget.Format(referral.Uri!, replaces), wanted, out next), referral.Headers),
             Ended = (request, status, reason, reports) => new ReferAnswered(referral.Op, status, reason, request.CSeq.Number, reports),
-        });
+        };
     }
 
-    private void Report(ReferOfTheirs referred)
+    /// <param name="referred">What it tells.</param>
+    /// <param name="isBeforeBye">Whether it goes out at once, whatever is under way: the BYE waits for nobody.</param>
+    private void Report(ReferOfTheirs referred, bool isBeforeBye)
     {
         var seconds = (referred.DeadlineMillis - leg.Clock.UnixMillis) / 1000;
-        Start(new Sent
+        _waitingReport = new Sent
         {
             Build = (DialogState dialog, out DialogState next) =>
                 ReferRequests.Report(dialog, referred.CSeq, referred.Status, referred.EndReason, seconds, out next),
             Ended = (_, status, _, _) => new ReportAnswered(status, referred.EndReason is not null),
-        });
+        };
+        if (!isBeforeBye) return;
+        Start(_waitingReport);
+        _waitingReport = null;
     }
 
     private void Answer(AnswerRefer answer, CallState state)
@@ -191,5 +221,7 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
         public required Func<SipRequest, int, string, bool, ResourceCommand> Ended { get; init; }
         public RequestHandle? Handle { get; init; }
         public DigestSession Digest { get; init; } = DigestSession.Empty;
+        /// <summary>The how manieth it is, where others were overtaken.</summary>
+        public int Tries { get; init; } = 1;
     }
 }

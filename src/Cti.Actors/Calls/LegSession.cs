@@ -22,6 +22,9 @@ internal sealed class LegSession(LegContext leg, LegUsages usages, LegRoute rout
     private readonly Queue<ServerTransaction> _changes = new();
     private RequestHandle? _request;
 
+    /// <summary>Whether a re-INVITE or an UPDATE of ours is on its way.</summary>
+    public bool IsAsking => usages.Session?.IsAsking == true;
+
     /// <summary>Whether a request is our last re-INVITE or UPDATE.</summary>
     public bool Is(RequestHandle handle) => handle == _request;
 

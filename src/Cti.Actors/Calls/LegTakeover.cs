@@ -21,6 +21,13 @@ internal sealed class LegTakeover(LegContext leg, LegUsages usages, LegRoute rou
     private readonly Queue<ServerTransaction> _early = new();
 
     private int _answers;
+    private bool _waitsForItsTurn;
+
+    /// <summary>
+    /// Whether other requests of ours have to wait: a re-INVITE or an UPDATE is on its way, or is about to be. One that a later one overtakes, on its way through
+    /// the processes of a proxy, is refused for its number (RFC 3261 section 12.2.2).
+    /// </summary>
+    public bool IsFirst => _waitsForItsTurn || session.IsAsking;
 
     /// <summary>Whether a change of theirs has to wait: the journal does not know yet that the call goes on here.</summary>
     public bool IsTooEarly(CallState state) => leg.IsRestored && usages.Session is null && usages.Server is null or { Phase: InviteServerPhase.Confirmed }
@@ -33,12 +40,14 @@ internal sealed class LegTakeover(LegContext leg, LegUsages usages, LegRoute rou
     {
         usages.Session ??= SessionOf(state);
         while (_early.TryDequeue(out var before)) leg.Cell.Actor.Tell(new InDialogRequest(before));
+        _waitsForItsTurn = true;
         leg.Services.ReInvites.Queue(route.Flow.Remote.Address, leg.Cell.Actor);
     }
 
     /// <summary>Its turn has come.</summary>
     public ResourceCommand? Offer(CallState state)
     {
+        _waitsForItsTurn = false;
         // A change of theirs may have told them meanwhile.
         if (state.InterruptedMillis is null || state.WasReleased || usages.Session is null) return null;
         return session.Step(new ReInviteInput.Refresh());

@@ -1,4 +1,5 @@
 using Cti.Sip.Dialog;
+using Cti.Sip.Message;
 
 namespace Cti.Actors.Calls;
 
@@ -15,6 +16,9 @@ namespace Cti.Actors.Calls;
 /// <summary>Where the usages of a call's dialog stand: the INVITE's server or client, then the session. Who steps one puts here what came of it.</summary>
 internal sealed class LegUsages
 {
+    /// <summary>How often a request that was overtaken goes out in all: two parts of a leg could overtake each other for ever at a far end that refuses all.</summary>
+    public const int TriesMax = 3;
+
     /// <summary>Their INVITE; null where the call is outbound.</summary>
     public InviteServerState? Server { get; set; }
 
@@ -32,6 +36,12 @@ internal sealed class LegUsages
 
     /// <summary>Their INVITE has its final response or waits for it, and its ACK has not come.</summary>
     public bool IsServing => Server is { Phase: InviteServerPhase.Offered or InviteServerPhase.Accepted };
+
+    /// <summary>
+    /// Whether a request of ours was refused because a later one arrived before it (RFC 3261 section 12.2.2), which happens on the way through a proxy: it
+    /// goes out again, with a number of its own.
+    /// </summary>
+    public bool WasOvertaken(SipResponse response) => response.Status == 500 && Session?.Dialog is { } dialog && response.CSeq.Number < dialog.LocalCSeq;
 
     /// <summary>A request of theirs counts on in the dialog.</summary>
     public void CountOn(DialogState next)

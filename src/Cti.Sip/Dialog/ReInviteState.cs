@@ -54,6 +54,9 @@ public sealed record ReInviteState
     /// <summary>Whether a re-INVITE or UPDATE of ours is under way or waits to be tried again.</summary>
     public bool IsOffering => Outgoing is not null;
 
+    /// <summary>Whether a re-INVITE or UPDATE of ours is on its way.</summary>
+    public bool IsAsking => Outgoing?.Request is not null;
+
     /// <summary>Whether no change is under way, from neither side.</summary>
     public bool IsSettled => Outgoing is null && Incoming is null;
 

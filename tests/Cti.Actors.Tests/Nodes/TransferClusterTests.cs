@@ -176,6 +176,7 @@ public sealed class TransferClusterTests
         var before = _bench.OwnerOf(call);
         for (var i = 0; i < 100 && (_bench.OwnerOf(call) == before || !far.Hears("INVITE", 0)); i++) _bench.Runtime.Advance(50);
         far.Towards = _bench.OwnerOf(call).Address;
+        far.Hears("NOTIFY", 0).ShouldBeFalse("a report that went out before the re-INVITE could be overtaken by it");
         far.AgreeOnReInvite();
     }
 
