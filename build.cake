@@ -13,6 +13,7 @@ var needs = new (string File, string Package)[]
 {
     ("/usr/bin/sipp", "sip-tester"),
     ("/usr/bin/baresip", "baresip-core"),
+    ("/usr/bin/linphonec", "linphone-cli"),
     ("/usr/sbin/kamailio", "kamailio"),
     ("/usr/bin/sox", "sox"),
     ("/usr/bin/espeak-ng", "espeak-ng"),
@@ -30,7 +31,6 @@ var needs = new (string File, string Package)[]
     ("/usr/lib/*/libsqlite3.so.0", "libsqlite3-0"),
     ("/usr/lib/*/libsrtp2.so.1", "libsrtp2-1"),
     ("/usr/lib/postgresql/*/bin/initdb", "postgresql"),
-    ("/usr/sbin/kamailio", "kamailio"),
 };
 
 var target = Argument("target", "test");

@@ -77,8 +77,9 @@ internal sealed class FaultRun(ClusterUnderTest cluster, ClusterApp app, FaultPl
     private List<Scene> Cast(int calls)
     {
         List<Scene> cast = [new TrunkScene(_stage)];
-        // It lives on the loopback, which namespaces do not reach.
-        if (!cluster.Plan.WithNetworkFaults) cast.Add(new BaresipScene(_stage));
+        // They live on the loopback, which namespaces do not reach. What they hear is copied, or encoded for them alone.
+        if (!cluster.Plan.WithNetworkFaults)
+            cast.AddRange([new BaresipScene(_stage), new BaresipScene(_stage, "G722/16000/1", 16_000), new BaresipScene(_stage, "opus/48000/2", 48_000)]);
         if (cluster.Plan.Topology == Topology.Proxy) cast.Add(new SippScene(_stage, Math.Max(3, calls / 30)));
         void Add(int percent, int callsEach, Func<Scene> make)
         {

@@ -49,7 +49,7 @@ internal sealed class Baresip : IAsyncDisposable
     public string LastWords => Output is { Length: > 600 } said ? said[^600..] : Output;
 
     /// <summary>Starts it.</summary>
-    /// <param name="minutes">How long it says something in a call: at the end of it, it hangs up.</param>
+    /// <param name="minutes">How long its file is, at least 2: at the end of it, it hangs up. It says something for 2 minutes, or for a moment of a longer one.</param>
     /// <param name="certificate">Its certificate and key for TLS, with whom it trusts; null: without TLS.</param>
     /// <param name="answers">Whether it answers by itself.</param>
     /// <param name="srtp">How it protects sound: srtp (best effort), srtp-mand (always); null: not.</param>
@@ -89,11 +89,10 @@ internal sealed class Baresip : IAsyncDisposable
         await File.WriteAllTextAsync(Path.Combine(folder, "contacts"), "");
         // Its file has to have the codec's rate and channels.
         var channels = codec.EndsWith("/2", StringComparison.Ordinal) ? 2 : 1;
-        var minute = new byte[2 * rate * channels * 60];
-        Buffer.BlockCopy(Sound.Rising(60, rate).SelectMany(sample => Enumerable.Repeat(sample, channels)).ToArray(), 0, minute, 0, minute.Length);
-        var says = new byte[minutes * minute.Length];
-        for (var i = 0; i < minutes; i++) minute.CopyTo(says, i * minute.Length);
-        Sound.Write(folder, "says.wav", Sound.Pcm, says, rate, channels);
+        var seconds = minutes > 2 ? 2 : 60;
+        var spoken = Sound.Rising(seconds, rate).SelectMany(sample => Enumerable.Repeat(sample, channels)).SelectMany(BitConverter.GetBytes).ToArray();
+        Sound.Write(folder, "says.wav", Sound.Pcm, minutes > 2 ? spoken : [.. spoken, .. spoken], rate, channels,
+            silent: minutes > 2 ? ((minutes * 60) - seconds) * rate * channels * 2 : 0);
         var process = Process.Start(new ProcessStartInfo(program, ["-f", folder])
         {
             RedirectStandardOutput = true,

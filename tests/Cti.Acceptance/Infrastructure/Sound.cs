@@ -63,14 +63,14 @@ internal static class Sound
         return (short)((code & 0x80) != 0 ? -magnitude : magnitude);
     }
 
-    /// <summary>Writes a WAV file; answers its name.</summary>
-    public static string Write(string folder, string name, int format, byte[] data, int rate = 8000, int channels = 1)
+    /// <summary>Writes a WAV file, with so many bytes of 0 behind its data, which take no place on the disk; answers its name.</summary>
+    public static string Write(string folder, string name, int format, byte[] data, int rate = 8000, int channels = 1, int silent = 0)
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(folder, name))!);
         using var file = new BinaryWriter(File.Create(Path.Combine(folder, name)));
         var bits = format == Pcm ? 16 : 8;
         file.Write(Encoding.ASCII.GetBytes("RIFF"));
-        file.Write(36 + data.Length);
+        file.Write(36 + data.Length + silent);
         file.Write(Encoding.ASCII.GetBytes("WAVEfmt "));
         file.Write(16);
         file.Write((short)format);
@@ -80,8 +80,10 @@ internal static class Sound
         file.Write((short)(channels * bits / 8));
         file.Write((short)bits);
         file.Write(Encoding.ASCII.GetBytes("data"));
-        file.Write(data.Length);
+        file.Write(data.Length + silent);
         file.Write(data);
+        file.Flush();
+        file.BaseStream.SetLength(file.BaseStream.Length + silent);
         return name;
     }
 
