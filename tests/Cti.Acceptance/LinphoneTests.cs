@@ -3,7 +3,7 @@ using Cti.Testing;
 
 namespace Cti.Acceptance;
 
-/// <summary>Calls with linphone, whose SIP and RTP are of yet another making: called and calling, over each transport, with each codec, protected or not.</summary>
+/// <summary>Calls with linphone, of yet another making: called and calling, over each transport, by codec, protected or not.</summary>
 public sealed class LinphoneTests : IDisposable
 {
     private readonly TestCertificates _certificates = new();
@@ -47,8 +47,8 @@ public sealed class LinphoneTests : IDisposable
         // When it calls it describes its sound by the address of the machine's default route, and sends it from where it calls.
         return await NodeProcess.StartAsync([$"cti.sip.listen=[\"{transport}:127.0.0.1:{_port}\"]",
             $"cti.sip.tls.certificate={certificate}", $"cti.sip.tls.key={certificate}",
-            $$"""cti.trunks=[{ name = phone, address = "127.0.0.1:{{softphone.SipPort}}", transport = {{(transport == "tcp" ? "tcp" : "udp")}}, options-interval = 0"""
-                + $$""", media { latch = nat, codecs = [{{codec}}], srtp = {{(protects ? "required" : "off")}} } }]""",
+            $$"""cti.trunks=[{ name = phone, address = "127.0.0.1:{{softphone.SipPort}}", transport = {{(transport == "tcp" ? "tcp" : "udp")}}"""
+                + $$""", options-interval = 0, media { latch = nat, codecs = [{{codec}}], srtp = {{(protects ? "required" : "off")}} } }]""",
             """cti.routes=[{ to = "*", trunk = phone, application = default }]"""], acceptAny: false);
     }
 

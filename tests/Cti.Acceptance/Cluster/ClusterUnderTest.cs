@@ -249,7 +249,8 @@ internal sealed class ClusterUnderTest : IAsyncDisposable
             cti.data = "{{folder}}/data"
             cti.instances = {{Plan.Instances}}
             cti.sip { listen = ["udp:{{address}}:{{ClusterNode.SipPort}}", "tcp:{{address}}:{{ClusterNode.SipPort}}"], accept-any = true, dial-any = true }
-            cti.media { address = "{{address}}", ports = "20000-27999", root = "{{MediaRoot}}", record-root = "{{RecordRoot}}", codecs = [PCMA, PCMU, G722, opus] }
+            cti.media { address = "{{address}}", ports = "20000-27999", root = "{{MediaRoot}}", record-root = "{{RecordRoot}}" }
+            cti.media.codecs = [PCMA, PCMU, G722, opus]
             cti.gateway.listen = "http://{{address}}:{{ClusterNode.HttpPort}}"
             cti.gateway.default-application = main
             cti.gateway.applications.main { keys = ["sha256:{{hash}}"], admin = true, rate = 100000, burst = 100000 }

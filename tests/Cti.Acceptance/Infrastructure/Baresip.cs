@@ -49,7 +49,7 @@ internal sealed class Baresip : IAsyncDisposable
     public string LastWords => Output is { Length: > 600 } said ? said[^600..] : Output;
 
     /// <summary>Starts it.</summary>
-    /// <param name="minutes">How long its file is, at least 2: at the end of it, it hangs up. It says something for 2 minutes, or for a moment of a longer one.</param>
+    /// <param name="minutes">How long its file is, 2 or more: at its end it hangs up. It speaks for 2 minutes, or for a moment of a longer one.</param>
     /// <param name="certificate">Its certificate and key for TLS, with whom it trusts; null: without TLS.</param>
     /// <param name="answers">Whether it answers by itself.</param>
     /// <param name="srtp">How it protects sound: srtp (best effort), srtp-mand (always); null: not.</param>
