@@ -24,8 +24,8 @@ internal sealed class LegTakeover(LegContext leg, LegUsages usages, LegRoute rou
     private bool _waitsForItsTurn;
 
     /// <summary>
-    /// Whether other requests of ours have to wait: a re-INVITE or an UPDATE is on its way, or is about to be. One that a later one overtakes, on its way through
-    /// the processes of a proxy, is refused for its number (RFC 3261 section 12.2.2).
+    /// Whether other requests of ours have to wait: a re-INVITE or an UPDATE is on its way, or is about to be. One that a later one overtakes, in the processes
+    /// of a proxy, is refused for its number (RFC 3261 section 12.2.2).
     /// </summary>
     public bool IsFirst => _waitsForItsTurn || session.IsAsking;
 

@@ -16,7 +16,7 @@ namespace Cti.Actors.Calls;
 /// <summary>Where the usages of a call's dialog stand: the INVITE's server or client, then the session. Who steps one puts here what came of it.</summary>
 internal sealed class LegUsages
 {
-    /// <summary>How often a request that was overtaken goes out in all: two parts of a leg could overtake each other for ever at a far end that refuses all.</summary>
+    /// <summary>How often a request that was overtaken goes out in all: two could overtake each other for ever where the far end refuses both.</summary>
     public const int TriesMax = 3;
 
     /// <summary>Their INVITE; null where the call is outbound.</summary>

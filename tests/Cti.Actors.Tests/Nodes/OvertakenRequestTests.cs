@@ -5,7 +5,7 @@ using Cti.Sip.Message;
 
 namespace Cti.Actors.Tests.Nodes;
 
-/// <summary>Requests of ours that arrive after a later one, as they may behind a proxy of several processes: the far end refuses them for their number.</summary>
+/// <summary>Requests of ours that arrive after a later one, as they may behind a proxy: the far end refuses them for their number.</summary>
 public sealed class OvertakenRequestTests
 {
     private readonly NodeBench _bench = new([new Trunk { Name = "carrier", Host = "192.0.2.10", Dtmf = TrunkDtmf.Info }]);
