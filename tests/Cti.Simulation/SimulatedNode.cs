@@ -70,7 +70,7 @@ internal sealed class SimulatedNode : NodeLife
             Inbound = new InboundPolicy([], true, RandomApplication.Name, false),
             Trunks = [world.Trunk, VirtualWorld.Callers],
             DialAny = true,
-            MediaProfile = new MediaProfile(["PCMA", "PCMU"], 0),
+            MediaProfile = VirtualWorld.ProfileFor(world.Plan.Phones),
             Scheduler = Process,
             Clock = world.Runtime,
             Timers = Process,

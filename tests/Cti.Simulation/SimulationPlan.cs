@@ -175,7 +175,9 @@ internal record SimulationPlan
             TrunkDtmf = random.Pick(TrunkDtmf.Rfc4733, TrunkDtmf.Info, TrunkDtmf.InBand)
         };
         // By the seed itself: all other worlds are what they were.
-        return seed % 8 == 7 ? plan with { Phones = plan.Phones with { IsReliable = 60 } } : plan;
+        if (seed % 8 == 7) plan = plan with { Phones = plan.Phones with { IsReliable = 60 } };
+        if (seed % 16 is 3 or 11) plan = plan with { Phones = plan.Phones with { IsWideband = 60, Protects = seed % 16 == 11 ? 60 : 0 } };
+        return plan;
     }
 
     public override string ToString() =>

@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Net;
+using Cti.Actors.MediaNode;
 using Cti.Actors.Trunks;
 using Cti.Persistence;
 using Cti.Persistence.Memory;
 using Cti.Sip.Message;
+using Cti.Sip.Sdp;
 using Cti.Testing;
 using Cti.Testing.Peers;
 
@@ -18,6 +20,14 @@ internal abstract class VirtualWorld
     private readonly SeededRandom _spoolRandom;
     private static readonly string[] PhoneAddresses = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
     private readonly bool _keepsTrace;
+
+    /// <summary>What a node speaks where telephones have such habits.</summary>
+    public static MediaProfile ProfileFor(PhoneHabits phones) =>
+        new(phones.IsWideband > 0 ? [AudioNames.Pcma, AudioNames.Pcmu, AudioNames.G722, AudioNames.Opus] : [AudioNames.Pcma, AudioNames.Pcmu], 0)
+        {
+            // One suite: with all of them an INVITE is longer than UDP carries.
+            Srtp = phones.Protects > 0 ? SrtpMode.Optional : SrtpMode.Off, SrtpSuites = [PeerSound.Suite],
+        };
 
     /// <param name="plan">What the seed means.</param>
     /// <param name="bugs">What is wrong on purpose.</param>

@@ -113,7 +113,7 @@ internal sealed class ClusterNode : NodeLife, IClusterEvents
             Inbound = new InboundPolicy([], true, RandomApplication.Name, false),
             Trunks = [_world.Trunk, VirtualWorld.Callers],
             DialAny = true,
-            MediaProfile = new MediaProfile(["PCMA", "PCMU"], 0),
+            MediaProfile = VirtualWorld.ProfileFor(plan.Phones),
             IsShared = true,
             LeaseMillis = LeaseMillis,
             PauseGuard = guard,

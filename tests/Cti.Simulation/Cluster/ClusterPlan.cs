@@ -99,6 +99,7 @@ internal sealed record ClusterPlan : SimulationPlan
         if (random.Chance(40)) plan = plan with { Phones = PhoneHabits.Polite };
         // By the seed itself: all other clusters are what they were.
         if (seed % 8 == 7) plan = plan with { Phones = plan.Phones with { IsReliable = 60 } };
+        if (seed % 16 is 3 or 11) plan = plan with { Phones = plan.Phones with { IsWideband = 60, Protects = seed % 16 == 11 ? 60 : 0 } };
         return DrawLateFaults(DrawFaults(plan, random, spread), random, spread);
     }
 

@@ -16,7 +16,7 @@ public sealed partial class PeerCall
     {
         _invite = NewRequest(SipMethods.Invite, ++_localCSeq);
         if (RequiresReliable && withOffer) _invite.Add(HeaderId.Require, "100rel");
-        if (withOffer) _invite.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, "sendrecv"));
+        if (withOffer) _invite.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, "sendrecv", Sound));
         Start(_invite);
     }
 
@@ -32,7 +32,7 @@ public sealed partial class PeerCall
             response.Add(HeaderId.Require, "100rel");
             response.Add(HeaderId.RSeq, $"{_ownRSeq = (uint)CallId.Length}");
         }
-        if (status is 200 or 183) response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, Remote?.Answer ?? "sendrecv", Remote));
+        if (status is 200 or 183) response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, Remote?.Answer ?? "sendrecv", Sound, Remote));
         var bytes = _peer.Transmit(_server, response);
         _answered[Key(_invite)] = bytes;
         if (isReliable) AwaitPrack(bytes);
@@ -71,7 +71,7 @@ public sealed partial class PeerCall
     {
         if (Phase != PeerPhase.Up || _pending.Values.Any(waiting => waiting.Method is SipMethods.Invite or "200 INVITE")) return false;
         _invite = NewRequest(SipMethods.Invite, ++_localCSeq);
-        if (direction is not null) _invite.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, direction));
+        if (direction is not null) _invite.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, direction, Sound));
         Start(_invite);
         return true;
     }

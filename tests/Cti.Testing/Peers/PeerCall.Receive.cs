@@ -7,6 +7,7 @@ namespace Cti.Testing.Peers;
 public sealed partial class PeerCall
 {
     private bool _hasProvisional;
+    private int _codec;
     private bool _hangsUpAfterAck;
     private readonly Dictionary<uint, byte[]> _acks = [];
 
@@ -15,7 +16,7 @@ public sealed partial class PeerCall
     {
         _invite = request;
         _remoteCSeq = request.CSeq.Number;
-        Remote = SdpFacts.Read(request.Body);
+        Described(SdpFacts.Read(request.Body));
         _routes = [.. request.RecordRoutes.Select(route => route.ToString())];
         _answered[Key(request)] = _peer.Transmit(_server, RawSip.Respond(request, 100, _localTag, _peer.Local));
     }
@@ -37,6 +38,21 @@ public sealed partial class PeerCall
         else ReceiveInDialog(from, request);
     }
 
+    /// <summary>They describe their sound, maybe anew: what was agreed on stays possible, and a key is of one socket alone.</summary>
+    private void Described(SdpFacts? theirs)
+    {
+        if (theirs is null) return;
+        if (Sound.Key is not null && theirs.CryptoKey is null) Violated("a description without a key");
+        if (Remote is { } before)
+        {
+            if (theirs.CryptoKey is { } key && key == before.CryptoKey && !theirs.Rtp.Equals(before.Rtp)) Violated("the same key at another socket");
+            if (!theirs.Payloads.Contains(_codec)) Violated($"the agreed codec {_codec} is not among {string.Join(' ', theirs.Payloads)}");
+        }
+        _codec = theirs.FirstOf(Sound);
+        if (theirs.OpusPayload is { } opus) Sound = Sound with { OpusPayload = opus };
+        Remote = theirs;
+    }
+
     private void ReceiveAck(SipRequest ack)
     {
         var key = AckKey(ack.CSeq.Number);
@@ -47,7 +63,7 @@ public sealed partial class PeerCall
         }
         Stop(key);
         if (waiting.Method != "200 INVITE") return;
-        if (Remote is null && SdpFacts.Read(ack.Body) is { } answer) Remote = answer;
+        if (Remote is null) Described(SdpFacts.Read(ack.Body));
         if (Phase != PeerPhase.Answered) return;
         Become(PeerPhase.Up);
         if (_hangsUpAfterAck) HangUp();
@@ -125,8 +141,8 @@ public sealed partial class PeerCall
         {
             if (request.Contact is { } contact) RemoteTarget = contact.Uri;
             var offer = SdpFacts.Read(request.Body);
-            if (offer is not null) Remote = offer;
-            response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, offer?.Answer ?? "sendrecv", offer));
+            Described(offer);
+            response.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, offer?.Answer ?? "sendrecv", Sound, offer));
         }
         var bytes = _peer.Transmit(from, response);
         _answered[Key(request)] = bytes;
@@ -193,9 +209,9 @@ public sealed partial class PeerCall
         else Violated("a 200 to INVITE without Contact");
         var theirs = SdpFacts.Read(response.Body);
         if (theirs is null) Violated("a 200 to INVITE without a session description");
-        else Remote = theirs;
+        else Described(theirs);
         var ack = NewRequest(SipMethods.Ack, number);
-        if (_invite!.Body.IsEmpty && theirs is not null) ack.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, theirs.Answer, theirs));
+        if (_invite!.Body.IsEmpty && theirs is not null) ack.SetBody("application/sdp", RawSip.Sdp(Rtp, ++_sdpVersion, theirs.Answer, Sound, theirs));
         _acks[number] = SipMessageWriter.ToArray(ack);
         if (LoseAcks > 0) LoseAcks--;
         else SendAck(number);

@@ -59,6 +59,9 @@ public sealed partial class PeerCall
     /// <summary>Where this side takes sound.</summary>
     public IPEndPoint Rtp { get; }
 
+    /// <summary>How its sound is coded and protected.</summary>
+    public PeerSound Sound { get; set; } = PeerSound.Plain;
+
     /// <summary>What the other side described last.</summary>
     public SdpFacts? Remote { get; private set; }
 

@@ -26,6 +26,10 @@ public sealed record PhoneHabits
     public int OffersNothing { get; init; } = 10;
     /// <summary>Has ringing acknowledged, in calls of its own and of others; 0 draws nothing.</summary>
     public int IsReliable { get; init; }
+    /// <summary>Speaks G.722 or Opus before G.711; 0 draws nothing.</summary>
+    public int IsWideband { get; init; }
+    /// <summary>Protects its sound by SRTP; 0 draws nothing.</summary>
+    public int Protects { get; init; }
     /// <summary>Does something during the call, each time it thinks of it.</summary>
     public int Fidgets { get; init; } = 70;
     /// <summary>The longest call before it hangs up, in milliseconds.</summary>
@@ -82,6 +86,8 @@ public sealed class RandomPhone(VirtualNetwork network, ManualRuntime runtime, S
         if (Random.Chance(habits.LosesAcks)) call.LoseAcks = Random.Between(1, 3);
         else if (Random.Chance(habits.NeverAcknowledges)) call.LoseAcks = int.MaxValue;
         call.Changed = Changed;
+        if (habits.IsWideband > 0 && Random.Chance(habits.IsWideband)) call.Sound = new PeerSound(Random.Chance(50) ? [9, 8] : [PeerSound.Opus, 0, 8], null);
+        if (habits.Protects > 0 && Random.Chance(habits.Protects)) call.Sound = call.Sound with { Key = PeerSound.KeyOf(call.CallId) };
         call.RingsReliably = habits.IsReliable > 0 && Random.Chance(habits.IsReliable);
         if (Transfers is { } transfers && transfers.Random.Chance(90)) call.Refers = () => Answers(transfers.Random);
         if (!call.IsCaller) PlanAnswer(call);
