@@ -27,7 +27,7 @@ internal static class RawSip
         $"{(endpoint.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? $"[{endpoint.Address}]" : endpoint.Address.ToString())}"
             + $":{endpoint.Port}");
 
-    /// <summary>A session description: what <paramref name="sound"/> has and telephone-event, or the first of these that <paramref name="offer"/> has.</summary>
+    /// <summary>A session description: what <paramref name="sound"/> has and telephone-event, or the first that <paramref name="offer"/> has too.</summary>
     public static byte[] Sdp(IPEndPoint rtp, int version, string direction, PeerSound sound, SdpFacts? offer = null)
     {
         var family = rtp.AddressFamily == System.Net.Sockets.AddressFamily.InterNetworkV6 ? "IP6" : "IP4";
