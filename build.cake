@@ -15,6 +15,7 @@ var needs = new (string File, string Package)[]
     ("/usr/bin/baresip", "baresip-core"),
     ("/usr/bin/linphonec", "linphone-cli"),
     ("/usr/sbin/kamailio", "kamailio"),
+    ("/usr/lib/*/kamailio/modules/tls.so", "kamailio-tls-modules"),
     ("/usr/bin/sox", "sox"),
     ("/usr/bin/espeak-ng", "espeak-ng"),
     ("/usr/bin/ffmpeg", "ffmpeg"),

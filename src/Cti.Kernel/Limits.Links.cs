@@ -16,6 +16,10 @@ public static partial class Limits
     public const int LinkPartingMillis = 300;
     /// <summary>Milliseconds without a byte after which a link counts as broken: with 5 % loss, TCP's retransmissions stay below it.</summary>
     public const int LinkSilenceMillis = 2_500;
+    /// <summary>Milliseconds after which a silent link is greeted again: remoting's beats say that a connection lives, this that both ends use it.</summary>
+    public const int LinkBeatMillis = 1_000;
+    /// <summary>Milliseconds after which a link over which nothing comes, or a peer that does not answer, is connected to anew: five greetings.</summary>
+    public const int LinkMuteMillis = 5_000;
     /// <summary>Milliseconds between two looks at the links' deadlines.</summary>
     public const int LinkTickMillis = 100;
     /// <summary>

@@ -26,6 +26,9 @@ public static partial class LogEvents
     public static readonly LogEvent ClusterIsland = new(7058, LogSeverity.Warning, "{0} began a cluster of their own, which is older: this node joins them");
     /// <summary>Nothing is brought to other nodes, or back, though they live.</summary>
     public static readonly LogEvent ClusterStuck = new(7060, LogSeverity.Warning, "the other nodes live, and nothing is heard of them over this node's links");
+    /// <summary>A node lives, and its link is silent or does not come about.</summary>
+    public static readonly LogEvent LinkAnew = new(7061, LogSeverity.Warning, "the connection to {0} is made anew: {1}")
+    { SummedAs = "connections to nodes that were made anew" };
     /// <summary>The operator set a key of Akka's that calls rest on.</summary>
     public static readonly LogEvent AkkaKeyIgnored = new(7059, LogSeverity.Warning, "{0} is this node's to set, what the configuration says of it is ignored");
 }

@@ -39,7 +39,8 @@ internal sealed class LegKeysByInfo(LegContext leg, LegUsages usages, LegRoute r
     {
         if (usages.Session is null) return _number == 0 ? null : Failed();
         if (_keys.Length == 0) return new KeysSent(_number, MediaEnd.Completed);
-        if (_isDue = takeover.IsFirst) return null;
+        _isDue = takeover.IsFirst;
+        if (_isDue) return null;
         var key = _keys[0];
         if (key == ',')
         {

@@ -26,6 +26,9 @@ public static class AkkaLog
             {
                 case Akka.Event.LogEvent known when isKnown?.Invoke(known) == true:
                     return true;
+                case Error error when IsRepeated(error):
+                    log.Write(LogEvents.AkkaWarning, error.LogSource, error.Message);
+                    return true;
                 case Error error:
                     log.Write(LogEvents.AkkaError, error.LogSource, $"{error.Message}{(error.Cause is { } cause ? $": {cause}" : "")}");
                     return true;
@@ -40,6 +43,9 @@ public static class AkkaLog
             }
         }
     }
+
+    /// <summary>The shards' coordinator calls an error what it does again a moment later, as where a node dies while it writes to a majority.</summary>
+    private static bool IsRepeated(Error error) => error.Cause is null && error.Message?.ToString()?.Contains("(retrying)", StringComparison.Ordinal) == true;
 
     private sealed class Producer(ILog log, Action deadLetter, Func<Akka.Event.LogEvent, bool>? isKnown) : IIndirectActorProducer
     {

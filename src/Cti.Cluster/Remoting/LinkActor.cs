@@ -12,6 +12,8 @@ namespace Cti.Cluster.Remoting;
 ///                          ▲  └──a Greeting of the peer's──► up       (told: connected)          (told: broken, and its host is probed)
 ///                          └──no answer: again, 100 ms to 1 s later
 /// </code>
+/// A link that is up and silent is greeted again each second, which the peer answers. One that is heard on one side only, or a peer that lives and never
+/// answers, is remoting's doing: after 5 s it is made to connect anew.
 /// </summary>
 internal sealed class LinkActor : UntypedActor, IWithTimers
 {
@@ -22,7 +24,7 @@ internal sealed class LinkActor : UntypedActor, IWithTimers
     private const int ReceiptBytes = Limits.LinkQueueBytes / 16;
 
     private readonly RemoteLinks _links;
-    private long _lastLink;
+    private long _lastLink, _lookedMillis;
 
     public LinkActor(RemoteLinks links)
     {
@@ -65,13 +67,41 @@ internal sealed class LinkActor : UntypedActor, IWithTimers
     private void Look()
     {
         var now = _links.NowMillis;
+        // What this process did not hear while it stood still, the peers may well have said.
+        var late = _lookedMillis == 0 ? 0 : Math.Max(0, now - _lookedMillis - (2 * Limits.LinkTickMillis));
+        _lookedMillis = now;
         foreach (var peer in _links.Peers)
         {
             if (now >= peer.EndsMillis && peer.Node is null) _links.Break(peer, "it is no longer in the cluster");
+            if (peer.Current is { } link) Beat(peer, link, now, late);
             if (peer.Current is not null || peer.Node is null || now < peer.DueMillis) continue;
             if (peer.Failures > 0) _links.Probe(peer, Self);
+            // One that was refused for its secret or version would be so again.
+            if (now - peer.AskedSinceMillis >= Limits.LinkMuteMillis && peer.Complaint.Length == 0) ConnectAnew(peer, "it does not answer", now);
             Ask(peer, now);
         }
+    }
+
+    private void Beat(RemotePeer peer, RemoteLink link, long now, long late)
+    {
+        link.HeardMillis += late;
+        if (now - Math.Max(link.HeardMillis, link.BeatMillis) >= Limits.LinkBeatMillis)
+        {
+            link.BeatMillis = now;
+            link.Remote.Tell(new Greeting(_links.Version, link.Mine, _links.Self, _links.Incarnation, peer.Name), Self);
+        }
+        if (now - link.HeardMillis < Limits.LinkMuteMillis) return;
+        _links.Break(peer, $"nothing has come over it for {Limits.LinkMuteMillis / 1000} s");
+        ConnectAnew(peer, "its link was silent", now);
+    }
+
+    /// <summary>Ends remoting's connections with a peer, whatever it makes of them: without the peer's number they are closed and opened again.</summary>
+    private void ConnectAnew(RemotePeer peer, string why, long now)
+    {
+        peer.AskedSinceMillis = now;
+        if (((ExtendedActorSystem)Context.System).Provider is not IRemoteActorRefProvider remoting || peer.Node is not { } node) return;
+        _links.Log.Write(LogEvents.LinkAnew, peer.Name, why);
+        remoting.Quarantine(Address.Parse(AddressOf(node.LinkAddress)), null);
     }
 
     private void Ask(RemotePeer peer, long now)
@@ -110,12 +140,23 @@ internal sealed class LinkActor : UntypedActor, IWithTimers
             peer.Wanted = 0;
             return;
         }
+        current.HeardMillis = _links.NowMillis;
         Sender.Tell(new Welcome(greeting.Link, current.Mine, _links.Self, _links.Incarnation), Self);
     }
 
     private void TakeWelcome(Welcome welcome)
     {
-        if (_links.Known(welcome.Name) is not { } peer || peer.Wanted != welcome.Link) return;
+        if (_links.Known(welcome.Name) is not { } peer) return;
+        if (peer.Current is { } current && current.Mine == welcome.Link && current.Remote.Equals(Sender))
+        {
+            current.HeardMillis = _links.NowMillis;
+            if (current.Theirs == welcome.Own) return;
+            // The peer had lost it, and has taken what was said over it for the beginning of another.
+            _links.Break(peer, "the peer has begun another");
+            Look();
+            return;
+        }
+        if (peer.Wanted != welcome.Link) return;
         peer.Wanted = 0;
         _links.Up(peer, new RemoteLink(Sender, Self, welcome.Link, welcome.Own, welcome.Incarnation));
     }
@@ -136,6 +177,7 @@ internal sealed class LinkActor : UntypedActor, IWithTimers
             Look();
             return;
         }
+        link.HeardMillis = _links.NowMillis;
         link.Expected++;
         link.ReceivedBytes += frame.Payload.Length;
         _links.Deliver(peer, frame.Channel, frame.Payload);
@@ -148,7 +190,9 @@ internal sealed class LinkActor : UntypedActor, IWithTimers
     {
         foreach (var peer in _links.Peers)
         {
-            if (peer.Current is { } link && link.Mine == receipt.Link && link.Remote.Equals(Sender)) link.Handed(receipt.Bytes);
+            if (peer.Current is not { } link || link.Mine != receipt.Link || !link.Remote.Equals(Sender)) continue;
+            link.HeardMillis = _links.NowMillis;
+            link.Handed(receipt.Bytes);
         }
     }
 

@@ -28,6 +28,12 @@ internal sealed class RemoteLink(IActorRef remote, IActorRef own, long mine, lon
     /// <summary>Bytes that the peer was told to have come; the link actor's alone.</summary>
     public long ToldBytes { get; set; }
 
+    /// <summary>When anything came over it last; the link actor's alone.</summary>
+    public long HeardMillis { get; set; }
+
+    /// <summary>When the peer was greeted over it last; the link actor's alone.</summary>
+    public long BeatMillis { get; set; }
+
     /// <summary>Bytes that were sent and are not known to have been handed on.</summary>
     public long UnderWay
     {

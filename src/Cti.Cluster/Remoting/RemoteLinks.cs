@@ -113,6 +113,7 @@ internal sealed class RemoteLinks(string self, string incarnation, int version, 
     public void Up(RemotePeer peer, RemoteLink link)
     {
         if (peer.Current is not null) Break(peer, "there is a newer link");
+        link.HeardMillis = NowMillis;
         peer.Current = link;
         peer.Failures = 0;
         peer.Complaint = "";

@@ -25,6 +25,9 @@ internal sealed class RemotePeer(string name)
     /// <summary>When it is asked again.</summary>
     public long DueMillis { get; set; }
 
+    /// <summary>Since when it is asked, or was connected to anew.</summary>
+    public long AskedSinceMillis { get; set; }
+
     /// <summary>When the link ends because the peer is no longer in the cluster.</summary>
     public long EndsMillis { get; set; } = long.MaxValue;
 
@@ -35,5 +38,5 @@ internal sealed class RemotePeer(string name)
     public string Complaint { get; set; } = "";
 
     /// <summary>It is asked at once, for a link with a number of its own.</summary>
-    public void Again(long now) => (Wanted, DueMillis, Failures) = (0, now, 0);
+    public void Again(long now) => (Wanted, DueMillis, Failures, AskedSinceMillis) = (0, now, 0, now);
 }

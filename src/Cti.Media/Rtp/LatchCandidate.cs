@@ -20,9 +20,11 @@ internal sealed class LatchCandidate
     public void Forget() => _count = 0;
 
     /// <summary>The source that counts has spoken: only a better one goes on beside it.</summary>
-    public void GiveWayTo(SourceRank rank)
+    /// <returns>Whether there is one.</returns>
+    public bool GiveWayTo(SourceRank rank)
     {
         if (_rank <= rank) _count = 0;
+        return _count > 0;
     }
 
     /// <summary>Takes a packet of a source that does not count yet.</summary>

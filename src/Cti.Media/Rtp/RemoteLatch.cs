@@ -36,6 +36,7 @@ internal sealed class RemoteLatch
     private uint _ssrc;
     private long _lastNanos;
     private bool _mayMove;
+    private bool _hasCandidate;
     private int _heardSinceSignal;
 
     /// <summary>Where packets go; none before the first <see cref="Signal"/>.</summary>
@@ -67,7 +68,7 @@ internal sealed class RemoteLatch
         {
             _ssrc = packet.Ssrc;
             _lastNanos = nowNanos;
-            _candidate.GiveWayTo(_rank);
+            if (_hasCandidate) _hasCandidate = _candidate.GiveWayTo(_rank);
             if (_mayMove && ++_heardSinceSignal >= StaysPackets) _mayMove = false;
             return true;
         }
@@ -82,6 +83,7 @@ internal sealed class RemoteLatch
         if (rank <= _rank && !isSilent && !_mayMove) return false;
         var isKnown = rank > _rank || _mayMove || packet.Ssrc == _ssrc;
         var needed = !isKnown ? StrangerPackets : rank == SourceRank.SipSource ? ConsistentPackets : NeighbourPackets;
+        _hasCandidate = true;
         return _candidate.Show(source, rank, packet, nowNanos) >= needed && Latch(source, rank, packet.Ssrc, nowNanos);
     }
 

@@ -50,7 +50,6 @@ public sealed partial class MediaSession
     private readonly RtcpReporter _rtcp;
     private readonly RtcpRemote _rtcpRemote;
     private readonly EventReceiver _eventReceiver = new();
-    private readonly ReceivedPayloads _payloads = new();
     private readonly AudioReceiver _audio;
     private readonly Outgoing _outgoing = new();
     private readonly InactivityWatch _inactivity;
@@ -62,6 +61,7 @@ public sealed partial class MediaSession
     private readonly FrameClock _frames = new();
     private readonly PublishedStatistics _published = new();
     private MediaCounters _counters;
+    private ReceivedPayloads _payloads;
     private MediaDescription? _description;
     private Life _life;
 

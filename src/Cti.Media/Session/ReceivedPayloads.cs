@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Cti.Media.Codecs;
 
 namespace Cti.Media.Session;
@@ -43,21 +44,21 @@ internal static class PayloadKinds
     };
 }
 
-/// <summary>What the payload types of a session mean, as a table: one look a packet.</summary>
-internal sealed class ReceivedPayloads
+/// <summary>What the payload types of a session mean, as a table within the session: one look a packet, in memory that is at hand.</summary>
+internal struct ReceivedPayloads
 {
     /// <summary>Comfort noise's own type (RFC 3551 table 4).</summary>
     public const int StaticNoise = 13;
 
-    private readonly PayloadKind[] _kinds = new PayloadKind[128];
+    private Kinds _kinds;
 
     /// <summary>What that type brings, 0..127.</summary>
-    public PayloadKind this[int payloadType] => _kinds[payloadType];
+    public readonly PayloadKind this[int payloadType] => _kinds[payloadType];
 
     /// <summary>Takes what was negotiated; what is sent comes first where a number is named twice.</summary>
     public void Configure(MediaDescription description)
     {
-        Array.Clear(_kinds);
+        _kinds = default;
         foreach (var format in description.AlsoReceived)
             Set(format.PayloadType, format.Codec is { } codec ? KindOf(codec) : EventOf(format.EventClockPerMilli));
         Set(description.NoisePayloadType, PayloadKind.Noise);
@@ -79,4 +80,10 @@ internal sealed class ReceivedPayloads
     };
 
     private static PayloadKind EventOf(int clockPerMilli) => clockPerMilli == 48 ? PayloadKind.FastEvent : PayloadKind.Event;
+
+    [InlineArray(128)]
+    private struct Kinds
+    {
+        private PayloadKind _first;
+    }
 }

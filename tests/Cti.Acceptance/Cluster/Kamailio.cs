@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using Cti.Testing;
 
 namespace Cti.Acceptance.Cluster;
 
@@ -15,6 +16,9 @@ internal sealed class Kamailio : IAsyncDisposable
     /// What it says of new calls: of a node's 100, of asking the same node again, of offering a call to the next. A node's address and the user called follow.
     /// </summary>
     public const string Trying = "100 from", AskedAgain = "asked again:", Next = "offered to the next:";
+
+    /// <summary>What a registrar says of who has registered; the user and the transport follow.</summary>
+    public const string Registered = "registered:";
 
     private readonly Process _process;
     private readonly List<string> _said = [];
@@ -45,14 +49,36 @@ internal sealed class Kamailio : IAsyncDisposable
     /// <param name="phones">Where calls of the nodes go.</param>
     public static Kamailio Start(string folder, string address, IEnumerable<IPEndPoint> nodes, IPEndPoint phones)
     {
-        const string Program = "/usr/sbin/kamailio";
-        if (!File.Exists(Program)) throw new InvalidOperationException("Kamailio is missing; on Debian: apt-get install kamailio");
         Directory.CreateDirectory(folder);
         var list = Path.Combine(folder, "dispatcher.list");
         File.WriteAllLines(list, nodes.Select(static node => $"1 sip:{node}"));
-        var file = Path.Combine(folder, "kamailio.cfg");
         var listen = new IPEndPoint(IPAddress.Parse(address), Port);
-        File.WriteAllText(file, Configuration(listen, list, phones));
+        return Run(folder, Configuration(listen, list, phones), listen);
+    }
+
+    /// <summary>A registrar that asks for a password, and a proxy towards who has registered and a telephone.</summary>
+    /// <param name="folder">For its files.</param>
+    /// <param name="password">Of everybody.</param>
+    /// <param name="certificate">Its certificate and key, for TLS.</param>
+    /// <param name="phone">Where calls to tester go.</param>
+    public static Kamailio StartRegistrar(string folder, string password, string certificate, IPEndPoint phone)
+    {
+        Directory.CreateDirectory(folder);
+        IPEndPoint plain = new(IPAddress.Loopback, Ports.Free()), tls = new(IPAddress.Loopback, Ports.Free());
+        var kamailio = Run(folder, RegistrarConfiguration(plain, tls, password, certificate, phone), plain);
+        kamailio.TlsAddress = tls;
+        return kamailio;
+    }
+
+    /// <summary>Where it listens for TLS, as a registrar.</summary>
+    public IPEndPoint? TlsAddress { get; private set; }
+
+    private static Kamailio Run(string folder, string configuration, IPEndPoint listen)
+    {
+        const string Program = "/usr/sbin/kamailio";
+        if (!File.Exists(Program)) throw new InvalidOperationException("Kamailio is missing; on Debian: apt-get install kamailio");
+        var file = Path.Combine(folder, "kamailio.cfg");
+        File.WriteAllText(file, configuration);
         var start = new ProcessStartInfo(Program,
             ["-f", file, "-DD", "-E", "-m", "64", "-M", "8", "-w", folder, "-Y", folder, "-P", Path.Combine(folder, "kamailio.pid")])
         {
@@ -221,6 +247,83 @@ internal sealed class Kamailio : IAsyncDisposable
                 t_on_failure("LAST");
                 t_relay();
             }
+        }
+        """;
+
+    private static string RegistrarConfiguration(IPEndPoint plain, IPEndPoint tls, string password, string certificate, IPEndPoint phone) => $$"""
+        #!KAMAILIO
+        debug=0
+        log_stderror=yes
+        children=2
+        tcp_children=2
+        enable_tls=yes
+        auto_aliases=no
+        listen=udp:{{plain}}
+        listen=tls:{{tls}}
+
+        loadmodule "tls.so"
+        loadmodule "tm.so"
+        loadmodule "sl.so"
+        loadmodule "rr.so"
+        loadmodule "pv.so"
+        loadmodule "maxfwd.so"
+        loadmodule "textops.so"
+        loadmodule "siputils.so"
+        loadmodule "xlog.so"
+        loadmodule "usrloc.so"
+        loadmodule "registrar.so"
+        loadmodule "auth.so"
+
+        modparam("tls", "certificate", "{{certificate}}")
+        modparam("tls", "private_key", "{{certificate}}")
+        modparam("tls", "verify_certificate", 0)
+        modparam("tls", "require_certificate", 0)
+        modparam("usrloc", "db_mode", 0)
+        modparam("rr", "enable_full_lr", 1)
+
+        request_route {
+            if (!mf_process_maxfwd_header("70")) {
+                sl_send_reply("483", "Too Many Hops");
+                exit;
+            }
+            if (is_method("CANCEL")) {
+                if (t_check_trans()) t_relay();
+                exit;
+            }
+            if (has_totag()) {
+                if (loose_route()) t_relay();
+                else if (is_method("ACK") && t_check_trans()) t_relay();
+                else if (!is_method("ACK")) sl_send_reply("404", "Not Here");
+                exit;
+            }
+            t_check_trans();
+            if (is_method("OPTIONS")) {
+                sl_send_reply("200", "OK");
+                exit;
+            }
+            if (is_method("REGISTER")) {
+                if (!pv_www_authenticate("kamailio", "{{password}}", "0")) {
+                    www_challenge("kamailio", "1");
+                    exit;
+                }
+                save("location");
+                xlog("L_ERR", "{{Registered}} $tU by $proto\n");
+                exit;
+            }
+            record_route();
+            if ($rU == "tester") {
+                # Only who has registered may call out.
+                if (!pv_proxy_authenticate("kamailio", "{{password}}", "0")) {
+                    proxy_challenge("kamailio", "1");
+                    exit;
+                }
+                consume_credentials();
+                $ru = "sip:tester@{{phone}}";
+            } else if (!lookup("location")) {
+                sl_send_reply("404", "Not Found");
+                exit;
+            }
+            t_relay();
         }
         """;
 }

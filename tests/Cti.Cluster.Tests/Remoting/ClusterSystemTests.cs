@@ -1,5 +1,6 @@
-using Xunit.Abstractions;
+using Cti.Kernel;
 using Cti.Persistence.Memory;
+using Xunit.Abstractions;
 
 namespace Cti.Cluster.Tests.Remoting;
 
@@ -26,6 +27,25 @@ public sealed class ClusterSystemTests(ITestOutputHelper output)
 
         a.Heard.ShouldBe(["b up", .. Enumerable.Range(0, 1000).Select(static i => $"b: {i}")]);
         b.Heard.ShouldBe(["a up", .. Enumerable.Range(0, 1000).Select(static i => $"a: {i}")]);
+    }
+
+    /// <summary>What a link actor does about a peer that it does not hear rests on this, which remoting's documentation does not promise.</summary>
+    [Fact]
+    public async Task A_connection_that_is_ended_without_the_peers_number_is_opened_again_and_nobody_is_removed()
+    {
+        await using var a = new RemoteNode(_disk, "a");
+        await using var b = new RemoteNode(_disk, "b");
+        await Task.WhenAll(a.StartAsync(), b.StartAsync());
+        await RemoteNode.UntilAsync(() => a.MembersUp == 2 && b.MembersUp == 2, () => Told(a, b));
+        var provider = (Akka.Remote.IRemoteActorRefProvider)((Akka.Actor.ExtendedActorSystem)a.System.System!).Provider;
+        for (var i = 0; i < 3; i++)
+        {
+            provider.Quarantine(Akka.Actor.Address.Parse($"{provider.DefaultAddress.Protocol}://{provider.DefaultAddress.System}@{b.Address}"), null);
+            await RemoteNode.UntilAsync(() => a.Say("b", $"a {i}") && b.Say("a", $"b {i}")
+                && a.Heard.Contains($"b: b {i}") && b.Heard.Contains($"a: a {i}"), () => Told(a, b));
+        }
+        await RemoteNode.UntilAsync(() => a.MembersUp == 2 && b.MembersUp == 2, () => Told(a, b));
+        foreach (var node in (RemoteNode[])[a, b]) node.Log.Ids.ShouldNotContain(LogEvents.ClusterSystemAnew.Id, Told(a, b));
     }
 
     [Fact]

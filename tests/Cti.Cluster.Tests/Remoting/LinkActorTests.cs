@@ -17,11 +17,13 @@ public sealed class LinkActorTests : TestKit, ILinkReceiver
     private readonly WrittenLog _log = new();
     private readonly List<string> _heard = [];
     private readonly List<string> _refused = [];
+    private long _mine;
     private readonly HandProbe _probe = new();
+    private readonly HandClock _clock = new();
 
     public LinkActorTests()
     {
-        _links = new RemoteLinks("a", "run", 2, new Still(), _log, _probe, _refused.Add);
+        _links = new RemoteLinks("a", "run", 2, _clock, _log, _probe, _refused.Add);
         _links.Receive(LinkChannel.Requests, this);
         _actor = Sys.ActorOf(Props.Create(() => new LinkActor(_links)), LinkActor.Name);
         _links.Use(_actor);
@@ -141,6 +143,59 @@ public sealed class LinkActorTests : TestKit, ILinkReceiver
         AwaitCondition(() => !_links.IsConnected("b"));
     }
 
+    [Fact]
+    public void A_silent_link_is_greeted_again_and_one_that_does_not_answer_is_ended()
+    {
+        var peer = Up(77, hearsBeats: true);
+        Pass(1_100);
+        peer.ExpectMsg<Greeting>().Link.ShouldBe(_mine);
+        peer.Send(_actor, new Welcome(_mine, 77, "b", "run of b"));
+        Pass(4_500);
+        _links.IsConnected("b").ShouldBeTrue();
+        Pass(1_000);
+        Hears("b up", "b broken");
+        _log.Lines.ShouldContain(static line => line.Contains("link to b broke: nothing has come over it for 5 s", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Whatever_comes_keeps_it_up()
+    {
+        var peer = Up(77);
+        for (var i = 1; i <= 8; i++)
+        {
+            peer.Send(_actor, i % 4 == 0 ? Frame(77, i / 4, "x") : i % 4 == 1 ? new LinkReceipt(_mine, 0)
+                : i % 4 == 2 ? new Greeting(2, 77, "b", "run of b", "a") : new Welcome(_mine, 77, "b", "run of b"));
+            Pass(3_000);
+        }
+        _links.IsConnected("b").ShouldBeTrue();
+        Hears("b up", "b: x", "b: x");
+    }
+
+    [Fact]
+    public void What_this_process_did_not_hear_while_it_stood_still_breaks_nothing()
+    {
+        Up(77);
+        Pass(200);
+        _clock.Pass(60_000);
+        Pass(1_000);
+        _links.IsConnected("b").ShouldBeTrue();
+        Pass(5_000);
+        Hears("b up", "b broken");
+    }
+
+    [Fact]
+    public void A_peer_that_had_lost_the_link_and_begins_another_is_asked_for_one_with_numbers_of_its_own()
+    {
+        _links.SetPeers([new ClusterNode { Name = "b", Incarnation = "run of b", LinkAddress = "10.0.0.2:7400" }]);
+        var peer = Up(77);
+        peer.Send(_actor, new Welcome(_mine, 99, "b", "run of b"));
+        Hears("b up", "b broken");
+        peer.Send(_actor, Frame(77, 1, "old"));
+        peer.Send(_actor, new Greeting(2, 100, "b", "run of b", "a"));
+        peer.ExpectMsg<Welcome>().Own.ShouldNotBe(_mine);
+        Hears("b up", "b broken", "b up");
+    }
+
     void ILinkReceiver.OnMessage(string node, ReadOnlyMemory<byte> payload) => Hear($"{node}: {Encoding.ASCII.GetString(payload.Span)}");
 
     void ILinkReceiver.OnConnected(string node) => Hear($"{node} up");
@@ -157,13 +212,28 @@ public sealed class LinkActorTests : TestKit, ILinkReceiver
         lock (_heard) _heard.ShouldBe(expected);
     });
 
-    private TestProbe Up(long link)
+    private TestProbe Up(long link, bool hearsBeats = false)
     {
         var peer = CreateTestProbe();
+        if (!hearsBeats) peer.IgnoreMessages(static message => message is Greeting);
         peer.Send(_actor, new Greeting(2, link, "b", "run of b", "a"));
-        peer.ExpectMsg<Welcome>().Link.ShouldBe(link);
+        var welcome = peer.ExpectMsg<Welcome>();
+        welcome.Link.ShouldBe(link);
+        _mine = welcome.Own;
         AwaitCondition(() => _links.IsConnected("b"));
         return peer;
+    }
+
+    /// <summary>Time passes, and the actor looks at its links each 100 ms of it.</summary>
+    private void Pass(int millis)
+    {
+        for (var passed = 0; passed < millis; passed += Limits.LinkTickMillis)
+        {
+            _clock.Pass(Limits.LinkTickMillis);
+            _actor.Tell(LookAtLinks.Instance);
+            // It has looked when it answers who asks it.
+            _actor.Ask<ActorIdentity>(new Identify(passed)).GetAwaiter().GetResult().Subject.ShouldBe(_actor);
+        }
     }
 
     private static LinkFrame Frame(long link, long number, string text) => new(link, number, LinkChannel.Requests, Encoding.ASCII.GetBytes(text));
@@ -180,9 +250,14 @@ public sealed class LinkActorTests : TestKit, ILinkReceiver
         }
     }
 
-    private sealed class Still : IClock
+    /// <summary>Runs, and can be put forward.</summary>
+    private sealed class HandClock : IClock
     {
-        public long MonotonicNanos => (long)global::System.Diagnostics.Stopwatch.GetElapsedTime(0).TotalNanoseconds;
+        private long _ahead;
+
+        public long MonotonicNanos => (long)global::System.Diagnostics.Stopwatch.GetElapsedTime(0).TotalNanoseconds + Interlocked.Read(ref _ahead);
         public long UnixMillis => 0;
+
+        public void Pass(int millis) => Interlocked.Add(ref _ahead, millis * 1_000_000L);
     }
 }
