@@ -20,6 +20,9 @@ internal sealed class Kamailio : IAsyncDisposable
     /// <summary>What a registrar says of who has registered; the user and the transport follow.</summary>
     public const string Registered = "registered:";
 
+    /// <summary>What it says of a request within a call; the method follows.</summary>
+    public const string Within = "within a call:";
+
     private readonly Process _process;
     private readonly List<string> _said = [];
 
@@ -274,6 +277,8 @@ internal sealed class Kamailio : IAsyncDisposable
         loadmodule "registrar.so"
         loadmodule "auth.so"
 
+        # By itself it speaks only what is too old.
+        modparam("tls", "tls_method", "TLSv1.2+")
         modparam("tls", "certificate", "{{certificate}}")
         modparam("tls", "private_key", "{{certificate}}")
         modparam("tls", "verify_certificate", 0)
@@ -291,7 +296,10 @@ internal sealed class Kamailio : IAsyncDisposable
                 exit;
             }
             if (has_totag()) {
-                if (loose_route()) t_relay();
+                if (loose_route()) {
+                    xlog("L_ERR", "{{Within}} $rm\n");
+                    t_relay();
+                }
                 else if (is_method("ACK") && t_check_trans()) t_relay();
                 else if (!is_method("ACK")) sl_send_reply("404", "Not Here");
                 exit;
