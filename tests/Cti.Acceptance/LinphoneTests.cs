@@ -41,14 +41,56 @@ public sealed class LinphoneTests : IDisposable
         await TalkAsync(softphone, codec == "opus" ? 48_000 : 8_000, node, app, call);
     }
 
-    private async Task<NodeProcess> StartAsync(Linphone softphone, string transport, string codec, bool protects)
+    [Fact]
+    public async Task It_acknowledges_that_we_ring_and_gets_the_session_timer_that_it_asks_for()
+    {
+        await using var softphone = await Linphone.StartAsync(more: "100rel_support_level=2\nsession_expires_enabled=1\nsession_expires_value=120");
+        await using var node = await StartAsync(softphone, "udp", "PCMA", protects: false, "required");
+        await using var app = await RpcClient.ConnectAsync(node);
+        await softphone.DialAsync($"sip:100@127.0.0.1:{_port}");
+        var call = (await app.ExpectAsync("sys.call.on_incoming", null)).ResId;
+        await Patience.UntilAsync(() => softphone.Log().Contains("PRACK sip:", StringComparison.Ordinal), "it acknowledges that we ring");
+        await app.AskAsync("sys.call.answer", new { res_id = call, max_answer_seconds = 60 });
+        await app.ExpectAsync("sys.call.on_answer_completed", call);
+        var answer = softphone.Log();
+        answer[answer.LastIndexOf("SIP/2.0 200", StringComparison.Ordinal)..].ShouldContain("Session-Expires: 120");
+        await TalkAsync(softphone, 8_000, node, app, call);
+    }
+
+    [Fact]
+    public async Task It_calls_twice_and_wants_one_call_in_the_place_of_the_other()
+    {
+        await using var softphone = await Linphone.StartAsync();
+        await using var node = await StartAsync(softphone, "udp", "PCMA", protects: false);
+        await using var app = await RpcClient.ConnectAsync(node);
+        var first = await AnsweredAsync(100);
+        await softphone.PauseAsync();
+        var second = await AnsweredAsync(200);
+        await softphone.TransferAsync(1, 2);
+        var asked = await app.ExpectAsync("sys.call.on_refer", first);
+        ((string?)asked.Params["replaces_call_res_id"]).ShouldBe(second);
+        await app.AskAsync("sys.call.refer_accept", new { res_id = first });
+        await app.AskAsync("sys.call.refer_notify", new { res_id = first, status = 200 });
+        ((string?)(await app.ExpectAsync("sys.call.on_released", first)).Params["dropped_by"]).ShouldBe("usr", softphone.LastWords);
+
+        async Task<string> AnsweredAsync(int number)
+        {
+            await softphone.DialAsync($"sip:{number}@127.0.0.1:{_port}");
+            var call = (await app.ExpectAsync("sys.call.on_incoming", null)).ResId;
+            await app.AskAsync("sys.call.answer", new { res_id = call, max_answer_seconds = 60 });
+            await app.ExpectAsync("sys.call.on_answer_completed", call);
+            return call;
+        }
+    }
+
+    private async Task<NodeProcess> StartAsync(Linphone softphone, string transport, string codec, bool protects, string reliable = "supported")
     {
         var certificate = _certificates.Issue("node", "localhost");
         // When it calls it describes its sound by the address of the machine's default route, and sends it from where it calls.
         return await NodeProcess.StartAsync([$"cti.sip.listen=[\"{transport}:127.0.0.1:{_port}\"]",
             $"cti.sip.tls.certificate={certificate}", $"cti.sip.tls.key={certificate}",
             $$"""cti.trunks=[{ name = phone, address = "127.0.0.1:{{softphone.SipPort}}", transport = {{(transport == "tcp" ? "tcp" : "udp")}}"""
-                + $$""", options-interval = 0, media { latch = nat, codecs = [{{codec}}], srtp = {{(protects ? "required" : "off")}} } }]""",
+                + $$""", options-interval = 0, reliable-provisional = {{reliable}}, media { latch = nat, codecs = [{{codec}}], srtp = {{(protects ? "required" : "off")}} } }]""",
             """cti.routes=[{ to = "*", trunk = phone, application = default }]"""], acceptAny: false);
     }
 

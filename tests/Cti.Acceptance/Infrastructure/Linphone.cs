@@ -47,7 +47,9 @@ internal sealed class Linphone : IAsyncDisposable
     /// <param name="transport">udp, tcp or tls.</param>
     /// <param name="trusted">The authorities that it trusts, for TLS.</param>
     /// <param name="protects">Whether its sound has to be protected.</param>
-    public static async Task<Linphone> StartAsync(bool answers = false, string transport = "udp", string? trusted = null, bool protects = false)
+    /// <param name="more">Other lines of what its configuration says of SIP.</param>
+    public static async Task<Linphone> StartAsync(bool answers = false, string transport = "udp", string? trusted = null, bool protects = false,
+        string more = "")
     {
         var program = Tools.Find("linphonec", "linphone-cli");
         var folder = Directory.CreateTempSubdirectory("cti-linphone-").FullName;
@@ -63,6 +65,7 @@ internal sealed class Linphone : IAsyncDisposable
             root_ca={trusted}
             media_encryption={(protects ? "srtp" : "none")}
             media_encryption_mandatory={(protects ? 1 : 0)}
+            {more}
 
             [rtp]
             audio_rtp_port={Ports.Free()}
@@ -96,6 +99,15 @@ internal sealed class Linphone : IAsyncDisposable
     }
 
     public Task DialAsync(string uri) => SayAsync($"call {uri}", "in progress");
+
+    /// <summary>Asks the other end of one of its calls to be connected with that of another one, in its place.</summary>
+    /// <param name="call">Its number, counted from 1.</param>
+    /// <param name="other">The other one's.</param>
+    public Task TransferAsync(int call, int other) =>
+        SayAsync(string.Create(CultureInfo.InvariantCulture, $"transfer {call} --to-call {other}"), "transfer");
+
+    /// <summary>Puts its call on hold, so that it may make another one.</summary>
+    public Task PauseAsync() => SayAsync("pause", "paused");
 
     public Task HangUpAsync() => SayAsync("terminate", "ended");
 
@@ -134,7 +146,7 @@ internal sealed class Linphone : IAsyncDisposable
         await Patience.UntilAsync(() =>
         {
             lock (_output) return _process.HasExited || _output.ToString(before, _output.Length - before).Contains(until, StringComparison.Ordinal);
-        }, $"linphone does \"{command}\"");
+        }, $"linphone does \"{command}\"; it says {LastWords}");
         _process.HasExited.ShouldBeFalse(LastWords);
     }
 
