@@ -90,7 +90,8 @@ public sealed class LinphoneTests : IDisposable
         return await NodeProcess.StartAsync([$"cti.sip.listen=[\"{transport}:127.0.0.1:{_port}\"]",
             $"cti.sip.tls.certificate={certificate}", $"cti.sip.tls.key={certificate}",
             $$"""cti.trunks=[{ name = phone, address = "127.0.0.1:{{softphone.SipPort}}", transport = {{(transport == "tcp" ? "tcp" : "udp")}}"""
-                + $$""", options-interval = 0, reliable-provisional = {{reliable}}, media { latch = nat, codecs = [{{codec}}], srtp = {{(protects ? "required" : "off")}} } }]""",
+                + $$""", options-interval = 0, reliable-provisional = {{reliable}}"""
+                + $$""", media { latch = nat, codecs = [{{codec}}], srtp = {{(protects ? "required" : "off")}} } }]""",
             """cti.routes=[{ to = "*", trunk = phone, application = default }]"""], acceptAny: false);
     }
 
