@@ -226,7 +226,10 @@ internal sealed class CallLeg : ICallLeg
             case SendRinging: _theirs.Step(new InviteServerInput.Provide(180)); break;
             case SendOk ok: _theirs.Step(new InviteServerInput.Accept(_leg.Local, ok.Headers)); break;
             case SendRefusal refusal: _theirs.Refuse(refusal); break;
-            case SendBye bye: _ending.HangUp(bye, state); break;
+            case SendBye bye:
+                _referrals.ReportNow();
+                _ending.HangUp(bye, state);
+                break;
             case ConfirmChange: _held.Release(); break;
             case SendReInvite: _takeover.TellWhereWeAre(state); break;
             case TransferEffect transfer: _referrals.Perform(transfer, state); break;

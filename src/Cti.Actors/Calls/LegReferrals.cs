@@ -37,7 +37,7 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
         switch (effect)
         {
             case SendRefer refer: Refer(refer.Referral); break;
-            case SendReport report: Report(report.Referred, state.WasReleased); break;
+            case SendReport report: Report(report.Referred); break;
             case AnswerRefer answer: Answer(answer, state); break;
             case AnswerReport when _reports.TryDequeue(out var report): leg.Services.Sip.Respond(report, SipResponse.For(report.Request, 200)); break;
         }
@@ -91,11 +91,18 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
             _waitingRefer = null;
             Start(refer);
         }
-        else if (_waitingReport is { } report)
+        else
         {
-            _waitingReport = null;
-            Start(report);
+            ReportNow();
         }
+    }
+
+    /// <summary>A report that waits goes out, whatever is under way: a BYE follows, which waits for nobody.</summary>
+    public void ReportNow()
+    {
+        if (_waitingReport is not { } report) return;
+        _waitingReport = null;
+        Start(report);
     }
 
     public ResourceCommand? Responded(ResponseCame came)
@@ -154,9 +161,7 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
         };
     }
 
-    /// <param name="referred">What it tells.</param>
-    /// <param name="isBeforeBye">Whether it goes out at once, whatever is under way: the BYE waits for nobody.</param>
-    private void Report(ReferOfTheirs referred, bool isBeforeBye)
+    private void Report(ReferOfTheirs referred)
     {
         var seconds = (referred.DeadlineMillis - leg.Clock.UnixMillis) / 1000;
         _waitingReport = new Sent
@@ -165,9 +170,6 @@ internal sealed class LegReferrals(LegContext leg, LegUsages usages, LegRoute ro
                 ReferRequests.Report(dialog, referred.CSeq, referred.Status, referred.EndReason, seconds, out next),
             Ended = (_, status, _, _) => new ReportAnswered(status, referred.EndReason is not null),
         };
-        if (!isBeforeBye) return;
-        Start(_waitingReport);
-        _waitingReport = null;
     }
 
     private void Answer(AnswerRefer answer, CallState state)

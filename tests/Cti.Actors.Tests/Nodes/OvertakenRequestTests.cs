@@ -108,6 +108,17 @@ public sealed class OvertakenRequestTests
     }
 
     [Fact]
+    public void A_last_report_that_waits_goes_out_before_the_BYE_too()
+    {
+        var first = Accepted();
+        Ask("sys.call.refer_notify", ("status", 200));
+        Ask("sys.call.drop");
+        var last = _far.Request("NOTIFY");
+        (Fragment(last), last.CSeq.Number).ShouldBe(("SIP/2.0 200 OK", first.CSeq.Number + 1));
+        _far.Rest().ShouldBe(["BYE"]);
+    }
+
+    [Fact]
     public void The_last_report_goes_out_before_the_BYE_whatever_is_under_way()
     {
         Accepted();
