@@ -23,6 +23,18 @@ internal sealed class Kamailio : IAsyncDisposable
     /// <summary>What it says of a request within a call; the method follows.</summary>
     public const string Within = "within a call:";
 
+    /// <summary>What both of its parts need.</summary>
+    private const string Modules = """
+        loadmodule "tm.so"
+        loadmodule "sl.so"
+        loadmodule "rr.so"
+        loadmodule "pv.so"
+        loadmodule "maxfwd.so"
+        loadmodule "textops.so"
+        loadmodule "siputils.so"
+        loadmodule "xlog.so"
+        """;
+
     private readonly Process _process;
     private readonly List<string> _said = [];
 
@@ -122,14 +134,7 @@ internal sealed class Kamailio : IAsyncDisposable
         auto_aliases=no
         listen=udp:{{listen}}
 
-        loadmodule "tm.so"
-        loadmodule "sl.so"
-        loadmodule "rr.so"
-        loadmodule "pv.so"
-        loadmodule "maxfwd.so"
-        loadmodule "textops.so"
-        loadmodule "siputils.so"
-        loadmodule "xlog.so"
+        {{Modules}}
         loadmodule "dispatcher.so"
 
         # Within a call a node that does not say a word within a second is passed over. For new calls, which have times of their own below, one that rings may
@@ -265,14 +270,7 @@ internal sealed class Kamailio : IAsyncDisposable
         listen=tls:{{tls}}
 
         loadmodule "tls.so"
-        loadmodule "tm.so"
-        loadmodule "sl.so"
-        loadmodule "rr.so"
-        loadmodule "pv.so"
-        loadmodule "maxfwd.so"
-        loadmodule "textops.so"
-        loadmodule "siputils.so"
-        loadmodule "xlog.so"
+        {{Modules}}
         loadmodule "usrloc.so"
         loadmodule "registrar.so"
         loadmodule "auth.so"
